@@ -1,0 +1,6 @@
+"""Where tiles are, and cutting them."""
+
+from nearsight.tiles.cut import cut_grid, cut_tiles, random_corners
+from nearsight.tiles.grid import TileGrid
+
+__all__ = ["TileGrid", "cut_grid", "cut_tiles", "random_corners"]

@@ -1,0 +1,68 @@
+"""The tile grid: all tile positions of an image for one tile size and stride."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nearsight.errors import InputError
+
+GridKind = Literal["aligned", "covering"]
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """All positions of a `tile`×`tile` crop in a `height`×`width` image, `stride` pixels apart.
+
+    >>> TileGrid(10, 8, tile=4, stride=4).tops
+    (0, 4)
+    >>> TileGrid(10, 8, tile=4, stride=4, kind="covering").tops
+    (0, 4, 6)
+
+    `aligned` takes the positions 0, s, 2s, … that fit. `covering` adds a last row and column flush with
+    the far edge where they are missing; with a stride no larger than the tile, every pixel is then in a tile.
+    Sizes are pixels. Raises `InputError` when the tile does not fit or a size is not positive.
+    """
+
+    height: int
+    width: int
+    tile: int
+    stride: int
+    kind: GridKind = "aligned"
+
+    def __post_init__(self) -> None:
+        if self.tile < 1 or self.stride < 1:
+            raise InputError(
+                f"tile and stride must be at least 1 pixel, got tile {self.tile}, stride {self.stride}"
+            )
+        if self.kind not in ("aligned", "covering"):
+            raise InputError(f"grid must be 'aligned' or 'covering', got '{self.kind}'")
+        if self.tile > min(self.height, self.width):
+            raise InputError(
+                f"a tile of {self.tile} pixels does not fit an image of {self.height}×{self.width}; "
+                f"the largest that fits is {min(self.height, self.width)}"
+            )
+
+    @property
+    def tops(self) -> tuple[int, ...]:
+        """Top row of each tile row, in pixels."""
+        return self._starts(self.height)
+
+    @property
+    def lefts(self) -> tuple[int, ...]:
+        """Left column of each tile column, in pixels."""
+        return self._starts(self.width)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of tiles."""
+        return len(self.tops), len(self.lefts)
+
+    def __len__(self) -> int:
+        rows, columns = self.shape
+        return rows * columns
+
+    def _starts(self, length: int) -> tuple[int, ...]:
+        last = length - self.tile
+        starts = list(range(0, last + 1, self.stride))
+        if self.kind == "covering" and starts[-1] != last:
+            starts.append(last)
+        return tuple(starts)

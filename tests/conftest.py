@@ -1,0 +1,20 @@
+"""Shared fixtures: the real image sets, where NEARSIGHT_DATA has them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def real_data() -> Callable[[str], Path]:
+    """Return a look-up of a real set's directory that skips the test, by the set's name, where it is absent."""
+
+    def find(name: str) -> Path:
+        for directory in os.environ.get("NEARSIGHT_DATA", "").split(os.pathsep):
+            if directory and (Path(directory) / name).is_dir():
+                return Path(directory) / name
+        pytest.skip(f"the real set '{name}' is not under NEARSIGHT_DATA")
+
+    return find
