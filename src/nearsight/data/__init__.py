@@ -1,0 +1,21 @@
+"""Images by name, folder, Parquet or hub: their splits, labels, class names and regions."""
+
+from nearsight.data.decode import decode_image
+from nearsight.data.image_set import ImageSet, ImageSets, MemoryImages, StreamedImages, require_tile
+from nearsight.data.load import known_names, load
+from nearsight.data.scenes import SceneImages, draw_scenes
+from nearsight.data.summary import summarise
+
+__all__ = [
+    "ImageSet",
+    "ImageSets",
+    "MemoryImages",
+    "SceneImages",
+    "StreamedImages",
+    "decode_image",
+    "draw_scenes",
+    "known_names",
+    "load",
+    "require_tile",
+    "summarise",
+]

@@ -1,0 +1,16 @@
+"""The logits of every tile of an image, exactly and fast."""
+
+from nearsight.evidence.engine import DEFAULT_MEMORY, evidence, iterate_evidence
+from nearsight.evidence.forward import Model, forward
+from nearsight.evidence.map import EvidenceMap
+from nearsight.evidence.memory import fitting_batch
+
+__all__ = [
+    "DEFAULT_MEMORY",
+    "EvidenceMap",
+    "Model",
+    "evidence",
+    "fitting_batch",
+    "forward",
+    "iterate_evidence",
+]

@@ -8,7 +8,7 @@ from nearsight.tiles.grid import TileGrid
 
 
 def random_corners(
-    count: int, height: int, width: int, tile: int, generator: torch.Generator
+    count: int, height: int, width: int, tile: int | tuple[int, int], generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Draw `count` tile corners, every position that lies wholly inside the image equally likely.
 
@@ -16,29 +16,34 @@ def random_corners(
     >>> tops.tolist(), lefts.tolist()
     ([0, 0, 0], [0, 0, 0])
 
-    Returns tops and lefts, int64 of shape (count,), in pixels. Raises `InputError` when the tile does not fit.
+    `tile` is its side, or its height and width. Returns tops and lefts, int64 of shape (count,), in pixels.
+    Raises `InputError` when the tile does not fit.
     """
-    if not 1 <= tile <= min(height, width):
+    tile_height, tile_width = _sides(tile)
+    if not (1 <= tile_height <= height and 1 <= tile_width <= width):
         raise InputError(
-            f"a tile of {tile} pixels does not fit an image of {height}×{width}; "
-            f"tiles from 1 to {min(height, width)} do"
+            f"a tile of {tile_height}×{tile_width} pixels does not fit an image of {height}×{width}; "
+            f"square tiles from 1 to {min(height, width)} do"
         )
-    tops = torch.randint(height - tile + 1, (count,), generator=generator, device=generator.device)
-    lefts = torch.randint(width - tile + 1, (count,), generator=generator, device=generator.device)
+    tops = torch.randint(height - tile_height + 1, (count,), generator=generator, device=generator.device)
+    lefts = torch.randint(width - tile_width + 1, (count,), generator=generator, device=generator.device)
     return tops, lefts
 
 
-def cut_tiles(images: Tensor, index: Tensor, tops: Tensor, lefts: Tensor, tile: int) -> Tensor:
+def cut_tiles(
+    images: Tensor, index: Tensor, tops: Tensor, lefts: Tensor, tile: int | tuple[int, int]
+) -> Tensor:
     """Cut one tile from each named image of a batch, in one gather.
 
     >>> images = torch.arange(16).reshape(1, 1, 4, 4)
     >>> cut_tiles(images, torch.tensor([0]), torch.tensor([1]), torch.tensor([2]), tile=2).tolist()
     [[[[6, 7], [10, 11]]]]
 
-    `images` is (N, C, H, W) of any dtype; `index`, `tops` and `lefts` are int64 of shape (B,).
-    Returns (B, C, tile, tile) of the same dtype.
+    `images` is (N, C, H, W) of any dtype; `index`, `tops` and `lefts` are int64 of shape (B,); `tile` is its
+    side, or its height and width. Returns (B, C, tile, tile) of the same dtype.
     """
-    windows = images.unfold(2, tile, 1).unfold(3, tile, 1)
+    tile_height, tile_width = _sides(tile)
+    windows = images.unfold(2, tile_height, 1).unfold(3, tile_width, 1)
     # The advanced indices are split by the channel slice, so they come first: (B, C, tile, tile).
     return windows[index, :, tops, lefts]
 
@@ -50,8 +55,8 @@ def cut_grid(images: Tensor, grid: TileGrid) -> Tensor:
     >>> cut_grid(images, TileGrid(4, 4, tile=2, stride=2)).shape
     torch.Size([1, 2, 2, 1, 2, 2])
 
-    `images` is (N, C, H, W) with the grid's height and width. Returns (N, rows, columns, C, tile, tile): a view
-    without copies for an aligned grid, a gather of such views for a covering one.
+    `images` is (N, C, H, W) with the grid's height and width. Returns (N, rows, columns, C, tile, tile): a
+    view without copies for an aligned grid, a gather of such views for a covering one.
     """
     if tuple(images.shape[-2:]) != (grid.height, grid.width):
         raise InputError(
@@ -60,6 +65,10 @@ def cut_grid(images: Tensor, grid: TileGrid) -> Tensor:
     windows = images.unfold(2, grid.tile, 1).unfold(3, grid.tile, 1)
     rows = _every(windows, 2, grid.tops)
     return _every(rows, 3, grid.lefts).permute(0, 2, 3, 1, 4, 5)
+
+
+def _sides(tile: int | tuple[int, int]) -> tuple[int, int]:
+    return (tile, tile) if isinstance(tile, int) else tile
 
 
 def _every(windows: Tensor, dim: int, starts: tuple[int, ...]) -> Tensor:

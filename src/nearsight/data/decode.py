@@ -1,0 +1,96 @@
+"""Decoding: the bytes of an image file become uint8 RGB, whatever its mode and however it is rotated."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from nearsight.data.faults import one_line
+from nearsight.errors import InputError
+
+_ORIENTATION = 0x0112
+_QUARTER_TURNS = (5, 6, 7, 8)
+
+
+def decode_image(file: bytes | str | Path, name: str | None = None) -> Tensor:
+    """Decode an encoded image, given as bytes or as the path of a file, to uint8 RGB of shape (3, H, W).
+
+    >>> buffer = BytesIO()
+    >>> Image.new("LA", (3, 2), (0, 0)).save(buffer, "PNG")
+    >>> image = decode_image(buffer.getvalue())
+    >>> image.shape, image.unique().tolist()
+    (torch.Size([3, 2, 3]), [255])
+
+    Greyscale is repeated, 16-bit greyscale scaled to 8 bits, palettes looked up, transparency laid over
+    white, CMYK converted, and the EXIF orientation applied. Of an animation, the first frame. Raises
+    `InputError` naming the image (`name`, or its path) when it is damaged or not an image.
+    """
+    with _named_faults(file, name), _opened(file) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        pixels = np.array(_to_rgb(image))
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def image_size(file: bytes | str | Path, name: str | None = None) -> tuple[int, int]:
+    """Read the height and width that `decode_image` will give, from the header alone.
+
+    >>> buffer = BytesIO()
+    >>> Image.new("RGB", (3, 2)).save(buffer, "JPEG")
+    >>> image_size(buffer.getvalue())
+    (2, 3)
+
+    A PNG is read whole, as its EXIF may follow its pixels. Raises `InputError` naming the image when its
+    header is not that of an image.
+    """
+    with _named_faults(file, name), _opened(file) as image:
+        width, height = image.size
+        # Pillow's TIFF reader swaps the sides itself, and no other reader does.
+        turned = image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
+    return (width, height) if turned else (height, width)
+
+
+@contextmanager
+def _opened(file: bytes | str | Path) -> Iterator[Image.Image]:
+    with warnings.catch_warnings():
+        # Pillow warns of odd metadata and of large images; neither changes the pixels.
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
+            yield image
+
+
+@contextmanager
+def _named_faults(file: bytes | str | Path, name: str | None) -> Iterator[None]:
+    try:
+        yield
+    # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and more on damaged files.
+    except Exception as fault:
+        named = name or ("the image" if isinstance(file, bytes) else str(file))
+        raise InputError(f"cannot read {named}: {_reason(file, fault)}") from fault
+
+
+def _reason(file: bytes | str | Path, fault: Exception) -> str:
+    if isinstance(fault, UnidentifiedImageError):
+        empty = len(file) == 0 if isinstance(file, bytes) else Path(file).stat().st_size == 0
+        return "the file is empty" if empty else "not an image in a known format"
+    if isinstance(fault, FileNotFoundError):
+        return "no such file"
+    return one_line(fault)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point; save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
+        return Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

@@ -1,0 +1,243 @@
+"""An image set: images, labels, class names and regions of one split; and all splits of a set."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data.decode import decode_image
+from nearsight.data.regions import Regions
+from nearsight.errors import InputError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+MEND = "repair or remove it, or leave such images out with --skip-bad (skip_bad=True)"
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryImages:
+    """Images of one size, held as one tensor: uint8 of shape (n, 3, H, W); `paths` names each for messages.
+
+    >>> MemoryImages(torch.zeros(2, 3, 4, 5, dtype=torch.uint8), ("a", "b")).sizes.tolist()
+    [[4, 5], [4, 5]]
+    """
+
+    pixels: Tensor
+    paths: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def sizes(self) -> NDArray[np.int32]:
+        """Height and width of each image, int32 of shape (n, 2)."""
+        return np.tile(np.array(self.pixels.shape[2:], dtype=np.int32), (len(self), 1))
+
+    def image(self, i: int) -> Tensor:
+        """Return image i, uint8 of shape (3, H, W)."""
+        return self.pixels[i]
+
+    def path(self, i: int) -> str:
+        """Return the file name of image i."""
+        return self.paths[i]
+
+    def select(self, index: NDArray[np.int64]) -> "MemoryImages":
+        """Return a copy of a subset, in the order of `index`."""
+        return MemoryImages(self.pixels[torch.from_numpy(index)], tuple(self.paths[i] for i in index))
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedImages:
+    """Images of any size, read from disk and decoded when asked for.
+
+    `rows` is a memory-mapped `datasets.Dataset` whose column `image` holds encoded bytes or a path; `index`
+    (n,) is the row of each image and `sizes` (n, 2) its height and width. Pickling it, as a loader's workers
+    do, copies `index` and `sizes` but no image.
+    """
+
+    rows: "Dataset"
+    index: NDArray[np.int64]
+    sizes: NDArray[np.int32]
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def image(self, i: int) -> Tensor:
+        """Decode image i, uint8 of shape (3, H, W); raises `InputError` naming the file if it is damaged."""
+        row = int(self.index[i])
+        cell = self.rows[row]["image"]
+        try:
+            return decode_image(image_file(cell), image_name(cell, self.name, row))
+        except InputError as error:
+            raise InputError(f"{error}; {MEND}") from error
+
+    def path(self, i: int) -> str:
+        """Return the file name of image i, or its row where the table names none."""
+        row = int(self.index[i])
+        return image_name(self.rows[row]["image"], self.name, row)
+
+    def select(self, index: NDArray[np.int64]) -> "StreamedImages":
+        """Return a subset, in the order of `index`, without reading an image."""
+        return replace(self, index=self.index[index], sizes=self.sizes[index])
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """One split of a set: images with their labels, class names and, where known, the object's region.
+
+    >>> pixels = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    >>> ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), MemoryImages(pixels, ("a", "b")))
+    ImageSet(toy train: 2 images, 2 classes, in memory)
+
+    `labels` is int64 of shape (n,), each an index into `classes`.
+    """
+
+    name: str
+    split: str
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64]
+    images: MemoryImages | StreamedImages
+    regions: Regions | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        storage = "streamed" if self.pixels is None else "in memory"
+        return (
+            f"ImageSet({self.name} {self.split}: {len(self)} images, {len(self.classes)} classes, {storage})"
+        )
+
+    @property
+    def pixels(self) -> Tensor | None:
+        """All images as uint8 of shape (n, 3, H, W) when they are in memory, None when they stream."""
+        return self.images.pixels if isinstance(self.images, MemoryImages) else None
+
+    @property
+    def sizes(self) -> NDArray[np.int32]:
+        """Height and width of each image as decoded, int32 of shape (n, 2)."""
+        return self.images.sizes
+
+    @property
+    def smallest(self) -> int:
+        """The largest tile that fits every image, in pixels."""
+        return int(self.sizes.min())
+
+    @property
+    def has_regions(self) -> bool:
+        """Whether the region of at least one image is known."""
+        return self.regions is not None and bool(self.regions.known.any())
+
+    def image(self, i: int) -> Tensor:
+        """Return image i, uint8 of shape (3, H, W)."""
+        return self.images.image(i)
+
+    def path(self, i: int) -> str:
+        """Return the file name of image i, for messages."""
+        return self.images.path(i)
+
+    def region(self, i: int) -> Tensor | None:
+        """Return where the object of image i is, bool of shape (H, W), or None where that is not known."""
+        if self.regions is None:
+            return None
+        height, width = self.sizes[i] if self.pixels is None else self.pixels.shape[2:]
+        return self.regions.region(i, int(height), int(width))
+
+    def select(self, index: NDArray[np.int64]) -> "ImageSet":
+        """Return the subset of the images in `index`, in its order; a streamed set reads nothing for it."""
+        return replace(
+            self,
+            labels=self.labels[index],
+            images=self.images.select(index),
+            regions=None if self.regions is None else self.regions.select(index),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSets(Mapping[str, ImageSet]):
+    """The splits of one set by name, usually `train`, `val` and `test`, and notes on how they came about.
+
+    >>> sets = ImageSets("toy", {})
+    >>> "test" in sets, list(sets)
+    (False, [])
+
+    Asking for a split that is not there raises `InputError` with the names of those that are.
+    """
+
+    name: str
+    splits: Mapping[str, ImageSet]
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, split: str) -> ImageSet:
+        if split not in self.splits:
+            raise InputError(
+                f"'{self.name}' has no split '{split}'; it has: {', '.join(self.splits) or 'none'}"
+            )
+        return self.splits[split]
+
+    def __contains__(self, split: object) -> bool:
+        return split in self.splits
+
+    def get(self, split: str, default: Any = None) -> Any:
+        """Return a split, or `default` where the set does not have it."""
+        return self.splits.get(split, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.splits)
+
+    def __len__(self) -> int:
+        return len(self.splits)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, the same in every split."""
+        return next(iter(self.splits.values())).classes
+
+
+def image_file(cell: Mapping[str, Any] | None) -> bytes | str:
+    """Return the encoded bytes, or else the path, in a table's image cell; no bytes for an empty cell.
+
+    >>> image_file({"bytes": None, "path": "cat/1.png"}), image_file(None)
+    ('cat/1.png', b'')
+    """
+    if cell is None:
+        return b""
+    file: bytes | str = cell["bytes"] if cell["bytes"] is not None else cell["path"] or b""
+    return file
+
+
+def image_name(cell: Mapping[str, Any] | None, split: str, row: int) -> str:
+    """Name an image for messages: its path, or its row in the split where the table gives none.
+
+    >>> image_name({"path": "cat/1.png"}, "train", 7), image_name(None, "train", 7)
+    ('cat/1.png', 'row 7 of train')
+    """
+    return (cell or {}).get("path") or f"row {row} of {split}"
+
+
+def require_tile(images: ImageSet, tile: int) -> None:
+    """Raise `InputError` unless a tile of `tile` pixels fits every image of the set.
+
+    >>> pixels = torch.zeros(1, 3, 8, 9, dtype=torch.uint8)
+    >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0]), MemoryImages(pixels, ("a.png",)))
+    >>> require_tile(toy, 8)
+    >>> require_tile(toy, 9)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    nearsight.errors.InputError: a tile of 9 pixels does not fit a.png (8×9), ...
+    """
+    short = np.flatnonzero(images.sizes.min(1) < tile)
+    if not len(short):
+        return
+    height, width = images.sizes[short[0]]
+    others = "the only image too small" if len(short) == 1 else f"the first of {len(short)} images too small"
+    raise InputError(
+        f"a tile of {tile} pixels does not fit {images.path(int(short[0]))} ({height}×{width}), {others} "
+        f"of {len(images)} in {images.name} {images.split}; the largest tile that fits every image is "
+        f"{images.smallest}; choose --tile {images.smallest} or less, or enlarge with --resize-short {tile}"
+    )

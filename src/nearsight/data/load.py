@@ -1,0 +1,126 @@
+"""Loading a set of images by its name or place."""
+
+import errno
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from nearsight.data.builtin import read_digits, read_scenes
+from nearsight.data.folder import read_folder
+from nearsight.data.hub import read_hub
+from nearsight.data.image_set import ImageSet, ImageSets
+from nearsight.data.opening import open_tables
+from nearsight.data.parquet import parquet_files, read_parquet
+from nearsight.data.splits import arrange_splits
+from nearsight.errors import InputError, unknown_name
+
+HUB_NAMES: Mapping[str, str] = {
+    "cifar10": "uoft-cs/cifar10",
+    "cifar100": "uoft-cs/cifar100",
+    "stl10": "tanganke/stl10",
+    "tiny-imagenet": "zh-plus/tiny-imagenet",
+    "imagenet": "ILSVRC/imagenet-1k",
+}
+_BUILT_IN = ("digits", "scenes")
+
+
+def load(data: str | Path, *, validation: float = 0.1, seed: int = 0, skip_bad: bool = False) -> ImageSets:
+    """Load a set of images with its splits: a name, an image folder, Parquet, or `hf:OWNER/NAME[@REVISION]`.
+
+    >>> sets = load("digits")
+    >>> sets["train"], sets["train"].pixels.shape
+    (ImageSet(digits train: 1294 images, 10 classes, in memory), torch.Size([1294, 3, 8, 8]))
+    >>> sets.notes[0]
+    'test: 359 of the 1797 images of train, stratified, seed 0'
+
+    A name is looked for under the directories of NEARSIGHT_DATA, then among the known names, which are built
+    in (`digits`, `scenes:shortcut=0.9,seed=1`) or come from the hub by way of its cache, then as a path. A
+    share `validation` of train, stratified and drawn by `seed`, becomes `val` where the set has none; 0 keeps
+    train whole. Images of one size in a set of at most 2 GiB are held in memory, others are decoded when
+    asked for.
+
+    Raises `InputError` on a name or place that is not there, and on images or labels that cannot be used;
+    images that cannot be read are left out instead, with a note, when `skip_bad`.
+    """
+    if not 0 <= validation < 1:
+        raise InputError(f"validation is a share of train from 0 up to but not 1, got {validation}")
+    name = str(data)
+    try:
+        found, notes = _find(name, skip_bad)
+    except Exception as fault:
+        if _is_disk_full(fault):
+            raise _disk_full() from fault
+        if isinstance(fault, PermissionError):
+            raise InputError(
+                f"{fault}; change its permissions, or set HF_HOME to a directory of yours"
+            ) from fault
+        raise
+    splits, cuts = arrange_splits(found, validation=validation, seed=seed)
+    return ImageSets(name, splits, (*notes, *cuts))
+
+
+def known_names() -> tuple[str, ...]:
+    """Return the names that `load` knows, sorted: those built in, of the hub, and under NEARSIGHT_DATA.
+
+    >>> {"cifar10", "digits", "scenes"} <= set(known_names())
+    True
+    """
+    local = (place.name for directory in _nearsight_data() for place in directory.iterdir() if place.is_dir())
+    return tuple(sorted({*HUB_NAMES, *_BUILT_IN, *local}))
+
+
+def _find(name: str, skip_bad: bool) -> tuple[dict[str, ImageSet], list[str]]:
+    kind = name.partition(":")[0]
+    local = _under_nearsight_data(name)
+    if local is None and name == "digits":
+        return read_digits(), []
+    if local is None and kind == "scenes":
+        return read_scenes(name), []
+    notes: list[str] = []
+    if local is None and (kind == "hf" or name in HUB_NAMES):
+        repository, _, revision = HUB_NAMES.get(name, name.removeprefix("hf:")).partition("@")
+        tables = read_hub(repository, revision or None)
+    else:
+        path = local or _existing(name)
+        if path.is_file() or parquet_files(path):
+            tables = read_parquet(path)
+        else:
+            tables, notes = read_folder(path)
+    found, more = open_tables(name, tables, skip_bad=skip_bad)
+    return found, notes + more
+
+
+def _under_nearsight_data(name: str) -> Path | None:
+    if Path(name).name != name or not name:
+        return None
+    places = (directory / name for directory in _nearsight_data())
+    return next((place for place in places if place.exists()), None)
+
+
+def _nearsight_data() -> list[Path]:
+    named = os.environ.get("NEARSIGHT_DATA", "").split(os.pathsep)
+    return [Path(directory) for directory in named if directory and Path(directory).is_dir()]
+
+
+def _existing(name: str) -> Path:
+    path = Path(name).expanduser()
+    if name and path.exists():
+        return path
+    if path.name != name or path.suffix:
+        raise InputError(f"there is no file or folder {name}; give the path of an image folder or of Parquet")
+    raise InputError(f"{unknown_name('image set', name, known_names())}; or give a path, or hf:OWNER/NAME")
+
+
+def _is_disk_full(fault: BaseException | None) -> bool:
+    if fault is None:
+        return False
+    return getattr(fault, "errno", None) == errno.ENOSPC or _is_disk_full(fault.__cause__)
+
+
+def _disk_full() -> InputError:
+    from datasets import config
+
+    return InputError(
+        f"the disk that holds the cache {config.HF_DATASETS_CACHE} is full; free some space, or set HF_HOME "
+        "to a directory on another disk"
+    )

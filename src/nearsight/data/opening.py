@@ -1,0 +1,98 @@
+"""Opening the splits of a set: what of it can be read, and whether it is held in memory or streams."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.data.image_set import ImageSet, MemoryImages, StreamedImages, image_name
+from nearsight.data.labels import find_labels, require_classes
+from nearsight.data.regions import REGION_COLUMNS, ColumnRegions
+from nearsight.data.scan import Scan, read_pixels, scan
+from nearsight.data.table import Table
+from nearsight.errors import InputError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+MEMORY_LIMIT = 2 * 1024**3
+_LISTED = 5
+
+
+def open_tables(
+    name: str, tables: Mapping[str, Table], *, skip_bad: bool
+) -> tuple[dict[str, ImageSet], list[str]]:
+    """Read the labels and sizes of every split, and the pixels of uniform splits of a set of at most 2 GiB.
+
+    Splits without labels are left out, with a note. An image that cannot be read is an error, or with
+    `skip_bad` is left out, with a note; every image is then decoded once to find out. Raises `InputError` on
+    images that cannot be read, labels missing or out of range, and on a set with fewer than two classes.
+    """
+    classes, labels, notes = find_labels(name, tables)
+    scans: dict[str, Scan] = {}
+    keep: dict[str, NDArray[np.int64]] = {}
+    for split in labels:
+        scans[split] = scan(tables[split].rows, split, full=skip_bad)
+        keep[split] = _without(scans[split].faults, name, split, tables[split], skip_bad, notes)
+    labels = {split: numbers[keep[split]] for split, numbers in labels.items()}
+    require_classes(name, labels, classes)
+    sizes = {split: scans[split].sizes[keep[split]] for split in labels}
+    uniform = [split for split in labels if (sizes[split] == sizes[split][0]).all()]
+    in_memory = sum(3 * sizes[split].astype(np.int64).prod(1).sum() for split in uniform) <= MEMORY_LIMIT
+
+    found = {}
+    for split in labels:
+        rows, index = tables[split].rows, keep[split]
+        images: MemoryImages | StreamedImages
+        if in_memory and split in uniform:
+            height, width = (int(side) for side in sizes[split][0])
+            pixels, faults = read_pixels(rows, split, height, width)
+            if not skip_bad:
+                _without(faults, name, split, tables[split], skip_bad, notes)
+            images = MemoryImages(pixels, _paths(rows, split))
+            images = images if len(index) == len(images) else images.select(index)
+        else:
+            images = StreamedImages(rows.select_columns(["image"]), index, sizes[split], split)
+        regions = _regions(rows, index, scans[split].known[index], split, notes)
+        found[split] = ImageSet(name, split, classes, labels[split], images, regions)
+    return found, notes
+
+
+def _without(
+    faults: Mapping[int, str], name: str, split: str, table: Table, skip_bad: bool, notes: list[str]
+) -> NDArray[np.int64]:
+    count = len(table.rows)
+    if faults:
+        named = [f"{table.name(row, split)} ({faults[row]})" for row in list(faults)[:_LISTED]]
+        more = f" and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
+        told = f"{len(faults)} of {count} images of {name} {split} cannot be read: {', '.join(named)}{more}"
+        if not skip_bad:
+            raise InputError(
+                f"{told}; repair or remove them, or leave them out with --skip-bad (skip_bad=True)"
+            )
+        if len(faults) == count:
+            raise InputError(f"{told}; nothing is left")
+        notes.append(f"skipped: {told}")
+    return np.setdiff1d(np.arange(count), np.fromiter(faults, dtype=np.int64, count=len(faults)))
+
+
+def _regions(
+    rows: "Dataset", index: NDArray[np.int64], known: NDArray[np.bool_], split: str, notes: list[str]
+) -> ColumnRegions | None:
+    column = next((name for name in rows.column_names if name in REGION_COLUMNS), None)
+    if column is None:
+        return None
+    column_rows = rows.select_columns([column])
+    given = column_rows.with_format("arrow")[:][column].is_valid().to_numpy()[index]
+    empty = int((given & ~known).sum())
+    if empty:
+        notes.append(f"{split}: regions that cover no pixel, and so count as unknown: {empty} ({column})")
+    return ColumnRegions(column_rows, column, index, known)
+
+
+def _paths(rows: "Dataset", split: str) -> tuple[str, ...]:
+    import pyarrow.compute as pc
+
+    paths = pc.struct_field(rows.with_format("arrow")[:]["image"], "path").to_pylist()
+    return tuple(path or image_name(None, split, row) for row, path in enumerate(paths))

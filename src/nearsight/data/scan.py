@@ -1,0 +1,139 @@
+"""Reading every image of a table once, cached on disk: its size, whether it can be read, its pixels."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data.decode import decode_image, image_size
+from nearsight.data.image_set import image_file, image_name
+from nearsight.data.regions import REGION_COLUMNS, to_mask
+from nearsight.errors import InputError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+# Part of the cache's key: raise it when decoding changes, so that what was cached before is read anew.
+_DECODING = 1
+_BATCH = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What one pass over a table found: sizes int32 (n, 2), the faults by row, known regions bool (n,)."""
+
+    sizes: NDArray[np.int32]
+    faults: dict[int, str]
+    known: NDArray[np.bool_]
+
+
+def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
+    """Read the header of every image, or with `full` decode it, and find out which regions are known.
+
+    The result is cached beside the table by `datasets`. An image that cannot be read is a fault, not an
+    error; its size is 0×0. Raises `InputError` on a region that is not of its kind.
+    """
+    from datasets import Features, Value
+
+    found = rows.map(
+        _Measure(split, full),
+        batched=True,
+        batch_size=_BATCH,
+        with_indices=True,
+        remove_columns=rows.column_names,
+        features=Features(
+            height=Value("int32"), width=Value("int32"), fault=Value("string"), known=Value("bool")
+        ),
+        desc=f"{'Checking' if full else 'Measuring'} {split}",
+    )
+    columns = found.with_format("arrow")[:]
+    faults = columns["fault"].to_pylist()
+    return Scan(
+        np.stack([columns["height"].to_numpy(), columns["width"].to_numpy()], axis=1),
+        {row: fault for row, fault in enumerate(faults) if fault is not None},
+        columns["known"].to_numpy(),
+    )
+
+
+def read_pixels(rows: "Dataset", split: str, height: int, width: int) -> tuple[Tensor, dict[int, str]]:
+    """Decode a table of images of one size to one tensor, uint8 (n, 3, height, width), and the faults by row.
+
+    The pixels are cached beside the table by `datasets`; a faulty image is left black.
+    """
+    from datasets import Features, Value
+
+    decoded = rows.map(
+        _Decode(height, width),
+        batched=True,
+        batch_size=_BATCH,
+        writer_batch_size=_BATCH,
+        remove_columns=rows.column_names,
+        features=Features(pixels=Value("binary"), fault=Value("string")),
+        desc=f"Decoding {split}",
+    ).with_format("arrow")
+    pixels = np.empty((len(rows), 3, height, width), dtype=np.uint8)
+    faults: dict[int, str] = {}
+    for start in range(0, len(rows), _BATCH):
+        batch = decoded[start : start + _BATCH]
+        raw = np.frombuffer(b"".join(batch["pixels"].to_pylist()), dtype=np.uint8)
+        pixels[start : start + len(batch)] = raw.reshape(-1, 3, height, width)
+        told = enumerate(batch["fault"].to_pylist(), start)
+        faults |= {row: fault for row, fault in told if fault is not None}
+    return torch.from_numpy(pixels), faults
+
+
+# What `datasets` applies to batches are frozen dataclasses, as their fields are the key of its cache.
+@dataclass(frozen=True)
+class _Measure:
+    split: str
+    full: bool
+    decoding: int = _DECODING
+
+    def __call__(self, batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
+        column = next((name for name in batch if name in REGION_COLUMNS), None)
+        found: dict[str, list[Any]] = {"height": [], "width": [], "fault": [], "known": []}
+        for k, cell in enumerate(batch["image"]):
+            (height, width), fault = self._size(image_file(cell))
+            known = False
+            if column is not None and fault is None:
+                try:
+                    known = to_mask(batch[column][k], REGION_COLUMNS[column], height, width) is not None
+                except InputError as error:
+                    raise InputError(f"{image_name(cell, self.split, rows[k])}: {error}") from None
+            for name, value in (("height", height), ("width", width), ("fault", fault), ("known", known)):
+                found[name].append(value)
+        return found
+
+    def _size(self, file: bytes | str) -> tuple[tuple[int, int], str | None]:
+        try:
+            if not self.full:
+                return image_size(file, "image"), None
+            _, height, width = decode_image(file, "image").shape
+            return (height, width), None
+        except InputError as error:
+            return (0, 0), _reason(error)
+
+
+@dataclass(frozen=True)
+class _Decode:
+    height: int
+    width: int
+    decoding: int = _DECODING
+
+    def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {"pixels": [], "fault": []}
+        for cell in batch["image"]:
+            try:
+                pixels, fault = decode_image(image_file(cell), "image").numpy().tobytes(), None
+            except InputError as error:
+                pixels, fault = bytes(3 * self.height * self.width), _reason(error)
+            found["pixels"].append(pixels)
+            found["fault"].append(fault)
+        return found
+
+
+def _reason(error: InputError) -> str:
+    return str(error).removeprefix("cannot read image: ")

@@ -1,0 +1,92 @@
+"""Tables of images as `datasets` reads them: which column holds the images, the labels, the regions."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.data.faults import one_line
+from nearsight.data.image_set import image_name
+from nearsight.data.regions import REGION_COLUMNS
+from nearsight.errors import InputError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_IMAGE_COLUMNS = ("image", "img")
+_LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "target")
+MISSING = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One split as read: a `datasets.Dataset` of a column `image` and at most one of regions, and its labels.
+
+    `labels` has an int64 or a string for each row, -1 or None where it is missing; None stands for no labels
+    at all. `classes` is None where the table does not name its classes.
+    """
+
+    rows: "Dataset"
+    labels: NDArray[np.int64] | list[str | None] | None
+    classes: tuple[str, ...] | None
+
+    def name(self, row: int, split: str) -> str:
+        """Name the image of a row, for messages."""
+        return image_name(self.rows[row]["image"], split, row)
+
+
+def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = None) -> Table:
+    """Find the image, label and region columns of a dataset in the Hugging Face image layout.
+
+    `class_names` are used where the label column does not name its classes itself. Raises `InputError`,
+    naming `where` and the columns, when there is no image column or the labels are neither numbers nor names.
+    """
+    from datasets import ClassLabel, Image
+
+    features = rows.features
+    image = next((name for name in _IMAGE_COLUMNS if name in features), None) or next(
+        (name for name, kind in features.items() if isinstance(kind, Image) and name not in REGION_COLUMNS),
+        None,
+    )
+    if image is None:
+        raise InputError(
+            f"{where} has no column of images (columns: {', '.join(features)}); expected 'image', a struct "
+            "of encoded bytes and path, and 'label'"
+        )
+    label = next((name for name in _LABEL_COLUMNS if name in features), None) or next(
+        (name for name, kind in features.items() if isinstance(kind, ClassLabel)), None
+    )
+    region = next((name for name in REGION_COLUMNS if name in features), None)
+    labels, classes = None, class_names
+    if label is not None:
+        if isinstance(features[label], ClassLabel):
+            classes = tuple(features[label].names)
+        labels = _read_labels(rows.select_columns([label]), label, where)
+    kept = rows.select_columns([image] if region is None else [image, region])
+    kept = kept if image == "image" else kept.rename_column(image, "image")
+    try:
+        kept = kept.cast_column("image", Image(decode=False))
+        if region is not None and isinstance(kept.features[region], Image):
+            kept = kept.cast_column(region, Image(decode=False))
+    except (TypeError, ValueError, NotImplementedError) as fault:
+        raise InputError(
+            f"the column '{image}' of {where} does not hold images ({one_line(fault)}); expected a struct "
+            "of encoded bytes and path"
+        ) from None
+    return Table(kept, labels, classes)
+
+
+def _read_labels(column: "Dataset", label: str, where: str) -> NDArray[np.int64] | list[str | None]:
+    import pyarrow as pa
+
+    values = column.with_format("arrow")[:][label]
+    if pa.types.is_integer(values.type) or pa.types.is_boolean(values.type):
+        return np.asarray(values.cast(pa.int64()).fill_null(MISSING).to_numpy())
+    if pa.types.is_null(values.type):
+        return np.full(len(values), MISSING, dtype=np.int64)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return list(values.to_pylist())
+    raise InputError(
+        f"the column '{label}' of {where} is {values.type}; a label is a whole number or a class name"
+    )

@@ -1,0 +1,136 @@
+"""Measures of predictions against labels; each says which direction is better."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nearsight.evaluation.protocols import SINGLE_TILE, correctness, predict, probabilities
+
+Z95 = 1.959963984540054  # the 97.5 % point of the normal distribution
+
+CALIBRATION_BINS = 15
+
+
+def accuracy_interval(correct: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the 95 % interval of a mean accuracy over images, as two shares from 0 to 1.
+
+    >>> low, high = accuracy_interval(np.array([1.0] * 90 + [0.0] * 10))
+    >>> round(low, 4), round(high, 4)
+    (0.8256, 0.9448)
+
+    `correct` is one number from 0 to 1 an image: 0 or 1, or the share of its tiles that are right. The
+    interval is Wilson's (J. Am. Stat. Assoc. 22, 1927) for 0 and 1. For shares it is Wilson's at the
+    effective number of images n·p(1 − p)/s², s² their variance: tiles of one image are not independent,
+    images are, so images are counted. It covers the choice of test images, not that of the training seed.
+    """
+    images, mean, variance = len(correct), float(correct.mean()), float(correct.var())
+    effective = images * mean * (1 - mean) / variance if variance > 0 else images
+    centre = mean + Z95**2 / (2 * effective)
+    spread = Z95 * np.sqrt(mean * (1 - mean) / effective + (Z95 / (2 * effective)) ** 2)
+    scale = 1 + Z95**2 / effective
+    return float(max(0.0, (centre - spread) / scale)), float(min(1.0, (centre + spread) / scale))
+
+
+def top_k_accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> float | None:
+    """Return the share of images whose class is among the k best scores; higher is better.
+
+    >>> top_k_accuracy(np.array([[0.1, 0.3, 0.6]], dtype=np.float32), np.array([1]), k=2)
+    1.0
+
+    Equal scores rank in the order of the classes. None where there are no more than k classes: it could not
+    fail.
+    """
+    if scores.shape[1] <= k:
+        return None
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return float((best == labels[:, None]).any(1).mean())
+
+
+def confusion_matrix(
+    protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return how many images of each class (row) are taken for each class (column).
+
+    >>> scores = np.array([[0.75, 0.25], [0.25, 0.75]], dtype=np.float32)
+    >>> confusion_matrix("vote", scores, np.array([0, 0])).tolist()
+    [[1.0, 1.0], [0.0, 0.0]]
+
+    More on the diagonal is better. `scores` is (images, classes), the result (classes, classes). Under
+    `single-tile` an image is divided among the classes in the proportions that its tiles choose them.
+    """
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+    classes = scores.shape[1]
+    if protocol == SINGLE_TILE:
+        shares = np.zeros((classes, classes))
+        np.add.at(shares, labels, scores.astype(np.float64))
+        return shares
+    counts: NDArray[np.int64] = multiclass_confusion_matrix(
+        torch.from_numpy(predict(scores)), torch.from_numpy(labels), num_classes=classes
+    ).numpy()
+    return counts.astype(np.float64)
+
+
+def calibration_error(protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float | None:
+    """Return the expected calibration error, 0 to 1; lower is better.
+
+    >>> calibration_error("vote", np.array([[0.75, 0.25]], dtype=np.float32), np.array([0]))
+    0.25
+
+    The mean distance between confidence and accuracy over 15 equal bins of confidence (Guo et al., ICML
+    2017, by torchmetrics). Confidence is the largest softmax of a protocol whose scores are logits, and the
+    largest score of one whose scores are shares. None under `single-tile`: the shares of an image are no
+    tile's confidence.
+    """
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    if protocol == SINGLE_TILE:
+        return None
+    return float(
+        multiclass_calibration_error(
+            torch.from_numpy(probabilities(protocol, scores)),
+            torch.from_numpy(labels),
+            num_classes=scores.shape[1],
+            n_bins=CALIBRATION_BINS,
+        )
+    )
+
+
+def figures(
+    protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Return every measure of one protocol as plain numbers for JSON; shares run from 0 to 1.
+
+    >>> toy = figures("vote", np.array([[0.75, 0.25]], dtype=np.float32), np.array([0]), ("cat", "dog"))
+    >>> toy["accuracy"], toy["top5"], toy["per_class"][0]["accuracy"], toy["ece"]
+    (1.0, None, 1.0, 0.25)
+
+    Keys: `n` images, `accuracy` (higher is better) and its 95 % `interval`, `top5` (higher is better),
+    `per_class` (name, images, accuracy and interval; None for a class without images), `confusion` (rows are
+    true classes) and `ece` (lower is better). What each means is said at its function.
+    """
+    correct = correctness(protocol, scores, labels)
+    return {
+        "n": len(labels),
+        "accuracy": float(correct.mean()),
+        "interval": accuracy_interval(correct),
+        "top5": None if protocol == SINGLE_TILE else top_k_accuracy(scores, labels, k=5),
+        "ece": calibration_error(protocol, scores, labels),
+        "per_class": [
+            {"class": name, **_of_class(correct[labels == number])} for number, name in enumerate(classes)
+        ],
+        "confusion": confusion_matrix(protocol, scores, labels).tolist(),
+    }
+
+
+def _of_class(correct: NDArray[np.float64]) -> dict[str, Any]:
+    if not len(correct):
+        return {"n": 0, "accuracy": None, "interval": None}
+    return {
+        "n": len(correct),
+        "accuracy": float(correct.mean()),
+        "interval": accuracy_interval(correct),
+    }

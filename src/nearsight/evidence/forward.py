@@ -1,0 +1,96 @@
+"""One batch through a model that is a black box: without gradients, in eval mode, in full precision."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nearsight.errors import InputError
+
+Model = Callable[[Tensor], Any]
+
+
+def forward(model: Model, inputs: Tensor) -> Tensor:
+    """Return the logits of a batch, float (B, classes), on the device of the model's output.
+
+    >>> forward(lambda images: images.mean((2, 3)), torch.ones(2, 3, 4, 4)).tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+
+    `inputs` is (B, C, H, W). The model may return an array, or an object with the array as `.logits`, as the
+    classifiers of Hugging Face do. A module in training mode runs in eval mode and is put back. float32 means
+    float32: the reduced precision that PyTorch allows convolutions by default on some GPUs is off meanwhile.
+    Raises `InputError` when the output is not (B, classes) and floating.
+    """
+    with torch.inference_mode(), _eval_mode(model), _full_precision():
+        output = model(inputs)
+    logits = torch.as_tensor(getattr(output, "logits", output))
+    if logits.ndim != 2 or len(logits) != len(inputs) or not logits.is_floating_point():
+        raise InputError(
+            f"the model turned a batch of {len(inputs)} images into {logits.dtype} of shape "
+            f"{tuple(logits.shape)}; expected logits of shape ({len(inputs)}, classes)"
+        )
+    return logits
+
+
+def check_model(model: Model, dtype: torch.dtype) -> None:
+    """Warn when a model is in training mode; raise `InputError` when its weights are not of the type `dtype`.
+
+    >>> check_model(nn.Conv2d(3, 8, 3).half().eval(), torch.float32)
+    Traceback (most recent call last):
+    nearsight.errors.InputError: the model's weights are torch.float16 but its input would be torch.float32; \
+give dtype=torch.float16 or convert the model
+    """
+    if not isinstance(model, nn.Module):
+        return
+    if model.training:
+        warnings.warn(
+            "the model is in training mode: it is evaluated in eval mode and put back afterwards",
+            stacklevel=3,
+        )
+    weights = next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), dtype)
+    if weights != dtype:
+        raise InputError(
+            f"the model's weights are {weights} but its input would be {dtype}; "
+            f"give dtype={weights} or convert the model"
+        )
+
+
+def device_of(model: Model) -> torch.device | None:
+    """Return where a model's parameters are; None when it is not a module or has none.
+
+    >>> device_of(nn.Conv2d(3, 8, 3)), device_of(abs)
+    (device(type='cpu'), None)
+    """
+    if not isinstance(model, nn.Module):
+        return None
+    return next((weight.device for weight in model.parameters()), None)
+
+
+@contextmanager
+def _eval_mode(model: Model) -> Iterator[None]:
+    if not isinstance(model, nn.Module) or not any(module.training for module in model.modules()):
+        yield
+        return
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    settings = [torch.backends.cudnn.conv, torch.backends.cuda.matmul]  # type: ignore[attr-defined]
+    before = [setting.fp32_precision for setting in settings]
+    try:
+        for setting in settings:
+            setting.fp32_precision = "ieee"
+        yield
+    finally:
+        for setting, precision in zip(settings, before, strict=True):
+            setting.fp32_precision = precision

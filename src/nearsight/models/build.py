@@ -1,0 +1,128 @@
+"""Networks by name: ours, and any of timm's."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from torch import nn
+
+from nearsight.errors import InputError, unknown_name
+from nearsight.models.quick import airbench, resnet9
+from nearsight.models.resnet import DEPTHS, ResNet
+
+TIMM = "timm:"
+
+_OURS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
+    {
+        "airbench": airbench,
+        "resnet9": resnet9,
+        **{f"resnet{depth}": partial(ResNet, depth, stem="small") for depth in DEPTHS},
+        **{f"resnet{depth}-imagenet": partial(ResNet, depth, stem="large") for depth in DEPTHS},
+    }
+)
+
+
+def model_names() -> tuple[str, ...]:
+    """Return the names of our own networks; timm's are `timm:NAME`.
+
+    >>> "resnet18-imagenet" in model_names()
+    True
+    """
+    return tuple(_OURS)
+
+
+def build(
+    name: str, classes: int, *, pretrained: bool = False, width: float = 1.0, tile: int | None = None
+) -> nn.Module:
+    """Build a network by name, with initial or published weights.
+
+    >>> import torch
+    >>> build("resnet18", classes=10, width=0.25)(torch.zeros(2, 3, 16, 16)).shape
+    torch.Size([2, 10])
+
+    `width` multiplies the channels of our own networks. `pretrained` loads timm's published weights. `tile`
+    is the side of the images the network is built for, in pixels: timm networks with position embeddings or
+    windows are cut to it, the others ignore it. The network takes normalised float images (B, 3, H, W) and
+    returns logits (B, classes).
+
+    Raises `InputError` for an unknown name, fewer than two classes, a width that is not positive or not ours
+    to change, a tile that the patches of a network do not divide, and published weights that cannot be had.
+    """
+    if classes < 2:
+        raise InputError(f"a classifier needs at least 2 classes, got {classes}")
+    if not width > 0:
+        raise InputError(f"width must be positive, got {width}")
+    if name.startswith(TIMM):
+        if width != 1:
+            raise InputError(
+                f"width {width} cannot be had for '{name}': timm networks have their own widths; use 1"
+            )
+        return _build_timm(name, classes, pretrained, tile)
+    if name not in _OURS:
+        raise _unknown(name)
+    if pretrained:
+        raise InputError(
+            f"there are no published weights for '{name}'; use a timm name such as 'timm:resnet18'"
+        )
+    return _OURS[name](classes, width=width)
+
+
+def _build_timm(name: str, classes: int, pretrained: bool, tile: int | None) -> nn.Module:
+    import timm
+
+    timm_name = name.removeprefix(TIMM)
+    if not timm.is_model(timm_name):
+        raise unknown_name("model", name, [TIMM + known for known in timm.list_models()])
+    sizes: list[dict[str, Any]] = [{}]
+    if tile is not None:
+        sizes = [{"img_size": tile, "dynamic_img_size": True}, {"img_size": tile}, {}]
+    for size in sizes:
+        try:
+            network: nn.Module = timm.create_model(
+                timm_name, pretrained=pretrained, num_classes=classes, **size
+            )
+        except TypeError as error:
+            # timm has no way to ask which networks take a size; those that do not refuse the argument.
+            if "unexpected keyword" not in str(error) or not size:
+                raise
+        except OSError as error:
+            raise InputError(
+                f"the published weights of '{name}' could not be fetched: {_first_line(error)}; "
+                "check the network connection, or train from initial weights"
+            ) from error
+        except (RuntimeError, AssertionError, ValueError) as error:
+            at = f" at tile {tile}" if tile is not None else ""
+            raise InputError(f"'{name}' cannot be built{at}: {_first_line(error)}") from error
+        else:
+            _check_patch(name, network, tile)
+            return network
+    raise AssertionError("the last attempt passes no size")
+
+
+def _check_patch(name: str, network: nn.Module, tile: int | None) -> None:
+    """Refuse a tile whose last pixels no patch would cover."""
+    embedding = getattr(network, "patch_embed", None)
+    patch = getattr(embedding, "patch_size", None)
+    if tile is None or not hasattr(embedding, "img_size") or patch is None:
+        return
+    sides = patch if isinstance(patch, tuple) else (patch,)
+    for side in sides:
+        if tile % side:
+            nearest = max(side, tile // side * side)
+            raise InputError(
+                f"'{name}' cuts images into patches of {side} pixels, and a tile of {tile} is no multiple "
+                f"of that; use one such as {nearest}"
+            )
+
+
+def _unknown(name: str) -> InputError:
+    import timm
+
+    if timm.is_model(name):
+        return InputError(f"unknown model '{name}'; timm has one of that name: use '{TIMM}{name}'")
+    return unknown_name("model", name, [*_OURS, "timm:NAME"])
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

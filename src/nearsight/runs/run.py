@@ -1,0 +1,115 @@
+"""A run's directory, read whole."""
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nearsight.errors import InputError
+from nearsight.models.classifier import DESCRIPTION, WEIGHTS, Classifier, load_classifier
+
+if TYPE_CHECKING:
+    import pyarrow
+
+RECIPE = "recipe.toml"
+RESULT = "result.json"
+CHECKPOINT = "checkpoint"
+PREDICTIONS = "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was begun or finished, known by its directory.
+
+    >>> import tempfile
+    >>> directory = Path(tempfile.mkdtemp())
+    >>> _ = (directory / "recipe.toml").write_text('model = "resnet18"')
+    >>> run = Run.open(directory)
+    >>> run.recipe, run.finished
+    ({'model': 'resnet18'}, False)
+
+    Nothing is kept in memory: each look reads the file. What is missing or damaged raises `InputError`, which
+    names the file and the way out.
+    """
+
+    directory: Path
+
+    @staticmethod
+    def open(path: str | Path) -> "Run":
+        """Return the run in a directory; raises `InputError` where there is none."""
+        directory = Path(path)
+        if not directory.is_dir():
+            what = "is a file, not a directory" if directory.exists() else "does not exist"
+            raise InputError(f"{directory} {what}; give the directory that `nearsight train` wrote")
+        if not (directory / RECIPE).is_file():
+            raise InputError(
+                f"{directory} is not a run's directory: it has no {RECIPE}; "
+                "give the directory that `nearsight train` wrote"
+            )
+        return Run(directory)
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end and wrote the weights and the result."""
+        return all((self.directory / name).is_file() for name in (WEIGHTS, DESCRIPTION, RESULT))
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """All that determines the run, from recipe.toml."""
+        path = self.directory / RECIPE
+        try:
+            return tomllib.loads(_read_text(path))
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{path} is not valid TOML: {error}; mend it or train the run again") from error
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The figures of the run, from result.json."""
+        path = self.directory / RESULT
+        self._need(path)
+        try:
+            content = json.loads(_read_text(path))
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path} is not valid JSON: {error}; train or evaluate the run again") from error
+        if not isinstance(content, dict):
+            raise InputError(f"{path} holds {type(content).__name__}, not an object; train the run again")
+        return content
+
+    def classifier(self) -> Classifier:
+        """Load the trained classifier, on the CPU and ready for inference."""
+        for name in (WEIGHTS, DESCRIPTION):
+            self._need(self.directory / name)
+        return load_classifier(self.directory)
+
+    def predictions(self) -> "pyarrow.Table":
+        """Read the table of predictions: a row an image, as written by `nearsight evaluate`."""
+        import pyarrow
+        from pyarrow import parquet
+
+        path = self.directory / PREDICTIONS
+        if not path.is_file():
+            raise InputError(
+                f"{self.directory} has no {PREDICTIONS}; run `nearsight evaluate {self.directory}` first"
+            )
+        try:
+            # Read in full by this process: a memory map would outlive a replacement of the file.
+            return parquet.read_table(path, memory_map=False)
+        except (pyarrow.ArrowInvalid, OSError) as error:
+            raise InputError(
+                f"{path} is damaged or cut short; run `nearsight evaluate {self.directory}` again"
+            ) from error
+
+    def _need(self, path: Path) -> None:
+        if path.is_file():
+            return
+        begun = (self.directory / CHECKPOINT).exists() and not self.finished
+        mend = "finish it with `nearsight train … --resume`" if begun else "train it again"
+        raise InputError(f"{self.directory} has no {path.name}: the run is not finished; {mend}")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error

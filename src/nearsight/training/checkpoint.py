@@ -1,0 +1,104 @@
+"""The latest training state of a run: one file, written whole or not at all, without pickle."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nearsight.errors import InputError
+from nearsight.runs import CHECKPOINT, replace_atomically
+
+_FILE = "state.safetensors"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come, and what must stay the same when it goes on."""
+
+    step: int
+    seconds: float
+    precision: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """The parts of a run that change as it trains."""
+
+    network: nn.Module
+    optimizers: list[torch.optim.Optimizer]
+    average: nn.Module | None
+    running: Tensor
+
+
+def save_checkpoint(directory: Path, state: TrainingState, progress: Progress) -> None:
+    """Write the training state under `directory`; a reader finds the old one or the new one, never a part."""
+    from safetensors.torch import save_file
+
+    tensors = {f"network.{name}": value for name, value in state.network.state_dict().items()}
+    if state.average is not None:
+        tensors |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
+    numbers: dict[str, float] = {}
+    for number, optimizer in enumerate(state.optimizers):
+        for index, entries in optimizer.state_dict()["state"].items():
+            for name, value in entries.items():
+                key = f"optimizer.{number}.{index}.{name}"
+                if isinstance(value, Tensor):
+                    tensors[key] = value
+                elif value is not None:
+                    numbers[key] = value
+    tensors["running"] = state.running
+    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    header = {"progress": json.dumps(asdict(progress)), "numbers": json.dumps(numbers)}
+    (directory / CHECKPOINT).mkdir(parents=True, exist_ok=True)
+    with replace_atomically(directory / CHECKPOINT / _FILE) as temporary:
+        save_file(whole, temporary, metadata=header)
+
+
+def read_progress(directory: Path) -> Progress | None:
+    """Return how far the run in `directory` had come at its last checkpoint, or None if it has none."""
+    from safetensors import SafetensorError, safe_open
+
+    path = directory / CHECKPOINT / _FILE
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            return Progress(**json.loads(file.metadata()["progress"]))
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise InputError(f"{path} is not a checkpoint of ours ({error}); remove it to begin again") from None
+
+
+def load_checkpoint(directory: Path, state: TrainingState) -> None:
+    """Put the last checkpoint's values into `state`, bit for bit, in the parameters' memory layout."""
+    from safetensors import safe_open
+
+    with safe_open(directory / CHECKPOINT / _FILE, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        numbers: dict[str, float] = json.loads(file.metadata()["numbers"])
+    state.network.load_state_dict(_under("network.", tensors))
+    if state.average is not None:
+        state.average.load_state_dict(_under("average.", tensors))
+    for number, optimizer in enumerate(state.optimizers):
+        entries: dict[int, dict[str, Any]] = {}
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        for key, value in (tensors | numbers).items():
+            if key.startswith(f"optimizer.{number}."):
+                _, _, index, name = key.split(".", 3)
+                entries.setdefault(int(index), {})[name] = _like(parameters[int(index)], value)
+        optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
+    state.running.copy_(tensors["running"])
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _like(parameter: Tensor, value: Tensor | float) -> Tensor | float:
+    # Sums over a tensor run in memory order, so a buffer in another layout would change the last bits.
+    if isinstance(value, Tensor) and value.shape == parameter.shape:
+        return torch.empty_like(parameter).copy_(value)
+    return value

@@ -1,0 +1,55 @@
+"""What a run costs: floating-point operations and peak memory."""
+
+import copy
+import resource
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+_PEAK_RESET = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+
+
+def count_flops(network: nn.Module, size: tuple[int, int]) -> int:
+    """Count the floating-point operations of one image's forward and backward pass.
+
+    >>> count_flops(nn.Sequential(nn.Flatten(), nn.Linear(12, 5)), (2, 2))
+    240
+
+    A multiply-add is two operations; matrix products and convolutions are counted, element-wise work is not.
+    The network is left as it was. (A first layer needs no gradient of its input: 2 × 2 × 12 × 5 above.)
+    """
+    twin = copy.deepcopy(network).train()
+    parameter = next(twin.parameters())
+    images = torch.zeros(2, 3, *size, device=parameter.device)
+    with FlopCounterMode(display=False) as counter:
+        logits = twin(images)
+        F.cross_entropy(logits, torch.zeros(2, dtype=torch.int64, device=logits.device)).backward()  # type: ignore[no-untyped-call]
+    return int(counter.get_total_flops()) // 2
+
+
+def reset_peak_memory() -> None:
+    """Start a new measurement of peak memory where the system can (Linux, CUDA)."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    if _PEAK_RESET.exists():
+        _PEAK_RESET.write_text("5")
+
+
+def peak_memory(device: torch.device) -> int:
+    """Return the peak memory in bytes: the GPU's on CUDA, else this process's resident set.
+
+    Where the system cannot reset its mark (macOS), it is the peak since the process began.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if _STATUS.exists():
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

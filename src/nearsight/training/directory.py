@@ -1,0 +1,51 @@
+"""Claiming a run's directory without ever harming what it holds."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from nearsight.errors import InputError
+from nearsight.runs import RECIPE, RESULT, write_text
+from nearsight.training.checkpoint import Progress, read_progress
+from nearsight.training.recipe import Recipe, recipe_from_toml, recipe_to_toml
+
+
+def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Progress | None:
+    """Make `directory` the home of a run of `recipe`, and return its progress if it resumes one.
+
+    A new or empty directory gets the recipe. One that holds a run of this very recipe is taken when `resume`
+    is true. Anything else raises `InputError` and is left as it was.
+    """
+    if directory.is_file():
+        raise InputError(f"{directory} is a file; choose another --out")
+    if not directory.exists() or not any(directory.iterdir()):
+        _write_recipe(directory, recipe)
+        return None
+    path = directory / RECIPE
+    if not path.is_file():
+        raise InputError(f"{directory} is not empty and holds no run; choose another --out")
+    held = recipe_from_toml(path.read_text(), source=str(path))
+    if held != recipe:
+        changed = [
+            f"{spec.name} {getattr(held, spec.name)} there, {getattr(recipe, spec.name)} asked for"
+            for spec in fields(Recipe)
+            if getattr(held, spec.name) != getattr(recipe, spec.name)
+        ]
+        raise InputError(
+            f"{directory} already holds a run of another recipe ({'; '.join(changed)}); choose another --out"
+        )
+    if not resume:
+        state = "a finished run" if (directory / RESULT).is_file() else "an unfinished run"
+        raise InputError(
+            f"{directory} already holds {state} of this recipe; give --resume, or choose another --out"
+        )
+    return read_progress(directory)
+
+
+def _write_recipe(directory: Path, recipe: Recipe) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the directory {directory}: {error.strerror}; choose another --out"
+        ) from None
+    write_text(directory / RECIPE, recipe_to_toml(recipe))

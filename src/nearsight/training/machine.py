@@ -1,0 +1,25 @@
+"""Where and how a run is carried out."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where and how a run is carried out; nothing here is meant to change what is learned.
+
+    `device` is auto, cpu, cuda or mps; `devices` the number of processes; `workers` the decoding processes of
+    a set that streams (None: one a core, at most 16); a checkpoint is written every `checkpoint_seconds`.
+    """
+
+    device: Device = "auto"
+    devices: int = 1
+    workers: int | None = None
+    checkpoint_seconds: float = 60.0
+
+    def decoding_workers(self) -> int:
+        """Return the number of processes that decode a set that streams."""
+        return min(16, os.cpu_count() or 1) if self.workers is None else self.workers

@@ -1,0 +1,68 @@
+"""The rows of a run as it trains: `metrics.csv` and TensorBoard events."""
+
+import csv
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from nearsight.runs import write_text
+
+METRICS = "metrics.csv"
+
+
+@dataclass(frozen=True)
+class MetricsRow:
+    """Means over the steps since the row before. Loss: lower is better; accuracies in [0, 1]: higher is."""
+
+    step: int
+    epoch: float
+    loss: float
+    accuracy: float
+    learning_rate: float
+    val_accuracy: float | None
+    images_per_second: float
+    seconds: float
+
+
+COLUMNS = tuple(spec.name for spec in fields(MetricsRow))
+
+
+class MetricsLog:
+    """Appends rows to `metrics.csv` and TensorBoard; a resumed run drops the rows after its checkpoint."""
+
+    def __init__(self, directory: Path, step: int = 0) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        path = directory / METRICS
+        kept = [row for row in _whole_rows(path) if int(row[0]) <= step] if step else []
+        write_text(path, "".join(",".join(row) + "\n" for row in [list(COLUMNS), *kept]))
+        self._file = path.open("a", newline="")
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._events = SummaryWriter(str(directory), purge_step=step + 1 if step else None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._events.close()
+
+    def add(self, row: MetricsRow) -> None:
+        """Append one row, at once on disk."""
+        values = asdict(row)
+        self._writer.writerow(["" if value is None else value for value in values.values()])
+        self._file.flush()
+        for name, value in values.items():
+            if name not in ("step", "seconds") and value is not None:
+                self._events.add_scalar(f"training/{name}", value, row.step)
+
+
+def _whole_rows(path: Path) -> list[list[str]]:
+    if not path.is_file():
+        return []
+    lines = path.read_text().splitlines(keepends=True)[1:]
+    rows = [line.rstrip("\n").split(",") for line in lines if line.endswith("\n")]
+    return [row for row in rows if len(row) == len(COLUMNS)]

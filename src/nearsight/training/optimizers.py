@@ -1,0 +1,106 @@
+"""From a recipe to optimizers, and the learning rate at each step."""
+
+import math
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from nearsight.training.muon import Muon
+from nearsight.training.recipe import Recipe
+
+# airbench trains the whitening layer's bias for the first 3 of its 8 epochs only.
+WHITEN_BIAS_SHARE = 3 / 8
+
+
+def build_optimizers(
+    network: nn.Module, recipe: Recipe, dtype: torch.dtype = torch.float32
+) -> list[torch.optim.Optimizer]:
+    """Return the recipe's optimizers over the network's trainable parameters.
+
+    `dtype` is the one Muon makes its updates orthogonal in. Each group keeps its peak learning rate in
+    `peak_lr` and, as `share`, the share of the run in which it is trained.
+    """
+    optimizers: list[torch.optim.Optimizer]
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    if recipe.optimizer == "adamw":
+        optimizers = [
+            torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        ]
+    elif recipe.optimizer == "sgd":
+        optimizers = [
+            torch.optim.SGD(
+                parameters,
+                lr=recipe.learning_rate,
+                momentum=recipe.momentum,
+                nesterov=recipe.nesterov and recipe.momentum > 0,
+                weight_decay=recipe.weight_decay,
+            )
+        ]
+    else:
+        optimizers = _muon_with_sgd(network, recipe, dtype)
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak_lr"] = group["lr"]
+            group.setdefault("share", 1.0)
+    return optimizers
+
+
+def _muon_with_sgd(network: nn.Module, recipe: Recipe, dtype: torch.dtype) -> list[torch.optim.Optimizer]:
+    trainable = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    filters = [p for p in trainable.values() if p.ndim == 4]
+    matrices = [p for p in trainable.values() if p.ndim in (2, 3)]
+    first_bias = [p for name, p in trainable.items() if name == "whiten.bias"]
+    vectors = [p for name, p in trainable.items() if p.ndim <= 1 and name != "whiten.bias"]
+    # airbench sums the loss over the batch; a mean loss with rates times the batch takes the same steps.
+    bias_rate = recipe.bias_learning_rate * recipe.batch_size
+    head_rate = recipe.head_learning_rate * recipe.batch_size
+    rates = (
+        (vectors, bias_rate, 1.0),
+        (matrices, head_rate, 1.0),
+        (first_bias, bias_rate, WHITEN_BIAS_SHARE),
+    )
+    groups: list[dict[str, Any]] = [
+        {"params": params, "lr": rate, "weight_decay": recipe.weight_decay / rate, "share": share}
+        for params, rate, share in rates
+        if params and rate > 0
+    ]
+    rest = torch.optim.SGD(groups, lr=bias_rate, momentum=0.85, nesterov=True)
+    return [
+        Muon(
+            filters,
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            dtype=dtype,
+        ),
+        rest,
+    ]
+
+
+def rate_factor(
+    schedule: Literal["cosine", "linear", "constant"], step: int, steps: int, warmup: float
+) -> float:
+    """Return the factor on the peak learning rate at one step of a run.
+
+    >>> rate_factor("linear", 0, 10, warmup=0.0), rate_factor("linear", 5, 10, warmup=0.0)
+    (1.0, 0.5)
+    """
+    rising = warmup * steps
+    if step < rising:
+        return (step + 1) / (rising + 1)
+    done = (step - rising) / max(steps - rising, 1)
+    if schedule == "constant":
+        return 1.0
+    if schedule == "linear":
+        return max(0.0, 1.0 - done)
+    return 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+
+
+def set_rates(optimizers: list[torch.optim.Optimizer], recipe: Recipe, step: int, steps: int) -> None:
+    """Set every group's learning rate for one step."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            span = max(1, round(group["share"] * steps))
+            factor = rate_factor(recipe.schedule, step, span, recipe.warmup) if step < span else 0.0
+            group["lr"] = group["peak_lr"] * factor

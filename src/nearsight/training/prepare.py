@@ -1,0 +1,86 @@
+"""What a run starts from: the network with its preprocessing, and the first look at the data."""
+
+import torch
+from torch import Tensor, nn
+
+from nearsight.data import ImageSet
+from nearsight.errors import InputError
+from nearsight.models import Architecture, Classifier, Preprocessing, build, reach
+from nearsight.models.quick import whiten
+from nearsight.training.batches import StreamedTiles, training_size
+from nearsight.training.order import generator
+from nearsight.training.recipe import Recipe
+from nearsight.training.reporter import Reporter
+
+STATISTICS_IMAGES = 5000
+
+
+def build_classifier(
+    recipe: Recipe, images: ImageSet, reporter: Reporter
+) -> tuple[Classifier, tuple[int, int]]:
+    """Return the recipe's untrained classifier and the height and width it is trained at.
+
+    Tells the reporter the network's reach at that size, and warns when the tile shrinks to 1×1.
+    Raises `InputError` when the tile does not fit the images or the network.
+    """
+    size = training_size(images, recipe)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator(recipe.seed, "weights").initial_seed())
+        network = build(
+            recipe.model,
+            len(images.classes),
+            pretrained=recipe.pretrained,
+            width=recipe.width,
+            tile=min(size),
+        )
+    seen = reach(network, min(size), name=recipe.model)
+    reporter.say(seen.sentence())
+    if warning := seen.warning():
+        reporter.say(f"warning: {warning}")
+    mean, std = pixel_statistics(images)
+    preprocessing = Preprocessing(mean=mean, std=std, resize_short=recipe.resize_short)
+    if recipe.whiten:
+        layer = getattr(network, "whiten", None)
+        if not isinstance(layer, nn.Conv2d):
+            raise InputError(
+                f"whiten needs a network with a whitening layer (airbench), not {recipe.model}; "
+                "give --no-whiten"
+            )
+        tiles = sample_tiles(images, STATISTICS_IMAGES, recipe, size, preprocessing)
+        whiten(layer, preprocessing.normalise(tiles))
+    architecture = Architecture(recipe.model, len(images.classes), recipe.width, tile=min(size))
+    return Classifier(network, architecture, images.classes, recipe.tile, preprocessing), size
+
+
+Triple = tuple[float, float, float]
+
+
+def pixel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
+    """Return mean and standard deviation of each colour, in 0..1, over a fixed sample of the images.
+
+    The sample is the same for every seed and arm, so that all of them share one preprocessing.
+    """
+    count = min(len(images), STATISTICS_IMAGES)
+    chosen = torch.randperm(len(images), generator=generator(0, "pixel statistics"))[:count].tolist()
+    totals = torch.zeros(3, 3, dtype=torch.float64)
+    for index in chosen:
+        values = images.image(index).to(torch.float64).flatten(1) / 255
+        totals[0] += values.shape[1]
+        totals[1] += values.sum(1)
+        totals[2] += values.square().sum(1)
+    mean = totals[1] / totals[0]
+    variance = (totals[2] / totals[0] - mean.square()).clamp_min(0)
+    return _triple(mean), _triple(variance.sqrt().clamp_min(1 / 255))
+
+
+def _triple(values: Tensor) -> Triple:
+    red, green, blue = (round(value, 6) for value in values.tolist())
+    return red, green, blue
+
+
+def sample_tiles(
+    images: ImageSet, count: int, recipe: Recipe, size: tuple[int, int], preprocessing: Preprocessing
+) -> Tensor:
+    """Return the first `count` training tiles as they would stream, uint8 (count, 3, h, w)."""
+    tiles = StreamedTiles(images, recipe, size, preprocessing)
+    return torch.stack([tiles[position][0] for position in range(min(count, len(images)))])

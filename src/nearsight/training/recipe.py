@@ -1,0 +1,216 @@
+"""The recipe: everything that determines a run, as one typed and frozen dataclass."""
+
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from nearsight.errors import InputError, unknown_name
+
+FULL = "full"
+
+
+def _option(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that determines a run: data, network, tile, schedule, seed.
+
+    >>> RECIPES["fast"].model
+    'airbench'
+    >>> replace(RECIPES["paper"], tile=16).tile
+    16
+
+    The command line derives its options from these fields. `tile` and the other sizes are pixels; `None`
+    stands for "full" in `tile` and for "off" elsewhere. Raises `InputError` when a field is out of its range.
+    """
+
+    name: str = _option("standard", "name of the recipe this one started from")
+    data: str = _option("", "data set, as given to `nearsight.load`")
+    model: str = _option("resnet18", "network: one of ours, or timm:NAME")
+    pretrained: bool = _option(False, "start from timm's pretrained weights")
+    width: float = _option(1.0, "factor on the channels of our networks")
+    tile: int | None = _option(None, "side of the training tiles in pixels, or 'full' for whole images")
+    resize_short: int | None = _option(None, "resize every image's short side to this many pixels first")
+    seed: int = _option(0, "fixes weights, order of images, tiles, flips and the validation cut")
+    validation: float = _option(0.1, "share of train cut off for validation where the set has no such split")
+    epochs: float = _option(200.0, "passes over the training images")
+    steps: int | None = _option(None, "optimizer steps, instead of epochs")
+    batch_size: int = _option(128, "images in an optimizer step, over all processes")
+    accumulate: int = _option(1, "parts that a batch is cut into to save memory")
+    optimizer: Literal["sgd", "adamw", "muon"] = _option("sgd", "muon: Muon for filters, SGD for the rest")
+    learning_rate: float = _option(0.1, "peak learning rate; with muon, that of the filters")
+    bias_learning_rate: float = _option(0.053, "with muon: of biases and norms, per image in the batch")
+    head_learning_rate: float = _option(0.67, "with muon: of the linear head, per image in the batch")
+    momentum: float = _option(0.9, "momentum of sgd and muon's filters")
+    nesterov: bool = _option(True, "Nesterov momentum")
+    weight_decay: float = _option(5e-4, "weight decay; with muon, on all but the filters")
+    schedule: Literal["cosine", "linear", "constant"] = _option("cosine", "decay of the learning rate to 0")
+    warmup: float = _option(0.0, "share of the steps in which the learning rate rises from 0")
+    flip: Literal["none", "random", "alternating"] = _option("random", "left-right flips")
+    crop_padding: int = _option(4, "whole images only: random crop after padding with this many black pixels")
+    label_smoothing: float = _option(0.0, "share of the target spread over all classes")
+    class_weights: Literal["none", "balanced"] = _option("none", "balanced: weigh classes by 1/frequency")
+    ema: float | None = _option(None, "decay a step of an average of the weights, used as the result")
+    clip: float | None = _option(None, "largest norm of the gradient")
+    whiten: bool = _option(False, "set the first layer to whiten training patches (quick networks)")
+    precision: Literal["auto", "float32", "bfloat16"] = _option("auto", "auto: bfloat16 if a check passes")
+    compile: bool = _option(False, "compile the network with torch.compile, falling back to eager")
+
+    def __post_init__(self) -> None:
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise InputError(f"{name} must lie between {low:g} and {high:g}, got {value:g}")
+        for spec in fields(self):
+            allowed = get_args(spec.type) if get_origin(spec.type) is Literal else ()
+            if allowed and getattr(self, spec.name) not in allowed:
+                raise unknown_name(spec.name, str(getattr(self, spec.name)), allowed)
+        if self.accumulate > self.batch_size:
+            raise InputError(
+                f"accumulate must not exceed batch_size ({self.batch_size}), got {self.accumulate}"
+            )
+
+    @property
+    def tile_name(self) -> str:
+        """`full`, or the tile's side as text."""
+        return FULL if self.tile is None else str(self.tile)
+
+
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("tile", 1, 1e6),
+    ("resize_short", 1, 1e6),
+    ("seed", 0, 2**62),
+    ("validation", 0, 0.9),
+    ("width", 0.01, 100),
+    ("epochs", 1e-6, 1e9),
+    ("steps", 1, 1e12),
+    ("batch_size", 2, 1e9),
+    ("accumulate", 1, 1e9),
+    ("learning_rate", 0, 1e6),
+    ("bias_learning_rate", 0, 1e6),
+    ("head_learning_rate", 0, 1e6),
+    ("momentum", 0, 1),
+    ("weight_decay", 0, 1e3),
+    ("warmup", 0, 1),
+    ("crop_padding", 0, 1e4),
+    ("label_smoothing", 0, 1),
+    ("ema", 0, 1),
+    ("clip", 1e-12, 1e12),
+)
+
+RECIPES: dict[str, Recipe] = {
+    "paper": Recipe(name="paper", flip="none", crop_padding=0, nesterov=False),
+    "standard": Recipe(name="standard"),
+    "fast": Recipe(
+        name="fast",
+        model="airbench",
+        epochs=16,
+        batch_size=500,
+        optimizer="muon",
+        learning_rate=0.12,
+        momentum=0.6,
+        weight_decay=1e-3,
+        schedule="linear",
+        flip="alternating",
+        crop_padding=2,
+        label_smoothing=0.2,
+        whiten=True,
+    ),
+}
+
+
+def field_types() -> dict[str, Any]:
+    """Return the type of every field of a recipe, by name."""
+    return get_type_hints(Recipe)
+
+
+def parse_value(name: str, text: str) -> Any:
+    """Read the value of a recipe's field from text, as the command line does.
+
+    >>> parse_value("tile", "full"), parse_value("tile", "16"), parse_value("nesterov", "false")
+    (None, 16, False)
+
+    Raises `InputError` naming the field, what came and what it takes.
+    """
+    kind = field_types()[name]
+    optional = get_origin(kind) in (types.UnionType, Union)
+    if optional and text.lower() in (FULL, "none", "off"):
+        return None
+    base = next(option for option in get_args(kind) if option is not type(None)) if optional else kind
+    if get_origin(base) is Literal:
+        if text not in get_args(base):
+            raise unknown_name(name, text, get_args(base))
+        return text
+    if base is bool:
+        if text.lower() not in ("true", "false"):
+            raise InputError(f"{name} takes true or false, got '{text}'")
+        return text.lower() == "true"
+    try:
+        return base(text)
+    except ValueError:
+        wanted = {int: "a whole number", float: "a number"}[base]
+        empty = f" or '{FULL if name == 'tile' else 'none'}'" if optional else ""
+        raise InputError(f"{name} takes {wanted}{empty}, got '{text}'") from None
+
+
+def recipe_to_toml(recipe: Recipe) -> str:
+    """Write a recipe as TOML; `None` becomes "full" for the tile and "none" elsewhere.
+
+    >>> recipe_from_toml(recipe_to_toml(RECIPES["fast"])) == RECIPES["fast"]
+    True
+    """
+    import tomli_w
+
+    values = {spec.name: getattr(recipe, spec.name) for spec in fields(recipe)}
+    empty = {name: FULL if name == "tile" else "none" for name, value in values.items() if value is None}
+    return tomli_w.dumps(values | empty)
+
+
+def recipe_from_toml(text: str, source: str = "recipe") -> Recipe:
+    """Read a recipe from TOML; fields that are absent keep the defaults of `standard`.
+
+    Raises `InputError` on broken TOML, an unknown field or a value of the wrong kind, naming `source`.
+    """
+    try:
+        return recipe_from_values(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source} is not valid TOML: {error}") from None
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+
+
+def recipe_from_values(values: Mapping[str, Any]) -> Recipe:
+    """Build a recipe from plain values, those of `recipe.toml` or of the command line."""
+    known = field_types()
+    read: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known:
+            raise unknown_name("recipe field", name, known)
+        if value is None:
+            read[name] = None
+        elif isinstance(value, bool):
+            read[name] = parse_value(name, str(value))
+        else:
+            read[name] = parse_value(name, value if isinstance(value, str) else repr(value))
+    return replace(RECIPES["standard"], **read)
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return the recipe of a name (`paper`, `standard`, `fast`) or of a TOML file.
+
+    >>> find_recipe("paper").crop_padding
+    0
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    path = Path(name)
+    if path.suffix == ".toml" or path.is_file():
+        if not path.is_file():
+            raise InputError(f"no recipe file at {name}; write one with the fields of recipe.toml")
+        return recipe_from_toml(path.read_text(), source=name)
+    raise unknown_name("recipe", name, RECIPES)

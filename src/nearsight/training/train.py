@@ -1,0 +1,200 @@
+"""From a recipe and a set to a trained run."""
+
+import os
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from nearsight.data import ImageSet, ImageSets
+from nearsight.errors import InputError
+from nearsight.models import Classifier, save_classifier
+from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
+from nearsight.training.checkpoint import (
+    Progress,
+    TrainingState,
+    load_checkpoint,
+    read_progress,
+)
+from nearsight.training.cost import count_flops, peak_memory, reset_peak_memory
+from nearsight.training.directory import claim_directory
+from nearsight.training.loop import Session, run_steps
+from nearsight.training.machine import Machine
+from nearsight.training.optimizers import build_optimizers
+from nearsight.training.precision import PrecisionChoice, choose_precision
+from nearsight.training.prepare import build_classifier, sample_tiles
+from nearsight.training.recipe import Recipe
+from nearsight.training.reporter import Reporter, Silent
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+PRECISION_CHECK_IMAGES = 128
+_VERSIONS = ("nearsight", "torch", "timm", "lightning-fabric", "datasets")
+
+
+def train(
+    recipe: Recipe,
+    sets: ImageSets,
+    out: Path,
+    *,
+    resume: bool = False,
+    machine: Machine | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train a network by a recipe on the set's `train` split and leave a whole run in the directory `out`.
+
+    >>> import tempfile
+    >>> from dataclasses import replace
+    >>> from nearsight.data import load
+    >>> from nearsight.training import RECIPES
+    >>> recipe = replace(RECIPES["fast"], data="digits", tile=8, steps=2, width=0.1)
+    >>> train(recipe, load("digits"), Path(tempfile.mkdtemp()) / "run").result["training"]["steps"]
+    2
+
+    With `resume`, a run of this very recipe in `out` goes on from its checkpoint and ends, on a CPU, with the
+    weights, bit for bit, of a run never interrupted. The recipe's seed fixes everything.
+
+    Raises `InputError` when `out` holds something else, the tile does not fit, or the loss is no longer
+    finite; raises `Interrupted` after SIGINT or SIGTERM, with the checkpoint written.
+    """
+    reporter, machine, out = reporter or Silent(), machine or Machine(), Path(out)
+    device = _device(recipe, machine)
+    images = sets["train"]
+    # Other processes of a multi-process run start when the first has claimed the directory.
+    first_process = os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+    if first_process and resume and (out / RESULT).is_file():
+        claim_directory(out, recipe, resume)
+        reporter.say(f"{out} is already finished")
+        return Run.open(out)
+    classifier, size = build_classifier(recipe, images, reporter)
+    progress = claim_directory(out, recipe, resume) if first_process else read_progress(out)
+
+    reset_peak_memory()
+    network = classifier.network
+    flops = count_flops(network, size)
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    choice = _precision(recipe, progress, classifier, images, size, machine)
+    reporter.say(f"precision {choice.precision}: {choice.reason}")
+    fabric = _launch(machine, choice)
+    state = _training_state(network, recipe, choice)
+    if progress is not None:
+        load_checkpoint(out, state)
+        reporter.say(f"resuming {out} after step {progress.step}")
+    steps = total_steps(recipe, len(images))
+    session = Session(recipe, sets, size, steps, classifier, state, choice, out, machine, fabric, reporter)
+    start = progress or Progress(0, 0.0, choice.precision, choice.reason)
+    seconds = run_steps(session, start)
+
+    if fabric.is_global_zero:
+        if state.average is not None:
+            network.load_state_dict(cast(nn.Module, state.average.module).state_dict())
+        save_classifier(classifier, out)
+        write_json(out / RESULT, {"training": _training_figures(session, flops, seconds)})
+        shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
+    fabric.barrier()
+    return Run.open(out)
+
+
+def total_steps(recipe: Recipe, images: int) -> int:
+    """Return the optimizer steps of a run on a number of training images.
+
+    >>> total_steps(Recipe(epochs=2, batch_size=128), images=50_000)
+    782
+    """
+    if recipe.steps is not None:
+        return recipe.steps
+    return max(1, -(-round(recipe.epochs * images) // recipe.batch_size))
+
+
+def _device(recipe: Recipe, machine: Machine) -> torch.device:
+    if machine.devices < 1 or recipe.batch_size % machine.devices:
+        raise InputError(
+            f"devices must divide batch_size {recipe.batch_size}, got {machine.devices}; change either"
+        )
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if machine.device == "auto":
+        return torch.device(next(name for name, there in available.items() if there))
+    if not available[machine.device]:
+        raise InputError(f"device {machine.device} is not available on this machine; take --device auto")
+    return torch.device(machine.device)
+
+
+def _precision(
+    recipe: Recipe,
+    progress: Progress | None,
+    classifier: Classifier,
+    images: ImageSet,
+    size: tuple[int, int],
+    machine: Machine,
+) -> PrecisionChoice:
+    if progress is not None:
+        kept: Literal["float32", "bfloat16"] = "bfloat16" if progress.precision == "bfloat16" else "float32"
+        return PrecisionChoice(kept, progress.reason)
+    count = min(recipe.batch_size, PRECISION_CHECK_IMAGES)
+    tiles = sample_tiles(images, count, recipe, size, classifier.preprocessing)
+    device = next(classifier.network.parameters()).device
+    batch = classifier.preprocessing.normalise(tiles.to(device))
+    batch = batch.contiguous(memory_format=torch.channels_last)
+    return choose_precision(recipe.precision, classifier.network, batch, timed=machine.devices == 1)
+
+
+def _launch(machine: Machine, choice: PrecisionChoice) -> "Fabric":
+    from lightning_fabric import Fabric
+
+    fabric = Fabric(
+        accelerator=machine.device,
+        devices=machine.devices,
+        strategy="ddp" if machine.devices > 1 else "auto",
+        precision="bf16-mixed" if choice.precision == "bfloat16" else "32-true",
+    )
+    fabric.launch()
+    return fabric
+
+
+def _training_state(network: nn.Module, recipe: Recipe, choice: PrecisionChoice) -> TrainingState:
+    average = None
+    if recipe.ema is not None:
+        averaging = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
+        average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
+    running = torch.zeros(4, dtype=torch.float64, device=next(network.parameters()).device)
+    return TrainingState(network, build_optimizers(network, recipe, choice.dtype), average, running)
+
+
+def _training_figures(session: Session, flops: int, seconds: float) -> dict[str, Any]:
+    recipe, machine, choice = session.recipe, session.machine, session.choice
+    seen = session.steps * recipe.batch_size
+    pixels = session.size[0] * session.size[1]
+    images = len(session.sets["train"])
+    device = session.fabric.device
+    return {
+        "images": images,
+        "steps": session.steps,
+        "epochs": seen / images,
+        "images_seen": seen,
+        "pixels_per_image": pixels,
+        "training_pixels": seen * pixels,
+        "flops_per_image": flops,
+        "flops": flops * seen,
+        "seconds": seconds,
+        "images_per_second": seen / seconds,
+        "peak_memory_bytes": peak_memory(device),
+        "precision": choice.precision,
+        "precision_reason": choice.reason,
+        "seed": recipe.seed,
+        "parameters": sum(parameter.numel() for parameter in session.classifier.network.parameters()),
+        "hardware": {
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+            "processes": machine.devices,
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "system": platform.system(),
+        },
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in _VERSIONS},
+    }

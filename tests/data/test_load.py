@@ -1,0 +1,117 @@
+"""Names and places: what is looked for where, and what is said when it is not there."""
+
+import errno
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nearsight.data.load import load
+from nearsight.errors import InputError
+
+# The package re-exports the function under the module's name.
+LOAD = importlib.import_module("nearsight.data.load")
+Write = Callable[..., Path]
+Png = Callable[..., bytes]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "cifar11",
+            r"unknown image set 'cifar11'; did you mean 'cifar10'\? .*; or give a path, or hf:OWNER/NAME",
+        ),
+        ("my-pets", r"unknown image set 'my-pets'; did you mean 'my-pet-set'\? "),
+        ("./nowhere", r"there is no file or folder \./nowhere; give the path"),
+        ("pets/train.parquet", r"there is no file or folder pets/train\.parquet"),
+        ("pets.parquet", r"there is no file or folder pets\.parquet"),
+        ("", "unknown image set ''; known: cifar10, "),
+    ],
+)
+def test_wrong_names_are_refused(
+    name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sets" / "my-pet-set").mkdir(parents=True)
+    monkeypatch.setenv("NEARSIGHT_DATA", str(tmp_path / "sets"))
+    with pytest.raises(InputError, match=message):
+        load(name)
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path, png: Png) -> None:
+    (tmp_path / "cat.png").write_bytes(png(0))
+    with pytest.raises(InputError, match=r"cat\.png is not a whole Parquet file"):
+        load(tmp_path / "cat.png")
+
+
+@pytest.mark.parametrize("validation", [-0.1, 1, 2.5, float("nan")])
+def test_a_validation_that_is_no_share_is_refused(validation: float) -> None:
+    with pytest.raises(InputError, match="validation is a share of train from 0 up to but not 1"):
+        load("digits", validation=validation)
+
+
+def test_a_name_a_path_and_a_relative_path_give_the_same(
+    write_folder: Write, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_folder({name: [png(k) for k in range(6)] for name in "ab"}, "pets")
+    monkeypatch.setenv("NEARSIGHT_DATA", str(root.parent))
+    named, placed, relative = load("pets"), load(root), load("./pets")
+    for split in named:
+        assert named[split].pixels.equal(placed[split].pixels)
+        assert named[split].pixels.equal(relative[split].pixels)
+
+
+def test_a_relative_path_is_not_looked_for_elsewhere(
+    write_folder: Write, png: Png, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder({"pets/a": [png(0)], "pets/b": [png(1)]}, "sets")
+    monkeypatch.setenv("NEARSIGHT_DATA", str(tmp_path / "sets"))
+    with pytest.raises(InputError, match=r"there is no file or folder \./pets"):
+        load("./pets")
+
+
+def test_the_seed_draws_the_cut() -> None:
+    paths = [
+        {images.path(i) for i in range(len(images))}
+        for images in (load("digits", seed=s)["val"] for s in (1, 1, 2))
+    ]
+    assert paths[0] == paths[1] != paths[2]
+
+
+def test_a_full_disk_is_told_with_the_way_out(
+    write_folder: Write, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as fault:
+            raise RuntimeError("could not write the table") from fault
+
+    monkeypatch.setattr(LOAD, "read_folder", fail)
+    with pytest.raises(
+        InputError, match=r"^the disk that holds the cache .* is full; free some space, or set HF_HOME"
+    ):
+        load(write_folder({"a": [png(0)]}))
+
+
+def test_a_place_of_others_is_told(write_folder: Write, png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/shared/cache")
+
+    monkeypatch.setattr(LOAD, "read_folder", fail)
+    with pytest.raises(
+        InputError, match=r"Permission denied: '/shared/cache'; change its permissions, or set HF_HOME"
+    ):
+        load(write_folder({"a": [png(0)]}))
+
+
+def test_another_fault_is_left_as_it_is(
+    write_folder: Write, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(LOAD, "read_folder", fail)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        load(write_folder({"a": [png(0)]}))

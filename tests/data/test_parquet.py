@@ -1,0 +1,289 @@
+"""Parquet in the Hugging Face layout: shards, splits, classes, regions, and tables that cannot be used."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from nearsight.data.load import load
+from nearsight.errors import InputError
+
+Write = Callable[..., Path]
+Png = Callable[..., bytes]
+FEATURES = {"image": {"_type": "Image"}, "label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}
+HUGGING_FACE = {"huggingface": {"info": {"features": FEATURES}}}
+
+
+@pytest.fixture
+def ten(png: Png) -> list[bytes]:
+    return [png(k) for k in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("files", "splits"),
+    [
+        (["train.parquet", "test.parquet"], {"train": 8, "val": 2, "test": 10}),
+        (
+            ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"],
+            {"train": 14, "val": 2, "test": 4},
+        ),
+        (["data/train-00000-of-00001-ab12cd34ef56ab12.parquet"], {"train": 6, "val": 2, "test": 2}),
+        (
+            ["train/0000.parquet", "train/0001.parquet", "test/0000.parquet"],
+            {"train": 18, "val": 2, "test": 10},
+        ),
+        (["0000.parquet"], {"train": 6, "val": 2, "test": 2}),
+        (["data/0000.parquet"], {"train": 6, "val": 2, "test": 2}),
+        (["sample.parquet"], {"sample": 10}),
+        (["sample/0.parquet"], {"sample": 10}),
+    ],
+)
+def test_files_name_their_splits(
+    write_parquet: Write, ten: list[bytes], tmp_path: Path, files: list[str], splits: dict[str, int]
+) -> None:
+    for file in files:
+        write_parquet(f"set/{file}", ten, label=[0, 1] * 5)
+    sets = load(tmp_path / "set")
+    assert {split: len(images) for split, images in sets.items()} == splits
+
+
+@pytest.mark.parametrize(
+    ("file", "splits"), [("photos.parquet", ["train", "val", "test"]), ("test.parquet", ["test"])]
+)
+def test_one_file_is_a_set(write_parquet: Write, ten: list[bytes], file: str, splits: list[str]) -> None:
+    assert list(load(write_parquet(file, ten, label=[0, 1] * 5))) == splits
+
+
+def test_a_directory_may_have_any_name(write_parquet: Write, ten: list[bytes]) -> None:
+    path = write_parquet("what? [a*b] {c}/sample.parquet", ten, label=[0, 1] * 5)
+    assert len(load(path.parent)["sample"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("labels", "metadata", "classes"),
+    [
+        ([0, 1] * 5, HUGGING_FACE, ("cat", "dog")),
+        ([0, 1] * 5, {"class_names": ["cat", "dog", "owl"]}, ("cat", "dog", "owl")),
+        ([0, 2] * 5, None, ("0", "1", "2")),
+        (["owl", "cat"] * 5, None, ("cat", "owl")),
+        ([False, True] * 5, None, ("0", "1")),
+    ],
+)
+def test_classes_are_named(
+    write_parquet: Write, ten: list[bytes], labels: list[Any], metadata: Any, classes: tuple[str, ...]
+) -> None:
+    sample = load(write_parquet("sample.parquet", ten, metadata, label=labels).parent)["sample"]
+    assert sample.classes == classes
+    if isinstance(labels[0], str):
+        assert [classes[label] for label in sample.labels] == labels
+    else:
+        assert sample.labels.tolist() == labels
+    assert sample.labels.dtype == np.int64
+
+
+def test_names_are_numbered_alike_in_every_split(
+    write_parquet: Write, ten: list[bytes], tmp_path: Path
+) -> None:
+    write_parquet("set/train.parquet", ten, label=["b", "c"] * 5)
+    write_parquet("set/test.parquet", ten, label=["a", "c"] * 5)
+    sets = load(tmp_path / "set")
+    assert sets["test"].classes == sets["train"].classes == ("a", "b", "c")
+    assert sets["test"].labels.tolist() == [0, 2] * 5
+
+
+@pytest.mark.parametrize(
+    "unlabelled", [{}, {"label": [-1] * 10}, {"label": pa.array([None] * 10, pa.int64())}]
+)
+def test_a_split_without_labels_is_left_out(
+    write_parquet: Write, ten: list[bytes], tmp_path: Path, unlabelled: dict[str, Any]
+) -> None:
+    write_parquet("set/train.parquet", ten, label=[0, 1] * 5)
+    write_parquet("set/validation.parquet", ten[:7], label=[0, 1] * 3 + [0])
+    write_parquet("set/test.parquet", ten, **unlabelled)
+    sets = load(tmp_path / "set")
+    assert {split: len(images) for split, images in sets.items()} == {"train": 8, "val": 2, "test": 7}
+    assert sets.notes == (
+        "test: left out, as none of its 10 images has a label",
+        "test: the set's own validation split, for want of a labelled test split",
+        "val: 2 of the 10 images of train, stratified, seed 0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "metadata", "message"),
+    [
+        (
+            {"label": [0, 1, 5, 7] + [0] * 6},
+            {"class_names": ["a", "b"]},
+            r"label '5' of sample/2\.png .*\(2 such of 10\)",
+        ),
+        (
+            {"label": [0, -2] + [1] * 8},
+            None,
+            r"the label '-2' of sample/1\.png .* is not among the 2 classes",
+        ),
+        ({"label": [0, 1, -1] + [0] * 7}, None, r"the label of sample/2\.png .* is missing \(1 such of 10\)"),
+        ({"label": [0, 1, None] + [0] * 7}, None, r"the label of sample/2\.png .* is missing"),
+        ({"label": ["a", "b", None] + ["a"] * 7}, None, r"the label of sample/2\.png .* is missing"),
+        (
+            {"label": ["a", "b", "x"] + ["a"] * 7},
+            {"class_names": ["a", "b"]},
+            "label 'x' of .* not among the 2",
+        ),
+        ({"label": [0.0, 1.0] * 5}, None, "a label is a whole number or a class name"),
+        ({"label": [0, 1, 9] + [0] * 7}, HUGGING_FACE, "9"),
+        ({}, None, "has no labels; expected a column 'label'"),
+        ({"label": [0] * 10}, None, "one class, '0'"),
+        ({"label": [0, 1] * 5, "box": [[0, 0, 1]] * 10}, None, r"sample/0\.png: a box must be four numbers"),
+        (
+            {"label": [0, 1] * 5, "mask": [[[1]]] * 10},
+            None,
+            r"sample/0\.png: a mask must be of its image's size 8×8",
+        ),
+        (
+            {"label": [0, 1] * 5, "object_cells": [[1, 0]] * 10},
+            None,
+            r"sample/0\.png: object_cells must be a square",
+        ),
+    ],
+)
+def test_tables_that_cannot_be_used_are_refused(
+    write_parquet: Write, ten: list[bytes], columns: dict[str, Any], metadata: Any, message: str
+) -> None:
+    path = write_parquet("sample.parquet", ten, metadata, **columns).parent
+    with pytest.raises(InputError, match=message) as error:
+        load(path)
+    assert "\n" not in str(error.value)
+
+
+def test_splits_that_name_other_classes_are_refused(
+    write_parquet: Write, ten: list[bytes], tmp_path: Path
+) -> None:
+    write_parquet("set/train.parquet", ten, {"class_names": ["a", "b"]}, label=[0, 1] * 5)
+    write_parquet("set/test.parquet", ten, {"class_names": ["b", "a"]}, label=[0, 1] * 5)
+    with pytest.raises(InputError, match=r"'test' and 'train' .* name different classes \(b, a and a, b\)"):
+        load(tmp_path / "set")
+
+
+def test_a_table_without_images_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": [1], "label": [0]}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet has no column of images \(columns: x, label\)"):
+        load(tmp_path / "a.parquet")
+    pq.write_table(pa.table({"image": [1.5], "label": [0]}), tmp_path / "b.parquet")
+    with pytest.raises(InputError, match=r"the column 'image' of .*b\.parquet does not hold images"):
+        load(tmp_path / "b.parquet")
+
+
+def test_a_table_without_rows_is_refused(write_parquet: Write) -> None:
+    path = write_parquet("sample.parquet", [], label=pa.array([], pa.int64()))
+    with pytest.raises(InputError, match=r"sample\.parquet has no rows; write or download it again"):
+        load(path)
+
+
+def test_a_missing_image_counts_as_unreadable(write_parquet: Write, ten: list[bytes]) -> None:
+    path = write_parquet("sample.parquet", ten, label=[0, 1] * 5)
+    cells = [None, *pq.read_table(path)["image"].to_pylist()[1:]]
+    pq.write_table(pa.table({"image": cells, "label": [0, 1] * 5}), path)
+    with pytest.raises(InputError, match=r"1 of 10 images .* row 0 of train \(the file is empty\)"):
+        load(path)
+    assert sum(map(len, load(path, skip_bad=True).values())) == 9
+
+
+def test_a_broken_file_is_refused(write_parquet: Write, ten: list[bytes]) -> None:
+    path = write_parquet("sample.parquet", ten, label=[0, 1] * 5)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(
+        InputError, match=r"sample\.parquet is not a whole Parquet file: .*; write or download it"
+    ):
+        load(path)
+
+
+def test_shards_that_differ_are_refused(write_parquet: Write, ten: list[bytes], tmp_path: Path) -> None:
+    write_parquet("set/train-0.parquet", ten, label=[0, 1] * 5)
+    write_parquet("set/train-1.parquet", ten, kind=["a", "b"] * 5)
+    with pytest.raises(InputError, match=r"cannot read .*set \(2 files\) as one table"):
+        load(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "known"),
+    [
+        ("box", [[0, 0, 3, 3], [2, 2, 2, 5], None, [-9, -9, 99, 99]], [True, False, False, True]),
+        ("boxes", [[[0, 0, 3, 3], [5, 5, 6, 6]], [], None, [[7, 7, 7, 7]]], [True, False, False, False]),
+        ("object_cells", [[1, 0, 0, 0], [0] * 4, None, [0, 0, 0, 1]], [True, False, False, True]),
+        ("mask", [[[1] * 8] * 8, [[0] * 8] * 8, None, [[0] * 7 + [1]] * 8], [True, False, False, True]),
+    ],
+)
+def test_regions_are_read(
+    write_parquet: Write, png: Png, column: str, values: list[Any], known: list[bool]
+) -> None:
+    path = write_parquet("sample.parquet", [png(k) for k in range(4)], label=[0, 1, 0, 1], **{column: values})
+    sets = load(path.parent)
+    sample = sets["sample"]
+    assert [sample.region(i) is not None for i in range(4)] == known
+    assert sample.regions is not None
+    assert sample.regions.known.tolist() == known
+    assert all(mask is None or mask.shape == (8, 8) for mask in map(sample.region, range(4)))
+    empty = 4 - sum(known) - values.count(None)
+    assert sets.notes == (
+        f"sample: regions that cover no pixel, and so count as unknown: {empty} ({column})",
+    )
+
+
+def test_masks_may_be_images(write_parquet: Write, png: Png) -> None:
+    masks = [np.pad(np.full((4, 4), 255, np.uint8), ((k, 4 - k), (0, 4))) for k in range(3)]
+    cells = [{"bytes": _as_png(mask), "path": None} for mask in masks]
+    features = {**FEATURES, "mask": {"_type": "Image"}}
+    path = write_parquet(
+        "sample.parquet",
+        [png(k) for k in range(3)],
+        {"huggingface": {"info": {"features": features}}},
+        label=[0, 1, 0],
+        mask=pa.array(cells, pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+    )
+    sample = load(path.parent)["sample"]
+    for i, mask in enumerate(masks):
+        np.testing.assert_array_equal(sample.region(i).numpy(), mask > 0)
+
+
+def _as_png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_cells_of_a_real_set_cover_whole_cells(real_data: Callable[[str], Path]) -> None:
+    stl10 = load(real_data("stl10") / "test.parquet")["test"]
+    assert (stl10.pixels is not None, stl10.smallest, len(stl10)) == (True, 96, 2500)
+    named = {"airplane", "bird", "deer", "ship"}
+    cells = pq.read_table(real_data("stl10") / "test.parquet", columns=["object_cells"])[
+        "object_cells"
+    ].to_pylist()
+    for i in range(0, 2500, 50):
+        region = stl10.region(i)
+        assert (region is not None) == (stl10.classes[stl10.labels[i]] in named)
+        if region is not None:
+            assert region.sum().item() == 36 * sum(cells[i])
+
+
+def test_boxes_of_a_real_set_are_inclusive(real_data: Callable[[str], Path]) -> None:
+    path = real_data("tiny-imagenet-40") / "val.parquet"
+    tiny = load(path)["val"]
+    boxes = pq.read_table(path, columns=["box"])["box"].to_pylist()
+    for i, (x0, y0, x1, y1) in enumerate(boxes):
+        region = tiny.region(i)
+        area = (x1 - x0 + 1) * (y1 - y0 + 1) if x1 > x0 and y1 > y0 else 0
+        assert (0 if region is None else int(region.sum())) == area
+
+
+def test_real_photographs_stream(real_data: Callable[[str], Path]) -> None:
+    sample = load(real_data("imagenet-sample"))["sample"]
+    assert (sample.pixels, len(sample), len(sample.classes)) == (None, 60, 1000)
+    for i in range(0, 60, 10):
+        assert tuple(sample.image(i).shape[1:]) == tuple(sample.sizes[i])

@@ -1,0 +1,64 @@
+"""A scan is made once: what is cached is used again, until a file or the way of reading changes."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nearsight.data.scan
+from nearsight.data.load import load
+
+Write = Callable[..., Path]
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise AssertionError("an image was read again")
+
+    monkeypatch.setattr(nearsight.data.scan, "decode_image", fail)
+    monkeypatch.setattr(nearsight.data.scan, "image_size", fail)
+
+
+def test_a_second_load_reads_no_image(
+    write_parquet: Write, png: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_parquet("sample.parquet", [png(k) for k in range(300)], label=[k % 2 for k in range(300)])
+    first = load(path)["train"]
+    forbid(monkeypatch)
+    second = load(path)["train"]
+    assert first.pixels is not None
+    assert first.pixels.equal(second.pixels)
+    with pytest.raises(AssertionError, match="read again"):
+        load(path, skip_bad=True)
+
+
+def test_a_changed_file_is_read_again(write_folder: Write, png: Callable[..., bytes]) -> None:
+    root = write_folder({f"train/{name}": [png(k) for k in range(3)] for name in "ab"})
+    assert load(root, validation=0)["train"].smallest == 8
+    for file in root.rglob("*.png"):
+        file.write_bytes(png(7, 5, 5))
+        os.utime(file, ns=(1, 1))
+    again = load(root, validation=0)
+    assert {split: images.smallest for split, images in again.items()} == {"train": 5, "test": 5}
+
+
+def test_a_changed_parquet_file_is_read_again(write_parquet: Write, png: Callable[..., bytes]) -> None:
+    for side in (8, 6):
+        path = write_parquet("sample.parquet", [png(k, side, side) for k in range(4)], label=[0, 1, 0, 1])
+        assert load(path.parent)["sample"].smallest == side
+
+
+def test_images_and_faults_keep_their_rows_across_batches(
+    write_parquet: Write, png: Callable[..., bytes], noise: Callable[..., Any]
+) -> None:
+    count, bad = 300, {0, 127, 128, 255, 299}
+    files = [b"no image" if k in bad else png(k) for k in range(count)]
+    path = write_parquet("sample.parquet", files, label=[k % 7 for k in range(count)]).parent
+    sample = load(path, skip_bad=True)["sample"]
+    rows = [k for k in range(count) if k not in bad]
+    assert [sample.path(i) for i in range(len(sample))] == [f"sample/{k}.png" for k in rows]
+    assert sample.labels.tolist() == [k % 7 for k in rows]
+    for i in range(0, len(sample), 17):
+        assert (sample.image(i).numpy() == noise(rows[i])).all()

@@ -1,0 +1,51 @@
+"""The measure of a model's memory against arithmetic."""
+
+import torch
+from torch import Tensor, nn
+
+from nearsight.evidence import fitting_batch
+from nearsight.evidence.memory import LARGEST_BATCH_CPU, UNSEEN_FACTOR
+
+
+def test_the_bytes_alive_at_once_are_those_of_two_neighbouring_layers() -> None:
+    """A chain holds one layer's input and output: at the widest, 8×8 maps of 16 and of 32 channels."""
+    chain = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 32, 3, padding=1), nn.Conv2d(32, 4, 3, padding=1)
+    ).eval()
+
+    def run(images: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return chain(images)
+
+    inside, tile = 4 * 64 * (16 + 32), 4 * 64 * 3
+    memory = 1_000_000
+    assert fitting_batch(run, torch.zeros(3, 8, 8), memory, seen=True) == int(
+        memory // (2 * tile + 1.5 * inside)
+    )
+
+
+def test_views_and_changes_in_place_take_no_memory() -> None:
+    weight = torch.zeros(1000, 48)
+
+    def run(images: Tensor) -> Tensor:
+        doubled = images.flatten(1).clone().mul_(2)
+        return doubled[:, None] if weight.t().shape == (48, 1000) else doubled
+
+    size = 4 * 3 * 16
+    assert fitting_batch(run, torch.zeros(3, 4, 4), 35 * size, seen=True) == 10
+
+
+def test_what_cannot_be_seen_is_taken_to_be_large() -> None:
+    size = 4 * 3 * 16
+    memory = size * (2 + 1.5 * UNSEEN_FACTOR) * 7
+
+    def run(images: Tensor) -> object:
+        return images.numpy().mean((2, 3))
+
+    assert fitting_batch(run, torch.zeros(3, 4, 4), int(memory), seen=False) == 7
+
+
+def test_a_batch_has_at_least_one_image_and_at_most_what_is_of_use() -> None:
+    example = torch.zeros(3, 4, 4)
+    assert fitting_batch(lambda images: images * 2, example, memory=1, seen=True) == 1
+    assert fitting_batch(lambda images: images * 2, example, memory=2**40, seen=True) == LARGEST_BATCH_CPU

@@ -1,0 +1,111 @@
+import pyarrow
+import pytest
+import torch
+from pyarrow import parquet
+
+from nearsight.errors import InputError
+from nearsight.models import Architecture, Classifier, Preprocessing, save_classifier
+from nearsight.runs import Run, write_json, write_text
+
+TABLE = pyarrow.table({"index": [0, 1], "label": [1, 0], "vote.scores": [[0.1, 0.9], [0.8, 0.2]]})
+
+
+def read_whole(run):
+    return run.recipe, run.result, run.classifier()
+
+
+@pytest.fixture
+def directory(tmp_path):
+    architecture = Architecture("resnet18", classes=2, width=0.125)
+    preprocessing = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    save_classifier(Classifier(architecture.build(), architecture, ("a", "b"), 16, preprocessing), tmp_path)
+    write_text(tmp_path / "recipe.toml", 'data = "digits"\ntile = 16\n')
+    write_json(tmp_path / "result.json", {"training": {"seconds": 1.5}})
+    parquet.write_table(TABLE, tmp_path / "predictions.parquet")
+    return tmp_path
+
+
+def test_a_finished_run_is_read_whole(directory):
+    run = Run.open(str(directory))
+    assert run.finished
+    assert run.recipe == {"data": "digits", "tile": 16}
+    assert run.result == {"training": {"seconds": 1.5}}
+    assert run.predictions().equals(TABLE)
+    assert run.classifier()(torch.zeros(1, 3, 16, 16)).shape == (1, 2)
+
+
+def test_predictions_already_read_survive_their_replacement(directory):
+    table = Run.open(directory).predictions()
+    (directory / "predictions.parquet").write_bytes(b"replaced")
+    assert table.equals(TABLE)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+@pytest.mark.parametrize(
+    ("missing", "look"),
+    [
+        ("model.safetensors", Run.classifier),
+        ("model.json", Run.classifier),
+        ("result.json", lambda run: run.result),
+    ],
+)
+def test_an_unfinished_run_says_what_is_missing_and_how_to_finish(directory, missing, look, checkpoint):
+    (directory / missing).unlink()
+    if checkpoint:
+        (directory / "checkpoint").mkdir()
+    run = Run.open(directory)
+    assert not run.finished
+    assert run.recipe["tile"] == 16
+    with pytest.raises(InputError, match=f"has no {missing}: the run is not finished") as caught:
+        look(run)
+    assert ("--resume" in str(caught.value)) == checkpoint
+
+
+def test_a_run_without_predictions_names_the_command_that_makes_them(directory):
+    (directory / "predictions.parquet").unlink()
+    with pytest.raises(InputError, match=r"no predictions\.parquet; run `nearsight evaluate"):
+        Run.open(directory).predictions()
+
+
+def test_what_is_not_a_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="nowhere does not exist"):
+        Run.open(tmp_path / "nowhere")
+    (tmp_path / "photo.png").write_bytes(b"")
+    with pytest.raises(InputError, match="is a file, not a directory"):
+        Run.open(tmp_path / "photo.png")
+    with pytest.raises(InputError, match=r"not a run's directory: it has no recipe\.toml"):
+        Run.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "look"),
+    [
+        ("recipe.toml", lambda run: run.recipe),
+        ("result.json", lambda run: run.result),
+        ("model.json", Run.classifier),
+        ("model.safetensors", Run.classifier),
+        ("predictions.parquet", Run.predictions),
+    ],
+)
+@pytest.mark.parametrize("part", [0.3, 0.97])
+def test_a_file_cut_short_is_named(directory, name, look, part):
+    content = (directory / name).read_bytes().rstrip()
+    (directory / name).write_bytes(content[: int(len(content) * part)])
+    if name == "recipe.toml" and part == 0.97:
+        (directory / name).write_bytes(content + b"\nmodel =")
+    with pytest.raises(InputError, match=name) as caught:
+        look(Run.open(directory))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "result.json", "model.json"])
+def test_a_file_that_is_not_text_is_named(directory, name):
+    (directory / name).write_bytes(b"\xff\xfe\x00binary")
+    with pytest.raises(InputError, match=name):
+        read_whole(Run.open(directory))
+
+
+def test_a_result_that_is_no_object_is_refused(directory):
+    (directory / "result.json").write_text("[1]")
+    with pytest.raises(InputError, match="holds list, not an object"):
+        assert Run.open(directory).result
