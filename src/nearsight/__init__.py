@@ -1,1 +1,78 @@
-"""Nearsight: train classifiers on tiles, compare them with whole images, see what they look at."""
+"""Nearsight: train image classifiers on tiles, compare them with whole images, see what they look at.
+
+>>> import nearsight
+>>> nearsight.load("digits").classes[:3]
+('0', '1', '2')
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nearsight.data import ImageSet, ImageSets, load, summarise
+    from nearsight.errors import InputError
+    from nearsight.evaluation import Evaluation
+    from nearsight.evidence import EvidenceMap
+    from nearsight.models import Classifier, build, reach
+    from nearsight.runs import Run
+    from nearsight.study import Comparison
+    from nearsight.tiles import TileGrid
+    from nearsight.training import RECIPES, Machine, Recipe
+    from nearsight.verbs import compare, demo, evaluate, train
+
+_HOMES = {
+    "Classifier": "models",
+    "Comparison": "study",
+    "Evaluation": "evaluation",
+    "EvidenceMap": "evidence",
+    "ImageSet": "data",
+    "ImageSets": "data",
+    "InputError": "errors",
+    "Machine": "training",
+    "RECIPES": "training",
+    "Recipe": "training",
+    "Run": "runs",
+    "TileGrid": "tiles",
+    "build": "models",
+    "compare": "verbs",
+    "demo": "verbs",
+    "evaluate": "verbs",
+    "load": "data",
+    "reach": "models",
+    "summarise": "data",
+    "train": "verbs",
+}
+
+__all__ = [
+    "RECIPES",
+    "Classifier",
+    "Comparison",
+    "Evaluation",
+    "EvidenceMap",
+    "ImageSet",
+    "ImageSets",
+    "InputError",
+    "Machine",
+    "Recipe",
+    "Run",
+    "TileGrid",
+    "build",
+    "compare",
+    "demo",
+    "evaluate",
+    "load",
+    "reach",
+    "summarise",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Public names come with their room when first used, so that importing the package stays cheap.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nearsight' has no attribute '{name}'")
+    return getattr(import_module(f"nearsight.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -62,6 +62,8 @@ def evaluate(
     tile = tile if tile is not None else classifier.tile
     asked = _chosen(protocols, tile)
     tiled = [protocol for protocol in asked if protocol != FULL_PASS]
+    if tiled and tile is not None:
+        _check_tile(images, classifier, tile)
     target = torch.device(device)
     model = copy.deepcopy(classifier).to(memory_format=torch.channels_last).to(target).eval()
     passes = {FULL_PASS: model} if FULL_PASS in asked else {}
@@ -77,7 +79,6 @@ def evaluate(
         for done, _ in enumerate(stream, start=1):
             _tell(progress, done, len(images))
     else:
-        _check_tile(images, classifier, tile)
         stride = stride if stride is not None else max(1, tile // 4)
         maps = iterate_evidence(
             model, stream, tile=tile, stride=stride, grid=grid, memory=memory // 2, classes=images.classes

@@ -1,11 +1,12 @@
 """An image set as a stream of chunks in the form the network takes, bounded in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet
+from nearsight.errors import InputError
 from nearsight.models import Preprocessing
 
 # Enough for full batches; more only delays progress.
@@ -45,19 +46,28 @@ def prepared_chunks(
     yield chunk
 
 
-class _Resized(torch.utils.data.Dataset[Tensor]):
+class _Resized(torch.utils.data.Dataset[Tensor | InputError]):
     def __init__(self, images: ImageSet, preprocessing: Preprocessing) -> None:
         self.images, self.preprocessing = images, preprocessing
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, i: int) -> Tensor:
-        return self.preprocessing.resize(self.images.image(i))
+    def __getitem__(self, i: int) -> Tensor | InputError:
+        try:
+            return self.preprocessing.resize(self.images.image(i))
+        except InputError as error:
+            # A loader would raise it with the worker's whole traceback as its message.
+            return error
 
 
 def _resized(images: ImageSet, preprocessing: Preprocessing, workers: int) -> Iterator[Tensor]:
     source = _Resized(images, preprocessing)
     if images.pixels is not None or workers == 0:
-        return (source[i] for i in range(len(source)))
-    return iter(torch.utils.data.DataLoader(source, batch_size=None, num_workers=workers))
+        items: Iterable[Tensor | InputError] = (source[i] for i in range(len(source)))
+    else:
+        items = torch.utils.data.DataLoader(source, batch_size=None, num_workers=workers)
+    for item in items:
+        if isinstance(item, InputError):
+            raise item
+        yield item

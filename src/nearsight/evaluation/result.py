@@ -21,6 +21,14 @@ CONFUSION_CLASSES = 100
 class Evaluation:
     """The predictions of a classifier on a set, protocol by protocol, and the figures made of them.
 
+    >>> import tempfile
+    >>> scores, labels = np.array([[0.75, 0.25]], dtype=np.float32), np.array([0])
+    >>> toy = Evaluation({}, {"split": "test"}, labels, {"vote": labels}, {"vote": scores})
+    >>> directory = Path(tempfile.mkdtemp())
+    >>> toy.save(directory)
+    >>> sorted(path.name for path in directory.iterdir())
+    ['predictions.parquet', 'result.json']
+
     `figures` holds for each protocol what `metrics.figures` returns; `settings` what was evaluated and how;
     `labels` is int64 (images,); `scores` holds float32 (images, classes) for each protocol, and `predictions`
     int64 (images,): the largest score, of equal ones the first.

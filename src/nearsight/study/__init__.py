@@ -1,0 +1,23 @@
+"""Studies: arms × seeds under a budget, and what their runs show."""
+
+from nearsight.study.arms import Arm, Budget, make_arms, order_tiles, parse_tiles, reference_size
+from nearsight.study.compare import compare, sets_by_seed
+from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference
+from nearsight.study.verdict import verdict
+
+__all__ = [
+    "Accuracy",
+    "Arm",
+    "ArmResult",
+    "Budget",
+    "Comparison",
+    "Cost",
+    "Difference",
+    "compare",
+    "make_arms",
+    "order_tiles",
+    "parse_tiles",
+    "reference_size",
+    "sets_by_seed",
+    "verdict",
+]

@@ -1,5 +1,6 @@
 """The batches of a run: the images of each step, cut into tiles, flipped, as uint8."""
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from nearsight.models import Preprocessing
 from nearsight.tiles import cut_tiles, random_corners
 from nearsight.training.order import generator, positions
 from nearsight.training.recipe import Recipe
+
+_WRAPPED = f"{InputError.__module__}.{InputError.__qualname__}: "
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,8 @@ def streamed_batches(
 ) -> Iterator[Batch]:
     """Yield the batches of steps `start` to `stop` from a set that streams, decoded by `workers` processes.
 
-    Of `world` training processes, the one numbered `rank` gets every `world`-th image.
+    Of `world` training processes, the one numbered `rank` gets every `world`-th image. Raises `InputError`
+    naming the file when an image cannot be decoded.
     """
     loader = torch.utils.data.DataLoader(
         tiles,
@@ -139,9 +143,20 @@ def streamed_batches(
         num_workers=workers,
         prefetch_factor=2 if workers else None,
         pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_leave_signals_to_the_trainer,
     )
-    for images, labels in loader:
-        yield Batch(images, labels)
+    try:
+        for images, labels in loader:
+            yield Batch(images, labels)
+    except InputError as error:
+        # A worker's error comes wrapped in its traceback, whose last line is the message.
+        raise InputError(str(error).rstrip().splitlines()[-1].removeprefix(_WRAPPED)) from None
+
+
+def _leave_signals_to_the_trainer(_worker: int) -> None:
+    # Ctrl-C reaches every process of the terminal; the trainer finishes its step and then ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def first_flips(seed: int, images: int) -> Tensor:

@@ -35,8 +35,11 @@ class TrainingState:
 
 
 def save_checkpoint(directory: Path, state: TrainingState, progress: Progress) -> None:
-    """Write the training state under `directory`; a reader finds the old one or the new one, never a part."""
-    from safetensors.torch import save_file
+    """Write the training state under `directory`; a reader finds the old one or the new one, never a part.
+
+    Raises `InputError` when the disk is full; the old one is then kept.
+    """
+    from safetensors.torch import save
 
     tensors = {f"network.{name}": value for name, value in state.network.state_dict().items()}
     if state.average is not None:
@@ -53,9 +56,8 @@ def save_checkpoint(directory: Path, state: TrainingState, progress: Progress) -
     tensors["running"] = state.running
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     header = {"progress": json.dumps(asdict(progress)), "numbers": json.dumps(numbers)}
-    (directory / CHECKPOINT).mkdir(parents=True, exist_ok=True)
     with replace_atomically(directory / CHECKPOINT / _FILE) as temporary:
-        save_file(whole, temporary, metadata=header)
+        temporary.write_bytes(save(whole, metadata=header))
 
 
 def read_progress(directory: Path) -> Progress | None:

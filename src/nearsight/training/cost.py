@@ -1,5 +1,6 @@
 """What a run costs: floating-point operations and peak memory."""
 
+import contextlib
 import copy
 import resource
 import sys
@@ -26,7 +27,7 @@ def count_flops(network: nn.Module, size: tuple[int, int]) -> int:
     twin = copy.deepcopy(network).train()
     parameter = next(twin.parameters())
     images = torch.zeros(2, 3, *size, device=parameter.device)
-    with FlopCounterMode(display=False) as counter:
+    with torch.random.fork_rng(devices=[]), FlopCounterMode(display=False) as counter:
         logits = twin(images)
         F.cross_entropy(logits, torch.zeros(2, dtype=torch.int64, device=logits.device)).backward()  # type: ignore[no-untyped-call]
     return int(counter.get_total_flops()) // 2
@@ -36,7 +37,8 @@ def reset_peak_memory() -> None:
     """Start a new measurement of peak memory where the system can (Linux, CUDA)."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    if _PEAK_RESET.exists():
+    # Absent outside Linux, and closed in some containers.
+    with contextlib.suppress(OSError):
         _PEAK_RESET.write_text("5")
 
 

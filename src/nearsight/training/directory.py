@@ -1,12 +1,16 @@
 """Claiming a run's directory without ever harming what it holds."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
 from nearsight.errors import InputError
-from nearsight.runs import RECIPE, RESULT, write_text
+from nearsight.runs import CHECKPOINT, RECIPE, RESULT, write_text
 from nearsight.training.checkpoint import Progress, read_progress
-from nearsight.training.recipe import Recipe, recipe_from_toml, recipe_to_toml
+from nearsight.training.recipe import Recipe, read_recipe, recipe_to_toml
+
+# What `replace_atomically` leaves of our files when the process is killed.
+_HALF_WRITTEN = re.compile(r"\.(recipe|metrics|state|model|result)\.[0-9a-f]{8}\.\w+")
 
 
 def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Progress | None:
@@ -17,13 +21,14 @@ def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Progress |
     """
     if directory.is_file():
         raise InputError(f"{directory} is a file; choose another --out")
-    if not directory.exists() or not any(directory.iterdir()):
+    if not directory.exists() or all(map(_half_written, directory.iterdir())):
+        _sweep(directory)
         _write_recipe(directory, recipe)
         return None
     path = directory / RECIPE
     if not path.is_file():
         raise InputError(f"{directory} is not empty and holds no run; choose another --out")
-    held = recipe_from_toml(path.read_text(), source=str(path))
+    held = read_recipe(path)
     if held != recipe:
         changed = [
             f"{spec.name} {getattr(held, spec.name)} there, {getattr(recipe, spec.name)} asked for"
@@ -38,7 +43,20 @@ def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Progress |
         raise InputError(
             f"{directory} already holds {state} of this recipe; give --resume, or choose another --out"
         )
-    return read_progress(directory)
+    progress = read_progress(directory)
+    _sweep(directory)
+    _sweep(directory / CHECKPOINT)
+    return progress
+
+
+def _half_written(path: Path) -> bool:
+    return _HALF_WRITTEN.fullmatch(path.name) is not None
+
+
+def _sweep(directory: Path) -> None:
+    if directory.is_dir():
+        for path in filter(_half_written, list(directory.iterdir())):
+            path.unlink()
 
 
 def _write_recipe(directory: Path, recipe: Recipe) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from nearsight.training.interruption import Interrupted, Interruption
 from nearsight.training.machine import Machine
 from nearsight.training.metrics_log import MetricsLog, MetricsRow
 from nearsight.training.optimizers import set_rates
+from nearsight.training.order import generator
 from nearsight.training.precision import PrecisionChoice
 from nearsight.training.recipe import Recipe
 from nearsight.training.reporter import Reporter, Tick
@@ -70,17 +71,20 @@ def run_steps(session: Session, start: Progress) -> float:
     epoch_steps = max(1, len(session.sets["train"]) // recipe.batch_size)
     row_every = max(1, min(epoch_steps, session.steps // ROWS_PER_RUN))
     first = fabric.is_global_zero
+    own_generators = torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else [])
     clock = _Clock(start.seconds, start.step, session)
-    with Interruption() as interruption, _open_log(session, start.step) as log:
+    with own_generators, Interruption() as interruption, _open_log(session, start.step) as log:
         network.train()
         for step, batch in enumerate(_batches(session, start.step), start.step):
             set_rates(state.optimizers, recipe, step, session.steps)
+            _seed_network(session, step)
             _step(session, network, optimizers, batch, weights, step)
             done = step + 1
             row_due = done % row_every == 0 or done == session.steps
             stopping = _any_process(fabric, interruption.asked)
-            if first and (row_due or stopping or clock.checkpoint_due()):
-                _require_finite(session, start)
+            save = first and (stopping or clock.checkpoint_due())
+            if first and (row_due or save):
+                _require_finite_loss(session, start)
             if first and (row_due or clock.tick_due()):
                 tick = clock.tick(done, state.running)
                 session.reporter.tick(tick)
@@ -90,8 +94,9 @@ def run_steps(session: Session, start: Progress) -> float:
                     log.add(_row(session, tick, clock.seconds, validate))
                     state.running.zero_()
                     network.train()
-            if first and (stopping or clock.checkpoint_due()):
+            if save:
                 with clock.paused():
+                    _require_finite_weights(session, done, start)
                     start = Progress(done, clock.seconds, session.choice.precision, session.choice.reason)
                     save_checkpoint(session.out, state, start)
                     clock.checkpoint_written()
@@ -121,7 +126,8 @@ def _compiled(session: Session) -> Any:
         with session.fabric.autocast():
             compiled(sample.to(memory_format=torch.channels_last)).float().sum().backward()
     except Exception as error:  # the compiler raises errors of every kind; eager always works
-        session.reporter.say(f"torch.compile failed, running eager: {str(error).splitlines()[0]}")
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        session.reporter.say(f"torch.compile failed, running eager: {reason}")
         compiled = network
     network.zero_grad(set_to_none=True)
     network.load_state_dict(before)
@@ -145,7 +151,7 @@ def _step(
         with fabric.no_backward_sync(network, enabled=number < len(parts)):
             logits = network(part).float()
             loss = F.cross_entropy(logits, wanted, weight=weights, label_smoothing=recipe.label_smoothing)
-            fabric.backward(loss * (len(part) / len(images)))
+            fabric.backward(loss * _share(wanted, labels, weights))
         _count(state.running, loss.detach(), logits.detach(), wanted, step)
     if recipe.clip is not None:
         for optimizer in optimizers:
@@ -157,28 +163,49 @@ def _step(
         state.average.update_parameters(session.classifier.network)  # type: ignore[operator]
 
 
+def _seed_network(session: Session, step: int) -> None:
+    # Networks with dropout or stochastic depth draw from the global generator.
+    torch.manual_seed(
+        generator(session.recipe.seed, f"network {session.fabric.global_rank}", step).initial_seed()
+    )
+
+
+def _share(part: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor | float:
+    # The mean over a batch from the means over its parts: a weighted mean divides by its images' weights.
+    if weights is None:
+        return len(part) / len(labels)
+    return weights[part].sum() / weights[labels].sum()
+
+
 def _count(running: Tensor, loss: Tensor, logits: Tensor, labels: Tensor, step: int) -> None:
     # On the device without a synchronisation; the fourth place keeps the first step whose loss was bad.
-    running[0] += loss.double() * len(labels)
+    running[0] += loss.to(running.dtype) * len(labels)
     running[1] += (logits.argmax(1) == labels).sum()
     running[2] += len(labels)
     bad = ~torch.isfinite(loss) & (running[3] == 0)
     running[3] = torch.where(bad, step + 1.0, running[3])
 
 
-def _require_finite(session: Session, last: Progress) -> None:
-    bad = int(session.state.running[3])
-    if bad:
-        recipe = session.recipe
-        kept = (
-            f"the last good checkpoint, of step {last.step}, is in {session.out}"
-            if last.step
-            else ("no checkpoint had been written")
-        )
-        raise InputError(
-            f"the loss became NaN or infinite at step {bad}; {kept}; try a smaller --learning-rate "
-            f"(now {recipe.learning_rate:g}), --clip 1, --warmup 0.1, or --precision float32"
-        )
+def _require_finite_loss(session: Session, last: Progress) -> None:
+    if step := int(session.state.running[3]):
+        raise _diverged("the loss", step, session, last)
+
+
+def _require_finite_weights(session: Session, done: int, last: Progress) -> None:
+    # The loss of a step is that of the weights before it, so a finite one does not vouch for those after.
+    if not all(
+        bool(torch.isfinite(value).all()) for value in session.classifier.network.state_dict().values()
+    ):
+        raise _diverged("a weight", done, session, last)
+
+
+def _diverged(what: str, step: int, session: Session, last: Progress) -> InputError:
+    kept = f"the last good checkpoint, of step {last.step}, is in {session.out}"
+    return InputError(
+        f"{what} became NaN or infinite at step {step}; {kept if last.step else 'no checkpoint had been written'}; "
+        f"try a smaller --learning-rate (now {session.recipe.learning_rate:g}), --clip 1, --warmup 0.1, "
+        "or --precision float32, with another --out"
+    )
 
 
 def _row(session: Session, tick: Tick, seconds: float, validate: bool) -> MetricsRow:
@@ -202,7 +229,8 @@ def validation_accuracy(session: Session) -> float | None:
     """
     if "val" not in session.sets:
         return None
-    images, network = session.sets["val"], session.classifier.network
+    images, average = session.sets["val"], session.state.average
+    network = session.classifier.network if average is None else average
     preprocessing, (height, width) = session.classifier.preprocessing, session.size
     count = min(len(images), VALIDATION_IMAGES)
     chosen = torch.linspace(0, len(images) - 1, count).long().tolist()
@@ -224,11 +252,15 @@ def validation_accuracy(session: Session) -> float | None:
 
 
 def class_weights(images: ImageSet, recipe: Recipe, device: torch.device) -> Tensor | None:
-    """Return the weight of each class in the loss, float (classes,), or None when all weigh the same."""
+    """Return the weight of each class in the loss, float (classes,), or None when all weigh the same.
+
+    Balanced weights have mean 1 over the images; a class without images weighs 0.
+    """
     if recipe.class_weights == "none":
         return None
     counts = torch.bincount(torch.from_numpy(images.labels), minlength=len(images.classes))
-    return (len(images) / (len(images.classes) * counts.clamp_min(1))).to(device, torch.float32)
+    weights = len(images) / (len(images.classes) * counts.clamp_min(1))
+    return torch.where(counts > 0, weights, 0.0).to(device, torch.float32)
 
 
 def _batches(session: Session, start: int) -> Iterator[Batch]:
@@ -278,11 +310,13 @@ class _Clock:
     def tick_due(self) -> bool:
         return time.monotonic() - self._ticked >= TICK_SECONDS
 
-    def paused(self) -> "_Pause":
-        return _Pause(self)
-
-    def rest(self, seconds: float) -> None:
-        self._idle += seconds
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._idle += time.monotonic() - begun
 
     def tick(self, done: int, running: Tensor) -> Tick:
         self._ticked = time.monotonic()
@@ -299,14 +333,3 @@ class _Clock:
             images_per_second=rate * recipe.batch_size,
             seconds_left=(steps - done) / rate,
         )
-
-
-class _Pause:
-    def __init__(self, clock: _Clock) -> None:
-        self._clock, self._begun = clock, 0.0
-
-    def __enter__(self) -> None:
-        self._begun = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self._clock.rest(time.monotonic() - self._begun)

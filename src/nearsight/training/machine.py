@@ -4,6 +4,10 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+
+from nearsight.errors import InputError
+
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -19,6 +23,18 @@ class Machine:
     devices: int = 1
     workers: int | None = None
     checkpoint_seconds: float = 60.0
+
+    def torch_device(self) -> torch.device:
+        """Return the device of this machine, CUDA or MPS first where `device` is auto.
+
+        Raises `InputError` when the device asked for is not there.
+        """
+        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+        if self.device == "auto":
+            return torch.device(next(name for name, available in there.items() if available))
+        if not there[self.device]:
+            raise InputError(f"device {self.device} is not available on this machine; take --device auto")
+        return torch.device(self.device)
 
     def decoding_workers(self) -> int:
         """Return the number of processes that decode a set that streams."""

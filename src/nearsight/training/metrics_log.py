@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from nearsight.errors import InputError
 from nearsight.runs import write_text
 
 METRICS = "metrics.csv"
@@ -39,7 +40,7 @@ class MetricsLog:
         write_text(path, "".join(",".join(row) + "\n" for row in [list(COLUMNS), *kept]))
         self._file = path.open("a", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._events = SummaryWriter(str(directory), purge_step=step + 1 if step else None)
+        self._events = SummaryWriter(str(directory), purge_step=step + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -51,10 +52,15 @@ class MetricsLog:
         self._events.close()
 
     def add(self, row: MetricsRow) -> None:
-        """Append one row, at once on disk."""
+        """Append one row, at once in the file; raises `InputError` when the disk refuses it."""
         values = asdict(row)
-        self._writer.writerow(["" if value is None else value for value in values.values()])
-        self._file.flush()
+        try:
+            self._writer.writerow(["" if value is None else value for value in values.values()])
+            self._file.flush()
+        except OSError as error:
+            raise InputError(
+                f"cannot write {self._file.name}: {error.strerror}; free some space and go on with --resume"
+            ) from None
         for name, value in values.items():
             if name not in ("step", "seconds") and value is not None:
                 self._events.add_scalar(f"training/{name}", value, row.step)

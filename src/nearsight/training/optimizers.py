@@ -65,17 +65,11 @@ def _muon_with_sgd(network: nn.Module, recipe: Recipe, dtype: torch.dtype) -> li
         for params, rate, share in rates
         if params and rate > 0
     ]
-    rest = torch.optim.SGD(groups, lr=bias_rate, momentum=0.85, nesterov=True)
-    return [
-        Muon(
-            filters,
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            dtype=dtype,
-        ),
-        rest,
-    ]
+    muon = Muon(
+        filters, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov, dtype=dtype
+    )
+    rest = [torch.optim.SGD(groups, lr=bias_rate, momentum=0.85, nesterov=True)] if groups else []
+    return [muon, *rest]
 
 
 def rate_factor(

@@ -48,7 +48,8 @@ def choose_precision(
     try:
         result, quick = _probe(network, images, torch.bfloat16)
     except RuntimeError as error:
-        return PrecisionChoice("float32", f"bfloat16 fails here: {str(error).splitlines()[0]}")
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        return PrecisionChoice("float32", f"bfloat16 fails here: {reason}")
     errors = {name: _difference(result[name], reference[name]) for name in reference}
     worst = max(errors, key=lambda name: errors[name] / TOLERANCES[name])
     if not errors[worst] <= TOLERANCES[worst]:
@@ -65,15 +66,19 @@ def choose_precision(
 
 def _probe(network: nn.Module, images: Tensor, dtype: torch.dtype) -> tuple[dict[str, Tensor], float]:
     twin = copy.deepcopy(network).train()
+    on_cuda = images.device.type == "cuda"
     seconds = []
     for _ in range(3):
         twin.zero_grad(set_to_none=True)
         started = time.perf_counter()
-        with torch.autocast(images.device.type, dtype=dtype, enabled=dtype != torch.float32):
-            logits = twin(images)
-            loss = F.cross_entropy(logits, torch.arange(len(images), device=images.device) % logits.shape[1])
+        with torch.random.fork_rng(devices=[images.device] if on_cuda else []):
+            torch.manual_seed(0)  # dropout must drop the same in both precisions
+            with torch.autocast(images.device.type, dtype=dtype, enabled=dtype != torch.float32):
+                logits = twin(images)
+                wanted = torch.arange(len(images), device=images.device) % logits.shape[1]
+                loss = F.cross_entropy(logits, wanted)
         loss.backward()  # type: ignore[no-untyped-call]
-        if images.device.type == "cuda":
+        if on_cuda:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)
     gradients = [parameter.grad.flatten() for parameter in twin.parameters() if parameter.grad is not None]

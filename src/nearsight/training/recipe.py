@@ -184,8 +184,23 @@ def recipe_from_toml(text: str, source: str = "recipe") -> Recipe:
         raise InputError(f"{source}: {error}") from None
 
 
-def recipe_from_values(values: Mapping[str, Any]) -> Recipe:
-    """Build a recipe from plain values, those of `recipe.toml` or of the command line."""
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe from a TOML file; raises `InputError`, naming the file, as `recipe_from_toml` does."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the recipe {path}: {error}") from None
+    return recipe_from_toml(text, source=str(path))
+
+
+def recipe_from_values(values: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
+    """Build a recipe from plain values, those of `recipe.toml` or of the command line, over `base`.
+
+    >>> recipe_from_values({"tile": "16", "epochs": 2}, base=RECIPES["paper"]).epochs
+    2.0
+
+    `base` is the `standard` recipe by default. Raises `InputError` for an unknown field, with the nearest known.
+    """
     known = field_types()
     read: dict[str, Any] = {}
     for name, value in values.items():
@@ -193,11 +208,11 @@ def recipe_from_values(values: Mapping[str, Any]) -> Recipe:
             raise unknown_name("recipe field", name, known)
         if value is None:
             read[name] = None
-        elif isinstance(value, bool):
-            read[name] = parse_value(name, str(value))
+        elif known[name] is str and not isinstance(value, str):
+            raise InputError(f"{name} takes text, got {value!r}")
         else:
             read[name] = parse_value(name, value if isinstance(value, str) else repr(value))
-    return replace(RECIPES["standard"], **read)
+    return replace(base or RECIPES["standard"], **read)
 
 
 def find_recipe(name: str) -> Recipe:
@@ -212,5 +227,5 @@ def find_recipe(name: str) -> Recipe:
     if path.suffix == ".toml" or path.is_file():
         if not path.is_file():
             raise InputError(f"no recipe file at {name}; write one with the fields of recipe.toml")
-        return recipe_from_toml(path.read_text(), source=name)
+        return read_recipe(path)
     raise unknown_name("recipe", name, RECIPES)

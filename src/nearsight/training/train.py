@@ -1,5 +1,6 @@
 """From a recipe and a set to a trained run."""
 
+import logging
 import os
 import platform
 import shutil
@@ -15,6 +16,7 @@ from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
 from nearsight.models import Classifier, save_classifier
 from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
+from nearsight.training.batches import training_size
 from nearsight.training.checkpoint import (
     Progress,
     TrainingState,
@@ -64,15 +66,19 @@ def train(
     finite; raises `Interrupted` after SIGINT or SIGTERM, with the checkpoint written.
     """
     reporter, machine, out = reporter or Silent(), machine or Machine(), Path(out)
-    device = _device(recipe, machine)
+    device = machine.torch_device()
+    _check_processes(recipe, machine, device)
     images = sets["train"]
     # Other processes of a multi-process run start when the first has claimed the directory.
     first_process = os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
-    if first_process and resume and (out / RESULT).is_file():
-        claim_directory(out, recipe, resume)
+    if resume and (out / RESULT).is_file():
+        if first_process:
+            claim_directory(out, recipe, resume)
         reporter.say(f"{out} is already finished")
         return Run.open(out)
     classifier, size = build_classifier(recipe, images, reporter)
+    if "val" in sets:
+        _check_validation(sets["val"], recipe, size)
     progress = claim_directory(out, recipe, resume) if first_process else read_progress(out)
 
     reset_peak_memory()
@@ -82,6 +88,7 @@ def train(
     choice = _precision(recipe, progress, classifier, images, size, machine)
     reporter.say(f"precision {choice.precision}: {choice.reason}")
     fabric = _launch(machine, choice)
+    network.to(fabric.device)
     state = _training_state(network, recipe, choice)
     if progress is not None:
         load_checkpoint(out, state)
@@ -112,17 +119,24 @@ def total_steps(recipe: Recipe, images: int) -> int:
     return max(1, -(-round(recipe.epochs * images) // recipe.batch_size))
 
 
-def _device(recipe: Recipe, machine: Machine) -> torch.device:
+def _check_processes(recipe: Recipe, machine: Machine, device: torch.device) -> None:
+    most = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type, machine.devices)
+    if machine.devices > most:
+        raise InputError(f"devices must be at most {most}, as many as are here, got {machine.devices}")
     if machine.devices < 1 or recipe.batch_size % machine.devices:
         raise InputError(
             f"devices must divide batch_size {recipe.batch_size}, got {machine.devices}; change either"
         )
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if machine.device == "auto":
-        return torch.device(next(name for name, there in available.items() if there))
-    if not available[machine.device]:
-        raise InputError(f"device {machine.device} is not available on this machine; take --device auto")
-    return torch.device(machine.device)
+
+
+def _check_validation(images: ImageSet, recipe: Recipe, size: tuple[int, int]) -> None:
+    found = training_size(images, recipe)
+    if found != size:
+        (height, width), (rows, columns) = size, found
+        raise InputError(
+            f"the val images of {images.name} are {rows}×{columns} and its train images {height}×{width}; "
+            f"give --resize-short N, or a --tile"
+        )
 
 
 def _precision(
@@ -147,6 +161,8 @@ def _precision(
 def _launch(machine: Machine, choice: PrecisionChoice) -> "Fabric":
     from lightning_fabric import Fabric
 
+    # It announces the precision and the processes in its own words; the reporter has said them in ours.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(
         accelerator=machine.device,
         devices=machine.devices,
@@ -162,7 +178,9 @@ def _training_state(network: nn.Module, recipe: Recipe, choice: PrecisionChoice)
     if recipe.ema is not None:
         averaging = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
         average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
-    running = torch.zeros(4, dtype=torch.float64, device=next(network.parameters()).device)
+    device = next(network.parameters()).device
+    # MPS has no float64.
+    running = torch.zeros(4, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
     return TrainingState(network, build_optimizers(network, recipe, choice.dtype), average, running)
 
 

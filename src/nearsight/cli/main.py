@@ -1,0 +1,90 @@
+"""The entry point: finds the command, runs it, and turns bad input into one line and exit code 2."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nearsight.cli import commands
+from nearsight.cli.options import OneLineParser
+from nearsight.errors import InputError, unknown_name
+
+DONE, FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: its line in the help, how its options are declared, and what runs it."""
+
+    text: str
+    declare: Callable[[OneLineParser], None]
+    run: Callable[[Any], dict[str, Any]]
+
+
+COMMANDS = {
+    "demo": Command("tiles against whole images on generated scenes", commands.declare_demo, commands.demo),
+    "data": Command("what a data set holds", commands.declare_data, commands.data),
+    "train": Command("train a network on tiles or whole images", commands.declare_train, commands.train),
+    "compare": Command("tiles against whole images, over seeds", commands.declare_compare, commands.compare),
+    "evaluate": Command("a trained run under every protocol", commands.declare_evaluate, commands.evaluate),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 2 bad input, 130 interrupted, 1 a fault of ours."""
+    try:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        if not given or given[0] in ("-h", "--help", "help"):
+            print(_help())
+            return DONE
+        if given[0] in ("-V", "--version"):
+            from importlib.metadata import version
+
+            print(f"nearsight {version('nearsight')}")
+            return DONE
+        if given[0] not in COMMANDS:
+            raise unknown_name("command", given[0], COMMANDS)
+        return _run(COMMANDS[given[0]], given[0], given[1:])
+    except InputError as error:
+        print(f"nearsight: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt as error:
+        print(f"nearsight: {str(error) or 'interrupted'}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _run(command: Command, name: str, arguments: list[str]) -> int:
+    parser = OneLineParser(prog=f"nearsight {name}", description=command.text, allow_abbrev=False)
+    command.declare(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
+    options = parser.parse_args(arguments)
+    result = command.run(options)
+    if options.json and int(os.environ.get("LOCAL_RANK", "0")) == 0:
+        print(json.dumps(result, allow_nan=False))
+    return DONE
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.text}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Train image classifiers on small tiles, and compare them honestly with whole images.",
+            "",
+            "usage: nearsight COMMAND …",
+            "",
+            *lines,
+            "",
+            "'nearsight COMMAND --help' shows a command's options; 'nearsight demo' is a good start.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

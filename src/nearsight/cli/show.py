@@ -1,0 +1,140 @@
+"""What the commands print: progress on stderr, results on stdout."""
+
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from nearsight.training.reporter import Tick
+
+PLAIN_SECONDS = 10.0
+
+
+class ProgressDisplay:
+    """Lines and a bar on stderr; where stderr is no terminal, a line every ten seconds."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[text]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("training", total=1.0, text="", visible=False)
+        self._printed = 0.0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        self._console.print(escape(text))
+
+    def tick(self, tick: Tick) -> None:
+        """Show the state of a training run."""
+        text = (
+            f"step {tick.step}/{tick.steps}  epoch {tick.epoch:.1f}  loss {tick.loss:.3f}  "
+            f"accuracy {tick.accuracy:.1%}  {tick.images_per_second:,.0f} images/s  "
+            f"{duration(tick.seconds_left)} left"
+        )
+        self._show("training", tick.step, tick.steps, text)
+
+    def count(self, done: int, total: int) -> None:
+        """Show how many images have been evaluated."""
+        self._show("evaluating", done, total, f"image {done:,}/{total:,}")
+
+    def _show(self, what: str, done: int, total: int, text: str) -> None:
+        self._progress.update(
+            self._task, description=what, completed=done, total=total, text=text, visible=done < total
+        )
+        due = time.monotonic() - self._printed >= PLAIN_SECONDS or done == total
+        if not self._console.is_terminal and due:
+            self._printed = time.monotonic()
+            self._console.print(f"{what}: {text}")
+
+
+def duration(seconds: float) -> str:
+    """Write a time for people.
+
+    >>> duration(75), duration(7260)
+    ('1:15', '2:01:00')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Print lines of a result on stdout."""
+    Console(highlight=False, soft_wrap=True).print("\n".join(escape(line) for line in lines))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of a result on stdout; the first column is text, the others are figures."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(escape(column), justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    # A file or a pipe gets whole rows; only a terminal has a width to keep to.
+    width = None if sys.stdout.isatty() else 160
+    Console(highlight=False, width=width).print(table)
+
+
+def per_cent(figure: float, low: float, high: float) -> str:
+    """Write an accuracy with its interval.
+
+    >>> per_cent(0.9123, 0.905, 0.92)
+    '91.2 (90.5 to 92.0)'
+    """
+    return f"{100 * figure:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def print_evaluation(figures: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Print the figures of an evaluation as a table, a row a protocol."""
+    rows = []
+    for protocol, measured in figures.items():
+        top5 = measured.get("top5")
+        rows.append(
+            [
+                protocol,
+                per_cent(measured["accuracy"], *measured["interval"]),
+                "" if top5 is None else f"{100 * top5:.1f}",
+                "" if measured.get("ece") is None else f"{100 * measured['ece']:.1f}",
+            ]
+        )
+    where = f"{settings['data']} {settings['split']}, {settings['images']:,} images"
+    if "tile" in settings:
+        where += f", tile {settings['tile']}, stride {settings['stride']}, {settings['grid']} grid"
+    columns = ["protocol", "accuracy % (95 %)", "top-5 %", "calibration error %"]
+    print_table(where, columns, rows)
+
+
+def print_training(result: dict[str, Any]) -> None:
+    """Print what a run cost and, where it was evaluated, how good it is."""
+    cost = result["training"]
+    print_lines(
+        [
+            f"trained {cost['steps']:,} steps on {cost['images_seen']:,} tiles or images of "
+            f"{cost['pixels_per_image']:,} pixels in {duration(cost['seconds'])} "
+            f"({cost['images_per_second']:,.0f} a second, {cost['flops'] / 1e12:,.1f} TFLOP, "
+            f"peak memory {cost['peak_memory_bytes'] / 2**30:.1f} GiB, {cost['precision']})"
+        ]
+    )
+    for evaluated in result.get("evaluation", {}).values():
+        print_evaluation(evaluated["protocols"], evaluated)

@@ -1,0 +1,145 @@
+"""The result of a comparison, as typed rows."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nearsight.evaluation import Interval, McNemar
+from nearsight.evaluation.protocols import FULL_PASS
+from nearsight.runs import write_json
+
+COMPARISON = "comparison.json"
+
+# The protocol that speaks for an arm, fixed here before any result is known.
+TILE_HEADLINE = "mean-logit"
+FULL_HEADLINE = FULL_PASS
+
+UNITS = {
+    "accuracy, difference": "share of test images from 0 to 1 (single-tile: of tiles); higher is better",
+    "interval": "95 %, percentiles of a bootstrap over what `covers` names",
+    "mcnemar": "images that one arm alone gets right, and the exact two-sided p",
+    "flops": "floating-point operations of forward and backward passes, a multiply-add is two",
+    "training_pixels, images_seen": "of one run, counted with repetition",
+    "seconds, peak_memory_bytes": "of each seed's training as measured on the hardware named",
+}
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """An arm's accuracy under one protocol: its mean over seeds with its interval, and each seed's."""
+
+    protocol: str
+    interval: Interval
+    seeds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run of an arm costs; seconds, memory and precision are listed for each seed."""
+
+    parameters: int
+    steps: int
+    epochs: float
+    images_seen: int
+    pixels_per_image: int
+    training_pixels: int
+    flops: int
+    seconds: tuple[float, ...]
+    peak_memory_bytes: tuple[int, ...]
+    precision: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """An arm as it turned out; `stride` and `tiles_per_image` tell how its images were cut for evaluation."""
+
+    name: str
+    tile: int | None
+    augmentation: str
+    headline: str
+    accuracies: tuple[Accuracy, ...]
+    cost: Cost
+    stride: int | None
+    tiles_per_image: float | None
+
+    @property
+    def label(self) -> str:
+        """The arm's name in a sentence."""
+        return label(self.name)
+
+    def accuracy(self, protocol: str) -> Accuracy | None:
+        """Return the accuracy under a protocol, or None where the arm was not evaluated under it."""
+        return next((row for row in self.accuracies if row.protocol == protocol), None)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The accuracy of `arm` under `protocol` less that of `reference` under `reference_protocol`.
+
+    `headline` marks the two protocols that were fixed in advance. `mcnemar` has a row for each seed, none
+    under `single-tile`.
+    """
+
+    arm: str
+    protocol: str
+    reference: str
+    reference_protocol: str
+    headline: bool
+    interval: Interval
+    mcnemar: tuple[McNemar, ...]
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished comparison: what was compared, how, the arms as they turned out and their differences.
+
+    `images` is the number of test images. `hardware` and `versions` have an entry for each different one
+    that the runs were trained on.
+    """
+
+    data: str
+    split: str
+    images: int
+    training_images: int
+    classes: int
+    size: tuple[int, int]
+    budget: str
+    seeds: tuple[int, ...]
+    recipe: dict[str, Any]
+    arms: tuple[ArmResult, ...]
+    differences: tuple[Difference, ...]
+    hardware: tuple[dict[str, Any], ...]
+    versions: tuple[dict[str, str], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The sentences on the differences under the protocols fixed in advance."""
+        return tuple(row.verdict for row in self.differences if row.headline)
+
+    def values(self) -> dict[str, Any]:
+        """Return everything as plain values, with units: what comparison.json holds."""
+        return {"verdicts": self.verdicts, **asdict(self), "units": UNITS}
+
+    def save(self, directory: Path) -> None:
+        """Write comparison.json into a directory, whole or not at all."""
+        write_json(directory / COMPARISON, self.values())
+
+
+def label(arm: str) -> str:
+    """Return an arm's name as a sentence has it.
+
+    >>> label("tile-16"), label("full+standard")
+    ('tile 16', 'full+standard')
+    """
+    return arm.replace("-", " ")
+
+
+def headline(tile: int | None) -> str:
+    """Return the protocol that speaks for an arm, fixed in advance and never chosen on results.
+
+    >>> headline(16), headline(None)
+    ('mean-logit', 'full-pass')
+    """
+    return FULL_HEADLINE if tile is None else TILE_HEADLINE

@@ -1,0 +1,39 @@
+"""What a paired interval shows, in words."""
+
+from nearsight.evaluation import Interval
+
+
+def points(share: float, decimals: int = 1) -> str:
+    """Write a share as points (hundredths) with a true minus sign.
+
+    >>> points(0.0112), points(-0.002), points(-0.0001)
+    ('1.1', '−0.2', '0.0')
+    """
+    return f"{100 * share:z.{decimals}f}".replace("-", "−")
+
+
+def verdict(arm: str, reference: str, difference: Interval) -> str:
+    """Say which of two arms is better, or that no difference is shown, with the 95 % interval in points.
+
+    >>> print(verdict("tile 16", "full", Interval(0.011, 0.006, 0.016, "images and seeds")))
+    tile 16 is better than full by 1.1 points (0.6 to 1.6)
+    >>> print(verdict("tile 16", "full", Interval(-0.002, -0.007, 0.003, "images and seeds")))
+    tile 16 against full, no difference shown: −0.2 (−0.7 to 0.3)
+
+    `difference` is the accuracy of `arm` less that of `reference`. A difference is shown where the interval
+    leaves out zero. Where an end would round to a zero that it is not, a second decimal is written.
+    """
+    estimate, low, high = difference.estimate, difference.low, difference.high
+    decimals = 2 if any(0 < abs(end) < 0.0005 for end in (low, high)) else 1
+    if low <= 0 <= high:
+        return (
+            f"{arm} against {reference}, no difference shown: {points(estimate, decimals)} "
+            f"({points(low, decimals)} to {points(high, decimals)})"
+        )
+    word = "better"
+    if high < 0:
+        word, estimate, low, high = "worse", -estimate, -high, -low
+    return (
+        f"{arm} is {word} than {reference} by {points(estimate, decimals)} points "
+        f"({points(low, decimals)} to {points(high, decimals)})"
+    )

@@ -1,0 +1,187 @@
+"""An evaluation against doing it by hand: one image, one tile at a time."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nearsight.data import ImageSet, load
+from nearsight.errors import InputError
+from nearsight.evaluation import PROTOCOLS, evaluate
+from nearsight.models import Classifier
+from nearsight.tiles import TileGrid
+
+
+def by_hand(classifier: Classifier, image: torch.Tensor, tile: int, stride: int) -> dict[str, np.ndarray]:
+    """Score one uint8 image under every protocol with nothing but slicing and the network."""
+    prepared = classifier.prepare(image)
+    grid = TileGrid(prepared.shape[1], prepared.shape[2], tile, stride, "covering")
+    corners = [(top, left) for top in grid.tops for left in grid.lefts]
+    with torch.inference_mode():
+        whole = classifier(prepared[None])[0].numpy()
+        logits = np.stack(
+            [
+                classifier(prepared[None, :, top : top + tile, left : left + tile])[0].numpy()
+                for top, left in corners
+            ]
+        )
+    softmax = np.exp(logits - logits.max(1, keepdims=True))
+    softmax /= softmax.sum(1, keepdims=True)
+    votes = np.bincount(logits.argmax(1), minlength=logits.shape[1]) / len(corners)
+    return {
+        "full-pass": whole,
+        "mean-logit": logits.mean(0),
+        "mean-probability": softmax.mean(0),
+        "vote": votes,
+        "single-tile": votes,
+    }
+
+
+@pytest.mark.parametrize("kind", ["uniform", "varied"])
+@pytest.mark.parametrize("resize_short", [None, 8])
+@pytest.mark.parametrize("stride", [None, 4])
+def test_every_score_is_that_of_one_image_and_one_tile_at_a_time(
+    kind: str,
+    resize_short: int | None,
+    stride: int | None,
+    make_classifier: Callable[..., Classifier],
+    request: pytest.FixtureRequest,
+) -> None:
+    images: ImageSet = request.getfixturevalue(kind)
+    classifier = make_classifier(tile=6, resize_short=resize_short)
+    evaluation = evaluate(classifier, images, stride=stride, memory=2**20)
+    assert list(evaluation.figures) == list(PROTOCOLS)
+    for i in range(len(images)):
+        expected = by_hand(classifier, images.image(i), 6, stride or 1)
+        for protocol in PROTOCOLS:
+            np.testing.assert_allclose(evaluation.scores[protocol][i], expected[protocol], atol=1e-4)
+    assert evaluation.settings["stride"] == (stride or 1)
+
+
+def test_the_bound_on_memory_changes_no_score(classifier: Classifier, varied: ImageSet) -> None:
+    small, large = (evaluate(classifier, varied, memory=memory) for memory in (1, 2**28))
+    for protocol in PROTOCOLS:
+        np.testing.assert_allclose(small.scores[protocol], large.scores[protocol], atol=1e-4)
+
+
+def test_figures_follow_from_scores_and_labels(classifier: Classifier, uniform: ImageSet) -> None:
+    evaluation = evaluate(classifier, uniform, stride=3)
+    rows = np.arange(40)
+    for protocol, measured in evaluation.figures.items():
+        scores = evaluation.scores[protocol]
+        if protocol == "single-tile":
+            expected = scores[rows, uniform.labels].mean()
+        else:
+            expected = (scores.argmax(1) == uniform.labels).mean()
+        assert measured["accuracy"] == pytest.approx(expected)
+        assert measured["n"] == 40
+        assert (evaluation.predictions[protocol] == scores.argmax(1)).all()
+    accuracies = {measured["accuracy"] for measured in evaluation.figures.values()}
+    assert len(accuracies) > 2
+
+
+def test_the_order_of_the_images_is_that_of_the_set(classifier: Classifier, varied: ImageSet) -> None:
+    order = np.random.default_rng(1).permutation(len(varied))
+    plain, permuted = evaluate(classifier, varied), evaluate(classifier, varied.select(order))
+    assert (permuted.labels == plain.labels[order]).all()
+    np.testing.assert_allclose(permuted.scores["vote"], plain.scores["vote"][order], atol=1e-6)
+
+
+def test_a_classifier_of_whole_images_is_given_full_pass_unless_a_tile_is_named(
+    make_classifier: Callable[..., Classifier], uniform: ImageSet
+) -> None:
+    classifier = make_classifier(tile=None)
+    alone = evaluate(classifier, uniform)
+    assert list(alone.figures) == ["full-pass"]
+    assert "tile" not in alone.settings
+    assert list(evaluate(classifier, uniform, tile=6).figures) == list(PROTOCOLS)
+    with pytest.raises(InputError, match="'vote' needs a tile"):
+        evaluate(classifier, uniform, protocols=["full-pass", "vote"])
+
+
+def test_only_what_is_asked_is_done(classifier: Classifier, uniform: ImageSet) -> None:
+    evaluation = evaluate(classifier, uniform, protocols=["vote", "full-pass", "vote"])
+    assert list(evaluation.figures) == ["full-pass", "vote"]
+
+
+def test_the_classifier_given_is_not_changed(classifier: Classifier, uniform: ImageSet) -> None:
+    classifier.train()
+    before = {name: value.clone() for name, value in classifier.state_dict().items()}
+    trained = evaluate(classifier, uniform, reestimate=uniform)
+    assert all(module.training for module in classifier.modules())
+    assert all(value.equal(before[name]) for name, value in classifier.state_dict().items())
+    np.testing.assert_array_equal(trained.scores["vote"], evaluate(classifier.eval(), uniform).scores["vote"])
+
+
+def test_re_estimated_batch_norm_is_reported_beside(classifier: Classifier, uniform: ImageSet) -> None:
+    evaluation = evaluate(classifier, uniform, protocols=["full-pass", "vote"], reestimate=uniform)
+    assert list(evaluation.figures) == ["full-pass", "full-pass+bn", "vote"]
+    assert not np.allclose(evaluation.scores["full-pass"], evaluation.scores["full-pass+bn"])
+
+
+@pytest.mark.parametrize("protocols", [None, ["full-pass"]])
+def test_progress_counts_every_image(
+    protocols: list[str] | None, classifier: Classifier, varied: ImageSet
+) -> None:
+    told: list[tuple[int, int]] = []
+    evaluate(classifier, varied, protocols=protocols, progress=lambda done, total: told.append((done, total)))
+    assert told == [(done, 30) for done in range(1, 31)]
+
+
+def test_unknown_protocols_are_refused_with_the_nearest(classifier: Classifier, uniform: ImageSet) -> None:
+    with pytest.raises(InputError, match="unknown protocol 'votes'; did you mean 'vote'"):
+        evaluate(classifier, uniform, protocols=["votes"])
+    with pytest.raises(InputError, match="no protocol was given"):
+        evaluate(classifier, uniform, protocols=[])
+
+
+def test_a_tile_that_does_not_fit_names_the_file(
+    make_classifier: Callable[..., Classifier], varied: ImageSet
+) -> None:
+    with pytest.raises(InputError, match=r"a tile of 8 pixels does not fit image-5\.png"):
+        evaluate(make_classifier(tile=8), varied)
+    with pytest.raises(InputError, match="resizes to a short side of 7"):
+        evaluate(make_classifier(tile=8, resize_short=7), varied)
+
+
+def test_other_classes_than_the_classifiers_are_refused(classifier: Classifier, uniform: ImageSet) -> None:
+    fewer = ImageSet("toy", "test", uniform.classes[:6], uniform.labels, uniform.images)
+    with pytest.raises(InputError, match="knows 7 classes but toy test has 6"):
+        evaluate(classifier, fewer)
+    renamed = ImageSet("toy", "test", ("cat", "hound", *uniform.classes[2:]), uniform.labels, uniform.images)
+    with pytest.raises(InputError, match="class 1 is 'dog' to the classifier but 'hound' in toy test"):
+        evaluate(classifier, renamed)
+
+
+def test_an_empty_set_is_refused(classifier: Classifier, uniform: ImageSet) -> None:
+    with pytest.raises(InputError, match="toy test has no images"):
+        evaluate(classifier, uniform.select(np.array([], dtype=np.int64)))
+
+
+@pytest.mark.parametrize("protocols", [["full-pass"], ["vote"]])
+def test_weights_that_diverged_are_named(
+    protocols: list[str], classifier: Classifier, uniform: ImageSet
+) -> None:
+    classifier.network[6].bias.data[2] = float("nan")
+    with pytest.raises(InputError, match="image 0"):
+        evaluate(classifier, uniform, protocols=protocols)
+
+
+def test_tiles_of_real_photographs(
+    real_data: Callable[[str], Path], make_classifier: Callable[..., Classifier]
+) -> None:
+    """Photographs of many sizes, decoded from JPEG: the same scores as by hand."""
+    sample = load(str(real_data("imagenet-sample")))
+    split = sample["sample"] if "sample" in sample else next(iter(sample.values()))
+    chosen = np.arange(4)
+    images = split.select(chosen)
+    classifier = make_classifier(tile=48)
+    classifier.classes = images.classes
+    classifier.network[6] = torch.nn.Linear(8, len(images.classes))
+    evaluation = evaluate(classifier, images, stride=48)
+    for i in chosen:
+        expected = by_hand(classifier, images.image(int(i)), 48, 48)
+        for protocol in PROTOCOLS:
+            np.testing.assert_allclose(evaluation.scores[protocol][i], expected[protocol], atol=1e-4)

@@ -1,0 +1,87 @@
+"""What an evaluation leaves in a run's directory is enough to make its figures again."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from nearsight.data import ImageSet
+from nearsight.errors import InputError
+from nearsight.evaluation import Evaluation, evaluate
+from nearsight.evaluation import result as result_module
+from nearsight.models import Classifier
+
+
+@pytest.fixture
+def evaluation(classifier: Classifier, uniform: ImageSet) -> Evaluation:
+    return evaluate(classifier, uniform, stride=3, reestimate=uniform)
+
+
+def test_every_accuracy_can_be_made_again_from_the_files(evaluation: Evaluation, tmp_path: Path) -> None:
+    evaluation.save(tmp_path)
+    table = parquet.read_table(tmp_path / "predictions.parquet").to_pydict()
+    reported = json.loads((tmp_path / "result.json").read_text())["evaluation"]["test"]["protocols"]
+    assert table["index"] == list(range(40))
+    assert list(reported) == [
+        "full-pass",
+        "full-pass+bn",
+        "mean-logit",
+        "mean-probability",
+        "vote",
+        "single-tile",
+    ]
+    for protocol, figures in reported.items():
+        rows = list(
+            zip(table["label"], table[f"{protocol}.prediction"], table[f"{protocol}.scores"], strict=True)
+        )
+        assert all(scores[prediction] == max(scores) for _, prediction, scores in rows)
+        if protocol == "single-tile":
+            right = [scores[label] for label, _, scores in rows]
+        else:
+            right = [label == prediction for label, prediction, _ in rows]
+        assert figures["accuracy"] == pytest.approx(sum(right) / 40)
+        assert sum(map(sum, figures["confusion"])) == pytest.approx(40, rel=1e-6)
+
+
+def test_the_columns_have_the_types_that_were_promised(evaluation: Evaluation, tmp_path: Path) -> None:
+    evaluation.save(tmp_path)
+    schema = parquet.read_schema(tmp_path / "predictions.parquet")
+    assert schema.names[:4] == ["index", "label", "full-pass.prediction", "full-pass.scores"]
+    types = [schema.field(name).type for name in schema.names[:4]]
+    assert types[:3] == [pyarrow.int64()] * 3
+    assert types[3].value_type == pyarrow.float32()
+    assert json.loads(schema.metadata[b"nearsight"])["split"] == "test"
+
+
+def test_figures_are_added_to_what_a_run_already_says(evaluation: Evaluation, tmp_path: Path) -> None:
+    before = {"training": {"seed": 3}, "evaluation": {"shuffled": {"images": 5}, "test": {"images": 1}}}
+    (tmp_path / "result.json").write_text(json.dumps(before))
+    evaluation.save(tmp_path)
+    after = json.loads((tmp_path / "result.json").read_text())
+    assert after["training"] == {"seed": 3}
+    assert after["evaluation"]["shuffled"] == {"images": 5}
+    assert after["evaluation"]["test"]["images"] == 40
+
+
+@pytest.mark.parametrize("content", ["{ half", "[1]"])
+def test_a_damaged_result_is_refused_and_nothing_is_written(
+    content: str, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    (tmp_path / "result.json").write_text(content)
+    with pytest.raises(InputError, match=r"cannot add figures to .*result.json"):
+        evaluation.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+    assert (tmp_path / "result.json").read_text() == content
+
+
+def test_large_confusion_matrices_are_left_to_the_table(
+    evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result_module, "CONFUSION_CLASSES", 6)
+    evaluation.save(tmp_path)
+    protocols = json.loads((tmp_path / "result.json").read_text())["evaluation"]["test"]["protocols"]
+    assert all("confusion" not in figures for figures in protocols.values())
+    assert np.array(evaluation.figures["vote"]["confusion"]).shape == (7, 7)
