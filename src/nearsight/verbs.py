@@ -128,6 +128,7 @@ def compare(
     budget: Literal["steps", "pixels"] = "steps",
     recipe: str | Recipe = "standard",
     out: str | Path | None = None,
+    resume: bool = False,
     protocols: Sequence[str] | None = None,
     stride: int | None = None,
     skip_bad: bool = False,
@@ -138,34 +139,36 @@ def compare(
     """Compare training on tiles with training on whole images, arm by arm over paired seeds.
 
     `tiles` are the sides in pixels, None for whole images, which come as two arms: without augmentation and
-    with the usual one. `budget` is what the arms have equal: optimizer steps or training pixels. What is done
-    already in `out` is kept, so the same call resumes it. Writes comparison.json, comparison.md and the figure.
-    Raises `InputError` for bad input.
+    with the usual one. `budget` is what the arms have equal: optimizer steps or training pixels. With `resume`,
+    what is done already in `out` (by default comparisons/DATA-RECIPE-BUDGET) is kept. Writes comparison.json,
+    comparison.md and the figure there. Raises `InputError` for bad input.
     """
     base = make_recipe(data, recipe, fields)
+    directory = Path(out) if out is not None else default_comparison(data, base.name, budget)
 
     def load_sets(seed: int) -> ImageSets:
         return load(base.data, validation=base.validation, seed=seed, skip_bad=skip_bad)
 
-    directory = Path(out) if out is not None else default_comparison(base, budget)
     comparison = study.compare(
         base,
         load_sets,
         directory,
-        tiles=tuple(tiles),
+        tiles=tiles,
         seeds=seeds,
         budget=budget,
         protocols=protocols,
         stride=stride,
+        resume=resume,
         machine=machine,
         reporter=reporter,
     )
-    if is_first_process():
-        write_comparison(comparison, directory)
+    write_comparison(comparison, directory)
     return comparison
 
 
-def demo(out: str | Path = "nearsight-demo", *, reporter: Reporter | None = None) -> Comparison:
+def demo(
+    out: str | Path = "nearsight-demo", *, resume: bool = True, reporter: Reporter | None = None
+) -> Comparison:
     """Compare tiles with whole images on the generated set `scenes`: under three minutes on two cores."""
     return compare(
         DEMO_DATA,
@@ -174,6 +177,7 @@ def demo(out: str | Path = "nearsight-demo", *, reporter: Reporter | None = None
         budget="pixels",
         recipe="fast",
         out=out,
+        resume=resume,
         reporter=reporter,
         width=0.25,
         epochs=6,
@@ -187,9 +191,9 @@ def default_run(recipe: Recipe) -> Path:
     return Path("runs") / f"{_slug(recipe.data)}-{model}-tile-{recipe.tile_name}-seed-{recipe.seed}"
 
 
-def default_comparison(recipe: Recipe, budget: str) -> Path:
+def default_comparison(data: str | Path, recipe: str, budget: str) -> Path:
     """Return where a comparison goes when no directory is given, under the current one."""
-    return Path("comparisons") / f"{_slug(recipe.data)}-{recipe.name}-{budget}"
+    return Path("comparisons") / f"{_slug(str(data))}-{_slug(recipe)}-{budget}"
 
 
 def is_first_process() -> bool:

@@ -79,6 +79,16 @@ def test_the_seed_draws_the_cut() -> None:
     assert paths[0] == paths[1] != paths[2]
 
 
+def test_every_seed_is_tested_on_the_same_images_and_trained_on_none_of_them() -> None:
+    """Runs of several seeds are compared image by image, and a run may be evaluated under another's seed."""
+    found = [load("digits", seed=seed) for seed in (0, 1)]
+    test, again = ([sets["test"].path(i) for i in range(len(sets["test"]))] for sets in found)
+    assert test == again
+    for sets in found:
+        trained = {sets[split].path(i) for split in ("train", "val") for i in range(len(sets[split]))}
+        assert not trained & set(test)
+
+
 def test_a_full_disk_is_told_with_the_way_out(
     write_folder: Write, png: Png, monkeypatch: pytest.MonkeyPatch
 ) -> None:

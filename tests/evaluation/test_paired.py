@@ -4,7 +4,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nearsight.errors import InputError
@@ -103,6 +103,7 @@ def test_the_interval_covers_a_true_difference_of_nothing() -> None:
     assert hits >= 190
 
 
+@settings(deadline=None)
 @given(st.integers(0, 25), st.integers(0, 25), st.integers(0, 9))
 def test_mcnemar_is_twice_the_binomial_tail(only_a: int, only_b: int, both: int) -> None:
     a = [1] * only_a + [0] * only_b + [1] * both + [0]

@@ -61,6 +61,22 @@ def test_random_corners_of_a_tile_that_does_not_fit_are_refused(tile: int | tupl
         random_corners(1, 8, 10, tile, torch.Generator())
 
 
+@pytest.mark.parametrize("tile", [3, (2, 5)])
+def test_cut_tiles_reaches_every_position(tile: int | tuple[int, int]) -> None:
+    tile_height, tile_width = (tile, tile) if isinstance(tile, int) else tile
+    images = numbered(2, 3, 12, 9)
+    positions = [
+        (i, top, left)
+        for i in range(2)
+        for top in range(12 - tile_height + 1)
+        for left in range(9 - tile_width + 1)
+    ]
+    index, tops, lefts = torch.tensor(positions).T
+    expected = [images[i, :, top : top + tile_height, left : left + tile_width] for i, top, left in positions]
+    assert cut_tiles(images, index, tops, lefts, tile).equal(torch.stack(expected))
+
+
+@settings(deadline=None)
 @given(st.data())
 def test_cut_tiles_is_slicing_one_tile_at_a_time(data: st.DataObject) -> None:
     count, height, width = (data.draw(st.integers(1, most)) for most in (4, 13, 13))
@@ -82,7 +98,7 @@ def test_cut_tiles_is_slicing_one_tile_at_a_time(data: st.DataObject) -> None:
     assert cut_tiles(images, index, tops, lefts, tile).equal(torch.stack(expected))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_cut_grid_is_slicing_one_tile_at_a_time(data: st.DataObject) -> None:
     height, width = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 12))

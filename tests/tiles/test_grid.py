@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nearsight.errors import InputError
@@ -27,6 +27,7 @@ def covered(grid: TileGrid) -> np.ndarray:
     return count
 
 
+@settings(deadline=None)
 @given(grids("aligned"))
 def test_aligned_takes_every_multiple_of_the_stride_that_fits(grid: TileGrid) -> None:
     for length, starts in ((grid.height, grid.tops), (grid.width, grid.lefts)):
@@ -35,6 +36,7 @@ def test_aligned_takes_every_multiple_of_the_stride_that_fits(grid: TileGrid) ->
         )
 
 
+@settings(deadline=None)
 @given(grids("covering"))
 def test_covering_adds_only_the_far_edge(grid: TileGrid) -> None:
     aligned = TileGrid(grid.height, grid.width, grid.tile, grid.stride)
@@ -46,6 +48,7 @@ def test_covering_adds_only_the_far_edge(grid: TileGrid) -> None:
         assert list(starts) == sorted(set(starts))
 
 
+@settings(deadline=None)
 @given(grids("covering"))
 def test_covering_has_every_pixel_in_a_tile_unless_the_stride_jumps_over_some(grid: TileGrid) -> None:
     if grid.stride <= grid.tile:
@@ -53,6 +56,7 @@ def test_covering_has_every_pixel_in_a_tile_unless_the_stride_jumps_over_some(gr
     assert covered(grid)[[0, 0, -1, -1], [0, -1, 0, -1]].min() >= 1
 
 
+@settings(deadline=None)
 @given(grids("aligned"))
 def test_no_tile_leaves_the_image_and_all_are_counted(grid: TileGrid) -> None:
     assert covered(grid).sum() == len(grid) * grid.tile**2

@@ -8,7 +8,6 @@ from nearsight.cli.options import (
     add_machine_options,
     add_recipe_options,
     parse_memory,
-    parse_tiles,
     recipe_fields,
 )
 
@@ -23,13 +22,13 @@ def declare_demo(parser: ArgumentParser) -> None:
 def demo(options: Namespace) -> Result:
     """Compare tiles with whole images on the generated scenes, and say what to try next."""
     from nearsight import verbs
-    from nearsight.cli.show import ProgressDisplay, print_lines
+    from nearsight.cli.show import ProgressDisplay, print_comparison, print_lines
 
     with ProgressDisplay() as display:
         display.say("tiles against whole images on generated scenes; about three minutes on two cores")
         comparison = verbs.demo(options.out, reporter=display)
     if not options.json:
-        _show_comparison(comparison, Path(options.out))
+        print_comparison(comparison, Path(options.out))
         print_lines(
             [
                 "",
@@ -131,8 +130,11 @@ def declare_compare(parser: ArgumentParser) -> None:
 def compare(options: Namespace) -> Result:
     """Compare training on tiles with training on whole images."""
     from nearsight import verbs
-    from nearsight.cli.show import ProgressDisplay
+    from nearsight.cli.show import ProgressDisplay, print_comparison
+    from nearsight.study import parse_tiles
 
+    chosen = verbs.default_comparison(options.data, options.recipe, options.budget)
+    directory = Path(options.out) if options.out else chosen
     with ProgressDisplay() as display:
         comparison = verbs.compare(
             options.data,
@@ -140,7 +142,7 @@ def compare(options: Namespace) -> Result:
             seeds=options.seeds,
             budget=options.budget,
             recipe=options.recipe,
-            out=options.out,
+            out=directory,
             resume=options.resume,
             protocols=_listed(options.protocols),
             stride=options.stride,
@@ -150,7 +152,7 @@ def compare(options: Namespace) -> Result:
             **recipe_fields(options),
         )
     if not options.json:
-        _show_comparison(comparison, comparison.directory)
+        print_comparison(comparison, directory)
     return comparison.to_json()
 
 
@@ -220,12 +222,6 @@ def _machine(options: Namespace) -> Any:
         workers=options.workers,
         checkpoint_seconds=options.checkpoint_seconds,
     )
-
-
-def _show_comparison(comparison: Any, directory: Path) -> None:
-    from nearsight.cli.show import print_comparison
-
-    print_comparison(comparison, directory)
 
 
 def _listed(text: str | None) -> list[str] | None:

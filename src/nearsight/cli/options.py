@@ -57,17 +57,6 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def parse_tiles(text: str) -> tuple[int | None, ...]:
-    """Read a list of tile sizes; None stands for whole images.
-
-    >>> parse_tiles("16,24,full")
-    (16, 24, None)
-    """
-    from nearsight.training.recipe import parse_value
-
-    return tuple(parse_value("tile", part.strip()) for part in text.split(","))
-
-
 def parse_memory(text: str) -> int:
     """Read a size of memory in bytes.
 

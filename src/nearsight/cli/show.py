@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,7 +12,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from nearsight.training.reporter import Tick
+from nearsight.evaluation import Interval
+from nearsight.study import Comparison
+from nearsight.training import Tick
 
 PLAIN_SECONDS = 10.0
 
@@ -105,7 +108,7 @@ def per_cent(figure: float, low: float, high: float) -> str:
     return f"{100 * figure:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def print_evaluation(figures: dict[str, Any], settings: dict[str, Any]) -> None:
+def print_evaluation(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Print the figures of an evaluation as a table, a row a protocol."""
     rows = []
     for protocol, measured in figures.items():
@@ -138,3 +141,47 @@ def print_training(result: dict[str, Any]) -> None:
     )
     for evaluated in result.get("evaluation", {}).values():
         print_evaluation(evaluated["protocols"], evaluated)
+
+
+def print_comparison(comparison: Comparison, directory: Path) -> None:
+    """Print a comparison: its accuracies, costs and verdicts, and where the rest is."""
+    rows = []
+    for arm in comparison.arms:
+        headline = arm.accuracy(arm.headline)
+        measured = "" if headline is None else _interval(headline.interval)
+        others = [
+            f"{row.protocol} {100 * row.interval.estimate:.1f}"
+            for row in arm.accuracies
+            if row.protocol != arm.headline
+        ]
+        seconds = sum(arm.cost.seconds) / len(arm.cost.seconds)
+        rows.append(
+            [
+                arm.label,
+                f"{measured} {arm.headline}",
+                "\n".join(others),
+                f"{arm.cost.training_pixels / 1e6:,.0f}",
+                f"{arm.cost.flops / 1e12:,.1f}",
+                duration(seconds),
+                f"{max(arm.cost.peak_memory_bytes) / 2**30:.1f}",
+            ]
+        )
+    title = (
+        f"{comparison.data} {comparison.split}, {comparison.images:,} images, {len(comparison.seeds)} seeds, "
+        f"equal {comparison.budget}"
+    )
+    columns = [
+        "arm",
+        "accuracy % (95 %)",
+        "other protocols %",
+        "megapixels",
+        "TFLOP",
+        "time",
+        "GiB",
+    ]
+    print_table(title, columns, rows)
+    print_lines(["", *comparison.verdicts, "", f"table, figure and every number: {directory}"])
+
+
+def _interval(interval: Interval) -> str:
+    return per_cent(interval.estimate, interval.low, interval.high)

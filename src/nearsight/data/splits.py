@@ -10,6 +10,8 @@ from nearsight.data.image_set import ImageSet
 from nearsight.errors import InputError
 
 TEST_SHARE = 0.2
+# Fixed, so that runs of all seeds are tested on the same images and none was trained on one of them.
+TEST_SEED = 0
 _USUAL = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
@@ -31,10 +33,10 @@ def arrange_splits(
 ) -> tuple[dict[str, ImageSet], list[str]]:
     """Give splits their usual names, cut missing ones from train, and say in notes what was done.
 
-    A set without a test split tests on its validation split; one that has neither gives up 20 % of
-    it for testing. Then a share `validation` of train becomes `val` where there is none. Cuts are stratified
-    by class and fixed by `seed`. Splits of other names stay as they are. Raises `InputError` when train is
-    too small to be cut.
+    A set without a test split tests on its validation split; one that has neither gives up 20 % of it for
+    testing, the same images whatever the seed. Then a share `validation` of train, drawn by `seed`, becomes
+    `val` where there is none. Cuts are stratified by class. Splits of other names stay as they are. Raises
+    `InputError` when train is too small to be cut.
     """
     notes: list[str] = []
     splits: dict[str, ImageSet] = {}
@@ -48,7 +50,7 @@ def arrange_splits(
             )
             splits["test"] = splits.pop("val")
         elif "test" not in splits:
-            splits["train"], splits["test"] = _cut(splits["train"], TEST_SHARE, seed, "test", notes)
+            splits["train"], splits["test"] = _cut(splits["train"], TEST_SHARE, TEST_SEED, "test", notes)
         if "val" not in splits and validation > 0:
             splits["train"], splits["val"] = _cut(splits["train"], validation, seed, "val", notes)
     order = [name for name in _USUAL if name in splits] + [name for name in splits if name not in _USUAL]

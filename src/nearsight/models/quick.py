@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 WHITENING_KERNEL = 2
+LEAST_VARIANCE = 1e-6
 
 
 def scaled(channels: int, width: float) -> int:
@@ -146,7 +147,12 @@ def whiten(layer: nn.Conv2d, images: Tensor, epsilon: float = 5e-4) -> None:
     patches = images.float().unfold(2, kernel, 1).unfold(3, kernel, 1).permute(0, 2, 3, 1, 4, 5)
     patches = patches.reshape(-1, images.shape[1] * kernel * kernel)
     values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
-    filters = (vectors / torch.sqrt(values + epsilon)).T.reshape(-1, images.shape[1], kernel, kernel)
+    # Grey images have no colour directions. A channel without variance would make batch norm divide by nothing
+    # all the way down, so the directions that exist stand in for those that do not.
+    existing = torch.nonzero(values >= LEAST_VARIANCE * values.max()).flatten()
+    chosen = existing[torch.arange(len(values), device=values.device) % len(existing)]
+    scaled_vectors = vectors[:, chosen] / torch.sqrt(values[chosen] + epsilon)
+    filters = scaled_vectors.T.reshape(-1, images.shape[1], kernel, kernel)
     layer.weight.copy_(torch.cat((filters, -filters)))
     layer.weight.requires_grad_(False)
 

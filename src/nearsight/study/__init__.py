@@ -1,7 +1,7 @@
 """Studies: arms × seeds under a budget, and what their runs show."""
 
 from nearsight.study.arms import Arm, Budget, make_arms, order_tiles, parse_tiles, reference_size
-from nearsight.study.compare import compare, sets_by_seed
+from nearsight.study.compare import compare
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference
 from nearsight.study.verdict import verdict
 
@@ -18,6 +18,5 @@ __all__ = [
     "order_tiles",
     "parse_tiles",
     "reference_size",
-    "sets_by_seed",
     "verdict",
 ]

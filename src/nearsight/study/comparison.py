@@ -98,6 +98,7 @@ class Comparison:
     that the runs were trained on.
     """
 
+    directory: Path
     data: str
     split: str
     images: int
@@ -118,13 +119,15 @@ class Comparison:
         """The sentences on the differences under the protocols fixed in advance."""
         return tuple(row.verdict for row in self.differences if row.headline)
 
-    def values(self) -> dict[str, Any]:
-        """Return everything as plain values, with units: what comparison.json holds."""
-        return {"verdicts": self.verdicts, **asdict(self), "units": UNITS}
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the place as plain values, with units: what comparison.json holds."""
+        values = asdict(self)
+        del values["directory"]
+        return {"verdicts": self.verdicts, **values, "units": UNITS}
 
-    def save(self, directory: Path) -> None:
-        """Write comparison.json into a directory, whole or not at all."""
-        write_json(directory / COMPARISON, self.values())
+    def save(self) -> None:
+        """Write comparison.json into the comparison's directory, whole or not at all."""
+        write_json(self.directory / COMPARISON, self.to_json())
 
 
 def label(arm: str) -> str:

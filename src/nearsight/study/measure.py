@@ -1,6 +1,7 @@
 """From the runs of a study to its comparison: every number from the files that the runs left."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ def measure(
     study: Study,
     arms: Sequence[Arm],
     runs: Mapping[str, Sequence[Run]],
+    directory: Path,
     sets: ImageSets,
     size: tuple[int, int],
     split: str,
@@ -42,6 +44,7 @@ def measure(
         }
     trained = [run.result["training"] for arm in arms for run in runs[arm.name]]
     return Comparison(
+        directory=directory,
         data=sets.name,
         split=split,
         images=len(labels[0]),
@@ -90,7 +93,8 @@ def _right_of_run(run: Run, protocols: Iterable[str], labels: list[NDArray[np.in
     """Return how right each image is, by protocol; the first run's labels are kept in `labels`."""
     table = run.predictions()
     own = table["label"].to_numpy()
-    labels.append(own) if not labels else None
+    if not labels:
+        labels.append(own)
     if not np.array_equal(own, labels[0]):
         raise InputError(
             f"{run.directory} was evaluated on other images than the runs before it; "
@@ -125,12 +129,12 @@ def _arm_result(arm: Arm, runs: Sequence[Run], correct: Correct, split: str) -> 
 
 
 def _cost(figures: Sequence[Mapping[str, Any]]) -> Cost:
+    of_seed: dict[str, Any] = {
+        name: tuple(figure[name] for figure in figures)
+        for name in ("seconds", "peak_memory_bytes", "precision")
+    }
     same = ("parameters", "steps", "epochs", "images_seen", "pixels_per_image", "training_pixels", "flops")
-    varied = ("seconds", "peak_memory_bytes", "precision")
-    return Cost(
-        **{name: figures[0][name] for name in same},
-        **{name: tuple(of_seed[name] for of_seed in figures) for name in varied},
-    )
+    return Cost(**{name: figures[0][name] for name in same}, **of_seed)
 
 
 def _difference(

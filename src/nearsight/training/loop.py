@@ -105,6 +105,8 @@ def run_steps(session: Session, start: Progress) -> float:
                     f"interrupted after step {done} of {session.steps}; "
                     f"--resume continues from the checkpoint in {session.out}"
                 )
+        if first:
+            _require_finite_weights(session, session.steps, start)
         return clock.seconds
 
 
@@ -254,7 +256,7 @@ def validation_accuracy(session: Session) -> float | None:
 def class_weights(images: ImageSet, recipe: Recipe, device: torch.device) -> Tensor | None:
     """Return the weight of each class in the loss, float (classes,), or None when all weigh the same.
 
-    Balanced weights have mean 1 over the images; a class without images weighs 0.
+    A balanced weight is images / (classes × images of the class), 0 for a class without images.
     """
     if recipe.class_weights == "none":
         return None

@@ -38,4 +38,8 @@ class Machine:
 
     def decoding_workers(self) -> int:
         """Return the number of processes that decode a set that streams."""
-        return min(16, os.cpu_count() or 1) if self.workers is None else self.workers
+        if self.workers is not None:
+            return self.workers
+        # A container or a batch system may grant fewer cores than the machine has.
+        granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(16, granted)

@@ -35,11 +35,9 @@ class MetricsLog:
     def __init__(self, directory: Path, step: int = 0) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        path = directory / METRICS
-        kept = [row for row in _whole_rows(path) if int(row[0]) <= step] if step else []
-        write_text(path, "".join(",".join(row) + "\n" for row in [list(COLUMNS), *kept]))
-        self._file = path.open("a", newline="")
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._path = directory / METRICS
+        kept = [row for row in _whole_rows(self._path) if int(row[0]) <= step] if step else []
+        write_text(self._path, "".join(",".join(row) + "\n" for row in [list(COLUMNS), *kept]))
         self._events = SummaryWriter(str(directory), purge_step=step + 1)
 
     def __enter__(self) -> Self:
@@ -48,18 +46,18 @@ class MetricsLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
         self._events.close()
 
     def add(self, row: MetricsRow) -> None:
         """Append one row, at once in the file; raises `InputError` when the disk refuses it."""
         values = asdict(row)
         try:
-            self._writer.writerow(["" if value is None else value for value in values.values()])
-            self._file.flush()
+            with self._path.open("a", newline="") as file:
+                cells = ["" if value is None else value for value in values.values()]
+                csv.writer(file, lineterminator="\n").writerow(cells)
         except OSError as error:
             raise InputError(
-                f"cannot write {self._file.name}: {error.strerror}; free some space and go on with --resume"
+                f"cannot write {self._path}: {error.strerror}; free some space and go on with --resume"
             ) from None
         for name, value in values.items():
             if name not in ("step", "seconds") and value is not None:

@@ -1,6 +1,7 @@
 """Whether bfloat16 is right and quick on this machine, checked against float32 before training."""
 
 import copy
+import math
 import time
 from dataclasses import dataclass
 from typing import Literal
@@ -88,5 +89,6 @@ def _probe(network: nn.Module, images: Tensor, dtype: torch.dtype) -> tuple[dict
 def _difference(result: Tensor, reference: Tensor) -> float:
     scale = float(reference.norm())
     if scale == 0.0:
-        return float(result.norm())
-    return float((result - reference).norm()) / scale
+        return math.inf if float(result.norm()) else 0.0
+    difference = float((result - reference).norm()) / scale
+    return math.inf if math.isnan(difference) else difference

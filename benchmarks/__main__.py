@@ -1,0 +1,22 @@
+"""The command `python -m benchmarks NAME`."""
+
+import argparse
+
+from benchmarks import streaming
+
+BENCHMARKS = {"streaming": streaming}
+
+
+def main() -> None:
+    """Run the benchmark that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Benchmarks of Nearsight.")
+    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    for name, benchmark in BENCHMARKS.items():
+        summary = (benchmark.__doc__ or "").partition("\n")[0]
+        benchmark.add_options(names.add_parser(name, help=summary, description=summary))
+    arguments = parser.parse_args()
+    BENCHMARKS[arguments.name].run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Figure: accuracy against tile size, a line a protocol, whole images beside it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nearsight.study import Accuracy, ArmResult, Comparison
+from nearsight.study.comparison import label
+from nearsight.write import replace_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, told apart with any colour vision.
+_PROTOCOL_STYLES = {
+    "mean-logit": ("#0072B2", "o"),
+    "mean-probability": ("#56B4E9", "s"),
+    "vote": ("#009E73", "^"),
+    "full-pass": ("#CC79A7", "v"),
+    "single-tile": ("#999999", "D"),
+}
+_WHOLE_STYLES = (("#000000", "P", (1.0, 1.5)), ("#D55E00", "X", (5.0, 2.0)))
+
+
+def draw_accuracy(comparison: Comparison, *paths: Path) -> None:
+    """Draw accuracy against tile size to files, as PNG or SVG by their suffix, each whole or not at all.
+
+    Lines are the protocols of the arms of tiles; arms of whole images are drawn at the image's side (the root
+    of its pixels), and across the figure with their intervals as bands.
+    """
+    import matplotlib
+
+    # The same comparison gives the same bytes: no random ids, no date.
+    with matplotlib.rc_context({"svg.hashsalt": "nearsight", "svg.fonttype": "none"}):
+        figure = accuracy_figure(comparison)
+        for path in paths:
+            date = {"Date": None} if path.suffix == ".svg" else {}
+            with replace_atomically(path) as temporary:
+                figure.savefig(temporary, dpi=160, metadata=date)
+
+
+def accuracy_figure(comparison: Comparison) -> "Figure":
+    """Return the figure: accuracy against tile size, and beside it the differences fixed in advance.
+
+    It is drawn without any global state of matplotlib.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10.5, 5.2), layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
+    _draw_accuracies(left, comparison)
+    _draw_differences(right, comparison)
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    seeds = f"{len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else "one seed"
+    held = "optimizer steps" if comparison.budget == "steps" else "training pixels"
+    figure.suptitle(
+        f"{comparison.data}, {comparison.recipe['model']}: arms at equal {held}, {seeds}", x=0.01, ha="left"
+    )
+    return figure
+
+
+def _draw_accuracies(axes: "Axes", comparison: Comparison) -> None:
+    sides = {arm.name: arm.cost.pixels_per_image**0.5 for arm in comparison.arms}
+    span = max(sides.values()) - min(sides.values()) or 1.0
+    step = span / 45
+    tiled = [arm for arm in comparison.arms if arm.tile is not None]
+    whole = [arm for arm in comparison.arms if arm.tile is None]
+    for arm, style, place in zip(whole, _WHOLE_STYLES, (-0.5, 0.5), strict=False):
+        _draw_whole(axes, arm, sides[arm.name] + place * step, step, style)
+    shown = [name for name in _PROTOCOL_STYLES if any(arm.accuracy(name) for arm in tiled)]
+    for number, protocol in enumerate(shown):
+        offset = step * (number - (len(shown) - 1) / 2)
+        found = [(sides[arm.name] + offset, arm.accuracy(protocol)) for arm in tiled]
+        rows = [(x, row) for x, row in found if row is not None]
+        _draw_points(axes, rows, step, f"tiles, {protocol}", *_PROTOCOL_STYLES[protocol])
+    ticks = {side: f"{side:.0f}" for name, side in sides.items()}
+    ticks |= {sides[arm.name]: f"{sides[arm.name]:.0f}\n(whole image)" for arm in whole}
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.set_xlim(min(sides.values()) - 0.12 * span, max(sides.values()) + 0.12 * span)
+    axes.set_xlabel("side of the training tiles, pixels")
+    axes.set_ylabel("accuracy, %")
+    axes.set_title(
+        f"Accuracy on {comparison.images:,} {comparison.split} images (95 % bars; dots: seeds)",
+        loc="left",
+        fontsize=10,
+    )
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.7)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_differences(axes: "Axes", comparison: Comparison) -> None:
+    rows = [row for row in comparison.differences if row.headline]
+    axes.axvline(0, color="#000000", linewidth=1)
+    for place, row in enumerate(rows):
+        interval = row.interval
+        shown = not interval.low <= 0 <= interval.high
+        axes.errorbar(
+            100 * interval.estimate,
+            place,
+            xerr=[[100 * (interval.estimate - interval.low)], [100 * (interval.high - interval.estimate)]],
+            color="#0072B2" if shown else "#777777",
+            marker="o",
+            markerfacecolor=None if shown else "white",
+            markersize=6,
+            linewidth=1.6,
+            capsize=3,
+        )
+    axes.set_yticks(range(len(rows)), [f"{label(row.arm)}\nagainst {label(row.reference)}" for row in rows])
+    axes.tick_params(axis="y", labelsize=8.5, length=0)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlabel("points; right of 0: the first is better")
+    axes.set_title("Differences fixed in advance (paired, 95 %)", loc="left", fontsize=10)
+    axes.grid(axis="x", color="#DDDDDD", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _draw_whole(
+    axes: "Axes", arm: ArmResult, x: float, step: float, style: tuple[str, str, tuple[float, ...]]
+) -> None:
+    colour, marker, dashes = style
+    accuracy = next(row for row in arm.accuracies if row.protocol == arm.headline)
+    interval = accuracy.interval
+    axes.axhspan(100 * interval.low, 100 * interval.high, color=colour, alpha=0.1, linewidth=0, zorder=0)
+    axes.axhline(100 * interval.estimate, color=colour, dashes=dashes, linewidth=1.2, zorder=1)
+    _draw_points(axes, [(x, accuracy)], step, f"{arm.label}, {accuracy.protocol}", colour, marker)
+
+
+def _draw_points(
+    axes: "Axes", rows: list[tuple[float, Accuracy]], step: float, name: str, colour: str, marker: str
+) -> None:
+    intervals = [row.interval for _, row in rows]
+    below = [100 * (interval.estimate - interval.low) for interval in intervals]
+    above = [100 * (interval.high - interval.estimate) for interval in intervals]
+    axes.errorbar(
+        [x for x, _ in rows],
+        [100 * interval.estimate for interval in intervals],
+        yerr=[below, above],
+        label=name,
+        color=colour,
+        marker=marker,
+        markersize=4.5,
+        linewidth=1.2,
+        elinewidth=1.2,
+        capsize=2,
+        zorder=3,
+    )
+    for x, row in rows:
+        axes.scatter(
+            [x + 0.4 * step] * len(row.seeds),
+            [100 * accuracy for accuracy in row.seeds],
+            s=7,
+            color=colour,
+            alpha=0.6,
+            linewidths=0,
+            zorder=4,
+        )

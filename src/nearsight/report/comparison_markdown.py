@@ -1,0 +1,233 @@
+"""A comparison as a page of Markdown: verdicts, tables, and how it was made."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from nearsight.evaluation import PROTOCOLS, Interval
+from nearsight.study import Accuracy, ArmResult, Comparison, Difference
+from nearsight.study.comparison import label
+from nearsight.study.verdict import points
+
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+
+
+def comparison_markdown(comparison: Comparison, figure: str) -> str:
+    """Return a comparison as Markdown; `figure` is the name of the picture that lies beside it."""
+    sections = (
+        [f"# {comparison.data}: training on tiles against training on whole images"],
+        [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in comparison.verdicts],
+        [
+            "Points of accuracy, with 95 % intervals. The accuracy of an arm of tiles is that under "
+            "`mean-logit`, of an arm of whole images that under `full-pass`: fixed before training, not "
+            "chosen on test results.",
+        ],
+        [f"![Accuracy against tile size]({figure})"],
+        ["## Accuracy", "", *_accuracy_table(comparison)],
+        ["## Differences", "", *_differences(comparison)],
+        ["## Cost of one run", "", *_cost_table(comparison)],
+        ["## How it was made", "", *_method(comparison)],
+    )
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table; the first column is text, the others are figures.
+
+    >>> markdown_table(["arm", "accuracy"], [["full", "90.0"]])
+    ['| arm | accuracy |', '| :-- | --: |', '| full | 90.0 |']
+    """
+    rule = [":--", *("--:" for _ in columns[1:])]
+    return [f"| {' | '.join(cells)} |" for cells in (columns, rule, *rows)]
+
+
+def scaled(number: float, unit: str) -> str:
+    """Write a number to three digits with the prefix of its size.
+
+    >>> scaled(1_536_000_000, "px"), scaled(950, "px")
+    ('1.54 Gpx', '950 px')
+    """
+    power = 0
+    while number >= 999.5 and power < len(_PREFIXES) - 1:
+        number, power = number / 1000, power + 1
+    digits = 0 if number >= 99.5 or number == round(number) else 1 if number >= 9.95 else 2
+    return f"{number:.{digits}f} {_PREFIXES[power]}{unit}"
+
+
+def _accuracy_table(comparison: Comparison) -> list[str]:
+    protocols = [name for name in PROTOCOLS if any(arm.accuracy(name) for arm in comparison.arms)]
+    rows = [
+        [arm.label, *(_accuracy_cell(arm, name) for name in protocols), _per_seed(arm)]
+        for arm in comparison.arms
+    ]
+    return [
+        f"Per cent of {comparison.images:,} {comparison.split} images, mean over seeds (95 % interval over "
+        f"{_covered(comparison)}); in bold the protocol that speaks for the arm.",
+        "",
+        *markdown_table(["arm", *protocols, "the bold one, seed by seed"], rows),
+    ]
+
+
+def _accuracy_cell(arm: ArmResult, protocol: str) -> str:
+    found = arm.accuracy(protocol)
+    if found is None:
+        return "–"
+    mean = points(found.interval.estimate, 2)
+    return f"{f'**{mean}**' if protocol == arm.headline else mean} {_ends(found.interval, 2)}"
+
+
+def _per_seed(arm: ArmResult) -> str:
+    return ", ".join(points(accuracy, 2) for accuracy in _headline(arm).seeds)
+
+
+def _headline(arm: ArmResult) -> Accuracy:
+    return next(row for row in arm.accuracies if row.protocol == arm.headline)
+
+
+def _differences(comparison: Comparison) -> list[str]:
+    columns = ["difference", "points", "95 %", "McNemar, seed by seed"]
+    fixed = [_difference_row(row) for row in comparison.differences if row.headline]
+    others = [_difference_row(row) for row in comparison.differences if not row.headline]
+    lines = [
+        f"Points, with paired 95 % intervals by a bootstrap over {_covered(comparison)}. McNemar, for each seed: "
+        "images that only the first gets right : only the second, and the exact p.",
+        "",
+        *markdown_table(columns, fixed),
+    ]
+    if others:
+        lines += ["", "The other protocols, for completeness:", "", *markdown_table(columns, others)]
+    return lines
+
+
+def _difference_row(row: Difference) -> list[str]:
+    first, second = _named(row.arm, row.protocol), _named(row.reference, row.reference_protocol)
+    return [f"{first} − {second}", points(row.interval.estimate, 2), _ends(row.interval, 2), _mcnemar(row)]
+
+
+def _mcnemar(row: Difference) -> str:
+    tests = [f"{test.only_a}:{test.only_b} p {_p(test.p)}" for test in row.mcnemar]
+    return ", ".join(tests) or "– (shares of tiles)"
+
+
+def _p(value: float) -> str:
+    return f"= {value:.3f}" if value >= 0.001 else "< 0.001"
+
+
+def _cost_table(comparison: Comparison) -> list[str]:
+    rows = []
+    for arm in comparison.arms:
+        cost = arm.cost
+        rows.append(
+            [
+                arm.label,
+                f"{cost.steps:,}",
+                f"{cost.epochs:.4g}",
+                f"{cost.images_seen:,}",
+                f"{cost.pixels_per_image:,}",
+                scaled(cost.training_pixels, "px"),
+                scaled(cost.flops, "FLOP"),
+                ", ".join(f"{seconds:,.0f}" for seconds in cost.seconds),
+                f"{max(cost.peak_memory_bytes) / 2**20:,.0f} MiB",
+                scaled(cost.parameters, "").strip(),
+                "/".join(dict.fromkeys(cost.precision)),
+            ]
+        )
+    columns = ["arm", "steps", "epochs", "images seen", "pixels each", "training pixels", "FLOPs"]
+    columns += ["seconds, seed by seed", "peak memory", "parameters", "precision"]
+    return [
+        *markdown_table(columns, rows),
+        "",
+        "Images are counted each time they are seen. FLOPs are those of matrix products and convolutions, "
+        "forward and backward; a multiply-add is two. Seconds and memory are as measured in these runs: other "
+        "work on the machine moves seconds, so no verdict rests on them.",
+    ]
+
+
+def _method(comparison: Comparison) -> list[str]:
+    return [
+        f"- Data: {comparison.data}, {comparison.classes} classes; {comparison.training_images:,} training "
+        f"images, {comparison.images:,} of the {comparison.split} split, which was used for these numbers only.",
+        *(f"- At seed {comparison.seeds[0]}, {note}." for note in comparison.notes),
+        f"- {_budget(comparison)}",
+        *(f"- {_saw(arm)}" for arm in comparison.arms),
+        *(f"- {_evaluated(arm)}" for arm in comparison.arms if arm.tile is not None),
+        f"- {_seeds(comparison)}",
+        f"- {_recipe(comparison.recipe)}",
+        *(f"- Hardware: {_listed(hardware)}." for hardware in comparison.hardware),
+        *(f"- Versions: {_listed(versions)}." for versions in comparison.versions),
+        *_caveats(comparison),
+    ]
+
+
+def _budget(comparison: Comparison) -> str:
+    if comparison.budget == "steps":
+        return "Budget: steps. Every arm makes the same number of optimizer steps; a tile's are cheaper."
+    height, width = comparison.size
+    return (
+        "Budget: pixels. Every arm is trained on as many pixels, to within one step of the largest size; an "
+        f"arm of tiles makes {height}×{width}/tile² times the steps, so it sees each image more often."
+    )
+
+
+def _saw(arm: ArmResult) -> str:
+    cost = arm.cost
+    what = "whole images" if arm.tile is None else f"tiles of {arm.tile}×{arm.tile}"
+    return (
+        f"{arm.label[0].upper()}{arm.label[1:]} saw {cost.images_seen:,} {what} in {cost.steps:,} steps: every "
+        f"image about {cost.epochs:.4g} times, {scaled(cost.training_pixels, 'px')}. "
+        f"Augmentation: {arm.augmentation}."
+    )
+
+
+def _evaluated(arm: ArmResult) -> str:
+    return (
+        f"{arm.label[0].upper()}{arm.label[1:]} was evaluated on {arm.tiles_per_image:,.4g} tiles an image, "
+        f"covering it at stride {arm.stride}; `full-pass` is one pass over the whole image with the same weights."
+    )
+
+
+def _seeds(comparison: Comparison) -> str:
+    listed = ", ".join(str(seed) for seed in comparison.seeds)
+    if len(comparison.seeds) == 1:
+        return (
+            f"Seed {listed} alone: intervals cover the choice of test images and say nothing of how another "
+            "seed would do."
+        )
+    return (
+        f"Seeds {listed}, the same in every arm, with the same test images in the same order. Intervals cover "
+        f"test images and seeds; {len(comparison.seeds)} seeds show part of their own spread only, so where "
+        "seeds differ much the intervals are too narrow."
+    )
+
+
+def _recipe(recipe: dict[str, Any]) -> str:
+    length = f"{recipe['epochs']:.4g} epochs" if recipe["steps"] == "none" else f"{recipe['steps']:,} steps"
+    return (
+        f"Base recipe `{recipe['name']}`: {recipe['model']} at width {recipe['width']:g}, {length} of batches of "
+        f"{recipe['batch_size']}, {recipe['optimizer']}, learning rate {recipe['learning_rate']:g} "
+        f"({recipe['schedule']}). All of it is in study.toml, each run's in its recipe.toml."
+    )
+
+
+def _caveats(comparison: Comparison) -> list[str]:
+    caveats = []
+    if len(comparison.hardware) > 1 or len(comparison.versions) > 1:
+        caveats.append("Runs were made on different hardware or versions: their seconds cannot be compared.")
+    if len({name for arm in comparison.arms for name in arm.cost.precision}) > 1:
+        caveats.append("Runs differ in precision, which the start-up check of each chose.")
+    return [f"- {caveat}" for caveat in caveats]
+
+
+def _named(arm: str, protocol: str) -> str:
+    return f"{label(arm)} `{protocol}`"
+
+
+def _ends(interval: Interval, decimals: int) -> str:
+    return f"({points(interval.low, decimals)} to {points(interval.high, decimals)})"
+
+
+def _covered(comparison: Comparison) -> str:
+    return comparison.arms[0].accuracies[0].interval.covers
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())

@@ -1,0 +1,108 @@
+"""A comparison with numbers made up for it, of which the report is drawn."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nearsight.evaluation import arm_interval, mcnemar, paired_difference
+from nearsight.study import Accuracy, ArmResult, Comparison, Cost, Difference, verdict
+from nearsight.training import RECIPES, recipe_to_toml
+
+Make = Callable[..., Comparison]
+
+
+@pytest.fixture
+def make_comparison() -> Make:
+    """Return what makes a comparison of tile 8, tile 16 and both full arms, or of the tiles alone."""
+
+    def make(*, whole: bool = True, seeds: int = 3, hardware: int = 1, budget: str = "pixels") -> Comparison:
+        random = np.random.default_rng(0)
+        chances = {"full": {"full-pass": 0.88}, "full+standard": {"full-pass": 0.92}} if whole else {}
+        chances |= {
+            "tile-8": {"full-pass": 0.7, "mean-logit": 0.75, "single-tile": 0.4},
+            "tile-16": {"full-pass": 0.87, "mean-logit": 0.9, "single-tile": 0.7},
+        }
+        right = {
+            (arm, protocol): random.binomial(1, chance, (seeds, 400)).astype(float)
+            for arm, protocols in chances.items()
+            for protocol, chance in protocols.items()
+        }
+        references = ["full", "full+standard"] if whole else ["tile-16"]
+        return Comparison(
+            directory=Path("toy"),
+            data="toy",
+            split="test",
+            images=400,
+            training_images=5000,
+            classes=10,
+            size=(32, 32) if whole else (16, 16),
+            budget=budget,
+            seeds=tuple(range(seeds)),
+            recipe=tomllib.loads(recipe_to_toml(RECIPES["fast"])),
+            arms=tuple(arm_result(arm, right) for arm in chances),
+            differences=tuple(
+                difference(arm, protocol, reference, right)
+                for reference in references
+                for arm, protocol in right
+                if arm.startswith("tile") and arm != reference
+            ),
+            hardware=tuple({"device": "cpu", "cores": 2 + i} for i in range(hardware)),
+            versions=({"torch": "2.15"},),
+            notes=("val: 500 of the 5500 images of train, stratified, seed 0",),
+        )
+
+    return make
+
+
+def arm_result(name: str, right: dict[tuple[str, str], np.ndarray]) -> ArmResult:
+    tile = int(name.removeprefix("tile-")) if name.startswith("tile") else None
+    side, seeds = tile or 32, len(next(iter(right.values())))
+    steps = 160 * 32**2 // side**2
+    return ArmResult(
+        name=name,
+        tile=tile,
+        augmentation="none",
+        headline="full-pass" if tile is None else "mean-logit",
+        accuracies=tuple(
+            Accuracy(protocol, arm_interval(table, samples=500), tuple(table.mean(1).tolist()))
+            for (arm, protocol), table in right.items()
+            if arm == name
+        ),
+        cost=Cost(
+            parameters=1_970_000,
+            steps=steps,
+            epochs=steps / 10,
+            images_seen=steps * 500,
+            pixels_per_image=side**2,
+            training_pixels=steps * 500 * side**2,
+            flops=steps * 10**12,
+            seconds=(61.0, 62.0, 63.0)[:seeds],
+            peak_memory_bytes=(2**30,) * seeds,
+            precision=("float32",) * seeds,
+        ),
+        stride=None if tile is None else tile // 4,
+        tiles_per_image=None if tile is None else 25.0,
+    )
+
+
+def difference(
+    arm: str, protocol: str, reference: str, right: dict[tuple[str, str], np.ndarray]
+) -> Difference:
+    against = "mean-logit" if reference.startswith("tile") else "full-pass"
+    ours, theirs = right[arm, protocol], right[reference, against]
+    interval = paired_difference(ours, theirs, samples=500)
+    return Difference(
+        arm=arm,
+        protocol=protocol,
+        reference=reference,
+        reference_protocol=against,
+        headline=protocol == "mean-logit",
+        interval=interval,
+        mcnemar=()
+        if protocol == "single-tile"
+        else tuple(mcnemar(a, b) for a, b in zip(ours, theirs, strict=True)),
+        verdict=verdict(arm.replace("-", " "), reference.replace("-", " "), interval),
+    )

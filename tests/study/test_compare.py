@@ -1,0 +1,312 @@
+"""Compare, end to end on digits: numbers redone from the files, kills and resumes, foreign directories."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyarrow import parquet
+
+from nearsight.data import ImageSets, load
+from nearsight.errors import InputError
+from nearsight.evaluation import evaluate
+from nearsight.runs import Run
+from nearsight.study import Comparison, compare
+from nearsight.training import RECIPES, Machine, Recipe, Tick
+
+BASE = replace(
+    RECIPES["fast"], data="digits", width=0.1, steps=12, batch_size=100, precision="float32", seed=3
+)
+TILES = (4, None)
+ARMS = ("full", "full+standard", "tile-4")
+SEEDS = (3, 4)
+TILE_PROTOCOLS = ["full-pass", "mean-logit", "mean-probability", "vote", "single-tile"]
+
+
+def sets_of(seed: int) -> ImageSets:
+    return load("digits", seed=seed)
+
+
+def study(out: Path, base: Recipe = BASE, **changes: Any) -> Comparison:
+    settings = {"tiles": TILES, "seeds": len(SEEDS), "budget": "pixels"} | changes
+    return compare(base, sets_of, out, **settings)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison]:
+    out = tmp_path_factory.mktemp("finished") / "study"
+    return out, study(out)
+
+
+@pytest.fixture
+def copied(finished: tuple[Path, Comparison], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished[0], tmp_path / "copy"))
+
+
+def written(out: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((out / "comparison.json").read_text())
+    return content
+
+
+def timeless(out: Path) -> dict[str, Any]:
+    content = written(out)
+    for arm in content["arms"]:
+        del arm["cost"]["seconds"], arm["cost"]["peak_memory_bytes"]
+    return content
+
+
+def state(out: Path) -> dict[str, tuple[int, bytes]]:
+    files = sorted(path for path in out.rglob("*") if path.is_file())
+    return {str(path.relative_to(out)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def right(out: Path, arm: str, protocol: str) -> np.ndarray:
+    """Return how right each image is, (seeds, images), by reading Parquet and nothing of ours."""
+    rows = []
+    for seed in SEEDS:
+        table = parquet.read_table(out / "runs" / arm / f"seed-{seed}" / "predictions.parquet").to_pydict()
+        if protocol == "single-tile":
+            pairs = zip(table["label"], table["single-tile.scores"], strict=True)
+            rows.append([scores[label] for label, scores in pairs])
+        else:
+            pairs = zip(table["label"], table[f"{protocol}.prediction"], strict=True)
+            rows.append([float(label == prediction) for label, prediction in pairs])
+    return np.array(rows)
+
+
+def resampled(table: np.ndarray, samples: int = 3000) -> tuple[float, float]:
+    random = np.random.default_rng(5)
+    seeds, images = table.shape
+    means = [
+        table[random.integers(seeds, size=seeds)][:, random.integers(images, size=images)].mean()
+        for _ in range(samples)
+    ]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def assert_interval(held: dict[str, Any], table: np.ndarray) -> None:
+    low, high = resampled(table)
+    # Percentiles of 3000 resamples move by some hundredths of the width between two draws.
+    room = (high - low) / 10
+    assert held["estimate"] == pytest.approx(table.mean())
+    assert (held["low"], held["high"]) == (pytest.approx(low, abs=room), pytest.approx(high, abs=room))
+    assert held["covers"] == "images and seeds"
+
+
+def binomial_p(only_a: int, only_b: int) -> float:
+    total, fewer = only_a + only_b, min(only_a, only_b)
+    return min(1.0, 2 * sum(comb(total, k) for k in range(fewer + 1)) / 2**total)
+
+
+def test_accuracies_are_those_of_the_predictions(finished: tuple[Path, Comparison]) -> None:
+    out, _ = finished
+    arms = {arm["name"]: arm for arm in written(out)["arms"]}
+    assert tuple(arms) == ARMS
+    for name, arm in arms.items():
+        protocols = [row["protocol"] for row in arm["accuracies"]]
+        assert protocols == (TILE_PROTOCOLS if name == "tile-4" else ["full-pass"])
+        for row in arm["accuracies"]:
+            table = right(out, name, row["protocol"])
+            assert row["seeds"] == pytest.approx(table.mean(1))
+            assert_interval(row["interval"], table)
+
+
+def test_differences_are_those_of_the_predictions(finished: tuple[Path, Comparison]) -> None:
+    out, _ = finished
+    content = written(out)
+    found = [(row["arm"], row["protocol"], row["reference"]) for row in content["differences"]]
+    assert found == [
+        ("full+standard", "full-pass", "full"),
+        *(("tile-4", protocol, "full") for protocol in TILE_PROTOCOLS),
+        *(("tile-4", protocol, "full+standard") for protocol in TILE_PROTOCOLS),
+    ]
+    for row in content["differences"]:
+        ours, theirs = right(out, row["arm"], row["protocol"]), right(out, row["reference"], "full-pass")
+        assert_interval(row["interval"], ours - theirs)
+        tests = [(test["only_a"], test["only_b"], test["p"]) for test in row["mcnemar"]]
+        if row["protocol"] == "single-tile":
+            assert tests == []
+            continue
+        for (only_a, only_b, p), a, b in zip(tests, ours, theirs, strict=True):
+            assert (only_a, only_b) == (((a == 1) & (b == 0)).sum(), ((a == 0) & (b == 1)).sum())
+            assert p == pytest.approx(binomial_p(only_a, only_b))
+    headlines = [row for row in content["differences"] if row["headline"]]
+    assert [row["protocol"] for row in headlines] == ["full-pass", "mean-logit", "mean-logit"]
+    assert content["verdicts"] == [row["verdict"] for row in headlines]
+
+
+def test_costs_are_those_of_the_runs(finished: tuple[Path, Comparison]) -> None:
+    out, comparison = finished
+    for arm in comparison.arms:
+        for number, seed in enumerate(SEEDS):
+            run = Run.open(out / "runs" / arm.name / f"seed-{seed}")
+            assert run.recipe["seed"] == seed
+            for name, figure in run.result["training"].items():
+                held = getattr(arm.cost, name, None)
+                assert held is None or figure == (held[number] if isinstance(held, tuple) else held)
+    full, _, tiled = comparison.arms
+    assert (full.cost.steps, tiled.cost.steps) == (12, 48)
+    assert full.cost.training_pixels == tiled.cost.training_pixels == 12 * 100 * 64
+
+
+def test_what_is_finished_is_kept(copied: Path) -> None:
+    before = state(copied / "runs")
+    json_before = written(copied)
+    study(copied)
+    assert state(copied / "runs") == before
+    assert written(copied) == json_before
+
+
+def test_runs_without_a_study_are_taken_up(copied: Path) -> None:
+    before, content = state(copied / "runs"), written(copied)
+    for path in copied.iterdir():
+        if path.is_file():
+            path.unlink()
+    study(copied)
+    assert state(copied / "runs") == before
+    assert written(copied) == content
+
+
+class Killer:
+    """A reporter that is killed at a step of one run."""
+
+    def __init__(self, run: str, step: int) -> None:
+        self.run, self.step, self.here = run, step, False
+
+    def say(self, text: str) -> None:
+        if "(run " in text:
+            self.here = text.startswith(f"{self.run} ")
+
+    def tick(self, tick: Tick) -> None:
+        if self.here and tick.step >= self.step:
+            raise RuntimeError("killed")
+
+
+def test_an_arm_killed_at_a_step_changes_no_number(finished: tuple[Path, Comparison], copied: Path) -> None:
+    shutil.rmtree(copied / "runs" / "tile-4" / "seed-4")
+    killed = copied / "runs" / "full" / "seed-4"
+    shutil.rmtree(killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        study(copied, machine=Machine(checkpoint_seconds=0), reporter=Killer("full, seed 4", 7))
+    assert (killed / "checkpoint").exists()
+    assert not Run.open(killed).finished
+    study(copied)
+    assert timeless(copied) == timeless(finished[0])
+
+
+def test_predictions_of_something_else_are_made_again(
+    finished: tuple[Path, Comparison], copied: Path
+) -> None:
+    run = Run.open(copied / "runs" / "tile-4" / "seed-3")
+    evaluate(run.classifier(), sets_of(3)["val"]).save(run.directory)
+    (copied / "runs" / "full" / "seed-4" / "predictions.parquet").unlink()
+    study(copied)
+    assert timeless(copied) == timeless(finished[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": 3}, r"seeds 2 there, 3 asked for"),
+        ({"tiles": (4, 6, None)}, r"tiles \[4, 'full'\] there, \[4, 6, 'full'\] asked for"),
+        ({"budget": "steps"}, r"budget pixels there, steps asked for"),
+        ({"stride": 2}, r"stride a quarter of the tile there, 2 asked for"),
+        ({"protocols": ["vote"]}, r"protocols .* asked for"),
+        ({"base": replace(BASE, learning_rate=0.1)}, r"learning_rate 0.12 there, 0.1 asked for"),
+        ({"resume": False}, r"already holds this comparison; give --resume"),
+    ],
+)
+def test_another_comparison_is_refused_and_nothing_touched(
+    finished: tuple[Path, Comparison], changes: dict[str, Any], message: str
+) -> None:
+    out, _ = finished
+    before = state(out)
+    with pytest.raises(InputError, match=message):
+        study(out, **changes)
+    assert state(out) == before
+
+
+def spoil_recipe(out: Path) -> None:
+    recipe = out / "runs" / "tile-4" / "seed-4" / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace("momentum = 0.6", "momentum = 0.7"))
+
+
+def spoil_study(out: Path) -> None:
+    (out / "study.toml").write_text("tiles = [")
+
+
+def empty_study(out: Path) -> None:
+    (out / "study.toml").write_text("recipe = 3")
+
+
+def replace_study(out: Path) -> None:
+    (out / "study.toml").rename(out / "thesis.txt")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_recipe, "seed-4 already holds a run of another recipe"),
+        (spoil_study, "study.toml cannot be read"),
+        (empty_study, "study.toml cannot be read"),
+        (replace_study, "is not empty and holds no comparison"),
+    ],
+)
+def test_a_foreign_directory_is_refused_and_nothing_touched(
+    copied: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    spoil(copied)
+    before = state(copied)
+    with pytest.raises(InputError, match=message):
+        study(copied)
+    assert state(copied) == before
+
+
+def test_runs_tested_on_different_images_are_not_compared(copied: Path) -> None:
+    path = copied / "runs" / "full" / "seed-4" / "predictions.parquet"
+    table = parquet.read_table(path)
+    metadata = table.schema.metadata
+    reversed_rows = table.take(list(range(len(table)))[::-1]).replace_schema_metadata(metadata)
+    parquet.write_table(reversed_rows, path)
+    with pytest.raises(InputError, match="seed-4 was evaluated on other images"):
+        study(copied)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tiles": (9, None)}, "a tile of 9 pixels does not fit"),
+        ({"tiles": (4,)}, "two arms"),
+        ({"seeds": 0}, "seeds must be at least 1, got 0"),
+        ({"stride": 0}, "stride must be at least 1"),
+        ({"protocols": ["votes"]}, "unknown protocol 'votes'; did you mean 'vote'"),
+        ({"machine": Machine(devices=2)}, "one process"),
+        ({"base": replace(BASE, model="airbenhc")}, "did you mean 'airbench'"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_written(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        study(tmp_path / "study", **changes)
+    assert not (tmp_path / "study").exists()
+
+
+def test_arms_of_tiles_alone_are_held_against_the_largest(tmp_path: Path) -> None:
+    comparison = study(
+        tmp_path, replace(BASE, steps=2), tiles=(4, 6), seeds=1, budget="steps", protocols=["vote"], stride=2
+    )
+    assert [
+        (row.arm, row.protocol, row.reference, row.reference_protocol) for row in comparison.differences
+    ] == [
+        ("tile-4", "mean-logit", "tile-6", "mean-logit"),
+        ("tile-4", "vote", "tile-6", "mean-logit"),
+    ]
+    assert {(arm.stride, arm.cost.steps) for arm in comparison.arms} == {(2, 2)}
+    assert {row.interval.covers for row in comparison.differences} == {"images"}

@@ -1,0 +1,177 @@
+"""Checkpoints: every bit of the training state comes back, and a failed write harms nothing."""
+
+import copy
+import errno
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from nearsight.errors import InputError
+from nearsight.models import build
+from nearsight.training import Recipe
+from nearsight.training.checkpoint import (
+    Progress,
+    TrainingState,
+    load_checkpoint,
+    read_progress,
+    save_checkpoint,
+)
+from nearsight.training.optimizers import build_optimizers
+
+PROGRESS = Progress(step=7, seconds=1.25, precision="bfloat16", reason="within 1 % of float32")
+
+
+def make_state(optimizer: str, seed: int, ema: bool = True) -> TrainingState:
+    torch.manual_seed(seed)
+    network = build("airbench", 3, width=0.1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = None
+    if ema:
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.5), use_buffers=True)
+    recipe = Recipe(optimizer=optimizer, batch_size=8)
+    return TrainingState(
+        network, build_optimizers(network, recipe), average, torch.rand(4, dtype=torch.float64)
+    )
+
+
+def advance(state: TrainingState, steps: range) -> None:
+    for step in steps:
+        draw = torch.Generator().manual_seed(step)
+        images = torch.randn(8, 3, 8, 8, generator=draw).contiguous(memory_format=torch.channels_last)
+        labels = torch.randint(3, (8,), generator=draw)
+        F.cross_entropy(state.network(images), labels).backward()
+        for optimizer in state.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        if state.average is not None:
+            state.average.update_parameters(state.network)
+
+
+def tensors(state: TrainingState) -> dict[str, Tensor]:
+    found = {f"network.{name}": value for name, value in state.network.state_dict().items()}
+    if state.average is not None:
+        found |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
+    for number, optimizer in enumerate(state.optimizers):
+        for index, entries in optimizer.state_dict()["state"].items():
+            found |= {f"{number}.{index}.{name}": torch.as_tensor(value) for name, value in entries.items()}
+    return found | {"running": state.running}
+
+
+def same(ours: TrainingState, theirs: TrainingState) -> bool:
+    a, b = tensors(ours), tensors(theirs)
+    return a.keys() == b.keys() and all(
+        a[name].equal(b[name]) and a[name].dtype == b[name].dtype and a[name].stride() == b[name].stride()
+        for name in a
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
+@pytest.mark.parametrize("ema", [False, True])
+def test_a_state_read_back_goes_on_bit_for_bit(optimizer: str, ema: bool, tmp_path: Path) -> None:
+    state, other = make_state(optimizer, 0, ema), make_state(optimizer, 1, ema)
+    advance(state, range(3))
+    save_checkpoint(tmp_path, state, PROGRESS)
+    assert read_progress(tmp_path) == PROGRESS
+    assert not same(other, state)
+    load_checkpoint(tmp_path, other)
+    assert same(other, state)
+    advance(state, range(3, 6))
+    advance(other, range(3, 6))
+    assert same(other, state)
+
+
+def test_a_checkpoint_before_the_first_step_holds_no_momentum(tmp_path: Path) -> None:
+    state, other = make_state("sgd", 0), make_state("sgd", 1)
+    save_checkpoint(tmp_path, state, PROGRESS)
+    load_checkpoint(tmp_path, other)
+    assert same(other, state)
+
+
+def test_saving_does_not_tie_the_file_to_the_running_weights(tmp_path: Path) -> None:
+    state, other = make_state("muon", 0), make_state("muon", 1)
+    advance(state, range(2))
+    kept = copy.deepcopy(state)
+    save_checkpoint(tmp_path, state, PROGRESS)
+    advance(state, range(2, 4))
+    load_checkpoint(tmp_path, other)
+    assert same(other, kept)
+
+
+def test_a_directory_without_a_checkpoint_has_no_progress(tmp_path: Path) -> None:
+    assert read_progress(tmp_path) is None
+    (tmp_path / "checkpoint").mkdir()
+    assert read_progress(tmp_path) is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_leaves_the_older_checkpoint_whole(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[[Path], dict[str, bytes]]
+) -> None:
+    state = make_state("sgd", 0)
+    save_checkpoint(tmp_path, state, PROGRESS)
+    before = snapshot(tmp_path)
+
+    def full(path: Path, content: bytes) -> NoReturn:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(number, "no room")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match=r"the disk is full: .* what was there is kept"):
+        save_checkpoint(tmp_path, state, replace(PROGRESS, step=9))
+    monkeypatch.undo()
+    assert snapshot(tmp_path) == before
+    assert read_progress(tmp_path) == PROGRESS
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_device_that_is_really_full_is_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nearsight.write.secrets.token_hex", lambda _: "0")
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / ".state.0.safetensors").symlink_to("/dev/full")
+    with pytest.raises(InputError, match="the disk is full"):
+        save_checkpoint(tmp_path, make_state("sgd", 0), PROGRESS)
+    assert read_progress(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\xff" * 100])
+def test_a_damaged_checkpoint_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "state.safetensors").write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"state\.safetensors is not a checkpoint of ours .* remove it"
+    ) as caught:
+        read_progress(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_cut_short_at_any_place_is_refused(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, make_state("sgd", 0), PROGRESS)
+    path = tmp_path / "checkpoint" / "state.safetensors"
+    whole = path.read_bytes()
+    for length in (1, 7, 8, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match="is not a checkpoint of ours"):
+            read_progress(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, {"other": "1"}, {"progress": "{"}, {"progress": json.dumps({"a": 1})}]
+)
+def test_safetensors_that_are_no_checkpoint_are_refused(
+    metadata: dict[str, str] | None, tmp_path: Path
+) -> None:
+    from safetensors.torch import save_file
+
+    (tmp_path / "checkpoint").mkdir()
+    weights = nn.Linear(2, 2).state_dict()
+    save_file(weights, tmp_path / "checkpoint" / "state.safetensors", metadata=metadata)
+    with pytest.raises(InputError, match="is not a checkpoint of ours"):
+        read_progress(tmp_path)

@@ -1,0 +1,71 @@
+"""The start-up check: what is asked for is taken, a wrong bfloat16 is found, nothing is left behind."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nearsight.training.precision import choose_precision
+
+IMAGES = torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+class Spoiled(nn.Module):
+    """A network that is wrong in bfloat16 and right in float32, in its output or in its gradients alone."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Dropout(0.3), nn.Linear(288, 4)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.body(images)
+        if not torch.is_autocast_enabled("cpu"):
+            return logits
+        if self.how == "raises":
+            raise NotImplementedError
+        if self.how == "NaN gradients":
+            logits.register_hook(lambda gradient: gradient * torch.nan)
+        return {"garbage": 1 - 2 * logits, "NaN": logits * torch.nan}.get(self.how, logits)
+
+
+@pytest.mark.parametrize("asked", ["float32", "bfloat16"])
+def test_what_is_asked_for_is_taken(asked: str) -> None:
+    choice = choose_precision(asked, Spoiled("garbage"), IMAGES)
+    assert (choice.precision, choice.reason) == (asked, "asked for")
+    assert choice.dtype == getattr(torch, asked)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("garbage", "bfloat16 logits differ from float32 by"),
+        ("NaN", "bfloat16 logits differ from float32 by"),
+        ("NaN gradients", "bfloat16 gradients differ from float32 by"),
+        ("raises", "bfloat16 fails here: NotImplementedError"),
+    ],
+)
+def test_a_bfloat16_that_is_wrong_here_is_not_taken(how: str, reason: str) -> None:
+    choice = choose_precision("auto", Spoiled(how), IMAGES, timed=False)
+    assert choice.precision == "float32"
+    assert reason in choice.reason
+
+
+def test_a_bfloat16_that_is_right_is_taken_with_its_reason() -> None:
+    choice = choose_precision("auto", Spoiled("not at all"), IMAGES, timed=False)
+    assert choice.precision == "bfloat16"
+    assert "of float32" in choice.reason
+
+
+def test_the_check_leaves_the_network_and_the_global_generator_alone() -> None:
+    network = Spoiled("not at all").eval()
+    before = copy.deepcopy(network.state_dict())
+    state = torch.get_rng_state()
+    choose_precision("auto", network, IMAGES)
+    assert torch.get_rng_state().equal(state)
+    assert not network.training
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert all(value.equal(before[name]) for name, value in network.state_dict().items())

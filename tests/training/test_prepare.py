@@ -1,0 +1,83 @@
+"""What a run starts from: pixel statistics against NumPy, weights by seed, and a whitening that whitens."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from nearsight.data import ImageSet
+from nearsight.errors import InputError
+from nearsight.training import Recipe, Silent
+from nearsight.training.prepare import build_classifier, pixel_statistics, sample_tiles
+
+
+class Listener(Silent):
+    """A reporter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Keep a line."""
+        self.said.append(text)
+
+
+def test_pixel_statistics_are_those_of_all_pixels(make_images: Callable[..., ImageSet]) -> None:
+    images = make_images(30, height=5, width=7)
+    assert images.pixels is not None
+    pixels = images.pixels.numpy() / 255
+    mean, std = pixel_statistics(images)
+    np.testing.assert_allclose(mean, pixels.mean((0, 2, 3)), atol=1e-6)
+    np.testing.assert_allclose(std, pixels.std((0, 2, 3)), atol=1e-6)
+
+
+def test_images_of_one_colour_have_a_deviation_above_zero(make_images: Callable[..., ImageSet]) -> None:
+    images = make_images(4)
+    assert images.pixels is not None
+    images.pixels.fill_(7)
+    assert min(pixel_statistics(images)[1]) > 0
+
+
+def test_the_seed_alone_decides_the_weights(make_images: Callable[..., ImageSet], recipe: Recipe) -> None:
+    images = make_images(20)
+    state = torch.get_rng_state()
+    networks = [
+        build_classifier(replace(recipe, seed=seed), images, Silent())[0].network.state_dict()
+        for seed in (0, 0, 1)
+    ]
+    assert torch.get_rng_state().equal(state)
+    first, same, other = networks
+    assert all(first[name].equal(same[name]) for name in first)
+    assert not first["head.weight"].equal(other["head.weight"])
+
+
+def test_the_whitened_layer_gives_uncorrelated_outputs_of_variance_one(
+    make_images: Callable[..., ImageSet], recipe: Recipe
+) -> None:
+    images = make_images(200)
+    classifier, size = build_classifier(recipe, images, Silent())
+    whiten = classifier.network.whiten
+    assert not whiten.weight.requires_grad
+    assert whiten.bias.requires_grad
+    tiles = classifier.preprocessing.normalise(
+        sample_tiles(images, 5000, recipe, size, classifier.preprocessing)
+    )
+    outputs = torch.nn.functional.conv2d(tiles, whiten.weight[:12]).transpose(0, 1).flatten(1)
+    moments = outputs @ outputs.T / outputs.shape[1]
+    torch.testing.assert_close(moments, torch.eye(12), atol=0.05, rtol=0)
+
+
+def test_whitening_needs_a_network_that_has_the_layer(
+    make_images: Callable[..., ImageSet], recipe: Recipe
+) -> None:
+    with pytest.raises(InputError, match=r"whiten needs a network with a whitening layer .* not resnet18"):
+        build_classifier(replace(recipe, model="resnet18"), make_images(4), Silent())
+
+
+def test_the_reach_is_told(make_images: Callable[..., ImageSet], recipe: Recipe) -> None:
+    listener = Listener()
+    build_classifier(replace(recipe, model="resnet18-imagenet", whiten=False), make_images(4), listener)
+    assert len(listener.said) == 2
+    assert listener.said[1].startswith("warning: ")

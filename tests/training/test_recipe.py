@@ -1,0 +1,148 @@
+"""Recipes: to TOML and back, from text, and every kind of bad value refused in one line."""
+
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nearsight.errors import InputError
+from nearsight.training import (
+    RECIPES,
+    Recipe,
+    find_recipe,
+    recipe_from_toml,
+    recipe_from_values,
+    recipe_to_toml,
+)
+from nearsight.training.recipe import parse_value
+
+finite = {"allow_nan": False, "allow_infinity": False}
+recipes = st.builds(
+    Recipe,
+    name=st.text(min_size=1, max_size=8),
+    data=st.text(max_size=8),
+    tile=st.none() | st.integers(1, 500),
+    resize_short=st.none() | st.integers(1, 500),
+    seed=st.integers(0, 2**62),
+    width=st.floats(0.01, 100),
+    epochs=st.floats(1e-6, 1e9),
+    steps=st.none() | st.integers(1, 10**12),
+    batch_size=st.integers(64, 1000),
+    accumulate=st.integers(1, 64),
+    optimizer=st.sampled_from(["sgd", "adamw", "muon"]),
+    learning_rate=st.floats(0, 1e6),
+    nesterov=st.booleans(),
+    schedule=st.sampled_from(["cosine", "linear", "constant"]),
+    flip=st.sampled_from(["none", "random", "alternating"]),
+    ema=st.none() | st.floats(0, 1),
+    clip=st.none() | st.floats(1e-12, 1e12),
+    whiten=st.booleans(),
+)
+
+
+@given(recipes)
+def test_a_recipe_survives_toml(recipe: Recipe) -> None:
+    assert recipe_from_toml(recipe_to_toml(recipe)) == recipe
+
+
+@settings(max_examples=50)
+@given(recipes)
+def test_a_recipe_survives_as_text_field_by_field(recipe: Recipe) -> None:
+    def text(value: Any) -> str:
+        return "none" if value is None else str(value)
+
+    for spec in fields(Recipe):
+        value = getattr(recipe, spec.name)
+        if value is None or spec.type is not str:
+            assert parse_value(spec.name, text(value)) == value
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_named_recipes_survive_toml_and_a_file(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(recipe_to_toml(RECIPES[name]))
+    assert find_recipe(str(file)) == find_recipe(name) == RECIPES[name]
+    assert RECIPES[name].name == name
+
+
+def test_the_paper_recipe_augments_with_nothing_but_the_tile() -> None:
+    paper = RECIPES["paper"]
+    assert (paper.flip, paper.crop_padding, paper.optimizer) == ("none", 0, "sgd")
+    standard = RECIPES["standard"]
+    assert (standard.flip, standard.crop_padding) == ("random", 4)
+
+
+def test_fields_that_toml_leaves_out_are_those_of_standard() -> None:
+    assert recipe_from_toml("tile = 16") == replace(RECIPES["standard"], tile=16)
+    assert recipe_from_toml("") == RECIPES["standard"]
+
+
+def test_values_are_laid_over_a_base() -> None:
+    assert recipe_from_values({"tile": None, "seed": "3"}, RECIPES["fast"]) == replace(
+        RECIPES["fast"], seed=3
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("tile", "full", None),
+        ("tile", "FULL", None),
+        ("tile", "16", 16),
+        ("ema", "off", None),
+        ("clip", "1", 1.0),
+        ("epochs", "1e2", 100.0),
+        ("nesterov", "TRUE", True),
+        ("optimizer", "adamw", "adamw"),
+        ("data", "none", "none"),
+    ],
+)
+def test_text_becomes_a_value(name: str, text: str, value: Any) -> None:
+    read = parse_value(name, text)
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("tiel = 16", "unknown recipe field 'tiel'; did you mean 'tile'?"),
+        ("optimizer = 'sdg'", "unknown optimizer 'sdg'; did you mean 'sgd'?"),
+        ("tile = 'big'", "tile takes a whole number or 'full', got 'big'"),
+        ("clip = 'big'", "clip takes a number or 'none', got 'big'"),
+        ("batch_size = 12.5", "batch_size takes a whole number, got '12.5'"),
+        ("nesterov = 1", "nesterov takes true or false, got '1'"),
+        ("seed = true", "seed takes a whole number, got 'True'"),
+        ("model = 18", "model takes text, got 18"),
+        ("data = ['cifar10']", r"data takes text, got ['cifar10']"),
+        ("tile = 0", "tile must lie between 1 and 1e+06, got 0"),
+        ("momentum = 1.5", "momentum must lie between 0 and 1, got 1.5"),
+        ("learning_rate = nan", "learning_rate must lie between 0 and 1e+06, got nan"),
+        ("accumulate = 999", "accumulate must not exceed batch_size (128), got 999"),
+        ("tile = ", "mine.toml is not valid TOML"),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_line_that_names_the_file(toml: str, message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        recipe_from_toml(toml, source="mine.toml")
+    assert str(caught.value).startswith("mine.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_recipes_that_are_not_there_or_not_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"unknown recipe 'papre'; did you mean 'paper'\?"):
+        find_recipe("papre")
+    with pytest.raises(InputError, match=r"no recipe file at .*absent\.toml"):
+        find_recipe(str(tmp_path / "absent.toml"))
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match=r"cannot read the recipe .*binary\.toml"):
+        find_recipe(str(binary))
+
+
+def test_every_field_has_a_line_of_help() -> None:
+    assert all(spec.metadata["help"] for spec in fields(Recipe))

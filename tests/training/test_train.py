@@ -1,0 +1,476 @@
+"""Whole runs: what they leave, that the seed fixes them, and that stopping and going on changes no bit."""
+
+import csv
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nearsight.data import ImageSet, ImageSets, MemoryImages, load
+from nearsight.errors import InputError
+from nearsight.training import RECIPES, Interrupted, Machine, Recipe, Silent, train
+from nearsight.training.loop import class_weights
+
+CPU = Machine(device="cpu")
+EVERY_STEP = Machine(device="cpu", checkpoint_seconds=0.0)
+# What the clock does not touch.
+DETERMINISTIC = ("step", "epoch", "loss", "accuracy", "learning_rate", "val_accuracy")
+
+Weights = Callable[[Path], dict[str, Tensor]]
+Snapshot = Callable[[Path], dict[str, bytes]]
+
+
+def identical(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> bool:
+    return ours.keys() == theirs.keys() and all(ours[name].equal(theirs[name]) for name in ours)
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return [{name: row[name] for name in DETERMINISTIC} for row in csv.DictReader(file)]
+
+
+class Noisy(nn.Module):
+    """A small network without batch norm, with or without dropout."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        layers = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Dropout(dropout)]
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.features(images).mean((2, 3)))
+        return logits
+
+
+@pytest.fixture
+def use_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return a switch that trains a small network without batch norm in place of the recipe's."""
+    return lambda dropout: monkeypatch.setattr(
+        "nearsight.training.prepare.build", lambda *_args, **_options: Noisy(dropout)
+    )
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "paper": {
+        "model": "resnet18",
+        "optimizer": "sgd",
+        "learning_rate": 0.05,
+        "momentum": 0.9,
+        "flip": "none",
+        "whiten": False,
+        "schedule": "cosine",
+        "nesterov": False,
+        "label_smoothing": 0.0,
+    },
+    "standard": {
+        "model": "resnet9",
+        "optimizer": "sgd",
+        "learning_rate": 0.05,
+        "flip": "random",
+        "whiten": False,
+    },
+    "fast": {},
+    "fast, full": {"tile": None},
+    "adamw": {"optimizer": "adamw", "learning_rate": 0.01, "tile": None},
+    "everything": {"ema": 0.7, "clip": 0.5, "accumulate": 3, "class_weights": "balanced", "warmup": 0.3},
+    "bfloat16": {"precision": "bfloat16"},
+}
+
+
+def test_a_finished_run_holds_what_the_design_says(sets: ImageSets, recipe: Recipe, tmp_path: Path) -> None:
+    run = train(recipe, sets, tmp_path / "run", machine=CPU)
+    assert run.finished
+    names = {path.name.split(".out.")[0] for path in run.directory.iterdir()}
+    assert names == {
+        "recipe.toml",
+        "model.safetensors",
+        "model.json",
+        "metrics.csv",
+        "result.json",
+        "events",
+    }
+    figures = run.result["training"]
+    assert figures["training_pixels"] == 8 * 12 * 64
+    assert figures["epochs"] == 2.0
+    assert figures["flops"] == figures["flops_per_image"] * 96
+    assert figures["peak_memory_bytes"] > 0
+    assert figures["images_per_second"] == pytest.approx(96 / figures["seconds"])
+    assert [row["step"] for row in rows(run.directory)] == [str(step) for step in range(1, 9)]
+    assert run.classifier().tile == 8
+
+
+def test_the_loss_falls_and_the_last_row_validates(tmp_path: Path) -> None:
+    recipe = replace(RECIPES["fast"], data="digits", tile=8, width=0.1, steps=40, batch_size=64)
+    train(recipe, load("digits"), tmp_path / "run", machine=CPU)
+    first, last = rows(tmp_path / "run")[0], rows(tmp_path / "run")[-1]
+    assert float(last["loss"]) < 0.7 * float(first["loss"])
+    assert float(last["val_accuracy"]) > 0.6
+
+
+def test_the_seed_fixes_every_bit(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path, read_weights: Weights
+) -> None:
+    for name, seed in (("one", 0), ("same", 0), ("other", 1)):
+        torch.manual_seed(len(name))
+        train(replace(recipe, seed=seed), sets, tmp_path / name, machine=CPU)
+    assert identical(read_weights(tmp_path / "one"), read_weights(tmp_path / "same"))
+    assert rows(tmp_path / "one") == rows(tmp_path / "same")
+    one, other = read_weights(tmp_path / "one"), read_weights(tmp_path / "other")
+    assert not one["head.weight"].equal(other["head.weight"])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_run_stopped_twice_ends_with_the_weights_of_one_never_stopped(
+    variant: str,
+    sets: ImageSets,
+    recipe: Recipe,
+    tmp_path: Path,
+    read_weights: Weights,
+    stop_at: Callable[..., Silent],
+) -> None:
+    recipe = replace(recipe, **VARIANTS[variant])
+    train(recipe, sets, tmp_path / "whole", machine=CPU)
+    for resume, step, number in ((False, 2, signal.SIGINT), (True, 5, signal.SIGTERM)):
+        with pytest.raises(Interrupted, match=f"interrupted after step {step + 1} of 8; --resume continues"):
+            train(recipe, sets, tmp_path / "run", resume=resume, machine=CPU, reporter=stop_at(step, number))
+    run = train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
+    assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+    assert not (run.directory / "checkpoint").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_dropout_too_is_fixed_by_the_seed_and_outlives_a_stop(
+    sets: ImageSets,
+    recipe: Recipe,
+    tmp_path: Path,
+    read_weights: Weights,
+    stop_at: Callable[..., Silent],
+    use_network: Callable[[float], None],
+) -> None:
+    use_network(0.4)
+    recipe = replace(recipe, whiten=False, optimizer="sgd")
+    train(recipe, sets, tmp_path / "whole", machine=CPU)
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    with pytest.raises(Interrupted):
+        train(recipe, sets, tmp_path / "run", machine=CPU, reporter=stop_at(3))
+    train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
+    assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
+    assert torch.get_rng_state().equal(state)
+
+
+def test_a_stop_at_the_last_step_is_resumed_to_a_finished_run(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path, read_weights: Weights, stop_at: Callable[..., Silent]
+) -> None:
+    train(recipe, sets, tmp_path / "whole", machine=CPU)
+    with pytest.raises(Interrupted, match="after step 8 of 8"):
+        train(recipe, sets, tmp_path / "run", machine=CPU, reporter=stop_at(7))
+    run = train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
+    assert run.finished
+    assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
+
+
+def test_resuming_a_finished_run_changes_nothing(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path, snapshot: Snapshot
+) -> None:
+    train(recipe, sets, tmp_path, machine=CPU)
+    before = snapshot(tmp_path)
+    assert train(recipe, sets, tmp_path, resume=True, machine=CPU).finished
+    for again in (recipe, replace(recipe, seed=9)):
+        with pytest.raises(InputError):
+            train(again, sets, tmp_path, machine=CPU)
+    with pytest.raises(InputError, match="already holds a run of another recipe"):
+        train(replace(recipe, seed=9), sets, tmp_path, resume=True, machine=CPU)
+    assert snapshot(tmp_path) == before
+
+
+def test_seconds_count_steps_on_both_sides_of_a_stop(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path, stop_at: Callable[..., Silent]
+) -> None:
+    from nearsight.training.checkpoint import read_progress
+
+    with pytest.raises(Interrupted):
+        train(recipe, sets, tmp_path, machine=CPU, reporter=stop_at(4))
+    progress = read_progress(tmp_path)
+    assert progress is not None
+    assert progress.step == 5
+    assert progress.seconds > 0
+    figures = train(recipe, sets, tmp_path, resume=True, machine=CPU).result["training"]
+    assert figures["seconds"] > progress.seconds
+
+
+def test_a_resumed_run_keeps_its_precision(
+    sets: ImageSets,
+    recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop_at: Callable[..., Silent],
+) -> None:
+    def never(*_args: object, **_options: object) -> NoReturn:
+        raise AssertionError("the check must not run again")
+
+    recipe = replace(recipe, precision="auto")
+    with pytest.raises(Interrupted):
+        train(recipe, sets, tmp_path, machine=CPU, reporter=stop_at(2))
+    monkeypatch.setattr("nearsight.training.train.choose_precision", never)
+    assert train(recipe, sets, tmp_path, resume=True, machine=CPU).finished
+
+
+@pytest.mark.parametrize("machine", [CPU, EVERY_STEP])
+def test_a_loss_that_is_no_longer_finite_stops_with_step_checkpoint_and_what_to_try(
+    machine: Machine, sets: ImageSets, recipe: Recipe, tmp_path: Path
+) -> None:
+    from nearsight.training.checkpoint import TrainingState, load_checkpoint, read_progress
+    from nearsight.training.optimizers import build_optimizers
+    from nearsight.training.prepare import build_classifier
+
+    # Nothing bounds a linear rate of a million but the range of float32.
+    recipe = replace(recipe, optimizer="sgd", learning_rate=1e6, clip=None, steps=40)
+    with pytest.raises(InputError, match=r"became NaN or infinite at step \d+; .* try a smaller") as caught:
+        train(recipe, sets, tmp_path, machine=machine)
+    assert "\n" not in str(caught.value)
+    assert "--clip 1" in str(caught.value)
+    progress = read_progress(tmp_path)
+    if machine is CPU:
+        assert "no checkpoint had been written" in str(caught.value)
+        assert progress is None
+    else:
+        assert progress is not None
+        assert f"the last good checkpoint, of step {progress.step}, is in {tmp_path}" in str(caught.value)
+        classifier, _ = build_classifier(recipe, sets["train"], Silent())
+        network = classifier.network
+        running = torch.zeros(4, dtype=torch.float64)
+        load_checkpoint(tmp_path, TrainingState(network, build_optimizers(network, recipe), None, running))
+        assert all(value.isfinite().all() for value in network.state_dict().values())
+    assert not (tmp_path / "result.json").exists()
+    with pytest.raises(InputError, match="became NaN or infinite"):
+        train(recipe, sets, tmp_path, resume=True, machine=machine)
+
+
+@pytest.mark.parametrize("weights", ["none", "balanced"])
+def test_a_batch_cut_into_parts_takes_the_same_steps(
+    weights: str,
+    sets: ImageSets,
+    recipe: Recipe,
+    tmp_path: Path,
+    read_weights: Weights,
+    use_network: Callable[[float], None],
+) -> None:
+    use_network(0.0)
+    train_set = sets["train"]
+    unbalanced = train_set.select(np.flatnonzero((train_set.labels != 1) | (np.arange(48) < 9)))
+    sets = ImageSets("toy", {"train": unbalanced})
+    recipe = replace(recipe, whiten=False, optimizer="sgd", learning_rate=0.1, class_weights=weights)
+    for parts in (1, 3, 12):
+        train(replace(recipe, accumulate=parts), sets, tmp_path / str(parts), machine=CPU)
+    whole = read_weights(tmp_path / "1")
+    for parts in (3, 12):
+        cut = read_weights(tmp_path / str(parts))
+        for name in whole:
+            torch.testing.assert_close(cut[name], whole[name], rtol=1e-4, atol=1e-5)
+
+
+def test_balanced_weights_are_those_of_scikit_learn(make_images: Callable[..., ImageSet]) -> None:
+    from sklearn.utils.class_weight import compute_class_weight
+
+    images = make_images(30).select(np.array([0, 1, 2, 3, 4, 6, 9, 12]))
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=images.labels)
+    weights = class_weights(images, Recipe(class_weights="balanced"), torch.device("cpu"))
+    assert weights is not None
+    np.testing.assert_allclose(weights, expected, rtol=1e-6)
+    assert class_weights(images, Recipe(), torch.device("cpu")) is None
+
+
+def test_a_class_without_images_weighs_nothing(make_images: Callable[..., ImageSet]) -> None:
+    images = make_images(30).select(np.array([0, 1, 3]))
+    weights = class_weights(images, Recipe(class_weights="balanced"), torch.device("cpu"))
+    assert weights is not None
+    assert weights.tolist() == [0.5, 1.0, 0.0]
+
+
+def test_clipping_bounds_what_a_step_moves(
+    sets: ImageSets,
+    recipe: Recipe,
+    tmp_path: Path,
+    read_weights: Weights,
+    use_network: Callable[[float], None],
+) -> None:
+    use_network(0.0)
+    plain = {
+        "whiten": False,
+        "optimizer": "sgd",
+        "momentum": 0.0,
+        "weight_decay": 0.0,
+        "schedule": "constant",
+    }
+    recipe = replace(recipe, **plain, learning_rate=1.0, clip=1e-3)
+    starts = {}
+    for steps in (1, 2):
+        train(replace(recipe, steps=steps), sets, tmp_path / str(steps), machine=CPU)
+        starts[steps] = torch.cat([value.flatten() for value in read_weights(tmp_path / str(steps)).values()])
+    assert (starts[2] - starts[1]).norm().item() == pytest.approx(1e-3, rel=0.05)
+
+
+def test_the_average_of_the_weights_is_the_result(
+    sets: ImageSets,
+    recipe: Recipe,
+    tmp_path: Path,
+    read_weights: Weights,
+    use_network: Callable[[float], None],
+) -> None:
+    use_network(0.0)
+    recipe = replace(recipe, whiten=False, optimizer="sgd", schedule="constant")
+    raw = []
+    for steps in (1, 2, 3):
+        train(replace(recipe, steps=steps), sets, tmp_path / str(steps), machine=CPU)
+        raw.append(read_weights(tmp_path / str(steps)))
+    train(replace(recipe, steps=3, ema=0.75), sets, tmp_path / "ema", machine=CPU)
+    averaged = read_weights(tmp_path / "ema")
+    for name in averaged:
+        expected = 0.75 * (0.75 * raw[0][name] + 0.25 * raw[1][name]) + 0.25 * raw[2][name]
+        torch.testing.assert_close(averaged[name], expected)
+
+
+def test_a_compiler_that_fails_falls_back_to_eager(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_weights: Weights
+) -> None:
+    said: list[str] = []
+
+    class Listener(Silent):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    def broken(network: nn.Module) -> Callable[[Tensor], Tensor]:
+        def forward(images: Tensor) -> Tensor:
+            network(images)  # moves batch norm's statistics before it fails
+            raise RuntimeError("no C++ compiler\nand a long traceback")
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", broken)
+    train(replace(recipe, compile=True), sets, tmp_path / "run", machine=CPU, reporter=Listener())
+    train(recipe, sets, tmp_path / "eager", machine=CPU)
+    assert "torch.compile failed, running eager: no C++ compiler" in said
+    assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "eager"))
+
+
+def test_nothing_but_the_reporter_speaks(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    handler = logging.StreamHandler()
+    logging.getLogger("lightning_fabric").addHandler(handler)
+    try:
+        train(replace(recipe, precision="bfloat16"), sets, tmp_path, machine=CPU)
+    finally:
+        logging.getLogger("lightning_fabric").removeHandler(handler)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_full_disk_at_a_checkpoint_keeps_the_one_before_and_the_run_resumable(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_weights: Weights
+) -> None:
+    import errno
+
+    from nearsight.training.checkpoint import read_progress
+
+    written = Path.write_bytes
+    calls = []
+
+    def filling(path: Path, content: bytes) -> int:
+        calls.append(path)
+        if len(calls) > 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return written(path, content)
+
+    train(recipe, sets, tmp_path / "whole", machine=CPU)
+    monkeypatch.setattr(Path, "write_bytes", filling)
+    with pytest.raises(InputError, match="the disk is full"):
+        train(recipe, sets, tmp_path / "run", machine=EVERY_STEP)
+    monkeypatch.undo()
+    progress = read_progress(tmp_path / "run")
+    assert progress is not None
+    assert progress.step == 3
+    train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
+    assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
+
+
+def test_a_set_that_streams_trains_and_resumes_the_same(
+    recipe: Recipe,
+    tmp_path: Path,
+    read_weights: Weights,
+    stop_at: Callable[..., Silent],
+    stream: Callable[[list[np.ndarray]], ImageSet],
+) -> None:
+    random = np.random.default_rng(0)
+    sizes = [(9, 11), (12, 8), (10, 10)]
+    pixels = [random.integers(0, 256, (*sizes[i % 3], 3), dtype=np.uint8) for i in range(30)]
+    sets = ImageSets("toy", {"train": stream(pixels), "val": stream(pixels[:6])})
+    inline, one = (Machine(device="cpu", workers=workers) for workers in (0, 1))
+    train(recipe, sets, tmp_path / "whole", machine=inline)
+    with pytest.raises(Interrupted):
+        train(recipe, sets, tmp_path / "run", machine=one, reporter=stop_at(3))
+    train(recipe, sets, tmp_path / "run", resume=True, machine=one)
+    assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+
+
+def test_bad_input_leaves_no_directory(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path, make_images: Callable[..., ImageSet]
+) -> None:
+    small_val = ImageSets("toy", {"train": sets["train"], "val": make_images(6, 6, 6, split="val")})
+    bad = [
+        (replace(recipe, tile=9), sets, CPU, "a tile of 9 pixels does not fit train/0.png"),
+        (recipe, small_val, CPU, "a tile of 8 pixels does not fit val/0.png"),
+        (
+            replace(recipe, tile=None),
+            small_val,
+            CPU,
+            "the val images of toy are 6×6 and its train images 8×8",
+        ),
+        (replace(recipe, model="airbrench"), sets, CPU, "did you mean 'airbench'"),
+        (recipe, sets, Machine(device="cpu", devices=5), "devices must divide batch_size 12, got 5"),
+        (recipe, sets, Machine(device="cpu", devices=0), "devices must divide batch_size 12, got 0"),
+        (recipe, ImageSets("toy", {"val": sets["val"]}), CPU, "'toy' has no split 'train'"),
+    ]
+    for wrong, data, machine, message in bad:
+        with pytest.raises(InputError, match=message) as caught:
+            train(wrong, data, tmp_path / "run", machine=machine)
+        assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_set_of_fewer_images_than_a_batch_runs_on_across_epochs(
+    recipe: Recipe, tmp_path: Path, make_images: Callable[..., ImageSet]
+) -> None:
+    sets = ImageSets("toy", {"train": make_images(5)})
+    run = train(replace(recipe, steps=None, epochs=10), sets, tmp_path, machine=CPU)
+    assert run.result["training"]["steps"] == 5
+    assert all(row["val_accuracy"] == "" for row in rows(tmp_path))
+
+
+def test_the_result_is_plain_json(sets: ImageSets, recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, sets, tmp_path, machine=CPU)
+    figures = json.loads((tmp_path / "result.json").read_text())["training"]
+    assert figures["seed"] == 0
+    assert {"python", "torch", "nearsight"} <= figures["versions"].keys()
+
+
+def test_images_in_memory_are_not_changed_by_training(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path
+) -> None:
+    images = sets["train"].images
+    assert isinstance(images, MemoryImages)
+    before = images.pixels.clone()
+    train(replace(recipe, tile=None), sets, tmp_path, machine=CPU)
+    assert images.pixels.equal(before)
