@@ -6,6 +6,7 @@ import os
 import shutil
 import statistics
 import tempfile
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
 from io import BytesIO
@@ -15,10 +16,9 @@ from typing import Any
 
 from benchmarks.facts import facts
 from benchmarks.generated import SHARDS, Generated, generate
-from benchmarks.watch import Memory, Spent, watched
+from benchmarks.watch import Spent, watched
 
 RESULTS = Path(__file__).parent / "results" / "streaming.json"
-IMAGENET = 1_281_167
 MIB = 1024**2
 
 
@@ -70,38 +70,29 @@ def measure(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         "sets": [],
     }
     for path in (made.tenth, made.whole):
-        figures: dict[str, Any] = {}
-        for name in ("loading", "loading_again"):
-            print(f"{path.name}: {name}", flush=True)
-            figures[name] = _figures(watched(load_set, path))
-        print(f"{path.name}: training", flush=True)
-        figures["training"] = _figures(watched(train_pass, path, directory / "run", settings))
+        figures = {name: _measured(path.name, name, load_set, path) for name in ("loading", "loading_again")}
+        figures["training"] = _measured(path.name, "training", train_pass, path, directory / "run", settings)
         result["sets"].append(figures)
     result["growth"] = _growth(made, result["sets"])
-    print("decoding", flush=True)
-    result["decoding"] = _decoding(made, settings, arguments.repeats)
+    result["decoding"] = _measured(
+        made.whole.name, "decoding", decode_both, made.whole, settings, arguments.repeats
+    )
     result["machine"]["load_average_at_end"] = os.getloadavg()
     return result
 
 
-def _figures(measured: tuple[dict[str, Any], Memory]) -> dict[str, Any]:
-    figures, memory = measured
-    return figures | {"memory": asdict(memory)}
+def _measured(place: str, name: str, stage: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
+    print(f"{place}: {name}", flush=True)
+    figures, memory = watched(stage, *given)
+    measured = figures | {"memory": asdict(memory)}
+    print(f"  {measured}", flush=True)
+    return measured
 
 
 def _growth(made: Generated, sets: list[dict[str, Any]]) -> dict[str, Any]:
     added = made.images - made.images // SHARDS
     rise = sets[1]["training"]["memory"]["held"] - sets[0]["training"]["memory"]["held"]
-    base = sets[0]["training"]["memory"]["held"]
-    return {
-        "held_bytes_per_added_image": rise / added,
-        "held_bytes_at_imagenet_extrapolated": base + rise / added * (IMAGENET - made.images // SHARDS),
-    }
-
-
-def _decoding(made: Generated, settings: dict[str, Any], repeats: int) -> dict[str, Any]:
-    figures, _ = watched(decode_both, made.whole, settings, repeats)
-    return figures
+    return {"held_bytes_per_added_image": rise / added}
 
 
 def load_set(path: Path) -> dict[str, Any]:
@@ -190,7 +181,7 @@ def decode_both(path: Path, settings: dict[str, Any], repeats: int) -> dict[str,
         "repeats": repeats,
         **figures,
         "loader_share_of_pillow_rate": _spread(
-            [ours.clock and bare.clock / ours.clock for ours, bare in zip(*spent.values(), strict=True)]
+            [bare.clock / ours.clock for ours, bare in zip(*spent.values(), strict=True)]
         ),
     }
 

@@ -9,12 +9,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-SECONDS = 0.5
+SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Peaks over a process and its workers, in bytes, each the highest of samples taken twice a second.
+    """Peaks over a process and its workers, in bytes, each the highest of samples taken once a second.
 
     `held` is anonymous and shared memory of all of them, each page counted once: what the kernel cannot take
     back. `main` and `worker` are the anonymous memory of the process itself and of its largest worker. `mapped`

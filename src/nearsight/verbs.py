@@ -19,7 +19,7 @@ from nearsight.training import Machine, Recipe, Reporter, Silent, find_recipe, r
 Count = Callable[[int, int], None]
 
 DEMO_DATA = "scenes:shortcut=0.5"
-DEMO_TILES = (32, None)
+DEMO_TILES = (16, 32, None)
 
 
 def make_recipe(data: str | Path, recipe: str | Recipe, fields: dict[str, Any]) -> Recipe:
@@ -180,8 +180,9 @@ def demo(
         resume=resume,
         reporter=reporter,
         width=0.25,
-        epochs=6,
-        batch_size=200,
+        epochs=2,
+        batch_size=100,
+        learning_rate=0.06,
     )
 
 

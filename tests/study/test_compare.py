@@ -288,6 +288,7 @@ def test_runs_tested_on_different_images_are_not_compared(copied: Path) -> None:
         ({"protocols": ["votes"]}, "unknown protocol 'votes'; did you mean 'vote'"),
         ({"machine": Machine(devices=2)}, "one process"),
         ({"base": replace(BASE, model="airbenhc")}, "did you mean 'airbench'"),
+        ({"base": replace(BASE, model="resnet18")}, "whiten needs a network with a whitening layer"),
     ],
 )
 def test_what_cannot_be_done_is_told_before_anything_is_written(

@@ -33,8 +33,8 @@ def decode_image(file: bytes | str | Path, name: str | None = None) -> Tensor:
     """
     with _named_faults(file, name), _opened(file) as image:
         ImageOps.exif_transpose(image, in_place=True)
-        pixels = np.array(_to_rgb(image))
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+        channels = [np.asarray(channel) for channel in _to_rgb(image).split()]
+    return torch.from_numpy(np.stack(channels))
 
 
 def image_size(file: bytes | str | Path, name: str | None = None) -> tuple[int, int]:

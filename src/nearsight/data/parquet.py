@@ -45,6 +45,7 @@ def _stem(file: Path) -> str:
 
 
 def _read(files: list[Path]) -> Table:
+    import pyarrow.dataset as ds
     from datasets import load_dataset
     from datasets.exceptions import DatasetGenerationError
 
@@ -54,8 +55,14 @@ def _read(files: list[Path]) -> Table:
     if not filled:
         raise InputError(f"{where} has no rows; write or download it again")
     try:
-        # `datasets` takes the names for patterns.
-        rows = load_dataset("parquet", data_files=[escape(str(file)) for file in filled], split="train")
+        rows = load_dataset(
+            "parquet",
+            # `datasets` takes the names for patterns.
+            data_files=[escape(str(file)) for file in filled],
+            split="train",
+            # Otherwise a file of any size is read into memory whole.
+            fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
+        )
     except DatasetGenerationError as fault:
         raise InputError(f"cannot read {where} as one table: {one_line(fault.__cause__ or fault)}") from fault
     return as_table(rows, where, _class_names(headers[0]))

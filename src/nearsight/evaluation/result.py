@@ -41,17 +41,19 @@ class Evaluation:
     scores: Mapping[str, NDArray[np.float32]]
 
     def save(self, run_dir: Path) -> None:
-        """Write predictions.parquet and put the figures into result.json under "evaluation" and the split.
+        """Write the predictions and put the figures into result.json under "evaluation" and the split.
 
-        The rest of result.json stays. Raises `InputError` when a file cannot be read or written; each is
+        The test split's predictions are predictions.parquet, another split's predictions-SPLIT.parquet. The rest of result.json stays. Raises `InputError` when a file cannot be read or written; each is
         replaced whole or not at all.
         """
         result_path = Path(run_dir) / RESULT
         result = _read_result(result_path)
-        self._write_predictions(Path(run_dir) / PREDICTIONS)
+        split = self.settings["split"]
+        name = PREDICTIONS if split == "test" else f"{Path(PREDICTIONS).stem}-{split}.parquet"
+        self._write_predictions(Path(run_dir) / name)
         protocols = {protocol: _compact(measured) for protocol, measured in self.figures.items()}
         evaluations = result.setdefault("evaluation", {})
-        evaluations[self.settings["split"]] = {**self.settings, "protocols": protocols}
+        evaluations[split] = {**self.settings, "protocols": protocols}
         write_json(result_path, result)
 
     def _write_predictions(self, path: Path) -> None:

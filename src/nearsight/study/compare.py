@@ -6,12 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 
 from nearsight.data import ImageSet, ImageSets, require_tile
 from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import PROTOCOLS, evaluate
-from nearsight.models import build, reach
 from nearsight.runs import PREDICTIONS, Run
 from nearsight.study.arms import Arm, Budget, make_arms, order_tiles, reference_size
 from nearsight.study.comparison import Comparison
@@ -20,9 +19,11 @@ from nearsight.study.settings import RUNS, Study, claim_study
 from nearsight.tiles.grid import GridKind
 from nearsight.training import Machine, Recipe, Reporter, Silent, train
 from nearsight.training.batches import training_size
+from nearsight.training.prepare import build_classifier
 
 SPLIT = "test"
 GRID: GridKind = "covering"
+TRIAL_IMAGES = 64
 
 
 def compare(
@@ -109,16 +110,14 @@ def _chosen(protocols: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def _require_trainable(arms: Iterable[Arm], sets: ImageSets) -> None:
-    """Raise before hours of training what would stop an arm at its start or its evaluation."""
-    images = sets[SPLIT]
+    """Raise before anything is written what would stop an arm at its start or its evaluation."""
+    images, test = sets["train"], sets[SPLIT]
+    few = images.select(np.arange(min(len(images), TRIAL_IMAGES)))
     for arm in arms:
-        recipe = arm.recipe
-        side = min(training_size(sets["train"], recipe))
-        if recipe.tile is not None and recipe.resize_short is None:
-            require_tile(images, recipe.tile)
-        with torch.random.fork_rng(devices=[]):
-            network = build(recipe.model, len(images.classes), width=recipe.width, tile=side)
-        reach(network, side, name=recipe.model)
+        training_size(images, arm.recipe)
+        if arm.recipe.tile is not None and arm.recipe.resize_short is None:
+            require_tile(test, arm.recipe.tile)
+        build_classifier(arm.recipe, few, Silent())
 
 
 def _evaluate(

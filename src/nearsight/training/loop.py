@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,46 +68,31 @@ def run_steps(session: Session, start: Progress) -> float:
     recipe, state, fabric = session.recipe, session.state, session.fabric
     network, *optimizers = _set_up(session)
     weights = class_weights(session.sets["train"], recipe, fabric.device)
-    epoch_steps = max(1, len(session.sets["train"]) // recipe.batch_size)
-    row_every = max(1, min(epoch_steps, session.steps // ROWS_PER_RUN))
-    first = fabric.is_global_zero
     own_generators = torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else [])
-    clock = _Clock(start.seconds, start.step, session)
-    with own_generators, Interruption() as interruption, _open_log(session, start.step) as log:
+    with own_generators, Interruption() as interruption, _open_records(session, start) as records:
         network.train()
         for step, batch in enumerate(_batches(session, start.step), start.step):
             set_rates(state.optimizers, recipe, step, session.steps)
             _seed_network(session, step)
             _step(session, network, optimizers, batch, weights, step)
-            done = step + 1
-            row_due = done % row_every == 0 or done == session.steps
-            stopping = _any_process(fabric, interruption.asked)
-            save = first and (stopping or clock.checkpoint_due())
-            if first and (row_due or save):
-                _require_finite_loss(session, start)
-            if first and (row_due or clock.tick_due()):
-                tick = clock.tick(done, state.running)
-                session.reporter.tick(tick)
-            if first and row_due:
-                with clock.paused():
-                    validate = done % epoch_steps < row_every or done == session.steps
-                    log.add(_row(session, tick, clock.seconds, validate))
-                    state.running.zero_()
-                    network.train()
-            if save:
-                with clock.paused():
-                    _require_finite_weights(session, done, start)
-                    start = Progress(done, clock.seconds, session.choice.precision, session.choice.reason)
-                    save_checkpoint(session.out, state, start)
-                    clock.checkpoint_written()
-            if stopping:
+            done, problem = step + 1, None
+            if records is not None:
+                try:
+                    records.keep(done)
+                except InputError as error:
+                    problem = error
+            # All processes stop at the same step, so that none waits for another; the first one says why.
+            if _any_process(fabric, interruption.asked or problem is not None):
+                if problem is not None:
+                    raise problem
+                if records is None:
+                    raise SystemExit(0)
+                records.save(done)
                 raise Interrupted(
                     f"interrupted after step {done} of {session.steps}; "
                     f"--resume continues from the checkpoint in {session.out}"
                 )
-        if first:
-            _require_finite_weights(session, session.steps, start)
-        return clock.seconds
+        return start.seconds if records is None else records.clock.seconds
 
 
 def _set_up(session: Session) -> list[Any]:
@@ -188,41 +173,6 @@ def _count(running: Tensor, loss: Tensor, logits: Tensor, labels: Tensor, step: 
     running[3] = torch.where(bad, step + 1.0, running[3])
 
 
-def _require_finite_loss(session: Session, last: Progress) -> None:
-    if step := int(session.state.running[3]):
-        raise _diverged("the loss", step, session, last)
-
-
-def _require_finite_weights(session: Session, done: int, last: Progress) -> None:
-    # The loss of a step is that of the weights before it, so a finite one does not vouch for those after.
-    if not all(
-        bool(torch.isfinite(value).all()) for value in session.classifier.network.state_dict().values()
-    ):
-        raise _diverged("a weight", done, session, last)
-
-
-def _diverged(what: str, step: int, session: Session, last: Progress) -> InputError:
-    kept = f"the last good checkpoint, of step {last.step}, is in {session.out}"
-    return InputError(
-        f"{what} became NaN or infinite at step {step}; {kept if last.step else 'no checkpoint had been written'}; "
-        f"try a smaller --learning-rate (now {session.recipe.learning_rate:g}), --clip 1, --warmup 0.1, "
-        "or --precision float32, with another --out"
-    )
-
-
-def _row(session: Session, tick: Tick, seconds: float, validate: bool) -> MetricsRow:
-    return MetricsRow(
-        step=tick.step,
-        epoch=tick.epoch,
-        loss=tick.loss,
-        accuracy=tick.accuracy,
-        learning_rate=float(session.state.optimizers[0].param_groups[0]["lr"]),
-        val_accuracy=validation_accuracy(session) if validate else None,
-        images_per_second=tick.images_per_second,
-        seconds=seconds,
-    )
-
-
 @torch.no_grad()
 def validation_accuracy(session: Session) -> float | None:
     """Return the accuracy on one central tile of each validation image, the whole image in the full arm.
@@ -236,6 +186,7 @@ def validation_accuracy(session: Session) -> float | None:
     preprocessing, (height, width) = session.classifier.preprocessing, session.size
     count = min(len(images), VALIDATION_IMAGES)
     chosen = torch.linspace(0, len(images) - 1, count).long().tolist()
+    training = network.training
     network.eval()
     right = 0
     for begin in range(0, count, VALIDATION_BATCH):
@@ -250,6 +201,7 @@ def validation_accuracy(session: Session) -> float | None:
         with session.fabric.autocast():
             logits = network(batch.contiguous(memory_format=torch.channels_last))
         right += int((logits.argmax(1).cpu() == torch.from_numpy(images.labels[rows])).sum())
+    network.train(training)
     return right / count
 
 
@@ -287,8 +239,93 @@ def _any_process(fabric: "Fabric", asked: bool) -> bool:
     return bool(fabric.strategy.reduce_boolean_decision(asked, all=False))
 
 
-def _open_log(session: Session, step: int) -> Any:
-    return MetricsLog(session.out, step) if session.fabric.is_global_zero else nullcontext()
+@contextmanager
+def _open_records(session: Session, start: Progress) -> Iterator["_Records | None"]:
+    if not session.fabric.is_global_zero:
+        yield None
+        return
+    with MetricsLog(session.out, start.step) as log:
+        yield _Records(session, log, start)
+
+
+class _Records:
+    """What the first process writes as the run goes: ticks, rows of metrics, checkpoints."""
+
+    def __init__(self, session: Session, log: MetricsLog, start: Progress) -> None:
+        self._session, self._log, self._last = session, log, start
+        self._epoch_steps = max(1, len(session.sets["train"]) // session.recipe.batch_size)
+        self._row_every = max(1, min(self._epoch_steps, session.steps // ROWS_PER_RUN))
+        self.clock = _Clock(start.seconds, start.step, session)
+
+    def keep(self, done: int) -> None:
+        """Write what is due after a step; raises `InputError` when the loss or a weight is not finite."""
+        last_step = done == self._session.steps
+        if done % self._row_every == 0 or last_step:
+            self._require_finite_loss()
+            tick = self._tick(done)
+            with self.clock.paused():
+                self._add_row(tick, validate=done % self._epoch_steps < self._row_every or last_step)
+        elif self.clock.tick_due():
+            self._tick(done)
+        if last_step:
+            self._require_finite_weights(done)
+        if self.clock.checkpoint_due():
+            self.save(done)
+
+    def save(self, done: int) -> None:
+        """Write a checkpoint; raises `InputError` rather than one that is not finite."""
+        with self.clock.paused():
+            self._require_finite_loss()
+            self._require_finite_weights(done)
+            choice = self._session.choice
+            progress = Progress(done, self.clock.seconds, choice.precision, choice.reason)
+            save_checkpoint(self._session.out, self._session.state, progress)
+            self._last = progress
+            self.clock.checkpoint_written()
+
+    def _require_finite_weights(self, done: int) -> None:
+        # The loss of a step is that of the weights before it, so a finite one does not vouch for those after.
+        values = self._session.classifier.network.state_dict().values()
+        if not all(bool(torch.isfinite(value).all()) for value in values):
+            raise self._diverged("a weight", done)
+
+    def _require_finite_loss(self) -> None:
+        if step := int(self._session.state.running[3]):
+            raise self._diverged("the loss", step)
+
+    def _diverged(self, what: str, step: int) -> InputError:
+        out, last = self._session.out, self._last.step
+        kept = (
+            f"the last good checkpoint, of step {last}, is in {out}"
+            if last
+            else "no checkpoint had been written"
+        )
+        return InputError(
+            f"{what} became NaN or infinite at step {step}; {kept}; try a smaller --learning-rate "
+            f"(now {self._session.recipe.learning_rate:g}), --clip 1, --warmup 0.1, or --precision float32, "
+            "with another --out"
+        )
+
+    def _tick(self, done: int) -> Tick:
+        tick = self.clock.tick(done, self._session.state.running)
+        self._session.reporter.tick(tick)
+        return tick
+
+    def _add_row(self, tick: Tick, validate: bool) -> None:
+        state = self._session.state
+        self._log.add(
+            MetricsRow(
+                step=tick.step,
+                epoch=tick.epoch,
+                loss=tick.loss,
+                accuracy=tick.accuracy,
+                learning_rate=float(state.optimizers[0].param_groups[0]["lr"]),
+                val_accuracy=validation_accuracy(self._session) if validate else None,
+                images_per_second=tick.images_per_second,
+                seconds=self.clock.seconds,
+            )
+        )
+        state.running.zero_()
 
 
 class _Clock:

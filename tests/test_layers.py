@@ -1,0 +1,96 @@
+"""The house: rooms import only the rooms they stand on, and nothing imports upwards."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import nearsight
+
+SOURCE = Path(nearsight.__file__).parent
+
+# The table of the design: what each room is built on. A room may also import what those are built on.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "write": {"errors"},
+    "data": {"write"},
+    "tiles": {"write"},
+    "models": {"write"},
+    "runs": {"models"},
+    "evidence": {"tiles", "models"},
+    "training": {"data", "tiles", "models", "runs"},
+    "evaluation": {"data", "evidence", "runs"},
+    "diagnosis": {"data", "evidence", "evaluation", "runs"},
+    "study": {"data", "tiles", "training", "evaluation", "runs"},
+    "report": {"diagnosis", "study"},
+    "verbs": {"report"},
+    "cli": {"verbs"},
+}
+
+
+@cache
+def below(room: str) -> frozenset[str]:
+    """All rooms that a room stands on, near and far."""
+    return frozenset(MAY_IMPORT[room]).union(*(below(other) for other in MAY_IMPORT[room]))
+
+
+def imports(tree: ast.Module, package: str) -> Iterator[str]:
+    """Every module that a module of `package` imports, anywhere in it, by its full name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")
+            start = parents[: len(parents) - node.level + 1] if node.level else []
+            module = ".".join([*start, *([node.module] if node.module else [])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def rooms_imported(code: str, package: str) -> set[str]:
+    """The rooms, and loose modules, of Nearsight that some code imports."""
+    names = (name.split(".") for name in imports(ast.parse(code), package))
+    return {name[1] for name in names if name[0] == "nearsight" and len(name) > 1}
+
+
+def trespasses(code: str, room: str) -> set[str]:
+    """The rooms that some code of `room` imports and may not."""
+    return rooms_imported(code, f"nearsight.{room}") - below(room) - {room}
+
+
+def room_of(path: Path) -> str:
+    """The room of a module, or its own name where it stands alone."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_imports_only_what_its_room_stands_on(path: Path) -> None:
+    assert trespasses(path.read_text(encoding="utf-8"), room_of(path)) == set()
+
+
+def test_the_house_has_no_rooms_but_those_of_the_design_and_no_circles() -> None:
+    assert {room_of(path) for path in MODULES} <= MAY_IMPORT.keys()
+    order = list(MAY_IMPORT)
+    for room in order:
+        assert all(order.index(other) < order.index(room) for other in below(room))
+
+
+@pytest.mark.parametrize(
+    ("code", "room", "offence"),
+    [
+        ("from nearsight.training import train", "data", {"training"}),
+        ("import nearsight.study.compare", "training", {"study"}),
+        ("def late():\n    from nearsight.evaluation.metrics import accuracy", "training", {"evaluation"}),
+        ("from ..cli import main", "runs", {"cli"}),
+        ("from nearsight import report, tiles", "evaluation", {"report"}),
+        ("from nearsight.models import build", "data", {"models"}),
+        ("from nearsight.write import write_text", "errors", {"write"}),
+        ("from nearsight.errors import InputError\nfrom .grid import TileGrid\nimport torch", "tiles", set()),
+    ],
+)
+def test_an_import_out_of_place_is_found(code: str, room: str, offence: set[str]) -> None:
+    assert trespasses(code, room) == offence
