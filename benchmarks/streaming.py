@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -39,6 +40,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Generate the set, measure, print the table and write the results."""
+    if sys.platform != "linux":
+        raise SystemExit("memory and CPU time are read from /proc, which only Linux has")
     if arguments.images < SHARDS * 10 or arguments.images % SHARDS:
         raise SystemExit(f"--images takes a multiple of {SHARDS} from {SHARDS * 10}, got {arguments.images}")
     place = nullcontext(arguments.out) if arguments.out else tempfile.TemporaryDirectory()
