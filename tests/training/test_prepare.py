@@ -81,3 +81,24 @@ def test_the_reach_is_told(make_images: Callable[..., ImageSet], recipe: Recipe)
     build_classifier(replace(recipe, model="resnet18-imagenet", whiten=False), make_images(4), listener)
     assert len(listener.said) == 2
     assert listener.said[1].startswith("warning: ")
+
+
+def test_pretrained_weights_keep_the_preprocessing_they_were_trained_with(
+    make_images: Callable[..., ImageSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import timm
+
+    asked = []
+
+    def offline(name: str, *, pretrained: bool, **options: object) -> torch.nn.Module:
+        asked.append(pretrained)
+        return real(name, pretrained=False, **options)
+
+    real = timm.create_model
+    monkeypatch.setattr(timm, "create_model", offline)
+    recipe = Recipe(data="x", model="timm:test_resnet.r160_in1k", pretrained=True, tile=32)
+    classifier, _ = build_classifier(recipe, make_images(4, height=40, width=40), Silent())
+    config = timm.get_pretrained_cfg("test_resnet.r160_in1k")
+    assert asked == [True]
+    assert (classifier.preprocessing.mean, classifier.preprocessing.std) == (config.mean, config.std)
+    assert classifier.preprocessing.interpolation == config.interpolation

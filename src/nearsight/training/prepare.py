@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.models import Architecture, Classifier, Preprocessing, build, reach
+from nearsight.models.classifier import Interpolation
 from nearsight.models.quick import whiten
 from nearsight.training.batches import StreamedTiles, training_size
 from nearsight.training.order import generator
@@ -37,8 +38,11 @@ def build_classifier(
     reporter.say(seen.sentence())
     if warning := seen.warning():
         reporter.say(f"warning: {warning}")
-    mean, std = pixel_statistics(images)
-    preprocessing = Preprocessing(mean=mean, std=std, resize_short=recipe.resize_short)
+    if recipe.pretrained:
+        preprocessing = pretrained_preprocessing(network, recipe.resize_short)
+    else:
+        mean, std = pixel_statistics(images)
+        preprocessing = Preprocessing(mean=mean, std=std, resize_short=recipe.resize_short)
     if recipe.whiten:
         layer = getattr(network, "whiten", None)
         if not isinstance(layer, nn.Conv2d):
@@ -53,6 +57,20 @@ def build_classifier(
 
 
 Triple = tuple[float, float, float]
+
+
+def pretrained_preprocessing(network: nn.Module, resize_short: int | None) -> Preprocessing:
+    """Return the preprocessing that timm's published weights were trained with, at the run's own image size.
+
+    >>> import timm
+    >>> pretrained_preprocessing(timm.create_model("resnet18"), resize_short=None).mean
+    (0.485, 0.456, 0.406)
+    """
+    from timm.data.config import resolve_model_data_config
+
+    config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
+    interpolation: Interpolation = "bilinear" if config["interpolation"] == "bilinear" else "bicubic"
+    return Preprocessing(tuple(config["mean"]), tuple(config["std"]), resize_short, interpolation)
 
 
 def pixel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
