@@ -134,14 +134,16 @@ def compare(
     skip_bad: bool = False,
     machine: Machine | None = None,
     reporter: Reporter | None = None,
+    progress: Count | None = None,
     **fields: Any,
 ) -> Comparison:
     """Compare training on tiles with training on whole images, arm by arm over paired seeds.
 
     `tiles` are the sides in pixels, None for whole images, which come as two arms: without augmentation and
     with the usual one. `budget` is what the arms have equal: optimizer steps or training pixels. With `resume`,
-    what is done already in `out` (by default comparisons/DATA-RECIPE-BUDGET) is kept. Writes comparison.json,
-    comparison.md and the figure there. Raises `InputError` for bad input.
+    what is done already in `out` (by default comparisons/DATA-RECIPE-BUDGET) is kept. Writes
+    comparison.json, comparison.md and the figure there. `progress` is called with the images of a run that are
+    evaluated and with images in all. Raises `InputError` for bad input.
     """
     base = make_recipe(data, recipe, fields)
     directory = Path(out) if out is not None else default_comparison(data, base.name, budget)
@@ -161,13 +163,18 @@ def compare(
         resume=resume,
         machine=machine,
         reporter=reporter,
+        progress=progress,
     )
     write_comparison(comparison, directory)
     return comparison
 
 
 def demo(
-    out: str | Path = "nearsight-demo", *, resume: bool = True, reporter: Reporter | None = None
+    out: str | Path = "nearsight-demo",
+    *,
+    resume: bool = True,
+    reporter: Reporter | None = None,
+    progress: Count | None = None,
 ) -> Comparison:
     """Compare tiles with whole images on the generated set `scenes`: under three minutes on two cores."""
     return compare(
@@ -179,6 +186,7 @@ def demo(
         out=out,
         resume=resume,
         reporter=reporter,
+        progress=progress,
         width=0.25,
         epochs=2,
         batch_size=100,

@@ -79,21 +79,28 @@ def write_json(path: Path, content: Any) -> None:
     >>> json.loads(path.read_text())
     {'accuracy': 0.9, 'loss': None}
 
+    What JSON does not have becomes what `plain` makes of it.
+    """
+    write_text(path, json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def plain(content: Any) -> Any:
+    """Return content as JSON can hold it.
+
+    >>> plain({"accuracy": (0.9, math.inf), "run": Path("runs/a")})
+    {'accuracy': [0.9, None], 'run': 'runs/a'}
+
     NumPy arrays, NumPy scalars and tensors become lists and numbers, paths become text, and numbers that JSON
     does not have (NaN, infinities) become null.
     """
-    write_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _plain(content: Any) -> Any:
     if isinstance(content, Mapping):
-        return {str(key): _plain(value) for key, value in content.items()}
+        return {str(key): plain(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_plain(value) for value in content]
+        return [plain(value) for value in content]
     if isinstance(content, Path):
         return str(content)
     if hasattr(content, "tolist"):
-        return _plain(content.tolist())
+        return plain(content.tolist())
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content

@@ -1,22 +1,30 @@
 """One function for each command, and beside it the one that declares its options."""
 
-from argparse import ArgumentParser, Namespace
-from pathlib import Path
-from typing import Any
+from argparse import Namespace
+from typing import Any, get_args
 
 from nearsight.cli.options import (
+    Container,
+    OneLineParser,
+    add_choice,
     add_machine_options,
     add_recipe_options,
     parse_memory,
     recipe_fields,
+    whole_number,
 )
 
 Result = dict[str, Any]
 
+DEMO_OUT = "nearsight-demo"
+_DATA = "a known name, an image folder, a Parquet file or directory, or hf:OWNER/NAME[@REVISION]"
 
-def declare_demo(parser: ArgumentParser) -> None:
+
+def declare_demo(parser: OneLineParser) -> None:
     """Declare the options of `nearsight demo`."""
-    parser.add_argument("--out", default="nearsight-demo", metavar="DIR", help="where its results go")
+    parser.add_argument(
+        "--out", default=DEMO_OUT, metavar="DIR", help=f"where its results go (default: {DEMO_OUT})"
+    )
 
 
 def demo(options: Namespace) -> Result:
@@ -26,9 +34,9 @@ def demo(options: Namespace) -> Result:
 
     with ProgressDisplay() as display:
         display.say("tiles against whole images on generated scenes; about three minutes on two cores")
-        comparison = verbs.demo(options.out, reporter=display)
+        comparison = verbs.demo(options.out, reporter=display, progress=display.count)
     if not options.json:
-        print_comparison(comparison, Path(options.out))
+        print_comparison(comparison)
         print_lines(
             [
                 "",
@@ -41,12 +49,22 @@ def demo(options: Namespace) -> Result:
     return comparison.to_json()
 
 
-def declare_data(parser: ArgumentParser) -> None:
+def declare_data(parser: OneLineParser) -> None:
     """Declare the options of `nearsight data`."""
-    parser.add_argument("data", nargs="?", metavar="DATA", help="a name, folder, Parquet or hf:OWNER/NAME")
-    parser.add_argument("--validation", type=float, default=0.1, metavar="X", help="share cut off train")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="fixes the cuts")
-    parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
+    parser.add_argument(
+        "data", nargs="?", metavar="DATA", help=f"{_DATA}; without it, the known names are listed"
+    )
+    parser.add_argument(
+        "--validation",
+        type=float,
+        default=0.1,
+        metavar="X",
+        help="share of train cut off for validation where the set has no such split (default: 0.1)",
+    )
+    parser.add_argument(
+        "--seed", type=whole_number("--seed", 0), default=0, metavar="N", help="fixes the cuts (default: 0)"
+    )
+    _add_skip_bad(parser)
 
 
 def data(options: Namespace) -> Result:
@@ -86,10 +104,16 @@ def data(options: Namespace) -> Result:
     return summary
 
 
-def declare_train(parser: ArgumentParser) -> None:
+def declare_train(parser: OneLineParser) -> None:
     """Declare the options of `nearsight train`."""
-    _declare_training(parser)
-    parser.add_argument("--devices", type=int, default=1, metavar="N", help="training processes")
+    machine = _declare_training(parser, out="runs/DATA-MODEL-tile-TILE-seed-SEED")
+    machine.add_argument(
+        "--devices",
+        type=whole_number("--devices", 1),
+        default=1,
+        metavar="N",
+        help="training processes, one a device (default: 1)",
+    )
     add_recipe_options(parser)
 
 
@@ -117,13 +141,36 @@ def train(options: Namespace) -> Result:
     return {"run": str(run.directory), **run.result}
 
 
-def declare_compare(parser: ArgumentParser) -> None:
+def declare_compare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight compare`."""
-    _declare_training(parser)
-    parser.add_argument("--tiles", default="16,24,full", metavar="N,…,full", help="sizes to compare")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs of each arm")
-    parser.add_argument("--budget", choices=("steps", "pixels"), default="steps", help="what is held equal")
-    parser.add_argument("--protocols", default=None, metavar="NAME,…", help="protocols to evaluate")
+    from nearsight.evaluation import PROTOCOLS
+    from nearsight.study import Budget
+
+    group = parser.add_argument_group("comparison")
+    group.add_argument(
+        "--tiles",
+        default="16,24,full",
+        metavar="N,…,full",
+        help="sides of the tiles in pixels; 'full' adds whole images, without and with the usual "
+        "augmentation (default: 16,24,full)",
+    )
+    group.add_argument(
+        "--seeds",
+        type=whole_number("--seeds", 1),
+        default=3,
+        metavar="N",
+        help="runs of each arm (default: 3)",
+    )
+    add_choice(
+        group, "--budget", get_args(Budget), default="steps", text="what is held equal between the arms"
+    )
+    group.add_argument(
+        "--protocols",
+        default=None,
+        metavar="NAME,…",
+        help=f"of the tile arms: {', '.join(PROTOCOLS)} (default: all)",
+    )
+    _declare_training(parser, out="comparisons/DATA-RECIPE-BUDGET")
     add_recipe_options(parser, without=("tile",))
 
 
@@ -133,8 +180,6 @@ def compare(options: Namespace) -> Result:
     from nearsight.cli.show import ProgressDisplay, print_comparison
     from nearsight.study import parse_tiles
 
-    chosen = verbs.default_comparison(options.data, options.recipe, options.budget)
-    directory = Path(options.out) if options.out else chosen
     with ProgressDisplay() as display:
         comparison = verbs.compare(
             options.data,
@@ -142,35 +187,67 @@ def compare(options: Namespace) -> Result:
             seeds=options.seeds,
             budget=options.budget,
             recipe=options.recipe,
-            out=directory,
+            out=options.out,
             resume=options.resume,
             protocols=_listed(options.protocols),
             stride=options.stride,
             skip_bad=options.skip_bad,
             machine=_machine(options),
             reporter=display,
+            progress=display.count,
             **recipe_fields(options),
         )
     if not options.json:
-        print_comparison(comparison, directory)
+        print_comparison(comparison)
     return comparison.to_json()
 
 
-def declare_evaluate(parser: ArgumentParser) -> None:
+def declare_evaluate(parser: OneLineParser) -> None:
     """Declare the options of `nearsight evaluate`."""
+    from nearsight.evaluation import PROTOCOLS
+    from nearsight.tiles.grid import GridKind
+
     parser.add_argument("run", metavar="RUN", help="a directory that `nearsight train` wrote")
-    parser.add_argument("data", nargs="?", metavar="DATA", help="other data with the same classes")
-    parser.add_argument("--split", default="test", help="split to evaluate on (default: test)")
-    parser.add_argument("--protocols", default=None, metavar="NAME,…", help="default: all five")
-    parser.add_argument("--tile", type=int, default=None, metavar="N", help="default: the one trained on")
     parser.add_argument(
-        "--stride", type=int, default=None, metavar="N", help="default: a quarter of the tile"
+        "data",
+        nargs="?",
+        metavar="DATA",
+        help="other data with the same classes, whose figures are printed and kept only with --out",
     )
-    parser.add_argument("--grid", choices=("aligned", "covering"), default="covering", help="tile grid")
-    parser.add_argument("--reestimate", action="store_true", help="add full-pass+bn: BatchNorm re-estimated")
-    parser.add_argument("--memory", type=str, default="1G", metavar="SIZE", help="bound on what is worked on")
-    parser.add_argument("--out", default=None, metavar="DIR", help="keep figures and predictions here")
-    parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
+    parser.add_argument("--split", default="test", metavar="NAME", help="what to evaluate on (default: test)")
+    parser.add_argument(
+        "--protocols",
+        default=None,
+        metavar="NAME,…",
+        help=f"{', '.join(PROTOCOLS)} (default: all; full-pass alone for a run on whole images)",
+    )
+    parser.add_argument(
+        "--tile",
+        type=whole_number("--tile", 1),
+        default=None,
+        metavar="N",
+        help="side of the tiles in pixels (default: the one trained on)",
+    )
+    _add_stride(parser)
+    add_choice(
+        parser,
+        "--grid",
+        get_args(GridKind),
+        default="covering",
+        text="aligned: tiles at multiples of the stride; covering: also flush with the far edges",
+    )
+    parser.add_argument(
+        "--reestimate",
+        action="store_true",
+        help="add full-pass+bn: full-pass with BatchNorm statistics of whole training images",
+    )
+    parser.add_argument(
+        "--memory", default="1G", metavar="SIZE", help="bound on what is worked on at once (default: 1G)"
+    )
+    parser.add_argument(
+        "--out", default=None, metavar="DIR", help="where figures and predictions go (default: RUN)"
+    )
+    _add_skip_bad(parser)
     add_machine_options(parser)
 
 
@@ -201,16 +278,35 @@ def evaluate(options: Namespace) -> Result:
     return {**result.settings, "protocols": dict(result.figures)}
 
 
-def _declare_training(parser: ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help="a name, folder, Parquet or hf:OWNER/NAME[@REV]")
-    parser.add_argument("--out", default=None, metavar="DIR", help="where the results go")
-    parser.add_argument("--resume", action="store_true", help="continue what --out holds")
-    parser.add_argument("--stride", type=int, default=None, metavar="N", help="of the evaluation's tile grid")
-    parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
-    parser.add_argument(
-        "--checkpoint-seconds", type=float, default=60.0, metavar="X", help="time between checkpoints"
+def _declare_training(parser: OneLineParser, out: str) -> Container:
+    parser.add_argument("data", metavar="DATA", help=_DATA)
+    parser.add_argument("--out", default=None, metavar="DIR", help=f"where the results go (default: {out})")
+    parser.add_argument("--resume", action="store_true", help="continue, or complete, what --out holds")
+    _add_stride(parser)
+    _add_skip_bad(parser)
+    machine = add_machine_options(parser)
+    machine.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=60.0,
+        metavar="X",
+        help="time between checkpoints (default: 60)",
     )
-    add_machine_options(parser)
+    return machine
+
+
+def _add_stride(parser: OneLineParser) -> None:
+    parser.add_argument(
+        "--stride",
+        type=whole_number("--stride", 1),
+        default=None,
+        metavar="N",
+        help="step of the evaluation's tile grid in pixels (default: a quarter of the tile)",
+    )
+
+
+def _add_skip_bad(parser: OneLineParser) -> None:
+    parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
 
 
 def _machine(options: Namespace) -> Any:

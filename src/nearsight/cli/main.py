@@ -10,6 +10,7 @@ from typing import Any
 from nearsight.cli import commands
 from nearsight.cli.options import OneLineParser
 from nearsight.errors import InputError, unknown_name
+from nearsight.write import plain
 
 DONE, FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -19,16 +20,42 @@ class Command:
     """One command: its line in the help, how its options are declared, and what runs it."""
 
     text: str
+    usage: str
     declare: Callable[[OneLineParser], None]
     run: Callable[[Any], dict[str, Any]]
 
 
 COMMANDS = {
-    "demo": Command("tiles against whole images on generated scenes", commands.declare_demo, commands.demo),
-    "data": Command("what a data set holds", commands.declare_data, commands.data),
-    "train": Command("train a network on tiles or whole images", commands.declare_train, commands.train),
-    "compare": Command("tiles against whole images, over seeds", commands.declare_compare, commands.compare),
-    "evaluate": Command("a trained run under every protocol", commands.declare_evaluate, commands.evaluate),
+    "demo": Command(
+        "Compare tiles with whole images on generated scenes, in about three minutes.",
+        "[--out DIR]",
+        commands.declare_demo,
+        commands.demo,
+    ),
+    "data": Command(
+        "Print what a data set holds: splits, classes, sizes, the largest tile that fits.",
+        "[DATA] [options]",
+        commands.declare_data,
+        commands.data,
+    ),
+    "train": Command(
+        "Train a network on tiles or whole images, and evaluate it on the test split.",
+        "DATA [--tile N|full] [--model NAME] [--recipe NAME|FILE] [options]",
+        commands.declare_train,
+        commands.train,
+    ),
+    "compare": Command(
+        "Compare training on tiles with training on whole images, over paired seeds.",
+        "DATA [--tiles 16,24,full] [--seeds N] [--budget steps|pixels] [options]",
+        commands.declare_compare,
+        commands.compare,
+    ),
+    "evaluate": Command(
+        "Evaluate a trained run under every protocol.",
+        "RUN [DATA] [--protocols NAME,…] [--stride N] [options]",
+        commands.declare_evaluate,
+        commands.evaluate,
+    ),
 }
 
 
@@ -60,13 +87,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: Command, name: str, arguments: list[str]) -> int:
-    parser = OneLineParser(prog=f"nearsight {name}", description=command.text, allow_abbrev=False)
+    parser = OneLineParser(
+        prog=f"nearsight {name}",
+        usage=f"nearsight {name} {command.usage}",
+        description=command.text,
+        allow_abbrev=False,
+    )
     command.declare(parser)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
-    options = parser.parse_args(arguments)
+    options = parser.parse_all(arguments)
     result = command.run(options)
-    if options.json and int(os.environ.get("LOCAL_RANK", "0")) == 0:
-        print(json.dumps(result, allow_nan=False))
+    if not options.json:
+        return DONE
+    from nearsight.verbs import is_first_process
+
+    if is_first_process():
+        print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False))
     return DONE
 
 

@@ -2,13 +2,25 @@
 
 import argparse
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from typing import Any, NoReturn, get_args, get_origin
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, get_args, get_origin
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from nearsight.training import Recipe
 
 _NOT_OPTIONS = ("name", "data")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+
+
+class Container(Protocol):
+    """What options are added to: a parser or one of its groups."""
+
+    def add_argument(self, *names: str, **settings: Any) -> Any:
+        """Declare one option."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -18,20 +30,66 @@ class OneLineParser(argparse.ArgumentParser):
         """Raise the message as an `InputError` with the command to ask for help."""
         raise InputError(f"{message}; see '{self.prog} --help'")
 
+    def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Parse a command's arguments; raises `InputError` for an unknown option, with the nearest one."""
+        # Before anything else, so that a misspelt option is not reported as a missing argument.
+        for argument in arguments:
+            name = argument.partition("=")[0]
+            if name.startswith("--") and name != "--" and name not in self._option_string_actions:
+                close = get_close_matches(name, self._option_string_actions, n=1)
+                hint = f"did you mean '{close[0]}'?" if close else f"see '{self.prog} --help'"
+                raise InputError(f"unknown option '{name}'; {hint}")
+        return self.parse_args(arguments)
+
+
+def add_choice(container: Container, option: str, choices: Sequence[str], *, default: str, text: str) -> None:
+    """Add an option that takes one of a few names, and proposes the nearest for any other."""
+
+    def read(value: str) -> str:
+        if value not in choices:
+            raise unknown_name(option.removeprefix("--"), value, choices)
+        return value
+
+    text = f"{text} (default: {default})"
+    container.add_argument(option, type=read, default=default, metavar="|".join(choices), help=text)
+
+
+def whole_number(option: str, low: int) -> Callable[[str], int]:
+    """Return what reads an option's whole number of at least `low`.
+
+    >>> whole_number("--seeds", 1)("3")
+    3
+    """
+
+    def read(value: str) -> int:
+        if not re.fullmatch(r"[+-]?\d+", value.strip()) or int(value) < low:
+            raise InputError(f"{option} takes a whole number of at least {low}, got '{value}'")
+        return int(value)
+
+    return read
+
 
 def add_recipe_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
     """Add --recipe and an option for each field of the recipe."""
     from nearsight.training.recipe import RECIPES, Recipe, field_types
 
-    group = parser.add_argument_group("recipe")
+    group = parser.add_argument_group(
+        "recipe",
+        "What determines a run. An option left out keeps the value of the chosen recipe; where the named "
+        "recipes differ, each one's value is given.",
+    )
     group.add_argument(
-        "--recipe", default="standard", help=f"{', '.join(RECIPES)}, or a TOML file (default: standard)"
+        "--recipe",
+        default="standard",
+        metavar="NAME|FILE",
+        help=f"{', '.join(RECIPES)}, or a TOML file such as a run's recipe.toml (default: standard)",
     )
     types = field_types()
     for spec in fields(Recipe):
         if spec.name in _NOT_OPTIONS or spec.name in without:
             continue
-        option, text = f"--{spec.name.replace('_', '-')}", spec.metadata["help"]
+        option = f"--{spec.name.replace('_', '-')}"
+        text = f"{spec.metadata['help']} ({_defaults(spec.name, RECIPES.values())})".replace("%", "%%")
         if types[spec.name] is bool:
             group.add_argument(option, action=argparse.BooleanOptionalAction, default=None, help=text)
         else:
@@ -46,15 +104,22 @@ def recipe_fields(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def add_machine_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where a command runs."""
+def add_machine_options(parser: argparse.ArgumentParser) -> Container:
+    """Add the options that say where a command runs, and return their group."""
     from nearsight.training.machine import Device
 
-    group = parser.add_argument_group("machine")
-    group.add_argument("--device", choices=get_args(Device), default="auto", help="where to run")
-    group.add_argument(
-        "--workers", type=int, default=None, metavar="N", help="processes that decode a set that streams"
+    group = parser.add_argument_group(
+        "machine", "Where and how it runs; nothing here changes what is learned."
     )
+    add_choice(group, "--device", get_args(Device), default="auto", text="where to run")
+    group.add_argument(
+        "--workers",
+        type=whole_number("--workers", 0),
+        default=None,
+        metavar="N",
+        help="processes that decode a set that streams (default: one a core, at most 16)",
+    )
+    return group
 
 
 def parse_memory(text: str) -> int:
@@ -65,14 +130,31 @@ def parse_memory(text: str) -> int:
     """
     match = re.fullmatch(r"(\d+)([KMG]?)B?", text.strip().upper())
     if not match or not int(match[1]):
-        raise InputError(f"memory takes a size such as 512M or 2G, got '{text}'")
+        raise InputError(f"--memory takes a size such as 512M or 2G, got '{text}'")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def _defaults(name: str, recipes: "Iterable[Recipe]") -> str:
+    of_value: dict[str, list[str]] = {}
+    for recipe in recipes:
+        of_value.setdefault(_shown(name, getattr(recipe, name)), []).append(recipe.name)
+    if len(of_value) == 1:
+        return f"default: {next(iter(of_value))}"
+    return "; ".join(f"{', '.join(names)}: {value}" for value, names in of_value.items())
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None:
+        return "full" if name == "tile" else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _metavar(name: str, kind: Any) -> str:
     options = [option for option in get_args(kind) if option is not type(None)]
     if get_origin(kind) is not None and all(isinstance(option, str) for option in options):
-        return "{" + ",".join(options) + "}"
+        return "|".join(options)
     if name == "tile":
         return "N|full"
     return {int: "N", float: "X", str: "NAME"}[options[0] if options else kind]

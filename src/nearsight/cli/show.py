@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -36,13 +35,16 @@ class ProgressDisplay:
         self._printed = 0.0
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        # Elsewhere than on a terminal, Rich would end its bar with an empty line.
+        if self._console.is_terminal:
+            self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._console.is_terminal:
+            self._progress.stop()
 
     def say(self, text: str) -> None:
         """Print one line."""
@@ -143,7 +145,7 @@ def print_training(result: dict[str, Any]) -> None:
         print_evaluation(evaluated["protocols"], evaluated)
 
 
-def print_comparison(comparison: Comparison, directory: Path) -> None:
+def print_comparison(comparison: Comparison) -> None:
     """Print a comparison: its accuracies, costs and verdicts, and where the rest is."""
     rows = []
     for arm in comparison.arms:
@@ -180,7 +182,7 @@ def print_comparison(comparison: Comparison, directory: Path) -> None:
         "GiB",
     ]
     print_table(title, columns, rows)
-    print_lines(["", *comparison.verdicts, "", f"table, figure and every number: {directory}"])
+    print_lines(["", *comparison.verdicts, "", f"table, figure and every number: {comparison.directory}"])
 
 
 def _interval(interval: Interval) -> str:

@@ -146,7 +146,10 @@ def _check_classes(classifier: Classifier, images: ImageSet) -> None:
         raise InputError(f"{source} has no images to evaluate on")
     known, found = classifier.classes, images.classes
     if len(known) != len(found):
-        raise InputError(f"the classifier knows {len(known)} classes but {source} has {len(found)}")
+        raise InputError(
+            f"the classifier knows {len(known)} classes but {source} has {len(found)}; "
+            "evaluate on a set with the same classes in the same order"
+        )
     for number, (ours, theirs) in enumerate(zip(known, found, strict=True)):
         if ours != theirs:
             raise InputError(

@@ -43,8 +43,9 @@ class Evaluation:
     def save(self, run_dir: Path) -> None:
         """Write the predictions and put the figures into result.json under "evaluation" and the split.
 
-        The test split's predictions are predictions.parquet, another split's predictions-SPLIT.parquet. The rest of result.json stays. Raises `InputError` when a file cannot be read or written; each is
-        replaced whole or not at all.
+        The test split's predictions are predictions.parquet, another split's predictions-SPLIT.parquet. The
+        rest of result.json stays. Raises `InputError` when a file cannot be read or written; each is replaced
+        whole or not at all.
         """
         result_path = Path(run_dir) / RESULT
         result = _read_result(result_path)

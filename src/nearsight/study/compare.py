@@ -39,6 +39,7 @@ def compare(
     resume: bool = True,
     machine: Machine | None = None,
     reporter: Reporter | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Train and evaluate every arm at every seed, and leave runs/ARM/seed-N and comparison.json in `out`.
 
@@ -52,7 +53,8 @@ def compare(
     `sets` is one set for all seeds, or gives that of a seed where the validation cut follows the seed.
     `tiles` holds None for whole images; `protocols` are those of the tile arms, to which mean-logit always
     belongs; `stride` is by default a quarter of each tile. Every arm has the same seeds; all arms of one seed
-    come before the next seed, so that an unfinished comparison is paired.
+    come before the next seed, so that an unfinished comparison is paired. `progress` is called with the images
+    of a run that are evaluated and with images in all.
 
     The same call resumes: finished runs are kept, begun ones continued and missing ones made; with `resume`
     false only a new directory is taken. Raises `InputError` when `out` holds something else or an arm cannot
@@ -79,7 +81,7 @@ def compare(
         reporter.say(f"{arm.name}, seed {recipe.seed} (run {number} of {len(planned)})")
         of_seed = sets_of(recipe.seed)
         run = train(recipe, of_seed, place, resume=True, machine=machine, reporter=reporter)
-        _evaluate(run, arm, study, of_seed[SPLIT], machine, reporter)
+        _evaluate(run, arm, study, of_seed[SPLIT], machine, reporter, progress)
         runs[arm.name].append(run)
     comparison = measure(study, arms, runs, out, first, size, SPLIT)
     comparison.save()
@@ -121,7 +123,13 @@ def _require_trainable(arms: Iterable[Arm], sets: ImageSets) -> None:
 
 
 def _evaluate(
-    run: Run, arm: Arm, study: Study, images: ImageSet, machine: Machine, reporter: Reporter
+    run: Run,
+    arm: Arm,
+    study: Study,
+    images: ImageSet,
+    machine: Machine,
+    reporter: Reporter,
+    progress: Callable[[int, int], None] | None,
 ) -> None:
     tile, protocols = arm.recipe.tile, protocols_of(arm, study)
     wanted: dict[str, Any] = {"data": images.name, "split": images.split, "images": len(images)}
@@ -139,6 +147,7 @@ def _evaluate(
         grid=GRID,
         device=machine.torch_device(),
         workers=machine.decoding_workers(),
+        progress=progress,
     ).save(run.directory)
 
 

@@ -141,8 +141,10 @@ def _step(
             fabric.backward(loss * _share(wanted, labels, weights))
         _count(state.running, loss.detach(), logits.detach(), wanted, step)
     if recipe.clip is not None:
-        for optimizer in optimizers:
-            fabric.clip_gradients(network, optimizer, max_norm=recipe.clip, error_if_nonfinite=False)
+        # Fabric clips each optimizer's parameters apart; the norm meant is that of the whole gradient.
+        groups = [group for optimizer in state.optimizers for group in optimizer.param_groups]
+        trained = [parameter for group in groups for parameter in group["params"]]
+        torch.nn.utils.clip_grad_norm_(trained, recipe.clip)
     for optimizer in optimizers:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

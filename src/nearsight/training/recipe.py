@@ -56,7 +56,7 @@ class Recipe:
     label_smoothing: float = _option(0.0, "share of the target spread over all classes")
     class_weights: Literal["none", "balanced"] = _option("none", "balanced: weigh classes by 1/frequency")
     ema: float | None = _option(None, "decay a step of an average of the weights, used as the result")
-    clip: float | None = _option(None, "largest norm of the gradient")
+    clip: float | None = _option(None, "largest norm of the whole network's gradient")
     whiten: bool = _option(False, "set the first layer to whiten training patches (quick networks)")
     precision: Literal["auto", "float32", "bfloat16"] = _option("auto", "auto: bfloat16 if a check passes")
     compile: bool = _option(False, "compile the network with torch.compile, falling back to eager")
