@@ -99,8 +99,13 @@ def data(options: Namespace) -> Result:
         classes = summary["classes"]
         print_table(f"{summary['name']}: {len(classes)} classes", columns, rows)
         shown = ", ".join(classes[:20]) + (f" and {len(classes) - 20} more" if len(classes) > 20 else "")
-        print_lines([f"classes: {shown}", f"largest tile that fits every image: {summary['largest_tile']}"])
-        print_lines([f"note: {note}" for note in summary["notes"]])
+        print_lines(
+            [
+                f"classes: {shown}",
+                f"largest tile that fits every image: {summary['largest_tile']}",
+                *(f"note: {note}" for note in summary["notes"]),
+            ]
+        )
     return summary
 
 

@@ -41,6 +41,8 @@ def build_classifier(
     if recipe.pretrained:
         preprocessing = pretrained_preprocessing(network, recipe.resize_short)
     else:
+        if images.pixels is None:
+            reporter.say(f"measuring the colours of {min(len(images), STATISTICS_IMAGES):,} images")
         mean, std = pixel_statistics(images)
         preprocessing = Preprocessing(mean=mean, std=std, resize_short=recipe.resize_short)
     if recipe.whiten:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nearsight.errors import InputError, unknown_name
+from nearsight.models import model_names
 
 FULL = "full"
 
@@ -31,7 +32,7 @@ class Recipe:
 
     name: str = _option("standard", "name of the recipe this one started from")
     data: str = _option("", "data set, as given to `nearsight.load`")
-    model: str = _option("resnet18", "network: one of ours, or timm:NAME")
+    model: str = _option("resnet18", f"network: {', '.join(model_names())}, or timm:NAME")
     pretrained: bool = _option(False, "start from timm's pretrained weights")
     width: float = _option(1.0, "factor on the channels of our networks")
     tile: int | None = _option(None, "side of the training tiles in pixels, or 'full' for whole images")

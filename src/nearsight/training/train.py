@@ -25,13 +25,14 @@ from nearsight.training.checkpoint import (
 )
 from nearsight.training.cost import count_flops, peak_memory, reset_peak_memory
 from nearsight.training.directory import claim_directory
-from nearsight.training.loop import Session, run_steps
+from nearsight.training.loop import run_steps
 from nearsight.training.machine import Machine
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
 from nearsight.training.prepare import build_classifier, sample_tiles
 from nearsight.training.recipe import Recipe
 from nearsight.training.reporter import Reporter, Silent
+from nearsight.training.session import Session
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

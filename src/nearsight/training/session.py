@@ -1,0 +1,33 @@
+"""All that the steps of one run need, together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nearsight.data import ImageSets
+from nearsight.models import Classifier
+from nearsight.training.checkpoint import TrainingState
+from nearsight.training.machine import Machine
+from nearsight.training.precision import PrecisionChoice
+from nearsight.training.recipe import Recipe
+from nearsight.training.reporter import Reporter
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class Session:
+    """All that the steps of one run need."""
+
+    recipe: Recipe
+    sets: ImageSets
+    size: tuple[int, int]
+    steps: int
+    classifier: Classifier
+    state: TrainingState
+    choice: PrecisionChoice
+    out: Path
+    machine: Machine
+    fabric: "Fabric"
+    reporter: Reporter
