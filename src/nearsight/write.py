@@ -14,6 +14,7 @@ from nearsight.errors import InputError
 
 _REFUSALS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG,
+    errno.EFBIG,
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from nearsight.data import ImageSet, ImageSets, MemoryImages, load
 from nearsight.errors import InputError
@@ -321,6 +322,25 @@ def test_clipping_bounds_what_a_step_moves(
         train(replace(recipe, steps=steps), sets, tmp_path / str(steps), machine=CPU)
         starts[steps] = torch.cat([value.flatten() for value in read_weights(tmp_path / str(steps)).values()])
     assert (starts[2] - starts[1]).norm().item() == pytest.approx(1e-3, rel=0.05)
+
+
+def test_clipping_is_of_the_gradient_over_all_optimizers(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path
+) -> None:
+    squares = []
+
+    def keep(optimizer: torch.optim.Optimizer, _arguments: Any, _settings: Any) -> None:
+        given = [parameter.grad for group in optimizer.param_groups for parameter in group["params"]]
+        squares.append(sum(float(gradient.square().sum()) for gradient in given if gradient is not None))
+
+    hook = register_optimizer_step_pre_hook(keep)
+    try:
+        train(replace(recipe, optimizer="muon", steps=1, clip=1e-3), sets, tmp_path / "run", machine=CPU)
+    finally:
+        hook.remove()
+    muon, rest = squares
+    assert min(muon, rest) > 0
+    assert muon + rest == pytest.approx(1e-6, rel=1e-3)
 
 
 def test_the_average_of_the_weights_is_the_result(

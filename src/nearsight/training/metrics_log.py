@@ -1,6 +1,8 @@
 """The rows of a run as it trains: `metrics.csv` and TensorBoard events."""
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +40,8 @@ class MetricsLog:
         self._path = directory / METRICS
         kept = [row for row in _whole_rows(self._path) if int(row[0]) <= step] if step else []
         write_text(self._path, "".join(",".join(row) + "\n" for row in [list(COLUMNS), *kept]))
-        self._events = SummaryWriter(str(directory), purge_step=step + 1)
+        with _refusals(directory):
+            self._events = SummaryWriter(str(directory), purge_step=step + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -46,22 +49,29 @@ class MetricsLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._events.close()
+        with _refusals(self._path.parent):
+            self._events.close()
 
     def add(self, row: MetricsRow) -> None:
         """Append one row, at once in the file; raises `InputError` when the disk refuses it."""
         values = asdict(row)
-        try:
-            with self._path.open("a", newline="") as file:
-                cells = ["" if value is None else value for value in values.values()]
-                csv.writer(file, lineterminator="\n").writerow(cells)
-        except OSError as error:
-            raise InputError(
-                f"cannot write {self._path}: {error.strerror}; free some space and go on with --resume"
-            ) from None
-        for name, value in values.items():
-            if name not in ("step", "seconds") and value is not None:
-                self._events.add_scalar(f"training/{name}", value, row.step)
+        with _refusals(self._path), self._path.open("a", newline="") as file:
+            cells = ["" if value is None else value for value in values.values()]
+            csv.writer(file, lineterminator="\n").writerow(cells)
+        with _refusals(self._path.parent):
+            for name, value in values.items():
+                if name not in ("step", "seconds") and value is not None:
+                    self._events.add_scalar(f"training/{name}", value, row.step)
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}; free some space and go on with --resume"
+        ) from None
 
 
 def _whole_rows(path: Path) -> list[list[str]]:

@@ -1,0 +1,357 @@
+"""The commands as a user runs them: results on stdout, one line for bad input, exit codes."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pyarrow import parquet
+
+from nearsight import verbs
+from nearsight.cli.main import COMMANDS, main
+
+Printed = Callable[..., dict[str, Any]]
+Refused = Callable[..., str]
+Snapshot = Callable[[Path], dict[str, bytes]]
+
+
+def start(*arguments: str | Path, **settings: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "nearsight.cli.main", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An image folder of two classes, in memory when opened: 40 images of 16×16."""
+    random = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for number in range(20):
+            pixels = random.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "set" / label / f"{number:02}.png")
+    return tmp_path / "set"
+
+
+def test_without_a_command_the_help_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    told = capsys.readouterr().out
+    assert all(f"\n  {name} " in told for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"usage: nearsight {name} ")
+    assert "--json" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["trian"], "unknown command 'trian'; did you mean 'train'?"),
+        (["train"], "the following arguments are required: DATA"),
+        (["train", "--modle", "airbench"], "unknown option '--modle'; did you mean '--model'?"),
+        (["train", "digits", "--modle=airbench"], "unknown option '--modle'; did you mean '--model'?"),
+        (["compare", "digits", "--tile", "4"], "unknown option '--tile'; did you mean '--tiles'?"),
+        (["evaluate", "--qqq"], "unknown option '--qqq'; see 'nearsight evaluate --help'"),
+        (["train", "digits", "--tile", "big"], "tile takes a whole number or 'full', got 'big'"),
+        (["train", "digits", "--recipe", "fsat"], "unknown recipe 'fsat'; did you mean 'fast'?"),
+        (["train", "digits", "--recipe", "no.toml"], "no recipe file at no.toml"),
+        (["train", "digits", "--device", "gpu"], "unknown device 'gpu'; did you mean 'cpu'?"),
+        (["train", "digits", "--flip", "randm"], "unknown flip 'randm'; did you mean 'random'?"),
+        (["train", "digits", "--clip", "-1"], "clip must lie between"),
+        (["train", "digits", "--stride", "0"], "--stride takes a whole number of at least 1, got '0'"),
+        (["train", "digist"], "unknown image set 'digist'; did you mean 'digits'?"),
+        (["compare", "digits", "--budget", "step"], "unknown budget 'step'; did you mean 'steps'?"),
+        (["compare", "digits", "--seeds", "x"], "--seeds takes a whole number of at least 1, got 'x'"),
+        (["compare", "digits", "--tiles", "4,x"], "tile takes a whole number or 'full', got 'x'"),
+        (["compare", "digits", "--protocols", "vot"], "unknown protocol 'vot'; did you mean 'vote'?"),
+        (["evaluate", "nowhere"], "nowhere does not exist"),
+        (["data", "digits", "more"], "unrecognized arguments: more"),
+        (["data", "/no/such/place"], "there is no file or folder /no/such/place"),
+        (["data", "scenes:shortcut=2"], "shortcut must be from 0"),
+        (["data", "scenes:shortcutt=1"], "unknown option of scenes 'shortcutt'; did you mean 'shortcut'?"),
+    ],
+)
+def test_bad_usage_is_one_line(
+    arguments: list[str], line: str, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert refused(*arguments).startswith(line)
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_prints_what_a_set_holds(printed: Printed, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = printed("data", "digits")
+    assert (summary["largest_tile"], list(summary["splits"])) == (8, ["train", "val", "test"])
+    assert "digits" in printed("data")["names"]
+    assert main(["data", "digits"]) == 0
+    told = capsys.readouterr().out
+    assert "largest tile that fits every image: 8" in told
+    assert told.count("note: ") == len(summary["notes"]) == 2
+
+
+def test_bad_images_are_named_and_left_out_only_when_asked(
+    folder: Path, printed: Printed, refused: Refused
+) -> None:
+    (folder / "cat" / "note.jpg").write_text("not an image")
+    whole = (folder / "dog" / "00.png").read_bytes()
+    (folder / "dog" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    line = refused("data", folder)
+    assert line.startswith("2 of 42 images")
+    assert {"cat/note.jpg", "dog/cut.png"} <= {
+        word.split("set/")[1] for word in line.replace("(", " ").split() if "set/" in word and "." in word
+    }
+    summary = printed("data", folder, "--skip-bad")
+    assert sum(split["images"] for split in summary["splits"].values()) == 40
+    assert summary["notes"][0].startswith("skipped: 2 of 42 images")
+
+
+def test_a_tile_larger_than_one_image_names_that_file(
+    folder: Path, refused: Refused, quick: list[str], tmp_path: Path
+) -> None:
+    Image.new("RGB", (16, 9)).save(folder / "dog" / "tiny.png")
+    line = refused("train", folder, "--tile", "12", "--out", tmp_path / "run", *quick)
+    assert "dog/tiny.png (9×16)" in line
+    assert "choose --tile 9 or less" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_prints_its_result(printed: Printed, trained: Path, quick: list[str], tmp_path: Path) -> None:
+    arguments = ["train", "digits", "--tile", "6", "--steps", "4", "--out", tmp_path / "run", *quick]
+    result = printed(*arguments)
+    assert result["run"] == str(tmp_path / "run")
+    kept = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result == {"run": str(tmp_path / "run"), **kept}
+    assert list(result["evaluation"]) == ["test"]
+    first, again = (directory / "model.safetensors" for directory in (trained, tmp_path / "run"))
+    assert first.read_bytes() == again.read_bytes()
+    assert printed(*arguments, "--resume") == result
+
+
+def test_a_run_is_not_overwritten(
+    trained: Path, refused: Refused, quick: list[str], snapshot: Snapshot
+) -> None:
+    before = snapshot(trained)
+    same = ["train", "digits", "--tile", "6", "--steps", "4", "--out", trained, *quick]
+    assert "give --resume, or choose another --out" in refused(*same)
+    assert "(tile 6 there, 7 asked for)" in refused(*same, "--tile", "7", "--resume")
+    assert snapshot(trained) == before
+
+
+def test_a_folder_that_holds_other_things_is_left_alone(
+    tmp_path: Path, refused: Refused, quick: list[str], snapshot: Snapshot
+) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("kept")
+    for command in (["train", "digits"], ["compare", "digits", "--tiles", "4,6"]):
+        line = refused(*command, "--steps", "2", "--out", tmp_path / "letters", *quick)
+        assert line.startswith(f"{tmp_path / 'letters'} is not empty")
+    assert snapshot(tmp_path) == {"letters/dear.txt": b"kept"}
+
+
+def test_evaluate_on_other_splits_keeps_the_figures_of_test(
+    trained: Path, printed: Printed, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    before = json.loads((run / "result.json").read_text())["evaluation"]["test"]
+    predictions = (run / "predictions.parquet").read_bytes()
+    found = printed("evaluate", run, "--split", "val", "--protocols", "vote,mean-logit", "--memory", "64M")
+    assert list(found["protocols"]) == ["mean-logit", "vote"]
+    after = json.loads((run / "result.json").read_text())["evaluation"]
+    assert after["test"] == before
+    assert after["val"]["images"] == found["images"]
+    assert (run / "predictions.parquet").read_bytes() == predictions
+    assert parquet.read_table(run / "predictions-val.parquet").num_rows == found["images"]
+
+
+def test_evaluate_reestimates_beside(trained: Path, printed: Printed, tmp_path: Path) -> None:
+    found = printed(
+        "evaluate", trained, "--reestimate", "--protocols", "full-pass", "--out", tmp_path / "kept"
+    )
+    assert list(found["protocols"]) == ["full-pass", "full-pass+bn"]
+    kept = json.loads((tmp_path / "kept" / "result.json").read_text())
+    assert kept["evaluation"]["test"]["protocols"].keys() == found["protocols"].keys()
+
+
+def test_evaluate_on_other_data_leaves_the_run_as_it_was(
+    trained: Path, printed: Printed, tmp_path: Path, snapshot: Snapshot
+) -> None:
+    for label in range(10):
+        (tmp_path / "other" / "test" / str(label)).mkdir(parents=True)
+        for shade in (0, 200):
+            Image.new("L", (9, 8), shade).save(tmp_path / "other" / "test" / str(label) / f"{shade}.png")
+    before = snapshot(trained)
+    found = printed("evaluate", trained, tmp_path / "other", "--workers", "0")
+    assert found["images"] == 20
+    assert found["protocols"]["vote"]["accuracy"] == 0.1
+    assert snapshot(trained) == before
+    printed("evaluate", trained, tmp_path / "other", "--workers", "0", "--out", tmp_path / "kept")
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
+        "predictions.parquet",
+        "result.json",
+    ]
+    assert snapshot(trained) == before
+
+
+def test_evaluate_refuses_other_classes(trained: Path, folder: Path, refused: Refused) -> None:
+    line = refused("evaluate", trained, folder, "--workers", "0")
+    assert line.startswith("the classifier knows 10 classes but")
+    assert line.endswith("evaluate on a set with the same classes in the same order")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--protocols", "vot"], "unknown protocol 'vot'; did you mean 'vote'?"),
+        (["--split", "vall"], "'digits' has no split 'vall'; it has: train, val, test"),
+        (["--tile", "9"], "a tile of 9 pixels does not fit"),
+        (["--memory", "lots"], "--memory takes a size such as 512M or 2G, got 'lots'"),
+    ],
+)
+def test_evaluate_refuses(
+    options: list[str], line: str, trained: Path, refused: Refused, snapshot: Snapshot
+) -> None:
+    before = snapshot(trained)
+    assert refused("evaluate", trained, *options).startswith(line)
+    assert snapshot(trained) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        (name, damage)
+        for name in ("recipe.toml", "model.json", "model.safetensors", "result.json")
+        for damage in ("missing", "cut short", "empty", "noise")
+        # Figures that are missing are simply made.
+        if (name, damage) != ("result.json", "missing")
+    ],
+)
+def test_a_damaged_run_is_named_and_left_as_it_is(
+    name: str, damage: str, trained: Path, refused: Refused, tmp_path: Path, snapshot: Snapshot
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    whole = (run / name).read_bytes()
+    if damage == "missing":
+        (run / name).unlink()
+    else:
+        content = {"cut short": whole[: len(whole) // 2], "empty": b"", "noise": bytes(range(256))}
+        (run / name).write_bytes(content[damage])
+    before = snapshot(run)
+    line = refused("evaluate", run, "--protocols", "full-pass")
+    assert str(run) in line
+    assert name in line
+    assert snapshot(run) == before
+
+
+def test_compare_prints_and_resumes(printed: Printed, quick: list[str], tmp_path: Path) -> None:
+    arguments = ["compare", "digits", "--tiles", "6,full", "--seeds", "1", "--steps", "2", *quick]
+    found = printed(*arguments, "--out", tmp_path / "study")
+    assert [arm["name"] for arm in found["arms"]] == ["full", "full+standard", "tile-6"]
+    assert found == json.loads((tmp_path / "study" / "comparison.json").read_text())
+    weights = tmp_path / "study" / "runs" / "tile-6" / "seed-0" / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    shutil.rmtree(tmp_path / "study" / "runs" / "full")
+    (tmp_path / "study" / "comparison.json").unlink()
+    again = printed(*arguments, "--out", tmp_path / "study", "--resume")
+    assert again["verdicts"] == found["verdicts"]
+    assert weights.stat().st_mtime_ns == written
+
+
+def test_the_demo_can_be_run_again(
+    printed: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verbs, "DEMO_DATA", "digits")
+    monkeypatch.setattr(verbs, "DEMO_TILES", (4, None))
+    monkeypatch.chdir(tmp_path)
+    found = printed("demo")
+    assert printed("demo") == found
+    shutil.rmtree(tmp_path / "nearsight-demo" / "runs" / "full" / "seed-1")
+    (tmp_path / "nearsight-demo" / "comparison.json").unlink()
+    assert main(["demo"]) == 0
+    told = capsys.readouterr().out
+    assert "table, figure and every number: nearsight-demo" in told
+    again = json.loads((tmp_path / "nearsight-demo" / "comparison.json").read_text())
+    assert [arm["name"] for arm in again["arms"]] == ["full", "full+standard", "tile-4"]
+    # Only the run that was missing is made again.
+    assert [arm["accuracies"] for arm in again["arms"][1:]] == [
+        arm["accuracies"] for arm in found["arms"][1:]
+    ]
+    assert "nearsight compare cifar10 --tiles 16,full" in told
+
+
+def test_an_error_of_a_command_alone_is_on_stderr() -> None:
+    ended = start("evaluate", "nowhere").communicate(timeout=120)
+    assert ended == (
+        "",
+        "nearsight: nowhere does not exist; give the directory that `nearsight train` wrote\n",
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device /dev/full")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_output_that_a_full_disk_refuses_is_one_line(options: list[str]) -> None:
+    command = [sys.executable, "-m", "nearsight.cli.main", "data", *options]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 2
+    assert (
+        ended.stderr == "nearsight: the disk is full: where its output goes; free some space and try again\n"
+    )
+
+
+def test_an_interrupted_run_resumes_to_the_same_weights(
+    printed: Printed, quick: list[str], tmp_path: Path
+) -> None:
+    arguments = ["train", "digits", "--tile", "6", "--steps", "150", "--batch-size", "64", *quick]
+    run = tmp_path / "run"
+    process = start(
+        *arguments, "--out", run, "--checkpoint-seconds", "0.01", env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
+    for _ in range(1200):
+        if list(run.glob("checkpoint/*")) or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, told = process.communicate(timeout=120)
+    assert (process.returncode, out) == (130, ""), told
+    assert "--resume continues from the checkpoint" in told.splitlines()[-1]
+    assert not (run / "result.json").exists()
+    printed(*arguments, "--out", run, "--resume")
+    printed(*arguments, "--out", tmp_path / "whole")
+    resumed, whole = (place / "model.safetensors" for place in (run, tmp_path / "whole"))
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_was_there(
+    trained: Path, tmp_path: Path, snapshot: Snapshot
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    before = snapshot(run)
+
+    def allow_little() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    process = start("evaluate", run, "--protocols", "full-pass", preexec_fn=allow_little)
+    out, told = process.communicate(timeout=120)
+    assert (process.returncode, out) == (2, ""), told
+    assert told.splitlines()[-1].startswith("nearsight: ")
+    assert "Traceback" not in told
+    assert snapshot(run) == before

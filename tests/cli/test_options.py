@@ -1,0 +1,60 @@
+"""Options: those of a recipe follow its fields, and say what each recipe takes."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from nearsight.cli.options import OneLineParser, add_recipe_options, parse_memory, recipe_fields
+from nearsight.errors import InputError
+from nearsight.training import RECIPES, Recipe, recipe_from_values
+
+
+@pytest.fixture
+def parser() -> OneLineParser:
+    parser = OneLineParser(prog="nearsight try", allow_abbrev=False)
+    add_recipe_options(parser)
+    return parser
+
+
+def arguments_for(recipe: Recipe) -> list[str]:
+    arguments = []
+    for spec in fields(Recipe):
+        value, option = getattr(recipe, spec.name), spec.name.replace("_", "-")
+        if spec.name in ("name", "data"):
+            continue
+        if isinstance(value, bool):
+            arguments.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            arguments += [f"--{option}", "none" if value is None else str(value)]
+    return arguments
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [*RECIPES.values(), replace(RECIPES["fast"], tile=16, steps=7, ema=0.99, clip=1.0, resize_short=64)],
+    ids=lambda recipe: f"{recipe.name}-{recipe.tile_name}",
+)
+def test_every_field_can_be_given(recipe: Recipe, parser: OneLineParser) -> None:
+    given = recipe_fields(parser.parse_all(arguments_for(recipe)))
+    assert recipe_from_values(given, base=Recipe(name=recipe.name)) == recipe
+
+
+def test_what_is_not_given_is_left_to_the_recipe(parser: OneLineParser) -> None:
+    assert recipe_fields(parser.parse_all([])) == {}
+    assert recipe_fields(parser.parse_all(["--no-nesterov", "--tile", "full"])) == {
+        "nesterov": False,
+        "tile": "full",
+    }
+
+
+def test_the_help_gives_the_value_of_each_recipe(parser: OneLineParser) -> None:
+    told = " ".join(parser.format_help().split())
+    assert "(paper, standard: 0.1; fast: 0.12)" in told
+    assert "(paper: no; standard, fast: yes)" in told
+    assert "whole images (default: full)" in told
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1G", "1.5G", "many", "1T"])
+def test_a_size_of_memory_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="--memory takes a size such as 512M or 2G"):
+        parse_memory(text)

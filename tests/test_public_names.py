@@ -1,0 +1,57 @@
+"""The public names: what users may rely on, each there, and none of them costly before it is used."""
+
+import subprocess
+import sys
+
+import pytest
+
+import nearsight
+
+# A name goes from this list only with a note in the changelog.
+PUBLIC = [
+    "RECIPES",
+    "Classifier",
+    "Comparison",
+    "Evaluation",
+    "EvidenceMap",
+    "Heatmaps",
+    "ImageSet",
+    "ImageSets",
+    "InputError",
+    "Machine",
+    "Recipe",
+    "Run",
+    "TileGrid",
+    "build",
+    "compare",
+    "demo",
+    "evaluate",
+    "heatmap",
+    "load",
+    "reach",
+    "summarise",
+    "train",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(nearsight.__all__) == sorted(PUBLIC)
+    assert dir(nearsight) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_each_name_is_there_and_documented(name: str) -> None:
+    assert getattr(nearsight, name).__doc__
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
+        _ = nearsight.trian
+
+
+@pytest.mark.parametrize("module", ["nearsight", "nearsight.cli.main"])
+def test_importing_the_package_imports_nothing_heavy(module: str) -> None:
+    heavy = ("torch", "datasets", "matplotlib", "sklearn", "scipy", "timm", "pandas", "numpy")
+    script = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"

@@ -1,0 +1,106 @@
+"""The verbs: what the commands do, as functions."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nearsight import Machine, Recipe, Run, evaluate, train, verbs
+from nearsight.errors import InputError
+from nearsight.training import recipe_to_toml
+
+QUICK: dict[str, Any] = {"recipe": "fast", "width": 0.1, "steps": 2, "precision": "float32", "tile": 6}
+CPU = Machine(device="cpu", workers=0)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train("digits", out=tmp_path_factory.mktemp("verbs") / "run", machine=CPU, **QUICK)
+
+
+def test_a_recipe_is_a_name_a_file_or_an_object(tmp_path: Path) -> None:
+    wanted = verbs.make_recipe("digits", "fast", {"tile": 6, "clip": "1"})
+    assert (wanted.name, wanted.data, wanted.tile, wanted.clip) == ("fast", "digits", 6, 1.0)
+    (tmp_path / "mine.toml").write_text(recipe_to_toml(wanted))
+    assert verbs.make_recipe("digits", str(tmp_path / "mine.toml"), {}) == wanted
+    assert verbs.make_recipe("digits", wanted, {}) == wanted
+    with pytest.raises(InputError, match="unknown recipe field 'tiel'; did you mean 'tile'"):
+        verbs.make_recipe("digits", "fast", {"tiel": 6})
+
+
+def test_runs_go_where_their_recipe_says(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    places = {
+        verbs.default_run(Recipe(data=data, model=model, tile=tile, seed=3))
+        for data, model, tile in [
+            ("digits", "resnet9", 6),
+            (str(tmp_path / "photos"), "resnet9", None),
+            ("hf:me/birds@v1", "timm:vit_tiny", 16),
+        ]
+    }
+    assert places == {
+        Path("runs/digits-resnet9-tile-6-seed-3"),
+        Path("runs/photos-resnet9-tile-full-seed-3"),
+        Path("runs/hf-me-birds-v1-timm-vit_tiny-tile-16-seed-3"),
+    }
+
+
+def test_training_tells_what_was_cut_and_counts_what_is_evaluated(tmp_path: Path) -> None:
+    told: list[str] = []
+    counted: list[tuple[int, int]] = []
+
+    class Listener:
+        def say(self, text: str) -> None:
+            told.append(text)
+
+        def tick(self, _tick: object) -> None:
+            told.append("tick")
+
+    def count(done: int, total: int) -> None:
+        counted.append((done, total))
+
+    train("digits", out=tmp_path / "run", machine=CPU, reporter=Listener(), progress=count, **QUICK)
+    assert told[0] == "test: 359 of the 1797 images of train, stratified, seed 0"
+    assert "tick" in told
+    assert counted == [(done, 359) for done in range(1, 360)]
+
+
+def test_evaluating_again_gives_what_training_gave(run: Run, tmp_path: Path) -> None:
+    kept = run.result["evaluation"]["test"]["protocols"]
+    again = evaluate(run, out=tmp_path, machine=CPU)
+    assert {name: figures["accuracy"] for name, figures in again.figures.items()} == {
+        name: figures["accuracy"] for name, figures in kept.items()
+    }
+
+
+def test_only_its_own_data_changes_a_run(run: Run, tmp_path: Path) -> None:
+    before = run.result
+    evaluate(run, protocols=["vote"], out=tmp_path, machine=CPU)
+    assert run.result == before
+    evaluate(run, "digits", split="val", protocols=["vote"], machine=CPU)
+    assert run.result["evaluation"].keys() == {"test", "val"}
+    assert run.result["evaluation"]["test"] == before["evaluation"]["test"]
+
+
+def test_a_recipe_without_data_asks_for_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text("")
+    for name in ("model.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((run.directory / name).read_bytes())
+    with pytest.raises(InputError, match=r"recipe\.toml names no data set; give one"):
+        evaluate(tmp_path, machine=CPU)
+    assert evaluate(tmp_path, "digits", protocols=["full-pass"], machine=CPU).settings["images"] == 359
+
+
+def test_comparing_counts_the_images_of_every_run(tmp_path: Path) -> None:
+    counted: list[tuple[int, int]] = []
+    fields = {name: value for name, value in QUICK.items() if name != "tile"}
+    verbs.compare(
+        "digits",
+        tiles=[4, 6],
+        seeds=2,
+        out=tmp_path / "study",
+        machine=CPU,
+        progress=lambda done, total: counted.append((done, total)),
+        **fields,
+    )
+    assert counted == 4 * [(done, 359) for done in range(1, 360)]
