@@ -2,9 +2,9 @@
 
 import argparse
 
-from benchmarks import streaming
+from benchmarks import evidence, streaming
 
-BENCHMARKS = {"streaming": streaming}
+BENCHMARKS = {"evidence": evidence, "streaming": streaming}
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nearsight import Machine, Recipe, Run, evaluate, train, verbs
+from nearsight import EvidenceMap, Machine, Recipe, Run, evaluate, heatmap, load, train, verbs
 from nearsight.errors import InputError
 from nearsight.training import recipe_to_toml
 
@@ -104,3 +104,23 @@ def test_comparing_counts_the_images_of_every_run(tmp_path: Path) -> None:
         **fields,
     )
     assert counted == 4 * [(done, 359) for done in range(1, 360)]
+
+
+def test_a_heatmap_is_of_the_score_that_the_run_reports(run: Run) -> None:
+    test = load("digits")["test"]
+    reported = run.predictions()["mean-logit.scores"].to_pylist()
+    heatmaps = heatmap(run, [test.image(i) for i in range(5)], machine=CPU)
+    for shown, scores in zip(heatmaps.images, reported, strict=False):
+        assert shown.evidence.mean().tolist() == pytest.approx(scores, abs=1e-5)
+
+
+def test_only_with_a_place_to_go_are_heatmaps_written(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = load("digits")["test"].image(0)
+    kept = heatmap(run.classifier(), [image], machine=CPU)
+    assert not list(tmp_path.iterdir())
+    heatmap(run.directory, [image], out="kept", machine=CPU)
+    loaded = EvidenceMap.load("kept/image-0.safetensors")
+    assert loaded.logits.equal(kept.images[0].evidence.logits)

@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from nearsight.evaluation import Evaluation
     from nearsight.evidence import EvidenceMap
     from nearsight.models import Classifier, build, reach
+    from nearsight.report import Heatmaps
     from nearsight.runs import Run
     from nearsight.study import Comparison
     from nearsight.tiles import TileGrid
     from nearsight.training import RECIPES, Machine, Recipe
-    from nearsight.verbs import compare, demo, evaluate, train
+    from nearsight.verbs import compare, demo, evaluate, heatmap, train
 
 _HOMES = {
     "Classifier": "models",
     "Comparison": "study",
     "Evaluation": "evaluation",
     "EvidenceMap": "evidence",
+    "Heatmaps": "report",
     "ImageSet": "data",
     "ImageSets": "data",
     "InputError": "errors",
@@ -37,6 +39,7 @@ _HOMES = {
     "compare": "verbs",
     "demo": "verbs",
     "evaluate": "verbs",
+    "heatmap": "verbs",
     "load": "data",
     "reach": "models",
     "summarise": "data",
@@ -49,6 +52,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "EvidenceMap",
+    "Heatmaps",
     "ImageSet",
     "ImageSets",
     "InputError",
@@ -60,6 +64,7 @@ __all__ = [
     "compare",
     "demo",
     "evaluate",
+    "heatmap",
     "load",
     "reach",
     "summarise",

@@ -6,15 +6,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import Tensor
+
 from nearsight import evaluation, study, training
 from nearsight.data import ImageSets, load
+from nearsight.errors import InputError
 from nearsight.evaluation import Evaluation
 from nearsight.evidence import DEFAULT_MEMORY
-from nearsight.report import write_comparison
-from nearsight.runs import Run
+from nearsight.models import Classifier, published_classifier
+from nearsight.models.build import TIMM
+from nearsight.report import Heatmaps, make_heatmaps, write_comparison
+from nearsight.runs import RECIPE, Run
 from nearsight.study import Comparison
 from nearsight.tiles.grid import GridKind
 from nearsight.training import Machine, Recipe, Reporter, Silent, find_recipe, recipe_from_values
+from nearsight.training.recipe import read_recipe
 
 Count = Callable[[int, int], None]
 
@@ -94,7 +100,9 @@ def evaluate(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     classifier = run.classifier()
-    recipe = recipe_from_values(run.recipe)
+    recipe = read_recipe(run.directory / RECIPE)
+    if data is None and not recipe.data:
+        raise InputError(f"{run.directory / RECIPE} names no data set; give one to evaluate on")
     sets = load(
         data if data is not None else recipe.data,
         validation=recipe.validation,
@@ -167,6 +175,61 @@ def compare(
     )
     write_comparison(comparison, directory)
     return comparison
+
+
+def heatmap(
+    model: Run | Classifier | str | Path,
+    images: str | Path | Sequence[str | Path | Tensor],
+    *,
+    class_name: str | None = None,
+    tile: int | None = None,
+    stride: int | None = None,
+    grid: GridKind = "covering",
+    pretrained: bool = True,
+    memory: int = DEFAULT_MEMORY,
+    out: str | Path | None = None,
+    machine: Machine | None = None,
+    reporter: Reporter | None = None,
+    progress: Count | None = None,
+) -> Heatmaps:
+    """Show the evidence of images, tile by tile, for a chosen class and the predicted one.
+
+    >>> import torch
+    >>> black = torch.zeros(3, 168, 200, dtype=torch.uint8)
+    >>> heatmaps = heatmap("timm:test_resnet", [black], tile=64, stride=64, pretrained=False)
+    >>> heatmaps.images[0].evidence.grid.shape
+    (3, 4)
+
+    `model` is a run, a classifier, or the name of a network of timm, which comes with its published weights
+    (unless `pretrained` is False), preprocessing and classes, and needs a `tile`. `images` are files, or uint8
+    (3, height, width). The mean of a map is the image's score under `mean-logit` for that tile grid; tile and
+    stride are by default those of `evaluate`. With `out`, each image's figure is left there as PNG and SVG,
+    with the map as safetensors. `progress` is called with images done and images in all. Raises `InputError`
+    for bad input, before anything is written.
+    """
+    if isinstance(model, str) and model.startswith(TIMM):
+        if tile is None:
+            raise InputError(f"'{model}' needs the side of the tiles in pixels, such as --tile 64 (tile=64)")
+        classifier = published_classifier(model, tile, pretrained=pretrained)
+    elif isinstance(model, Classifier):
+        classifier = model
+    else:
+        classifier = (model if isinstance(model, Run) else Run.open(model)).classifier()
+    found = make_heatmaps(
+        classifier,
+        images,
+        class_name=class_name,
+        tile=tile,
+        stride=stride,
+        grid=grid,
+        memory=memory,
+        device=(machine or Machine()).torch_device(),
+        say=(reporter or Silent()).say,
+        progress=progress,
+    )
+    if out is not None:
+        found.save(out)
+    return found
 
 
 def demo(

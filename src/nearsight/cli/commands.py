@@ -1,6 +1,6 @@
 """One function for each command, and beside it the one that declares its options."""
 
-from argparse import Namespace
+from argparse import BooleanOptionalAction, Namespace
 from typing import Any, get_args
 
 from nearsight.cli.options import (
@@ -13,10 +13,12 @@ from nearsight.cli.options import (
     recipe_fields,
     whole_number,
 )
+from nearsight.errors import InputError
 
 Result = dict[str, Any]
 
 DEMO_OUT = "nearsight-demo"
+HEATMAP_OUT = "heatmaps"
 _DATA = "a known name, an image folder, a Parquet file or directory, or hf:OWNER/NAME[@REVISION]"
 
 
@@ -281,6 +283,105 @@ def evaluate(options: Namespace) -> Result:
     if not options.json:
         print_evaluation(result.figures, result.settings)
     return {**result.settings, "protocols": dict(result.figures)}
+
+
+def declare_heatmap(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight heatmap`."""
+    from nearsight.tiles.grid import GridKind
+    from nearsight.training.machine import Device
+
+    parser.add_argument(
+        "run", metavar="RUN", help="a directory that `nearsight train` wrote; left out with --model"
+    )
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="image files")
+    parser.add_argument(
+        "--class",
+        dest="class_name",
+        default=None,
+        metavar="NAME",
+        help="a class to show, such as the true one, before the predicted one",
+    )
+    parser.add_argument(
+        "--model",
+        type=_published_name,
+        default=None,
+        metavar="timm:NAME",
+        help="instead of a run, a network of timm with its published weights, preprocessing and classes",
+    )
+    parser.add_argument(
+        "--pretrained",
+        action=BooleanOptionalAction,
+        default=True,
+        help="of --model: published weights, or initial ones as a control (default: yes)",
+    )
+    parser.add_argument(
+        "--tile",
+        type=whole_number("--tile", 1),
+        default=None,
+        metavar="N",
+        help="side of the tiles in pixels (default: the one trained on; needed with --model)",
+    )
+    parser.add_argument(
+        "--stride",
+        type=whole_number("--stride", 1),
+        default=None,
+        metavar="N",
+        help="step of the tile grid in pixels; a smaller one is the only smoothing (default: a quarter of "
+        "the tile)",
+    )
+    add_choice(
+        parser,
+        "--grid",
+        get_args(GridKind),
+        default="covering",
+        text="aligned: tiles at multiples of the stride; covering: also flush with the far edges",
+    )
+    parser.add_argument(
+        "--memory", default="1G", metavar="SIZE", help="bound on what is worked on at once (default: 1G)"
+    )
+    parser.add_argument(
+        "--out",
+        default=HEATMAP_OUT,
+        metavar="DIR",
+        help=f"where figures and maps go (default: {HEATMAP_OUT})",
+    )
+    add_choice(parser, "--device", get_args(Device), default="auto", text="where to run")
+
+
+def heatmap(options: Namespace) -> Result:
+    """Draw the evidence of images, tile by tile, and print their mean logits and strongest tiles."""
+    from nearsight import verbs
+    from nearsight.cli.show import ProgressDisplay, print_heatmaps
+    from nearsight.training import Machine
+
+    places = [options.run, *options.images]
+    model = options.model if options.model is not None else places.pop(0)
+    with ProgressDisplay() as display:
+        heatmaps = verbs.heatmap(
+            model,
+            places,
+            class_name=options.class_name,
+            tile=options.tile,
+            stride=options.stride,
+            grid=options.grid,
+            pretrained=options.pretrained,
+            memory=parse_memory(options.memory),
+            out=options.out,
+            machine=Machine(device=options.device),
+            reporter=display,
+            progress=display.count,
+        )
+    if not options.json:
+        print_heatmaps(heatmaps, options.out)
+    return {"out": options.out, **heatmaps.to_json()}
+
+
+def _published_name(name: str) -> str:
+    from nearsight.models.build import TIMM
+
+    if not name.startswith(TIMM):
+        raise InputError(f"--model takes {TIMM}NAME, got '{name}'; a run is given without --model")
+    return name
 
 
 def _declare_training(parser: OneLineParser, out: str) -> Container:

@@ -1,5 +1,6 @@
 """The entry point: finds the command, runs it, and turns bad input into one line and exit code 2."""
 
+import errno
 import json
 import os
 import sys
@@ -56,6 +57,12 @@ COMMANDS = {
         commands.declare_evaluate,
         commands.evaluate,
     ),
+    "heatmap": Command(
+        "Draw what a run, or a published network, sees in images, tile by tile.",
+        "RUN IMAGE… [--class NAME] [--stride N] [--out DIR] [options]",
+        commands.declare_heatmap,
+        commands.heatmap,
+    ),
 }
 
 
@@ -81,9 +88,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nearsight: {str(error) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has enough; what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has enough.
+        _drop_output()
         return DONE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        if error.filename is None:
+            _drop_output()
+        place = error.filename or "where its output goes"
+        print(f"nearsight: the disk is full: {place}; free some space and try again", file=sys.stderr)
+        return BAD_INPUT
 
 
 def _run(command: Command, name: str, arguments: list[str]) -> int:
@@ -102,8 +117,13 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
     from nearsight.verbs import is_first_process
 
     if is_first_process():
-        print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False))
+        print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False), flush=True)
     return DONE
+
+
+def _drop_output() -> None:
+    # What is still buffered has nowhere to go, and would fail again as the program ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _help() -> str:

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from nearsight.evaluation import Interval
+from nearsight.evidence import signed
+from nearsight.report import Heatmaps
 from nearsight.study import Comparison
 from nearsight.training import Tick
 
@@ -183,6 +185,31 @@ def print_comparison(comparison: Comparison) -> None:
     ]
     print_table(title, columns, rows)
     print_lines(["", *comparison.verdicts, "", f"table, figure and every number: {comparison.directory}"])
+
+
+def print_heatmaps(heatmaps: Heatmaps, out: str) -> None:
+    """Print the mean logits and strongest tiles of each image, and where the figures are."""
+    rows = []
+    for heatmap, image in zip(heatmaps.images, heatmaps.to_json()["images"], strict=True):
+        for number, (name, measured) in zip(heatmap.shown, image["classes"].items(), strict=True):
+            strongest = [measured[side][0] for side in ("for", "against")]
+            rows.append(
+                [
+                    heatmap.name,
+                    f"{name} ({heatmap.role(number)})",
+                    signed(measured["mean-logit"]),
+                    *(f"{signed(tile['evidence'])} at {tile['left']}, {tile['top']}" for tile in strongest),
+                ]
+            )
+    columns = ["image", "class", "mean logit", "most at x, y", "least at x, y"]
+    print_table("mean logit: the mean of the drawn map", columns, rows)
+    limit = heatmaps.limit
+    print_lines(
+        [
+            f"colours from {signed(-limit)} to {signed(limit)} logits in every figure",
+            f"figures and maps: {out}",
+        ]
+    )
 
 
 def _interval(interval: Interval) -> str:

@@ -1,16 +1,21 @@
 """The logits of every tile of an image, exactly and fast."""
 
 from nearsight.evidence.engine import DEFAULT_MEMORY, evidence, iterate_evidence
+from nearsight.evidence.estimate import Estimate, estimate
 from nearsight.evidence.forward import Model, forward
-from nearsight.evidence.map import EvidenceMap
+from nearsight.evidence.map import EvidenceMap, TileEvidence, signed
 from nearsight.evidence.memory import fitting_batch
 
 __all__ = [
     "DEFAULT_MEMORY",
+    "Estimate",
     "EvidenceMap",
     "Model",
+    "TileEvidence",
+    "estimate",
     "evidence",
     "fitting_batch",
     "forward",
     "iterate_evidence",
+    "signed",
 ]

@@ -1,6 +1,6 @@
 """The evidence of every tile of any number of images, under any model."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
+from nearsight.evidence.dense import PROBED_TILES, DensePass, find_dense_pass
 from nearsight.evidence.forward import Model, check_model, device_of, forward
 from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.memory import fitting_batch
@@ -43,7 +44,8 @@ def evidence(
     names the logits (by default "0", "1", …). `dtype` is that of the tiles. `device` is where the model
     runs: by default where its weights are, or else where the images are. The maps are on the CPU, in float32
     (in float64 where the model gives that). How many tiles share a batch can change the last bits of a
-    logit, by less than 1e-4.
+    logit, by less than 1e-4. So can passes over whole images instead of tiles, which the engine makes where
+    probing the model shows that they give the same and take less work: see `find_dense_pass`.
 
     Raises `InputError` when a tile does not fit an image, when the model's output is not (B, classes), and
     when a logit is not finite; the message names the image and the tile.
@@ -134,13 +136,50 @@ def _maps(
     size = fitting_batch(
         lambda batch: forward(model, batch), example, cut.memory - stacked, seen=isinstance(model, nn.Module)
     )
+    stacks = _stacks(chain([first], images), cut, stacked, size)
+    dense = find_dense_pass(model, example, cut.tile, cut.memory - stacked) if size >= PROBED_TILES else None
+    if dense is not None and dense.pays(cut.grid(first)):
+        refused = yield from _dense_maps(dense, stacks, names)
+        stacks = chain([refused] if refused else [], stacks)
     buffer = torch.empty(
         (size, *example.shape),
         dtype=cut.dtype,
         device=example.device,
         memory_format=torch.channels_last,
     )
-    stacks = _stacks(chain([first], images), cut, stacked, size)
+    yield from _tiled_maps(model, stacks, buffer, names)
+
+
+def _dense_maps(
+    dense: DensePass, stacks: Iterator[_Stack], names: tuple[str, ...] | None
+) -> Generator[EvidenceMap, None, _Stack | None]:
+    """Yield maps from passes over whole images, up to a stack whose maps are not those of its tiles alone.
+
+    Returns that stack. Each size of image is checked once on its own tiles, and all logits for being finite.
+    """
+    checked: set[tuple[int, int]] = set()
+    for stack in stacks:
+        size = (stack.grid.height, stack.grid.width)
+        try:
+            logits = dense.logits(stack.images, stack.grid)
+            sound = bool(logits.isfinite().all())
+            sound = sound and (size in checked or dense.agrees(stack.images, stack.grid, logits))
+        except Exception:
+            # As in the probes, a model may raise anything at a size that it does not take.
+            sound = False
+        if not sound:
+            return stack
+        checked.add(size)
+        names = _class_names(names, logits.shape[1])
+        for values in logits:
+            yield EvidenceMap(values.clone(memory_format=torch.contiguous_format), stack.grid, names)
+    return None
+
+
+def _tiled_maps(
+    model: Model, stacks: Iterator[_Stack], buffer: Tensor, names: tuple[str, ...] | None
+) -> Iterator[EvidenceMap]:
+    """Yield maps from the tiles of all images, batched."""
     for tiles, shares in _batches(stacks, buffer):
         logits = _finite_logits(model, tiles, shares)
         names = _class_names(names, logits.shape[1])

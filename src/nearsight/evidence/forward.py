@@ -24,15 +24,24 @@ def forward(model: Model, inputs: Tensor) -> Tensor:
     float32: the reduced precision that PyTorch allows convolutions by default on some GPUs is off meanwhile.
     Raises `InputError` when the output is not (B, classes) and floating.
     """
-    with torch.inference_mode(), _eval_mode(model), _full_precision():
-        output = model(inputs)
-    logits = torch.as_tensor(getattr(output, "logits", output))
+    logits = run_model(model, inputs)
     if logits.ndim != 2 or len(logits) != len(inputs) or not logits.is_floating_point():
         raise InputError(
             f"the model turned a batch of {len(inputs)} images into {logits.dtype} of shape "
             f"{tuple(logits.shape)}; expected logits of shape ({len(inputs)}, classes)"
         )
     return logits
+
+
+def run_model(model: Model, inputs: Tensor) -> Tensor:
+    """Return a model's output as it comes, as a tensor, under the conditions that `forward` sets.
+
+    >>> run_model(abs, torch.tensor([-1.0]))
+    tensor([1.])
+    """
+    with torch.inference_mode(), _eval_mode(model), _full_precision():
+        output = model(inputs)
+    return torch.as_tensor(getattr(output, "logits", output))
 
 
 def check_model(model: Model, dtype: torch.dtype) -> None:

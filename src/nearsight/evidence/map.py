@@ -1,12 +1,34 @@
 """The evidence map: the logits of every tile of an image."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, unknown_name
+from nearsight.evidence.storage import load_logits, save_logits
 from nearsight.tiles import TileGrid
+
+if TYPE_CHECKING:
+    import pyarrow
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class TileEvidence:
+    """One tile's evidence for a class: its number in row-major order, where it is, and its logit.
+
+    `row` and `column` count tiles, `top` and `left` pixels.
+    """
+
+    index: int
+    row: int
+    column: int
+    top: int
+    left: int
+    evidence: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +40,8 @@ class EvidenceMap:
     >>> tiles.mean().tolist(), tiles.vote().tolist()
     ([2.0, 1.0], [0.5, 0.5])
 
-    `logits` is a float tensor of shape (classes, rows, columns), rows and columns those of `grid`.
+    `logits` is a float tensor of shape (classes, rows, columns), rows and columns those of `grid`. Where a
+    class is asked for, it is a name of `classes` or a number from 0.
     Raises `InputError` when the shape, the grid and the class names do not belong together.
     """
 
@@ -49,3 +72,170 @@ class EvidenceMap:
         """
         chosen = self.logits.argmax(0).flatten()
         return torch.bincount(chosen, minlength=len(self.classes)).to(self.logits.dtype) / len(chosen)
+
+    def class_number(self, name: str | int) -> int:
+        """Return the number of a class; raises `InputError` for one that does not exist, with the nearest.
+
+        >>> EvidenceMap(torch.zeros(2, 1, 1), TileGrid(4, 4, tile=4, stride=1), ("cat", "dog")).class_number("dog")
+        1
+        """
+        if isinstance(name, int):
+            if not 0 <= name < len(self.classes):
+                raise InputError(f"class {name} does not exist; the classes are 0 to {len(self.classes) - 1}")
+            return name
+        if name not in self.classes:
+            raise unknown_name("class", name, self.classes)
+        return self.classes.index(name)
+
+    def predicted(self) -> int:
+        """Return the number of the class with the largest mean logit; of equal ones, the first."""
+        return int(self.mean().argmax())
+
+    def top_tiles(
+        self, name: str | int, count: int = 5, *, against: bool = False, apart: bool = False
+    ) -> tuple[TileEvidence, ...]:
+        """Return the tiles with the most evidence for a class, or `against` it, strongest first.
+
+        >>> grid = TileGrid(4, 7, tile=4, stride=1)
+        >>> tiles = EvidenceMap(torch.tensor([[[3.0, 2.0, -5.0, 1.0]]]), grid, ("cat",))
+        >>> [(tile.left, tile.evidence) for tile in tiles.top_tiles("cat", 2)]
+        [(0, 3.0), (1, 2.0)]
+        >>> [tile.evidence for tile in tiles.top_tiles("cat", 2, against=True, apart=True)]
+        [-5.0]
+
+        Of equal tiles the first in row-major order comes first. With `apart`, tiles that share a pixel with a
+        stronger one are passed over. There are at most `count`: as many as the grid has.
+        """
+        if count < 1:
+            raise InputError(f"count must be at least 1 tile, got {count}")
+        flat = self.logits[self.class_number(name)].flatten()
+        found: list[TileEvidence] = []
+        for index in flat.argsort(descending=not against, stable=True).tolist():
+            tile = self._tile(index, flat[index].item())
+            if apart and any(self._overlap(tile, other) for other in found):
+                continue
+            found.append(tile)
+            if len(found) == count:
+                break
+        return tuple(found)
+
+    def per_pixel(self, name: str | int) -> Tensor:
+        """Return a class's evidence for each pixel: the mean logit of the tiles that cover it, (height, width).
+
+        >>> tiles = EvidenceMap(torch.tensor([[[3.0, 1.0]]]), TileGrid(3, 4, tile=3, stride=1), ("cat",))
+        >>> tiles.per_pixel("cat")[0].tolist()
+        [3.0, 2.0, 2.0, 1.0]
+
+        NaN where no tile covers a pixel, as at the far edges of an aligned grid. A pixel at the border is
+        covered by fewer tiles than one in the middle, so the mean of this view is not the mean of the tiles.
+        """
+        # How many tiles cover a pixel is the product of how many tile rows and tile columns do.
+        down = _shares(self.grid.tops, self.grid.tile, self.grid.height)
+        across = _shares(self.grid.lefts, self.grid.tile, self.grid.width)
+        logits = self.logits[self.class_number(name)]
+        return (down @ logits.double().cpu() @ across.T).to(logits.dtype)
+
+    def crop(self, image: Tensor, index: int) -> Tensor:
+        """Cut a tile, by its number in row-major order, from the image (..., height, width) of this map.
+
+        >>> tiles = EvidenceMap(torch.zeros(1, 1, 2), TileGrid(2, 4, tile=2, stride=2), ("cat",))
+        >>> tiles.crop(torch.arange(8).reshape(1, 2, 4), 1).tolist()
+        [[[2, 3], [6, 7]]]
+
+        Returns a view (..., tile, tile). Raises `InputError` when the image is not of the grid's size, and for
+        a tile that does not exist.
+        """
+        if tuple(image.shape[-2:]) != (self.grid.height, self.grid.width):
+            raise InputError(
+                f"the image is of shape {tuple(image.shape)} but the map is of one of {self.grid.height}×"
+                f"{self.grid.width} pixels; give the image as the model took it"
+            )
+        if not 0 <= index < len(self.grid):
+            raise InputError(f"tile {index} does not exist; the map has tiles 0 to {len(self.grid) - 1}")
+        row, column = divmod(index, self.grid.shape[1])
+        top, left = self.grid.tops[row], self.grid.lefts[column]
+        return image[..., top : top + self.grid.tile, left : left + self.grid.tile]
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """Return an Arrow table with a row for each tile, in row-major order; `.to_pandas()` makes a frame of it.
+
+        >>> tiles = EvidenceMap(torch.ones(1, 1, 2), TileGrid(2, 4, tile=2, stride=2), ("cat",))
+        >>> tiles.to_arrow().to_pylist()[1]
+        {'row': 0, 'column': 1, 'top': 0, 'left': 2, 'evidence.cat': 1.0}
+        """
+        import pyarrow
+
+        rows, columns = self.grid.shape
+        tops, lefts = torch.tensor(self.grid.tops), torch.tensor(self.grid.lefts)
+        arrays = {
+            "row": torch.arange(rows).repeat_interleave(columns),
+            "column": torch.arange(columns).repeat(rows),
+            "top": tops.repeat_interleave(columns),
+            "left": lefts.repeat(rows),
+        }
+        names = [*arrays, *(f"evidence.{name}" for name in self.classes)]
+        values = [*arrays.values(), *self.logits.flatten(1).cpu()]
+        return pyarrow.Table.from_arrays([pyarrow.array(value.numpy()) for value in values], names=names)
+
+    def save(self, path: str | Path) -> None:
+        """Write the map to one safetensors file, whole or not at all; `load` reads it back, bit for bit."""
+        save_logits(Path(path), self.logits, {"grid": asdict(self.grid), "classes": self.classes})
+
+    @staticmethod
+    def load(path: str | Path) -> "EvidenceMap":
+        """Read a map that `save` wrote.
+
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "owl.safetensors"
+        >>> EvidenceMap(torch.ones(1, 1, 2), TileGrid(2, 4, tile=2, stride=2), ("cat",)).save(path)
+        >>> EvidenceMap.load(path).mean()
+        tensor([1.])
+
+        Raises `InputError` when the file is missing, damaged, or not an evidence map.
+        """
+        logits, description = load_logits(Path(path))
+        try:
+            return EvidenceMap(logits, TileGrid(**description["grid"]), tuple(description["classes"]))
+        except (KeyError, TypeError, InputError) as error:
+            raise InputError(f"{path} does not hold an evidence map: {error}; make it again") from error
+
+    def plot(
+        self, name: str | int | None = None, *, image: Tensor | None = None, limit: float | None = None
+    ) -> "Figure":
+        """Draw a class's evidence as a matplotlib figure, which a notebook shows.
+
+        >>> tiles = EvidenceMap(torch.ones(1, 1, 2), TileGrid(2, 4, tile=2, stride=2), ("cat",))
+        >>> tiles.plot("cat", limit=3).savefig("cat.png")  # doctest: +SKIP
+
+        By default the predicted class. Colours run from −`limit` to `limit` logits, by default the largest there
+        are; give one limit to compare maps. Every tile is one cell at the tile's centre, not smoothed. `image`,
+        uint8 (3, height, width), is shown beside it.
+        """
+        from nearsight.evidence.plot import plot_map
+
+        number = self.predicted() if name is None else self.class_number(name)
+        return plot_map(self, number, image=image, limit=limit)
+
+    def _tile(self, index: int, evidence: float) -> TileEvidence:
+        row, column = divmod(index, self.grid.shape[1])
+        return TileEvidence(index, row, column, self.grid.tops[row], self.grid.lefts[column], evidence)
+
+    def _overlap(self, one: TileEvidence, other: TileEvidence) -> bool:
+        return max(abs(one.top - other.top), abs(one.left - other.left)) < self.grid.tile
+
+
+def signed(logit: float) -> str:
+    """Write a logit with its sign.
+
+    >>> signed(-1.234)
+    '−1.23'
+    """
+    return f"{logit:+.2f}".replace("-", "−")
+
+
+def _shares(starts: tuple[int, ...], tile: int, length: int) -> Tensor:
+    """Return for each pixel of a line the weights of the tiles that cover it, (length, tiles); NaN where none."""
+    pixels = torch.arange(length)[:, None]
+    first = torch.tensor(starts)[None]
+    covers = ((first <= pixels) & (pixels < first + tile)).double()
+    return covers / covers.sum(1, keepdim=True)

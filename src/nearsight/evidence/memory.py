@@ -12,6 +12,9 @@ from torch.utils._pytree import tree_leaves
 LARGEST_BATCH = 8192
 LARGEST_BATCH_CPU = 512
 
+# What kernels allocate for themselves comes on top of the tensors counted.
+KERNEL_SHARE = 1.5
+
 # For callables whose inside PyTorch does not see: a ResNet-18 holds about 60 times the bytes of its input.
 UNSEEN_FACTOR = 64
 
@@ -21,7 +24,7 @@ class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.peak = 0
+        self.peak: int = 0
         self._live = 0
 
     def __torch_dispatch__(
@@ -47,6 +50,19 @@ def _storages(tree: Any) -> list[UntypedStorage]:
     return [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
+def peak_bytes(run: Callable[[], object]) -> int:
+    """Return the most bytes of the tensors made by a function that are alive at once while it runs.
+
+    >>> import torch
+    >>> peak_bytes(lambda: torch.zeros(2, 8).sum())
+    68
+    """
+    live = _LiveBytes()
+    with live:
+        run()
+    return live.peak
+
+
 def fitting_batch(run: Callable[[Tensor], object], example: Tensor, memory: int, *, seen: bool) -> int:
     """Return how many inputs like `example` go through `run` at once within `memory` bytes.
 
@@ -60,11 +76,9 @@ def fitting_batch(run: Callable[[Tensor], object], example: Tensor, memory: int,
     PyTorch), `UNSEEN_FACTOR` times its input is taken instead. Returns at least 1, whatever the bound.
     """
     pair = example.expand(2, *example.shape).contiguous()
-    with _LiveBytes() as live:
-        run(pair)
-    inside = live.peak / 2
+    inside = peak_bytes(lambda: run(pair)) / 2
     size = example.nbytes
     if not seen:
         inside = max(inside, UNSEEN_FACTOR * size)
     largest = LARGEST_BATCH_CPU if example.device.type == "cpu" else LARGEST_BATCH
-    return int(min(largest, max(1, memory // (2 * size + 1.5 * inside))))
+    return int(min(largest, max(1, memory // (2 * size + KERNEL_SHARE * inside))))

@@ -8,16 +8,20 @@ from nearsight.models.classifier import (
     load_classifier,
     save_classifier,
 )
+from nearsight.models.published import published_classifier
 from nearsight.models.reach import Reach, reach
+from nearsight.models.tile_net import TileNet
 
 __all__ = [
     "Architecture",
     "Classifier",
     "Preprocessing",
     "Reach",
+    "TileNet",
     "build",
     "load_classifier",
     "model_names",
+    "published_classifier",
     "reach",
     "save_classifier",
 ]

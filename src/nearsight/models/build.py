@@ -10,8 +10,11 @@ from torch import nn
 from nearsight.errors import InputError, unknown_name
 from nearsight.models.quick import airbench, resnet9
 from nearsight.models.resnet import DEPTHS, ResNet
+from nearsight.models.tile_net import TileNet
 
 TIMM = "timm:"
+TILENET = "tilenet"
+DEFAULT_TILE = 16
 
 _OURS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
     {
@@ -29,7 +32,7 @@ def model_names() -> tuple[str, ...]:
     >>> "resnet18-imagenet" in model_names()
     True
     """
-    return tuple(_OURS)
+    return (*_OURS, TILENET)
 
 
 def build(
@@ -42,9 +45,9 @@ def build(
     torch.Size([2, 10])
 
     `width` multiplies the channels of our own networks. `pretrained` loads timm's published weights. `tile`
-    is the side of the images the network is built for, in pixels: timm networks with position embeddings or
-    windows are cut to it, the others ignore it. The network takes normalised float images (B, 3, H, W) and
-    returns logits (B, classes).
+    is the side of the images the network is built for, in pixels: `tilenet` sees exactly that many (by default
+    16), timm networks with position embeddings or windows are cut to it, the others ignore it. The network
+    takes normalised float images (B, 3, H, W) and returns logits (B, classes).
 
     Raises `InputError` for an unknown name, fewer than two classes, a width that is not positive or not ours
     to change, a tile that the patches of a network do not divide, and published weights that cannot be had.
@@ -59,12 +62,14 @@ def build(
                 f"width {width} cannot be had for '{name}': timm networks have their own widths; use 1"
             )
         return _build_timm(name, classes, pretrained, tile)
-    if name not in _OURS:
+    if name not in model_names():
         raise _unknown(name)
     if pretrained:
         raise InputError(
             f"there are no published weights for '{name}'; use a timm name such as 'timm:resnet18'"
         )
+    if name == TILENET:
+        return TileNet(DEFAULT_TILE if tile is None else tile, classes, width)
     return _OURS[name](classes, width=width)
 
 
@@ -121,7 +126,7 @@ def _unknown(name: str) -> InputError:
 
     if timm.is_model(name):
         return InputError(f"unknown model '{name}'; timm has one of that name: use '{TIMM}{name}'")
-    return unknown_name("model", name, [*_OURS, "timm:NAME"])
+    return unknown_name("model", name, [*model_names(), "timm:NAME"])
 
 
 def _first_line(error: Exception) -> str:

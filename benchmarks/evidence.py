@@ -1,0 +1,157 @@
+"""Evidence maps: passes over whole images and batched tiles, against the model on one tile after another."""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.facts import facts
+from nearsight.evidence import evidence, fitting_batch, forward
+from nearsight.evidence.engine import DEFAULT_MEMORY
+from nearsight.models import TileNet, build
+from nearsight.tiles import TileGrid, cut_grid
+
+RESULTS = Path(__file__).parent / "results" / "evidence.json"
+PADDED_TILE, PADDED_STRIDE = 32, 4
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark to a parser."""
+    parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file of the results")
+    parser.add_argument("--side", type=int, default=96, help="side of the image in pixels")
+    parser.add_argument("--tiles", type=int, nargs="+", default=[16, 24, 32], help="tiles of TileNet")
+    parser.add_argument("--width", type=float, default=1.0, help="factor on the networks' channels")
+    parser.add_argument("--sample", type=int, default=96, help="tiles timed of those that take too long")
+    parser.add_argument("--batch", type=int, default=512, help="most tiles of a plain batch")
+    parser.add_argument("--repeats", type=int, default=5, help="turns of all ways")
+    parser.add_argument("--device", default="cpu", help="where the networks run")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, print the table and write the results."""
+    result = measure(arguments)
+    arguments.results.parent.mkdir(parents=True, exist_ok=True)
+    arguments.results.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\n{table(result)}\n\nwritten to {arguments.results}")
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Time every way to the same map, turn about, for each network."""
+    torch.manual_seed(0)
+    side, width, device = arguments.side, arguments.width, torch.device(arguments.device)
+    image = torch.randn(1, 3, side, side, device=device)
+    networks: list[tuple[str, nn.Module, int, int]]
+    networks = [(f"TileNet({tile})", TileNet(tile, 10, width), tile, 1) for tile in arguments.tiles]
+    networks.append(("resnet18", build("resnet18", 10, width=width), PADDED_TILE, PADDED_STRIDE))
+    result: dict[str, Any] = {
+        "benchmark": "evidence",
+        "machine": facts() | {"device": _device_name(device)},
+        "settings": {
+            name: getattr(arguments, name)
+            for name in ("side", "width", "sample", "batch", "repeats", "device")
+        },
+        "maps": [],
+    }
+    for name, network, tile, stride in networks:
+        model = network.to(memory_format=torch.channels_last).to(device).eval()
+        measured = measure_map(model, image, tile, stride, arguments)
+        result["maps"].append({"model": name, "tile": tile, "stride": stride} | measured)
+        print(f"{name}: {result['maps'][-1]}", flush=True)
+    result["machine"]["load_average_at_end"] = os.getloadavg()
+    return result
+
+
+def measure_map(
+    model: nn.Module, image: Tensor, tile: int, stride: int, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """Time the ways to one map, in CPU seconds of all threads a map (on a GPU by the clock), and compare the maps.
+
+    The loop and the plain batches are timed on a sample of the tiles and scaled to all of them. A plain batch
+    is as large as the engine's would be, or `--batch`, of tiles cut and laid out beforehand.
+    """
+    grid = TileGrid(image.shape[2], image.shape[3], tile, stride)
+    every = cut_grid(image, grid).flatten(0, 2)
+    chosen = torch.linspace(0, len(grid) - 1, min(arguments.sample, len(grid))).long()
+    alone = [every[i : i + 1].contiguous(memory_format=torch.channels_last) for i in chosen.tolist()]
+    fitting = fitting_batch(lambda batch: forward(model, batch), every[0], DEFAULT_MEMORY * 7 // 8, seen=True)
+    size = min(fitting, len(grid), arguments.batch)
+    batch = every[:size].contiguous(memory_format=torch.channels_last)
+
+    def loop() -> Tensor:
+        return torch.cat([forward(model, one) for one in alone])
+
+    ways: dict[str, tuple[Callable[[], object], float]] = {
+        "engine": (lambda: evidence(model, image, tile=tile, stride=stride), 1.0),
+        "loop": (loop, len(grid) / len(alone)),
+        "batches": (lambda: forward(model, batch), len(grid) / size),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(arguments.repeats + 1):
+        for name, (work, scale) in ways.items():
+            passed = _seconds(work, image.device) * scale
+            if turn:  # the first turn warms up
+                seconds[name].append(passed)
+    logits = evidence(model, image, tile=tile, stride=stride)[0].logits.flatten(1)
+    return {
+        "tiles": len(grid),
+        "loop_tiles_timed": len(alone),
+        "batch": size,
+        "largest_difference": float((logits[:, chosen].T - loop().cpu()).abs().max()),
+        "seconds": {name: _spread(values) for name, values in seconds.items()},
+        "faster_than_loop": _spread(_ratios(seconds["loop"], seconds["engine"])),
+        "faster_than_batches": _spread(_ratios(seconds["batches"], seconds["engine"])),
+    }
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    # On a CPU the seconds of this process, so that neighbours on a shared core do not count.
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    _wait(device)
+    started = clock()
+    work()
+    _wait(device)
+    return clock() - started
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _ratios(others: Sequence[float], ours: Sequence[float]) -> list[float]:
+    """Ratios turn by turn, so that what slows the machine for a while slows both."""
+    return [other / our for other, our in zip(others, ours, strict=True)]
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def table(result: dict[str, Any]) -> str:
+    """Return the figures as a Markdown table."""
+    lines = [
+        "| network | tile | stride | tiles | engine, s | loop, s | times the loop | times plain batches |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for one in result["maps"]:
+        engine, loop = (one["seconds"][way]["median"] for way in ("engine", "loop"))
+        ratios = " | ".join(
+            "{median:.3g} ({lowest:.3g} to {highest:.3g})".format_map(one[name])
+            for name in ("faster_than_loop", "faster_than_batches")
+        )
+        lines.append(
+            f"| {one['model']} | {one['tile']} | {one['stride']} | {one['tiles']:,} | {engine:.3g} "
+            f"| {loop:.3g} | {ratios} |"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,188 @@
+"""Drawing an evidence map: signed logits on one diverging scale, a cell a tile, never smoothed."""
+
+from collections.abc import Iterable
+from io import BytesIO
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import torch
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from torch import Tensor
+
+from nearsight.errors import InputError
+from nearsight.evidence.map import signed
+from nearsight.tiles import TileGrid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+
+    from nearsight.evidence.map import EvidenceMap, TileEvidence
+
+# Orange for, purple against: told apart with any colour vision; white is no evidence.
+COLOURS = "PuOr_r"
+FOR, AGAINST = "#B35806", "#542788"
+_HALO = (withStroke(linewidth=3.2, foreground="white"),)
+_OUTLINES = {FOR: "solid", AGAINST: (0, (3, 1.5))}
+
+
+class NotebookFigure(Figure):
+    """A figure that a notebook shows whether or not matplotlib's notebook mode is on.
+
+    It is drawn without any global state of matplotlib, and so is shown once and needs no closing.
+    """
+
+    def _repr_png_(self) -> bytes:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+def plot_map(
+    evidence_map: "EvidenceMap", number: int, *, image: Tensor | None = None, limit: float | None = None
+) -> NotebookFigure:
+    """Return a figure of one class's map with its colour bar, beside the image where one is given.
+
+    >>> from nearsight.evidence import EvidenceMap
+    >>> tiles = EvidenceMap(torch.ones(1, 1, 2), TileGrid(2, 4, tile=2, stride=2), ("cat",))
+    >>> plot_map(tiles, 0).axes[0].get_title(loc="left")
+    'cat: mean logit +1.00'
+
+    The arguments are those of `EvidenceMap.plot`, with the class as its number.
+    """
+    if limit is None:
+        limit = shared_limit([evidence_map.logits[number]])
+    elif not 0 < limit < float("inf"):
+        raise InputError(f"limit must be a positive number of logits, got {limit}")
+    figure = NotebookFigure(
+        figsize=(4.6 if image is None else 8.4, 4), layout="constrained", facecolor="white"
+    )
+    axes = figure.subplots(1, 1 if image is None else 2, squeeze=False)[0]
+    if image is not None:
+        draw_image(axes[0], image, evidence_map.grid)
+    mesh = draw_map(axes[-1], evidence_map, number, limit, image)
+    mean = float(evidence_map.mean()[number])
+    axes[-1].set_title(
+        f"{evidence_map.classes[number]}: mean logit {signed(mean)}",
+        loc="left",
+        fontsize=10,
+        parse_math=False,
+    )
+    figure.colorbar(mesh, ax=axes[-1], label="evidence of a tile, logits", shrink=0.8)
+    return figure
+
+
+def shared_limit(logits: Iterable[Tensor]) -> float:
+    """Return one bound for the colours of several maps: their largest logit, whatever its sign.
+
+    >>> shared_limit([torch.tensor([1.0, -3.0]), torch.tensor([2.0])]), shared_limit([torch.zeros(2)])
+    (3.0, 1.0)
+
+    1 where all are zero, so that a flat map can be drawn.
+    """
+    return max((float(values.abs().max()) for values in logits), default=0.0) or 1.0
+
+
+def draw_map(
+    axes: "Axes", evidence_map: "EvidenceMap", number: int, limit: float, image: Tensor | None = None
+) -> "QuadMesh":
+    """Draw one class's map in the pixels of its image: a cell a tile, at the tile's centre.
+
+    The cells' values are the tiles' logits themselves, so their mean is the mean logit. The margin, where no
+    tile has its centre, shows the image, faint and grey, where one is given.
+    """
+    grid = evidence_map.grid
+    _frame(axes, grid)
+    if image is not None:
+        check_image(image, grid)
+        grey = image.float().mean(0).numpy() / 255
+        axes.imshow(
+            0.55 + 0.4 * grey, cmap="gray", vmin=0, vmax=1, extent=_extent(grid), interpolation="nearest"
+        )
+    mesh = axes.pcolormesh(
+        _edges(grid.lefts, grid.tile),
+        _edges(grid.tops, grid.tile),
+        evidence_map.logits[number].cpu().numpy(),
+        cmap=COLOURS,
+        vmin=-limit,
+        vmax=limit,
+        rasterized=True,
+        zorder=1,
+    )
+    _frame(axes, grid)
+    return mesh
+
+
+def draw_image(axes: "Axes", image: Tensor, grid: TileGrid) -> None:
+    """Draw the image of a map, uint8 (3, height, width)."""
+    check_image(image, grid)
+    axes.imshow(image.permute(1, 2, 0).numpy(), extent=_extent(grid), interpolation="nearest")
+    _frame(axes, grid)
+
+
+def outline(axes: "Axes", tiles: Iterable["TileEvidence"], side: int, colour: str) -> None:
+    """Outline tiles on their image and number them from 1, strongest first."""
+    for rank, tile in enumerate(tiles, start=1):
+        axes.add_patch(
+            Rectangle(
+                (tile.left, tile.top),
+                side,
+                side,
+                fill=False,
+                edgecolor=colour,
+                linewidth=1.6,
+                linestyle=_OUTLINES[colour],
+                path_effects=_HALO,
+            )
+        )
+        _number(axes, rank, (tile.left, tile.top), colour, xytext=(3, -3), ha="left", va="top")
+
+
+def number_cells(axes: "Axes", tiles: Iterable["TileEvidence"], side: int, colour: str) -> None:
+    """Number the cells of tiles on a map from 1, strongest first."""
+    for rank, tile in enumerate(tiles, start=1):
+        centre = (tile.left + side / 2, tile.top + side / 2)
+        _number(axes, rank, centre, colour, xytext=(0, 0), ha="center", va="center")
+
+
+def check_image(image: Tensor, grid: TileGrid) -> None:
+    """Raise `InputError` unless an image is uint8 (3, height, width) and of the grid's size."""
+    if image.dtype != torch.uint8 or tuple(image.shape) != (3, grid.height, grid.width):
+        raise InputError(
+            f"the image is {image.dtype} of shape {tuple(image.shape)}; expected uint8 of shape "
+            f"{(3, grid.height, grid.width)}: the pixels that the map is of, before normalising"
+        )
+
+
+def _number(axes: "Axes", rank: int, place: tuple[float, float], colour: str, **settings: Any) -> None:
+    axes.annotate(
+        str(rank),
+        place,
+        textcoords="offset points",
+        fontsize=8,
+        fontweight="bold",
+        color=colour,
+        path_effects=_HALO,
+        **settings,
+    )
+
+
+def _edges(starts: tuple[int, ...], tile: int) -> list[float]:
+    """Return the borders of the cells: halfway between the centres of neighbouring tiles."""
+    centres = [start + tile / 2 for start in starts]
+    between = [(one + other) / 2 for one, other in pairwise(centres)]
+    steps = [other - one for one, other in pairwise(starts)] or [tile]
+    first, last = (min(step, tile) / 2 for step in (steps[0], steps[-1]))
+    return [centres[0] - first, *between, centres[-1] + last]
+
+
+def _extent(grid: TileGrid) -> tuple[float, float, float, float]:
+    return (0, grid.width, grid.height, 0)
+
+
+def _frame(axes: "Axes", grid: TileGrid) -> None:
+    axes.set(xlim=(0, grid.width), ylim=(grid.height, 0), xticks=[], yticks=[], aspect="equal")
+    axes.set_facecolor("#EEEEEE")
+    axes.spines[:].set_color("#BBBBBB")

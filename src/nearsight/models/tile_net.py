@@ -1,0 +1,96 @@
+"""TileNet: a residual network without padding that sees exactly one tile."""
+
+from typing import cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nearsight.errors import InputError
+from nearsight.models.quick import scaled
+
+SMALLEST_TILE = 8
+# Tiles up to here take no stride; larger ones would cost more than a ResNet-18 of their size does.
+LARGEST_AT_STRIDE_1 = 32
+CHANNELS = 128
+BLOCK_SHRINKS = 4
+
+
+class TileNet(nn.Module):
+    """A residual network without padding: a tile goes through it to one place, an image to its evidence map.
+
+    >>> import torch
+    >>> network = TileNet(tile=16, classes=10, width=0.25).eval()
+    >>> image = torch.zeros(1, 3, 20, 18)
+    >>> network(image).shape, network.forward_map(image).shape
+    (torch.Size([1, 10]), torch.Size([1, 10, 5, 3]))
+
+    Each place of the map sees exactly one `tile`×`tile` crop and holds the logits that `forward` gives that
+    crop alone. The logits of an image are the mean of its map, which is that of its aligned tile grid at
+    `stride`: 1 for tiles of 8 to 32 pixels, 2 up to 65, 4 up to 131, and so on. `stride` is that of the first
+    convolution; all others have stride 1, so that shifted passes for a finer map repeat no work.
+
+    All layers but the last have the same channels, 128 times `width`. Where tiles overlap, a pass over the
+    image shares the work of the early layers, whose grids are large, and hardly that of the last ones:
+    channels that grow with depth would make a map cost more. Norms keep a gain of 1 and the head is scaled down,
+    as in airbench, so that the rates of the `fast` recipe suit it.
+
+    Takes normalised float images (B, 3, H, W) no smaller than the tile; `classes` and `tile` are whole
+    numbers. Raises `InputError` for a tile below 8 pixels.
+    """
+
+    def __init__(self, tile: int = 16, classes: int = 10, width: float = 1.0) -> None:
+        super().__init__()
+        if tile < SMALLEST_TILE:
+            raise InputError(f"TileNet needs a tile of at least {SMALLEST_TILE} pixels, got {tile}")
+        self.tile, self.stride = tile, 1
+        while tile // self.stride > LARGEST_AT_STRIDE_1:
+            self.stride *= 2
+        # The kernel takes up what the stride does not divide, so that no pixel of the tile is left over.
+        kernel = self.stride + 2 + (tile - self.stride - 2) % self.stride
+        grid = (tile - kernel) // self.stride + 1
+        blocks = (grid - 1) // BLOCK_SHRINKS
+        channels, features = scaled(CHANNELS, width), scaled(2 * CHANNELS, width)
+        self.stem = _conv_norm(3, channels, kernel, self.stride)
+        self.blocks = nn.Sequential(*(_CroppedBlock(channels) for _ in range(blocks)))
+        self.gather = _conv_norm(channels, features, grid - BLOCK_SHRINKS * blocks)
+        self.head = nn.Linear(features, classes)
+        self.head_scale = 1.0 / features
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        nn.init.normal_(self.head.weight)
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Return the features of each tile, (B, channels, rows, columns)."""
+        return F.relu(self.gather(self.blocks(F.relu(self.stem(images)))))
+
+    def forward_map(self, images: Tensor) -> Tensor:
+        """Return the logits of each tile of the aligned grid at `stride`, (B, classes, rows, columns)."""
+        return self._logits(self.forward_features(images).movedim(1, 3)).movedim(3, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits (B, classes): the mean of the map, taken before the linear head, which is the same."""
+        return self._logits(self.forward_features(images).mean((2, 3)))
+
+    def _logits(self, features: Tensor) -> Tensor:
+        return cast(Tensor, self.head(features * self.head_scale))
+
+
+class _CroppedBlock(nn.Module):
+    """Two 3×3 convolutions without padding, beside what they leave of the middle."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _conv_norm(channels, channels, 3)
+        self.second = _conv_norm(channels, channels, 3)
+
+    def forward(self, features: Tensor) -> Tensor:
+        edge = BLOCK_SHRINKS // 2
+        middle = features[:, :, edge:-edge, edge:-edge]
+        return F.relu(self.second(F.relu(self.first(features))) + middle)
+
+
+def _conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    norm = nn.BatchNorm2d(outputs)
+    norm.weight.requires_grad_(False)
+    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride=stride, bias=False), norm)

@@ -1,0 +1,20 @@
+"""A figure in a file: whole or not at all, and the same bytes each time."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nearsight.write import replace_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def save_figure(figure: "Figure", path: Path, *, dpi: int = 160) -> None:
+    """Write a figure as PNG or SVG by its suffix; raises what `replace_atomically` raises."""
+    import matplotlib
+
+    # The same figure gives the same bytes: no random ids, no date.
+    with matplotlib.rc_context({"svg.hashsalt": "nearsight", "svg.fonttype": "none"}):
+        date = {"Date": None} if path.suffix == ".svg" else {}
+        with replace_atomically(path) as temporary:
+            figure.savefig(temporary, dpi=dpi, metadata=date)

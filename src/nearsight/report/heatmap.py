@@ -1,0 +1,230 @@
+"""Heatmaps: for each image the picture, the maps of its classes on one shared scale, and the strongest tiles."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from nearsight.evidence import EvidenceMap, TileEvidence, signed
+from nearsight.report.figure_file import save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
+    from matplotlib.gridspec import SubplotSpec
+
+STRONGEST = 3
+LONGEST_NAME = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Heatmap:
+    """One image with its evidence map and the classes that are shown of it.
+
+    `image` is uint8 (3, height, width), the pixels that the map is of; `chosen` is the number of the class that
+    was asked for, if one was.
+    """
+
+    name: str
+    image: Tensor
+    evidence: EvidenceMap
+    chosen: int | None = None
+
+    @property
+    def predicted(self) -> int:
+        """The class with the largest mean logit."""
+        return self.evidence.predicted()
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """The classes that are drawn: the chosen one first, then the predicted one."""
+        numbers = [self.predicted] if self.chosen is None else [self.chosen, self.predicted]
+        return tuple(dict.fromkeys(numbers))
+
+    def role(self, number: int) -> str:
+        """Say why a class is shown."""
+        roles = {"chosen": self.chosen, "predicted": self.predicted}
+        return " and ".join(role for role, holder in roles.items() if holder == number)
+
+    def logit(self, number: int) -> float:
+        """Return a class's score under `mean-logit`, which is the mean of its drawn map."""
+        return float(self.evidence.mean()[number])
+
+    def strongest(self, number: int, *, against: bool) -> tuple[TileEvidence, ...]:
+        """Return the strongest tiles for or against a class; no two share a pixel."""
+        return self.evidence.top_tiles(number, STRONGEST, against=against, apart=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Heatmaps:
+    """The heatmaps of one call, with one colour scale.
+
+    >>> import torch
+    >>> from nearsight.tiles import TileGrid
+    >>> evidence = EvidenceMap(torch.tensor([[[3.0, 1.0]], [[0.0, -4.0]]]), TileGrid(4, 8, 4, 4), ("cat", "dog"))
+    >>> maps = Heatmaps((Heatmap("owl", torch.zeros(3, 4, 8, dtype=torch.uint8), evidence, chosen=1),))
+    >>> maps.limit, maps.to_json()["images"][0]["predicted"]
+    (4.0, 'cat')
+
+    `limit`, in logits, is the largest evidence, for or against, of any class shown of any image: colours run
+    from −limit to limit in every figure. All maps are held in memory.
+    """
+
+    images: tuple[Heatmap, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def limit(self) -> float:
+        """The bound of the shared colour scale, in logits."""
+        from nearsight.evidence.plot import shared_limit
+
+        return shared_limit(heatmap.evidence.logits[n] for heatmap in self.images for n in heatmap.shown)
+
+    def figure(self, number: int = 0) -> "Figure":
+        """Return the figure of one image, which a notebook shows."""
+        return heatmap_figure(self.images[number], self.limit)
+
+    def save(self, directory: str | Path) -> list[Path]:
+        """Write NAME.png, NAME.svg and the map as NAME.safetensors for each image; return the paths.
+
+        Names that two images share get a number. Each file is written whole or not at all.
+        """
+        paths = []
+        for number, stem in enumerate(self._stems()):
+            figure = self.figure(number)
+            for suffix in (".png", ".svg"):
+                paths.append(Path(directory) / f"{stem}{suffix}")
+                save_figure(figure, paths[-1])
+            paths.append(Path(directory) / f"{stem}.safetensors")
+            self.images[number].evidence.save(paths[-1])
+        return paths
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures of all images as JSON can hold them: mean logits and strongest tiles, in logits."""
+        return {
+            "limit": self.limit,
+            "images": [
+                {
+                    "image": heatmap.name,
+                    "files": stem,
+                    "predicted": heatmap.evidence.classes[heatmap.predicted],
+                    "chosen": None if heatmap.chosen is None else heatmap.evidence.classes[heatmap.chosen],
+                    "grid": asdict(heatmap.evidence.grid),
+                    "tiles": len(heatmap.evidence.grid),
+                    "classes": {
+                        heatmap.evidence.classes[number]: {
+                            "mean-logit": heatmap.logit(number),
+                            "for": [asdict(tile) for tile in heatmap.strongest(number, against=False)],
+                            "against": [asdict(tile) for tile in heatmap.strongest(number, against=True)],
+                        }
+                        for number in heatmap.shown
+                    },
+                }
+                for heatmap, stem in zip(self.images, self._stems(), strict=True)
+            ],
+        }
+
+    def _stems(self) -> list[str]:
+        stems: list[str] = []
+        taken: set[str] = set()
+        for heatmap in self.images:
+            stem = unique = Path(heatmap.name).stem
+            count = 1
+            # Some file systems take names that differ in case alone for one name.
+            while unique.casefold() in taken:
+                count += 1
+                unique = f"{stem}-{count}"
+            taken.add(unique.casefold())
+            stems.append(unique)
+        return stems
+
+
+def heatmap_figure(heatmap: Heatmap, limit: float) -> "Figure":
+    """Return one image's figure: a row a class, with the picture, the map and the strongest tiles enlarged."""
+    from nearsight.evidence.plot import NotebookFigure
+
+    evidence, grid = heatmap.evidence, heatmap.evidence.grid
+    # A picture is 2.7 inches wide; a row is never so low that the tiles beside it become small.
+    height = 2.7 * min(2.0, max(0.8, grid.height / grid.width)) + 0.35
+    figure = NotebookFigure(
+        figsize=(11.5, 0.4 + height * len(heatmap.shown)), layout="constrained", facecolor="white"
+    )
+    places = figure.add_gridspec(len(heatmap.shown), 3, width_ratios=(1, 1, 1.2))
+    maps, mesh = [], None
+    for row, number in enumerate(heatmap.shown):
+        maps.append(figure.add_subplot(places[row, 1]))
+        mesh = _draw_row(figure, heatmap, number, limit, maps[-1], places[row, 0], places[row, 2])
+    if mesh is not None:
+        bar = figure.colorbar(mesh, ax=maps, location="right", shrink=0.85, aspect=24, pad=0.02)
+        bar.set_label("evidence of a tile, logits")
+    predicted = _short(evidence.classes[heatmap.predicted])
+    figure.suptitle(
+        f"{_short(Path(heatmap.name).name)}: {predicted} predicted from {len(grid):,} tiles of "
+        f"{grid.tile}×{grid.tile} pixels, stride {grid.stride}",
+        parse_math=False,
+        x=0.004,
+        ha="left",
+        fontsize=11,
+    )
+    return figure
+
+
+def _draw_row(
+    figure: "Figure",
+    heatmap: Heatmap,
+    number: int,
+    limit: float,
+    map_axes: "Axes",
+    picture: "SubplotSpec",
+    crops: "SubplotSpec",
+) -> "QuadMesh":
+    from nearsight.evidence.plot import AGAINST, FOR, draw_image, draw_map, number_cells, outline
+
+    grid = heatmap.evidence.grid
+    picture_axes = figure.add_subplot(picture)
+    draw_image(picture_axes, heatmap.image, grid)
+    picture_axes.set_title(
+        _short(heatmap.evidence.classes[number]), loc="left", fontsize=11, fontweight="bold", parse_math=False
+    )
+    mesh = draw_map(map_axes, heatmap.evidence, number, limit, heatmap.image)
+    map_axes.set_title(
+        f"{heatmap.role(number)}: mean logit {signed(heatmap.logit(number))}", loc="left", fontsize=10
+    )
+    cells = crops.subgridspec(2, STRONGEST)
+    for place, (colour, against) in enumerate(((FOR, False), (AGAINST, True))):
+        tiles = heatmap.strongest(number, against=against)
+        outline(picture_axes, tiles, grid.tile, colour)
+        number_cells(map_axes, tiles, grid.tile, colour)
+        crop_axes = [figure.add_subplot(cells[place, rank]) for rank in range(STRONGEST)]
+        _draw_crops(crop_axes, heatmap, tiles, colour)
+        crop_axes[0].set_ylabel(_heading(tiles, against=against), fontsize=9, color=colour)
+    return mesh
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _heading(tiles: tuple[TileEvidence, ...], *, against: bool) -> str:
+    # The least of many tiles for a class is not against it.
+    if against:
+        return "strongest against" if tiles[0].evidence < 0 else "least for"
+    return "strongest for" if tiles[0].evidence > 0 else "least against"
+
+
+def _draw_crops(
+    axes: "Sequence[Axes]", heatmap: Heatmap, tiles: tuple[TileEvidence, ...], colour: str
+) -> None:
+    for place in axes[len(tiles) :]:
+        place.set_axis_off()
+    for rank, (place, tile) in enumerate(zip(axes, tiles, strict=False), start=1):
+        crop = heatmap.evidence.crop(heatmap.image, tile.index)
+        place.imshow(crop.permute(1, 2, 0).numpy(), interpolation="nearest")
+        place.set(xticks=[], yticks=[])
+        place.spines[:].set(color=colour, linewidth=2)
+        place.set_title(f"{rank}: {signed(tile.evidence)}", fontsize=9, color=colour)

@@ -1,0 +1,107 @@
+"""From a classifier and images to their heatmaps."""
+
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nearsight.data.decode import decode_image
+from nearsight.errors import InputError, unknown_name
+from nearsight.evidence import DEFAULT_MEMORY, estimate, iterate_evidence
+from nearsight.models import Classifier, reach
+from nearsight.report.heatmap import Heatmap, Heatmaps
+from nearsight.tiles import TileGrid
+from nearsight.tiles.grid import GridKind
+
+
+def make_heatmaps(
+    classifier: Classifier,
+    images: str | Path | Sequence[str | Path | Tensor],
+    *,
+    class_name: str | None = None,
+    tile: int | None = None,
+    stride: int | None = None,
+    grid: GridKind = "covering",
+    memory: int = DEFAULT_MEMORY,
+    device: torch.device | str = "cpu",
+    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Heatmaps:
+    """Return the evidence of images, ready to be drawn: of `class_name`, if given, and the predicted class.
+
+    >>> from nearsight.models import Architecture, Preprocessing
+    >>> half, architecture = (0.5, 0.5, 0.5), Architecture("airbench", classes=2, width=0.1)
+    >>> toy = Classifier(architecture.build(), architecture, ("cat", "dog"), 16, Preprocessing(half, half))
+    >>> heatmaps = make_heatmaps(toy, [torch.zeros(3, 20, 24, dtype=torch.uint8)], class_name="dog")
+    >>> heatmaps.images[0].evidence.grid.shape
+    (2, 3)
+
+    `images` are files, or uint8 (3, height, width). `tile`, `stride`, `grid` and `memory` are those of
+    `evaluate`, with the same defaults, so the scores are those of its `mean-logit`. Before the run `say` is
+    told the number of tiles and their cost; `progress` is called with images done and images in all. All
+    images and maps are held in memory.
+
+    Raises `InputError` for a class that does not exist, an image that cannot be read or is smaller than the
+    tile, a tile that leaves the network an empty grid, and logits that are not finite.
+    """
+    if isinstance(images, str | Path):
+        images = [images]
+    if not len(images):
+        raise InputError("no image was given; give at least one file")
+    tile = tile if tile is not None else classifier.tile
+    if tile is None:
+        raise InputError(
+            "this classifier was trained on whole images; give the side of the tiles to look at, such as "
+            "--tile 32 (tile=32)"
+        )
+    if class_name is not None and class_name not in classifier.classes:
+        raise unknown_name("class", class_name, classifier.classes)
+    stride = stride if stride is not None else max(1, tile // 4)
+    seen = reach(classifier.network, tile, name=classifier.architecture.name)
+    if warning := seen.warning():
+        say(f"warning: {warning}")
+    names = [f"image-{i}" if isinstance(image, Tensor) else str(image) for i, image in enumerate(images)]
+    pictures = [
+        classifier.preprocessing.resize(_decoded(image, name))
+        for image, name in zip(images, names, strict=True)
+    ]
+    grids = [_grid(picture, name, tile, stride, grid) for picture, name in zip(pictures, names, strict=True)]
+    model = copy.deepcopy(classifier).to(memory_format=torch.channels_last).to(device).eval()
+    prepare = classifier.preprocessing.normalise
+    say(estimate(model, prepare(pictures[0]), grids).sentence())
+    maps = iterate_evidence(
+        model,
+        (prepare(picture) for picture in pictures),
+        tile=tile,
+        stride=stride,
+        grid=grid,
+        memory=memory,
+        classes=classifier.classes,
+    )
+    chosen = None if class_name is None else classifier.classes.index(class_name)
+    found = []
+    for name, picture, evidence_map in zip(names, pictures, maps, strict=True):
+        found.append(Heatmap(name, picture, evidence_map, chosen))
+        if progress is not None:
+            progress(len(found), len(names))
+    return Heatmaps(tuple(found))
+
+
+def _decoded(image: str | Path | Tensor, name: str) -> Tensor:
+    if not isinstance(image, Tensor):
+        return decode_image(Path(image))
+    if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
+        raise InputError(
+            f"{name} is {image.dtype} of shape {tuple(image.shape)}; expected uint8 (3, height, width), as "
+            "decoded"
+        )
+    return image.cpu()
+
+
+def _grid(picture: Tensor, name: str, tile: int, stride: int, kind: GridKind) -> TileGrid:
+    try:
+        return TileGrid(picture.shape[-2], picture.shape[-1], tile, stride, kind)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None

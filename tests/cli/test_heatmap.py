@@ -1,0 +1,99 @@
+"""`nearsight heatmap` as a user runs it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nearsight.cli.main import main
+from nearsight.evidence import EvidenceMap
+
+Printed = Callable[..., dict[str, Any]]
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    random = np.random.default_rng(0)
+    paths = [tmp_path / "one.png", tmp_path / "two.png"]
+    for path, size in zip(paths, [(8, 8), (12, 10)], strict=True):
+        Image.fromarray(random.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
+    return paths
+
+
+def test_the_result_is_that_of_the_maps_left_beside_the_figures(
+    trained: Path, pictures: list[Path], printed: Printed, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    found = printed("heatmap", trained, *pictures, "--class", "7", "--stride", "1", "--out", out)
+    assert sorted(path.name for path in out.iterdir()) == [
+        f"{stem}.{suffix}" for stem in ("one", "two") for suffix in ("png", "safetensors", "svg")
+    ]
+    assert [image["tiles"] for image in found["images"]] == [9, 35]
+    largest = []
+    for image in found["images"]:
+        kept = EvidenceMap.load(out / f"{image['files']}.safetensors")
+        mean = kept.mean()
+        assert image["predicted"] == kept.classes[mean.argmax()]
+        assert list(image["classes"]) == list(dict.fromkeys(["7", image["predicted"]]))
+        for name, measured in image["classes"].items():
+            logits = kept.logits[kept.class_number(name)]
+            assert measured["mean-logit"] == pytest.approx(logits.mean().item(), abs=1e-6)
+            assert measured["for"][0]["evidence"] == logits.max()
+            assert measured["against"][0]["evidence"] == logits.min()
+            largest.append(logits.abs().max().item())
+    assert found["limit"] == max(largest)
+
+
+def test_people_are_told_the_cost_first_and_the_logits_after(
+    trained: Path, pictures: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["heatmap", str(trained), *map(str, pictures), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr()
+    lines = told.err.splitlines()
+    cost = next(line for line in lines if line.startswith("44 tiles, "))
+    assert lines.index(cost) < lines.index("evaluating: image 2/2")
+    assert "(predicted)" in told.out
+    assert f"figures and maps: {tmp_path / 'out'}" in told.out
+
+
+def test_a_network_without_a_run_needs_only_a_tile(
+    pictures: list[Path], printed: Printed, tmp_path: Path
+) -> None:
+    found = printed(
+        "heatmap", pictures[1], "--model", "timm:test_resnet", "--no-pretrained",
+        *("--tile", "80", "--stride", "80", "--class", "tench, Tinca tinca", "--out", tmp_path / "out"),
+    )  # fmt: skip
+    [image] = found["images"]
+    assert min(image["grid"]["height"], image["grid"]["width"]) == 168
+    assert image["chosen"] == "tench, Tinca tinca"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["{run}"], "no image was given"),
+        (["{run}", "{one}", "--class", "77"], "unknown class '77'; did you mean '7'?"),
+        (["{run}", "{one}", "{none}"], "cannot read {none}: no such file"),
+        (["{run}", "{one}", "{text}"], "cannot read {text}: not an image in a known format"),
+        (["{run}", "{one}", "--tile", "9"], "{one}: a tile of 9 pixels does not fit an image of 8×8"),
+        (["{run}", "{one}", "--stride", "0"], "--stride takes a whole number of at least 1"),
+        (["{run}", "{one}", "--clas", "7"], "unknown option '--clas'; did you mean '--class'?"),
+        (["{one}", "{two}"], "{one} is a file, not a directory"),
+        (["{one}", "--model", "timm:resnet18"], "'timm:resnet18' needs the side of the tiles"),
+        (["{one}", "--model", "timm:resnt18", "--tile", "8"], "unknown published model 'timm:resnt18'"),
+        (["{one}", "--model", "resnet18", "--tile", "8"], "--model takes timm:NAME, got 'resnet18'"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    options: list[str], line: str, trained: Path, pictures: list[Path], refused: Refused, tmp_path: Path
+) -> None:
+    (tmp_path / "text.jpg").write_text("no image")
+    one, two = pictures
+    names = {"run": trained, "one": one, "two": two, "none": tmp_path / "none", "text": tmp_path / "text.jpg"}
+    arguments = [option.format(**names) for option in options]
+    assert refused("heatmap", *arguments, "--out", tmp_path / "out").startswith(line.format(**names))
+    assert not (tmp_path / "out").exists()
