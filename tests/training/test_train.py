@@ -140,7 +140,7 @@ def test_a_run_stopped_twice_ends_with_the_weights_of_one_never_stopped(
     read_weights: Weights,
     stop_at: Callable[..., Silent],
 ) -> None:
-    recipe = replace(recipe, **VARIANTS[variant])
+    recipe, handler = replace(recipe, **VARIANTS[variant]), signal.getsignal(signal.SIGINT)
     train(recipe, sets, tmp_path / "whole", machine=CPU)
     for resume, step, number in ((False, 2, signal.SIGINT), (True, 5, signal.SIGTERM)):
         with pytest.raises(Interrupted, match=f"interrupted after step {step} of 8; --resume continues"):
@@ -149,7 +149,7 @@ def test_a_run_stopped_twice_ends_with_the_weights_of_one_never_stopped(
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
     assert rows(tmp_path / "run") == rows(tmp_path / "whole")
     assert not (run.directory / "checkpoint").exists()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_dropout_too_is_fixed_by_the_seed_and_outlives_a_stop(
