@@ -55,3 +55,10 @@ def test_importing_the_package_imports_nothing_heavy(module: str) -> None:
     script = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stdout == "[]\n"
+
+
+def test_the_room_of_evidence_is_its_verb_too() -> None:
+    import torch
+
+    maps = nearsight.evidence(lambda tiles: tiles.mean((2, 3)), torch.ones(2, 3, 6, 8), tile=4, stride=2)
+    assert [found.logits.shape for found in maps] == [(3, 2, 3)] * 2

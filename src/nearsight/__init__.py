@@ -74,6 +74,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Public names come with their room when first used, so that importing the package stays cheap.
+    if name == "evidence":
+        return import_module("nearsight.evidence")
     if name not in _HOMES:
         raise AttributeError(f"module 'nearsight' has no attribute '{name}'")
     return getattr(import_module(f"nearsight.{_HOMES[name]}"), name)

@@ -1,5 +1,9 @@
 """The logits of every tile of an image, exactly and fast."""
 
+import sys
+from types import ModuleType
+from typing import Any
+
 from nearsight.evidence.engine import DEFAULT_MEMORY, evidence, iterate_evidence
 from nearsight.evidence.estimate import Estimate, estimate
 from nearsight.evidence.forward import Model, forward
@@ -19,3 +23,12 @@ __all__ = [
     "iterate_evidence",
     "signed",
 ]
+
+
+class _Verb(ModuleType):
+    # The room and the verb have one name, and `nearsight.evidence` is the room once anything imports it.
+    def __call__(self, *arguments: Any, **options: Any) -> list[EvidenceMap]:
+        return evidence(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Verb
