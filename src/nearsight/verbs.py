@@ -24,7 +24,7 @@ from nearsight.training.recipe import read_recipe
 
 Count = Callable[[int, int], None]
 
-DEMO_DATA = "scenes:shortcut=0.5"
+DEMO_DATA = "scenes:shortcut=0"
 DEMO_TILES = (16, 32, None)
 
 
@@ -251,7 +251,7 @@ def demo(
         reporter=reporter,
         progress=progress,
         width=0.25,
-        epochs=2,
+        epochs=1,
         batch_size=100,
         learning_rate=0.06,
     )
