@@ -35,7 +35,7 @@ def demo(options: Namespace) -> Result:
     from nearsight.cli.show import ProgressDisplay, print_comparison, print_lines
 
     with ProgressDisplay() as display:
-        display.say("tiles against whole images on generated scenes; about three minutes on two cores")
+        display.say("tiles against whole images on generated scenes; under three minutes on two cores")
         comparison = verbs.demo(options.out, reporter=display, progress=display.count)
     if not options.json:
         print_comparison(comparison)

@@ -28,7 +28,7 @@ class Command:
 
 COMMANDS = {
     "demo": Command(
-        "Compare tiles with whole images on generated scenes, in about three minutes.",
+        "Compare tiles with whole images on generated scenes, in under three minutes.",
         "[--out DIR]",
         commands.declare_demo,
         commands.demo,
