@@ -1,6 +1,7 @@
 """The start-up check: what is asked for is taken, a wrong bfloat16 is found, nothing is left behind."""
 
 import copy
+import time
 
 import pytest
 import torch
@@ -27,6 +28,10 @@ class Spoiled(nn.Module):
             return logits
         if self.how == "raises":
             raise NotImplementedError
+        if self.how == "emulated":
+            busy_until = time.process_time() + 0.2
+            while time.process_time() < busy_until:
+                pass
         if self.how == "NaN gradients":
             logits.register_hook(lambda gradient: gradient * torch.nan)
         return {"garbage": 1 - 2 * logits, "NaN": logits * torch.nan}.get(self.how, logits)
@@ -54,6 +59,12 @@ def test_a_bfloat16_that_is_wrong_here_is_not_taken(how: str, reason: str) -> No
     assert reason in choice.reason
 
 
+def test_a_bfloat16_that_the_machine_emulates_is_not_taken() -> None:
+    choice = choose_precision("auto", Spoiled("emulated"), IMAGES)
+    assert choice.precision == "float32"
+    assert "times as long here" in choice.reason
+
+
 def test_a_bfloat16_that_is_right_is_taken_with_its_reason() -> None:
     choice = choose_precision("auto", Spoiled("not at all"), IMAGES, timed=False)
     assert choice.precision == "bfloat16"
@@ -63,8 +74,9 @@ def test_a_bfloat16_that_is_right_is_taken_with_its_reason() -> None:
 def test_the_check_leaves_the_network_and_the_global_generator_alone() -> None:
     network = Spoiled("not at all").eval()
     before = copy.deepcopy(network.state_dict())
-    state = torch.get_rng_state()
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
     choose_precision("auto", network, IMAGES)
+    assert torch.get_num_threads() == threads
     assert torch.get_rng_state().equal(state)
     assert not network.training
     assert all(parameter.grad is None for parameter in network.parameters())

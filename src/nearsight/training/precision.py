@@ -18,8 +18,8 @@ Precision = Literal["float32", "bfloat16"]
 TOLERANCES = {"logits": 0.1, "gradients": 0.5}
 
 # Machines with bfloat16 instructions take 0.1 to 1.2 times as long as in float32, those that emulate it 2 to 16.
-# The bound lies between, and on the CPU the time is the processor's own, so that other work on the machine
-# cannot change the choice from one run to the next.
+# The bound lies between. On the CPU the time is the processor's own and that of one thread, as threads that wait
+# for each other count as busy: other work on the machine must not change the choice from one run to the next.
 SLOWEST = 1.5
 
 
@@ -72,24 +72,34 @@ def choose_precision(
 
 def _probe(network: nn.Module, images: Tensor, dtype: torch.dtype) -> tuple[dict[str, Tensor], float]:
     twin = copy.deepcopy(network).train()
-    on_cuda = images.device.type == "cuda"
-    clock = time.process_time if images.device.type == "cpu" else time.perf_counter
-    seconds = []
-    for _ in range(3):
-        twin.zero_grad(set_to_none=True)
-        started = clock()
-        with torch.random.fork_rng(devices=[images.device] if on_cuda else []):
-            torch.manual_seed(0)  # dropout must drop the same in both precisions
-            with torch.autocast(images.device.type, dtype=dtype, enabled=dtype != torch.float32):
-                logits = twin(images)
-                wanted = torch.arange(len(images), device=images.device) % logits.shape[1]
-                loss = F.cross_entropy(logits, wanted)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if on_cuda:
-            torch.cuda.synchronize()
-        seconds.append(clock() - started)
+    device = images.device
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    threads, seconds = torch.get_num_threads(), []
+    torch.set_num_threads(1)
+    try:
+        for _ in range(3):
+            twin.zero_grad(set_to_none=True)
+            started = clock()
+            logits = _pass(twin, images, dtype)
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            seconds.append(clock() - started)
+    finally:
+        torch.set_num_threads(threads)
     gradients = [parameter.grad.flatten() for parameter in twin.parameters() if parameter.grad is not None]
-    return {"logits": logits.detach().float(), "gradients": torch.cat(gradients)}, min(seconds)
+    return {"logits": logits.float(), "gradients": torch.cat(gradients)}, min(seconds)
+
+
+def _pass(network: nn.Module, images: Tensor, dtype: torch.dtype) -> Tensor:
+    device = images.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(0)  # dropout must drop the same in both precisions
+        with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
+            logits: Tensor = network(images)
+            wanted = torch.arange(len(images), device=device) % logits.shape[1]
+            loss = F.cross_entropy(logits, wanted)
+    loss.backward()  # type: ignore[no-untyped-call]
+    return logits.detach()
 
 
 def _difference(result: Tensor, reference: Tensor) -> float:
