@@ -212,7 +212,6 @@ def compare(options: Namespace) -> Result:
 def declare_evaluate(parser: OneLineParser) -> None:
     """Declare the options of `nearsight evaluate`."""
     from nearsight.evaluation import PROTOCOLS
-    from nearsight.tiles.grid import GridKind
 
     parser.add_argument("run", metavar="RUN", help="a directory that `nearsight train` wrote")
     parser.add_argument(
@@ -236,21 +235,13 @@ def declare_evaluate(parser: OneLineParser) -> None:
         help="side of the tiles in pixels (default: the one trained on)",
     )
     _add_stride(parser)
-    add_choice(
-        parser,
-        "--grid",
-        get_args(GridKind),
-        default="covering",
-        text="aligned: tiles at multiples of the stride; covering: also flush with the far edges",
-    )
+    _add_grid(parser)
     parser.add_argument(
         "--reestimate",
         action="store_true",
         help="add full-pass+bn: full-pass with BatchNorm statistics of whole training images",
     )
-    parser.add_argument(
-        "--memory", default="1G", metavar="SIZE", help="bound on what is worked on at once (default: 1G)"
-    )
+    _add_memory(parser)
     parser.add_argument(
         "--out", default=None, metavar="DIR", help="where figures and predictions go (default: RUN)"
     )
@@ -287,7 +278,6 @@ def evaluate(options: Namespace) -> Result:
 
 def declare_heatmap(parser: OneLineParser) -> None:
     """Declare the options of `nearsight heatmap`."""
-    from nearsight.tiles.grid import GridKind
     from nearsight.training.machine import Device
 
     parser.add_argument(
@@ -329,16 +319,8 @@ def declare_heatmap(parser: OneLineParser) -> None:
         help="step of the tile grid in pixels; a smaller one is the only smoothing (default: a quarter of "
         "the tile)",
     )
-    add_choice(
-        parser,
-        "--grid",
-        get_args(GridKind),
-        default="covering",
-        text="aligned: tiles at multiples of the stride; covering: also flush with the far edges",
-    )
-    parser.add_argument(
-        "--memory", default="1G", metavar="SIZE", help="bound on what is worked on at once (default: 1G)"
-    )
+    _add_grid(parser)
+    _add_memory(parser)
     parser.add_argument(
         "--out",
         default=HEATMAP_OUT,
@@ -399,6 +381,24 @@ def _declare_training(parser: OneLineParser, out: str) -> Container:
         help="time between checkpoints (default: 60)",
     )
     return machine
+
+
+def _add_grid(parser: OneLineParser) -> None:
+    from nearsight.tiles.grid import GridKind
+
+    add_choice(
+        parser,
+        "--grid",
+        get_args(GridKind),
+        default="covering",
+        text="aligned: tiles at multiples of the stride; covering: also flush with the far edges",
+    )
+
+
+def _add_memory(parser: OneLineParser) -> None:
+    parser.add_argument(
+        "--memory", default="1G", metavar="SIZE", help="bound on what is worked on at once (default: 1G)"
+    )
 
 
 def _add_stride(parser: OneLineParser) -> None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nearsight.report.figure_file import save_figure
 from nearsight.study import Accuracy, ArmResult, Comparison
 from nearsight.study.comparison import label
-from nearsight.write import replace_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,15 +28,9 @@ def draw_accuracy(comparison: Comparison, *paths: Path) -> None:
     Lines are the protocols of the arms of tiles; arms of whole images are drawn at the image's side (the root
     of its pixels), and across the figure with their intervals as bands.
     """
-    import matplotlib
-
-    # The same comparison gives the same bytes: no random ids, no date.
-    with matplotlib.rc_context({"svg.hashsalt": "nearsight", "svg.fonttype": "none"}):
-        figure = accuracy_figure(comparison)
-        for path in paths:
-            date = {"Date": None} if path.suffix == ".svg" else {}
-            with replace_atomically(path) as temporary:
-                figure.savefig(temporary, dpi=160, metadata=date)
+    figure = accuracy_figure(comparison)
+    for path in paths:
+        save_figure(figure, path)
 
 
 def accuracy_figure(comparison: Comparison) -> "Figure":

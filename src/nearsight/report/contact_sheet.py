@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.data.scenes import draw_scenes
-from nearsight.write import replace_atomically
+from nearsight.report.figure_file import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,8 +65,7 @@ def draw_contact_sheet(path: Path, *, examples: int = 8, seed: int = 0) -> None:
         rows=(*rows, "mask"),
         columns=classes,
     )
-    with replace_atomically(path) as temporary:
-        figure.savefig(temporary, dpi=100)
+    save_figure(figure, path, dpi=100)
 
 
 def _channels_last(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -156,7 +156,7 @@ def _is_evaluated(run: Run, wanted: Mapping[str, Any], protocols: Iterable[str])
     held = run.result.get("evaluation", {}).get(SPLIT, {})
     if not set(protocols) <= set(held.get("protocols", ())) or not (run.directory / PREDICTIONS).is_file():
         return False
-    # Predictions are of whatever split was evaluated last.
+    # The two are written one after the other, so one may be of an earlier evaluation.
     schema = run.predictions().schema
     predicted = json.loads((schema.metadata or {}).get(b"nearsight", b"{}"))
     return {f"{protocol}.scores" for protocol in protocols} <= set(schema.names) and all(
