@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from benchmarks.facts import facts
 from nearsight.evidence import evidence, fitting_batch, forward
-from nearsight.evidence.engine import DEFAULT_MEMORY
+from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models import TileNet, build
 from nearsight.tiles import TileGrid, cut_grid
 

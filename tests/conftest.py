@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 
@@ -18,3 +19,8 @@ def real_data() -> Callable[[str], Path]:
         pytest.skip(f"the real set '{name}' is not under NEARSIGHT_DATA")
 
     return find
+
+
+# Tests say what is right, not how fast: a busy machine must not fail them.
+hypothesis.settings.register_profile("nearsight", deadline=None)
+hypothesis.settings.load_profile("nearsight")

@@ -181,7 +181,7 @@ def heatmap(
     model: Run | Classifier | str | Path,
     images: str | Path | Sequence[str | Path | Tensor],
     *,
-    class_name: str | None = None,
+    class_name: str | Sequence[str | None] | None = None,
     tile: int | None = None,
     stride: int | None = None,
     grid: GridKind = "covering",
@@ -192,7 +192,7 @@ def heatmap(
     reporter: Reporter | None = None,
     progress: Count | None = None,
 ) -> Heatmaps:
-    """Show the evidence of images, tile by tile, for a chosen class and the predicted one.
+    """Show the evidence of images, tile by tile, for the true or a chosen class and the predicted one.
 
     >>> import torch
     >>> black = torch.zeros(3, 168, 200, dtype=torch.uint8)
@@ -202,10 +202,11 @@ def heatmap(
 
     `model` is a run, a classifier, or the name of a network of timm, which comes with its published weights
     (unless `pretrained` is False), preprocessing and classes, and needs a `tile`. `images` are files, or uint8
-    (3, height, width). The mean of a map is the image's score under `mean-logit` for that tile grid; tile and
-    stride are by default those of `evaluate`. With `out`, each image's figure is left there as PNG and SVG,
-    with the map as safetensors. `progress` is called with images done and images in all. Raises `InputError`
-    for bad input, before anything is written.
+    (3, height, width). `class_name` is one for all images or one for each; by default it is the name of a
+    file's directory where that is a class, as in an image folder. The mean of a map is the image's score under
+    `mean-logit` for that tile grid; tile and stride are by default those of `evaluate`. With `out`, each
+    image's figure is left there as PNG and SVG, with the map as safetensors. `progress` is called with images
+    done and images in all. Raises `InputError` for bad input, before anything is written.
     """
     if isinstance(model, str) and model.startswith(TIMM):
         if tile is None:

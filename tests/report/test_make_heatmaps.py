@@ -134,3 +134,16 @@ def test_a_name_with_mathematics_in_it_is_drawn(classifier: Classifier, files: l
     heatmaps = make_heatmaps(strange, [odd], class_name="$_$")
     names = {path.name for path in heatmaps.save(odd.parent / "out")}
     assert names == {"$\\frac$.png", "$\\frac$.svg", "$\\frac$.safetensors"}
+
+
+def test_the_true_class_comes_from_the_directory_of_an_image_folder(
+    classifier: Classifier, files: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "owl").mkdir()
+    inside = files[0].rename(tmp_path / "owl" / "a.png")
+    assert [h.chosen for h in make_heatmaps(classifier, [inside, files[1]]).images] == [2, None]
+    asked = make_heatmaps(classifier, [inside, files[1]], class_name=["cat", None])
+    assert [h.chosen for h in asked.images] == [0, None]
+    assert make_heatmaps(classifier, [inside], class_name="dog").images[0].chosen == 1
+    with pytest.raises(InputError, match="1 names for 2 images"):
+        make_heatmaps(classifier, [inside, files[1]], class_name=["cat"])

@@ -289,7 +289,8 @@ def declare_heatmap(parser: OneLineParser) -> None:
         dest="class_name",
         default=None,
         metavar="NAME",
-        help="a class to show, such as the true one, before the predicted one",
+        help="a class to show before the predicted one (default: the true one, where an image's directory has "
+        "a class's name)",
     )
     parser.add_argument(
         "--model",

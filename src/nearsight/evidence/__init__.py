@@ -4,11 +4,11 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from nearsight.evidence.engine import DEFAULT_MEMORY, evidence, iterate_evidence
+from nearsight.evidence.engine import evidence, iterate_evidence
 from nearsight.evidence.estimate import Estimate, estimate
 from nearsight.evidence.forward import Model, forward
 from nearsight.evidence.map import EvidenceMap, TileEvidence, signed
-from nearsight.evidence.memory import fitting_batch
+from nearsight.evidence.memory import DEFAULT_MEMORY, fitting_batch
 
 __all__ = [
     "DEFAULT_MEMORY",

@@ -18,10 +18,11 @@ from nearsight.tiles import TileGrid, cut_grid, cut_tiles
 # Tiles that must fit in memory at once for the probes.
 PROBED_TILES = 32
 CHECKED_TILES = 8
-# How much wider than a tile the strips of the probes are: the first shows the stride, and is a multiple of
-# those that networks have; the second shows most padding.
-STRIP = 96
+# How much wider than a tile the strips of the probes are. The first shows most padding, and strides of 1 and
+# 2, as at least `SURE_STEPS` steps; the second, a multiple of those that networks have, shows longer strides.
 NEAR = 16
+STRIP = 96
+SURE_STEPS = 8
 # What the order of sums may change in float32, as a share of the logits and of how far they spread.
 SHARE_OF_SIZE = 6e-6
 SHARE_OF_SPREAD = 1e-5
@@ -65,12 +66,15 @@ class DensePass:
 
     def pays(self, grid: TileGrid) -> bool:
         """Say whether the passes over an image take no more operations than its tiles one by one."""
+        return self.flops(grid) <= len(grid) * self.work.tile
+
+    def flops(self, grid: TileGrid) -> float:
+        """Return the floating-point operations of the passes over an image."""
         down, right = (
             [(run.count - 1) * run.step // self.stride for run in _runs(starts, grid.stride, self.stride)]
             for starts in (grid.tops, grid.lefts)
         )
-        passes = sum(self.work.of(rows, columns) for rows in down for columns in right)
-        return passes <= len(grid) * self.work.tile
+        return sum(self.work.of(rows, columns) for rows in down for columns in right)
 
     def logits(self, images: Tensor, grid: TileGrid) -> Tensor:
         """Return the logits of every tile of images of one size, (N, classes, rows, columns), on the CPU.
@@ -151,15 +155,20 @@ def _probed(model: Model, example: Tensor, tile: int, memory: int) -> DensePass 
     wide = noise(tile, tile + STRIP)
     one, tile_work = _worked(model, wide[..., :tile], None)
     window = one.grid[0]
-    # Most networks pad, and this tells at little cost.
-    near = _windowed(model, wide[..., : tile + NEAR], window, (1, 1))
-    if one.grid != (window, window) or not _same(near.logits[:, :, 0, 0], one.logits[:, :, 0, 0]):
+    if one.grid != (window, window):
         return None
-    strips: list[tuple[_Windowed, int]] = []
-    peak = peak_bytes(lambda: strips.append(_worked(model, wide, window)))
-    [(strip, strip_work)] = strips
-    growth = strip.grid[1] - window
-    stride = round(STRIP / growth)
+    for further in (NEAR, STRIP):
+        strip, strip_work, peak = _measured(model, wide[..., : tile + further], window)
+        # Most networks pad, and the nearer strip tells at little cost.
+        if not _same(strip.logits[:, :, 0, 0], one.logits[:, :, 0, 0]):
+            return None
+        growth = strip.grid[1] - window
+        if growth >= SURE_STEPS and further % growth == 0:
+            break
+    stride = round(further / growth)
+    # Without padding the grids of the layers shrink, on the way by about half a tile: more than so few columns
+    # beyond the tile would show of larger images.
+    area = int(memory / (KERNEL_SHARE * peak / (tile * (tile // 2 + further))))
     images = noise(tile + stride, tile + 2 * stride)
     larger, larger_work = _worked(model, images, window)
     tiles = cut_grid(images, TileGrid(tile + stride, tile + 2 * stride, tile, stride)).flatten(0, 2)
@@ -168,7 +177,6 @@ def _probed(model: Model, example: Tensor, tile: int, memory: int) -> DensePass 
         return None
     side = (strip_work - tile_work) / growth
     work = Work(tile_work, side, both=(larger_work - tile_work - 3 * side) / 2)
-    area = int(memory / (KERNEL_SHARE * peak / (tile * (tile + STRIP))))
     return DensePass(model, tile, stride, window, work, area)
 
 
@@ -227,6 +235,13 @@ def _worked(model: Model, images: Tensor, window: int | None) -> tuple[_Windowed
     with FlopCounterMode(display=False) as counter:
         output = _windowed(model, images, window, (1, 1))
     return output, counter.get_total_flops()
+
+
+def _measured(model: Model, images: Tensor, window: int) -> tuple[_Windowed, int, int]:
+    """Return the output, the floating-point operations and the peak of bytes of a pass over images."""
+    passed: list[tuple[_Windowed, int]] = []
+    peak = peak_bytes(lambda: passed.append(_worked(model, images, window)))
+    return *passed[0], peak
 
 
 def _windowed(model: Model, images: Tensor, window: int | None, steps: tuple[int, int]) -> _Windowed:

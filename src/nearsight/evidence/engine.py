@@ -11,11 +11,9 @@ from nearsight.errors import InputError
 from nearsight.evidence.dense import PROBED_TILES, DensePass, find_dense_pass
 from nearsight.evidence.forward import Model, check_model, device_of, forward
 from nearsight.evidence.map import EvidenceMap
-from nearsight.evidence.memory import fitting_batch
+from nearsight.evidence.memory import DEFAULT_MEMORY, fitting_batch
 from nearsight.tiles import TileGrid, cut_tiles
 from nearsight.tiles.grid import GridKind
-
-DEFAULT_MEMORY = 512 * 2**20
 
 
 def evidence(
@@ -38,12 +36,12 @@ def evidence(
     >>> dark.logits.shape
     torch.Size([2, 2, 3])
 
-    `model` is any callable from (B, C, H, W) to logits (B, classes). `images` is float (N, C, H, W), or a
-    sequence of float (C, H, W) of any sizes, in the form the model takes. `memory` bounds, in bytes, the
-    images and tiles worked on at once and what the model needs for them; the maps come on top. `classes`
-    names the logits (by default "0", "1", …). `dtype` is that of the tiles. `device` is where the model
-    runs: by default where its weights are, or else where the images are. The maps are on the CPU, in float32
-    (in float64 where the model gives that). How many tiles share a batch can change the last bits of a
+    `model` is any callable from (B, C, H, W) to logits (B, classes), or an ONNX Runtime session. `images` is
+    float (N, C, H, W), or a sequence of float (C, H, W) of any sizes, in the form the model takes. `memory`
+    bounds, in bytes, the images and tiles worked on at once and what the model needs for them; the maps come on
+    top. `classes` names the logits (by default "0", "1", …). `dtype` is that of the tiles. `device` is where
+    the model runs: by default where its weights are, or else where the images are. The maps are on the CPU, in
+    float32 (in float64 where the model gives that). How many tiles share a batch can change the last bits of a
     logit, by less than 1e-4. So can passes over whole images instead of tiles, which the engine makes where
     probing the model shows that they give the same and take less work: see `find_dense_pass`.
 

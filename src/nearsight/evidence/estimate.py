@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from nearsight.evidence.dense import find_dense_pass
 from nearsight.evidence.forward import Model, device_of, forward
+from nearsight.evidence.memory import DEFAULT_MEMORY
 from nearsight.tiles import TileGrid
 
 # Enough tiles for a batch to run at its usual speed, few enough to be done at once.
@@ -16,10 +18,10 @@ TIMED_TILES = 32
 
 @dataclass(frozen=True)
 class Estimate:
-    """How many tiles there are, and what they cost when the model takes them one by one.
+    """How many tiles there are, and what their evidence costs.
 
     `flops` counts a multiplication and an addition as two; None for a model that is not PyTorch. `seconds` is
-    by this machine's clock, from one batch: where tiles can share work, the run is quicker.
+    by this machine's clock, from one batch of tiles.
     """
 
     tiles: int
@@ -30,13 +32,15 @@ class Estimate:
         """Say it in one line.
 
         >>> Estimate(tiles=1089, flops=76_200_000_000, seconds=2.3).sentence()
-        '1,089 tiles, 76.2 GFLOP, about 3 s at most'
+        '1,089 tiles, 76.2 GFLOP, about 3 s'
         """
         flops = "" if self.flops is None else f" {self.flops / 1e9:,.3g} GFLOP,"
-        return f"{self.tiles:,} tiles,{flops} about {max(1, round(self.seconds + 0.5)):,} s at most"
+        return f"{self.tiles:,} tiles,{flops} about {max(1, round(self.seconds + 0.5)):,} s"
 
 
-def estimate(model: Model, image: Tensor, grids: Sequence[TileGrid]) -> Estimate:
+def estimate(
+    model: Model, image: Tensor, grids: Sequence[TileGrid], *, memory: int = DEFAULT_MEMORY
+) -> Estimate:
     """Return what the evidence of images on their `grids` costs, by a batch of tiles of the first image.
 
     >>> import torch
@@ -44,20 +48,26 @@ def estimate(model: Model, image: Tensor, grids: Sequence[TileGrid]) -> Estimate
     >>> estimate(lambda tiles: tiles.mean((2, 3)), torch.zeros(3, 8, 8), [grid]).tiles
     9
 
-    `image` is float (3, height, width), normalised, and of the first grid. Raises what `forward` raises.
+    `image` is float (3, height, width), normalised, and of the first grid. Where passes over whole images
+    will make the maps, their operations count, at the speed of the batch. Raises what `forward` raises.
     """
     total = sum(map(len, grids))
     tile = grids[0].tile
     example = image[:, :tile, :tile].to(device_of(model))
-    flops = None
-    if isinstance(model, nn.Module):
-        with FlopCounterMode(display=False) as counter:
-            forward(model, example[None])
-        flops = total * counter.get_total_flops()
     batch = example.expand(min(total, TIMED_TILES), *example.shape).contiguous()
     forward(model, batch)
     started = time.perf_counter()
     # On the CPU the logits exist only when a device has finished.
     forward(model, batch).cpu()
-    seconds = (time.perf_counter() - started) * total / len(batch)
-    return Estimate(total, flops, seconds)
+    seconds = (time.perf_counter() - started) / len(batch) * total
+    if not isinstance(model, nn.Module):
+        return Estimate(total, None, seconds)
+    with FlopCounterMode(display=False) as counter:
+        forward(model, example[None])
+    one_by_one = total * counter.get_total_flops()
+    flops = one_by_one
+    dense = find_dense_pass(model, example, tile, memory)
+    # As in the engine, the first image decides for all.
+    if dense is not None and dense.pays(grids[0]):
+        flops = round(sum(map(dense.flops, grids)))
+    return Estimate(total, flops, seconds * flops / one_by_one if one_by_one else seconds)

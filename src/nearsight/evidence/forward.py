@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
+from nearsight.evidence.session import Session, run_session
 
-Model = Callable[[Tensor], Any]
+Model = Callable[[Tensor], Any] | Session
 
 
 def forward(model: Model, inputs: Tensor) -> Tensor:
@@ -19,10 +20,10 @@ def forward(model: Model, inputs: Tensor) -> Tensor:
     >>> forward(lambda images: images.mean((2, 3)), torch.ones(2, 3, 4, 4)).tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
 
-    `inputs` is (B, C, H, W). The model may return an array, or an object with the array as `.logits`, as the
-    classifiers of Hugging Face do. A module in training mode runs in eval mode and is put back. float32 means
-    float32: the reduced precision that PyTorch allows convolutions by default on some GPUs is off meanwhile.
-    Raises `InputError` when the output is not (B, classes) and floating.
+    `inputs` is (B, C, H, W). The model is callable, or an ONNX Runtime session. It may return an array, or an
+    object with the array as `.logits`, as the classifiers of Hugging Face do. A module in training mode runs in
+    eval mode and is put back. float32 means float32: the reduced precision that PyTorch allows convolutions by
+    default on some GPUs is off meanwhile. Raises `InputError` when the output is not (B, classes) and floating.
     """
     logits = run_model(model, inputs)
     if logits.ndim != 2 or len(logits) != len(inputs) or not logits.is_floating_point():
@@ -40,18 +41,23 @@ def run_model(model: Model, inputs: Tensor) -> Tensor:
     tensor([1.])
     """
     with torch.inference_mode(), _eval_mode(model), _full_precision():
-        output = model(inputs)
+        output = model(inputs) if callable(model) else run_session(model, inputs)
     return torch.as_tensor(getattr(output, "logits", output))
 
 
 def check_model(model: Model, dtype: torch.dtype) -> None:
-    """Warn when a model is in training mode; raise `InputError` when its weights are not of the type `dtype`.
+    """Warn when a model is in training mode; raise `InputError` for one that cannot be run on `dtype`.
 
     >>> check_model(nn.Conv2d(3, 8, 3).half().eval(), torch.float32)
     Traceback (most recent call last):
     nearsight.errors.InputError: the model's weights are torch.float16 but its input would be torch.float32; \
 give dtype=torch.float16 or convert the model
     """
+    if not callable(model) and not isinstance(model, Session):
+        raise InputError(
+            f"the model is {type(model).__name__}, which cannot be called; give a network, a function from images "
+            "(B, 3, H, W) to logits (B, classes), or an ONNX Runtime session"
+        )
     if not isinstance(model, nn.Module):
         return
     if model.training:

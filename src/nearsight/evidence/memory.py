@@ -8,6 +8,9 @@ from torch import Tensor, UntypedStorage
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+# What a call works on at once, in bytes, unless it says otherwise.
+DEFAULT_MEMORY = 512 * 2**20
+
 # Larger batches gain nothing: on a CPU they no longer fit its cache and are slower.
 LARGEST_BATCH = 8192
 LARGEST_BATCH_CPU = 512

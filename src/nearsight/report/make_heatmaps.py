@@ -20,7 +20,7 @@ def make_heatmaps(
     classifier: Classifier,
     images: str | Path | Sequence[str | Path | Tensor],
     *,
-    class_name: str | None = None,
+    class_name: str | Sequence[str | None] | None = None,
     tile: int | None = None,
     stride: int | None = None,
     grid: GridKind = "covering",
@@ -29,7 +29,7 @@ def make_heatmaps(
     say: Callable[[str], None] = lambda _: None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Heatmaps:
-    """Return the evidence of images, ready to be drawn: of `class_name`, if given, and the predicted class.
+    """Return the evidence of images, ready to be drawn: of a class that is asked for, and the predicted one.
 
     >>> from nearsight.models import Architecture, Preprocessing
     >>> half, architecture = (0.5, 0.5, 0.5), Architecture("airbench", classes=2, width=0.1)
@@ -38,10 +38,11 @@ def make_heatmaps(
     >>> heatmaps.images[0].evidence.grid.shape
     (2, 3)
 
-    `images` are files, or uint8 (3, height, width). `tile`, `stride`, `grid` and `memory` are those of
-    `evaluate`, with the same defaults, so the scores are those of its `mean-logit`. Before the run `say` is
-    told the number of tiles and their cost; `progress` is called with images done and images in all. All
-    images and maps are held in memory.
+    `images` are files, or uint8 (3, height, width). `class_name` is one for all images, or one for each; by
+    default it is the true class of a file whose directory has a class's name, as in an image folder. `tile`,
+    `stride`, `grid` and `memory` are those of `evaluate`, with the same defaults, so the scores are those of
+    its `mean-logit`. Before the run `say` is told the number of tiles and their cost; `progress` is called with
+    images done and images in all. All images and maps are held in memory.
 
     Raises `InputError` for a class that does not exist, an image that cannot be read or is smaller than the
     tile, a tile that leaves the network an empty grid, and logits that are not finite.
@@ -56,8 +57,7 @@ def make_heatmaps(
             "this classifier was trained on whole images; give the side of the tiles to look at, such as "
             "--tile 32 (tile=32)"
         )
-    if class_name is not None and class_name not in classifier.classes:
-        raise unknown_name("class", class_name, classifier.classes)
+    chosen = [_number(name, classifier) for name in _class_names(class_name, images, classifier)]
     stride = stride if stride is not None else max(1, tile // 4)
     seen = reach(classifier.network, tile, name=classifier.architecture.name)
     if warning := seen.warning():
@@ -70,7 +70,7 @@ def make_heatmaps(
     grids = [_grid(picture, name, tile, stride, grid) for picture, name in zip(pictures, names, strict=True)]
     model = copy.deepcopy(classifier).to(memory_format=torch.channels_last).to(device).eval()
     prepare = classifier.preprocessing.normalise
-    say(estimate(model, prepare(pictures[0]), grids).sentence())
+    say(estimate(model, prepare(pictures[0]), grids, memory=memory).sentence())
     maps = iterate_evidence(
         model,
         (prepare(picture) for picture in pictures),
@@ -80,13 +80,39 @@ def make_heatmaps(
         memory=memory,
         classes=classifier.classes,
     )
-    chosen = None if class_name is None else classifier.classes.index(class_name)
     found = []
-    for name, picture, evidence_map in zip(names, pictures, maps, strict=True):
-        found.append(Heatmap(name, picture, evidence_map, chosen))
+    for name, picture, evidence_map, number in zip(names, pictures, maps, chosen, strict=True):
+        found.append(Heatmap(name, picture, evidence_map, number))
         if progress is not None:
             progress(len(found), len(names))
     return Heatmaps(tuple(found))
+
+
+def _class_names(
+    given: str | Sequence[str | None] | None, images: Sequence[str | Path | Tensor], classifier: Classifier
+) -> Sequence[str | None]:
+    if given is None:
+        return [
+            None if isinstance(image, Tensor) else _true_class(Path(image), classifier) for image in images
+        ]
+    if isinstance(given, str):
+        return [given] * len(images)
+    if len(given) != len(images):
+        raise InputError(
+            f"class_name has {len(given)} names for {len(images)} images; give one, or one for each"
+        )
+    return given
+
+
+def _true_class(path: Path, classifier: Classifier) -> str | None:
+    folder = path.absolute().parent.name
+    return folder if folder in classifier.classes else None
+
+
+def _number(name: str | None, classifier: Classifier) -> int | None:
+    if name is not None and name not in classifier.classes:
+        raise unknown_name("class", name, classifier.classes)
+    return None if name is None else classifier.classes.index(name)
 
 
 def _decoded(image: str | Path | Tensor, name: str) -> Tensor:
