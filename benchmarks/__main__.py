@@ -2,9 +2,9 @@
 
 import argparse
 
-from benchmarks import evidence, streaming
+from benchmarks import ceilings, evidence, streaming
 
-BENCHMARKS = {"evidence": evidence, "streaming": streaming}
+BENCHMARKS = {"ceilings": ceilings, "evidence": evidence, "streaming": streaming}
 
 
 def main() -> None:

@@ -1,20 +1,20 @@
-"""Evidence maps: passes over whole images and batched tiles, against the model on one tile after another."""
+"""Evidence maps: the engine against the model on one tile after another, plain batches, and Captum's Occlusion."""
 
 import argparse
 import json
 import os
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.ceilings import measure_ceilings
+from benchmarks.clock import ratios, seconds, spread
 from benchmarks.facts import facts
-from nearsight.evidence import evidence, fitting_batch, forward
-from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.evidence import DEFAULT_MEMORY, estimate, evidence, fitting_batch, forward
 from nearsight.models import TileNet, build
 from nearsight.tiles import TileGrid, cut_grid
 
@@ -39,6 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
     result = measure(arguments)
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
     arguments.results.write_text(json.dumps(result, indent=1) + "\n")
+    if not find_spec("captum"):
+        print("Captum is not installed and was left out: pip install -e '.[bench]'")
     print(f"\n{table(result)}\n\nwritten to {arguments.results}")
 
 
@@ -52,11 +54,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     networks.append(("resnet18", build("resnet18", 10, width=width), PADDED_TILE, PADDED_STRIDE))
     result: dict[str, Any] = {
         "benchmark": "evidence",
-        "machine": facts() | {"device": _device_name(device)},
+        "machine": facts() | {"device": _device_name(device), "threads": torch.get_num_threads()},
         "settings": {
             name: getattr(arguments, name)
             for name in ("side", "width", "sample", "batch", "repeats", "device")
         },
+        "ceilings": measure_ceilings(device),
         "maps": [],
     }
     for name, network, tile, stride in networks:
@@ -71,10 +74,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 def measure_map(
     model: nn.Module, image: Tensor, tile: int, stride: int, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """Time the ways to one map, in CPU seconds of all threads a map (on a GPU by the clock), and compare the maps.
+    """Time the ways to one map, and compare the maps; in CPU seconds on one thread, or else by the clock.
 
     The loop and the plain batches are timed on a sample of the tiles and scaled to all of them. A plain batch
-    is as large as the engine's would be, or `--batch`, of tiles cut and laid out beforehand.
+    is as large as the engine's would be, or `--batch`, of tiles cut and laid out beforehand. Where tiles go one
+    by one, Captum's Occlusion covers the same windows of the whole image, as many images in a batch.
     """
     grid = TileGrid(image.shape[2], image.shape[3], tile, stride)
     every = cut_grid(image, grid).flatten(0, 2)
@@ -92,46 +96,43 @@ def measure_map(
         "loop": (loop, len(grid) / len(alone)),
         "batches": (lambda: forward(model, batch), len(grid) / size),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    if stride == PADDED_STRIDE and find_spec("captum"):
+        ways["occlusion"] = (lambda: _occlusion(model, image, tile, stride, size), 1.0)
+    passed: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(arguments.repeats + 1):
         for name, (work, scale) in ways.items():
-            passed = _seconds(work, image.device) * scale
+            took = seconds(work, image.device, processor=torch.get_num_threads() == 1) * scale
             if turn:  # the first turn warms up
-                seconds[name].append(passed)
+                passed[name].append(took)
     logits = evidence(model, image, tile=tile, stride=stride)[0].logits.flatten(1)
+    others = {
+        f"faster_than_{name}": spread(ratios(passed[name], passed["engine"]))
+        for name in ways
+        if name != "engine"
+    }
     return {
         "tiles": len(grid),
         "loop_tiles_timed": len(alone),
         "batch": size,
         "largest_difference": float((logits[:, chosen].T - loop().cpu()).abs().max()),
-        "seconds": {name: _spread(values) for name, values in seconds.items()},
-        "faster_than_loop": _spread(_ratios(seconds["loop"], seconds["engine"])),
-        "faster_than_batches": _spread(_ratios(seconds["batches"], seconds["engine"])),
+        "flops": estimate(model, image[0], [grid]).flops,
+        "seconds": {name: spread(values) for name, values in passed.items()},
+        **others,
     }
 
 
-def _seconds(work: Callable[[], object], device: torch.device) -> float:
-    # On a CPU the seconds of this process, so that neighbours on a shared core do not count.
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
-    _wait(device)
-    started = clock()
-    work()
-    _wait(device)
-    return clock() - started
+def _occlusion(model: nn.Module, image: Tensor, tile: int, stride: int, batch: int) -> Tensor:
+    from captum.attr import Occlusion
 
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def _ratios(others: Sequence[float], ours: Sequence[float]) -> list[float]:
-    """Ratios turn by turn, so that what slows the machine for a while slows both."""
-    return [other / our for other, our in zip(others, ours, strict=True)]
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
+    with torch.inference_mode():
+        attribution: Tensor = Occlusion(model).attribute(
+            image,
+            sliding_window_shapes=(3, tile, tile),
+            strides=(3, stride, stride),
+            target=0,
+            perturbations_per_eval=batch,
+        )
+    return attribution
 
 
 def _device_name(device: torch.device) -> str:
@@ -141,17 +142,19 @@ def _device_name(device: torch.device) -> str:
 def table(result: dict[str, Any]) -> str:
     """Return the figures as a Markdown table."""
     lines = [
-        "| network | tile | stride | tiles | engine, s | loop, s | times the loop | times plain batches |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| network | tile | stride | tiles | engine, s | loop, s | times the loop | times plain batches "
+        "| times Occlusion | share of peak |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for one in result["maps"]:
         engine, loop = (one["seconds"][way]["median"] for way in ("engine", "loop"))
-        ratios = " | ".join(
-            "{median:.3g} ({lowest:.3g} to {highest:.3g})".format_map(one[name])
-            for name in ("faster_than_loop", "faster_than_batches")
+        times = " | ".join(
+            "{median:.3g} ({lowest:.3g} to {highest:.3g})".format_map(one[name]) if name in one else "–"
+            for name in ("faster_than_loop", "faster_than_batches", "faster_than_occlusion")
         )
+        share = one["flops"] / engine / result["ceilings"]["convolution float32"]
         lines.append(
             f"| {one['model']} | {one['tile']} | {one['stride']} | {one['tiles']:,} | {engine:.3g} "
-            f"| {loop:.3g} | {ratios} |"
+            f"| {loop:.3g} | {times} | {share:.0%} |"
         )
     return "\n".join(lines)

@@ -35,9 +35,9 @@ def test_every_pixel_of_the_tile_and_none_beyond_has_a_gradient(tile: int) -> No
     made = network(tile).double()
     side = tile + 2 * made.stride
     image = torch.randn(1, 3, side, side, dtype=torch.float64, requires_grad=True)
-    # A rectifier that is off hides a path, and smooth ones do not.
+    # Where a unit is off it hides a path, and a softplus never is.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nearsight.models.tile_net.F.relu", torch.nn.functional.softplus)
+        patch.setattr("nearsight.models.tile_net.F.gelu", torch.nn.functional.softplus)
         places = made.forward_map(image)
     assert places.shape[2:] == (3, 3)
     (gradient,) = torch.autograd.grad(places[0, :, 1, 1].sum(), image)

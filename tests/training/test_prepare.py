@@ -9,7 +9,9 @@ import torch
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
-from nearsight.training import Recipe, Silent
+from nearsight.evidence import evidence
+from nearsight.models import reach
+from nearsight.training import RECIPES, Recipe, Silent
 from nearsight.training.prepare import build_classifier, pixel_statistics, sample_tiles
 
 
@@ -102,3 +104,15 @@ def test_pretrained_weights_keep_the_preprocessing_they_were_trained_with(
     assert set(asked) == {True}
     assert (classifier.preprocessing.mean, classifier.preprocessing.std) == (config.mean, config.std)
     assert classifier.preprocessing.interpolation == config.interpolation
+
+
+def test_a_tilenet_for_whole_images_sees_its_own_tile(make_images: Callable[..., ImageSet]) -> None:
+    recipe = replace(RECIPES["tilenet-whole"], model_tile=8, width=0.1)
+    classifier, size = build_classifier(recipe, make_images(20, height=12, width=14), Silent())
+    assert classifier.tile == classifier.architecture.tile == 8
+    assert reach(classifier.network, 8).receptive_field == 8
+    assert min(size) > 8
+    # Its logits of an image are the mean of those of all its tiles.
+    picture = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    [tiles] = evidence(classifier.eval(), picture, tile=8)
+    torch.testing.assert_close(tiles.mean(), classifier(picture)[0].detach(), rtol=0, atol=1e-5)

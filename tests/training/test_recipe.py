@@ -146,3 +146,9 @@ def test_recipes_that_are_not_there_or_not_text_are_refused(tmp_path: Path) -> N
 
 def test_every_field_has_a_line_of_help() -> None:
     assert all(spec.metadata["help"] for spec in fields(Recipe))
+
+
+def test_the_tile_of_the_model_is_for_tilenet_alone() -> None:
+    assert RECIPES["tilenet-whole"].model_tile == 16
+    with pytest.raises(InputError, match="model_tile is for the model 'tilenet', not 'resnet18'"):
+        Recipe(model_tile=16)

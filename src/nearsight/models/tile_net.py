@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
-from nearsight.models.quick import scaled
+from nearsight.models.quick import WHITENING_KERNEL, scaled
 
 SMALLEST_TILE = 8
 # Tiles up to here take no stride; larger ones would cost more than a ResNet-18 of their size does.
@@ -26,13 +26,14 @@ class TileNet(nn.Module):
 
     Each place of the map sees exactly one `tile`×`tile` crop and holds the logits that `forward` gives that
     crop alone. The logits of an image are the mean of its map, which is that of its aligned tile grid at
-    `stride`: 1 for tiles of 8 to 32 pixels, 2 up to 65, 4 up to 131, and so on. `stride` is that of the first
+    `stride`: 1 for tiles of 8 to 32 pixels, 2 up to 65, 4 up to 131, and so on. `stride` is that of the second
     convolution; all others have stride 1, so that shifted passes for a finer map repeat no work.
 
-    All layers but the last have the same channels, 128 times `width`. Where tiles overlap, a pass over the
-    image shares the work of the early layers, whose grids are large, and hardly that of the last ones:
-    channels that grow with depth would make a map cost more. Norms keep a gain of 1 and the head is scaled down,
-    as in airbench, so that the rates of the `fast` recipe suit it.
+    A 2×2 whitening convolution, as airbench has, then residual blocks: what two 3×3 convolutions make is added to
+    what they leave of the middle. All these have the same channels, 128 times `width`. Where tiles overlap, a
+    pass over the image shares the work of the early layers, whose grids are large, and hardly that of the last
+    ones: channels that grow with depth would make a map cost more. Norms keep a gain of 1 and the head is
+    scaled down, as in airbench, so that the rates of the `fast` recipe suit it.
 
     Takes normalised float images (B, 3, H, W) no smaller than the tile; `classes` and `tile` are whole
     numbers. Raises `InputError` for a tile below 8 pixels.
@@ -46,23 +47,24 @@ class TileNet(nn.Module):
         while tile // self.stride > LARGEST_AT_STRIDE_1:
             self.stride *= 2
         # The kernel takes up what the stride does not divide, so that no pixel of the tile is left over.
-        kernel = self.stride + 2 + (tile - self.stride - 2) % self.stride
-        grid = (tile - kernel) // self.stride + 1
+        whitened = tile - WHITENING_KERNEL + 1
+        kernel = self.stride + 2 + (whitened - self.stride - 2) % self.stride
+        grid = (whitened - kernel) // self.stride + 1
         blocks = (grid - 1) // BLOCK_SHRINKS
         channels, features = scaled(CHANNELS, width), scaled(2 * CHANNELS, width)
-        self.stem = _conv_norm(3, channels, kernel, self.stride)
+        filters = 2 * 3 * WHITENING_KERNEL**2
+        self.whiten = nn.Conv2d(3, filters, WHITENING_KERNEL)
+        self.stem = _conv_norm(filters, channels, kernel, self.stride)
         self.blocks = nn.Sequential(*(_CroppedBlock(channels) for _ in range(blocks)))
         self.gather = _conv_norm(channels, features, grid - BLOCK_SHRINKS * blocks)
-        self.head = nn.Linear(features, classes)
+        self.head = nn.Linear(features, classes, bias=False)
         self.head_scale = 1.0 / features
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         nn.init.normal_(self.head.weight)
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Return the features of each tile, (B, channels, rows, columns)."""
-        return F.relu(self.gather(self.blocks(F.relu(self.stem(images)))))
+        features: Tensor = self.blocks(F.gelu(self.stem(F.gelu(self.whiten(images)))))
+        return F.gelu(self.gather(features))
 
     def forward_map(self, images: Tensor) -> Tensor:
         """Return the logits of each tile of the aligned grid at `stride`, (B, classes, rows, columns)."""
@@ -85,12 +87,14 @@ class _CroppedBlock(nn.Module):
         self.second = _conv_norm(channels, channels, 3)
 
     def forward(self, features: Tensor) -> Tensor:
-        edge = BLOCK_SHRINKS // 2
-        middle = features[:, :, edge:-edge, edge:-edge]
-        return F.relu(self.second(F.relu(self.first(features))) + middle)
+        # Padding by less than nothing, because the gradient of a slice would leave the channels-last layout.
+        middle = F.pad(features, (-(BLOCK_SHRINKS // 2),) * 4)
+        return F.gelu(self.second(F.gelu(self.first(features)))) + middle
 
 
 def _conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    norm = nn.BatchNorm2d(outputs)
+    conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, bias=False)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    norm = nn.BatchNorm2d(outputs, momentum=0.4)
     norm.weight.requires_grad_(False)
-    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride=stride, bias=False), norm)
+    return nn.Sequential(conv, norm)

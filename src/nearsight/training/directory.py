@@ -28,7 +28,7 @@ def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Progress |
     path = directory / RECIPE
     if not path.is_file():
         raise InputError(f"{directory} is not empty and holds no run; choose another --out")
-    held = read_recipe(path)
+    held = read_recipe(path, whole=True)
     if held != recipe:
         changed = [
             f"{spec.name} {getattr(held, spec.name)} there, {getattr(recipe, spec.name)} asked for"

@@ -25,6 +25,8 @@ def build_classifier(
     Raises `InputError` when the tile does not fit the images or the network.
     """
     size = training_size(images, recipe)
+    tile = recipe.tile if recipe.tile is not None else recipe.model_tile
+    built_for = min(size) if tile is None else tile
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(recipe.seed, "weights").initial_seed())
         network = build(
@@ -32,7 +34,7 @@ def build_classifier(
             len(images.classes),
             pretrained=recipe.pretrained,
             width=recipe.width,
-            tile=min(size),
+            tile=built_for,
         )
     seen = reach(network, min(size), name=recipe.model)
     reporter.say(seen.sentence())
@@ -49,13 +51,13 @@ def build_classifier(
         layer = getattr(network, "whiten", None)
         if not isinstance(layer, nn.Conv2d):
             raise InputError(
-                f"whiten needs a network with a whitening layer (airbench), not {recipe.model}; "
+                f"whiten needs a network with a whitening layer (airbench, tilenet), not {recipe.model}; "
                 "give --no-whiten"
             )
         tiles = sample_tiles(images, STATISTICS_IMAGES, recipe, size, preprocessing)
         whiten(layer, preprocessing.normalise(tiles))
-    architecture = Architecture(recipe.model, len(images.classes), recipe.width, tile=min(size))
-    return Classifier(network, architecture, images.classes, recipe.tile, preprocessing), size
+    architecture = Architecture(recipe.model, len(images.classes), recipe.width, tile=built_for)
+    return Classifier(network, architecture, images.classes, tile, preprocessing), size
 
 
 Triple = tuple[float, float, float]

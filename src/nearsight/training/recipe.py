@@ -9,6 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nearsight.errors import InputError, unknown_name
 from nearsight.models import model_names
+from nearsight.models.build import TILENET
 
 FULL = "full"
 
@@ -36,6 +37,9 @@ class Recipe:
     pretrained: bool = _option(False, "start from timm's pretrained weights")
     width: float = _option(1.0, "factor on the channels of our networks")
     tile: int | None = _option(None, "side of the training tiles in pixels, or 'full' for whole images")
+    model_tile: int | None = _option(
+        None, "tilenet on whole images: side of the tiles whose mean it is, in pixels"
+    )
     resize_short: int | None = _option(None, "resize every image's short side to this many pixels first")
     seed: int = _option(0, "fixes weights, order of images, tiles, flips and the validation cut")
     validation: float = _option(0.1, "share of train cut off for validation where the set has no such split")
@@ -71,6 +75,8 @@ class Recipe:
             allowed = get_args(spec.type) if get_origin(spec.type) is Literal else ()
             if allowed and getattr(self, spec.name) not in allowed:
                 raise unknown_name(spec.name, str(getattr(self, spec.name)), allowed)
+        if self.model_tile is not None and self.model != TILENET:
+            raise InputError(f"model_tile is for the model '{TILENET}', not '{self.model}'; leave it out")
         if self.accumulate > self.batch_size:
             raise InputError(
                 f"accumulate must not exceed batch_size ({self.batch_size}), got {self.accumulate}"
@@ -84,6 +90,7 @@ class Recipe:
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("tile", 1, 1e6),
+    ("model_tile", 1, 1e6),
     ("resize_short", 1, 1e6),
     ("seed", 0, 2**62),
     ("validation", 0, 0.9),
@@ -104,23 +111,30 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("clip", 1e-12, 1e12),
 )
 
+_FAST = Recipe(
+    name="fast",
+    model="airbench",
+    epochs=16,
+    batch_size=500,
+    optimizer="muon",
+    learning_rate=0.12,
+    momentum=0.6,
+    weight_decay=1e-3,
+    schedule="linear",
+    flip="alternating",
+    crop_padding=2,
+    label_smoothing=0.2,
+    whiten=True,
+)
+
 RECIPES: dict[str, Recipe] = {
     "paper": Recipe(name="paper", flip="none", crop_padding=0, nesterov=False),
     "standard": Recipe(name="standard"),
-    "fast": Recipe(
-        name="fast",
-        model="airbench",
-        epochs=16,
-        batch_size=500,
-        optimizer="muon",
-        learning_rate=0.12,
-        momentum=0.6,
-        weight_decay=1e-3,
-        schedule="linear",
-        flip="alternating",
-        crop_padding=2,
-        label_smoothing=0.2,
-        whiten=True,
+    "fast": _FAST,
+    "tilenet": replace(_FAST, name="tilenet", model=TILENET, tile=16),
+    # An image holds hundreds of tiles, so fewer images make a step.
+    "tilenet-whole": replace(
+        _FAST, name="tilenet-whole", model=TILENET, model_tile=16, epochs=2, batch_size=125
     ),
 }
 
@@ -172,26 +186,34 @@ def recipe_to_toml(recipe: Recipe) -> str:
     return tomli_w.dumps(values | empty)
 
 
-def recipe_from_toml(text: str, source: str = "recipe") -> Recipe:
+def recipe_from_toml(text: str, source: str = "recipe", *, whole: bool = False) -> Recipe:
     """Read a recipe from TOML; fields that are absent keep the defaults of `standard`.
 
-    Raises `InputError` on broken TOML, an unknown field or a value of the wrong kind, naming `source`.
+    Raises `InputError` on broken TOML, an unknown field or a value of the wrong kind, naming `source`; with `whole`,
+    as for a run's own recipe, also where a field is absent.
     """
     try:
-        return recipe_from_values(tomllib.loads(text))
+        values = tomllib.loads(text)
+        recipe = recipe_from_values(values)
+        missing = next((name for name in field_types() if name not in values), None)
+        if whole and missing is not None:
+            raise InputError(
+                f"the field '{missing}' is missing, so the file is cut short; train the run again"
+            )
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{source} is not valid TOML: {error}") from None
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
+    return recipe
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path, *, whole: bool = False) -> Recipe:
     """Read a recipe from a TOML file; raises `InputError`, naming the file, as `recipe_from_toml` does."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the recipe {path}: {error}") from None
-    return recipe_from_toml(text, source=str(path))
+    return recipe_from_toml(text, source=str(path), whole=whole)
 
 
 def recipe_from_values(values: Mapping[str, Any], base: Recipe | None = None) -> Recipe:

@@ -1,0 +1,75 @@
+"""The machine's own ceilings: matrix products, convolutions and copies, as fast as they go here."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from benchmarks.clock import seconds
+from benchmarks.facts import facts
+
+RESULTS = Path(__file__).parent / "results" / "ceilings.json"
+TURNS = 5
+SIDE_CPU, SIDE_GPU = 2048, 8192
+# A layer in the middle of a ResNet at a tile of 16 to 32 pixels, where most of the work is.
+CHANNELS, GRID, IMAGES_CPU, IMAGES_GPU = 256, 16, 64, 1024
+COPIED_BYTES = 256 * 2**20
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark to a parser."""
+    parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file of the results")
+    parser.add_argument("--device", default="cpu", help="what is measured")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, print and write the ceilings."""
+    result = {
+        "benchmark": "ceilings",
+        "machine": facts(),
+        "device": arguments.device,
+        "threads": torch.get_num_threads(),
+        "ceilings": measure_ceilings(torch.device(arguments.device)),
+    }
+    arguments.results.parent.mkdir(parents=True, exist_ok=True)
+    arguments.results.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"{table(result)}\n\nwritten to {arguments.results}")
+
+
+def measure_ceilings(device: torch.device) -> dict[str, float]:
+    """Return the best of a few turns of each, by the clock: FLOP/s (a multiply-add is two) and bytes/s copied.
+
+    The convolution is 3×3 with 256 channels on 16×16 grids, channels-last, forward, in inference mode.
+    """
+    gpu = device.type == "cuda"
+    side, images = (SIDE_GPU, IMAGES_GPU) if gpu else (SIDE_CPU, IMAGES_CPU)
+    found: dict[str, float] = {}
+    with torch.inference_mode():
+        for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+            matrix = torch.randn(side, side, device=device, dtype=dtype)
+            best = min(seconds(lambda m=matrix: m @ m, device) for _ in range(TURNS))
+            found[f"matmul {name}"] = 2 * side**3 / best
+            grids = torch.randn(images, CHANNELS, GRID, GRID, device=device, dtype=dtype)
+            grids = grids.contiguous(memory_format=torch.channels_last)
+            kernel = torch.randn(CHANNELS, CHANNELS, 3, 3, device=device, dtype=dtype)
+            kernel = kernel.contiguous(memory_format=torch.channels_last)
+            best = min(
+                seconds(lambda g=grids, k=kernel: F.conv2d(g, k, padding=1), device) for _ in range(TURNS)
+            )
+            found[f"convolution {name}"] = 2 * images * GRID**2 * CHANNELS**2 * 9 / best
+        source = torch.empty(COPIED_BYTES, dtype=torch.uint8, device=device).fill_(1)
+        target = torch.empty_like(source)
+        best = min(seconds(lambda: target.copy_(source), device) for _ in range(TURNS))
+        found["copy"] = COPIED_BYTES / best
+    return found
+
+
+def table(result: dict[str, Any]) -> str:
+    """Return the ceilings as a Markdown table."""
+    lines = ["| ceiling | |", "| --- | ---: |"]
+    for name, value in result["ceilings"].items():
+        lines.append(f"| {name} | {value / 1e9:,.0f} {'GB/s' if name == 'copy' else 'GFLOP/s'} |")
+    return "\n".join(lines)
