@@ -16,7 +16,7 @@ from nearsight.evaluation.metrics import figures
 from nearsight.evaluation.prepare import prepared_chunks
 from nearsight.evaluation.protocols import FULL_PASS, PROTOCOLS, REESTIMATED, predict, tile_scores
 from nearsight.evaluation.result import Evaluation
-from nearsight.evidence import DEFAULT_MEMORY, iterate_evidence
+from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap, iterate_evidence
 from nearsight.models import Classifier
 from nearsight.tiles.grid import GridKind
 
@@ -33,6 +33,7 @@ def evaluate(
     memory: int = DEFAULT_MEMORY,
     device: torch.device | str = "cpu",
     workers: int = 0,
+    observe: Callable[[int, EvidenceMap], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Evaluate a classifier on an image set under each protocol, reading every image once.
@@ -51,7 +52,8 @@ def evaluate(
     given. `tile` is by default the one trained on, `stride` a quarter of it. `reestimate`, the training
     images, adds `full-pass+bn`: full-pass with BatchNorm statistics re-estimated on whole images. `memory`
     bounds in bytes what is worked on at once, whatever the number of images; scores and predictions come on
-    top. `workers` processes decode a set that streams. `progress` is called with images done and images in
+    top. `workers` processes decode a set that streams. `observe` is given each image's number and its evidence
+    map, as the protocols reduce it, in order; none is kept. `progress` is called with images done and images in
     all. Everything is computed in float32; the classifier given is not changed.
 
     Raises `InputError` for an unknown protocol, an empty set, classes that are not the classifier's, a tile
@@ -87,6 +89,8 @@ def evaluate(
         for done, evidence_map in enumerate(maps, start=1):
             for protocol in tiled:
                 scores[protocol][done - 1] = tile_scores(protocol, evidence_map).numpy()
+            if observe is not None:
+                observe(done - 1, evidence_map)
             tiles += len(evidence_map.grid)
             _tell(progress, done, len(images))
         settings |= {"tile": tile, "stride": stride, "grid": grid, "tiles": tiles}

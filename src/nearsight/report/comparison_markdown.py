@@ -25,7 +25,7 @@ def comparison_markdown(comparison: Comparison, figure: str) -> str:
         ["## Accuracy", "", *_accuracy_table(comparison)],
         ["## Differences", "", *_differences(comparison)],
         ["## Cost of one run", "", *_cost_table(comparison)],
-        ["## How it was made", "", *_method(comparison)],
+        ["## How it was made", "", *(f"- {sentence}" for sentence in method_sentences(comparison))],
     )
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
@@ -51,6 +51,23 @@ def scaled(number: float, unit: str) -> str:
         number, power = number / 1000, power + 1
     digits = 0 if number >= 99.5 or number == round(number) else 1 if number >= 9.95 else 2
     return f"{number:.{digits}f} {_PREFIXES[power]}{unit}"
+
+
+def method_sentences(comparison: Comparison) -> list[str]:
+    """Return how a comparison was made, a sentence or two for each matter, with names in backquotes."""
+    return [
+        f"Data: {comparison.data}, {comparison.classes} classes; {comparison.training_images:,} training "
+        f"images, {comparison.images:,} of the {comparison.split} split, which was used for these numbers only.",
+        *(f"At seed {comparison.seeds[0]}, {note}." for note in comparison.notes),
+        _budget(comparison),
+        *(_saw(arm) for arm in comparison.arms),
+        *(_evaluated(arm) for arm in comparison.arms if arm.tile is not None),
+        _seeds(comparison),
+        _recipe(comparison.recipe),
+        *(f"Hardware: {_listed(hardware)}." for hardware in comparison.hardware),
+        *(f"Versions: {_listed(versions)}." for versions in comparison.versions),
+        *_caveats(comparison),
+    ]
 
 
 def _accuracy_table(comparison: Comparison) -> list[str]:
@@ -142,22 +159,6 @@ def _cost_table(comparison: Comparison) -> list[str]:
     ]
 
 
-def _method(comparison: Comparison) -> list[str]:
-    return [
-        f"- Data: {comparison.data}, {comparison.classes} classes; {comparison.training_images:,} training "
-        f"images, {comparison.images:,} of the {comparison.split} split, which was used for these numbers only.",
-        *(f"- At seed {comparison.seeds[0]}, {note}." for note in comparison.notes),
-        f"- {_budget(comparison)}",
-        *(f"- {_saw(arm)}" for arm in comparison.arms),
-        *(f"- {_evaluated(arm)}" for arm in comparison.arms if arm.tile is not None),
-        f"- {_seeds(comparison)}",
-        f"- {_recipe(comparison.recipe)}",
-        *(f"- Hardware: {_listed(hardware)}." for hardware in comparison.hardware),
-        *(f"- Versions: {_listed(versions)}." for versions in comparison.versions),
-        *_caveats(comparison),
-    ]
-
-
 def _budget(comparison: Comparison) -> str:
     if comparison.budget == "steps":
         return "Budget: steps. Every arm makes the same number of optimizer steps; a tile's are cheaper."
@@ -214,7 +215,7 @@ def _caveats(comparison: Comparison) -> list[str]:
         caveats.append("Runs were made on different hardware or versions: their seconds cannot be compared.")
     if len({name for arm in comparison.arms for name in arm.cost.precision}) > 1:
         caveats.append("Runs differ in precision, which the start-up check of each chose.")
-    return [f"- {caveat}" for caveat in caveats]
+    return caveats
 
 
 def _named(arm: str, protocol: str) -> str:

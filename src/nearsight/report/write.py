@@ -1,19 +1,29 @@
-"""A comparison's report: Markdown and the figure, beside its runs."""
+"""What is written of a comparison, beside its runs, and of a diagnosis."""
 
 from pathlib import Path
 
+from nearsight.diagnosis import Diagnosis
 from nearsight.report.accuracy_figure import draw_accuracy
 from nearsight.report.comparison_markdown import comparison_markdown
+from nearsight.report.page import write_comparison_page, write_diagnosis_page
 from nearsight.study import Comparison
 from nearsight.write import write_text
 
 MARKDOWN = "comparison.md"
 FIGURE = "accuracy.png"
 VECTOR_FIGURE = "accuracy.svg"
+PAGE = "report.html"
 
 
 def write_comparison(comparison: Comparison, directory: Path) -> None:
-    """Write comparison.md, accuracy.png and accuracy.svg into a directory, each whole or not at all."""
+    """Write comparison.md, accuracy.png, accuracy.svg and report.html into a directory, each whole or not at all."""
     directory = Path(directory)
     draw_accuracy(comparison, directory / FIGURE, directory / VECTOR_FIGURE)
     write_text(directory / MARKDOWN, comparison_markdown(comparison, FIGURE))
+    write_comparison_page(comparison, directory)
+
+
+def write_diagnosis(diagnosis: Diagnosis, directory: str | Path) -> None:
+    """Write report.html, diagnosis.json and the tables into a directory, each whole or not at all."""
+    diagnosis.save(directory)
+    write_diagnosis_page(diagnosis, Path(directory) / PAGE)

@@ -1,0 +1,196 @@
+"""From a classifier and an image set to the whole diagnosis."""
+
+import copy
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.atlas import build_atlas
+from nearsight.diagnosis.duplicates import near_duplicates
+from nearsight.diagnosis.errors import collect_errors
+from nearsight.diagnosis.examine import Examination, examine
+from nearsight.diagnosis.faithfulness import Faithfulness, measure_faithfulness
+from nearsight.diagnosis.locality import Locality, measure_locality, protocol_agreement
+from nearsight.diagnosis.overlap import object_shares
+from nearsight.diagnosis.reliance import Reliance, summarise_reliance
+from nearsight.diagnosis.result import Diagnosis
+from nearsight.diagnosis.suspects import label_suspects
+from nearsight.errors import InputError
+from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.models import Classifier
+from nearsight.tiles.grid import GridKind
+
+FAITHFULNESS_IMAGES = 32
+_VERSIONS = ("nearsight", "torch", "timm", "scikit-learn")
+
+
+def diagnose(
+    classifier: Classifier,
+    images: ImageSet,
+    *,
+    model: str = "",
+    others: Mapping[str, ImageSet] | None = None,
+    tile: int | None = None,
+    stride: int | None = None,
+    grid: GridKind = "covering",
+    limit: int | None = None,
+    faithfulness: int = FAITHFULNESS_IMAGES,
+    seed: int = 0,
+    memory: int = DEFAULT_MEMORY,
+    device: torch.device | str = "cpu",
+    workers: int = 0,
+    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Diagnosis:
+    """Diagnose a classifier on an image set: what it uses, where it errs, whether it looks at the object.
+
+    >>> import numpy as np
+    >>> from nearsight.data import load
+    >>> from nearsight.models import Architecture, Preprocessing
+    >>> half, architecture = (0.5, 0.5, 0.5), Architecture("airbench", classes=8, width=0.1)
+    >>> scenes = load("scenes")["test"].select(np.arange(6))
+    >>> toy = Classifier(architecture.build(), architecture, scenes.classes, 16, Preprocessing(half, half))
+    >>> found = diagnose(toy, scenes, stride=16, faithfulness=0)
+    >>> found.images, len(found.table("reliance"))
+    (6, 9)
+
+    `model` and the set's name are for the reader. `others` are the splits in which near-duplicates are looked for, by
+    name. `tile`, `stride`, `grid`, `memory`, `device` and `workers` are those of `evaluate`, with the same defaults.
+    Of a larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are
+    checked; 0 leaves it out. `say` is told what begins, `progress` called with what is done of it and what there is.
+
+    Raises `InputError` for a set without images, a classifier of whole images without a `tile`, and what
+    `evaluate` raises.
+    """
+    tile = tile if tile is not None else classifier.tile
+    if tile is None:
+        raise InputError(
+            "this classifier was trained on whole images; give the side of the tiles to look at, such as "
+            "--tile 32 (tile=32)"
+        )
+    stride = stride if stride is not None else max(1, tile // 4)
+    examined, notes = _drawn(images, limit, seed)
+    say(f"evidence of {len(examined):,} images")
+    found = examine(
+        classifier,
+        examined,
+        tile=tile,
+        stride=stride,
+        grid=grid,
+        seed=seed,
+        memory=memory,
+        device=device,
+        workers=workers,
+        progress=progress,
+    )
+    network = copy.deepcopy(classifier).to(memory_format=torch.channels_last).to(device).eval()
+    say("reasons: the strongest tiles of each class, sorted by the network's own embedding")
+
+    def on_object(index: int) -> Tensor | None:
+        region = examined.region(index)
+        return None if region is None else object_shares(region, found.grids[index])
+
+    atlas = build_atlas(
+        network,
+        classifier.preprocessing,
+        examined,
+        found.grids,
+        found.tiles,
+        on_object=on_object if examined.has_regions else None,
+        seed=seed,
+        memory=memory,
+        progress=progress,
+    )
+    say("locality: tiles of other sizes")
+    sizes = measure_locality(
+        network, classifier.prepare, examined, tile, seed=seed, memory=memory, progress=progress
+    )
+    checked = None
+    if faithfulness:
+        say("faithfulness: what the maps are worth, beside others")
+        checked = _faithfulness(
+            network, classifier, examined, tile, stride, faithfulness, seed, memory, progress
+        )
+    if others:
+        say(f"near-duplicates in {', '.join(others)}")
+    protocols = protocol_agreement(found.evaluation.scores, examined.labels)
+    return Diagnosis(
+        model=model or classifier.architecture.name,
+        data=images.name,
+        split=images.split,
+        classes=classifier.classes,
+        network=classifier.architecture.name,
+        trained_tile=classifier.tile,
+        tile=tile,
+        stride=stride,
+        grid=grid,
+        images=len(examined),
+        seed=seed,
+        accuracies=protocols,
+        errors=collect_errors(found.errors, examined.labels, classifier.classes),
+        suspects=label_suspects(found.checks, classifier.classes),
+        duplicates=near_duplicates(examined, others) if others else (),
+        atlas=atlas,
+        reliance=_reliance(found, examined),
+        locality=Locality(sizes, protocols),
+        faithfulness=checked,
+        notes=(*notes, *_class_notes(examined)),
+        versions={"python": platform.python_version()} | {name: version(name) for name in _VERSIONS},
+        machine=f"{platform.system()} {platform.machine()}, {torch.device(device).type}",
+        examined=examined,
+        prepared=lambda index: classifier.preprocessing.resize(examined.image(index)),
+    )
+
+
+def _drawn(images: ImageSet, limit: int | None, seed: int) -> tuple[ImageSet, tuple[str, ...]]:
+    if limit is None or limit >= len(images):
+        return images, ()
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:limit])
+    return images.select(chosen), (
+        f"{limit:,} of {len(images):,} images were drawn at random, by seed {seed}",
+    )
+
+
+def _reliance(found: Examination, images: ImageSet) -> Reliance | None:
+    if images.regions is None or not found.reliance:
+        return None
+    return summarise_reliance(found.reliance, images.classes, images.regions.kind, len(images))
+
+
+def _faithfulness(
+    network: Classifier,
+    classifier: Classifier,
+    images: ImageSet,
+    tile: int,
+    stride: int,
+    limit: int,
+    seed: int,
+    memory: int,
+    progress: Callable[[int, int], None] | None,
+) -> Faithfulness:
+    return measure_faithfulness(
+        network,
+        classifier.prepare,
+        images,
+        tile=tile,
+        stride=stride,
+        # As the classifier is meant to be used.
+        protocol="full-pass" if classifier.tile is None else "mean-logit",
+        limit=limit,
+        seed=seed,
+        memory=memory,
+        progress=progress,
+    )
+
+
+def _class_notes(images: ImageSet) -> tuple[str, ...]:
+    absent = [name for number, name in enumerate(images.classes) if not (images.labels == number).any()]
+    if not absent:
+        return ()
+    named = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+    return (f"{len(absent)} of {len(images.classes)} classes have no image here: {named}",)

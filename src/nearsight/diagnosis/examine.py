@@ -1,0 +1,98 @@
+"""One pass over the evidence maps of an image set, which leaves a small record of each image for every part."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.errors import ImageError, image_error
+from nearsight.diagnosis.overlap import object_shares
+from nearsight.diagnosis.reliance import ImageReliance, image_reliance
+from nearsight.diagnosis.strongest import ImageTiles, strongest_tiles
+from nearsight.diagnosis.suspects import LabelCheck, image_suspect
+from nearsight.evaluation import PROTOCOLS, Evaluation, evaluate
+from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap
+from nearsight.models import Classifier
+from nearsight.tiles import TileGrid
+from nearsight.tiles.grid import GridKind
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """What one pass leaves: the evaluation under every protocol, and the records of each image, in order.
+
+    `grids`, `tiles` and `checks` have an entry an image, `errors` one for each that `mean-logit` gets wrong,
+    `reliance` one for each whose region is known.
+    """
+
+    evaluation: Evaluation
+    grids: tuple[TileGrid, ...]
+    errors: tuple[ImageError, ...]
+    checks: tuple[LabelCheck, ...]
+    reliance: tuple[ImageReliance, ...]
+    tiles: tuple[ImageTiles, ...]
+
+
+def examine(
+    classifier: Classifier,
+    images: ImageSet,
+    *,
+    tile: int,
+    stride: int,
+    grid: GridKind = "covering",
+    seed: int = 0,
+    memory: int = DEFAULT_MEMORY,
+    device: torch.device | str = "cpu",
+    workers: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Examination:
+    """Evaluate a classifier on an image set and take from each evidence map, as it passes, what a diagnosis needs.
+
+    >>> import numpy as np
+    >>> from nearsight.data import load
+    >>> from nearsight.models import Architecture, Preprocessing
+    >>> half, architecture = (0.5, 0.5, 0.5), Architecture("airbench", classes=8, width=0.1)
+    >>> scenes = load("scenes")["test"].select(np.arange(3))
+    >>> toy = Classifier(architecture.build(), architecture, scenes.classes, 16, Preprocessing(half, half))
+    >>> found = examine(toy, scenes, tile=16, stride=16)
+    >>> len(found.grids), len(found.reliance)
+    (3, 3)
+
+    `seed` fixes the tiles that are drawn at random. The other arguments, and the errors raised, are those of
+    `evaluate`.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    grids: list[TileGrid] = []
+    errors: list[ImageError] = []
+    checks: list[LabelCheck] = []
+    reliance: list[ImageReliance] = []
+    tiles: list[ImageTiles] = []
+
+    def record(number: int, evidence_map: EvidenceMap) -> None:
+        label, path = int(images.labels[number]), images.path(number)
+        grids.append(evidence_map.grid)
+        tiles.append(strongest_tiles(evidence_map, label, generator))
+        checks.append(image_suspect(evidence_map, label, number, path))
+        error = image_error(evidence_map, label, number, path)
+        if error is not None:
+            errors.append(error)
+        region = images.region(number)
+        if region is not None:
+            on_object = object_shares(region, evidence_map.grid)
+            reliance.append(image_reliance(evidence_map, label, on_object, region))
+
+    evaluation = evaluate(
+        classifier,
+        images,
+        tile=tile,
+        stride=stride,
+        grid=grid,
+        memory=memory,
+        device=device,
+        workers=workers,
+        protocols=PROTOCOLS,
+        observe=record,
+        progress=progress,
+    )
+    return Examination(evaluation, tuple(grids), tuple(errors), tuple(checks), tuple(reliance), tuple(tiles))

@@ -1,0 +1,218 @@
+"""How near-sighted a classifier is: accuracy and agreement with the full pass against the size of tiles."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.intervals import Estimate, accuracy_estimate, mean_estimate
+from nearsight.evaluation import correctness, predict, tile_scores
+from nearsight.evaluation.protocols import FULL_PASS, SINGLE_TILE
+from nearsight.evidence import DEFAULT_MEMORY, Model, forward, iterate_evidence
+from nearsight.evidence.forward import device_of
+
+SIZES = 6
+
+
+@dataclass(frozen=True)
+class AgreementRow:
+    """A protocol beside the full pass.
+
+    `agreement` is the share of images predicted as by the full pass, by chance that of independent predictions
+    with the same frequencies of classes. Under `single-tile` both figures are shares of tiles.
+    """
+
+    protocol: str
+    agreement: Estimate
+    accuracy: Estimate
+
+
+@dataclass(frozen=True)
+class SizeRow:
+    """Tiles of one size, in pixels: `tiles` of them an image (the mean, rounded), under `mean-logit`.
+
+    `accuracy` and `agreement` (with the full pass) are of images, `single` the accuracy of one tile. `drop` is
+    the accuracy of the full pass less `accuracy`, image by image.
+    """
+
+    tile: int
+    tiles: int
+    accuracy: Estimate
+    agreement: Estimate
+    single: Estimate
+    drop: Estimate
+
+
+@dataclass(frozen=True)
+class Locality:
+    """Accuracy and agreement against the size of tiles, smallest first, and those of every protocol."""
+
+    sizes: tuple[SizeRow, ...]
+    protocols: tuple[AgreementRow, ...]
+
+    @property
+    def smallest(self) -> SizeRow | None:
+        """The smallest tiles whose loss of accuracy against the full pass may be none; None without any."""
+        return next((row for row in self.sizes if row.drop.low is not None and row.drop.low <= 0), None)
+
+    def sentence(self) -> str:
+        """Say how near-sighted the classifier is; nothing where no size was measured.
+
+        >>> same = Estimate(0.5, 0.25, 0.75, n=16, chance=0.25)
+        >>> row = SizeRow(8, 9, same, same, same, drop=Estimate(0.0, -0.1, 0.1, n=16, chance=0.0))
+        >>> Locality((row,), ()).sentence().split(":")[0]
+        'no loss of accuracy shows with tiles of 8 pixels, the smallest tried'
+        """
+        if not self.sizes:
+            return ""
+        found = self.smallest
+        if found is None:
+            widest = self.sizes[-1]
+            return (
+                f"it needs whole images: by the mean logit of tiles of {widest.tile} pixels it is "
+                f"{widest.drop.percent()} less accurate than in the full pass"
+            )
+        smaller = [row.tile for row in self.sizes if row.tile < found.tile]
+        limit = f"though with {smaller[-1]}" if smaller else "the smallest tried"
+        most = max(0.0, 100 * (found.drop.high or 0.0))
+        return (
+            f"no loss of accuracy shows with tiles of {found.tile} pixels, {limit}: by their mean logit it is "
+            f"{found.accuracy.percent()} accurate, at most {most:.0f} points below the full pass, and agrees with "
+            f"it on {found.agreement.percent()} of {found.accuracy.n} images"
+        )
+
+
+def protocol_agreement(
+    scores: Mapping[str, NDArray[np.float32]], labels: NDArray[np.int64]
+) -> tuple[AgreementRow, ...]:
+    """Return how every protocol agrees with the full pass and the labels, in the order of `scores`.
+
+    >>> full, tiles = np.eye(2, dtype=np.float32), np.array([[0.9, 0.1], [0.8, 0.2]], dtype=np.float32)
+    >>> rows = protocol_agreement({"full-pass": full, "mean-logit": tiles}, np.array([0, 1]))
+    >>> [(row.protocol, row.agreement.value, row.agreement.chance) for row in rows]
+    [('full-pass', 1.0, 0.5), ('mean-logit', 0.5, 0.5)]
+
+    `scores` holds float32 (images, classes) for each protocol, `full-pass` among them; `labels` is (images,).
+    """
+    full = predict(scores[FULL_PASS])
+    frequencies = np.bincount(full, minlength=scores[FULL_PASS].shape[1]) / len(full)
+    return tuple(
+        AgreementRow(
+            protocol,
+            agreement=accuracy_estimate(
+                correctness(protocol, rows, full), chance=float(frequencies @ _frequencies(protocol, rows))
+            ),
+            accuracy=accuracy_estimate(correctness(protocol, rows, labels), chance=1 / rows.shape[1]),
+        )
+        for protocol, rows in scores.items()
+    )
+
+
+def _frequencies(protocol: str, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    if protocol == SINGLE_TILE:
+        shares: NDArray[np.float64] = scores.astype(np.float64).mean(0)
+        return shares
+    return np.bincount(predict(scores), minlength=scores.shape[1]) / len(scores)
+
+
+def measure_locality(
+    model: Model,
+    prepare: Callable[[Tensor], Tensor],
+    images: ImageSet,
+    tile: int,
+    *,
+    sizes: Sequence[int] | None = None,
+    limit: int = 400,
+    seed: int = 0,
+    memory: int = DEFAULT_MEMORY,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[SizeRow, ...]:
+    """Measure a model on tiles of several sizes of the same images, each size on a covering grid.
+
+    >>> from nearsight.data import MemoryImages
+    >>> pixels = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 8, 8)
+    >>> toy = ImageSet("toy", "test", ("dark", "light"), np.array([0, 1]), MemoryImages(pixels, ("a", "b")))
+    >>> def model(images):
+    ...     return torch.stack([0.5 - images.mean((1, 2, 3)), images.mean((1, 2, 3)) - 0.5], dim=1)
+    >>> rows = measure_locality(model, lambda image: image / 255, toy, tile=4)
+    >>> [(row.tile, row.tiles, row.accuracy.value) for row in rows]
+    [(2, 49, 1.0), (4, 9, 1.0), (5, 9, 1.0), (6, 4, 1.0), (7, 4, 1.0), (8, 1, 1.0)]
+
+    `prepare` makes of a decoded image, uint8 (3, H, W), what the model takes. `tile` is that of the diagnosis.
+    `sizes` are by default half of `tile`, `tile`, and from there to the short side of the smallest image in four
+    equal ratios; those that the model does not take are left out. Tiles overlap by half. At most `limit`
+    images, drawn by `seed`, take part. `progress` is called with sizes done and sizes in all.
+    """
+    order = np.sort(np.random.default_rng(seed).permutation(len(images))[:limit])
+    target = device_of(model) or torch.device("cpu")
+
+    def prepared() -> Iterator[Tensor]:
+        return (prepare(images.image(i).to(target)) for i in order.tolist())
+
+    labels = images.labels[order]
+    full: list[NDArray[np.float32]] = []
+    shortest = None
+    for image in prepared():
+        shortest = min(image.shape[1:]) if shortest is None else min(shortest, *image.shape[1:])
+        full.append(forward(model, image[None])[0].float().cpu().numpy())
+    if shortest is None:
+        return ()
+    full_scores = np.stack(full)
+    chosen = [size for size in sorted(sizes or _between(tile, shortest)) if takes(model, size, target)]
+    rows = []
+    for done, size in enumerate(chosen, start=1):
+        maps = iterate_evidence(
+            model, prepared(), tile=size, stride=max(1, size // 2), grid="covering", memory=memory
+        )
+        scores, votes, tiles = [], [], []
+        for evidence_map in maps:
+            scores.append(tile_scores("mean-logit", evidence_map).numpy())
+            votes.append(tile_scores(SINGLE_TILE, evidence_map).numpy())
+            tiles.append(len(evidence_map.grid))
+        rows.append(_size_row(size, tiles, full_scores, np.stack(scores), np.stack(votes), labels))
+        if progress is not None:
+            progress(done, len(chosen))
+    return tuple(rows)
+
+
+def takes(model: Model, size: int, device: torch.device) -> bool:
+    """Tell whether a model gives finite logits for a tile of some size.
+
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 9), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> [takes(network, size, torch.device("cpu")) for size in (8, 9)]
+    [False, True]
+    """
+    try:
+        return bool(forward(model, torch.zeros(1, 3, size, size, device=device)).isfinite().all())
+    except Exception:
+        # A model may raise anything at a size that it does not take.
+        return False
+
+
+def _between(tile: int, shortest: int) -> list[int]:
+    half, tile = (min(max(1, size), shortest) for size in (tile // 2, tile))
+    return sorted({half, *(round(size) for size in np.geomspace(tile, shortest, SIZES - 1))})
+
+
+def _size_row(
+    size: int,
+    tiles: list[int],
+    full: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    votes: NDArray[np.float32],
+    labels: NDArray[np.int64],
+) -> SizeRow:
+    rows = protocol_agreement({FULL_PASS: full, "mean-logit": scores, SINGLE_TILE: votes}, labels)
+    right = correctness(FULL_PASS, full, labels) - correctness("mean-logit", scores, labels)
+    return SizeRow(
+        size,
+        round(float(np.mean(tiles))),
+        accuracy=rows[1].accuracy,
+        agreement=rows[1].agreement,
+        single=rows[2].accuracy,
+        drop=mean_estimate(right, chance=0.0),
+    )

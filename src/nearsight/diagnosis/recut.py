@@ -1,0 +1,124 @@
+"""Cutting chosen tiles out of their images again: their pixels, embeddings and logits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.reasons import AtlasTile
+from nearsight.evidence import Model, fitting_batch, forward
+from nearsight.evidence.embedding import embed
+from nearsight.evidence.forward import device_of
+from nearsight.models import Preprocessing
+from nearsight.tiles import TileGrid
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenTiles:
+    """Tiles of several images, each by its image's place in the set and its number in the image's grid.
+
+    >>> tiles = ChosenTiles(np.array([7, 9]), np.array([0, 3]), np.array([2.0, -1.0], dtype=np.float32))
+    >>> len(tiles), tiles.select(tiles.evidence > 0).images.tolist()
+    (2, [7])
+
+    `images` and `numbers` are int64, `evidence` (relative, for the class that the tiles are chosen for) is
+    float32, all (n,).
+    """
+
+    images: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    evidence: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def select(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "ChosenTiles":
+        """Return some of the tiles, by a mask or by their places here."""
+        return ChosenTiles(self.images[which], self.numbers[which], self.evidence[which])
+
+    def strongest(self, count: int) -> "ChosenTiles":
+        """Return the `count` tiles with the most evidence, strongest first."""
+        return self.select(np.argsort(-self.evidence, kind="stable")[:count])
+
+
+@dataclass(frozen=True, eq=False)
+class TileSource:
+    """Images with their grids, and the model that takes their tiles; `memory` bounds a batch in bytes."""
+
+    model: Model
+    preprocessing: Preprocessing
+    images: ImageSet
+    grids: Sequence[TileGrid]
+    memory: int
+
+    def corners(self, chosen: ChosenTiles) -> list[tuple[int, int]]:
+        """Return the top and left of each tile, in pixels."""
+        found = []
+        for image, number in zip(chosen.images.tolist(), chosen.numbers.tolist(), strict=True):
+            grid = self.grids[image]
+            row, column = divmod(number, grid.shape[1])
+            found.append((grid.tops[row], grid.lefts[column]))
+        return found
+
+    def pixels(self, chosen: ChosenTiles) -> Iterator[Tensor]:
+        """Cut the tiles, uint8 (3, tile, tile), in order; an image is decoded once for its tiles in a row."""
+        last, picture = -1, torch.empty(0)
+        for image, (top, left) in zip(chosen.images.tolist(), self.corners(chosen), strict=True):
+            if image != last:
+                last, picture = image, self.preprocessing.resize(self.images.image(image))
+            tile = self.grids[image].tile
+            yield picture[:, top : top + tile, left : left + tile]
+
+    def embeddings(self, chosen: ChosenTiles) -> NDArray[np.float32]:
+        """Return the model's embedding of each tile, (n, features)."""
+        found = [embed(self.model, batch).float().cpu().numpy() for batch in self._batches(chosen)]
+        return np.concatenate(found) if found else np.zeros((0, 0), dtype=np.float32)
+
+    def shown(self, chosen: ChosenTiles) -> tuple[AtlasTile, ...]:
+        """Return the tiles as they are shown, with the logits of all classes."""
+        logits = [
+            row for batch in self._batches(chosen) for row in forward(self.model, batch).float().tolist()
+        ]
+        return tuple(
+            AtlasTile(
+                index=image,
+                path=self.images.path(image),
+                label=int(self.images.labels[image]),
+                top=top,
+                left=left,
+                evidence=evidence,
+                logits=tuple(row),
+            )
+            for image, (top, left), evidence, row in zip(
+                chosen.images.tolist(), self.corners(chosen), chosen.evidence.tolist(), logits, strict=True
+            )
+        )
+
+    def _batches(self, chosen: ChosenTiles) -> Iterator[Tensor]:
+        held: list[Tensor] = []
+        for tile in self.pixels(chosen):
+            held.append(tile)
+            if len(held) == self._fitting:
+                yield self._prepared(held)
+                held = []
+        if held:
+            yield self._prepared(held)
+
+    def _prepared(self, tiles: list[Tensor]) -> Tensor:
+        device = device_of(self.model)
+        return self.preprocessing.normalise(torch.stack(tiles).to(device or "cpu"))
+
+    @cached_property
+    def _fitting(self) -> int:
+        tile = self.grids[0].tile
+        return fitting_batch(
+            lambda batch: embed(self.model, batch),
+            self._prepared([torch.zeros(3, tile, tile, dtype=torch.uint8)])[0],
+            self.memory,
+            seen=isinstance(self.model, nn.Module),
+        )

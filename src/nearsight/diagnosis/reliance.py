@@ -1,0 +1,212 @@
+"""Background reliance: how much of the evidence lies off the object, and what the background alone gives."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nearsight.data.regions import RegionKind
+from nearsight.diagnosis.intervals import Estimate, accuracy_estimate, mean_estimate
+from nearsight.diagnosis.overlap import fit_region
+from nearsight.diagnosis.relative import relative
+from nearsight.errors import InputError
+from nearsight.evidence import EvidenceMap
+from nearsight.tiles import TileGrid
+
+# From this share of its pixels on, a tile counts as one of the object.
+OBJECT_TILE = 0.5
+
+KIND_NOTES: dict[RegionKind, str] = {
+    "mask": "masks are exact: what is off the object is background",
+    "boxes": "boxes hold background at their corners, so what is off the object is less than all background",
+    "cells": "cells are coarse: along the object's edge they hold some background",
+}
+
+
+@dataclass(frozen=True)
+class ImageReliance:
+    """What one image's evidence for its label owes to tiles off the object.
+
+    `off_share` is the share of the positive relative evidence that lies off the object, NaN where there is
+    none; `off_area` the share of the tiles' area off it, which is the value of the same map with its tiles
+    shuffled. `background` and `object` say whether `mean-logit` is right from the tiles without any of the
+    object and from those at least half on it, None without such tiles. `pointed` says whether the centre of
+    the strongest tile lies on the object, and `pointed_chance` for what share of the tiles it does.
+    """
+
+    label: int
+    off_share: float
+    off_area: float
+    background: bool | None
+    object: bool | None
+    pointed: bool
+    pointed_chance: float
+
+
+@dataclass(frozen=True)
+class RelianceRow:
+    """Background reliance over the images of a class, or over all ("all"); each figure a mean over images.
+
+    `images` counts those whose region is known. The figures are those of `ImageReliance`: the chance of
+    `off_share` is the `off_area` of the same images, that of `background` and `object`, which are accuracies,
+    one in the number of classes, that of `pointing` the share of tiles that would point at the object.
+    `excess` is `off_share` less `off_area`, image by image: above 0, the evidence prefers the background.
+    """
+
+    name: str
+    images: int
+    off_share: Estimate
+    off_area: Estimate
+    background: Estimate
+    object: Estimate
+    pointing: Estimate
+    excess: Estimate
+
+
+@dataclass(frozen=True)
+class Reliance:
+    """Background reliance overall and by class; `known` of the `images` examined have a region.
+
+    `kind` is how regions are given. `classes` has a row for every class, in order, also for those without a
+    known region.
+    """
+
+    kind: RegionKind
+    overall: RelianceRow
+    classes: tuple[RelianceRow, ...]
+    known: int
+    images: int
+    notes: tuple[str, ...]
+
+    def sentence(self) -> str:
+        """Say the overall figures beside what chance gives.
+
+        >>> record = ImageReliance(0, 0.75, 0.5, background=True, object=None, pointed=False, pointed_chance=0.25)
+        >>> found = summarise_reliance([record], ("cat", "dog"), "mask", images=1)
+        >>> for part in found.sentence().split("; "):
+        ...     print(part)
+        75 % of the evidence for the true class lies off the object, as does 50 % of the area
+        tiles off the object alone are right for 100 % of 1 images (chance 50 %), tiles on it for no image
+        """
+        row = self.overall
+        if not row.images:
+            return "background reliance is unknown: no image has a region"
+        return (
+            f"{row.off_share.percent()} of the evidence for the true class lies off the object, as does "
+            f"{row.off_area.percent()} of the area; tiles off the object alone are right for "
+            f"{_accuracy(row.background)}, tiles on it for {_accuracy(row.object)}"
+        )
+
+
+def image_reliance(evidence_map: EvidenceMap, label: int, on_object: Tensor, region: Tensor) -> ImageReliance:
+    """Return what one image's evidence for its label owes to tiles off the object.
+
+    >>> logits = torch.tensor([[[1.0, 3.0]], [[-1.0, -3.0]]])
+    >>> tiles = EvidenceMap(logits, TileGrid(2, 4, tile=2, stride=2), ("cat", "dog"))
+    >>> region = torch.tensor([[True, True, False, False]] * 2)
+    >>> found = image_reliance(tiles, 0, torch.tensor([[1.0, 0.0]]), region)
+    >>> found.off_share, found.off_area, found.pointed
+    (0.75, 0.5, False)
+
+    `on_object` is float (rows, columns), of `object_shares`; `region` bool (H, W), as for it. Evidence is
+    relative (`relative`), and what counts is its positive part. A tile partly on the object gives its
+    evidence to both sides in proportion to its pixels. A tile's centre is the pixel below and right of its
+    middle where its side is even. The pointing game is that of Zhang et al. (arXiv 1608.00507), without a
+    tolerance around the object. Raises `InputError` for a class that does not exist, for shares of another
+    shape than the map's, and for a region that does not fit.
+    """
+    label, grid = evidence_map.class_number(label), evidence_map.grid
+    if tuple(on_object.shape) != grid.shape:
+        raise InputError(f"on_object has shape {tuple(on_object.shape)}, but the map has {grid.shape} tiles")
+    evidence = relative(evidence_map.logits)[label].double()
+    off, positive = 1 - on_object.double(), evidence.clamp(min=0)
+    centred = _centres(fit_region(region, grid), grid)
+    total = float(positive.sum())
+    return ImageReliance(
+        label=label,
+        off_share=float((positive * off).sum()) / total if total > 0 else math.nan,
+        off_area=float(off.mean()),
+        background=_right(evidence_map.logits, on_object == 0, label),
+        object=_right(evidence_map.logits, on_object >= OBJECT_TILE, label),
+        pointed=bool(centred.flatten()[evidence.argmax()]),
+        pointed_chance=float(centred.double().mean()),
+    )
+
+
+def summarise_reliance(
+    records: Sequence[ImageReliance],
+    classes: Sequence[str],
+    kind: RegionKind,
+    images: int,
+    notes: Sequence[str] = (),
+) -> Reliance:
+    """Average the records of all images whose region is known, overall and by class.
+
+    >>> record = ImageReliance(1, 0.75, 0.5, background=True, object=True, pointed=False, pointed_chance=0.25)
+    >>> found = summarise_reliance([record], ("cat", "dog"), "mask", images=3)
+    >>> found.known, found.overall.excess.value, [row.images for row in found.classes], found.notes[-1]
+    (1, 0.25, [0, 1], '2 of 3 images have no region, none given or one without a pixel, and are left out')
+
+    `classes` are all class names, `images` the number examined; `notes` come before those made here. Every
+    image weighs the same. Intervals of accuracies and of the pointing game are those of `accuracy_estimate`,
+    all others those of `mean_estimate`.
+    """
+    by_class: list[list[ImageReliance]] = [[] for _ in classes]
+    for record in records:
+        by_class[record.label].append(record)
+    chance = 1 / len(classes)
+    missing = images - len(records)
+    unknown = (
+        f"{missing} of {images} images have no region, none given or one without a pixel, and are left out"
+    )
+    return Reliance(
+        kind=kind,
+        overall=_row("all", records, chance),
+        classes=tuple(_row(name, of_class, chance) for name, of_class in zip(classes, by_class, strict=True)),
+        known=len(records),
+        images=images,
+        notes=(*notes, KIND_NOTES[kind], *((unknown,) if missing else ())),
+    )
+
+
+def _right(logits: Tensor, chosen: Tensor, label: int) -> bool | None:
+    if not bool(chosen.any()):
+        return None
+    return int(logits[:, chosen].mean(1).argmax()) == label
+
+
+def _centres(region: Tensor, grid: TileGrid) -> Tensor:
+    rows, columns = (torch.tensor(starts) + grid.tile // 2 for starts in (grid.tops, grid.lefts))
+    return region[rows][:, columns]
+
+
+def _row(name: str, records: Sequence[ImageReliance], chance: float) -> RelianceRow:
+    share = np.array([record.off_share for record in records], dtype=np.float64)
+    area = np.array([record.off_area for record in records], dtype=np.float64)
+    counted = area[~np.isnan(share)]
+    pointing = [record.pointed_chance for record in records]
+    return RelianceRow(
+        name=name,
+        images=len(records),
+        off_share=mean_estimate(share, chance=float(counted.mean()) if len(counted) else None),
+        off_area=mean_estimate(area),
+        background=accuracy_estimate(_answers([record.background for record in records]), chance=chance),
+        object=accuracy_estimate(_answers([record.object for record in records]), chance=chance),
+        pointing=accuracy_estimate(
+            [record.pointed for record in records], chance=float(np.mean(pointing)) if pointing else None
+        ),
+        excess=mean_estimate(share - area, chance=0.0),
+    )
+
+
+def _answers(answers: Sequence[bool | None]) -> list[float]:
+    return [math.nan if answer is None else float(answer) for answer in answers]
+
+
+def _accuracy(answers: Estimate) -> str:
+    if answers.value is None or answers.chance is None:
+        return "no image"
+    return f"{answers.percent()} of {answers.n:,} images (chance {100 * answers.chance:.2g} %)"

@@ -1,0 +1,52 @@
+"""What the atlas keeps of an image while the maps pass: its strongest tile for each class, and a few at random."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nearsight.diagnosis.relative import relative
+from nearsight.evidence import EvidenceMap
+
+SAMPLED_TILES = 4
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTiles:
+    """Tiles of one image, by their numbers in row-major order, and their relative evidence.
+
+    `index` int32 and `evidence` float32, both (classes,): the tile with the most relative evidence for each
+    class. `sample` int32 and `sample_evidence` float32, both (sampled,): tiles drawn at random, each tile
+    equally likely, and their relative evidence for the image's own class.
+    """
+
+    index: Tensor
+    evidence: Tensor
+    sample: Tensor
+    sample_evidence: Tensor
+
+
+def strongest_tiles(
+    evidence_map: EvidenceMap, label: int, generator: torch.Generator, *, sampled: int = SAMPLED_TILES
+) -> ImageTiles:
+    """Return an image's strongest tile for each class, and `sampled` tiles drawn with replacement.
+
+    >>> from nearsight.tiles import TileGrid
+    >>> logits = torch.tensor([[[3.0, 1.0]], [[0.0, 2.0]]])
+    >>> tiles = EvidenceMap(logits, TileGrid(4, 6, tile=4, stride=2), ("cat", "dog"))
+    >>> strongest = strongest_tiles(tiles, 0, torch.Generator().manual_seed(0))
+    >>> strongest.index.tolist(), strongest.evidence.tolist(), len(strongest.sample)
+    ([0, 1], [1.5, 0.5], 4)
+
+    Evidence is relative: a tile's logit less the mean of its logits over all classes. Of equal tiles the first
+    is taken.
+    """
+    flat = relative(evidence_map.logits).flatten(1).float()
+    index = flat.argmax(1)
+    sample = torch.randint(flat.shape[1], (sampled,), generator=generator)
+    return ImageTiles(
+        index.to(torch.int32),
+        flat.gather(1, index[:, None])[:, 0],
+        sample.to(torch.int32),
+        flat[label, sample],
+    )

@@ -1,0 +1,56 @@
+"""What a network makes of tiles just before its logits."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from nearsight.evidence.forward import Model, run_model
+
+_aten = torch.ops.aten
+
+# The operations by which PyTorch multiplies matrices, and where in their arguments the left one stands.
+_PRODUCTS = {
+    _aten.linear.default: 0,
+    _aten.mm.default: 0,
+    _aten.matmul.default: 0,
+    _aten.addmm.default: 1,
+}
+
+
+def embed(model: Model, tiles: Tensor) -> Tensor:
+    """Return a model's embedding of each tile, float (B, features), on the device of the model's output.
+
+    >>> from nearsight.models import build
+    >>> embed(build("resnet18", classes=10, width=0.25), torch.zeros(4, 3, 16, 16)).shape
+    torch.Size([4, 128])
+
+    The embedding is the input of the last matrix product whose rows are the batch: in nearly every classifier
+    that of its linear head. No layer is named; PyTorch's operations are watched as they run. Where there is no
+    such product (a head of 1×1 convolutions, a model outside PyTorch) it is the logits.
+
+    `tiles` is (B, C, tile, tile) as the model takes them. Raises what the model raises.
+    """
+    with _LastProduct(len(tiles)) as product:
+        # A copy: some models work in place.
+        logits = run_model(model, tiles.clone())
+    return logits if product.rows is None else product.rows
+
+
+class _LastProduct(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Keeps the left side of the last product of matrices with as many rows as the batch."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._batch = batch
+        self.rows: Tensor | None = None
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in _PRODUCTS:
+            left = args[_PRODUCTS[func]]
+            if left.ndim == 2 and len(left) == self._batch:
+                self.rows = left
+        return func(*args, **(kwargs or {}))

@@ -1,0 +1,6 @@
+"""Pages of what was found: one self-contained HTML file each."""
+
+from nearsight.report.page.comparison_page import write_comparison_page
+from nearsight.report.page.diagnosis_page import write_diagnosis_page
+
+__all__ = ["write_comparison_page", "write_diagnosis_page"]

@@ -1,0 +1,111 @@
+"""Where the marks of the page's small drawings go: interval strips, and the curve of locality."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nearsight.diagnosis.intervals import Estimate
+from nearsight.diagnosis.locality import SizeRow
+
+
+@dataclass(frozen=True)
+class Strip:
+    """An estimate on a line: places from 0 to 100, None where there is nothing to mark."""
+
+    point: float | None
+    low: float | None
+    high: float | None
+    chance: float | None
+    zero: float
+
+
+def strip(estimate: Estimate, start: float = 0.0, end: float = 1.0) -> Strip:
+    """Place an estimate, its interval and the value by chance on a line from `start` to `end`.
+
+    >>> strip(Estimate(0.5, 0.25, 0.75, n=9, chance=0.1))
+    Strip(point=50.0, low=25.0, high=75.0, chance=10.0, zero=0.0)
+
+    What lies beyond an end is marked at the end.
+    """
+
+    def place(value: float | None) -> float | None:
+        return None if value is None else round(100 * min(1.0, max(0.0, (value - start) / (end - start))), 2)
+
+    return Strip(
+        place(estimate.value),
+        place(estimate.low),
+        place(estimate.high),
+        place(estimate.chance),
+        place(0.0) or 0.0,
+    )
+
+
+@dataclass(frozen=True)
+class Point:
+    """One mark of a curve with the ends of its interval, in pixels of the chart; y grows downwards."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One measure against tile size; `kind` names its colour and its mark."""
+
+    kind: str
+    label: str
+    points: tuple[Point, ...]
+
+    @property
+    def line(self) -> str:
+        """The points as SVG's `polyline` takes them."""
+        return " ".join(f"{point.x:g},{point.y:g}" for point in self.points)
+
+
+@dataclass(frozen=True)
+class LocalityChart:
+    """The curves of locality and the ticks of both axes, each with its place."""
+
+    curves: tuple[Curve, ...]
+    across: tuple[tuple[float, str], ...]
+    up: tuple[tuple[float, str], ...]
+
+
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 628.0, 14.0, 252.0
+_MEASURES = (
+    ("agreement", "agreement with the full pass"),
+    ("accuracy", "accuracy of the tiles together"),
+    ("single", "accuracy of one tile"),
+)
+
+
+def locality_chart(sizes: Sequence[SizeRow]) -> LocalityChart:
+    """Return where accuracy and agreement against tile size are drawn, in a chart of 640 by 300 pixels."""
+    tiles = [row.tile for row in sizes]
+    first, span = min(tiles), max(max(tiles) - min(tiles), 1)
+
+    def x(tile: int) -> float:
+        return round(LEFT + 24 + (RIGHT - LEFT - 48) * (tile - first) / span, 1)
+
+    def y(share: float) -> float:
+        return round(BOTTOM - (BOTTOM - TOP) * share, 1)
+
+    def points(measure: str) -> tuple[Point, ...]:
+        found = ((row.tile, getattr(row, measure)) for row in sizes)
+        return tuple(
+            Point(
+                x(tile),
+                y(one.value),
+                y(one.value if one.low is None else one.low),
+                y(one.value if one.high is None else one.high),
+            )
+            for tile, one in found
+            if one.value is not None
+        )
+
+    return LocalityChart(
+        tuple(Curve(measure, label, points(measure)) for measure, label in _MEASURES),
+        tuple((x(tile), str(tile)) for tile in tiles),
+        tuple((y(tenth / 4), f"{25 * tenth}") for tenth in range(5)),
+    )

@@ -1,0 +1,73 @@
+"""The page of a comparison: verdicts first, then the figure, the tables and how it was made."""
+
+import base64
+from io import BytesIO
+from pathlib import Path
+
+from nearsight.diagnosis.intervals import Estimate
+from nearsight.evaluation import PROTOCOLS, Interval
+from nearsight.report.accuracy_figure import accuracy_figure
+from nearsight.report.comparison_markdown import method_sentences, scaled
+from nearsight.report.page.charts import strip
+from nearsight.report.page.environment import render
+from nearsight.study import Comparison, Difference
+from nearsight.study.comparison import label
+from nearsight.write import write_text
+
+PAGE = "report.html"
+# The drawings of differences reach a little further than the widest interval.
+ROOM = 1.05
+
+
+def write_comparison_page(comparison: Comparison, directory: Path) -> None:
+    """Write the page of a comparison as report.html into a directory, whole or not at all.
+
+    >>> write_comparison_page(comparison, Path("runs/study"))  # doctest: +SKIP
+
+    It holds what comparison.md holds, and the figure, in one file that loads nothing. Raises what `write_text`
+    raises.
+    """
+    write_text(Path(directory) / PAGE, comparison_html(comparison))
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """Return the page of a comparison as HTML text."""
+    return render(
+        "comparison.html.j2",
+        comparison=comparison,
+        protocols=[name for name in PROTOCOLS if any(arm.accuracy(name) for arm in comparison.arms)],
+        fixed=[row for row in comparison.differences if row.headline],
+        others=[row for row in comparison.differences if not row.headline],
+        reach=_reach(comparison.differences),
+        picture=_picture(comparison),
+        method=method_sentences(comparison),
+        covers=comparison.arms[0].accuracies[0].interval.covers,
+        label=label,
+        scaled=scaled,
+        strip=strip,
+        estimate=lambda interval, chance: as_estimate(interval, comparison.images, chance),
+    )
+
+
+def as_estimate(interval: Interval, images: int, chance: float | None) -> Estimate:
+    """Return an interval of the evaluation as the pages show figures, with the value by chance beside it.
+
+    >>> as_estimate(Interval(0.9, 0.88, 0.92, "images"), images=400, chance=0.1).low
+    0.88
+    """
+    return Estimate(interval.estimate, interval.low, interval.high, images, chance)
+
+
+def _reach(differences: tuple[Difference, ...]) -> float:
+    ends = (abs(end) for row in differences for end in (row.interval.low, row.interval.high))
+    return ROOM * max(ends, default=0.0) or 1.0
+
+
+def _picture(comparison: Comparison) -> str:
+    import matplotlib
+
+    buffer = BytesIO()
+    # Letters as shapes: the page must look the same where the figure's font is missing.
+    with matplotlib.rc_context({"svg.hashsalt": "nearsight", "svg.fonttype": "path"}):
+        accuracy_figure(comparison).savefig(buffer, format="svg", metadata={"Date": None})
+    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,0 +1,92 @@
+"""Jinja2 for the pages: everything escaped, nothing undefined, and a security policy that names what is inline."""
+
+import base64
+import hashlib
+import re
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from nearsight.report.page import wording
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page of `templates/` as HTML text.
+
+    >>> render("base.html.j2", title="<b> & co").count("&lt;b&gt; &amp; co")
+    2
+
+    All values are escaped where the template shows them. The page holds its style and its script, and a
+    content-security policy that allows these two by their SHA-256 and nothing else. Lone surrogates, which
+    names of files may hold and UTF-8 may not, are written as their code. Raises `jinja2.UndefinedError` for a
+    value that the template names and that is missing.
+    """
+    from markupsafe import Markup
+
+    style, script = _packaged("style.css"), _packaged("page.js")
+    page = _environment().get_template(template)
+    html = page.render(
+        style=Markup(style), script=Markup(script), policy=content_security_policy(style, script), **values
+    )
+    return html.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def content_security_policy(style: str, script: str) -> str:
+    """Return the policy of a page with one inline style and one inline script: nothing else runs or loads.
+
+    >>> content_security_policy("p {}", "").split("; ")[:2]
+    ["default-src 'none'", 'img-src data:']
+    """
+    return (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def code(sentence: str) -> "Markup":
+    """Return a sentence as HTML, escaped, with what stands between backquotes as code.
+
+    >>> code("`full-pass` <b>")
+    Markup('<code>full-pass</code> &lt;b&gt;')
+    """
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(sentence))))
+
+
+def _hash(block: str) -> str:
+    digest = hashlib.sha256(block.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+@cache
+def _packaged(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    environment.filters |= {
+        "per_cent": wording.per_cent,
+        "number": wording.number,
+        "signed": wording.signed,
+        "count": wording.count,
+        "figure": wording.figure,
+        "sentence": wording.sentence,
+        "code": code,
+    }
+    return environment

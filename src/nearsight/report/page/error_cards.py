@@ -1,0 +1,108 @@
+"""The errors on the page: for each shown image its picture, both maps, and what would have turned it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from torch import Tensor
+
+from nearsight.diagnosis.errors import Errors, ImageError
+from nearsight.report.page.outline import outline_path
+from nearsight.report.page.pictures import map_uri, picture_uri
+from nearsight.tiles import TileGrid
+
+PICTURE_SIDE = 384
+# With the atlas and the lists beside them, a page stays below 15 MB.
+MOST_BYTES = 8_000_000
+# Of a finer grid the maps are drawn whole, but only every other tile, or third, … can be enlarged.
+HOVERED_TILES = 1024
+
+
+@dataclass(frozen=True)
+class ErrorCard:
+    """One misclassified image; pictures are data URIs, outlines SVG paths in the pixels of the image.
+
+    `limit` is the bound of the colours of both maps in logits; `lens` is what enlarging a tile needs.
+    """
+
+    error: ImageError
+    name: str
+    picture: str
+    predicted_map: str
+    label_map: str
+    limit: float
+    flip_outline: str
+    to_label_outline: str
+    lens: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the card's pictures and numbers, as they stand in the page."""
+        figures = sum(map(len, self.lens["values"]))
+        return len(self.picture) + len(self.predicted_map) + len(self.label_map) + 7 * figures
+
+
+def make_cards(errors: Errors, prepared: Callable[[int], Tensor], most: int) -> tuple[ErrorCard, ...]:
+    """Return the cards of the costliest errors: `most` of them, or as many as make 8 MB."""
+    cards: list[ErrorCard] = []
+    size = 0
+    for number, error in zip(count(1), errors.errors[:most]):
+        card = _card(error, f"e{number}", prepared(error.index))
+        size += card.size
+        if size > MOST_BYTES:
+            break
+        cards.append(card)
+    return tuple(cards)
+
+
+def enlargeable(starts: Sequence[int], others: int) -> Sequence[int]:
+    """Return the numbers of the tile rows, or columns, whose tiles can be enlarged, when there are `others` across.
+
+    >>> enlargeable(range(4), 4), len(enlargeable(range(193), 193))
+    (range(0, 4), 28)
+    """
+    step = 1
+    while len(range(0, len(starts), step)) * -(-others // step) > HOVERED_TILES:
+        step += 1
+    return range(0, len(starts), step)
+
+
+def _card(error: ImageError, name: str, pixels: Tensor) -> ErrorCard:
+    from nearsight.evidence.plot import shared_limit
+
+    predicted, label = error.evidence[:2]
+    limit = shared_limit([predicted, label])
+    return ErrorCard(
+        error=error,
+        name=name,
+        picture=picture_uri(pixels, PICTURE_SIDE),
+        predicted_map=map_uri(predicted, error.grid, limit),
+        label_map=map_uri(label, error.grid, limit),
+        limit=limit,
+        flip_outline="" if error.flip is None else outline_path(error.flip.tiles, error.grid),
+        to_label_outline="" if error.to_label is None else outline_path(error.to_label.tiles, error.grid),
+        lens=_lens(error, error.grid, limit),
+    )
+
+
+def _lens(error: ImageError, grid: TileGrid, limit: float) -> dict[str, Any]:
+    rows = enlargeable(grid.tops, len(grid.lefts))
+    columns = enlargeable(grid.lefts, len(grid.tops))
+    values = error.evidence[:, list(rows)][:, :, list(columns)].flatten(1).tolist()
+    return {
+        "title": error.path,
+        "label": error.label,
+        "classes": error.kept,
+        "size": [grid.width, grid.height, grid.tile],
+        "tops": [grid.tops[row] for row in rows],
+        "lefts": [grid.lefts[column] for column in columns],
+        "values": [[float(f"{value:.4g}") for value in of_class] for of_class in values],
+        "deciding": [[tile.left, tile.top, _bars(error, tile.row, tile.column)] for tile in error.deciding],
+        "limit": limit,
+    }
+
+
+def _bars(error: ImageError, row: int, column: int) -> list[tuple[int, float]]:
+    values = error.evidence[:, row, column].tolist()
+    return list(zip(error.kept, values, strict=True))

@@ -1,0 +1,117 @@
+"""Pictures inside the page: images, tiles and evidence maps as data URIs."""
+
+import base64
+from collections.abc import Sequence
+from functools import cache
+from io import BytesIO
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from nearsight.tiles import TileGrid
+
+# Small pictures are kept pixel by pixel; larger ones would fill the page.
+LOSSLESS_SIDE = 64
+QUALITY = 82
+# Half of the palette is for, half against; 0 is where no tile has its centre.
+LEVELS = 127
+_NEUTRAL = LEVELS + 1
+
+
+def picture_uri(pixels: Tensor, longest: int) -> str:
+    """Return a picture, uint8 (3, height, width), as a data URI, made smaller to `longest` pixels a side.
+
+    >>> import torch
+    >>> picture_uri(torch.zeros(3, 8, 8, dtype=torch.uint8), 64)[:22]
+    'data:image/png;base64,'
+
+    Pictures of at most 64 pixels a side are PNG and lose nothing, larger ones are WebP at quality 82.
+    """
+    picture = Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy()))
+    if max(picture.size) > longest:
+        picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    if max(picture.size) <= LOSSLESS_SIDE:
+        return _uri(picture, "PNG", optimize=True)
+    return _uri(picture, "WEBP", quality=QUALITY, method=4)
+
+
+def map_uri(logits: Tensor, grid: TileGrid, limit: float) -> str:
+    """Return an evidence map, float (rows, columns), as the data URI of a PNG in the pixels of its image.
+
+    Every tile is a cell at the tile's centre, in a colour from −`limit` to `limit` logits; where no tile has its
+    centre, at the margin, the PNG is transparent. It has two pixels for each of the image's, so that borders
+    of cells, which lie on halves of pixels, are exact.
+    """
+    rows = nearest_tiles(grid.tops, grid.tile, grid.height)
+    columns = nearest_tiles(grid.lefts, grid.tile, grid.width)
+    levels = np.rint(np.clip(logits.double().cpu().numpy() / limit, -1, 1) * LEVELS).astype(np.int64)
+    indices = (levels + _NEUTRAL)[np.ix_(rows, columns)]
+    indices[(rows < 0)[:, None] | (columns < 0)[None]] = 0
+    height, width = indices.shape
+    picture = Image.frombytes("P", (width, height), indices.astype(np.uint8).tobytes())
+    picture.putpalette(_palette())
+    return _uri(picture, "PNG", optimize=True, transparency=0)
+
+
+def nearest_tiles(starts: Sequence[int], tile: int, length: int) -> NDArray[np.int64]:
+    """Return for each half pixel of one side the tile row or column whose centre is nearest, −1 at the margin.
+
+    >>> nearest_tiles((0, 1, 2), tile=4, length=6).tolist()
+    [-1, -1, -1, 0, 0, 1, 1, 2, 2, -1, -1, -1]
+
+    `starts` are the grid's `tops` or its `lefts`, `length` its height or its width in pixels. The margin begins
+    half a step beyond the outermost centres, as in the heatmaps of `EvidenceMap.plot`.
+    """
+    edges = 2 * np.array(cell_edges(starts, tile))
+    places = np.arange(2 * length) + 0.5
+    found = np.searchsorted(edges, places) - 1
+    return np.where((places > edges[0]) & (places < edges[-1]), found, -1)
+
+
+def cell_edges(starts: Sequence[int], tile: int) -> list[float]:
+    """Return the borders of the cells of one side in pixels: halfway between the centres of neighbouring tiles.
+
+    >>> cell_edges((0, 4, 6), tile=4)
+    [0.0, 4.0, 7.0, 9.0]
+    """
+    centres = [start + tile / 2 for start in starts]
+    between = [(one + other) / 2 for one, other in pairwise(centres)]
+    steps = [other - one for one, other in pairwise(starts)] or [tile]
+    return [centres[0] - min(steps[0], tile) / 2, *between, centres[-1] + min(steps[-1], tile) / 2]
+
+
+def scale_colours(stops: int = 11) -> list[str]:
+    """Return the colours of the diverging scale from against to for, for a legend.
+
+    >>> colours = scale_colours()
+    >>> colours[0], colours[5], colours[-1]
+    ('#2d004b', '#f7f7f6', '#7f3b08')
+    """
+    from matplotlib.colors import to_hex
+
+    return [to_hex(colour) for colour in _colours(np.linspace(0, 1, stops))]
+
+
+@cache
+def _palette() -> bytes:
+    colours = _colours(np.linspace(0, 1, 2 * LEVELS + 1))
+    return bytes(3) + np.rint(255 * colours[:, :3]).astype(np.uint8).tobytes()
+
+
+def _colours(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    from matplotlib import colormaps
+
+    from nearsight.evidence.plot import COLOURS
+
+    colours: NDArray[np.float64] = colormaps[COLOURS](places)
+    return colours
+
+
+def _uri(picture: Image.Image, form: str, **settings: Any) -> str:
+    buffer = BytesIO()
+    picture.save(buffer, form, **settings)
+    return f"data:image/{form.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,0 +1,93 @@
+"""How figures are written on the pages: shares, numbers, intervals, and why one is missing."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nearsight.diagnosis.intervals import Estimate
+
+Unit = Literal["share", "points", "number"]
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An estimate in words: its value, its interval and the value by chance; `why` where one of them is missing."""
+
+    value: str
+    interval: str
+    chance: str
+    why: str
+
+
+def figure(estimate: Estimate, unit: Unit = "share") -> Figure:
+    """Write an estimate as a share in per cent, a difference of shares in points, or a plain number.
+
+    >>> figure(Estimate(0.5823, 0.511, 0.64, n=250, chance=0.2))
+    Figure(value='58.2\\xa0%', interval='51.1 to 64.0', chance='20.0\\xa0%', why='')
+    >>> figure(Estimate(None, None, None, n=0, chance=0.2)).why
+    'no images'
+
+    `why` says what is missing: the value, where nothing counts, or the interval.
+    """
+    chance = "" if estimate.chance is None else _written(estimate.chance, unit)
+    if estimate.value is None:
+        return Figure(MISSING, "", chance, "no images" if estimate.n == 0 else "undefined here")
+    value = _written(estimate.value, unit)
+    if estimate.low is None or estimate.high is None:
+        return Figure(value, "", chance, "one image, no interval" if estimate.n == 1 else "no interval")
+    ends = (_bare(end, unit) for end in (estimate.low, estimate.high))
+    return Figure(value, " to ".join(ends), chance, "")
+
+
+def per_cent(share: float) -> str:
+    """Write a share from 0 to 1 in per cent.
+
+    >>> per_cent(0.0612)
+    '6.1\\xa0%'
+    """
+    return f"{_bare(share, 'share')}\N{NO-BREAK SPACE}%"
+
+
+def number(value: float, decimals: int = 2) -> str:
+    """Write a number with a true minus sign, and no minus before a zero.
+
+    >>> number(-0.514), number(-0.0001)
+    ('−0.51', '0.00')
+    """
+    return f"{value:z.{decimals}f}".replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """Write a number with its sign, as evidence is written.
+
+    >>> signed(2.5), signed(-1.234)
+    ('+2.50', '−1.23')
+    """
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def count(amount: int, one: str, many: str = "") -> str:
+    """Write an amount and the word for it.
+
+    >>> count(1, "image"), count(1200, "image"), count(0, "class", "classes")
+    ('1 image', '1,200 images', '0 classes')
+    """
+    return f"{amount:,} {one if amount == 1 else many or f'{one}s'}"
+
+
+def sentence(text: str) -> str:
+    """Write a sentence with a capital and a full stop.
+
+    >>> sentence("none of 80 images is wrong")
+    'None of 80 images is wrong.'
+    """
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def _written(value: float, unit: Unit) -> str:
+    return per_cent(value) if unit == "share" else _bare(value, unit)
+
+
+def _bare(value: float, unit: Unit) -> str:
+    return number(value) if unit == "number" else number(100 * value, 1)

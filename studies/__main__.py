@@ -1,0 +1,22 @@
+"""The command `python -m studies NAME`."""
+
+import argparse
+
+from studies import mark, truth
+
+STUDIES = {"mark": mark, "truth": truth}
+
+
+def main() -> None:
+    """Run the study that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m studies", description="Studies of Nearsight.")
+    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    for name, study in STUDIES.items():
+        summary = (study.__doc__ or "").partition("\n")[0]
+        study.add_options(names.add_parser(name, help=summary, description=summary))
+    arguments = parser.parse_args()
+    STUDIES[arguments.name].run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Tiles cut again against the maps that they were chosen from."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.recut import ChosenTiles, TileSource
+from nearsight.evidence import evidence
+from nearsight.models import Preprocessing
+from nearsight.tiles import TileGrid
+
+SIZES = [(9, 12), (12, 9), (15, 10)]
+PREPROCESSING = Preprocessing((0.5, 0.4, 0.6), (0.2, 0.3, 0.25), resize_short=8, interpolation="bilinear")
+CHOSEN = ChosenTiles(
+    np.array([2, 0, 0, 1, 2]), np.array([3, 0, 2, 1, 0]), np.array([1, 5, 3, 4, 2], dtype=np.float32)
+)
+
+
+class Counted:
+    """Images of several sizes that count how often each is decoded."""
+
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.pictures = [
+            torch.randint(0, 256, (3, *size), generator=generator).to(torch.uint8) for size in SIZES
+        ]
+        self.sizes = np.array(SIZES, dtype=np.int32)
+        self.decoded = [0, 0, 0]
+
+    def image(self, i: int) -> Tensor:
+        self.decoded[i] += 1
+        return self.pictures[i]
+
+    def path(self, i: int) -> str:
+        return f"image-{i}.png"
+
+
+@pytest.fixture
+def images() -> ImageSet:
+    return ImageSet("toy", "test", ("cat", "dog"), np.array([0, 1, 1]), Counted())
+
+
+@pytest.fixture
+def model() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(3, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 2)
+        ).eval()
+
+
+def resized(images: ImageSet) -> list[Tensor]:
+    return [PREPROCESSING.resize(images.image(i)) for i in range(3)]
+
+
+def source_of(images: ImageSet, model: nn.Module, memory: int = 2**20) -> TileSource:
+    grids = [TileGrid(*picture.shape[1:], tile=6, stride=2, kind="covering") for picture in resized(images)]
+    return TileSource(model, PREPROCESSING, images, grids, memory)
+
+
+def test_pixels_and_logits_are_those_of_the_maps(images: ImageSet, model: nn.Module) -> None:
+    source = source_of(images, model)
+    pictures = resized(images)
+    maps = evidence(
+        model, [PREPROCESSING.normalise(image) for image in pictures], tile=6, stride=2, grid="covering"
+    )
+    shown = source.shown(CHOSEN)
+    for tile, pixels, image, number in zip(
+        shown, source.pixels(CHOSEN), CHOSEN.images.tolist(), CHOSEN.numbers.tolist(), strict=True
+    ):
+        assert torch.equal(pixels, maps[image].crop(pictures[image], number))
+        logits = maps[image].logits.flatten(1)[:, number]
+        assert tile.logits == pytest.approx(logits.tolist(), abs=1e-5)
+        assert (tile.index, tile.path) == (image, f"image-{image}.png")
+        assert torch.equal(pixels, pictures[image][:, tile.top : tile.top + 6, tile.left : tile.left + 6])
+    assert [tile.label for tile in shown] == [1, 0, 0, 1, 1]
+    assert [tile.evidence for tile in shown] == CHOSEN.evidence.tolist()
+
+
+def test_an_image_is_decoded_once_for_tiles_in_a_row(images: ImageSet, model: nn.Module) -> None:
+    source = source_of(images, model)
+    images.images.decoded[:] = [0, 0, 0]
+    list(source.pixels(CHOSEN))
+    assert images.images.decoded == [1, 1, 2]
+
+
+def test_embeddings_do_not_depend_on_the_memory_for_a_batch(images: ImageSet, model: nn.Module) -> None:
+    large, small = (source_of(images, model, memory).embeddings(CHOSEN) for memory in (2**20, 1))
+    assert large.shape == (5, 5)
+    np.testing.assert_allclose(large, small, atol=1e-6)
+
+
+def test_nothing_chosen_gives_nothing(images: ImageSet, model: nn.Module) -> None:
+    source, nothing = source_of(images, model), CHOSEN.select(np.zeros(5, dtype=bool))
+    assert (source.shown(nothing), len(source.embeddings(nothing))) == ((), 0)
+
+
+def test_the_strongest_come_first() -> None:
+    assert CHOSEN.strongest(3).evidence.tolist() == [5, 4, 3]
+    assert len(CHOSEN.strongest(9)) == 5

@@ -1,0 +1,209 @@
+"""The page of a diagnosis: every figure is on it, hostile names are text, and odd diagnoses read sensibly."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nearsight.diagnosis.atlas import Atlas
+from nearsight.diagnosis.intervals import Estimate
+from nearsight.diagnosis.locality import Locality
+from nearsight.report.page import write_diagnosis_page
+from nearsight.report.page.diagnosis_page import diagnosis_html
+from nearsight.tiles import TileGrid
+
+UNKNOWN = Estimate(None, None, None, 0, None)
+HOSTILE = (
+    "<script>window.broken = 1</script>",
+    '"><img src=x onerror="window.broken=1">',
+    "</script><script>window.broken = 1</script>",
+    "' onmouseover='window.broken=1",
+    "{{ 7 * 7 }}",
+    "&lt;b&gt;",
+    "\u202egnp.exe",
+    "--><!-- ]]>",
+)
+
+
+def estimates(found: Any) -> Iterator[Estimate]:
+    if isinstance(found, Estimate):
+        yield found
+    elif is_dataclass(found):
+        for field in fields(found):
+            yield from estimates(getattr(found, field.name))
+    elif isinstance(found, tuple):
+        for one in found:
+            yield from estimates(one)
+
+
+def test_every_figure_is_on_the_page_with_its_interval_and_chance(
+    make_diagnosis: Callable, parse: Callable
+) -> None:
+    diagnosis = make_diagnosis()
+    text = parse(diagnosis_html(diagnosis)).text.replace("\xa0", " ").replace("−", "-")
+    assert all(len(found.reasons) > 1 for found in diagnosis.atlas.classes)
+    held = [
+        one
+        for part in (diagnosis.accuracies, diagnosis.reliance, diagnosis.atlas, diagnosis.locality)
+        for one in estimates(part)
+    ]
+    assert len(held) > 100
+    for one in held:
+        shown = rf"{100 * one.value:z.1f}( %)? \({100 * one.low:z.1f} to {100 * one.high:z.1f}\)"
+        assert re.search(shown, text), shown
+        if one.chance is not None:
+            assert re.search(rf"{100 * one.chance:z.1f}( %)?", text)
+    for one in estimates(diagnosis.faithfulness):
+        assert f"{one.value:z.2f} ({one.low:z.2f} to {one.high:z.2f})" in text
+    for sentence in (*diagnosis.sentences(), *diagnosis.notes):
+        assert sentence.replace("\xa0", " ").replace("−", "-") in text
+
+
+def test_every_error_is_shown_costliest_first_with_its_pictures(
+    make_diagnosis: Callable, parse: Callable
+) -> None:
+    diagnosis = make_diagnosis()
+    page = parse(diagnosis_html(diagnosis))
+    cards = page.all("article", class_="error")
+    errors = diagnosis.errors.errors
+    assert [card["data-pair"] for card in cards] == [f"{error.label}-{error.prediction}" for error in errors]
+    assert len(page.all("svg", class_="map")) == 3 * len(errors)
+    assert all(error.path in page.text for error in errors)
+    options = [option["value"] for option in page.all("option")]
+    assert options == ["", *(f"{pair.label}-{pair.prediction}" for pair in diagnosis.errors.pairs)]
+
+
+def test_fewer_errors_than_there_are_is_said(make_diagnosis: Callable, parse: Callable) -> None:
+    diagnosis = make_diagnosis(count=24, wrong=9)
+    page = parse(diagnosis_html(diagnosis, shown=4))
+    assert len(page.all("article", class_="error")) == 4
+    assert "9 images of 24 are wrong" in page.text
+    assert "The 4 costliest are shown here" in page.text
+
+
+def test_hostile_names_change_no_tag(make_diagnosis: Callable, parse: Callable) -> None:
+    tame = make_diagnosis(count=16, wrong=8, model="run", data="set")
+    paths = [f"{HOSTILE[i % 8]}/{i}" for i in range(16)]
+    wild = make_diagnosis(
+        count=16, wrong=8, names=HOSTILE, paths=paths, model=HOSTILE[0], data=HOSTILE[2], notes=HOSTILE[:1]
+    )
+    harmless, hostile = parse(diagnosis_html(tame)), parse(diagnosis_html(wild))
+    assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in harmless.tags]
+    assert [sorted(held) for _, held in hostile.tags] == [sorted(held) for _, held in harmless.tags]
+    for name in HOSTILE:
+        assert " ".join(name.split()) in hostile.text
+
+
+def test_the_data_block_is_json_and_ends_where_it_should(make_diagnosis: Callable) -> None:
+    html = diagnosis_html(make_diagnosis(count=8, wrong=4, names=HOSTILE))
+    [block] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, flags=re.DOTALL)
+    assert json.loads(block)["classes"] == list(HOSTILE)
+
+
+def test_nothing_on_the_page_needs_what_the_policy_forbids(make_diagnosis: Callable, parse: Callable) -> None:
+    page = parse(diagnosis_html(make_diagnosis(count=24, wrong=9)))
+    for tag, held in page.tags:
+        assert "style" not in held
+        assert not [name for name in held if name.startswith("on")], tag
+        assert tag not in ("link", "iframe", "object", "form", "base")
+        for name in ("src", "href"):
+            assert held.get(name, "#").startswith(("#", "data:image/"))
+
+
+def test_headings_do_not_skip_a_level_and_pictures_have_words(
+    make_diagnosis: Callable, parse: Callable
+) -> None:
+    page = parse(diagnosis_html(make_diagnosis(count=24, wrong=9)))
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all(held["alt"] for held in page.all("img"))
+    for held in page.all("svg"):
+        assert held.get("aria-hidden") == "true" or (held.get("role") == "img" and held["aria-label"])
+    ids = [held["id"] for _, held in page.tags if "id" in held]
+    assert len(set(ids)) == len(ids)
+    for tag, held in page.tags:
+        for name in ("aria-labelledby", "for"):
+            assert held.get(name, ids[0]) in ids, (tag, held)
+        if held.get("href", "").startswith("#"):
+            assert held["href"][1:] in ids
+
+
+def one_class(make: Callable) -> Any:
+    return make(count=8, wrong=0, names=["only"], labels=np.zeros(8, dtype=np.int64))
+
+
+def unknown_regions(make: Callable) -> Any:
+    found = make(count=8, wrong=2)
+    names = ("off_share", "off_area", "background", "object", "pointing", "excess")
+    row = replace(found.reliance.overall, images=0, **dict.fromkeys(names, UNKNOWN))
+    return replace(
+        found, reliance=replace(found.reliance, overall=row, classes=(row,) * 8, known=1, notes=("few",))
+    )
+
+
+def one_reason(make: Callable) -> Any:
+    found = make(count=8, wrong=2)
+    classes = tuple(replace(one, reasons=one.reasons[:1]) for one in found.atlas.classes)
+    return replace(found, atlas=Atlas(classes))
+
+
+@pytest.mark.parametrize(
+    ("make_odd", "said"),
+    [
+        (lambda make: make(count=8, wrong=0), "No error: all 8 images are right"),
+        (one_class, "8 images of 1 class,"),
+        (
+            lambda make: make(count=8, wrong=2, names=[f"c{i}" for i in range(1000)]),
+            "960 more classes, in words",
+        ),
+        (lambda make: make(count=8, wrong=2, names=[*"abcdefgh", "empty"]), "This class has no images."),
+        (lambda make: make(count=8, wrong=2, reliance=None), "it is not known where the objects are"),
+        (lambda make: make(count=8, wrong=2, faithfulness=None), "It was not measured whether"),
+        (lambda make: make(count=8, wrong=2, atlas=Atlas(())), "There is no atlas"),
+        (lambda make: make(count=8, wrong=2, locality=Locality((), ())), "was not measured"),
+        (lambda make: make(count=8, wrong=2, suspects=(), duplicates=()), "None was found."),
+        (lambda make: make(count=8, wrong=2, grid=TileGrid(64, 64, tile=64, stride=1)), "of the tiles"),
+        (unknown_regions, "no images"),
+        (one_reason, "the only one"),
+        (lambda make: make(count=1, wrong=1, trained_tile=None), "trained on whole images"),
+    ],
+)
+def test_odd_diagnoses_have_sensible_pages(
+    make_diagnosis: Callable, parse: Callable, make_odd: Callable, said: str
+) -> None:
+    page = parse(diagnosis_html(make_odd(make_diagnosis)))
+    assert said in page.text
+    assert not re.search(r"\b(None|nan|inf|Undefined)\b", page.text.replace("None was found", ""))
+
+
+def test_long_tables_are_folded(make_diagnosis: Callable, parse: Callable) -> None:
+    page = parse(diagnosis_html(make_diagnosis(count=8, wrong=2, names=[f"c{i}" for i in range(100)])))
+    assert "The other 70 classes" in page.text
+    assert len(page.all("details")) == 3
+    assert "c99" in page.text
+
+
+def test_a_page_of_a_hundred_noisy_images_stays_below_15_mb(make_diagnosis: Callable) -> None:
+    grid = TileGrid(224, 224, tile=32, stride=8)
+    diagnosis = make_diagnosis(count=104, wrong=100, grid=grid)
+    # Noise is what compresses least; the reported positions are of this size, as after a resize.
+    noise = torch.randint(
+        256, (4, 3, 224, 224), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    html = diagnosis_html(replace(diagnosis, prepared=lambda index: noise[index % 4]))
+    assert len(html.encode()) < 15_000_000
+
+
+def test_the_same_diagnosis_gives_the_same_file(make_diagnosis: Callable, tmp_path: Path) -> None:
+    diagnosis = make_diagnosis(count=8, wrong=2)
+    for name in ("a.html", "b.html"):
+        write_diagnosis_page(diagnosis, tmp_path / name)
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
