@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nearsight.data import ImageSet, ImageSets, load, summarise
+    from nearsight.diagnosis import Diagnosis
     from nearsight.errors import InputError
     from nearsight.evaluation import Evaluation
     from nearsight.evidence import EvidenceMap
     from nearsight.models import Classifier, build, reach
     from nearsight.report import Heatmaps
     from nearsight.runs import Run
-    from nearsight.study import Comparison
+    from nearsight.study import Comparison, Dimension, Sampling
     from nearsight.tiles import TileGrid
     from nearsight.training import RECIPES, Machine, Recipe
-    from nearsight.verbs import compare, demo, evaluate, heatmap, train
+    from nearsight.verbs import compare, demo, diagnose, dimension, evaluate, heatmap, train
 
 _HOMES = {
     "Classifier": "models",
     "Comparison": "study",
+    "Diagnosis": "diagnosis",
+    "Dimension": "study",
     "Evaluation": "evaluation",
     "EvidenceMap": "evidence",
     "Heatmaps": "report",
@@ -34,10 +37,13 @@ _HOMES = {
     "RECIPES": "training",
     "Recipe": "training",
     "Run": "runs",
+    "Sampling": "study",
     "TileGrid": "tiles",
     "build": "models",
     "compare": "verbs",
     "demo": "verbs",
+    "diagnose": "verbs",
+    "dimension": "verbs",
     "evaluate": "verbs",
     "heatmap": "verbs",
     "load": "data",
@@ -50,6 +56,8 @@ __all__ = [
     "RECIPES",
     "Classifier",
     "Comparison",
+    "Diagnosis",
+    "Dimension",
     "Evaluation",
     "EvidenceMap",
     "Heatmaps",
@@ -59,10 +67,13 @@ __all__ = [
     "Machine",
     "Recipe",
     "Run",
+    "Sampling",
     "TileGrid",
     "build",
     "compare",
     "demo",
+    "diagnose",
+    "dimension",
     "evaluate",
     "heatmap",
     "load",

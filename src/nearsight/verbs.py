@@ -8,16 +8,17 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from nearsight import evaluation, study, training
-from nearsight.data import ImageSets, load
+from nearsight import diagnosis, evaluation, study, training
+from nearsight.data import ImageSet, ImageSets, load
+from nearsight.diagnosis import FAITHFULNESS_IMAGES, Diagnosis
 from nearsight.errors import InputError
 from nearsight.evaluation import Evaluation
 from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models import Classifier, published_classifier
 from nearsight.models.build import TIMM
-from nearsight.report import Heatmaps, make_heatmaps, write_comparison
+from nearsight.report import Heatmaps, make_heatmaps, write_comparison, write_diagnosis, write_dimension
 from nearsight.runs import RECIPE, Run
-from nearsight.study import Comparison
+from nearsight.study import Comparison, Dimension, Sampling
 from nearsight.tiles.grid import GridKind
 from nearsight.training import Machine, Recipe, Reporter, Silent, find_recipe, recipe_from_values
 from nearsight.training.recipe import read_recipe
@@ -99,18 +100,9 @@ def evaluate(
     from whole training images. Raises `InputError` for bad input.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    classifier = run.classifier()
-    recipe = read_recipe(run.directory / RECIPE)
-    if data is None and not recipe.data:
-        raise InputError(f"{run.directory / RECIPE} names no data set; give one to evaluate on")
-    sets = load(
-        data if data is not None else recipe.data,
-        validation=recipe.validation,
-        seed=recipe.seed,
-        skip_bad=skip_bad,
-    )
+    sets = _sets(run, data, skip_bad)
     result = evaluation.evaluate(
-        classifier,
+        run.classifier(),
         sets[split],
         protocols=protocols,
         tile=tile,
@@ -123,7 +115,7 @@ def evaluate(
     )
     if out is not None:
         result.save(Path(out))
-    elif data is None or str(data) == recipe.data:
+    elif data is None or str(data) == run.recipe["data"]:
         result.save(run.directory)
     return result
 
@@ -208,16 +200,8 @@ def heatmap(
     image's figure is left there as PNG and SVG, with the map as safetensors. `progress` is called with images
     done and images in all. Raises `InputError` for bad input, before anything is written.
     """
-    if isinstance(model, str) and model.startswith(TIMM):
-        if tile is None:
-            raise InputError(f"'{model}' needs the side of the tiles in pixels, such as --tile 64 (tile=64)")
-        classifier = published_classifier(model, tile, pretrained=pretrained)
-    elif isinstance(model, Classifier):
-        classifier = model
-    else:
-        classifier = (model if isinstance(model, Run) else Run.open(model)).classifier()
     found = make_heatmaps(
-        classifier,
+        _classifier(model, tile, pretrained),
         images,
         class_name=class_name,
         tile=tile,
@@ -230,6 +214,110 @@ def heatmap(
     )
     if out is not None:
         found.save(out)
+    return found
+
+
+def dimension(
+    data: str | Path,
+    *,
+    tiles: Sequence[int | None] | None = None,
+    comparison: str | Path | None = None,
+    sampling: Sampling | None = None,
+    out: str | Path | None = None,
+    skip_bad: bool = False,
+    machine: Machine | None = None,
+    reporter: Reporter | None = None,
+    progress: Count | None = None,
+) -> Dimension:
+    """Measure the dimensions of a set's tiles, how well training tiles cover them, and what a bound says of it.
+
+    >>> few = Sampling(training_tiles=300, test_images=20, points=100, pairs=20)
+    >>> found = dimension("digits", tiles=[4, None], sampling=few)
+    >>> found.table().index.tolist()
+    ['4', 'full']
+
+    Nothing is trained. `tiles` are sides in pixels, None for whole images; left out, shares of the smallest
+    side. All training images count: none are cut off for validation. With `comparison`, a directory that
+    `compare` wrote, the order of tile sizes that each figure predicts is put beside the measured one. With `out`,
+    dimension.json, dimension.md and the figure are left there. `progress` is called with training images
+    searched and in all. Raises `InputError` for bad input.
+    """
+    reporter = reporter or Silent()
+    found = study.measure_dimension(
+        load(data, validation=0, skip_bad=skip_bad),
+        tiles=tiles,
+        comparison=comparison,
+        sampling=sampling,
+        device=(machine or Machine()).torch_device(),
+        say=reporter.say,
+        progress=progress,
+    )
+    if out is not None:
+        write_dimension(found, out)
+    return found
+
+
+def diagnose(
+    model: Run | Classifier | str | Path,
+    data: str | Path | ImageSet | None = None,
+    *,
+    split: str = "test",
+    tile: int | None = None,
+    stride: int | None = None,
+    grid: GridKind = "covering",
+    images: int | None = None,
+    faithfulness: int = FAITHFULNESS_IMAGES,
+    pretrained: bool = True,
+    memory: int = DEFAULT_MEMORY,
+    out: str | Path | None = None,
+    skip_bad: bool = False,
+    machine: Machine | None = None,
+    reporter: Reporter | None = None,
+    progress: Count | None = None,
+) -> Diagnosis:
+    """Diagnose a classifier on a data set: what it uses, where it errs, whether it looks at the object.
+
+    >>> import numpy as np
+    >>> from nearsight.models import Architecture, Preprocessing
+    >>> half = (0.5, 0.5, 0.5)
+    >>> scenes = load("scenes")["test"].select(np.arange(6))
+    >>> architecture = Architecture("airbench", classes=8, width=0.1)
+    >>> toy = Classifier(architecture.build(), architecture, scenes.classes, 16, Preprocessing(half, half))
+    >>> diagnose(toy, scenes, stride=16, faithfulness=0).table("locality").columns[0]
+    'tile'
+
+    `model` is a run, a classifier, or the name of a network of timm, as for `heatmap`; a run needs no `data`. Of a
+    set that is loaded, near-duplicates are looked for in its other splits. `images` examines so many, drawn
+    at random; `faithfulness` is on how many of them the maps are checked, 0 for none. With `out`, the page is left
+    there as report.html, with diagnosis.json and the tables as Parquet. Raises `InputError` for bad input.
+    """
+    reporter = reporter or Silent()
+    others: dict[str, ImageSet] = {}
+    if isinstance(data, ImageSet):
+        examined = data
+    else:
+        sets = _sets(model, data, skip_bad)
+        for note in sets.notes:
+            reporter.say(note)
+        examined = sets[split]
+        others = {name: images for name, images in sets.items() if name != split}
+    found = diagnosis.diagnose(
+        _classifier(model, tile, pretrained),
+        examined,
+        model=_model_name(model),
+        others=others,
+        tile=tile,
+        stride=stride,
+        grid=grid,
+        limit=images,
+        faithfulness=faithfulness,
+        memory=memory,
+        say=reporter.say,
+        progress=progress,
+        **_where(machine),
+    )
+    if out is not None:
+        write_diagnosis(found, out)
     return found
 
 
@@ -269,6 +357,16 @@ def default_comparison(data: str | Path, recipe: str, budget: str) -> Path:
     return Path("comparisons") / f"{_slug(str(data))}-{_slug(recipe)}-{budget}"
 
 
+def default_dimension(data: str | Path) -> Path:
+    """Return where the command `dimension` writes when no directory is given, under the current one."""
+    return Path("dimensions") / _slug(str(data))
+
+
+def default_diagnosis(model: str | Path, data: str | Path | None) -> Path:
+    """Return where the command `diagnose` writes when no directory is given, under the current one."""
+    return Path("diagnoses") / "-".join(_slug(str(part)) for part in (model, data) if part is not None)
+
+
 def is_first_process() -> bool:
     """Tell whether this is the process that reports: the only one, or the first of many."""
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
@@ -282,3 +380,37 @@ def _slug(data: str) -> str:
 def _where(machine: Machine | None) -> dict[str, Any]:
     machine = machine or Machine()
     return {"device": machine.torch_device(), "workers": machine.decoding_workers()}
+
+
+def _classifier(model: Run | Classifier | str | Path, tile: int | None, pretrained: bool) -> Classifier:
+    if isinstance(model, Classifier):
+        return model
+    if isinstance(model, str) and model.startswith(TIMM):
+        if tile is None:
+            raise InputError(f"'{model}' needs the side of the tiles in pixels, such as --tile 64 (tile=64)")
+        return published_classifier(model, tile, pretrained=pretrained)
+    return (model if isinstance(model, Run) else Run.open(model)).classifier()
+
+
+def _model_name(model: Run | Classifier | str | Path) -> str:
+    if isinstance(model, Classifier):
+        return model.architecture.name
+    return model.directory.name if isinstance(model, Run) else str(model)
+
+
+def _sets(model: Run | Classifier | str | Path, data: str | Path | None, skip_bad: bool) -> ImageSets:
+    """Load a data set, for a run as it was when the run was trained: its own, with the same validation cut."""
+    if isinstance(model, Classifier) or (isinstance(model, str) and model.startswith(TIMM)):
+        if data is None:
+            raise InputError("a data set is needed: only a run knows the one it was trained on")
+        return load(data, skip_bad=skip_bad)
+    run = model if isinstance(model, Run) else Run.open(model)
+    recipe = read_recipe(run.directory / RECIPE, whole=True)
+    if data is None and not recipe.data:
+        raise InputError(f"{run.directory / RECIPE} names no data set; give one")
+    return load(
+        data if data is not None else recipe.data,
+        validation=recipe.validation,
+        seed=recipe.seed,
+        skip_bad=skip_bad,
+    )

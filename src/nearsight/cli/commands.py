@@ -9,8 +9,10 @@ from nearsight.cli.options import (
     add_choice,
     add_machine_options,
     add_recipe_options,
+    add_sampling_options,
     parse_memory,
     recipe_fields,
+    sampling_fields,
     whole_number,
 )
 from nearsight.errors import InputError
@@ -292,26 +294,7 @@ def declare_heatmap(parser: OneLineParser) -> None:
         help="a class to show before the predicted one (default: the true one, where an image's directory has "
         "a class's name)",
     )
-    parser.add_argument(
-        "--model",
-        type=_published_name,
-        default=None,
-        metavar="timm:NAME",
-        help="instead of a run, a network of timm with its published weights, preprocessing and classes",
-    )
-    parser.add_argument(
-        "--pretrained",
-        action=BooleanOptionalAction,
-        default=True,
-        help="of --model: published weights, or initial ones as a control (default: yes)",
-    )
-    parser.add_argument(
-        "--tile",
-        type=whole_number("--tile", 1),
-        default=None,
-        metavar="N",
-        help="side of the tiles in pixels (default: the one trained on; needed with --model)",
-    )
+    _add_published(parser)
     parser.add_argument(
         "--stride",
         type=whole_number("--stride", 1),
@@ -357,6 +340,154 @@ def heatmap(options: Namespace) -> Result:
     if not options.json:
         print_heatmaps(heatmaps, options.out)
     return {"out": options.out, **heatmaps.to_json()}
+
+
+def declare_diagnose(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight diagnose`."""
+    from nearsight.diagnosis import FAITHFULNESS_IMAGES
+
+    parser.add_argument(
+        "run", metavar="RUN", help="a directory that `nearsight train` wrote; left out with --model"
+    )
+    parser.add_argument("data", nargs="?", metavar="DATA", help=f"by default the run's own set; {_DATA}")
+    parser.add_argument("--split", default="test", metavar="NAME", help="images to examine (default: test)")
+    _add_published(parser)
+    _add_stride(parser)
+    _add_grid(parser)
+    parser.add_argument(
+        "--images",
+        type=whole_number("--images", 1),
+        default=None,
+        metavar="N",
+        help="examine so many images, drawn at random (default: all)",
+    )
+    parser.add_argument(
+        "--faithfulness",
+        type=whole_number("--faithfulness", 0),
+        default=FAITHFULNESS_IMAGES,
+        metavar="N",
+        help=f"images on which the maps are checked, 0 for none (default: {FAITHFULNESS_IMAGES})",
+    )
+    _add_memory(parser)
+    parser.add_argument(
+        "--out",
+        default=None,
+        metavar="DIR",
+        help="where the page and tables go (default: diagnoses/RUN-DATA)",
+    )
+    _add_skip_bad(parser)
+    add_machine_options(parser)
+
+
+def diagnose(options: Namespace) -> Result:
+    """Diagnose a classifier, and print the summary."""
+    from nearsight import verbs
+    from nearsight.cli.show import ProgressDisplay, print_diagnosis
+    from nearsight.training import Machine
+
+    model, data = options.run, options.data
+    if options.model is not None:
+        if data is not None:
+            raise InputError(
+                f"with --model there is no run, so '{options.run}' and '{data}' are one too many"
+            )
+        model, data = options.model, options.run
+    out = options.out if options.out is not None else str(verbs.default_diagnosis(model, data))
+    with ProgressDisplay() as display:
+        found = verbs.diagnose(
+            model,
+            data,
+            split=options.split,
+            tile=options.tile,
+            stride=options.stride,
+            grid=options.grid,
+            images=options.images,
+            faithfulness=options.faithfulness,
+            pretrained=options.pretrained,
+            memory=parse_memory(options.memory),
+            out=out,
+            skip_bad=options.skip_bad,
+            machine=Machine(device=options.device, workers=options.workers),
+            reporter=display,
+            progress=display.work,
+        )
+    if not options.json:
+        print_diagnosis(found, out)
+    return {"out": out, **found.to_json()}
+
+
+def declare_dimension(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight dimension`."""
+    from nearsight.training.machine import Device
+
+    parser.add_argument("data", metavar="DATA", help=_DATA)
+    parser.add_argument(
+        "--tiles",
+        default=None,
+        metavar="N,…,full",
+        help="sides of the tiles in pixels, 'full' for whole images (default: an eighth, a quarter, three "
+        "eighths, a half and three quarters of the smallest side, and full)",
+    )
+    parser.add_argument(
+        "--comparison",
+        default=None,
+        metavar="DIR",
+        help="a directory that `nearsight compare` wrote: predicted and measured order side by side",
+    )
+    parser.add_argument(
+        "--out", default=None, metavar="DIR", help="where figure and figures go (default: dimensions/DATA)"
+    )
+    add_sampling_options(parser)
+    _add_skip_bad(parser)
+    add_choice(parser, "--device", get_args(Device), default="auto", text="where to run")
+
+
+def dimension(options: Namespace) -> Result:
+    """Measure the dimensions of a set's tiles, and print what was found."""
+    from nearsight import verbs
+    from nearsight.cli.show import ProgressDisplay, print_dimension
+    from nearsight.study import Sampling, parse_tiles
+    from nearsight.training import Machine
+
+    out = options.out if options.out is not None else str(verbs.default_dimension(options.data))
+    with ProgressDisplay() as display:
+        found = verbs.dimension(
+            options.data,
+            tiles=None if options.tiles is None else parse_tiles(options.tiles),
+            comparison=options.comparison,
+            sampling=Sampling(**sampling_fields(options)),
+            out=out,
+            skip_bad=options.skip_bad,
+            machine=Machine(device=options.device),
+            reporter=display,
+            progress=display.searched,
+        )
+    if not options.json:
+        print_dimension(found, out)
+    return {"out": out, **found.to_json()}
+
+
+def _add_published(parser: OneLineParser) -> None:
+    parser.add_argument(
+        "--model",
+        type=_published_name,
+        default=None,
+        metavar="timm:NAME",
+        help="instead of a run, a network of timm with its published weights, preprocessing and classes",
+    )
+    parser.add_argument(
+        "--pretrained",
+        action=BooleanOptionalAction,
+        default=True,
+        help="of --model: published weights, or initial ones as a control (default: yes)",
+    )
+    parser.add_argument(
+        "--tile",
+        type=whole_number("--tile", 1),
+        default=None,
+        metavar="N",
+        help="side of the tiles in pixels (default: the one trained on; needed with --model)",
+    )
 
 
 def _published_name(name: str) -> str:
@@ -408,7 +539,7 @@ def _add_stride(parser: OneLineParser) -> None:
         type=whole_number("--stride", 1),
         default=None,
         metavar="N",
-        help="step of the evaluation's tile grid in pixels (default: a quarter of the tile)",
+        help="step of the tile grid in pixels (default: a quarter of the tile)",
     )
 
 

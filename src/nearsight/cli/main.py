@@ -63,6 +63,18 @@ COMMANDS = {
         commands.declare_heatmap,
         commands.heatmap,
     ),
+    "diagnose": Command(
+        "Find what a run, or a published network, uses and where it errs: object or background.",
+        "RUN [DATA] [--stride N] [--images N] [--out DIR] [options]",
+        commands.declare_diagnose,
+        commands.diagnose,
+    ),
+    "dimension": Command(
+        "Measure, before any training, how many dimensions tiles have and how well they are covered.",
+        "DATA [--tiles 4,8,16,full] [--comparison DIR] [--out DIR] [options]",
+        commands.declare_dimension,
+        commands.dimension,
+    ),
 }
 
 

@@ -104,6 +104,27 @@ def recipe_fields(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def add_sampling_options(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each field of `Sampling`."""
+    from nearsight.study import Sampling
+
+    group = parser.add_argument_group("sampling", "How much is measured; less is faster and less sure.")
+    for spec in fields(Sampling):
+        option = f"--{spec.name.replace('_', '-')}"
+        text = f"{spec.metadata['help']} (default: {spec.default:,})"
+        group.add_argument(
+            option, type=whole_number(option, spec.metadata["least"]), default=None, metavar="N", help=text
+        )
+
+
+def sampling_fields(arguments: argparse.Namespace) -> dict[str, int]:
+    """Return the fields of `Sampling` that were given on the command line."""
+    from nearsight.study import Sampling
+
+    given = {spec.name: getattr(arguments, spec.name) for spec in fields(Sampling)}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def add_machine_options(parser: argparse.ArgumentParser) -> Container:
     """Add the options that say where a command runs, and return their group."""
     from nearsight.training.machine import Device

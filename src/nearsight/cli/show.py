@@ -3,18 +3,23 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from nearsight.diagnosis import Diagnosis
 from nearsight.evaluation import Interval
 from nearsight.evidence import signed
-from nearsight.report import Heatmaps
-from nearsight.study import Comparison
+from nearsight.report import PAGE, Heatmaps
+from nearsight.study import Comparison, Dimension, Measured
+from nearsight.study.dimension import Estimator
+from nearsight.study.dimension.words import figure
+from nearsight.study.verdict import points
 from nearsight.training import Tick
 
 PLAIN_SECONDS = 10.0
@@ -64,6 +69,14 @@ class ProgressDisplay:
     def count(self, done: int, total: int) -> None:
         """Show how many images have been evaluated."""
         self._show("evaluating", done, total, f"image {done:,}/{total:,}")
+
+    def work(self, done: int, total: int) -> None:
+        """Show how much of what was said last is done."""
+        self._show("working", done, total, f"{done:,}/{total:,}")
+
+    def searched(self, done: int, total: int) -> None:
+        """Show how many training images the nearest tiles have been looked for in."""
+        self._show("searching", done, total, f"training image {done:,}/{total:,}")
 
     def _show(self, what: str, done: int, total: int, text: str) -> None:
         self._progress.update(
@@ -210,6 +223,56 @@ def print_heatmaps(heatmaps: Heatmaps, out: str) -> None:
             f"figures and maps: {out}",
         ]
     )
+
+
+def print_diagnosis(found: Diagnosis, out: str) -> None:
+    """Print the summary of a diagnosis, and where its page is."""
+    print_lines(
+        [
+            f"{found.model} on {found.data} {found.split}, {found.images:,} images, tile {found.tile}, "
+            f"stride {found.stride}",
+            "",
+            *(f"- {sentence}" for sentence in found.sentences()),
+            "",
+            f"the page: {Path(out) / PAGE}",
+        ]
+    )
+
+
+def print_dimension(found: Dimension, out: str) -> None:
+    """Print what was measured of a set's tiles, a row a tile size, the paragraph, and where the rest is."""
+    rows = []
+    for row in found.tiles:
+        raw, plain = row.coverage["raw"], row.coverage["normalised"]
+        rows.append(
+            [
+                row.label,
+                f"{row.input_dimension:,}",
+                f"{row.tiles:,}",
+                _value(row.effective["raw"], ",.0f"),
+                *(figure(row.dimension(name).estimate) for name in get_args(Estimator)),
+                f"{_value(raw.relative, '.2f')}\n{_value(plain.relative, '.2f')}",
+                f"{figure(raw.tile_agreement, points)}\n{figure(plain.tile_agreement, points)}",
+                f"{figure(raw.image_agreement, points)}\n{figure(plain.image_agreement, points)}",
+            ]
+        )
+    columns = [
+        "tile",
+        "dimensions",
+        "tiles",
+        "effective",
+        *get_args(Estimator),
+        "nearest/random",
+        "tile's label %",
+        "image's label %",
+    ]
+    title = f"{found.data}: 95 % intervals; chance {points(found.chance)} %; second line: normalised"
+    print_table(title, columns, rows)
+    print_lines(["", found.words(), "", f"table, figure and every number: {out}"])
+
+
+def _value(measured: Measured, form: str) -> str:
+    return "–" if measured.value is None else f"{measured.value:{form}}"
 
 
 def _interval(interval: Interval) -> str:

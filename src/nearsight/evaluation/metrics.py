@@ -61,17 +61,14 @@ def confusion_matrix(
     More on the diagonal is better. `scores` is (images, classes), the result (classes, classes). Under
     `single-tile` an image is divided among the classes in the proportions that its tiles choose them.
     """
-    from torchmetrics.functional.classification import multiclass_confusion_matrix
-
     classes = scores.shape[1]
     if protocol == SINGLE_TILE:
         shares = np.zeros((classes, classes))
         np.add.at(shares, labels, scores.astype(np.float64))
         return shares
-    counts: NDArray[np.int64] = multiclass_confusion_matrix(
-        torch.from_numpy(predict(scores)), torch.from_numpy(labels), num_classes=classes
-    ).numpy()
-    return counts.astype(np.float64)
+    pairs = np.bincount(labels * classes + predict(scores), minlength=classes**2)
+    counts: NDArray[np.float64] = pairs.reshape(classes, classes).astype(np.float64)
+    return counts
 
 
 def calibration_error(protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float | None:
@@ -83,11 +80,11 @@ def calibration_error(protocol: str, scores: NDArray[np.float32], labels: NDArra
     The mean distance between confidence and accuracy over 15 equal bins of confidence (Guo et al., ICML
     2017, by torchmetrics). Confidence is the largest softmax of a protocol whose scores are logits, and the
     largest score of one whose scores are shares. None under `single-tile`: the shares of an image are no
-    tile's confidence.
+    tile's confidence; and with one class, where nothing can be wrong.
     """
     from torchmetrics.functional.classification import multiclass_calibration_error
 
-    if protocol == SINGLE_TILE:
+    if protocol == SINGLE_TILE or scores.shape[1] == 1:
         return None
     return float(
         multiclass_calibration_error(

@@ -2,16 +2,24 @@
 
 from nearsight.report.accuracy_figure import accuracy_figure, draw_accuracy
 from nearsight.report.comparison_markdown import comparison_markdown
+from nearsight.report.dimension_figure import dimension_figure, draw_dimension
+from nearsight.report.dimension_markdown import dimension_markdown, write_dimension
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.make_heatmaps import make_heatmaps
-from nearsight.report.write import write_comparison
+from nearsight.report.write import PAGE, write_comparison, write_diagnosis
 
 __all__ = [
+    "PAGE",
     "Heatmap",
     "Heatmaps",
     "accuracy_figure",
     "comparison_markdown",
+    "dimension_figure",
+    "dimension_markdown",
     "draw_accuracy",
+    "draw_dimension",
     "make_heatmaps",
     "write_comparison",
+    "write_diagnosis",
+    "write_dimension",
 ]

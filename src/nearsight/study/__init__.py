@@ -3,6 +3,7 @@
 from nearsight.study.arms import Arm, Budget, make_arms, order_tiles, parse_tiles, reference_size
 from nearsight.study.compare import compare
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference
+from nearsight.study.dimension import Dimension, Measured, Sampling, TileDimension, measure_dimension
 from nearsight.study.verdict import verdict
 
 __all__ = [
@@ -13,8 +14,13 @@ __all__ = [
     "Comparison",
     "Cost",
     "Difference",
+    "Dimension",
+    "Measured",
+    "Sampling",
+    "TileDimension",
     "compare",
     "make_arms",
+    "measure_dimension",
     "order_tiles",
     "parse_tiles",
     "reference_size",

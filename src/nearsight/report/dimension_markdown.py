@@ -1,0 +1,144 @@
+"""What was measured of a set's tiles as a page of Markdown, beside its numbers and its figure."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from nearsight.report.comparison_markdown import markdown_table
+from nearsight.report.dimension_figure import draw_dimension
+from nearsight.study import Dimension, TileDimension
+from nearsight.study.dimension import SideBySide, Space, tile_name
+from nearsight.study.dimension.words import figure, figure_range
+from nearsight.study.verdict import points
+from nearsight.write import write_text
+
+MARKDOWN = "dimension.md"
+FIGURE = "dimension.png"
+VECTOR_FIGURE = "dimension.svg"
+
+
+def write_dimension(dimension: Dimension, directory: str | Path) -> None:
+    """Write dimension.json, dimension.md, dimension.png and dimension.svg, each whole or not at all."""
+    directory = Path(directory)
+    dimension.save(directory)
+    draw_dimension(dimension, directory / FIGURE, directory / VECTOR_FIGURE)
+    write_text(directory / MARKDOWN, dimension_markdown(dimension, FIGURE))
+
+
+def dimension_markdown(dimension: Dimension, picture: str) -> str:
+    """Return the measurements as Markdown; `picture` is the name of the figure that lies beside it."""
+    sections = [
+        [f"# {dimension.data}: the dimension of tiles, before any training"],
+        [dimension.words()],
+        [f"![Figures against tile size]({picture})"],
+        ["## Figures", "", *_figures(dimension)],
+        ["## The bound", "", *_bound(dimension)],
+    ]
+    if dimension.comparison is not None:
+        sections.append(["## Predicted and measured order", "", *_orders(dimension.comparison)])
+    sections.append(["## How it was measured", "", *_method(dimension)])
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def _figures(found: Dimension) -> list[str]:
+    rows = found.tiles
+    cells = {
+        "input dimension": [f"{row.input_dimension:,}" for row in rows],
+        "tiles": [f"{row.tiles:,}" for row in rows],
+    }
+    for space in get_args(Space):
+        covered = [row.coverage[space] for row in rows]
+        cells |= {
+            f"effective tiles, {space}": [figure(row.effective[space], "{:,.0f}".format) for row in rows],
+            f"levina-bickel, {space}": [
+                figure(row.dimension("levina-bickel", space).estimate) for row in rows
+            ],
+            f"two-nn, {space}": [figure(row.dimension("two-nn", space).estimate) for row in rows],
+            f"nearest over random distance, {space}": [
+                figure(row.relative, "{:.3f}".format) for row in covered
+            ],
+            f"slope, {space}": [figure(row.slope, "{:.4f}".format) for row in covered],
+            f"label right, one tile, {space}": [figure(row.tile_agreement, points) for row in covered],
+            f"label right, vote of an image, {space}": [
+                figure(row.image_agreement, points) for row in covered
+            ],
+        }
+    cells["levina-bickel, raw, by known samples"] = [_known(row) for row in rows]
+    return [
+        "Figures with 95 % intervals over images; labels in per cent, where chance is "
+        f"{points(found.chance)} and the commonest class {points(found.commonest)}. The last line is the "
+        "dimension of normal and cube samples that give the estimate.",
+        "",
+        *_turned(found, cells),
+    ]
+
+
+def _bound(found: Dimension) -> list[str]:
+    bounds = [row.bound for row in found.tiles]
+    reasons: dict[str, list[str]] = {}
+    for row in found.tiles:
+        reasons.setdefault(row.bound.reason, []).append(row.label)
+    cells = {
+        "distance by the bound over diameter": [f"{bound.radius / bound.diameter:.3g}" for bound in bounds],
+        "tiles for half the diameter": [f"10^{bound.log10_tiles_to_halve:.0f}" for bound in bounds],
+        "times the images to halve it": [f"10^{bound.log10_images_factor:.0f}" for bound in bounds],
+        "a: error at distance zero": [figure(bound.limit) for bound in bounds],
+        "L: error a unit of distance": [figure(bound.smoothness) for bound in bounds],
+        "vacuous": ["yes" if bound.vacuous else "no" for bound in bounds],
+    }
+    return [
+        "error ≤ a + L · r, where r is the distance to the nearest training tile, by the bound for any distribution "
+        "of independent tiles. a and L are read off the learning curve, and are estimates, not bounds.",
+        "",
+        *_turned(found, cells),
+        "",
+        *(f"- {', '.join(sizes)}: {reason}." for reason, sizes in reasons.items()),
+    ]
+
+
+def _orders(beside: SideBySide) -> list[str]:
+    measured = [
+        f"{tile_name(row.tile)}: {points(row.value)} ({points(row.low)} to {points(row.high)})"
+        for row in beside.measured
+    ]
+    rows = [
+        [row.by, _listed(row.order) or "–", f"{row.correlation:.2f}".replace("-", "−"), f"{row.p:.2f}"]
+        if row.correlation is not None and row.p is not None
+        else [row.by, "–", "–", row.reason or ""]
+        for row in beside.predicted
+    ]
+    return [
+        f"Measured on {beside.data}, per cent right (95 %): {', '.join(measured)}. {beside.caveat.capitalize()}.",
+        "",
+        *markdown_table(
+            ["by", "order, best first", "rank correlation", "p"],
+            [["measured accuracy", _listed(beside.order), "", ""], *rows],
+        ),
+    ]
+
+
+def _method(found: Dimension) -> list[str]:
+    lines = []
+    for row in found.tiles:
+        sampled = row.sampled
+        lines.append(
+            f"- {row.label}: {sampled.test_tiles:,} tiles of {sampled.test_images:,} {found.split} images against "
+            f"{sampled.training_tiles:,} tiles of {sampled.training_images:,} training images; dimensions of "
+            f"{row.dimension('two-nn').points:,} distinct tiles ({row.dimension('two-nn').repeated} repeated); "
+            f"{row.seconds:.0f} s, {row.cpu_seconds:.0f} s of processor time."
+        )
+    return [*lines, *(f"- {note}." for note in found.notes)]
+
+
+def _turned(found: Dimension, lines: Mapping[str, Sequence[str]]) -> list[str]:
+    columns = ["tile", *(row.label for row in found.tiles)]
+    return markdown_table(columns, [[name, *cells] for name, cells in lines.items()])
+
+
+def _known(row: TileDimension) -> str:
+    matching = row.dimension("levina-bickel").matching
+    return figure_range(matching) if matching else "–"
+
+
+def _listed(tiles: tuple[int | None, ...]) -> str:
+    return ", ".join(map(tile_name, tiles))

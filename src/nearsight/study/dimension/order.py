@@ -1,0 +1,177 @@
+"""The order of tile sizes that the measurements predict, beside the order that a comparison measured."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from math import factorial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nearsight.errors import InputError
+from nearsight.study.comparison import COMPARISON
+
+# Below the odds of one in twenty, an order found by chance is usually called one.
+ODDS = 0.05
+_ALL_ORDERS = 7
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The measured accuracy of a tile size, with its interval; `arm` is whose it is, `tile` None for whole images."""
+
+    arm: str
+    tile: int | None
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """One way to predict: a figure for each tile size, the order it gives, best first, and how well that fits.
+
+    `correlation` is Spearman's between figure and accuracy, signed so that 1 is a perfect prediction; `p` the
+    share of all orders of the tile sizes that would fit at least as well, or as badly.
+    """
+
+    by: str
+    values: tuple[float | None, ...]
+    order: tuple[int | None, ...]
+    correlation: float | None
+    p: float | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Measured accuracies, tile size by tile size, their order, best first, and the predicted orders.
+
+    `caveat` says what so many tile sizes can show.
+    """
+
+    data: str
+    budget: str
+    measured: tuple[Accuracy, ...]
+    order: tuple[int | None, ...]
+    predicted: tuple[Predicted, ...]
+    caveat: str
+
+
+def read_accuracies(directory: str | Path) -> tuple[dict[str, Any], tuple[Accuracy, ...]]:
+    """Return comparison.json of a directory, and the accuracy of each tile size under its arm's own protocol.
+
+    Whole images are the arm without augmentation, as in the paper. Raises `InputError` where there is no
+    comparison, or one that cannot be read.
+    """
+    path = Path(directory) / COMPARISON
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        # The arm with augmentation has no tile size of its own to stand for.
+        arms = [arm for arm in found["arms"] if arm["tile"] is not None or arm["name"] == "full"]
+        rows = []
+        for arm in arms:
+            interval = next(
+                row["interval"] for row in arm["accuracies"] if row["protocol"] == arm["headline"]
+            )
+            ends = (float(interval[name]) for name in ("estimate", "low", "high"))
+            rows.append(Accuracy(arm["name"], arm["tile"], *ends))
+        return {"data": str(found["data"]), "budget": str(found["budget"])}, tuple(rows)
+    except FileNotFoundError:
+        raise InputError(
+            f"{directory} holds no {COMPARISON}; give a directory that `nearsight compare` wrote"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        raise InputError(
+            f"{path} cannot be read as a comparison: {error!r}; run `nearsight compare` again"
+        ) from error
+
+
+def side_by_side(
+    directory: str | Path, figures: Mapping[str, tuple[int, Mapping[int | None, float | None]]]
+) -> SideBySide:
+    """Return the predicted orders of tile sizes beside the measured one, over the sizes that both have.
+
+    `figures` maps what predicts to 1 (more is better) or −1 (less is better) and its value for each tile
+    size. Raises `InputError` when fewer than two sizes are in both.
+    """
+    told, accuracies = read_accuracies(directory)
+    sizes = next(iter(figures.values()))[1].keys()
+    both = [row for row in accuracies if row.tile in sizes]
+    if len(both) < 2:
+        there = ",".join("full" if row.tile is None else str(row.tile) for row in accuracies)
+        raise InputError(
+            f"{directory} compares {there}, of which fewer than two are asked for; give --tiles {there}"
+        )
+    both.sort(key=lambda row: np.inf if row.tile is None else row.tile)
+    tiles, right = [row.tile for row in both], [row.value for row in both]
+    return SideBySide(
+        data=told["data"],
+        budget=told["budget"],
+        measured=tuple(both),
+        order=_order(tiles, right),
+        predicted=tuple(
+            _predicted(by, sign, [values[tile] for tile in tiles], tiles, right)
+            for by, (sign, values) in figures.items()
+        ),
+        caveat=caveat(len(both)),
+    )
+
+
+def rank_correlation(
+    predicted: Sequence[float], measured: Sequence[float]
+) -> tuple[float | None, float | None]:
+    """Return Spearman's rank correlation, and the share of all orders that correlate at least as strongly.
+
+    >>> rank_correlation([1, 2, 3], [10, 30, 70])
+    (1.0, 0.3333333333333333)
+
+    Both None where either has no two different values. The share is two-sided: exact over all orders up to
+    7 values, from the t distribution above.
+    """
+    from scipy.stats import rankdata, spearmanr
+
+    if len(set(predicted)) < 2 or len(set(measured)) < 2:
+        return None, None
+    if len(predicted) > _ALL_ORDERS:
+        found = spearmanr(predicted, measured)
+        return float(found.statistic), float(found.pvalue)
+    ours, theirs = (ranks - ranks.mean() for ranks in (rankdata(predicted), rankdata(measured)))
+    scale = float(np.sqrt((ours @ ours) * (theirs @ theirs)))
+    correlation = round(float(ours @ theirs) / scale, 12)
+    orders = np.array(list(permutations(theirs)))
+    as_strong = np.abs(orders @ ours / scale) >= abs(correlation) - 1e-9
+    return correlation, float(as_strong.mean())
+
+
+def caveat(sizes: int) -> str:
+    """Say what the rank correlation of so many tile sizes can show.
+
+    >>> caveat(2)
+    'with 2 tile sizes the rank correlation means nothing: 1 in 2 random orders is as good as a perfect one'
+    """
+    orders = factorial(sizes)
+    if 2 / orders <= ODDS:
+        return f"{sizes} tile sizes of one set: p counts orders, and says nothing of other sets"
+    return (
+        f"with {sizes} tile sizes the rank correlation means nothing: 1 in {orders} random orders is as good as "
+        "a perfect one"
+    )
+
+
+def _predicted(
+    by: str, sign: int, values: list[float | None], tiles: list[int | None], right: list[float]
+) -> Predicted:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return Predicted(by, tuple(values), (), None, None, "not measured at every tile size")
+    better = [sign * value for value in known]
+    correlation, p = rank_correlation(better, right)
+    reason = "all tile sizes are equal by it" if correlation is None else None
+    return Predicted(by, tuple(values), _order(tiles, better), correlation, p, reason)
+
+
+def _order(tiles: Sequence[int | None], better: Sequence[float]) -> tuple[int | None, ...]:
+    return tuple(tiles[place] for place in np.argsort(-np.asarray(better), kind="stable"))

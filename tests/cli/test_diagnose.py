@@ -1,0 +1,66 @@
+"""`nearsight diagnose`: what it prints, what it leaves, and what it refuses."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nearsight.cli.main import main
+from nearsight.diagnosis import TABLES
+
+Printed = Callable[..., dict[str, Any]]
+Refused = Callable[..., str]
+
+FEW = ["--images", "40", "--faithfulness", "1", "--device", "cpu", "--workers", "0"]
+
+
+def test_one_object_is_printed_and_kept(printed: Printed, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = printed("diagnose", trained, "--out", out, *FEW)
+    assert result.pop("out") == str(out)
+    assert result == json.loads((out / "diagnosis.json").read_text())
+    assert (result["images"], result["tile"], result["stride"]) == (40, 6, 1)
+    assert {path.name for path in out.iterdir()} == {
+        "diagnosis.json",
+        "report.html",
+        *(f"{name}.parquet" for name in TABLES),
+    }
+
+
+def test_the_summary_and_the_page_are_told(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["diagnose", str(trained), "digits", "--split", "train", *FEW]) == 0
+    told = capsys.readouterr().out
+    assert "on digits train, 40 images, tile 6, stride 1" in told
+    assert "of 40 images are right under mean-logit" in told
+    assert "no region is known" in told
+    page = told.strip().splitlines()[-1].removeprefix("the page: ")
+    assert (tmp_path / page).is_file()
+
+
+def test_a_published_network_needs_a_set_and_a_tile(refused: Refused, trained: Path) -> None:
+    model = ("--model", "timm:test_resnet", "--no-pretrained")
+    assert "needs the side of the tiles" in refused("diagnose", "digits", *model)
+    assert "too many" in refused("diagnose", trained, "digits", *model, "--tile", "6")
+    assert "classes" in refused("diagnose", "digits", *model, "--tile", "6")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--split", "tset"], "'digits' has no split 'tset'"),
+        (["--tile", "9"], "a tile of 9 pixels does not fit"),
+        (["--images", "0"], "--images"),
+        (["nothing-here"], "unknown"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    options: list[str], line: str, refused: Refused, trained: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert line in refused("diagnose", trained, *options, "--out", out)
+    assert not out.exists()

@@ -1,0 +1,128 @@
+"""A whole diagnosis: known answers, edge cases, tables and files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import torch
+
+from nearsight.data import ImageSet
+from nearsight.data.regions import MaskRegions
+from nearsight.diagnosis import TABLES, Diagnosis, diagnose
+from nearsight.errors import InputError
+from nearsight.models import Classifier
+from nearsight.report import write_diagnosis
+
+Shades = Callable[..., Classifier]
+Shaded = Callable[..., ImageSet]
+
+
+def strict(path: Path) -> dict[str, object]:
+    """Read JSON that has no NaN."""
+    return json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+def check_files(found: Diagnosis, directory: Path) -> str:
+    """Write everything, read it back, and return the page."""
+    write_diagnosis(found, directory)
+    content = strict(directory / "diagnosis.json")
+    assert content["sentences"] == list(found.sentences())
+    for name in TABLES:
+        table = pyarrow.parquet.read_table(directory / f"{name}.parquet")
+        assert table.column_names == list(TABLES[name][0])
+        assert len(table) == len(found.table(name)) == len(content[name])
+    return (directory / "report.html").read_text()
+
+
+def test_a_planted_mistake_comes_out(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
+    images = shaded("abc", shown=[0, 1, 2] * 4, labels=[0, 1, 2] * 3 + [0, 1, 1])
+    found = diagnose(shades("abc"), images, others={"train": images}, faithfulness=2, stride=4)
+    [pair] = found.errors.pairs
+    assert (pair.label, pair.prediction, pair.errors) == (1, 2, (11,))
+    assert found.table("errors")["path"].tolist() == ["11.png"]
+    accuracy = {row.protocol: row.accuracy.value for row in found.accuracies}
+    assert accuracy["mean-logit"] == pytest.approx(11 / 12)
+    assert found.reliance is None
+    assert found.faithfulness is not None
+    assert {row.method for row in found.faithfulness.rows} >= {"evidence", "random", "edges"}
+    page = check_files(found, tmp_path)
+    assert "11.png" in page
+
+
+def test_no_errors_and_a_class_without_images(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
+    found = diagnose(shades("abc"), shaded("abc", shown=[0, 2, 0]), faithfulness=0)
+    assert (found.errors.errors, found.errors.pairs) == ((), ())
+    assert found.notes == ("1 of 3 classes have no image here: b",)
+    assert any("none of 3 images is wrong" in sentence for sentence in found.sentences())
+    check_files(found, tmp_path)
+
+
+def test_one_class(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
+    found = diagnose(shades(["only"]), shaded(["only"], shown=[0, 0]), faithfulness=1)
+    assert not found.errors.errors
+    check_files(found, tmp_path)
+
+
+def test_a_thousand_classes(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
+    names = [f"shade {i}" for i in range(1000)]
+    found = diagnose(shades(names), shaded(names, shown=[0, 500, 999], labels=[0, 400, 999]), faithfulness=0)
+    # The shade of class 500 lies between two of 256 grey levels; the upper one is nearest to class 501.
+    assert [(error.label, error.prediction) for error in found.errors.errors] == [(400, 501)]
+    assert len(found.errors.errors[0].kept) == 10
+    check_files(found, tmp_path)
+
+
+def test_only_so_many_images_are_drawn_and_the_same_by_seed(shades: Shades, shaded: Shaded) -> None:
+    images = shaded("ab", shown=[0, 1] * 20, labels=[0, 1, 1, 0] * 10)
+    first, again, other = (
+        diagnose(shades("ab"), images, limit=11, faithfulness=0, seed=seed) for seed in (1, 1, 2)
+    )
+    assert first.images == len(first.examined) == 11
+    assert first.notes == ("11 of 40 images were drawn at random, by seed 1",)
+    assert first.table("errors").equals(again.table("errors"))
+    assert first.table("errors")["path"].tolist() != other.table("errors")["path"].tolist()
+
+
+def test_regions_of_no_pixel_say_nothing(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
+    images = shaded("ab", shown=[0, 1])
+    empty = ImageSet(
+        images.name,
+        images.split,
+        images.classes,
+        images.labels,
+        images.images,
+        MaskRegions(torch.zeros(2, 16, 20, dtype=torch.bool)),
+    )
+    found = diagnose(shades("ab"), empty, faithfulness=0)
+    assert found.reliance is None
+    check_files(found, tmp_path)
+
+
+def test_regions_that_do_not_fit_are_named(shades: Shades, shaded: Shaded) -> None:
+    images = shaded("ab", shown=[0, 1])
+    masks = MaskRegions(torch.ones(2, 9, 9, dtype=torch.bool))
+    wrong = ImageSet("shades", "test", images.classes, images.labels, images.images, masks)
+    with pytest.raises(InputError, match=r"the mask of image 0 is 9×9 but the image 16×20"):
+        diagnose(shades("ab"), wrong, faithfulness=0)
+
+
+def test_a_classifier_of_whole_images_needs_a_tile(shades: Shades, shaded: Shaded) -> None:
+    whole = shades("ab")
+    whole.tile = None
+    with pytest.raises(InputError, match="trained on whole images; give the side of the tiles"):
+        diagnose(whole, shaded("ab", shown=[0, 1]))
+    assert diagnose(whole, shaded("ab", shown=[0, 1]), tile=8, faithfulness=1).trained_tile is None
+
+
+def test_a_set_without_images_is_refused(shades: Shades, shaded: Shaded) -> None:
+    with pytest.raises(InputError, match="no images"):
+        diagnose(shades("ab"), shaded("ab", shown=[0, 1]).select(np.array([], dtype=np.int64)))
+
+
+def test_an_unknown_table_is_named(shades: Shades, shaded: Shaded) -> None:
+    found = diagnose(shades("ab"), shaded("ab", shown=[0, 1]), faithfulness=0)
+    with pytest.raises(InputError, match="unknown table 'eror'"):
+        found.table("eror")

@@ -1,0 +1,83 @@
+"""The figure of tile dimensions: what is drawn is what was measured, and gaps where nothing was."""
+
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from PIL import Image
+
+from nearsight.data import load
+from nearsight.report import dimension_figure, draw_dimension
+from nearsight.study import Dimension, Sampling, measure_dimension
+from nearsight.study.dimension.measured import absent
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dimension:
+    few = Sampling(training_tiles=400, test_images=40, tiles_per_test_image=3, points=150, pairs=40)
+    return measure_dimension(load("digits"), tiles=[4, 6, None], sampling=few)
+
+
+def lines(axes: Axes) -> dict[str, tuple[list[float], list[float]]]:
+    """Return x and y of every line in a panel's legend, with or without bars, by its label."""
+    found = {}
+    for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+        line = handle[0] if isinstance(handle, tuple) else handle
+        if hasattr(line, "get_xdata"):
+            found[label] = ([float(x) for x in line.get_xdata()], [float(y) for y in line.get_ydata()])
+    return found
+
+
+def test_lines_are_the_figures_against_the_side(digits: Dimension) -> None:
+    dimensions, tiles, distances, slopes, labels, bound = map(lines, dimension_figure(digits).axes)
+    rows, sides = digits.tiles, [4.0, 6.0, 8.0]
+    coverage = [row.coverage["normalised"] for row in rows]
+    wanted = [
+        (dimensions["two-nn"], [row.dimension("two-nn").estimate.value for row in rows]),
+        (tiles["all positions"], [row.tiles for row in rows]),
+        (tiles["effective, raw"], [row.effective["raw"].value for row in rows]),
+        (distances["normalised"], [found.relative.value for found in coverage]),
+        (slopes["normalised"], [found.slope.value for found in coverage]),
+        (labels["normalised, one tile"], [100 * (found.tile_agreement.value or 0) for found in coverage]),
+        (bound["measured distance, raw"], [
+            (row.coverage["raw"].nearest.value or 0) / row.bound.diameter for row in rows
+        ]),
+    ]  # fmt: skip
+    for (xs, ys), values in wanted:
+        assert xs == sides
+        assert ys == pytest.approx(values)
+    theory = [-1 / (row.dimension("levina-bickel").estimate.value or 1) for row in rows]
+    assert slopes["−1/dimension (levina-bickel, raw)"][1] == pytest.approx(theory)
+    assert labels["chance"][1] == pytest.approx([100 * digits.chance] * 2)
+
+
+def test_what_is_not_known_is_a_gap(digits: Dimension) -> None:
+    first = digits.tiles[0]
+    coverage = {space: replace(found, relative=absent("no")) for space, found in first.coverage.items()}
+    intrinsic = tuple(replace(found, estimate=absent("no"), known=()) for found in first.intrinsic)
+    less = replace(digits, tiles=(replace(first, coverage=coverage, intrinsic=intrinsic), *digits.tiles[1:]))
+    dimensions, _, distances, slopes, _, _ = map(lines, dimension_figure(less).axes)
+    assert dimensions["levina-bickel"][0] == distances["raw"][0] == [6.0, 8.0]
+    assert slopes["−1/dimension (levina-bickel, raw)"][0] == [6.0, 8.0]
+    assert slopes["raw"][0] == [4.0, 6.0, 8.0]
+
+
+def test_ticks_name_the_sizes(digits: Dimension) -> None:
+    for axes in dimension_figure(digits).axes:
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["4", "6", "full"]
+
+
+def test_files_are_pictures_and_the_same_each_time(digits: Dimension, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.{kind}" for name in ("first", "second") for kind in ("png", "svg")]
+    draw_dimension(digits, *paths[:2])
+    draw_dimension(digits, *paths[2:])
+    image = np.asarray(Image.open(paths[0]).convert("RGB"))
+    assert image.shape[0] > 800
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) > 20
+    texts = "".join(ElementTree.parse(paths[1]).getroot().itertext())
+    assert "Worst-case bound" in texts
+    assert paths[0].read_bytes() == paths[2].read_bytes()
+    assert paths[1].read_bytes() == paths[3].read_bytes()

@@ -1,0 +1,78 @@
+"""The page of tile dimensions: its cells are the figures, a column a tile size."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nearsight.data import load
+from nearsight.report import dimension_markdown, write_dimension
+from nearsight.study import Dimension, Sampling, measure_dimension
+from nearsight.study.dimension.measured import absent
+from nearsight.study.dimension.order import Accuracy, Predicted, SideBySide
+from nearsight.study.dimension.words import figure
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dimension:
+    few = Sampling(training_tiles=400, test_images=40, tiles_per_test_image=3, points=150, pairs=40)
+    return measure_dimension(load("digits"), tiles=[4, None], sampling=few)
+
+
+def cells(page: str) -> dict[str, list[str]]:
+    """Return the cells of every line of every table of a page, by its first cell."""
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_cells_are_the_figures(digits: Dimension) -> None:
+    found = cells(dimension_markdown(digits, "a.png"))
+    assert found["tile"] == ["4", "full"]
+    assert found["input dimension"] == ["48", "192"]
+    assert found["two-nn, normalised"] == [
+        figure(row.dimension("two-nn", "normalised").estimate) for row in digits.tiles
+    ]
+    assert found["vacuous"] == ["yes", "yes"]
+
+
+def test_sentences_picture_and_notes_are_there(digits: Dimension) -> None:
+    page = dimension_markdown(digits, "a.png")
+    assert digits.words() in page
+    assert "](a.png)" in page
+    assert "- 4, full: vacuous: the distance that the bound allows" in page
+    assert all(f"- {note}." in page for note in digits.notes)
+    assert "120 tiles of 40 test images against 400 tiles of 400 training images" in page
+
+
+def test_what_was_not_measured_is_a_dash(digits: Dimension) -> None:
+    first = digits.tiles[0]
+    coverage = {space: replace(found, slope=absent("no")) for space, found in first.coverage.items()}
+    less = replace(digits, tiles=(replace(first, coverage=coverage), digits.tiles[1]))
+    assert cells(dimension_markdown(less, "a.png"))["slope, raw"][0] == "–"
+
+
+def test_orders_stand_side_by_side(digits: Dimension) -> None:
+    beside = SideBySide(
+        data="toy",
+        budget="steps",
+        measured=(Accuracy("tile-4", 4, 0.5, 0.4, 0.6), Accuracy("full", None, 0.3, 0.2, 0.4)),
+        order=(4, None),
+        predicted=(
+            Predicted("size", (1.0, 2.0), (None, 4), -1.0, 1.0),
+            Predicted("luck", (None, 2.0), (), None, None, "not measured"),
+        ),
+        caveat="it means nothing",
+    )
+    page = dimension_markdown(replace(digits, comparison=beside), "a.png")
+    found = cells(page)
+    assert found["measured accuracy"][0] == "4, full"
+    assert found["size"] == ["full, 4", "−1.00", "1.00"]
+    assert found["luck"][-1] == "not measured"
+    assert "4: 50.0 (40.0 to 60.0), full: 30.0 (20.0 to 40.0). It means nothing." in page
+
+
+def test_four_files_are_written(digits: Dimension, tmp_path: Path) -> None:
+    write_dimension(digits, tmp_path / "new")
+    names = {path.name for path in (tmp_path / "new").iterdir()}
+    assert names == {"dimension.json", "dimension.md", "dimension.png", "dimension.svg"}
+    assert (tmp_path / "new" / "dimension.md").read_text() == dimension_markdown(digits, "dimension.png")
