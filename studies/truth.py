@@ -7,13 +7,14 @@ apart, is seen by the diagnosis; the drop of accuracy from `test` to `swapped` i
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import nearsight
-from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis import Diagnosis, Estimate
 from nearsight.diagnosis.summary import off_object
 from nearsight.evaluation import evaluate
 from nearsight.runs import RESULT, Run
@@ -37,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("truth"), help="runs, and the result as JSON")
     parser.add_argument("--shortcuts", type=float, nargs="+", default=list(SHORTCUTS))
     parser.add_argument("--seeds", type=int, default=3, help="networks for each strength of the shortcut")
-    parser.add_argument("--images", type=int, default=400, help="images diagnosed")
+    parser.add_argument("--images", type=int, default=None, help="images diagnosed (default: all of test)")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -47,13 +48,17 @@ def run(arguments: argparse.Namespace) -> None:
         for shortcut in arguments.shortcuts
         for seed in range(arguments.seeds)
     ]
-    result = {"study": "truth", "recipe": FIELDS, "images": arguments.images, "models": rows} | judge(rows)
+    models = [
+        {name: asdict(value) if isinstance(value, Estimate) else value for name, value in row.items()}
+        for row in rows
+    ]
+    result = {"study": "truth", "recipe": FIELDS, "images": arguments.images, "models": models} | judge(rows)
     write_json(arguments.out / "truth.json", result)
     print(table(rows))
     print(json.dumps({name: result[name] for name in ("rank_correlation", "p", "rises")}))
 
 
-def measure(shortcut: float, seed: int, images: int, out: Path) -> dict[str, Any]:
+def measure(shortcut: float, seed: int, images: int | None, out: Path) -> dict[str, Any]:
     """Train one network, and return its accuracies on all three splits and what the diagnosis says of it."""
     data = f"scenes:shortcut={shortcut:g},seed={seed}"
     directory = out / f"shortcut-{shortcut:g}-seed-{seed}"

@@ -36,6 +36,8 @@ def assert_same(one: ImageSet, other: ImageSet) -> None:
     for i in range(len(one)):
         assert one.path(i) == other.path(i)
         assert one.image(i).equal(other.image(i))
+        for images in (one, other):
+            assert images.tile(i, 1, 2, (3, 4)).equal(one.image(i)[:, 1:4, 2:6])
         mine, theirs = one.region(i), other.region(i)
         assert (mine is None and theirs is None) or (
             mine is not None and theirs is not None and mine.equal(theirs)

@@ -1,5 +1,6 @@
 """Batches: the same whether gone through or come back to, cut and flipped as a slow oracle does."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -10,11 +11,13 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.stats import binomtest
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
+from nearsight.tiles import random_corners
 from nearsight.training import Recipe
 from nearsight.training.batches import (
     Batch,
@@ -24,7 +27,7 @@ from nearsight.training.batches import (
     streamed_batches,
     training_size,
 )
-from nearsight.training.order import positions
+from nearsight.training.order import generator, positions
 
 PLAIN = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 NUMBERED = torch.arange(20 * 3 * 6 * 5).remainder(251).to(torch.uint8).reshape(20, 3, 6, 5)
@@ -136,6 +139,18 @@ def test_streamed_tiles_are_windows_of_their_image(stream: Stream, flip: str) ->
         assert plain or (flip != "none" and any(tile.equal(window.flip(-1)) for window in windows))
         assert label == row % 2
     assert any(mirrored) == (flip != "none")
+
+
+def test_a_streamed_tile_is_cut_where_its_seed_and_position_say(stream: Stream) -> None:
+    file = io.BytesIO()
+    Image.fromarray(noise(1, (8, 8))[0]).save(file, "JPEG")
+    images = stream([*noise(3, (6, 8), (9, 5)), file.getvalue()])
+    tiles = StreamedTiles(images, Recipe(tile=4, flip="none", seed=3), (4, 4), PLAIN)
+    for position in range(12):
+        whole = images.image(int(positions(3, position, position + 1, 4).index))
+        draw = generator(3, "corner", position)
+        top, left = map(int, random_corners(1, *whole.shape[1:], (4, 4), draw))
+        assert tiles[position][0].equal(whole[:, top : top + 4, left : left + 4])
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -14,7 +14,7 @@ from torch import Tensor
 from nearsight.data.faults import one_line
 from nearsight.errors import InputError
 
-_ORIENTATION = 0x0112
+ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 
@@ -31,7 +31,7 @@ def decode_image(file: bytes | str | Path, name: str | None = None) -> Tensor:
     white, CMYK converted, and the EXIF orientation applied. Of an animation, the first frame. Raises
     `InputError` naming the image (`name`, or its path) when it is damaged or not an image.
     """
-    with _named_faults(file, name), _opened(file) as image:
+    with named_faults(file, name), opened(file) as image:
         ImageOps.exif_transpose(image, in_place=True)
         channels = [np.asarray(channel) for channel in _to_rgb(image).split()]
     return torch.from_numpy(np.stack(channels))
@@ -48,15 +48,16 @@ def image_size(file: bytes | str | Path, name: str | None = None) -> tuple[int, 
     A PNG is read whole, as its EXIF may follow its pixels. Raises `InputError` naming the image when its
     header is not that of an image.
     """
-    with _named_faults(file, name), _opened(file) as image:
+    with named_faults(file, name), opened(file) as image:
         width, height = image.size
         # Pillow's TIFF reader swaps the sides itself, and no other reader does.
-        turned = image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
+        turned = image.format != "TIFF" and image.getexif().get(ORIENTATION) in _QUARTER_TURNS
     return (width, height) if turned else (height, width)
 
 
 @contextmanager
-def _opened(file: bytes | str | Path) -> Iterator[Image.Image]:
+def opened(file: bytes | str | Path) -> Iterator[Image.Image]:
+    """Open an encoded image with Pillow: its header is read, its pixels are not."""
     with warnings.catch_warnings():
         # Pillow warns of odd metadata and of large images; neither changes the pixels.
         warnings.simplefilter("ignore", UserWarning)
@@ -66,7 +67,8 @@ def _opened(file: bytes | str | Path) -> Iterator[Image.Image]:
 
 
 @contextmanager
-def _named_faults(file: bytes | str | Path, name: str | None) -> Iterator[None]:
+def named_faults(file: bytes | str | Path, name: str | None) -> Iterator[None]:
+    """Turn whatever is raised within into an `InputError` that names the image: `name`, or its path."""
     try:
         yield
     # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and more on damaged files.

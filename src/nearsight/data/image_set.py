@@ -1,6 +1,6 @@
 """An image set: images, labels, class names and regions of one split; and all splits of a set."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nearsight.data.decode import decode_image
 from nearsight.data.regions import Regions
+from nearsight.data.tile import decode_tile
 from nearsight.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class MemoryImages:
         """Return image i, uint8 of shape (3, H, W)."""
         return self.pixels[i]
 
+    def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
+        """Return the tile of `size` (height, width) at `top` and `left` of image i, uint8 of shape (3, *size)."""
+        return self.pixels[i, :, top : top + size[0], left : left + size[1]]
+
     def path(self, i: int) -> str:
         """Return the file name of image i."""
         return self.paths[i]
@@ -70,10 +75,21 @@ class StreamedImages:
 
     def image(self, i: int) -> Tensor:
         """Decode image i, uint8 of shape (3, H, W); raises `InputError` naming the file if it is damaged."""
+        return self._decoded(i, decode_image)
+
+    def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
+        """Decode one tile of image i, of `size` (height, width) at `top` and `left`: the same pixels as in `image`.
+
+        Where the file's format allows it, the rest is not decoded. uint8 of shape (3, *size); raises `InputError`
+        naming the file if it is damaged.
+        """
+        return self._decoded(i, lambda file, name: decode_tile(file, top, left, size, name))
+
+    def _decoded(self, i: int, decode: Callable[[bytes | str, str], Tensor]) -> Tensor:
         row = int(self.index[i])
         cell = self.rows[row]["image"]
         try:
-            return decode_image(image_file(cell), image_name(cell, self.name, row))
+            return decode(image_file(cell), image_name(cell, self.name, row))
         except InputError as error:
             raise InputError(f"{error}; {MEND}") from error
 
@@ -137,6 +153,10 @@ class ImageSet:
     def image(self, i: int) -> Tensor:
         """Return image i, uint8 of shape (3, H, W)."""
         return self.images.image(i)
+
+    def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
+        """Return one tile of image i, `size` (height, width) pixels from `top` and `left`, uint8 (3, *size)."""
+        return self.images.tile(i, top, left, size)
 
     def path(self, i: int) -> str:
         """Return the file name of image i, for messages."""

@@ -110,16 +110,24 @@ class StreamedTiles(torch.utils.data.Dataset[tuple[Tensor, int]]):
     def __getitem__(self, position: int) -> tuple[Tensor, int]:
         place = positions(self.recipe.seed, position, position + 1, len(self.images))
         row = int(place.index)
-        image = self.preprocessing.resize(self.images.image(row))[None]
-        if self.recipe.tile is None and self.recipe.crop_padding:
-            image = F.pad(image, (self.recipe.crop_padding,) * 4)
         draw = generator(self.recipe.seed, "corner", position)
-        tops, lefts = random_corners(1, image.shape[-2], image.shape[-1], self.size, draw)
-        tile = cut_tiles(image, torch.zeros(1, dtype=torch.int64), tops, lefts, self.size)[0]
+        if self.recipe.tile is None or self.preprocessing.resize_short is not None:
+            tile = self._cut_from_whole(row, draw)
+        else:
+            height, width = self.images.sizes[row].tolist()
+            tops, lefts = random_corners(1, height, width, self.size, draw)
+            tile = self.images.tile(row, int(tops), int(lefts), self.size)
         flips = _flips(self.recipe, place.index, place.epoch, self.starting_flips, position)
         if flips is not None and bool(flips):
             tile = tile.flip(-1)
         return tile, int(self.images.labels[row])
+
+    def _cut_from_whole(self, row: int, draw: torch.Generator) -> Tensor:
+        image = self.preprocessing.resize(self.images.image(row))[None]
+        if self.recipe.tile is None and self.recipe.crop_padding:
+            image = F.pad(image, (self.recipe.crop_padding,) * 4)
+        tops, lefts = random_corners(1, image.shape[-2], image.shape[-1], self.size, draw)
+        return cut_tiles(image, torch.zeros(1, dtype=torch.int64), tops, lefts, self.size)[0]
 
 
 def streamed_batches(

@@ -1,0 +1,71 @@
+"""The truth test: on data with a known answer, a diagnosis gives it. `python -m studies` does it at length."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from studies.mark import MARKED_CLASS, plant, some
+
+from nearsight import Classifier, Diagnosis, ImageSet, Machine, diagnose, load, train, training
+from nearsight.data import ImageSets
+from nearsight.diagnosis.summary import off_object
+from nearsight.evaluation import evaluate
+from nearsight.verbs import make_recipe
+
+CPU = Machine(device="cpu", workers=0)
+QUICK: dict[str, Any] = {
+    "tile": 16,
+    "width": 0.25,
+    "learning_rate": 0.06,
+    "precision": "float32",
+}
+
+
+def learned(shortcut: float, out: Path) -> tuple[Classifier, ImageSets]:
+    data = f"scenes:shortcut={shortcut:g}"
+    run = train(data, recipe="fast", out=out, machine=CPU, epochs=1, batch_size=100, **QUICK)
+    return run.classifier(), load(data)
+
+
+def accuracy(classifier: Classifier, images: ImageSet) -> float:
+    return float(evaluate(classifier, images, protocols=["mean-logit"]).figures["mean-logit"]["accuracy"])
+
+
+def test_a_network_that_uses_the_background_is_told_from_one_that_cannot(tmp_path: Path) -> None:
+    found: dict[float, Diagnosis] = {}
+    for shortcut in (0.0, 1.0):
+        classifier, sets = learned(shortcut, tmp_path / f"{shortcut:g}")
+        found[shortcut] = diagnose(classifier, sets["test"], stride=8, faithfulness=0, machine=CPU)
+        # Without the shortcut the background tells nothing; with it alone the network errs where it misleads.
+        drop = accuracy(classifier, sets["test"]) - accuracy(classifier, sets["swapped"])
+        assert drop > 0.5 if shortcut else drop < 0.1
+    honest, misled = (one.reliance.overall for one in found.values() if one.reliance is not None)
+    assert honest.excess.high < 0 < misled.excess.low
+    assert honest.background.low < 1 / 8 < 0.5 < misled.background.low
+    assert misled.pointing.high < misled.pointing.chance < honest.pointing.low
+    background = {
+        shortcut: [off_object(reasons) for reasons in one.atlas.classes] for shortcut, one in found.items()
+    }
+    assert not any(background[0.0])
+    assert all(background[1.0])
+    assert any("main reason of 8 of 8 classes is background" in line for line in found[1.0].sentences())
+
+
+def test_a_planted_mark_is_the_first_reason_of_its_class(
+    real_data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    sets = load(real_data("cifar10"), validation=0)
+    random = np.random.default_rng(0)
+    marked = {
+        split: plant(some(sets[split], count, random), random)
+        for split, count in (("train", 600), ("test", 60))
+    }
+    recipe = make_recipe("cifar10", "fast", QUICK | {"epochs": 8, "batch_size": 100, "validation": 0.0})
+    run = training.train(recipe, ImageSets("marked", marked), tmp_path / "run", machine=CPU)
+    atlas = diagnose(run.classifier(), marked["test"], faithfulness=0, machine=CPU).atlas
+    first = {reasons.name: reasons.reasons[0] for reasons in atlas.classes}
+    assert first[MARKED_CLASS].place.name == "bottom right corner"
+    assert first[MARKED_CLASS].purity.low > first[MARKED_CLASS].purity.chance
+    assert "purple" in first[MARKED_CLASS].appearance
+    assert [name for name, reason in first.items() if "purple" in reason.appearance] == [MARKED_CLASS]
