@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check clean
+.PHONY: install demo test check bench clean
 
 install: $(VENV)/installed
 
@@ -22,6 +22,14 @@ check: install
 
 test: check
 	$(BIN)/pytest
+
+# Half an hour on two free cores; each can be run alone: python -m benchmarks NAME.
+bench: install
+	$(BIN)/python -m pip install --quiet -e '.[bench]'
+	$(BIN)/python -m benchmarks ceilings
+	$(BIN)/python -m benchmarks evidence
+	$(BIN)/python -m benchmarks decoding
+	$(BIN)/python -m benchmarks startup
 
 clean:
 	rm -rf $(VENV) nearsight-demo

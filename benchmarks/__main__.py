@@ -2,9 +2,15 @@
 
 import argparse
 
-from benchmarks import ceilings, evidence, streaming
+from benchmarks import ceilings, decoding, evidence, startup, streaming
 
-BENCHMARKS = {"ceilings": ceilings, "evidence": evidence, "streaming": streaming}
+BENCHMARKS = {
+    "ceilings": ceilings,
+    "decoding": decoding,
+    "evidence": evidence,
+    "startup": startup,
+    "streaming": streaming,
+}
 
 
 def main() -> None:

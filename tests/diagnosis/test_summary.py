@@ -26,7 +26,9 @@ def reason(total: float, on_object: Estimate | None) -> Reason:
         (None, None),
     ],
 )
-def test_background_is_less_on_the_object_than_tiles_at_large(on_object: Estimate, expected: bool | None) -> None:
+def test_background_is_less_on_the_object_than_tiles_at_large(
+    on_object: Estimate, expected: bool | None
+) -> None:
     assert off_object(ClassReasons("ship", 30, (reason(1.0, on_object),), ())) is expected
 
 

@@ -35,7 +35,7 @@ def decode_tile(
     The tile is `size` (height, width) pixels from `top` and `left` of the image that `decode_image` gives, with the
     same pixels: uint8 of shape (3, height, width). Of an upright JPEG in colour that is not progressive, skia-python
     decodes the tile's part alone, and without it Pillow the rows down to the tile's end; any other file is decoded
-    whole. A JPEG damaged within its scan may give other rubbish with skia-python than with Pillow.
+    whole. A JPEG that is damaged and still decodes may give other rubbish with skia-python than with Pillow.
     Raises `InputError` naming the image (`name`, or its path) when it is damaged, not an image or too small.
     """
     label = name or (None if isinstance(file, bytes) else str(file))
