@@ -26,6 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark to a parser."""
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file of the results")
     parser.add_argument("--side", type=int, default=96, help="side of the image in pixels")
+    parser.add_argument("--images", type=int, default=1, help="images in a call of the engine")
     parser.add_argument("--tiles", type=int, nargs="+", default=[16, 24, 32], help="tiles of TileNet")
     parser.add_argument("--width", type=float, default=1.0, help="factor on the networks' channels")
     parser.add_argument("--sample", type=int, default=96, help="tiles timed of those that take too long")
@@ -57,7 +58,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "machine": facts() | {"device": _device_name(device), "threads": torch.get_num_threads()},
         "settings": {
             name: getattr(arguments, name)
-            for name in ("side", "width", "sample", "batch", "repeats", "device")
+            for name in ("side", "images", "width", "sample", "batch", "repeats", "device")
         },
         "ceilings": measure_ceilings(device),
         "maps": [],
@@ -81,6 +82,7 @@ def measure_map(
     by one, Captum's Occlusion covers the same windows of the whole image, as many images in a batch.
     """
     grid = TileGrid(image.shape[2], image.shape[3], tile, stride)
+    images = image.expand(arguments.images, -1, -1, -1)
     every = cut_grid(image, grid).flatten(0, 2)
     chosen = torch.linspace(0, len(grid) - 1, min(arguments.sample, len(grid))).long()
     alone = [every[i : i + 1].contiguous(memory_format=torch.channels_last) for i in chosen.tolist()]
@@ -92,7 +94,7 @@ def measure_map(
         return torch.cat([forward(model, one) for one in alone])
 
     ways: dict[str, tuple[Callable[[], object], float]] = {
-        "engine": (lambda: evidence(model, image, tile=tile, stride=stride), 1.0),
+        "engine": (lambda: evidence(model, images, tile=tile, stride=stride), 1.0 / len(images)),
         "loop": (loop, len(grid) / len(alone)),
         "batches": (lambda: forward(model, batch), len(grid) / size),
     }

@@ -83,7 +83,7 @@ def test_only_its_own_data_changes_a_run(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_recipe_without_data_asks_for_it(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "recipe.toml").write_text("")
+    (tmp_path / "recipe.toml").write_text(recipe_to_toml(Recipe()))
     for name in ("model.json", "model.safetensors"):
         (tmp_path / name).write_bytes((run.directory / name).read_bytes())
     with pytest.raises(InputError, match=r"recipe\.toml names no data set; give one"):

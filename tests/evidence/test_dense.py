@@ -311,7 +311,7 @@ def test_passes_stay_within_the_memory_bound_however_large_and_many_the_images()
 
         return peak_bytes(run)
 
-    few, many = peak(4, 40), peak(20, 40)
+    few, many = peak(20, 40), peak(60, 40)
     assert many <= memory
     assert many <= 1.01 * few
     maps = 5 * (120 - 12 + 1) ** 2 * 4

@@ -9,14 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 from nearsight.evidence.forward import Model, forward, run_model
 from nearsight.evidence.memory import KERNEL_SHARE, peak_bytes
 from nearsight.tiles import TileGrid, cut_grid, cut_tiles
 
-# Tiles that must fit in memory at once for the probes.
-PROBED_TILES = 32
 CHECKED_TILES = 8
 # How much wider than a tile the strips of the probes are. The first shows most padding, and strides of 1 and
 # 2, as at least `SURE_STEPS` steps; the second, a multiple of those that networks have, shows longer strides.
@@ -65,8 +63,8 @@ class DensePass:
     area: int
 
     def pays(self, grid: TileGrid) -> bool:
-        """Say whether the passes over an image take no more operations than its tiles one by one."""
-        return self.flops(grid) <= len(grid) * self.work.tile
+        """Say whether the passes over an image take no more operations than its tiles one by one, and fit."""
+        return self.area >= CHECKED_TILES * self.tile**2 and self.flops(grid) <= len(grid) * self.work.tile
 
     def flops(self, grid: TileGrid) -> float:
         """Return the floating-point operations of the passes over an image."""
@@ -75,6 +73,10 @@ class DensePass:
             for starts in (grid.tops, grid.lefts)
         )
         return sum(self.work.of(rows, columns) for rows in down for columns in right)
+
+    def together(self, grid: TileGrid) -> int:
+        """Return how many images of a grid's size fit in memory at once, at least 1."""
+        return max(1, self.area // (grid.height * grid.width))
 
     def logits(self, images: Tensor, grid: TileGrid) -> Tensor:
         """Return the logits of every tile of images of one size, (N, classes, rows, columns), on the CPU.
@@ -111,7 +113,9 @@ class DensePass:
         together = max(1, self.area // (cut.shape[2] * cut.shape[3]))
         steps = (rows.step // self.stride, columns.step // self.stride)
         parts = torch.split(cut, together)
-        return torch.cat([_windowed(self.model, part, self.window, steps).logits for part in parts])
+        return torch.cat(
+            [_windowed(self.model, part, self.window, steps, counted=False).logits for part in parts]
+        )
 
     def _parts(self, rows: "_Run", columns: "_Run") -> Iterator[tuple["_Run", "_Run"]]:
         for narrow in columns.parts(self.area // self.tile, self.tile):
@@ -153,12 +157,12 @@ def _probed(model: Model, example: Tensor, tile: int, memory: int) -> DensePass 
         return images.to(example.device, example.dtype)
 
     wide = noise(tile, tile + STRIP)
-    one, tile_work = _worked(model, wide[..., :tile], None)
+    one = _windowed(model, wide[..., :tile], None)
     window = one.grid[0]
     if one.grid != (window, window):
         return None
     for further in (NEAR, STRIP):
-        strip, strip_work, peak = _measured(model, wide[..., : tile + further], window)
+        strip, peak = _measured(model, wide[..., : tile + further], window)
         # Most networks pad, and the nearer strip tells at little cost.
         if not _same(strip.logits[:, :, 0, 0], one.logits[:, :, 0, 0]):
             return None
@@ -170,13 +174,13 @@ def _probed(model: Model, example: Tensor, tile: int, memory: int) -> DensePass 
     # beyond the tile would show of larger images.
     area = int(memory / (KERNEL_SHARE * peak / (tile * (tile // 2 + further))))
     images = noise(tile + stride, tile + 2 * stride)
-    larger, larger_work = _worked(model, images, window)
+    larger = _windowed(model, images, window)
     tiles = cut_grid(images, TileGrid(tile + stride, tile + 2 * stride, tile, stride)).flatten(0, 2)
     alone = forward(model, _channels_last(tiles)).cpu()
     if not _same(larger.logits[0].flatten(1).T, alone):
         return None
-    side = (strip_work - tile_work) / growth
-    work = Work(tile_work, side, both=(larger_work - tile_work - 3 * side) / 2)
+    side = (strip.flops - one.flops) / growth
+    work = Work(one.flops, side, both=(larger.flops - one.flops - 3 * side) / 2)
     return DensePass(model, tile, stride, window, work, area)
 
 
@@ -225,48 +229,46 @@ def _runs(starts: tuple[int, ...], stride: int, network_stride: int) -> list[_Ru
 
 @dataclass(frozen=True)
 class _Windowed:
-    """Logits (N, classes, rows, columns) on the CPU, and the rows and columns of the final grid."""
+    """Logits (N, classes, rows, columns) on the CPU, the rows and columns of the final grid, and what they took."""
 
     logits: Tensor
     grid: tuple[int, int]
+    flops: int
 
 
-def _worked(model: Model, images: Tensor, window: int | None) -> tuple[_Windowed, int]:
-    with FlopCounterMode(display=False) as counter:
-        output = _windowed(model, images, window, (1, 1))
-    return output, counter.get_total_flops()
+def _measured(model: Model, images: Tensor, window: int) -> tuple[_Windowed, int]:
+    """Return the output of a pass over images, and the peak of its bytes."""
+    passed: list[_Windowed] = []
+    peak = peak_bytes(lambda: passed.append(_windowed(model, images, window)))
+    return passed[0], peak
 
 
-def _measured(model: Model, images: Tensor, window: int) -> tuple[_Windowed, int, int]:
-    """Return the output, the floating-point operations and the peak of bytes of a pass over images."""
-    passed: list[tuple[_Windowed, int]] = []
-    peak = peak_bytes(lambda: passed.append(_worked(model, images, window)))
-    return *passed[0], peak
-
-
-def _windowed(model: Model, images: Tensor, window: int | None, steps: tuple[int, int]) -> _Windowed:
+def _windowed(
+    model: Model, images: Tensor, window: int | None, steps: tuple[int, int] = (1, 1), *, counted: bool = True
+) -> _Windowed:
     # A copy: some models work in place, and the images are needed again.
     own = images.clone(memory_format=torch.channels_last)
-    with _WindowMeans(window, steps) as means:
+    with _WindowMeans(window, steps, counted) as means:
         logits = run_model(model, own)
     if means.calls != 1:
         raise ValueError(f"the model takes {means.calls} means over rows and columns; one can be replaced")
     rows, columns = means.windows
     kept = torch.float64 if logits.dtype == torch.float64 else torch.float32
     logits = logits.to("cpu", kept).reshape(len(images), rows, columns, -1).permute(0, 3, 1, 2)
-    return _Windowed(logits, means.grid)
+    return _Windowed(logits, means.grid, means.flops)
 
 
 class _WindowMeans(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Puts, for a model's mean over a feature map, the means of windows of it, as if each were an image.
 
-    `window` None takes the whole map. Rows of what follows are then image, window row, window column.
+    `window` None takes the whole map. `flops` are the floating-point operations meanwhile, if `counted`. Rows of what
+    follows are then image, window row, window column.
     """
 
-    def __init__(self, window: int | None, steps: tuple[int, int]) -> None:
+    def __init__(self, window: int | None, steps: tuple[int, int], counted: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._window, self._steps = window, steps
-        self.calls = 0
+        self._window, self._steps, self._counts = window, steps, counted
+        self.calls = self.flops = 0
         self.grid = self.windows = (0, 0)
 
     def __torch_dispatch__(
@@ -275,7 +277,7 @@ class _WindowMeans(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         kept = _mean_over_space(func, args, kwargs)
         if kept is None:
-            return func(*args, **kwargs)
+            return self._counted(func, args, kwargs) if self._counts else func(*args, **kwargs)
         features: Tensor = args[0]
         self.calls += 1
         self.grid = (features.shape[2], features.shape[3])
@@ -284,6 +286,18 @@ class _WindowMeans(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.windows = (means.shape[2], means.shape[3])
         rows = means.permute(0, 2, 3, 1).flatten(0, 2)
         return rows[..., None, None] if kept else rows
+
+    def _counted(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        # As PyTorch's own counter does, whose tracking of modules would take longer than a small network: an
+        # operation is taken apart until it is one whose floating-point operations are known.
+        count = flop_registry.get(func.overloadpacket)
+        if count is None:
+            with self:
+                output = func.decompose(*args, **kwargs)
+            return func(*args, **kwargs) if output is NotImplemented else output
+        output = func(*args, **kwargs)
+        self.flops += count(*args, **kwargs, out_val=output)
+        return output
 
 
 def _mean_over_space(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool | None:

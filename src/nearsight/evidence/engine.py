@@ -1,6 +1,6 @@
 """The evidence of every tile of any number of images, under any model."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
-from nearsight.evidence.dense import PROBED_TILES, DensePass, find_dense_pass
+from nearsight.evidence.dense import DensePass, find_dense_pass
 from nearsight.evidence.forward import Model, check_model, device_of, forward
 from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.memory import DEFAULT_MEMORY, fitting_batch
@@ -131,14 +131,20 @@ def _maps(
     _check_image(first, 0, first, cut)
     example = first.detach()[:, : cut.tile, : cut.tile].to(cut.device, cut.dtype)
     stacked = cut.memory // 8
+    images = chain([first], images)
+    number = 0
+    dense = find_dense_pass(model, example, cut.tile, cut.memory - stacked)
+    if dense is not None and dense.pays(cut.grid(first)):
+        whole = _stacks(images, cut, stacked, dense.together)
+        refused = yield from _dense_maps(dense, whole, names)
+        if refused is None:
+            return
+        images = (image for stack in chain([refused], whole) for image in stack.images)
+        number = refused.first
     size = fitting_batch(
         lambda batch: forward(model, batch), example, cut.memory - stacked, seen=isinstance(model, nn.Module)
     )
-    stacks = _stacks(chain([first], images), cut, stacked, size)
-    dense = find_dense_pass(model, example, cut.tile, cut.memory - stacked) if size >= PROBED_TILES else None
-    if dense is not None and dense.pays(cut.grid(first)):
-        refused = yield from _dense_maps(dense, stacks, names)
-        stacks = chain([refused] if refused else [], stacks)
+    stacks = _stacks(images, cut, stacked, lambda grid: 1 + size // len(grid), number)
     buffer = torch.empty(
         (size, *example.shape),
         dtype=cut.dtype,
@@ -192,15 +198,19 @@ def _tiled_maps(
                 yield EvidenceMap(values.reshape(-1, *share.grid.shape), share.grid, names)
 
 
-def _stacks(images: Iterator[Tensor], cut: _Cut, memory: int, batch: int) -> Iterator[_Stack]:
-    """Stack consecutive images of one size, as many as a batch of tiles needs and memory takes."""
+def _stacks(
+    images: Iterator[Tensor], cut: _Cut, memory: int, together: Callable[[TileGrid], int], number: int = 0
+) -> Iterator[_Stack]:
+    """Stack consecutive images of one size, as many `together` as their grid calls for and memory takes.
+
+    `number` is that of the first image.
+    """
     held: list[Tensor] = []
-    number = 0
     for image in images:
         _check_image(image, number, held[0] if held else image, cut)
         if held:
             grid = cut.grid(held[0])
-            enough = len(held) >= min(memory // held[0].nbytes, 1 + batch // len(grid))
+            enough = len(held) >= min(memory // held[0].nbytes, together(grid))
             if enough or image.shape != held[0].shape:
                 yield _Stack(_stacked(held, cut), number - len(held), grid)
                 held = []
