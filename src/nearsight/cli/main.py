@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nearsight.cli import commands
+from nearsight.cli.commands import compare, data, demo, diagnose, dimension, evaluate, heatmap, train
 from nearsight.cli.options import OneLineParser
 from nearsight.errors import InputError, unknown_name
 from nearsight.write import plain
@@ -30,50 +30,50 @@ COMMANDS = {
     "demo": Command(
         "Compare tiles with whole images on generated scenes, in under three minutes.",
         "[--out DIR]",
-        commands.declare_demo,
-        commands.demo,
+        demo.declare,
+        demo.run,
     ),
     "data": Command(
         "Print what a data set holds: splits, classes, sizes, the largest tile that fits.",
         "[DATA] [options]",
-        commands.declare_data,
-        commands.data,
+        data.declare,
+        data.run,
     ),
     "train": Command(
         "Train a network on tiles or whole images, and evaluate it on the test split.",
         "DATA [--tile N|full] [--model NAME] [--recipe NAME|FILE] [options]",
-        commands.declare_train,
-        commands.train,
+        train.declare,
+        train.run,
     ),
     "compare": Command(
         "Compare training on tiles with training on whole images, over paired seeds.",
         "DATA [--tiles 16,24,full] [--seeds N] [--budget steps|pixels] [options]",
-        commands.declare_compare,
-        commands.compare,
+        compare.declare,
+        compare.run,
     ),
     "evaluate": Command(
         "Evaluate a trained run under every protocol.",
         "RUN [DATA] [--protocols NAME,…] [--stride N] [options]",
-        commands.declare_evaluate,
-        commands.evaluate,
+        evaluate.declare,
+        evaluate.run,
     ),
     "heatmap": Command(
         "Draw what a run, or a published network, sees in images, tile by tile.",
         "RUN IMAGE… [--class NAME] [--stride N] [--out DIR] [options]",
-        commands.declare_heatmap,
-        commands.heatmap,
+        heatmap.declare,
+        heatmap.run,
     ),
     "diagnose": Command(
         "Find what a run, or a published network, uses and where it errs: object or background.",
         "RUN [DATA] [--stride N] [--images N] [--out DIR] [options]",
-        commands.declare_diagnose,
-        commands.diagnose,
+        diagnose.declare,
+        diagnose.run,
     ),
     "dimension": Command(
         "Measure, before any training, how many dimensions tiles have and how well they are covered.",
         "DATA [--tiles 4,8,16,full] [--comparison DIR] [--out DIR] [options]",
-        commands.declare_dimension,
-        commands.dimension,
+        dimension.declare,
+        dimension.run,
     ),
 }
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from nearsight.training import Recipe
 
 _NOT_OPTIONS = ("name", "data")
+# What a command returns, for --json.
+Result = dict[str, Any]
+
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -153,6 +156,15 @@ def parse_memory(text: str) -> int:
     if not match or not int(match[1]):
         raise InputError(f"--memory takes a size such as 512M or 2G, got '{text}'")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def listed(text: str | None) -> list[str] | None:
+    """Read names parted by commas; None stays None.
+
+    >>> listed("vote, mean-logit")
+    ['vote', 'mean-logit']
+    """
+    return None if text is None else [part.strip() for part in text.split(",")]
 
 
 def _defaults(name: str, recipes: "Iterable[Recipe]") -> str:

@@ -1,0 +1,1 @@
+"""A module for each command: what declares its options, and what runs it."""

@@ -1,0 +1,76 @@
+"""The command `nearsight compare`."""
+
+from argparse import Namespace
+from typing import get_args
+
+from nearsight.cli.options import (
+    OneLineParser,
+    Result,
+    add_choice,
+    add_recipe_options,
+    listed,
+    recipe_fields,
+    whole_number,
+)
+from nearsight.cli.shared_options import declare_training, machine_of
+
+
+def declare(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight compare`."""
+    from nearsight.evaluation import PROTOCOLS
+    from nearsight.study import Budget
+
+    group = parser.add_argument_group("comparison")
+    group.add_argument(
+        "--tiles",
+        default="16,24,full",
+        metavar="N,…,full",
+        help="sides of the tiles in pixels; 'full' adds whole images, without and with the usual "
+        "augmentation (default: 16,24,full)",
+    )
+    group.add_argument(
+        "--seeds",
+        type=whole_number("--seeds", 1),
+        default=3,
+        metavar="N",
+        help="runs of each arm (default: 3)",
+    )
+    add_choice(
+        group, "--budget", get_args(Budget), default="steps", text="what is held equal between the arms"
+    )
+    group.add_argument(
+        "--protocols",
+        default=None,
+        metavar="NAME,…",
+        help=f"of the tile arms: {', '.join(PROTOCOLS)} (default: all)",
+    )
+    declare_training(parser, out="comparisons/DATA-RECIPE-BUDGET")
+    add_recipe_options(parser, without=("tile",))
+
+
+def run(options: Namespace) -> Result:
+    """Compare training on tiles with training on whole images."""
+    from nearsight import verbs
+    from nearsight.cli.show import ProgressDisplay, print_comparison
+    from nearsight.study import parse_tiles
+
+    with ProgressDisplay() as display:
+        comparison = verbs.compare(
+            options.data,
+            tiles=parse_tiles(options.tiles),
+            seeds=options.seeds,
+            budget=options.budget,
+            recipe=options.recipe,
+            out=options.out,
+            resume=options.resume,
+            protocols=listed(options.protocols),
+            stride=options.stride,
+            skip_bad=options.skip_bad,
+            machine=machine_of(options),
+            reporter=display,
+            progress=display.count,
+            **recipe_fields(options),
+        )
+    if not options.json:
+        print_comparison(comparison)
+    return comparison.to_json()

@@ -1,0 +1,76 @@
+"""The command `nearsight data`."""
+
+from argparse import Namespace
+
+from nearsight.cli.options import OneLineParser, Result, whole_number
+from nearsight.cli.shared_options import DATA, add_skip_bad
+
+
+def declare(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight data`."""
+    parser.add_argument(
+        "data", nargs="?", metavar="DATA", help=f"{DATA}; without it, the known names are listed"
+    )
+    parser.add_argument(
+        "--validation",
+        type=float,
+        default=0.1,
+        metavar="X",
+        help="share of train cut off for validation where the set has no such split (default: 0.1)",
+    )
+    parser.add_argument(
+        "--seed", type=whole_number("--seed", 0), default=0, metavar="N", help="fixes the cuts (default: 0)"
+    )
+    add_skip_bad(parser)
+
+
+def run(options: Namespace) -> Result:
+    """Print what a data set holds, or the names that are known."""
+    from nearsight.cli.show import print_lines, print_table
+    from nearsight.data import known_names, load, summarise
+
+    if options.data is None:
+        names = list(known_names())
+        if not options.json:
+            print_lines([*names, "", "or an image folder, a Parquet file or directory, hf:OWNER/NAME[@REV]"])
+        return {"names": names}
+    sets = load(options.data, validation=options.validation, seed=options.seed, skip_bad=options.skip_bad)
+    summary = summarise(sets)
+    if not options.json:
+        rows = []
+        for split, measured in summary["splits"].items():
+            heights, widths = measured["heights"], measured["widths"]
+            regions = measured["regions"]
+            rows.append(
+                [
+                    split,
+                    f"{measured['images']:,}",
+                    _range(measured["class_counts"]),
+                    _sizes(heights, widths),
+                    str(measured["largest_tile"]),
+                    "memory" if measured["in_memory"] else "streamed",
+                    f"{regions['known']:,} {regions['kind']}" if regions["kind"] else "none",
+                ]
+            )
+        columns = ["split", "images", "a class", "height×width", "largest tile", "held", "regions"]
+        classes = summary["classes"]
+        print_table(f"{summary['name']}: {len(classes)} classes", columns, rows)
+        shown = ", ".join(classes[:20]) + (f" and {len(classes) - 20} more" if len(classes) > 20 else "")
+        print_lines(
+            [
+                f"classes: {shown}",
+                f"largest tile that fits every image: {summary['largest_tile']}",
+                *(f"note: {note}" for note in summary["notes"]),
+            ]
+        )
+    return summary
+
+
+def _range(counts: list[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _sizes(heights: dict[str, int], widths: dict[str, int]) -> str:
+    smallest, largest = (f"{heights[key]}×{widths[key]}" for key in ("smallest", "largest"))
+    return smallest if smallest == largest else f"{smallest} to {largest}"

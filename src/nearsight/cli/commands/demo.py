@@ -1,0 +1,36 @@
+"""The command `nearsight demo`."""
+
+from argparse import Namespace
+
+from nearsight.cli.options import OneLineParser, Result
+
+DEMO_OUT = "nearsight-demo"
+
+
+def declare(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight demo`."""
+    parser.add_argument(
+        "--out", default=DEMO_OUT, metavar="DIR", help=f"where its results go (default: {DEMO_OUT})"
+    )
+
+
+def run(options: Namespace) -> Result:
+    """Compare tiles with whole images on the generated scenes, and say what to try next."""
+    from nearsight import verbs
+    from nearsight.cli.show import ProgressDisplay, print_comparison, print_lines
+
+    with ProgressDisplay() as display:
+        display.say("tiles against whole images on generated scenes; under three minutes on two cores")
+        comparison = verbs.demo(options.out, reporter=display, progress=display.count)
+    if not options.json:
+        print_comparison(comparison)
+        print_lines(
+            [
+                "",
+                "Next:",
+                "  nearsight data cifar10                                        what a set holds",
+                "  nearsight compare cifar10 --tiles 16,full --recipe fast       the paper's question",
+                "  nearsight train FOLDER --tile 16                              your own images",
+            ]
+        )
+    return comparison.to_json()

@@ -1,0 +1,85 @@
+"""The command `nearsight diagnose`."""
+
+from argparse import Namespace
+
+from nearsight.cli.options import OneLineParser, Result, add_machine_options, parse_memory, whole_number
+from nearsight.cli.shared_options import (
+    DATA,
+    add_grid,
+    add_memory,
+    add_run_or_published,
+    add_skip_bad,
+    add_stride,
+)
+from nearsight.errors import InputError
+
+
+def declare(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight diagnose`."""
+    from nearsight.diagnosis import FAITHFULNESS_IMAGES
+
+    add_run_or_published(parser)
+    parser.add_argument("data", nargs="?", metavar="DATA", help=f"by default the run's own set; {DATA}")
+    parser.add_argument("--split", default="test", metavar="NAME", help="images to examine (default: test)")
+    add_stride(parser)
+    add_grid(parser)
+    parser.add_argument(
+        "--images",
+        type=whole_number("--images", 1),
+        default=None,
+        metavar="N",
+        help="examine so many images, drawn at random (default: all)",
+    )
+    parser.add_argument(
+        "--faithfulness",
+        type=whole_number("--faithfulness", 0),
+        default=FAITHFULNESS_IMAGES,
+        metavar="N",
+        help=f"images on which the maps are checked, 0 for none (default: {FAITHFULNESS_IMAGES})",
+    )
+    add_memory(parser)
+    parser.add_argument(
+        "--out",
+        default=None,
+        metavar="DIR",
+        help="where the page and tables go (default: diagnoses/RUN-DATA)",
+    )
+    add_skip_bad(parser)
+    add_machine_options(parser)
+
+
+def run(options: Namespace) -> Result:
+    """Diagnose a classifier, and print the summary."""
+    from nearsight import verbs
+    from nearsight.cli.show import ProgressDisplay, print_diagnosis
+    from nearsight.training import Machine
+
+    model, data = options.run, options.data
+    if options.model is not None:
+        if data is not None:
+            raise InputError(
+                f"with --model there is no run, so '{options.run}' and '{data}' are one too many"
+            )
+        model, data = options.model, options.run
+    out = options.out if options.out is not None else str(verbs.default_diagnosis(model, data))
+    with ProgressDisplay() as display:
+        found = verbs.diagnose(
+            model,
+            data,
+            split=options.split,
+            tile=options.tile,
+            stride=options.stride,
+            grid=options.grid,
+            images=options.images,
+            faithfulness=options.faithfulness,
+            pretrained=options.pretrained,
+            memory=parse_memory(options.memory),
+            out=out,
+            skip_bad=options.skip_bad,
+            machine=Machine(device=options.device, workers=options.workers),
+            reporter=display,
+            progress=display.work,
+        )
+    if not options.json:
+        print_diagnosis(found, out)
+    return {"out": out, **found.to_json()}

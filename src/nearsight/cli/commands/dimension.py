@@ -1,0 +1,58 @@
+"""The command `nearsight dimension`."""
+
+from argparse import Namespace
+from typing import get_args
+
+from nearsight.cli.options import OneLineParser, Result, add_choice, add_sampling_options, sampling_fields
+from nearsight.cli.shared_options import DATA, add_skip_bad
+
+
+def declare(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight dimension`."""
+    from nearsight.training.machine import Device
+
+    parser.add_argument("data", metavar="DATA", help=DATA)
+    parser.add_argument(
+        "--tiles",
+        default=None,
+        metavar="N,…,full",
+        help="sides of the tiles in pixels, 'full' for whole images (default: an eighth, a quarter, three "
+        "eighths, a half and three quarters of the smallest side, and full)",
+    )
+    parser.add_argument(
+        "--comparison",
+        default=None,
+        metavar="DIR",
+        help="a directory that `nearsight compare` wrote: predicted and measured order side by side",
+    )
+    parser.add_argument(
+        "--out", default=None, metavar="DIR", help="where figure and figures go (default: dimensions/DATA)"
+    )
+    add_sampling_options(parser)
+    add_skip_bad(parser)
+    add_choice(parser, "--device", get_args(Device), default="auto", text="where to run")
+
+
+def run(options: Namespace) -> Result:
+    """Measure the dimensions of a set's tiles, and print what was found."""
+    from nearsight import verbs
+    from nearsight.cli.show import ProgressDisplay, print_dimension
+    from nearsight.study import Sampling, parse_tiles
+    from nearsight.training import Machine
+
+    out = options.out if options.out is not None else str(verbs.default_dimension(options.data))
+    with ProgressDisplay() as display:
+        found = verbs.dimension(
+            options.data,
+            tiles=None if options.tiles is None else parse_tiles(options.tiles),
+            comparison=options.comparison,
+            sampling=Sampling(**sampling_fields(options)),
+            out=out,
+            skip_bad=options.skip_bad,
+            machine=Machine(device=options.device),
+            reporter=display,
+            progress=display.searched,
+        )
+    if not options.json:
+        print_dimension(found, out)
+    return {"out": out, **found.to_json()}

@@ -1,0 +1,80 @@
+"""The command `nearsight evaluate`."""
+
+from argparse import Namespace
+
+from nearsight.cli.options import (
+    OneLineParser,
+    Result,
+    add_machine_options,
+    listed,
+    parse_memory,
+    whole_number,
+)
+from nearsight.cli.shared_options import add_grid, add_memory, add_skip_bad, add_stride
+
+
+def declare(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight evaluate`."""
+    from nearsight.evaluation import PROTOCOLS
+
+    parser.add_argument("run", metavar="RUN", help="a directory that `nearsight train` wrote")
+    parser.add_argument(
+        "data",
+        nargs="?",
+        metavar="DATA",
+        help="other data with the same classes, whose figures are printed and kept only with --out",
+    )
+    parser.add_argument("--split", default="test", metavar="NAME", help="what to evaluate on (default: test)")
+    parser.add_argument(
+        "--protocols",
+        default=None,
+        metavar="NAME,…",
+        help=f"{', '.join(PROTOCOLS)} (default: all; full-pass alone for a run on whole images)",
+    )
+    parser.add_argument(
+        "--tile",
+        type=whole_number("--tile", 1),
+        default=None,
+        metavar="N",
+        help="side of the tiles in pixels (default: the one trained on)",
+    )
+    add_stride(parser)
+    add_grid(parser)
+    parser.add_argument(
+        "--reestimate",
+        action="store_true",
+        help="add full-pass+bn: full-pass with BatchNorm statistics of whole training images",
+    )
+    add_memory(parser)
+    parser.add_argument(
+        "--out", default=None, metavar="DIR", help="where figures and predictions go (default: RUN)"
+    )
+    add_skip_bad(parser)
+    add_machine_options(parser)
+
+
+def run(options: Namespace) -> Result:
+    """Evaluate a trained run on a split of its own data or of other data."""
+    from nearsight import verbs
+    from nearsight.cli.show import ProgressDisplay, print_evaluation
+    from nearsight.training import Machine
+
+    with ProgressDisplay() as display:
+        result = verbs.evaluate(
+            options.run,
+            options.data,
+            split=options.split,
+            protocols=listed(options.protocols),
+            tile=options.tile,
+            stride=options.stride,
+            grid=options.grid,
+            reestimate=options.reestimate,
+            memory=parse_memory(options.memory),
+            out=options.out,
+            skip_bad=options.skip_bad,
+            machine=Machine(device=options.device, workers=options.workers),
+            progress=display.count,
+        )
+    if not options.json:
+        print_evaluation(result.figures, result.settings)
+    return {**result.settings, "protocols": dict(result.figures)}

@@ -1,0 +1,70 @@
+"""The command `nearsight heatmap`."""
+
+from argparse import Namespace
+from typing import get_args
+
+from nearsight.cli.options import OneLineParser, Result, add_choice, parse_memory, whole_number
+from nearsight.cli.shared_options import add_grid, add_memory, add_run_or_published
+
+HEATMAP_OUT = "heatmaps"
+
+
+def declare(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight heatmap`."""
+    from nearsight.training.machine import Device
+
+    add_run_or_published(parser)
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="image files")
+    parser.add_argument(
+        "--class",
+        dest="class_name",
+        default=None,
+        metavar="NAME",
+        help="a class to show before the predicted one (default: the true one, where an image's directory has "
+        "a class's name)",
+    )
+    parser.add_argument(
+        "--stride",
+        type=whole_number("--stride", 1),
+        default=None,
+        metavar="N",
+        help="step of the tile grid in pixels; a smaller one is the only smoothing (default: a quarter of "
+        "the tile)",
+    )
+    add_grid(parser)
+    add_memory(parser)
+    parser.add_argument(
+        "--out",
+        default=HEATMAP_OUT,
+        metavar="DIR",
+        help=f"where figures and maps go (default: {HEATMAP_OUT})",
+    )
+    add_choice(parser, "--device", get_args(Device), default="auto", text="where to run")
+
+
+def run(options: Namespace) -> Result:
+    """Draw the evidence of images, tile by tile, and print their mean logits and strongest tiles."""
+    from nearsight import verbs
+    from nearsight.cli.show import ProgressDisplay, print_heatmaps
+    from nearsight.training import Machine
+
+    places = [options.run, *options.images]
+    model = options.model if options.model is not None else places.pop(0)
+    with ProgressDisplay() as display:
+        heatmaps = verbs.heatmap(
+            model,
+            places,
+            class_name=options.class_name,
+            tile=options.tile,
+            stride=options.stride,
+            grid=options.grid,
+            pretrained=options.pretrained,
+            memory=parse_memory(options.memory),
+            out=options.out,
+            machine=Machine(device=options.device),
+            reporter=display,
+            progress=display.count,
+        )
+    if not options.json:
+        print_heatmaps(heatmaps, options.out)
+    return {"out": options.out, **heatmaps.to_json()}

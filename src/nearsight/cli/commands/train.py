@@ -1,0 +1,43 @@
+"""The command `nearsight train`."""
+
+from argparse import Namespace
+
+from nearsight.cli.options import OneLineParser, Result, add_recipe_options, recipe_fields, whole_number
+from nearsight.cli.shared_options import declare_training, machine_of
+
+
+def declare(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight train`."""
+    machine = declare_training(parser, out="runs/DATA-MODEL-tile-TILE-seed-SEED")
+    machine.add_argument(
+        "--devices",
+        type=whole_number("--devices", 1),
+        default=1,
+        metavar="N",
+        help="training processes, one a device (default: 1)",
+    )
+    add_recipe_options(parser)
+
+
+def run(options: Namespace) -> Result:
+    """Train a run and evaluate it on the test split."""
+    from nearsight import verbs
+    from nearsight.cli.show import ProgressDisplay, print_lines, print_training
+
+    with ProgressDisplay() as display:
+        run = verbs.train(
+            options.data,
+            recipe=options.recipe,
+            out=options.out,
+            resume=options.resume,
+            stride=options.stride,
+            skip_bad=options.skip_bad,
+            machine=machine_of(options),
+            reporter=display,
+            progress=display.count,
+            **recipe_fields(options),
+        )
+    if verbs.is_first_process() and not options.json:
+        print_training(run.result)
+        print_lines([f"run: {run.directory}", f"next: nearsight evaluate {run.directory} --stride 1"])
+    return {"run": str(run.directory), **run.result}
