@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from nearsight import verbs
 from nearsight.cli.main import COMMANDS, main
 
 Printed = Callable[..., dict[str, Any]]
@@ -276,8 +276,10 @@ def test_compare_prints_and_resumes(printed: Printed, quick: list[str], tmp_path
 def test_the_demo_can_be_run_again(
     printed: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(verbs, "DEMO_DATA", "digits")
-    monkeypatch.setattr(verbs, "DEMO_TILES", (4, None))
+    # The verb of the same name hides the module in its package.
+    module = import_module("nearsight.verbs.demo")
+    monkeypatch.setattr(module, "DEMO_DATA", "digits")
+    monkeypatch.setattr(module, "DEMO_TILES", (4, None))
     monkeypatch.chdir(tmp_path)
     found = printed("demo")
     assert printed("demo") == found

@@ -35,7 +35,8 @@ def _accuracy(diagnosis: "Diagnosis") -> Iterator[str]:
     for row in diagnosis.accuracies:
         if row.protocol == "mean-logit":
             yield (
-                f"{row.accuracy.percent()} of {diagnosis.images:,} images are right under mean-logit; "
+                f"{row.accuracy.percent()} of {diagnosis.images:,} images are right under mean-logit "
+                f"(chance {100 / len(diagnosis.classes):.2g} %); "
                 f"{row.agreement.percent()} are predicted as by the full pass"
             )
     if said := diagnosis.locality.sentence():

@@ -1,0 +1,55 @@
+"""Evaluate a trained run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nearsight import evaluation
+from nearsight.evaluation import Evaluation
+from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.runs import Run
+from nearsight.tiles.grid import GridKind
+from nearsight.training import Machine
+from nearsight.verbs.sources import Count, load_sets, where
+
+
+def evaluate(
+    run: Run | str | Path,
+    data: str | Path | None = None,
+    *,
+    split: str = "test",
+    protocols: Sequence[str] | None = None,
+    tile: int | None = None,
+    stride: int | None = None,
+    grid: GridKind = "covering",
+    reestimate: bool = False,
+    memory: int = DEFAULT_MEMORY,
+    out: str | Path | None = None,
+    skip_bad: bool = False,
+    machine: Machine | None = None,
+    progress: Count | None = None,
+) -> Evaluation:
+    """Evaluate a trained run on a split of its own data set, or of another with the same classes.
+
+    On its own data the figures and predictions are kept in the run's directory; on other data they are kept in
+    `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm statistics taken
+    from whole training images. Raises `InputError` for bad input.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    sets = load_sets(run, data, skip_bad)
+    result = evaluation.evaluate(
+        run.classifier(),
+        sets[split],
+        protocols=protocols,
+        tile=tile,
+        stride=stride,
+        grid=grid,
+        reestimate=sets["train"] if reestimate else None,
+        memory=memory,
+        progress=progress,
+        **where(machine),
+    )
+    if out is not None:
+        result.save(Path(out))
+    elif data is None or str(data) == run.recipe["data"]:
+        result.save(run.directory)
+    return result

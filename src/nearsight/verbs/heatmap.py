@@ -1,0 +1,62 @@
+"""Show what a network sees."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.models import Classifier
+from nearsight.report import Heatmaps, make_heatmaps
+from nearsight.runs import Run
+from nearsight.tiles.grid import GridKind
+from nearsight.training import Machine, Reporter, Silent
+from nearsight.verbs.sources import Count, find_classifier
+
+
+def heatmap(
+    model: Run | Classifier | str | Path,
+    images: str | Path | Sequence[str | Path | Tensor],
+    *,
+    class_name: str | Sequence[str | None] | None = None,
+    tile: int | None = None,
+    stride: int | None = None,
+    grid: GridKind = "covering",
+    pretrained: bool = True,
+    memory: int = DEFAULT_MEMORY,
+    out: str | Path | None = None,
+    machine: Machine | None = None,
+    reporter: Reporter | None = None,
+    progress: Count | None = None,
+) -> Heatmaps:
+    """Show the evidence of images, tile by tile, for the true or a chosen class and the predicted one.
+
+    >>> import torch
+    >>> black = torch.zeros(3, 168, 200, dtype=torch.uint8)
+    >>> heatmaps = heatmap("timm:test_resnet", [black], tile=64, stride=64, pretrained=False)
+    >>> heatmaps.images[0].evidence.grid.shape
+    (3, 4)
+
+    `model` is a run, a classifier, or the name of a network of timm, which comes with its published weights
+    (unless `pretrained` is False), preprocessing and classes, and needs a `tile`. `images` are files, or uint8
+    (3, height, width). `class_name` is one for all images or one for each; by default it is the name of a
+    file's directory where that is a class, as in an image folder. The mean of a map is the image's score under
+    `mean-logit` for that tile grid; tile and stride are by default those of `evaluate`. With `out`, each
+    image's figure is left there as PNG and SVG, with the map as safetensors. `progress` is called with images
+    done and images in all. Raises `InputError` for bad input, before anything is written.
+    """
+    found = make_heatmaps(
+        find_classifier(model, tile, pretrained),
+        images,
+        class_name=class_name,
+        tile=tile,
+        stride=stride,
+        grid=grid,
+        memory=memory,
+        device=(machine or Machine()).torch_device(),
+        say=(reporter or Silent()).say,
+        progress=progress,
+    )
+    if out is not None:
+        found.save(out)
+    return found

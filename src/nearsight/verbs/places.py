@@ -1,0 +1,32 @@
+"""Where results go when no directory is given, under the current one."""
+
+import re
+from pathlib import Path
+
+from nearsight.training import Recipe
+
+
+def default_run(recipe: Recipe) -> Path:
+    """Return where a run goes when no directory is given, under the current one."""
+    model = recipe.model.replace(":", "-")
+    return Path("runs") / f"{_slug(recipe.data)}-{model}-tile-{recipe.tile_name}-seed-{recipe.seed}"
+
+
+def default_comparison(data: str | Path, recipe: str, budget: str) -> Path:
+    """Return where a comparison goes when no directory is given, under the current one."""
+    return Path("comparisons") / f"{_slug(str(data))}-{_slug(recipe)}-{budget}"
+
+
+def default_dimension(data: str | Path) -> Path:
+    """Return where the command `dimension` writes when no directory is given, under the current one."""
+    return Path("dimensions") / _slug(str(data))
+
+
+def default_diagnosis(model: str | Path, data: str | Path | None) -> Path:
+    """Return where the command `diagnose` writes when no directory is given, under the current one."""
+    return Path("diagnoses") / "-".join(_slug(str(part)) for part in (model, data) if part is not None)
+
+
+def _slug(data: str) -> str:
+    name = Path(data).name if Path(data).exists() else data
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-") or "data"

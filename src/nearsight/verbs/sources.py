@@ -1,0 +1,73 @@
+"""What the verbs start from: the recipe, the classifier, the image sets, the machine."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nearsight.data import ImageSets, load
+from nearsight.errors import InputError
+from nearsight.models import Classifier, published_classifier
+from nearsight.models.build import TIMM
+from nearsight.runs import RECIPE, Run
+from nearsight.training import Machine, Recipe, find_recipe, recipe_from_values
+from nearsight.training.recipe import read_recipe
+
+Count = Callable[[int, int], None]
+
+
+def make_recipe(data: str | Path, recipe: str | Recipe, fields: dict[str, Any]) -> Recipe:
+    """Return a recipe for a data set: a named one, a TOML file or a `Recipe`, with some fields changed.
+
+    >>> make_recipe("digits", "paper", {"tile": 4}).tile
+    4
+    """
+    base = recipe if isinstance(recipe, Recipe) else find_recipe(recipe)
+    return recipe_from_values(fields | {"data": str(data)}, base)
+
+
+def find_classifier(model: Run | Classifier | str | Path, tile: int | None, pretrained: bool) -> Classifier:
+    """Return the classifier that a verb is given: itself, a run's, or a published one, which needs a `tile`."""
+    if isinstance(model, Classifier):
+        return model
+    if isinstance(model, str) and model.startswith(TIMM):
+        if tile is None:
+            raise InputError(f"'{model}' needs the side of the tiles in pixels, such as --tile 64 (tile=64)")
+        return published_classifier(model, tile, pretrained=pretrained)
+    return (model if isinstance(model, Run) else Run.open(model)).classifier()
+
+
+def model_name(model: Run | Classifier | str | Path) -> str:
+    """Return what to call a model that a verb is given."""
+    if isinstance(model, Classifier):
+        return model.architecture.name
+    return model.directory.name if isinstance(model, Run) else str(model)
+
+
+def load_sets(model: Run | Classifier | str | Path, data: str | Path | None, skip_bad: bool) -> ImageSets:
+    """Load a data set, for a run as it was when the run was trained: its own, with the same validation cut."""
+    if isinstance(model, Classifier) or (isinstance(model, str) and model.startswith(TIMM)):
+        if data is None:
+            raise InputError("a data set is needed: only a run knows the one it was trained on")
+        return load(data, skip_bad=skip_bad)
+    run = model if isinstance(model, Run) else Run.open(model)
+    recipe = read_recipe(run.directory / RECIPE, whole=True)
+    if data is None and not recipe.data:
+        raise InputError(f"{run.directory / RECIPE} names no data set; give one")
+    return load(
+        data if data is not None else recipe.data,
+        validation=recipe.validation,
+        seed=recipe.seed,
+        skip_bad=skip_bad,
+    )
+
+
+def where(machine: Machine | None) -> dict[str, Any]:
+    """Return where things are computed and by how many processes images are decoded."""
+    machine = machine or Machine()
+    return {"device": machine.torch_device(), "workers": machine.decoding_workers()}
+
+
+def is_first_process() -> bool:
+    """Tell whether this is the process that reports: the only one, or the first of many."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"

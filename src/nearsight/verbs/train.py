@@ -1,0 +1,49 @@
+"""Train a network."""
+
+from pathlib import Path
+from typing import Any
+
+from nearsight import evaluation, training
+from nearsight.data import load
+from nearsight.runs import Run
+from nearsight.training import Machine, Recipe, Reporter, Silent
+from nearsight.verbs.places import default_run
+from nearsight.verbs.sources import Count, is_first_process, make_recipe, where
+
+
+def train(
+    data: str | Path,
+    *,
+    recipe: str | Recipe = "standard",
+    out: str | Path | None = None,
+    resume: bool = False,
+    stride: int | None = None,
+    skip_bad: bool = False,
+    machine: Machine | None = None,
+    reporter: Reporter | None = None,
+    progress: Count | None = None,
+    **fields: Any,
+) -> Run:
+    """Train a network on tiles or whole images of a data set, and evaluate it on the test split.
+
+    >>> import tempfile
+    >>> run = train("digits", recipe="fast", tile=8, steps=2, width=0.1, out=tempfile.mkdtemp())
+    >>> sorted(run.result["evaluation"]["test"]["protocols"])
+    ['full-pass', 'mean-logit', 'mean-probability', 'single-tile', 'vote']
+
+    `fields` change fields of the recipe, such as `tile`, `model`, `seed`. The run is left in `out`, by default
+    runs/DATA-MODEL-TILE-SEED. `stride` is that of the evaluation's tile grid, by default a quarter of the tile.
+    `progress` is called with images evaluated and images in all. Raises `InputError` for bad input.
+    """
+    chosen = make_recipe(data, recipe, fields)
+    sets = load(chosen.data, validation=chosen.validation, seed=chosen.seed, skip_bad=skip_bad)
+    directory = Path(out) if out is not None else default_run(chosen)
+    reporter = reporter or Silent()
+    for note in sets.notes:
+        reporter.say(note)
+    run = training.train(chosen, sets, directory, resume=resume, machine=machine, reporter=reporter)
+    if "test" in sets and is_first_process() and "test" not in run.result.get("evaluation", {}):
+        evaluation.evaluate(
+            run.classifier(), sets["test"], stride=stride, progress=progress, **where(machine)
+        ).save(run.directory)
+    return run
