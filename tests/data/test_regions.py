@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from nearsight.data.regions import MaskRegions, boxes_mask, cells_mask, to_mask
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.data.regions import (
+    ColumnRegions,
+    MaskRegions,
+    box_faults,
+    boxes_mask,
+    cells_mask,
+    to_mask,
+)
 from nearsight.errors import InputError
 
 corner = st.integers(-6, 16)
@@ -30,6 +38,30 @@ def test_boxes_mark_the_pixels_between_their_corners(
         for y in range(height)
     ]
     assert boxes_mask(boxes, height, width).tolist() == expected
+
+
+@given(
+    st.lists(st.tuples(corner, corner, corner, corner), max_size=4), st.integers(1, 10), st.integers(1, 10)
+)
+def test_faults_count_boxes_that_lose_pixels_and_those_that_have_none(
+    boxes: list[tuple[int, int, int, int]], height: int, width: int
+) -> None:
+    large = [boxes_mask([[x0 + 6, y0 + 6, x1 + 6, y1 + 6]], 30, 30).sum() for x0, y0, x1, y1 in boxes]
+    inside = [boxes_mask(box, height, width).sum() for box in boxes]
+    assert box_faults(boxes, height, width) == (
+        sum(0 < kept < whole for kept, whole in zip(inside, large, strict=True)),
+        sum(kept == 0 for kept in inside),
+    )
+
+
+def test_a_set_counts_the_faults_of_its_boxes() -> None:
+    from datasets import Dataset
+
+    rows = Dataset.from_dict({"boxes": [[[0, 0, 3, 3]], [[2, 2, 9, 3], [5, 5, 5, 7]], None]})
+    regions = ColumnRegions(rows, "boxes", np.array([2, 1, 0]), np.array([False, True, True]))
+    images = MemoryImages(torch.zeros(3, 3, 6, 6, dtype=torch.uint8), ("a", "b", "c"))
+    boxed = ImageSet("toy", "test", ("cat",), np.zeros(3, dtype=np.int64), images, regions)
+    assert boxed.box_faults() == (1, 1)
 
 
 @settings(deadline=None)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data.decode import decode_image
-from nearsight.data.regions import Regions
+from nearsight.data.regions import ColumnRegions, Regions
 from nearsight.data.tile import decode_tile
 from nearsight.errors import InputError
 
@@ -168,6 +168,13 @@ class ImageSet:
             return None
         height, width = self.sizes[i] if self.pixels is None else self.pixels.shape[2:]
         return self.regions.region(i, int(height), int(width))
+
+    def box_faults(self) -> tuple[int, int]:
+        """Return how many boxes of all images are cut off at an image's edge, and how many mark nothing."""
+        if not isinstance(self.regions, ColumnRegions):
+            return 0, 0
+        found = [self.regions.box_faults(i, int(h), int(w)) for i, (h, w) in enumerate(self.sizes)]
+        return sum(cut for cut, _ in found), sum(empty for _, empty in found)
 
     def select(self, index: NDArray[np.int64]) -> "ImageSet":
         """Return the subset of the images in `index`, in its order; a streamed set reads nothing for it."""

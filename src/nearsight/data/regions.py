@@ -79,6 +79,11 @@ class ColumnRegions:
             return None
         return to_mask(self.rows[int(self.index[i])][self.column], self.kind, height, width)
 
+    def box_faults(self, i: int, height: int, width: int) -> tuple[int, int]:
+        """Return how many boxes of image i are cut off at its edge, and how many mark nothing."""
+        value = self.rows[int(self.index[i])][self.column] if self.kind == "boxes" else None
+        return (0, 0) if value is None else box_faults(value, height, width)
+
     def select(self, index: NDArray[np.int64]) -> "ColumnRegions":
         """Return the regions of a subset, in the order of `index`."""
         return replace(self, index=self.index[index], known=self.known[index])
@@ -118,17 +123,27 @@ def boxes_mask(boxes: Sequence[Any], height: int, width: int) -> Tensor:
     `boxes` is one box or several. Boxes are cut off at the image's edge; one without width or height marks
     nothing. Returns bool (height, width).
     """
-    try:
-        corners = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-    except (TypeError, ValueError):
-        raise InputError(
-            f"a box must be four numbers x0, y0, x1, y1 in pixels, got {_short(boxes)}"
-        ) from None
     mask = torch.zeros(height, width, dtype=torch.bool)
-    for x0, y0, x1, y1 in corners:
+    for x0, y0, x1, y1 in _corners(boxes):
         if x1 > x0 and y1 > y0 and x1 >= 0 and y1 >= 0:
             mask[max(0, int(y0)) : int(y1) + 1, max(0, int(x0)) : int(x1) + 1] = True
     return mask
+
+
+def box_faults(boxes: Sequence[Any], height: int, width: int) -> tuple[int, int]:
+    """Count the boxes that `boxes_mask` cuts off at the image's edge, and those that mark nothing.
+
+    >>> box_faults([[1, 0, 2, 1], [-5, 0, 1, 9], [2, 2, 2, 5], [7, 0, 9, 1]], 3, 4)
+    (1, 2)
+    """
+    cut = empty = 0
+    for box in _corners(boxes):
+        x0, y0, x1, y1 = box
+        if not bool(boxes_mask(box, height, width).any()):
+            empty += 1
+        elif x0 < 0 or y0 < 0 or x1 >= width or y1 >= height:
+            cut += 1
+    return cut, empty
 
 
 def cells_mask(cells: Sequence[Any], height: int, width: int) -> Tensor:
@@ -146,6 +161,15 @@ def cells_mask(cells: Sequence[Any], height: int, width: int) -> Tensor:
     rows = torch.arange(height) * side // height
     columns = torch.arange(width) * side // width
     return grid[rows][:, columns]
+
+
+def _corners(boxes: Sequence[Any]) -> NDArray[np.float64]:
+    try:
+        return np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"a box must be four numbers x0, y0, x1, y1 in pixels, got {_short(boxes)}"
+        ) from None
 
 
 def _drawn_mask(value: Any, height: int, width: int) -> Tensor:

@@ -159,7 +159,10 @@ def _drawn(images: ImageSet, limit: int | None, seed: int) -> tuple[ImageSet, tu
 def _reliance(found: Examination, images: ImageSet) -> Reliance | None:
     if images.regions is None or not found.reliance:
         return None
-    return summarise_reliance(found.reliance, images.classes, images.regions.kind, len(images))
+    cut, empty = images.box_faults()
+    notes = [f"boxes that reach beyond their image and are cut off there: {cut:,}"] if cut else []
+    notes += [f"boxes without a pixel in their image, which say nothing: {empty:,}"] if empty else []
+    return summarise_reliance(found.reliance, images.classes, images.regions.kind, len(images), notes)
 
 
 def _faithfulness(
