@@ -28,6 +28,7 @@ bench: install
 	$(BIN)/python -m pip install --quiet -e '.[bench]'
 	$(BIN)/python -m benchmarks ceilings
 	$(BIN)/python -m benchmarks evidence
+	$(BIN)/python -m benchmarks maps
 	$(BIN)/python -m benchmarks decoding
 	$(BIN)/python -m benchmarks startup
 

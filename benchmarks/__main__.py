@@ -2,12 +2,13 @@
 
 import argparse
 
-from benchmarks import ceilings, decoding, evidence, startup, streaming
+from benchmarks import ceilings, decoding, evidence, maps, startup, streaming
 
 BENCHMARKS = {
     "ceilings": ceilings,
     "decoding": decoding,
     "evidence": evidence,
+    "maps": maps,
     "startup": startup,
     "streaming": streaming,
 }
