@@ -57,9 +57,10 @@ def run(arguments: argparse.Namespace) -> None:
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
     arguments.results.write_text(json.dumps(result, indent=1) + "\n")
     took = result["seconds"]["median"]
+    low, high = (result["seconds"][end] for end in ("lowest", "highest"))
     share = (cost.flops or 0) / took / ceilings["convolution float32"]
     print(
-        f"{arguments.images:,} maps of {len(grid)} tiles: {took:.1f} s "
-        f"({result['seconds']['lowest']:.1f} to {result['seconds']['highest']:.1f}), {arguments.images / took:,.0f} a second, "
+        f"{arguments.images:,} maps of {len(grid)} tiles: {took:.1f} s ({low:.1f} to {high:.1f}), "
+        f"{arguments.images / took:,.0f} a second, "
         f"{share:.0%} of the convolution peak\nwritten to {arguments.results}"
     )
