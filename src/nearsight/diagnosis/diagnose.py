@@ -5,24 +5,24 @@ import platform
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.atlas import build_atlas
+from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.duplicates import near_duplicates
 from nearsight.diagnosis.errors import collect_errors
 from nearsight.diagnosis.examine import Examination, examine
-from nearsight.diagnosis.faithfulness import Faithfulness, measure_faithfulness
+from nearsight.diagnosis.faithfulness import measure_faithfulness
 from nearsight.diagnosis.locality import Locality, measure_locality, protocol_agreement
 from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.reliance import Reliance, summarise_reliance
 from nearsight.diagnosis.result import Diagnosis
 from nearsight.diagnosis.suspects import label_suspects
-from nearsight.errors import InputError
 from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models import Classifier
+from nearsight.tiles import default_stride
 from nearsight.tiles.grid import GridKind
 
 FAITHFULNESS_IMAGES = 32
@@ -67,13 +67,8 @@ def diagnose(
     Raises `InputError` for a set without images, a classifier of whole images without a `tile`, and what
     `evaluate` raises.
     """
-    tile = tile if tile is not None else classifier.tile
-    if tile is None:
-        raise InputError(
-            "this classifier was trained on whole images; give the side of the tiles to look at, such as "
-            "--tile 32 (tile=32)"
-        )
-    stride = stride if stride is not None else max(1, tile // 4)
+    tile = classifier.tile_to_look_at(tile)
+    stride = stride if stride is not None else default_stride(tile)
     examined, notes = _drawn(images, limit, seed)
     say(f"evidence of {len(examined):,} images")
     found = examine(
@@ -113,8 +108,18 @@ def diagnose(
     checked = None
     if faithfulness:
         say("faithfulness: what the maps are worth, beside others")
-        checked = _faithfulness(
-            network, classifier, examined, tile, stride, faithfulness, seed, memory, progress
+        checked = measure_faithfulness(
+            network,
+            classifier.prepare,
+            examined,
+            tile=tile,
+            stride=stride,
+            # As the classifier is meant to be used.
+            protocol="full-pass" if classifier.tile is None else "mean-logit",
+            limit=faithfulness,
+            seed=seed,
+            memory=memory,
+            progress=progress,
         )
     if others:
         say(f"near-duplicates in {', '.join(others)}")
@@ -150,8 +155,7 @@ def diagnose(
 def _drawn(images: ImageSet, limit: int | None, seed: int) -> tuple[ImageSet, tuple[str, ...]]:
     if limit is None or limit >= len(images):
         return images, ()
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:limit])
-    return images.select(chosen), (
+    return images.select(draw(len(images), limit, seed)), (
         f"{limit:,} of {len(images):,} images were drawn at random, by seed {seed}",
     )
 
@@ -163,32 +167,6 @@ def _reliance(found: Examination, images: ImageSet) -> Reliance | None:
     notes = [f"boxes that reach beyond their image and are cut off there: {cut:,}"] if cut else []
     notes += [f"boxes without a pixel in their image, which say nothing: {empty:,}"] if empty else []
     return summarise_reliance(found.reliance, images.classes, images.regions.kind, len(images), notes)
-
-
-def _faithfulness(
-    network: Classifier,
-    classifier: Classifier,
-    images: ImageSet,
-    tile: int,
-    stride: int,
-    limit: int,
-    seed: int,
-    memory: int,
-    progress: Callable[[int, int], None] | None,
-) -> Faithfulness:
-    return measure_faithfulness(
-        network,
-        classifier.prepare,
-        images,
-        tile=tile,
-        stride=stride,
-        # As the classifier is meant to be used.
-        protocol="full-pass" if classifier.tile is None else "mean-logit",
-        limit=limit,
-        seed=seed,
-        memory=memory,
-        progress=progress,
-    )
 
 
 def _class_notes(images: ImageSet) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from nearsight.diagnosis.curves import (
     tile_drops,
     tile_means,
 )
+from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.intervals import Estimate, mean_estimate
 from nearsight.diagnosis.rivals import edge_map, grad_cam, random_map
 from nearsight.errors import unknown_name
@@ -99,7 +100,7 @@ def measure_faithfulness(
     images done and images in all. Raises `InputError` for another protocol.
     """
     score = scorer(model, protocol, tile, memory)
-    order = np.sort(np.random.default_rng(seed).permutation(len(images))[:limit])
+    order = draw(len(images), limit, seed)
     generator = torch.Generator().manual_seed(seed)
     target = device_of(model) or torch.device("cpu")
     measured: dict[str, list[tuple[float, float, float]]] = {}

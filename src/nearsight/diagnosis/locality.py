@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet
+from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.intervals import Estimate, accuracy_estimate, mean_estimate
 from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evaluation.protocols import FULL_PASS, SINGLE_TILE
@@ -147,7 +148,7 @@ def measure_locality(
     equal ratios; those that the model does not take are left out. Tiles overlap by half. At most `limit`
     images, drawn by `seed`, take part. `progress` is called with sizes done and sizes in all.
     """
-    order = np.sort(np.random.default_rng(seed).permutation(len(images))[:limit])
+    order = draw(len(images), limit, seed)
     target = device_of(model) or torch.device("cpu")
 
     def prepared() -> Iterator[Tensor]:

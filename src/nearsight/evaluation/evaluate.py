@@ -18,6 +18,7 @@ from nearsight.evaluation.protocols import FULL_PASS, PROTOCOLS, REESTIMATED, pr
 from nearsight.evaluation.result import Evaluation
 from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap, iterate_evidence
 from nearsight.models import Classifier
+from nearsight.tiles import default_stride
 from nearsight.tiles.grid import GridKind
 
 
@@ -81,7 +82,7 @@ def evaluate(
         for done, _ in enumerate(stream, start=1):
             _tell(progress, done, len(images))
     else:
-        stride = stride if stride is not None else max(1, tile // 4)
+        stride = stride if stride is not None else default_stride(tile)
         maps = iterate_evidence(
             model, stream, tile=tile, stride=stride, grid=grid, memory=memory // 2, classes=images.classes
         )

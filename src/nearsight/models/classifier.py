@@ -135,6 +135,16 @@ class Classifier(nn.Module):
         logits: Tensor = self.network(images)
         return logits
 
+    def tile_to_look_at(self, tile: int | None) -> int:
+        """Return `tile`, or where it is None the tile trained on; raises `InputError` where there is neither."""
+        tile = tile if tile is not None else self.tile
+        if tile is None:
+            raise InputError(
+                "this classifier was trained on whole images; give the side of the tiles to look at, such as "
+                "--tile 32 (tile=32)"
+            )
+        return tile
+
     def prepare(self, image: Tensor) -> Tensor:
         """Resize and normalise one decoded image, uint8 (3, H, W), into what `forward` takes a batch of."""
         return self.preprocessing.normalise(self.preprocessing.resize(image))

@@ -12,7 +12,7 @@ from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import DEFAULT_MEMORY, estimate, iterate_evidence
 from nearsight.models import Classifier, reach
 from nearsight.report.heatmap import Heatmap, Heatmaps
-from nearsight.tiles import TileGrid
+from nearsight.tiles import TileGrid, default_stride
 from nearsight.tiles.grid import GridKind
 
 
@@ -51,14 +51,9 @@ def make_heatmaps(
         images = [images]
     if not len(images):
         raise InputError("no image was given; give at least one file")
-    tile = tile if tile is not None else classifier.tile
-    if tile is None:
-        raise InputError(
-            "this classifier was trained on whole images; give the side of the tiles to look at, such as "
-            "--tile 32 (tile=32)"
-        )
+    tile = classifier.tile_to_look_at(tile)
     chosen = [_number(name, classifier) for name in _class_names(class_name, images, classifier)]
-    stride = stride if stride is not None else max(1, tile // 4)
+    stride = stride if stride is not None else default_stride(tile)
     seen = reach(classifier.network, tile, name=classifier.architecture.name)
     if warning := seen.warning():
         say(f"warning: {warning}")

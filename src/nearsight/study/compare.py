@@ -16,6 +16,7 @@ from nearsight.study.arms import Arm, Budget, make_arms, order_tiles, reference_
 from nearsight.study.comparison import Comparison
 from nearsight.study.measure import measure, protocols_of
 from nearsight.study.settings import RUNS, Study, claim_study
+from nearsight.tiles import default_stride
 from nearsight.tiles.grid import GridKind
 from nearsight.training import Machine, Recipe, Reporter, Silent, train
 from nearsight.training.batches import training_size
@@ -134,7 +135,7 @@ def _evaluate(
     tile, protocols = arm.recipe.tile, protocols_of(arm, study)
     wanted: dict[str, Any] = {"data": images.name, "split": images.split, "images": len(images)}
     if tile is not None:
-        stride = study.stride if study.stride is not None else max(1, tile // 4)
+        stride = study.stride if study.stride is not None else default_stride(tile)
         wanted |= {"tile": tile, "stride": stride, "grid": GRID}
     if _is_evaluated(run, wanted, protocols):
         return

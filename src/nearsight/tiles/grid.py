@@ -66,3 +66,12 @@ class TileGrid:
         if self.kind == "covering" and starts[-1] != last:
             starts.append(last)
         return tuple(starts)
+
+
+def default_stride(tile: int) -> int:
+    """Return the step of a tile grid where none is given, in pixels: a quarter of the tile.
+
+    >>> default_stride(16), default_stride(3)
+    (4, 1)
+    """
+    return max(1, tile // 4)
