@@ -2,9 +2,10 @@
 
 import argparse
 
-from benchmarks import ceilings, decoding, evidence, maps, startup, streaming
+from benchmarks import accuracy, ceilings, decoding, evidence, maps, startup, streaming
 
 BENCHMARKS = {
+    "accuracy": accuracy,
     "ceilings": ceilings,
     "decoding": decoding,
     "evidence": evidence,

@@ -149,12 +149,13 @@ def decode_both(path: Path, settings: dict[str, Any], repeats: int) -> dict[str,
     from nearsight.training import Recipe
     from nearsight.training.batches import StreamedTiles, streamed_batches
     from nearsight.training.order import positions
+    from nearsight.training.tile_schedule import TileSizes
 
     images = nearsight.load(path, validation=0)["train"]
     assert isinstance(images.images, StreamedImages)
     recipe = Recipe(tile=settings["tile"], batch_size=settings["batch_size"])
     plain = Preprocessing(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), resize_short=None)
-    tiles = StreamedTiles(images, recipe, (settings["tile"], settings["tile"]), plain)
+    tiles = StreamedTiles(images, recipe, TileSizes((settings["tile"], settings["tile"])), plain)
     steps = max(1, min(settings["sample"], len(images)) // recipe.batch_size)
     count = steps * recipe.batch_size
     order = positions(recipe.seed, 0, count, len(images)).index.tolist()

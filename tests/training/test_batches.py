@@ -28,6 +28,7 @@ from nearsight.training.batches import (
     training_size,
 )
 from nearsight.training.order import generator, positions
+from nearsight.training.tile_schedule import TileSizes
 
 PLAIN = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 NUMBERED = torch.arange(20 * 3 * 6 * 5).remainder(251).to(torch.uint8).reshape(20, 3, 6, 5)
@@ -36,7 +37,7 @@ LABELS = torch.arange(20)
 
 def same(ours: list[Batch], theirs: list[Batch]) -> bool:
     return len(ours) == len(theirs) and all(
-        a.images.equal(b.images) and a.labels.equal(b.labels) for a, b in zip(ours, theirs, strict=True)
+        a.tiles.equal(b.tiles) and a.labels.equal(b.labels) for a, b in zip(ours, theirs, strict=True)
     )
 
 
@@ -52,19 +53,21 @@ def test_coming_back_at_a_step_gives_the_batches_of_going_through(
 ) -> None:
     recipe = Recipe(tile=tile, flip=flip, seed=seed, batch_size=7, crop_padding=2)
     size = (tile, tile) if tile else (6, 5)
-    whole = list(memory_batches(NUMBERED, LABELS, recipe, size, 0, 12))
-    assert same(list(memory_batches(NUMBERED, LABELS, recipe, size, start, 12)), whole[start:])
-    assert all(batch.images.shape == (7, 3, *size) for batch in whole)
+    whole = list(memory_batches(NUMBERED, LABELS, recipe, TileSizes(size), 0, 12))
+    assert same(list(memory_batches(NUMBERED, LABELS, recipe, TileSizes(size), start, 12)), whole[start:])
+    assert all(batch.tiles[:, 0].shape == (7, 3, *size) for batch in whole)
 
 
 def test_tiles_lie_in_their_images_and_whole_images_are_cut_from_black_padding() -> None:
     for tile, padding in ((4, 0), (None, 2)):
         recipe = Recipe(tile=tile, flip="none", batch_size=7, crop_padding=2)
         height, width = (tile, tile) if tile else (6, 5)
-        for step, batch in enumerate(memory_batches(NUMBERED, LABELS, recipe, (height, width), 0, 6)):
+        for step, batch in enumerate(
+            memory_batches(NUMBERED, LABELS, recipe, TileSizes((height, width)), 0, 6)
+        ):
             rows = positions(recipe.seed, step * 7, step * 7 + 7, 20).index
             assert batch.labels.equal(rows)
-            for image, row in zip(batch.images, rows, strict=True):
+            for image, row in zip(batch.tiles[:, 0], rows, strict=True):
                 source = F.pad(NUMBERED[row], (padding,) * 4)
                 windows = [
                     source[:, top : top + height, left : left + width]
@@ -76,15 +79,15 @@ def test_tiles_lie_in_their_images_and_whole_images_are_cut_from_black_padding()
 
 def test_the_full_arm_without_augmentation_is_the_images_themselves() -> None:
     recipe = Recipe(flip="none", crop_padding=0, batch_size=10)
-    for batch in memory_batches(NUMBERED, LABELS, recipe, (6, 5), 0, 4):
-        assert batch.images.equal(NUMBERED[batch.labels])
+    for batch in memory_batches(NUMBERED, LABELS, recipe, TileSizes((6, 5)), 0, 4):
+        assert batch.tiles[:, 0].equal(NUMBERED[batch.labels])
 
 
 def test_alternating_flips_show_every_image_both_ways_in_turn() -> None:
     recipe = Recipe(flip="alternating", crop_padding=0, batch_size=10)
     mirrored = torch.zeros(6, 20, dtype=torch.bool)
-    for step, batch in enumerate(memory_batches(NUMBERED, LABELS, recipe, (6, 5), 0, 12)):
-        for image, row in zip(batch.images, batch.labels, strict=True):
+    for step, batch in enumerate(memory_batches(NUMBERED, LABELS, recipe, TileSizes((6, 5)), 0, 12)):
+        for image, row in zip(batch.tiles[:, 0], batch.labels, strict=True):
             mirrored[step // 2, row] = image.equal(NUMBERED[row].flip(-1))
             assert mirrored[step // 2, row] or image.equal(NUMBERED[row])
     assert all(a.equal(~b) for a, b in pairwise(mirrored))
@@ -93,8 +96,10 @@ def test_alternating_flips_show_every_image_both_ways_in_turn() -> None:
 
 def test_random_flips_are_fair() -> None:
     recipe = Recipe(flip="random", crop_padding=0, batch_size=200)
-    batches = memory_batches(NUMBERED, LABELS, recipe, (6, 5), 0, 10)
-    flipped = sum(int((batch.images != NUMBERED[batch.labels]).any(dim=(1, 2, 3)).sum()) for batch in batches)
+    batches = memory_batches(NUMBERED, LABELS, recipe, TileSizes((6, 5)), 0, 10)
+    flipped = sum(
+        int((batch.tiles[:, 0] != NUMBERED[batch.labels]).any(dim=(1, 2, 3)).sum()) for batch in batches
+    )
     # One chance in a thousand of failing if flips are fair; the seed is fixed.
     assert binomtest(flipped, 2000).pvalue > 1e-3
 
@@ -112,25 +117,25 @@ Stream = Callable[[list[np.ndarray | bytes]], ImageSet]
 )  # on a machine of one core
 def test_streamed_batches_are_the_same_for_any_workers_start_and_processes(stream: Stream) -> None:
     recipe = Recipe(tile=4, batch_size=6)
-    tiles = StreamedTiles(stream(noise(9, (6, 8), (9, 5))), recipe, (4, 4), PLAIN)
+    tiles = StreamedTiles(stream(noise(9, (6, 8), (9, 5))), recipe, TileSizes((4, 4)), PLAIN)
     whole = list(streamed_batches(tiles, 6, 0, 4, workers=0))
     assert same(list(streamed_batches(tiles, 6, 0, 4, workers=2)), whole)
     assert same(list(streamed_batches(tiles, 6, 3, 4, workers=0)), whole[3:])
     assert list(streamed_batches(tiles, 6, 4, 4, workers=0)) == []
     halves = zip(*(streamed_batches(tiles, 6, 0, 4, 0, rank, world=2) for rank in range(2)), strict=True)
     for batch, (first, second) in zip(whole, halves, strict=True):
-        assert batch.images[0::2].equal(first.images)
-        assert batch.images[1::2].equal(second.images)
+        assert batch.tiles[0::2].equal(first.tiles)
+        assert batch.tiles[1::2].equal(second.tiles)
         assert batch.labels[1::2].equal(second.labels)
 
 
 @pytest.mark.parametrize("flip", ["none", "random", "alternating"])
 def test_streamed_tiles_are_windows_of_their_image(stream: Stream, flip: str) -> None:
     pixels = noise(6, (6, 8), (9, 5))
-    tiles = StreamedTiles(stream(list(pixels)), Recipe(tile=4, flip=flip), (4, 4), PLAIN)
+    tiles = StreamedTiles(stream(list(pixels)), Recipe(tile=4, flip=flip), TileSizes((4, 4)), PLAIN)
     mirrored = []
     for position in range(12):
-        tile, label = tiles[position]
+        (tile,), label = tiles[position]
         row = int(positions(0, position, position + 1, 6).index)
         source = torch.from_numpy(pixels[row]).permute(2, 0, 1)
         windows = list(source.unfold(1, 4, 1).unfold(2, 4, 1).permute(1, 2, 0, 3, 4).flatten(0, 1))
@@ -145,18 +150,18 @@ def test_a_streamed_tile_is_cut_where_its_seed_and_position_say(stream: Stream) 
     file = io.BytesIO()
     Image.fromarray(noise(1, (8, 8))[0]).save(file, "JPEG")
     images = stream([*noise(3, (6, 8), (9, 5)), file.getvalue()])
-    tiles = StreamedTiles(images, Recipe(tile=4, flip="none", seed=3), (4, 4), PLAIN)
+    tiles = StreamedTiles(images, Recipe(tile=4, flip="none", seed=3), TileSizes((4, 4)), PLAIN)
     for position in range(12):
         whole = images.image(int(positions(3, position, position + 1, 4).index))
         draw = generator(3, "corner", position)
         top, left = map(int, random_corners(1, *whole.shape[1:], (4, 4), draw))
-        assert tiles[position][0].equal(whole[:, top : top + 4, left : left + 4])
+        assert tiles[position][0][0].equal(whole[:, top : top + 4, left : left + 4])
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_image_that_cannot_be_decoded_ends_the_stream_in_one_line(stream: Stream, workers: int) -> None:
     images = stream([*noise(3, (8, 8)), b"no image"])
-    tiles = StreamedTiles(images, Recipe(tile=4, batch_size=4), (4, 4), PLAIN)
+    tiles = StreamedTiles(images, Recipe(tile=4, batch_size=4), TileSizes((4, 4)), PLAIN)
     with pytest.raises(InputError) as caught:
         list(streamed_batches(tiles, 4, 0, 1, workers))
     with pytest.raises(InputError) as plain:
@@ -171,7 +176,7 @@ def test_images_are_resized_before_they_are_cut(stream: Stream) -> None:
     recipe = Recipe(tile=None, resize_short=10, flip="none", crop_padding=0)
     images = stream(list(pixels))
     assert training_size(images, recipe) == (10, 10)
-    tile, _ = StreamedTiles(images, recipe, (10, 10), preprocessing)[0]
+    (tile,), _ = StreamedTiles(images, recipe, TileSizes((10, 10)), preprocessing)[0]
     row = int(positions(0, 0, 1, 4).index)
     resized = preprocessing.resize(torch.from_numpy(pixels[row]).permute(2, 0, 1))
     assert any(tile.equal(window) for window in _squares(resized, 10))

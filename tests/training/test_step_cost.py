@@ -14,7 +14,7 @@ from nearsight.training.recipe import recipe_from_values
 from nearsight.training.records import Records
 
 # Counted with PyTorch 2.15; a step of eight more operators for each of the six convolutions would not pass.
-OPERATORS = 480
+OPERATORS = 490
 FEW = {"tile": 6, "width": 0.1, "batch_size": 20, "precision": "float32", "validation": 0.0}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from nearsight.errors import InputError, unknown_name
-from nearsight.models.quick import airbench, resnet9
+from nearsight.models.quick import airbench, airbench94, resnet9
 from nearsight.models.resnet import DEPTHS, ResNet
 from nearsight.models.tile_net import TileNet
 
@@ -19,6 +19,7 @@ DEFAULT_TILE = 16
 _OURS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
     {
         "airbench": airbench,
+        "airbench94": airbench94,
         "resnet9": resnet9,
         **{f"resnet{depth}": partial(ResNet, depth, stem="small") for depth in DEPTHS},
         **{f"resnet{depth}-imagenet": partial(ResNet, depth, stem="large") for depth in DEPTHS},

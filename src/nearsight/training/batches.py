@@ -15,19 +15,22 @@ from nearsight.models import Preprocessing
 from nearsight.tiles import cut_tiles, random_corners
 from nearsight.training.order import generator, positions
 from nearsight.training.recipe import Recipe
+from nearsight.training.tile_schedule import Size, TileSizes
 
+# From three tiles on, decoding the image once costs less than a part of it for each tile.
+MOST_TILES_DECODED_APART = 2
 _WRAPPED = f"{InputError.__module__}.{InputError.__qualname__}: "
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One optimizer step's images: uint8 (B, 3, h, w), and their labels, int64 (B,)."""
+    """One optimizer step's tiles, uint8 (B, tiles of an image, 3, h, w), and their labels, int64 (B,)."""
 
-    images: Tensor
+    tiles: Tensor
     labels: Tensor
 
 
-def training_size(images: ImageSet, recipe: Recipe) -> tuple[int, int]:
+def training_size(images: ImageSet, recipe: Recipe) -> Size:
     """Return height and width of what the network is trained on: the tile, or the whole image.
 
     Whole images of different sizes need `resize_short`, and are then cut to squares of that side at random.
@@ -65,69 +68,99 @@ def resized_pixels(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
 
 
 def memory_batches(
-    pixels: Tensor, labels: Tensor, recipe: Recipe, size: tuple[int, int], start: int, stop: int
+    pixels: Tensor, labels: Tensor, recipe: Recipe, sizes: TileSizes, start: int, stop: int
 ) -> Iterator[Batch]:
     """Yield the batches of steps `start` to `stop` from a set in memory: one gather a batch.
 
     `pixels` is uint8 (N, 3, H, W) and `labels` int64 (N,), on the device that trains.
     """
-    images, device = len(pixels), pixels.device
+    images, device, many = len(pixels), pixels.device, recipe.tiles_per_image
     starting_flips = first_flips(recipe.seed, images)
-    padding = recipe.crop_padding if recipe.tile is None else 0
     for step in range(start, stop):
         place = positions(recipe.seed, step * recipe.batch_size, (step + 1) * recipe.batch_size, images)
-        index = place.index.to(device)
-        source = pixels
-        if padding:
-            source, rows = F.pad(pixels[index], (padding,) * 4), torch.arange(len(index), device=device)
-        else:
-            rows = index
+        index, size = place.index.to(device), sizes.at(step)
+        source, rows = pixels, index
+        if padding := _padding(recipe, size, sizes):
+            source, rows = (
+                pad(pixels[index], padding, recipe.crop_fill),
+                torch.arange(len(index), device=device),
+            )
         height, width = source.shape[-2:]
+        rows = rows.repeat_interleave(many)
         if (height, width) == size:
             tiles = source[rows]
         else:
             draw = generator(recipe.seed, "corners", step)
-            tops, lefts = random_corners(len(index), height, width, size, draw)
+            tops, lefts = random_corners(len(rows), height, width, size, draw)
             tiles = cut_tiles(source, rows, tops.to(device), lefts.to(device), size)
+        tiles = tiles.reshape(len(index), many, *tiles.shape[1:])
         flips = _flips(recipe, place.index, place.epoch, starting_flips, step)
         if flips is not None:
-            tiles = torch.where(flips.to(device)[:, None, None, None], tiles.flip(-1), tiles)
+            tiles = torch.where(flips.to(device)[:, None, None, None, None], tiles.flip(-1), tiles)
         yield Batch(tiles, labels[index])
+
+
+def pad(images: Tensor, pixels: int, fill: str) -> Tensor:
+    """Pad images (B, C, H, W) of any dtype on all sides, with black or with the image reflected at its edge.
+
+    >>> pad(torch.tensor([[[[1, 2, 3]] * 2]]), 1, "reflect")[0, 0, 0].tolist()
+    [2, 1, 2, 3, 2]
+    """
+    if fill == "black":
+        return F.pad(images, (pixels,) * 4)
+    rows, columns = (_reflected(side, pixels, images.device) for side in images.shape[-2:])
+    return images[:, :, rows[:, None], columns]
+
+
+def _reflected(side: int, pixels: int, device: torch.device) -> Tensor:
+    # PyTorch's own reflection does not take uint8.
+    places = torch.arange(-pixels, side + pixels, device=device).abs()
+    return side - 1 - (side - 1 - places).abs()
+
+
+def _padding(recipe: Recipe, size: Size, sizes: TileSizes) -> int:
+    # Tiles lie wholly inside the image, those that a schedule begins with too.
+    return recipe.crop_padding if recipe.tile is None and size == sizes.last else 0
 
 
 class StreamedTiles(torch.utils.data.Dataset[tuple[Tensor, int]]):
     """Positions of the sequence of epochs, each decoded, cut and flipped where it is read.
 
-    A position's tile depends on the seed and the position alone, so workers and resuming change nothing.
+    A position's tiles depend on the seed and the position alone, so workers and resuming change nothing.
     """
 
     def __init__(
-        self, images: ImageSet, recipe: Recipe, size: tuple[int, int], preprocessing: Preprocessing
+        self, images: ImageSet, recipe: Recipe, sizes: TileSizes, preprocessing: Preprocessing
     ) -> None:
-        self.images, self.recipe, self.size, self.preprocessing = images, recipe, size, preprocessing
+        self.images, self.recipe, self.sizes, self.preprocessing = images, recipe, sizes, preprocessing
         self.starting_flips = first_flips(recipe.seed, len(images))
 
     def __getitem__(self, position: int) -> tuple[Tensor, int]:
-        place = positions(self.recipe.seed, position, position + 1, len(self.images))
+        """Return the tiles of a position, uint8 (tiles of an image, 3, h, w), and its label."""
+        recipe, size = self.recipe, self.sizes.at(position // self.recipe.batch_size)
+        place = positions(recipe.seed, position, position + 1, len(self.images))
         row = int(place.index)
-        draw = generator(self.recipe.seed, "corner", position)
-        if self.recipe.tile is None or self.preprocessing.resize_short is not None:
-            tile = self._cut_from_whole(row, draw)
+        draw = generator(recipe.seed, "corner", position)
+        whole = recipe.tile is None and size == self.sizes.last
+        many = recipe.tiles_per_image
+        if whole or self.preprocessing.resize_short is not None or many > MOST_TILES_DECODED_APART:
+            tiles = self._cut_from_whole(row, size, draw)
         else:
             height, width = self.images.sizes[row].tolist()
-            tops, lefts = random_corners(1, height, width, self.size, draw)
-            tile = self.images.tile(row, int(tops), int(lefts), self.size)
-        flips = _flips(self.recipe, place.index, place.epoch, self.starting_flips, position)
+            corners = zip(*random_corners(many, height, width, size, draw), strict=True)
+            tiles = torch.stack([self.images.tile(row, int(top), int(left), size) for top, left in corners])
+        flips = _flips(recipe, place.index, place.epoch, self.starting_flips, position)
         if flips is not None and bool(flips):
-            tile = tile.flip(-1)
-        return tile, int(self.images.labels[row])
+            tiles = tiles.flip(-1)
+        return tiles, int(self.images.labels[row])
 
-    def _cut_from_whole(self, row: int, draw: torch.Generator) -> Tensor:
+    def _cut_from_whole(self, row: int, size: Size, draw: torch.Generator) -> Tensor:
         image = self.preprocessing.resize(self.images.image(row))[None]
-        if self.recipe.tile is None and self.recipe.crop_padding:
-            image = F.pad(image, (self.recipe.crop_padding,) * 4)
-        tops, lefts = random_corners(1, image.shape[-2], image.shape[-1], self.size, draw)
-        return cut_tiles(image, torch.zeros(1, dtype=torch.int64), tops, lefts, self.size)[0]
+        if padding := _padding(self.recipe, size, self.sizes):
+            image = pad(image, padding, self.recipe.crop_fill)
+        many = self.recipe.tiles_per_image
+        tops, lefts = random_corners(many, image.shape[-2], image.shape[-1], size, draw)
+        return cut_tiles(image, torch.zeros(many, dtype=torch.int64), tops, lefts, size)
 
 
 def streamed_batches(
@@ -154,8 +187,8 @@ def streamed_batches(
         worker_init_fn=_leave_signals_to_the_trainer,
     )
     try:
-        for images, labels in loader:
-            yield Batch(images, labels)
+        for cut, labels in loader:
+            yield Batch(cut, labels)
     except InputError as error:
         # A worker's error comes wrapped in its traceback, whose last line is the message.
         raise InputError(str(error).rstrip().splitlines()[-1].removeprefix(_WRAPPED)) from None

@@ -102,13 +102,14 @@ def _step(
     step: int,
 ) -> None:
     recipe, state, fabric = session.recipe, session.state, session.fabric
-    images = session.classifier.preprocessing.normalise(batch.images.to(fabric.device, non_blocking=True))
-    images = images.contiguous(memory_format=torch.channels_last)
+    tiles = batch.tiles.to(fabric.device, non_blocking=True)
     labels = batch.labels.to(fabric.device, non_blocking=True)
-    parts = list(zip(images.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
+    parts = list(zip(tiles.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
     for number, (part, wanted) in enumerate(parts, 1):
+        images = session.classifier.preprocessing.normalise(part.flatten(0, 1))
+        images = images.contiguous(memory_format=torch.channels_last)
         with fabric.no_backward_sync(network, enabled=number < len(parts)):
-            logits = network(part).float()
+            logits = network(images).float().unflatten(0, part.shape[:2]).mean(1)
             loss = F.cross_entropy(logits, wanted, weight=weights, label_smoothing=recipe.label_smoothing)
             fabric.backward(loss * _share(wanted, labels, weights))
         _count(state.running, loss.detach(), logits.detach(), wanted, step)
@@ -166,10 +167,10 @@ def _batches(session: Session, start: int) -> Iterator[Batch]:
     if images.pixels is not None:
         pixels = resized_pixels(images.pixels, preprocessing).to(fabric.device)
         labels = torch.from_numpy(images.labels).to(fabric.device)
-        for batch in memory_batches(pixels, labels, recipe, session.size, start, session.steps):
-            yield Batch(batch.images[rank::world], batch.labels[rank::world]) if world > 1 else batch
+        for batch in memory_batches(pixels, labels, recipe, session.sizes, start, session.steps):
+            yield Batch(batch.tiles[rank::world], batch.labels[rank::world]) if world > 1 else batch
         return
-    tiles = StreamedTiles(images, recipe, session.size, preprocessing)
+    tiles = StreamedTiles(images, recipe, session.sizes, preprocessing)
     yield from streamed_batches(
         tiles, recipe.batch_size, start, session.steps, session.machine.decoding_workers(), rank, world
     )

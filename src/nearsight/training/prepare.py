@@ -1,5 +1,7 @@
 """What a run starts from: the network with its preprocessing, and the first look at the data."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -12,13 +14,12 @@ from nearsight.training.batches import StreamedTiles, training_size
 from nearsight.training.order import generator
 from nearsight.training.recipe import Recipe
 from nearsight.training.reporter import Reporter
+from nearsight.training.tile_schedule import Size, TileSizes, parse_schedule
 
 STATISTICS_IMAGES = 5000
 
 
-def build_classifier(
-    recipe: Recipe, images: ImageSet, reporter: Reporter
-) -> tuple[Classifier, tuple[int, int]]:
+def build_classifier(recipe: Recipe, images: ImageSet, reporter: Reporter) -> tuple[Classifier, Size]:
     """Return the recipe's untrained classifier and the height and width it is trained at.
 
     Tells the reporter the network's reach at that size, and warns when the tile shrinks to 1×1.
@@ -36,6 +37,8 @@ def build_classifier(
             width=recipe.width,
             tile=built_for,
         )
+    for stage in parse_schedule(recipe.tile_schedule):
+        reach(network, stage.tile, name=recipe.model)  # raises where the network does not take such a tile
     seen = reach(network, min(size), name=recipe.model)
     reporter.say(seen.sentence())
     if warning := seen.warning():
@@ -101,8 +104,8 @@ def _triple(values: Tensor) -> Triple:
 
 
 def sample_tiles(
-    images: ImageSet, count: int, recipe: Recipe, size: tuple[int, int], preprocessing: Preprocessing
+    images: ImageSet, count: int, recipe: Recipe, size: Size, preprocessing: Preprocessing
 ) -> Tensor:
     """Return the first `count` training tiles as they would stream, uint8 (count, 3, h, w)."""
-    tiles = StreamedTiles(images, recipe, size, preprocessing)
-    return torch.stack([tiles[position][0] for position in range(min(count, len(images)))])
+    tiles = StreamedTiles(images, replace(recipe, tiles_per_image=1), TileSizes(size), preprocessing)
+    return torch.cat([tiles[position][0] for position in range(min(count, len(images)))])

@@ -10,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from nearsight.errors import InputError, unknown_name
 from nearsight.models import model_names
 from nearsight.models.build import TILENET
+from nearsight.training.tile_schedule import parse_schedule
 
 FULL = "full"
 
@@ -40,6 +41,10 @@ class Recipe:
     model_tile: int | None = _option(
         None, "tilenet on whole images: side of the tiles whose mean it is, in pixels"
     )
+    tile_schedule: str | None = _option(
+        None, "smaller tiles first, such as 16@0.5,24@0.8: each until that share of the steps, then --tile"
+    )
+    tiles_per_image: int = _option(1, "tiles of each image in a step; the loss is that of their mean logit")
     resize_short: int | None = _option(None, "resize every image's short side to this many pixels first")
     seed: int = _option(0, "fixes weights, order of images, tiles, flips and the validation cut")
     validation: float = _option(0.1, "share of train cut off for validation where the set has no such split")
@@ -57,7 +62,8 @@ class Recipe:
     schedule: Literal["cosine", "linear", "constant"] = _option("cosine", "decay of the learning rate to 0")
     warmup: float = _option(0.0, "share of the steps in which the learning rate rises from 0")
     flip: Literal["none", "random", "alternating"] = _option("random", "left-right flips")
-    crop_padding: int = _option(4, "whole images only: random crop after padding with this many black pixels")
+    crop_padding: int = _option(4, "whole images only: random crop after padding with this many pixels")
+    crop_fill: Literal["black", "reflect"] = _option("black", "what that padding shows")
     label_smoothing: float = _option(0.0, "share of the target spread over all classes")
     class_weights: Literal["none", "balanced"] = _option("none", "balanced: weigh classes by 1/frequency")
     ema: float | None = _option(None, "decay a step of an average of the weights, used as the result")
@@ -77,6 +83,7 @@ class Recipe:
                 raise unknown_name(spec.name, str(getattr(self, spec.name)), allowed)
         if self.model_tile is not None and self.model != TILENET:
             raise InputError(f"model_tile is for the model '{TILENET}', not '{self.model}'; leave it out")
+        parse_schedule(self.tile_schedule)
         if self.accumulate > self.batch_size:
             raise InputError(
                 f"accumulate must not exceed batch_size ({self.batch_size}), got {self.accumulate}"
@@ -91,6 +98,7 @@ class Recipe:
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("tile", 1, 1e6),
     ("model_tile", 1, 1e6),
+    ("tiles_per_image", 1, 1e6),
     ("resize_short", 1, 1e6),
     ("seed", 0, 2**62),
     ("validation", 0, 0.9),
@@ -131,6 +139,17 @@ RECIPES: dict[str, Recipe] = {
     "paper": Recipe(name="paper", flip="none", crop_padding=0, nesterov=False),
     "standard": Recipe(name="standard"),
     "fast": _FAST,
+    # As published, in bfloat16 where the original has half precision.
+    "airbench94": replace(
+        _FAST,
+        name="airbench94",
+        model="airbench94",
+        epochs=8,
+        batch_size=2000,
+        learning_rate=0.24,
+        weight_decay=4e-3,
+        crop_fill="reflect",
+    ),
     "tilenet": replace(_FAST, name="tilenet", model=TILENET, tile=16),
     # An image holds hundreds of tiles, so fewer images make a step.
     "tilenet-whole": replace(

@@ -11,6 +11,7 @@ from nearsight.training.machine import Machine
 from nearsight.training.precision import PrecisionChoice
 from nearsight.training.recipe import Recipe
 from nearsight.training.reporter import Reporter
+from nearsight.training.tile_schedule import Size, TileSizes
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """All that the steps of one run need."""
+    """All that the steps of one run need; `size` is that of the tiles the run ends on."""
 
     recipe: Recipe
     sets: ImageSets
-    size: tuple[int, int]
+    size: Size
+    sizes: TileSizes
     steps: int
     classifier: Classifier
     state: TrainingState

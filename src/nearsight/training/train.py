@@ -33,6 +33,7 @@ from nearsight.training.prepare import build_classifier, sample_tiles
 from nearsight.training.recipe import Recipe
 from nearsight.training.reporter import Reporter, Silent
 from nearsight.training.session import Session
+from nearsight.training.tile_schedule import Size, tile_sizes
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -84,7 +85,9 @@ def train(
 
     reset_peak_memory()
     network = classifier.network
-    flops = count_flops(network, size)
+    steps = total_steps(recipe, len(images))
+    sizes = tile_sizes(recipe.tile_schedule, size, steps)
+    flops = {side: count_flops(network, side) for _, side in sizes.spans(steps)}
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     choice = _precision(recipe, progress, classifier, images, size, machine)
     reporter.say(f"precision {choice.precision}: {choice.reason}")
@@ -94,8 +97,9 @@ def train(
     if progress is not None:
         load_checkpoint(out, state)
         reporter.say(f"resuming {out} after step {progress.step}")
-    steps = total_steps(recipe, len(images))
-    session = Session(recipe, sets, size, steps, classifier, state, choice, out, machine, fabric, reporter)
+    session = Session(
+        recipe, sets, size, sizes, steps, classifier, state, choice, out, machine, fabric, reporter
+    )
     start = progress or Progress(0, 0.0, choice.precision, choice.reason)
     seconds = run_steps(session, start)
 
@@ -130,7 +134,7 @@ def _check_processes(recipe: Recipe, machine: Machine, device: torch.device) -> 
         )
 
 
-def _check_validation(images: ImageSet, recipe: Recipe, size: tuple[int, int]) -> None:
+def _check_validation(images: ImageSet, recipe: Recipe, size: Size) -> None:
     found = training_size(images, recipe)
     if found != size:
         (height, width), (rows, columns) = size, found
@@ -145,7 +149,7 @@ def _precision(
     progress: Progress | None,
     classifier: Classifier,
     images: ImageSet,
-    size: tuple[int, int],
+    size: Size,
     machine: Machine,
 ) -> PrecisionChoice:
     if progress is not None:
@@ -185,10 +189,14 @@ def _training_state(network: nn.Module, recipe: Recipe, choice: PrecisionChoice)
     return TrainingState(network, build_optimizers(network, recipe, choice.dtype), average, running)
 
 
-def _training_figures(session: Session, flops: int, seconds: float) -> dict[str, Any]:
+def _training_figures(session: Session, flops: dict[Size, int], seconds: float) -> dict[str, Any]:
+    """Return what the run cost; `flops` is those of one tile of each size."""
     recipe, machine, choice = session.recipe, session.machine, session.choice
     seen = session.steps * recipe.batch_size
-    pixels = session.size[0] * session.size[1]
+    spans = session.sizes.spans(session.steps)
+    tiles_of_step = recipe.batch_size * recipe.tiles_per_image
+    pixels = sum(steps * tiles_of_step * size[0] * size[1] for steps, size in spans)
+    operations = sum(steps * tiles_of_step * flops[size] for steps, size in spans)
     images = len(session.sets["train"])
     device = session.fabric.device
     return {
@@ -196,10 +204,10 @@ def _training_figures(session: Session, flops: int, seconds: float) -> dict[str,
         "steps": session.steps,
         "epochs": seen / images,
         "images_seen": seen,
-        "pixels_per_image": pixels,
-        "training_pixels": seen * pixels,
-        "flops_per_image": flops,
-        "flops": flops * seen,
+        "pixels_per_image": round(pixels / seen),
+        "training_pixels": pixels,
+        "flops_per_image": round(operations / seen),
+        "flops": operations,
         "seconds": seconds,
         "images_per_second": seen / seconds,
         "peak_memory_bytes": peak_memory(device),

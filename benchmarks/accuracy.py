@@ -1,0 +1,111 @@
+"""Training time, and arithmetic, to an accuracy: each arm trained for several lengths, each length from scratch."""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.arms import ARMS
+from benchmarks.ceilings import measure_ceilings
+from benchmarks.facts import facts
+from nearsight import training
+from nearsight.data import ImageSets, load
+from nearsight.evaluation import evaluate
+from nearsight.runs import Run
+from nearsight.tiles import default_stride
+from nearsight.training import RECIPES, Machine, Recipe
+from nearsight.training.recipe import recipe_from_values
+
+RESULTS = Path(__file__).parent / "results"
+TRAINING = ("steps", "epochs", "flops", "training_pixels", "seconds", "precision")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark to a parser."""
+    parser.add_argument("data", choices=sorted(ARMS), help="image set, under NEARSIGHT_DATA")
+    parser.add_argument("--arm", action="append", dest="arms", help="arm, by default all; may be repeated")
+    parser.add_argument("--epochs", help="lengths, parted by commas, instead of the arm's own")
+    parser.add_argument("--seeds", default="0", help="seeds, parted by commas")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="change the arms' recipes"
+    )
+    parser.add_argument(
+        "--tuning", action="store_true", help="judge on a tenth of train, not on the test images"
+    )
+    parser.add_argument("--results", type=Path, help="JSON lines, a run a line, added to")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where the networks run")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train and judge every arm at every length, and add a line a run to the results."""
+    name = f"accuracy-{arguments.data}{'-tuning' if arguments.tuning else ''}.jsonl"
+    results: Path = arguments.results or RESULTS / name
+    results.parent.mkdir(parents=True, exist_ok=True)
+    changes = dict(change.split("=", 1) for change in arguments.set)
+    machine = {"facts": facts(), "threads": torch.get_num_threads()}
+    machine["ceilings"] = measure_ceilings(torch.device(arguments.device))
+    for arm in arguments.arms or ARMS[arguments.data]:
+        own = ARMS[arguments.data][arm]
+        lengths = own["lengths"] if arguments.epochs is None else map(float, arguments.epochs.split(","))
+        for epochs in lengths:
+            for seed in map(int, arguments.seeds.split(",")):
+                fields = {**own["fields"], **changes, "epochs": float(epochs), "seed": seed}
+                recipe = arm_recipe(arguments.data, own["recipe"], fields, tuning=arguments.tuning)
+                line = {
+                    "data": arguments.data,
+                    "arm": arm,
+                    "changes": changes,
+                    "epochs": epochs,
+                    "seed": seed,
+                }
+                line |= one_run(recipe, arguments.device, own["stride"]) | machine
+                with results.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+                share = line["flops"] / line["seconds"] / machine["ceilings"]["convolution bfloat16"]
+                accuracy = ", ".join(f"{key} {value:.2%}" for key, value in line["accuracy"].items())
+                print(
+                    f"{arm} {changes or ''} {epochs:g} epochs, seed {seed}: {accuracy}; {line['seconds']:.0f} s, "
+                    f"{line['flops'] / 1e12:.1f} TFLOP, {share:.0%} of the convolution peak",
+                    flush=True,
+                )
+
+
+def arm_recipe(data: str, base: str, fields: Mapping[str, Any], *, tuning: bool) -> Recipe:
+    """Return an arm's recipe; tuning holds a tenth of the training images out, else all are used."""
+    return recipe_from_values({**fields, "data": data, "validation": 0.1 if tuning else 0.0}, RECIPES[base])
+
+
+def one_run(recipe: Recipe, device: str, stride: int | None) -> dict[str, Any]:
+    """Train by a recipe and return what it cost and how often it is right, on the images held out or the test images.
+
+    Whole images are judged by one full pass, tiles by the mean logit too.
+    """
+    sets = load(recipe.data, validation=recipe.validation, seed=recipe.seed)
+    held_out = recipe.validation > 0
+    judged = sets["val" if held_out else "test"]
+    with tempfile.TemporaryDirectory() as directory:
+        trained: Run = training.train(
+            recipe,
+            # Without images to look at on the way; training would pause for them.
+            ImageSets(sets.name, {"train": sets["train"]}),
+            Path(directory) / "run",
+            machine=Machine(device="cuda" if device == "cuda" else "cpu", checkpoint_seconds=1e9),
+        )
+        figures = trained.result["training"]
+        protocols = ["full-pass"] if recipe.tile is None else ["full-pass", "mean-logit"]
+        found = evaluate(
+            trained.classifier(),
+            judged,
+            protocols=protocols,
+            stride=stride if stride is not None else default_stride(recipe.tile or 1),
+            device=device,
+        )
+    return {
+        "judged_on": f"{judged.split}, {len(judged)} images",
+        "accuracy": {name: found.figures[name]["accuracy"] for name in protocols},
+        "evaluation_seconds": found.settings["seconds"],
+    } | {name: figures[name] for name in TRAINING}
