@@ -291,12 +291,12 @@ class _WindowMeans(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # As PyTorch's own counter does, whose tracking of modules would take longer than a small network: an
         # operation is taken apart until it is one whose floating-point operations are known.
         count = flop_registry.get(func.overloadpacket)
-        if count is None:
+        if count is None and func._can_decompose():
             with self:
-                output = func.decompose(*args, **kwargs)
-            return func(*args, **kwargs) if output is NotImplemented else output
+                return func.decompose(*args, **kwargs)
         output = func(*args, **kwargs)
-        self.flops += count(*args, **kwargs, out_val=output)
+        if count is not None:
+            self.flops += count(*args, **kwargs, out_val=output)
         return output
 
 

@@ -11,9 +11,11 @@ from torch.utils._pytree import tree_leaves
 # What a call works on at once, in bytes, unless it says otherwise.
 DEFAULT_MEMORY = 512 * 2**20
 
-# Larger batches gain nothing: on a CPU they no longer fit its cache and are slower.
+# Larger batches gain nothing.
 LARGEST_BATCH = 8192
-LARGEST_BATCH_CPU = 512
+# On a CPU a batch whose layers stay in the last cache is the fastest: docs/performance.md, log of the engine.
+CACHE_BYTES = 32 * 2**20
+LEAST_BATCH_CPU = 8
 
 # What kernels allocate for themselves comes on top of the tensors counted.
 KERNEL_SHARE = 1.5
@@ -76,12 +78,15 @@ def fitting_batch(run: Callable[[Tensor], object], example: Tensor, memory: int,
     `example` is one input (C, H, W). `run` is called with two of them, and the bytes of all tensors alive at
     once are counted; half as much again is kept for what kernels allocate for themselves, and the batch is
     counted twice, because cutting it takes a copy. Where the inside of `run` cannot be `seen` (it is not
-    PyTorch), `UNSEEN_FACTOR` times its input is taken instead. Returns at least 1, whatever the bound.
+    PyTorch), `UNSEEN_FACTOR` times its input is taken instead. On a CPU no more go at once than keep about `CACHE_BYTES`
+    alive. Returns at least 1, whatever the bound.
     """
     pair = example.expand(2, *example.shape).contiguous()
     inside = peak_bytes(lambda: run(pair)) / 2
     size = example.nbytes
     if not seen:
         inside = max(inside, UNSEEN_FACTOR * size)
-    largest = LARGEST_BATCH_CPU if example.device.type == "cpu" else LARGEST_BATCH
+    largest = LARGEST_BATCH
+    if example.device.type == "cpu":
+        largest = min(largest, max(LEAST_BATCH_CPU, int(CACHE_BYTES / inside)))
     return int(min(largest, max(1, memory // (2 * size + KERNEL_SHARE * inside))))

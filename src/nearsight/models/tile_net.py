@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -92,9 +93,21 @@ class _CroppedBlock(nn.Module):
         return F.gelu(self.second(F.gelu(self.first(features)))) + middle
 
 
+class _ConvNorm(nn.Sequential):
+    """A convolution and its norm; in evaluation one convolution, whose weights hold the norm's factors."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        conv, norm = cast(tuple[nn.Conv2d, nn.BatchNorm2d], tuple(self))
+        if self.training:
+            return cast(Tensor, norm(conv(features)))
+        factor = norm.weight * torch.rsqrt(cast(Tensor, norm.running_var) + norm.eps)
+        bias = norm.bias - cast(Tensor, norm.running_mean) * factor
+        return F.conv2d(features, conv.weight * factor[:, None, None, None], bias, conv.stride)
+
+
 def _conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
     conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, bias=False)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
     norm = nn.BatchNorm2d(outputs, momentum=0.4)
     norm.weight.requires_grad_(False)
-    return nn.Sequential(conv, norm)
+    return _ConvNorm(conv, norm)
