@@ -2,10 +2,22 @@
 
 import argparse
 
-from benchmarks import accuracy, ceilings, decoding, evidence, maps, startup, streaming
+from benchmarks import (
+    accelerator,
+    accuracy,
+    accuracy_table,
+    ceilings,
+    decoding,
+    evidence,
+    maps,
+    startup,
+    streaming,
+)
 
 BENCHMARKS = {
+    "accelerator": accelerator,
     "accuracy": accuracy,
+    "accuracy-table": accuracy_table,
     "ceilings": ceilings,
     "decoding": decoding,
     "evidence": evidence,
