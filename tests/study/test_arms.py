@@ -112,3 +112,8 @@ def test_one_arm_is_no_comparison(tiles: list[int | None]) -> None:
 def test_an_unknown_budget_is_refused() -> None:
     with pytest.raises(InputError, match="unknown budget 'pixel'; did you mean 'pixels'"):
         make_arms(Recipe(), (8, None), "pixel", (32, 32))  # type: ignore[arg-type]
+
+
+def test_a_schedule_of_tile_sizes_is_refused_because_an_arm_has_one() -> None:
+    with pytest.raises(InputError, match="tile_schedule must be left out, got '16@0.5'"):
+        make_arms(Recipe(tile_schedule="16@0.5"), [16, None], "pixels", size=(32, 32))

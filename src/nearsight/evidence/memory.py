@@ -78,8 +78,8 @@ def fitting_batch(run: Callable[[Tensor], object], example: Tensor, memory: int,
     `example` is one input (C, H, W). `run` is called with two of them, and the bytes of all tensors alive at
     once are counted; half as much again is kept for what kernels allocate for themselves, and the batch is
     counted twice, because cutting it takes a copy. Where the inside of `run` cannot be `seen` (it is not
-    PyTorch), `UNSEEN_FACTOR` times its input is taken instead. On a CPU no more go at once than keep about `CACHE_BYTES`
-    alive. Returns at least 1, whatever the bound.
+    PyTorch), `UNSEEN_FACTOR` times its input is taken instead. On a CPU no more go at once than keep about
+    `CACHE_BYTES` alive. Returns at least 1, whatever the bound.
     """
     pair = example.expand(2, *example.shape).contiguous()
     inside = peak_bytes(lambda: run(pair)) / 2

@@ -70,8 +70,13 @@ def make_arms(
     `full` has no augmentation. `full+standard` flips and crops after padding as the base recipe does, or at
     random and by 4 pixels where it does not. A tile arm has its tile and the base recipe's flip. Under the
     budget `steps` all arms keep the base recipe's steps; under `pixels` a tile arm trains longer by the ratio
-    of `size`, height and width from `reference_size`, to its tile.
+    of `size`, height and width from `reference_size`, to its tile. Raises `InputError` for an unknown budget, and for
+    a recipe with a `tile_schedule`: each arm has one tile.
     """
+    if base.tile_schedule is not None:
+        raise InputError(
+            f"the arms of a comparison have one tile each, so tile_schedule must be left out, got '{base.tile_schedule}'"
+        )
     if budget not in get_args(Budget):
         raise unknown_name("budget", budget, get_args(Budget))
     arms = []

@@ -45,7 +45,7 @@ def declare(parser: OneLineParser) -> None:
         help=f"of the tile arms: {', '.join(PROTOCOLS)} (default: all)",
     )
     declare_training(parser, out="comparisons/DATA-RECIPE-BUDGET")
-    add_recipe_options(parser, without=("tile",))
+    add_recipe_options(parser, without=("tile", "tile_schedule"))
 
 
 def run(options: Namespace) -> Result:
