@@ -166,7 +166,7 @@ def airbench(classes: int, width: float = 1.0) -> Airbench:
 
 
 def airbench94(classes: int, width: float = 1.0) -> Airbench:
-    """Build airbench94's own network, for images of 32 pixels; it takes others from 16 up.
+    """Build airbench94's own network, for images of 32 pixels; it takes others from 9 up.
 
     >>> airbench94(classes=10)(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 10])

@@ -75,7 +75,8 @@ def make_arms(
     """
     if base.tile_schedule is not None:
         raise InputError(
-            f"the arms of a comparison have one tile each, so tile_schedule must be left out, got '{base.tile_schedule}'"
+            "the arms of a comparison have one tile each, so tile_schedule must be left out, "
+            f"got '{base.tile_schedule}'"
         )
     if budget not in get_args(Budget):
         raise unknown_name("budget", budget, get_args(Budget))
