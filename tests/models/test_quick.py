@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
-from nearsight.models.quick import airbench, resnet9, scaled, whiten
+from nearsight.models.quick import Airbench, airbench, airbench94, resnet9, scaled, whiten
 
 
 @settings(max_examples=15)
@@ -49,6 +50,87 @@ def test_airbench_norms_have_no_trained_scale() -> None:
     assert len(norms) == 6
     assert not any(norm.weight.requires_grad for norm in norms)
     assert all(norm.bias.requires_grad for norm in norms)
+
+
+def test_airbench94_is_of_the_published_size() -> None:
+    network = airbench94(classes=10)
+    assert sum(parameter.numel() for parameter in network.parameters()) == 1_972_792
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_head_of_airbench94_begins_with_a_standard_deviation_of_one(seed: int) -> None:
+    torch.manual_seed(seed)
+    weight = airbench94(classes=10, width=0.25).head.weight.detach()
+    assert weight.std().item() == pytest.approx(1, abs=1e-5)
+    # Uniform before it is scaled, as a linear layer's weights are by default: none lies beyond √3.
+    assert weight.abs().max().item() == pytest.approx(3**0.5, abs=0.15)
+
+
+def published(network: Airbench, images: Tensor, training: bool) -> Tensor:
+    """airbench94 as it is written in the original, for images of 32 pixels."""
+    features = F.gelu(F.conv2d(images, network.whiten.weight, network.whiten.bias))
+    for group in network.groups:
+        for conv, norm, pooled in (
+            (group.conv1, group.norm1, True),
+            (group.conv2, group.norm2, False),
+        ):
+            features = F.conv2d(features, conv.weight, padding=1)
+            if pooled:
+                features = F.max_pool2d(features, 2)
+            mean, variance = (
+                (features.mean((0, 2, 3)), features.var((0, 2, 3), correction=0))
+                if training
+                else (norm.running_mean, norm.running_var)
+            )
+            scaled_down = (features - mean[:, None, None]) / torch.sqrt(variance + 1e-12)[:, None, None]
+            features = F.gelu(scaled_down + norm.bias[:, None, None])
+    flat = F.max_pool2d(features, 3).flatten(1)
+    return flat @ network.head.weight.T / flat.shape[1]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_airbench94_computes_what_the_original_does_on_images_of_32_pixels(training: bool) -> None:
+    torch.manual_seed(0)
+    network = airbench94(classes=10, width=0.25).double().train(training)
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.normal_(norm.bias, 0, 0.1)
+            norm.running_mean.normal_(0, 0.1)
+            norm.running_var.uniform_(0.5, 2)
+    images = torch.randn(4, 3, 32, 32, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), published(network, images, training))
+
+
+def test_the_norms_of_airbench94_forget_at_the_published_rate() -> None:
+    network = airbench94(classes=3, width=0.1)
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(norms) == 6
+    assert {(norm.momentum, norm.eps) for norm in norms} == {(0.4, 1e-12)}
+    assert not any(norm.weight.requires_grad for norm in norms)
+
+
+@settings(max_examples=15)
+@given(height=st.integers(16, 36), width=st.integers(16, 36))
+def test_the_pools_of_airbench94_round_down(height: int, width: int) -> None:
+    network = airbench94(classes=5, width=0.1).eval()
+    images = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0))
+    # The whitening takes a row and a column off; then each pool halves.
+    assert network.forward_features(images).shape[2:] == ((height - 1) // 8, (width - 1) // 8)
+    assert network(images).isfinite().all()
+
+
+def test_airbench_and_airbench94_differ_in_their_pools_head_and_norms_alone() -> None:
+    ours, theirs = airbench(classes=3, width=0.1), airbench94(classes=3, width=0.1)
+    for norm in theirs.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.eps = 1e-5
+    theirs.load_state_dict(ours.state_dict())
+    # On 9 pixels no grid is odd where it is pooled, so rounding is nothing.
+    images = torch.randn(2, 3, 9, 9, generator=torch.Generator().manual_seed(0))
+    assert ours(images).equal(theirs(images))
+    wider = torch.randn(2, 3, 10, 10, generator=torch.Generator().manual_seed(0))
+    assert not ours(wider).equal(theirs(wider))
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 3])

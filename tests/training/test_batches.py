@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,12 +24,13 @@ from nearsight.training.batches import (
     Batch,
     StreamedTiles,
     memory_batches,
+    pad,
     resized_pixels,
     streamed_batches,
     training_size,
 )
-from nearsight.training.order import generator, positions
-from nearsight.training.tile_schedule import TileSizes
+from nearsight.training.order import Positions, generator, positions
+from nearsight.training.tile_schedule import Size, TileSizes
 
 PLAIN = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 NUMBERED = torch.arange(20 * 3 * 6 * 5).remainder(251).to(torch.uint8).reshape(20, 3, 6, 5)
@@ -39,6 +41,19 @@ def same(ours: list[Batch], theirs: list[Batch]) -> bool:
     return len(ours) == len(theirs) and all(
         a.tiles.equal(b.tiles) and a.labels.equal(b.labels) for a, b in zip(ours, theirs, strict=True)
     )
+
+
+def windows(image: torch.Tensor, size: Size) -> list[torch.Tensor]:
+    height, width = size
+    return [
+        image[:, top : top + height, left : left + width]
+        for top in range(image.shape[1] - height + 1)
+        for left in range(image.shape[2] - width + 1)
+    ]
+
+
+def is_one_of(tile: torch.Tensor, some: list[torch.Tensor]) -> bool:
+    return any(tile.equal(one) for one in some)
 
 
 @settings(max_examples=40)
@@ -69,12 +84,7 @@ def test_tiles_lie_in_their_images_and_whole_images_are_cut_from_black_padding()
             assert batch.labels.equal(rows)
             for image, row in zip(batch.tiles[:, 0], rows, strict=True):
                 source = F.pad(NUMBERED[row], (padding,) * 4)
-                windows = [
-                    source[:, top : top + height, left : left + width]
-                    for top in range(source.shape[1] - height + 1)
-                    for left in range(source.shape[2] - width + 1)
-                ]
-                assert any(window.equal(image) for window in windows)
+                assert is_one_of(image, windows(source, (height, width)))
 
 
 def test_the_full_arm_without_augmentation_is_the_images_themselves() -> None:
@@ -109,6 +119,12 @@ def noise(count: int, *sizes: tuple[int, int]) -> list[np.ndarray]:
     return [random.integers(0, 256, (*sizes[i % len(sizes)], 3), dtype=np.uint8) for i in range(count)]
 
 
+def jpeg(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG")
+    return file.getvalue()
+
+
 Stream = Callable[[list[np.ndarray | bytes]], ImageSet]
 
 
@@ -138,18 +154,16 @@ def test_streamed_tiles_are_windows_of_their_image(stream: Stream, flip: str) ->
         (tile,), label = tiles[position]
         row = int(positions(0, position, position + 1, 6).index)
         source = torch.from_numpy(pixels[row]).permute(2, 0, 1)
-        windows = list(source.unfold(1, 4, 1).unfold(2, 4, 1).permute(1, 2, 0, 3, 4).flatten(0, 1))
-        plain = any(tile.equal(window) for window in windows)
+        places = windows(source, (4, 4))
+        plain = is_one_of(tile, places)
         mirrored.append(not plain)
-        assert plain or (flip != "none" and any(tile.equal(window.flip(-1)) for window in windows))
+        assert plain or (flip != "none" and is_one_of(tile.flip(-1), places))
         assert label == row % 2
     assert any(mirrored) == (flip != "none")
 
 
 def test_a_streamed_tile_is_cut_where_its_seed_and_position_say(stream: Stream) -> None:
-    file = io.BytesIO()
-    Image.fromarray(noise(1, (8, 8))[0]).save(file, "JPEG")
-    images = stream([*noise(3, (6, 8), (9, 5)), file.getvalue()])
+    images = stream([*noise(3, (6, 8), (9, 5)), jpeg(noise(1, (8, 8))[0])])
     tiles = StreamedTiles(images, Recipe(tile=4, flip="none", seed=3), TileSizes((4, 4)), PLAIN)
     for position in range(12):
         whole = images.image(int(positions(3, position, position + 1, 4).index))
@@ -179,11 +193,7 @@ def test_images_are_resized_before_they_are_cut(stream: Stream) -> None:
     (tile,), _ = StreamedTiles(images, recipe, TileSizes((10, 10)), preprocessing)[0]
     row = int(positions(0, 0, 1, 4).index)
     resized = preprocessing.resize(torch.from_numpy(pixels[row]).permute(2, 0, 1))
-    assert any(tile.equal(window) for window in _squares(resized, 10))
-
-
-def _squares(image: torch.Tensor, side: int) -> list[torch.Tensor]:
-    return list(image.unfold(1, side, 1).unfold(2, side, 1).permute(1, 2, 0, 3, 4).flatten(0, 1))
+    assert is_one_of(tile, windows(resized, (10, 10)))
 
 
 def test_a_set_in_memory_is_resized_once_and_trained_in_its_own_shape(
@@ -212,3 +222,177 @@ def test_sizes_that_cannot_be_trained_are_refused(
         training_size(varied, Recipe(tile=6))
     with pytest.raises(InputError, match="a tile of 9 does not fit images resized to a short side of 8"):
         training_size(make_images(4), Recipe(tile=9, resize_short=8))
+
+
+# Two stages, of two steps each, before a run on whole images or on tiles.
+STAGES = ((2, (3, 3)), (4, (4, 4)))
+FILLS = {"black": "constant", "reflect": "reflect"}
+
+
+def padded(image: torch.Tensor, pixels: int, fill: str) -> torch.Tensor:
+    """A slow stand-in for `pad`, of one image, by PyTorch's own padding, which does not reflect uint8."""
+    return F.pad(image.float(), (pixels,) * 4, mode=FILLS[fill]).to(torch.uint8)
+
+
+@settings(max_examples=40)
+@given(
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    pixels=st.integers(0, 8),
+    fill=st.sampled_from(["black", "reflect"]),
+)
+def test_padding_is_that_of_pytorch(height: int, width: int, pixels: int, fill: str) -> None:
+    pixels = min(pixels, height - 1, width - 1) if fill == "reflect" else pixels
+    images = torch.randint(256, (2, 3, height, width), generator=torch.Generator().manual_seed(width))
+    expected = F.pad(images.float(), (pixels,) * 4, mode=FILLS[fill])
+    assert pad(images.float(), pixels, fill).equal(expected)
+    assert pad(images.to(torch.uint8), pixels, fill).equal(expected.to(torch.uint8))
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_a_schedule_begins_with_tiles_inside_the_image_and_ends_on_its_padded_crops(fill: str) -> None:
+    recipe = Recipe(flip="none", batch_size=7, crop_padding=2, crop_fill=fill)
+    reached_padding = 0
+    for step, batch in enumerate(memory_batches(NUMBERED, LABELS, recipe, TileSizes((6, 5), STAGES), 0, 7)):
+        size = ((3, 3), (4, 4), (6, 5), (6, 5))[step // 2]
+        assert batch.tiles.shape == (7, 1, 3, *size)
+        for (tile,), row in zip(batch.tiles, batch.labels, strict=True):
+            inside, beyond = NUMBERED[row], padded(NUMBERED[row], 2, fill)
+            assert is_one_of(tile, windows(inside if step < 4 else beyond, size))
+            reached_padding += step >= 4 and not tile.equal(inside)
+    assert reached_padding > 0
+
+
+@settings(max_examples=30)
+@given(
+    start=st.integers(0, 7),
+    tile=st.sampled_from([None, 5]),
+    many=st.integers(1, 3),
+    fill=st.sampled_from(["black", "reflect"]),
+)
+def test_coming_back_in_the_middle_of_a_schedule_gives_the_batches_of_going_through(
+    start: int, tile: int | None, many: int, fill: str
+) -> None:
+    sizes = TileSizes((6, 5) if tile is None else (tile, tile), STAGES)
+    recipe = Recipe(tile=tile, batch_size=7, crop_padding=2, crop_fill=fill, tiles_per_image=many)
+    whole = list(memory_batches(NUMBERED, LABELS, recipe, sizes, 0, 7))
+    assert same(list(memory_batches(NUMBERED, LABELS, recipe, sizes, start, 7)), whole[start:])
+    assert [batch.tiles.shape for batch in whole] == [(7, many, 3, *sizes.at(step)) for step in range(7)]
+
+
+@pytest.mark.parametrize("flip", ["random", "alternating"])
+@pytest.mark.parametrize("many", [2, 3])
+def test_tiles_of_an_image_lie_in_it_side_by_side_and_are_flipped_together(many: int, flip: str) -> None:
+    recipe = Recipe(tile=4, batch_size=10, tiles_per_image=many, flip=flip)
+    mirrored, different = [], 0
+    for step, batch in enumerate(memory_batches(NUMBERED, LABELS, recipe, TileSizes((4, 4)), 0, 4)):
+        assert batch.labels.equal(positions(0, step * 10, step * 10 + 10, 20).index)
+        for tiles, row in zip(batch.tiles, batch.labels, strict=True):
+            places = windows(NUMBERED[row], (4, 4))
+            turned = [is_one_of(tile.flip(-1), places) for tile in tiles]
+            assert len(set(turned)) == 1
+            assert turned[0] or all(is_one_of(tile, places) for tile in tiles)
+            mirrored.append(turned[0])
+            different += not tiles[0].equal(tiles[1])
+    assert 0 < sum(mirrored) < len(mirrored)
+    assert different > len(mirrored) / 2
+
+
+def test_how_many_tiles_an_image_gives_changes_no_flip() -> None:
+    sizes = TileSizes((4, 4))
+    flips = []
+    for many in (1, 2):
+        recipe = Recipe(tile=4, batch_size=20, tiles_per_image=many, flip="random")
+        (batch,) = memory_batches(NUMBERED, LABELS, recipe, sizes, 0, 1)
+        flips.append(
+            [
+                is_one_of(tiles[0].flip(-1), windows(NUMBERED[row], (4, 4)))
+                for tiles, row in zip(batch.tiles, batch.labels, strict=True)
+            ]
+        )
+    assert flips[0] == flips[1]
+
+
+def streamed_tiles(
+    image: torch.Tensor,
+    recipe: Recipe,
+    sizes: TileSizes,
+    position: int,
+    place: Positions,
+    starting: torch.Tensor,
+) -> torch.Tensor:
+    """A slow stand-in for a streamed position's tiles, cut one by one from the whole image."""
+    size = sizes.at(position // recipe.batch_size)
+    if recipe.tile is None and size == sizes.last:
+        image = padded(image, recipe.crop_padding, recipe.crop_fill)
+    draw = generator(recipe.seed, "corner", position)
+    corners = zip(*random_corners(recipe.tiles_per_image, *image.shape[1:], size, draw), strict=True)
+    tiles = torch.stack([image[:, top : top + size[0], left : left + size[1]] for top, left in corners])
+    return tiles.flip(-1) if bool(starting[place.index] ^ (place.epoch % 2 == 1)) else tiles
+
+
+@pytest.mark.parametrize("many", [1, 2, 3])
+@pytest.mark.parametrize(("tile", "fill"), [(None, "black"), (None, "reflect"), (6, "black")])
+def test_streamed_tiles_of_a_schedule_are_cut_where_their_seed_and_position_say(
+    many: int, tile: int | None, fill: str, stream: Stream
+) -> None:
+    """Whole images of one size, or tiles of images of several, in a schedule and with several an image."""
+    shapes = ((8, 8),) if tile is None else ((8, 7), (9, 12))
+    images = stream([*noise(3, *shapes), jpeg(noise(1, (8, 8))[0])])
+    recipe = Recipe(
+        tile=tile,
+        flip="alternating",
+        seed=3,
+        batch_size=3,
+        crop_padding=2,
+        crop_fill=fill,
+        tiles_per_image=many,
+    )
+    sizes = TileSizes((8, 8) if tile is None else (6, 6), STAGES)
+    tiles = StreamedTiles(images, recipe, sizes, PLAIN)
+    batches = list(streamed_batches(tiles, 3, 0, 6, workers=0))
+    assert len(batches) == 6
+    for step, batch in enumerate(batches):
+        assert batch.tiles.shape == (3, many, 3, *sizes.at(step))
+        for position, ours, label in zip(
+            range(3 * step, 3 * step + 3), batch.tiles, batch.labels, strict=True
+        ):
+            place = positions(3, position, position + 1, 4)
+            row = int(place.index)
+            assert ours.equal(
+                streamed_tiles(images.image(row), recipe, sizes, position, place, tiles.starting_flips)
+            )
+            assert label == row % 2
+
+
+@pytest.mark.parametrize(("many", "apart", "whole"), [(1, 1, 0), (2, 2, 0), (3, 0, 1), (5, 0, 1)])
+def test_few_tiles_of_a_streamed_image_are_decoded_apart_and_many_from_it_whole(
+    many: int, apart: int, whole: int, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles = StreamedTiles(
+        stream(list(noise(2, (6, 8)))), Recipe(tile=4, tiles_per_image=many), TileSizes((4, 4)), PLAIN
+    )
+    decoded = []
+    for name in ("tile", "image"):
+        real = getattr(ImageSet, name)
+
+        def counting(images: ImageSet, *place: object, name: str = name, real: Any = real) -> torch.Tensor:
+            decoded.append(name)
+            return real(images, *place)
+
+        monkeypatch.setattr(ImageSet, name, counting)
+    assert tiles[0][0].shape == (many, 3, 4, 4)
+    assert (decoded.count("tile"), decoded.count("image")) == (apart, whole)
+
+
+def test_a_schedule_on_images_resized_as_they_stream_begins_inside_them(stream: Stream) -> None:
+    pixels = noise(4, (6, 9), (12, 8))
+    preprocessing = replace(PLAIN, resize_short=10)
+    recipe = Recipe(tile=None, resize_short=10, flip="none", crop_padding=1, batch_size=4)
+    tiles = StreamedTiles(stream(list(pixels)), recipe, TileSizes((10, 10), ((1, (4, 4)),)), preprocessing)
+    for position in range(8):
+        (tile,), _ = tiles[position]
+        row = int(positions(0, position, position + 1, 4).index)
+        resized = preprocessing.resize(torch.from_numpy(pixels[row]).permute(2, 0, 1))
+        size, source = ((4, 4), resized) if position < 4 else ((10, 10), padded(resized, 1, "black"))
+        assert is_one_of(tile, windows(source, size))

@@ -13,6 +13,7 @@ from nearsight.evidence import evidence
 from nearsight.models import reach
 from nearsight.training import RECIPES, Recipe, Silent
 from nearsight.training.prepare import build_classifier, pixel_statistics, sample_tiles
+from nearsight.training.tile_schedule import tile_sizes
 
 
 class Listener(Silent):
@@ -116,3 +117,49 @@ def test_a_tilenet_for_whole_images_sees_its_own_tile(make_images: Callable[...,
     picture = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
     [tiles] = evidence(classifier.eval(), picture, tile=8)
     torch.testing.assert_close(tiles.mean(), classifier(picture)[0].detach(), rtol=0, atol=1e-5)
+
+
+def test_what_a_run_starts_from_knows_nothing_of_its_schedule_and_tiles_of_an_image(
+    make_images: Callable[..., ImageSet], recipe: Recipe
+) -> None:
+    """The whitening comes from one tile an image, all of the size that the run ends on."""
+    images = make_images(30, height=12, width=14)
+    varied = replace(recipe, tile_schedule="5@0.3,6@0.6", tiles_per_image=3)
+    plain, size = build_classifier(recipe, images, Silent())
+    scheduled, ends_on = build_classifier(varied, images, Silent())
+    assert size == ends_on == (8, 8)
+    ours, theirs = scheduled.network.state_dict(), plain.network.state_dict()
+    assert all(ours[name].equal(theirs[name]) for name in theirs)
+    tiles = sample_tiles(images, 30, varied, ends_on, scheduled.preprocessing)
+    assert tiles.shape == (30, 3, 8, 8)
+    assert tiles.equal(sample_tiles(images, 30, recipe, size, plain.preprocessing))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("tilenet", {"tile": 12, "tile_schedule": "8@0.5"}),
+        ("tilenet", {"tile": 12, "tile_schedule": "11@0.5"}),
+        ("tilenet-whole", {"model_tile": 12, "tile_schedule": "8@0.2,14@0.5"}),
+    ],
+)
+def test_a_stage_below_the_tile_of_tilenet_is_refused_in_one_line(
+    name: str, changes: dict[str, object], make_images: Callable[..., ImageSet]
+) -> None:
+    images = make_images(8, height=16, width=18)
+    recipe = replace(RECIPES[name], width=0.1, **changes)
+    with pytest.raises(InputError, match=r"a tile of (8|11) pixels; the smallest .* is 12$") as caught:
+        build_classifier(recipe, images, Silent())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tilenet_for_whole_images_takes_stages_from_its_tile_up(
+    make_images: Callable[..., ImageSet],
+) -> None:
+    images = make_images(8, height=16, width=18)
+    recipe = replace(RECIPES["tilenet-whole"], model_tile=8, width=0.1, tile_schedule="8@0.2,12@0.5")
+    classifier, size = build_classifier(recipe, images, Silent())
+    assert classifier.tile == 8
+    sizes = [side for _, side in tile_sizes(recipe.tile_schedule, size, 10).spans(10)]
+    assert sizes == [(8, 8), (12, 12), (16, 18)]
+    assert all(classifier.network(torch.zeros(2, 3, *side)).shape == (2, 3) for side in sizes)

@@ -26,6 +26,8 @@ recipes = st.builds(
     name=st.text(min_size=1, max_size=8),
     data=st.text(max_size=8),
     tile=st.none() | st.integers(1, 500),
+    tile_schedule=st.sampled_from([None, "4@0.5", "4@.25, 6@0.75", "16@0.5,24@0.8,28@0.99"]),
+    tiles_per_image=st.integers(1, 10**6),
     resize_short=st.none() | st.integers(1, 500),
     seed=st.integers(0, 2**62),
     width=st.floats(0.01, 100),
@@ -38,6 +40,7 @@ recipes = st.builds(
     nesterov=st.booleans(),
     schedule=st.sampled_from(["cosine", "linear", "constant"]),
     flip=st.sampled_from(["none", "random", "alternating"]),
+    crop_fill=st.sampled_from(["black", "reflect"]),
     ema=st.none() | st.floats(0, 1),
     clip=st.none() | st.floats(1e-12, 1e12),
     whiten=st.booleans(),
@@ -76,6 +79,34 @@ def test_the_paper_recipe_augments_with_nothing_but_the_tile() -> None:
     assert (standard.flip, standard.crop_padding) == ("random", 4)
 
 
+def test_airbench94_is_as_published() -> None:
+    published = {
+        "epochs": 8,
+        "batch_size": 2000,
+        "optimizer": "muon",
+        "learning_rate": 0.24,
+        "bias_learning_rate": 0.053,
+        "head_learning_rate": 0.67,
+        "momentum": 0.6,
+        "nesterov": True,
+        "weight_decay": 2e-6 * 2000,
+        "schedule": "linear",
+        "warmup": 0.0,
+        "tile": None,
+        "tile_schedule": None,
+        "tiles_per_image": 1,
+        "flip": "alternating",
+        "crop_padding": 2,
+        "crop_fill": "reflect",
+        "label_smoothing": 0.2,
+        "whiten": True,
+        "ema": None,
+        "clip": None,
+    }
+    ours = RECIPES["airbench94"]
+    assert {name: getattr(ours, name) for name in published} == published
+
+
 def test_fields_that_toml_leaves_out_are_those_of_standard() -> None:
     assert recipe_from_toml("tile = 16") == replace(RECIPES["standard"], tile=16)
     assert recipe_from_toml("") == RECIPES["standard"]
@@ -99,6 +130,10 @@ def test_values_are_laid_over_a_base() -> None:
         ("nesterov", "TRUE", True),
         ("optimizer", "adamw", "adamw"),
         ("data", "none", "none"),
+        ("tile_schedule", "none", None),
+        ("tile_schedule", "16@0.5", "16@0.5"),
+        ("tiles_per_image", "4", 4),
+        ("crop_fill", "reflect", "reflect"),
     ],
 )
 def test_text_becomes_a_value(name: str, text: str, value: Any) -> None:
@@ -123,6 +158,23 @@ def test_text_becomes_a_value(name: str, text: str, value: Any) -> None:
         ("momentum = 1.5", "momentum must lie between 0 and 1, got 1.5"),
         ("learning_rate = nan", "learning_rate must lie between 0 and 1e+06, got nan"),
         ("accumulate = 999", "accumulate must not exceed batch_size (128), got 999"),
+        (
+            "tile_schedule = '16'",
+            "tile_schedule takes TILE@SHARE parted by commas, such as 16@0.5,24@0.8; got '16'",
+        ),
+        (
+            "tile_schedule = 16",
+            "tile_schedule takes TILE@SHARE parted by commas, such as 16@0.5,24@0.8; got '16'",
+        ),
+        ("tile_schedule = '0@0.5'", "such as 16@0.5,24@0.8; got '0@0.5'"),
+        (
+            "tile_schedule = '16@1'",
+            "the shares of tile_schedule must rise from above 0 to below 1, got '16@1'",
+        ),
+        ("tile_schedule = '16@0.5,24@0.5'", "must rise from above 0 to below 1, got '16@0.5,24@0.5'"),
+        ("tiles_per_image = 0", "tiles_per_image must lie between 1 and 1e+06, got 0"),
+        ("tiles_per_image = 'many'", "tiles_per_image takes a whole number, got 'many'"),
+        ("crop_fill = 'relfect'", "unknown crop_fill 'relfect'; did you mean 'reflect'?"),
         ("tile = ", "mine.toml is not valid TOML"),
     ],
 )

@@ -79,14 +79,14 @@ def train(
         reporter.say(f"{out} is already finished")
         return Run.open(out)
     classifier, size = build_classifier(recipe, images, reporter)
+    steps = total_steps(recipe, len(images))
+    sizes = tile_sizes(recipe.tile_schedule, size, steps)
     if "val" in sets:
         _check_validation(sets["val"], recipe, size)
     progress = claim_directory(out, recipe, resume) if first_process else read_progress(out)
 
     reset_peak_memory()
     network = classifier.network
-    steps = total_steps(recipe, len(images))
-    sizes = tile_sizes(recipe.tile_schedule, size, steps)
     flops = {side: count_flops(network, side) for _, side in sizes.spans(steps)}
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     choice = _precision(recipe, progress, classifier, images, size, machine)
