@@ -150,8 +150,8 @@ def print_training(result: dict[str, Any]) -> None:
     cost = result["training"]
     print_lines(
         [
-            f"trained {cost['steps']:,} steps on {cost['images_seen']:,} tiles or images of "
-            f"{cost['pixels_per_image']:,} pixels in {duration(cost['seconds'])} "
+            f"trained {cost['steps']:,} steps on {cost['images_seen']:,} images, repeats counted, "
+            f"{cost['pixels_per_image']:,} pixels of each, in {duration(cost['seconds'])} "
             f"({cost['images_per_second']:,.0f} a second, {cost['flops'] / 1e12:,.1f} TFLOP, "
             f"peak memory {cost['peak_memory_bytes'] / 2**30:.1f} GiB, {cost['precision']})"
         ]
