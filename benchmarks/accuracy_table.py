@@ -42,7 +42,11 @@ def group(lines: Iterable[Line]) -> list[list[Line]]:
 
 
 def lengths_table(runs: Sequence[Sequence[Line]]) -> str:
-    """Return a row for every arm and length: what it cost, and how often it is right."""
+    """Return a row for every arm and length: what it cost, and how often it is right.
+
+    The share is of the highest convolution peak that any of the runs measured.
+    """
+    peak = max(line["ceilings"]["convolution bfloat16"] for same in runs for line in same)
     rows = [
         "| arm | epochs | seeds | full-pass, % | mean-logit, % | seconds | TFLOP | share of peak |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -50,11 +54,11 @@ def lengths_table(runs: Sequence[Sequence[Line]]) -> str:
     for same in runs:
         line = same[0]
         changes = "".join(f", {name} {value}" for name, value in line["changes"].items())
-        shares = [one["flops"] / one["seconds"] / one["ceilings"]["convolution bfloat16"] for one in same]
+        share = statistics.mean(one["flops"] / one["seconds"] for one in same) / peak
         rows.append(
             f"| {line['arm']}{changes} | {line['epochs']:g} | {len(same)} | {_spread(same, 'full-pass')} "
             f"| {_spread(same, 'mean-logit')} | {_mean(same, 'seconds'):,.0f} | {line['flops'] / 1e12:,.1f} "
-            f"| {statistics.mean(shares):.0%} |"
+            f"| {share:.0%} |"
         )
     return "\n".join(rows)
 
