@@ -11,6 +11,7 @@ from benchmarks import (
     evidence,
     maps,
     startup,
+    step,
     streaming,
 )
 
@@ -23,6 +24,7 @@ BENCHMARKS = {
     "evidence": evidence,
     "maps": maps,
     "startup": startup,
+    "step": step,
     "streaming": streaming,
 }
 

@@ -1,0 +1,131 @@
+"""Where the time of a training step goes: its share of the convolution peak, and its operations by kind."""
+
+import argparse
+import json
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.ceilings import measure_ceilings
+from benchmarks.clock import seconds
+from benchmarks.facts import facts
+from nearsight.models import build
+from nearsight.training import RECIPES
+from nearsight.training.cost import count_flops
+from nearsight.training.optimizers import build_optimizers
+from nearsight.training.recipe import recipe_from_values
+
+RESULTS = Path(__file__).parent / "results" / "step.json"
+TURNS = 5
+# A name's first match is its kind; the gradient of a max-pool fills zeros before it adds.
+KINDS = {
+    "convolutions": ("convolution", "slow_conv2d"),
+    "pooling": ("max_pool2d", "fill_", "amax"),
+    "GELU": ("gelu",),
+    "BatchNorm": ("batch_norm",),
+}
+OPTIMIZER = "optimizers"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark to a parser."""
+    parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file of the results")
+    parser.add_argument("--model", default="airbench", help="network")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[32, 16], help="sides of the images in pixels"
+    )
+    parser.add_argument("--batches", type=int, nargs="+", default=[250, 500, 2000], help="images in a step")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, print the table and write the results."""
+    ceilings = measure_ceilings(torch.device("cpu"))
+    steps = [
+        measure_step(arguments.model, size, batch) for size in arguments.sizes for batch in arguments.batches
+    ]
+    result = {
+        "benchmark": "step",
+        "machine": facts() | {"threads": torch.get_num_threads()},
+        "ceilings": ceilings,
+        "model": arguments.model,
+        "steps": steps,
+    }
+    arguments.results.parent.mkdir(parents=True, exist_ok=True)
+    arguments.results.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"{table(result)}\n\nwritten to {arguments.results}")
+
+
+def measure_step(model: str, size: int, batch: int) -> dict[str, Any]:
+    """Time steps of the recipe `fast` in bfloat16 on noise, and take one apart by kinds of operations."""
+    torch.manual_seed(0)
+    network = build(model, 10)
+    flops = count_flops(network, (size, size)) * batch
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    recipe = recipe_from_values({"batch_size": batch}, RECIPES["fast"])
+    optimizers = build_optimizers(network, recipe, torch.bfloat16)
+    images = torch.randn(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(10, (batch,))
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(images).float()
+        F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing).backward()  # type: ignore[no-untyped-call]
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+
+    step()
+    one_thread = torch.get_num_threads() == 1
+    passed = [seconds(step, images.device, processor=one_thread) for _ in range(TURNS)]
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        step()
+    return {
+        "size": size,
+        "batch": batch,
+        "flops": flops,
+        "seconds": statistics.median(passed),
+        "microseconds": _by_kind(profiled),
+    }
+
+
+def _by_kind(profiled: profile) -> Mapping[str, float]:
+    events = profiled.key_averages()
+    spent = dict.fromkeys((*KINDS, OPTIMIZER, "the rest"), 0.0)
+    for event in events:
+        own = event.self_cpu_time_total
+        kind = next(
+            (kind for kind, parts in KINDS.items() if any(part in event.key for part in parts)), "the rest"
+        )
+        spent[kind] += own
+        if event.key.startswith("Optimizer.step"):
+            spent[OPTIMIZER] += event.cpu_time_total
+    # The optimizers' own operations were counted as the rest.
+    spent["the rest"] -= spent[OPTIMIZER]
+    return spent
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """Return the steps as a Markdown table; shares of time are of the step that was taken apart."""
+    peak = result["ceilings"]["convolution bfloat16"]
+    kinds = [*KINDS, OPTIMIZER, "the rest"]
+    lines = [
+        "| images | in a step | ms | GFLOP/s | share of peak | of the convolutions alone | "
+        + " | ".join(f"{kind}, % of time" for kind in kinds)
+        + " |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |" + " ---: |" * len(kinds),
+    ]
+    for step in result["steps"]:
+        spent = step["microseconds"]
+        whole = sum(spent.values())
+        rate, inside = step["flops"] / step["seconds"], step["flops"] / (spent["convolutions"] / 1e6)
+        shares = " | ".join(f"{spent[kind] / whole:.0%}" for kind in kinds)
+        lines.append(
+            f"| {step['size']}×{step['size']} | {step['batch']:,} | {1e3 * step['seconds']:,.0f} | {rate / 1e9:,.0f} "
+            f"| {rate / peak:.0%} | {inside / peak:.0%} | {shares} |"
+        )
+    return "\n".join(lines)
