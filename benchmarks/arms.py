@@ -5,13 +5,13 @@ from typing import Any
 # Of airbench94: what a held-out tenth of train preferred for each of these arms (docs/performance.md).
 _TUNED = {"batch_size": 250, "learning_rate": 0.12, "weight_decay": 5e-4}
 # Of 5,000 images a batch of 2,000 would make five steps in two epochs.
-_SMALL_SET = {"batch_size": 125, "learning_rate": 0.06, "weight_decay": 2.5e-4}
+_SMALL_SET = {"width": 0.5, "batch_size": 125, "learning_rate": 0.06, "weight_decay": 2.5e-4}
 
 ARMS: dict[str, dict[str, dict[str, Any]]] = {
     "cifar10": {
         "airbench94": {"recipe": "airbench94", "fields": {}, "lengths": (1, 2, 4, 8), "stride": None},
         "resnet18": {"recipe": "standard", "fields": {}, "lengths": (3,), "stride": None},
-        "whole": {"recipe": "airbench94", "fields": _TUNED, "lengths": (1, 2, 4), "stride": None},
+        "whole": {"recipe": "airbench94", "fields": _TUNED, "lengths": (1, 2, 4, 8), "stride": None},
         "16 to whole": {
             "recipe": "airbench94",
             "fields": _TUNED | {"tile_schedule": "16@0.5,24@0.75"},
@@ -21,21 +21,21 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
         "tile 16": {
             "recipe": "fast",
             "fields": _TUNED | {"tile": 16},
-            "lengths": (4, 8, 16),
+            "lengths": (8,),
             "stride": 4,
         },
     },
     "stl10": {
         "whole": {
             "recipe": "airbench94",
-            "fields": _SMALL_SET | {"crop_padding": 12, "width": 0.5},
-            "lengths": (8, 60),
+            "fields": _SMALL_SET | {"crop_padding": 12},
+            "lengths": (3, 10, 42),
             "stride": None,
         },
         "tile 32": {
             "recipe": "airbench94",
             "fields": _SMALL_SET | {"tile": 32},
-            "lengths": (20, 160),
+            "lengths": (30, 100, 420),
             "stride": 8,
         },
     },
