@@ -4,7 +4,6 @@ import argparse
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +26,17 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def group(lines: Iterable[Line]) -> list[list[Line]]:
-    """Return the lines of one arm, changes and length together, in the order they first came.
+    """Return the seeds of one arm, changes and length together: arms as they first came, lengths from short to long.
 
-    >>> one = {"arm": "a", "changes": {}, "epochs": 1, "seed": 0}
-    >>> [len(same) for same in group([one, one | {"epochs": 2}, one | {"seed": 1}])]
-    [2, 1]
+    >>> one = {"arm": "a", "changes": {}, "epochs": 2, "seed": 0}
+    >>> [[line["epochs"] for line in same] for same in group([one, one | {"epochs": 1}, one | {"seed": 1}])]
+    [[1], [2, 2]]
     """
-    lines = list(lines)
-    first: dict[str, int] = {}
-    for number, line in enumerate(lines):
-        first.setdefault(_key(line), number)
-    ordered = sorted(lines, key=lambda line: first[_key(line)])
-    return [list(same) for _, same in groupby(ordered, key=_key)]
+    runs: dict[tuple[str, str], dict[float, list[Line]]] = {}
+    for line in lines:
+        lengths = runs.setdefault((line["arm"], json.dumps(line["changes"])), {})
+        lengths.setdefault(line["epochs"], []).append(line)
+    return [lengths[epochs] for lengths in runs.values() for epochs in sorted(lengths)]
 
 
 def lengths_table(runs: Sequence[Sequence[Line]]) -> str:
@@ -88,10 +86,6 @@ def targets_table(runs: Sequence[Sequence[Line]], targets: Sequence[float]) -> s
                 cells.append(f"more than {_mean(longest, 'seconds'):,.0f} s ({_accuracy(longest):.1%})")
         rows.append(f"| {arm} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
-
-
-def _key(line: Line) -> str:
-    return json.dumps([line["arm"], line["changes"], line["epochs"]])
 
 
 def _accuracy(same: Sequence[Line]) -> float:
