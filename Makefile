@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check bench clean
+.PHONY: install demo test check bench bench-training bench-accelerator clean
 
 install: $(VENV)/installed
 
@@ -29,8 +29,19 @@ bench: install
 	$(BIN)/python -m benchmarks ceilings
 	$(BIN)/python -m benchmarks evidence
 	$(BIN)/python -m benchmarks maps
+	$(BIN)/python -m benchmarks batches
+	$(BIN)/python -m benchmarks step
 	$(BIN)/python -m benchmarks decoding
 	$(BIN)/python -m benchmarks startup
+
+# Training times to an accuracy, on the sets under NEARSIGHT_DATA: three to four hours of one core.
+bench-training: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks accuracy cifar10
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks accuracy stl10
+
+# All that is measured on a GPU.
+bench-accelerator: install
+	$(BIN)/python -m benchmarks accelerator
 
 clean:
 	rm -rf $(VENV) nearsight-demo

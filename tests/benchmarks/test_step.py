@@ -1,6 +1,7 @@
 """The step taken apart: every operation is of one kind, and the table says so."""
 
 from benchmarks.step import KINDS, OPTIMIZER, measure_step, table
+
 from nearsight.models import build
 from nearsight.training.cost import count_flops
 
