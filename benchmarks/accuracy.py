@@ -22,13 +22,16 @@ from nearsight.training import RECIPES, Machine, Recipe
 from nearsight.training.recipe import recipe_from_values
 
 RESULTS = Path(__file__).parent / "results"
-TRAINING = ("steps", "epochs", "flops", "training_pixels", "precision")
+TRAINING = ("steps", "flops", "training_pixels", "precision")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark to a parser."""
     parser.add_argument("data", choices=sorted(ARMS), help="image set, under NEARSIGHT_DATA")
-    parser.add_argument("--arm", action="append", dest="arms", help="arm, by default all; may be repeated")
+    names = sorted({arm for arms in ARMS.values() for arm in arms})
+    parser.add_argument(
+        "--arm", action="append", dest="arms", choices=names, help="arm, by default all; may be repeated"
+    )
     parser.add_argument("--epochs", help="lengths, parted by commas, instead of the arm's own")
     parser.add_argument("--seeds", default="0", help="seeds, parted by commas")
     parser.add_argument(

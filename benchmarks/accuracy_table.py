@@ -68,7 +68,7 @@ def targets_table(runs: Sequence[Sequence[Line]], targets: Sequence[float]) -> s
     longest one's seconds and accuracy stand as a bound.
     """
     rows = [
-        "| arm | " + " | ".join(f"to {target:.0%}" for target in targets) + " |",
+        "| arm | " + " | ".join(f"to {100 * target:g} %" for target in targets) + " |",
         "| --- | " + " | ".join("---:" for _ in targets) + " |",
     ]
     arms: dict[str, list[Sequence[Line]]] = {}

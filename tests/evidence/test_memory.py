@@ -48,10 +48,14 @@ def test_what_cannot_be_seen_is_taken_to_be_large() -> None:
 def test_a_batch_has_at_least_one_image_and_at_most_what_is_of_use() -> None:
     example = torch.zeros(3, 4, 4)
     assert fitting_batch(lambda images: images * 2, example, memory=1, seen=True) == 1
-    assert fitting_batch(lambda images: images.sum((1, 2, 3)), example, memory=2**40, seen=True) == LARGEST_BATCH
+    assert (
+        fitting_batch(lambda images: images.sum((1, 2, 3)), example, memory=2**40, seen=True) == LARGEST_BATCH
+    )
 
 
 def test_a_batch_on_a_cpu_stays_in_its_cache() -> None:
     wide = torch.zeros(3, 64, 64)
     assert fitting_batch(lambda images: images * 2, wide, 2**40, seen=True) == CACHE_BYTES // wide.nbytes
-    assert fitting_batch(lambda images: images.repeat(1, 1024, 1, 1), wide, 2**40, seen=True) == LEAST_BATCH_CPU
+    assert (
+        fitting_batch(lambda images: images.repeat(1, 1024, 1, 1), wide, 2**40, seen=True) == LEAST_BATCH_CPU
+    )

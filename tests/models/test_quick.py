@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from nearsight.errors import InputError
+from nearsight.models import reach
 from nearsight.models.quick import Airbench, airbench, airbench94, resnet9, scaled, whiten
 
 
@@ -111,13 +113,18 @@ def test_the_norms_of_airbench94_forget_at_the_published_rate() -> None:
 
 
 @settings(max_examples=15)
-@given(height=st.integers(16, 36), width=st.integers(16, 36))
-def test_the_pools_of_airbench94_round_down(height: int, width: int) -> None:
+@given(height=st.integers(9, 36), width=st.integers(9, 36))
+def test_airbench94_takes_images_from_9_pixels_up_and_its_pools_round_down(height: int, width: int) -> None:
     network = airbench94(classes=5, width=0.1).eval()
     images = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0))
     # The whitening takes a row and a column off; then each pool halves.
     assert network.forward_features(images).shape[2:] == ((height - 1) // 8, (width - 1) // 8)
     assert network(images).isfinite().all()
+
+
+def test_airbench94_leaves_nothing_of_a_tile_of_8_pixels() -> None:
+    with pytest.raises(InputError, match="the smallest tile that works is 9"):
+        reach(airbench94(classes=5, width=0.1), 8)
 
 
 def test_airbench_and_airbench94_differ_in_their_pools_head_and_norms_alone() -> None:

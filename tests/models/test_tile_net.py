@@ -98,9 +98,6 @@ def test_in_training_its_norms_are_those_of_the_batch() -> None:
     assert not made.stem[1].running_mean.equal(network(16).stem[1].running_mean)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="in evaluation a convolution does not ask whether its norm alone is in training"
-)
 def test_norms_that_alone_are_in_training_learn_statistics() -> None:
     """As when the statistics are estimated again on whole images."""
     made = network(8)

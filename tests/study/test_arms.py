@@ -115,5 +115,5 @@ def test_an_unknown_budget_is_refused() -> None:
 
 
 def test_a_schedule_of_tile_sizes_is_refused_because_an_arm_has_one() -> None:
-    with pytest.raises(InputError, match="tile_schedule must be left out, got '16@0.5'"):
+    with pytest.raises(InputError, match=r"tile_schedule must be left out, got '16@0\.5'"):
         make_arms(Recipe(tile_schedule="16@0.5"), [16, None], "pixels", size=(32, 32))

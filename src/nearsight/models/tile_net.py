@@ -94,11 +94,12 @@ class _CroppedBlock(nn.Module):
 
 
 class _ConvNorm(nn.Sequential):
-    """A convolution and its norm; in evaluation one convolution, whose weights hold the norm's factors."""
+    """A convolution and its norm; in evaluation, for large features, one convolution with the norm's factors."""
 
     def forward(self, features: Tensor) -> Tensor:
         conv, norm = cast(tuple[nn.Conv2d, nn.BatchNorm2d], tuple(self))
-        if self.training:
+        # Small features pass through the norm in less time than the weights take its factors up.
+        if norm.training or features.numel() < conv.weight.numel():
             return cast(Tensor, norm(conv(features)))
         factor = norm.weight * torch.rsqrt(cast(Tensor, norm.running_var) + norm.eps)
         bias = norm.bias - cast(Tensor, norm.running_mean) * factor

@@ -78,12 +78,13 @@ def _set_up(session: Session) -> list[Any]:
 def _compiled(session: Session) -> Any:
     network = session.classifier.network
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    device = session.fabric.device
-    sample = torch.zeros(session.recipe.batch_size, 3, *session.size, device=device)
+    tiles = session.recipe.batch_size * session.recipe.tiles_per_image
     try:
         compiled = torch.compile(network)
-        with session.fabric.autocast():
-            compiled(sample.to(memory_format=torch.channels_last)).float().sum().backward()
+        for _, size in session.sizes.spans(session.steps):
+            sample = torch.zeros(tiles, 3, *size, device=session.fabric.device)
+            with session.fabric.autocast():
+                compiled(sample.to(memory_format=torch.channels_last)).float().sum().backward()
     except Exception as error:  # the compiler raises errors of every kind; eager always works
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         session.reporter.say(f"torch.compile failed, running eager: {reason}")

@@ -26,6 +26,11 @@ def build_classifier(recipe: Recipe, images: ImageSet, reporter: Reporter) -> tu
     Raises `InputError` when the tile does not fit the images or the network.
     """
     size = training_size(images, recipe)
+    if recipe.tile is None and recipe.crop_fill == "reflect" and recipe.crop_padding >= min(size):
+        raise InputError(
+            f"crop_padding must be below {min(size)}, the shorter side of the images, to be filled by reflection, "
+            f"got {recipe.crop_padding}; take less, or crop_fill black"
+        )
     tile = recipe.tile if recipe.tile is not None else recipe.model_tile
     built_for = min(size) if tile is None else tile
     with torch.random.fork_rng(devices=[]):
