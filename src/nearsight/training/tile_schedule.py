@@ -76,7 +76,7 @@ def tile_sizes(schedule: str | None, size: Size, steps: int) -> TileSizes:
     >>> tile_sizes("16@0.5", (32, 32), steps=10).spans(10)
     [(5, (16, 16)), (5, (32, 32))]
 
-    Raises `InputError` where a stage's tile is not smaller than those after it, and where no step is left after them.
+    Raises `InputError` where a stage's tile is not smaller than those after it.
     """
     stages = parse_schedule(schedule)
     sides = [*(stage.tile for stage in stages), min(size)]
@@ -85,10 +85,5 @@ def tile_sizes(schedule: str | None, size: Size, steps: int) -> TileSizes:
             f"the tiles of tile_schedule must grow and stay below the {min(size)} pixels that the run ends on, "
             f"got '{schedule}'"
         )
-    ends = [round(stage.until * steps) for stage in stages]
-    if ends and ends[-1] >= steps:
-        raise InputError(
-            f"tile_schedule '{schedule}' leaves none of the {steps} steps for the {min(size)} pixels that the run "
-            "ends on; end its last stage earlier"
-        )
-    return TileSizes(size, tuple((end, (stage.tile,) * 2) for end, stage in zip(ends, stages, strict=True)))
+    # Rounded down, so that at least the last step has the run's own size.
+    return TileSizes(size, tuple((int(stage.until * steps), (stage.tile, stage.tile)) for stage in stages))
