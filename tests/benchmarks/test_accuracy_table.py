@@ -159,7 +159,7 @@ def test_both_tables_are_printed_as_markdown_from_the_lines_of_a_file(
     accuracy_table.run(parser.parse_args([str(file), "--targets", "80,85"]))
     lengths, targets = capsys.readouterr().out.split("\n\n")
     assert (len(lengths.splitlines()), len(targets.splitlines())) == (2 + 3, 2 + 2)
-    assert targets.startswith("| arm | to 80% | to 85% |\n")
+    assert targets.startswith("| arm | to 80 % | to 85 % |\n")
     assert cells(targets, "a") == ["10 s, 10 TFLOP", "20 s, 20 TFLOP"]
     assert cells(targets, "b") == ["more than 15 s (70.0%)"] * 2
     for table in (lengths, targets):

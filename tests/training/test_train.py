@@ -349,8 +349,8 @@ def test_a_step_goes_down_the_loss_of_the_mean_logit_of_an_images_tiles(
 @pytest.mark.parametrize(
     ("changes", "sides"),
     [
-        ({"tile_schedule": "5@0.25,6@0.6"}, [5] * 2 + [6] * 3 + [8] * 3),
-        ({"tile_schedule": "5@0.25,6@0.6", "tiles_per_image": 2}, [5] * 2 + [6] * 3 + [8] * 3),
+        ({"tile_schedule": "5@0.25,6@0.6"}, [5] * 2 + [6] * 2 + [8] * 4),
+        ({"tile_schedule": "5@0.25,6@0.6", "tiles_per_image": 2}, [5] * 2 + [6] * 2 + [8] * 4),
         ({"tile": 6, "tiles_per_image": 3}, [6] * 8),
         ({"tile": None, "tile_schedule": "7@0.5", "tiles_per_image": 2}, [7] * 4 + [8] * 4),
     ],
