@@ -17,8 +17,8 @@ from nearsight import training
 from nearsight.data import ImageSets, load
 from nearsight.evaluation import evaluate
 from nearsight.runs import Run
-from nearsight.tiles import default_stride
 from nearsight.training import RECIPES, Machine, Recipe
+from nearsight.training.machine import Device
 from nearsight.training.recipe import recipe_from_values
 
 RESULTS = Path(__file__).parent / "results"
@@ -83,7 +83,7 @@ def arm_recipe(data: str, base: str, fields: Mapping[str, Any], *, tuning: bool)
     return recipe_from_values({**fields, "data": data, "validation": 0.1 if tuning else 0.0}, RECIPES[base])
 
 
-def one_run(recipe: Recipe, device: str, stride: int | None) -> dict[str, Any]:
+def one_run(recipe: Recipe, device: Device, stride: int | None) -> dict[str, Any]:
     """Train by a recipe and return what it cost and how often it is right, on the images held out or the test images.
 
     Whole images are judged by one full pass, tiles by the mean logit too. `seconds` are those of training with what
@@ -98,7 +98,7 @@ def one_run(recipe: Recipe, device: str, stride: int | None) -> dict[str, Any]:
         def train() -> None:
             # Without images to look at on the way; training would pause for them.
             seen = ImageSets(sets.name, {"train": sets["train"]})
-            machine = Machine(device="cuda" if device == "cuda" else "cpu", checkpoint_seconds=1e9)
+            machine = Machine(device=device, checkpoint_seconds=1e9)
             training.train(recipe, seen, out, machine=machine)
 
         took = seconds(train, torch.device(device), processor=torch.get_num_threads() == 1)
@@ -109,7 +109,7 @@ def one_run(recipe: Recipe, device: str, stride: int | None) -> dict[str, Any]:
             trained.classifier(),
             judged,
             protocols=protocols,
-            stride=stride if stride is not None else default_stride(recipe.tile or 1),
+            stride=stride,
             device=device,
         )
     return {

@@ -118,9 +118,13 @@ def _reflected(side: int, pixels: int, device: torch.device) -> Tensor:
     return side - 1 - (side - 1 - places).abs()
 
 
+def _is_whole(recipe: Recipe, size: Size, sizes: TileSizes) -> bool:
+    # What a schedule begins with are tiles, also where the run ends on whole images.
+    return recipe.tile is None and size == sizes.last
+
+
 def _padding(recipe: Recipe, size: Size, sizes: TileSizes) -> int:
-    # Tiles lie wholly inside the image, those that a schedule begins with too.
-    return recipe.crop_padding if recipe.tile is None and size == sizes.last else 0
+    return recipe.crop_padding if _is_whole(recipe, size, sizes) else 0
 
 
 class StreamedTiles(torch.utils.data.Dataset[tuple[Tensor, int]]):
@@ -141,7 +145,7 @@ class StreamedTiles(torch.utils.data.Dataset[tuple[Tensor, int]]):
         place = positions(recipe.seed, position, position + 1, len(self.images))
         row = int(place.index)
         draw = generator(recipe.seed, "corner", position)
-        whole = recipe.tile is None and size == self.sizes.last
+        whole = _is_whole(recipe, size, self.sizes)
         many = recipe.tiles_per_image
         if whole or self.preprocessing.resize_short is not None or many > MOST_TILES_DECODED_APART:
             tiles = self._cut_from_whole(row, size, draw)

@@ -11,7 +11,7 @@ from nearsight.training.machine import Machine
 from nearsight.training.precision import PrecisionChoice
 from nearsight.training.recipe import Recipe
 from nearsight.training.reporter import Reporter
-from nearsight.training.tile_schedule import Size, TileSizes
+from nearsight.training.tile_schedule import TileSizes
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """All that the steps of one run need; `size` is that of the tiles the run ends on."""
+    """All that the steps of one run need."""
 
     recipe: Recipe
     sets: ImageSets
-    size: Size
     sizes: TileSizes
     steps: int
     classifier: Classifier

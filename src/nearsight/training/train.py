@@ -97,9 +97,7 @@ def train(
     if progress is not None:
         load_checkpoint(out, state)
         reporter.say(f"resuming {out} after step {progress.step}")
-    session = Session(
-        recipe, sets, size, sizes, steps, classifier, state, choice, out, machine, fabric, reporter
-    )
+    session = Session(recipe, sets, sizes, steps, classifier, state, choice, out, machine, fabric, reporter)
     start = progress or Progress(0, 0.0, choice.precision, choice.reason)
     seconds = run_steps(session, start)
 

@@ -19,7 +19,7 @@ def validation_accuracy(session: Session) -> float | None:
         return None
     images, average = session.sets["val"], session.state.average
     network = session.classifier.network if average is None else average
-    preprocessing, (height, width) = session.classifier.preprocessing, session.size
+    preprocessing, (height, width) = session.classifier.preprocessing, session.sizes.last
     count = min(len(images), VALIDATION_IMAGES)
     chosen = torch.linspace(0, len(images) - 1, count).long().tolist()
     training = network.training
