@@ -15,6 +15,7 @@ from benchmarks import (
     step,
     streaming,
 )
+from nearsight.allocator import keep_freed_memory
 
 BENCHMARKS = {
     "accelerator": accelerator,
@@ -39,6 +40,7 @@ def main() -> None:
         summary = (benchmark.__doc__ or "").partition("\n")[0]
         benchmark.add_options(names.add_parser(name, help=summary, description=summary))
     arguments = parser.parse_args()
+    keep_freed_memory()  # as the command line does
     BENCHMARKS[arguments.name].run(arguments)
 
 

@@ -15,6 +15,7 @@ SOURCE = Path(nearsight.__file__).parent
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "write": {"errors"},
+    "allocator": set(),
     "data": {"write"},
     "tiles": {"write"},
     "models": {"write"},
@@ -26,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "study": {"data", "tiles", "training", "evaluation", "runs"},
     "report": {"diagnosis", "study"},
     "verbs": {"report"},
-    "cli": {"verbs"},
+    "cli": {"allocator", "verbs"},
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nearsight.allocator import keep_freed_memory
 from nearsight.cli.commands import compare, data, demo, diagnose, dimension, evaluate, heatmap, train
 from nearsight.cli.options import OneLineParser
 from nearsight.errors import InputError, unknown_name
@@ -123,6 +124,7 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
     command.declare(parser)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
     options = parser.parse_all(arguments)
+    keep_freed_memory()
     result = command.run(options)
     if not options.json:
         return DONE
