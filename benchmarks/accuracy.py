@@ -62,6 +62,8 @@ def run(arguments: argparse.Namespace) -> None:
                 line = {
                     "data": arguments.data,
                     "arm": arm,
+                    "recipe": own["recipe"],
+                    "fields": own["fields"],
                     "changes": changes,
                     "epochs": epochs,
                     "seed": seed,

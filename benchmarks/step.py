@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import resource
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,7 +82,9 @@ def measure_step(model: str, size: int, batch: int) -> dict[str, Any]:
 
     step()
     one_thread = torch.get_num_threads() == 1
+    before = _page_faults()
     passed = [seconds(step, images.device, processor=one_thread) for _ in range(TURNS)]
+    faults = (_page_faults() - before) / TURNS
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         step()
     return {
@@ -89,8 +92,13 @@ def measure_step(model: str, size: int, batch: int) -> dict[str, Any]:
         "batch": batch,
         "flops": flops,
         "seconds": statistics.median(passed),
+        "page_faults": faults,
         "microseconds": _by_kind(profiled),
     }
+
+
+def _page_faults() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def _by_kind(profiled: profile) -> Mapping[str, float]:
