@@ -24,18 +24,30 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
             "lengths": (8,),
             "stride": 4,
         },
+        "4 tiles of 16": {
+            "recipe": "fast",
+            "fields": _TUNED | {"tile": 16, "tiles_per_image": 4, "batch_size": 125},
+            "lengths": (17,),
+            "stride": 4,
+        },
     },
     "stl10": {
         "whole": {
             "recipe": "airbench94",
             "fields": _SMALL_SET | {"crop_padding": 12},
-            "lengths": (3, 10, 42),
+            "lengths": (3, 10, 42, 105),
             "stride": None,
         },
         "tile 32": {
             "recipe": "airbench94",
             "fields": _SMALL_SET | {"tile": 32},
             "lengths": (30, 100, 420),
+            "stride": 8,
+        },
+        "4 tiles of 32": {
+            "recipe": "airbench94",
+            "fields": _SMALL_SET | {"tile": 32, "tiles_per_image": 4},
+            "lengths": (8, 25, 213),
             "stride": 8,
         },
     },

@@ -29,7 +29,8 @@ DIGITS: dict[str, dict[str, dict[str, Any]]] = {
     }
 }
 KEYS = {
-    *("data", "arm", "changes", "epochs", "seed", "judged_on", "accuracy", "evaluation_seconds"),
+    *("data", "arm", "recipe", "fields", "changes", "epochs", "seed", "judged_on", "accuracy"),
+    "evaluation_seconds",
     *(
         "steps",
         "flops",
