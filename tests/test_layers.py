@@ -20,14 +20,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tiles": {"write"},
     "models": {"write"},
     "runs": {"models"},
-    "evidence": {"tiles", "models"},
+    "evidence": {"allocator", "tiles", "models"},
     "training": {"data", "tiles", "models", "runs"},
     "evaluation": {"data", "evidence", "runs"},
     "diagnosis": {"data", "evidence", "evaluation", "runs"},
     "study": {"data", "tiles", "training", "evaluation", "runs"},
     "report": {"diagnosis", "study"},
     "verbs": {"report"},
-    "cli": {"allocator", "verbs"},
+    "cli": {"verbs"},
 }
 
 

@@ -7,6 +7,8 @@ import os
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _OWN_SETTINGS = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_")
 
+_kept = False
+
 
 def keep_freed_memory() -> bool:
     """Let the process keep the memory that it frees, and say whether it will.
@@ -24,7 +26,17 @@ def keep_freed_memory() -> bool:
 
     Source: mallopt(3); `M_TRIM_THRESHOLD` -1 never shrinks the heap, `M_MMAP_MAX` 0 puts large blocks into it.
     """
-    if any(name in os.environ for name in _OWN_SETTINGS):
-        return False
+    global _kept
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and all([mallopt(_TRIM_THRESHOLD, -1), mallopt(_MMAP_MAX, 0)])
+    if mallopt is not None and not any(name in os.environ for name in _OWN_SETTINGS):
+        _kept = all([mallopt(_TRIM_THRESHOLD, -1), mallopt(_MMAP_MAX, 0)])
+    return _kept
+
+
+def freed_memory_is_kept() -> bool:
+    """Say whether `keep_freed_memory` was called in this process, and could do it.
+
+    >>> keep_freed_memory() == freed_memory_is_kept()
+    True
+    """
+    return _kept

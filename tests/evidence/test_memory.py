@@ -1,10 +1,17 @@
 """The measure of a model's memory against arithmetic."""
 
+import pytest
 import torch
 from torch import Tensor, nn
 
-from nearsight.evidence import fitting_batch
-from nearsight.evidence.memory import CACHE_BYTES, LARGEST_BATCH, LEAST_BATCH_CPU, UNSEEN_FACTOR
+from nearsight.evidence import fitting_batch, memory
+from nearsight.evidence.memory import (
+    ALIVE_HANDED_BACK,
+    ALIVE_KEPT,
+    LARGEST_BATCH,
+    LEAST_BATCH_CPU,
+    UNSEEN_FACTOR,
+)
 
 
 def test_the_bytes_alive_at_once_are_those_of_two_neighbouring_layers() -> None:
@@ -53,9 +60,13 @@ def test_a_batch_has_at_least_one_image_and_at_most_what_is_of_use() -> None:
     )
 
 
-def test_a_batch_on_a_cpu_stays_in_its_cache() -> None:
+@pytest.mark.parametrize(("kept", "alive"), [(True, ALIVE_KEPT), (False, ALIVE_HANDED_BACK)])
+def test_a_batch_on_a_cpu_keeps_no_more_alive_than_is_of_use(
+    monkeypatch: pytest.MonkeyPatch, kept: bool, alive: int
+) -> None:
+    monkeypatch.setattr(memory, "freed_memory_is_kept", lambda: kept)
     wide = torch.zeros(3, 64, 64)
-    assert fitting_batch(lambda images: images * 2, wide, 2**40, seen=True) == CACHE_BYTES // wide.nbytes
+    assert fitting_batch(lambda images: images * 2, wide, 2**40, seen=True) == alive // wide.nbytes
     assert (
-        fitting_batch(lambda images: images.repeat(1, 1024, 1, 1), wide, 2**40, seen=True) == LEAST_BATCH_CPU
+        fitting_batch(lambda images: images.repeat(1, 4096, 1, 1), wide, 2**40, seen=True) == LEAST_BATCH_CPU
     )

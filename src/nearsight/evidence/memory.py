@@ -8,13 +8,17 @@ from torch import Tensor, UntypedStorage
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from nearsight.allocator import freed_memory_is_kept
+
 # What a call works on at once, in bytes, unless it says otherwise.
 DEFAULT_MEMORY = 512 * 2**20
 
 # Larger batches gain nothing.
 LARGEST_BATCH = 8192
-# On a CPU a batch whose layers stay in the last cache is the fastest: docs/performance.md, log of the engine.
-CACHE_BYTES = 32 * 2**20
+# What a batch may keep alive on a CPU. Where the C library hands freed memory back, larger batches wait for the
+# system to find and clear it again; where it is kept, they gain nothing: docs/performance.md, log of the engine.
+ALIVE_HANDED_BACK = 32 * 2**20
+ALIVE_KEPT = 128 * 2**20
 LEAST_BATCH_CPU = 8
 
 # What kernels allocate for themselves comes on top of the tensors counted.
@@ -79,7 +83,8 @@ def fitting_batch(run: Callable[[Tensor], object], example: Tensor, memory: int,
     once are counted; half as much again is kept for what kernels allocate for themselves, and the batch is
     counted twice, because cutting it takes a copy. Where the inside of `run` cannot be `seen` (it is not
     PyTorch), `UNSEEN_FACTOR` times its input is taken instead. On a CPU no more go at once than keep about
-    `CACHE_BYTES` alive. Returns at least 1, whatever the bound.
+    `ALIVE_KEPT` alive, or `ALIVE_HANDED_BACK` where the process does not keep its freed memory
+    (`nearsight.allocator`). Returns at least 1, whatever the bound.
     """
     pair = example.expand(2, *example.shape).contiguous()
     inside = peak_bytes(lambda: run(pair)) / 2
@@ -88,5 +93,6 @@ def fitting_batch(run: Callable[[Tensor], object], example: Tensor, memory: int,
         inside = max(inside, UNSEEN_FACTOR * size)
     largest = LARGEST_BATCH
     if example.device.type == "cpu":
-        largest = min(largest, max(LEAST_BATCH_CPU, int(CACHE_BYTES / inside)))
+        alive = ALIVE_KEPT if freed_memory_is_kept() else ALIVE_HANDED_BACK
+        largest = min(largest, max(LEAST_BATCH_CPU, int(alive / inside)))
     return int(min(largest, max(1, memory // (2 * size + KERNEL_SHARE * inside))))
