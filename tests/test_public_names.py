@@ -32,6 +32,7 @@ PUBLIC = [
     "dimension",
     "evaluate",
     "heatmap",
+    "keep_freed_memory",
     "load",
     "reach",
     "summarise",

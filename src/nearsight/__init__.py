@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nearsight.allocator import keep_freed_memory
     from nearsight.data import ImageSet, ImageSets, load, summarise
     from nearsight.diagnosis import Diagnosis
     from nearsight.errors import InputError
@@ -46,6 +47,7 @@ _HOMES = {
     "dimension": "verbs",
     "evaluate": "verbs",
     "heatmap": "verbs",
+    "keep_freed_memory": "allocator",
     "load": "data",
     "reach": "models",
     "summarise": "data",
@@ -76,6 +78,7 @@ __all__ = [
     "dimension",
     "evaluate",
     "heatmap",
+    "keep_freed_memory",
     "load",
     "reach",
     "summarise",
