@@ -1,23 +1,14 @@
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""The evidence benchmark on a small image: every way gives the same map, and each is timed."""
 
-import pytest
+from collections.abc import Callable
+from typing import Any
 
-ROOT = Path(__file__).parents[2]
 FEW = "--side 40 --tiles 16 --width 0.1 --sample 3 --repeats 2"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the machine is read from /proc")
-def test_evidence_times_every_way_to_the_same_map(tmp_path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "benchmarks", "evidence", *FEW.split(), "--results", "results.json"]
-    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert said.returncode == 0, said.stderr
-
-    passed, padded = json.loads((tmp_path / "results.json").read_text())["maps"]
+def test_evidence_times_every_way_to_the_same_map(benchmark: Callable[..., Any]) -> None:
+    result, said = benchmark(f"evidence {FEW}")
+    passed, padded = result["maps"]
     assert (passed["tiles"], padded["tiles"]) == (25**2, 3**2)
     for one in (passed, padded):
         assert one["loop_tiles_timed"] == 3
@@ -26,4 +17,4 @@ def test_evidence_times_every_way_to_the_same_map(tmp_path: Path) -> None:
         assert ratio["lowest"] <= ratio["median"] <= ratio["highest"]
         assert ratio["lowest"] >= seconds["loop"]["lowest"] / seconds["engine"]["highest"]
         assert ratio["highest"] <= seconds["loop"]["highest"] / seconds["engine"]["lowest"]
-    assert "TileNet(16)" in said.stdout
+    assert "TileNet(16)" in said

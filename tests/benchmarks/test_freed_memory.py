@@ -1,25 +1,14 @@
 """Steps with memory kept and handed back, each in a process of its own."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
-import pytest
 from benchmarks.freed_memory import WAYS, table
 
-ROOT = Path(__file__).parents[2]
 
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the machine is read from /proc")
-def test_both_ways_are_measured_in_every_turn(tmp_path: Path) -> None:
-    few = "--model airbench --steps 8:4 --turns 1 --results results.json"
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "benchmarks", "freed-memory", *few.split()]
-    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert said.returncode == 0, said.stderr
-    [step] = json.loads((tmp_path / "results.json").read_text())["steps"]
+def test_both_ways_are_measured_in_every_turn(benchmark: Callable[..., Any]) -> None:
+    result, _ = benchmark("freed-memory --model airbench --steps 8:4 --turns 1")
+    [step] = result["steps"]
     assert (step["size"], step["batch"]) == (8, 4)
     assert {way: len(turns) for way, turns in step["passed"].items()} == dict.fromkeys(WAYS, 1)
     assert all(turn["seconds"] > 0 for turns in step["passed"].values() for turn in turns)

@@ -1,22 +1,11 @@
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""The maps of a whole set: every tile of every image is counted."""
 
-import pytest
-
-ROOT = Path(__file__).parents[2]
+from collections.abc import Callable
+from typing import Any
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the machine is read from /proc")
-def test_maps_counts_every_tile_of_every_image(tmp_path: Path) -> None:
-    few = "--images 5 --width 0.1 --repeats 1 --results results.json"
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "benchmarks", "maps", *few.split()]
-    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert said.returncode == 0, said.stderr
-    result = json.loads((tmp_path / "results.json").read_text())
+def test_maps_counts_every_tile_of_every_image(benchmark: Callable[..., Any]) -> None:
+    result, said = benchmark("maps --images 5 --width 0.1 --repeats 1")
     assert result["tiles"] == 5 * 17**2
     assert 0 < result["seconds"]["lowest"] <= result["seconds"]["highest"]
-    assert "5 maps of 289 tiles" in said.stdout
+    assert "5 maps of 289 tiles" in said
