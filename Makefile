@@ -31,10 +31,11 @@ bench: install
 	$(BIN)/python -m benchmarks maps
 	$(BIN)/python -m benchmarks batches
 	$(BIN)/python -m benchmarks step
+	$(BIN)/python -m benchmarks freed-memory
 	$(BIN)/python -m benchmarks decoding
 	$(BIN)/python -m benchmarks startup
 
-# Training times to an accuracy, on the sets under NEARSIGHT_DATA: three to four hours of one core.
+# Training times to an accuracy, on the sets under NEARSIGHT_DATA: five to six hours of one core.
 bench-training: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks accuracy cifar10
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks accuracy stl10

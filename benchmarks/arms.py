@@ -9,9 +9,14 @@ _SMALL_SET = {"width": 0.5, "batch_size": 125, "learning_rate": 0.06, "weight_de
 
 ARMS: dict[str, dict[str, dict[str, Any]]] = {
     "cifar10": {
-        "airbench94": {"recipe": "airbench94", "fields": {}, "lengths": (1, 2, 4, 8), "stride": None},
+        "airbench94": {"recipe": "airbench94", "fields": {}, "lengths": (1, 1.5, 2, 4), "stride": None},
         "resnet18": {"recipe": "standard", "fields": {}, "lengths": (3,), "stride": None},
-        "whole": {"recipe": "airbench94", "fields": _TUNED, "lengths": (1, 2, 4, 8), "stride": None},
+        "whole": {
+            "recipe": "airbench94",
+            "fields": _TUNED,
+            "lengths": (0.75, 1, 1.5, 2, 4, 8, 16),
+            "stride": None,
+        },
         "16 to whole": {
             "recipe": "airbench94",
             "fields": _TUNED | {"tile_schedule": "16@0.5,24@0.75"},
@@ -27,7 +32,7 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
         "4 tiles of 16": {
             "recipe": "fast",
             "fields": _TUNED | {"tile": 16, "tiles_per_image": 4, "batch_size": 125},
-            "lengths": (17,),
+            "lengths": (10,),
             "stride": 4,
         },
     },
@@ -35,7 +40,7 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
         "whole": {
             "recipe": "airbench94",
             "fields": _SMALL_SET | {"crop_padding": 12},
-            "lengths": (3, 10, 42, 105),
+            "lengths": (3, 10, 105),
             "stride": None,
         },
         "tile 32": {
