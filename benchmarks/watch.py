@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 1.0
-TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -66,25 +65,18 @@ def _call(sender: Connection, function: Callable[..., dict[str, Any]], arguments
 
 
 def _sample(pid: int) -> Memory:
-    # A worker that starts or ends while its parent is read would hide, or double, the pages they share.
-    for _ in range(TRIES):
-        living = _workers(pid)
-        main = _rollup(pid)
-        if _workers(pid).keys() == living.keys():
-            break
-    workers = list(living.values())
+    main = _rollup(pid)
+    workers = [_rollup(child) for child in _children(pid)]
     every = [main, *workers]
+    shares = sum(part.get("Pss_Anon", 0) + part.get("Pss_Shmem", 0) for part in every)
+    # A worker that is ending still shares pages with its parent and shows nothing of its own.
+    own = main.get("Anonymous", 0)
     return Memory(
-        held=sum(part.get("Pss_Anon", 0) + part.get("Pss_Shmem", 0) for part in every),
-        main=main.get("Anonymous", 0),
+        held=max(shares, own),
+        main=own,
         worker=max((part.get("Anonymous", 0) for part in workers), default=0),
         mapped=sum(part.get("Pss_File", 0) for part in every),
     )
-
-
-def _workers(pid: int) -> dict[int, dict[str, int]]:
-    rollups = {child: _rollup(child) for child in _children(pid)}
-    return {child: rollup for child, rollup in rollups.items() if rollup}
 
 
 def _children(pid: int) -> list[int]:
