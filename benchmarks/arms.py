@@ -35,6 +35,12 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
             "lengths": (10,),
             "stride": 4,
         },
+        "all tiles of 16": {
+            "recipe": "tilenet-pooled",
+            "fields": {},
+            "lengths": (1, 2, 4, 28),
+            "stride": None,
+        },
     },
     "stl10": {
         "whole": {
@@ -54,6 +60,12 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
             "fields": _SMALL_SET | {"tile": 32, "tiles_per_image": 4},
             "lengths": (8, 25, 213),
             "stride": 8,
+        },
+        "all tiles of 32": {
+            "recipe": "tilenet-pooled",
+            "fields": _SMALL_SET | {"model_tile": 32, "learning_rate": 0.12, "crop_padding": 12},
+            "lengths": (2, 6.5, 62),
+            "stride": None,
         },
     },
 }

@@ -49,9 +49,12 @@ def test_what_is_not_given_is_left_to_the_recipe(parser: OneLineParser) -> None:
 
 def test_the_help_gives_the_value_of_each_recipe(parser: OneLineParser) -> None:
     told = " ".join(parser.format_help().split())
-    assert "(paper, standard: 0.1; fast, tilenet, tilenet-whole: 0.12; airbench94: 0.24)" in told
-    assert "(paper: no; standard, fast, airbench94, tilenet, tilenet-whole: yes)" in told
-    assert "whole images (paper, standard, fast, airbench94, tilenet-whole: full; tilenet: 16)" in told
+    assert (
+        "(paper, standard: 0.1; fast, tilenet, tilenet-whole: 0.12; airbench94, tilenet-pooled: 0.24)" in told
+    )
+    assert "(paper: no; standard, fast, airbench94, tilenet, tilenet-whole, tilenet-pooled: yes)" in told
+    full = "paper, standard, fast, airbench94, tilenet-whole, tilenet-pooled"
+    assert f"whole images ({full}: full; tilenet: 16)" in told
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1G", "1.5G", "many", "1T"])

@@ -200,7 +200,8 @@ def test_every_field_has_a_line_of_help() -> None:
     assert all(spec.metadata["help"] for spec in fields(Recipe))
 
 
-def test_the_tile_of_the_model_is_for_tilenet_alone() -> None:
-    assert RECIPES["tilenet-whole"].model_tile == 16
-    with pytest.raises(InputError, match="model_tile is for the model 'tilenet', not 'resnet18'"):
+def test_the_tile_of_the_model_is_for_tilenets_alone() -> None:
+    assert RECIPES["tilenet-whole"].model_tile == RECIPES["tilenet-pooled"].model_tile == 16
+    wanted = "model_tile is for the models 'tilenet' and 'tilenet-pooled', not 'resnet18'"
+    with pytest.raises(InputError, match=wanted):
         Recipe(model_tile=16)

@@ -8,6 +8,7 @@ from nearsight.models.classifier import (
     load_classifier,
     save_classifier,
 )
+from nearsight.models.pooled_tile_net import PooledTileNet
 from nearsight.models.published import published_classifier
 from nearsight.models.reach import Reach, reach
 from nearsight.models.tile_net import TileNet
@@ -15,6 +16,7 @@ from nearsight.models.tile_net import TileNet
 __all__ = [
     "Architecture",
     "Classifier",
+    "PooledTileNet",
     "Preprocessing",
     "Reach",
     "TileNet",

@@ -8,12 +8,16 @@ from typing import Any
 from torch import nn
 
 from nearsight.errors import InputError, unknown_name
+from nearsight.models.pooled_tile_net import PooledTileNet
 from nearsight.models.quick import airbench, airbench94, resnet9
 from nearsight.models.resnet import DEPTHS, ResNet
 from nearsight.models.tile_net import TileNet
 
 TIMM = "timm:"
-TILENET = "tilenet"
+TILENET, TILENET_POOLED = "tilenet", "tilenet-pooled"
+ONE_TILE: Mapping[str, Callable[[int, int, float], nn.Module]] = MappingProxyType(
+    {TILENET: TileNet, TILENET_POOLED: PooledTileNet}
+)
 DEFAULT_TILE = 16
 
 _OURS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
@@ -33,7 +37,7 @@ def model_names() -> tuple[str, ...]:
     >>> "resnet18-imagenet" in model_names()
     True
     """
-    return (*_OURS, TILENET)
+    return (*_OURS, *ONE_TILE)
 
 
 def build(
@@ -46,9 +50,9 @@ def build(
     torch.Size([2, 10])
 
     `width` multiplies the channels of our own networks. `pretrained` loads timm's published weights. `tile`
-    is the side of the images the network is built for, in pixels: `tilenet` sees exactly that many (by default
-    16), timm networks with position embeddings or windows are cut to it, the others ignore it. The network
-    takes normalised float images (B, 3, H, W) and returns logits (B, classes).
+    is the side of the images the network is built for, in pixels: `tilenet` and `tilenet-pooled` see exactly that
+    many (by default 16), timm networks with position embeddings or windows are cut to it, the others ignore it.
+    The network takes normalised float images (B, 3, H, W) and returns logits (B, classes).
 
     Raises `InputError` for an unknown name, fewer than two classes, a width that is not positive or not ours
     to change, a tile that the patches of a network do not divide, and published weights that cannot be had.
@@ -69,8 +73,8 @@ def build(
         raise InputError(
             f"there are no published weights for '{name}'; use a timm name such as 'timm:resnet18'"
         )
-    if name == TILENET:
-        return TileNet(DEFAULT_TILE if tile is None else tile, classes, width)
+    if name in ONE_TILE:
+        return ONE_TILE[name](DEFAULT_TILE if tile is None else tile, classes, width)
     return _OURS[name](classes, width=width)
 
 

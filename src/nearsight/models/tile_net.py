@@ -6,17 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nearsight.errors import InputError
+from nearsight.models.one_tile import OneTile
 from nearsight.models.quick import WHITENING_KERNEL, scaled
 
-SMALLEST_TILE = 8
 # Tiles up to here take no stride; larger ones would cost more than a ResNet-18 of their size does.
 LARGEST_AT_STRIDE_1 = 32
 CHANNELS = 128
 BLOCK_SHRINKS = 4
 
 
-class TileNet(nn.Module):
+class TileNet(OneTile):
     """A residual network without padding: a tile goes through it to one place, an image to its evidence map.
 
     >>> import torch
@@ -41,10 +40,7 @@ class TileNet(nn.Module):
     """
 
     def __init__(self, tile: int = 16, classes: int = 10, width: float = 1.0) -> None:
-        super().__init__()
-        if tile < SMALLEST_TILE:
-            raise InputError(f"TileNet needs a tile of at least {SMALLEST_TILE} pixels, got {tile}")
-        self.tile, self.stride = tile, 1
+        super().__init__(tile, classes, features=scaled(2 * CHANNELS, width))
         while tile // self.stride > LARGEST_AT_STRIDE_1:
             self.stride *= 2
         # The kernel takes up what the stride does not divide, so that no pixel of the tile is left over.
@@ -52,31 +48,15 @@ class TileNet(nn.Module):
         kernel = self.stride + 2 + (whitened - self.stride - 2) % self.stride
         grid = (whitened - kernel) // self.stride + 1
         blocks = (grid - 1) // BLOCK_SHRINKS
-        channels, features = scaled(CHANNELS, width), scaled(2 * CHANNELS, width)
-        filters = 2 * 3 * WHITENING_KERNEL**2
-        self.whiten = nn.Conv2d(3, filters, WHITENING_KERNEL)
-        self.stem = _conv_norm(filters, channels, kernel, self.stride)
+        channels = scaled(CHANNELS, width)
+        self.stem = _conv_norm(self.whiten.out_channels, channels, kernel, self.stride)
         self.blocks = nn.Sequential(*(_CroppedBlock(channels) for _ in range(blocks)))
-        self.gather = _conv_norm(channels, features, grid - BLOCK_SHRINKS * blocks)
-        self.head = nn.Linear(features, classes, bias=False)
-        self.head_scale = 1.0 / features
-        nn.init.normal_(self.head.weight)
+        self.gather = _conv_norm(channels, self.head.in_features, grid - BLOCK_SHRINKS * blocks)
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Return the features of each tile, (B, channels, rows, columns)."""
         features: Tensor = self.blocks(F.gelu(self.stem(F.gelu(self.whiten(images)))))
         return F.gelu(self.gather(features))
-
-    def forward_map(self, images: Tensor) -> Tensor:
-        """Return the logits of each tile of the aligned grid at `stride`, (B, classes, rows, columns)."""
-        return self._logits(self.forward_features(images).movedim(1, 3)).movedim(3, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the logits (B, classes): the mean of the map, taken before the linear head, which is the same."""
-        return self._logits(self.forward_features(images).mean((2, 3)))
-
-    def _logits(self, features: Tensor) -> Tensor:
-        return cast(Tensor, self.head(features * self.head_scale))
 
 
 class _CroppedBlock(nn.Module):
