@@ -14,7 +14,7 @@ from nearsight.errors import InputError
 from nearsight.evidence import evidence, iterate_evidence
 from nearsight.evidence.dense import DensePass, find_dense_pass
 from nearsight.evidence.memory import peak_bytes
-from nearsight.models import TileNet, build
+from nearsight.models import PooledTileNet, TileNet, build
 from nearsight.tiles import TileGrid
 
 TOLERANCE = 1e-4
@@ -72,6 +72,7 @@ class Shuffled(nn.Module):
 # With the stride that probing must find, and the rows that a tile of 12 has in the final grid.
 PADDING_FREE: dict[str, tuple[Callable[[], nn.Module], int, int]] = {
     "TileNet": (lambda: TileNet(12, 5, width=0.1), 1, 1),
+    "PooledTileNet": (lambda: PooledTileNet(12, 5, width=0.1), 2, 1),
     "smaller than the tile": (lambda: pooled(conv(3, 8, 3), nn.ReLU(), conv(8, 8, 5)), 1, 6),
     "stride 2": (lambda: pooled(conv(3, 8, 4, 2), nn.ReLU(), conv(8, 8, 3)), 2, 3),
     "strides 2 and 2": (lambda: pooled(conv(3, 8, 2, 2), nn.ReLU(), conv(8, 8, 3, 2)), 4, 2),
@@ -188,8 +189,11 @@ def test_the_engine_agrees_with_the_oracle_for_padding_free_networks(data: st.Da
 
 
 @pytest.mark.parametrize("tile", [8, 13, 16, 28, 33])
-def test_the_map_of_a_tile_net_is_found_at_stride_1(tile: int) -> None:
-    model = seeded(lambda: TileNet(tile, 4, width=0.1))
+@pytest.mark.parametrize("network", [TileNet, PooledTileNet])
+def test_the_map_of_a_tile_net_is_found_at_stride_1(
+    network: type[TileNet | PooledTileNet], tile: int
+) -> None:
+    model = seeded(lambda: network(tile, 4, width=0.1))
     [image] = pictures((tile + 6, tile + 9))
     [evidence_map] = evidence(model, [image], tile=tile)
     assert_same(evidence_map.logits, oracle(model, image, evidence_map.grid))

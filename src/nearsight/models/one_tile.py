@@ -8,9 +8,6 @@ from nearsight.errors import InputError
 from nearsight.models.quick import WHITENING_KERNEL
 
 SMALLEST_TILE = 8
-# On the features' mean, which is well below the maximum that airbench's head takes without it: with 1 the head
-# learns too slowly (docs/results.md).
-HEAD_GAIN = 8.0
 
 
 class OneTile(nn.Module):
@@ -19,8 +16,8 @@ class OneTile(nn.Module):
     Each place of the map sees exactly one `tile`×`tile` crop and holds the logits that `forward` gives that crop
     alone. The logits of an image are the mean of its map, which is that of its aligned tile grid at `stride`.
 
-    A 2×2 whitening convolution comes first, as airbench has, and a linear head without bias last. Raises
-    `InputError` for a tile below 8 pixels.
+    A 2×2 whitening convolution comes first, and last a linear head without bias, scaled down, as in airbench.
+    Raises `InputError` for a tile below 8 pixels.
     """
 
     def __init__(self, tile: int, classes: int, features: int) -> None:
@@ -31,7 +28,7 @@ class OneTile(nn.Module):
         self.tile, self.stride = tile, 1
         self.whiten = nn.Conv2d(3, 2 * 3 * WHITENING_KERNEL**2, WHITENING_KERNEL)
         self.head = nn.Linear(features, classes, bias=False)
-        self.head_scale = HEAD_GAIN / features
+        self.head_scale = 1.0 / features
         nn.init.normal_(self.head.weight)
 
     def forward_features(self, images: Tensor) -> Tensor:
