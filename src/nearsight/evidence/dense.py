@@ -8,11 +8,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from nearsight.evidence.forward import Model, forward, run_model
 from nearsight.evidence.memory import KERNEL_SHARE, peak_bytes
+from nearsight.evidence.watch import Operations
 from nearsight.tiles import TileGrid, cut_tiles
 
 CHECKED_TILES = 8
@@ -259,7 +258,7 @@ def _windowed(
     return _Windowed(logits, means.grid, means.flops)
 
 
-class _WindowMeans(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _WindowMeans(Operations):
     """Puts, for a model's mean over a feature map, the means of windows of it, as if each were an image.
 
     `window` None takes the whole map. `flops` are the floating-point operations meanwhile, if `counted`. Rows of what
@@ -267,9 +266,9 @@ class _WindowMeans(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """
 
     def __init__(self, window: int | None, steps: tuple[int, int], counted: bool) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._window, self._steps, self._counts = window, steps, counted
-        self.calls = self.flops = 0
+        self.calls = 0
         self.grid = self.windows = (0, 0)
 
     def __torch_dispatch__(
@@ -278,7 +277,7 @@ class _WindowMeans(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         kept = _mean_over_space(func, args, kwargs)
         if kept is None:
-            return self._counted(func, args, kwargs) if self._counts else func(*args, **kwargs)
+            return self.counted(func, args, kwargs) if self._counts else func(*args, **kwargs)
         features: Tensor = args[0]
         self.calls += 1
         self.grid = (features.shape[2], features.shape[3])
@@ -290,18 +289,6 @@ class _WindowMeans(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.windows = (means.shape[2], means.shape[3])
         rows = means.permute(0, 2, 3, 1).flatten(0, 2)
         return rows[..., None, None] if kept else rows
-
-    def _counted(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        # As PyTorch's own counter does, whose tracking of modules would take longer than a small network: an
-        # operation is taken apart until it is one whose floating-point operations are known.
-        count = flop_registry.get(func.overloadpacket)
-        if count is None and func._can_decompose():
-            with self:
-                return func.decompose(*args, **kwargs)
-        output = func(*args, **kwargs)
-        if count is not None:
-            self.flops += count(*args, **kwargs, out_val=output)
-        return output
 
 
 def _mean_over_space(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool | None:

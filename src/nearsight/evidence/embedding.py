@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from nearsight.evidence.forward import Model, run_model
+from nearsight.evidence.watch import Watch
 
 _aten = torch.ops.aten
 
@@ -38,11 +38,11 @@ def embed(model: Model, tiles: Tensor) -> Tensor:
     return logits if product.rows is None else product.rows
 
 
-class _LastProduct(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _LastProduct(Watch):
     """Keeps the left side of the last product of matrices with as many rows as the batch."""
 
     def __init__(self, batch: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._batch = batch
         self.rows: Tensor | None = None
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, UntypedStorage
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from nearsight.allocator import freed_memory_is_kept
+from nearsight.evidence.watch import Watch
 
 # What a call works on at once, in bytes, unless it says otherwise.
 DEFAULT_MEMORY = 512 * 2**20
@@ -28,11 +28,11 @@ KERNEL_SHARE = 1.5
 UNSEEN_FACTOR = 64
 
 
-class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _LiveBytes(Watch):
     """Counts the bytes of the tensors made while a function runs, as many as are alive at once."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.peak: int = 0
         self._live = 0
 
