@@ -1,4 +1,4 @@
-"""Starting up: the bare interpreter, the import of the package, and the help of its commands."""
+"""Starting up: the bare interpreter, the import of the package, the help of its commands, a first evidence map."""
 
 import argparse
 import json
@@ -16,6 +16,10 @@ from benchmarks.facts import facts
 
 RESULTS = Path(__file__).parent / "results" / "startup.json"
 BARE = "python -c pass"
+FIRST_MAP = (
+    "import torch; from nearsight.evidence import evidence; from nearsight.models import build; "
+    "evidence(build('tilenet', 10, tile=16).eval(), torch.zeros(1, 3, 32, 32), tile=16)"
+)
 COMMANDS: dict[str, Sequence[str]] = {
     BARE: ("-c", "pass"),
     "import nearsight": ("-c", "import nearsight"),
@@ -23,6 +27,7 @@ COMMANDS: dict[str, Sequence[str]] = {
     "nearsight data --help": ("-m", "nearsight.cli.main", "data", "--help"),
     "nearsight train --help": ("-m", "nearsight.cli.main", "train", "--help"),
     "import torch": ("-c", "import torch"),
+    "import torch, evidence of one image": ("-c", FIRST_MAP),
 }
 
 

@@ -141,6 +141,7 @@ def test_what_a_run_starts_from_knows_nothing_of_its_schedule_and_tiles_of_an_im
         ("tilenet", {"tile": 12, "tile_schedule": "8@0.5"}),
         ("tilenet", {"tile": 12, "tile_schedule": "11@0.5"}),
         ("tilenet-whole", {"model_tile": 12, "tile_schedule": "8@0.2,14@0.5"}),
+        ("tilenet-pooled", {"model_tile": 12, "tile_schedule": "11@0.2,14@0.5"}),
     ],
 )
 def test_a_stage_below_the_tile_of_tilenet_is_refused_in_one_line(
@@ -153,11 +154,12 @@ def test_a_stage_below_the_tile_of_tilenet_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["tilenet-whole", "tilenet-pooled"])
 def test_a_tilenet_for_whole_images_takes_stages_from_its_tile_up(
-    make_images: Callable[..., ImageSet],
+    name: str, make_images: Callable[..., ImageSet]
 ) -> None:
     images = make_images(8, height=16, width=18)
-    recipe = replace(RECIPES["tilenet-whole"], model_tile=8, width=0.1, tile_schedule="8@0.2,12@0.5")
+    recipe = replace(RECIPES[name], model_tile=8, width=0.1, tile_schedule="8@0.2,12@0.5")
     classifier, size = build_classifier(recipe, images, Silent())
     assert classifier.tile == 8
     sizes = [side for _, side in tile_sizes(recipe.tile_schedule, size, 10).spans(10)]
