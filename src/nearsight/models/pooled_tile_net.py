@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nearsight.models.one_tile import OneTile
-from nearsight.models.quick import WHITENING_KERNEL, scaled
+from nearsight.models.quick import WHITENING_KERNEL, bias_only_norm, identity_conv, scaled
 
 # The smallest grid that two convolutions and a pool leave something of.
 LEAST_POOLED = 5
@@ -56,8 +56,7 @@ class PooledTileNet(OneTile):
 
 
 def _layer(inputs: int, outputs: int, kernel: int, *, pool: bool = False) -> nn.Sequential:
-    conv = nn.Conv2d(inputs, outputs, kernel, bias=False)
-    nn.init.dirac_(conv.weight.data[:inputs])
-    norm = nn.BatchNorm2d(outputs, momentum=0.4)
-    norm.weight.requires_grad_(False)
-    return nn.Sequential(conv, *([nn.MaxPool2d(2)] if pool else []), norm, nn.GELU())
+    pools = [nn.MaxPool2d(2)] if pool else []
+    return nn.Sequential(
+        identity_conv(inputs, outputs, kernel, padding=0), *pools, bias_only_norm(outputs), nn.GELU()
+    )

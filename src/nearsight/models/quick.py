@@ -58,10 +58,10 @@ class Airbench(nn.Module):
 class _ConvGroup(nn.Module):
     def __init__(self, inputs: int, outputs: int, ceil_mode: bool) -> None:
         super().__init__()
-        self.conv1 = _identity_conv(inputs, outputs)
-        self.norm1 = _bias_only_norm(outputs)
-        self.conv2 = _identity_conv(outputs, outputs)
-        self.norm2 = _bias_only_norm(outputs)
+        self.conv1 = identity_conv(inputs, outputs)
+        self.norm1 = bias_only_norm(outputs)
+        self.conv2 = identity_conv(outputs, outputs)
+        self.norm2 = bias_only_norm(outputs)
         self.pool = nn.MaxPool2d(2, ceil_mode=ceil_mode)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -69,13 +69,15 @@ class _ConvGroup(nn.Module):
         return F.gelu(self.norm2(self.conv2(features)))
 
 
-def _identity_conv(inputs: int, outputs: int) -> nn.Conv2d:
-    conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+def identity_conv(inputs: int, outputs: int, kernel: int = 3, padding: int = 1) -> nn.Conv2d:
+    """Build a convolution without bias whose first outputs are, to begin with, its inputs."""
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=padding, bias=False)
     nn.init.dirac_(conv.weight.data[:inputs])
     return conv
 
 
-def _bias_only_norm(channels: int) -> nn.BatchNorm2d:
+def bias_only_norm(channels: int) -> nn.BatchNorm2d:
+    """Build a batch norm that keeps a gain of 1."""
     norm = nn.BatchNorm2d(channels, momentum=0.4)
     norm.weight.requires_grad_(False)
     return norm

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nearsight.models.one_tile import OneTile
-from nearsight.models.quick import WHITENING_KERNEL, scaled
+from nearsight.models.quick import WHITENING_KERNEL, bias_only_norm, scaled
 
 # Tiles up to here take no stride; larger ones would cost more than a ResNet-18 of their size does.
 LARGEST_AT_STRIDE_1 = 32
@@ -89,6 +89,4 @@ class _ConvNorm(nn.Sequential):
 def _conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
     conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, bias=False)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-    norm = nn.BatchNorm2d(outputs, momentum=0.4)
-    norm.weight.requires_grad_(False)
-    return _ConvNorm(conv, norm)
+    return _ConvNorm(conv, bias_only_norm(outputs))
