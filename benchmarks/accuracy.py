@@ -38,7 +38,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="change the arms' recipes"
     )
     parser.add_argument(
-        "--tuning", action="store_true", help="judge on a tenth of train, not on the test images"
+        "--held-out",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="for tuning: judge on this share of train, held out, not on the test images",
     )
     parser.add_argument("--results", type=Path, help="JSON lines, a run a line, added to")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where the networks run")
@@ -46,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train and judge every arm at every length, and add a line a run to the results."""
-    name = f"accuracy-{arguments.data}{'-tuning' if arguments.tuning else ''}.jsonl"
+    name = f"accuracy-{arguments.data}{'-tuning' if arguments.held_out else ''}.jsonl"
     results: Path = arguments.results or RESULTS / name
     results.parent.mkdir(parents=True, exist_ok=True)
     changes = dict(change.split("=", 1) for change in arguments.set)
@@ -58,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
         for epochs in lengths:
             for seed in map(int, arguments.seeds.split(",")):
                 fields = {**own["fields"], **changes, "epochs": float(epochs), "seed": seed}
-                recipe = arm_recipe(arguments.data, own["recipe"], fields, tuning=arguments.tuning)
+                recipe = arm_recipe(arguments.data, own["recipe"], fields, arguments.held_out)
                 line = {
                     "data": arguments.data,
                     "arm": arm,
@@ -80,9 +84,9 @@ def run(arguments: argparse.Namespace) -> None:
                 )
 
 
-def arm_recipe(data: str, base: str, fields: Mapping[str, Any], *, tuning: bool) -> Recipe:
-    """Return an arm's recipe; tuning holds a tenth of the training images out, else all are used."""
-    return recipe_from_values({**fields, "data": data, "validation": 0.1 if tuning else 0.0}, RECIPES[base])
+def arm_recipe(data: str, base: str, fields: Mapping[str, Any], held_out: float) -> Recipe:
+    """Return an arm's recipe, which trains on all images but the share that is held out."""
+    return recipe_from_values({**fields, "data": data, "validation": held_out}, RECIPES[base])
 
 
 def one_run(recipe: Recipe, device: Device, stride: int | None) -> dict[str, Any]:

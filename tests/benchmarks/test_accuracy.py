@@ -99,14 +99,14 @@ def test_lengths_arms_and_fields_can_be_chosen_and_lines_are_added_to_those_ther
 
 
 @on_linux
-@pytest.mark.parametrize("tuning", [True, False])
-def test_a_run_is_judged_on_images_held_out_in_tuning_and_on_the_test_images_otherwise(
-    tuning: bool, measure: Any, tmp_path: Path
+@pytest.mark.parametrize("share", [0.1, 0.0])
+def test_a_run_is_judged_on_images_held_out_or_else_on_the_test_images(
+    share: float, measure: Any, tmp_path: Path
 ) -> None:
     """Against a run of the same recipe whose predictions are counted here."""
     options = ("--arm", "whole", "--epochs", "0.3", "--seeds", "1")
-    (line,) = measure(*options, *(["--tuning"] if tuning else []))
-    share, split = (0.1, "val") if tuning else (0.0, "test")
+    (line,) = measure(*options, "--held-out", str(share))
+    split = "val" if share else "test"
     sets = load("digits", validation=share, seed=1)
     fields = DIGITS["digits"]["whole"]["fields"] | {"epochs": 0.3, "seed": 1, "validation": share}
     recipe = recipe_from_values({"data": "digits"} | fields, RECIPES["fast"])
@@ -123,21 +123,21 @@ def test_a_run_is_judged_on_images_held_out_in_tuning_and_on_the_test_images_oth
     assert line["accuracy"]["full-pass"] == pytest.approx(np.mean(right), abs=1.5 / len(judged))
     assert line["flops"] == trained.result["training"]["flops"]
     assert [path.name for path in (tmp_path / "results").iterdir()] == [
-        "accuracy-digits-tuning.jsonl" if tuning else "accuracy-digits.jsonl"
+        "accuracy-digits-tuning.jsonl" if share else "accuracy-digits.jsonl"
     ]
 
 
-@pytest.mark.parametrize("tuning", [True, False])
-def test_an_arms_recipe_holds_images_out_in_tuning_alone(tuning: bool) -> None:
-    recipe = accuracy.arm_recipe("digits", "fast", {"validation": "0.5", "epochs": 3}, tuning=tuning)
-    assert (recipe.data, recipe.epochs, recipe.validation) == ("digits", 3.0, 0.1 if tuning else 0.0)
+@pytest.mark.parametrize("share", [0.1, 0.0])
+def test_an_arms_recipe_holds_out_the_share_asked_for(share: float) -> None:
+    recipe = accuracy.arm_recipe("digits", "fast", {"validation": "0.5", "epochs": 3}, share)
+    assert (recipe.data, recipe.epochs, recipe.validation) == ("digits", 3.0, share)
 
 
 @pytest.mark.parametrize("data", sorted(arms.ARMS))
 def test_every_arm_is_a_recipe_that_ends_on_its_own_tile(data: str) -> None:
     side, images = {"cifar10": (32, 50_000)}.get(data, (96, 5_000))
     for arm, own in arms.ARMS[data].items():
-        recipe = accuracy.arm_recipe(data, own["recipe"], own["fields"], tuning=False)
+        recipe = accuracy.arm_recipe(data, own["recipe"], own["fields"], 0.0)
         ends_on = recipe.tile or side
         for epochs in own["lengths"]:
             steps = total_steps(recipe_from_values({"epochs": float(epochs)}, recipe), images)
