@@ -17,9 +17,8 @@ from nearsight import training
 from nearsight.data import ImageSets, load
 from nearsight.evaluation import evaluate
 from nearsight.runs import Run
-from nearsight.training import RECIPES, Machine, Recipe
-from nearsight.training.machine import Device
-from nearsight.training.recipe import recipe_from_values
+from nearsight.settings import RECIPES, Machine, Recipe, recipe_from_values
+from nearsight.settings.machine import Device
 
 RESULTS = Path(__file__).parent / "results"
 TRAINING = ("steps", "flops", "training_pixels", "precision")

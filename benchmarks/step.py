@@ -16,10 +16,9 @@ from benchmarks.ceilings import measure_ceilings
 from benchmarks.clock import seconds
 from benchmarks.facts import facts
 from nearsight.models import build
-from nearsight.training import RECIPES
+from nearsight.settings import RECIPES, recipe_from_values
 from nearsight.training.cost import count_flops
 from nearsight.training.optimizers import build_optimizers
-from nearsight.training.recipe import recipe_from_values
 
 RESULTS = Path(__file__).parent / "results" / "step.json"
 TURNS = 5

@@ -111,7 +111,8 @@ def load_set(path: Path) -> dict[str, Any]:
 def train_pass(path: Path, out: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Train by the package's own `train` on random tiles, one pass or the steps of the settings."""
     import nearsight
-    from nearsight.training import Recipe, train
+    from nearsight.settings import Recipe
+    from nearsight.training import train
 
     sets = nearsight.load(path, validation=0)
     assert sets["train"].pixels is None, "the set is small enough to be held in memory"
@@ -146,10 +147,10 @@ def decode_both(path: Path, settings: dict[str, Any], repeats: int) -> dict[str,
     import nearsight
     from nearsight.data import StreamedImages
     from nearsight.models import Preprocessing
-    from nearsight.training import Recipe
+    from nearsight.settings import Recipe
+    from nearsight.settings.tile_schedule import TileSizes
     from nearsight.training.batches import StreamedTiles, streamed_batches
     from nearsight.training.order import positions
-    from nearsight.training.tile_schedule import TileSizes
 
     images = nearsight.load(path, validation=0)["train"]
     assert isinstance(images.images, StreamedImages)

@@ -11,7 +11,7 @@ from nearsight import Classifier, Diagnosis, ImageSet, Machine, diagnose, load, 
 from nearsight.data import ImageSets
 from nearsight.diagnosis.summary import off_object
 from nearsight.evaluation import evaluate
-from nearsight.verbs import make_recipe
+from nearsight.settings import make_recipe
 
 CPU = Machine(device="cpu", workers=0)
 QUICK: dict[str, Any] = {

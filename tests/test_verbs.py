@@ -7,7 +7,7 @@ import pytest
 
 from nearsight import EvidenceMap, Machine, Recipe, Run, evaluate, heatmap, load, train, verbs
 from nearsight.errors import InputError
-from nearsight.training import recipe_to_toml
+from nearsight.settings import recipe_to_toml
 
 QUICK: dict[str, Any] = {"recipe": "fast", "width": 0.1, "steps": 2, "precision": "float32", "tile": 6}
 CPU = Machine(device="cpu", workers=0)
@@ -16,16 +16,6 @@ CPU = Machine(device="cpu", workers=0)
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train("digits", out=tmp_path_factory.mktemp("verbs") / "run", machine=CPU, **QUICK)
-
-
-def test_a_recipe_is_a_name_a_file_or_an_object(tmp_path: Path) -> None:
-    wanted = verbs.make_recipe("digits", "fast", {"tile": 6, "clip": "1"})
-    assert (wanted.name, wanted.data, wanted.tile, wanted.clip) == ("fast", "digits", 6, 1.0)
-    (tmp_path / "mine.toml").write_text(recipe_to_toml(wanted))
-    assert verbs.make_recipe("digits", str(tmp_path / "mine.toml"), {}) == wanted
-    assert verbs.make_recipe("digits", wanted, {}) == wanted
-    with pytest.raises(InputError, match="unknown recipe field 'tiel'; did you mean 'tile'"):
-        verbs.make_recipe("digits", "fast", {"tiel": 6})
 
 
 def test_runs_go_where_their_recipe_says(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from nearsight.models import Classifier, build, reach
     from nearsight.report import Heatmaps
     from nearsight.runs import Run
-    from nearsight.study import Comparison, Dimension, Sampling
+    from nearsight.settings import RECIPES, Machine, Recipe, Sampling
+    from nearsight.study import Comparison, Dimension
     from nearsight.tiles import TileGrid
-    from nearsight.training import RECIPES, Machine, Recipe
     from nearsight.verbs import compare, demo, diagnose, dimension, evaluate, heatmap, train
 
 _HOMES = {
@@ -34,11 +34,11 @@ _HOMES = {
     "ImageSet": "data",
     "ImageSets": "data",
     "InputError": "errors",
-    "Machine": "training",
-    "RECIPES": "training",
-    "Recipe": "training",
+    "Machine": "settings",
+    "RECIPES": "settings",
+    "Recipe": "settings",
     "Run": "runs",
-    "Sampling": "study",
+    "Sampling": "settings",
     "TileGrid": "tiles",
     "build": "models",
     "compare": "verbs",

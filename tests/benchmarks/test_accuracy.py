@@ -12,9 +12,9 @@ import torch
 
 from benchmarks import accuracy, arms
 from nearsight.data import ImageSets, load
-from nearsight.training import RECIPES, Machine, total_steps, train
-from nearsight.training.recipe import recipe_from_values
-from nearsight.training.tile_schedule import tile_sizes
+from nearsight.settings import RECIPES, Machine, recipe_from_values
+from nearsight.settings.tile_schedule import tile_sizes
+from nearsight.training import total_steps, train
 
 FEW = {"width": 0.1, "batch_size": 32, "precision": "float32"}
 DIGITS: dict[str, dict[str, dict[str, Any]]] = {

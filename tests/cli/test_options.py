@@ -4,14 +4,15 @@ from dataclasses import fields, replace
 
 import pytest
 
-from nearsight.cli.options import OneLineParser, add_recipe_options, parse_memory, recipe_fields
+from nearsight.cli.options import OneLineParser, add_recipe_options, parse_memory, recipe_of
 from nearsight.errors import InputError
-from nearsight.training import RECIPES, Recipe, recipe_from_values
+from nearsight.settings import RECIPES, Recipe
 
 
 @pytest.fixture
 def parser() -> OneLineParser:
     parser = OneLineParser(prog="nearsight try", allow_abbrev=False)
+    parser.add_argument("data")
     add_recipe_options(parser)
     return parser
 
@@ -35,16 +36,17 @@ def arguments_for(recipe: Recipe) -> list[str]:
     ids=lambda recipe: f"{recipe.name}-{recipe.tile_name}",
 )
 def test_every_field_can_be_given(recipe: Recipe, parser: OneLineParser) -> None:
-    given = recipe_fields(parser.parse_all(arguments_for(recipe)))
-    assert recipe_from_values(given, base=Recipe(name=recipe.name)) == recipe
+    asked = recipe_of(parser.parse_all(["digits", *arguments_for(recipe)]))
+    assert asked == replace(recipe, name="standard", data="digits")
 
 
 def test_what_is_not_given_is_left_to_the_recipe(parser: OneLineParser) -> None:
-    assert recipe_fields(parser.parse_all([])) == {}
-    assert recipe_fields(parser.parse_all(["--no-nesterov", "--tile", "full"])) == {
-        "nesterov": False,
-        "tile": "full",
-    }
+    standard = replace(RECIPES["standard"], data="digits")
+    assert recipe_of(parser.parse_all(["digits"])) == standard
+    changed = recipe_of(
+        parser.parse_all(["digits", "--recipe", "tilenet", "--no-nesterov", "--tile", "full"])
+    )
+    assert changed == replace(RECIPES["tilenet"], data="digits", nesterov=False, tile=None)
 
 
 def test_the_help_gives_the_value_of_each_recipe(parser: OneLineParser) -> None:

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from nearsight.cli.main import COMMANDS
+
 NEW_PACKAGES = """
 import sys
 before = set(sys.modules)
@@ -19,10 +21,30 @@ print(sorted(packages - sys.stdlib_module_names), file=sys.stderr)
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--help"], ["--version"], ["data", "--help"], ["demo", "--help"]], ids=" ".join
+    "arguments", [[], ["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)], ids=" ".join
 )
 def test_help_imports_no_other_package(arguments: list[str]) -> None:
     script = NEW_PACKAGES.format(arguments=arguments)
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stdout
     assert ended.stderr == "['nearsight']\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "digits", "--epocs", "2"],
+        ["train", "digits", "--recipe", "fsat"],
+        ["compare", "digits", "--batch-size", "many"],
+        ["diagnose", "--model", "resnet18", "digits"],
+        ["dimension", "digits", "--points", "0"],
+        ["evaluate", "runs/one", "--stride", "none"],
+    ],
+    ids=" ".join,
+)
+def test_bad_options_are_refused_before_anything_is_imported(arguments: list[str]) -> None:
+    script = NEW_PACKAGES.format(arguments=arguments)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    message, imported = ended.stderr.splitlines()
+    assert message.startswith("nearsight: ")
+    assert imported == "['nearsight']"

@@ -12,9 +12,10 @@ from nearsight.data.regions import MaskRegions
 from nearsight.diagnosis.errors import image_error
 from nearsight.diagnosis.examine import examine
 from nearsight.diagnosis.relative import relative
-from nearsight.evaluation import PROTOCOLS, evaluate
+from nearsight.evaluation import evaluate
 from nearsight.evidence import evidence
 from nearsight.models import Architecture, Classifier, Preprocessing
+from nearsight.settings.protocols import PROTOCOLS
 
 
 @pytest.fixture(scope="module")

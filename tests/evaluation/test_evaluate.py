@@ -9,8 +9,9 @@ import torch
 
 from nearsight.data import ImageSet, load
 from nearsight.errors import InputError
-from nearsight.evaluation import PROTOCOLS, evaluate
+from nearsight.evaluation import evaluate
 from nearsight.models import Classifier
+from nearsight.settings.protocols import PROTOCOLS
 from nearsight.tiles import TileGrid
 
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from nearsight.errors import InputError
-from nearsight.evaluation import PROTOCOLS, correctness, predict, tile_scores
+from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evaluation.protocols import TILE_PROTOCOLS, probabilities
 from nearsight.evidence import EvidenceMap
+from nearsight.settings.protocols import PROTOCOLS
 from nearsight.tiles import TileGrid
 
 GRID = TileGrid(9, 8, tile=4, stride=2)

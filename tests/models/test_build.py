@@ -2,10 +2,11 @@ import pytest
 import torch
 
 from nearsight.errors import InputError
-from nearsight.models import build, model_names
+from nearsight.models import build
+from nearsight.settings.models import MODELS
 
 
-@pytest.mark.parametrize("name", model_names())
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("size", [(16, 16), (33, 20)])
 def test_our_networks_take_any_size_and_say_one_logit_per_class(name, size):
     network = build(name, 7, width=0.125).eval()
@@ -13,7 +14,7 @@ def test_our_networks_take_any_size_and_say_one_logit_per_class(name, size):
         assert network(torch.zeros(2, 3, *size)).shape == (2, 7)
 
 
-@pytest.mark.parametrize("name", model_names())
+@pytest.mark.parametrize("name", MODELS)
 def test_the_seed_fixes_the_initial_weights_and_width_changes_them(name):
     def state(seed, width):
         torch.manual_seed(seed)

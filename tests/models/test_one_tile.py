@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from nearsight.errors import InputError
 from nearsight.models import Reach, build, reach
-from nearsight.models.build import ONE_TILE
 from nearsight.models.one_tile import OneTile
+from nearsight.settings.models import ONE_TILE
 
 TILES = range(8, 41)
 Networks = Callable[[str, int], OneTile]

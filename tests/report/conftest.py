@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nearsight.evaluation import arm_interval, mcnemar, paired_difference
+from nearsight.settings import RECIPES, recipe_to_toml
 from nearsight.study import Accuracy, ArmResult, Comparison, Cost, Difference, verdict
-from nearsight.training import RECIPES, recipe_to_toml
 
 Make = Callable[..., Comparison]
 

@@ -11,7 +11,8 @@ from PIL import Image
 
 from nearsight.data import load
 from nearsight.report import dimension_figure, draw_dimension
-from nearsight.study import Dimension, Sampling, measure_dimension
+from nearsight.settings import Sampling
+from nearsight.study import Dimension, measure_dimension
 from nearsight.study.dimension.measured import absent
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from nearsight.data import load
 from nearsight.report import dimension_markdown, write_dimension
-from nearsight.study import Dimension, Sampling, measure_dimension
+from nearsight.settings import Sampling
+from nearsight.study import Dimension, measure_dimension
 from nearsight.study.dimension.measured import absent
 from nearsight.study.dimension.order import Accuracy, Predicted, SideBySide
 from nearsight.study.dimension.words import figure

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.errors import InputError
+from nearsight.settings import RECIPES, Recipe
 from nearsight.study import make_arms, order_tiles, parse_tiles, reference_size
-from nearsight.training import RECIPES, Recipe, total_steps
+from nearsight.training import total_steps
 
 
 def image_set(height: int, width: int) -> ImageSet:

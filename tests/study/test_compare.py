@@ -16,8 +16,9 @@ from nearsight.data import ImageSets, load
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.runs import Run
+from nearsight.settings import RECIPES, Machine, Recipe
 from nearsight.study import Comparison, compare
-from nearsight.training import RECIPES, Machine, Recipe, Tick
+from nearsight.training import Tick
 
 BASE = replace(
     RECIPES["fast"], data="digits", width=0.1, steps=12, batch_size=100, precision="float32", seed=3

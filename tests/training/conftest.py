@@ -14,7 +14,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from nearsight.data import ImageSet, ImageSets, MemoryImages, StreamedImages
-from nearsight.training import RECIPES, Recipe, Silent, Tick
+from nearsight.settings import RECIPES, Recipe
+from nearsight.training import Silent, Tick
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,9 @@ from scipy.stats import binomtest
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
+from nearsight.settings import Recipe
+from nearsight.settings.tile_schedule import Size, TileSizes
 from nearsight.tiles import random_corners
-from nearsight.training import Recipe
 from nearsight.training.batches import (
     Batch,
     StreamedTiles,
@@ -30,7 +31,6 @@ from nearsight.training.batches import (
     training_size,
 )
 from nearsight.training.order import Positions, generator, positions
-from nearsight.training.tile_schedule import Size, TileSizes
 
 PLAIN = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 NUMBERED = torch.arange(20 * 3 * 6 * 5).remainder(251).to(torch.uint8).reshape(20, 3, 6, 5)

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nearsight.errors import InputError
 from nearsight.models import build
-from nearsight.training import Recipe
+from nearsight.settings import Recipe
 from nearsight.training.checkpoint import (
     Progress,
     TrainingState,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nearsight.errors import InputError
-from nearsight.training import RECIPES, recipe_from_toml, recipe_to_toml
+from nearsight.settings import RECIPES, recipe_from_toml, recipe_to_toml
 from nearsight.training.directory import claim_directory
 
 PAPER = RECIPES["paper"]

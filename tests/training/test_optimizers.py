@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nearsight.models import build
-from nearsight.training import RECIPES, Recipe
+from nearsight.settings import RECIPES, Recipe
 from nearsight.training.optimizers import WHITEN_BIAS_SHARE, build_optimizers, rate_factor, set_rates
 
 FAST = RECIPES["fast"]

@@ -11,9 +11,10 @@ from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.evidence import evidence
 from nearsight.models import reach
-from nearsight.training import RECIPES, Recipe, Silent
+from nearsight.settings import RECIPES, Recipe
+from nearsight.settings.tile_schedule import tile_sizes
+from nearsight.training import Silent
 from nearsight.training.prepare import build_classifier, pixel_statistics, sample_tiles
-from nearsight.training.tile_schedule import tile_sizes
 
 
 class Listener(Silent):
@@ -165,3 +166,15 @@ def test_a_tilenet_for_whole_images_takes_stages_from_its_tile_up(
     sizes = [side for _, side in tile_sizes(recipe.tile_schedule, size, 10).spans(10)]
     assert sizes == [(8, 8), (12, 12), (16, 18)]
     assert all(classifier.network(torch.zeros(2, 3, *side)).shape == (2, 3) for side in sizes)
+
+
+def test_a_model_tile_beyond_the_images_names_the_largest_that_fits(
+    make_images: Callable[..., ImageSet],
+) -> None:
+    recipe = replace(RECIPES["tilenet-pooled"], width=0.1)
+    with pytest.raises(
+        InputError, match="12 pixels of the images' shorter side, got 16; give --model-tile 12"
+    ):
+        build_classifier(recipe, make_images(8, 12, 20), Silent())
+    fitting, _ = build_classifier(replace(recipe, model_tile=12), make_images(8, 12, 20), Silent())
+    assert fitting.tile == 12

@@ -15,7 +15,8 @@ from torch import nn
 
 from nearsight.data import load
 from nearsight.runs import Run
-from nearsight.training import RECIPES, Machine, train
+from nearsight.settings import RECIPES, Machine
+from nearsight.training import train
 
 COMMON = """
 import sys

@@ -9,8 +9,8 @@ import pytest
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nearsight.data import ImageSet, ImageSets
-from nearsight.training import RECIPES, Machine, train
-from nearsight.training.recipe import recipe_from_values
+from nearsight.settings import RECIPES, Machine, recipe_from_values
+from nearsight.training import train
 from nearsight.training.records import Records
 
 # Counted with PyTorch 2.15; a step of eight more operators for each of the six convolutions would not pass.

@@ -19,12 +19,13 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from nearsight.data import ImageSet, ImageSets, MemoryImages, load
 from nearsight.errors import InputError
-from nearsight.training import RECIPES, Interrupted, Machine, Recipe, Silent, train
+from nearsight.settings import RECIPES, Machine, Recipe
+from nearsight.settings.tile_schedule import TileSizes
+from nearsight.training import Interrupted, Silent, train
 from nearsight.training.batches import memory_batches
 from nearsight.training.cost import count_flops
 from nearsight.training.loop import class_weights
 from nearsight.training.prepare import build_classifier
-from nearsight.training.tile_schedule import TileSizes
 
 CPU = Machine(device="cpu")
 EVERY_STEP = Machine(device="cpu", checkpoint_seconds=0.0)

@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, get_args, get_origin
+from typing import Any, NoReturn, Protocol, get_args, get_origin
 
 from nearsight.errors import InputError, unknown_name
-
-if TYPE_CHECKING:
-    from nearsight.training import Recipe
+from nearsight.settings import RECIPES, Recipe, Sampling, make_recipe
+from nearsight.settings.machine import Device
+from nearsight.settings.recipe import field_types
 
 _NOT_OPTIONS = ("name", "data")
 # What a command returns, for --json.
@@ -74,8 +74,6 @@ def whole_number(option: str, low: int) -> Callable[[str], int]:
 
 def add_recipe_options(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
     """Add --recipe and an option for each field of the recipe."""
-    from nearsight.training.recipe import RECIPES, Recipe, field_types
-
     group = parser.add_argument_group(
         "recipe",
         "What determines a run. An option left out keeps the value of the chosen recipe; where the named "
@@ -99,18 +97,15 @@ def add_recipe_options(parser: argparse.ArgumentParser, without: tuple[str, ...]
             group.add_argument(option, metavar=_metavar(spec.name, types[spec.name]), default=None, help=text)
 
 
-def recipe_fields(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the recipe's fields that were given on the command line, as plain values."""
-    from nearsight.training.recipe import field_types
-
+def recipe_of(arguments: argparse.Namespace) -> Recipe:
+    """Return the recipe that a command line asks for; raises `InputError` as `Recipe` does."""
     given = {name: getattr(arguments, name, None) for name in field_types() if name not in _NOT_OPTIONS}
-    return {name: value for name, value in given.items() if value is not None}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return make_recipe(arguments.data, arguments.recipe, changes)
 
 
 def add_sampling_options(parser: argparse.ArgumentParser) -> None:
     """Add an option for each field of `Sampling`."""
-    from nearsight.study import Sampling
-
     group = parser.add_argument_group("sampling", "How much is measured; less is faster and less sure.")
     for spec in fields(Sampling):
         option = f"--{spec.name.replace('_', '-')}"
@@ -120,18 +115,14 @@ def add_sampling_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def sampling_fields(arguments: argparse.Namespace) -> dict[str, int]:
-    """Return the fields of `Sampling` that were given on the command line."""
-    from nearsight.study import Sampling
-
+def sampling_of(arguments: argparse.Namespace) -> Sampling:
+    """Return the sampling that a command line asks for; raises `InputError` as `Sampling` does."""
     given = {spec.name: getattr(arguments, spec.name) for spec in fields(Sampling)}
-    return {name: value for name, value in given.items() if value is not None}
+    return Sampling(**{name: value for name, value in given.items() if value is not None})
 
 
 def add_machine_options(parser: argparse.ArgumentParser) -> Container:
     """Add the options that say where a command runs, and return their group."""
-    from nearsight.training.machine import Device
-
     group = parser.add_argument_group(
         "machine", "Where and how it runs; nothing here changes what is learned."
     )
@@ -167,7 +158,7 @@ def listed(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",")]
 
 
-def _defaults(name: str, recipes: "Iterable[Recipe]") -> str:
+def _defaults(name: str, recipes: Iterable[Recipe]) -> str:
     of_value: dict[str, list[str]] = {}
     for recipe in recipes:
         of_value.setdefault(_shown(name, getattr(recipe, name)), []).append(recipe.name)

@@ -1,10 +1,12 @@
 """Options that several commands share, declared once."""
 
 from argparse import BooleanOptionalAction, Namespace
-from typing import Any, get_args
+from typing import get_args
 
 from nearsight.cli.options import Container, OneLineParser, add_choice, add_machine_options, whole_number
 from nearsight.errors import InputError
+from nearsight.settings import GridKind, Machine
+from nearsight.settings.models import TIMM
 
 DATA = "a known name, an image folder, a Parquet file or directory, or hf:OWNER/NAME[@REVISION]"
 
@@ -27,10 +29,8 @@ def declare_training(parser: OneLineParser, out: str) -> Container:
     return machine
 
 
-def machine_of(options: Namespace) -> Any:
+def machine_of(options: Namespace) -> Machine:
     """Return the machine that the options of a command that trains describe."""
-    from nearsight.training import Machine
-
     return Machine(
         device=options.device,
         devices=getattr(options, "devices", 1),
@@ -67,8 +67,6 @@ def add_run_or_published(parser: OneLineParser) -> None:
 
 
 def _published_name(name: str) -> str:
-    from nearsight.models.build import TIMM
-
     if not name.startswith(TIMM):
         raise InputError(f"--model takes {TIMM}NAME, got '{name}'; a run is given without --model")
     return name
@@ -76,8 +74,6 @@ def _published_name(name: str) -> str:
 
 def add_grid(parser: OneLineParser) -> None:
     """Add `--grid`."""
-    from nearsight.tiles.grid import GridKind
-
     add_choice(
         parser,
         "--grid",

@@ -22,10 +22,9 @@ from nearsight.diagnosis.result import Diagnosis
 from nearsight.diagnosis.suspects import label_suspects
 from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models import Classifier
+from nearsight.settings import FAITHFULNESS_IMAGES, GridKind
 from nearsight.tiles import default_stride
-from nearsight.tiles.grid import GridKind
 
-FAITHFULNESS_IMAGES = 32
 _VERSIONS = ("nearsight", "torch", "timm", "scikit-learn")
 
 

@@ -11,11 +11,12 @@ from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.reliance import ImageReliance, image_reliance
 from nearsight.diagnosis.strongest import ImageTiles, strongest_tiles
 from nearsight.diagnosis.suspects import LabelCheck, image_suspect
-from nearsight.evaluation import PROTOCOLS, Evaluation, evaluate
+from nearsight.evaluation import Evaluation, evaluate
 from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap
 from nearsight.models import Classifier
+from nearsight.settings import GridKind
+from nearsight.settings.protocols import PROTOCOLS
 from nearsight.tiles import TileGrid
-from nearsight.tiles.grid import GridKind
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ from nearsight.data import ImageSet
 from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.intervals import Estimate, accuracy_estimate, mean_estimate
 from nearsight.evaluation import correctness, predict, tile_scores
-from nearsight.evaluation.protocols import FULL_PASS, SINGLE_TILE
 from nearsight.evidence import DEFAULT_MEMORY, Model, forward, iterate_evidence
 from nearsight.evidence.forward import device_of
+from nearsight.settings.protocols import FULL_PASS, SINGLE_TILE
 
 SIZES = 6
 

@@ -8,11 +8,10 @@ from nearsight.evaluation.metrics import (
     top_k_accuracy,
 )
 from nearsight.evaluation.paired import Interval, McNemar, arm_interval, mcnemar, paired_difference
-from nearsight.evaluation.protocols import PROTOCOLS, correctness, predict, tile_scores
+from nearsight.evaluation.protocols import correctness, predict, tile_scores
 from nearsight.evaluation.result import Evaluation
 
 __all__ = [
-    "PROTOCOLS",
     "Evaluation",
     "Interval",
     "McNemar",

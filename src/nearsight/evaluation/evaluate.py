@@ -14,12 +14,13 @@ from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation.full_pass import full_pass, reestimate_batch_norm
 from nearsight.evaluation.metrics import figures
 from nearsight.evaluation.prepare import prepared_chunks
-from nearsight.evaluation.protocols import FULL_PASS, PROTOCOLS, REESTIMATED, predict, tile_scores
+from nearsight.evaluation.protocols import predict, tile_scores
 from nearsight.evaluation.result import Evaluation
 from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap, iterate_evidence
 from nearsight.models import Classifier
+from nearsight.settings import GridKind
+from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, REESTIMATED
 from nearsight.tiles import default_stride
-from nearsight.tiles.grid import GridKind
 
 
 def evaluate(

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nearsight.evaluation.protocols import SINGLE_TILE, correctness, predict, probabilities
+from nearsight.evaluation.protocols import correctness, predict, probabilities
+from nearsight.settings.protocols import SINGLE_TILE
 
 Z95 = 1.959963984540054  # the 97.5 % point of the normal distribution
 

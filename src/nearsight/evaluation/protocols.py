@@ -10,23 +10,16 @@ from torch import Tensor
 
 from nearsight.errors import unknown_name
 from nearsight.evidence import EvidenceMap
-
-FULL_PASS = "full-pass"
-REESTIMATED = "full-pass+bn"  # with BatchNorm statistics re-estimated on whole images
-SINGLE_TILE = "single-tile"
+from nearsight.settings.protocols import LOGIT_PROTOCOLS, MEAN_LOGIT, MEAN_PROBABILITY, SINGLE_TILE, VOTE
 
 TILE_PROTOCOLS: Mapping[str, Callable[[EvidenceMap], Tensor]] = MappingProxyType(
     {
-        "mean-logit": EvidenceMap.mean,
-        "mean-probability": EvidenceMap.probabilities,
-        "vote": EvidenceMap.vote,
+        MEAN_LOGIT: EvidenceMap.mean,
+        MEAN_PROBABILITY: EvidenceMap.probabilities,
+        VOTE: EvidenceMap.vote,
         SINGLE_TILE: EvidenceMap.vote,
     }
 )
-PROTOCOLS = (FULL_PASS, *TILE_PROTOCOLS)
-
-# Scores that are logits; those of the other protocols are shares that sum to 1.
-LOGIT_PROTOCOLS = (FULL_PASS, REESTIMATED, "mean-logit")
 
 
 def tile_scores(protocol: str, evidence_map: EvidenceMap) -> Tensor:

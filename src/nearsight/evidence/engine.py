@@ -12,8 +12,8 @@ from nearsight.evidence.dense import DensePass, find_dense_pass
 from nearsight.evidence.forward import Model, check_model, device_of, forward
 from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.memory import DEFAULT_MEMORY, fitting_batch
+from nearsight.settings import GridKind
 from nearsight.tiles import TileGrid, cut_tiles
-from nearsight.tiles.grid import GridKind
 
 
 def evidence(

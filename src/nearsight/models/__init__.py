@@ -1,6 +1,6 @@
 """Networks by name, and the classifier that holds one with its preprocessing, class names and tile."""
 
-from nearsight.models.build import build, model_names
+from nearsight.models.build import build
 from nearsight.models.classifier import (
     Architecture,
     Classifier,
@@ -22,7 +22,6 @@ __all__ = [
     "TileNet",
     "build",
     "load_classifier",
-    "model_names",
     "published_classifier",
     "reach",
     "save_classifier",

@@ -12,15 +12,14 @@ from nearsight.models.pooled_tile_net import PooledTileNet
 from nearsight.models.quick import airbench, airbench94, resnet9
 from nearsight.models.resnet import DEPTHS, ResNet
 from nearsight.models.tile_net import TileNet
+from nearsight.settings.models import MODELS, ONE_TILE, TILENET, TILENET_POOLED, TIMM
 
-TIMM = "timm:"
-TILENET, TILENET_POOLED = "tilenet", "tilenet-pooled"
-ONE_TILE: Mapping[str, Callable[[int, int, float], nn.Module]] = MappingProxyType(
-    {TILENET: TileNet, TILENET_POOLED: PooledTileNet}
-)
 DEFAULT_TILE = 16
 
-_OURS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
+_ONE_TILE: Mapping[str, Callable[[int, int, float], nn.Module]] = MappingProxyType(
+    {TILENET: TileNet, TILENET_POOLED: PooledTileNet}
+)
+_ANY_TILE: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
     {
         "airbench": airbench,
         "airbench94": airbench94,
@@ -29,15 +28,6 @@ _OURS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
         **{f"resnet{depth}-imagenet": partial(ResNet, depth, stem="large") for depth in DEPTHS},
     }
 )
-
-
-def model_names() -> tuple[str, ...]:
-    """Return the names of our own networks; timm's are `timm:NAME`.
-
-    >>> "resnet18-imagenet" in model_names()
-    True
-    """
-    return (*_OURS, *ONE_TILE)
 
 
 def build(
@@ -67,15 +57,15 @@ def build(
                 f"width {width} cannot be had for '{name}': timm networks have their own widths; use 1"
             )
         return _build_timm(name, classes, pretrained, tile)
-    if name not in model_names():
+    if name not in MODELS:
         raise _unknown(name)
     if pretrained:
         raise InputError(
             f"there are no published weights for '{name}'; use a timm name such as 'timm:resnet18'"
         )
     if name in ONE_TILE:
-        return ONE_TILE[name](DEFAULT_TILE if tile is None else tile, classes, width)
-    return _OURS[name](classes, width=width)
+        return _ONE_TILE[name](DEFAULT_TILE if tile is None else tile, classes, width)
+    return _ANY_TILE[name](classes, width=width)
 
 
 def _build_timm(name: str, classes: int, pretrained: bool, tile: int | None) -> nn.Module:
@@ -131,7 +121,7 @@ def _unknown(name: str) -> InputError:
 
     if timm.is_model(name):
         return InputError(f"unknown model '{name}'; timm has one of that name: use '{TIMM}{name}'")
-    return unknown_name("model", name, [*model_names(), "timm:NAME"])
+    return unknown_name("model", name, [*MODELS, "timm:NAME"])
 
 
 def _first_line(error: Exception) -> str:

@@ -3,8 +3,9 @@
 from collections import Counter
 
 from nearsight.errors import InputError, unknown_name
-from nearsight.models.build import TIMM, build
+from nearsight.models.build import build
 from nearsight.models.classifier import Architecture, Classifier, Interpolation, Preprocessing
+from nearsight.settings.models import TIMM
 
 
 def published_classifier(name: str, tile: int, *, pretrained: bool = True) -> Classifier:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from nearsight.evaluation import PROTOCOLS, Interval
+from nearsight.evaluation import Interval
+from nearsight.settings.protocols import PROTOCOLS
 from nearsight.study import Accuracy, ArmResult, Comparison, Difference
 from nearsight.study.comparison import label
 from nearsight.study.verdict import points

@@ -12,8 +12,8 @@ from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import DEFAULT_MEMORY, estimate, iterate_evidence
 from nearsight.models import Classifier, reach
 from nearsight.report.heatmap import Heatmap, Heatmaps
+from nearsight.settings import GridKind
 from nearsight.tiles import TileGrid, default_stride
-from nearsight.tiles.grid import GridKind
 
 
 def make_heatmaps(

@@ -1,22 +1,20 @@
 """Studies: arms × seeds under a budget, and what their runs show."""
 
-from nearsight.study.arms import Arm, Budget, make_arms, order_tiles, parse_tiles, reference_size
+from nearsight.study.arms import Arm, make_arms, order_tiles, parse_tiles, reference_size
 from nearsight.study.compare import compare
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference
-from nearsight.study.dimension import Dimension, Measured, Sampling, TileDimension, measure_dimension
+from nearsight.study.dimension import Dimension, Measured, TileDimension, measure_dimension
 from nearsight.study.verdict import verdict
 
 __all__ = [
     "Accuracy",
     "Arm",
     "ArmResult",
-    "Budget",
     "Comparison",
     "Cost",
     "Difference",
     "Dimension",
     "Measured",
-    "Sampling",
     "TileDimension",
     "compare",
     "make_arms",

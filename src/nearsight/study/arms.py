@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import get_args
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError, unknown_name
-from nearsight.training import Recipe
+from nearsight.settings import Budget, Recipe
+from nearsight.settings.recipe import FULL, parse_value
 from nearsight.training.batches import training_size
-from nearsight.training.recipe import FULL, parse_value
-
-Budget = Literal["steps", "pixels"]
 
 STANDARD = "full+standard"
 USUAL_PADDING = 4

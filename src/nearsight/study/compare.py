@@ -10,15 +10,16 @@ import numpy as np
 
 from nearsight.data import ImageSet, ImageSets, require_tile
 from nearsight.errors import InputError, unknown_name
-from nearsight.evaluation import PROTOCOLS, evaluate
+from nearsight.evaluation import evaluate
 from nearsight.runs import PREDICTIONS, Run
-from nearsight.study.arms import Arm, Budget, make_arms, order_tiles, reference_size
+from nearsight.settings import Budget, GridKind, Machine, Recipe
+from nearsight.settings.protocols import PROTOCOLS
+from nearsight.study.arms import Arm, make_arms, order_tiles, reference_size
 from nearsight.study.comparison import Comparison
 from nearsight.study.measure import measure, protocols_of
 from nearsight.study.settings import RUNS, Study, claim_study
 from nearsight.tiles import default_stride
-from nearsight.tiles.grid import GridKind
-from nearsight.training import Machine, Recipe, Reporter, Silent, train
+from nearsight.training import Reporter, Silent, train
 from nearsight.training.batches import training_size
 from nearsight.training.prepare import build_classifier
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from nearsight.evaluation import Interval, McNemar
-from nearsight.evaluation.protocols import FULL_PASS
 from nearsight.runs import write_json
+from nearsight.settings.protocols import FULL_PASS
 
 COMPARISON = "comparison.json"
 

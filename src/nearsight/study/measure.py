@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from nearsight.data import ImageSets
 from nearsight.errors import InputError
-from nearsight.evaluation import PROTOCOLS, arm_interval, correctness, mcnemar, paired_difference
-from nearsight.evaluation.protocols import FULL_PASS, SINGLE_TILE
+from nearsight.evaluation import arm_interval, correctness, mcnemar, paired_difference
 from nearsight.runs import Run
+from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, SINGLE_TILE
 from nearsight.study.arms import Arm
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference, headline, label
 from nearsight.study.settings import Study

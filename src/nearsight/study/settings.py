@@ -8,9 +8,8 @@ from typing import Any
 
 from nearsight.errors import InputError
 from nearsight.runs import RECIPE, write_text
-from nearsight.study.arms import Budget
-from nearsight.training import Recipe, recipe_from_toml, recipe_from_values, recipe_to_toml
-from nearsight.training.recipe import FULL
+from nearsight.settings import Budget, Recipe, recipe_from_toml, recipe_from_values, recipe_to_toml
+from nearsight.settings.recipe import FULL
 
 STUDY = "study.toml"
 RUNS = "runs"

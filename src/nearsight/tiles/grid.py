@@ -1,11 +1,9 @@
 """The tile grid: all tile positions of an image for one tile size and stride."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from nearsight.errors import InputError
-
-GridKind = Literal["aligned", "covering"]
+from nearsight.settings import GridKind
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from torch import Tensor
 from nearsight.data import ImageSet, require_tile
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
+from nearsight.settings import Recipe
+from nearsight.settings.tile_schedule import Size, TileSizes
 from nearsight.tiles import cut_tiles, random_corners
 from nearsight.training.order import generator, positions
-from nearsight.training.recipe import Recipe
-from nearsight.training.tile_schedule import Size, TileSizes
 
 # From three tiles on, decoding the image once costs less than a part of it for each tile.
 MOST_TILES_DECODED_APART = 2

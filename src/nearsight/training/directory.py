@@ -6,8 +6,9 @@ from pathlib import Path
 
 from nearsight.errors import InputError
 from nearsight.runs import CHECKPOINT, RECIPE, RESULT, write_text
+from nearsight.settings import Recipe, recipe_to_toml
+from nearsight.settings.recipe import read_recipe
 from nearsight.training.checkpoint import Progress, read_progress
-from nearsight.training.recipe import Recipe, read_recipe, recipe_to_toml
 
 # What `replace_atomically` leaves of our files when the process is killed.
 _HALF_WRITTEN = re.compile(r"\.(recipe|metrics|state|model|result)\.[0-9a-f]{8}\.\w+")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
+from nearsight.settings import Recipe
 from nearsight.training.batches import (
     Batch,
     StreamedTiles,
@@ -22,7 +23,6 @@ from nearsight.training.interruption import Interrupted, Interruption
 from nearsight.training.metrics_log import MetricsLog
 from nearsight.training.optimizers import set_rates
 from nearsight.training.order import generator
-from nearsight.training.recipe import Recipe
 from nearsight.training.records import Records
 from nearsight.training.session import Session
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from nearsight.settings import Recipe
 from nearsight.training.muon import Muon
-from nearsight.training.recipe import Recipe
 
 # airbench trains the whitening layer's bias for the first 3 of its 8 epochs only.
 WHITEN_BIAS_SHARE = 3 / 8

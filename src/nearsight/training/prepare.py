@@ -10,11 +10,11 @@ from nearsight.errors import InputError
 from nearsight.models import Architecture, Classifier, Preprocessing, build, reach
 from nearsight.models.classifier import Interpolation
 from nearsight.models.quick import whiten
+from nearsight.settings import Recipe
+from nearsight.settings.tile_schedule import Size, TileSizes, parse_schedule
 from nearsight.training.batches import StreamedTiles, training_size
 from nearsight.training.order import generator
-from nearsight.training.recipe import Recipe
 from nearsight.training.reporter import Reporter
-from nearsight.training.tile_schedule import Size, TileSizes, parse_schedule
 
 STATISTICS_IMAGES = 5000
 
@@ -30,6 +30,11 @@ def build_classifier(recipe: Recipe, images: ImageSet, reporter: Reporter) -> tu
         raise InputError(
             f"crop_padding must be below {min(size)}, the shorter side of the images, to be filled by reflection, "
             f"got {recipe.crop_padding}; take less, or crop_fill black"
+        )
+    if recipe.tile is None and recipe.model_tile is not None and recipe.model_tile > min(size):
+        raise InputError(
+            f"model_tile must not exceed the {min(size)} pixels of the images' shorter side, "
+            f"got {recipe.model_tile}; give --model-tile {min(size)}"
         )
     tile = recipe.tile if recipe.tile is not None else recipe.model_tile
     built_for = min(size) if tile is None else tile

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from nearsight.data import ImageSets
 from nearsight.models import Classifier
+from nearsight.settings import Machine, Recipe
+from nearsight.settings.tile_schedule import TileSizes
 from nearsight.training.checkpoint import TrainingState
-from nearsight.training.machine import Machine
 from nearsight.training.precision import PrecisionChoice
-from nearsight.training.recipe import Recipe
 from nearsight.training.reporter import Reporter
-from nearsight.training.tile_schedule import TileSizes
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

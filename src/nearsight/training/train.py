@@ -16,6 +16,8 @@ from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
 from nearsight.models import Classifier, save_classifier
 from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
+from nearsight.settings import Machine, Recipe
+from nearsight.settings.tile_schedule import Size, tile_sizes
 from nearsight.training.batches import training_size
 from nearsight.training.checkpoint import (
     Progress,
@@ -26,14 +28,11 @@ from nearsight.training.checkpoint import (
 from nearsight.training.cost import count_flops, peak_memory, reset_peak_memory
 from nearsight.training.directory import claim_directory
 from nearsight.training.loop import run_steps
-from nearsight.training.machine import Machine
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
 from nearsight.training.prepare import build_classifier, sample_tiles
-from nearsight.training.recipe import Recipe
 from nearsight.training.reporter import Reporter, Silent
 from nearsight.training.session import Session
-from nearsight.training.tile_schedule import Size, tile_sizes
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

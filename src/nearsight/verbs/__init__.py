@@ -7,7 +7,7 @@ from nearsight.verbs.dimension import dimension
 from nearsight.verbs.evaluate import evaluate
 from nearsight.verbs.heatmap import heatmap
 from nearsight.verbs.places import default_comparison, default_diagnosis, default_dimension, default_run
-from nearsight.verbs.sources import is_first_process, make_recipe
+from nearsight.verbs.sources import is_first_process
 from nearsight.verbs.train import train
 
 __all__ = [
@@ -22,6 +22,5 @@ __all__ = [
     "evaluate",
     "heatmap",
     "is_first_process",
-    "make_recipe",
     "train",
 ]

@@ -7,10 +7,11 @@ from typing import Any, Literal
 from nearsight import study
 from nearsight.data import ImageSets, load
 from nearsight.report import write_comparison
+from nearsight.settings import Machine, Recipe, make_recipe
 from nearsight.study import Comparison
-from nearsight.training import Machine, Recipe, Reporter
+from nearsight.training import Reporter
 from nearsight.verbs.places import default_comparison
-from nearsight.verbs.sources import Count, make_recipe
+from nearsight.verbs.sources import Count
 
 
 def compare(

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from nearsight import diagnosis
 from nearsight.data import ImageSet
-from nearsight.diagnosis import FAITHFULNESS_IMAGES, Diagnosis
+from nearsight.diagnosis import Diagnosis
 from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models import Classifier
 from nearsight.report import write_diagnosis
 from nearsight.runs import Run
-from nearsight.tiles.grid import GridKind
-from nearsight.training import Machine, Reporter, Silent
+from nearsight.settings import FAITHFULNESS_IMAGES, GridKind, Machine
+from nearsight.training import Reporter, Silent
 from nearsight.verbs.sources import Count, find_classifier, load_sets, model_name, where
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from nearsight import study
 from nearsight.data import load
 from nearsight.report import write_dimension
-from nearsight.study import Dimension, Sampling
-from nearsight.training import Machine, Reporter, Silent
+from nearsight.settings import Machine, Sampling
+from nearsight.study import Dimension
+from nearsight.training import Reporter, Silent
 from nearsight.verbs.sources import Count
 
 

@@ -7,8 +7,7 @@ from nearsight import evaluation
 from nearsight.evaluation import Evaluation
 from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.runs import Run
-from nearsight.tiles.grid import GridKind
-from nearsight.training import Machine
+from nearsight.settings import GridKind, Machine
 from nearsight.verbs.sources import Count, load_sets, where
 
 

@@ -9,8 +9,8 @@ from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models import Classifier
 from nearsight.report import Heatmaps, make_heatmaps
 from nearsight.runs import Run
-from nearsight.tiles.grid import GridKind
-from nearsight.training import Machine, Reporter, Silent
+from nearsight.settings import GridKind, Machine
+from nearsight.training import Reporter, Silent
 from nearsight.verbs.sources import Count, find_classifier
 
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from nearsight.training import Recipe
+from nearsight.settings import Recipe
 
 
 def default_run(recipe: Recipe) -> Path:

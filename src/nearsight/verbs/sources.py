@@ -8,22 +8,12 @@ from typing import Any
 from nearsight.data import ImageSets, load
 from nearsight.errors import InputError
 from nearsight.models import Classifier, published_classifier
-from nearsight.models.build import TIMM
 from nearsight.runs import RECIPE, Run
-from nearsight.training import Machine, Recipe, find_recipe, recipe_from_values
-from nearsight.training.recipe import read_recipe
+from nearsight.settings import Machine
+from nearsight.settings.models import TIMM
+from nearsight.settings.recipe import read_recipe
 
 Count = Callable[[int, int], None]
-
-
-def make_recipe(data: str | Path, recipe: str | Recipe, fields: dict[str, Any]) -> Recipe:
-    """Return a recipe for a data set: a named one, a TOML file or a `Recipe`, with some fields changed.
-
-    >>> make_recipe("digits", "paper", {"tile": 4}).tile
-    4
-    """
-    base = recipe if isinstance(recipe, Recipe) else find_recipe(recipe)
-    return recipe_from_values(fields | {"data": str(data)}, base)
 
 
 def find_classifier(model: Run | Classifier | str | Path, tile: int | None, pretrained: bool) -> Classifier:

@@ -6,9 +6,10 @@ from typing import Any
 from nearsight import evaluation, training
 from nearsight.data import load
 from nearsight.runs import Run
-from nearsight.training import Machine, Recipe, Reporter, Silent
+from nearsight.settings import Machine, Recipe, make_recipe
+from nearsight.training import Reporter, Silent
 from nearsight.verbs.places import default_run
-from nearsight.verbs.sources import Count, is_first_process, make_recipe, where
+from nearsight.verbs.sources import Count, is_first_process, where
 
 
 def train(

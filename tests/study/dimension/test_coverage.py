@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from nearsight.data import ImageSet
+from nearsight.settings import Sampling
 from nearsight.study.dimension.coverage import image_votes, line_slope, measure_coverage, measure_curve
 from nearsight.study.dimension.neighbours import Neighbours, find_neighbours
-from nearsight.study.dimension.sampling import Sampling
 
 MakeSet = Callable[..., ImageSet]
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from nearsight.data import ImageSet
+from nearsight.study.dimension.drawing import draw_tiles
 from nearsight.study.dimension.effective import effective_tiles, tile_correlation
 from nearsight.study.dimension.measured import absent
-from nearsight.study.dimension.sampling import draw_tiles
 
 MakeSet = Callable[..., ImageSet]
 

@@ -10,7 +10,8 @@ import pytest
 
 from nearsight.data import ImageSet, ImageSets, load
 from nearsight.errors import InputError
-from nearsight.study import Dimension, Sampling, measure_dimension
+from nearsight.settings import Sampling
+from nearsight.study import Dimension, measure_dimension
 
 MakeSet = Callable[..., ImageSet]
 NoiseSets = Callable[..., ImageSets]

@@ -9,8 +9,8 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from nearsight.data import ImageSet, ImageSets
+from nearsight.settings import Sampling
 from nearsight.study.dimension.neighbours import find_neighbours
-from nearsight.study.dimension.sampling import Sampling
 from nearsight.study.dimension.spaces import vectors
 
 CPU = torch.device("cpu")

@@ -7,7 +7,8 @@ import pandas
 import pytest
 
 from nearsight.data import load
-from nearsight.study import Dimension, Sampling, measure_dimension
+from nearsight.settings import Sampling
+from nearsight.study import Dimension, measure_dimension
 from nearsight.study.dimension.result import UNITS
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nearsight.data import load
-from nearsight.study import Dimension, Measured, Sampling, measure_dimension
+from nearsight.settings import Sampling
+from nearsight.study import Dimension, Measured, measure_dimension
 from nearsight.study.dimension.measured import absent
 from nearsight.study.dimension.order import Accuracy, Predicted, SideBySide
 from nearsight.study.dimension.words import figure

@@ -9,17 +9,16 @@ from nearsight.cli.options import (
     add_choice,
     add_recipe_options,
     listed,
-    recipe_fields,
+    recipe_of,
     whole_number,
 )
 from nearsight.cli.shared_options import declare_training, machine_of
+from nearsight.settings import Budget
+from nearsight.settings.protocols import PROTOCOLS
 
 
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight compare`."""
-    from nearsight.evaluation import PROTOCOLS
-    from nearsight.study import Budget
-
     group = parser.add_argument_group("comparison")
     group.add_argument(
         "--tiles",
@@ -50,6 +49,8 @@ def declare(parser: OneLineParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Compare training on tiles with training on whole images."""
+    recipe = recipe_of(options)  # bad input is refused before anything heavy is imported
+
     from nearsight import verbs
     from nearsight.cli.show import ProgressDisplay, print_comparison
     from nearsight.study import parse_tiles
@@ -60,7 +61,7 @@ def run(options: Namespace) -> Result:
             tiles=parse_tiles(options.tiles),
             seeds=options.seeds,
             budget=options.budget,
-            recipe=options.recipe,
+            recipe=recipe,
             out=options.out,
             resume=options.resume,
             protocols=listed(options.protocols),
@@ -69,7 +70,6 @@ def run(options: Namespace) -> Result:
             machine=machine_of(options),
             reporter=display,
             progress=display.count,
-            **recipe_fields(options),
         )
     if not options.json:
         print_comparison(comparison)

@@ -12,12 +12,11 @@ from nearsight.cli.shared_options import (
     add_stride,
 )
 from nearsight.errors import InputError
+from nearsight.settings import FAITHFULNESS_IMAGES, Machine
 
 
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight diagnose`."""
-    from nearsight.diagnosis import FAITHFULNESS_IMAGES
-
     add_run_or_published(parser)
     parser.add_argument("data", nargs="?", metavar="DATA", help=f"by default the run's own set; {DATA}")
     parser.add_argument("--split", default="test", metavar="NAME", help="images to examine (default: test)")
@@ -52,7 +51,6 @@ def run(options: Namespace) -> Result:
     """Diagnose a classifier, and print the summary."""
     from nearsight import verbs
     from nearsight.cli.show import ProgressDisplay, print_diagnosis
-    from nearsight.training import Machine
 
     model, data = options.run, options.data
     if options.model is not None:

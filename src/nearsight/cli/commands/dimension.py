@@ -3,14 +3,14 @@
 from argparse import Namespace
 from typing import get_args
 
-from nearsight.cli.options import OneLineParser, Result, add_choice, add_sampling_options, sampling_fields
+from nearsight.cli.options import OneLineParser, Result, add_choice, add_sampling_options, sampling_of
 from nearsight.cli.shared_options import DATA, add_skip_bad
+from nearsight.settings import Machine
+from nearsight.settings.machine import Device
 
 
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight dimension`."""
-    from nearsight.training.machine import Device
-
     parser.add_argument("data", metavar="DATA", help=DATA)
     parser.add_argument(
         "--tiles",
@@ -35,10 +35,11 @@ def declare(parser: OneLineParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Measure the dimensions of a set's tiles, and print what was found."""
+    sampling = sampling_of(options)  # bad input is refused before anything heavy is imported
+
     from nearsight import verbs
     from nearsight.cli.show import ProgressDisplay, print_dimension
-    from nearsight.study import Sampling, parse_tiles
-    from nearsight.training import Machine
+    from nearsight.study import parse_tiles
 
     out = options.out if options.out is not None else str(verbs.default_dimension(options.data))
     with ProgressDisplay() as display:
@@ -46,7 +47,7 @@ def run(options: Namespace) -> Result:
             options.data,
             tiles=None if options.tiles is None else parse_tiles(options.tiles),
             comparison=options.comparison,
-            sampling=Sampling(**sampling_fields(options)),
+            sampling=sampling,
             out=out,
             skip_bad=options.skip_bad,
             machine=Machine(device=options.device),

@@ -11,12 +11,12 @@ from nearsight.cli.options import (
     whole_number,
 )
 from nearsight.cli.shared_options import add_grid, add_memory, add_skip_bad, add_stride
+from nearsight.settings import Machine
+from nearsight.settings.protocols import PROTOCOLS
 
 
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight evaluate`."""
-    from nearsight.evaluation import PROTOCOLS
-
     parser.add_argument("run", metavar="RUN", help="a directory that `nearsight train` wrote")
     parser.add_argument(
         "data",
@@ -57,7 +57,6 @@ def run(options: Namespace) -> Result:
     """Evaluate a trained run on a split of its own data or of other data."""
     from nearsight import verbs
     from nearsight.cli.show import ProgressDisplay, print_evaluation
-    from nearsight.training import Machine
 
     with ProgressDisplay() as display:
         result = verbs.evaluate(

@@ -5,14 +5,14 @@ from typing import get_args
 
 from nearsight.cli.options import OneLineParser, Result, add_choice, parse_memory, whole_number
 from nearsight.cli.shared_options import add_grid, add_memory, add_run_or_published
+from nearsight.settings import Machine
+from nearsight.settings.machine import Device
 
 HEATMAP_OUT = "heatmaps"
 
 
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight heatmap`."""
-    from nearsight.training.machine import Device
-
     add_run_or_published(parser)
     parser.add_argument("images", nargs="*", metavar="IMAGE", help="image files")
     parser.add_argument(
@@ -46,7 +46,6 @@ def run(options: Namespace) -> Result:
     """Draw the evidence of images, tile by tile, and print their mean logits and strongest tiles."""
     from nearsight import verbs
     from nearsight.cli.show import ProgressDisplay, print_heatmaps
-    from nearsight.training import Machine
 
     places = [options.run, *options.images]
     model = options.model if options.model is not None else places.pop(0)

@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from nearsight.cli.options import OneLineParser, Result, add_recipe_options, recipe_fields, whole_number
+from nearsight.cli.options import OneLineParser, Result, add_recipe_options, recipe_of, whole_number
 from nearsight.cli.shared_options import declare_training, machine_of
 
 
@@ -21,13 +21,15 @@ def declare(parser: OneLineParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Train a run and evaluate it on the test split."""
+    recipe = recipe_of(options)  # bad input is refused before anything heavy is imported
+
     from nearsight import verbs
     from nearsight.cli.show import ProgressDisplay, print_lines, print_training
 
     with ProgressDisplay() as display:
         run = verbs.train(
             options.data,
-            recipe=options.recipe,
+            recipe=recipe,
             out=options.out,
             resume=options.resume,
             stride=options.stride,
@@ -35,7 +37,6 @@ def run(options: Namespace) -> Result:
             machine=machine_of(options),
             reporter=display,
             progress=display.count,
-            **recipe_fields(options),
         )
     if verbs.is_first_process() and not options.json:
         print_training(run.result)

@@ -5,11 +5,12 @@ from io import BytesIO
 from pathlib import Path
 
 from nearsight.diagnosis.intervals import Estimate
-from nearsight.evaluation import PROTOCOLS, Interval
+from nearsight.evaluation import Interval
 from nearsight.report.accuracy_figure import accuracy_figure
 from nearsight.report.comparison_markdown import method_sentences, scaled
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
+from nearsight.settings.protocols import PROTOCOLS
 from nearsight.study import Comparison, Difference
 from nearsight.study.comparison import label
 from nearsight.write import write_text

@@ -8,7 +8,6 @@ from nearsight.study.dimension.measure import measure_dimension
 from nearsight.study.dimension.measured import Measured
 from nearsight.study.dimension.order import Predicted, SideBySide
 from nearsight.study.dimension.result import Dimension, Sampled, TileDimension, tile_name
-from nearsight.study.dimension.sampling import Sampling
 from nearsight.study.dimension.spaces import Space
 from nearsight.study.dimension.tile_dimensions import IntrinsicDimension
 
@@ -23,7 +22,6 @@ __all__ = [
     "Measured",
     "Predicted",
     "Sampled",
-    "Sampling",
     "SideBySide",
     "Space",
     "TileDimension",

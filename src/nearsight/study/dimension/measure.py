@@ -9,20 +9,15 @@ import numpy as np
 import torch
 
 from nearsight.data import ImageSet, ImageSets
+from nearsight.settings import Sampling
 from nearsight.study.dimension.bound import measure_bound
 from nearsight.study.dimension.coverage import measure_coverage, measure_curve
+from nearsight.study.dimension.drawing import CHANNELS, choose_images, draw_tiles, positions
 from nearsight.study.dimension.effective import effective_tiles, tile_correlation
 from nearsight.study.dimension.measured import Measured, absent
 from nearsight.study.dimension.neighbours import find_neighbours
 from nearsight.study.dimension.order import SideBySide, side_by_side
 from nearsight.study.dimension.result import Dimension, Sampled, TileDimension, tile_name
-from nearsight.study.dimension.sampling import (
-    CHANNELS,
-    Sampling,
-    choose_images,
-    draw_tiles,
-    positions,
-)
 from nearsight.study.dimension.sizes import choose_sizes
 from nearsight.study.dimension.spaces import Space
 from nearsight.study.dimension.tile_dimensions import intrinsic_dimensions

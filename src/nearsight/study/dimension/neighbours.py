@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet
-from nearsight.study.dimension.sampling import Sampling, choose_images, count_blocks, draw_tiles
+from nearsight.settings import Sampling
+from nearsight.settings.sampling import count_blocks
+from nearsight.study.dimension.drawing import choose_images, draw_tiles
 from nearsight.study.dimension.search import distances, nearest, piece_rows
 from nearsight.study.dimension.spaces import Space, vectors
 

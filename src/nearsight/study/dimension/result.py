@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nearsight.settings import Sampling
 from nearsight.study.dimension.bound import Bound
 from nearsight.study.dimension.coverage import Coverage
 from nearsight.study.dimension.intrinsic import Estimator
 from nearsight.study.dimension.measured import Measured
 from nearsight.study.dimension.order import SideBySide
-from nearsight.study.dimension.sampling import Sampling
 from nearsight.study.dimension.spaces import Space
 from nearsight.study.dimension.tile_dimensions import IntrinsicDimension
 from nearsight.write import write_json

@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nearsight.errors import InputError
-from nearsight.training import (
+from nearsight.settings import (
     RECIPES,
     Recipe,
     find_recipe,
+    make_recipe,
     recipe_from_toml,
     recipe_from_values,
     recipe_to_toml,
 )
-from nearsight.training.recipe import parse_value
+from nearsight.settings.recipe import parse_value
 
 finite = {"allow_nan": False, "allow_infinity": False}
 recipes = st.builds(
@@ -205,3 +206,13 @@ def test_the_tile_of_the_model_is_for_tilenets_alone() -> None:
     wanted = "model_tile is for the models 'tilenet' and 'tilenet-pooled', not 'resnet18'"
     with pytest.raises(InputError, match=wanted):
         Recipe(model_tile=16)
+
+
+def test_a_recipe_is_a_name_a_file_or_an_object(tmp_path: Path) -> None:
+    wanted = make_recipe("digits", "fast", {"tile": 6, "clip": "1"})
+    assert (wanted.name, wanted.data, wanted.tile, wanted.clip) == ("fast", "digits", 6, 1.0)
+    (tmp_path / "mine.toml").write_text(recipe_to_toml(wanted))
+    assert make_recipe("digits", str(tmp_path / "mine.toml"), {}) == wanted
+    assert make_recipe("digits", wanted, {}) == wanted
+    with pytest.raises(InputError, match="unknown recipe field 'tiel'; did you mean 'tile'"):
+        make_recipe("digits", "fast", {"tiel": 6})

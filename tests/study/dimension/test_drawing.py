@@ -1,23 +1,13 @@
 """Drawing tiles: each is cut from its image, every position as likely, and none twice."""
 
 from collections.abc import Callable
-from dataclasses import fields
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from nearsight.data import ImageSet
-from nearsight.errors import InputError
-from nearsight.study.dimension.sampling import (
-    Sampling,
-    choose_images,
-    count_blocks,
-    draw_tiles,
-    positions,
-)
+from nearsight.study.dimension.drawing import choose_images, draw_tiles, positions
 from nearsight.tiles import TileGrid
 
 MakeSet = Callable[..., ImageSet]
@@ -65,29 +55,3 @@ def test_images_are_drawn_without_repeats_and_by_the_seed(image_set: MakeSet) ->
     assert len(set(chosen.tolist())) == 7
     assert chosen.tolist() == choose_images(images, 7, seed=5).tolist()
     assert sorted(choose_images(images, 99, seed=5).tolist()) == list(range(20))
-
-
-@given(st.integers(1, 10**7))
-@settings(deadline=None)
-def test_blocks_are_a_power_of_two_and_no_more_than_images(images: int) -> None:
-    blocks = count_blocks(images)
-    assert blocks in (1, 2, 4, 8, 16, 32)
-    assert blocks <= images
-    assert blocks == 32 or 2 * blocks > images
-
-
-@given(st.integers(1, 10**6), st.integers(1, 10**7))
-@settings(deadline=None)
-def test_no_kind_of_tile_outgrows_memory(dimension: int, images: int) -> None:
-    bounded = Sampling().within_memory(dimension, images)
-    limit = max(512 * 2**20, 36 * dimension)
-    assert bounded.points * dimension <= limit
-    assert 2 * bounded.pairs * dimension <= limit
-    assert 4 * bounded.test_images * bounded.tiles_per_test_image * dimension <= limit
-    assert bounded.training_tiles * dimension <= limit * count_blocks(images)
-    assert all(getattr(bounded, spec.name) <= getattr(Sampling(), spec.name) for spec in fields(Sampling))
-
-
-def test_a_number_out_of_range_is_refused() -> None:
-    with pytest.raises(InputError, match="neighbours must be at least 3, got 2"):
-        Sampling(neighbours=2)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nearsight.errors import InputError
-from nearsight.training.tile_schedule import Stage, TileSizes, parse_schedule, tile_sizes
+from nearsight.settings.tile_schedule import Stage, TileSizes, parse_schedule, tile_sizes
 
 # Rising tiles with rising shares in thousandths, from 1 to 999.
 stages = st.integers(0, 5).flatmap(

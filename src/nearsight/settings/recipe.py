@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nearsight.errors import InputError, unknown_name
-from nearsight.models import model_names
-from nearsight.models.build import ONE_TILE, TILENET, TILENET_POOLED
-from nearsight.training.tile_schedule import parse_schedule
+from nearsight.settings.models import MODELS, ONE_TILE, TILENET, TILENET_POOLED
+from nearsight.settings.tile_schedule import parse_schedule
 
 FULL = "full"
 
@@ -34,7 +33,7 @@ class Recipe:
 
     name: str = _option("standard", "name of the recipe this one started from")
     data: str = _option("", "data set, as given to `nearsight.load`")
-    model: str = _option("resnet18", f"network: {', '.join(model_names())}, or timm:NAME")
+    model: str = _option("resnet18", f"network: {', '.join(MODELS)}, or timm:NAME")
     pretrained: bool = _option(False, "start from timm's pretrained weights")
     width: float = _option(1.0, "factor on the channels of our networks")
     tile: int | None = _option(None, "side of the training tiles in pixels, or 'full' for whole images")
@@ -294,3 +293,13 @@ def find_recipe(name: str) -> Recipe:
             raise InputError(f"no recipe file at {name}; write one with the fields of recipe.toml")
         return read_recipe(path)
     raise unknown_name("recipe", name, RECIPES)
+
+
+def make_recipe(data: str | Path, recipe: str | Recipe, fields: dict[str, Any]) -> Recipe:
+    """Return a recipe for a data set: a named one, a TOML file or a `Recipe`, with some fields changed.
+
+    >>> make_recipe("digits", "paper", {"tile": 4}).tile
+    4
+    """
+    base = recipe if isinstance(recipe, Recipe) else find_recipe(recipe)
+    return recipe_from_values(fields | {"data": str(data)}, base)

@@ -2,11 +2,12 @@
 
 import os
 from dataclasses import dataclass
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from nearsight.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -24,11 +25,13 @@ class Machine:
     workers: int | None = None
     checkpoint_seconds: float = 60.0
 
-    def torch_device(self) -> torch.device:
+    def torch_device(self) -> "torch.device":
         """Return the device of this machine, CUDA or MPS first where `device` is auto.
 
         Raises `InputError` when the device asked for is not there.
         """
+        import torch
+
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
         if self.device == "auto":
             return torch.device(next(name for name, available in there.items() if available))

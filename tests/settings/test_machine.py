@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nearsight.errors import InputError
-from nearsight.training import Machine
+from nearsight.settings import Machine
 
 
 def test_workers_are_those_asked_for_or_one_a_granted_core() -> None:

@@ -1,0 +1,32 @@
+"""What can be asked for: recipes, where they run, and names, with nothing but the standard library behind them.
+
+The command line's options come from here, so that help and misspelt options need no PyTorch.
+"""
+
+from nearsight.settings.choices import FAITHFULNESS_IMAGES, Budget, GridKind
+from nearsight.settings.machine import Machine
+from nearsight.settings.recipe import (
+    RECIPES,
+    Recipe,
+    find_recipe,
+    make_recipe,
+    recipe_from_toml,
+    recipe_from_values,
+    recipe_to_toml,
+)
+from nearsight.settings.sampling import Sampling
+
+__all__ = [
+    "FAITHFULNESS_IMAGES",
+    "RECIPES",
+    "Budget",
+    "GridKind",
+    "Machine",
+    "Recipe",
+    "Sampling",
+    "find_recipe",
+    "make_recipe",
+    "recipe_from_toml",
+    "recipe_from_values",
+    "recipe_to_toml",
+]
