@@ -9,7 +9,12 @@ _SMALL_SET = {"width": 0.5, "batch_size": 125, "learning_rate": 0.06, "weight_de
 
 ARMS: dict[str, dict[str, dict[str, Any]]] = {
     "cifar10": {
-        "airbench94": {"recipe": "airbench94", "fields": {}, "lengths": (1, 1.5, 2, 2.5, 3, 4), "stride": None},
+        "airbench94": {
+            "recipe": "airbench94",
+            "fields": {},
+            "lengths": (1, 1.5, 2, 2.5, 3, 4),
+            "stride": None,
+        },
         "resnet18": {"recipe": "standard", "fields": {}, "lengths": (3,), "stride": None},
         "whole": {
             "recipe": "airbench94",

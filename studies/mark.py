@@ -15,7 +15,7 @@ import nearsight
 from nearsight import training
 from nearsight.data import ImageSet, ImageSets, MemoryImages
 from nearsight.runs import RESULT, Run
-from nearsight.verbs import make_recipe
+from nearsight.settings import make_recipe
 from nearsight.write import write_json
 
 MARKED_CLASS = "cat"

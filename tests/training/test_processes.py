@@ -26,7 +26,8 @@ import torch
 torch.set_num_threads(1)
 from nearsight.data import load
 from nearsight.errors import InputError
-from nearsight.training import RECIPES, Machine, train
+from nearsight.settings import RECIPES, Machine
+from nearsight.training import train
 out = Path(sys.argv[1])
 sets = load("digits")
 recipe = replace(RECIPES["fast"], data="digits", tile=6, width=0.1, batch_size=24, precision="float32")

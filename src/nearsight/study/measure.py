@@ -78,7 +78,7 @@ def pairs(arms: Sequence[Arm]) -> Iterator[tuple[Arm, Arm]]:
     """Yield each arm with the one it is held against: every arm of whole images, or else the largest tile.
 
     >>> from nearsight.study.arms import make_arms
-    >>> from nearsight.training import Recipe
+    >>> from nearsight.settings import Recipe
     >>> [(a.name, b.name) for a, b in pairs(make_arms(Recipe(), [8, 16], "steps", (16, 16)))]
     [('tile-8', 'tile-16')]
     """

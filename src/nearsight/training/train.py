@@ -55,7 +55,7 @@ def train(
     >>> import tempfile
     >>> from dataclasses import replace
     >>> from nearsight.data import load
-    >>> from nearsight.training import RECIPES
+    >>> from nearsight.settings import RECIPES
     >>> recipe = replace(RECIPES["fast"], data="digits", tile=8, steps=2, width=0.1)
     >>> train(recipe, load("digits"), Path(tempfile.mkdtemp()) / "run").result["training"]["steps"]
     2
