@@ -59,3 +59,4 @@ def test_an_unknown_protocol_is_refused_with_the_nearest(evidence_map: EvidenceM
     with pytest.raises(InputError, match="did you mean 'mean-logit'"):
         tile_scores("mean-logits", evidence_map)
     assert PROTOCOLS == ("full-pass", "mean-logit", "mean-probability", "vote", "single-tile")
+    assert PROTOCOLS[1:] == tuple(TILE_PROTOCOLS)
