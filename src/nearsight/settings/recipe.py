@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nearsight.errors import InputError, unknown_name
-from nearsight.settings.models import MODELS, ONE_TILE, TILENET, TILENET_POOLED
+from nearsight.settings.models import MODELS, ONE_TILE
 from nearsight.settings.tile_schedule import parse_schedule
 
 FULL = "full"
@@ -22,10 +22,8 @@ def _option(default: Any, text: str) -> Any:
 class Recipe:
     """Everything that determines a run: data, network, tile, schedule, seed.
 
-    >>> RECIPES["fast"].model
-    'airbench'
-    >>> replace(RECIPES["paper"], tile=16).tile
-    16
+    >>> Recipe(tile=16, epochs=30).tile_name
+    '16'
 
     The command line derives its options from these fields. `tile` and the other sizes are pixels; `None`
     stands for "full" in `tile` and for "off" elsewhere. Raises `InputError` when a field is out of its range.
@@ -119,66 +117,6 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("clip", 1e-12, 1e12),
 )
 
-_FAST = Recipe(
-    name="fast",
-    model="airbench",
-    epochs=16,
-    batch_size=500,
-    optimizer="muon",
-    learning_rate=0.12,
-    momentum=0.6,
-    weight_decay=1e-3,
-    schedule="linear",
-    flip="alternating",
-    crop_padding=2,
-    label_smoothing=0.2,
-    whiten=True,
-)
-
-# The mean over an image's tiles is smaller than the maximum that airbench's head takes, and how far a step of the
-# head moves the logits goes with its square. 64 times the rate did best of those tried (docs/performance.md).
-_HEAD_OF_A_MEAN = 43.0
-
-RECIPES: dict[str, Recipe] = {
-    "paper": Recipe(name="paper", flip="none", crop_padding=0, nesterov=False),
-    "standard": Recipe(name="standard"),
-    "fast": _FAST,
-    # As published, in bfloat16 where the original has half precision.
-    "airbench94": replace(
-        _FAST,
-        name="airbench94",
-        model="airbench94",
-        epochs=8,
-        batch_size=2000,
-        learning_rate=0.24,
-        weight_decay=4e-3,
-        crop_fill="reflect",
-    ),
-    "tilenet": replace(_FAST, name="tilenet", model=TILENET, tile=16),
-    # An image holds hundreds of tiles, so fewer images make a step.
-    "tilenet-whole": replace(
-        _FAST,
-        name="tilenet-whole",
-        model=TILENET,
-        model_tile=16,
-        epochs=2,
-        batch_size=125,
-        head_learning_rate=_HEAD_OF_A_MEAN,
-    ),
-    # Rates, batch and decay were tried on a validation cut of CIFAR-10 (docs/performance.md).
-    "tilenet-pooled": replace(
-        _FAST,
-        name="tilenet-pooled",
-        model=TILENET_POOLED,
-        model_tile=16,
-        batch_size=250,
-        learning_rate=0.24,
-        head_learning_rate=_HEAD_OF_A_MEAN,
-        weight_decay=5e-4,
-        crop_fill="reflect",
-    ),
-}
-
 
 def field_types() -> dict[str, Any]:
     """Return the type of every field of a recipe, by name."""
@@ -217,7 +155,7 @@ def parse_value(name: str, text: str) -> Any:
 def recipe_to_toml(recipe: Recipe) -> str:
     """Write a recipe as TOML; `None` becomes "full" for the tile and "none" elsewhere.
 
-    >>> recipe_from_toml(recipe_to_toml(RECIPES["fast"])) == RECIPES["fast"]
+    >>> recipe_from_toml(recipe_to_toml(Recipe(tile=16))) == Recipe(tile=16)
     True
     """
     import tomli_w
@@ -260,7 +198,7 @@ def read_recipe(path: Path, *, whole: bool = False) -> Recipe:
 def recipe_from_values(values: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
     """Build a recipe from plain values, those of `recipe.toml` or of the command line, over `base`.
 
-    >>> recipe_from_values({"tile": "16", "epochs": 2}, base=RECIPES["paper"]).epochs
+    >>> recipe_from_values({"tile": "16", "epochs": 2}, base=Recipe(name="mine")).epochs
     2.0
 
     `base` is the `standard` recipe by default. Raises `InputError` for an unknown field, with the nearest known.
@@ -276,30 +214,4 @@ def recipe_from_values(values: Mapping[str, Any], base: Recipe | None = None) ->
             raise InputError(f"{name} takes text, got {value!r}")
         else:
             read[name] = parse_value(name, value if isinstance(value, str) else repr(value))
-    return replace(base or RECIPES["standard"], **read)
-
-
-def find_recipe(name: str) -> Recipe:
-    """Return the recipe of a name (`paper`, `standard`, `fast`) or of a TOML file.
-
-    >>> find_recipe("paper").crop_padding
-    0
-    """
-    if name in RECIPES:
-        return RECIPES[name]
-    path = Path(name)
-    if path.suffix == ".toml" or path.is_file():
-        if not path.is_file():
-            raise InputError(f"no recipe file at {name}; write one with the fields of recipe.toml")
-        return read_recipe(path)
-    raise unknown_name("recipe", name, RECIPES)
-
-
-def make_recipe(data: str | Path, recipe: str | Recipe, fields: dict[str, Any]) -> Recipe:
-    """Return a recipe for a data set: a named one, a TOML file or a `Recipe`, with some fields changed.
-
-    >>> make_recipe("digits", "paper", {"tile": 4}).tile
-    4
-    """
-    base = recipe if isinstance(recipe, Recipe) else find_recipe(recipe)
-    return recipe_from_values(fields | {"data": str(data)}, base)
+    return replace(base or Recipe(), **read)
