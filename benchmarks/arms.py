@@ -78,5 +78,13 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
             "lengths": (2, 6.5, 62),
             "stride": None,
         },
+        # A part of the image in a step, with 25 of its 81 tiles: half the arithmetic, and more passes.
+        "all tiles of 32, in parts": {
+            "recipe": "tilenet-pooled",
+            "fields": _SMALL_SET
+            | {"model_tile": 32, "learning_rate": 0.12, "crop_padding": 12, "tile_schedule": "64@0.8"},
+            "lengths": (12, 115),
+            "stride": None,
+        },
     },
 }
