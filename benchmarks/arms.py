@@ -22,12 +22,6 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
             "lengths": (0.75, 1, 1.5, 2, 4, 8, 16, 28),
             "stride": None,
         },
-        "whole, 125 a step": {
-            "recipe": "airbench94",
-            "fields": _TUNED | {"batch_size": 125},
-            "lengths": (0.6, 0.75, 1.5, 2),
-            "stride": None,
-        },
         "16 to whole": {
             "recipe": "airbench94",
             "fields": _TUNED | {"tile_schedule": "16@0.5,24@0.75"},
