@@ -50,7 +50,7 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
     "stl10": {
         "whole": {
             "recipe": "airbench94",
-            "fields": _SMALL_SET | {"crop_padding": 12},
+            "fields": _SMALL_SET | {"learning_rate": 0.24, "crop_padding": 12},
             "lengths": (3, 10, 105),
             "stride": None,
         },
