@@ -16,6 +16,9 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 class Machine:
     """Where and how a run is carried out; nothing here is meant to change what is learned.
 
+    >>> Machine(device="cpu", workers=2).decoding_workers()
+    2
+
     `device` is auto, cpu, cuda or mps; `devices` the number of processes; `workers` the decoding processes of
     a set that streams (None: one a core, at most 16); a checkpoint is written every `checkpoint_seconds`.
     """
