@@ -13,6 +13,7 @@ from nearsight.settings.machine import Device
 from nearsight.settings.recipe import field_types
 
 _NOT_OPTIONS = ("name", "data")
+_METAVARS = {"tile": "N|full", "tile_schedule": "N@SHARE,…"}
 # What a command returns, for --json.
 Result = dict[str, Any]
 
@@ -179,6 +180,6 @@ def _metavar(name: str, kind: Any) -> str:
     options = [option for option in get_args(kind) if option is not type(None)]
     if get_origin(kind) is not None and all(isinstance(option, str) for option in options):
         return "|".join(options)
-    if name == "tile":
-        return "N|full"
+    if name in _METAVARS:
+        return _METAVARS[name]
     return {int: "N", float: "X", str: "NAME"}[options[0] if options else kind]
