@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from nearsight.cli.options import OneLineParser, add_recipe_options, parse_memory, recipe_of
+from nearsight.cli.options import OneLineParser, add_recipe_options, parse_memory, parse_tiles, recipe_of
 from nearsight.errors import InputError
 from nearsight.settings import RECIPES, Recipe
 
@@ -63,3 +63,9 @@ def test_the_help_gives_the_value_of_each_recipe(parser: OneLineParser) -> None:
 def test_a_size_of_memory_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--memory takes a size such as 512M or 2G"):
         parse_memory(text)
+
+
+def test_tiles_are_read_as_typed() -> None:
+    assert parse_tiles("16, 24,full") == (16, 24, None)
+    with pytest.raises(InputError, match="tile takes a whole number or 'full', got 'sixteen'"):
+        parse_tiles("16,sixteen")

@@ -36,6 +36,7 @@ def test_help_imports_no_other_package(arguments: list[str]) -> None:
         ["train", "digits", "--epocs", "2"],
         ["train", "digits", "--recipe", "fsat"],
         ["compare", "digits", "--batch-size", "many"],
+        ["compare", "digits", "--tiles", "16,sixteen"],
         ["diagnose", "--model", "resnet18", "digits"],
         ["dimension", "digits", "--points", "0"],
         ["evaluate", "runs/one", "--stride", "none"],

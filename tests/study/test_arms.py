@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.errors import InputError
 from nearsight.settings import RECIPES, Recipe
-from nearsight.study import make_arms, order_tiles, parse_tiles, reference_size
+from nearsight.study import make_arms, order_tiles, reference_size
 from nearsight.training import total_steps
 
 
@@ -96,12 +96,6 @@ def test_the_budget_refers_to_whole_images_or_else_to_the_largest_tile() -> None
     assert reference_size(Recipe(), (12, 8), images) == (12, 12)
     small, large = make_arms(Recipe(epochs=3), (12, 6), "pixels", (12, 12))
     assert (small.name, small.recipe.epochs, large.name, large.recipe.epochs) == ("tile-6", 12, "tile-12", 3)
-
-
-def test_tiles_are_read_as_typed() -> None:
-    assert parse_tiles("16, 24,full") == (16, 24, None)
-    with pytest.raises(InputError, match="tile takes a whole number or 'full', got 'sixteen'"):
-        parse_tiles("16,sixteen")
 
 
 @pytest.mark.parametrize("tiles", [[], [16], [16, 16]])

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol, get_args, get_origin
 from nearsight.errors import InputError, unknown_name
 from nearsight.settings import RECIPES, Recipe, Sampling, make_recipe
 from nearsight.settings.machine import Device
-from nearsight.settings.recipe import field_types
+from nearsight.settings.recipe import field_types, parse_value
 
 _NOT_OPTIONS = ("name", "data")
 _METAVARS = {"tile": "N|full", "tile_schedule": "N@SHARE,…"}
@@ -148,6 +148,15 @@ def parse_memory(text: str) -> int:
     if not match or not int(match[1]):
         raise InputError(f"--memory takes a size such as 512M or 2G, got '{text}'")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def parse_tiles(text: str) -> tuple[int | None, ...]:
+    """Read sides of tiles in pixels, parted by commas; None is the whole image.
+
+    >>> parse_tiles("16,24,full")
+    (16, 24, None)
+    """
+    return tuple(parse_value("tile", part.strip()) for part in text.split(","))
 
 
 def listed(text: str | None) -> list[str] | None:

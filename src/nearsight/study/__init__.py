@@ -1,6 +1,6 @@
 """Studies: arms × seeds under a budget, and what their runs show."""
 
-from nearsight.study.arms import Arm, make_arms, order_tiles, parse_tiles, reference_size
+from nearsight.study.arms import Arm, make_arms, order_tiles, reference_size
 from nearsight.study.compare import compare
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference
 from nearsight.study.dimension import Dimension, Measured, TileDimension, measure_dimension
@@ -20,7 +20,6 @@ __all__ = [
     "make_arms",
     "measure_dimension",
     "order_tiles",
-    "parse_tiles",
     "reference_size",
     "verdict",
 ]

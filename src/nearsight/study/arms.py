@@ -7,7 +7,7 @@ from typing import get_args
 from nearsight.data import ImageSet
 from nearsight.errors import InputError, unknown_name
 from nearsight.settings import Budget, Recipe
-from nearsight.settings.recipe import FULL, parse_value
+from nearsight.settings.recipe import FULL
 from nearsight.training.batches import training_size
 
 STANDARD = "full+standard"
@@ -21,15 +21,6 @@ class Arm:
     name: str
     recipe: Recipe
     augmentation: str
-
-
-def parse_tiles(text: str) -> tuple[int | None, ...]:
-    """Read tile sizes as the command line gives them; None is the whole image.
-
-    >>> parse_tiles("16,24,full")
-    (16, 24, None)
-    """
-    return tuple(parse_value("tile", part.strip()) for part in text.split(","))
 
 
 def order_tiles(tiles: Iterable[int | None]) -> tuple[int | None, ...]:

@@ -9,6 +9,7 @@ from nearsight.cli.options import (
     add_choice,
     add_recipe_options,
     listed,
+    parse_tiles,
     recipe_of,
     whole_number,
 )
@@ -49,16 +50,16 @@ def declare(parser: OneLineParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Compare training on tiles with training on whole images."""
-    recipe = recipe_of(options)  # bad input is refused before anything heavy is imported
+    # Bad input is refused before anything heavy is imported.
+    recipe, tiles = recipe_of(options), parse_tiles(options.tiles)
 
     from nearsight import verbs
     from nearsight.cli.show import ProgressDisplay, print_comparison
-    from nearsight.study import parse_tiles
 
     with ProgressDisplay() as display:
         comparison = verbs.compare(
             options.data,
-            tiles=parse_tiles(options.tiles),
+            tiles=tiles,
             seeds=options.seeds,
             budget=options.budget,
             recipe=recipe,

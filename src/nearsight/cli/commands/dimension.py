@@ -3,7 +3,14 @@
 from argparse import Namespace
 from typing import get_args
 
-from nearsight.cli.options import OneLineParser, Result, add_choice, add_sampling_options, sampling_of
+from nearsight.cli.options import (
+    OneLineParser,
+    Result,
+    add_choice,
+    add_sampling_options,
+    parse_tiles,
+    sampling_of,
+)
 from nearsight.cli.shared_options import DATA, add_skip_bad
 from nearsight.settings import Machine
 from nearsight.settings.machine import Device
@@ -35,17 +42,18 @@ def declare(parser: OneLineParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Measure the dimensions of a set's tiles, and print what was found."""
-    sampling = sampling_of(options)  # bad input is refused before anything heavy is imported
+    # Bad input is refused before anything heavy is imported.
+    sampling = sampling_of(options)
+    tiles = None if options.tiles is None else parse_tiles(options.tiles)
 
     from nearsight import verbs
     from nearsight.cli.show import ProgressDisplay, print_dimension
-    from nearsight.study import parse_tiles
 
     out = options.out if options.out is not None else str(verbs.default_dimension(options.data))
     with ProgressDisplay() as display:
         found = verbs.dimension(
             options.data,
-            tiles=None if options.tiles is None else parse_tiles(options.tiles),
+            tiles=tiles,
             comparison=options.comparison,
             sampling=sampling,
             out=out,

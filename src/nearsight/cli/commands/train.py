@@ -21,7 +21,8 @@ def declare(parser: OneLineParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Train a run and evaluate it on the test split."""
-    recipe = recipe_of(options)  # bad input is refused before anything heavy is imported
+    # Bad input is refused before anything heavy is imported.
+    recipe = recipe_of(options)
 
     from nearsight import verbs
     from nearsight.cli.show import ProgressDisplay, print_lines, print_training
