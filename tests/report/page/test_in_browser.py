@@ -306,6 +306,20 @@ def test_no_width_scrolls_sideways(open_file: Open, report: Path) -> None:
         assert lens["x"] + lens["width"] <= width
 
 
+def test_the_lens_stays_in_sight_when_the_window_changes_under_it(open_file: Open, report: Path) -> None:
+    page = open_file(report, viewport={"width": 1600, "height": 800}).page
+    page.locator("#e1 .maps").focus()
+    for width in (360, 1600, 800):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function(
+            "width => innerWidth === width && new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))",
+            arg=width,
+        )
+        lens = page.locator("#lens").bounding_box()
+        assert lens["x"] >= 0
+        assert lens["x"] + lens["width"] <= width
+
+
 def test_without_scripts_all_is_there_but_the_controls(open_file: Open, report: Path) -> None:
     page = open_file(report, java_script_enabled=False).page
     assert page.locator(".error").count() == 20

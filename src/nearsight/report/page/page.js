@@ -153,8 +153,9 @@
     lens.addEventListener("pointerenter", () => clearTimeout(leaving));
     lens.addEventListener("pointerleave", leave);
     addEventListener("keydown", (event) => event.key === "Escape" && hide());
-    addEventListener("scroll", () => owner && (owner.matches(":focus, :hover") ? put(owner) : hide()), { passive: true });
-    addEventListener("resize", hide);
+    const follow = () => owner && (owner.matches(":focus, :hover") ? put(owner) : hide());
+    addEventListener("scroll", follow, { passive: true });
+    addEventListener("resize", follow);
   }
 
   for (const button of document.querySelectorAll("button.tile")) {
