@@ -1,7 +1,7 @@
 """Batches: the same whether gone through or come back to, cut and flipped as a slow oracle does."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -24,17 +24,25 @@ from nearsight.tiles import random_corners
 from nearsight.training.batches import (
     Batch,
     StreamedTiles,
-    memory_batches,
     pad,
     resized_pixels,
     streamed_batches,
     training_size,
 )
+from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.order import Positions, generator, positions
 
 PLAIN = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 NUMBERED = torch.arange(20 * 3 * 6 * 5).remainder(251).to(torch.uint8).reshape(20, 3, 6, 5)
 LABELS = torch.arange(20)
+
+
+def memory_batches(
+    pixels: torch.Tensor, labels: torch.Tensor, recipe: Recipe, sizes: TileSizes, start: int, stop: int
+) -> Iterator[Batch]:
+    tiles = MemoryTiles(pixels, labels, recipe, sizes)
+    for step, drawn in enumerate(tiles.draws(start, stop), start):
+        yield tiles.cut(drawn, sizes.at(step))
 
 
 def same(ours: list[Batch], theirs: list[Batch]) -> bool:

@@ -22,9 +22,9 @@ from nearsight.errors import InputError
 from nearsight.settings import RECIPES, Machine, Recipe
 from nearsight.settings.tile_schedule import TileSizes
 from nearsight.training import Interrupted, Silent, train
-from nearsight.training.batches import memory_batches
 from nearsight.training.cost import count_flops
 from nearsight.training.loop import class_weights
+from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.prepare import build_classifier
 
 CPU = Machine(device="cpu")
@@ -332,7 +332,9 @@ def test_a_step_goes_down_the_loss_of_the_mean_logit_of_an_images_tiles(
         optimizer = torch.optim.SGD(
             network.parameters(), 0.1, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
         )
-        for batch in memory_batches(images.pixels, labels, recipe, TileSizes(size), 0, recipe.steps or 0):
+        tiles = MemoryTiles(images.pixels, labels, recipe, TileSizes(size))
+        for drawn in tiles.draws(0, recipe.steps or 0):
+            batch = tiles.cut(drawn, size)
             logits = [network(normalise(batch.tiles[:, tile])) for tile in range(many)]
             judged = [sum(logits) / many] if of_mean_logit else logits
             losses = [F.cross_entropy(one, batch.labels, label_smoothing=0.2) for one in judged]

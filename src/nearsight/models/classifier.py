@@ -3,6 +3,7 @@
 import json
 import platform
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -90,10 +91,15 @@ class Preprocessing:
 
     def normalise(self, images: Tensor) -> Tensor:
         """Turn uint8 images (..., 3, H, W) into float32 ones of the same shape, on the same device."""
-        mean, std = (
-            torch.tensor(values, device=images.device).view(3, 1, 1) for values in (self.mean, self.std)
-        )
-        return (images.float() - 255 * mean) / (255 * std)
+        mean, std = (_of_bytes(tuple(values), images.device) for values in (self.mean, self.std))
+        return (images.float() - mean) / std
+
+
+@lru_cache(maxsize=64)
+def _of_bytes(values: tuple[float, ...], device: torch.device) -> Tensor:
+    # Kept, because to send numbers to a GPU is to wait for it.
+    with torch.inference_mode(False):
+        return 255 * torch.tensor(values, device=device).view(3, 1, 1)
 
 
 class Classifier(nn.Module):

@@ -67,39 +67,6 @@ def resized_pixels(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
     return torch.stack([preprocessing.resize(image) for image in pixels])
 
 
-def memory_batches(
-    pixels: Tensor, labels: Tensor, recipe: Recipe, sizes: TileSizes, start: int, stop: int
-) -> Iterator[Batch]:
-    """Yield the batches of steps `start` to `stop` from a set in memory: one gather a batch.
-
-    `pixels` is uint8 (N, 3, H, W) and `labels` int64 (N,), on the device that trains.
-    """
-    images, device, many = len(pixels), pixels.device, recipe.tiles_per_image
-    starting_flips = first_flips(recipe.seed, images)
-    for step in range(start, stop):
-        place = positions(recipe.seed, step * recipe.batch_size, (step + 1) * recipe.batch_size, images)
-        index, size = place.index.to(device), sizes.at(step)
-        source, rows = pixels, index
-        if padding := _padding(recipe, size, sizes):
-            source, rows = (
-                pad(pixels[index], padding, recipe.crop_fill),
-                torch.arange(len(index), device=device),
-            )
-        height, width = source.shape[-2:]
-        rows = rows.repeat_interleave(many)
-        if (height, width) == size:
-            tiles = source[rows]
-        else:
-            draw = generator(recipe.seed, "corners", step)
-            tops, lefts = random_corners(len(rows), height, width, size, draw)
-            tiles = cut_tiles(source, rows, tops.to(device), lefts.to(device), size)
-        tiles = tiles.reshape(len(index), many, *tiles.shape[1:])
-        flips = _flips(recipe, place.index, place.epoch, starting_flips, step)
-        if flips is not None:
-            tiles = torch.where(flips.to(device)[:, None, None, None, None], tiles.flip(-1), tiles)
-        yield Batch(tiles, labels[index])
-
-
 def pad(images: Tensor, pixels: int, fill: str) -> Tensor:
     """Pad images (B, C, H, W) of any dtype on all sides, with black or with the image reflected at its edge.
 
@@ -123,7 +90,8 @@ def _is_whole(recipe: Recipe, size: Size, sizes: TileSizes) -> bool:
     return recipe.tile is None and size == sizes.last
 
 
-def _padding(recipe: Recipe, size: Size, sizes: TileSizes) -> int:
+def crop_margin(recipe: Recipe, size: Size, sizes: TileSizes) -> int:
+    """Return the pixels that images are padded with on each side before they are cut: none where tiles are."""
     return recipe.crop_padding if _is_whole(recipe, size, sizes) else 0
 
 
@@ -153,14 +121,14 @@ class StreamedTiles(torch.utils.data.Dataset[tuple[Tensor, int]]):
             height, width = self.images.sizes[row].tolist()
             corners = zip(*random_corners(many, height, width, size, draw), strict=True)
             tiles = torch.stack([self.images.tile(row, int(top), int(left), size) for top, left in corners])
-        flips = _flips(recipe, place.index, place.epoch, self.starting_flips, position)
+        flips = flips_of(recipe, place.index, place.epoch, self.starting_flips, position)
         if flips is not None and bool(flips):
             tiles = tiles.flip(-1)
         return tiles, int(self.images.labels[row])
 
     def _cut_from_whole(self, row: int, size: Size, draw: torch.Generator) -> Tensor:
         image = self.preprocessing.resize(self.images.image(row))[None]
-        if padding := _padding(self.recipe, size, self.sizes):
+        if padding := crop_margin(self.recipe, size, self.sizes):
             image = pad(image, padding, self.recipe.crop_fill)
         many = self.recipe.tiles_per_image
         tops, lefts = random_corners(many, image.shape[-2], image.shape[-1], size, draw)
@@ -209,7 +177,11 @@ def first_flips(seed: int, images: int) -> Tensor:
     return torch.randint(2, (images,), generator=generator(seed, "first flips"), dtype=torch.bool)
 
 
-def _flips(recipe: Recipe, index: Tensor, epoch: Tensor, starting: Tensor, position: int) -> Tensor | None:
+def flips_of(recipe: Recipe, index: Tensor, epoch: Tensor, starting: Tensor, position: int) -> Tensor | None:
+    """Return which of the images at a position of the run are flipped, bool like `index`, or None without flips.
+
+    `position` addresses the draw of random flips; `starting` is `first_flips`, for alternating ones.
+    """
     if recipe.flip == "none":
         return None
     if recipe.flip == "alternating":

@@ -1,53 +1,61 @@
 """The steps of a run: batches in, weights changed, rows and checkpoints written."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.settings import Recipe
-from nearsight.training.batches import (
-    Batch,
-    StreamedTiles,
-    memory_batches,
-    resized_pixels,
-    streamed_batches,
-)
+from nearsight.settings.tile_schedule import Size
+from nearsight.training.batches import Batch, StreamedTiles, resized_pixels, streamed_batches
 from nearsight.training.checkpoint import Progress
 from nearsight.training.interruption import Interrupted, Interruption
+from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.metrics_log import MetricsLog
 from nearsight.training.optimizers import set_rates
 from nearsight.training.order import generator
 from nearsight.training.records import Records
+from nearsight.training.replay import Replay
 from nearsight.training.session import Session
+from nearsight.training.step import Step
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+# A step, from the size of its tiles and the tensors that it is told by.
+Work = Callable[..., None]
 
 
 def run_steps(session: Session, start: Progress) -> float:
     """Run the steps after `start` to the end, and return the seconds spent on steps, earlier ones included.
 
     Writes a row of metrics a few hundred times a run and a checkpoint every `machine.checkpoint_seconds`.
-    Raises `InputError` when the loss is no longer finite, `Interrupted` after a signal, with the checkpoint
-    written.
+    On one GPU the steps are replayed as a graph, where the recipe allows. Raises `InputError` when the loss is no
+    longer finite, `Interrupted` after a signal, with the checkpoint written.
     """
     recipe, state, fabric = session.recipe, session.state, session.fabric
     network, *optimizers = _set_up(session)
-    weights = class_weights(session.sets["train"], recipe, fabric.device)
+    step = Step(session, network, optimizers, class_weights(session.sets["train"], recipe, fabric.device))
     own_generators = torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else [])
-    with own_generators, Interruption() as interruption, _open_records(session, start) as records:
+    with (
+        own_generators,
+        _own_stream(fabric.device),
+        Interruption() as interruption,
+        _open_records(session, start) as records,
+    ):
         network.train()
-        for step, batch in enumerate(_batches(session, start.step), start.step):
-            set_rates(state.optimizers, recipe, step, session.steps)
-            _seed_network(session, step)
-            _step(session, network, optimizers, batch, weights, step)
-            done, problem = step + 1, None
+        inputs, work = _work(session, step, start.step)
+        if _can_be_replayed(session):
+            work = Replay(work, session.reporter)
+        for number, given in enumerate(inputs, start.step):
+            set_rates(state.optimizers, recipe, number, session.steps)
+            _seed_network(session, number)
+            work(session.sizes.at(number), *given)
+            done, problem = number + 1, None
             if records is not None:
                 try:
                     records.keep(done)
@@ -94,59 +102,11 @@ def _compiled(session: Session) -> Any:
     return compiled
 
 
-def _step(
-    session: Session,
-    network: Any,
-    optimizers: list[Any],
-    batch: Batch,
-    weights: Tensor | None,
-    step: int,
-) -> None:
-    recipe, state, fabric = session.recipe, session.state, session.fabric
-    tiles = batch.tiles.to(fabric.device, non_blocking=True)
-    labels = batch.labels.to(fabric.device, non_blocking=True)
-    parts = list(zip(tiles.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
-    for number, (part, wanted) in enumerate(parts, 1):
-        images = session.classifier.preprocessing.normalise(part.flatten(0, 1))
-        images = images.contiguous(memory_format=torch.channels_last)
-        with fabric.no_backward_sync(network, enabled=number < len(parts)):
-            logits = network(images).float().unflatten(0, part.shape[:2]).mean(1)
-            loss = F.cross_entropy(logits, wanted, weight=weights, label_smoothing=recipe.label_smoothing)
-            fabric.backward(loss * _share(wanted, labels, weights))
-        _count(state.running, loss.detach(), logits.detach(), wanted, step)
-    if recipe.clip is not None:
-        # Fabric clips each optimizer's parameters apart; the norm meant is that of the whole gradient.
-        groups = [group for optimizer in state.optimizers for group in optimizer.param_groups]
-        trained = [parameter for group in groups for parameter in group["params"]]
-        torch.nn.utils.clip_grad_norm_(trained, recipe.clip)
-    for optimizer in optimizers:
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-    if state.average is not None:
-        state.average.update_parameters(session.classifier.network)  # type: ignore[operator]
-
-
 def _seed_network(session: Session, step: int) -> None:
     # Networks with dropout or stochastic depth draw from the global generator.
     torch.manual_seed(
         generator(session.recipe.seed, f"network {session.fabric.global_rank}", step).initial_seed()
     )
-
-
-def _share(part: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor | float:
-    # The mean over a batch from the means over its parts: a weighted mean divides by its images' weights.
-    if weights is None:
-        return len(part) / len(labels)
-    return weights[part].sum() / weights[labels].sum()
-
-
-def _count(running: Tensor, loss: Tensor, logits: Tensor, labels: Tensor, step: int) -> None:
-    # On the device without a synchronisation; the fourth place keeps the first step whose loss was bad.
-    running[0] += loss.to(running.dtype) * len(labels)
-    running[1] += (logits.argmax(1) == labels).sum()
-    running[2] += len(labels)
-    bad = ~torch.isfinite(loss) & (running[3] == 0)
-    running[3] = torch.where(bad, step + 1.0, running[3])
 
 
 def class_weights(images: ImageSet, recipe: Recipe, device: torch.device) -> Tensor | None:
@@ -161,20 +121,45 @@ def class_weights(images: ImageSet, recipe: Recipe, device: torch.device) -> Ten
     return torch.where(counts > 0, weights, 0.0).to(device, torch.float32)
 
 
-def _batches(session: Session, start: int) -> Iterator[Batch]:
+def _work(session: Session, step: Step, start: int) -> tuple[Iterator[tuple[Tensor, ...]], Work]:
+    """Return what tells each step from `start` on what to do, and the step that does it."""
     images, recipe, fabric = session.sets["train"], session.recipe, session.fabric
-    preprocessing = session.classifier.preprocessing
+    preprocessing, sizes = session.classifier.preprocessing, session.sizes
     rank, world = fabric.global_rank, fabric.world_size
-    if images.pixels is not None:
-        pixels = resized_pixels(images.pixels, preprocessing).to(fabric.device)
-        labels = torch.from_numpy(images.labels).to(fabric.device)
-        for batch in memory_batches(pixels, labels, recipe, session.sizes, start, session.steps):
-            yield Batch(batch.tiles[rank::world], batch.labels[rank::world]) if world > 1 else batch
-        return
-    tiles = StreamedTiles(images, recipe, session.sizes, preprocessing)
-    yield from streamed_batches(
-        tiles, recipe.batch_size, start, session.steps, session.machine.decoding_workers(), rank, world
+    if images.pixels is None:
+        streamed = StreamedTiles(images, recipe, sizes, preprocessing)
+        workers = session.machine.decoding_workers()
+        batches = streamed_batches(streamed, recipe.batch_size, start, session.steps, workers, rank, world)
+        return (
+            (
+                batch.tiles.to(fabric.device, non_blocking=True),
+                batch.labels.to(fabric.device, non_blocking=True),
+            )
+            for batch in batches
+        ), lambda _size, tiles, labels: step(Batch(tiles, labels))
+    pixels = resized_pixels(images.pixels, preprocessing).to(fabric.device)
+    tiles = MemoryTiles(pixels, torch.from_numpy(images.labels).to(fabric.device), recipe, sizes)
+
+    def cut_and_step(size: Size, drawn: Tensor) -> None:
+        batch = tiles.cut(drawn, size)
+        step(Batch(batch.tiles[rank::world], batch.labels[rank::world]) if world > 1 else batch)
+
+    return ((drawn,) for drawn in tiles.draws(start, session.steps)), cut_and_step
+
+
+def _can_be_replayed(session: Session) -> bool:
+    # An average of the weights asks the device whether it is its first; processes wait for each other.
+    fabric, recipe = session.fabric, session.recipe
+    return (
+        fabric.device.type == "cuda" and fabric.world_size == 1 and recipe.ema is None and not recipe.compile
     )
+
+
+def _own_stream(device: torch.device) -> AbstractContextManager[object]:
+    # What is captured as a graph, and what ran before it, must be on one stream, and not the default one.
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.cuda.stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
 
 
 def _any_process(fabric: "Fabric", asked: bool) -> bool:

@@ -24,7 +24,7 @@ def orthogonalise(matrix: Tensor, iterations: int = 3, epsilon: float = 1e-7) ->
     x = x / (x.norm() + epsilon)
     for _ in range(iterations):
         gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x if wide else x.T
 
 
@@ -65,5 +65,10 @@ class Muon(torch.optim.Optimizer):
         buffer = state["momentum_buffer"].mul_(group["momentum"]).add_(gradient)
         direction = gradient.add(buffer, alpha=group["momentum"]) if group["nesterov"] else buffer
         parameter.mul_(len(parameter) ** 0.5 / parameter.norm())
-        update = orthogonalise(direction.flatten(1).to(self.dtype)).view(direction.shape)
-        parameter.add_(update.to(parameter.dtype), alpha=-group["lr"])
+        # The order of a filter's values does not matter here, and channels last is how they lie in memory.
+        values = direction.movedim(1, -1)
+        update = orthogonalise(values.flatten(1).to(self.dtype)).view(values.shape).movedim(-1, 1)
+        if isinstance(group["lr"], Tensor):
+            parameter.addcmul_(update.to(parameter.dtype), group["lr"], value=-1)
+        else:
+            parameter.add_(update.to(parameter.dtype), alpha=-group["lr"])

@@ -19,13 +19,20 @@ def build_optimizers(
     """Return the recipe's optimizers over the network's trainable parameters.
 
     `dtype` is the one Muon makes its updates orthogonal in. Each group keeps its peak learning rate in
-    `peak_lr` and, as `share`, the share of the run in which it is trained.
+    `peak_lr` and, as `share`, the share of the run in which it is trained. On a GPU the current rate is a tensor
+    there, so that a captured step can be replayed at another rate.
     """
     optimizers: list[torch.optim.Optimizer]
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if recipe.optimizer == "adamw":
         optimizers = [
-            torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+            torch.optim.AdamW(
+                parameters,
+                lr=recipe.learning_rate,
+                weight_decay=recipe.weight_decay,
+                fused=_fuses(parameters),
+                capturable=parameters[0].is_cuda,
+            )
         ]
     elif recipe.optimizer == "sgd":
         optimizers = [
@@ -35,6 +42,7 @@ def build_optimizers(
                 momentum=recipe.momentum,
                 nesterov=recipe.nesterov and recipe.momentum > 0,
                 weight_decay=recipe.weight_decay,
+                fused=_fuses(parameters),
             )
         ]
     else:
@@ -43,7 +51,14 @@ def build_optimizers(
         for group in optimizer.param_groups:
             group["peak_lr"] = group["lr"]
             group.setdefault("share", 1.0)
+            if group["params"][0].is_cuda:
+                group["lr"] = torch.tensor(group["peak_lr"], device=group["params"][0].device)
     return optimizers
+
+
+def _fuses(parameters: list[nn.Parameter]) -> bool:
+    # One pass over each parameter and its state in place of one an operation.
+    return parameters[0].device.type in ("cpu", "cuda")
 
 
 def _muon_with_sgd(network: nn.Module, recipe: Recipe, dtype: torch.dtype) -> list[torch.optim.Optimizer]:
@@ -68,8 +83,10 @@ def _muon_with_sgd(network: nn.Module, recipe: Recipe, dtype: torch.dtype) -> li
     muon = Muon(
         filters, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov, dtype=dtype
     )
-    rest = [torch.optim.SGD(groups, lr=bias_rate, momentum=0.85, nesterov=True)] if groups else []
-    return [muon, *rest]
+    if not groups:
+        return [muon]
+    fused = _fuses(groups[0]["params"])
+    return [muon, torch.optim.SGD(groups, lr=bias_rate, momentum=0.85, nesterov=True, fused=fused)]
 
 
 def rate_factor(
@@ -97,4 +114,8 @@ def set_rates(optimizers: list[torch.optim.Optimizer], recipe: Recipe, step: int
         for group in optimizer.param_groups:
             span = max(1, round(group["share"] * steps))
             factor = rate_factor(recipe.schedule, step, span, recipe.warmup) if step < span else 0.0
-            group["lr"] = group["peak_lr"] * factor
+            rate = group["peak_lr"] * factor
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nearsight.training.small_grids import small_grids_as_products
+
 Precision = Literal["float32", "bfloat16"]
 
 # bfloat16 keeps 8 bits. Logits gather a few per cent of error; the gradients of a fresh network with max-pools
@@ -94,7 +96,8 @@ def _pass(network: nn.Module, images: Tensor, dtype: torch.dtype) -> Tensor:
     device = images.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(0)  # dropout must drop the same in both precisions
-        with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
+        autocast = torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
+        with autocast, small_grids_as_products(device, dtype):
             logits: Tensor = network(images)
             wanted = torch.arange(len(images), device=device) % logits.shape[1]
             loss = F.cross_entropy(logits, wanted)

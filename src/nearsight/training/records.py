@@ -12,6 +12,7 @@ from nearsight.training.checkpoint import Progress, save_checkpoint
 from nearsight.training.metrics_log import MetricsLog, MetricsRow
 from nearsight.training.reporter import Tick
 from nearsight.training.session import Session
+from nearsight.training.step import first_bad_step
 from nearsight.training.validation import validation_accuracy
 
 ROWS_PER_RUN = 200
@@ -31,7 +32,7 @@ class Records:
         """Write what is due after a step; raises `InputError` when the loss or a weight is not finite."""
         last_step = done == self._session.steps
         if done % self._row_every == 0 or last_step:
-            self._require_finite_loss()
+            self._require_finite_loss(done)
             tick = self._tick(done)
             with self.clock.paused():
                 self._add_row(tick, validate=done % self._epoch_steps < self._row_every or last_step)
@@ -45,7 +46,7 @@ class Records:
     def save(self, done: int) -> None:
         """Write a checkpoint; raises `InputError` rather than one that is not finite."""
         with self.clock.paused():
-            self._require_finite_loss()
+            self._require_finite_loss(done)
             self._require_finite_weights(done)
             choice = self._session.choice
             progress = Progress(done, self.clock.seconds, choice.precision, choice.reason)
@@ -59,8 +60,9 @@ class Records:
         if not all(bool(torch.isfinite(value).all()) for value in values):
             raise self._diverged("a weight", done)
 
-    def _require_finite_loss(self) -> None:
-        if step := int(self._session.state.running[3]):
+    def _require_finite_loss(self, done: int) -> None:
+        images = self._session.recipe.batch_size // self._session.fabric.world_size
+        if step := first_bad_step(self._session.state.running, done, images):
             raise self._diverged("the loss", step)
 
     def _diverged(self, what: str, step: int) -> InputError:

@@ -1,0 +1,84 @@
+"""The tiles of a set that lies in memory, on the device that trains: what chance decides, and one gather."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from nearsight.settings import Recipe
+from nearsight.settings.tile_schedule import Size, TileSizes
+from nearsight.tiles import cut_tiles, random_corners
+from nearsight.training.batches import Batch, crop_margin, first_flips, flips_of, pad
+from nearsight.training.order import generator, positions
+
+# A GPU that gets what chance decided of so many steps at once never waits for the processor.
+SENT_TOGETHER = 32
+
+
+class MemoryTiles:
+    """A set in memory and the tiles of any step of a run.
+
+    >>> from nearsight.settings import Recipe
+    >>> recipe = Recipe(tile=4, batch_size=5)
+    >>> pixels, labels = torch.zeros(20, 3, 8, 6, dtype=torch.uint8), torch.arange(20)
+    >>> tiles = MemoryTiles(pixels, labels, recipe, TileSizes((4, 4)))
+    >>> [tiles.cut(drawn, (4, 4)).tiles.shape for drawn in tiles.draws(0, 2)]
+    [torch.Size([5, 1, 3, 4, 4]), torch.Size([5, 1, 3, 4, 4])]
+
+    `pixels` is uint8 (N, 3, H, W) and `labels` int64 (N,), on the device that trains.
+    """
+
+    def __init__(self, pixels: Tensor, labels: Tensor, recipe: Recipe, sizes: TileSizes) -> None:
+        self.pixels, self.labels, self.recipe, self.sizes = pixels, labels, recipe, sizes
+        self._starting_flips = first_flips(recipe.seed, len(pixels))
+
+    def draws(self, start: int, stop: int) -> Iterator[Tensor]:
+        """Yield what chance decides of steps `start` to `stop`, one int64 tensor a step, on the set's device.
+
+        It holds the rows of the images, the tops and lefts of their tiles, and 1 for each image that is flipped.
+        """
+        device = self.pixels.device
+        if device.type != "cuda":
+            yield from (self._draw(step).to(device) for step in range(start, stop))
+            return
+        for first in range(start, stop, SENT_TOGETHER):
+            drawn = [self._draw(step) for step in range(first, min(stop, first + SENT_TOGETHER))]
+            yield from torch.stack(drawn).pin_memory().to(device, non_blocking=True)
+
+    def _draw(self, step: int) -> Tensor:
+        recipe, size = self.recipe, self.sizes.at(step)
+        place = positions(
+            recipe.seed, step * recipe.batch_size, (step + 1) * recipe.batch_size, len(self.pixels)
+        )
+        tiles = recipe.batch_size * recipe.tiles_per_image
+        height, width = self._sides(size)
+        if (height, width) == size:
+            tops = lefts = torch.zeros(tiles, dtype=torch.int64)
+        else:
+            tops, lefts = random_corners(tiles, height, width, size, generator(recipe.seed, "corners", step))
+        flips = flips_of(recipe, place.index, place.epoch, self._starting_flips, step)
+        if flips is None:
+            flips = torch.zeros(recipe.batch_size, dtype=torch.bool)
+        return torch.cat((place.index, tops, lefts, flips.long()))
+
+    def _sides(self, size: Size) -> tuple[int, int]:
+        margin = crop_margin(self.recipe, size, self.sizes)
+        height, width = self.pixels.shape[-2:]
+        return height + 2 * margin, width + 2 * margin
+
+    def cut(self, drawn: Tensor, size: Size) -> Batch:
+        """Cut the tiles of one size that were drawn for a step."""
+        many = self.recipe.tiles_per_image
+        images = len(drawn) // (2 + 2 * many)
+        index, tops, lefts, flips = torch.split(drawn, [images, images * many, images * many, images])
+        source, rows = self.pixels, index
+        if margin := crop_margin(self.recipe, size, self.sizes):
+            source = pad(self.pixels[index], margin, self.recipe.crop_fill)
+            rows = torch.arange(images, device=drawn.device)
+        if many > 1:
+            rows = rows[:, None].expand(-1, many).flatten()
+        tiles = source[rows] if source.shape[-2:] == size else cut_tiles(source, rows, tops, lefts, size)
+        tiles = tiles.reshape(images, many, *tiles.shape[1:])
+        if self.recipe.flip != "none":
+            tiles = torch.where(flips.bool()[:, None, None, None, None], tiles.flip(-1), tiles)
+        return Batch(tiles, self.labels[index])

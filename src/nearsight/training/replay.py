@@ -1,0 +1,61 @@
+"""Steps of a run on a GPU as one captured graph, so that the processor asks for a step and not for each kernel."""
+
+from collections.abc import Callable, Hashable
+
+import torch
+from torch import Tensor
+
+from nearsight.training.reporter import Reporter
+
+# Calls that run as they are before one is captured: optimizers make their state and libraries choose their kernels.
+WARM_UP = 3
+
+
+class Replay:
+    """Runs work on tensors of a GPU: a few times as it is, then as the graph of kernels that it asked for.
+
+    A step of a small network on small tiles asks for hundreds of kernels of a few microseconds each, and a processor
+    takes longer to ask for one than a GPU to run it. A captured graph is asked for once.
+
+    `work` must do the same for every call with one `key`, read its arguments from the tensors given alone, and
+    never wait for the GPU. Where it cannot be captured, the reporter is told and all calls run as they are.
+    Source: M. Ng et al., "Accelerating PyTorch with CUDA Graphs", 2021.
+    """
+
+    def __init__(self, work: Callable[..., None], reporter: Reporter) -> None:
+        self._work, self._reporter = work, reporter
+        self._key: Hashable = None
+        self._calls = 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._inputs: tuple[Tensor, ...] = ()
+        self._refused = False
+
+    def __call__(self, key: Hashable, *inputs: Tensor) -> None:
+        """Do the work on the inputs; their shapes are the same for every call with one key."""
+        if key != self._key:
+            self._key, self._calls, self._graph, self._inputs = key, 0, None, ()
+        if self._graph is None and self._calls >= WARM_UP and not self._refused:
+            self._capture(inputs)
+        if self._graph is None:
+            self._calls += 1
+            self._work(self._key, *inputs)
+            return
+        for mine, given in zip(self._inputs, inputs, strict=True):
+            mine.copy_(given, non_blocking=True)
+        self._graph.replay()
+
+    def _capture(self, inputs: tuple[Tensor, ...]) -> None:
+        # Capturing runs nothing, so the call whose tensors these are is still to come.
+        graph = torch.cuda.CUDAGraph()
+        self._inputs = tuple(given.clone() for given in inputs)
+        try:
+            with torch.cuda.graph(
+                graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"
+            ):
+                self._work(self._key, *self._inputs)
+        except RuntimeError as error:
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            self._reporter.say(f"steps cannot be captured as a graph and run one kernel at a time: {reason}")
+            self._refused, self._inputs = True, ()
+            return
+        self._graph = graph

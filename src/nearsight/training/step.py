@@ -1,0 +1,81 @@
+"""One optimizer step: a batch of tiles in, weights changed, losses counted on the device."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nearsight.training.batches import Batch
+from nearsight.training.session import Session
+from nearsight.training.small_grids import small_grids_as_products
+
+
+class Step:
+    """The step of a run, in which the processor waits for nothing that the device has to say.
+
+    `network` and `optimizers` are Fabric's; `weights` are those of the classes in the loss, or None.
+    """
+
+    def __init__(self, session: Session, network: Any, optimizers: list[Any], weights: Tensor | None) -> None:
+        self._session, self._network, self._optimizers, self._weights = session, network, optimizers, weights
+
+    def __call__(self, batch: Batch) -> None:
+        """Take the step on a batch that lies on the device."""
+        session, recipe, network = self._session, self._session.recipe, self._network
+        state, fabric = session.state, session.fabric
+        labels = batch.labels
+        parts = list(zip(batch.tiles.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
+        for number, (part, wanted) in enumerate(parts, 1):
+            images = session.classifier.preprocessing.normalise(part.flatten(0, 1))
+            images = images.contiguous(memory_format=torch.channels_last)
+            with fabric.no_backward_sync(network, enabled=number < len(parts)):
+                with small_grids_as_products(fabric.device, session.choice.dtype):
+                    logits = network(images).float().unflatten(0, part.shape[:2]).mean(1)
+                loss = F.cross_entropy(
+                    logits, wanted, weight=self._weights, label_smoothing=recipe.label_smoothing
+                )
+                fabric.backward(loss * _share(wanted, labels, self._weights))
+            count(state.running, loss.detach(), logits.detach(), wanted)
+        if recipe.clip is not None:
+            # Fabric clips each optimizer's parameters apart; the norm meant is that of the whole gradient.
+            groups = [group for optimizer in state.optimizers for group in optimizer.param_groups]
+            trained = [parameter for group in groups for parameter in group["params"]]
+            torch.nn.utils.clip_grad_norm_(trained, recipe.clip)
+        for optimizer in self._optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        if state.average is not None:
+            state.average.update_parameters(session.classifier.network)  # type: ignore[operator]
+
+
+def _share(part: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor | float:
+    # The mean over a batch from the means over its parts: a weighted mean divides by its images' weights.
+    if weights is None:
+        return len(part) / len(labels)
+    return weights[part].sum() / weights[labels].sum()
+
+
+def count(running: Tensor, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+    """Add a batch to the sums since the last row of metrics, in place and without waiting for the device.
+
+    `running` holds the loss and the right answers, each summed over images, the images, and how many of these there
+    were when the loss was first not finite, 0 as long as it is.
+    """
+    running[0] += loss.to(running.dtype) * len(labels)
+    running[1] += (logits.argmax(1) == labels).sum()
+    running[2] += len(labels)
+    bad = ~torch.isfinite(loss) & (running[3] == 0)
+    running[3] = torch.where(bad, running[2], running[3])
+
+
+def first_bad_step(running: Tensor, done: int, images: int) -> int | None:
+    """Return the first step whose loss was not finite, None if all are.
+
+    >>> first_bad_step(torch.tensor([float("nan"), 3.0, 40.0, 20.0]), done=7, images=10)
+    5
+
+    `running` is that of `count` after `done` steps of `images` images each. It reads from the device.
+    """
+    _, _, seen, bad = running.tolist()
+    return done - int((seen - bad) // images) if bad else None
