@@ -4,6 +4,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +89,19 @@ def arm_recipe(data: str, base: str, fields: Mapping[str, Any], held_out: float)
     return recipe_from_values({**fields, "data": data, "validation": held_out}, RECIPES[base])
 
 
+@lru_cache(maxsize=1)
+def _load(data: str, validation: float, seed: int) -> ImageSets:
+    return load(data, validation=validation, seed=seed)
+
+
 def one_run(recipe: Recipe, device: Device, stride: int | None) -> dict[str, Any]:
     """Train by a recipe and return what it cost and how often it is right, on the images held out or the test images.
 
     Whole images are judged by one full pass, tiles by the mean logit too. `seconds` are those of training with what
     it sets up, the images being loaded: of the processor on one thread of a CPU, else by the clock.
     """
-    sets = load(recipe.data, validation=recipe.validation, seed=recipe.seed)
+    # Without a cut the seed chooses nothing.
+    sets = _load(recipe.data, recipe.validation, recipe.seed if recipe.validation else 0)
     held_out = recipe.validation > 0
     judged = sets["val" if held_out else "test"]
     with tempfile.TemporaryDirectory() as directory:

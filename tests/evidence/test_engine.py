@@ -257,3 +257,15 @@ def test_images_that_do_not_belong_are_named(images: list[Tensor], message: str)
 def test_a_grid_that_does_not_exist_is_refused() -> None:
     with pytest.raises(InputError, match="'alinged'"):
         evidence(SMALL, torch.zeros(1, 3, 8, 8), tile=4, grid="alinged")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize(("name", "tile", "stride"), [("tilenet", 16, 1), ("resnet18", 16, 3)])
+def test_on_a_gpu_maps_are_those_of_the_processor(name: str, tile: int, stride: int) -> None:
+    torch.manual_seed(0)
+    network = build(name, 5, width=0.25, tile=tile).eval()
+    images = torch.randn(3, 3, 30, 26)
+    expected = evidence(network, images, tile=tile, stride=stride)
+    found = evidence(network.to("cuda"), images.to("cuda"), tile=tile, stride=stride)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours.logits, theirs.logits, rtol=1e-4, atol=1e-4)

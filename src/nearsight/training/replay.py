@@ -46,9 +46,9 @@ class Replay:
 
     def _capture(self, inputs: tuple[Tensor, ...]) -> None:
         # Capturing runs nothing, so the call whose tensors these are is still to come.
-        graph = torch.cuda.CUDAGraph()
         self._inputs = tuple(given.clone() for given in inputs)
         try:
+            graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(
                 graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"
             ):
