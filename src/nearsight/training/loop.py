@@ -149,10 +149,8 @@ def _work(session: Session, step: Step, start: int) -> tuple[Iterator[tuple[Tens
 
 def _can_be_replayed(session: Session) -> bool:
     # An average of the weights asks the device whether it is its first; processes wait for each other.
-    fabric, recipe = session.fabric, session.recipe
-    return (
-        fabric.device.type == "cuda" and fabric.world_size == 1 and recipe.ema is None and not recipe.compile
-    )
+    fabric = session.fabric
+    return fabric.device.type == "cuda" and fabric.world_size == 1 and session.recipe.ema is None
 
 
 def _own_stream(device: torch.device) -> AbstractContextManager[object]:

@@ -108,13 +108,18 @@ def rate_factor(
     return 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
 
 
+def rate_at(group: dict[str, Any], recipe: Recipe, step: int, steps: int) -> float:
+    """Return the learning rate of a group of parameters for one step of a run."""
+    span = max(1, round(group["share"] * steps))
+    factor = rate_factor(recipe.schedule, step, span, recipe.warmup) if step < span else 0.0
+    return float(group["peak_lr"] * factor)
+
+
 def set_rates(optimizers: list[torch.optim.Optimizer], recipe: Recipe, step: int, steps: int) -> None:
     """Set every group's learning rate for one step."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            span = max(1, round(group["share"] * steps))
-            factor = rate_factor(recipe.schedule, step, span, recipe.warmup) if step < span else 0.0
-            rate = group["peak_lr"] * factor
+            rate = rate_at(group, recipe, step, steps)
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(rate)
             else:

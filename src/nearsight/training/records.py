@@ -1,8 +1,10 @@
 """What a run writes as it goes: ticks, rows of metrics, checkpoints."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,6 +12,7 @@ from torch import Tensor
 from nearsight.errors import InputError
 from nearsight.training.checkpoint import Progress, save_checkpoint
 from nearsight.training.metrics_log import MetricsLog, MetricsRow
+from nearsight.training.optimizers import rate_at
 from nearsight.training.reporter import Tick
 from nearsight.training.session import Session
 from nearsight.training.step import first_bad_step
@@ -19,25 +22,63 @@ ROWS_PER_RUN = 200
 TICK_SECONDS = 0.5
 
 
+@dataclass(frozen=True)
+class _Sums:
+    """The sums of the steps up to one of them, once they have arrived from the device."""
+
+    done: int
+    values: Tensor
+    arrived: torch.cuda.Event | None
+
+    @classmethod
+    def of(cls, done: int, running: Tensor) -> "_Sums":
+        """Take the sums of a step without waiting for them, which may change again at once."""
+        if not running.is_cuda:
+            return cls(done, running.clone(), None)
+        values = torch.empty(running.shape, dtype=running.dtype, pin_memory=True)
+        values.copy_(running, non_blocking=True)
+        arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        arrived.record()
+        return cls(done, values, arrived)
+
+    def ready(self) -> bool:
+        return self.arrived is None or bool(self.arrived.query())  # type: ignore[no-untyped-call]
+
+    def read(self) -> list[float]:
+        if self.arrived is not None:
+            self.arrived.synchronize()
+        return [float(value) for value in self.values]
+
+
 class Records:
-    """What the first process writes as the run goes: ticks, rows of metrics, checkpoints."""
+    """What the first process writes as the run goes: ticks, rows of metrics, checkpoints.
+
+    A row is written when its sums have arrived from the device, so that no step waits for one.
+    """
 
     def __init__(self, session: Session, log: MetricsLog, start: Progress) -> None:
         self._session, self._log, self._last = session, log, start
         self._epoch_steps = max(1, len(session.sets["train"]) // session.recipe.batch_size)
         self._row_every = max(1, min(self._epoch_steps, session.steps // ROWS_PER_RUN))
+        self._coming: deque[_Sums] = deque()
         self.clock = Clock(start.seconds, start.step, session)
 
     def keep(self, done: int) -> None:
         """Write what is due after a step; raises `InputError` when the loss or a weight is not finite."""
         last_step = done == self._session.steps
         if done % self._row_every == 0 or last_step:
-            self._require_finite_loss(done)
-            tick = self._tick(done)
-            with self.clock.paused():
-                self._add_row(tick, validate=done % self._epoch_steps < self._row_every or last_step)
+            running = self._session.state.running
+            sums = _Sums.of(done, running)
+            running.zero_()
+            epoch_ends = done % self._epoch_steps < self._row_every
+            if last_step or (epoch_ends and "val" in self._session.sets):
+                self._write_rows(wait=True)
+                self._write_row(sums, validate=True)
+            else:
+                self._coming.append(sums)
+                self._write_rows()
         elif self.clock.tick_due():
-            self._tick(done)
+            self._tick(_Sums.of(done, self._session.state.running))
         if last_step:
             self._require_finite_weights(done)
         if self.clock.checkpoint_due():
@@ -45,8 +86,9 @@ class Records:
 
     def save(self, done: int) -> None:
         """Write a checkpoint; raises `InputError` rather than one that is not finite."""
+        self._write_rows(wait=True)
         with self.clock.paused():
-            self._require_finite_loss(done)
+            self._finite(_Sums.of(done, self._session.state.running))
             self._require_finite_weights(done)
             choice = self._session.choice
             progress = Progress(done, self.clock.seconds, choice.precision, choice.reason)
@@ -54,16 +96,23 @@ class Records:
             self._last = progress
             self.clock.checkpoint_written()
 
+    def _write_rows(self, wait: bool = False) -> None:
+        """Write the rows whose sums have arrived, or wait for all of them."""
+        while self._coming and (wait or self._coming[0].ready()):
+            self._write_row(self._coming.popleft(), validate=False)
+
     def _require_finite_weights(self, done: int) -> None:
         # The loss of a step is that of the weights before it, so a finite one does not vouch for those after.
         values = self._session.classifier.network.state_dict().values()
         if not all(bool(torch.isfinite(value).all()) for value in values):
             raise self._diverged("a weight", done)
 
-    def _require_finite_loss(self, done: int) -> None:
+    def _finite(self, sums: _Sums) -> list[float]:
+        values = sums.read()
         images = self._session.recipe.batch_size // self._session.fabric.world_size
-        if step := first_bad_step(self._session.state.running, done, images):
+        if step := first_bad_step(values, sums.done, images):
             raise self._diverged("the loss", step)
+        return values
 
     def _diverged(self, what: str, step: int) -> InputError:
         out, last = self._session.out, self._last.step
@@ -78,26 +127,29 @@ class Records:
             "with another --out"
         )
 
-    def _tick(self, done: int) -> Tick:
-        tick = self.clock.tick(done, self._session.state.running)
+    def _tick(self, sums: _Sums) -> Tick:
+        tick = self.clock.tick(sums.done, sums.read())
         self._session.reporter.tick(tick)
         return tick
 
-    def _add_row(self, tick: Tick, validate: bool) -> None:
-        state = self._session.state
-        self._log.add(
-            MetricsRow(
-                step=tick.step,
-                epoch=tick.epoch,
-                loss=tick.loss,
-                accuracy=tick.accuracy,
-                learning_rate=float(state.optimizers[0].param_groups[0]["lr"]),
-                val_accuracy=validation_accuracy(self._session) if validate else None,
-                images_per_second=tick.images_per_second,
-                seconds=self.clock.seconds,
+    def _write_row(self, sums: _Sums, validate: bool) -> None:
+        self._finite(sums)
+        tick = self._tick(sums)
+        session = self._session
+        group = session.state.optimizers[0].param_groups[0]
+        with self.clock.paused():
+            self._log.add(
+                MetricsRow(
+                    step=tick.step,
+                    epoch=tick.epoch,
+                    loss=tick.loss,
+                    accuracy=tick.accuracy,
+                    learning_rate=rate_at(group, session.recipe, tick.step - 1, session.steps),
+                    val_accuracy=validation_accuracy(session) if validate else None,
+                    images_per_second=tick.images_per_second,
+                    seconds=self.clock.seconds,
+                )
             )
-        )
-        state.running.zero_()
 
 
 class Clock:
@@ -129,9 +181,9 @@ class Clock:
         finally:
             self._idle += time.monotonic() - begun
 
-    def tick(self, done: int, running: Tensor) -> Tick:
+    def tick(self, done: int, sums: list[float]) -> Tick:
         self._ticked = time.monotonic()
-        loss, right, images, _ = running.tolist()
+        loss, right, images, _ = sums
         spent = max(self.seconds - self._before, 1e-9)
         rate = (done - self._first) / spent
         recipe, steps = self._session.recipe, self._session.steps

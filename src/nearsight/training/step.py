@@ -1,5 +1,6 @@
 """One optimizer step: a batch of tiles in, weights changed, losses counted on the device."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -69,13 +70,13 @@ def count(running: Tensor, loss: Tensor, logits: Tensor, labels: Tensor) -> None
     running[3] = torch.where(bad, running[2], running[3])
 
 
-def first_bad_step(running: Tensor, done: int, images: int) -> int | None:
+def first_bad_step(sums: Sequence[float], done: int, images: int) -> int | None:
     """Return the first step whose loss was not finite, None if all are.
 
-    >>> first_bad_step(torch.tensor([float("nan"), 3.0, 40.0, 20.0]), done=7, images=10)
+    >>> first_bad_step([float("nan"), 3.0, 40.0, 20.0], done=7, images=10)
     5
 
-    `running` is that of `count` after `done` steps of `images` images each. It reads from the device.
+    `sums` are those of `count` after `done` steps of `images` images each.
     """
-    _, _, seen, bad = running.tolist()
+    _, _, seen, bad = sums
     return done - int((seen - bad) // images) if bad else None
