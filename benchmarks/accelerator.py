@@ -10,9 +10,17 @@ import torch
 from benchmarks import accuracy, accuracy_table, ceilings, evidence, maps
 
 RESULTS = Path(__file__).parent / "results" / "accelerator"
-TARGETS = "91,94"
-LENGTHS = {"airbench94": "8,16,32", "whole": "8,16,32", "16 to whole": "8,16,32", "tile 16": "32,64,128"}
-SEEDS = "0,1,2"
+TARGETS = "85,90,91,94"
+# Arms of CIFAR-10, their lengths in epochs, and seeds.
+RUNS = (
+    ("airbench94", "4,8,16", "0,1,2"),
+    ("whole", "2,8,16", "0,1,2"),
+    ("16 to whole", "4,8,16", "0,1,2"),
+    ("tile 16", "32", "0,1,2"),
+    ("all tiles of 16", "16", "0"),
+    ("whole, twice as wide", "16", "0,1"),
+    ("resnet18", "3,10,40", "0"),
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -35,16 +43,20 @@ def plan(device: str, results: Path) -> Iterable[tuple[ModuleType, list[str]]]:
     """Yield the benchmarks with their arguments, short ones first.
 
     >>> [benchmark.__name__ for benchmark, _ in plan("cuda", Path("out"))][:3]
-    ['benchmarks.ceilings', 'benchmarks.evidence', 'benchmarks.maps']
+    ['benchmarks.ceilings', 'benchmarks.maps', 'benchmarks.evidence']
     """
     on = ["--device", device]
     yield ceilings, [*on, "--results", str(results / "ceilings.json")]
-    yield evidence, [*on, "--results", str(results / "evidence.json")]
     yield maps, [*on, "--results", str(results / "maps.json")]
+    for images in (1, 64):
+        yield (
+            evidence,
+            [*on, "--images", str(images), "--results", str(results / f"evidence-{images}-images.json")],
+        )
     lines = str(results / "accuracy-cifar10.jsonl")
-    for arm, lengths in LENGTHS.items():
+    for arm, lengths, seeds in RUNS:
         yield (
             accuracy,
-            ["cifar10", "--arm", arm, "--epochs", lengths, "--seeds", SEEDS, *on, "--results", lines],
+            ["cifar10", "--arm", arm, "--epochs", lengths, "--seeds", seeds, *on, "--results", lines],
         )
     yield accuracy_table, [lines, "--targets", TARGETS]

@@ -4,6 +4,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,10 @@ def run(arguments: argparse.Namespace) -> None:
     for arm in arguments.arms or ARMS[arguments.data]:
         own = ARMS[arguments.data][arm]
         lengths = own["lengths"] if arguments.epochs is None else map(float, arguments.epochs.split(","))
+        if arguments.device == "cuda":
+            _load_kernels(
+                arm_recipe(arguments.data, own["recipe"], {**own["fields"], **changes}, arguments.held_out)
+            )
         for epochs in lengths:
             for seed in map(int, arguments.seeds.split(",")):
                 fields = {**own["fields"], **changes, "epochs": float(epochs), "seed": seed}
@@ -94,11 +99,20 @@ def _load(data: str, validation: float, seed: int) -> ImageSets:
     return load(data, validation=validation, seed=seed)
 
 
+def _load_kernels(recipe: Recipe) -> None:
+    """Take a few steps that are not timed: a process loads a GPU's kernels as they are first asked for, for seconds."""
+    sets = ImageSets(recipe.data, {"train": _load(recipe.data, recipe.validation, 0)["train"]})
+    with tempfile.TemporaryDirectory() as directory:
+        few = replace(recipe, steps=20)
+        training.train(few, sets, Path(directory) / "run", machine=Machine(device="cuda"))
+
+
 def one_run(recipe: Recipe, device: Device, stride: int | None) -> dict[str, Any]:
     """Train by a recipe and return what it cost and how often it is right, on the images held out or the test images.
 
     Whole images are judged by one full pass, tiles by the mean logit too. `seconds` are those of training with what
-    it sets up, the images being loaded: of the processor on one thread of a CPU, else by the clock.
+    it sets up, the images, and a GPU's kernels, being loaded: of the processor on one thread of a CPU, else by the
+    clock.
     """
     # Without a cut the seed chooses nothing.
     sets = _load(recipe.data, recipe.validation, recipe.seed if recipe.validation else 0)

@@ -55,7 +55,7 @@ def lengths_table(runs: Sequence[Sequence[Line]]) -> str:
         share = statistics.mean(one["flops"] / one["seconds"] for one in same) / peak
         rows.append(
             f"| {line['arm']}{changes} | {line['epochs']:g} | {len(same)} | {_spread(same, 'full-pass')} "
-            f"| {_spread(same, 'mean-logit')} | {_mean(same, 'seconds'):,.0f} | {line['flops'] / 1e12:,.1f} "
+            f"| {_spread(same, 'mean-logit')} | {_seconds(same)} | {line['flops'] / 1e12:,.1f} "
             f"| {share:.0%} |"
         )
     return "\n".join(rows)
@@ -80,10 +80,10 @@ def targets_table(runs: Sequence[Sequence[Line]], targets: Sequence[float]) -> s
             reached = [same for same in lengths if _accuracy(same) >= target]
             if reached:
                 shortest = min(reached, key=lambda same: _mean(same, "seconds"))
-                cells.append(f"{_mean(shortest, 'seconds'):,.0f} s, {shortest[0]['flops'] / 1e12:,.0f} TFLOP")
+                cells.append(f"{_seconds(shortest)} s, {shortest[0]['flops'] / 1e12:,.0f} TFLOP")
             else:
                 longest = max(lengths, key=lambda same: _mean(same, "seconds"))
-                cells.append(f"more than {_mean(longest, 'seconds'):,.0f} s ({_accuracy(longest):.1%})")
+                cells.append(f"more than {_seconds(longest)} s ({_accuracy(longest):.1%})")
         rows.append(f"| {arm} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
@@ -94,6 +94,11 @@ def _accuracy(same: Sequence[Line]) -> float:
 
 def _mean(same: Sequence[Line], name: str) -> float:
     return statistics.mean(line[name] for line in same)
+
+
+def _seconds(same: Sequence[Line]) -> str:
+    mean = _mean(same, "seconds")
+    return f"{mean:.1f}" if mean < 50 else f"{mean:,.0f}"
 
 
 def _spread(same: Sequence[Line], protocol: str) -> str:

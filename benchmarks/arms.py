@@ -22,6 +22,13 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
             "lengths": (0.75, 1, 1.5, 2, 4, 8, 16, 28),
             "stride": None,
         },
+        # For accelerators: 60 TFLOP an epoch are too many for a processor.
+        "whole, twice as wide": {
+            "recipe": "airbench94",
+            "fields": {"width": 2.0},
+            "lengths": (),
+            "stride": None,
+        },
         "16 to whole": {
             "recipe": "airbench94",
             "fields": _TUNED | {"tile_schedule": "16@0.5,24@0.75"},
