@@ -100,7 +100,7 @@ def _load(data: str, validation: float, seed: int) -> ImageSets:
 
 
 def _load_kernels(recipe: Recipe) -> None:
-    """Take a few steps that are not timed: a process loads a GPU's kernels as they are first asked for, for seconds."""
+    """Take a few steps untimed: a process loads a GPU's kernels when they are first asked for, for seconds."""
     sets = ImageSets(recipe.data, {"train": _load(recipe.data, recipe.validation, 0)["train"]})
     with tempfile.TemporaryDirectory() as directory:
         few = replace(recipe, steps=20)

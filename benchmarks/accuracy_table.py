@@ -98,7 +98,7 @@ def _mean(same: Sequence[Line], name: str) -> float:
 
 def _seconds(same: Sequence[Line]) -> str:
     mean = _mean(same, "seconds")
-    return f"{mean:.1f}" if mean < 50 else f"{mean:,.0f}"
+    return f"{mean:.1f}" if mean < 10 else f"{mean:,.0f}"
 
 
 def _spread(same: Sequence[Line], protocol: str) -> str:
