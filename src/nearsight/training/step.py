@@ -33,11 +33,16 @@ class Step:
             with fabric.no_backward_sync(network, enabled=number < len(parts)):
                 with small_grids_as_products(fabric.device, session.choice.dtype):
                     logits = network(images).float().unflatten(0, part.shape[:2]).mean(1)
+                # PyTorch's own mean, with weights and smoothing, waits for a GPU.
                 loss = F.cross_entropy(
-                    logits, wanted, weight=self._weights, label_smoothing=recipe.label_smoothing
+                    logits,
+                    wanted,
+                    weight=self._weights,
+                    label_smoothing=recipe.label_smoothing,
+                    reduction="sum",
                 )
-                fabric.backward(loss * _share(wanted, labels, self._weights))
-            count(state.running, loss.detach(), logits.detach(), wanted)
+                fabric.backward(loss / _weight(labels, self._weights))
+            count(state.running, loss.detach() / _weight(wanted, self._weights), logits.detach(), wanted)
         if recipe.clip is not None:
             # Fabric clips each optimizer's parameters apart; the norm meant is that of the whole gradient.
             groups = [group for optimizer in state.optimizers for group in optimizer.param_groups]
@@ -50,11 +55,9 @@ class Step:
             state.average.update_parameters(session.classifier.network)  # type: ignore[operator]
 
 
-def _share(part: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor | float:
-    # The mean over a batch from the means over its parts: a weighted mean divides by its images' weights.
-    if weights is None:
-        return len(part) / len(labels)
-    return weights[part].sum() / weights[labels].sum()
+def _weight(labels: Tensor, weights: Tensor | None) -> Tensor | int:
+    """Return what the sum of the losses of some images is divided by: their weights, or their number."""
+    return len(labels) if weights is None else weights[labels].sum()
 
 
 def count(running: Tensor, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
