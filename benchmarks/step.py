@@ -19,17 +19,20 @@ from nearsight.models import build
 from nearsight.settings import RECIPES, recipe_from_values
 from nearsight.training.cost import count_flops
 from nearsight.training.optimizers import build_optimizers
+from nearsight.training.small_grids import small_grids_as_products
 
 RESULTS = Path(__file__).parent / "results" / "step.json"
 TURNS = 5
-# A name's first match is its kind; the gradient of a max-pool fills zeros before it adds.
+# The first part found in an operation's name, or in that of one around it, says its kind; convolutions on small
+# grids are products, and the gradient of a max-pool fills zeros before it adds.
 KINDS = {
-    "convolutions": ("convolution", "slow_conv2d"),
+    "optimizers": ("Optimizer.step",),
+    "convolutions": ("_SmallGrid", "convolution", "slow_conv2d"),
     "pooling": ("max_pool2d", "fill_", "amax"),
     "GELU": ("gelu",),
     "BatchNorm": ("batch_norm",),
 }
-OPTIMIZER = "optimizers"
+REST = "the rest"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +75,7 @@ def measure_step(model: str, size: int, batch: int) -> dict[str, Any]:
     labels = torch.randint(10, (batch,))
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16), small_grids_as_products(images.device, torch.bfloat16):
             logits = network(images).float()
         F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing).backward()  # type: ignore[no-untyped-call]
         for optimizer in optimizers:
@@ -101,25 +104,23 @@ def _page_faults() -> int:
 
 
 def _by_kind(profiled: profile) -> Mapping[str, float]:
-    events = profiled.key_averages()
-    spent = dict.fromkeys((*KINDS, OPTIMIZER, "the rest"), 0.0)
-    for event in events:
-        own = event.self_cpu_time_total
-        kind = next(
-            (kind for kind, parts in KINDS.items() if any(part in event.key for part in parts)), "the rest"
+    spent = dict.fromkeys((*KINDS, REST), 0.0)
+    for event in profiled.events():
+        names, around = [], event
+        while around is not None:
+            names.append(around.name)
+            around = around.cpu_parent
+        kinds = (
+            kind for kind, parts in KINDS.items() if any(part in name for part in parts for name in names)
         )
-        spent[kind] += own
-        if event.key.startswith("Optimizer.step"):
-            spent[OPTIMIZER] += event.cpu_time_total
-    # The optimizers' own operations were counted as the rest.
-    spent["the rest"] -= spent[OPTIMIZER]
+        spent[next(kinds, REST)] += event.self_cpu_time_total
     return spent
 
 
 def table(result: Mapping[str, Any]) -> str:
     """Return the steps as a Markdown table; shares of time are of the step that was taken apart."""
     peak = result["ceilings"]["convolution bfloat16"]
-    kinds = [*KINDS, OPTIMIZER, "the rest"]
+    kinds = [*KINDS, REST]
     lines = [
         "| images | in a step | ms | GFLOP/s | share of peak | of the convolutions alone | "
         + " | ".join(f"{kind}, % of time" for kind in kinds)

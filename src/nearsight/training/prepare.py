@@ -13,10 +13,12 @@ from nearsight.models.quick import whiten
 from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size, TileSizes, parse_schedule
 from nearsight.training.batches import StreamedTiles, training_size
+from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.order import generator
 from nearsight.training.reporter import Reporter
 
 STATISTICS_IMAGES = 5000
+LEVELS = 256
 
 
 def build_classifier(recipe: Recipe, images: ImageSet, reporter: Reporter) -> tuple[Classifier, Size]:
@@ -96,16 +98,17 @@ def pixel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
     The sample is the same for every seed and arm, so that all of them share one preprocessing.
     """
     count = min(len(images), STATISTICS_IMAGES)
-    chosen = torch.randperm(len(images), generator=generator(0, "pixel statistics"))[:count].tolist()
-    totals = torch.zeros(3, 3, dtype=torch.float64)
-    for index in chosen:
-        values = images.image(index).to(torch.float64).flatten(1) / 255
-        totals[0] += values.shape[1]
-        totals[1] += values.sum(1)
-        totals[2] += values.square().sum(1)
-    mean = totals[1] / totals[0]
-    variance = (totals[2] / totals[0] - mean.square()).clamp_min(0)
-    return _triple(mean), _triple(variance.sqrt().clamp_min(1 / 255))
+    chosen = torch.randperm(len(images), generator=generator(0, "pixel statistics"))[:count]
+    counts = torch.zeros(3, LEVELS, dtype=torch.int64)
+    parts = [images.pixels[chosen]] if images.pixels is not None else map(images.image, chosen.tolist())
+    for pixels in parts:
+        for channel in range(3):
+            counts[channel] += torch.bincount(pixels[..., channel, :, :].flatten(), minlength=LEVELS)
+    values = torch.arange(LEVELS, dtype=torch.float64) / (LEVELS - 1)
+    shares = counts.double() / counts.sum(1, keepdim=True)
+    mean = shares @ values
+    variance = (shares @ values.square() - mean.square()).clamp_min(0)
+    return _triple(mean), _triple(variance.sqrt().clamp_min(1 / (LEVELS - 1)))
 
 
 def _triple(values: Tensor) -> Triple:
@@ -116,6 +119,12 @@ def _triple(values: Tensor) -> Triple:
 def sample_tiles(
     images: ImageSet, count: int, recipe: Recipe, size: Size, preprocessing: Preprocessing
 ) -> Tensor:
-    """Return the first `count` training tiles as they would stream, uint8 (count, 3, h, w)."""
-    tiles = StreamedTiles(images, replace(recipe, tiles_per_image=1), TileSizes(size), preprocessing)
-    return torch.cat([tiles[position][0] for position in range(min(count, len(images)))])
+    """Return tiles of the first `count` training images of a run, uint8 (count, 3, h, w), one an image."""
+    count = min(count, len(images))
+    if images.pixels is not None and preprocessing.resize_short is None:
+        step = replace(recipe, tiles_per_image=1, accumulate=1, batch_size=max(2, count))
+        memory = MemoryTiles(images.pixels, torch.from_numpy(images.labels), step, TileSizes(size))
+        (drawn,) = memory.draws(0, 1)
+        return memory.cut(drawn, size).tiles[:count, 0]
+    streamed = StreamedTiles(images, replace(recipe, tiles_per_image=1), TileSizes(size), preprocessing)
+    return torch.cat([streamed[position][0] for position in range(count)])
