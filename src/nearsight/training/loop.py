@@ -1,7 +1,7 @@
 """The steps of a run: batches in, weights changed, rows and checkpoints written."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -153,11 +153,17 @@ def _can_be_replayed(session: Session) -> bool:
     return fabric.device.type == "cuda" and fabric.world_size == 1 and session.recipe.ema is None
 
 
-def _own_stream(device: torch.device) -> AbstractContextManager[object]:
+@contextmanager
+def _own_stream(device: torch.device) -> Iterator[None]:
     # What is captured as a graph, and what ran before it, must be on one stream, and not the default one.
     if device.type != "cuda":
-        return nullcontext()
-    return torch.cuda.stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
+        yield
+        return
+    outside, own = torch.cuda.current_stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    own.wait_stream(outside)
+    with torch.cuda.stream(own):
+        yield
+    outside.wait_stream(own)
 
 
 def _any_process(fabric: "Fabric", asked: bool) -> bool:

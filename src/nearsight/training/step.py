@@ -25,6 +25,9 @@ class Step:
         """Take the step on a batch that lies on the device."""
         session, recipe, network = self._session, self._session.recipe, self._network
         state, fabric = session.state, session.fabric
+        # Here and not after the step: what a capture that failed has left must not count.
+        for optimizer in self._optimizers:
+            optimizer.zero_grad(set_to_none=True)
         labels = batch.labels
         parts = list(zip(batch.tiles.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
         for number, (part, wanted) in enumerate(parts, 1):
@@ -50,7 +53,6 @@ class Step:
             torch.nn.utils.clip_grad_norm_(trained, recipe.clip)
         for optimizer in self._optimizers:
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
         if state.average is not None:
             state.average.update_parameters(session.classifier.network)  # type: ignore[operator]
 
