@@ -31,6 +31,7 @@ bench: install
 	$(BIN)/python -m benchmarks maps
 	$(BIN)/python -m benchmarks batches
 	$(BIN)/python -m benchmarks step
+	$(BIN)/python -m benchmarks small-grids
 	$(BIN)/python -m benchmarks freed-memory
 	$(BIN)/python -m benchmarks decoding
 	$(BIN)/python -m benchmarks startup

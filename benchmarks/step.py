@@ -4,7 +4,8 @@ import argparse
 import json
 import resource
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from nearsight.training.small_grids import small_grids_as_products
 
 RESULTS = Path(__file__).parent / "results" / "step.json"
 TURNS = 5
+CPU = torch.device("cpu")
 # The first part found in an operation's name, or in that of one around it, says its kind; convolutions on small
 # grids are products, and the gradient of a max-pool fills zeros before it adds.
 KINDS = {
@@ -47,7 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, print the table and write the results."""
-    ceilings = measure_ceilings(torch.device("cpu"))
+    ceilings = measure_ceilings(CPU)
     steps = [
         measure_step(arguments.model, size, batch) for size in arguments.sizes for batch in arguments.batches
     ]
@@ -65,27 +67,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def measure_step(model: str, size: int, batch: int) -> dict[str, Any]:
     """Time steps of the recipe `fast` in bfloat16 on noise, and take one apart by kinds of operations."""
-    torch.manual_seed(0)
-    network = build(model, 10)
-    flops = count_flops(network, (size, size)) * batch
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    recipe = recipe_from_values({"batch_size": batch}, RECIPES["fast"])
-    optimizers = build_optimizers(network, recipe, torch.bfloat16)
-    images = torch.randn(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(10, (batch,))
-
-    def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16), small_grids_as_products(images.device, torch.bfloat16):
-            logits = network(images).float()
-        F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing).backward()  # type: ignore[no-untyped-call]
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-
+    step, flops = build_step(model, "fast", size, batch)
     step()
     one_thread = torch.get_num_threads() == 1
     before = _page_faults()
-    passed = [seconds(step, images.device, processor=one_thread) for _ in range(TURNS)]
+    passed = [seconds(step, CPU, processor=one_thread) for _ in range(TURNS)]
     faults = (_page_faults() - before) / TURNS
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         step()
@@ -97,6 +83,34 @@ def measure_step(model: str, size: int, batch: int) -> dict[str, Any]:
         "page_faults": faults,
         "microseconds": _by_kind(profiled),
     }
+
+
+def build_step(
+    model: str, recipe: str, size: int, batch: int, *, products: bool = True
+) -> tuple[Callable[[], None], int]:
+    """Return a training step in bfloat16 on noise, and its floating-point operations.
+
+    Without `products`, convolutions on small grids stay convolutions where this processor gains by products.
+    """
+    torch.manual_seed(0)
+    network = build(model, 10)
+    flops = count_flops(network, (size, size)) * batch
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    settings = recipe_from_values({"batch_size": batch}, RECIPES[recipe])
+    optimizers = build_optimizers(network, settings, torch.bfloat16)
+    images = torch.randn(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(10, (batch,))
+
+    def step() -> None:
+        small_grids = small_grids_as_products(CPU, torch.bfloat16) if products else nullcontext()
+        with torch.autocast("cpu", torch.bfloat16), small_grids:
+            logits = network(images).float()
+        F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing).backward()  # type: ignore[no-untyped-call]
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+
+    return step, flops
 
 
 def _page_faults() -> int:
