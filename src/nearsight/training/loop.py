@@ -148,9 +148,11 @@ def _work(session: Session, step: Step, start: int) -> tuple[Iterator[tuple[Tens
 
 
 def _can_be_replayed(session: Session) -> bool:
-    # An average of the weights asks the device whether it is its first; processes wait for each other.
-    fabric = session.fabric
-    return fabric.device.type == "cuda" and fabric.world_size == 1 and session.recipe.ema is None
+    # An average of the weights asks the device whether it is its first, processes wait for each other, and whether
+    # a compiled network can be captured has not been tried.
+    fabric, recipe = session.fabric, session.recipe
+    plain = recipe.ema is None and not recipe.compile
+    return fabric.device.type == "cuda" and fabric.world_size == 1 and plain
 
 
 @contextmanager
