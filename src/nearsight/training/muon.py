@@ -62,7 +62,8 @@ class Muon(torch.optim.Optimizer):
         state = self.state[parameter]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(gradient)
-        buffer = state["momentum_buffer"].mul_(group["momentum"]).add_(gradient)
+        buffer = state["momentum_buffer"]
+        torch.add(gradient, buffer, alpha=group["momentum"], out=buffer)
         direction = gradient.add(buffer, alpha=group["momentum"]) if group["nesterov"] else buffer
         parameter.mul_(len(parameter) ** 0.5 / parameter.norm())
         # The order of a filter's values does not matter here, and channels last is how they lie in memory.
