@@ -13,7 +13,7 @@ from nearsight.evidence import evidence
 from nearsight.models import reach
 from nearsight.settings import RECIPES, Recipe
 from nearsight.settings.tile_schedule import tile_sizes
-from nearsight.training import Silent
+from nearsight.training import Silent, prepare
 from nearsight.training.prepare import build_classifier, pixel_statistics, sample_tiles
 
 
@@ -178,3 +178,17 @@ def test_a_model_tile_beyond_the_images_names_the_largest_that_fits(
         build_classifier(recipe, make_images(8, 12, 20), Silent())
     fitting, _ = build_classifier(replace(recipe, model_tile=12), make_images(8, 12, 20), Silent())
     assert fitting.tile == 12
+
+
+def test_large_images_are_whitened_by_few_of_them(
+    make_images: Callable[..., ImageSet], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    real = prepare.whiten
+    monkeypatch.setattr(
+        prepare, "whiten", lambda layer, tiles: (counts.append(len(tiles)), real(layer, tiles))
+    )
+    monkeypatch.setattr(prepare, "WHITENING_PIXELS", 20 * 8 * 8)
+    for side in (8, 16, 64):
+        build_classifier(replace(recipe, tile=side), make_images(30, side, side), Silent())
+    assert counts == [20, 5, 1]

@@ -18,6 +18,8 @@ from nearsight.training.order import generator
 from nearsight.training.reporter import Reporter
 
 STATISTICS_IMAGES = 5000
+# Whitening is measured on as many pixels as so many small images have: more would take time and memory only.
+WHITENING_PIXELS = STATISTICS_IMAGES * 32 * 32
 LEVELS = 256
 
 
@@ -69,7 +71,8 @@ def build_classifier(recipe: Recipe, images: ImageSet, reporter: Reporter) -> tu
                 f"whiten needs a network with a whitening layer (airbench, tilenet), not {recipe.model}; "
                 "give --no-whiten"
             )
-        tiles = sample_tiles(images, STATISTICS_IMAGES, recipe, size, preprocessing)
+        count = min(STATISTICS_IMAGES, max(1, WHITENING_PIXELS // (size[0] * size[1])))
+        tiles = sample_tiles(images, count, recipe, size, preprocessing)
         whiten(layer, preprocessing.normalise(tiles))
     architecture = Architecture(recipe.model, len(images.classes), recipe.width, tile=built_for)
     return Classifier(network, architecture, images.classes, tile, preprocessing), size

@@ -37,7 +37,8 @@ from nearsight.training.session import Session
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-PRECISION_CHECK_IMAGES = 128
+# The check of bfloat16 runs on so many images of 32×32, or on fewer of larger ones, of as many pixels.
+PRECISION_CHECK_IMAGES, PRECISION_CHECK_LEAST = 128, 16
 _VERSIONS = ("nearsight", "torch", "timm", "lightning-fabric", "datasets")
 
 
@@ -152,7 +153,8 @@ def _precision(
     if progress is not None:
         kept: Literal["float32", "bfloat16"] = "bfloat16" if progress.precision == "bfloat16" else "float32"
         return PrecisionChoice(kept, progress.reason)
-    count = min(recipe.batch_size, PRECISION_CHECK_IMAGES)
+    fitting = PRECISION_CHECK_IMAGES * 32 * 32 // (size[0] * size[1])
+    count = min(recipe.batch_size, PRECISION_CHECK_IMAGES, max(PRECISION_CHECK_LEAST, fitting))
     tiles = sample_tiles(images, count, recipe, size, classifier.preprocessing)
     device = next(classifier.network.parameters()).device
     batch = classifier.preprocessing.normalise(tiles.to(device))
