@@ -17,10 +17,10 @@ from benchmarks.ceilings import measure_ceilings
 from benchmarks.clock import seconds
 from benchmarks.facts import facts
 from nearsight.models import build
+from nearsight.models.small_grids import small_grids_as_products
 from nearsight.settings import RECIPES, recipe_from_values
 from nearsight.training.cost import count_flops
 from nearsight.training.optimizers import build_optimizers
-from nearsight.training.small_grids import small_grids_as_products
 
 RESULTS = Path(__file__).parent / "results" / "step.json"
 TURNS = 5

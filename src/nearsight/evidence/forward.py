@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.evidence.session import Session, run_session
+from nearsight.models.small_grids import small_grids_as_products
 
 Model = Callable[[Tensor], Any] | Session
 
@@ -40,7 +41,8 @@ def run_model(model: Model, inputs: Tensor) -> Tensor:
     >>> run_model(abs, torch.tensor([-1.0]))
     tensor([1.])
     """
-    with torch.inference_mode(), _eval_mode(model), _full_precision():
+    small_grids = small_grids_as_products(inputs.device, inputs.dtype)
+    with torch.inference_mode(), _eval_mode(model), _full_precision(), small_grids:
         output = model(inputs) if callable(model) else run_session(model, inputs)
     return torch.as_tensor(getattr(output, "logits", output))
 

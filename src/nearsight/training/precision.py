@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nearsight.training.small_grids import small_grids_as_products
+from nearsight.models.small_grids import small_grids_as_products
 
 Precision = Literal["float32", "bfloat16"]
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nearsight.models.small_grids import small_grids_as_products
 from nearsight.training.batches import Batch
 from nearsight.training.session import Session
-from nearsight.training.small_grids import small_grids_as_products
 
 
 class Step:

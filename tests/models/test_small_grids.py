@@ -1,16 +1,31 @@
 """Convolutions on small grids as products: against PyTorch's own, values and gradients, and which they replace."""
 
 import itertools
+from collections import Counter
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from nearsight.models import build
-from nearsight.training import small_grids
-from nearsight.training.small_grids import SmallGridsAsProducts, small_grids_as_products, weight_gradient
+from nearsight.models import build, small_grids
+from nearsight.models.small_grids import SmallGridsAsProducts, small_grids_as_products, weight_gradient
+
+
+class Calls(TorchDispatchMode):
+    """Counts the calls of each operator."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        super().__init__()
+        self.counts = counts
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.counts[str(func)] += 1
+        return func(*args, **(kwargs or {}))
+
 
 BFLOAT16 = {"rtol": 2e-2, "atol": 2e-2}
 
@@ -90,11 +105,32 @@ def test_other_convolutions_stay_what_they_are(conv: nn.Conv2d, side: int) -> No
     assert "Convolution" in type(outputs.grad_fn).__name__
 
 
-def test_in_float32_nothing_changes() -> None:
-    conv = nn.Conv2d(128, 128, 3, padding=1)
+def test_training_in_float32_stays_what_it_is() -> None:
+    conv = nn.Conv2d(512, 512, 3, padding=1)
     with SmallGridsAsProducts():
-        outputs = conv(torch.randn(2, 128, 2, 2))
+        outputs = conv(torch.randn(2, 512, 2, 2))
     assert "Convolution" in type(outputs.grad_fn).__name__
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(
+    ("grid", "stride", "padding"), [(2, 1, 1), (4, 1, 1), (4, 2, 1), (3, 1, 0), (1, 1, 1)]
+)
+def test_a_float32_pass_without_gradients_gives_the_same(
+    grid: int, stride: int, padding: int, bias: bool
+) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(256, 512, 3, stride=stride, padding=padding, bias=bias).to(
+        memory_format=torch.channels_last
+    )
+    features = torch.randn(6, 256, grid, grid)
+    calls: Counter[str] = Counter()
+    with torch.inference_mode(), Calls(calls), SmallGridsAsProducts():
+        ours = conv(features)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours, conv(features), rtol=1e-4, atol=1e-5)
+    # A grid of one place is as quick as a convolution.
+    assert any("conv" in name for name in calls) == (ours.shape[-1] == 1)
 
 
 def test_a_networks_small_grids_are_products() -> None:
@@ -116,13 +152,12 @@ def test_a_networks_small_grids_are_products() -> None:
     assert (ours_gradients - theirs_gradients).norm() <= 0.2 * theirs_gradients.norm()
 
 
-@pytest.mark.parametrize(
-    ("unit", "dtype"), [(False, torch.bfloat16), (True, torch.bfloat16), (True, torch.float32)]
-)
+@pytest.mark.parametrize("unit", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 def test_they_are_used_where_the_processor_has_the_unit(
     unit: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(small_grids.torch.cpu, "get_capabilities", lambda: {"amx_bf16": unit})
+    monkeypatch.setattr(small_grids, "_has_matrix_unit", lambda: unit)
     used = isinstance(small_grids_as_products(torch.device("cpu"), dtype), SmallGridsAsProducts)
-    assert used == (unit and dtype == torch.bfloat16)
+    assert used == (unit and dtype != torch.float64)
     assert not isinstance(small_grids_as_products(torch.device("cuda"), dtype), SmallGridsAsProducts)

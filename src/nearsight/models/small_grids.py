@@ -1,13 +1,14 @@
-"""Convolutions on small grids as products of matrices, which processors with matrix units train faster.
+"""Convolutions on small grids as products of matrices, which processors with matrix units do faster.
 
-oneDNN's bfloat16 convolutions for AMX go image by image: where a grid has few places, as the last ones of a tile
-have, the gradient of the weights leaves the matrix unit idle, and weights larger than the core's cache are read
-anew for each image. Products over the places of all images at once do neither (docs/performance.md, where the peak
-goes).
+oneDNN's convolutions go image by image there: where a grid has few places, as the last ones of a tile have, the
+bfloat16 gradient of the weights leaves the matrix unit idle, and weights larger than the core's cache are read anew
+for each image. Products over the places of all images at once do neither (docs/performance.md, on a processor with
+AMX).
 """
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import torch
@@ -21,6 +22,8 @@ FEWEST_WEIGHTS = 2**14
 # From here on the forward pass and the gradient of the features gain too.
 CACHED_BYTES = 2**21
 FEW_PLACES = 4
+# In float32, without gradients.
+CACHED_BYTES_FLOAT32 = 2**22
 
 
 def small_grids_as_products(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
@@ -30,16 +33,18 @@ def small_grids_as_products(device: torch.device, dtype: torch.dtype) -> Abstrac
     ...     F.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 3, 3), padding=1).unique().tolist()
     [4.0]
 
-    `dtype` is the one of the training pass. Any network's convolutions are meant, forward and backward; those in
-    other types, on large grids, grouped or dilated stay what they are. The order of sums differs, no more.
+    `dtype` is the one that the pass computes in: bfloat16, forward and backward, or float32 without gradients. Any
+    network's convolutions are meant; those in other types, on large grids, grouped or dilated stay what they are.
+    The order of sums differs, no more.
     """
-    if (
-        device.type == "cpu"
-        and dtype == torch.bfloat16
-        and torch.cpu.get_capabilities().get("amx_bf16", False)
-    ):
+    if device.type == "cpu" and dtype in (torch.bfloat16, torch.float32) and _has_matrix_unit():
         return SmallGridsAsProducts()
     return nullcontext()
+
+
+@cache
+def _has_matrix_unit() -> bool:
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
 class SmallGridsAsProducts(TorchFunctionMode):
@@ -71,9 +76,6 @@ def _convolve(
     strides, paddings, dilations = _side(stride), _side(padding), _side(dilation)
     if strides is None or paddings is None or dilations != 1 or groups != 1 or input.ndim != 4:
         return None
-    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else input.dtype
-    if dtype != torch.bfloat16 or weight.shape[0] * weight.shape[1] < FEWEST_WEIGHTS:
-        return None
     outputs = [
         (side + 2 * paddings - kernel) // strides + 1
         for side, kernel in zip(input.shape[2:], weight.shape[2:], strict=True)
@@ -81,8 +83,16 @@ def _convolve(
     places = outputs[0] * outputs[1]
     if not 1 <= places <= MOST_PLACES:
         return None
-    wide = 2 * weight.numel() >= CACHED_BYTES or places <= FEW_PLACES
-    result: Tensor = _SmallGrid.apply(input.to(dtype), weight.to(dtype), strides, paddings, wide)
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else input.dtype
+    if dtype == torch.bfloat16 and weight.shape[0] * weight.shape[1] >= FEWEST_WEIGHTS:
+        wide = 2 * weight.numel() >= CACHED_BYTES or places <= FEW_PLACES
+        result: Tensor = _SmallGrid.apply(input.to(dtype), weight.to(dtype), strides, paddings, wide)
+    elif dtype == input.dtype == torch.float32 and not torch.is_grad_enabled():
+        if weight.nbytes < CACHED_BYTES_FLOAT32 or places == 1:
+            return None
+        result = _product(input, weight, strides, paddings)
+    else:
+        return None
     return result if bias is None else result + bias.to(dtype)[:, None, None]
 
 
