@@ -2,8 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch.nn.functional as F
 
 from benchmarks.clock import seconds
 from benchmarks.facts import facts
+from nearsight.evidence.forward import float32_as
 
 RESULTS = Path(__file__).parent / "results" / "ceilings.json"
 TURNS = 5
@@ -75,20 +75,6 @@ def measure_ceilings(device: torch.device) -> dict[str, float]:
     target = torch.empty_like(source)
     found["copy"] = len(source) / best(lambda: target.copy_(source))
     return found
-
-
-@contextmanager
-def float32_as(precision: str) -> Iterator[None]:
-    """Set what a GPU makes of float32 products and convolutions: `ieee` or `tf32`."""
-    settings = [torch.backends.cudnn.conv, torch.backends.cuda.matmul]  # type: ignore[attr-defined]
-    before = [setting.fp32_precision for setting in settings]
-    try:
-        for setting in settings:
-            setting.fp32_precision = precision
-        yield
-    finally:
-        for setting, old in zip(settings, before, strict=True):
-            setting.fp32_precision = old
 
 
 def table(result: dict[str, Any]) -> str:

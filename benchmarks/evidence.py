@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.ceilings import float32_as, measure_ceilings
+from benchmarks.ceilings import measure_ceilings
 from benchmarks.clock import ratios, seconds, spread
 from benchmarks.facts import facts
 from nearsight.evidence import estimate, evidence
+from nearsight.evidence.forward import float32_as
 from nearsight.models import TileNet, build
 from nearsight.tiles import TileGrid, cut_grid
 

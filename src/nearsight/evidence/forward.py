@@ -42,7 +42,7 @@ def run_model(model: Model, inputs: Tensor) -> Tensor:
     tensor([1.])
     """
     small_grids = small_grids_as_products(inputs.device, inputs.dtype)
-    with torch.inference_mode(), _eval_mode(model), _full_precision(), small_grids:
+    with torch.inference_mode(), _eval_mode(model), float32_as("ieee"), small_grids:
         output = model(inputs) if callable(model) else run_session(model, inputs)
     return torch.as_tensor(getattr(output, "logits", output))
 
@@ -101,13 +101,19 @@ def _eval_mode(model: Model) -> Iterator[None]:
 
 
 @contextmanager
-def _full_precision() -> Iterator[None]:
+def float32_as(precision: str) -> Iterator[None]:
+    """Set, for a while, what a GPU makes of float32 products and convolutions: `ieee` or `tf32`.
+
+    >>> with float32_as("ieee"):
+    ...     torch.backends.cudnn.conv.fp32_precision
+    'ieee'
+    """
     settings = [torch.backends.cudnn.conv, torch.backends.cuda.matmul]  # type: ignore[attr-defined]
     before = [setting.fp32_precision for setting in settings]
     try:
         for setting in settings:
-            setting.fp32_precision = "ieee"
+            setting.fp32_precision = precision
         yield
     finally:
-        for setting, precision in zip(settings, before, strict=True):
-            setting.fp32_precision = precision
+        for setting, old in zip(settings, before, strict=True):
+            setting.fp32_precision = old
