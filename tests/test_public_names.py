@@ -34,7 +34,7 @@ PUBLIC = [
     "heatmap",
     "keep_freed_memory",
     "load",
-    "reach",
+    "receptive_field",
     "summarise",
     "train",
 ]

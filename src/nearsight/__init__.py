@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nearsight.errors import InputError
     from nearsight.evaluation import Evaluation
     from nearsight.evidence import EvidenceMap
-    from nearsight.models import Classifier, build, reach
+    from nearsight.models import Classifier, build, receptive_field
     from nearsight.report import Heatmaps
     from nearsight.runs import Run
     from nearsight.settings import RECIPES, Machine, Recipe, Sampling
@@ -49,7 +49,7 @@ _HOMES = {
     "heatmap": "verbs",
     "keep_freed_memory": "allocator",
     "load": "data",
-    "reach": "models",
+    "receptive_field": "models",
     "summarise": "data",
     "train": "verbs",
 }
@@ -80,7 +80,7 @@ __all__ = [
     "heatmap",
     "keep_freed_memory",
     "load",
-    "reach",
+    "receptive_field",
     "summarise",
     "train",
 ]

@@ -1,4 +1,4 @@
-"""What sees one tile: its reach, its map, and the mean of it."""
+"""What sees one tile: its receptive field, its map, and the mean of it."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nearsight.errors import InputError
-from nearsight.models import Reach, build, reach
+from nearsight.models import ReceptiveField, build, receptive_field
 from nearsight.models.one_tile import OneTile
 from nearsight.settings.models import ONE_TILE
 
@@ -20,9 +20,9 @@ each_network = pytest.mark.parametrize("name", ONE_TILE)
 
 @each_network
 @pytest.mark.parametrize("tile", [*TILES, 66, 224])
-def test_the_reach_is_exactly_the_tile(one_tile: Networks, name: str, tile: int) -> None:
+def test_the_receptive_field_is_exactly_the_tile(one_tile: Networks, name: str, tile: int) -> None:
     network = one_tile(name, tile)
-    assert reach(network, tile) == Reach(tile, tile, network.stride, (1, 1))
+    assert receptive_field(network, tile) == ReceptiveField(tile, tile, network.stride, (1, 1))
 
 
 @each_network

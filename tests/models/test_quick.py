@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
-from nearsight.models import reach
+from nearsight.models import receptive_field
 from nearsight.models.quick import Airbench, airbench, airbench94, resnet9, scaled, whiten
 
 
@@ -124,7 +124,7 @@ def test_airbench94_takes_images_from_9_pixels_up_and_its_pools_round_down(heigh
 
 def test_airbench94_leaves_nothing_of_a_tile_of_8_pixels() -> None:
     with pytest.raises(InputError, match="the smallest tile that works is 9"):
-        reach(airbench94(classes=5, width=0.1), 8)
+        receptive_field(airbench94(classes=5, width=0.1), 8)
 
 
 def test_airbench_and_airbench94_differ_in_their_pools_head_and_norms_alone() -> None:

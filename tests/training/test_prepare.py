@@ -10,7 +10,7 @@ import torch
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.evidence import evidence
-from nearsight.models import reach
+from nearsight.models import receptive_field
 from nearsight.settings import RECIPES, Recipe
 from nearsight.settings.tile_schedule import tile_sizes
 from nearsight.training import Silent, prepare
@@ -80,7 +80,7 @@ def test_whitening_needs_a_network_that_has_the_layer(
         build_classifier(replace(recipe, model="resnet18"), make_images(4), Silent())
 
 
-def test_the_reach_is_told(make_images: Callable[..., ImageSet], recipe: Recipe) -> None:
+def test_the_receptive_field_is_told(make_images: Callable[..., ImageSet], recipe: Recipe) -> None:
     listener = Listener()
     build_classifier(replace(recipe, model="resnet18-imagenet", whiten=False), make_images(4), listener)
     assert len(listener.said) == 2
@@ -112,7 +112,7 @@ def test_a_tilenet_for_whole_images_sees_its_own_tile(make_images: Callable[...,
     recipe = replace(RECIPES["tilenet-whole"], model_tile=8, width=0.1)
     classifier, size = build_classifier(recipe, make_images(20, height=12, width=14), Silent())
     assert classifier.tile == classifier.architecture.tile == 8
-    assert reach(classifier.network, 8).receptive_field == 8
+    assert receptive_field(classifier.network, 8).side == 8
     assert min(size) > 8
     # Its logits of an image are the mean of those of all its tiles.
     picture = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))

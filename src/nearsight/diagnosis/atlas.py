@@ -14,8 +14,8 @@ from nearsight.diagnosis.grouping import group
 from nearsight.diagnosis.intervals import Estimate, accuracy_estimate
 from nearsight.diagnosis.place import typical_place
 from nearsight.diagnosis.reasons import AtlasTile, Reason, by_share, ratio_estimate
-from nearsight.diagnosis.recut import ChosenTiles, TileSource
 from nearsight.diagnosis.strongest import ImageTiles
+from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource
 from nearsight.evidence import DEFAULT_MEMORY, Model
 from nearsight.models import Preprocessing
 from nearsight.tiles import TileGrid

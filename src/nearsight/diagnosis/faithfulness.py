@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet
+from nearsight.diagnosis.baselines import edge_map, grad_cam, random_map
 from nearsight.diagnosis.curves import (
     Score,
     area,
@@ -20,7 +21,6 @@ from nearsight.diagnosis.curves import (
 )
 from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.intervals import Estimate, mean_estimate
-from nearsight.diagnosis.rivals import edge_map, grad_cam, random_map
 from nearsight.errors import unknown_name
 from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap, Model, evidence, fitting_batch, forward
 from nearsight.evidence.forward import device_of

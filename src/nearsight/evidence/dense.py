@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nearsight.evidence.forward import Model, forward, run_model
 from nearsight.evidence.memory import KERNEL_SHARE, peak_bytes
-from nearsight.evidence.watch import Operations
+from nearsight.evidence.operations import FlopCount
 from nearsight.tiles import TileGrid, cut_tiles
 
 CHECKED_TILES = 8
@@ -258,7 +258,7 @@ def _windowed(
     return _Windowed(logits, means.grid, means.flops)
 
 
-class _WindowMeans(Operations):
+class _WindowMeans(FlopCount):
     """Puts, for a model's mean over a feature map, the means of windows of it, as if each were an image.
 
     `window` None takes the whole map. `flops` are the floating-point operations meanwhile, if `counted`. Rows of what

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nearsight.evidence.forward import Model, run_model
-from nearsight.evidence.watch import Watch
+from nearsight.evidence.operations import OperationMode
 
 _aten = torch.ops.aten
 
@@ -38,7 +38,7 @@ def embed(model: Model, tiles: Tensor) -> Tensor:
     return logits if product.rows is None else product.rows
 
 
-class _LastProduct(Watch):
+class _LastProduct(OperationMode):
     """Keeps the left side of the last product of matrices with as many rows as the batch."""
 
     def __init__(self, batch: int) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nearsight.evidence.dense import find_dense_pass
 from nearsight.evidence.forward import Model, device_of, forward
 from nearsight.evidence.memory import DEFAULT_MEMORY
-from nearsight.evidence.watch import Operations
+from nearsight.evidence.operations import FlopCount
 from nearsight.tiles import TileGrid
 
 # Enough tiles for a batch to run at its usual speed, few enough to be done at once.
@@ -62,9 +62,9 @@ def estimate(
     seconds = (time.perf_counter() - started) / len(batch) * total
     if not isinstance(model, nn.Module):
         return Estimate(total, None, seconds)
-    with Operations() as operations:
+    with FlopCount() as count:
         forward(model, example[None])
-    one_by_one = total * operations.flops
+    one_by_one = total * count.flops
     flops = one_by_one
     dense = find_dense_pass(model, example, tile, memory)
     # As in the engine, the first image decides for all.

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
-from nearsight.evidence.session import Session, run_session
+from nearsight.evidence.onnx_session import OnnxSession, run_session
 from nearsight.models.small_grids import small_grids_as_products
 
-Model = Callable[[Tensor], Any] | Session
+Model = Callable[[Tensor], Any] | OnnxSession
 
 
 def forward(model: Model, inputs: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ def check_model(model: Model, dtype: torch.dtype) -> None:
     nearsight.errors.InputError: the model's weights are torch.float16 but its input would be torch.float32; \
 give dtype=torch.float16 or convert the model
     """
-    if not callable(model) and not isinstance(model, Session):
+    if not callable(model) and not isinstance(model, OnnxSession):
         raise InputError(
             f"the model is {type(model).__name__}, which cannot be called; give a network, a function from images "
             "(B, 3, H, W) to logits (B, classes), or an ONNX Runtime session"

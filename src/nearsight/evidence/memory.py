@@ -8,7 +8,7 @@ from torch import Tensor, UntypedStorage
 from torch.utils._pytree import tree_leaves
 
 from nearsight.allocator import freed_memory_is_kept
-from nearsight.evidence.watch import Watch
+from nearsight.evidence.operations import OperationMode
 
 # What a call works on at once, in bytes, unless it says otherwise.
 DEFAULT_MEMORY = 512 * 2**20
@@ -28,7 +28,7 @@ KERNEL_SHARE = 1.5
 UNSEEN_FACTOR = 64
 
 
-class _LiveBytes(Watch):
+class _LiveBytes(OperationMode):
     """Counts the bytes of the tensors made while a function runs, as many as are alive at once."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from nearsight.models.classifier import (
 )
 from nearsight.models.pooled_tile_net import PooledTileNet
 from nearsight.models.published import published_classifier
-from nearsight.models.reach import Reach, reach
+from nearsight.models.receptive_fields import ReceptiveField, receptive_field
 from nearsight.models.tile_net import TileNet
 
 __all__ = [
@@ -18,11 +18,11 @@ __all__ = [
     "Classifier",
     "PooledTileNet",
     "Preprocessing",
-    "Reach",
+    "ReceptiveField",
     "TileNet",
     "build",
     "load_classifier",
     "published_classifier",
-    "reach",
+    "receptive_field",
     "save_classifier",
 ]

@@ -10,7 +10,7 @@ from torch import Tensor
 from nearsight.data.decode import decode_image
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import DEFAULT_MEMORY, estimate, iterate_evidence
-from nearsight.models import Classifier, reach
+from nearsight.models import Classifier, receptive_field
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.settings import GridKind
 from nearsight.tiles import TileGrid, default_stride
@@ -54,7 +54,7 @@ def make_heatmaps(
     tile = classifier.tile_to_look_at(tile)
     chosen = [_number(name, classifier) for name in _class_names(class_name, images, classifier)]
     stride = stride if stride is not None else default_stride(tile)
-    seen = reach(classifier.network, tile, name=classifier.architecture.name)
+    seen = receptive_field(classifier.network, tile, name=classifier.architecture.name)
     if warning := seen.warning():
         say(f"warning: {warning}")
     names = [f"image-{i}" if isinstance(image, Tensor) else str(image) for i, image in enumerate(images)]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
-from nearsight.models import Architecture, Classifier, Preprocessing, build, reach
+from nearsight.models import Architecture, Classifier, Preprocessing, build, receptive_field
 from nearsight.models.classifier import Interpolation
 from nearsight.models.quick import whiten
 from nearsight.settings import Recipe
@@ -26,7 +26,7 @@ LEVELS = 256
 def build_classifier(recipe: Recipe, images: ImageSet, reporter: Reporter) -> tuple[Classifier, Size]:
     """Return the recipe's untrained classifier and the height and width it is trained at.
 
-    Tells the reporter the network's reach at that size, and warns when the tile shrinks to 1×1.
+    Tells the reporter the network's receptive field at that size, and warns when the tile shrinks to 1×1.
     Raises `InputError` when the tile does not fit the images or the network.
     """
     size = training_size(images, recipe)
@@ -52,8 +52,10 @@ def build_classifier(recipe: Recipe, images: ImageSet, reporter: Reporter) -> tu
             tile=built_for,
         )
     for stage in parse_schedule(recipe.tile_schedule):
-        reach(network, stage.tile, name=recipe.model)  # raises where the network does not take such a tile
-    seen = reach(network, min(size), name=recipe.model)
+        receptive_field(
+            network, stage.tile, name=recipe.model
+        )  # raises where the network does not take such a tile
+    seen = receptive_field(network, min(size), name=recipe.model)
     reporter.say(seen.sentence())
     if warning := seen.warning():
         reporter.say(f"warning: {warning}")

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from nearsight.errors import InputError
 from nearsight.training.checkpoint import Progress, save_checkpoint
+from nearsight.training.job import Job
 from nearsight.training.metrics_log import MetricsLog, MetricsRow
 from nearsight.training.optimizers import rate_at
 from nearsight.training.reporter import Tick
-from nearsight.training.session import Session
 from nearsight.training.step import first_bad_step
 from nearsight.training.validation import validation_accuracy
 
@@ -56,29 +56,29 @@ class Records:
     A row is written when its sums have arrived from the device, so that no step waits for one.
     """
 
-    def __init__(self, session: Session, log: MetricsLog, start: Progress) -> None:
-        self._session, self._log, self._last = session, log, start
-        self._epoch_steps = max(1, len(session.sets["train"]) // session.recipe.batch_size)
-        self._row_every = max(1, min(self._epoch_steps, session.steps // ROWS_PER_RUN))
+    def __init__(self, job: Job, log: MetricsLog, start: Progress) -> None:
+        self._job, self._log, self._last = job, log, start
+        self._epoch_steps = max(1, len(job.sets["train"]) // job.recipe.batch_size)
+        self._row_every = max(1, min(self._epoch_steps, job.steps // ROWS_PER_RUN))
         self._coming: deque[_Sums] = deque()
-        self.clock = Clock(start.seconds, start.step, session)
+        self.clock = Clock(start.seconds, start.step, job)
 
     def keep(self, done: int) -> None:
         """Write what is due after a step; raises `InputError` when the loss or a weight is not finite."""
-        last_step = done == self._session.steps
+        last_step = done == self._job.steps
         if done % self._row_every == 0 or last_step:
-            running = self._session.state.running
+            running = self._job.state.running
             sums = _Sums.of(done, running)
             running.zero_()
             epoch_ends = done % self._epoch_steps < self._row_every
-            if last_step or (epoch_ends and "val" in self._session.sets):
+            if last_step or (epoch_ends and "val" in self._job.sets):
                 self._write_rows(wait=True)
                 self._write_row(sums, validate=True)
             else:
                 self._coming.append(sums)
                 self._write_rows()
         elif self.clock.tick_due():
-            self._tick(_Sums.of(done, self._session.state.running))
+            self._tick(_Sums.of(done, self._job.state.running))
         if last_step:
             self._require_finite_weights(done)
         if self.clock.checkpoint_due():
@@ -88,11 +88,11 @@ class Records:
         """Write a checkpoint; raises `InputError` rather than one that is not finite."""
         self._write_rows(wait=True)
         with self.clock.paused():
-            self._finite(_Sums.of(done, self._session.state.running))
+            self._finite(_Sums.of(done, self._job.state.running))
             self._require_finite_weights(done)
-            choice = self._session.choice
+            choice = self._job.choice
             progress = Progress(done, self.clock.seconds, choice.precision, choice.reason)
-            save_checkpoint(self._session.out, self._session.state, progress)
+            save_checkpoint(self._job.out, self._job.state, progress)
             self._last = progress
             self.clock.checkpoint_written()
 
@@ -103,19 +103,19 @@ class Records:
 
     def _require_finite_weights(self, done: int) -> None:
         # The loss of a step is that of the weights before it, so a finite one does not vouch for those after.
-        values = self._session.classifier.network.state_dict().values()
+        values = self._job.classifier.network.state_dict().values()
         if not all(bool(torch.isfinite(value).all()) for value in values):
             raise self._diverged("a weight", done)
 
     def _finite(self, sums: _Sums) -> list[float]:
         values = sums.read()
-        images = self._session.recipe.batch_size // self._session.fabric.world_size
+        images = self._job.recipe.batch_size // self._job.fabric.world_size
         if step := first_bad_step(values, sums.done, images):
             raise self._diverged("the loss", step)
         return values
 
     def _diverged(self, what: str, step: int) -> InputError:
-        out, last = self._session.out, self._last.step
+        out, last = self._job.out, self._last.step
         kept = (
             f"the last good checkpoint, of step {last}, is in {out}"
             if last
@@ -123,20 +123,20 @@ class Records:
         )
         return InputError(
             f"{what} became NaN or infinite at step {step}; {kept}; try a smaller --learning-rate "
-            f"(now {self._session.recipe.learning_rate:g}), --clip 1, --warmup 0.1, or --precision float32, "
+            f"(now {self._job.recipe.learning_rate:g}), --clip 1, --warmup 0.1, or --precision float32, "
             "with another --out"
         )
 
     def _tick(self, sums: _Sums) -> Tick:
         tick = self.clock.tick(sums.done, sums.read())
-        self._session.reporter.tick(tick)
+        self._job.reporter.tick(tick)
         return tick
 
     def _write_row(self, sums: _Sums, validate: bool) -> None:
         self._finite(sums)
         tick = self._tick(sums)
-        session = self._session
-        group = session.state.optimizers[0].param_groups[0]
+        job = self._job
+        group = job.state.optimizers[0].param_groups[0]
         with self.clock.paused():
             self._log.add(
                 MetricsRow(
@@ -144,8 +144,8 @@ class Records:
                     epoch=tick.epoch,
                     loss=tick.loss,
                     accuracy=tick.accuracy,
-                    learning_rate=rate_at(group, session.recipe, tick.step - 1, session.steps),
-                    val_accuracy=validation_accuracy(session) if validate else None,
+                    learning_rate=rate_at(group, job.recipe, tick.step - 1, job.steps),
+                    val_accuracy=validation_accuracy(job) if validate else None,
                     images_per_second=tick.images_per_second,
                     seconds=self.clock.seconds,
                 )
@@ -155,8 +155,8 @@ class Records:
 class Clock:
     """The seconds of the steps, without validation and checkpoints, and what is due by time."""
 
-    def __init__(self, seconds: float, step: int, session: Session) -> None:
-        self._session, self._before, self._first = session, seconds, step
+    def __init__(self, seconds: float, step: int, job: Job) -> None:
+        self._job, self._before, self._first = job, seconds, step
         self._begun = self._checkpointed = self._ticked = time.monotonic()
         self._idle = 0.0
 
@@ -165,7 +165,7 @@ class Clock:
         return self._before + time.monotonic() - self._begun - self._idle
 
     def checkpoint_due(self) -> bool:
-        return time.monotonic() - self._checkpointed >= self._session.machine.checkpoint_seconds
+        return time.monotonic() - self._checkpointed >= self._job.machine.checkpoint_seconds
 
     def checkpoint_written(self) -> None:
         self._checkpointed = time.monotonic()
@@ -186,11 +186,11 @@ class Clock:
         loss, right, images, _ = sums
         spent = max(self.seconds - self._before, 1e-9)
         rate = (done - self._first) / spent
-        recipe, steps = self._session.recipe, self._session.steps
+        recipe, steps = self._job.recipe, self._job.steps
         return Tick(
             step=done,
             steps=steps,
-            epoch=done * recipe.batch_size / len(self._session.sets["train"]),
+            epoch=done * recipe.batch_size / len(self._job.sets["train"]),
             loss=loss / max(images, 1),
             accuracy=right / max(images, 1),
             images_per_second=rate * recipe.batch_size,

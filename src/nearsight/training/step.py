@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nearsight.models.small_grids import small_grids_as_products
 from nearsight.training.batches import Batch
-from nearsight.training.session import Session
+from nearsight.training.job import Job
 
 
 class Step:
@@ -18,23 +18,23 @@ class Step:
     `network` and `optimizers` are Fabric's; `weights` are those of the classes in the loss, or None.
     """
 
-    def __init__(self, session: Session, network: Any, optimizers: list[Any], weights: Tensor | None) -> None:
-        self._session, self._network, self._optimizers, self._weights = session, network, optimizers, weights
+    def __init__(self, job: Job, network: Any, optimizers: list[Any], weights: Tensor | None) -> None:
+        self._session, self._network, self._optimizers, self._weights = job, network, optimizers, weights
 
     def __call__(self, batch: Batch) -> None:
         """Take the step on a batch that lies on the device."""
-        session, recipe, network = self._session, self._session.recipe, self._network
-        state, fabric = session.state, session.fabric
+        job, recipe, network = self._session, self._session.recipe, self._network
+        state, fabric = job.state, job.fabric
         # Here and not after the step: what a capture that failed has left must not count.
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
         labels = batch.labels
         parts = list(zip(batch.tiles.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
         for number, (part, wanted) in enumerate(parts, 1):
-            images = session.classifier.preprocessing.normalise(part.flatten(0, 1))
+            images = job.classifier.preprocessing.normalise(part.flatten(0, 1))
             images = images.contiguous(memory_format=torch.channels_last)
             with fabric.no_backward_sync(network, enabled=number < len(parts)):
-                with small_grids_as_products(fabric.device, session.choice.dtype):
+                with small_grids_as_products(fabric.device, job.choice.dtype):
                     logits = network(images).float().unflatten(0, part.shape[:2]).mean(1)
                 # PyTorch's own mean, with weights and smoothing, waits for a GPU.
                 loss = F.cross_entropy(
@@ -54,7 +54,7 @@ class Step:
         for optimizer in self._optimizers:
             optimizer.step()
         if state.average is not None:
-            state.average.update_parameters(session.classifier.network)  # type: ignore[operator]
+            state.average.update_parameters(job.classifier.network)  # type: ignore[operator]
 
 
 def _weight(labels: Tensor, weights: Tensor | None) -> Tensor | int:

@@ -27,12 +27,12 @@ from nearsight.training.checkpoint import (
 )
 from nearsight.training.cost import count_flops, peak_memory, reset_peak_memory
 from nearsight.training.directory import claim_directory
+from nearsight.training.job import Job
 from nearsight.training.loop import run_steps
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
 from nearsight.training.prepare import build_classifier, sample_tiles
 from nearsight.training.reporter import Reporter, Silent
-from nearsight.training.session import Session
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -97,15 +97,15 @@ def train(
     if progress is not None:
         load_checkpoint(out, state)
         reporter.say(f"resuming {out} after step {progress.step}")
-    session = Session(recipe, sets, sizes, steps, classifier, state, choice, out, machine, fabric, reporter)
+    job = Job(recipe, sets, sizes, steps, classifier, state, choice, out, machine, fabric, reporter)
     start = progress or Progress(0, 0.0, choice.precision, choice.reason)
-    seconds = run_steps(session, start)
+    seconds = run_steps(job, start)
 
     if fabric.is_global_zero:
         if state.average is not None:
             network.load_state_dict(cast(nn.Module, state.average.module).state_dict())
         save_classifier(classifier, out)
-        write_json(out / RESULT, {"training": _training_figures(session, flops, seconds)})
+        write_json(out / RESULT, {"training": _training_figures(job, flops, seconds)})
         shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
     fabric.barrier()
     return Run.open(out)
@@ -188,19 +188,19 @@ def _training_state(network: nn.Module, recipe: Recipe, choice: PrecisionChoice)
     return TrainingState(network, build_optimizers(network, recipe, choice.dtype), average, running)
 
 
-def _training_figures(session: Session, flops: dict[Size, int], seconds: float) -> dict[str, Any]:
+def _training_figures(job: Job, flops: dict[Size, int], seconds: float) -> dict[str, Any]:
     """Return what the run cost; `flops` is those of one tile of each size."""
-    recipe, machine, choice = session.recipe, session.machine, session.choice
-    seen = session.steps * recipe.batch_size
-    spans = session.sizes.spans(session.steps)
+    recipe, machine, choice = job.recipe, job.machine, job.choice
+    seen = job.steps * recipe.batch_size
+    spans = job.sizes.spans(job.steps)
     tiles_of_step = recipe.batch_size * recipe.tiles_per_image
     pixels = sum(steps * tiles_of_step * size[0] * size[1] for steps, size in spans)
     operations = sum(steps * tiles_of_step * flops[size] for steps, size in spans)
-    images = len(session.sets["train"])
-    device = session.fabric.device
+    images = len(job.sets["train"])
+    device = job.fabric.device
     return {
         "images": images,
-        "steps": session.steps,
+        "steps": job.steps,
         "epochs": seen / images,
         "images_seen": seen,
         "pixels_per_image": round(pixels / seen),
@@ -213,7 +213,7 @@ def _training_figures(session: Session, flops: dict[Size, int], seconds: float) 
         "precision": choice.precision,
         "precision_reason": choice.reason,
         "seed": recipe.seed,
-        "parameters": sum(parameter.numel() for parameter in session.classifier.network.parameters()),
+        "parameters": sum(parameter.numel() for parameter in job.classifier.network.parameters()),
         "hardware": {
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
             "processes": machine.devices,

@@ -3,23 +3,23 @@
 import torch
 
 from nearsight.tiles import cut_tiles
-from nearsight.training.session import Session
+from nearsight.training.job import Job
 
 VALIDATION_IMAGES = 2000
 VALIDATION_BATCH = 500
 
 
 @torch.no_grad()
-def validation_accuracy(session: Session) -> float | None:
+def validation_accuracy(job: Job) -> float | None:
     """Return the accuracy on one central tile of each validation image, the whole image in the full arm.
 
     A quick sign of progress over at most 2,000 images, in [0, 1], higher is better; nothing is chosen by it.
     """
-    if "val" not in session.sets:
+    if "val" not in job.sets:
         return None
-    images, average = session.sets["val"], session.state.average
-    network = session.classifier.network if average is None else average
-    preprocessing, (height, width) = session.classifier.preprocessing, session.sizes.last
+    images, average = job.sets["val"], job.state.average
+    network = job.classifier.network if average is None else average
+    preprocessing, (height, width) = job.classifier.preprocessing, job.sizes.last
     count = min(len(images), VALIDATION_IMAGES)
     chosen = torch.linspace(0, len(images) - 1, count).long().tolist()
     training = network.training
@@ -33,8 +33,8 @@ def validation_accuracy(session: Session) -> float | None:
             top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
             where = torch.zeros(1, dtype=torch.int64)
             tiles.append(cut_tiles(image, where, where + top, where + left, (height, width)))
-        batch = preprocessing.normalise(torch.cat(tiles).to(session.fabric.device))
-        with session.fabric.autocast():
+        batch = preprocessing.normalise(torch.cat(tiles).to(job.fabric.device))
+        with job.fabric.autocast():
             logits = network(batch.contiguous(memory_format=torch.channels_last))
         right += int((logits.argmax(1).cpu() == torch.from_numpy(images.labels[rows])).sum())
     network.train(training)

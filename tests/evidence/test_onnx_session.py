@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.evidence import evidence
-from nearsight.evidence.session import Session, run_session
+from nearsight.evidence.onnx_session import OnnxSession, run_session
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -17,7 +17,9 @@ NETWORK = nn.Sequential(
 ).eval()
 
 
-def session(batch: int | str = "batch", height: int | str = "height", width: int | str = "width") -> Session:
+def session(
+    batch: int | str = "batch", height: int | str = "height", width: int | str = "width"
+) -> OnnxSession:
     """`NETWORK` as an ONNX graph with its own weights, for images of the sizes given."""
     convolution, head = NETWORK[0], NETWORK[4]
     weights = {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Session:
+class Job:
     """All that the steps of one run need."""
 
     recipe: Recipe

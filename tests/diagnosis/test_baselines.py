@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nearsight.diagnosis import rivals
-from nearsight.diagnosis.rivals import edge_map, grad_cam, last_feature_map, random_map
+from nearsight.diagnosis import baselines
+from nearsight.diagnosis.baselines import edge_map, grad_cam, last_feature_map, random_map
 from nearsight.models import build
 
 IMAGE = torch.randn(3, 24, 24, generator=torch.Generator().manual_seed(0))
 needs_package = pytest.mark.skipif(
-    importlib.util.find_spec(rivals.PACKAGE) is None, reason="grad-cam is not installed"
+    importlib.util.find_spec(baselines.PACKAGE) is None, reason="grad-cam is not installed"
 )
 
 
@@ -77,7 +77,7 @@ def test_what_has_no_feature_map_has_no_grad_cam_and_a_note() -> None:
 
 
 def test_without_its_package_grad_cam_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rivals, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(baselines, "PACKAGE", "no_such_package")
     explain, note = grad_cam(network("airbench"), IMAGE)
     assert explain is None
     assert "nearsight[peers]" in note

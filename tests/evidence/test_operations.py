@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nearsight.evidence import evidence
 from nearsight.evidence.embedding import embed
-from nearsight.evidence.watch import Operations
+from nearsight.evidence.operations import FlopCount
 from nearsight.models import build
 
 
@@ -22,17 +22,17 @@ def test_operations_are_those_of_pytorchs_counter(name: str, grad: bool) -> None
     with torch.set_grad_enabled(grad):
         with FlopCounterMode(display=False) as counter:
             network(images)
-        with Operations() as operations:
+        with FlopCount() as count:
             network(images)
-    assert operations.flops == counter.get_total_flops() > 0
+    assert count.flops == counter.get_total_flops() > 0
 
 
 def test_a_product_of_stacks_of_matrices_is_counted_by_its_parts() -> None:
     stack = torch.ones(5, 2, 3)
-    with torch.inference_mode(), Operations() as operations:
+    with torch.inference_mode(), FlopCount() as count:
         stack @ torch.ones(3, 4)
         nn.functional.linear(stack, torch.ones(6, 3))
-    assert operations.flops == 2 * 5 * 2 * 3 * (4 + 6)
+    assert count.flops == 2 * 5 * 2 * 3 * (4 + 6)
 
 
 def test_evidence_imports_neither_the_compiler_nor_computer_algebra() -> None:
@@ -67,7 +67,7 @@ def test_a_compiled_network_has_the_same_maps_and_nothing_is_compiled_in_the_mod
         torch.testing.assert_close(ours.logits, theirs.logits)
     before = len(graphs)
     embed(compiled, images[..., :8, :8])
-    with Operations() as operations:
+    with FlopCount() as count:
         compiled(images)
     assert len(graphs) == before
-    assert operations.flops > 0
+    assert count.flops > 0

@@ -1,4 +1,4 @@
-"""Reach: how much of a tile each place of a network's final grid sees."""
+"""ReceptiveField: how much of a tile each place of a network's final grid sees."""
 
 import copy
 import math
@@ -23,26 +23,26 @@ FeatureMap = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Reach:
+class ReceptiveField:
     """Receptive field, stride and final grid of a network at a tile size.
 
-    >>> Reach(16, receptive_field=109, stride=8, grid=(2, 2), name="resnet18").sentence()
+    >>> ReceptiveField(16, side=109, stride=8, grid=(2, 2), name="resnet18").sentence()
     'resnet18 at tile 16: receptive field 109 pixels, stride 8, final grid 2×2'
 
-    `receptive_field` is the side of the square of pixels that one place of the final grid can see, borders
+    `side` is that of the square of pixels that one place of the final grid can see, borders
     aside; None says every pixel (attention, global normalisation). `stride` is the step in pixels from one
     place to the next; `grid` is rows and columns.
     """
 
     tile: int
-    receptive_field: int | None
+    side: int | None
     stride: int
     grid: tuple[int, int]
     name: str = "the network"
 
     def sentence(self) -> str:
-        """Say the reach in one line, as it is printed before training."""
-        field = "every pixel" if self.receptive_field is None else f"{self.receptive_field} pixels"
+        """Say it in one line, as it is printed before training."""
+        field = "every pixel" if self.side is None else f"{self.side} pixels"
         rows, columns = self.grid
         return (
             f"{self.name} at tile {self.tile}: receptive field {field}, stride {self.stride}, "
@@ -54,7 +54,7 @@ class Reach:
 
         A network without padding whose receptive field is the tile ends on one place by design: no warning.
         """
-        unpadded = self.receptive_field is not None and self.receptive_field <= self.tile
+        unpadded = self.side is not None and self.side <= self.tile
         if self.grid != (1, 1) or self.stride == 1 or unpadded:
             return None
         small = self.name.removesuffix("-imagenet")
@@ -66,12 +66,12 @@ class Reach:
         )
 
 
-def reach(network: nn.Module, tile: int, *, name: str = "the network") -> Reach:
-    """Measure the reach of a network at a tile size by probing it.
+def receptive_field(network: nn.Module, tile: int, *, name: str = "the network") -> ReceptiveField:
+    """Measure the receptive field, stride and final grid of a network at a tile size by probing it.
 
     >>> network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, stride=2, padding=1))
-    >>> reach(network, tile=16)
-    Reach(tile=16, receptive_field=5, stride=2, grid=(8, 8), name='the network')
+    >>> receptive_field(network, tile=16)
+    ReceptiveField(tile=16, side=5, stride=2, grid=(8, 8), name='the network')
 
     A place of the final grid becomes NaN exactly when a NaN pixel lies in its receptive field, whatever the
     weights are, so images that are NaN up to a column show where receptive fields begin, and images that are
@@ -89,7 +89,7 @@ def reach(network: nn.Module, tile: int, *, name: str = "the network") -> Reach:
         except _REFUSALS as error:
             raise _empty_grid(feature_map, name, tile, error) from error
         field, stride = _field_and_stride(feature_map, tile)
-    return Reach(tile, field, stride or math.ceil(tile / columns), (rows, columns), name)
+    return ReceptiveField(tile, field, stride or math.ceil(tile / columns), (rows, columns), name)
 
 
 def _field_and_stride(feature_map: FeatureMap, tile: int) -> tuple[int | None, int | None]:

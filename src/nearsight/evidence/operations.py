@@ -11,7 +11,7 @@ from torch.utils.flop_counter import flop_registry
 _COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
 
-class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class OperationMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A mode whose `__torch_dispatch__` sees each operation, without loading PyTorch's compiler for it.
 
     PyTorch wraps that method so that its compiler passes it by, and the wrap imports the compiler at the first
@@ -37,13 +37,13 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self
 
 
-class Operations(Watch):
+class FlopCount(OperationMode):
     """Counts the floating-point operations of PyTorch meanwhile, a multiply-add as two, in `flops`.
 
     >>> import torch
-    >>> with Operations() as operations:
+    >>> with FlopCount() as count:
     ...     product = torch.ones(2, 3) @ torch.ones(3, 4)
-    >>> operations.flops
+    >>> count.flops
     48
 
     As PyTorch's own counter does, whose tracking of modules would take longer than a small network: an operation is

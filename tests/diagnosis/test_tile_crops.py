@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet
-from nearsight.diagnosis.recut import ChosenTiles, TileSource
+from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource
 from nearsight.evidence import evidence
 from nearsight.models import Preprocessing
 from nearsight.tiles import TileGrid

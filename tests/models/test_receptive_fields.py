@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nearsight.errors import InputError
-from nearsight.models import Reach, build, reach
+from nearsight.models import ReceptiveField, build, receptive_field
 
 
-def receptive_field(layers):
+def by_recurrence(layers):
     """Oracle: the standard recurrence over (kernel, stride) of the longest path."""
     field, jump = 1, 1
     for kernel, stride in layers:
@@ -45,31 +45,31 @@ def bagnet(field):
 @pytest.mark.parametrize("depth", [18, 34, 50])
 @pytest.mark.parametrize("large", [False, True])
 def test_resnets_have_the_receptive_field_of_the_recurrence(depth, large):
-    found = reach(build(f"resnet{depth}{'-imagenet' * large}", 10, width=0.125), 64)
+    found = receptive_field(build(f"resnet{depth}{'-imagenet' * large}", 10, width=0.125), 64)
     stride = 32 if large else 8
     grid = (64 // stride, 64 // stride)
-    assert found == Reach(64, receptive_field(resnet_layers(depth, large)), stride, grid)
+    assert found == ReceptiveField(64, by_recurrence(resnet_layers(depth, large)), stride, grid)
 
 
 def test_known_receptive_fields_of_imagenet_networks():
-    assert receptive_field(resnet_layers(18, large=True)) == 435
-    assert reach(build("timm:resnet18", 10), 224).receptive_field == 435
+    assert by_recurrence(resnet_layers(18, large=True)) == 435
+    assert receptive_field(build("timm:resnet18", 10), 224).side == 435
 
 
 def test_quick_networks_have_the_receptive_field_of_the_recurrence():
     pool = (2, 2)
     airbench = [(2, 1), *3 * [(3, 1), pool, (3, 1)]]
     resnet9 = [(3, 1), (3, 1), pool, (3, 1), (3, 1), (3, 1), pool, (3, 1), pool, (3, 1), (3, 1)]
-    assert reach(build("airbench", 10, width=0.125), 16).receptive_field == receptive_field(airbench)
-    assert reach(build("resnet9", 10, width=0.125), 16).receptive_field == receptive_field(resnet9)
+    assert receptive_field(build("airbench", 10, width=0.125), 16).side == by_recurrence(airbench)
+    assert receptive_field(build("resnet9", 10, width=0.125), 16).side == by_recurrence(resnet9)
 
 
 @pytest.mark.parametrize("field", [9, 17, 33])
 def test_a_network_without_padding_sees_its_tile_and_no_more(field):
-    found = reach(bagnet(field), field)
-    assert found == Reach(field, field, 1, (1, 1))
+    found = receptive_field(bagnet(field), field)
+    assert found == ReceptiveField(field, field, 1, (1, 1))
     assert found.warning() is None
-    assert reach(bagnet(field), field + 6).grid == (7, 7)
+    assert receptive_field(bagnet(field), field + 6).grid == (7, 7)
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_network_without_padding_sees_its_tile_and_no_more(field):
 )
 def test_attention_and_global_gates_see_every_pixel_and_local_mixers_do_not(name):
     expects_every_pixel = name != "timm:test_mambaout"
-    found = reach(build(name, 10, tile=32), 32)
-    assert (found.receptive_field is None) == expects_every_pixel
+    found = receptive_field(build(name, 10, tile=32), 32)
+    assert (found.side is None) == expects_every_pixel
 
 
 def test_convnext_has_the_receptive_field_of_the_recurrence():
@@ -87,22 +87,22 @@ def test_convnext_has_the_receptive_field_of_the_recurrence():
     for stage in network.stages:
         layers += [(2, 2)] if stage is not network.stages[0] else []
         layers += [(7, 1)] * len(stage.blocks)
-    assert reach(network, 64) == Reach(64, receptive_field(layers), 32, (2, 2))
+    assert receptive_field(network, 64) == ReceptiveField(64, by_recurrence(layers), 32, (2, 2))
 
 
 def test_tokens_make_a_square_grid():
-    assert reach(build("timm:test_vit", 10, tile=64), 64) == Reach(64, None, 16, (4, 4))
+    assert receptive_field(build("timm:test_vit", 10, tile=64), 64) == ReceptiveField(64, None, 16, (4, 4))
 
 
 def test_channels_last_feature_maps_are_read_the_right_way_round():
-    found = reach(build("timm:swin_tiny_patch4_window7_224", 10, tile=96), 96)
+    found = receptive_field(build("timm:swin_tiny_patch4_window7_224", 10, tile=96), 96)
     assert (found.stride, found.grid) == (32, (3, 3))
 
 
 @pytest.mark.parametrize("norm", [nn.GroupNorm(1, 4), nn.InstanceNorm2d(4)])
 def test_normalising_over_the_image_sees_every_pixel(norm):
     network = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), norm, nn.ReLU())
-    assert reach(network, 16) == Reach(16, None, 2, (8, 8))
+    assert receptive_field(network, 16) == ReceptiveField(16, None, 2, (8, 8))
 
 
 @st.composite
@@ -132,11 +132,13 @@ def test_any_stack_of_convolutions_agrees_with_the_recurrence(stack, tile):
         side = (side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
         if side < 1:
             with pytest.raises(InputError, match="leaves an empty final grid"):
-                reach(network, tile)
+                receptive_field(network, tile)
             return
     stride = math.prod(stride for _, stride in effective)
     # A kernel smaller than the stride before it leaves pixels out, but the field still spans its two ends.
-    assert reach(network, tile) == Reach(tile, receptive_field(effective), stride, (side, side))
+    assert receptive_field(network, tile) == ReceptiveField(
+        tile, by_recurrence(effective), stride, (side, side)
+    )
 
 
 def test_a_network_without_named_features_is_read_after_its_last_sum():
@@ -152,7 +154,9 @@ def test_a_network_without_named_features_is_read_after_its_last_sum():
             return self.head(F.adaptive_avg_pool2d(images, 1).flatten(1))
 
     # The last pool is a function, not a module: the grid is that of the last block.
-    assert reach(Plain(), 16) == Reach(16, receptive_field([(5, 1), (2, 2)] * 2 + [(5, 1)]), 4, (4, 4))
+    assert receptive_field(Plain(), 16) == ReceptiveField(
+        16, by_recurrence([(5, 1), (2, 2)] * 2 + [(5, 1)]), 4, (4, 4)
+    )
 
 
 class _Sum(nn.Module):
@@ -167,7 +171,7 @@ class _Sum(nn.Module):
 
 def test_a_network_of_flat_pixels_sees_every_pixel():
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
-    assert reach(network, 8) == Reach(8, None, 8, (1, 1))
+    assert receptive_field(network, 8) == ReceptiveField(8, None, 8, (1, 1))
 
 
 @pytest.mark.parametrize("tile", [1, 5, 11])
@@ -182,20 +186,20 @@ def test_an_empty_grid_names_the_smallest_tile_that_works(tile):
 
     smallest = next(size for size in range(1, 100) if works(size))
     with pytest.raises(InputError, match=f"{tile} pixels; the smallest tile that works is {smallest}$"):
-        reach(network, tile)
-    assert reach(network, smallest).grid == (1, 1)
+        receptive_field(network, tile)
+    assert receptive_field(network, smallest).grid == (1, 1)
 
 
 def test_a_network_built_for_another_size_says_why_it_refuses():
     with pytest.raises(InputError, match=r"refuses a tile of 32 pixels \(Input height .* match model"):
-        reach(build("timm:vit_tiny_patch16_224", 10), 32)
+        receptive_field(build("timm:vit_tiny_patch16_224", 10), 32)
 
 
 def test_neither_the_network_nor_the_random_state_changes():
     network = build("timm:test_resnet", 10).train()
     before = copy.deepcopy(network.state_dict())
     random_state = torch.random.get_rng_state()
-    reach(network, 32)
+    receptive_field(network, 32)
     assert network.training
     assert torch.equal(random_state, torch.random.get_rng_state())
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
@@ -206,21 +210,24 @@ def test_weights_of_zero_do_not_hide_what_is_seen():
     network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1))
     for parameter in network.parameters():
         nn.init.zeros_(parameter)
-    assert reach(network, 16).receptive_field == 5
+    assert receptive_field(network, 16).side == 5
 
 
 def test_a_tile_that_shrinks_to_one_place_is_warned_of_with_the_stem_to_choose():
-    found = reach(build("resnet18-imagenet", 10, width=0.125), 16, name="resnet18-imagenet")
+    found = receptive_field(build("resnet18-imagenet", 10, width=0.125), 16, name="resnet18-imagenet")
     assert found.sentence() == (
         "resnet18-imagenet at tile 16: receptive field 435 pixels, stride 32, final grid 1×1"
     )
     assert "use resnet18 (3×3 stem, no max-pool) or a tile of 48 pixels" in found.warning()
-    assert reach(build("resnet18-imagenet", 10, width=0.125), 48).warning() is None
-    assert reach(build("resnet18", 10, width=0.125), 16).warning() is None
+    assert receptive_field(build("resnet18-imagenet", 10, width=0.125), 48).warning() is None
+    assert receptive_field(build("resnet18", 10, width=0.125), 16).warning() is None
 
 
 def test_the_tile_that_a_warning_proposes_is_enough():
     for tile in (1, 20, 32):
-        found = reach(build("resnet18-imagenet", 10, width=0.125), tile)
+        found = receptive_field(build("resnet18-imagenet", 10, width=0.125), tile)
         assert found.warning() is not None
-        assert reach(build("resnet18-imagenet", 10, width=0.125), tile + found.stride).warning() is None
+        assert (
+            receptive_field(build("resnet18-imagenet", 10, width=0.125), tile + found.stride).warning()
+            is None
+        )

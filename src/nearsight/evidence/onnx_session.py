@@ -9,7 +9,7 @@ from nearsight.errors import InputError
 
 
 @runtime_checkable
-class Session(Protocol):
+class OnnxSession(Protocol):
     """What is used of an `onnxruntime.InferenceSession`."""
 
     def get_inputs(self) -> list[Any]:
@@ -19,7 +19,7 @@ class Session(Protocol):
         """Return all outputs for arrays by input name."""
 
 
-def run_session(session: Session, inputs: Tensor) -> Tensor:
+def run_session(session: OnnxSession, inputs: Tensor) -> Tensor:
     """Return the first output of a session for a batch of images (B, C, H, W), on the CPU.
 
     >>> class Input:
