@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from benchmarks.clock import seconds
 from benchmarks.facts import facts
-from nearsight.evidence.forward import float32_as
+from nearsight.evidence.forward_pass import float32_as
 
 RESULTS = Path(__file__).parent / "results" / "ceilings.json"
 TURNS = 5

@@ -15,7 +15,7 @@ from benchmarks.ceilings import measure_ceilings
 from benchmarks.clock import ratios, seconds, spread
 from benchmarks.facts import facts
 from nearsight.evidence import estimate, evidence
-from nearsight.evidence.forward import float32_as
+from nearsight.evidence.forward_pass import float32_as
 from nearsight.models import TileNet, build
 from nearsight.tiles import TileGrid, cut_grid
 

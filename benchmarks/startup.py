@@ -23,9 +23,9 @@ FIRST_MAP = (
 COMMANDS: dict[str, Sequence[str]] = {
     BARE: ("-c", "pass"),
     "import nearsight": ("-c", "import nearsight"),
-    "nearsight --help": ("-m", "nearsight.cli.main", "--help"),
-    "nearsight data --help": ("-m", "nearsight.cli.main", "data", "--help"),
-    "nearsight train --help": ("-m", "nearsight.cli.main", "train", "--help"),
+    "nearsight --help": ("-m", "nearsight", "--help"),
+    "nearsight data --help": ("-m", "nearsight", "data", "--help"),
+    "nearsight train --help": ("-m", "nearsight", "train", "--help"),
     "import torch": ("-c", "import torch"),
     "import torch, evidence of one image": ("-c", FIRST_MAP),
 }

@@ -26,9 +26,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"data", "evidence", "runs"},
     "diagnosis": {"data", "evidence", "evaluation", "runs"},
     "study": {"data", "tiles", "training", "evaluation", "runs"},
-    "report": {"diagnosis", "study"},
+    "dimension": {"data", "tiles", "study"},
+    "report": {"diagnosis", "study", "dimension"},
     "verbs": {"report"},
     "cli": {"verbs"},
+    "__main__": {"cli"},
 }
 
 
@@ -53,7 +55,7 @@ def imports(tree: ast.Module, package: str) -> Iterator[str]:
 def rooms_imported(code: str, package: str) -> set[str]:
     """The rooms, and loose modules, of Nearsight that some code imports."""
     names = (name.split(".") for name in imports(ast.parse(code), package))
-    return {name[1] for name in names if name[0] == "nearsight" and len(name) > 1}
+    return {name[1] for name in names if name[0] == "nearsight" and name[1:] not in ([], ["__version__"])}
 
 
 def trespasses(code: str, room: str) -> set[str]:

@@ -1,7 +1,10 @@
 """The public names: what users may rely on, each there, and none of them costly before it is used."""
 
+import inspect
 import subprocess
 import sys
+from importlib.metadata import version
+from types import FunctionType
 
 import pytest
 
@@ -31,6 +34,7 @@ PUBLIC = [
     "diagnose",
     "dimension",
     "evaluate",
+    "evidence",
     "heatmap",
     "keep_freed_memory",
     "load",
@@ -51,7 +55,7 @@ def test_each_name_is_there_and_documented(name: str) -> None:
 
 
 def test_another_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
+    with pytest.raises(AttributeError, match="No nearsight attribute trian"):
         _ = nearsight.trian
 
 
@@ -63,8 +67,46 @@ def test_importing_the_package_imports_nothing_heavy(module: str) -> None:
     assert ended.stdout == "[]\n"
 
 
-def test_the_room_of_evidence_is_its_verb_too() -> None:
-    import torch
+SHADOWING = """
+import importlib, pkgutil, random, sys, types
+import nearsight
 
-    maps = nearsight.evidence(lambda tiles: tiles.mean((2, 3)), torch.ones(2, 3, 6, 8), tile=4, stride=2)
-    assert [found.logits.shape for found in maps] == [(3, 2, 3)] * 2
+names = [found.name for found in pkgutil.walk_packages(nearsight.__path__, "nearsight.")]
+names.remove("nearsight.__main__")
+random.Random({seed}).shuffle(names)
+for name in names:
+    importlib.import_module(name)
+import nearsight.evidence, nearsight.dimension
+from nearsight.evidence import iterate_evidence
+shadowed = [name for name in nearsight.__all__ if isinstance(getattr(nearsight, name), types.ModuleType)]
+print(shadowed, len(names) > 100)
+"""
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_room_takes_the_name_of_a_function_in_whatever_order_modules_are_imported(seed: int) -> None:
+    script = SHADOWING.format(seed=seed)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[] True\n"
+
+
+@pytest.mark.parametrize(
+    "verb", ["compare", "demo", "diagnose", "dimension", "evaluate", "evidence", "heatmap", "train"]
+)
+def test_a_verb_is_a_plain_function_that_says_what_it_takes(verb: str) -> None:
+    function = getattr(nearsight, verb)
+    assert isinstance(function, FunctionType)
+    kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
+    assert inspect.Parameter.VAR_POSITIONAL not in kinds
+
+
+def test_the_rooms_named_like_verbs_can_be_imported_from() -> None:
+    from nearsight.dimension import Dimension
+    from nearsight.evidence import evidence
+
+    assert nearsight.evidence is evidence
+    assert nearsight.Dimension is Dimension
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert nearsight.__version__ == version("nearsight")

@@ -5,95 +5,24 @@
 ('0', '1', '2')
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import sys
+from types import ModuleType
+from typing import Any
 
-if TYPE_CHECKING:
-    from nearsight.allocator import keep_freed_memory
-    from nearsight.data import ImageSet, ImageSets, load, summarise
-    from nearsight.diagnosis import Diagnosis
-    from nearsight.errors import InputError
-    from nearsight.evaluation import Evaluation
-    from nearsight.evidence import EvidenceMap
-    from nearsight.models import Classifier, build, receptive_field
-    from nearsight.report import Heatmaps
-    from nearsight.runs import Run
-    from nearsight.settings import RECIPES, Machine, Recipe, Sampling
-    from nearsight.study import Comparison, Dimension
-    from nearsight.tiles import TileGrid
-    from nearsight.verbs import compare, demo, diagnose, dimension, evaluate, heatmap, train
+import lazy_loader
 
-_HOMES = {
-    "Classifier": "models",
-    "Comparison": "study",
-    "Diagnosis": "diagnosis",
-    "Dimension": "study",
-    "Evaluation": "evaluation",
-    "EvidenceMap": "evidence",
-    "Heatmaps": "report",
-    "ImageSet": "data",
-    "ImageSets": "data",
-    "InputError": "errors",
-    "Machine": "settings",
-    "RECIPES": "settings",
-    "Recipe": "settings",
-    "Run": "runs",
-    "Sampling": "settings",
-    "TileGrid": "tiles",
-    "build": "models",
-    "compare": "verbs",
-    "demo": "verbs",
-    "diagnose": "verbs",
-    "dimension": "verbs",
-    "evaluate": "verbs",
-    "heatmap": "verbs",
-    "keep_freed_memory": "allocator",
-    "load": "data",
-    "receptive_field": "models",
-    "summarise": "data",
-    "train": "verbs",
-}
-
-__all__ = [
-    "RECIPES",
-    "Classifier",
-    "Comparison",
-    "Diagnosis",
-    "Dimension",
-    "Evaluation",
-    "EvidenceMap",
-    "Heatmaps",
-    "ImageSet",
-    "ImageSets",
-    "InputError",
-    "Machine",
-    "Recipe",
-    "Run",
-    "Sampling",
-    "TileGrid",
-    "build",
-    "compare",
-    "demo",
-    "diagnose",
-    "dimension",
-    "evaluate",
-    "heatmap",
-    "keep_freed_memory",
-    "load",
-    "receptive_field",
-    "summarise",
-    "train",
-]
+__version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    # Public names come with their room when first used, so that importing the package stays cheap.
-    if name == "evidence":
-        return import_module("nearsight.evidence")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'nearsight' has no attribute '{name}'")
-    return getattr(import_module(f"nearsight.{_HOMES[name]}"), name)
+class _Package(ModuleType):
+    # Importing a room binds it here under its name, which would hide the function of the same name.
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
 
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
+sys.modules[__name__].__class__ = _Package
+
+# The public names are listed in __init__.pyi. Each comes with its room when first used, so that importing the
+# package stays cheap.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -26,7 +26,7 @@ Snapshot = Callable[[Path], dict[str, bytes]]
 
 
 def start(*arguments: str | Path, **settings: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "nearsight.cli.main", *map(str, arguments)]
+    command = [sys.executable, "-m", "nearsight", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
 
 
@@ -277,7 +277,7 @@ def test_the_demo_can_be_run_again(
     printed: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # The verb of the same name hides the module in its package.
-    module = import_module("nearsight.verbs.demo")
+    module = import_module("nearsight.verbs._demo")
     monkeypatch.setattr(module, "DEMO_DATA", "digits")
     monkeypatch.setattr(module, "DEMO_TILES", (4, None))
     monkeypatch.chdir(tmp_path)
@@ -308,7 +308,7 @@ def test_an_error_of_a_command_alone_is_on_stderr() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device /dev/full")
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_output_that_a_full_disk_refuses_is_one_line(options: list[str]) -> None:
-    command = [sys.executable, "-m", "nearsight.cli.main", "data", *options]
+    command = [sys.executable, "-m", "nearsight", "data", *options]
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ended.returncode == 2

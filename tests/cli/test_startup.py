@@ -27,7 +27,7 @@ def test_help_imports_no_other_package(arguments: list[str]) -> None:
     script = NEW_PACKAGES.format(arguments=arguments)
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stdout
-    assert ended.stderr == "['nearsight']\n"
+    assert ended.stderr == "['lazy_loader', 'nearsight']\n"
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_bad_options_are_refused_before_anything_is_imported(arguments: list[str
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     message, imported = ended.stderr.splitlines()
     assert message.startswith("nearsight: ")
-    assert imported == "['nearsight']"
+    assert imported == "['lazy_loader', 'nearsight']"

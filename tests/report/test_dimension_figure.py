@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from nearsight.data import load
+from nearsight.dimension import Dimension, measure_dimension
+from nearsight.dimension.measured import absent
 from nearsight.report import dimension_figure, draw_dimension
 from nearsight.settings import Sampling
-from nearsight.study import Dimension, measure_dimension
-from nearsight.study.dimension.measured import absent
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from nearsight.data import load
+from nearsight.dimension import Dimension, measure_dimension
+from nearsight.dimension.measured import absent
+from nearsight.dimension.order import Accuracy, Predicted, SideBySide
+from nearsight.dimension.words import figure
 from nearsight.report import dimension_markdown, write_dimension
 from nearsight.settings import Sampling
-from nearsight.study import Dimension, measure_dimension
-from nearsight.study.dimension.measured import absent
-from nearsight.study.dimension.order import Accuracy, Predicted, SideBySide
-from nearsight.study.dimension.words import figure
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nearsight import __version__
 from nearsight.allocator import keep_freed_memory
 from nearsight.cli.commands import compare, data, demo, diagnose, dimension, evaluate, heatmap, train
 from nearsight.cli.options import OneLineParser
@@ -87,9 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(_help())
             return DONE
         if given[0] in ("-V", "--version"):
-            from importlib.metadata import version
-
-            print(f"nearsight {version('nearsight')}")
+            print(f"nearsight {__version__}")
             return DONE
         if given[0] not in COMMANDS:
             raise unknown_name("command", given[0], COMMANDS)

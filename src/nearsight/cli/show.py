@@ -13,12 +13,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from nearsight.diagnosis import Diagnosis
+from nearsight.dimension import Dimension, Estimator, Measured
+from nearsight.dimension.words import figure
 from nearsight.evaluation import Interval
 from nearsight.evidence import signed
 from nearsight.report import PAGE, Heatmaps
-from nearsight.study import Comparison, Dimension, Measured
-from nearsight.study.dimension import Estimator
-from nearsight.study.dimension.words import figure
+from nearsight.study import Comparison
 from nearsight.study.verdict import points
 from nearsight.training import Tick
 

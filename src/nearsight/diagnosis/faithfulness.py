@@ -23,7 +23,7 @@ from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.intervals import Estimate, mean_estimate
 from nearsight.errors import unknown_name
 from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap, Model, evidence, fitting_batch, forward
-from nearsight.evidence.forward import device_of
+from nearsight.evidence.forward_pass import device_of
 from nearsight.tiles import TileGrid
 
 ScoredBy = Literal["full-pass", "mean-logit"]

@@ -13,7 +13,7 @@ from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.intervals import Estimate, accuracy_estimate, mean_estimate
 from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evidence import DEFAULT_MEMORY, Model, forward, iterate_evidence
-from nearsight.evidence.forward import device_of
+from nearsight.evidence.forward_pass import device_of
 from nearsight.settings.protocols import FULL_PASS, SINGLE_TILE
 
 SIZES = 6

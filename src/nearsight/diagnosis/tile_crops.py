@@ -13,7 +13,7 @@ from nearsight.data import ImageSet
 from nearsight.diagnosis.reasons import AtlasTile
 from nearsight.evidence import Model, fitting_batch, forward
 from nearsight.evidence.embedding import embed
-from nearsight.evidence.forward import device_of
+from nearsight.evidence.forward_pass import device_of
 from nearsight.models import Preprocessing
 from nearsight.tiles import TileGrid
 

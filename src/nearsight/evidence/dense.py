@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nearsight.evidence.forward import Model, forward, run_model
+from nearsight.evidence.forward_pass import Model, forward, run_model
 from nearsight.evidence.memory import KERNEL_SHARE, peak_bytes
 from nearsight.evidence.operations import FlopCount
 from nearsight.tiles import TileGrid, cut_tiles

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nearsight.evidence.forward import Model, run_model
+from nearsight.evidence.forward_pass import Model, run_model
 from nearsight.evidence.operations import OperationMode
 
 _aten = torch.ops.aten

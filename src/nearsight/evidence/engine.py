@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.evidence.dense import DensePass, find_dense_pass
-from nearsight.evidence.forward import Model, check_model, device_of, forward
+from nearsight.evidence.forward_pass import Model, check_model, device_of, forward
 from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.memory import DEFAULT_MEMORY, fitting_batch
 from nearsight.settings import GridKind

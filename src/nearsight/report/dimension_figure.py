@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nearsight.dimension import Dimension, Estimator, Measured, Space, TileDimension
 from nearsight.report.figure_file import save_figure
-from nearsight.study import Dimension, Measured, TileDimension
-from nearsight.study.dimension import Estimator, Space
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

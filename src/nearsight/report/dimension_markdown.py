@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+from nearsight.dimension import Dimension, SideBySide, Space, TileDimension, tile_name
+from nearsight.dimension.words import figure, figure_range
 from nearsight.report.comparison_markdown import markdown_table
 from nearsight.report.dimension_figure import draw_dimension
-from nearsight.study import Dimension, TileDimension
-from nearsight.study.dimension import SideBySide, Space, tile_name
-from nearsight.study.dimension.words import figure, figure_range
 from nearsight.study.verdict import points
 from nearsight.write import write_text
 

@@ -3,7 +3,6 @@
 from nearsight.study.arms import Arm, make_arms, order_tiles, reference_size
 from nearsight.study.compare import compare
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference
-from nearsight.study.dimension import Dimension, Measured, TileDimension, measure_dimension
 from nearsight.study.verdict import verdict
 
 __all__ = [
@@ -13,12 +12,8 @@ __all__ = [
     "Comparison",
     "Cost",
     "Difference",
-    "Dimension",
-    "Measured",
-    "TileDimension",
     "compare",
     "make_arms",
-    "measure_dimension",
     "order_tiles",
     "reference_size",
     "verdict",

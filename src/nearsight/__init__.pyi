@@ -1,0 +1,48 @@
+from .allocator import keep_freed_memory
+from .data import ImageSet, ImageSets, load, summarise
+from .diagnosis import Diagnosis
+from .dimension import Dimension
+from .errors import InputError
+from .evaluation import Evaluation
+from .evidence import EvidenceMap, evidence
+from .models import Classifier, build, receptive_field
+from .report import Heatmaps
+from .runs import Run
+from .settings import RECIPES, Machine, Recipe, Sampling
+from .study import Comparison
+from .tiles import TileGrid
+from .verbs import compare, demo, diagnose, dimension, evaluate, heatmap, train
+
+__all__ = [
+    "RECIPES",
+    "Classifier",
+    "Comparison",
+    "Diagnosis",
+    "Dimension",
+    "Evaluation",
+    "EvidenceMap",
+    "Heatmaps",
+    "ImageSet",
+    "ImageSets",
+    "InputError",
+    "Machine",
+    "Recipe",
+    "Run",
+    "Sampling",
+    "TileGrid",
+    "build",
+    "compare",
+    "demo",
+    "diagnose",
+    "dimension",
+    "evaluate",
+    "evidence",
+    "heatmap",
+    "keep_freed_memory",
+    "load",
+    "receptive_field",
+    "summarise",
+    "train",
+]
+
+__version__: str

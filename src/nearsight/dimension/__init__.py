@@ -1,0 +1,30 @@
+"""The curse of dimensionality, measured before any training: dimensions, coverage, bound, predicted order."""
+
+from nearsight.dimension.bound import Bound
+from nearsight.dimension.coverage import Coverage, CurvePoint
+from nearsight.dimension.intrinsic import Estimator
+from nearsight.dimension.known import KnownBias
+from nearsight.dimension.measure import measure_dimension
+from nearsight.dimension.measured import Measured
+from nearsight.dimension.order import Predicted, SideBySide
+from nearsight.dimension.result import Dimension, Sampled, TileDimension, tile_name
+from nearsight.dimension.spaces import Space
+from nearsight.dimension.tile_dimensions import IntrinsicDimension
+
+__all__ = [
+    "Bound",
+    "Coverage",
+    "CurvePoint",
+    "Dimension",
+    "Estimator",
+    "IntrinsicDimension",
+    "KnownBias",
+    "Measured",
+    "Predicted",
+    "Sampled",
+    "SideBySide",
+    "Space",
+    "TileDimension",
+    "measure_dimension",
+    "tile_name",
+]

@@ -1,0 +1,181 @@
+"""Measure the dimensions of a set's tiles, tile size by tile size."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import torch
+
+from nearsight.data import ImageSet, ImageSets
+from nearsight.dimension.bound import measure_bound
+from nearsight.dimension.coverage import measure_coverage, measure_curve
+from nearsight.dimension.drawing import CHANNELS, choose_images, draw_tiles, positions
+from nearsight.dimension.effective import effective_tiles, tile_correlation
+from nearsight.dimension.measured import Measured, absent
+from nearsight.dimension.neighbours import find_neighbours
+from nearsight.dimension.order import SideBySide, side_by_side
+from nearsight.dimension.result import Dimension, Sampled, TileDimension, tile_name
+from nearsight.dimension.sizes import choose_sizes
+from nearsight.dimension.spaces import Space
+from nearsight.dimension.tile_dimensions import intrinsic_dimensions
+from nearsight.settings import Sampling
+
+SPLITS = ("train", "test")
+
+
+def measure_dimension(
+    sets: ImageSets,
+    *,
+    tiles: Iterable[int | None] | None = None,
+    comparison: str | Path | None = None,
+    sampling: Sampling | None = None,
+    device: torch.device | None = None,
+    say: Callable[[str], None] = lambda _text: None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Dimension:
+    """Measure how many dimensions and how many tiles there are at each tile size, and how well they are covered.
+
+    >>> from nearsight.data import load
+    >>> few = Sampling(training_tiles=500, test_images=50, points=200, pairs=50)
+    >>> found = measure_dimension(load("digits"), tiles=[4, None], sampling=few)
+    >>> [(row.label, row.input_dimension, row.tiles) for row in found.tiles]
+    [('4', 48, 32350), ('full', 192, 1294)]
+
+    `tiles` holds None for whole images; by default it is an eighth, a quarter, three eighths, a half and three
+    quarters of the smallest side, and whole images where they have one size. `comparison` is a directory that
+    `compare` wrote. `progress` is called with the training images searched and those to search, over all tile
+    sizes. Raises `InputError`, before anything is measured, when a tile does not fit, a split is missing or the
+    comparison cannot be used.
+    """
+    sampling, device = sampling or Sampling(), device or torch.device("cpu")
+    train, test = (sets[split] for split in SPLITS)
+    sizes, notes = choose_sizes(train, test, tiles)
+    if comparison is not None:
+        _require_common(comparison, sizes)
+    searched = min(len(train), sampling.training_tiles)
+    done = 0
+
+    def tick(images: int) -> None:
+        nonlocal done
+        done += images
+        if progress is not None:
+            progress(done, searched * len(sizes))
+
+    chance, commonest = _chances(train, test)
+    rows = []
+    for tile, size in sizes.items():
+        say(
+            f"tile {tile_name(tile)}: {CHANNELS * size[0] * size[1]:,} dimensions, "
+            f"{int(positions(train, size).sum()):,} training tiles"
+        )
+        rows.append(_measure_tile(train, test, tile, size, sampling, chance, device, tick))
+    return Dimension(
+        data=sets.name,
+        split=SPLITS[1],
+        classes=len(sets.classes),
+        training_images=len(train),
+        test_images=len(test),
+        chance=chance,
+        commonest=commonest,
+        sampling=sampling,
+        tiles=tuple(rows),
+        comparison=None if comparison is None else _compared(comparison, rows),
+        notes=(*sets.notes, *notes),
+    )
+
+
+def _measure_tile(
+    train: ImageSet,
+    test: ImageSet,
+    tile: int | None,
+    size: tuple[int, int],
+    sampling: Sampling,
+    chance: float,
+    device: torch.device,
+    tick: Callable[[int], None],
+) -> TileDimension:
+    started, worked = time.perf_counter(), time.process_time()
+    generator = torch.Generator().manual_seed(sampling.seed)
+    dimension = CHANNELS * size[0] * size[1]
+    sampling = sampling.within_memory(dimension, len(train))
+    room = positions(train, size)
+    correlation = _correlations(train, size, sampling, generator)
+    points, _ = draw_tiles(train, choose_images(train, sampling.points, sampling.seed), size, 1, generator)
+    intrinsic = intrinsic_dimensions(points, sampling.neighbours, device=device, seed=sampling.seed)
+    found = find_neighbours(train, test, size, sampling, generator, device=device, tick=tick)
+    curves = {space: measure_curve(neighbours) for space, neighbours in found.items()}
+    raw = found["raw"]
+    return TileDimension(
+        tile=tile,
+        height=size[0],
+        width=size[1],
+        input_dimension=dimension,
+        tiles=int(room.sum()),
+        correlation=correlation,
+        effective={space: effective_tiles(room, r) for space, r in correlation.items()},
+        intrinsic=intrinsic,
+        coverage={
+            space: measure_coverage(found[space], curves[space], len(train.classes)) for space in found
+        },
+        bound=measure_bound(dimension, int(room.sum()), curves["raw"], chance),
+        sampled=Sampled(sum(raw.block_images), raw.training_tiles, len(raw.labels), len(raw.owners)),
+        seconds=time.perf_counter() - started,
+        cpu_seconds=time.process_time() - worked,
+    )
+
+
+def _correlations(
+    train: ImageSet, size: tuple[int, int], sampling: Sampling, generator: torch.Generator
+) -> Mapping[Space, Measured]:
+    several = np.flatnonzero(positions(train, size) > 1)
+    if not len(several):
+        return dict.fromkeys(get_args(Space), absent("each image has one tile of this size"))
+    chosen = several[np.random.default_rng(sampling.seed).permutation(len(several))[: sampling.pairs]]
+    pairs = draw_tiles(train, chosen, size, 2, generator)[0].reshape(len(chosen), 2, -1)
+    return {space: tile_correlation(pairs, space, seed=sampling.seed) for space in get_args(Space)}
+
+
+def _chances(train: ImageSet, test: ImageSet) -> tuple[float, float]:
+    """Return how often a random training label is right on the test images, and how often the commonest is."""
+    shares = [
+        np.bincount(images.labels, minlength=len(train.classes)) / len(images) for images in (train, test)
+    ]
+    return float(shares[0] @ shares[1]), float(shares[1][shares[0].argmax()])
+
+
+def _require_common(comparison: str | Path, sizes: Iterable[int | None]) -> None:
+    side_by_side(comparison, {"size": (1, dict.fromkeys(sizes, 0.0))})
+
+
+def _compared(comparison: str | Path, rows: Iterable[TileDimension]) -> SideBySide:
+    """Return what each figure that is known before training predicts, beside what was measured."""
+    rows = list(rows)
+    figures: dict[str, tuple[int, dict[int | None, float | None]]] = {
+        "smaller worst-case bound": (
+            -1,
+            {row.tile: row.bound.radius / row.bound.diameter for row in rows},
+        )
+    }
+    for space in get_args(Space):
+        coverage = {row.tile: row.coverage[space] for row in rows}
+        figures |= {
+            f"lower intrinsic dimension ({space})": (
+                -1,
+                {row.tile: row.dimension("levina-bickel", space).estimate.value for row in rows},
+            ),
+            f"smaller relative distance ({space})": (
+                -1,
+                {tile: found.relative.value for tile, found in coverage.items()},
+            ),
+            f"higher tile agreement ({space})": (
+                1,
+                {tile: found.tile_agreement.value for tile, found in coverage.items()},
+            ),
+            f"higher image agreement ({space})": (
+                1,
+                {tile: found.image_agreement.value for tile, found in coverage.items()},
+            ),
+        }
+    return side_by_side(comparison, figures)

@@ -1,0 +1,145 @@
+"""The result of measuring a set's tiles, as typed rows."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nearsight.dimension.bound import Bound
+from nearsight.dimension.coverage import Coverage
+from nearsight.dimension.intrinsic import Estimator
+from nearsight.dimension.measured import Measured
+from nearsight.dimension.order import SideBySide
+from nearsight.dimension.spaces import Space
+from nearsight.dimension.tile_dimensions import IntrinsicDimension
+from nearsight.settings import Sampling
+from nearsight.write import write_json
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+DIMENSION = "dimension.json"
+
+UNITS = {
+    "value, low, high": "a figure and the ends of its 95 % interval, over images; null with a reason where "
+    "there is none",
+    "raw": "distances between tiles as pixels from 0 to 1",
+    "normalised": "distances between tiles without their own mean and contrast; two unrelated tiles are about "
+    "the root of twice the input dimension apart",
+    "tiles": "tiles of all training images at every position",
+    "effective": "independent tiles that these are worth",
+    "relative": "mean distance to the nearest training tile over that to a random one; lower is better covered",
+    "slope": "of log distance to the nearest tile against log training images; theory: −1/dimension",
+    "agreement": "share from 0 to 1, of test tiles or of test images; higher is better",
+    "seconds, cpu_seconds": "by the clock and of the processor, on the machine that measured",
+}
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What a tile size was measured on."""
+
+    training_images: int
+    training_tiles: int
+    test_images: int
+    test_tiles: int
+
+
+@dataclass(frozen=True)
+class TileDimension:
+    """Everything measured of one tile size; `tile` is None for whole images.
+
+    `tiles` counts every position in the training images, `input_dimension` three channels. `correlation`,
+    `effective` and `coverage` are by space.
+    """
+
+    tile: int | None
+    height: int
+    width: int
+    input_dimension: int
+    tiles: int
+    correlation: Mapping[Space, Measured]
+    effective: Mapping[Space, Measured]
+    intrinsic: tuple[IntrinsicDimension, ...]
+    coverage: Mapping[Space, Coverage]
+    bound: Bound
+    sampled: Sampled
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def label(self) -> str:
+        """The tile size as a sentence has it: its side, or full."""
+        return tile_name(self.tile)
+
+    def dimension(self, estimator: Estimator, space: Space = "raw") -> IntrinsicDimension:
+        """Return the intrinsic dimension by an estimator."""
+        return next(row for row in self.intrinsic if (row.estimator, row.space) == (estimator, space))
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """The dimensions of a set's tiles, tile size by tile size, and what they predict.
+
+    `chance` is how often the label of a random training tile is right, `commonest` how often that of the
+    commonest class is. `comparison` holds predicted and measured orders of tile sizes, where a comparison was given.
+    """
+
+    data: str
+    split: str
+    classes: int
+    training_images: int
+    test_images: int
+    chance: float
+    commonest: float
+    sampling: Sampling
+    tiles: tuple[TileDimension, ...]
+    comparison: SideBySide | None
+    notes: tuple[str, ...]
+
+    def words(self) -> str:
+        """Return what was found as a paragraph."""
+        from nearsight.dimension.words import paragraph
+
+        return paragraph(self)
+
+    def table(self) -> "DataFrame":
+        """Return the figures as a pandas table, a row a tile size; what could not be measured is missing."""
+        from pandas import DataFrame
+
+        return DataFrame([_row(row) for row in self.tiles]).set_index("tile")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values, with units: what dimension.json holds."""
+        return {"words": self.words(), **asdict(self), "units": UNITS}
+
+    def save(self, directory: str | Path) -> None:
+        """Write dimension.json into a directory, whole or not at all."""
+        write_json(Path(directory) / DIMENSION, self.to_json())
+
+
+def tile_name(tile: int | None) -> str:
+    """Return a tile size as options and tables have it.
+
+    >>> tile_name(16), tile_name(None)
+    ('16', 'full')
+    """
+    return "full" if tile is None else str(tile)
+
+
+def _row(row: TileDimension) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "tile": row.label,
+        "input dimension": row.input_dimension,
+        "tiles": row.tiles,
+    }
+    for space in row.coverage:
+        found[f"effective tiles, {space}"] = row.effective[space].value
+    for measured in row.intrinsic:
+        found[f"{measured.estimator}, {measured.space}"] = measured.estimate.value
+    for space, coverage in row.coverage.items():
+        found[f"relative distance, {space}"] = coverage.relative.value
+        found[f"slope, {space}"] = coverage.slope.value
+        found[f"tile agreement, {space}"] = coverage.tile_agreement.value
+        found[f"image agreement, {space}"] = coverage.image_agreement.value
+    return found | {"bound's distance over diameter": row.bound.radius / row.bound.diameter}

@@ -1,0 +1,75 @@
+"""The intrinsic dimension of a set's tiles in both spaces, by both estimators, with their known bias."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from nearsight.dimension.intrinsic import Estimator, estimate
+from nearsight.dimension.known import Known, KnownBias, known_bias
+from nearsight.dimension.measured import Measured, absent
+from nearsight.dimension.search import nearest
+from nearsight.dimension.spaces import Space, distinct, vectors
+
+
+@dataclass(frozen=True)
+class IntrinsicDimension:
+    """An estimate of the intrinsic dimension from `points` distinct tiles, and what it is worth.
+
+    `repeated` tiles equal another and were left out: a distance of zero to a copy tells of no dimension.
+    """
+
+    space: Space
+    estimator: Estimator
+    estimate: Measured
+    known: tuple[KnownBias, ...]
+    points: int
+    repeated: int
+
+    @property
+    def matching(self) -> tuple[float, ...]:
+        """The dimensions of known samples that give this estimate, where they are within those tried."""
+        return tuple(known.matching for known in self.known if known.matching is not None)
+
+
+def intrinsic_dimensions(
+    tiles: Tensor, neighbours: int, *, device: torch.device, seed: int = 0
+) -> tuple[IntrinsicDimension, ...]:
+    """Return the intrinsic dimension of tiles, for both spaces and both estimators.
+
+    >>> square = torch.cartesian_prod(torch.arange(16), torch.arange(16)).to(torch.uint8)
+    >>> found = intrinsic_dimensions(10 * square, 10, device=torch.device("cpu"))
+    >>> 1.5 < found[1].estimate.value < 2.5
+    True
+
+    `tiles` is uint8 (tiles, dimension), of different images: tiles of one image lie beside each other, and would
+    tell of the two directions in which a tile can be moved. TwoNN takes two neighbours of each, Levina–Bickel
+    `neighbours`. There is no estimate where no more than `neighbours` distinct tiles are left.
+    """
+    found = []
+    for space in get_args(Space):
+        kept = distinct(tiles, space)
+        repeated = len(tiles) - len(kept)
+        if len(kept) <= neighbours:
+            none = absent(
+                f"{len(kept)} distinct tiles are too few: each needs {neighbours} neighbours besides itself"
+            )
+            found += [
+                IntrinsicDimension(space, estimator, none, (), len(kept), repeated)
+                for estimator in get_args(Estimator)
+            ]
+            continue
+        kept = kept.to(device)
+        # The nearest of all is the tile itself.
+        distances = nearest(kept, kept, neighbours + 1, partial(vectors, space=space))[0][:, 1:]
+        for estimator in get_args(Estimator):
+            measured = estimate(distances.cpu().double().numpy(), estimator, seed=seed)
+            known = tuple(
+                known_bias(measured.value, estimator, sample, len(kept), neighbours)
+                for sample in get_args(Known)
+                if measured.value is not None
+            )
+            found.append(IntrinsicDimension(space, estimator, measured, known, len(kept), repeated))
+    return tuple(found)

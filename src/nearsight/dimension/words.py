@@ -1,0 +1,174 @@
+"""What was measured, as a paragraph."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TypeVar
+
+from nearsight.dimension.measured import Measured
+from nearsight.dimension.order import SideBySide
+from nearsight.dimension.result import Dimension, TileDimension, tile_name
+from nearsight.study.verdict import points
+
+_Item = TypeVar("_Item")
+
+
+def paragraph(found: Dimension) -> str:
+    """Return what was found of a set's tiles, from the smallest to the largest, with intervals and chance."""
+    sentences = [
+        f"{found.data}: {found.training_images:,} training images, {found.classes} classes.",
+        _dimensions(found.tiles),
+        _effective(found),
+        _distances(found.tiles),
+        _slopes(found.tiles),
+        _labels(found),
+        _bounds(found.tiles),
+    ]
+    if found.comparison is not None:
+        sentences.append(_orders(found.comparison))
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def figure(measured: Measured, write: Callable[[float], str] = "{:.3g}".format) -> str:
+    """Write a figure with its interval, or a dash where there is none.
+
+    >>> figure(Measured(9.123, 8.9, 9.4)), figure(Measured(None, None, None, "too few tiles"))
+    ('9.12 (8.9 to 9.4)', '–')
+    """
+    if measured.value is None or measured.low is None or measured.high is None:
+        return "–"
+    value, low, high = (
+        write(number).replace("-", "−") for number in (measured.value, measured.low, measured.high)
+    )
+    return f"{value} ({low} to {high})"
+
+
+def figure_range(values: Sequence[float]) -> str:
+    """Write the ends of several values.
+
+    >>> figure_range([27.81, 25.27])
+    '25.3 to 27.8'
+    """
+    return f"{min(values):.3g} to {max(values):.3g}"
+
+
+def _dimensions(rows: Sequence[TileDimension]) -> str:
+    estimates = [row.dimension("levina-bickel") for row in rows]
+    known = _ends(
+        [row for row, found in zip(rows, estimates, strict=True) if found.estimate.value is not None]
+    )
+    if not known:
+        return f"The intrinsic dimension could not be measured: {estimates[0].estimate.reason}."
+    told = []
+    for row in known:
+        likely, twice = row.dimension("levina-bickel"), row.dimension("two-nn")
+        worth = (
+            f" (normal and cube samples that give as much have {figure_range(likely.matching)})"
+            if likely.matching
+            else ""
+        )
+        told.append(
+            f"of the {row.input_dimension:,} dimensions of {_size(row)} they fill {figure(likely.estimate)} by "
+            f"Levina–Bickel{worth} and {figure(twice.estimate)} by TwoNN"
+        )
+    return f"Tiles are spread over few dimensions: {'; '.join(told)}."
+
+
+def _effective(found: Dimension) -> str:
+    rows = [row for row in found.tiles if row.tile is not None and row.effective["raw"].value is not None]
+    told = [
+        f"{row.tiles / found.training_images:,.0f} of {_size(row)} are worth "
+        f"{figure(_scaled(row.effective['raw'], 1 / found.training_images))} independent ones, and "
+        f"{figure(_scaled(row.effective['normalised'], 1 / found.training_images))} without brightness and contrast"
+        for row in _ends(rows)
+    ]
+    return f"Tiles of one image resemble each other: its {'; its '.join(told)}." if told else ""
+
+
+def _scaled(measured: Measured, factor: float) -> Measured:
+    if measured.value is None or measured.low is None or measured.high is None:
+        return measured
+    return Measured(measured.value * factor, measured.low * factor, measured.high * factor)
+
+
+def _distances(rows: Sequence[TileDimension]) -> str:
+    known = _ends([row for row in rows if row.coverage["raw"].relative.value is not None])
+    if not known:
+        return f"Distances between tiles tell nothing: {rows[0].coverage['raw'].relative.reason}."
+    told = " and ".join(
+        f"{figure(row.coverage['raw'].relative)} at {_size(row)} "
+        f"({figure(row.coverage['normalised'].relative)} without brightness and contrast)"
+        for row in known
+    )
+    return f"The nearest training tile is at this share of the distance of a random one: {told}."
+
+
+def _slopes(rows: Sequence[TileDimension]) -> str:
+    told = []
+    for row in rows:
+        slope = row.coverage["raw"].slope
+        dimension = row.dimension("levina-bickel").estimate.value
+        if slope.value is not None and dimension is not None:
+            told.append(
+                f"{figure(slope, '{:.3f}'.format)} at {_size(row)}, where −1/dimension is −{1 / dimension:.3f}"
+            )
+    return f"With more training images it falls with the slope {'; '.join(_ends(told))}." if told else ""
+
+
+def _labels(found: Dimension) -> str:
+    tiles = [(row, row.coverage[space].tile_agreement) for row in found.tiles for space in row.coverage]
+    images = [
+        (row, space, row.coverage[space].image_agreement) for row in found.tiles for space in row.coverage
+    ]
+    known = [(row, measured) for row, measured in tiles if measured.value is not None]
+    if not known:
+        return f"Labels tell nothing: {tiles[0][1].reason}."
+    low, high = (pick(known, key=lambda pair: pair[1].value or 0.0) for pick in (min, max))
+    best, space, vote = max(images, key=lambda triple: triple[2].value or 0.0)
+    return (
+        f"The nearest training tile carries the right label for {figure(low[1], points)} % of single tiles at "
+        f"{_size(low[0])} to {figure(high[1], points)} % at {_size(high[0])} (chance "
+        f"{points(found.chance)} %); the vote over an image's tiles is right at best for "
+        f"{figure(vote, points)} % of images, at {_size(best)}, {space}: a floor for any classifier."
+    )
+
+
+def _bounds(rows: Sequence[TileDimension]) -> str:
+    vacuous = [row for row in rows if row.bound.vacuous]
+    if not vacuous:
+        return "The worst-case bound: " + "; ".join(f"{_size(row)}: {row.bound.reason}" for row in rows) + "."
+    sizes = "every tile size" if len(vacuous) == len(rows) else ", ".join(map(_size, vacuous))
+    first = min(vacuous, key=lambda row: row.input_dimension)
+    return (
+        f"The worst-case bound is vacuous at {sizes}: at {_size(first)} it takes "
+        f"10^{first.bound.log10_tiles_to_halve:.0f} tiles for it to say that the nearest is within half the "
+        f"diameter of the cube, and there are {first.bound.tiles:,}."
+    )
+
+
+def _orders(beside: SideBySide) -> str:
+    right = [row.by for row in beside.predicted if row.order == beside.order]
+    wrong = [row.by for row in beside.predicted if row.order and row.order != beside.order]
+    return (
+        f"The comparison on {beside.data} at equal {beside.budget} measured, best first, "
+        f"{', '.join(map(tile_name, beside.order))}{_overlaps(beside)}: predicted by "
+        f"{'; '.join(right) or 'none'}, and otherwise by {'; '.join(wrong) or 'none'}. Beware: {beside.caveat}."
+    )
+
+
+def _overlaps(beside: SideBySide) -> str:
+    of_tile = {row.tile: row for row in beside.measured}
+    ranked = [of_tile[tile] for tile in beside.order]
+    close = [
+        f"{tile_name(better.tile)} and {tile_name(worse.tile)}"
+        for better, worse in pairwise(ranked)
+        if worse.high >= better.low
+    ]
+    return f" (the intervals of {'; '.join(close)} overlap)" if close else ""
+
+
+def _ends(items: Sequence[_Item]) -> Sequence[_Item]:
+    return items if len(items) < 2 else (items[0], items[-1])
+
+
+def _size(row: TileDimension) -> str:
+    return "full size" if row.tile is None else f"tile {row.tile}"

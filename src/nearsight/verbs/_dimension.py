@@ -1,0 +1,51 @@
+"""Measure the dimensions of a set's tiles."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nearsight.data import load
+from nearsight.dimension import Dimension, measure_dimension
+from nearsight.report import write_dimension
+from nearsight.settings import Machine, Sampling
+from nearsight.training import Reporter, Silent
+from nearsight.verbs.sources import Count
+
+
+def dimension(
+    data: str | Path,
+    *,
+    tiles: Sequence[int | None] | None = None,
+    comparison: str | Path | None = None,
+    sampling: Sampling | None = None,
+    out: str | Path | None = None,
+    skip_bad: bool = False,
+    machine: Machine | None = None,
+    reporter: Reporter | None = None,
+    progress: Count | None = None,
+) -> Dimension:
+    """Measure the dimensions of a set's tiles, how well training tiles cover them, and what a bound says of it.
+
+    >>> few = Sampling(training_tiles=300, test_images=20, points=100, pairs=20)
+    >>> found = dimension("digits", tiles=[4, None], sampling=few)
+    >>> found.table().index.tolist()
+    ['4', 'full']
+
+    Nothing is trained. `tiles` are sides in pixels, None for whole images; left out, shares of the smallest
+    side. All training images count: none are cut off for validation. With `comparison`, a directory that
+    `compare` wrote, the order of tile sizes that each figure predicts is put beside the measured one. With `out`,
+    dimension.json, dimension.md and the figure are left there. `progress` is called with training images
+    searched and in all. Raises `InputError` for bad input.
+    """
+    reporter = reporter or Silent()
+    found = measure_dimension(
+        load(data, validation=0, skip_bad=skip_bad),
+        tiles=tiles,
+        comparison=comparison,
+        sampling=sampling,
+        device=(machine or Machine()).torch_device(),
+        say=reporter.say,
+        progress=progress,
+    )
+    if out is not None:
+        write_dimension(found, out)
+    return found

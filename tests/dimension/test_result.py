@@ -1,0 +1,44 @@
+"""The result: its table and its file hold the same figures."""
+
+import json
+from pathlib import Path
+
+import pandas
+import pytest
+
+from nearsight.data import load
+from nearsight.dimension import Dimension, measure_dimension
+from nearsight.dimension.result import UNITS
+from nearsight.settings import Sampling
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dimension:
+    few = Sampling(training_tiles=200, test_images=20, tiles_per_test_image=2, points=100, pairs=40)
+    return measure_dimension(load("digits"), tiles=[2, 5, None], sampling=few)
+
+
+def test_the_table_is_what_the_file_holds(digits: Dimension, tmp_path: Path) -> None:
+    digits.save(tmp_path)
+    kept = json.loads((tmp_path / "dimension.json").read_text())
+    table = digits.table()
+    assert table.index.tolist() == ["2", "5", "full"]
+    for row, figures in zip(kept["tiles"], table.to_dict("records"), strict=True):
+        assert figures["input dimension"] == row["input_dimension"]
+        for space in ("raw", "normalised"):
+            assert figures[f"slope, {space}"] == row["coverage"][space]["slope"]["value"]
+            assert figures[f"effective tiles, {space}"] == row["effective"][space]["value"]
+            assert figures[f"tile agreement, {space}"] == row["coverage"][space]["tile_agreement"]["value"]
+        for found in row["intrinsic"]:
+            name = f"{found['estimator']}, {found['space']}"
+            assert figures[name] == found["estimate"]["value"] or pandas.isna(figures[name])
+    assert kept["units"] == UNITS
+    assert kept["words"] == digits.words()
+
+
+def test_an_estimate_is_found_by_its_name(digits: Dimension) -> None:
+    for row in digits.tiles:
+        for space in ("raw", "normalised"):
+            for estimator in ("two-nn", "levina-bickel"):
+                found = row.dimension(estimator, space)
+                assert (found.estimator, found.space) == (estimator, space)

@@ -1,0 +1,79 @@
+"""The paragraph: it says the figures of the smallest and the largest tile, and what is not known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nearsight.data import load
+from nearsight.dimension import Dimension, Measured, measure_dimension
+from nearsight.dimension.measured import absent
+from nearsight.dimension.order import Accuracy, Predicted, SideBySide
+from nearsight.dimension.words import figure
+from nearsight.settings import Sampling
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dimension:
+    few = Sampling(training_tiles=400, test_images=40, tiles_per_test_image=3, points=150, pairs=40)
+    return measure_dimension(load("digits"), tiles=[4, 6, None], sampling=few)
+
+
+def test_figures_of_the_smallest_and_the_largest_are_told(digits: Dimension) -> None:
+    words = digits.words()
+    for row in (digits.tiles[0], digits.tiles[-1]):
+        assert figure(row.dimension("levina-bickel").estimate) in words
+        assert figure(row.coverage["raw"].relative) in words
+    assert figure(digits.tiles[1].coverage["raw"].relative) not in words
+    assert "chance 10." in words
+    assert "The worst-case bound is vacuous at every tile size" in words
+    assert "comparison" not in words
+
+
+def test_what_could_not_be_measured_is_told_with_its_reason(digits: Dimension) -> None:
+    none = absent("nothing to see")
+    rows = []
+    for row in digits.tiles:
+        coverage = {
+            space: replace(found, relative=none, slope=none, tile_agreement=none, image_agreement=none)
+            for space, found in row.coverage.items()
+        }
+        intrinsic = tuple(replace(found, estimate=none) for found in row.intrinsic)
+        effective = dict.fromkeys(row.effective, none)
+        rows.append(replace(row, coverage=coverage, intrinsic=intrinsic, effective=effective))
+    words = replace(digits, tiles=tuple(rows)).words()
+    assert "The intrinsic dimension could not be measured: nothing to see." in words
+    assert "Distances between tiles tell nothing: nothing to see." in words
+    assert "Labels tell nothing: nothing to see." in words
+    assert "independent" not in words
+
+
+def test_predicted_orders_are_told_apart_by_being_right(digits: Dimension) -> None:
+    beside = SideBySide(
+        data="toy",
+        budget="pixels",
+        measured=(
+            Accuracy("tile-4", 4, 0.7, 0.65, 0.75),
+            Accuracy("tile-6", 6, 0.5, 0.4, 0.6),
+            Accuracy("full", None, 0.6, 0.55, 0.64),
+        ),
+        order=(4, None, 6),
+        predicted=(
+            Predicted("size", (1.0, 2.0), (6, None, 4), -1.0, 1.0),
+            Predicted("labels", (1.0, 2.0), (4, None, 6), 1.0, 1.0),
+            Predicted("luck", (None, 2.0), (), None, None, "not measured"),
+        ),
+        caveat="it means nothing",
+    )
+    assert (
+        replace(digits, comparison=beside)
+        .words()
+        .endswith(
+            "measured, best first, 4, full, 6 (the intervals of full and 6 overlap): predicted by labels, and "
+            "otherwise by size. Beware: it means nothing."
+        )
+    )
+
+
+def test_figures_have_a_true_minus_and_three_digits() -> None:
+    assert figure(Measured(-0.12345, -1.0, np.pi)) == "−0.123 (−1 to 3.14)"
