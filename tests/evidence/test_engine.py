@@ -150,8 +150,9 @@ def test_batches_span_images_of_different_sizes() -> None:
         return tiles.flatten(1)
 
     evidence(model, pictures((4, 4), (5, 4), (4, 6), (4, 4), (4, 4)), tile=4)
-    # One shows that nothing is averaged, two tiles measure the memory; the eight of the five images go together.
-    assert batches == [1, 2, 1 + 2 + 3 + 1 + 1]
+    # Two tiles show what is returned, one that nothing is averaged, two measure the memory; the eight of the five
+    # images go together.
+    assert batches == [2, 1, 2, 1 + 2 + 3 + 1 + 1]
 
 
 def test_the_tiles_are_channels_last_float32() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from nearsight.evidence.forward_pass import Model, forward, run_model
 from nearsight.evidence.memory import KERNEL_SHARE, peak_bytes
 from nearsight.evidence.operations import FlopCount
+from nearsight.models.outputs import output_tensors
 from nearsight.tiles import TileGrid, cut_tiles
 
 CHECKED_TILES = 8
@@ -249,7 +250,7 @@ def _windowed(
     # A copy: some models work in place, and the images are needed again.
     own = images.clone(memory_format=torch.channels_last)
     with _WindowMeans(window, steps, counted) as means:
-        logits = run_model(model, own)
+        [logits] = output_tensors(run_model(model, own)).values()
     if means.calls != 1:
         raise ValueError(f"the model takes {means.calls} means over rows and columns; one can be replaced")
     rows, columns = means.windows

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nearsight.evidence.forward_pass import Model, run_model
+from nearsight.evidence.forward_pass import Model, forward
 from nearsight.evidence.operations import OperationMode
 
 _aten = torch.ops.aten
@@ -34,7 +34,7 @@ def embed(model: Model, tiles: Tensor) -> Tensor:
     """
     with _LastProduct(len(tiles)) as product:
         # A copy: some models work in place.
-        logits = run_model(model, tiles.clone())
+        logits = forward(model, tiles.clone())
     return logits if product.rows is None else product.rows
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import chain
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nearsight.errors import InputError
 from nearsight.evidence.dense import DensePass, find_dense_pass
-from nearsight.evidence.forward_pass import Model, check_model, device_of, forward
+from nearsight.evidence.forward_pass import Model, bound, check_model, device_of, forward, is_seen
 from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.memory import DEFAULT_MEMORY, fitting_batch
 from nearsight.settings import GridKind
@@ -130,6 +130,8 @@ def _maps(
         return
     _check_image(first, 0, first, cut)
     example = first.detach()[:, : cut.tile, : cut.tile].to(cut.device, cut.dtype)
+    seen = is_seen(model)
+    model = bound(model, example, classes=None if names is None else len(names))
     stacked = cut.memory // 8
     images = chain([first], images)
     number = 0
@@ -141,9 +143,7 @@ def _maps(
             return
         images = (image for stack in chain([refused], whole) for image in stack.images)
         number = refused.first
-    size = fitting_batch(
-        lambda batch: forward(model, batch), example, cut.memory - stacked, seen=isinstance(model, nn.Module)
-    )
+    size = fitting_batch(lambda batch: forward(model, batch), example, cut.memory - stacked, seen=seen)
     stacks = _stacks(images, cut, stacked, lambda grid: 1 + size // len(grid), number)
     buffer = torch.empty(
         (size, *example.shape),

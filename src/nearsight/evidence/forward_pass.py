@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
-from nearsight.evidence.onnx_session import OnnxSession, run_session
+from nearsight.models.onnx_session import OnnxFunction, OnnxSession
+from nearsight.models.outputs import WHOLE, LogitsOf, logits_in, logits_name
 from nearsight.models.small_grids import small_grids_as_products
 
 Model = Callable[[Tensor], Any] | OnnxSession
@@ -21,30 +22,61 @@ def forward(model: Model, inputs: Tensor) -> Tensor:
     >>> forward(lambda images: images.mean((2, 3)), torch.ones(2, 3, 4, 4)).tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
 
-    `inputs` is (B, C, H, W). The model is callable, or an ONNX Runtime session. It may return an array, or an
-    object with the array as `.logits`, as the classifiers of Hugging Face do. A module in training mode runs in
-    eval mode and is put back. float32 means float32: the reduced precision that PyTorch allows convolutions by
-    default on some GPUs is off meanwhile. Raises `InputError` when the output is not (B, classes) and floating.
+    `inputs` is (B, C, H, W). The model is callable, or an ONNX Runtime session. What it may return is said at
+    `nearsight.models.outputs.logits_name`, which finds the logits anew each time: `bound` finds them once. A module
+    in training mode runs in eval mode and is put back. float32 means float32: the reduced precision that PyTorch
+    allows convolutions by default on some GPUs is off meanwhile. Raises `InputError` when there are no logits
+    (B, classes), floating, or when it is not clear which of several outputs they are.
     """
-    logits = run_model(model, inputs)
-    if logits.ndim != 2 or len(logits) != len(inputs) or not logits.is_floating_point():
-        raise InputError(
-            f"the model turned a batch of {len(inputs)} images into {logits.dtype} of shape "
-            f"{tuple(logits.shape)}; expected logits of shape ({len(inputs)}, classes)"
-        )
-    return logits
+    return _logits(run_model(model, inputs), len(inputs))
 
 
-def run_model(model: Model, inputs: Tensor) -> Tensor:
-    """Return a model's output as it comes, as a tensor, under the conditions that `forward` sets.
+def _logits(output: Any, batch: int) -> Tensor:
+    return logits_in(output, logits_name(output, batch))
+
+
+def run_model(model: Model, inputs: Tensor) -> Any:
+    """Return a model's output as it comes, under the conditions that `forward` sets.
 
     >>> run_model(abs, torch.tensor([-1.0]))
     tensor([1.])
     """
     small_grids = small_grids_as_products(inputs.device, inputs.dtype)
     with torch.inference_mode(), _eval_mode(model), float32_as("ieee"), small_grids:
-        output = model(inputs) if callable(model) else run_session(model, inputs)
-    return torch.as_tensor(getattr(output, "logits", output))
+        return (model if callable(model) else OnnxFunction(model))(inputs)
+
+
+def bound(
+    model: Model, example: Tensor, *, classes: int | None = None, output: str | int | None = None
+) -> Callable[[Tensor], Tensor]:
+    """Return a model as one that returns logits alone, (rows, classes); itself where it does that already.
+
+    >>> def model(images):
+    ...     return {"features": images, "logits": images.mean((2, 3))}
+    >>> bound(model, torch.zeros(3, 8, 8))(torch.zeros(2, 3, 8, 8)).shape
+    torch.Size([2, 3])
+
+    `example` is one input (C, H, W), two of which go through the model once, to see what it returns. `classes` is
+    their number, where it is known, and `output` a name or number that decides among several outputs. A network
+    inside is the one given, not a copy. Raises `InputError` as `logits_name` does.
+    """
+    function: Callable[[Tensor], Any] = model if callable(model) else OnnxFunction(model)
+    found = run_model(function, example.expand(2, *example.shape).contiguous())
+    name = logits_name(found, 2, classes=classes, wanted=output)
+    if name == WHOLE and isinstance(found, Tensor) and found.ndim == 2:
+        return function
+    return LogitsOf(function, name)
+
+
+def is_seen(model: Model) -> bool:
+    """Say whether PyTorch sees a model's inside: its operations, its memory, its features.
+
+    >>> is_seen(nn.Conv2d(3, 8, 3)), is_seen(LogitsOf(nn.Conv2d(3, 8, 3), "")), is_seen(LogitsOf(abs, ""))
+    (True, True, False)
+    """
+    if not isinstance(model, nn.Module):
+        return False
+    return all(isinstance(part.model, nn.Module) for part in model.modules() if isinstance(part, LogitsOf))
 
 
 def check_model(model: Model, dtype: torch.dtype) -> None:

@@ -1,0 +1,172 @@
+"""What models return, and where in it the logits are."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nearsight.errors import InputError
+
+WHOLE = ""
+"""The name of an output that is one array, with nothing around it."""
+
+# Names that say what an output is, whatever stands beside it.
+_SURE_NAMES = ("logits", "probabilities")
+_DEEPEST = 3
+
+
+def output_tensors(output: Any) -> dict[str, Tensor]:
+    """Return all arrays that a model returned, by name, as tensors.
+
+    >>> list(output_tensors((torch.zeros(2, 4), {"features": torch.zeros(2, 8)})))
+    ['0', '1.features']
+
+    Tensors, arrays, tuples, lists, mappings, dataclasses and objects with `.logits` are looked into. Places in a
+    tuple or list are named by their number, and an array alone is named "".
+    """
+    return dict(_named(output, WHOLE, 0))
+
+
+def _named(value: Any, name: str, depth: int) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(value, Tensor):
+        yield name, value
+    elif hasattr(value, "__array__"):
+        yield name, torch.as_tensor(np.asarray(value))
+    elif depth < _DEEPEST:
+        for part, inner in _parts(value):
+            yield from _named(inner, f"{name}.{part}" if name else str(part), depth + 1)
+
+
+def _parts(value: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        yield from zip(value._fields, value, strict=True)
+    elif isinstance(value, tuple | list):
+        yield from enumerate(value)
+    elif is_dataclass(value):
+        yield from ((field.name, getattr(value, field.name)) for field in fields(value))
+    elif hasattr(value, "logits"):
+        yield "logits", value.logits
+        yield from (
+            (name, inner) for name, inner in getattr(value, "__dict__", {}).items() if name != "logits"
+        )
+
+
+def logits_name(
+    output: Any, batch: int, *, classes: int | None = None, wanted: str | int | None = None
+) -> str:
+    """Return the name of the logits among what a model returned for a batch of that many images.
+
+    >>> logits_name({"features": torch.zeros(2, 8), "logits": torch.zeros(2, 4)}, batch=2)
+    'logits'
+    >>> logits_name((torch.zeros(2, 8), torch.zeros(2, 4)), batch=2, classes=4)
+    '1'
+
+    Logits have one row of numbers an image: (batch, classes), with or without further axes of length 1. Of several
+    such outputs, the one named "logits" or "probabilities" is taken, or else the only one with as many numbers as
+    there are `classes`, where these are known. `wanted` is a name or a number, and decides.
+
+    Raises `InputError`, listing what the model returns, where there is no such output or where it is not clear
+    which of several.
+    """
+    found = output_tensors(output)
+    rows = {name: tensor for name, tensor in found.items() if _is_row_an_image(tensor, batch)}
+    if wanted is not None:
+        return _asked_for(wanted, found, rows, batch)
+    for sure in _SURE_NAMES:
+        if sure in rows:
+            return sure
+    if len(rows) > 1 and classes is not None:
+        fitting = [name for name, tensor in rows.items() if tensor[0].numel() == classes]
+        rows = {name: rows[name] for name in fitting} if len(fitting) == 1 else rows
+    if len(rows) == 1:
+        return next(iter(rows))
+    if rows:
+        raise InputError(
+            f"the model returns {_listed(found)}, and which of {_among(rows)} are the logits is not known; say it "
+            "by name or number, as in Classifier.of(model, output=…)"
+        )
+    raise InputError(
+        f"the model turned a batch of {batch} images into {_listed(found)}; expected logits of shape "
+        f"({batch}, classes)"
+    )
+
+
+def _asked_for(wanted: str | int, found: Mapping[str, Tensor], rows: Mapping[str, Tensor], batch: int) -> str:
+    name = str(wanted)
+    if name not in found and isinstance(wanted, int) and 0 <= wanted < len(found):
+        name = list(found)[wanted]
+    if name not in found:
+        raise InputError(f"the model has no output {wanted!r}; it returns {_listed(found)}")
+    if name not in rows:
+        raise InputError(
+            f"output {wanted!r} of the model is {_listed({name: found[name]})} for a batch of {batch} images; "
+            f"expected logits of shape ({batch}, classes)"
+        )
+    return name
+
+
+def _is_row_an_image(tensor: Tensor, batch: int) -> bool:
+    return (
+        tensor.is_floating_point()
+        and tensor.ndim >= 2
+        and len(tensor) == batch
+        and sum(side != 1 for side in tensor.shape[1:]) <= 1
+    )
+
+
+def _listed(found: Mapping[str, Tensor]) -> str:
+    if not found:
+        return "nothing that holds numbers"
+    return ", ".join(
+        f"{f'{name!r}: ' if name else ''}{tensor.dtype} of shape {tuple(tensor.shape)}"
+        for name, tensor in found.items()
+    )
+
+
+def _among(names: Mapping[str, Tensor]) -> str:
+    *others, last = (repr(name) for name in names)
+    return f"{', '.join(others)} and {last}"
+
+
+def logits_in(output: Any, name: str) -> Tensor:
+    """Return the logits that a model returned under a name, as (rows, classes).
+
+    >>> logits_in({"logits": torch.zeros(2, 4, 1, 1)}, "logits").shape
+    torch.Size([2, 4])
+
+    Raises `InputError` where the model does not return that name this time.
+    """
+    tensor = output if name == WHOLE and isinstance(output, Tensor) else output_tensors(output).get(name)
+    if tensor is None:
+        raise InputError(
+            f"the model returned {_listed(output_tensors(output))}, and '{name}' at first; it must return the "
+            "same every time"
+        )
+    return tensor if tensor.ndim == 2 else tensor.flatten(1)
+
+
+class LogitsOf(nn.Module):
+    """A model of whose outputs the logits are taken, by a name that was found once.
+
+    >>> def model(images):
+    ...     return {"features": images, "logits": images.mean((2, 3))}
+    >>> LogitsOf(model, "logits")(torch.zeros(2, 3, 8, 8)).shape
+    torch.Size([2, 3])
+
+    A model that is no module is shared by copies, as sessions and functions cannot be copied.
+    """
+
+    def __init__(self, model: Any, name: str) -> None:
+        super().__init__()
+        self.model = model
+        self.name = name
+        self.training = isinstance(model, nn.Module) and model.training
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits alone, (rows, classes)."""
+        return logits_in(self.model(images), self.name)
