@@ -1,0 +1,106 @@
+"""What a user should know of how a model behaves, found by running it on a handful of tiles."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Kind = Literal["chance", "company", "probabilities", "single"]
+
+_TILES = 4
+# Differences that the order of sums explains, as a share of the logits' size.
+_ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4}
+_COARSE = 2e-2
+_SUM_TO_ONE = 1e-3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found of a model: which kind it is, and the sentence that tells it."""
+
+    kind: Kind
+    sentence: str
+
+
+def behaviour(model: Callable[[Tensor], Tensor], example: Tensor) -> tuple[Finding, ...]:
+    """Return what a user should know of a model's logits before trusting them, by three passes over four tiles.
+
+    >>> class Unsettled(torch.nn.Module):
+    ...     def forward(self, tiles):
+    ...         return torch.nn.functional.dropout(tiles.flatten(1))
+    >>> [finding.kind for finding in behaviour(Unsettled(), torch.ones(3, 4, 4))]
+    ['chance']
+
+    `model` gives logits (B, classes) for tiles (B, C, H, W); `example` is one tile (C, H, W) as it takes them. Told
+    are logits that differ from pass to pass (`chance`), that differ with the other tiles of the batch (`company`),
+    that are `probabilities`, and that are a `single` number, which is a map of one class. A model about which there
+    is nothing to tell gives no findings. Raises what the model raises.
+    """
+    tiles = _tiles(example)
+    logits = model(tiles).float()
+    found = [finding for finding in (_chance(model, tiles, logits), _shares(logits)) if finding is not None]
+    if not any(finding.kind == "chance" for finding in found):
+        company = _company(model, tiles, logits)
+        found += [company] if company is not None else []
+    return tuple(found)
+
+
+def _tiles(example: Tensor) -> Tensor:
+    """Return tiles unlike one another: the example, its mirror image turned, noise, and much stronger noise."""
+    noise = torch.randn((2, *example.shape), generator=torch.Generator().manual_seed(0))
+    noise = noise.to(example.device, example.dtype) * torch.tensor([1, 30], device=example.device).view(
+        2, 1, 1, 1
+    )
+    return torch.cat((torch.stack((example, -example.flip(1, 2))), noise.to(example.dtype))).contiguous()
+
+
+def _differs(one: Tensor, other: Tensor, dtype: torch.dtype) -> float:
+    """Return by how much two passes differ beyond rounding; 0 where they do not."""
+    difference = float((one - other).abs().max())
+    size = float(one.abs().max())
+    return difference if difference > _ROUNDING.get(dtype, _COARSE) * size else 0.0
+
+
+def _chance(model: Callable[[Tensor], Tensor], tiles: Tensor, logits: Tensor) -> Finding | None:
+    apart = _differs(logits, model(tiles).float(), tiles.dtype)
+    if not apart:
+        return None
+    return Finding(
+        "chance",
+        f"the model depends on chance: two passes over the same tiles gave logits up to {apart:.3g} apart, so no "
+        "figure repeats; look for dropout by its function, which eval mode does not switch off",
+    )
+
+
+def _company(model: Callable[[Tensor], Tensor], tiles: Tensor, logits: Tensor) -> Finding | None:
+    # As many tiles as before, so that nothing but the company differs.
+    others = tiles.clone()
+    others[1:] = tiles[:1]
+    apart = _differs(logits[:1], model(others).float()[:1], tiles.dtype)
+    if not apart:
+        return None
+    return Finding(
+        "company",
+        f"a tile's logits depend on the other tiles of its batch: by up to {apart:.3g} here, so figures change with "
+        "the memory bound; look for BatchNorm without running statistics",
+    )
+
+
+def _shares(logits: Tensor) -> Finding | None:
+    inside = bool(((logits >= 0) & (logits <= 1)).all())
+    if logits.shape[1] == 1:
+        what = "a probability" if inside else "a logit"
+        return Finding(
+            "single",
+            f"the model gives one number a tile, which looks like {what}: Classifier.of(model, classes=(NO, YES)) "
+            "makes two classes of it",
+        )
+    if inside and bool(((logits.sum(1) - 1).abs() < _SUM_TO_ONE).all()):
+        return Finding(
+            "probabilities",
+            "the model gives probabilities, not logits: evidence is in shares of 1, and means of them are not those "
+            "of logits; Classifier.of(model, outputs='probabilities') takes their logarithm",
+        )
+    return None
