@@ -10,6 +10,8 @@ from torch import Tensor
 Kind = Literal["chance", "company", "probabilities", "single"]
 
 _TILES = 4
+# So far beyond images that a logit leaves 0 to 1, which a probability never does.
+_FAR = 100.0
 # Differences that the order of sums explains, as a share of the logits' size.
 _ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4}
 _COARSE = 2e-2
@@ -48,12 +50,10 @@ def behaviour(model: Callable[[Tensor], Tensor], example: Tensor) -> tuple[Findi
 
 
 def _tiles(example: Tensor) -> Tensor:
-    """Return tiles unlike one another: the example, its mirror image turned, noise, and much stronger noise."""
-    noise = torch.randn((2, *example.shape), generator=torch.Generator().manual_seed(0))
-    noise = noise.to(example.device, example.dtype) * torch.tensor([1, 30], device=example.device).view(
-        2, 1, 1, 1
-    )
-    return torch.cat((torch.stack((example, -example.flip(1, 2))), noise.to(example.dtype))).contiguous()
+    """Return tiles unlike one another: the example, noise, and noise far brighter and darker than any image."""
+    noise = torch.randn((_TILES - 1, *example.shape), generator=torch.Generator().manual_seed(0))
+    noise[1:] += torch.tensor([_FAR, -_FAR]).view(2, 1, 1, 1)
+    return torch.cat((example[None], noise.to(example.device, example.dtype)))
 
 
 def _differs(one: Tensor, other: Tensor, dtype: torch.dtype) -> float:
