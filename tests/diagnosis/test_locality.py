@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.intervals import Estimate
 from nearsight.diagnosis.locality import Locality, SizeRow, measure_locality, protocol_agreement
 from nearsight.evidence import evidence
+from nearsight.statistics import Estimate
 
 
 def toy(count: int = 30, side: int = 16) -> ImageSet:

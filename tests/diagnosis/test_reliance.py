@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nearsight.data import draw_scenes
-from nearsight.diagnosis.intervals import Estimate, mean_estimate
 from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.reliance import ImageReliance, image_reliance, summarise_reliance
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
+from nearsight.statistics import Estimate, mean_estimate
 from nearsight.tiles import TileGrid
 
 CLASSES = ("cat", "dog", "owl")

@@ -3,10 +3,10 @@
 import pytest
 
 from nearsight.diagnosis.atlas import ClassReasons
-from nearsight.diagnosis.intervals import Estimate
 from nearsight.diagnosis.place import Place
 from nearsight.diagnosis.reasons import Reason
 from nearsight.diagnosis.summary import off_object
+from nearsight.statistics import Estimate
 
 HALF = Estimate(0.5, 0.4, 0.6, n=30, chance=0.5)
 

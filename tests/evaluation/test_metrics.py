@@ -3,12 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.stats import binomtest
 from torchmetrics.functional.classification import multiclass_accuracy
 
-from nearsight.evaluation import accuracy_interval, calibration_error, confusion_matrix, top_k_accuracy
+from nearsight.evaluation import calibration_error, confusion_matrix, top_k_accuracy
 from nearsight.evaluation.metrics import figures
 from nearsight.evaluation.protocols import correctness
 
@@ -20,37 +17,6 @@ def drawn(images: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndar
     scores = random.dirichlet(np.ones(classes), images)
     scores[np.arange(images), labels] += 0.3
     return (scores / scores.sum(1, keepdims=True)).astype(np.float32), labels
-
-
-@given(st.integers(1, 400), st.data())
-@settings(max_examples=60, deadline=None)
-def test_the_interval_of_right_and_wrong_is_wilsons(images: int, data: st.DataObject) -> None:
-    right = data.draw(st.integers(0, images))
-    correct = np.array([1.0] * right + [0.0] * (images - right))
-    expected = binomtest(right, images).proportion_ci(method="wilson")
-    assert accuracy_interval(correct) == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-def test_tiles_of_one_image_do_not_count_as_independent() -> None:
-    """Images whose tiles all agree are worth one answer each, however many tiles they have."""
-    agreeing = np.array([1.0] * 70 + [0.0] * 30)
-    one_answer = binomtest(70, 100).proportion_ci(method="wilson")
-    assert accuracy_interval(agreeing) == pytest.approx((one_answer.low, one_answer.high))
-    varied = np.clip(agreeing * 0.4 + 0.42, 0, 1)
-    low, high = accuracy_interval(varied)
-    assert high - low < (one_answer.high - one_answer.low) / 2
-
-
-def test_the_interval_of_shares_covers_the_truth_nineteen_times_in_twenty() -> None:
-    random = np.random.default_rng(0)
-    truth = 0.8 / (0.8 + 0.5)
-    hits = 0
-    for _ in range(1000):
-        of_image = random.beta(0.8, 0.5, 150)
-        low, high = accuracy_interval(random.binomial(9, of_image) / 9)
-        hits += low <= truth <= high
-    # Within four standard errors of 950 in a thousand.
-    assert 922 <= hits <= 978
 
 
 @pytest.mark.parametrize("k", [1, 2, 5])

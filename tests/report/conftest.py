@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nearsight.evaluation import arm_interval, mcnemar, paired_difference
 from nearsight.settings import RECIPES, recipe_to_toml
+from nearsight.statistics import arm_estimate, mcnemar, paired_difference
 from nearsight.study import Accuracy, ArmResult, Comparison, Cost, Difference, verdict
 
 Make = Callable[..., Comparison]
@@ -67,7 +67,7 @@ def arm_result(name: str, right: dict[tuple[str, str], np.ndarray]) -> ArmResult
         augmentation="none",
         headline="full-pass" if tile is None else "mean-logit",
         accuracies=tuple(
-            Accuracy(protocol, arm_interval(table, samples=500), tuple(table.mean(1).tolist()))
+            Accuracy(protocol, arm_estimate(table, samples=500), tuple(table.mean(1).tolist()))
             for (arm, protocol), table in right.items()
             if arm == name
         ),

@@ -38,7 +38,7 @@ def test_points_and_bars_are_the_accuracies_in_per_cent(make_comparison: Make, w
     for label, arms in names.items():
         xs, ys, ends = found[label]
         rows = [arm.accuracy(label.rpartition(", ")[2]) for arm in arms]
-        assert ys == pytest.approx([100 * row.interval.estimate for row in rows])
+        assert ys == pytest.approx([100 * row.interval.value for row in rows])
         assert np.ravel(ends) == pytest.approx(
             [100 * end for row in rows for end in (row.interval.low, row.interval.high)]
         )
@@ -61,7 +61,7 @@ def test_differences_are_those_fixed_in_advance(make_comparison: Make) -> None:
     labels = [text.get_text().replace("\n", " ") for text in right.get_yticklabels()]
     assert labels == [f"{row.arm.replace('-', ' ')} against {row.reference}" for row in fixed]
     points = [container[0].get_xdata()[0] for container in right.containers]
-    assert points == pytest.approx([100 * row.interval.estimate for row in fixed])
+    assert points == pytest.approx([100 * row.interval.value for row in fixed])
 
 
 @pytest.mark.parametrize(("budget", "held"), [("steps", "optimizer steps"), ("pixels", "training pixels")])

@@ -39,7 +39,7 @@ def test_the_accuracy_table_holds_every_protocol_with_its_interval(make_comparis
             if row is None:
                 assert cell == "–"
                 continue
-            ends = (row.interval.estimate, row.interval.low, row.interval.high)
+            ends = (row.interval.value, row.interval.low, row.interval.high)
             assert numbers(cell) == pytest.approx([100 * end for end in ends], abs=0.0051)
             assert ("**" in cell) == (protocol == arm.headline)
         of_seeds = arm.accuracy(arm.headline).seeds
@@ -57,7 +57,7 @@ def test_the_difference_tables_hold_every_difference(make_comparison: Make) -> N
         told = numbers(estimate) + numbers(ends)
         interval = row.interval
         assert told == pytest.approx(
-            [100 * end for end in (interval.estimate, interval.low, interval.high)], abs=0.0051
+            [100 * end for end in (interval.value, interval.low, interval.high)], abs=0.0051
         )
         counts = [(int(a), int(b)) for a, b in re.findall(r"(\d+):(\d+)", tests)]
         assert counts == [(test.only_a, test.only_b) for test in row.mcnemar]

@@ -95,7 +95,7 @@ def assert_interval(held: dict[str, Any], table: np.ndarray) -> None:
     low, high = resampled(table)
     # Percentiles of 3000 resamples move by some hundredths of the width between two draws.
     room = (high - low) / 10
-    assert held["estimate"] == pytest.approx(table.mean())
+    assert held["value"] == pytest.approx(table.mean())
     assert (held["low"], held["high"]) == (pytest.approx(low, abs=room), pytest.approx(high, abs=room))
     assert held["covers"] == "images and seeds"
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nearsight.evaluation import Interval
+from nearsight.statistics import Estimate
 from nearsight.study import verdict
 
 
-def interval(estimate: float, low: float, high: float) -> Interval:
-    return Interval(estimate, low, high, "images and seeds")
+def interval(estimate: float, low: float, high: float) -> Estimate:
+    return Estimate(estimate, low, high, covers="images and seeds")
 
 
 @pytest.mark.parametrize(

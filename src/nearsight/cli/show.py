@@ -15,11 +15,10 @@ from rich.table import Table
 from nearsight.diagnosis import Diagnosis
 from nearsight.dimension import Dimension, Estimator, Measured
 from nearsight.dimension.words import figure
-from nearsight.evaluation import Interval
-from nearsight.evidence import signed
 from nearsight.report import PAGE, Heatmaps
+from nearsight.statistics import Estimate
+from nearsight.statistics.writing import points, signed, with_interval
 from nearsight.study import Comparison
-from nearsight.study.verdict import points
 from nearsight.training import Tick
 
 PLAIN_SECONDS = 10.0
@@ -116,15 +115,6 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     Console(highlight=False, width=width).print(table)
 
 
-def per_cent(figure: float, low: float, high: float) -> str:
-    """Write an accuracy with its interval.
-
-    >>> per_cent(0.9123, 0.905, 0.92)
-    '91.2 (90.5 to 92.0)'
-    """
-    return f"{100 * figure:.1f} ({100 * low:.1f} to {100 * high:.1f})"
-
-
 def print_evaluation(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Print the figures of an evaluation as a table, a row a protocol."""
     rows = []
@@ -133,7 +123,7 @@ def print_evaluation(figures: Mapping[str, Any], settings: Mapping[str, Any]) ->
         rows.append(
             [
                 protocol,
-                per_cent(measured["accuracy"], *measured["interval"]),
+                with_interval(Estimate(measured["accuracy"], *measured["interval"])),
                 "" if top5 is None else f"{100 * top5:.1f}",
                 "" if measured.get("ece") is None else f"{100 * measured['ece']:.1f}",
             ]
@@ -165,9 +155,9 @@ def print_comparison(comparison: Comparison) -> None:
     rows = []
     for arm in comparison.arms:
         headline = arm.accuracy(arm.headline)
-        measured = "" if headline is None else _interval(headline.interval)
+        measured = "" if headline is None else with_interval(headline.interval)
         others = [
-            f"{row.protocol} {100 * row.interval.estimate:.1f}"
+            f"{row.protocol} {points(row.interval.numbers[0])}"
             for row in arm.accuracies
             if row.protocol != arm.headline
         ]
@@ -273,7 +263,3 @@ def print_dimension(found: Dimension, out: str) -> None:
 
 def _value(measured: Measured, form: str) -> str:
     return "–" if measured.value is None else f"{measured.value:{form}}"
-
-
-def _interval(interval: Interval) -> str:
-    return per_cent(interval.estimate, interval.low, interval.high)

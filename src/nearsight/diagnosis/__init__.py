@@ -6,7 +6,6 @@ from nearsight.diagnosis.duplicates import Duplicate, near_duplicates
 from nearsight.diagnosis.errors import ConfusionPair, Errors, ImageError
 from nearsight.diagnosis.faithfulness import Faithfulness, MethodRow
 from nearsight.diagnosis.flip import Flip, smallest_flip
-from nearsight.diagnosis.intervals import Estimate
 from nearsight.diagnosis.locality import AgreementRow, Locality, SizeRow
 from nearsight.diagnosis.reasons import AtlasTile, Reason
 from nearsight.diagnosis.reliance import Reliance, RelianceRow
@@ -25,7 +24,6 @@ __all__ = [
     "Diagnosis",
     "Duplicate",
     "Errors",
-    "Estimate",
     "Faithfulness",
     "Flip",
     "ImageError",

@@ -11,13 +11,13 @@ from torch import Tensor
 from nearsight.data import ImageSet
 from nearsight.diagnosis.appearance import appearance
 from nearsight.diagnosis.grouping import group
-from nearsight.diagnosis.intervals import Estimate, accuracy_estimate
 from nearsight.diagnosis.place import typical_place
-from nearsight.diagnosis.reasons import AtlasTile, Reason, by_share, ratio_estimate
+from nearsight.diagnosis.reasons import AtlasTile, Reason, by_share
 from nearsight.diagnosis.strongest import ImageTiles
 from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource
 from nearsight.evidence import DEFAULT_MEMORY, Model
 from nearsight.models import Preprocessing
+from nearsight.statistics import Estimate, accuracy_estimate, ratio_estimate
 from nearsight.tiles import TileGrid
 
 OnObject = Callable[[int], Tensor | None]

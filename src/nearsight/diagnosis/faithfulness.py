@@ -20,10 +20,10 @@ from nearsight.diagnosis.curves import (
     tile_means,
 )
 from nearsight.diagnosis.draw import draw
-from nearsight.diagnosis.intervals import Estimate, mean_estimate
 from nearsight.errors import unknown_name
 from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap, Model, evidence, fitting_batch, forward
 from nearsight.evidence.forward_pass import device_of
+from nearsight.statistics import Estimate, mean_estimate
 from nearsight.tiles import TileGrid
 
 ScoredBy = Literal["full-pass", "mean-logit"]

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.draw import draw
-from nearsight.diagnosis.intervals import Estimate, accuracy_estimate, mean_estimate
 from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evidence import DEFAULT_MEMORY, Model, forward, iterate_evidence
 from nearsight.evidence.forward_pass import device_of
 from nearsight.settings.protocols import FULL_PASS, SINGLE_TILE
+from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
+from nearsight.statistics.writing import whole_per_cent
 
 SIZES = 6
 
@@ -75,15 +76,15 @@ class Locality:
             widest = self.sizes[-1]
             return (
                 f"it needs whole images: by the mean logit of tiles of {widest.tile} pixels it is "
-                f"{widest.drop.percent()} less accurate than in the full pass"
+                f"{whole_per_cent(widest.drop)} less accurate than in the full pass"
             )
         smaller = [row.tile for row in self.sizes if row.tile < found.tile]
         limit = f"though with {smaller[-1]}" if smaller else "the smallest tried"
         most = max(0.0, 100 * (found.drop.high or 0.0))
         return (
             f"no loss of accuracy shows with tiles of {found.tile} pixels, {limit}: by their mean logit it is "
-            f"{found.accuracy.percent()} accurate, at most {most:.0f} points below the full pass, and agrees with "
-            f"it on {found.agreement.percent()} of {found.accuracy.n} images"
+            f"{whole_per_cent(found.accuracy)} accurate, at most {most:.0f} points below the full pass, and agrees "
+            f"with it on {whole_per_cent(found.agreement)} of {found.accuracy.n} images"
         )
 
 

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from nearsight.diagnosis.intervals import Estimate
 from nearsight.diagnosis.place import Place
-
-BOOTSTRAPS = 2000
+from nearsight.statistics import Estimate
+from nearsight.statistics.writing import whole_per_cent
 
 
 @dataclass(frozen=True)
@@ -62,47 +61,16 @@ class Reason:
 flat light blue, top'
         """
         said = (
-            f"{class_name}: {self.share.percent()} of the evidence of its strongest tiles "
+            f"{class_name}: {whole_per_cent(self.share)} of the evidence of its strongest tiles "
             f"({100 * self.total_share:.0f} % of all) is one reason: "
             f"{self.appearance}, {self.place.name}"
         )
         if self.on_object is None or self.on_object.chance is None:
             return said
         return (
-            f"{said}, {self.on_object.percent()} of it on the object "
+            f"{said}, {whole_per_cent(self.on_object)} of it on the object "
             f"({100 * self.on_object.chance:.0f} % of all tiles)"
         )
-
-
-def ratio_estimate(
-    parts: ArrayLike, wholes: ArrayLike, *, chance: float | None = None, seed: int = 0
-) -> Estimate:
-    """Return the share of a sum over images that is a part of it, with its 95 % bootstrap interval.
-
-    >>> ratio_estimate([1.0, 0.0, 3.0], [1.0, 4.0, 3.0]).value
-    0.5
-
-    `parts` and `wholes` are (n,), a pair an image. Percentiles of 2,000 resamples of the images, each with
-    both its numbers. Everything is None where the whole is nothing.
-    """
-    from scipy.stats import bootstrap
-
-    part, whole = np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)
-    if not whole.sum() > 0:
-        return Estimate(None, None, None, 0, None)
-    value = float(part.sum() / whole.sum())
-    if len(whole) < 2:
-        return Estimate(value, None, None, 1, chance)
-    interval = bootstrap(
-        (part, whole),
-        lambda some, all_, axis: some.sum(axis) / all_.sum(axis),
-        paired=True,
-        vectorized=True,
-        n_resamples=BOOTSTRAPS,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return Estimate(value, float(interval.low), float(interval.high), len(whole), chance)
 
 
 def by_share(groups: NDArray[np.int64], evidence: NDArray[np.float32]) -> Sequence[int]:

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from nearsight.data.regions import RegionKind
-from nearsight.diagnosis.intervals import Estimate, accuracy_estimate, mean_estimate
 from nearsight.diagnosis.overlap import fit_region
 from nearsight.diagnosis.relative import relative
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
+from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
+from nearsight.statistics.writing import whole_per_cent
 from nearsight.tiles import TileGrid
 
 # From this share of its pixels on, a tile counts as one of the object.
@@ -95,8 +96,8 @@ class Reliance:
         if not row.images:
             return "background reliance is unknown: no image has a region"
         return (
-            f"{row.off_share.percent()} of the evidence for the true class lies off the object, as does "
-            f"{row.off_area.percent()} of the area; tiles off the object alone are right for "
+            f"{whole_per_cent(row.off_share)} of the evidence for the true class lies off the object, as does "
+            f"{whole_per_cent(row.off_area)} of the area; tiles off the object alone are right for "
             f"{_accuracy(row.background)}, tiles on it for {_accuracy(row.object)}"
         )
 
@@ -209,4 +210,4 @@ def _answers(answers: Sequence[bool | None]) -> list[float]:
 def _accuracy(answers: Estimate) -> str:
     if answers.value is None or answers.chance is None:
         return "no image"
-    return f"{answers.percent()} of {answers.n:,} images (chance {100 * answers.chance:.2g} %)"
+    return f"{whole_per_cent(answers)} of {answers.n:,} images (chance {100 * answers.chance:.2g} %)"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nearsight.diagnosis.atlas import ClassReasons
+from nearsight.statistics.writing import whole_per_cent
 
 if TYPE_CHECKING:
     from nearsight.diagnosis.result import Diagnosis
@@ -35,9 +36,9 @@ def _accuracy(diagnosis: "Diagnosis") -> Iterator[str]:
     for row in diagnosis.accuracies:
         if row.protocol == "mean-logit":
             yield (
-                f"{row.accuracy.percent()} of {diagnosis.images:,} images are right under mean-logit "
+                f"{whole_per_cent(row.accuracy)} of {diagnosis.images:,} images are right under mean-logit "
                 f"(chance {100 / len(diagnosis.classes):.2g} %); "
-                f"{row.agreement.percent()} are predicted as by the full pass"
+                f"{whole_per_cent(row.agreement)} are predicted as by the full pass"
             )
     if said := diagnosis.locality.sentence():
         yield said

@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from nearsight.diagnosis.flip import Flip
-from nearsight.diagnosis.intervals import Estimate
 from nearsight.diagnosis.reasons import AtlasTile
+from nearsight.statistics import Estimate
 
 if TYPE_CHECKING:
     import pyarrow

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nearsight.dimension.measured import Measured, absent, resampled
 from nearsight.dimension.neighbours import Neighbours
-from nearsight.evaluation.metrics import accuracy_interval
+from nearsight.statistics import accuracy_interval
 
 # A slope through fewer sizes of training set would have nothing to show its straightness.
 LEAST_SIZES = 3

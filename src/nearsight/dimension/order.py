@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nearsight.errors import InputError
+from nearsight.statistics import Estimate
 from nearsight.study.comparison import COMPARISON
 
 # Below the odds of one in twenty, an order found by chance is usually called one.
@@ -76,8 +77,8 @@ def read_accuracies(directory: str | Path) -> tuple[dict[str, Any], tuple[Accura
             interval = next(
                 row["interval"] for row in arm["accuracies"] if row["protocol"] == arm["headline"]
             )
-            ends = (float(interval[name]) for name in ("estimate", "low", "high"))
-            rows.append(Accuracy(arm["name"], arm["tile"], *ends))
+            value, low, high = Estimate.from_json(interval).numbers
+            rows.append(Accuracy(arm["name"], arm["tile"], value, low, high))
         return {"data": str(found["data"]), "budget": str(found["budget"])}, tuple(rows)
     except FileNotFoundError:
         raise InputError(

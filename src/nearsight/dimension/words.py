@@ -7,7 +7,7 @@ from typing import TypeVar
 from nearsight.dimension.measured import Measured
 from nearsight.dimension.order import SideBySide
 from nearsight.dimension.result import Dimension, TileDimension, tile_name
-from nearsight.study.verdict import points
+from nearsight.statistics.writing import points
 
 _Item = TypeVar("_Item")
 

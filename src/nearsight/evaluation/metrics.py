@@ -9,30 +9,9 @@ from numpy.typing import NDArray
 
 from nearsight.evaluation.protocols import correctness, predict, probabilities
 from nearsight.settings.protocols import SINGLE_TILE
-
-Z95 = 1.959963984540054  # the 97.5 % point of the normal distribution
+from nearsight.statistics import accuracy_interval
 
 CALIBRATION_BINS = 15
-
-
-def accuracy_interval(correct: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the 95 % interval of a mean accuracy over images, as two shares from 0 to 1.
-
-    >>> low, high = accuracy_interval(np.array([1.0] * 90 + [0.0] * 10))
-    >>> round(low, 4), round(high, 4)
-    (0.8256, 0.9448)
-
-    `correct` is one number from 0 to 1 an image: 0 or 1, or the share of its tiles that are right. The
-    interval is Wilson's (J. Am. Stat. Assoc. 22, 1927) for 0 and 1. For shares it is Wilson's at the
-    effective number of images n·p(1 − p)/s², s² their variance: tiles of one image are not independent,
-    images are, so images are counted. It covers the choice of test images, not that of the training seed.
-    """
-    images, mean, variance = len(correct), float(correct.mean()), float(correct.var())
-    effective = images * mean * (1 - mean) / variance if variance > 0 else images
-    centre = mean + Z95**2 / (2 * effective)
-    spread = Z95 * np.sqrt(mean * (1 - mean) / effective + (Z95 / (2 * effective)) ** 2)
-    scale = 1 + Z95**2 / effective
-    return float(max(0.0, (centre - spread) / scale)), float(min(1.0, (centre + spread) / scale))
 
 
 def top_k_accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> float | None:

@@ -3,7 +3,7 @@
 from nearsight.evidence.engine import evidence, iterate_evidence
 from nearsight.evidence.estimates import Estimate, estimate
 from nearsight.evidence.forward_pass import Model, forward
-from nearsight.evidence.map import EvidenceMap, TileEvidence, signed
+from nearsight.evidence.map import EvidenceMap, TileEvidence
 from nearsight.evidence.memory import DEFAULT_MEMORY, fitting_batch
 
 __all__ = [
@@ -17,5 +17,4 @@ __all__ = [
     "fitting_batch",
     "forward",
     "iterate_evidence",
-    "signed",
 ]

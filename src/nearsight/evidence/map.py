@@ -224,15 +224,6 @@ class EvidenceMap:
         return max(abs(one.top - other.top), abs(one.left - other.left)) < self.grid.tile
 
 
-def signed(logit: float) -> str:
-    """Write a logit with its sign.
-
-    >>> signed(-1.234)
-    '−1.23'
-    """
-    return f"{logit:+.2f}".replace("-", "−")
-
-
 def _shares(starts: tuple[int, ...], tile: int, length: int) -> Tensor:
     """Return for each pixel of a line the weights of the tiles that cover it, (length, tiles); NaN where none."""
     pixels = torch.arange(length)[:, None]

@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from nearsight.errors import InputError
-from nearsight.evidence.map import signed
+from nearsight.statistics.writing import signed
 from nearsight.tiles import TileGrid
 
 if TYPE_CHECKING:

@@ -87,12 +87,12 @@ def _draw_differences(axes: "Axes", comparison: Comparison) -> None:
     rows = [row for row in comparison.differences if row.headline]
     axes.axvline(0, color="#000000", linewidth=1)
     for place, row in enumerate(rows):
-        interval = row.interval
-        shown = not interval.low <= 0 <= interval.high
+        value, low, high = row.interval.numbers
+        shown = not low <= 0 <= high
         axes.errorbar(
-            100 * interval.estimate,
+            100 * value,
             place,
-            xerr=[[100 * (interval.estimate - interval.low)], [100 * (interval.high - interval.estimate)]],
+            xerr=[[100 * (value - low)], [100 * (high - value)]],
             color="#0072B2" if shown else "#777777",
             marker="o",
             markerfacecolor=None if shown else "white",
@@ -115,21 +115,21 @@ def _draw_whole(
 ) -> None:
     colour, marker, dashes = style
     accuracy = next(row for row in arm.accuracies if row.protocol == arm.headline)
-    interval = accuracy.interval
-    axes.axhspan(100 * interval.low, 100 * interval.high, color=colour, alpha=0.1, linewidth=0, zorder=0)
-    axes.axhline(100 * interval.estimate, color=colour, dashes=dashes, linewidth=1.2, zorder=1)
+    value, low, high = accuracy.interval.numbers
+    axes.axhspan(100 * low, 100 * high, color=colour, alpha=0.1, linewidth=0, zorder=0)
+    axes.axhline(100 * value, color=colour, dashes=dashes, linewidth=1.2, zorder=1)
     _draw_points(axes, [(x, accuracy)], step, f"{arm.label}, {accuracy.protocol}", colour, marker)
 
 
 def _draw_points(
     axes: "Axes", rows: list[tuple[float, Accuracy]], step: float, name: str, colour: str, marker: str
 ) -> None:
-    intervals = [row.interval for _, row in rows]
-    below = [100 * (interval.estimate - interval.low) for interval in intervals]
-    above = [100 * (interval.high - interval.estimate) for interval in intervals]
+    estimates = [row.interval.numbers for _, row in rows]
+    below = [100 * (value - low) for value, low, _ in estimates]
+    above = [100 * (high - value) for value, _, high in estimates]
     axes.errorbar(
         [x for x, _ in rows],
-        [100 * interval.estimate for interval in intervals],
+        [100 * value for value, _, _ in estimates],
         yerr=[below, above],
         label=name,
         color=colour,

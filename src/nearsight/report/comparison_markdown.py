@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from nearsight.evaluation import Interval
 from nearsight.settings.protocols import PROTOCOLS
+from nearsight.statistics.writing import interval, points
 from nearsight.study import Accuracy, ArmResult, Comparison, Difference
 from nearsight.study.comparison import label
-from nearsight.study.verdict import points
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
@@ -89,12 +88,12 @@ def _accuracy_cell(arm: ArmResult, protocol: str) -> str:
     found = arm.accuracy(protocol)
     if found is None:
         return "–"
-    mean = points(found.interval.estimate, 2)
-    return f"{f'**{mean}**' if protocol == arm.headline else mean} {_ends(found.interval, 2)}"
+    mean = _fine(found.interval.numbers[0])
+    return f"{f'**{mean}**' if protocol == arm.headline else mean}{interval(found.interval, _fine)}"
 
 
 def _per_seed(arm: ArmResult) -> str:
-    return ", ".join(points(accuracy, 2) for accuracy in _headline(arm).seeds)
+    return ", ".join(_fine(accuracy) for accuracy in _headline(arm).seeds)
 
 
 def _headline(arm: ArmResult) -> Accuracy:
@@ -118,7 +117,8 @@ def _differences(comparison: Comparison) -> list[str]:
 
 def _difference_row(row: Difference) -> list[str]:
     first, second = _named(row.arm, row.protocol), _named(row.reference, row.reference_protocol)
-    return [f"{first} − {second}", points(row.interval.estimate, 2), _ends(row.interval, 2), _mcnemar(row)]
+    value, low, high = (_fine(number) for number in row.interval.numbers)
+    return [f"{first} − {second}", value, f"({low} to {high})", _mcnemar(row)]
 
 
 def _mcnemar(row: Difference) -> str:
@@ -223,8 +223,8 @@ def _named(arm: str, protocol: str) -> str:
     return f"{label(arm)} `{protocol}`"
 
 
-def _ends(interval: Interval, decimals: int) -> str:
-    return f"({points(interval.low, decimals)} to {points(interval.high, decimals)})"
+def _fine(share: float) -> str:
+    return points(share, 2)
 
 
 def _covered(comparison: Comparison) -> str:

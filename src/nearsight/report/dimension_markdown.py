@@ -8,7 +8,7 @@ from nearsight.dimension import Dimension, SideBySide, Space, TileDimension, til
 from nearsight.dimension.words import figure, figure_range
 from nearsight.report.comparison_markdown import markdown_table
 from nearsight.report.dimension_figure import draw_dimension
-from nearsight.study.verdict import points
+from nearsight.statistics.writing import points
 from nearsight.write import write_text
 
 MARKDOWN = "dimension.md"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from nearsight.evidence import EvidenceMap, TileEvidence, signed
+from nearsight.evidence import EvidenceMap, TileEvidence
 from nearsight.report.figure_file import save_figure
+from nearsight.statistics.writing import signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

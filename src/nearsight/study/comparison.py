@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nearsight.evaluation import Interval, McNemar
 from nearsight.runs import write_json
 from nearsight.settings.protocols import FULL_PASS
+from nearsight.statistics import Estimate, McNemar
 
 COMPARISON = "comparison.json"
 
@@ -16,7 +16,7 @@ FULL_HEADLINE = FULL_PASS
 
 UNITS = {
     "accuracy, difference": "share of test images from 0 to 1 (single-tile: of tiles); higher is better",
-    "interval": "95 %, percentiles of a bootstrap over what `covers` names",
+    "interval": "a value with its 95 % interval, percentiles of a bootstrap over what `covers` names; n images",
     "mcnemar": "images that one arm alone gets right, and the exact two-sided p",
     "flops": "floating-point operations of forward and backward passes, a multiply-add is two",
     "training_pixels, images_seen": "of one run, counted with repetition",
@@ -29,7 +29,7 @@ class Accuracy:
     """An arm's accuracy under one protocol: its mean over seeds with its interval, and each seed's."""
 
     protocol: str
-    interval: Interval
+    interval: Estimate
     seeds: tuple[float, ...]
 
 
@@ -85,7 +85,7 @@ class Difference:
     reference: str
     reference_protocol: str
     headline: bool
-    interval: Interval
+    interval: Estimate
     mcnemar: tuple[McNemar, ...]
     verdict: str
 

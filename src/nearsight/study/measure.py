@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from nearsight.data import ImageSets
 from nearsight.errors import InputError
-from nearsight.evaluation import arm_interval, correctness, mcnemar, paired_difference
+from nearsight.evaluation import correctness
 from nearsight.runs import Run
 from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, SINGLE_TILE
+from nearsight.statistics import arm_estimate, mcnemar, paired_difference
 from nearsight.study.arms import Arm
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference, headline, label
 from nearsight.study.settings import Study
@@ -119,7 +120,7 @@ def _arm_result(arm: Arm, runs: Sequence[Run], correct: Correct, split: str) -> 
         augmentation=arm.augmentation,
         headline=headline(arm.recipe.tile),
         accuracies=tuple(
-            Accuracy(protocol, arm_interval(right), tuple(right.mean(1).tolist()))
+            Accuracy(protocol, arm_estimate(right), tuple(right.mean(1).tolist()))
             for protocol, right in correct.items()
         ),
         cost=_cost([run.result["training"] for run in runs]),

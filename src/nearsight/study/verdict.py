@@ -1,29 +1,21 @@
 """What a paired interval shows, in words."""
 
-from nearsight.evaluation import Interval
+from nearsight.statistics import Estimate
+from nearsight.statistics.writing import points
 
 
-def points(share: float, decimals: int = 1) -> str:
-    """Write a share as points (hundredths) with a true minus sign.
-
-    >>> points(0.0112), points(-0.002), points(-0.0001)
-    ('1.1', '−0.2', '0.0')
-    """
-    return f"{100 * share:z.{decimals}f}".replace("-", "−")
-
-
-def verdict(arm: str, reference: str, difference: Interval) -> str:
+def verdict(arm: str, reference: str, difference: Estimate) -> str:
     """Say which of two arms is better, or that no difference is shown, with the 95 % interval in points.
 
-    >>> print(verdict("tile 16", "full", Interval(0.011, 0.006, 0.016, "images and seeds")))
+    >>> print(verdict("tile 16", "full", Estimate(0.011, 0.006, 0.016)))
     tile 16 is better than full by 1.1 points (0.6 to 1.6)
-    >>> print(verdict("tile 16", "full", Interval(-0.002, -0.007, 0.003, "images and seeds")))
+    >>> print(verdict("tile 16", "full", Estimate(-0.002, -0.007, 0.003)))
     tile 16 against full, no difference shown: −0.2 (−0.7 to 0.3)
 
     `difference` is the accuracy of `arm` less that of `reference`. A difference is shown where the interval
     leaves out zero. Where an end would round to a zero that it is not, a second decimal is written.
     """
-    estimate, low, high = difference.estimate, difference.low, difference.high
+    estimate, low, high = difference.numbers
     decimals = 2 if any(0 < abs(end) < 0.0005 for end in (low, high)) else 1
     if low <= 0 <= high:
         return (

@@ -14,7 +14,6 @@ from nearsight.diagnosis.atlas import Atlas, ClassReasons
 from nearsight.diagnosis.duplicates import Duplicate
 from nearsight.diagnosis.errors import collect_errors, image_error
 from nearsight.diagnosis.faithfulness import Faithfulness, MethodRow
-from nearsight.diagnosis.intervals import Estimate
 from nearsight.diagnosis.locality import AgreementRow, Locality, SizeRow
 from nearsight.diagnosis.place import Place
 from nearsight.diagnosis.reasons import AtlasTile, Reason
@@ -22,6 +21,7 @@ from nearsight.diagnosis.reliance import Reliance, RelianceRow
 from nearsight.diagnosis.result import Diagnosis
 from nearsight.diagnosis.suspects import LabelSuspect
 from nearsight.evidence import EvidenceMap
+from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
 GRID = TileGrid(64, 64, tile=16, stride=8)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nearsight.diagnosis.intervals import Estimate
 from nearsight.diagnosis.locality import SizeRow
 from nearsight.report.page.charts import BOTTOM, LEFT, RIGHT, TOP, locality_chart, strip
+from nearsight.statistics import Estimate
 
 shares = st.floats(0, 1)
 

@@ -23,7 +23,7 @@ def test_every_figure_is_on_the_page(
     intervals = [row.interval for arm in comparison.arms for row in arm.accuracies]
     intervals += [row.interval for row in comparison.differences]
     for one in intervals:
-        shown = rf"{100 * one.estimate:z.1f}( %)? \({100 * one.low:z.1f} to {100 * one.high:z.1f}\)"
+        shown = rf"{100 * one.value:z.1f}( %)? \({100 * one.low:z.1f} to {100 * one.high:z.1f}\)"
         assert re.search(shown, plain)
     for arm in comparison.arms:
         assert f"{arm.cost.steps:,}" in text

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from nearsight.diagnosis.atlas import Atlas
-from nearsight.diagnosis.intervals import Estimate
 from nearsight.diagnosis.locality import Locality
 from nearsight.report.page import write_diagnosis_page
 from nearsight.report.page.diagnosis_page import diagnosis_html
+from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
 UNKNOWN = Estimate(None, None, None, 0, None)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nearsight.diagnosis.intervals import Estimate
 from nearsight.diagnosis.locality import SizeRow
+from nearsight.statistics import Estimate
 
 
 @dataclass(frozen=True)

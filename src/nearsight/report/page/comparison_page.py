@@ -1,11 +1,10 @@
 """The page of a comparison: verdicts first, then the figure, the tables and how it was made."""
 
 import base64
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
-from nearsight.diagnosis.intervals import Estimate
-from nearsight.evaluation import Interval
 from nearsight.report.accuracy_figure import accuracy_figure
 from nearsight.report.comparison_markdown import method_sentences, scaled
 from nearsight.report.page.charts import strip
@@ -46,21 +45,12 @@ def comparison_html(comparison: Comparison) -> str:
         label=label,
         scaled=scaled,
         strip=strip,
-        estimate=lambda interval, chance: as_estimate(interval, comparison.images, chance),
+        beside_chance=lambda found: replace(found, chance=1 / comparison.classes),
     )
 
 
-def as_estimate(interval: Interval, images: int, chance: float | None) -> Estimate:
-    """Return an interval of the evaluation as the pages show figures, with the value by chance beside it.
-
-    >>> as_estimate(Interval(0.9, 0.88, 0.92, "images"), images=400, chance=0.1).low
-    0.88
-    """
-    return Estimate(interval.estimate, interval.low, interval.high, images, chance)
-
-
 def _reach(differences: tuple[Difference, ...]) -> float:
-    ends = (abs(end) for row in differences for end in (row.interval.low, row.interval.high))
+    ends = (abs(end) for row in differences for end in row.interval.numbers[1:])
     return ROOM * max(ends, default=0.0) or 1.0
 
 

@@ -8,6 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from nearsight.report.page import wording
+from nearsight.statistics import writing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -81,9 +82,9 @@ def _environment() -> "Environment":
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.filters |= {
-        "per_cent": wording.per_cent,
-        "number": wording.number,
-        "signed": wording.signed,
+        "per_cent": writing.per_cent,
+        "number": writing.number,
+        "signed": writing.signed,
         "count": wording.count,
         "figure": wording.figure,
         "sentence": wording.sentence,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nearsight.diagnosis.reasons import AtlasTile
 from nearsight.report.page.pictures import picture_uri
-from nearsight.report.page.wording import signed
+from nearsight.statistics.writing import signed
 
 BARS = 10
 TILE_SIDE = 96

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from nearsight.diagnosis.intervals import Estimate
+from nearsight.statistics import Estimate
+from nearsight.statistics.writing import MISSING, number, per_cent, points
 
 Unit = Literal["share", "points", "number"]
-
-MISSING = "–"
 
 
 @dataclass(frozen=True)
@@ -40,33 +39,6 @@ def figure(estimate: Estimate, unit: Unit = "share") -> Figure:
     return Figure(value, " to ".join(ends), chance, "")
 
 
-def per_cent(share: float) -> str:
-    """Write a share from 0 to 1 in per cent.
-
-    >>> per_cent(0.0612)
-    '6.1\\xa0%'
-    """
-    return f"{_bare(share, 'share')}\N{NO-BREAK SPACE}%"
-
-
-def number(value: float, decimals: int = 2) -> str:
-    """Write a number with a true minus sign, and no minus before a zero.
-
-    >>> number(-0.514), number(-0.0001)
-    ('−0.51', '0.00')
-    """
-    return f"{value:z.{decimals}f}".replace("-", "−")
-
-
-def signed(value: float) -> str:
-    """Write a number with its sign, as evidence is written.
-
-    >>> signed(2.5), signed(-1.234)
-    ('+2.50', '−1.23')
-    """
-    return f"{value:+.2f}".replace("-", "−")
-
-
 def count(amount: int, one: str, many: str = "") -> str:
     """Write an amount and the word for it.
 
@@ -90,4 +62,4 @@ def _written(value: float, unit: Unit) -> str:
 
 
 def _bare(value: float, unit: Unit) -> str:
-    return number(value) if unit == "number" else number(100 * value, 1)
+    return number(value) if unit == "number" else points(value)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nearsight.errors import InputError
-from nearsight.evaluation import arm_interval, mcnemar, paired_difference
+from nearsight.statistics import arm_estimate, mcnemar, paired_difference
 
 
 def slow_bootstrap(table: np.ndarray, samples: int, seed: int) -> tuple[float, float]:
@@ -37,7 +37,7 @@ def test_the_interval_is_that_of_resampling_by_index(seeds: int, shares: bool) -
     a, b = arms(seeds, 300, shares)
     interval = paired_difference(a, b, samples=4000)
     low, high = slow_bootstrap(a - b, 4000, seed=1)
-    assert interval.estimate == pytest.approx(a.mean() - b.mean())
+    assert interval.value == pytest.approx(a.mean() - b.mean())
     # Percentiles of 4000 resamples move by about a twentieth of the width between two draws.
     assert interval.low == pytest.approx(low, abs=(high - low) / 12)
     assert interval.high == pytest.approx(high, abs=(high - low) / 12)
@@ -47,22 +47,22 @@ def test_one_seed_is_the_bootstrap_of_a_proportion() -> None:
     """Its standard deviation is known: the root of p(1 − p)/n."""
     correct = np.zeros((1, 2500))
     correct[0, :2000] = 1
-    interval = arm_interval(correct, samples=20_000)
+    interval = arm_estimate(correct, samples=20_000)
     assert (interval.high - interval.low) / 2 == pytest.approx(1.96 * 0.4 / 50, rel=0.04)
     assert interval.covers == "images"
 
 
 def test_the_variance_is_that_of_images_and_seeds_together() -> None:
     """Where every image is alike the seeds alone decide: two seeds at 0 and 1 give 0, ½ and 1."""
-    interval = arm_interval(np.array([[0.0] * 40, [1.0] * 40]), samples=4000)
-    assert (interval.estimate, interval.low, interval.high) == (0.5, 0.0, 1.0)
+    interval = arm_estimate(np.array([[0.0] * 40, [1.0] * 40]), samples=4000)
+    assert (interval.value, interval.low, interval.high) == (0.5, 0.0, 1.0)
     assert interval.covers == "images and seeds"
 
 
 def test_arms_with_the_same_answers_do_not_differ() -> None:
     a, _ = arms(3, 200)
     interval = paired_difference(a, a)
-    assert (interval.estimate, interval.low, interval.high) == (0, 0, 0)
+    assert (interval.value, interval.low, interval.high) == (0, 0, 0)
 
 
 def test_pairing_narrows_the_interval_of_arms_that_err_on_the_same_images() -> None:
@@ -72,14 +72,14 @@ def test_pairing_narrows_the_interval_of_arms_that_err_on_the_same_images() -> N
     b[0, 10::40] = 1
     paired = paired_difference(a, b)
     unpaired = paired_difference(a, b[:, np.random.default_rng(0).permutation(400)])
-    assert paired.estimate == unpaired.estimate
+    assert paired.value == unpaired.value
     assert paired.high - paired.low < 0.5 * (unpaired.high - unpaired.low)
 
 
 def test_swapping_the_arms_turns_the_difference_round() -> None:
     a, b = arms(3, 300)
     one, other = paired_difference(a, b), paired_difference(b, a)
-    assert one.estimate == -other.estimate
+    assert one.value == -other.value
     assert one.low == pytest.approx(-other.high, abs=0.005)
 
 
@@ -119,7 +119,7 @@ def test_shapes_that_do_not_pair_are_refused() -> None:
     with pytest.raises(InputError, match=r"\(2, 5\) and correct_b \(3, 5\)"):
         paired_difference(np.ones((2, 5)), np.ones((3, 5)))
     with pytest.raises(InputError, match=r"correct has shape \(5,\); expected \(seeds, images\)"):
-        arm_interval(np.ones(5))
+        arm_estimate(np.ones(5))
     with pytest.raises(InputError, match=r"got \(4,\) and \(5,\)"):
         mcnemar(np.ones(4), np.ones(5))
     with pytest.raises(InputError, match="shares of tiles are neither"):

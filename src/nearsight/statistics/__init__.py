@@ -1,0 +1,25 @@
+"""Estimates with their intervals: one type, one bootstrap, one way of writing them."""
+
+from nearsight.statistics.estimates import Estimate, absent
+from nearsight.statistics.means import (
+    accuracy_estimate,
+    accuracy_interval,
+    column_estimate,
+    mean_estimate,
+    ratio_estimate,
+)
+from nearsight.statistics.pairs import McNemar, arm_estimate, mcnemar, paired_difference
+
+__all__ = [
+    "Estimate",
+    "McNemar",
+    "absent",
+    "accuracy_estimate",
+    "accuracy_interval",
+    "arm_estimate",
+    "column_estimate",
+    "mcnemar",
+    "mean_estimate",
+    "paired_difference",
+    "ratio_estimate",
+]

@@ -1,0 +1,135 @@
+"""Estimates of means and of what is computed from means, over independent images."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nearsight.errors import InputError
+from nearsight.statistics.bootstrap import resampled_means
+from nearsight.statistics.estimates import Estimate
+
+Z95 = 1.959963984540054  # the 97.5 % point of the normal distribution
+
+
+def mean_estimate(
+    values: ArrayLike, *, chance: float | None = None, samples: int = 2000, seed: int = 0
+) -> Estimate:
+    """Return the mean of one number an image, with its 95 % bootstrap interval over images.
+
+    >>> mean_estimate([0.25, 0.75, float("nan")], chance=0.5).value
+    0.5
+    >>> mean_estimate([]).n
+    0
+
+    `values` is (n,); NaN is left out and not counted. The interval is made of percentiles of `samples` resamples
+    of the images (`resampled_means`). For shares of right answers take `accuracy_estimate`: where all images are
+    right every resample is, and this interval has no width. Raises `InputError` for values that are not one
+    row, or infinite.
+    """
+    known = _known(values)
+    if len(known) < 2:
+        return _without_interval(known, chance)
+    low, high = resampled_means(known[:, None], _first, samples=samples, seed=seed)
+    return Estimate(float(known.mean()), low, high, len(known), chance)
+
+
+def accuracy_estimate(correct: ArrayLike, *, chance: float | None = None) -> Estimate:
+    """Return the mean of right (1) and wrong (0) answers, one an image, with the interval that accuracies have.
+
+    >>> all_right = accuracy_estimate([1, 1, 1, 1], chance=0.5)
+    >>> all_right.value, round(all_right.low, 2), all_right.high
+    (1.0, 0.51, 1.0)
+
+    `correct` is (n,); NaN is left out and not counted. The interval is `accuracy_interval`'s (Wilson's), so a
+    diagnosis and an evaluation of the same answers agree. Raises what `mean_estimate` raises.
+    """
+    known = _known(correct)
+    if len(known) < 2:
+        return _without_interval(known, chance)
+    return Estimate(float(known.mean()), *accuracy_interval(known), len(known), chance)
+
+
+def ratio_estimate(
+    parts: ArrayLike, wholes: ArrayLike, *, chance: float | None = None, samples: int = 2000, seed: int = 0
+) -> Estimate:
+    """Return the share of a sum over images that is a part of it, with its 95 % bootstrap interval.
+
+    >>> ratio_estimate([1.0, 0.0, 3.0], [1.0, 4.0, 3.0]).value
+    0.5
+
+    `parts` and `wholes` are (n,), a pair an image; each resample of the images takes both its numbers.
+    Everything is None where the whole is nothing.
+    """
+    table = np.stack([np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)], 1)
+    if not table[:, 1].sum() > 0:
+        return Estimate(None, None, None, 0)
+    if len(table) < 2:
+        return Estimate(float(table[0, 0] / table[0, 1]), None, None, 1, chance)
+    return column_estimate(table, _ratio, chance=chance, samples=samples, seed=seed)
+
+
+def column_estimate(
+    table: NDArray[np.float64],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    chance: float | None = None,
+    samples: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """Return a statistic of the column means of a table, with its 95 % bootstrap interval over rows.
+
+    >>> sums = column_estimate(np.array([[1.0, 4.0], [3.0, 4.0]]), lambda means: means.sum(1))
+    >>> sums.numbers
+    (6.0, 5.0, 7.0)
+
+    `table` is (images, columns): images are independent, tiles of one image are not. `statistic` maps means of
+    shape (n, columns) to (n,).
+    """
+    value = float(statistic(table.mean(0, keepdims=True))[0])
+    low, high = resampled_means(table, statistic, samples=samples, seed=seed)
+    return Estimate(value, low, high, len(table), chance)
+
+
+def accuracy_interval(correct: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the 95 % interval of a mean accuracy over images, as two shares from 0 to 1.
+
+    >>> low, high = accuracy_interval(np.array([1.0] * 90 + [0.0] * 10))
+    >>> round(low, 4), round(high, 4)
+    (0.8256, 0.9448)
+
+    `correct` is one number from 0 to 1 an image: 0 or 1, or the share of its tiles that are right. The
+    interval is Wilson's (J. Am. Stat. Assoc. 22, 1927) for 0 and 1. For shares it is Wilson's at the
+    effective number of images n·p(1 − p)/s², s² their variance: tiles of one image are not independent,
+    images are, so images are counted. It covers the choice of test images, not that of the training seed.
+    """
+    images, mean, variance = len(correct), float(correct.mean()), float(correct.var())
+    effective = images * mean * (1 - mean) / variance if variance > 0 else images
+    centre = mean + Z95**2 / (2 * effective)
+    spread = Z95 * np.sqrt(mean * (1 - mean) / effective + (Z95 / (2 * effective)) ** 2)
+    scale = 1 + Z95**2 / effective
+    return float(max(0.0, (centre - spread) / scale)), float(min(1.0, (centre + spread) / scale))
+
+
+def _first(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    return means[:, 0]
+
+
+def _ratio(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    # A resample may draw only images whose whole is nothing: it has no ratio.
+    parts, wholes = means.T
+    ratios: NDArray[np.float64] = np.divide(parts, wholes, out=np.full(len(means), np.nan), where=wholes != 0)
+    return ratios
+
+
+def _known(values: ArrayLike) -> NDArray[np.float64]:
+    row = np.asarray(values, dtype=np.float64)
+    if row.ndim != 1 or np.isinf(row).any():
+        raise InputError(f"values have shape {row.shape}; expected one finite number or NaN an image, (n,)")
+    return row[~np.isnan(row)]
+
+
+def _without_interval(known: NDArray[np.float64], chance: float | None) -> Estimate:
+    if not len(known):
+        return Estimate(None, None, None, 0)
+    return Estimate(float(known[0]), None, None, 1, chance)
