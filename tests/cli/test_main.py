@@ -135,6 +135,7 @@ def test_train_prints_its_result(printed: Printed, trained: Path, quick: list[st
     result = printed(*arguments)
     assert result["run"] == str(tmp_path / "run")
     kept = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert kept.pop("schema") == 1
     assert result == {"run": str(tmp_path / "run"), **kept}
     assert list(result["evaluation"]) == ["test"]
     first, again = (directory / "model.safetensors" for directory in (trained, tmp_path / "run"))

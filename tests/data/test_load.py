@@ -125,3 +125,10 @@ def test_another_fault_is_left_as_it_is(
     monkeypatch.setattr(LOAD, "read_folder", fail)
     with pytest.raises(RuntimeError, match="a fault of ours"):
         load(write_folder({"a": [png(0)]}))
+
+
+def test_only_a_validation_cut_follows_the_seed() -> None:
+    assert load("digits").splits_follow_seed
+    # Its test split is cut too, by a seed that never changes.
+    assert not load("digits", validation=0).splits_follow_seed
+    assert not load("scenes", validation=0).splits_follow_seed

@@ -22,7 +22,7 @@ def image_set(split: str, labels: list[int] | np.ndarray) -> ImageSet:
 
 def arranged(*names: str, validation: float = 0.1) -> dict[str, int]:
     found = {name: image_set(name, np.arange(100) % 3) for name in names}
-    splits, _ = arrange_splits(found, validation=validation, seed=0)
+    splits = arrange_splits(found, validation=validation, seed=0).splits
     assert all(images.split == name for name, images in splits.items())
     return {name: len(images) for name, images in splits.items()}
 
@@ -89,15 +89,15 @@ def test_no_validation_keeps_train_whole() -> None:
 
 def test_what_was_done_is_noted() -> None:
     found = {name: image_set(name, np.arange(100) % 3) for name in ("train", "valid")}
-    assert arrange_splits(found, validation=0.1, seed=7)[1] == [
+    assert arrange_splits(found, validation=0.1, seed=7).notes == (
         "test: the set's own valid split, for want of a labelled test split",
         "val: 10 of the 100 images of train, stratified, seed 7",
-    ]
+    )
 
 
 def test_cut_images_keep_their_labels_and_names() -> None:
     train = image_set("train", np.arange(100) % 3)
-    splits, _ = arrange_splits({"train": train}, validation=0.1, seed=0)
+    splits = arrange_splits({"train": train}, validation=0.1, seed=0).splits
     for images in splits.values():
         for i, label in enumerate(images.labels):
             row = int(images.path(i).removeprefix("train/"))

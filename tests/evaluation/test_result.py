@@ -1,6 +1,7 @@
 """What an evaluation leaves in a run's directory is enough to make its figures again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from nearsight.errors import InputError
 from nearsight.evaluation import Evaluation, evaluate
 from nearsight.evaluation import result as result_module
 from nearsight.models import Classifier
+from nearsight.write import plain
 
 
 @pytest.fixture
@@ -85,3 +87,41 @@ def test_large_confusion_matrices_are_left_to_the_table(
     protocols = json.loads((tmp_path / "result.json").read_text())["evaluation"]["test"]["protocols"]
     assert all("confusion" not in figures for figures in protocols.values())
     assert np.array(evaluation.figures["vote"]["confusion"]).shape == (7, 7)
+
+
+def assert_same(one: Evaluation, other: Evaluation) -> None:
+    assert one.figures == other.figures
+    assert plain(one.settings) == plain(other.settings)
+    assert np.array_equal(one.labels, other.labels)
+    for ours, theirs in ((one.predictions, other.predictions), (one.scores, other.scores)):
+        assert ours.keys() == theirs.keys()
+        assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("confusion", [1, 100])
+def test_an_evaluation_comes_back_as_it_was(
+    confusion: int, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result_module, "CONFUSION_CLASSES", confusion)
+    shuffled = replace(evaluation, settings={**evaluation.settings, "split": "shuffled"})
+    evaluation.save(tmp_path)
+    shuffled.save(tmp_path)
+    assert_same(Evaluation.load(tmp_path), evaluation)
+    assert_same(Evaluation.load(tmp_path, "shuffled"), shuffled)
+
+
+def test_an_evaluation_that_is_not_there_is_said(evaluation: Evaluation, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no evaluation on the split 'test'; run `nearsight evaluate`"):
+        Evaluation.load(tmp_path)
+    evaluation.save(tmp_path)
+    with pytest.raises(InputError, match="no evaluation on the split 'val'; it has: test; run"):
+        Evaluation.load(tmp_path, "val")
+
+
+def test_files_of_two_evaluations_are_not_read_as_one(evaluation: Evaluation, tmp_path: Path) -> None:
+    evaluation.save(tmp_path)
+    first = (tmp_path / "predictions.parquet").read_bytes()
+    replace(evaluation, settings={**evaluation.settings, "stride": 1}).save(tmp_path)
+    (tmp_path / "predictions.parquet").write_bytes(first)
+    with pytest.raises(InputError, match=r"predictions\.parquet and .* are of two evaluations"):
+        Evaluation.load(tmp_path)

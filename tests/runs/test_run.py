@@ -6,6 +6,7 @@ from pyarrow import parquet
 from nearsight.errors import InputError
 from nearsight.models import Architecture, Classifier, Preprocessing, save_classifier
 from nearsight.runs import Run, write_json, write_text
+from nearsight.settings import Recipe
 
 TABLE = pyarrow.table({"index": [0, 1], "label": [1, 0], "vote.scores": [[0.1, 0.9], [0.8, 0.2]]})
 
@@ -28,7 +29,7 @@ def directory(tmp_path):
 def test_a_finished_run_is_read_whole(directory):
     run = Run.open(str(directory))
     assert run.finished
-    assert run.recipe == {"data": "digits", "tile": 16}
+    assert run.recipe == Recipe(data="digits", tile=16)
     assert run.result == {"training": {"seconds": 1.5}}
     assert run.predictions().equals(TABLE)
     assert run.classifier()(torch.zeros(1, 3, 16, 16)).shape == (1, 2)
@@ -55,7 +56,7 @@ def test_an_unfinished_run_says_what_is_missing_and_how_to_finish(directory, mis
         (directory / "checkpoint").mkdir()
     run = Run.open(directory)
     assert not run.finished
-    assert run.recipe["tile"] == 16
+    assert run.recipe.tile == 16
     with pytest.raises(InputError, match=f"has no {missing}: the run is not finished") as caught:
         look(run)
     assert ("--resume" in str(caught.value)) == checkpoint

@@ -147,7 +147,7 @@ def test_costs_are_those_of_the_runs(finished: tuple[Path, Comparison]) -> None:
     for arm in comparison.arms:
         for number, seed in enumerate(SEEDS):
             run = Run.open(out / "runs" / arm.name / f"seed-{seed}")
-            assert run.recipe["seed"] == seed
+            assert run.recipe.seed == seed
             for name, figure in run.result["training"].items():
                 held = getattr(arm.cost, name, None)
                 assert held is None or figure == (held[number] if isinstance(held, tuple) else held)

@@ -194,12 +194,14 @@ class ImageSets(Mapping[str, ImageSet]):
     >>> "test" in sets, list(sets)
     (False, [])
 
+    `splits_follow_seed` says whether another seed would have cut the splits otherwise.
     Asking for a split that is not there raises `InputError` with the names of those that are.
     """
 
     name: str
     splits: Mapping[str, ImageSet]
     notes: tuple[str, ...] = ()
+    splits_follow_seed: bool = False
 
     def __getitem__(self, split: str) -> ImageSet:
         if split not in self.splits:

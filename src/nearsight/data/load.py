@@ -55,8 +55,8 @@ def load(data: str | Path, *, validation: float = 0.1, seed: int = 0, skip_bad: 
                 f"{fault}; change its permissions, or set HF_HOME to a directory of yours"
             ) from fault
         raise
-    splits, cuts = arrange_splits(found, validation=validation, seed=seed)
-    return ImageSets(name, splits, (*notes, *cuts))
+    arranged = arrange_splits(found, validation=validation, seed=seed)
+    return ImageSets(name, arranged.splits, (*notes, *arranged.notes), arranged.follow_seed)
 
 
 def known_names() -> tuple[str, ...]:

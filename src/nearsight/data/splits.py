@@ -1,7 +1,7 @@
 """Splits: finding them by their usual names, and cutting those that are missing from train."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,15 @@ _USUAL = {
 }
 
 
+@dataclass(frozen=True)
+class Arranged:
+    """Splits under their usual names, what was done to have them, and whether another seed cuts them otherwise."""
+
+    splits: dict[str, ImageSet]
+    notes: tuple[str, ...]
+    follow_seed: bool
+
+
 def usual_split(name: str) -> str | None:
     """Return `train`, `val` or `test` for a usual name of that split in any case, None for any other name.
 
@@ -28,9 +37,7 @@ def usual_split(name: str) -> str | None:
     return next((split for split, names in _USUAL.items() if name.casefold() in names), None)
 
 
-def arrange_splits(
-    found: Mapping[str, ImageSet], *, validation: float, seed: int
-) -> tuple[dict[str, ImageSet], list[str]]:
+def arrange_splits(found: Mapping[str, ImageSet], *, validation: float, seed: int) -> Arranged:
     """Give splits their usual names, cut missing ones from train, and say in notes what was done.
 
     A set without a test split tests on its validation split; one that has neither gives up 20 % of it for
@@ -39,6 +46,7 @@ def arrange_splits(
     `InputError` when train is too small to be cut.
     """
     notes: list[str] = []
+    follow_seed = False
     splits: dict[str, ImageSet] = {}
     for name, images in found.items():
         usual = usual_split(name) or name
@@ -53,8 +61,9 @@ def arrange_splits(
             splits["train"], splits["test"] = _cut(splits["train"], TEST_SHARE, TEST_SEED, "test", notes)
         if "val" not in splits and validation > 0:
             splits["train"], splits["val"] = _cut(splits["train"], validation, seed, "val", notes)
+            follow_seed = True
     order = [name for name in _USUAL if name in splits] + [name for name in splits if name not in _USUAL]
-    return {name: replace(splits[name], split=name) for name in order}, notes
+    return Arranged({name: replace(splits[name], split=name) for name in order}, tuple(notes), follow_seed)
 
 
 def stratified_cut(

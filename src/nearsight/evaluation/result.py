@@ -4,15 +4,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.errors import InputError
-from nearsight.runs import replace_atomically, write_json
-from nearsight.runs.run import PREDICTIONS, RESULT
+from nearsight.evaluation.metrics import confusion_matrix
+from nearsight.runs.run import METADATA, PREDICTIONS, RESULT, read_predictions
+from nearsight.schema import SCHEMA, numbered, read_schema
+from nearsight.write import plain, replace_atomically, write_json
 
+if TYPE_CHECKING:
+    import pyarrow
+
+PROTOCOLS_KEY = "protocols"
 # A larger matrix would fill result.json; `confusion_matrix` makes it from the scores in predictions.parquet.
 CONFUSION_CLASSES = 100
 
@@ -40,7 +46,7 @@ class Evaluation:
     predictions: Mapping[str, NDArray[np.int64]]
     scores: Mapping[str, NDArray[np.float32]]
 
-    def save(self, run_dir: Path) -> None:
+    def save(self, run_dir: str | Path) -> None:
         """Write the predictions and put the figures into result.json under "evaluation" and the split.
 
         The test split's predictions are predictions.parquet, another split's predictions-SPLIT.parquet. The
@@ -48,14 +54,56 @@ class Evaluation:
         whole or not at all.
         """
         result_path = Path(run_dir) / RESULT
-        result = _read_result(result_path)
+        result = _read_result(result_path, "add figures to", "save to another directory")
         split = self.settings["split"]
-        name = PREDICTIONS if split == "test" else f"{Path(PREDICTIONS).stem}-{split}.parquet"
-        self._write_predictions(Path(run_dir) / name)
+        self._write_predictions(Path(run_dir) / predictions_name(split))
         protocols = {protocol: _compact(measured) for protocol, measured in self.figures.items()}
         evaluations = result.setdefault("evaluation", {})
-        evaluations[split] = {**self.settings, "protocols": protocols}
-        write_json(result_path, result)
+        evaluations[split] = {**self.settings, PROTOCOLS_KEY: protocols}
+        write_json(result_path, numbered("result", result))
+
+    @staticmethod
+    def load(run_dir: str | Path, split: str = "test") -> "Evaluation":
+        """Read the evaluation on a split that `save` left in a directory.
+
+        >>> import tempfile
+        >>> scores, labels = np.array([[0.75, 0.25]], dtype=np.float32), np.array([0])
+        >>> directory = tempfile.mkdtemp()
+        >>> Evaluation({}, {"split": "test"}, labels, {"vote": labels}, {"vote": scores}).save(directory)
+        >>> Evaluation.load(directory).scores["vote"].tolist()
+        [[0.75, 0.25]]
+
+        Raises `InputError` where there is none, and for files that are damaged, of a newer version, or of two
+        different evaluations.
+        """
+        directory = Path(run_dir)
+        result = _read_result(directory / RESULT, "read", "evaluate the run again")
+        held = result.get("evaluation", {})
+        if split not in held:
+            known = f"; it has: {', '.join(held)}" if held else ""
+            raise InputError(
+                f"{directory} holds no evaluation on the split '{split}'{known}; run `nearsight evaluate` first"
+            )
+        path = directory / predictions_name(split)
+        table, made_with = read_predictions(path)
+        settings = {name: value for name, value in held[split].items() if name != PROTOCOLS_KEY}
+        if plain(made_with) != plain(settings):
+            raise InputError(
+                f"{path} and {directory / RESULT} are of two evaluations; run `nearsight evaluate` again"
+            )
+        labels = table["label"].to_numpy()
+        names = [name.removesuffix(".scores") for name in table.column_names if name.endswith(".scores")]
+        scores = {name: _matrix(table[f"{name}.scores"], len(labels)) for name in names}
+        return Evaluation(
+            figures={
+                name: _whole(name, measured, scores[name], labels)
+                for name, measured in held[split].get(PROTOCOLS_KEY, {}).items()
+            },
+            settings=settings,
+            labels=labels,
+            predictions={name: table[f"{name}.prediction"].to_numpy() for name in names},
+            scores=scores,
+        )
 
     def _write_predictions(self, path: Path) -> None:
         import pyarrow
@@ -69,9 +117,19 @@ class Evaluation:
             columns[f"{protocol}.prediction"] = self.predictions[protocol]
             offsets = np.arange(len(scores) + 1, dtype=np.int32) * scores.shape[1]
             columns[f"{protocol}.scores"] = pyarrow.ListArray.from_arrays(offsets, scores.ravel())
-        table = pyarrow.table(columns).replace_schema_metadata({"nearsight": json.dumps(dict(self.settings))})
+        made_with = json.dumps(plain(numbered("predictions", self.settings)))
+        table = pyarrow.table(columns).replace_schema_metadata({METADATA: made_with})
         with replace_atomically(path) as temporary:
             parquet.write_table(table, temporary)
+
+
+def predictions_name(split: str) -> str:
+    """Return the name of the file that holds a split's predictions.
+
+    >>> predictions_name("test"), predictions_name("val")
+    ('predictions.parquet', 'predictions-val.parquet')
+    """
+    return PREDICTIONS if split == "test" else f"{Path(PREDICTIONS).stem}-{split}.parquet"
 
 
 def _compact(measured: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,15 +139,35 @@ def _compact(measured: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _read_result(path: Path) -> dict[str, Any]:
+def _whole(
+    protocol: str, measured: Mapping[str, Any], scores: NDArray[np.float32], labels: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Return the figures of a protocol as they were before JSON had them and `_compact` made them smaller."""
+    found = dict(measured)
+    found["interval"] = tuple(found["interval"])
+    found["per_class"] = [
+        {**row, "interval": None if row["interval"] is None else tuple(row["interval"])}
+        for row in found["per_class"]
+    ]
+    if "confusion" not in found:
+        found["confusion"] = confusion_matrix(protocol, scores, labels).tolist()
+    return found
+
+
+def _matrix(column: "pyarrow.ChunkedArray", rows: int) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = column.combine_chunks().flatten().to_numpy().reshape(rows, -1)
+    return found
+
+
+def _read_result(path: Path, doing: str, way_out: str) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"cannot add figures to {path}: {error}; mend it or save to another directory"
-        ) from error
+        raise InputError(f"cannot {doing} {path}: {error}; mend it or {way_out}") from error
     if not isinstance(content, dict):
-        raise InputError(f"cannot add figures to {path}: it holds no JSON object; save to another directory")
+        raise InputError(f"cannot {doing} {path}: it holds no JSON object; {way_out}")
+    read_schema("result", content, path)
+    content.pop(SCHEMA, None)
     return content

@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from nearsight.errors import InputError
+from nearsight.schema import SCHEMA, numbered, read_schema
 from nearsight.write import replace_atomically
 
 _LOGITS = "logits"
@@ -28,7 +29,8 @@ def save_logits(path: Path, logits: Tensor, description: Mapping[str, Any]) -> N
     Raises `InputError` when the disk is full or the place refuses.
     """
     content = save(
-        {_LOGITS: logits.detach().cpu().contiguous()}, metadata={_DESCRIPTION: json.dumps(description)}
+        {_LOGITS: logits.detach().cpu().contiguous()},
+        metadata={_DESCRIPTION: json.dumps(numbered("evidence", description))},
     )
     with replace_atomically(path) as temporary:
         temporary.write_bytes(content)
@@ -39,6 +41,8 @@ def load_logits(path: Path) -> tuple[Tensor, dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             description = json.loads((file.metadata() or {})[_DESCRIPTION])
+            read_schema("evidence", description, path)
+            description.pop(SCHEMA, None)
             # A copy: the file may be replaced or removed while the logits are in use.
             return file.get_tensor(_LOGITS).clone(), description
     except FileNotFoundError as error:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.models.build import build
+from nearsight.schema import numbered, read_schema
 from nearsight.write import replace_atomically, write_json
 
 WEIGHTS = "model.safetensors"
@@ -177,18 +178,21 @@ def save_classifier(classifier: Classifier, directory: Path) -> None:
         temporary.write_bytes(save(state, metadata={"format": "pt"}))
     write_json(
         Path(directory) / DESCRIPTION,
-        {
-            "architecture": asdict(classifier.architecture),
-            "tile": classifier.tile,
-            "classes": classifier.classes,
-            "preprocessing": asdict(classifier.preprocessing),
-            "versions": {
-                "nearsight": version("nearsight"),
-                "torch": str(torch.__version__),
-                "timm": version("timm"),
-                "python": platform.python_version(),
+        numbered(
+            "model",
+            {
+                "architecture": asdict(classifier.architecture),
+                "tile": classifier.tile,
+                "classes": classifier.classes,
+                "preprocessing": asdict(classifier.preprocessing),
+                "versions": {
+                    "nearsight": version("nearsight"),
+                    "torch": str(torch.__version__),
+                    "timm": version("timm"),
+                    "python": platform.python_version(),
+                },
             },
-        },
+        ),
     )
 
 
@@ -209,6 +213,7 @@ def load_classifier(directory: Path) -> Classifier:
 def _describe(path: Path) -> Classifier:
     try:
         content: dict[str, Any] = json.loads(_read(path))
+        read_schema("model", content, path)
         architecture = Architecture(**content["architecture"])
         preprocessing = dict(content["preprocessing"])
         for name in ("mean", "std"):
@@ -220,7 +225,7 @@ def _describe(path: Path) -> Classifier:
             content["tile"],
             Preprocessing(**preprocessing),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} does not describe a classifier ({type(error).__name__}: {error}); train the run again"
         ) from error

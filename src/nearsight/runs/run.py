@@ -1,13 +1,15 @@
 """A run's directory, read whole."""
 
 import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearsight.errors import InputError
 from nearsight.models.classifier import DESCRIPTION, WEIGHTS, Classifier, load_classifier
+from nearsight.schema import FIRST, SCHEMA, read_schema
+from nearsight.settings import Recipe
+from nearsight.settings.recipe import read_recipe
 
 if TYPE_CHECKING:
     import pyarrow
@@ -16,6 +18,8 @@ RECIPE = "recipe.toml"
 RESULT = "result.json"
 CHECKPOINT = "checkpoint"
 PREDICTIONS = "predictions.parquet"
+# The key of what predictions were made with, in the metadata of their schema.
+METADATA = "nearsight"
 
 
 @dataclass(frozen=True)
@@ -24,10 +28,10 @@ class Run:
 
     >>> import tempfile
     >>> directory = Path(tempfile.mkdtemp())
-    >>> _ = (directory / "recipe.toml").write_text('model = "resnet18"')
+    >>> _ = (directory / "recipe.toml").write_text('model = "airbench"')
     >>> run = Run.open(directory)
-    >>> run.recipe, run.finished
-    ({'model': 'resnet18'}, False)
+    >>> run.recipe.model, run.finished
+    ('airbench', False)
 
     Nothing is kept in memory: each look reads the file. What is missing or damaged raises `InputError`, which
     names the file and the way out.
@@ -55,13 +59,12 @@ class Run:
         return all((self.directory / name).is_file() for name in (WEIGHTS, DESCRIPTION, RESULT))
 
     @property
-    def recipe(self) -> dict[str, Any]:
-        """All that determines the run, from recipe.toml."""
-        path = self.directory / RECIPE
-        try:
-            return tomllib.loads(_read_text(path))
-        except tomllib.TOMLDecodeError as error:
-            raise InputError(f"{path} is not valid TOML: {error}; mend it or train the run again") from error
+    def recipe(self) -> Recipe:
+        """All that determines the run, from recipe.toml.
+
+        A field that the file does not have, because it was added since, has the default of the version that wrote it.
+        """
+        return read_recipe(self.directory / RECIPE, unnumbered=FIRST)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -74,7 +77,8 @@ class Run:
             raise InputError(f"{path} is not valid JSON: {error}; train or evaluate the run again") from error
         if not isinstance(content, dict):
             raise InputError(f"{path} holds {type(content).__name__}, not an object; train the run again")
-        return content
+        read_schema("result", content, path)
+        return {name: value for name, value in content.items() if name != SCHEMA}
 
     def classifier(self) -> Classifier:
         """Load the trained classifier, on the CPU and ready for inference."""
@@ -84,21 +88,12 @@ class Run:
 
     def predictions(self) -> "pyarrow.Table":
         """Read the table of predictions: a row an image, as written by `nearsight evaluate`."""
-        import pyarrow
-        from pyarrow import parquet
-
         path = self.directory / PREDICTIONS
         if not path.is_file():
             raise InputError(
                 f"{self.directory} has no {PREDICTIONS}; run `nearsight evaluate {self.directory}` first"
             )
-        try:
-            # Read in full by this process: a memory map would outlive a replacement of the file.
-            return parquet.read_table(path, memory_map=False)
-        except (pyarrow.ArrowInvalid, OSError) as error:
-            raise InputError(
-                f"{path} is damaged or cut short; run `nearsight evaluate {self.directory}` again"
-            ) from error
+        return read_predictions(path)[0]
 
     def _need(self, path: Path) -> None:
         if path.is_file():
@@ -106,6 +101,23 @@ class Run:
         begun = (self.directory / CHECKPOINT).exists() and not self.finished
         mend = "finish it with `nearsight train … --resume`" if begun else "train it again"
         raise InputError(f"{self.directory} has no {path.name}: the run is not finished; {mend}")
+
+
+def read_predictions(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
+    """Return a table of predictions, and what it was made with; raises `InputError` for a damaged or newer one."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        # Read in full by this process: a memory map would outlive a replacement of the file.
+        table = parquet.read_table(path, memory_map=False)
+        made_with: dict[str, Any] = json.loads((table.schema.metadata or {}).get(METADATA.encode(), b"{}"))
+    except (pyarrow.ArrowInvalid, OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is damaged or cut short; run `nearsight evaluate {path.parent}` again"
+        ) from error
+    read_schema("predictions", made_with, path)
+    return table, {name: value for name, value in made_with.items() if name != SCHEMA}
 
 
 def _read_text(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nearsight.errors import InputError, unknown_name
+from nearsight.schema import SCHEMA, SCHEMAS, default_at, numbered, read_schema
 from nearsight.settings.models import MODELS, ONE_TILE
 from nearsight.settings.tile_schedule import parse_schedule
 
@@ -160,39 +161,56 @@ def recipe_to_toml(recipe: Recipe) -> str:
     """
     import tomli_w
 
+    return tomli_w.dumps(recipe_table(recipe))
+
+
+def recipe_table(recipe: Recipe) -> dict[str, Any]:
+    """Return all of a recipe as TOML holds it, with the number of its schema.
+
+    >>> [recipe_table(Recipe())[name] for name in ("schema", "tile", "seed")]
+    [1, 'full', 0]
+    """
     values = {spec.name: getattr(recipe, spec.name) for spec in fields(recipe)}
     empty = {name: FULL if name == "tile" else "none" for name, value in values.items() if value is None}
-    return tomli_w.dumps(values | empty)
+    return numbered("recipe", values | empty)
 
 
-def recipe_from_toml(text: str, source: str = "recipe", *, whole: bool = False) -> Recipe:
-    """Read a recipe from TOML; fields that are absent keep the defaults of `standard`.
+def recipe_from_table(
+    table: Mapping[str, Any], source: object = "recipe", *, unnumbered: int = SCHEMAS["recipe"]
+) -> Recipe:
+    """Read a recipe from what TOML gives; fields that are absent have the defaults of the schema it is written in.
 
-    Raises `InputError` on broken TOML, an unknown field or a value of the wrong kind, naming `source`; with `whole`,
-    as for a run's own recipe, also where a field is absent.
+    >>> recipe_from_table({"tile": 16}).learning_rate
+    0.1
+
+    `unnumbered` is the schema of a table that gives no number: what people write by hand is of today; what a run
+    wrote is of the first. Raises `InputError`, naming `source`, for a newer schema, an unknown field or a value of
+    the wrong kind.
     """
+    schema = read_schema("recipe", table, source, unnumbered=unnumbered)
+    base = Recipe(**{spec.name: default_at(spec, schema) for spec in fields(Recipe)})
     try:
-        values = tomllib.loads(text)
-        recipe = recipe_from_values(values)
-        missing = next((name for name in field_types() if name not in values), None)
-        if whole and missing is not None:
-            raise InputError(
-                f"the field '{missing}' is missing, so the file is cut short; train the run again"
-            )
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source} is not valid TOML: {error}") from None
+        return recipe_from_values({name: value for name, value in table.items() if name != SCHEMA}, base)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
-    return recipe
 
 
-def read_recipe(path: Path, *, whole: bool = False) -> Recipe:
+def recipe_from_toml(text: str, source: object = "recipe", *, unnumbered: int = SCHEMAS["recipe"]) -> Recipe:
+    """Read a recipe from TOML as `recipe_from_table` does; raises `InputError` on broken TOML too."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source} is not valid TOML: {error}") from None
+    return recipe_from_table(table, source, unnumbered=unnumbered)
+
+
+def read_recipe(path: Path, *, unnumbered: int = SCHEMAS["recipe"]) -> Recipe:
     """Read a recipe from a TOML file; raises `InputError`, naming the file, as `recipe_from_toml` does."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the recipe {path}: {error}") from None
-    return recipe_from_toml(text, source=str(path), whole=whole)
+    return recipe_from_toml(text, source=path, unnumbered=unnumbered)
 
 
 def recipe_from_values(values: Mapping[str, Any], base: Recipe | None = None) -> Recipe:

@@ -1,6 +1,5 @@
 """Compare: arms × seeds under a budget, trained, evaluated and measured, resumable run by run."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from nearsight.data import ImageSet, ImageSets, require_tile
 from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import evaluate
 from nearsight.runs import PREDICTIONS, Run
+from nearsight.runs.run import read_predictions
 from nearsight.settings import Budget, GridKind, Machine, Recipe
 from nearsight.settings.protocols import PROTOCOLS
 from nearsight.study.arms import Arm, make_arms, order_tiles, reference_size
@@ -97,8 +97,7 @@ def _held(sets: ImageSets | Callable[[int], ImageSets]) -> Callable[[int], Image
     held: list[tuple[int, ImageSets]] = []
 
     def sets_of(seed: int) -> ImageSets:
-        # A cut that follows the seed says so in its note.
-        if not held or (held[0][0] != seed and any("seed" in note for note in held[0][1].notes)):
+        if not held or (held[0][0] != seed and held[0][1].splits_follow_seed):
             held[:] = []
             held.append((seed, sets(seed)))
         return held[0][1]
@@ -159,8 +158,7 @@ def _is_evaluated(run: Run, wanted: Mapping[str, Any], protocols: Iterable[str])
     if not set(protocols) <= set(held.get("protocols", ())) or not (run.directory / PREDICTIONS).is_file():
         return False
     # The two are written one after the other, so one may be of an earlier evaluation.
-    schema = run.predictions().schema
-    predicted = json.loads((schema.metadata or {}).get(b"nearsight", b"{}"))
-    return {f"{protocol}.scores" for protocol in protocols} <= set(schema.names) and all(
+    table, predicted = read_predictions(run.directory / PREDICTIONS)
+    return {f"{protocol}.scores" for protocol in protocols} <= set(table.column_names) and all(
         settings.get(name) == value for settings in (held, predicted) for name, value in wanted.items()
     )

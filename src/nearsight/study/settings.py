@@ -2,17 +2,20 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nearsight.errors import InputError
-from nearsight.runs import RECIPE, write_text
-from nearsight.settings import Budget, Recipe, recipe_from_toml, recipe_from_values, recipe_to_toml
-from nearsight.settings.recipe import FULL
+from nearsight.rows import from_values
+from nearsight.runs import RECIPE, Run, write_text
+from nearsight.schema import FIRST, SCHEMA, numbered, read_schema
+from nearsight.settings import Budget, Recipe
+from nearsight.settings.recipe import FULL, recipe_from_table, recipe_table
 
 STUDY = "study.toml"
 RUNS = "runs"
+QUARTER = "a quarter of the tile"
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,39 @@ class Study:
         return tuple(range(self.base.seed, self.base.seed + self.seeds))
 
     def values(self) -> dict[str, Any]:
-        """Return all settings as TOML holds them."""
-        return {
+        """Return all settings as TOML holds them, with the number of their schema."""
+        settings = {
             "tiles": [FULL if tile is None else tile for tile in self.tiles],
             "seeds": self.seeds,
             "budget": self.budget,
             "protocols": list(self.protocols),
-            "stride": "a quarter of the tile" if self.stride is None else self.stride,
-            "recipe": tomllib.loads(recipe_to_toml(self.base)),
+            "stride": QUARTER if self.stride is None else self.stride,
+            "recipe": recipe_table(self.base),
         }
+        return numbered("study", settings)
+
+    def save(self, directory: Path) -> None:
+        """Write study.toml into a directory, whole or not at all."""
+        import tomli_w
+
+        write_text(directory / STUDY, tomli_w.dumps(self.values()))
+
+    @staticmethod
+    def load(directory: Path) -> "Study":
+        """Read what `save` wrote; raises `InputError`, naming the file, where it cannot be used."""
+        path = directory / STUDY
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read: {error}; mend it or choose another --out") from error
+        schema = read_schema("study", values, path)
+        rows = {name: value for name, value in values.items() if name not in (SCHEMA, "recipe")}
+        if isinstance(rows.get("tiles"), list):
+            rows["tiles"] = [None if tile == FULL else tile for tile in rows["tiles"]]
+        if rows.get("stride") == QUARTER:
+            rows["stride"] = None
+        base = recipe_from_table(values.get("recipe", {}), path, unnumbered=FIRST)
+        return replace(from_values(Study, rows | {"base": {}}, path, schema=schema), base=base)
 
 
 def claim_study(directory: Path, study: Study, runs: Mapping[Path, Recipe], *, resume: bool) -> None:
@@ -61,14 +88,12 @@ def claim_study(directory: Path, study: Study, runs: Mapping[Path, Recipe], *, r
     A new or empty directory gets study.toml. One that holds this very study, or nothing but runs of its
     recipes, is taken when `resume` is true. Anything else raises `InputError` and is left as it was.
     """
-    import tomli_w
-
     if directory.is_file():
         raise InputError(f"{directory} is a file; choose another --out")
     path = directory / STUDY
     held = {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
     if path.is_file():
-        _require_same(directory, _read(path), study.values())
+        _require_same(directory, Study.load(directory), study)
     elif held - {RUNS}:
         raise InputError(f"{directory} is not empty and holds no comparison; choose another --out")
     for place, recipe in runs.items():
@@ -76,27 +101,15 @@ def claim_study(directory: Path, study: Study, runs: Mapping[Path, Recipe], *, r
     if held and not resume:
         raise InputError(f"{directory} already holds this comparison; give --resume, or choose another --out")
     if not path.is_file():
-        write_text(path, tomli_w.dumps(study.values()))
+        study.save(directory)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        recipe = recipe_from_values(values.get("recipe", {}))
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{path} cannot be read: {error}; mend it or choose another --out") from error
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    return values | {"recipe": tomllib.loads(recipe_to_toml(recipe))}
-
-
-def _require_same(directory: Path, held: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    flat_held = {**held, **held["recipe"], "recipe": None}
-    flat_asked = {**asked, **asked["recipe"], "recipe": None}
+def _require_same(directory: Path, held: Study, asked: Study) -> None:
+    there, here = _flat(held), _flat(asked)
     changed = [
-        f"{name} {flat_held.get(name)} there, {value} asked for"
-        for name, value in flat_asked.items()
-        if flat_held.get(name) != value
+        f"{name} {there[name]} there, {value} asked for"
+        for name, value in here.items()
+        if there[name] != value
     ]
     if changed:
         raise InputError(
@@ -104,10 +117,17 @@ def _require_same(directory: Path, held: Mapping[str, Any], asked: Mapping[str, 
         )
 
 
+def _flat(study: Study) -> dict[str, Any]:
+    values = study.values()
+    return {
+        name: value for name, value in (values | values["recipe"]).items() if name not in (SCHEMA, "recipe")
+    }
+
+
 def _require_recipe(directory: Path, recipe: Recipe) -> None:
     path = directory / RECIPE
     if path.is_file():
-        if recipe_from_toml(path.read_text(encoding="utf-8"), source=str(path)) != recipe:
+        if Run(directory).recipe != recipe:
             raise InputError(
                 f"{directory} already holds a run of another recipe than this comparison's; "
                 "choose another --out"

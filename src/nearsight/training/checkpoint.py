@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.runs import CHECKPOINT, replace_atomically
+from nearsight.schema import FIRST, SCHEMA, SCHEMAS, read_schema
 
 _FILE = "state.safetensors"
 
@@ -55,7 +56,8 @@ def save_checkpoint(directory: Path, state: TrainingState, progress: Progress) -
                     numbers[key] = value
     tensors["running"] = state.running
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    header = {"progress": json.dumps(asdict(progress)), "numbers": json.dumps(numbers)}
+    schema = {SCHEMA: str(SCHEMAS["checkpoint"])}
+    header = schema | {"progress": json.dumps(asdict(progress)), "numbers": json.dumps(numbers)}
     with replace_atomically(directory / CHECKPOINT / _FILE) as temporary:
         temporary.write_bytes(save(whole, metadata=header))
 
@@ -69,8 +71,10 @@ def read_progress(directory: Path) -> Progress | None:
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            return Progress(**json.loads(file.metadata()["progress"]))
-    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+            header = file.metadata()
+            read_schema("checkpoint", {SCHEMA: int(header.get(SCHEMA, FIRST))}, path)
+            return Progress(**json.loads(header["progress"]))
+    except (SafetensorError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is not a checkpoint of ours ({error}); remove it to begin again") from None
 
 

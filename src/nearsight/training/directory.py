@@ -5,9 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from nearsight.errors import InputError
-from nearsight.runs import CHECKPOINT, RECIPE, RESULT, write_text
+from nearsight.runs import CHECKPOINT, RECIPE, RESULT, Run, write_text
 from nearsight.settings import Recipe, recipe_to_toml
-from nearsight.settings.recipe import read_recipe
 from nearsight.training.checkpoint import Progress, read_progress
 
 # What `replace_atomically` leaves of our files when the process is killed.
@@ -29,7 +28,7 @@ def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Progress |
     path = directory / RECIPE
     if not path.is_file():
         raise InputError(f"{directory} is not empty and holds no run; choose another --out")
-    held = read_recipe(path, whole=True)
+    held = Run(directory).recipe
     if held != recipe:
         changed = [
             f"{spec.name} {getattr(held, spec.name)} there, {getattr(recipe, spec.name)} asked for"

@@ -16,6 +16,7 @@ from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
 from nearsight.models import Classifier, save_classifier
 from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
+from nearsight.schema import numbered
 from nearsight.settings import Machine, Recipe
 from nearsight.settings.tile_schedule import Size, tile_sizes
 from nearsight.training.batches import training_size
@@ -105,7 +106,7 @@ def train(
         if state.average is not None:
             network.load_state_dict(cast(nn.Module, state.average.module).state_dict())
         save_classifier(classifier, out)
-        write_json(out / RESULT, {"training": _training_figures(job, flops, seconds)})
+        write_json(out / RESULT, numbered("result", {"training": _training_figures(job, flops, seconds)}))
         shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
     fabric.barrier()
     return Run.open(out)

@@ -49,6 +49,6 @@ def evaluate(
     )
     if out is not None:
         result.save(Path(out))
-    elif data is None or str(data) == run.recipe["data"]:
+    elif data is None or str(data) == run.recipe.data:
         result.save(run.directory)
     return result

@@ -11,7 +11,6 @@ from nearsight.models import Classifier, published_classifier
 from nearsight.runs import RECIPE, Run
 from nearsight.settings import Machine
 from nearsight.settings.models import TIMM
-from nearsight.settings.recipe import read_recipe
 
 Count = Callable[[int, int], None]
 
@@ -41,7 +40,7 @@ def load_sets(model: Run | Classifier | str | Path, data: str | Path | None, ski
             raise InputError("a data set is needed: only a run knows the one it was trained on")
         return load(data, skip_bad=skip_bad)
     run = model if isinstance(model, Run) else Run.open(model)
-    recipe = read_recipe(run.directory / RECIPE, whole=True)
+    recipe = run.recipe
     if data is None and not recipe.data:
         raise InputError(f"{run.directory / RECIPE} names no data set; give one")
     return load(
