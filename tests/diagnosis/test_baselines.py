@@ -1,7 +1,7 @@
 """The maps beside ours, Grad-CAM against its formula."""
 
 import importlib.util
-from collections.abc import Callable
+import types
 
 import pytest
 import torch
@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nearsight.diagnosis import baselines
-from nearsight.diagnosis.baselines import edge_map, grad_cam, last_feature_map, random_map
-from nearsight.models import build
+from nearsight.diagnosis.baselines import edge_map, grad_cam, random_map
+from nearsight.models import build, published_classifier
 
 IMAGE = torch.randn(3, 24, 24, generator=torch.Generator().manual_seed(0))
 needs_package = pytest.mark.skipif(
@@ -29,7 +29,7 @@ def test_grad_cam_is_the_rectified_sum_of_maps_weighted_by_their_mean_gradients(
     model = network("resnet18")
     explain, note = grad_cam(model, IMAGE)
     assert explain is not None
-    assert "last feature map" in note
+    assert note == "Grad-CAM at blocks.7, in the full pass"
     features = model.forward_features(IMAGE[None]).detach().requires_grad_()
     model.head(features.mean((2, 3)))[0, 2].backward()
     weights = features.grad.mean((2, 3), keepdim=True)
@@ -53,19 +53,59 @@ def test_grad_cam_leaves_the_model_as_it_was() -> None:
     assert not any(module._forward_hooks for module in model.modules())
 
 
-@pytest.mark.parametrize(
-    ("name", "part"),
-    [
-        ("resnet18", lambda model: model.blocks),
-        ("airbench", lambda model: model.groups),
-        ("resnet9", lambda model: model.features),
-    ],
-)
-def test_the_last_feature_map_is_what_the_pooling_takes(
-    name: str, part: Callable[[nn.Module], nn.Module]
-) -> None:
-    model = network(name)
-    assert last_feature_map(model, IMAGE) is part(model)
+@needs_package
+def test_the_layer_of_a_transformer_is_the_norm_of_its_last_block_and_its_map_has_the_images_shape() -> None:
+    classifier = published_classifier("timm:vit_tiny_patch16_224", 224, pretrained=False)
+    image = torch.randn(3, 224, 224, generator=torch.Generator().manual_seed(0))
+    explain, note = grad_cam(classifier, image)
+    assert explain is not None
+    assert note == "Grad-CAM at blocks.11.norm1, in the full pass"
+    found = explain(image, 3)
+    # The same by hand: the tokens of that norm and their gradients, the class token left out.
+    network, kept = classifier.network, []
+    network.blocks[11].norm1.register_forward_hook(lambda _part, _inputs, output: kept.append(output))
+    logit = network(image[None])[0, 3]
+    [gradient] = torch.autograd.grad(logit, kept)
+    weights = gradient[0, 1:].mean(0)
+    expected = (kept[0][0, 1:].detach() @ weights).relu().view(1, 1, 14, 14)
+    expected = F.interpolate(expected, size=(224, 224), mode="bilinear")[0, 0]
+    assert torch.corrcoef(torch.stack([found.flatten(), expected.flatten()]))[0, 1] > 0.99
+
+
+class Wrapped(nn.Module):
+    """Returns an object with the logits, as the classifiers of Hugging Face do."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> types.SimpleNamespace:
+        """Return the logits inside an object."""
+        return types.SimpleNamespace(logits=self.network(images))
+
+
+@needs_package
+def test_logits_inside_an_object_have_the_same_grad_cam() -> None:
+    bare, wrapped = (grad_cam(model, IMAGE) for model in (network("resnet9"), Wrapped(network("resnet9"))))
+    assert bare[0] is not None
+    assert wrapped[0] is not None
+    assert torch.equal(bare[0](IMAGE, 1), wrapped[0](IMAGE, 1))
+    assert wrapped[1] == bare[1].replace("at ", "at network.")
+
+
+@needs_package
+def test_a_network_that_cannot_be_differentiated_is_left_out_with_the_reason() -> None:
+    class Detached(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = network("resnet9")
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.body(images).detach()
+
+    explain, note = grad_cam(Detached(), IMAGE)
+    assert explain is None
+    assert note.startswith("Grad-CAM is left out: it ended in RuntimeError: ")
 
 
 def test_what_has_no_feature_map_has_no_grad_cam_and_a_note() -> None:

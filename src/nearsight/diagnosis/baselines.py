@@ -3,15 +3,18 @@
 import copy
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nearsight.diagnosis.feature_maps import as_feature_map, last_feature_map
 from nearsight.evidence import Model
+from nearsight.models import Classifier
 
 PACKAGE = "pytorch_grad_cam"
+GRAD_CAM = "grad-cam"
+LEFT_OUT = "Grad-CAM is left out"
 
 
 def random_map(image: Tensor, generator: torch.Generator) -> Tensor:
@@ -40,48 +43,81 @@ def edge_map(image: Tensor) -> Tensor:
 def grad_cam(model: Model, example: Tensor) -> tuple[Callable[[Tensor, int], Tensor] | None, str]:
     """Return a function that makes the Grad-CAM of an image (3, H, W) for a class, (H, W), and a note on it.
 
-    Selvaraju et al., arXiv 1610.02391, by the package grad-cam, at the last feature map with more than one
-    place, in the full pass. None, with the reason as the note, where the package is not installed or the model
-    has no such map. `example` is one image.
+    Selvaraju et al., arXiv 1610.02391, by the package grad-cam, in the full pass, at the layer that
+    `last_feature_map` finds and the note names; tokens are brought into the shape of the image. None, with the reason
+    as the note, where the package is not installed, the model has no such map, or the package fails on `example`,
+    which is one image. The function raises what the model and the package raise on an image of another size.
     """
     if find_spec(PACKAGE) is None:
-        return None, "Grad-CAM is left out: its package is not installed (pip install nearsight[peers])"
-    # A copy: gradients are left in it.
-    own = copy.deepcopy(model).eval().requires_grad_() if isinstance(model, nn.Module) else None
-    layer = None if own is None else last_feature_map(own, example)
-    if layer is None:
-        return None, "Grad-CAM is left out: the model has no convolution whose output has more than one place"
+        return None, f"{LEFT_OUT}: its package is not installed (pip install nearsight[peers])"
+    if not isinstance(model, nn.Module):
+        return None, f"{LEFT_OUT}: it needs the gradients of a PyTorch module"
+    try:
+        # A copy: gradients are left in it.
+        own = _Logits(copy.deepcopy(model)).eval().requires_grad_()
+        layer = last_feature_map(own, example)
+        if layer is None:
+            return (
+                None,
+                f"{LEFT_OUT}: no layer puts out a map of more than one place that the logits depend on",
+            )
+        explain = _explain(own, layer)
+        explain(example, 0)
+    except Exception as error:
+        # A network may do anything where it is not only run but differentiated and watched.
+        return None, left_out(error)
+    path = next(path for path, part in own.named_modules() if part is layer)
+    return explain, f"Grad-CAM at {path.removeprefix(_prefix(model))}, in the full pass"
+
+
+def left_out(error: Exception) -> str:
+    """Say that Grad-CAM is left out, and the error that is the reason, in one line.
+
+    >>> left_out(ValueError("no gradient\\nhere"))
+    'Grad-CAM is left out: it ended in ValueError: no gradient here'
+    """
+    said = " ".join(str(error).split())
+    return f"{LEFT_OUT}: it ended in {type(error).__name__}: {said[:200]}"
+
+
+def _explain(model: nn.Module, layer: nn.Module) -> Callable[[Tensor, int], Tensor]:
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    cam = GradCAM(model=own, target_layers=[layer])
+    size = torch.Size([0, 0])
+
+    def as_map(output: Tensor) -> Tensor:
+        found = as_feature_map(output, size)
+        if found is None or found[0, 0].numel() < 2:
+            raise ValueError(
+                f"the layer's {tuple(output.shape)} are no map of an image of {size[0]}×{size[1]}"
+            )
+        return found
+
+    cam = GradCAM(model=model, target_layers=[layer], reshape_transform=as_map)
 
     def explain(image: Tensor, class_number: int) -> Tensor:
-        return torch.from_numpy(cam(image[None].clone(), [ClassifierOutputTarget(class_number)])[0])
+        nonlocal size
+        size = image.shape[-2:]
+        with torch.enable_grad():
+            return torch.from_numpy(cam(image[None].clone(), [ClassifierOutputTarget(class_number)])[0])
 
-    return explain, "Grad-CAM is taken at the last feature map with more than one place, in the full pass"
+    return explain
 
 
-def last_feature_map(model: nn.Module, image: Tensor) -> nn.Module | None:
-    """Return the part of a model, with a convolution in it, that last puts out a map of more than one place.
+class _Logits(nn.Module):
+    """A network that returns its logits, whatever it returned them in."""
 
-    >>> convolution = nn.Conv2d(3, 4, 3)
-    >>> network = nn.Sequential(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    >>> last_feature_map(network, torch.zeros(3, 8, 8)) is convolution
-    True
-    """
-    found: list[nn.Module] = []
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
 
-    def collect(module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and output[0, 0].numel() > 1:
-            found.append(module)
+    def forward(self, images: Tensor) -> Tensor:
+        output = self.model(images)
+        logits: Tensor = getattr(output, "logits", output)
+        return logits
 
-    parts = [part for part in model.modules() if any(isinstance(m, nn.Conv2d) for m in part.modules())]
-    handles = [part.register_forward_hook(collect) for part in parts]
-    try:
-        with torch.no_grad():
-            model(image[None])
-    finally:
-        for handle in handles:
-            handle.remove()
-    return found[-1] if found else None
+
+def _prefix(model: nn.Module) -> str:
+    """Return what stands before a layer's own name: ours, and that of the classifier round a network."""
+    return "model.network." if isinstance(model, Classifier) else "model."

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet
-from nearsight.diagnosis.baselines import edge_map, grad_cam, random_map
+from nearsight.diagnosis.baselines import GRAD_CAM, edge_map, grad_cam, left_out, random_map
 from nearsight.diagnosis.curves import (
     Score,
     area,
@@ -120,7 +120,12 @@ def measure_faithfulness(
             "edges": edge_map(image),
         }
         if explain is not None:
-            maps["grad-cam"] = explain(image, prediction)
+            try:
+                maps[GRAD_CAM] = explain(image, prediction)
+            except Exception as error:
+                # It may end on this image, as at another size; a row of some images would not be beside the others.
+                explain, note = None, left_out(error)
+                measured.pop(GRAD_CAM, None)
         for method, figures in _measure(score, image, prediction, maps, evidence_map, generator).items():
             measured.setdefault(method, []).append(figures)
         if progress is not None:
