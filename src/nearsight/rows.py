@@ -1,5 +1,6 @@
 """Typed rows (dataclasses) as plain values for a file, and back."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -9,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from nearsight.errors import InputError, unknown_name
-from nearsight.schema import FIRST, default_at
+from nearsight.schema import FIRST, SCHEMA, default_at, read_schema
 
 Row = TypeVar("Row")
 
@@ -45,6 +46,26 @@ def to_values(row: Any, tensors: MutableMapping[str, Any] | None = None, path: s
         tensors[path] = row
         return {TENSOR: path}
     return row
+
+
+def read_json(kind: str, path: Path, command: str) -> tuple[int, dict[str, Any]]:
+    """Return the schema of a result's JSON file, and what else it holds.
+
+    `kind` is one of `SCHEMAS`, `command` what writes such files. Raises `InputError`, naming the way out, where there
+    is no file and for one that is damaged or of a newer version.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path.parent} holds no {path.name}; give a directory that `nearsight {command}` wrote"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read as a {kind}: {error}; run `nearsight {command}` again"
+        ) from error
+    schema = read_schema(kind, values, path)
+    return schema, {name: value for name, value in values.items() if name != SCHEMA}
 
 
 def from_values(

@@ -21,8 +21,8 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "checkpoint": 1,
         "evidence": 1,
         "study": 1,
-        "comparison": 1,
-        "dimension": 1,
+        "comparison": 2,
+        "dimension": 2,
         "diagnosis": 1,
     }
 )

@@ -1,8 +1,7 @@
 """Predicted against measured order: correlations as SciPy has them, and a comparison read or refused."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,33 +11,32 @@ from scipy.stats import spearmanr
 
 from nearsight.dimension.order import caveat, rank_correlation, read_accuracies, side_by_side
 from nearsight.errors import InputError
+from nearsight.statistics import Estimate
+from nearsight.study import Accuracy, ArmResult, Comparison
+
+OLD = Path(__file__).parents[1] / "fixtures" / "schema-1" / "comparison"
 
 
-def arm(name: str, tile: int | None, accuracy: float) -> dict[str, Any]:
-    headline = "full-pass" if tile is None else "mean-logit"
+def arm(like: ArmResult, name: str, tile: int | None, accuracy: float) -> ArmResult:
     rows = [("single-tile", 0.0), ("mean-logit", accuracy), ("full-pass", accuracy if tile is None else 0.01)]
-    return {
-        "name": name,
-        "tile": tile,
-        "headline": headline,
-        "accuracies": [
-            {"protocol": protocol, "interval": {"estimate": value, "low": value - 0.1, "high": value + 0.1}}
+    return replace(
+        like,
+        name=name,
+        tile=tile,
+        headline="full-pass" if tile is None else "mean-logit",
+        accuracies=tuple(
+            Accuracy(protocol, Estimate(value, value - 0.1, value + 0.1), (value,))
             for protocol, value in rows
-        ],
-    }
+        ),
+    )
 
 
 @pytest.fixture
 def compared(tmp_path: Path) -> Path:
     """Return the directory of a comparison of tiles 16 and 24 and whole images."""
-    arms = [
-        arm("full", None, 0.6),
-        arm("full+standard", None, 0.9),
-        arm("tile-16", 16, 0.5),
-        arm("tile-24", 24, 0.7),
-    ]
-    found = {"data": "toy", "budget": "pixels", "arms": arms}
-    (tmp_path / "comparison.json").write_text(json.dumps(found))
+    found = Comparison.load(OLD)
+    arms = [("full", None, 0.6), ("full+standard", None, 0.9), ("tile-16", 16, 0.5), ("tile-24", 24, 0.7)]
+    replace(found, arms=tuple(arm(found.arms[0], *given) for given in arms)).save(tmp_path)
     return tmp_path
 
 
@@ -103,7 +101,7 @@ def test_no_comparison_or_another_one_is_refused(compared: Path, tmp_path: Path)
         side_by_side(tmp_path / "nowhere", figures)
     for broken in ("{", "[]", '{"arms": [{"tile": 3}]}', '{"arms": 3}'):
         (compared / "comparison.json").write_text(broken)
-        with pytest.raises(InputError, match="cannot be read as a comparison"):
+        with pytest.raises(InputError, match=r"comparison\.json"):
             read_accuracies(compared)
 
 

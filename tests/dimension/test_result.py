@@ -42,3 +42,26 @@ def test_an_estimate_is_found_by_its_name(digits: Dimension) -> None:
             for estimator in ("two-nn", "levina-bickel"):
                 found = row.dimension(estimator, space)
                 assert (found.estimator, found.space) == (estimator, space)
+
+
+def test_it_comes_back_as_it_was(digits: Dimension, tmp_path: Path) -> None:
+    digits.save(tmp_path)
+    again = Dimension.load(tmp_path)
+    assert again == digits
+    assert again.to_json() == digits.to_json()
+
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results" / "dimension"
+
+
+@pytest.mark.parametrize(
+    "directory",
+    [*sorted(RESULTS.iterdir()), Path(__file__).parents[1] / "fixtures" / "schema-1" / "dimension"],
+)
+def test_results_of_older_versions_are_read(directory: Path) -> None:
+    held = json.loads((directory / "dimension.json").read_text())
+    found = Dimension.load(directory)
+    assert [row["effective"]["raw"]["value"] for row in held["tiles"]] == [
+        row.effective["raw"].value for row in found.tiles
+    ]
+    assert found.chance == held["chance"]

@@ -1,13 +1,12 @@
 """A comparison with numbers made up for it, of which the report is drawn."""
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nearsight.settings import RECIPES, recipe_to_toml
+from nearsight.settings import RECIPES
 from nearsight.statistics import arm_estimate, mcnemar, paired_difference
 from nearsight.study import Accuracy, ArmResult, Comparison, Cost, Difference, verdict
 
@@ -41,7 +40,7 @@ def make_comparison() -> Make:
             size=(32, 32) if whole else (16, 16),
             budget=budget,
             seeds=tuple(range(seeds)),
-            recipe=tomllib.loads(recipe_to_toml(RECIPES["fast"])),
+            recipe=RECIPES["fast"],
             arms=tuple(arm_result(arm, right) for arm in chances),
             differences=tuple(
                 difference(arm, protocol, reference, right)

@@ -1,18 +1,15 @@
 """The order of tile sizes that the measurements predict, beside the order that a comparison measured."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from math import factorial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nearsight.errors import InputError
-from nearsight.statistics import Estimate
-from nearsight.study.comparison import COMPARISON
+from nearsight.study import Comparison
 
 # Below the odds of one in twenty, an order found by chance is usually called one.
 ODDS = 0.05
@@ -61,33 +58,26 @@ class SideBySide:
     caveat: str
 
 
-def read_accuracies(directory: str | Path) -> tuple[dict[str, Any], tuple[Accuracy, ...]]:
-    """Return comparison.json of a directory, and the accuracy of each tile size under its arm's own protocol.
+def read_accuracies(directory: str | Path) -> tuple[Comparison, tuple[Accuracy, ...]]:
+    """Return the comparison of a directory, and the accuracy of each tile size under its arm's own protocol.
 
     Whole images are the arm without augmentation, as in the paper. Raises `InputError` where there is no
     comparison, or one that cannot be read.
     """
-    path = Path(directory) / COMPARISON
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+    found = Comparison.load(directory)
+    rows = []
+    for arm in found.arms:
         # The arm with augmentation has no tile size of its own to stand for.
-        arms = [arm for arm in found["arms"] if arm["tile"] is not None or arm["name"] == "full"]
-        rows = []
-        for arm in arms:
-            interval = next(
-                row["interval"] for row in arm["accuracies"] if row["protocol"] == arm["headline"]
+        if arm.tile is None and arm.name != "full":
+            continue
+        accuracy = arm.accuracy(arm.headline)
+        if accuracy is None or accuracy.interval.value is None:
+            raise InputError(
+                f"{directory}: the arm {arm.name} has no accuracy under {arm.headline}; run `nearsight compare` again"
             )
-            value, low, high = Estimate.from_json(interval).numbers
-            rows.append(Accuracy(arm["name"], arm["tile"], value, low, high))
-        return {"data": str(found["data"]), "budget": str(found["budget"])}, tuple(rows)
-    except FileNotFoundError:
-        raise InputError(
-            f"{directory} holds no {COMPARISON}; give a directory that `nearsight compare` wrote"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
-        raise InputError(
-            f"{path} cannot be read as a comparison: {error!r}; run `nearsight compare` again"
-        ) from error
+        value, low, high = accuracy.interval.numbers
+        rows.append(Accuracy(arm.name, arm.tile, value, low, high))
+    return found, tuple(rows)
 
 
 def side_by_side(
@@ -109,8 +99,8 @@ def side_by_side(
     both.sort(key=lambda row: np.inf if row.tile is None else row.tile)
     tiles, right = [row.tile for row in both], [row.value for row in both]
     return SideBySide(
-        data=told["data"],
-        budget=told["budget"],
+        data=told.data,
+        budget=told.budget,
         measured=tuple(both),
         order=_order(tiles, right),
         predicted=tuple(

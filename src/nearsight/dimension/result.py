@@ -1,7 +1,7 @@
 """The result of measuring a set's tiles, as typed rows."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from nearsight.dimension.measured import Measured
 from nearsight.dimension.order import SideBySide
 from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import IntrinsicDimension
+from nearsight.rows import from_values, read_json, to_values
+from nearsight.schema import numbered
 from nearsight.settings import Sampling
 from nearsight.write import write_json
 
@@ -111,11 +113,26 @@ class Dimension:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values, with units: what dimension.json holds."""
-        return {"words": self.words(), **asdict(self), "units": UNITS}
+        return numbered("dimension", {"words": self.words(), **to_values(self), "units": UNITS})
 
     def save(self, directory: str | Path) -> None:
         """Write dimension.json into a directory, whole or not at all."""
         write_json(Path(directory) / DIMENSION, self.to_json())
+
+    @staticmethod
+    def load(directory: str | Path) -> "Dimension":
+        """Read what `save` left in a directory.
+
+        >>> Dimension.load("docs/results/dimension/cifar10").data  # doctest: +SKIP
+        'cifar10'
+
+        Raises `InputError` where there is nothing, and for a file that is damaged or of a newer version.
+        """
+        path = Path(directory) / DIMENSION
+        schema, values = read_json("dimension", path, "dimension")
+        # Both follow from the rest.
+        rows = {name: value for name, value in values.items() if name not in ("words", "units")}
+        return from_values(Dimension, rows, path, schema=schema)
 
 
 def tile_name(tile: int | None) -> str:

@@ -49,7 +49,7 @@ def accuracy_figure(comparison: Comparison) -> "Figure":
     seeds = f"{len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else "one seed"
     held = "optimizer steps" if comparison.budget == "steps" else "training pixels"
     figure.suptitle(
-        f"{comparison.data}, {comparison.recipe['model']}: arms at equal {held}, {seeds}", x=0.01, ha="left"
+        f"{comparison.data}, {comparison.recipe.model}: arms at equal {held}, {seeds}", x=0.01, ha="left"
     )
     return figure
 

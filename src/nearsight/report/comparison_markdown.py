@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from nearsight.settings import Recipe
 from nearsight.settings.protocols import PROTOCOLS
 from nearsight.statistics.writing import interval, points
 from nearsight.study import Accuracy, ArmResult, Comparison, Difference
@@ -201,12 +202,12 @@ def _seeds(comparison: Comparison) -> str:
     )
 
 
-def _recipe(recipe: dict[str, Any]) -> str:
-    length = f"{recipe['epochs']:.4g} epochs" if recipe["steps"] == "none" else f"{recipe['steps']:,} steps"
+def _recipe(recipe: Recipe) -> str:
+    length = f"{recipe.epochs:.4g} epochs" if recipe.steps is None else f"{recipe.steps:,} steps"
     return (
-        f"Base recipe `{recipe['name']}`: {recipe['model']} at width {recipe['width']:g}, {length} of batches of "
-        f"{recipe['batch_size']}, {recipe['optimizer']}, learning rate {recipe['learning_rate']:g} "
-        f"({recipe['schedule']}). All of it is in study.toml, each run's in its recipe.toml."
+        f"Base recipe `{recipe.name}`: {recipe.model} at width {recipe.width:g}, {length} of batches of "
+        f"{recipe.batch_size}, {recipe.optimizer}, learning rate {recipe.learning_rate:g} "
+        f"({recipe.schedule}). All of it is in study.toml, each run's in its recipe.toml."
     )
 
 

@@ -1,11 +1,15 @@
 """The result of a comparison, as typed rows."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nearsight.rows import from_values, read_json, to_values
 from nearsight.runs import write_json
+from nearsight.schema import FIRST, numbered
+from nearsight.settings import Recipe
 from nearsight.settings.protocols import FULL_PASS
+from nearsight.settings.recipe import recipe_from_table, recipe_table
 from nearsight.statistics import Estimate, McNemar
 
 COMPARISON = "comparison.json"
@@ -107,7 +111,7 @@ class Comparison:
     size: tuple[int, int]
     budget: str
     seeds: tuple[int, ...]
-    recipe: dict[str, Any]
+    recipe: Recipe
     arms: tuple[ArmResult, ...]
     differences: tuple[Difference, ...]
     hardware: tuple[dict[str, Any], ...]
@@ -121,13 +125,43 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the place as plain values, with units: what comparison.json holds."""
-        values = asdict(self)
+        values = to_values(self) | {"recipe": recipe_table(self.recipe)}
         del values["directory"]
-        return {"verdicts": self.verdicts, **values, "units": UNITS}
+        return numbered("comparison", {"verdicts": self.verdicts, **values, "units": UNITS})
 
-    def save(self) -> None:
-        """Write comparison.json into the comparison's directory, whole or not at all."""
-        write_json(self.directory / COMPARISON, self.to_json())
+    def save(self, directory: str | Path | None = None) -> None:
+        """Write comparison.json into a directory, by default the comparison's own, whole or not at all."""
+        write_json(Path(directory or self.directory) / COMPARISON, self.to_json())
+
+    @staticmethod
+    def load(directory: str | Path) -> "Comparison":
+        """Read the comparison that `save` left in a directory.
+
+        >>> Comparison.load("docs/results/cifar10").seeds  # doctest: +SKIP
+        (0, 1, 2, 3, 4)
+
+        Raises `InputError` where there is none, and for a file that is damaged or of a newer version.
+        """
+        path = Path(directory) / COMPARISON
+        schema, values = read_json("comparison", path, "compare")
+        recipe = recipe_from_table(values.get("recipe", {}), path, unnumbered=FIRST)
+        # Both follow from the rest.
+        rows = {name: value for name, value in values.items() if name not in ("verdicts", "units", "recipe")}
+        if schema < 2:
+            rows = _intervals_of_schema_1(rows, rows.get("images"))
+        place = {"directory": str(directory), "recipe": {}}
+        return replace(from_values(Comparison, rows | place, path, schema=schema), recipe=recipe)
+
+
+def _intervals_of_schema_1(values: Any, images: Any) -> Any:
+    """Return values in which each interval is an estimate: it called its value `estimate`, and did not say n."""
+    if isinstance(values, dict):
+        if values.keys() == {"estimate", "low", "high", "covers"}:
+            return {"value" if name == "estimate" else name: each for name, each in values.items()} | {
+                "n": images
+            }
+        return {name: _intervals_of_schema_1(each, images) for name, each in values.items()}
+    return [_intervals_of_schema_1(each, images) for each in values] if isinstance(values, list) else values
 
 
 def label(arm: str) -> str:

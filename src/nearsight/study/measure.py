@@ -54,7 +54,7 @@ def measure(
         size=size,
         budget=study.budget,
         seeds=study.all_seeds,
-        recipe=study.values()["recipe"],
+        recipe=study.base,
         arms=tuple(_arm_result(arm, runs[arm.name], correct[arm.name], split) for arm in arms),
         differences=tuple(
             _difference(arm, protocol, correct[arm.name], reference, correct[reference.name])

@@ -1,0 +1,52 @@
+"""A comparison comes back from its file as it was, and from the files of older versions."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nearsight.errors import InputError
+from nearsight.study import Comparison
+
+ROOT = Path(__file__).parents[2]
+OLDER = sorted(path.parent for path in (ROOT / "docs" / "results").glob("*/comparison.json"))
+OLD = ROOT / "tests" / "fixtures" / "schema-1" / "comparison"
+
+
+@pytest.mark.parametrize("directory", [*OLDER, OLD], ids=lambda path: path.name)
+def test_a_comparison_of_an_older_version_is_read_and_comes_back_as_it_was(
+    directory: Path, tmp_path: Path
+) -> None:
+    held = json.loads((directory / "comparison.json").read_text(encoding="utf-8"))
+    found = Comparison.load(directory)
+    assert list(found.verdicts) == held["verdicts"]
+    assert [[row["interval"]["estimate"] for row in arm["accuracies"]] for arm in held["arms"]] == [
+        [row.interval.value for row in arm.accuracies] for arm in found.arms
+    ]
+    assert found.recipe.model == held["recipe"]["model"]
+    found.save(tmp_path)
+    assert Comparison.load(tmp_path) == replace(found, directory=tmp_path)
+    assert json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["schema"] == 2
+
+
+def test_where_there_is_none_it_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds no comparison\.json; give a directory that"):
+        Comparison.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "cannot be read as a comparison"),
+        ("[]", "cannot be read: it takes names and values, got list"),
+        ('{"schema": 99}', "written by a newer Nearsight"),
+        ('{"arms": 3}', "takes a list, got 3"),
+        ('{"arms": [{"tile": 3}]}', "is missing"),
+        ('{"sedes": [1]}', "unknown field 'sedes'; did you mean 'seeds'"),
+    ],
+)
+def test_what_cannot_be_read_is_named(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "comparison.json").write_text(content)
+    with pytest.raises(InputError, match=rf"comparison\.json.*{said}"):
+        Comparison.load(tmp_path)
