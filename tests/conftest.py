@@ -21,6 +21,33 @@ def real_data() -> Callable[[str], Path]:
     return find
 
 
+class Listener:
+    """Who watches long work and keeps all that it is told, warnings with their mark."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.counted: list[tuple[str, int, int]] = []
+
+    def say(self, text: str) -> None:
+        """Keep a line."""
+        self.said.append(text)
+
+    def warn(self, text: str) -> None:
+        """Keep a warning among the lines."""
+        self.said.append(f"warning: {text}")
+
+    def count(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Keep a count."""
+        assert isinstance(detail, str)
+        self.counted.append((what, done, total))
+
+
+@pytest.fixture
+def listener() -> Listener:
+    """Return one who watches long work and keeps all that it is told."""
+    return Listener()
+
+
 # Tests say what is right, not how fast: a busy machine must not fail them.
 hypothesis.settings.register_profile("nearsight", deadline=None)
 hypothesis.settings.load_profile("nearsight")

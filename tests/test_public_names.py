@@ -24,6 +24,7 @@ PUBLIC = [
     "ImageSets",
     "InputError",
     "Machine",
+    "Progress",
     "Recipe",
     "Run",
     "Sampling",

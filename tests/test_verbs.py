@@ -35,24 +35,12 @@ def test_runs_go_where_their_recipe_says(tmp_path: Path) -> None:
     }
 
 
-def test_training_tells_what_was_cut_and_counts_what_is_evaluated(tmp_path: Path) -> None:
-    told: list[str] = []
-    counted: list[tuple[int, int]] = []
-
-    class Listener:
-        def say(self, text: str) -> None:
-            told.append(text)
-
-        def tick(self, _tick: object) -> None:
-            told.append("tick")
-
-    def count(done: int, total: int) -> None:
-        counted.append((done, total))
-
-    train("digits", out=tmp_path / "run", machine=CPU, reporter=Listener(), progress=count, **QUICK)
-    assert told[0] == "test: 359 of the 1797 images of train, stratified, seed 0"
-    assert "tick" in told
-    assert counted == [(done, 359) for done in range(1, 360)]
+def test_training_tells_what_was_cut_and_counts_what_is_done(tmp_path: Path, listener: Any) -> None:
+    train("digits", out=tmp_path / "run", machine=CPU, progress=listener, **QUICK)
+    assert listener.said[0] == "test: 359 of the 1797 images of train, stratified, seed 0"
+    assert listener.counted[0][0] == "training"
+    evaluated = [count for count in listener.counted if count[0] != "training"]
+    assert evaluated == [("evaluating images", done, 359) for done in range(1, 360)]
 
 
 def test_evaluating_again_gives_what_training_gave(run: Run, tmp_path: Path) -> None:
@@ -81,19 +69,24 @@ def test_a_recipe_without_data_asks_for_it(run: Run, tmp_path: Path) -> None:
     assert evaluate(tmp_path, "digits", protocols=["full-pass"], machine=CPU).settings["images"] == 359
 
 
-def test_comparing_counts_the_images_of_every_run(tmp_path: Path) -> None:
-    counted: list[tuple[int, int]] = []
+def test_comparing_counts_the_images_of_every_run(tmp_path: Path, listener: Any) -> None:
     fields = {name: value for name, value in QUICK.items() if name != "tile"}
     verbs.compare(
-        "digits",
-        tiles=[4, 6],
-        seeds=2,
-        out=tmp_path / "study",
-        machine=CPU,
-        progress=lambda done, total: counted.append((done, total)),
-        **fields,
+        "digits", tiles=[4, 6], seeds=2, out=tmp_path / "study", machine=CPU, progress=listener, **fields
     )
-    assert counted == 4 * [(done, 359) for done in range(1, 360)]
+    evaluated = [count for count in listener.counted if count[0] != "training"]
+    assert evaluated == 4 * [("evaluating images", done, 359) for done in range(1, 360)]
+
+
+def test_progress_is_shown_unless_it_is_switched_off(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate(run, protocols=["full-pass"], out=tmp_path, machine=CPU)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines()[-1] == "evaluating images: 359/359"
+    evaluate(run, protocols=["full-pass"], out=tmp_path, machine=CPU, progress=False)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_heatmap_is_of_the_score_that_the_run_reports(run: Run) -> None:

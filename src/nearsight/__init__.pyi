@@ -6,6 +6,7 @@ from .errors import InputError
 from .evaluation import Evaluation
 from .evidence import EvidenceMap, evidence
 from .models import Classifier, build, receptive_field
+from .progress import Progress
 from .report import Heatmaps
 from .runs import Run
 from .settings import RECIPES, Machine, Recipe, Sampling
@@ -26,6 +27,7 @@ __all__ = [
     "ImageSets",
     "InputError",
     "Machine",
+    "Progress",
     "Recipe",
     "Run",
     "Sampling",

@@ -55,7 +55,7 @@ def test_people_are_told_the_cost_first_and_the_logits_after(
     told = capsys.readouterr()
     lines = told.err.splitlines()
     cost = next(line for line in lines if line.startswith("44 tiles, "))
-    assert lines.index(cost) < lines.index("evaluating: image 2/2")
+    assert lines.index(cost) < lines.index("mapping images: 2/2")
     assert "(predicted)" in told.out
     assert f"figures and maps: {tmp_path / 'out'}" in told.out
 

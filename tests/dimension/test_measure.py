@@ -68,16 +68,11 @@ def test_noise_is_predicted_by_nothing(noise_sets: NoiseSets) -> None:
     assert found.tiles[0].correlation["raw"].low < 0.02
 
 
-def test_progress_counts_training_images_of_all_sizes(noise_sets: NoiseSets) -> None:
-    counted: list[tuple[int, int]] = []
-    told: list[str] = []
-    measure_dimension(
-        noise_sets(train=40), tiles=[2, 4], sampling=FEW, say=told.append,
-        progress=lambda done, total: counted.append((done, total)),
-    )  # fmt: skip
-    assert counted[-1] == (80, 80)
-    assert [done for done, _ in counted] == sorted(done for done, _ in counted)
-    assert told == [
+def test_progress_counts_training_images_of_all_sizes(noise_sets: NoiseSets, listener: Any) -> None:
+    measure_dimension(noise_sets(train=40), tiles=[2, 4], sampling=FEW, progress=listener)
+    assert listener.counted[-1] == ("searching training images", 80, 80)
+    assert listener.counted == sorted(listener.counted)
+    assert listener.said == [
         "tile 2: 12 dimensions, 1,960 training tiles",
         "tile 4: 48 dimensions, 1,000 training tiles",
     ]
@@ -166,8 +161,9 @@ def test_images_of_many_sizes_have_no_whole_size(tmp_path: Path) -> None:
     assert found.tiles[0].tiles == 2 * sum((8 + number) * 9 for number in range(6))
 
 
-def test_a_comparison_of_other_sizes_stops_it_before_it_starts(noise_sets: NoiseSets, tmp_path: Path) -> None:
-    told: list[str] = []
+def test_a_comparison_of_other_sizes_stops_it_before_it_starts(
+    noise_sets: NoiseSets, tmp_path: Path, listener: Any
+) -> None:
     with pytest.raises(InputError, match=r"holds no comparison\.json"):
-        measure_dimension(noise_sets(), tiles=[4], comparison=tmp_path, sampling=FEW, say=told.append)
-    assert told == []
+        measure_dimension(noise_sets(), tiles=[4], comparison=tmp_path, sampling=FEW, progress=listener)
+    assert listener.said == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,11 +125,10 @@ def test_re_estimated_batch_norm_is_reported_beside(classifier: Classifier, unif
 
 @pytest.mark.parametrize("protocols", [None, ["full-pass"]])
 def test_progress_counts_every_image(
-    protocols: list[str] | None, classifier: Classifier, varied: ImageSet
+    protocols: list[str] | None, classifier: Classifier, varied: ImageSet, listener: Any
 ) -> None:
-    told: list[tuple[int, int]] = []
-    evaluate(classifier, varied, protocols=protocols, progress=lambda done, total: told.append((done, total)))
-    assert told == [(done, 30) for done in range(1, 31)]
+    evaluate(classifier, varied, protocols=protocols, progress=listener)
+    assert listener.counted == [("evaluating images", done, 30) for done in range(1, 31)]
 
 
 def test_unknown_protocols_are_refused_with_the_nearest(classifier: Classifier, uniform: ImageSet) -> None:

@@ -1,6 +1,7 @@
 """From files to heatmaps: the same scores as evaluation, and bad input told in one line."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,14 +63,13 @@ def test_images_are_resized_as_the_classifier_says(classifier: Classifier, files
     assert heatmap.evidence.crop(heatmap.image, 0).equal(heatmap.image[:, :16, :16])
 
 
-def test_the_cost_is_said_before_the_maps_are_made(classifier: Classifier, files: list[Path]) -> None:
-    told: list[str] = []
-    heatmaps = make_heatmaps(
-        classifier, files, say=told.append, progress=lambda done, total: told.append(f"{done}/{total}")
-    )
+def test_the_cost_is_said_and_the_maps_are_counted(
+    classifier: Classifier, files: list[Path], listener: Any
+) -> None:
+    heatmaps = make_heatmaps(classifier, files, progress=listener)
     tiles = sum(len(heatmap.evidence.grid) for heatmap in heatmaps.images)
-    assert told[-2:] == ["1/2", "2/2"]
-    assert told[-3].startswith(f"{tiles} tiles, ")
+    assert listener.counted == [("mapping images", 1, 2), ("mapping images", 2, 2)]
+    assert listener.said[-1].startswith(f"{tiles} tiles, ")
 
 
 def test_training_mode_and_weights_are_left_as_they_were(classifier: Classifier, files: list[Path]) -> None:

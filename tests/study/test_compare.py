@@ -15,10 +15,10 @@ from pyarrow import parquet
 from nearsight.data import ImageSets, load
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
+from nearsight.progress import Silent
 from nearsight.runs import Run
 from nearsight.settings import RECIPES, Machine, Recipe
 from nearsight.study import Comparison, compare
-from nearsight.training import Tick
 
 BASE = replace(
     RECIPES["fast"], data="digits", width=0.1, steps=12, batch_size=100, precision="float32", seed=3
@@ -174,8 +174,8 @@ def test_runs_without_a_study_are_taken_up(copied: Path) -> None:
     assert written(copied) == content
 
 
-class Killer:
-    """A reporter that is killed at a step of one run."""
+class Killer(Silent):
+    """A watcher that is killed at a step of one run."""
 
     def __init__(self, run: str, step: int) -> None:
         self.run, self.step, self.here = run, step, False
@@ -184,8 +184,8 @@ class Killer:
         if "(run " in text:
             self.here = text.startswith(f"{self.run} ")
 
-    def tick(self, tick: Tick) -> None:
-        if self.here and tick.step >= self.step:
+    def count(self, what: str, done: int, _total: int, _detail: str = "") -> None:
+        if self.here and what == "training" and done >= self.step:
             raise RuntimeError("killed")
 
 
@@ -194,7 +194,7 @@ def test_an_arm_killed_at_a_step_changes_no_number(finished: tuple[Path, Compari
     killed = copied / "runs" / "full" / "seed-4"
     shutil.rmtree(killed)
     with pytest.raises(RuntimeError, match="killed"):
-        study(copied, machine=Machine(checkpoint_seconds=0), reporter=Killer("full, seed 4", 7))
+        study(copied, machine=Machine(checkpoint_seconds=0), progress=Killer("full, seed 4", 7))
     assert (killed / "checkpoint").exists()
     assert not Run.open(killed).finished
     study(copied)

@@ -1,4 +1,4 @@
-"""What the tests of training share: small sets in memory and streamed, a quick recipe, a reporter that stops."""
+"""What the tests of training share: small sets in memory and streamed, a quick recipe, a watcher that stops."""
 
 import io
 import os
@@ -14,8 +14,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from nearsight.data import ImageSet, ImageSets, MemoryImages, StreamedImages
+from nearsight.progress import Silent
 from nearsight.settings import RECIPES, Recipe
-from nearsight.training import Silent, Tick
 
 
 @pytest.fixture(autouse=True)
@@ -87,21 +87,21 @@ def read_weights() -> Callable[[Path], dict[str, torch.Tensor]]:
 
 
 class Stopper(Silent):
-    """A reporter that sends this process a signal, once, when the run has come to a step."""
+    """A watcher that sends this process a signal, once, when the run has come to a step."""
 
     def __init__(self, step: int, number: int) -> None:
         self.step, self.number, self.stopped = step, number, False
 
-    def tick(self, tick: Tick) -> None:
-        """Send the signal at the step or the first tick after it."""
-        if tick.step >= self.step and not self.stopped:
+    def count(self, what: str, done: int, _total: int, _detail: str = "") -> None:
+        """Send the signal at the step or the first count after it."""
+        if what == "training" and done >= self.step and not self.stopped:
             self.stopped = True
             os.kill(os.getpid(), self.number)
 
 
 @pytest.fixture
 def stop_at() -> Callable[..., Stopper]:
-    """Return a maker of reporters that interrupt a run at a step."""
+    """Return a maker of watchers that interrupt a run at a step."""
     return lambda step, number=signal.SIGINT: Stopper(step, number)
 
 

@@ -18,15 +18,15 @@ from nearsight.errors import InputError
 from nearsight.models import build
 from nearsight.settings import Recipe
 from nearsight.training.checkpoint import (
-    Progress,
+    Milestone,
     TrainingState,
     load_checkpoint,
-    read_progress,
+    read_milestone,
     save_checkpoint,
 )
 from nearsight.training.optimizers import build_optimizers
 
-PROGRESS = Progress(step=7, seconds=1.25, precision="bfloat16", reason="within 1 % of float32")
+MILESTONE = Milestone(step=7, seconds=1.25, precision="bfloat16", reason="within 1 % of float32")
 
 
 def make_state(optimizer: str, seed: int, ema: bool = True) -> TrainingState:
@@ -77,8 +77,8 @@ def same(ours: TrainingState, theirs: TrainingState) -> bool:
 def test_a_state_read_back_goes_on_bit_for_bit(optimizer: str, ema: bool, tmp_path: Path) -> None:
     state, other = make_state(optimizer, 0, ema), make_state(optimizer, 1, ema)
     advance(state, range(3))
-    save_checkpoint(tmp_path, state, PROGRESS)
-    assert read_progress(tmp_path) == PROGRESS
+    save_checkpoint(tmp_path, state, MILESTONE)
+    assert read_milestone(tmp_path) == MILESTONE
     assert not same(other, state)
     load_checkpoint(tmp_path, other)
     assert same(other, state)
@@ -89,7 +89,7 @@ def test_a_state_read_back_goes_on_bit_for_bit(optimizer: str, ema: bool, tmp_pa
 
 def test_a_checkpoint_before_the_first_step_holds_no_momentum(tmp_path: Path) -> None:
     state, other = make_state("sgd", 0), make_state("sgd", 1)
-    save_checkpoint(tmp_path, state, PROGRESS)
+    save_checkpoint(tmp_path, state, MILESTONE)
     load_checkpoint(tmp_path, other)
     assert same(other, state)
 
@@ -98,16 +98,16 @@ def test_saving_does_not_tie_the_file_to_the_running_weights(tmp_path: Path) -> 
     state, other = make_state("muon", 0), make_state("muon", 1)
     advance(state, range(2))
     kept = copy.deepcopy(state)
-    save_checkpoint(tmp_path, state, PROGRESS)
+    save_checkpoint(tmp_path, state, MILESTONE)
     advance(state, range(2, 4))
     load_checkpoint(tmp_path, other)
     assert same(other, kept)
 
 
 def test_a_directory_without_a_checkpoint_has_no_progress(tmp_path: Path) -> None:
-    assert read_progress(tmp_path) is None
+    assert read_milestone(tmp_path) is None
     (tmp_path / "checkpoint").mkdir()
-    assert read_progress(tmp_path) is None
+    assert read_milestone(tmp_path) is None
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -115,7 +115,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_whole(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Callable[[Path], dict[str, bytes]]
 ) -> None:
     state = make_state("sgd", 0)
-    save_checkpoint(tmp_path, state, PROGRESS)
+    save_checkpoint(tmp_path, state, MILESTONE)
     before = snapshot(tmp_path)
 
     def full(path: Path, content: bytes) -> NoReturn:
@@ -125,10 +125,10 @@ def test_a_full_disk_leaves_the_older_checkpoint_whole(
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(InputError, match=r"the disk is full: .* what was there is kept"):
-        save_checkpoint(tmp_path, state, replace(PROGRESS, step=9))
+        save_checkpoint(tmp_path, state, replace(MILESTONE, step=9))
     monkeypatch.undo()
     assert snapshot(tmp_path) == before
-    assert read_progress(tmp_path) == PROGRESS
+    assert read_milestone(tmp_path) == MILESTONE
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
@@ -137,8 +137,8 @@ def test_a_device_that_is_really_full_is_a_full_disk(tmp_path: Path, monkeypatch
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / "checkpoint" / ".state.0.safetensors").symlink_to("/dev/full")
     with pytest.raises(InputError, match="the disk is full"):
-        save_checkpoint(tmp_path, make_state("sgd", 0), PROGRESS)
-    assert read_progress(tmp_path) is None
+        save_checkpoint(tmp_path, make_state("sgd", 0), MILESTONE)
+    assert read_milestone(tmp_path) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"\xff" * 100])
@@ -148,22 +148,22 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(content: bytes, tmp_path: P
     with pytest.raises(
         InputError, match=r"state\.safetensors is not a checkpoint of ours .* remove it"
     ) as caught:
-        read_progress(tmp_path)
+        read_milestone(tmp_path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_checkpoint_cut_short_at_any_place_is_refused(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, make_state("sgd", 0), PROGRESS)
+    save_checkpoint(tmp_path, make_state("sgd", 0), MILESTONE)
     path = tmp_path / "checkpoint" / "state.safetensors"
     whole = path.read_bytes()
     for length in (1, 7, 8, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(InputError, match="is not a checkpoint of ours"):
-            read_progress(tmp_path)
+            read_milestone(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "metadata", [None, {"other": "1"}, {"progress": "{"}, {"progress": json.dumps({"a": 1})}]
+    "metadata", [None, {"other": "1"}, {"milestone": "{"}, {"milestone": json.dumps({"a": 1})}]
 )
 def test_safetensors_that_are_no_checkpoint_are_refused(
     metadata: dict[str, str] | None, tmp_path: Path
@@ -174,4 +174,4 @@ def test_safetensors_that_are_no_checkpoint_are_refused(
     weights = nn.Linear(2, 2).state_dict()
     save_file(weights, tmp_path / "checkpoint" / "state.safetensors", metadata=metadata)
     with pytest.raises(InputError, match="is not a checkpoint of ours"):
-        read_progress(tmp_path)
+        read_milestone(tmp_path)

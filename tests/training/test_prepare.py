@@ -11,14 +11,15 @@ from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.evidence import evidence
 from nearsight.models import receptive_field
+from nearsight.progress import Silent
 from nearsight.settings import RECIPES, Recipe
 from nearsight.settings.tile_schedule import tile_sizes
-from nearsight.training import Silent, prepare
+from nearsight.training import prepare
 from nearsight.training.prepare import build_classifier, pixel_statistics, sample_tiles
 
 
 class Listener(Silent):
-    """A reporter that keeps what it is told."""
+    """A watcher that keeps the lines that it is told."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -26,6 +27,10 @@ class Listener(Silent):
     def say(self, text: str) -> None:
         """Keep a line."""
         self.said.append(text)
+
+    def warn(self, text: str) -> None:
+        """Keep a warning."""
+        self.said.append(f"warning: {text}")
 
 
 def test_pixel_statistics_are_those_of_all_pixels(make_images: Callable[..., ImageSet]) -> None:

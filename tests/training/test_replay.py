@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet, ImageSets
+from nearsight.progress import Silent
 from nearsight.settings import Machine, Recipe
-from nearsight.training import Silent, replay, train
+from nearsight.training import replay, train
 from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.replay import WARM_UP, Replay
 from nearsight.training.step import Step
@@ -21,7 +22,7 @@ GPU = Machine(device="cuda")
 
 
 class Listener(Silent):
-    """A reporter that keeps what it is told."""
+    """A watcher that keeps the lines that it is told."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -29,6 +30,10 @@ class Listener(Silent):
     def say(self, text: str) -> None:
         """Keep a line."""
         self.said.append(text)
+
+    def warn(self, text: str) -> None:
+        """Keep a warning."""
+        self.said.append(f"warning: {text}")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -39,7 +44,9 @@ def test_where_nothing_can_be_captured_every_call_runs_as_it_is_and_it_is_said_o
         run("small" if number < 2 else "large", torch.tensor(number))
     assert seen == [("small" if number < 2 else "large", number) for number in range(WARM_UP + 3)]
     assert len(listener.said) == 1
-    assert listener.said[0].startswith("steps cannot be captured as a graph and run one kernel at a time: ")
+    assert listener.said[0].startswith(
+        "warning: steps cannot be captured as a graph and run one kernel at a time: "
+    )
 
 
 @on_gpu
@@ -96,7 +103,7 @@ def test_a_replayed_run_learns_what_a_run_of_single_kernels_does(
     for warm_up in (replay.WARM_UP, 10**9):
         monkeypatch.setattr(replay, "WARM_UP", warm_up)
         listener = Listener()
-        train(recipe, sets, tmp_path / str(warm_up), machine=GPU, reporter=listener)
+        train(recipe, sets, tmp_path / str(warm_up), machine=GPU, progress=listener)
         assert [line for line in listener.said if "captured" in line] == []
         ends.append(read_weights(tmp_path / str(warm_up)))
     ours, theirs = ends

@@ -19,9 +19,10 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from nearsight.data import ImageSet, ImageSets, MemoryImages, load
 from nearsight.errors import InputError
+from nearsight.progress import Silent
 from nearsight.settings import RECIPES, Machine, Recipe
 from nearsight.settings.tile_schedule import TileSizes
-from nearsight.training import Interrupted, Silent, train
+from nearsight.training import Interrupted, train
 from nearsight.training.cost import count_flops
 from nearsight.training.loop import class_weights
 from nearsight.training.memory_tiles import MemoryTiles
@@ -159,7 +160,7 @@ def test_a_run_stopped_twice_ends_with_the_weights_of_one_never_stopped(
     train(recipe, sets, tmp_path / "whole", machine=CPU)
     for resume, step, number in ((False, 2, signal.SIGINT), (True, 5, signal.SIGTERM)):
         with pytest.raises(Interrupted, match=f"interrupted after step {step} of 8; --resume continues"):
-            train(recipe, sets, tmp_path / "run", resume=resume, machine=CPU, reporter=stop_at(step, number))
+            train(recipe, sets, tmp_path / "run", resume=resume, machine=CPU, progress=stop_at(step, number))
     run = train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
     assert rows(tmp_path / "run") == rows(tmp_path / "whole")
@@ -181,7 +182,7 @@ def test_dropout_too_is_fixed_by_the_seed_and_outlives_a_stop(
     torch.manual_seed(1)
     state = torch.get_rng_state()
     with pytest.raises(Interrupted):
-        train(recipe, sets, tmp_path / "run", machine=CPU, reporter=stop_at(3))
+        train(recipe, sets, tmp_path / "run", machine=CPU, progress=stop_at(3))
     train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
     assert torch.get_rng_state().equal(state)
@@ -192,7 +193,7 @@ def test_a_stop_at_the_last_step_is_resumed_to_a_finished_run(
 ) -> None:
     train(recipe, sets, tmp_path / "whole", machine=CPU)
     with pytest.raises(Interrupted, match="after step 8 of 8"):
-        train(recipe, sets, tmp_path / "run", machine=CPU, reporter=stop_at(8))
+        train(recipe, sets, tmp_path / "run", machine=CPU, progress=stop_at(8))
     run = train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
     assert run.finished
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
@@ -215,16 +216,16 @@ def test_resuming_a_finished_run_changes_nothing(
 def test_seconds_count_steps_on_both_sides_of_a_stop(
     sets: ImageSets, recipe: Recipe, tmp_path: Path, stop_at: Callable[..., Silent]
 ) -> None:
-    from nearsight.training.checkpoint import read_progress
+    from nearsight.training.checkpoint import read_milestone
 
     with pytest.raises(Interrupted):
-        train(recipe, sets, tmp_path, machine=CPU, reporter=stop_at(4))
-    progress = read_progress(tmp_path)
-    assert progress is not None
-    assert progress.step == 4
-    assert progress.seconds > 0
+        train(recipe, sets, tmp_path, machine=CPU, progress=stop_at(4))
+    milestone = read_milestone(tmp_path)
+    assert milestone is not None
+    assert milestone.step == 4
+    assert milestone.seconds > 0
     figures = train(recipe, sets, tmp_path, resume=True, machine=CPU).result["training"]
-    assert figures["seconds"] > progress.seconds
+    assert figures["seconds"] > milestone.seconds
 
 
 def test_a_resumed_run_keeps_its_precision(
@@ -239,7 +240,7 @@ def test_a_resumed_run_keeps_its_precision(
 
     recipe = replace(recipe, precision="auto")
     with pytest.raises(Interrupted):
-        train(recipe, sets, tmp_path, machine=CPU, reporter=stop_at(2))
+        train(recipe, sets, tmp_path, machine=CPU, progress=stop_at(2))
     monkeypatch.setattr("nearsight.training.precision._probe", never)
     assert train(recipe, sets, tmp_path, resume=True, machine=CPU).finished
 
@@ -248,7 +249,7 @@ def test_a_resumed_run_keeps_its_precision(
 def test_a_loss_that_is_no_longer_finite_stops_with_step_checkpoint_and_what_to_try(
     machine: Machine, sets: ImageSets, recipe: Recipe, tmp_path: Path
 ) -> None:
-    from nearsight.training.checkpoint import TrainingState, load_checkpoint, read_progress
+    from nearsight.training.checkpoint import TrainingState, load_checkpoint, read_milestone
     from nearsight.training.optimizers import build_optimizers
     from nearsight.training.prepare import build_classifier
 
@@ -258,13 +259,13 @@ def test_a_loss_that_is_no_longer_finite_stops_with_step_checkpoint_and_what_to_
         train(recipe, sets, tmp_path, machine=machine)
     assert "\n" not in str(caught.value)
     assert "--clip 1" in str(caught.value)
-    progress = read_progress(tmp_path)
+    milestone = read_milestone(tmp_path)
     if machine is CPU:
         assert "no checkpoint had been written" in str(caught.value)
-        assert progress is None
+        assert milestone is None
     else:
-        assert progress is not None
-        assert f"the last good checkpoint, of step {progress.step}, is in {tmp_path}" in str(caught.value)
+        assert milestone is not None
+        assert f"the last good checkpoint, of step {milestone.step}, is in {tmp_path}" in str(caught.value)
         classifier, _ = build_classifier(recipe, sets["train"], Silent())
         network = classifier.network
         running = torch.zeros(4, dtype=torch.float64)
@@ -474,7 +475,7 @@ def test_a_compiler_that_fails_falls_back_to_eager(
     said: list[str] = []
 
     class Listener(Silent):
-        def say(self, text: str) -> None:
+        def warn(self, text: str) -> None:
             said.append(text)
 
     def broken(network: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -485,13 +486,13 @@ def test_a_compiler_that_fails_falls_back_to_eager(
         return forward
 
     monkeypatch.setattr(torch, "compile", broken)
-    train(replace(recipe, compile=True), sets, tmp_path / "run", machine=CPU, reporter=Listener())
+    train(replace(recipe, compile=True), sets, tmp_path / "run", machine=CPU, progress=Listener())
     train(recipe, sets, tmp_path / "eager", machine=CPU)
     assert "torch.compile failed, running eager: no C++ compiler" in said
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "eager"))
 
 
-def test_nothing_but_the_reporter_speaks(
+def test_training_prints_nothing_itself(
     sets: ImageSets, recipe: Recipe, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     handler = logging.StreamHandler()
@@ -508,7 +509,7 @@ def test_a_full_disk_at_a_checkpoint_keeps_the_one_before_and_the_run_resumable(
 ) -> None:
     import errno
 
-    from nearsight.training.checkpoint import read_progress
+    from nearsight.training.checkpoint import read_milestone
 
     written = Path.write_bytes
     calls = []
@@ -524,9 +525,9 @@ def test_a_full_disk_at_a_checkpoint_keeps_the_one_before_and_the_run_resumable(
     with pytest.raises(InputError, match="the disk is full"):
         train(recipe, sets, tmp_path / "run", machine=EVERY_STEP)
     monkeypatch.undo()
-    progress = read_progress(tmp_path / "run")
-    assert progress is not None
-    assert progress.step == 3
+    milestone = read_milestone(tmp_path / "run")
+    assert milestone is not None
+    assert milestone.step == 3
     train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
 
@@ -548,7 +549,7 @@ def test_a_set_that_streams_trains_and_resumes_the_same(
     inline, one = (Machine(device="cpu", workers=workers) for workers in (0, 1))
     train(recipe, sets, tmp_path / "whole", machine=inline)
     with pytest.raises(Interrupted):
-        train(recipe, sets, tmp_path / "run", machine=one, reporter=stop_at(3))
+        train(recipe, sets, tmp_path / "run", machine=one, progress=stop_at(3))
     train(recipe, sets, tmp_path / "run", resume=True, machine=one)
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
     assert rows(tmp_path / "run") == rows(tmp_path / "whole")

@@ -13,6 +13,7 @@ from nearsight.allocator import keep_freed_memory
 from nearsight.cli.commands import compare, data, demo, diagnose, dimension, evaluate, heatmap, train
 from nearsight.cli.options import OneLineParser
 from nearsight.errors import InputError, unknown_name
+from nearsight.progress import is_first_process
 from nearsight.write import plain
 
 DONE, FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -122,13 +123,12 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
     )
     command.declare(parser)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
+    parser.add_argument("--quiet", action="store_true", help="print no progress on stderr")
     options = parser.parse_all(arguments)
     keep_freed_memory()
     result = command.run(options)
     if not options.json:
         return DONE
-    from nearsight.verbs import is_first_process
-
     if is_first_process():
         print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False), flush=True)
     return DONE

@@ -1,101 +1,22 @@
 """What the commands print: progress on stderr, results on stdout."""
 
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, get_args
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from nearsight.diagnosis import Diagnosis
 from nearsight.dimension import Dimension, Estimator, Measured
 from nearsight.dimension.words import figure
+from nearsight.progress import duration
 from nearsight.report import PAGE, Heatmaps
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, signed, with_interval
 from nearsight.study import Comparison
-from nearsight.training import Tick
-
-PLAIN_SECONDS = 10.0
-
-
-class ProgressDisplay:
-    """Lines and a bar on stderr; where stderr is no terminal, a line every ten seconds."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[text]}"),
-            console=self._console,
-            transient=True,
-        )
-        self._task = self._progress.add_task("training", total=1.0, text="", visible=False)
-        self._printed = 0.0
-
-    def __enter__(self) -> Self:
-        # Elsewhere than on a terminal, Rich would end its bar with an empty line.
-        if self._console.is_terminal:
-            self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._console.is_terminal:
-            self._progress.stop()
-
-    def say(self, text: str) -> None:
-        """Print one line."""
-        self._console.print(escape(text))
-
-    def tick(self, tick: Tick) -> None:
-        """Show the state of a training run."""
-        text = (
-            f"step {tick.step}/{tick.steps}  epoch {tick.epoch:.1f}  loss {tick.loss:.3f}  "
-            f"accuracy {tick.accuracy:.1%}  {tick.images_per_second:,.0f} images/s  "
-            f"{duration(tick.seconds_left)} left"
-        )
-        self._show("training", tick.step, tick.steps, text)
-
-    def count(self, done: int, total: int) -> None:
-        """Show how many images have been evaluated."""
-        self._show("evaluating", done, total, f"image {done:,}/{total:,}")
-
-    def work(self, done: int, total: int) -> None:
-        """Show how much of what was said last is done."""
-        self._show("working", done, total, f"{done:,}/{total:,}")
-
-    def searched(self, done: int, total: int) -> None:
-        """Show how many training images the nearest tiles have been looked for in."""
-        self._show("searching", done, total, f"training image {done:,}/{total:,}")
-
-    def _show(self, what: str, done: int, total: int, text: str) -> None:
-        self._progress.update(
-            self._task, description=what, completed=done, total=total, text=text, visible=done < total
-        )
-        due = time.monotonic() - self._printed >= PLAIN_SECONDS or done == total
-        if not self._console.is_terminal and due:
-            self._printed = time.monotonic()
-            self._console.print(f"{what}: {text}")
-
-
-def duration(seconds: float) -> str:
-    """Write a time for people.
-
-    >>> duration(75), duration(7260)
-    ('1:15', '2:01:00')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def print_lines(lines: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from nearsight.diagnosis.strongest import ImageTiles
 from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource
 from nearsight.evidence import DEFAULT_MEMORY, Model
 from nearsight.models import Preprocessing
+from nearsight.progress import SILENT, Progress
 from nearsight.statistics import Estimate, accuracy_estimate, ratio_estimate
 from nearsight.tiles import TileGrid
 
@@ -68,7 +69,7 @@ def build_atlas(
     imitators: int = EXAMPLES,
     seed: int = 0,
     memory: int = DEFAULT_MEMORY,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Atlas:
     """Sort the strongest tiles of each class into reasons, by the model's own embedding of them.
 
@@ -87,7 +88,7 @@ def build_atlas(
     gives, for an image by its place in the set, the share of each of its tiles on the object, float (rows,
     columns), or None. Of each class at most `per_class` images, drawn at random, take part with their
     strongest tile where it speaks for the class, as many images of other classes for the purity, and the
-    sampled tiles of the same images for the total. `progress` is called with classes done and classes in all.
+    sampled tiles of the same images for the total. `progress` is told how many classes are done.
     A class without images, or whose tiles all speak against it, has no reasons. What each figure of a reason
     means is said at `Reason`.
 
@@ -116,8 +117,7 @@ def build_atlas(
                 imitators=source.shown(imitators_of.strongest(imitators)),
             )
         )
-        if progress is not None:
-            progress(number + 1, len(images.classes))
+        progress.count("sorting the tiles of classes", number + 1, len(images.classes))
     return Atlas(tuple(found))
 
 

@@ -2,7 +2,7 @@
 
 import copy
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 
 import torch
@@ -22,6 +22,7 @@ from nearsight.diagnosis.result import Diagnosis
 from nearsight.diagnosis.suspects import label_suspects
 from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models import Classifier
+from nearsight.progress import SILENT, Progress
 from nearsight.settings import FAITHFULNESS_IMAGES, GridKind
 from nearsight.tiles import default_stride
 
@@ -43,8 +44,7 @@ def diagnose(
     memory: int = DEFAULT_MEMORY,
     device: torch.device | str = "cpu",
     workers: int = 0,
-    say: Callable[[str], None] = lambda _: None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Diagnosis:
     """Diagnose a classifier on an image set: what it uses, where it errs, whether it looks at the object.
 
@@ -61,7 +61,7 @@ def diagnose(
     `model` and the set's name are for the reader. `others` are the splits in which near-duplicates are looked for, by
     name. `tile`, `stride`, `grid`, `memory`, `device` and `workers` are those of `evaluate`, with the same defaults.
     Of a larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are
-    checked; 0 leaves it out. `say` is told what begins, `progress` called with what is done of it and what there is.
+    checked; 0 leaves it out. `progress` is told what begins and how much of it is done.
 
     Raises `InputError` for a set without images, a classifier of whole images without a `tile`, and what
     `evaluate` raises.
@@ -69,7 +69,7 @@ def diagnose(
     tile = classifier.tile_to_look_at(tile)
     stride = stride if stride is not None else default_stride(tile)
     examined, notes = _drawn(images, limit, seed)
-    say(f"evidence of {len(examined):,} images")
+    progress.say(f"evidence of {len(examined):,} images")
     found = examine(
         classifier,
         examined,
@@ -83,7 +83,7 @@ def diagnose(
         progress=progress,
     )
     network = copy.deepcopy(classifier).to(memory_format=torch.channels_last).to(device).eval()
-    say("reasons: the strongest tiles of each class, sorted by the network's own embedding")
+    progress.say("reasons: the strongest tiles of each class, sorted by the network's own embedding")
 
     def on_object(index: int) -> Tensor | None:
         region = examined.region(index)
@@ -100,13 +100,13 @@ def diagnose(
         memory=memory,
         progress=progress,
     )
-    say("locality: tiles of other sizes")
+    progress.say("locality: tiles of other sizes")
     sizes = measure_locality(
         network, classifier.prepare, examined, tile, seed=seed, memory=memory, progress=progress
     )
     checked = None
     if faithfulness:
-        say("faithfulness: what the maps are worth, beside others")
+        progress.say("faithfulness: what the maps are worth, beside others")
         checked = measure_faithfulness(
             network,
             classifier.prepare,
@@ -121,7 +121,7 @@ def diagnose(
             progress=progress,
         )
     if others:
-        say(f"near-duplicates in {', '.join(others)}")
+        progress.say(f"near-duplicates in {', '.join(others)}")
     protocols = protocol_agreement(found.evaluation.scores, examined.labels)
     return Diagnosis(
         model=model or classifier.architecture.name,

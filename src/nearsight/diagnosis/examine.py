@@ -1,6 +1,5 @@
 """One pass over the evidence maps of an image set, which leaves a small record of each image for every part."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +13,7 @@ from nearsight.diagnosis.suspects import LabelCheck, image_suspect
 from nearsight.evaluation import Evaluation, evaluate
 from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap
 from nearsight.models import Classifier
+from nearsight.progress import SILENT, Progress
 from nearsight.settings import GridKind
 from nearsight.settings.protocols import PROTOCOLS
 from nearsight.tiles import TileGrid
@@ -46,7 +46,7 @@ def examine(
     memory: int = DEFAULT_MEMORY,
     device: torch.device | str = "cpu",
     workers: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Examination:
     """Evaluate a classifier on an image set and take from each evidence map, as it passes, what a diagnosis needs.
 

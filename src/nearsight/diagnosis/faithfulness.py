@@ -23,6 +23,7 @@ from nearsight.diagnosis.draw import draw
 from nearsight.errors import unknown_name
 from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap, Model, evidence, fitting_batch, forward
 from nearsight.evidence.forward_pass import device_of
+from nearsight.progress import SILENT, Progress
 from nearsight.statistics import Estimate, mean_estimate
 from nearsight.tiles import TileGrid
 
@@ -81,7 +82,7 @@ def measure_faithfulness(
     limit: int = 32,
     seed: int = 0,
     memory: int = DEFAULT_MEMORY,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Faithfulness:
     """Measure evidence maps, and random maps, edges and Grad-CAM beside them, on the same images.
 
@@ -96,8 +97,8 @@ def measure_faithfulness(
 
     `prepare` makes of a decoded image, uint8 (3, H, W), what the model takes. The map of evidence is that of the
     predicted class, on a covering grid of `tile` and `stride`, spread over pixels. Prediction and probability
-    are those of `protocol`. At most `limit` images, drawn by `seed`, take part. `progress` is called with
-    images done and images in all. Raises `InputError` for another protocol.
+    are those of `protocol`. At most `limit` images, drawn by `seed`, take part. `progress` is told how
+    many images are done. Raises `InputError` for another protocol.
     """
     score = scorer(model, protocol, tile, memory)
     order = draw(len(images), limit, seed)
@@ -128,8 +129,7 @@ def measure_faithfulness(
                 measured.pop(GRAD_CAM, None)
         for method, figures in _measure(score, image, prediction, maps, evidence_map, generator).items():
             measured.setdefault(method, []).append(figures)
-        if progress is not None:
-            progress(done, len(order))
+        progress.count("checking the maps of images", done, len(order))
     return Faithfulness(protocol, len(order), _rows(measured), (*notes, note))
 
 

@@ -13,6 +13,7 @@ from nearsight.diagnosis.draw import draw
 from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evidence import DEFAULT_MEMORY, Model, forward, iterate_evidence
 from nearsight.evidence.forward_pass import device_of
+from nearsight.progress import SILENT, Progress
 from nearsight.settings.protocols import FULL_PASS, SINGLE_TILE
 from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
 from nearsight.statistics.writing import whole_per_cent
@@ -131,7 +132,7 @@ def measure_locality(
     limit: int = 400,
     seed: int = 0,
     memory: int = DEFAULT_MEMORY,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> tuple[SizeRow, ...]:
     """Measure a model on tiles of several sizes of the same images, each size on a covering grid.
 
@@ -147,7 +148,7 @@ def measure_locality(
     `prepare` makes of a decoded image, uint8 (3, H, W), what the model takes. `tile` is that of the diagnosis.
     `sizes` are by default half of `tile`, `tile`, and from there to the short side of the smallest image in four
     equal ratios; those that the model does not take are left out. Tiles overlap by half. At most `limit`
-    images, drawn by `seed`, take part. `progress` is called with sizes done and sizes in all.
+    images, drawn by `seed`, take part. `progress` is told how many sizes are done.
     """
     order = draw(len(images), limit, seed)
     target = device_of(model) or torch.device("cpu")
@@ -176,8 +177,7 @@ def measure_locality(
             votes.append(tile_scores(SINGLE_TILE, evidence_map).numpy())
             tiles.append(len(evidence_map.grid))
         rows.append(_size_row(size, tiles, full_scores, np.stack(scores), np.stack(votes), labels))
-        if progress is not None:
-            progress(done, len(chosen))
+        progress.count("measuring tile sizes", done, len(chosen))
     return tuple(rows)
 
 

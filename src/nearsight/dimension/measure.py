@@ -20,6 +20,7 @@ from nearsight.dimension.result import Dimension, Sampled, TileDimension, tile_n
 from nearsight.dimension.sizes import choose_sizes
 from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import intrinsic_dimensions
+from nearsight.progress import SILENT, Progress
 from nearsight.settings import Sampling
 
 SPLITS = ("train", "test")
@@ -32,8 +33,7 @@ def measure_dimension(
     comparison: str | Path | None = None,
     sampling: Sampling | None = None,
     device: torch.device | None = None,
-    say: Callable[[str], None] = lambda _text: None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Dimension:
     """Measure how many dimensions and how many tiles there are at each tile size, and how well they are covered.
 
@@ -45,9 +45,10 @@ def measure_dimension(
 
     `tiles` holds None for whole images; by default it is an eighth, a quarter, three eighths, a half and three
     quarters of the smallest side, and whole images where they have one size. `comparison` is a directory that
-    `compare` wrote. `progress` is called with the training images searched and those to search, over all tile
-    sizes. Raises `InputError`, before anything is measured, when a tile does not fit, a split is missing or the
-    comparison cannot be used.
+    `compare` wrote. `progress` is told what begins and how many training images are searched.
+
+    Raises `InputError`, before anything is measured, when a tile does not fit, a split is missing or the comparison
+    cannot be used.
     """
     sampling, device = sampling or Sampling(), device or torch.device("cpu")
     train, test = (sets[split] for split in SPLITS)
@@ -60,13 +61,12 @@ def measure_dimension(
     def tick(images: int) -> None:
         nonlocal done
         done += images
-        if progress is not None:
-            progress(done, searched * len(sizes))
+        progress.count("searching training images", done, searched * len(sizes))
 
     chance, commonest = _chances(train, test)
     rows = []
     for tile, size in sizes.items():
-        say(
+        progress.say(
             f"tile {tile_name(tile)}: {CHANNELS * size[0] * size[1]:,} dimensions, "
             f"{int(positions(train, size).sum()):,} training tiles"
         )

@@ -18,6 +18,7 @@ from nearsight.evaluation.protocols import predict, tile_scores
 from nearsight.evaluation.result import Evaluation
 from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap, iterate_evidence
 from nearsight.models import Classifier
+from nearsight.progress import SILENT, Progress
 from nearsight.settings import GridKind
 from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, REESTIMATED
 from nearsight.tiles import default_stride
@@ -36,7 +37,7 @@ def evaluate(
     device: torch.device | str = "cpu",
     workers: int = 0,
     observe: Callable[[int, EvidenceMap], None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """Evaluate a classifier on an image set under each protocol, reading every image once.
 
@@ -55,8 +56,8 @@ def evaluate(
     images, adds `full-pass+bn`: full-pass with BatchNorm statistics re-estimated on whole images. `memory`
     bounds in bytes what is worked on at once, whatever the number of images; scores and predictions come on
     top. `workers` processes decode a set that streams. `observe` is given each image's number and its evidence
-    map, as the protocols reduce it, in order; none is kept. `progress` is called with images done and images in
-    all. Everything is computed in float32; the classifier given is not changed.
+    map, as the protocols reduce it, in order; none is kept. `progress` is told how many images are
+    done. Everything is computed in float32; the classifier given is not changed.
 
     Raises `InputError` for an unknown protocol, an empty set, classes that are not the classifier's, a tile
     that does not fit an image, and logits that are not finite.
@@ -81,7 +82,7 @@ def evaluate(
     stream = _passed_whole(chunks, passes, scores, memory // 4)
     if not tiled or tile is None:
         for done, _ in enumerate(stream, start=1):
-            _tell(progress, done, len(images))
+            progress.count("evaluating images", done, len(images))
     else:
         stride = stride if stride is not None else default_stride(tile)
         maps = iterate_evidence(
@@ -94,7 +95,7 @@ def evaluate(
             if observe is not None:
                 observe(done - 1, evidence_map)
             tiles += len(evidence_map.grid)
-            _tell(progress, done, len(images))
+            progress.count("evaluating images", done, len(images))
         settings |= {"tile": tile, "stride": stride, "grid": grid, "tiles": tiles}
     _check_finite(scores, images)
     settings["seconds"] = time.perf_counter() - started
@@ -121,11 +122,6 @@ def _passed_whole(
             scores[name][first : first + len(chunk)] = full_pass(classifier, chunk, memory, fitting)
         first += len(chunk)
         yield from chunk
-
-
-def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
-    if progress is not None:
-        progress(done, total)
 
 
 def _chosen(protocols: Sequence[str] | None, tile: int | None) -> list[str]:

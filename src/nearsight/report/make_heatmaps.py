@@ -1,7 +1,7 @@
 """From a classifier and images to their heatmaps."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from nearsight.data.decode import decode_image
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import DEFAULT_MEMORY, estimate, iterate_evidence
 from nearsight.models import Classifier, receptive_field
+from nearsight.progress import SILENT, Progress
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.settings import GridKind
 from nearsight.tiles import TileGrid, default_stride
@@ -26,8 +27,7 @@ def make_heatmaps(
     grid: GridKind = "covering",
     memory: int = DEFAULT_MEMORY,
     device: torch.device | str = "cpu",
-    say: Callable[[str], None] = lambda _: None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Heatmaps:
     """Return the evidence of images, ready to be drawn: of a class that is asked for, and the predicted one.
 
@@ -41,8 +41,8 @@ def make_heatmaps(
     `images` are files, or uint8 (3, height, width). `class_name` is one for all images, or one for each; by
     default it is the true class of a file whose directory has a class's name, as in an image folder. `tile`,
     `stride`, `grid` and `memory` are those of `evaluate`, with the same defaults, so the scores are those of
-    its `mean-logit`. Before the run `say` is told the number of tiles and their cost; `progress` is called with
-    images done and images in all. All images and maps are held in memory.
+    its `mean-logit`. `progress` is told the number of tiles and their cost before the run, and how many
+    images are done. All images and maps are held in memory.
 
     Raises `InputError` for a class that does not exist, an image that cannot be read or is smaller than the
     tile, a tile that leaves the network an empty grid, and logits that are not finite.
@@ -56,7 +56,7 @@ def make_heatmaps(
     stride = stride if stride is not None else default_stride(tile)
     seen = receptive_field(classifier.network, tile, name=classifier.architecture.name)
     if warning := seen.warning():
-        say(f"warning: {warning}")
+        progress.warn(warning)
     names = [f"image-{i}" if isinstance(image, Tensor) else str(image) for i, image in enumerate(images)]
     pictures = [
         classifier.preprocessing.resize(_decoded(image, name))
@@ -65,7 +65,7 @@ def make_heatmaps(
     grids = [_grid(picture, name, tile, stride, grid) for picture, name in zip(pictures, names, strict=True)]
     model = copy.deepcopy(classifier).to(memory_format=torch.channels_last).to(device).eval()
     prepare = classifier.preprocessing.normalise
-    say(estimate(model, prepare(pictures[0]), grids, memory=memory).sentence())
+    progress.say(estimate(model, prepare(pictures[0]), grids, memory=memory).sentence())
     maps = iterate_evidence(
         model,
         (prepare(picture) for picture in pictures),
@@ -78,8 +78,7 @@ def make_heatmaps(
     found = []
     for name, picture, evidence_map, number in zip(names, pictures, maps, chosen, strict=True):
         found.append(Heatmap(name, picture, evidence_map, number))
-        if progress is not None:
-            progress(len(found), len(names))
+        progress.count("mapping images", len(found), len(names))
     return Heatmaps(tuple(found))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from nearsight.data import ImageSet, ImageSets, require_tile
 from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import evaluate
+from nearsight.progress import SILENT, Progress
 from nearsight.runs import PREDICTIONS, Run
 from nearsight.runs.run import read_predictions
 from nearsight.settings import Budget, GridKind, Machine, Recipe
@@ -19,7 +20,7 @@ from nearsight.study.comparison import Comparison
 from nearsight.study.measure import measure, protocols_of
 from nearsight.study.settings import RUNS, Study, claim_study
 from nearsight.tiles import default_stride
-from nearsight.training import Reporter, Silent, train
+from nearsight.training import train
 from nearsight.training.batches import training_size
 from nearsight.training.prepare import build_classifier
 
@@ -40,8 +41,7 @@ def compare(
     stride: int | None = None,
     resume: bool = True,
     machine: Machine | None = None,
-    reporter: Reporter | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = SILENT,
 ) -> Comparison:
     """Train and evaluate every arm at every seed, and leave runs/ARM/seed-N and comparison.json in `out`.
 
@@ -55,15 +55,15 @@ def compare(
     `sets` is one set for all seeds, or gives that of a seed where the validation cut follows the seed.
     `tiles` holds None for whole images; `protocols` are those of the tile arms, to which mean-logit always
     belongs; `stride` is by default a quarter of each tile. Every arm has the same seeds; all arms of one seed
-    come before the next seed, so that an unfinished comparison is paired. `progress` is called with the images
-    of a run that are evaluated and with images in all.
+    come before the next seed, so that an unfinished comparison is paired. `progress` is told of every
+    run what is done.
 
     The same call resumes: finished runs are kept, begun ones continued and missing ones made; with `resume`
     false only a new directory is taken. Raises `InputError` when `out` holds something else or an arm cannot
     be trained, before anything is written, and `Interrupted` after SIGINT or SIGTERM, with a checkpoint
     written.
     """
-    out, machine, reporter = Path(out), machine or Machine(), reporter or Silent()
+    out, machine = Path(out), machine or Machine()
     if machine.devices != 1:
         raise InputError(f"a comparison trains in one process, got devices {machine.devices}; leave it at 1")
     study = Study(replace(base, tile=None), order_tiles(tiles), seeds, budget, _chosen(protocols), stride)
@@ -80,10 +80,10 @@ def compare(
     claim_study(out, study, {place: recipe for _, recipe, place in planned}, resume=resume)
     runs: dict[str, list[Run]] = {arm.name: [] for arm in arms}
     for number, (arm, recipe, place) in enumerate(planned, start=1):
-        reporter.say(f"{arm.name}, seed {recipe.seed} (run {number} of {len(planned)})")
+        progress.say(f"{arm.name}, seed {recipe.seed} (run {number} of {len(planned)})")
         of_seed = sets_of(recipe.seed)
-        run = train(recipe, of_seed, place, resume=True, machine=machine, reporter=reporter)
-        _evaluate(run, arm, study, of_seed[SPLIT], machine, reporter, progress)
+        run = train(recipe, of_seed, place, resume=True, machine=machine, progress=progress)
+        _evaluate(run, arm, study, of_seed[SPLIT], machine, progress)
         runs[arm.name].append(run)
     comparison = measure(study, arms, runs, out, first, size, SPLIT)
     comparison.save()
@@ -120,7 +120,7 @@ def _require_trainable(arms: Iterable[Arm], sets: ImageSets) -> None:
         training_size(images, arm.recipe)
         if arm.recipe.tile is not None and arm.recipe.resize_short is None:
             require_tile(test, arm.recipe.tile)
-        build_classifier(arm.recipe, few, Silent())
+        build_classifier(arm.recipe, few, SILENT)
 
 
 def _evaluate(
@@ -129,8 +129,7 @@ def _evaluate(
     study: Study,
     images: ImageSet,
     machine: Machine,
-    reporter: Reporter,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress,
 ) -> None:
     tile, protocols = arm.recipe.tile, protocols_of(arm, study)
     wanted: dict[str, Any] = {"data": images.name, "split": images.split, "images": len(images)}
@@ -139,7 +138,7 @@ def _evaluate(
         wanted |= {"tile": tile, "stride": stride, "grid": GRID}
     if _is_evaluated(run, wanted, protocols):
         return
-    reporter.say(f"evaluating {arm.name} on {len(images):,} images of {images.name} {images.split}")
+    progress.say(f"evaluating {arm.name} on {len(images):,} images of {images.name} {images.split}")
     evaluate(
         run.classifier(),
         images,

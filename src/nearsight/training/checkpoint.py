@@ -16,7 +16,7 @@ _FILE = "state.safetensors"
 
 
 @dataclass(frozen=True)
-class Progress:
+class Milestone:
     """How far a run has come, and what must stay the same when it goes on."""
 
     step: int
@@ -35,7 +35,7 @@ class TrainingState:
     running: Tensor
 
 
-def save_checkpoint(directory: Path, state: TrainingState, progress: Progress) -> None:
+def save_checkpoint(directory: Path, state: TrainingState, milestone: Milestone) -> None:
     """Write the training state under `directory`; a reader finds the old one or the new one, never a part.
 
     Raises `InputError` when the disk is full; the old one is then kept.
@@ -57,12 +57,12 @@ def save_checkpoint(directory: Path, state: TrainingState, progress: Progress) -
     tensors["running"] = state.running
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     schema = {SCHEMA: str(SCHEMAS["checkpoint"])}
-    header = schema | {"progress": json.dumps(asdict(progress)), "numbers": json.dumps(numbers)}
+    header = schema | {"progress": json.dumps(asdict(milestone)), "numbers": json.dumps(numbers)}
     with replace_atomically(directory / CHECKPOINT / _FILE) as temporary:
         temporary.write_bytes(save(whole, metadata=header))
 
 
-def read_progress(directory: Path) -> Progress | None:
+def read_milestone(directory: Path) -> Milestone | None:
     """Return how far the run in `directory` had come at its last checkpoint, or None if it has none."""
     from safetensors import SafetensorError, safe_open
 
@@ -73,7 +73,7 @@ def read_progress(directory: Path) -> Progress | None:
         with safe_open(path, framework="pt") as file:
             header = file.metadata()
             read_schema("checkpoint", {SCHEMA: int(header.get(SCHEMA, FIRST))}, path)
-            return Progress(**json.loads(header["progress"]))
+            return Milestone(**json.loads(header["progress"]))
     except (SafetensorError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is not a checkpoint of ours ({error}); remove it to begin again") from None
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from nearsight.errors import InputError
 from nearsight.runs import CHECKPOINT, RECIPE, RESULT, Run, write_text
 from nearsight.settings import Recipe, recipe_to_toml
-from nearsight.training.checkpoint import Progress, read_progress
+from nearsight.training.checkpoint import Milestone, read_milestone
 
 # What `replace_atomically` leaves of our files when the process is killed.
 _HALF_WRITTEN = re.compile(r"\.(recipe|metrics|state|model|result)\.[0-9a-f]{8}\.\w+")
 
 
-def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Progress | None:
-    """Make `directory` the home of a run of `recipe`, and return its progress if it resumes one.
+def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Milestone | None:
+    """Make `directory` the home of a run of `recipe`, and return how far it had come if it resumes one.
 
     A new or empty directory gets the recipe. One that holds a run of this very recipe is taken when `resume`
     is true. Anything else raises `InputError` and is left as it was.
@@ -43,10 +43,10 @@ def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Progress |
         raise InputError(
             f"{directory} already holds {state} of this recipe; give --resume, or choose another --out"
         )
-    progress = read_progress(directory)
+    milestone = read_milestone(directory)
     _sweep(directory)
     _sweep(directory / CHECKPOINT)
-    return progress
+    return milestone
 
 
 def _half_written(path: Path) -> bool:

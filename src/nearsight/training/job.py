@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from nearsight.data import ImageSets
 from nearsight.models import Classifier
+from nearsight.progress import Progress
 from nearsight.settings import Machine, Recipe
 from nearsight.settings.tile_schedule import TileSizes
 from nearsight.training.checkpoint import TrainingState
 from nearsight.training.precision import PrecisionChoice
-from nearsight.training.reporter import Reporter
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -30,4 +30,4 @@ class Job:
     out: Path
     machine: Machine
     fabric: "Fabric"
-    reporter: Reporter
+    progress: Progress

@@ -12,7 +12,7 @@ from nearsight.errors import InputError
 from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size
 from nearsight.training.batches import Batch, StreamedTiles, resized_pixels, streamed_batches
-from nearsight.training.checkpoint import Progress
+from nearsight.training.checkpoint import Milestone
 from nearsight.training.interruption import Interrupted, Interruption
 from nearsight.training.job import Job
 from nearsight.training.memory_tiles import MemoryTiles
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Work = Callable[..., None]
 
 
-def run_steps(job: Job, start: Progress) -> float:
+def run_steps(job: Job, start: Milestone) -> float:
     """Run the steps after `start` to the end, and return the seconds spent on steps, earlier ones included.
 
     Writes a row of metrics a few hundred times a run and a checkpoint every `machine.checkpoint_seconds`.
@@ -50,7 +50,7 @@ def run_steps(job: Job, start: Progress) -> float:
         network.train()
         inputs, work = _work(job, step, start.step)
         if _can_be_replayed(job):
-            work = Replay(work, job.reporter)
+            work = Replay(work, job.progress)
         for number, given in enumerate(inputs, start.step):
             set_rates(state.optimizers, recipe, number, job.steps)
             _seed_network(job, number)
@@ -95,7 +95,7 @@ def _compiled(job: Job) -> Any:
                 compiled(sample.to(memory_format=torch.channels_last)).float().sum().backward()
     except Exception as error:  # the compiler raises errors of every kind; eager always works
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        job.reporter.say(f"torch.compile failed, running eager: {reason}")
+        job.progress.warn(f"torch.compile failed, running eager: {reason}")
         compiled = network
     network.zero_grad(set_to_none=True)
     network.load_state_dict(before)
@@ -173,7 +173,7 @@ def _any_process(fabric: "Fabric", asked: bool) -> bool:
 
 
 @contextmanager
-def _open_records(job: Job, start: Progress) -> Iterator[Records | None]:
+def _open_records(job: Job, start: Milestone) -> Iterator[Records | None]:
     if not job.fabric.is_global_zero:
         yield None
         return

@@ -10,12 +10,12 @@ from nearsight.errors import InputError
 from nearsight.models import Architecture, Classifier, Preprocessing, build, receptive_field
 from nearsight.models.classifier import Interpolation
 from nearsight.models.quick import whiten
+from nearsight.progress import Progress
 from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size, TileSizes, parse_schedule
 from nearsight.training.batches import StreamedTiles, training_size
 from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.order import generator
-from nearsight.training.reporter import Reporter
 
 STATISTICS_IMAGES = 5000
 # Whitening is measured on as many pixels as so many small images have: more would take time and memory only.
@@ -23,10 +23,10 @@ WHITENING_PIXELS = STATISTICS_IMAGES * 32 * 32
 LEVELS = 256
 
 
-def build_classifier(recipe: Recipe, images: ImageSet, reporter: Reporter) -> tuple[Classifier, Size]:
+def build_classifier(recipe: Recipe, images: ImageSet, progress: Progress) -> tuple[Classifier, Size]:
     """Return the recipe's untrained classifier and the height and width it is trained at.
 
-    Tells the reporter the network's receptive field at that size, and warns when the tile shrinks to 1×1.
+    Tells the network's receptive field at that size, and warns when the tile shrinks to 1×1.
     Raises `InputError` when the tile does not fit the images or the network.
     """
     size = training_size(images, recipe)
@@ -56,14 +56,14 @@ def build_classifier(recipe: Recipe, images: ImageSet, reporter: Reporter) -> tu
             network, stage.tile, name=recipe.model
         )  # raises where the network does not take such a tile
     seen = receptive_field(network, min(size), name=recipe.model)
-    reporter.say(seen.sentence())
+    progress.say(seen.sentence())
     if warning := seen.warning():
-        reporter.say(f"warning: {warning}")
+        progress.warn(warning)
     if recipe.pretrained:
         preprocessing = pretrained_preprocessing(network, recipe.resize_short)
     else:
         if images.pixels is None:
-            reporter.say(f"measuring the colours of {min(len(images), STATISTICS_IMAGES):,} images")
+            progress.say(f"measuring the colours of {min(len(images), STATISTICS_IMAGES):,} images")
         mean, std = pixel_statistics(images)
         preprocessing = Preprocessing(mean=mean, std=std, resize_short=recipe.resize_short)
     if recipe.whiten:

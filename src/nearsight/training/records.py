@@ -10,16 +10,32 @@ import torch
 from torch import Tensor
 
 from nearsight.errors import InputError
-from nearsight.training.checkpoint import Progress, save_checkpoint
+from nearsight.training.checkpoint import Milestone, save_checkpoint
 from nearsight.training.job import Job
 from nearsight.training.metrics_log import MetricsLog, MetricsRow
 from nearsight.training.optimizers import rate_at
-from nearsight.training.reporter import Tick
 from nearsight.training.step import first_bad_step
 from nearsight.training.validation import validation_accuracy
 
 ROWS_PER_RUN = 200
 TICK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Tick:
+    """The state of a run at one step; loss and accuracy are means since the last row of its metrics."""
+
+    step: int
+    epoch: float
+    loss: float
+    accuracy: float
+    images_per_second: float
+
+    def words(self) -> str:
+        return (
+            f"epoch {self.epoch:.1f}  loss {self.loss:.3f}  accuracy {self.accuracy:.1%}  "
+            f"{self.images_per_second:,.0f} images/s"
+        )
 
 
 @dataclass(frozen=True)
@@ -56,7 +72,7 @@ class Records:
     A row is written when its sums have arrived from the device, so that no step waits for one.
     """
 
-    def __init__(self, job: Job, log: MetricsLog, start: Progress) -> None:
+    def __init__(self, job: Job, log: MetricsLog, start: Milestone) -> None:
         self._job, self._log, self._last = job, log, start
         self._epoch_steps = max(1, len(job.sets["train"]) // job.recipe.batch_size)
         self._row_every = max(1, min(self._epoch_steps, job.steps // ROWS_PER_RUN))
@@ -91,9 +107,9 @@ class Records:
             self._finite(_Sums.of(done, self._job.state.running))
             self._require_finite_weights(done)
             choice = self._job.choice
-            progress = Progress(done, self.clock.seconds, choice.precision, choice.reason)
-            save_checkpoint(self._job.out, self._job.state, progress)
-            self._last = progress
+            milestone = Milestone(done, self.clock.seconds, choice.precision, choice.reason)
+            save_checkpoint(self._job.out, self._job.state, milestone)
+            self._last = milestone
             self.clock.checkpoint_written()
 
     def _write_rows(self, wait: bool = False) -> None:
@@ -129,7 +145,7 @@ class Records:
 
     def _tick(self, sums: _Sums) -> Tick:
         tick = self.clock.tick(sums.done, sums.read())
-        self._job.reporter.tick(tick)
+        self._job.progress.count("training", tick.step, self._job.steps, tick.words())
         return tick
 
     def _write_row(self, sums: _Sums, validate: bool) -> None:
@@ -186,13 +202,11 @@ class Clock:
         loss, right, images, _ = sums
         spent = max(self.seconds - self._before, 1e-9)
         rate = (done - self._first) / spent
-        recipe, steps = self._job.recipe, self._job.steps
+        recipe = self._job.recipe
         return Tick(
             step=done,
-            steps=steps,
             epoch=done * recipe.batch_size / len(self._job.sets["train"]),
             loss=loss / max(images, 1),
             accuracy=right / max(images, 1),
             images_per_second=rate * recipe.batch_size,
-            seconds_left=(steps - done) / rate,
         )

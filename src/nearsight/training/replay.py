@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 import torch
 from torch import Tensor
 
-from nearsight.training.reporter import Reporter
+from nearsight.progress import Progress
 
 # Calls that run as they are before one is captured: optimizers make their state and libraries choose their kernels.
 WARM_UP = 3
@@ -18,12 +18,12 @@ class Replay:
     takes longer to ask for one than a GPU to run it. A captured graph is asked for once.
 
     `work` must do the same for every call with one `key`, read its arguments from the tensors given alone, and
-    never wait for the GPU. Where it cannot be captured, the reporter is told and all calls run as they are.
+    never wait for the GPU. Where it cannot be captured, a warning says so and all calls run as they are.
     Source: M. Ng et al., "Accelerating PyTorch with CUDA Graphs", 2021.
     """
 
-    def __init__(self, work: Callable[..., None], reporter: Reporter) -> None:
-        self._work, self._reporter = work, reporter
+    def __init__(self, work: Callable[..., None], progress: Progress) -> None:
+        self._work, self._progress = work, progress
         self._key: Hashable = None
         self._calls = 0
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -55,7 +55,7 @@ class Replay:
                 self._work(self._key, *self._inputs)
         except RuntimeError as error:
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            self._reporter.say(f"steps cannot be captured as a graph and run one kernel at a time: {reason}")
+            self._progress.warn(f"steps cannot be captured as a graph and run one kernel at a time: {reason}")
             self._refused, self._inputs = True, ()
             return
         self._graph = graph

@@ -15,16 +15,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
 from nearsight.models import Classifier, save_classifier
+from nearsight.progress import SILENT, Progress, is_first_process
 from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
 from nearsight.schema import numbered
 from nearsight.settings import Machine, Recipe
 from nearsight.settings.tile_schedule import Size, tile_sizes
 from nearsight.training.batches import training_size
 from nearsight.training.checkpoint import (
-    Progress,
+    Milestone,
     TrainingState,
     load_checkpoint,
-    read_progress,
+    read_milestone,
 )
 from nearsight.training.cost import count_flops, peak_memory, reset_peak_memory
 from nearsight.training.directory import claim_directory
@@ -33,7 +34,6 @@ from nearsight.training.loop import run_steps
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
 from nearsight.training.prepare import build_classifier, sample_tiles
-from nearsight.training.reporter import Reporter, Silent
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -50,7 +50,7 @@ def train(
     *,
     resume: bool = False,
     machine: Machine | None = None,
-    reporter: Reporter | None = None,
+    progress: Progress = SILENT,
 ) -> Run:
     """Train a network by a recipe on the set's `train` split and leave a whole run in the directory `out`.
 
@@ -68,38 +68,38 @@ def train(
     Raises `InputError` when `out` holds something else, the tile does not fit, or the loss is no longer
     finite; raises `Interrupted` after SIGINT or SIGTERM, with the checkpoint written.
     """
-    reporter, machine, out = reporter or Silent(), machine or Machine(), Path(out)
+    machine, out = machine or Machine(), Path(out)
     device = machine.torch_device()
     _check_processes(recipe, machine, device)
     images = sets["train"]
     # Other processes of a multi-process run start when the first has claimed the directory.
-    first_process = os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+    first_process = is_first_process()
     if resume and (out / RESULT).is_file():
         if first_process:
             claim_directory(out, recipe, resume)
-        reporter.say(f"{out} is already finished")
+        progress.say(f"{out} is already finished")
         return Run.open(out)
-    classifier, size = build_classifier(recipe, images, reporter)
+    classifier, size = build_classifier(recipe, images, progress)
     steps = total_steps(recipe, len(images))
     sizes = tile_sizes(recipe.tile_schedule, size, steps)
     if "val" in sets:
         _check_validation(sets["val"], recipe, size)
-    progress = claim_directory(out, recipe, resume) if first_process else read_progress(out)
+    milestone = claim_directory(out, recipe, resume) if first_process else read_milestone(out)
 
     reset_peak_memory()
     network = classifier.network
     flops = {side: count_flops(network, side) for _, side in sizes.spans(steps)}
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    choice = _precision(recipe, progress, classifier, images, size, machine)
-    reporter.say(f"precision {choice.precision}: {choice.reason}")
+    choice = _precision(recipe, milestone, classifier, images, size, machine)
+    progress.say(f"precision {choice.precision}: {choice.reason}")
     fabric = _launch(machine, choice)
     network.to(fabric.device)
     state = _training_state(network, recipe, choice)
-    if progress is not None:
+    if milestone is not None:
         load_checkpoint(out, state)
-        reporter.say(f"resuming {out} after step {progress.step}")
-    job = Job(recipe, sets, sizes, steps, classifier, state, choice, out, machine, fabric, reporter)
-    start = progress or Progress(0, 0.0, choice.precision, choice.reason)
+        progress.say(f"resuming {out} after step {milestone.step}")
+    job = Job(recipe, sets, sizes, steps, classifier, state, choice, out, machine, fabric, progress)
+    start = milestone or Milestone(0, 0.0, choice.precision, choice.reason)
     seconds = run_steps(job, start)
 
     if fabric.is_global_zero:
@@ -145,15 +145,15 @@ def _check_validation(images: ImageSet, recipe: Recipe, size: Size) -> None:
 
 def _precision(
     recipe: Recipe,
-    progress: Progress | None,
+    milestone: Milestone | None,
     classifier: Classifier,
     images: ImageSet,
     size: Size,
     machine: Machine,
 ) -> PrecisionChoice:
-    if progress is not None:
-        kept: Literal["float32", "bfloat16"] = "bfloat16" if progress.precision == "bfloat16" else "float32"
-        return PrecisionChoice(kept, progress.reason)
+    if milestone is not None:
+        kept: Literal["float32", "bfloat16"] = "bfloat16" if milestone.precision == "bfloat16" else "float32"
+        return PrecisionChoice(kept, milestone.reason)
     fitting = PRECISION_CHECK_IMAGES * 32 * 32 // (size[0] * size[1])
     count = min(recipe.batch_size, PRECISION_CHECK_IMAGES, max(PRECISION_CHECK_LEAST, fitting))
     tiles = sample_tiles(images, count, recipe, size, classifier.preprocessing)
@@ -166,7 +166,7 @@ def _precision(
 def _launch(machine: Machine, choice: PrecisionChoice) -> "Fabric":
     from lightning_fabric import Fabric
 
-    # It announces the precision and the processes in its own words; the reporter has said them in ours.
+    # It announces the precision and the processes in its own words; we have said them in ours.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(
         accelerator=machine.device,

@@ -8,7 +8,6 @@ from nearsight.verbs._evaluate import evaluate
 from nearsight.verbs._heatmap import heatmap
 from nearsight.verbs._train import train
 from nearsight.verbs.places import default_comparison, default_diagnosis, default_dimension, default_run
-from nearsight.verbs.sources import is_first_process
 
 __all__ = [
     "compare",
@@ -21,6 +20,5 @@ __all__ = [
     "dimension",
     "evaluate",
     "heatmap",
-    "is_first_process",
     "train",
 ]

@@ -7,11 +7,11 @@ from nearsight.data import ImageSet
 from nearsight.diagnosis import Diagnosis
 from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models import Classifier
+from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
 from nearsight.runs import Run
 from nearsight.settings import FAITHFULNESS_IMAGES, GridKind, Machine
-from nearsight.training import Reporter, Silent
-from nearsight.verbs.sources import Count, find_classifier, load_sets, model_name, where
+from nearsight.verbs.sources import find_classifier, load_sets, model_name, where
 
 
 def diagnose(
@@ -29,8 +29,7 @@ def diagnose(
     out: str | Path | None = None,
     skip_bad: bool = False,
     machine: Machine | None = None,
-    reporter: Reporter | None = None,
-    progress: Count | None = None,
+    progress: Progress | bool = True,
 ) -> Diagnosis:
     """Diagnose a classifier on a data set: what it uses, where it errs, whether it looks at the object.
 
@@ -47,33 +46,33 @@ def diagnose(
     `model` is a run, a classifier, or the name of a network of timm, as for `heatmap`; a run needs no `data`. Of a
     set that is loaded, near-duplicates are looked for in its other splits. `images` examines so many, drawn
     at random; `faithfulness` is on how many of them the maps are checked, 0 for none. With `out`, the page is left
-    there as report.html, with diagnosis.json and the tables as Parquet. Raises `InputError` for bad input.
+    there as report.html, with diagnosis.json and the tables as Parquet. With `progress` False nothing is
+    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
-    reporter = reporter or Silent()
-    others: dict[str, ImageSet] = {}
-    if isinstance(data, ImageSet):
-        examined = data
-    else:
-        sets = load_sets(model, data, skip_bad)
-        for note in sets.notes:
-            reporter.say(note)
-        examined = sets[split]
-        others = {name: images for name, images in sets.items() if name != split}
-    found = diagnosis.diagnose(
-        find_classifier(model, tile, pretrained),
-        examined,
-        model=model_name(model),
-        others=others,
-        tile=tile,
-        stride=stride,
-        grid=grid,
-        limit=images,
-        faithfulness=faithfulness,
-        memory=memory,
-        say=reporter.say,
-        progress=progress,
-        **where(machine),
-    )
+    with watched(progress) as channel:
+        others: dict[str, ImageSet] = {}
+        if isinstance(data, ImageSet):
+            examined = data
+        else:
+            sets = load_sets(model, data, skip_bad)
+            for note in sets.notes:
+                channel.say(note)
+            examined = sets[split]
+            others = {name: images for name, images in sets.items() if name != split}
+        found = diagnosis.diagnose(
+            find_classifier(model, tile, pretrained),
+            examined,
+            model=model_name(model),
+            others=others,
+            tile=tile,
+            stride=stride,
+            grid=grid,
+            limit=images,
+            faithfulness=faithfulness,
+            memory=memory,
+            progress=channel,
+            **where(machine),
+        )
     if out is not None:
         write_diagnosis(found, out)
     return found

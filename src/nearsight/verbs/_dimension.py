@@ -5,10 +5,9 @@ from pathlib import Path
 
 from nearsight.data import load
 from nearsight.dimension import Dimension, measure_dimension
+from nearsight.progress import Progress, watched
 from nearsight.report import write_dimension
 from nearsight.settings import Machine, Sampling
-from nearsight.training import Reporter, Silent
-from nearsight.verbs.sources import Count
 
 
 def dimension(
@@ -20,8 +19,7 @@ def dimension(
     out: str | Path | None = None,
     skip_bad: bool = False,
     machine: Machine | None = None,
-    reporter: Reporter | None = None,
-    progress: Count | None = None,
+    progress: Progress | bool = True,
 ) -> Dimension:
     """Measure the dimensions of a set's tiles, how well training tiles cover them, and what a bound says of it.
 
@@ -33,19 +31,21 @@ def dimension(
     Nothing is trained. `tiles` are sides in pixels, None for whole images; left out, shares of the smallest
     side. All training images count: none are cut off for validation. With `comparison`, a directory that
     `compare` wrote, the order of tile sizes that each figure predicts is put beside the measured one. With `out`,
-    dimension.json, dimension.md and the figure are left there. `progress` is called with training images
-    searched and in all. Raises `InputError` for bad input.
+    dimension.json, dimension.md and the figure are left there. With `progress` False nothing is
+    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
-    reporter = reporter or Silent()
-    found = measure_dimension(
-        load(data, validation=0, skip_bad=skip_bad),
-        tiles=tiles,
-        comparison=comparison,
-        sampling=sampling,
-        device=(machine or Machine()).torch_device(),
-        say=reporter.say,
-        progress=progress,
-    )
+    sets = load(data, validation=0, skip_bad=skip_bad)
+    with watched(progress) as channel:
+        for note in sets.notes:
+            channel.say(note)
+        found = measure_dimension(
+            sets,
+            tiles=tiles,
+            comparison=comparison,
+            sampling=sampling,
+            device=(machine or Machine()).torch_device(),
+            progress=channel,
+        )
     if out is not None:
         write_dimension(found, out)
     return found

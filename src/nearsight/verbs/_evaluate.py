@@ -6,9 +6,10 @@ from pathlib import Path
 from nearsight import evaluation
 from nearsight.evaluation import Evaluation
 from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.progress import Progress, watched
 from nearsight.runs import Run
 from nearsight.settings import GridKind, Machine
-from nearsight.verbs.sources import Count, load_sets, where
+from nearsight.verbs.sources import load_sets, where
 
 
 def evaluate(
@@ -25,28 +26,30 @@ def evaluate(
     out: str | Path | None = None,
     skip_bad: bool = False,
     machine: Machine | None = None,
-    progress: Count | None = None,
+    progress: Progress | bool = True,
 ) -> Evaluation:
     """Evaluate a trained run on a split of its own data set, or of another with the same classes.
 
     On its own data the figures and predictions are kept in the run's directory; on other data they are kept in
     `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm statistics taken
-    from whole training images. Raises `InputError` for bad input.
+    from whole training images. With `progress` False nothing is
+    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     sets = load_sets(run, data, skip_bad)
-    result = evaluation.evaluate(
-        run.classifier(),
-        sets[split],
-        protocols=protocols,
-        tile=tile,
-        stride=stride,
-        grid=grid,
-        reestimate=sets["train"] if reestimate else None,
-        memory=memory,
-        progress=progress,
-        **where(machine),
-    )
+    with watched(progress) as channel:
+        result = evaluation.evaluate(
+            run.classifier(),
+            sets[split],
+            protocols=protocols,
+            tile=tile,
+            stride=stride,
+            grid=grid,
+            reestimate=sets["train"] if reestimate else None,
+            memory=memory,
+            progress=channel,
+            **where(machine),
+        )
     if out is not None:
         result.save(Path(out))
     elif data is None or str(data) == run.recipe.data:

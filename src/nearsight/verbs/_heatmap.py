@@ -7,11 +7,11 @@ from torch import Tensor
 
 from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models import Classifier
+from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
 from nearsight.runs import Run
 from nearsight.settings import GridKind, Machine
-from nearsight.training import Reporter, Silent
-from nearsight.verbs.sources import Count, find_classifier
+from nearsight.verbs.sources import find_classifier
 
 
 def heatmap(
@@ -26,8 +26,7 @@ def heatmap(
     memory: int = DEFAULT_MEMORY,
     out: str | Path | None = None,
     machine: Machine | None = None,
-    reporter: Reporter | None = None,
-    progress: Count | None = None,
+    progress: Progress | bool = True,
 ) -> Heatmaps:
     """Show the evidence of images, tile by tile, for the true or a chosen class and the predicted one.
 
@@ -42,21 +41,21 @@ def heatmap(
     (3, height, width). `class_name` is one for all images or one for each; by default it is the name of a
     file's directory where that is a class, as in an image folder. The mean of a map is the image's score under
     `mean-logit` for that tile grid; tile and stride are by default those of `evaluate`. With `out`, each
-    image's figure is left there as PNG and SVG, with the map as safetensors. `progress` is called with images
-    done and images in all. Raises `InputError` for bad input, before anything is written.
+    image's figure is left there as PNG and SVG, with the map as safetensors. With `progress` False nothing is
+    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input, before anything is written.
     """
-    found = make_heatmaps(
-        find_classifier(model, tile, pretrained),
-        images,
-        class_name=class_name,
-        tile=tile,
-        stride=stride,
-        grid=grid,
-        memory=memory,
-        device=(machine or Machine()).torch_device(),
-        say=(reporter or Silent()).say,
-        progress=progress,
-    )
+    with watched(progress) as channel:
+        found = make_heatmaps(
+            find_classifier(model, tile, pretrained),
+            images,
+            class_name=class_name,
+            tile=tile,
+            stride=stride,
+            grid=grid,
+            memory=memory,
+            device=(machine or Machine()).torch_device(),
+            progress=channel,
+        )
     if out is not None:
         found.save(out)
     return found

@@ -5,11 +5,11 @@ from typing import Any
 
 from nearsight import evaluation, training
 from nearsight.data import load
+from nearsight.progress import Progress, is_first_process, watched
 from nearsight.runs import Run
 from nearsight.settings import Machine, Recipe, make_recipe
-from nearsight.training import Reporter, Silent
 from nearsight.verbs.places import default_run
-from nearsight.verbs.sources import Count, is_first_process, where
+from nearsight.verbs.sources import where
 
 
 def train(
@@ -21,8 +21,7 @@ def train(
     stride: int | None = None,
     skip_bad: bool = False,
     machine: Machine | None = None,
-    reporter: Reporter | None = None,
-    progress: Count | None = None,
+    progress: Progress | bool = True,
     **fields: Any,
 ) -> Run:
     """Train a network on tiles or whole images of a data set, and evaluate it on the test split.
@@ -34,17 +33,18 @@ def train(
 
     `fields` change fields of the recipe, such as `tile`, `model`, `seed`. The run is left in `out`, by default
     runs/DATA-MODEL-TILE-SEED. `stride` is that of the evaluation's tile grid, by default a quarter of the tile.
-    `progress` is called with images evaluated and images in all. Raises `InputError` for bad input.
+    With `progress` False nothing is
+    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     chosen = make_recipe(data, recipe, fields)
     sets = load(chosen.data, validation=chosen.validation, seed=chosen.seed, skip_bad=skip_bad)
     directory = Path(out) if out is not None else default_run(chosen)
-    reporter = reporter or Silent()
-    for note in sets.notes:
-        reporter.say(note)
-    run = training.train(chosen, sets, directory, resume=resume, machine=machine, reporter=reporter)
-    if "test" in sets and is_first_process() and "test" not in run.result.get("evaluation", {}):
-        evaluation.evaluate(
-            run.classifier(), sets["test"], stride=stride, progress=progress, **where(machine)
-        ).save(run.directory)
+    with watched(progress) as channel:
+        for note in sets.notes:
+            channel.say(note)
+        run = training.train(chosen, sets, directory, resume=resume, machine=machine, progress=channel)
+        if "test" in sets and is_first_process() and "test" not in run.result.get("evaluation", {}):
+            evaluation.evaluate(
+                run.classifier(), sets["test"], stride=stride, progress=channel, **where(machine)
+            ).save(run.directory)
     return run

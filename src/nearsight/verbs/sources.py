@@ -1,7 +1,5 @@
 """What the verbs start from: the recipe, the classifier, the image sets, the machine."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,6 @@ from nearsight.models import Classifier, published_classifier
 from nearsight.runs import RECIPE, Run
 from nearsight.settings import Machine
 from nearsight.settings.models import TIMM
-
-Count = Callable[[int, int], None]
 
 
 def find_classifier(model: Run | Classifier | str | Path, tile: int | None, pretrained: bool) -> Classifier:
@@ -55,8 +51,3 @@ def where(machine: Machine | None) -> dict[str, Any]:
     """Return where things are computed and by how many processes images are decoded."""
     machine = machine or Machine()
     return {"device": machine.torch_device(), "workers": machine.decoding_workers()}
-
-
-def is_first_process() -> bool:
-    """Tell whether this is the process that reports: the only one, or the first of many."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"

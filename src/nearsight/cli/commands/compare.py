@@ -54,24 +54,22 @@ def run(options: Namespace) -> Result:
     recipe, tiles = recipe_of(options), parse_tiles(options.tiles)
 
     from nearsight import verbs
-    from nearsight.cli.show import ProgressDisplay, print_comparison
+    from nearsight.cli.show import print_comparison
 
-    with ProgressDisplay() as display:
-        comparison = verbs.compare(
-            options.data,
-            tiles=tiles,
-            seeds=options.seeds,
-            budget=options.budget,
-            recipe=recipe,
-            out=options.out,
-            resume=options.resume,
-            protocols=listed(options.protocols),
-            stride=options.stride,
-            skip_bad=options.skip_bad,
-            machine=machine_of(options),
-            reporter=display,
-            progress=display.count,
-        )
+    comparison = verbs.compare(
+        options.data,
+        tiles=tiles,
+        seeds=options.seeds,
+        budget=options.budget,
+        recipe=recipe,
+        out=options.out,
+        resume=options.resume,
+        protocols=listed(options.protocols),
+        stride=options.stride,
+        skip_bad=options.skip_bad,
+        machine=machine_of(options),
+        progress=not options.quiet,
+    )
     if not options.json:
         print_comparison(comparison)
     return comparison.to_json()

@@ -17,11 +17,9 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Compare tiles with whole images on the generated scenes, and say what to try next."""
     from nearsight import verbs
-    from nearsight.cli.show import ProgressDisplay, print_comparison, print_lines
+    from nearsight.cli.show import print_comparison, print_lines
 
-    with ProgressDisplay() as display:
-        display.say("tiles against whole images on generated scenes; under three minutes on two cores")
-        comparison = verbs.demo(options.out, reporter=display, progress=display.count)
+    comparison = verbs.demo(options.out, progress=not options.quiet)
     if not options.json:
         print_comparison(comparison)
         print_lines(

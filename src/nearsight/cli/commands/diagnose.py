@@ -50,7 +50,7 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Diagnose a classifier, and print the summary."""
     from nearsight import verbs
-    from nearsight.cli.show import ProgressDisplay, print_diagnosis
+    from nearsight.cli.show import print_diagnosis
 
     model, data = options.run, options.data
     if options.model is not None:
@@ -60,24 +60,22 @@ def run(options: Namespace) -> Result:
             )
         model, data = options.model, options.run
     out = options.out if options.out is not None else str(verbs.default_diagnosis(model, data))
-    with ProgressDisplay() as display:
-        found = verbs.diagnose(
-            model,
-            data,
-            split=options.split,
-            tile=options.tile,
-            stride=options.stride,
-            grid=options.grid,
-            images=options.images,
-            faithfulness=options.faithfulness,
-            pretrained=options.pretrained,
-            memory=parse_memory(options.memory),
-            out=out,
-            skip_bad=options.skip_bad,
-            machine=Machine(device=options.device, workers=options.workers),
-            reporter=display,
-            progress=display.work,
-        )
+    found = verbs.diagnose(
+        model,
+        data,
+        split=options.split,
+        tile=options.tile,
+        stride=options.stride,
+        grid=options.grid,
+        images=options.images,
+        faithfulness=options.faithfulness,
+        pretrained=options.pretrained,
+        memory=parse_memory(options.memory),
+        out=out,
+        skip_bad=options.skip_bad,
+        machine=Machine(device=options.device, workers=options.workers),
+        progress=not options.quiet,
+    )
     if not options.json:
         print_diagnosis(found, out)
     return {"out": out, **found.to_json()}

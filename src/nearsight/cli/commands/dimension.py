@@ -47,21 +47,19 @@ def run(options: Namespace) -> Result:
     tiles = None if options.tiles is None else parse_tiles(options.tiles)
 
     from nearsight import verbs
-    from nearsight.cli.show import ProgressDisplay, print_dimension
+    from nearsight.cli.show import print_dimension
 
     out = options.out if options.out is not None else str(verbs.default_dimension(options.data))
-    with ProgressDisplay() as display:
-        found = verbs.dimension(
-            options.data,
-            tiles=tiles,
-            comparison=options.comparison,
-            sampling=sampling,
-            out=out,
-            skip_bad=options.skip_bad,
-            machine=Machine(device=options.device),
-            reporter=display,
-            progress=display.searched,
-        )
+    found = verbs.dimension(
+        options.data,
+        tiles=tiles,
+        comparison=options.comparison,
+        sampling=sampling,
+        out=out,
+        skip_bad=options.skip_bad,
+        machine=Machine(device=options.device),
+        progress=not options.quiet,
+    )
     if not options.json:
         print_dimension(found, out)
     return {"out": out, **found.to_json()}

@@ -56,24 +56,23 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Evaluate a trained run on a split of its own data or of other data."""
     from nearsight import verbs
-    from nearsight.cli.show import ProgressDisplay, print_evaluation
+    from nearsight.cli.show import print_evaluation
 
-    with ProgressDisplay() as display:
-        result = verbs.evaluate(
-            options.run,
-            options.data,
-            split=options.split,
-            protocols=listed(options.protocols),
-            tile=options.tile,
-            stride=options.stride,
-            grid=options.grid,
-            reestimate=options.reestimate,
-            memory=parse_memory(options.memory),
-            out=options.out,
-            skip_bad=options.skip_bad,
-            machine=Machine(device=options.device, workers=options.workers),
-            progress=display.count,
-        )
+    result = verbs.evaluate(
+        options.run,
+        options.data,
+        split=options.split,
+        protocols=listed(options.protocols),
+        tile=options.tile,
+        stride=options.stride,
+        grid=options.grid,
+        reestimate=options.reestimate,
+        memory=parse_memory(options.memory),
+        out=options.out,
+        skip_bad=options.skip_bad,
+        machine=Machine(device=options.device, workers=options.workers),
+        progress=not options.quiet,
+    )
     if not options.json:
         print_evaluation(result.figures, result.settings)
     return {**result.settings, "protocols": dict(result.figures)}

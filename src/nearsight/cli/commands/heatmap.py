@@ -45,25 +45,23 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Draw the evidence of images, tile by tile, and print their mean logits and strongest tiles."""
     from nearsight import verbs
-    from nearsight.cli.show import ProgressDisplay, print_heatmaps
+    from nearsight.cli.show import print_heatmaps
 
     places = [options.run, *options.images]
     model = options.model if options.model is not None else places.pop(0)
-    with ProgressDisplay() as display:
-        heatmaps = verbs.heatmap(
-            model,
-            places,
-            class_name=options.class_name,
-            tile=options.tile,
-            stride=options.stride,
-            grid=options.grid,
-            pretrained=options.pretrained,
-            memory=parse_memory(options.memory),
-            out=options.out,
-            machine=Machine(device=options.device),
-            reporter=display,
-            progress=display.count,
-        )
+    heatmaps = verbs.heatmap(
+        model,
+        places,
+        class_name=options.class_name,
+        tile=options.tile,
+        stride=options.stride,
+        grid=options.grid,
+        pretrained=options.pretrained,
+        memory=parse_memory(options.memory),
+        out=options.out,
+        machine=Machine(device=options.device),
+        progress=not options.quiet,
+    )
     if not options.json:
         print_heatmaps(heatmaps, options.out)
     return {"out": options.out, **heatmaps.to_json()}

@@ -25,21 +25,20 @@ def run(options: Namespace) -> Result:
     recipe = recipe_of(options)
 
     from nearsight import verbs
-    from nearsight.cli.show import ProgressDisplay, print_lines, print_training
+    from nearsight.cli.show import print_lines, print_training
+    from nearsight.progress import is_first_process
 
-    with ProgressDisplay() as display:
-        run = verbs.train(
-            options.data,
-            recipe=recipe,
-            out=options.out,
-            resume=options.resume,
-            stride=options.stride,
-            skip_bad=options.skip_bad,
-            machine=machine_of(options),
-            reporter=display,
-            progress=display.count,
-        )
-    if verbs.is_first_process() and not options.json:
+    run = verbs.train(
+        options.data,
+        recipe=recipe,
+        out=options.out,
+        resume=options.resume,
+        stride=options.stride,
+        skip_bad=options.skip_bad,
+        machine=machine_of(options),
+        progress=not options.quiet,
+    )
+    if is_first_process() and not options.json:
         print_training(run.result)
         print_lines([f"run: {run.directory}", f"next: nearsight evaluate {run.directory} --stride 1"])
     return {"run": str(run.directory), **run.result}

@@ -1,0 +1,50 @@
+"""The channel: what anyone who watches must take, and the one who takes nothing."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Anyone who watches long work: a terminal's bar, a notebook, a log, a test.
+
+    >>> class Log:
+    ...     def say(self, text: str) -> None:
+    ...         print(text)
+    ...
+    ...     def warn(self, text: str) -> None:
+    ...         print("warning:", text)
+    ...
+    ...     def count(self, what: str, done: int, total: int, detail: str = "") -> None:
+    ...         if done == total:
+    ...             print(what, done, "of", total)
+    >>> import nearsight
+    >>> few = nearsight.Sampling(training_tiles=100, test_images=10, points=50, pairs=20)
+    >>> _ = nearsight.dimension("digits", tiles=[None], sampling=few, progress=Log())
+    test: 359 of the 1797 images of train, stratified, seed 0
+    tile full: 192 dimensions, 1,438 training tiles
+    searching training images 100 of 100
+    """
+
+    def say(self, text: str) -> None:
+        """Take one line of text, such as what begins now."""
+
+    def warn(self, text: str) -> None:
+        """Take one line on what may not be as it should."""
+
+    def count(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Take how much of some work is done, and what else there is to say of it; it may come often."""
+
+
+class Silent:
+    """One who watches and drops everything."""
+
+    def say(self, text: str) -> None:
+        """Drop a line."""
+
+    def warn(self, text: str) -> None:
+        """Drop a warning."""
+
+    def count(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Drop a count."""
+
+
+SILENT: Progress = Silent()

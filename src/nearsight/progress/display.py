@@ -1,0 +1,103 @@
+"""Progress on stderr: a bar on a terminal and in a notebook, a line now and then elsewhere."""
+
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from nearsight.progress.watching import duration
+
+# Between two lines where nothing can be redrawn.
+PLAIN_SECONDS = 10.0
+# Before that, a rate says little.
+RATE_SECONDS = 2.0
+
+
+@dataclass
+class _Work:
+    what: str
+    total: int
+    first: int
+    begun: float
+
+    def left(self, done: int, now: float) -> str:
+        spent, more = now - self.begun, done - self.first
+        if done >= self.total or more <= 0 or spent < RATE_SECONDS:
+            return ""
+        return f"{duration(spent / more * (self.total - done))} left"
+
+
+class Display:
+    """Lines, and a bar for what is counted, while it is entered as a context."""
+
+    def __init__(self) -> None:
+        self._console = _console()
+        self._live = self._console.is_terminal or self._console.is_jupyter
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[text]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=1.0, text="", visible=False)
+        self._work: _Work | None = None
+        self._printed = 0.0
+
+    def __enter__(self) -> Self:
+        # Where nothing can be redrawn, Rich would end its bar with an empty line.
+        if self._live:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        self._console.print(escape(text))
+
+    def warn(self, text: str) -> None:
+        """Print one line as a warning."""
+        self._console.print(f"[yellow]warning:[/] {escape(text)}")
+
+    def count(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Show how much is done, what else there is to say, and the time that is left at the rate so far."""
+        now = time.monotonic()
+        work = self._work
+        if work is None or (work.what, work.total) != (what, total) or done < work.first:
+            work = self._work = _Work(what, total, done, now)
+        due = self._live or now - self._printed >= PLAIN_SECONDS or done == total
+        if not due:
+            return
+        text = "  ".join(part for part in (f"{done:,}/{total:,}", detail, work.left(done, now)) if part)
+        if self._live:
+            self._bar.update(
+                self._task,
+                description=escape(what),
+                completed=done,
+                total=total,
+                text=escape(text),
+                visible=done < total,
+            )
+        else:
+            self._printed = now
+            self._console.print(escape(f"{what}: {text}"))
+
+
+def _console() -> Console:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if console.is_jupyter and find_spec("ipywidgets") is None:
+        # Rich redraws in a notebook through these alone, and warns where they are missing.
+        return Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
+    return console

@@ -1,0 +1,44 @@
+"""Who watches: what a verb is given as `progress`, made a channel while the verb works."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nearsight.progress.channel import SILENT, Progress
+
+
+@contextmanager
+def watched(progress: Progress | bool) -> Iterator[Progress]:
+    """Give the channel that a verb's `progress` stands for, and end its display after the work.
+
+    >>> with watched(False) as progress:
+    ...     progress.say("nobody hears this")
+
+    True is a display on stderr: a bar on a terminal and in a notebook, a line now and then elsewhere. False is
+    silence. Of the processes of one training run only the first is shown.
+    """
+    if not isinstance(progress, bool):
+        yield progress
+    elif progress and is_first_process():
+        from nearsight.progress.display import Display
+
+        with Display() as display:
+            yield display
+    else:
+        yield SILENT
+
+
+def is_first_process() -> bool:
+    """Tell whether this is the process that reports: the only one, or the first of many."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+
+
+def duration(seconds: float) -> str:
+    """Write a time for people.
+
+    >>> duration(75), duration(7260)
+    ('1:15', '2:01:00')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,80 @@
+"""The display: whole lines where nothing can be redrawn, a bar where it can."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from nearsight.progress import display
+from nearsight.progress.display import Display
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Return a clock that a test sets."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(display, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def test_off_a_terminal_nothing_but_whole_lines_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with Display() as shown:
+        shown.say("precision [float32]")
+        shown.warn("the tile [16] is small")
+    assert capsys.readouterr() == ("", "precision [float32]\nwarning: the tile [16] is small\n")
+
+
+def test_off_a_terminal_counts_are_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], clock: SimpleNamespace
+) -> None:
+    with Display() as shown:
+        for done in range(1, 9):
+            shown.count("evaluating images", done, 8)
+            clock.now += 4
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines() == [
+        "evaluating images: 1/8",
+        "evaluating images: 4/8  0:16 left",
+        "evaluating images: 7/8  0:04 left",
+        "evaluating images: 8/8",
+    ]
+
+
+def test_the_time_left_is_of_the_work_at_hand(
+    capsys: pytest.CaptureFixture[str], clock: SimpleNamespace
+) -> None:
+    with Display() as shown:
+        shown.count("training", 500, 1000, "loss 1.500")
+        clock.now += 100
+        shown.count("training", 600, 1000, "loss 1.250")
+        clock.now += 100
+        shown.count("evaluating images", 1, 10)
+    assert capsys.readouterr().err.splitlines() == [
+        "training: 500/1,000  loss 1.500",
+        "training: 600/1,000  loss 1.250  6:40 left",
+        "evaluating images: 1/10",
+    ]
+
+
+def test_on_a_terminal_the_bar_gives_the_state(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "140")
+    with Display() as shown:
+        shown.count("training", 3, 12, "loss 1.500")
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "25 %" in told.err
+    assert "loss 1.500" in told.err
+
+
+def test_a_notebook_that_cannot_redraw_gets_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr(display, "find_spec", lambda _name: None)
+    with Display() as shown:
+        shown.say("a line")
+        shown.count("training", 1, 2)
+    assert capsys.readouterr().err == "a line\ntraining: 1/2\n"

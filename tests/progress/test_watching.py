@@ -1,0 +1,31 @@
+"""Who watches: a display, nobody, or what is given."""
+
+from typing import Any
+
+import pytest
+
+from nearsight.progress import SILENT, watched
+from nearsight.progress.display import Display
+
+
+def test_what_is_given_is_told_itself(listener: Any) -> None:
+    with watched(listener) as progress:
+        assert progress is listener
+
+
+def test_the_switch_shows_or_silences(capsys: pytest.CaptureFixture[str]) -> None:
+    with watched(True) as progress:
+        assert isinstance(progress, Display)
+    with watched(False) as progress:
+        assert progress is SILENT
+        progress.say("a line")
+        progress.warn("a warning")
+        progress.count("working", 1, 2)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("variable", ["LOCAL_RANK", "NODE_RANK"])
+def test_only_the_first_process_shows(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "1")
+    with watched(True) as progress:
+        assert progress is SILENT
