@@ -140,7 +140,7 @@ def one_run(recipe: Recipe, device: Device, stride: int | None) -> dict[str, Any
         )
     return {
         "judged_on": f"{judged.split}, {len(judged)} images",
-        "accuracy": {name: found.figures[name]["accuracy"] for name in protocols},
+        "accuracy": {name: found.metrics[name]["accuracy"] for name in protocols},
         "evaluation_seconds": found.settings["seconds"],
         "seconds": took,
         "step_seconds": figures["seconds"],

@@ -56,7 +56,7 @@ def test_a_run_from_before_the_numbers_opens_whole(old: Path) -> None:
     assert run.classifier().classes == tuple("0123456789")
     assert len(run.predictions()) == 359
     held = Evaluation.load(run.directory)
-    assert held.figures["vote"]["n"] == 359
+    assert held.metrics["vote"]["n"] == 359
     assert read_milestone(old / "begun").step == 4
 
 
@@ -66,7 +66,7 @@ def test_a_run_from_before_the_numbers_goes_on_and_is_evaluated(old: Path) -> No
     assert run.result["training"]["steps"] == 8
     found = evaluate(run.classifier(), sets["test"].select(np.arange(10)), stride=4)
     found.save(old / "run")
-    assert Evaluation.load(old / "run").figures.keys() == found.figures.keys()
+    assert Evaluation.load(old / "run").metrics.keys() == found.metrics.keys()
     assert Run(old / "run").result["training"]["steps"] == 40
     assert json.loads((old / "run" / "result.json").read_text())["schema"] == SCHEMAS["result"]
 

@@ -30,7 +30,7 @@ def learned(shortcut: float, out: Path) -> tuple[Classifier, ImageSets]:
 
 def accuracy(classifier: Classifier, images: ImageSet) -> float:
     return float(
-        evaluate(classifier, images, protocols=["mean-logit"], stride=16).figures["mean-logit"]["accuracy"]
+        evaluate(classifier, images, protocols=["mean-logit"], stride=16).metrics["mean-logit"]["accuracy"]
     )
 
 

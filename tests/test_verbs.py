@@ -46,7 +46,7 @@ def test_training_tells_what_was_cut_and_counts_what_is_done(tmp_path: Path, lis
 def test_evaluating_again_gives_what_training_gave(run: Run, tmp_path: Path) -> None:
     kept = run.result["evaluation"]["test"]["protocols"]
     again = evaluate(run, out=tmp_path, machine=CPU)
-    assert {name: figures["accuracy"] for name, figures in again.figures.items()} == {
+    assert {name: measured["accuracy"] for name, measured in again.metrics.items()} == {
         name: figures["accuracy"] for name, figures in kept.items()
     }
 

@@ -7,12 +7,12 @@ import pytest
 from scipy.spatial import cKDTree
 
 from nearsight.dimension.bound import Bound, measure_bound, worst_radius
-from nearsight.dimension.coverage import Curve
+from nearsight.dimension.coverage import LearningCurve
 
 
-def curve(distances: list[float], errors: list[float], images: int = 50) -> Curve:
+def curve(distances: list[float], errors: list[float], images: int = 50) -> LearningCurve:
     sizes = len(distances)
-    return Curve(
+    return LearningCurve(
         np.array([100.0 * 2**size for size in range(sizes)]),
         np.repeat([distances], images, 0),
         1 - np.repeat([errors], images, 0),

@@ -9,7 +9,7 @@ import torch
 from nearsight.data import ImageSet
 from nearsight.dimension.drawing import draw_tiles
 from nearsight.dimension.effective import effective_tiles, tile_correlation
-from nearsight.dimension.measured import absent
+from nearsight.statistics import absent
 
 MakeSet = Callable[..., ImageSet]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from nearsight.data import load
-from nearsight.dimension import Dimension, Measured, measure_dimension
-from nearsight.dimension.measured import absent
-from nearsight.dimension.order import Accuracy, Predicted, SideBySide
-from nearsight.dimension.words import figure
+from nearsight.dimension import Dimension, measure_dimension
+from nearsight.dimension.order import Predicted, SideBySide, SizeAccuracy
 from nearsight.settings import Sampling
+from nearsight.statistics import Estimate, absent
+from nearsight.statistics.writing import three_digits, with_interval
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,9 @@ def digits() -> Dimension:
 def test_figures_of_the_smallest_and_the_largest_are_told(digits: Dimension) -> None:
     words = digits.words()
     for row in (digits.tiles[0], digits.tiles[-1]):
-        assert figure(row.dimension("levina-bickel").estimate) in words
-        assert figure(row.coverage["raw"].relative) in words
-    assert figure(digits.tiles[1].coverage["raw"].relative) not in words
+        assert with_interval(row.dimension("levina-bickel").estimate, three_digits) in words
+        assert with_interval(row.coverage["raw"].relative, three_digits) in words
+    assert with_interval(digits.tiles[1].coverage["raw"].relative, three_digits) not in words
     assert "chance 10." in words
     assert "The worst-case bound is vacuous at every tile size" in words
     assert "comparison" not in words
@@ -53,9 +53,9 @@ def test_predicted_orders_are_told_apart_by_being_right(digits: Dimension) -> No
         data="toy",
         budget="pixels",
         measured=(
-            Accuracy("tile-4", 4, 0.7, 0.65, 0.75),
-            Accuracy("tile-6", 6, 0.5, 0.4, 0.6),
-            Accuracy("full", None, 0.6, 0.55, 0.64),
+            SizeAccuracy("tile-4", 4, 0.7, 0.65, 0.75),
+            SizeAccuracy("tile-6", 6, 0.5, 0.4, 0.6),
+            SizeAccuracy("full", None, 0.6, 0.55, 0.64),
         ),
         order=(4, None, 6),
         predicted=(
@@ -76,4 +76,4 @@ def test_predicted_orders_are_told_apart_by_being_right(digits: Dimension) -> No
 
 
 def test_figures_have_a_true_minus_and_three_digits() -> None:
-    assert figure(Measured(-0.12345, -1.0, np.pi)) == "−0.123 (−1 to 3.14)"
+    assert with_interval(Estimate(-0.12345, -1.0, np.pi), three_digits) == "−0.123 (−1 to 3.14)"

@@ -54,7 +54,7 @@ def test_every_score_is_that_of_one_image_and_one_tile_at_a_time(
     images: ImageSet = request.getfixturevalue(kind)
     classifier = make_classifier(tile=6, resize_short=resize_short)
     evaluation = evaluate(classifier, images, stride=stride, memory=2**20)
-    assert list(evaluation.figures) == list(PROTOCOLS)
+    assert list(evaluation.metrics) == list(PROTOCOLS)
     for i in range(len(images)):
         expected = by_hand(classifier, images.image(i), 6, stride or 1)
         for protocol in PROTOCOLS:
@@ -68,10 +68,10 @@ def test_the_bound_on_memory_changes_no_score(classifier: Classifier, varied: Im
         np.testing.assert_allclose(small.scores[protocol], large.scores[protocol], atol=1e-4)
 
 
-def test_figures_follow_from_scores_and_labels(classifier: Classifier, uniform: ImageSet) -> None:
+def test_metrics_follow_from_scores_and_labels(classifier: Classifier, uniform: ImageSet) -> None:
     evaluation = evaluate(classifier, uniform, stride=3)
     rows = np.arange(40)
-    for protocol, measured in evaluation.figures.items():
+    for protocol, measured in evaluation.metrics.items():
         scores = evaluation.scores[protocol]
         if protocol == "single-tile":
             expected = scores[rows, uniform.labels].mean()
@@ -80,7 +80,7 @@ def test_figures_follow_from_scores_and_labels(classifier: Classifier, uniform: 
         assert measured["accuracy"] == pytest.approx(expected)
         assert measured["n"] == 40
         assert (evaluation.predictions[protocol] == scores.argmax(1)).all()
-    accuracies = {measured["accuracy"] for measured in evaluation.figures.values()}
+    accuracies = {measured["accuracy"] for measured in evaluation.metrics.values()}
     assert len(accuracies) > 2
 
 
@@ -96,16 +96,16 @@ def test_a_classifier_of_whole_images_is_given_full_pass_unless_a_tile_is_named(
 ) -> None:
     classifier = make_classifier(tile=None)
     alone = evaluate(classifier, uniform)
-    assert list(alone.figures) == ["full-pass"]
+    assert list(alone.metrics) == ["full-pass"]
     assert "tile" not in alone.settings
-    assert list(evaluate(classifier, uniform, tile=6).figures) == list(PROTOCOLS)
+    assert list(evaluate(classifier, uniform, tile=6).metrics) == list(PROTOCOLS)
     with pytest.raises(InputError, match="'vote' needs a tile"):
         evaluate(classifier, uniform, protocols=["full-pass", "vote"])
 
 
 def test_only_what_is_asked_is_done(classifier: Classifier, uniform: ImageSet) -> None:
     evaluation = evaluate(classifier, uniform, protocols=["vote", "full-pass", "vote"])
-    assert list(evaluation.figures) == ["full-pass", "vote"]
+    assert list(evaluation.metrics) == ["full-pass", "vote"]
 
 
 def test_the_classifier_given_is_not_changed(classifier: Classifier, uniform: ImageSet) -> None:
@@ -119,7 +119,7 @@ def test_the_classifier_given_is_not_changed(classifier: Classifier, uniform: Im
 
 def test_re_estimated_batch_norm_is_reported_beside(classifier: Classifier, uniform: ImageSet) -> None:
     evaluation = evaluate(classifier, uniform, protocols=["full-pass", "vote"], reestimate=uniform)
-    assert list(evaluation.figures) == ["full-pass", "full-pass+bn", "vote"]
+    assert list(evaluation.metrics) == ["full-pass", "full-pass+bn", "vote"]
     assert not np.allclose(evaluation.scores["full-pass"], evaluation.scores["full-pass+bn"])
 
 

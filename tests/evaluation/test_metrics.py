@@ -6,7 +6,7 @@ import torch
 from torchmetrics.functional.classification import multiclass_accuracy
 
 from nearsight.evaluation import calibration_error, confusion_matrix, top_k_accuracy
-from nearsight.evaluation.metrics import figures
+from nearsight.evaluation.metrics import protocol_metrics
 from nearsight.evaluation.protocols import correctness
 
 
@@ -79,7 +79,7 @@ def test_single_tile_has_no_calibration_error() -> None:
 def test_accuracies_by_class_make_up_the_accuracy(protocol: str) -> None:
     scores, labels = drawn(120, 6)
     labels[labels == 4] = 0
-    made = figures(protocol, scores, labels, tuple("abcdef"))
+    made = protocol_metrics(protocol, scores, labels, tuple("abcdef"))
     assert [entry["class"] for entry in made["per_class"]] == list("abcdef")
     assert made["per_class"][4] == {"class": "e", "n": 0, "accuracy": None, "interval": None}
     total = sum(entry["n"] * entry["accuracy"] for entry in made["per_class"] if entry["n"])

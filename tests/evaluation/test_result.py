@@ -1,4 +1,4 @@
-"""What an evaluation leaves in a run's directory is enough to make its figures again."""
+"""What an evaluation leaves in a run's directory is enough to make its metrics again."""
 
 import json
 from dataclasses import replace
@@ -35,7 +35,7 @@ def test_every_accuracy_can_be_made_again_from_the_files(evaluation: Evaluation,
         "vote",
         "single-tile",
     ]
-    for protocol, figures in reported.items():
+    for protocol, metrics in reported.items():
         rows = list(
             zip(table["label"], table[f"{protocol}.prediction"], table[f"{protocol}.scores"], strict=True)
         )
@@ -44,8 +44,8 @@ def test_every_accuracy_can_be_made_again_from_the_files(evaluation: Evaluation,
             right = [scores[label] for label, _, scores in rows]
         else:
             right = [label == prediction for label, prediction, _ in rows]
-        assert figures["accuracy"] == pytest.approx(sum(right) / 40)
-        assert sum(map(sum, figures["confusion"])) == pytest.approx(40, rel=1e-6)
+        assert metrics["accuracy"] == pytest.approx(sum(right) / 40)
+        assert sum(map(sum, metrics["confusion"])) == pytest.approx(40, rel=1e-6)
 
 
 def test_the_columns_have_the_types_that_were_promised(evaluation: Evaluation, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_columns_have_the_types_that_were_promised(evaluation: Evaluation, t
     assert json.loads(schema.metadata[b"nearsight"])["split"] == "test"
 
 
-def test_figures_are_added_to_what_a_run_already_says(evaluation: Evaluation, tmp_path: Path) -> None:
+def test_metrics_are_added_to_what_a_run_already_says(evaluation: Evaluation, tmp_path: Path) -> None:
     before = {"training": {"seed": 3}, "evaluation": {"shuffled": {"images": 5}, "test": {"images": 1}}}
     (tmp_path / "result.json").write_text(json.dumps(before))
     evaluation.save(tmp_path)
@@ -73,7 +73,7 @@ def test_a_damaged_result_is_refused_and_nothing_is_written(
     content: str, evaluation: Evaluation, tmp_path: Path
 ) -> None:
     (tmp_path / "result.json").write_text(content)
-    with pytest.raises(InputError, match=r"cannot add figures to .*result.json"):
+    with pytest.raises(InputError, match=r"cannot add metrics to .*result.json"):
         evaluation.save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
     assert (tmp_path / "result.json").read_text() == content
@@ -85,12 +85,12 @@ def test_large_confusion_matrices_are_left_to_the_table(
     monkeypatch.setattr(result_module, "CONFUSION_CLASSES", 6)
     evaluation.save(tmp_path)
     protocols = json.loads((tmp_path / "result.json").read_text())["evaluation"]["test"]["protocols"]
-    assert all("confusion" not in figures for figures in protocols.values())
-    assert np.array(evaluation.figures["vote"]["confusion"]).shape == (7, 7)
+    assert all("confusion" not in metrics for metrics in protocols.values())
+    assert np.array(evaluation.metrics["vote"]["confusion"]).shape == (7, 7)
 
 
 def assert_same(one: Evaluation, other: Evaluation) -> None:
-    assert one.figures == other.figures
+    assert one.metrics == other.metrics
     assert plain(one.settings) == plain(other.settings)
     assert np.array_equal(one.labels, other.labels)
     for ours, theirs in ((one.predictions, other.predictions), (one.scores, other.scores)):

@@ -11,9 +11,9 @@ from PIL import Image
 
 from nearsight.data import load
 from nearsight.dimension import Dimension, measure_dimension
-from nearsight.dimension.measured import absent
 from nearsight.report import dimension_figure, draw_dimension
 from nearsight.settings import Sampling
+from nearsight.statistics import absent
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import pytest
 
 from nearsight.data import load
 from nearsight.dimension import Dimension, measure_dimension
-from nearsight.dimension.measured import absent
-from nearsight.dimension.order import Accuracy, Predicted, SideBySide
-from nearsight.dimension.words import figure
+from nearsight.dimension.order import Predicted, SideBySide, SizeAccuracy
 from nearsight.report import dimension_markdown, write_dimension
 from nearsight.settings import Sampling
+from nearsight.statistics import absent
+from nearsight.statistics.writing import three_digits, with_interval
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_cells_are_the_figures(digits: Dimension) -> None:
     assert found["tile"] == ["4", "full"]
     assert found["input dimension"] == ["48", "192"]
     assert found["two-nn, normalised"] == [
-        figure(row.dimension("two-nn", "normalised").estimate) for row in digits.tiles
+        with_interval(row.dimension("two-nn", "normalised").estimate, three_digits) for row in digits.tiles
     ]
     assert found["vacuous"] == ["yes", "yes"]
 
@@ -56,7 +56,7 @@ def test_orders_stand_side_by_side(digits: Dimension) -> None:
     beside = SideBySide(
         data="toy",
         budget="steps",
-        measured=(Accuracy("tile-4", 4, 0.5, 0.4, 0.6), Accuracy("full", None, 0.3, 0.2, 0.4)),
+        measured=(SizeAccuracy("tile-4", 4, 0.5, 0.4, 0.6), SizeAccuracy("full", None, 0.3, 0.2, 0.4)),
         order=(4, None),
         predicted=(
             Predicted("size", (1.0, 2.0), (None, 4), -1.0, 1.0),

@@ -12,6 +12,7 @@ from nearsight.statistics import (
     accuracy_estimate,
     accuracy_interval,
     arm_estimate,
+    column_estimate,
     mean_estimate,
     ratio_estimate,
 )
@@ -132,3 +133,18 @@ def test_the_interval_of_shares_covers_the_truth_nineteen_times_in_twenty() -> N
         hits += low <= truth <= high
     # Within four standard errors of 950 in a thousand.
     assert 922 <= hits <= 978
+
+
+def test_the_interval_is_that_of_normal_theory_where_there_is_one() -> None:
+    table = np.random.default_rng(1).normal(3, 2, (4000, 1))
+    found = column_estimate(table, lambda means: means[:, 0])
+    half = 1.96 * 2 / np.sqrt(4000)
+    assert found.value == pytest.approx(table.mean())
+    assert found.low == pytest.approx(table.mean() - half, abs=0.1 * half)
+    assert found.high == pytest.approx(table.mean() + half, abs=0.1 * half)
+
+
+def test_columns_of_a_row_are_drawn_together() -> None:
+    column = np.random.default_rng(2).random((50, 1))
+    ratio = column_estimate(np.concatenate([column, 2 * column], 1), lambda means: means[:, 0] / means[:, 1])
+    assert (ratio.low, ratio.high) == pytest.approx((0.5, 0.5))

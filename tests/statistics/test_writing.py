@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nearsight.statistics import Estimate
-from nearsight.statistics.writing import digits, number, per_cent, signed, whole_per_cent, with_interval
+from nearsight.statistics.writing import number, per_cent, signed, three_digits, whole_per_cent, with_interval
 
 
 @given(st.floats(-1000, 1000))
@@ -28,7 +28,11 @@ def test_an_estimate_reads_back(value: float, width: float) -> None:
 
 def test_what_is_missing_is_a_dash_and_never_none() -> None:
     nothing, one = Estimate(None, None, None, 0), Estimate(0.5, None, None, 1)
-    assert [with_interval(nothing), with_interval(one), with_interval(one, digits)] == ["–", "50.0", "0.5"]
+    assert [with_interval(nothing), with_interval(one), with_interval(one, three_digits)] == [
+        "–",
+        "50.0",
+        "0.5",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from nearsight.diagnosis import Diagnosis
-from nearsight.dimension import Dimension, Estimator, Measured
-from nearsight.dimension.words import figure
+from nearsight.dimension import Dimension, Estimator
 from nearsight.progress import duration
 from nearsight.report import PAGE, Heatmaps
 from nearsight.statistics import Estimate
-from nearsight.statistics.writing import points, signed, with_interval
+from nearsight.statistics.writing import points, signed, three_digits, with_interval
 from nearsight.study import Comparison
 
 
@@ -25,7 +24,7 @@ def print_lines(lines: Sequence[str]) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table of a result on stdout; the first column is text, the others are figures."""
+    """Print a table of a result on stdout; the first column is text, the others are numbers."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for number, column in enumerate(columns):
         table.add_column(escape(column), justify="right" if number else "left")
@@ -36,10 +35,10 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     Console(highlight=False, width=width).print(table)
 
 
-def print_evaluation(figures: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Print the figures of an evaluation as a table, a row a protocol."""
+def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Print the metrics of an evaluation as a table, a row a protocol."""
     rows = []
-    for protocol, measured in figures.items():
+    for protocol, measured in metrics.items():
         top5 = measured.get("top5")
         rows.append(
             [
@@ -161,10 +160,10 @@ def print_dimension(found: Dimension, out: str) -> None:
                 f"{row.input_dimension:,}",
                 f"{row.tiles:,}",
                 _value(row.effective["raw"], ",.0f"),
-                *(figure(row.dimension(name).estimate) for name in get_args(Estimator)),
+                *(with_interval(row.dimension(name).estimate, three_digits) for name in get_args(Estimator)),
                 f"{_value(raw.relative, '.2f')}\n{_value(plain.relative, '.2f')}",
-                f"{figure(raw.tile_agreement, points)}\n{figure(plain.tile_agreement, points)}",
-                f"{figure(raw.image_agreement, points)}\n{figure(plain.image_agreement, points)}",
+                f"{with_interval(raw.tile_agreement)}\n{with_interval(plain.tile_agreement)}",
+                f"{with_interval(raw.image_agreement)}\n{with_interval(plain.image_agreement)}",
             ]
         )
     columns = [
@@ -182,5 +181,5 @@ def print_dimension(found: Dimension, out: str) -> None:
     print_lines(["", found.words(), "", f"table, figure and every number: {out}"])
 
 
-def _value(measured: Measured, form: str) -> str:
+def _value(measured: Estimate, form: str) -> str:
     return "–" if measured.value is None else f"{measured.value:{form}}"

@@ -89,7 +89,7 @@ def build_atlas(
     columns), or None. Of each class at most `per_class` images, drawn at random, take part with their
     strongest tile where it speaks for the class, as many images of other classes for the purity, and the
     sampled tiles of the same images for the total. `progress` is told how many classes are done.
-    A class without images, or whose tiles all speak against it, has no reasons. What each figure of a reason
+    A class without images, or whose tiles all speak against it, has no reasons. What each measure of a reason
     means is said at `Reason`.
 
     The intervals are over images, the groups as found: they do not cover that other images might be grouped in

@@ -127,8 +127,8 @@ def measure_faithfulness(
                 # It may end on this image, as at another size; a row of some images would not be beside the others.
                 explain, note = None, left_out(error)
                 measured.pop(GRAD_CAM, None)
-        for method, figures in _measure(score, image, prediction, maps, evidence_map, generator).items():
-            measured.setdefault(method, []).append(figures)
+        for method, found in _measure(score, image, prediction, maps, evidence_map, generator).items():
+            measured.setdefault(method, []).append(found)
         progress.count("checking the maps of images", done, len(order))
     return Faithfulness(protocol, len(order), _rows(measured), (*notes, note))
 
@@ -184,10 +184,10 @@ def _measure(
 
 
 def _rows(measured: dict[str, list[tuple[float, float, float]]]) -> tuple[MethodRow, ...]:
-    figures = {method: np.array(rows) for method, rows in measured.items()}
+    tables = {method: np.array(rows) for method, rows in measured.items()}
     rows = []
-    for method, table in figures.items():
-        chance = (None, None) if method == RANDOM else figures[RANDOM][:, 1:].mean(0).tolist()
+    for method, table in tables.items():
+        chance = (None, None) if method == RANDOM else tables[RANDOM][:, 1:].mean(0).tolist()
         rows.append(
             MethodRow(
                 method,

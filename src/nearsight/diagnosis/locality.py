@@ -26,7 +26,7 @@ class AgreementRow:
     """A protocol beside the full pass.
 
     `agreement` is the share of images predicted as by the full pass, by chance that of independent predictions
-    with the same frequencies of classes. Under `single-tile` both figures are shares of tiles.
+    with the same frequencies of classes. Under `single-tile` both are shares of tiles.
     """
 
     protocol: str

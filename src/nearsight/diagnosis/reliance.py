@@ -49,9 +49,9 @@ class ImageReliance:
 
 @dataclass(frozen=True)
 class RelianceRow:
-    """Background reliance over the images of a class, or over all ("all"); each figure a mean over images.
+    """Background reliance over the images of a class, or over all ("all"); each measure a mean over images.
 
-    `images` counts those whose region is known. The figures are those of `ImageReliance`: the chance of
+    `images` counts those whose region is known. The measures are those of `ImageReliance`: the chance of
     `off_share` is the `off_area` of the same images, that of `background` and `object`, which are accuracies,
     one in the number of classes, that of `pointing` the share of tiles that would point at the object.
     `excess` is `off_share` less `off_area`, image by image: above 0, the evidence prefers the background.
@@ -83,7 +83,7 @@ class Reliance:
     notes: tuple[str, ...]
 
     def sentence(self) -> str:
-        """Say the overall figures beside what chance gives.
+        """Say the overall measures beside what chance gives.
 
         >>> record = ImageReliance(0, 0.75, 0.5, background=True, object=None, pointed=False, pointed_chance=0.25)
         >>> found = summarise_reliance([record], ("cat", "dog"), "mask", images=1)

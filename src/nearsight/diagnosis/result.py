@@ -28,7 +28,7 @@ DIAGNOSIS = "diagnosis.json"
 UNITS = {
     "value, low, high": "a mean over images with its 95 % interval; null where nothing is known",
     "n": "images that count",
-    "chance": "what the same figure is without any knowledge of the network: see the page's section on method",
+    "chance": "what the same measure is without any knowledge of the network: see the page's section on method",
     "accuracy, share, purity, agreement": "from 0 to 1",
     "margin, evidence, logits": "logits; evidence of the atlas is relative: less the tile's mean over all classes",
     "cost": "nats",
@@ -73,7 +73,7 @@ class Diagnosis:
     prepared: Callable[[int], Tensor]
 
     def sentences(self) -> tuple[str, ...]:
-        """Return the summary: what was found, in sentences, each with its figures."""
+        """Return the summary: what was found, in sentences, each with its numbers."""
         from nearsight.diagnosis.summary import summarise
 
         return summarise(self)
@@ -89,7 +89,7 @@ class Diagnosis:
         return frame
 
     def to_json(self) -> dict[str, Any]:
-        """Return all figures as plain values, with units: what diagnosis.json holds.
+        """Return all numbers as plain values, with units: what diagnosis.json holds.
 
         The maps of the misclassified images are in the table `errors`.
         """

@@ -5,7 +5,6 @@ from nearsight.dimension.coverage import Coverage, CurvePoint
 from nearsight.dimension.intrinsic import Estimator
 from nearsight.dimension.known import KnownBias
 from nearsight.dimension.measure import measure_dimension
-from nearsight.dimension.measured import Measured
 from nearsight.dimension.order import Predicted, SideBySide
 from nearsight.dimension.result import Dimension, Sampled, TileDimension, tile_name
 from nearsight.dimension.spaces import Space
@@ -19,7 +18,6 @@ __all__ = [
     "Estimator",
     "IntrinsicDimension",
     "KnownBias",
-    "Measured",
     "Predicted",
     "Sampled",
     "SideBySide",

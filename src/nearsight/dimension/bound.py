@@ -6,8 +6,8 @@ from math import e, log10, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.dimension.coverage import LEAST_SIZES, Curve, line_slope
-from nearsight.dimension.measured import Measured, absent, resampled
+from nearsight.dimension.coverage import LEAST_SIZES, LearningCurve, line_slope
+from nearsight.statistics import Estimate, absent, column_estimate
 
 COVERING = 2 + 1 / e
 
@@ -27,8 +27,8 @@ class Bound:
     diameter: float
     log10_tiles_to_halve: float
     log10_images_factor: float
-    smoothness: Measured
-    limit: Measured
+    smoothness: Estimate
+    limit: Estimate
     error: float | None
     chance_error: float
     vacuous: bool
@@ -48,7 +48,7 @@ def worst_radius(dimension: int, tiles: int) -> float:
     return float(sqrt(dimension) * COVERING * tiles ** (-1 / (dimension + 1)))
 
 
-def measure_bound(dimension: int, tiles: int, curve: Curve, chance: float) -> Bound:
+def measure_bound(dimension: int, tiles: int, curve: LearningCurve, chance: float) -> Bound:
     """Return the bound for tiles of a dimension, with its constants estimated from the curve of raw pixels.
 
     The error of the nearest-neighbour rule is at most a + L · r, for class probabilities that change by at most
@@ -102,7 +102,7 @@ def measure_bound(dimension: int, tiles: int, curve: Curve, chance: float) -> Bo
     )
 
 
-def _constants(curve: Curve) -> tuple[Measured, Measured]:
+def _constants(curve: LearningCurve) -> tuple[Estimate, Estimate]:
     """Return L and a: slope and intercept of the line of error against distance as training images grow."""
     sizes = len(curve.images)
     if sizes < LEAST_SIZES:
@@ -121,7 +121,7 @@ def _constants(curve: Curve) -> tuple[Measured, Measured]:
         return crossing
 
     table = np.concatenate([curve.distances, 1 - curve.right], 1)
-    smoothness, limit = resampled(table, slope), resampled(table, intercept)
+    smoothness, limit = column_estimate(table, slope), column_estimate(table, intercept)
     if smoothness.low is not None and smoothness.low <= 0:
         return absent("no rise of the error with distance is shown; left symbolic"), limit
     if limit.value is not None and not 0 <= limit.value <= 1:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.dimension.measured import Measured, absent, resampled
 from nearsight.dimension.neighbours import Neighbours
-from nearsight.statistics import accuracy_interval
+from nearsight.statistics import Estimate, absent, accuracy_interval, column_estimate
 
 # A slope through fewer sizes of training set would have nothing to show its straightness.
 LEAST_SIZES = 3
@@ -15,7 +14,7 @@ _ONE_CLASS = "all images carry one class, so every label agrees"
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class LearningCurve:
     """What happens as training images are added, image by image of the test set.
 
     `images` (sizes,) is the number of training images. `distances` and `right` are (test images, sizes): the
@@ -48,17 +47,17 @@ class Coverage:
     some training tile equals.
     """
 
-    nearest: Measured
-    random: Measured
-    relative: Measured
-    slope: Measured
-    tile_agreement: Measured
-    image_agreement: Measured
+    nearest: Estimate
+    random: Estimate
+    relative: Estimate
+    slope: Estimate
+    tile_agreement: Estimate
+    image_agreement: Estimate
     repeated: float
     curve: tuple[CurvePoint, ...]
 
 
-def measure_curve(found: Neighbours) -> Curve:
+def measure_curve(found: Neighbours) -> LearningCurve:
     """Return the curve of the nearest tiles in unions of 1, 2, 4, … blocks of training images.
 
     >>> nearest = Neighbours(
@@ -80,17 +79,17 @@ def measure_curve(found: Neighbours) -> Curve:
         distances.append(_by_image(np.take_along_axis(near, choice, 2)[:, :, 0].mean(1), found))
         right.append(_by_image((np.take_along_axis(labels, choice, 2)[:, :, 0] == own).mean(1), found))
         width *= 2
-    return Curve(np.array(images), np.stack(distances, 1), np.stack(right, 1))
+    return LearningCurve(np.array(images), np.stack(distances, 1), np.stack(right, 1))
 
 
-def measure_coverage(found: Neighbours, curve: Curve, classes: int) -> Coverage:
+def measure_coverage(found: Neighbours, curve: LearningCurve, classes: int) -> Coverage:
     """Return the coverage that the neighbours show; `curve` is theirs.
 
     Intervals are over test images, and do not cover which images there are to train on. What cannot be
     measured says why: all tiles alike, too few training images for a slope, all images of one class.
     """
     per_image = np.stack([curve.distances[:, -1], _by_image(found.random, found)], 1)
-    nearest, random = (resampled(column[:, None], _only) for column in per_image.T)
+    nearest, random = (column_estimate(column[:, None], _only) for column in per_image.T)
     alike = not per_image[:, 1].any()
     one_class = len(np.unique(np.append(found.labels, found.neighbour_labels))) < 2
     return Coverage(
@@ -98,7 +97,9 @@ def measure_coverage(found: Neighbours, curve: Curve, classes: int) -> Coverage:
         random=random,
         relative=absent("all tiles are alike: random tiles are at no distance")
         if alike
-        else resampled(per_image, lambda means: means[:, 0] / np.maximum(means[:, 1], np.finfo(float).tiny)),
+        else column_estimate(
+            per_image, lambda means: means[:, 0] / np.maximum(means[:, 1], np.finfo(float).tiny)
+        ),
         slope=_slope(curve),
         tile_agreement=absent(_ONE_CLASS) if one_class else _accuracy(curve.right[:, -1]),
         image_agreement=absent(_ONE_CLASS) if one_class else _accuracy(image_votes(found, classes)),
@@ -142,7 +143,7 @@ def line_slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.flo
     return slopes
 
 
-def _slope(curve: Curve) -> Measured:
+def _slope(curve: LearningCurve) -> Estimate:
     if len(curve.images) < LEAST_SIZES:
         return absent(f"{curve.images[-1]:.0f} training images are too few for a curve")
     if not curve.distances.mean(0).all():
@@ -152,15 +153,15 @@ def _slope(curve: Curve) -> Measured:
     def slope(means: NDArray[np.float64]) -> NDArray[np.float64]:
         return line_slope(images, np.log(np.maximum(means, np.finfo(float).tiny)))
 
-    return resampled(curve.distances, slope)
+    return column_estimate(curve.distances, slope)
 
 
 def _only(means: NDArray[np.float64]) -> NDArray[np.float64]:
     return means[:, 0]
 
 
-def _accuracy(right: NDArray[np.float64]) -> Measured:
-    return Measured(float(right.mean()), *accuracy_interval(right))
+def _accuracy(right: NDArray[np.float64]) -> Estimate:
+    return Estimate(float(right.mean()), *accuracy_interval(right), len(right))
 
 
 def _by_image(of_tiles: NDArray[np.float64], found: Neighbours) -> NDArray[np.float64]:

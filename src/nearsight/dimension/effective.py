@@ -4,15 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.dimension.measured import Measured, absent, resampled
 from nearsight.dimension.search import piece_rows
 from nearsight.dimension.spaces import Space, vectors
+from nearsight.statistics import Estimate, absent, column_estimate
 
 # Less than one level in one pixel of one tile makes.
 _NO_SPREAD = 1e-9
 
 
-def tile_correlation(pairs: Tensor, space: Space, *, seed: int = 0) -> Measured:
+def tile_correlation(pairs: Tensor, space: Space, *, seed: int = 0) -> Estimate:
     """Return the correlation of two tiles of one image at random positions, with its interval over images.
 
     >>> import torch
@@ -44,15 +44,15 @@ def tile_correlation(pairs: Tensor, space: Space, *, seed: int = 0) -> Measured:
         of_means, of_tiles = 2 * means[:, 0] * images / (images - 1), means[:, 1]
         return (of_means - of_tiles) / np.maximum(of_means + of_tiles, np.finfo(float).tiny)
 
-    return resampled(np.stack([between, within], 1), correlation, seed=seed)
+    return column_estimate(np.stack([between, within], 1), correlation, seed=seed)
 
 
-def effective_tiles(positions: NDArray[np.int64], correlation: Measured) -> Measured:
+def effective_tiles(positions: NDArray[np.int64], correlation: Estimate) -> Estimate:
     """Return how many independent tiles all tiles of some images are worth.
 
-    >>> effective_tiles(np.array([4, 4]), Measured(1.0, 1.0, 1.0)).value
+    >>> effective_tiles(np.array([4, 4]), Estimate(1.0, 1.0, 1.0)).value
     2.0
-    >>> effective_tiles(np.array([5]), Measured(0.25, 0.0, 0.5)).low
+    >>> effective_tiles(np.array([5]), Estimate(0.25, 0.0, 0.5)).low
     1.6666666666666667
 
     The mean of an image's n tiles, correlated by r, varies as that of n / (1 + (n − 1) r) independent ones
@@ -62,14 +62,14 @@ def effective_tiles(positions: NDArray[np.int64], correlation: Measured) -> Meas
     """
     if positions.max() == 1:
         exact = float(len(positions))
-        return Measured(exact, exact, exact)
+        return Estimate(exact, exact, exact, len(positions))
     if correlation.value is None or correlation.low is None or correlation.high is None:
         return absent(correlation.reason or "")
     value, low, high = (
         float((positions / (1 + (positions - 1) * max(0.0, r))).sum())
         for r in (correlation.value, correlation.high, correlation.low)
     )
-    return Measured(value, low, high)
+    return Estimate(value, low, high, correlation.n)
 
 
 def _two(pairs: Tensor, space: Space) -> Tensor:

@@ -68,5 +68,5 @@ def _distances(sample: Known, dimension: int, points: int, neighbours: int) -> N
 
 @cache
 def _estimates(estimator: Estimator, sample: Known, points: int, neighbours: int) -> tuple[float, ...]:
-    figure = two_nn if estimator == "two-nn" else levina_bickel
-    return tuple(figure(_distances(sample, dimension, points, neighbours)) for dimension in DIMENSIONS)
+    measure = two_nn if estimator == "two-nn" else levina_bickel
+    return tuple(measure(_distances(sample, dimension, points, neighbours)) for dimension in DIMENSIONS)

@@ -13,7 +13,6 @@ from nearsight.dimension.bound import measure_bound
 from nearsight.dimension.coverage import measure_coverage, measure_curve
 from nearsight.dimension.drawing import CHANNELS, choose_images, draw_tiles, positions
 from nearsight.dimension.effective import effective_tiles, tile_correlation
-from nearsight.dimension.measured import Measured, absent
 from nearsight.dimension.neighbours import find_neighbours
 from nearsight.dimension.order import SideBySide, side_by_side
 from nearsight.dimension.result import Dimension, Sampled, TileDimension, tile_name
@@ -22,6 +21,7 @@ from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import intrinsic_dimensions
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import Sampling
+from nearsight.statistics import Estimate, absent
 
 SPLITS = ("train", "test")
 
@@ -128,7 +128,7 @@ def _measure_tile(
 
 def _correlations(
     train: ImageSet, size: tuple[int, int], sampling: Sampling, generator: torch.Generator
-) -> Mapping[Space, Measured]:
+) -> Mapping[Space, Estimate]:
     several = np.flatnonzero(positions(train, size) > 1)
     if not len(several):
         return dict.fromkeys(get_args(Space), absent("each image has one tile of this size"))
@@ -150,9 +150,9 @@ def _require_common(comparison: str | Path, sizes: Iterable[int | None]) -> None
 
 
 def _compared(comparison: str | Path, rows: Iterable[TileDimension]) -> SideBySide:
-    """Return what each figure that is known before training predicts, beside what was measured."""
+    """Return what each measure that is known before training predicts, beside what was measured."""
     rows = list(rows)
-    figures: dict[str, tuple[int, dict[int | None, float | None]]] = {
+    predictors: dict[str, tuple[int, dict[int | None, float | None]]] = {
         "smaller worst-case bound": (
             -1,
             {row.tile: row.bound.radius / row.bound.diameter for row in rows},
@@ -160,7 +160,7 @@ def _compared(comparison: str | Path, rows: Iterable[TileDimension]) -> SideBySi
     }
     for space in get_args(Space):
         coverage = {row.tile: row.coverage[space] for row in rows}
-        figures |= {
+        predictors |= {
             f"lower intrinsic dimension ({space})": (
                 -1,
                 {row.tile: row.dimension("levina-bickel", space).estimate.value for row in rows},
@@ -178,4 +178,4 @@ def _compared(comparison: str | Path, rows: Iterable[TileDimension]) -> SideBySi
                 {tile: found.image_agreement.value for tile, found in coverage.items()},
             ),
         }
-    return side_by_side(comparison, figures)
+    return side_by_side(comparison, predictors)

@@ -17,7 +17,7 @@ _ALL_ORDERS = 7
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class SizeAccuracy:
     """The measured accuracy of a tile size, with its interval; `arm` is whose it is, `tile` None for whole images."""
 
     arm: str
@@ -29,9 +29,9 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Predicted:
-    """One way to predict: a figure for each tile size, the order it gives, best first, and how well that fits.
+    """One way to predict: a number for each tile size, the order it gives, best first, and how well that fits.
 
-    `correlation` is Spearman's between figure and accuracy, signed so that 1 is a perfect prediction; `p` the
+    `correlation` is Spearman's between number and accuracy, signed so that 1 is a perfect prediction; `p` the
     share of all orders of the tile sizes that would fit at least as well, or as badly.
     """
 
@@ -52,13 +52,13 @@ class SideBySide:
 
     data: str
     budget: str
-    measured: tuple[Accuracy, ...]
+    measured: tuple[SizeAccuracy, ...]
     order: tuple[int | None, ...]
     predicted: tuple[Predicted, ...]
     caveat: str
 
 
-def read_accuracies(directory: str | Path) -> tuple[Comparison, tuple[Accuracy, ...]]:
+def read_accuracies(directory: str | Path) -> tuple[Comparison, tuple[SizeAccuracy, ...]]:
     """Return the comparison of a directory, and the accuracy of each tile size under its arm's own protocol.
 
     Whole images are the arm without augmentation, as in the paper. Raises `InputError` where there is no
@@ -76,20 +76,20 @@ def read_accuracies(directory: str | Path) -> tuple[Comparison, tuple[Accuracy, 
                 f"{directory}: the arm {arm.name} has no accuracy under {arm.headline}; run `nearsight compare` again"
             )
         value, low, high = accuracy.interval.numbers
-        rows.append(Accuracy(arm.name, arm.tile, value, low, high))
+        rows.append(SizeAccuracy(arm.name, arm.tile, value, low, high))
     return found, tuple(rows)
 
 
 def side_by_side(
-    directory: str | Path, figures: Mapping[str, tuple[int, Mapping[int | None, float | None]]]
+    directory: str | Path, predictors: Mapping[str, tuple[int, Mapping[int | None, float | None]]]
 ) -> SideBySide:
     """Return the predicted orders of tile sizes beside the measured one, over the sizes that both have.
 
-    `figures` maps what predicts to 1 (more is better) or −1 (less is better) and its value for each tile
+    `predictors` maps what predicts to 1 (more is better) or −1 (less is better) and its value for each tile
     size. Raises `InputError` when fewer than two sizes are in both.
     """
     told, accuracies = read_accuracies(directory)
-    sizes = next(iter(figures.values()))[1].keys()
+    sizes = next(iter(predictors.values()))[1].keys()
     both = [row for row in accuracies if row.tile in sizes]
     if len(both) < 2:
         there = ",".join("full" if row.tile is None else str(row.tile) for row in accuracies)
@@ -105,7 +105,7 @@ def side_by_side(
         order=_order(tiles, right),
         predicted=tuple(
             _predicted(by, sign, [values[tile] for tile in tiles], tiles, right)
-            for by, (sign, values) in figures.items()
+            for by, (sign, values) in predictors.items()
         ),
         caveat=caveat(len(both)),
     )

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from nearsight.dimension.bound import Bound
 from nearsight.dimension.coverage import Coverage
 from nearsight.dimension.intrinsic import Estimator
-from nearsight.dimension.measured import Measured
 from nearsight.dimension.order import SideBySide
 from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import IntrinsicDimension
 from nearsight.rows import from_values, read_json, to_values
 from nearsight.schema import numbered
 from nearsight.settings import Sampling
+from nearsight.statistics import Estimate
 from nearsight.write import write_json
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 DIMENSION = "dimension.json"
 
 UNITS = {
-    "value, low, high": "a figure and the ends of its 95 % interval, over images; null with a reason where "
-    "there is none",
+    "value, low, high": "a number and the ends of its 95 % interval, over n of what `covers` names; null with a "
+    "reason where there is none",
     "raw": "distances between tiles as pixels from 0 to 1",
     "normalised": "distances between tiles without their own mean and contrast; two unrelated tiles are about "
     "the root of twice the input dimension apart",
@@ -60,8 +60,8 @@ class TileDimension:
     width: int
     input_dimension: int
     tiles: int
-    correlation: Mapping[Space, Measured]
-    effective: Mapping[Space, Measured]
+    correlation: Mapping[Space, Estimate]
+    effective: Mapping[Space, Estimate]
     intrinsic: tuple[IntrinsicDimension, ...]
     coverage: Mapping[Space, Coverage]
     bound: Bound
@@ -106,7 +106,7 @@ class Dimension:
         return paragraph(self)
 
     def table(self) -> "DataFrame":
-        """Return the figures as a pandas table, a row a tile size; what could not be measured is missing."""
+        """Return the numbers as a pandas table, a row a tile size; what could not be measured is missing."""
         from pandas import DataFrame
 
         return DataFrame([_row(row) for row in self.tiles]).set_index("tile")

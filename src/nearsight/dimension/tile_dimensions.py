@@ -9,9 +9,9 @@ from torch import Tensor
 
 from nearsight.dimension.intrinsic import Estimator, estimate
 from nearsight.dimension.known import Known, KnownBias, known_bias
-from nearsight.dimension.measured import Measured, absent
 from nearsight.dimension.search import nearest
 from nearsight.dimension.spaces import Space, distinct, vectors
+from nearsight.statistics import Estimate, absent
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class IntrinsicDimension:
 
     space: Space
     estimator: Estimator
-    estimate: Measured
+    estimate: Estimate
     known: tuple[KnownBias, ...]
     points: int
     repeated: int

@@ -1,13 +1,15 @@
 """What was measured, as a paragraph."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
-from nearsight.dimension.measured import Measured
 from nearsight.dimension.order import SideBySide
 from nearsight.dimension.result import Dimension, TileDimension, tile_name
-from nearsight.statistics.writing import points
+from nearsight.dimension.spaces import Space
+from nearsight.statistics.writing import number, points, three_digits, with_interval
 
 _Item = TypeVar("_Item")
 
@@ -28,24 +30,10 @@ def paragraph(found: Dimension) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def figure(measured: Measured, write: Callable[[float], str] = "{:.3g}".format) -> str:
-    """Write a figure with its interval, or a dash where there is none.
-
-    >>> figure(Measured(9.123, 8.9, 9.4)), figure(Measured(None, None, None, "too few tiles"))
-    ('9.12 (8.9 to 9.4)', '–')
-    """
-    if measured.value is None or measured.low is None or measured.high is None:
-        return "–"
-    value, low, high = (
-        write(number).replace("-", "−") for number in (measured.value, measured.low, measured.high)
-    )
-    return f"{value} ({low} to {high})"
-
-
-def figure_range(values: Sequence[float]) -> str:
+def number_range(values: Sequence[float]) -> str:
     """Write the ends of several values.
 
-    >>> figure_range([27.81, 25.27])
+    >>> number_range([27.81, 25.27])
     '25.3 to 27.8'
     """
     return f"{min(values):.3g} to {max(values):.3g}"
@@ -62,13 +50,14 @@ def _dimensions(rows: Sequence[TileDimension]) -> str:
     for row in known:
         likely, twice = row.dimension("levina-bickel"), row.dimension("two-nn")
         worth = (
-            f" (normal and cube samples that give as much have {figure_range(likely.matching)})"
+            f" (normal and cube samples that give as much have {number_range(likely.matching)})"
             if likely.matching
             else ""
         )
         told.append(
-            f"of the {row.input_dimension:,} dimensions of {_size(row)} they fill {figure(likely.estimate)} by "
-            f"Levina–Bickel{worth} and {figure(twice.estimate)} by TwoNN"
+            f"of the {row.input_dimension:,} dimensions of {_size(row)} they fill "
+            f"{with_interval(likely.estimate, three_digits)} by Levina–Bickel{worth} and "
+            f"{with_interval(twice.estimate, three_digits)} by TwoNN"
         )
     return f"Tiles are spread over few dimensions: {'; '.join(told)}."
 
@@ -77,17 +66,17 @@ def _effective(found: Dimension) -> str:
     rows = [row for row in found.tiles if row.tile is not None and row.effective["raw"].value is not None]
     told = [
         f"{row.tiles / found.training_images:,.0f} of {_size(row)} are worth "
-        f"{figure(_scaled(row.effective['raw'], 1 / found.training_images))} independent ones, and "
-        f"{figure(_scaled(row.effective['normalised'], 1 / found.training_images))} without brightness and contrast"
+        f"{_an_image(row, 'raw', found)} independent ones, and "
+        f"{_an_image(row, 'normalised', found)} without brightness and contrast"
         for row in _ends(rows)
     ]
     return f"Tiles of one image resemble each other: its {'; its '.join(told)}." if told else ""
 
 
-def _scaled(measured: Measured, factor: float) -> Measured:
-    if measured.value is None or measured.low is None or measured.high is None:
-        return measured
-    return Measured(measured.value * factor, measured.low * factor, measured.high * factor)
+def _an_image(row: TileDimension, space: Space, found: Dimension) -> str:
+    measured = row.effective[space]
+    value, low, high = (number / found.training_images for number in measured.numbers)
+    return with_interval(replace(measured, value=value, low=low, high=high), three_digits)
 
 
 def _distances(rows: Sequence[TileDimension]) -> str:
@@ -95,8 +84,8 @@ def _distances(rows: Sequence[TileDimension]) -> str:
     if not known:
         return f"Distances between tiles tell nothing: {rows[0].coverage['raw'].relative.reason}."
     told = " and ".join(
-        f"{figure(row.coverage['raw'].relative)} at {_size(row)} "
-        f"({figure(row.coverage['normalised'].relative)} without brightness and contrast)"
+        f"{with_interval(row.coverage['raw'].relative, three_digits)} at {_size(row)} "
+        f"({with_interval(row.coverage['normalised'].relative, three_digits)} without brightness and contrast)"
         for row in known
     )
     return f"The nearest training tile is at this share of the distance of a random one: {told}."
@@ -109,7 +98,8 @@ def _slopes(rows: Sequence[TileDimension]) -> str:
         dimension = row.dimension("levina-bickel").estimate.value
         if slope.value is not None and dimension is not None:
             told.append(
-                f"{figure(slope, '{:.3f}'.format)} at {_size(row)}, where −1/dimension is −{1 / dimension:.3f}"
+                f"{with_interval(slope, partial(number, decimals=3))} at {_size(row)}, "
+                f"where −1/dimension is {number(-1 / dimension, 3)}"
             )
     return f"With more training images it falls with the slope {'; '.join(_ends(told))}." if told else ""
 
@@ -125,10 +115,10 @@ def _labels(found: Dimension) -> str:
     low, high = (pick(known, key=lambda pair: pair[1].value or 0.0) for pick in (min, max))
     best, space, vote = max(images, key=lambda triple: triple[2].value or 0.0)
     return (
-        f"The nearest training tile carries the right label for {figure(low[1], points)} % of single tiles at "
-        f"{_size(low[0])} to {figure(high[1], points)} % at {_size(high[0])} (chance "
+        f"The nearest training tile carries the right label for {with_interval(low[1])} % of single tiles at "
+        f"{_size(low[0])} to {with_interval(high[1])} % at {_size(high[0])} (chance "
         f"{points(found.chance)} %); the vote over an image's tiles is right at best for "
-        f"{figure(vote, points)} % of images, at {_size(best)}, {space}: a floor for any classifier."
+        f"{with_interval(vote)} % of images, at {_size(best)}, {space}: a floor for any classifier."
     )
 
 

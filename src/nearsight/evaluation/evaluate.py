@@ -1,4 +1,4 @@
-"""A classifier's predictions on an image set under every protocol, and the figures they make."""
+"""A classifier's predictions on an image set under every protocol, and the metrics they make."""
 
 import copy
 import time
@@ -12,7 +12,7 @@ from torch import Tensor
 from nearsight.data import ImageSet, require_tile
 from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation.full_pass import full_pass, reestimate_batch_norm
-from nearsight.evaluation.metrics import figures
+from nearsight.evaluation.metrics import protocol_metrics
 from nearsight.evaluation.prepare import prepared_chunks
 from nearsight.evaluation.protocols import predict, tile_scores
 from nearsight.evaluation.result import Evaluation
@@ -48,7 +48,7 @@ def evaluate(
     >>> pixels = torch.zeros(4, 3, 20, 24, dtype=torch.uint8)
     >>> black = ImageSet("black", "test", toy.classes, np.zeros(4, int), MemoryImages(pixels, ("",) * 4))
     >>> evaluation = evaluate(toy, black, stride=4)
-    >>> list(evaluation.figures), evaluation.settings["tiles"]
+    >>> list(evaluation.metrics), evaluation.settings["tiles"]
     (['full-pass', 'mean-logit', 'mean-probability', 'vote', 'single-tile'], 24)
 
     `protocols` are all five by default, for a classifier of whole images `full-pass` alone unless `tile` is
@@ -100,7 +100,9 @@ def evaluate(
     _check_finite(scores, images)
     settings["seconds"] = time.perf_counter() - started
     return Evaluation(
-        figures={name: figures(name, rows, images.labels, images.classes) for name, rows in scores.items()},
+        metrics={
+            name: protocol_metrics(name, rows, images.labels, images.classes) for name, rows in scores.items()
+        },
         settings=settings,
         labels=images.labels,
         predictions={name: predict(rows) for name, rows in scores.items()},

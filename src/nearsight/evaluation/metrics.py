@@ -76,12 +76,12 @@ def calibration_error(protocol: str, scores: NDArray[np.float32], labels: NDArra
     )
 
 
-def figures(
+def protocol_metrics(
     protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64], classes: Sequence[str]
 ) -> dict[str, Any]:
     """Return every measure of one protocol as plain numbers for JSON; shares run from 0 to 1.
 
-    >>> toy = figures("vote", np.array([[0.75, 0.25]], dtype=np.float32), np.array([0]), ("cat", "dog"))
+    >>> toy = protocol_metrics("vote", np.array([[0.75, 0.25]], dtype=np.float32), np.array([0]), ("cat", "dog"))
     >>> toy["accuracy"], toy["top5"], toy["per_class"][0]["accuracy"], toy["ece"]
     (1.0, None, 1.0, 0.25)
 

@@ -1,4 +1,4 @@
-"""What an evaluation leaves: figures, and the prediction of every image."""
+"""What an evaluation leaves: metrics, and the prediction of every image."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ CONFUSION_CLASSES = 100
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The predictions of a classifier on a set, protocol by protocol, and the figures made of them.
+    """The predictions of a classifier on a set, protocol by protocol, and the metrics made of them.
 
     >>> import tempfile
     >>> scores, labels = np.array([[0.75, 0.25]], dtype=np.float32), np.array([0])
@@ -35,29 +35,29 @@ class Evaluation:
     >>> sorted(path.name for path in directory.iterdir())
     ['predictions.parquet', 'result.json']
 
-    `figures` holds for each protocol what `metrics.figures` returns; `settings` what was evaluated and how;
+    `metrics` holds for each protocol what `protocol_metrics` returns; `settings` what was evaluated and how;
     `labels` is int64 (images,); `scores` holds float32 (images, classes) for each protocol, and `predictions`
     int64 (images,): the largest score, of equal ones the first.
     """
 
-    figures: Mapping[str, dict[str, Any]]
+    metrics: Mapping[str, dict[str, Any]]
     settings: Mapping[str, Any]
     labels: NDArray[np.int64]
     predictions: Mapping[str, NDArray[np.int64]]
     scores: Mapping[str, NDArray[np.float32]]
 
     def save(self, run_dir: str | Path) -> None:
-        """Write the predictions and put the figures into result.json under "evaluation" and the split.
+        """Write the predictions and put the metrics into result.json under "evaluation" and the split.
 
         The test split's predictions are predictions.parquet, another split's predictions-SPLIT.parquet. The
         rest of result.json stays. Raises `InputError` when a file cannot be read or written; each is replaced
         whole or not at all.
         """
         result_path = Path(run_dir) / RESULT
-        result = _read_result(result_path, "add figures to", "save to another directory")
+        result = _read_result(result_path, "add metrics to", "save to another directory")
         split = self.settings["split"]
         self._write_predictions(Path(run_dir) / predictions_name(split))
-        protocols = {protocol: _compact(measured) for protocol, measured in self.figures.items()}
+        protocols = {protocol: _compact(measured) for protocol, measured in self.metrics.items()}
         evaluations = result.setdefault("evaluation", {})
         evaluations[split] = {**self.settings, PROTOCOLS_KEY: protocols}
         write_json(result_path, numbered("result", result))
@@ -95,7 +95,7 @@ class Evaluation:
         names = [name.removesuffix(".scores") for name in table.column_names if name.endswith(".scores")]
         scores = {name: _matrix(table[f"{name}.scores"], len(labels)) for name in names}
         return Evaluation(
-            figures={
+            metrics={
                 name: _whole(name, measured, scores[name], labels)
                 for name, measured in held[split].get(PROTOCOLS_KEY, {}).items()
             },
@@ -142,7 +142,7 @@ def _compact(measured: Mapping[str, Any]) -> dict[str, Any]:
 def _whole(
     protocol: str, measured: Mapping[str, Any], scores: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> dict[str, Any]:
-    """Return the figures of a protocol as they were before JSON had them and `_compact` made them smaller."""
+    """Return the metrics of a protocol as they were before JSON had them and `_compact` made them smaller."""
     found = dict(measured)
     found["interval"] = tuple(found["interval"])
     found["per_class"] = [

@@ -70,7 +70,7 @@ def _chance(model: Callable[[Tensor], Tensor], tiles: Tensor, logits: Tensor) ->
     return Finding(
         "chance",
         f"the model depends on chance: two passes over the same tiles gave logits up to {apart:.3g} apart, so no "
-        "figure repeats; look for dropout by its function, which eval mode does not switch off",
+        "number repeats; look for dropout by its function, which eval mode does not switch off",
     )
 
 
@@ -83,7 +83,7 @@ def _company(model: Callable[[Tensor], Tensor], tiles: Tensor, logits: Tensor) -
         return None
     return Finding(
         "company",
-        f"a tile's logits depend on the other tiles of its batch: by up to {apart:.3g} here, so figures change with "
+        f"a tile's logits depend on the other tiles of its batch: by up to {apart:.3g} here, so numbers change with "
         "the memory bound; look for BatchNorm without running statistics",
     )
 

@@ -32,7 +32,7 @@ def comparison_markdown(comparison: Comparison, figure: str) -> str:
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table; the first column is text, the others are figures.
+    """Return the lines of a Markdown table; the first column is text, the others are numbers.
 
     >>> markdown_table(["arm", "accuracy"], [["full", "90.0"]])
     ['| arm | accuracy |', '| :-- | --: |', '| full | 90.0 |']

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nearsight.dimension import Dimension, Estimator, Measured, Space, TileDimension
+from nearsight.dimension import Dimension, Estimator, Space, TileDimension
 from nearsight.report.figure_file import save_figure
+from nearsight.statistics import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,7 +160,7 @@ def _line(
 def _points(
     axes: "Axes",
     found: Dimension,
-    figures: Sequence[Measured],
+    estimates: Sequence[Estimate],
     name: str,
     colour: str,
     marker: str,
@@ -168,14 +169,14 @@ def _points(
     factor: float = 1.0,
 ) -> None:
     drawn = [
-        (_side(row), factor * figure.value, factor * figure.low, factor * figure.high)
-        for row, figure in zip(found.tiles, figures, strict=True)
-        if figure.value is not None and figure.low is not None and figure.high is not None
+        (_side(row), *(factor * number for number in estimate.numbers))
+        for row, estimate in zip(found.tiles, estimates, strict=True)
+        if estimate.low is not None
     ]
     axes.errorbar(
         [side for side, *_ in drawn],
         [value for _, value, _, _ in drawn],
-        # A percentile of resamples may lie, by a little, on the other side of the figure itself.
+        # A percentile of resamples may lie, by a little, on the other side of the value itself.
         yerr=[
             [max(0.0, value - low) for _, value, low, _ in drawn],
             [max(0.0, high - value) for _, value, _, high in drawn],

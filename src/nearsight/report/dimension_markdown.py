@@ -1,14 +1,15 @@
 """What was measured of a set's tiles as a page of Markdown, beside its numbers and its figure."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 from nearsight.dimension import Dimension, SideBySide, Space, TileDimension, tile_name
-from nearsight.dimension.words import figure, figure_range
+from nearsight.dimension.words import number_range
 from nearsight.report.comparison_markdown import markdown_table
 from nearsight.report.dimension_figure import draw_dimension
-from nearsight.statistics.writing import points
+from nearsight.statistics.writing import number, points, three_digits, whole, with_interval
 from nearsight.write import write_text
 
 MARKDOWN = "dimension.md"
@@ -30,7 +31,7 @@ def dimension_markdown(dimension: Dimension, picture: str) -> str:
         [f"# {dimension.data}: the dimension of tiles, before any training"],
         [dimension.words()],
         [f"![Figures against tile size]({picture})"],
-        ["## Figures", "", *_figures(dimension)],
+        ["## Numbers", "", *_numbers(dimension)],
         ["## The bound", "", *_bound(dimension)],
     ]
     if dimension.comparison is not None:
@@ -39,7 +40,7 @@ def dimension_markdown(dimension: Dimension, picture: str) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
-def _figures(found: Dimension) -> list[str]:
+def _numbers(found: Dimension) -> list[str]:
     rows = found.tiles
     cells = {
         "input dimension": [f"{row.input_dimension:,}" for row in rows],
@@ -48,18 +49,20 @@ def _figures(found: Dimension) -> list[str]:
     for space in get_args(Space):
         covered = [row.coverage[space] for row in rows]
         cells |= {
-            f"effective tiles, {space}": [figure(row.effective[space], "{:,.0f}".format) for row in rows],
+            f"effective tiles, {space}": [with_interval(row.effective[space], whole) for row in rows],
             f"levina-bickel, {space}": [
-                figure(row.dimension("levina-bickel", space).estimate) for row in rows
+                with_interval(row.dimension("levina-bickel", space).estimate, three_digits) for row in rows
             ],
-            f"two-nn, {space}": [figure(row.dimension("two-nn", space).estimate) for row in rows],
+            f"two-nn, {space}": [
+                with_interval(row.dimension("two-nn", space).estimate, three_digits) for row in rows
+            ],
             f"nearest over random distance, {space}": [
-                figure(row.relative, "{:.3f}".format) for row in covered
+                with_interval(row.relative, partial(number, decimals=3)) for row in covered
             ],
-            f"slope, {space}": [figure(row.slope, "{:.4f}".format) for row in covered],
-            f"label right, one tile, {space}": [figure(row.tile_agreement, points) for row in covered],
+            f"slope, {space}": [with_interval(row.slope, partial(number, decimals=4)) for row in covered],
+            f"label right, one tile, {space}": [with_interval(row.tile_agreement) for row in covered],
             f"label right, vote of an image, {space}": [
-                figure(row.image_agreement, points) for row in covered
+                with_interval(row.image_agreement) for row in covered
             ],
         }
     cells["levina-bickel, raw, by known samples"] = [_known(row) for row in rows]
@@ -81,8 +84,8 @@ def _bound(found: Dimension) -> list[str]:
         "distance by the bound over diameter": [f"{bound.radius / bound.diameter:.3g}" for bound in bounds],
         "tiles for half the diameter": [f"10^{bound.log10_tiles_to_halve:.0f}" for bound in bounds],
         "times the images to halve it": [f"10^{bound.log10_images_factor:.0f}" for bound in bounds],
-        "a: error at distance zero": [figure(bound.limit) for bound in bounds],
-        "L: error a unit of distance": [figure(bound.smoothness) for bound in bounds],
+        "a: error at distance zero": [with_interval(bound.limit, three_digits) for bound in bounds],
+        "L: error a unit of distance": [with_interval(bound.smoothness, three_digits) for bound in bounds],
         "vacuous": ["yes" if bound.vacuous else "no" for bound in bounds],
     }
     return [
@@ -136,7 +139,7 @@ def _turned(found: Dimension, lines: Mapping[str, Sequence[str]]) -> list[str]:
 
 def _known(row: TileDimension) -> str:
     matching = row.dimension("levina-bickel").matching
-    return figure_range(matching) if matching else "–"
+    return number_range(matching) if matching else "–"
 
 
 def _listed(tiles: tuple[int | None, ...]) -> str:

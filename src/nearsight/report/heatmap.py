@@ -106,7 +106,7 @@ class Heatmaps:
         return paths
 
     def to_json(self) -> dict[str, Any]:
-        """Return the figures of all images as JSON can hold them: mean logits and strongest tiles, in logits."""
+        """Return the numbers of all images as JSON can hold them: mean logits and strongest tiles, in logits."""
         return {
             "limit": self.limit,
             "images": [

@@ -68,7 +68,7 @@ class Run:
 
     @property
     def result(self) -> dict[str, Any]:
-        """The figures of the run, from result.json."""
+        """The metrics of the run, from result.json."""
         path = self.directory / RESULT
         self._need(path)
         try:

@@ -17,7 +17,7 @@ def _number(default: int, text: str, *, least: int = 1) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How much of a set is measured: every figure says what it was measured on.
+    """How much of a set is measured: every number says what it was measured on.
 
     >>> Sampling().training_tiles
     100000

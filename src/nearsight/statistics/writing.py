@@ -1,6 +1,7 @@
 """How numbers and estimates are written, in every table, page and sentence."""
 
 from collections.abc import Callable
+from functools import partial
 
 from nearsight.statistics.estimates import Estimate
 
@@ -25,13 +26,22 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def digits(value: float) -> str:
+def three_digits(value: float) -> str:
     """Write a number to three digits with a true minus sign.
 
-    >>> digits(-9.1234), digits(54321.0)
+    >>> three_digits(-9.1234), three_digits(54321.0)
     ('−9.12', '5.43e+04')
     """
     return f"{value:.3g}".replace("-", "−")
+
+
+def whole(value: float) -> str:
+    """Write a number without decimals, its thousands apart.
+
+    >>> whole(54321.2), whole(-0.4)
+    ('54,321', '0')
+    """
+    return f"{value:z,.0f}".replace("-", "−")
 
 
 def points(share: float, decimals: int = 1) -> str:
@@ -55,7 +65,7 @@ def per_cent(share: float, decimals: int = 1) -> str:
 def with_interval(estimate: Estimate, write: Callable[[float], str] = points) -> str:
     """Write an estimate with its interval, each number as `write` does; a dash where there is no value.
 
-    >>> with_interval(Estimate(0.9123, 0.905, 0.92)), with_interval(Estimate(9.123, 8.9, 9.4), digits)
+    >>> with_interval(Estimate(0.9123, 0.905, 0.92)), with_interval(Estimate(9.123, 8.9, 9.4), three_digits)
     ('91.2 (90.5 to 92.0)', '9.12 (8.9 to 9.4)')
     >>> with_interval(Estimate(0.5, None, None, n=1)), with_interval(Estimate(None, None, None, n=0))
     ('50.0', '–')
@@ -74,10 +84,7 @@ def whole_per_cent(estimate: Estimate) -> str:
     if estimate.value is None:
         return "unknown"
 
-    def whole(share: float) -> str:
-        return points(share, 0)
-
-    return f"{whole(estimate.value)} %{interval(estimate, whole)}"
+    return f"{points(estimate.value, 0)} %{interval(estimate, partial(points, decimals=0))}"
 
 
 def interval(estimate: Estimate, write: Callable[[float], str] = points) -> str:

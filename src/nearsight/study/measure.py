@@ -61,8 +61,8 @@ def measure(
             for arm, reference in pairs(arms)
             for protocol in correct[arm.name]
         ),
-        hardware=_distinct(figures["hardware"] for figures in trained),
-        versions=_distinct(figures["versions"] for figures in trained),
+        hardware=_distinct(metrics["hardware"] for metrics in trained),
+        versions=_distinct(metrics["versions"] for metrics in trained),
         notes=sets.notes,
     )
 
@@ -129,13 +129,13 @@ def _arm_result(arm: Arm, runs: Sequence[Run], correct: Correct, split: str) -> 
     )
 
 
-def _cost(figures: Sequence[Mapping[str, Any]]) -> Cost:
+def _cost(metrics: Sequence[Mapping[str, Any]]) -> Cost:
     of_seed: dict[str, Any] = {
-        name: tuple(figure[name] for figure in figures)
+        name: tuple(of_seed[name] for of_seed in metrics)
         for name in ("seconds", "peak_memory_bytes", "precision")
     }
     same = ("parameters", "steps", "epochs", "images_seen", "pixels_per_image", "training_pixels", "flops")
-    return Cost(**{name: figures[0][name] for name in same}, **of_seed)
+    return Cost(**{name: metrics[0][name] for name in same}, **of_seed)
 
 
 def _difference(

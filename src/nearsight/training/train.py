@@ -106,7 +106,7 @@ def train(
         if state.average is not None:
             network.load_state_dict(cast(nn.Module, state.average.module).state_dict())
         save_classifier(classifier, out)
-        write_json(out / RESULT, numbered("result", {"training": _training_figures(job, flops, seconds)}))
+        write_json(out / RESULT, numbered("result", {"training": _training_metrics(job, flops, seconds)}))
         shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
     fabric.barrier()
     return Run.open(out)
@@ -189,7 +189,7 @@ def _training_state(network: nn.Module, recipe: Recipe, choice: PrecisionChoice)
     return TrainingState(network, build_optimizers(network, recipe, choice.dtype), average, running)
 
 
-def _training_figures(job: Job, flops: dict[Size, int], seconds: float) -> dict[str, Any]:
+def _training_metrics(job: Job, flops: dict[Size, int], seconds: float) -> dict[str, Any]:
     """Return what the run cost; `flops` is those of one tile of each size."""
     recipe, machine, choice = job.recipe, job.machine, job.choice
     seen = job.steps * recipe.batch_size

@@ -7,7 +7,12 @@ from nearsight.verbs._dimension import dimension
 from nearsight.verbs._evaluate import evaluate
 from nearsight.verbs._heatmap import heatmap
 from nearsight.verbs._train import train
-from nearsight.verbs.places import default_comparison, default_diagnosis, default_dimension, default_run
+from nearsight.verbs.default_directories import (
+    default_comparison,
+    default_diagnosis,
+    default_dimension,
+    default_run,
+)
 
 __all__ = [
     "compare",

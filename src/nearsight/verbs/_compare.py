@@ -10,7 +10,7 @@ from nearsight.progress import Progress, watched
 from nearsight.report import write_comparison
 from nearsight.settings import Machine, Recipe, make_recipe
 from nearsight.study import Comparison
-from nearsight.verbs.places import default_comparison
+from nearsight.verbs.default_directories import default_comparison
 
 
 def compare(

@@ -30,7 +30,7 @@ def dimension(
 
     Nothing is trained. `tiles` are sides in pixels, None for whole images; left out, shares of the smallest
     side. All training images count: none are cut off for validation. With `comparison`, a directory that
-    `compare` wrote, the order of tile sizes that each figure predicts is put beside the measured one. With `out`,
+    `compare` wrote, the order of tile sizes that each measure predicts is put beside the measured one. With `out`,
     dimension.json, dimension.md and the figure are left there. With `progress` False nothing is
     shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """

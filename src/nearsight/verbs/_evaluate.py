@@ -30,7 +30,7 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a trained run on a split of its own data set, or of another with the same classes.
 
-    On its own data the figures and predictions are kept in the run's directory; on other data they are kept in
+    On its own data the metrics and predictions are kept in the run's directory; on other data they are kept in
     `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm statistics taken
     from whole training images. With `progress` False nothing is
     shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.

@@ -8,7 +8,7 @@ from nearsight.data import load
 from nearsight.progress import Progress, is_first_process, watched
 from nearsight.runs import Run
 from nearsight.settings import Machine, Recipe, make_recipe
-from nearsight.verbs.places import default_run
+from nearsight.verbs.default_directories import default_run
 from nearsight.verbs.sources import where
 
 

@@ -36,7 +36,7 @@ def row(tile: int, *values: float | None) -> SizeRow:
 def test_points_are_at_their_values(rows: list[tuple[int, float, float, float]]) -> None:
     chart = locality_chart([row(*values) for values in sorted(rows)])
     for place, curve in enumerate(("accuracy", "agreement", "single"), start=1):
-        [found] = [one for one in chart.curves if one.kind == curve]
+        [found] = [one for one in chart.lines if one.kind == curve]
         for point, values in zip(found.points, sorted(rows), strict=True):
             assert LEFT < point.x < RIGHT
             assert (BOTTOM - point.y) / (BOTTOM - TOP) == pytest.approx(values[place], abs=1e-3)
@@ -45,7 +45,7 @@ def test_points_are_at_their_values(rows: list[tuple[int, float, float, float]])
 
 def test_a_size_without_a_value_has_no_point() -> None:
     chart = locality_chart([row(8, 0.5, None, 0.2), row(16, 0.6, 0.7, 0.3)])
-    assert {curve.kind: len(curve.points) for curve in chart.curves} == {
+    assert {curve.kind: len(curve.points) for curve in chart.lines} == {
         "accuracy": 2,
         "agreement": 1,
         "single": 2,

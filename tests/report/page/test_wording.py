@@ -1,8 +1,8 @@
-"""Figures in words: what is missing is said, never written as None or NaN."""
+"""Estimates in words: what is missing is said, never written as None or NaN."""
 
 import pytest
 
-from nearsight.report.page.wording import figure
+from nearsight.report.page.wording import in_words
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import MISSING
 
@@ -17,15 +17,15 @@ from nearsight.statistics.writing import MISSING
     ],
 )
 def test_what_is_missing_has_its_reason(estimate: Estimate, value: str, interval: str, why: str) -> None:
-    found = figure(estimate)
+    found = in_words(estimate)
     assert (found.value.replace("\xa0", " "), found.interval, found.why) == (value, interval, why)
 
 
 def test_units() -> None:
     estimate = Estimate(-0.105, -0.2, 0.0, 9, 0.0)
-    assert (figure(estimate, "points").value, figure(estimate, "points").chance) == ("−10.5", "0.0")
-    assert (figure(estimate, "number").value, figure(estimate, "number").interval) == (
+    assert (in_words(estimate, "points").value, in_words(estimate, "points").chance) == ("−10.5", "0.0")
+    assert (in_words(estimate, "number").value, in_words(estimate, "number").interval) == (
         "−0.10",
         "−0.20 to 0.00",
     )
-    assert figure(Estimate(0.5, 0.4, 0.6, 9, None)).chance == ""
+    assert in_words(Estimate(0.5, 0.4, 0.6, 9, None)).chance == ""

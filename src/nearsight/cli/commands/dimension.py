@@ -33,7 +33,10 @@ def declare(parser: OneLineParser) -> None:
         help="a directory that `nearsight compare` wrote: predicted and measured order side by side",
     )
     parser.add_argument(
-        "--out", default=None, metavar="DIR", help="where figure and figures go (default: dimensions/DATA)"
+        "--out",
+        default=None,
+        metavar="DIR",
+        help="where table, figure and numbers go (default: dimensions/DATA)",
     )
     add_sampling_options(parser)
     add_skip_bad(parser)

@@ -22,7 +22,7 @@ def declare(parser: OneLineParser) -> None:
         "data",
         nargs="?",
         metavar="DATA",
-        help="other data with the same classes, whose figures are printed and kept only with --out",
+        help="other data with the same classes, whose metrics are printed and kept only with --out",
     )
     parser.add_argument("--split", default="test", metavar="NAME", help="what to evaluate on (default: test)")
     parser.add_argument(
@@ -47,7 +47,7 @@ def declare(parser: OneLineParser) -> None:
     )
     add_memory(parser)
     parser.add_argument(
-        "--out", default=None, metavar="DIR", help="where figures and predictions go (default: RUN)"
+        "--out", default=None, metavar="DIR", help="where metrics and predictions go (default: RUN)"
     )
     add_skip_bad(parser)
     add_machine_options(parser)
@@ -74,5 +74,5 @@ def run(options: Namespace) -> Result:
         progress=not options.quiet,
     )
     if not options.json:
-        print_evaluation(result.figures, result.settings)
-    return {**result.settings, "protocols": dict(result.figures)}
+        print_evaluation(result.metrics, result.settings)
+    return {**result.settings, "protocols": dict(result.metrics)}

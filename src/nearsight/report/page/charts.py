@@ -50,7 +50,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Curve:
+class ChartLine:
     """One measure against tile size; `kind` names its colour and its mark."""
 
     kind: str
@@ -67,7 +67,7 @@ class Curve:
 class LocalityChart:
     """The curves of locality and the ticks of both axes, each with its place."""
 
-    curves: tuple[Curve, ...]
+    lines: tuple[ChartLine, ...]
     across: tuple[tuple[float, str], ...]
     up: tuple[tuple[float, str], ...]
 
@@ -105,7 +105,7 @@ def locality_chart(sizes: Sequence[SizeRow]) -> LocalityChart:
         )
 
     return LocalityChart(
-        tuple(Curve(measure, label, points(measure)) for measure, label in _MEASURES),
+        tuple(ChartLine(measure, label, points(measure)) for measure, label in _MEASURES),
         tuple((x(tile), str(tile)) for tile in tiles),
         tuple((y(tenth / 4), f"{25 * tenth}") for tenth in range(5)),
     )

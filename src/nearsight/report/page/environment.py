@@ -86,7 +86,7 @@ def _environment() -> "Environment":
         "number": writing.number,
         "signed": writing.signed,
         "count": wording.count,
-        "figure": wording.figure,
+        "in_words": wording.in_words,
         "sentence": wording.sentence,
         "code": code,
     }

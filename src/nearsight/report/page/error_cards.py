@@ -39,8 +39,8 @@ class ErrorCard:
     @property
     def size(self) -> int:
         """Bytes of the card's pictures and numbers, as they stand in the page."""
-        figures = sum(map(len, self.lens["values"]))
-        return len(self.picture) + len(self.predicted_map) + len(self.label_map) + 7 * figures
+        numbers = sum(map(len, self.lens["values"]))
+        return len(self.picture) + len(self.predicted_map) + len(self.label_map) + 7 * numbers
 
 
 def make_cards(errors: Errors, prepared: Callable[[int], Tensor], most: int) -> tuple[ErrorCard, ...]:

@@ -1,4 +1,4 @@
-"""How figures are written on the pages: shares, numbers, intervals, and why one is missing."""
+"""How estimates are written on the pages: shares, numbers, intervals, and why one is missing."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ Unit = Literal["share", "points", "number"]
 
 
 @dataclass(frozen=True)
-class Figure:
+class Words:
     """An estimate in words: its value, its interval and the value by chance; `why` where one of them is missing."""
 
     value: str
@@ -19,24 +19,24 @@ class Figure:
     why: str
 
 
-def figure(estimate: Estimate, unit: Unit = "share") -> Figure:
+def in_words(estimate: Estimate, unit: Unit = "share") -> Words:
     """Write an estimate as a share in per cent, a difference of shares in points, or a plain number.
 
-    >>> figure(Estimate(0.5823, 0.511, 0.64, n=250, chance=0.2))
-    Figure(value='58.2\\xa0%', interval='51.1 to 64.0', chance='20.0\\xa0%', why='')
-    >>> figure(Estimate(None, None, None, n=0, chance=0.2)).why
+    >>> in_words(Estimate(0.5823, 0.511, 0.64, n=250, chance=0.2))
+    Words(value='58.2\\xa0%', interval='51.1 to 64.0', chance='20.0\\xa0%', why='')
+    >>> in_words(Estimate(None, None, None, n=0, chance=0.2)).why
     'no images'
 
     `why` says what is missing: the value, where nothing counts, or the interval.
     """
     chance = "" if estimate.chance is None else _written(estimate.chance, unit)
     if estimate.value is None:
-        return Figure(MISSING, "", chance, "no images" if estimate.n == 0 else "undefined here")
+        return Words(MISSING, "", chance, "no images" if estimate.n == 0 else "undefined here")
     value = _written(estimate.value, unit)
     if estimate.low is None or estimate.high is None:
-        return Figure(value, "", chance, "one image, no interval" if estimate.n == 1 else "no interval")
+        return Words(value, "", chance, "one image, no interval" if estimate.n == 1 else "no interval")
     ends = (_bare(end, unit) for end in (estimate.low, estimate.high))
-    return Figure(value, " to ".join(ends), chance, "")
+    return Words(value, " to ".join(ends), chance, "")
 
 
 def count(amount: int, one: str, many: str = "") -> str:
