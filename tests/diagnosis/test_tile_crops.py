@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet
-from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource
+from nearsight.diagnosis.errors import KEPT_CLASSES
+from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource, kept_classes
 from nearsight.evidence import evidence
 from nearsight.models import Preprocessing
 from nearsight.tiles import TileGrid
@@ -66,12 +69,13 @@ def test_pixels_and_logits_are_those_of_the_maps(images: ImageSet, model: nn.Mod
     maps = evidence(
         model, [PREPROCESSING.normalise(image) for image in pictures], tile=6, stride=2, grid="covering"
     )
-    shown = source.shown(CHOSEN)
+    shown = source.shown(CHOSEN, 0)
     for tile, pixels, image, number in zip(
         shown, source.pixels(CHOSEN), CHOSEN.images.tolist(), CHOSEN.numbers.tolist(), strict=True
     ):
         assert torch.equal(pixels, maps[image].crop(pictures[image], number))
         logits = maps[image].logits.flatten(1)[:, number]
+        assert tile.kept == (0, 1)
         assert tile.logits == pytest.approx(logits.tolist(), abs=1e-5)
         assert (tile.index, tile.path) == (image, f"image-{image}.png")
         assert torch.equal(pixels, pictures[image][:, tile.top : tile.top + 6, tile.left : tile.left + 6])
@@ -94,9 +98,23 @@ def test_embeddings_do_not_depend_on_the_memory_for_a_batch(images: ImageSet, mo
 
 def test_nothing_chosen_gives_nothing(images: ImageSet, model: nn.Module) -> None:
     source, nothing = source_of(images, model), CHOSEN.select(np.zeros(5, dtype=bool))
-    assert (source.shown(nothing), len(source.embeddings(nothing))) == ((), 0)
+    assert (source.shown(nothing, 0), len(source.embeddings(nothing))) == ((), 0)
 
 
 def test_the_strongest_come_first() -> None:
     assert CHOSEN.strongest(3).evidence.tolist() == [5, 4, 3]
     assert len(CHOSEN.strongest(9)) == 5
+
+
+@given(st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=40), st.data())
+def test_the_ten_largest_and_the_class_shown_are_kept(logits: list[float], data: st.DataObject) -> None:
+    wanted = data.draw(st.integers(0, len(logits) - 1))
+    kept = kept_classes(torch.tensor(logits), wanted)
+    assert wanted in kept
+    assert list(kept) == sorted(set(kept))
+    assert len(kept) in {min(KEPT_CLASSES, len(logits)), min(KEPT_CLASSES + 1, len(logits))}
+    others = sorted((logits[number] for number in kept if number != wanted), reverse=True)
+    assert (
+        others[:9]
+        == sorted((value for n, value in enumerate(logits) if n != wanted), reverse=True)[:9][: len(others)]
+    )

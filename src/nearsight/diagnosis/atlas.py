@@ -113,8 +113,8 @@ def build_atlas(
             ClassReasons(
                 name,
                 images=len(mine),
-                reasons=_reasons(source, parts, on_object, reasons, seed),
-                imitators=source.shown(imitators_of.strongest(imitators)),
+                reasons=_reasons(source, parts, number, on_object, reasons, seed),
+                imitators=source.shown(imitators_of.strongest(imitators), number),
             )
         )
         progress.count("sorting the tiles of classes", number + 1, len(images.classes))
@@ -144,7 +144,7 @@ def _sampled(chosen: NDArray[np.int64], tiles: Sequence[ImageTiles]) -> ChosenTi
 
 
 def _reasons(
-    source: TileSource, parts: _Parts, on_object: OnObject | None, most: int, seed: int
+    source: TileSource, parts: _Parts, class_number: int, on_object: OnObject | None, most: int, seed: int
 ) -> tuple[Reason, ...]:
     strongest, imitating, sample = parts.strongest, parts.imitating, parts.sample
     if not len(strongest):
@@ -176,7 +176,7 @@ def _reasons(
                 place=typical_place(source.corners(own), [source.grids[i] for i in own.images.tolist()]),
                 appearance=appearance(pixels[torch.from_numpy(inside)]),
                 on_object=None if covered is None else _on_object(sample, of_sample == number, covered),
-                examples=source.shown(own.strongest(EXAMPLES)),
+                examples=source.shown(own.strongest(EXAMPLES), class_number),
                 count=len(own),
             )
         )

@@ -15,6 +15,8 @@ NEAR = 0.55
 FLAT = 2.0
 
 _CHUNK = 2048
+# What images take in float32 while they are reduced; of a larger one a sixteenth.
+_FLOATS = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def near_duplicates(
     this finds 2.3 %: mirror images, crops and moved ones are missed. Drawings on a plain ground, such as
     digits, can be near without being copies.
 
-    Memory holds 3 kB an examined image and a bounded part of the other splits; time grows with the product of
-    the numbers of images. Raises `InputError` for an image that cannot be read.
+    Memory holds 3 kB an examined image, one decoded image, and a bounded part of the other splits; time grows with
+    the product of the numbers of images. Raises `InputError` for an image that cannot be read.
     """
     ours = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *_thumbnails(images)])
     found = [
@@ -108,11 +110,28 @@ def _thumbnails(images: ImageSet) -> Iterator[Tensor]:
     for first in range(0, len(images), _CHUNK):
         numbers = range(first, min(first + _CHUNK, len(images)))
         if images.pixels is not None:
-            small = F.adaptive_avg_pool2d(images.pixels[numbers.start : numbers.stop].float(), THUMBNAIL)
+            small = _reduced(images.pixels[numbers.start : numbers.stop])
         else:
-            small = torch.stack([F.adaptive_avg_pool2d(images.image(i).float(), THUMBNAIL) for i in numbers])
+            small = torch.cat([_reduced(images.image(i)[None]) for i in numbers])
         levelled = small - small.mean(2, keepdim=True)
         levelled = (levelled - levelled.mean(3, keepdim=True)).flatten(1)
         deviation = levelled.pow(2).mean(1, keepdim=True).sqrt()
         tiny = torch.from_numpy(images.sizes[numbers.start : numbers.stop].min(1) < THUMBNAIL)[:, None]
         yield torch.where((deviation < FLAT) | tiny, 0, F.normalize(levelled, dim=1))
+
+
+def _reduced(pixels: Tensor) -> Tensor:
+    """Average images, uint8 (n, 3, H, W), over 16×16 cells, float32 (n, 3, 16, 16), few of them at once."""
+    together = _FLOATS // (4 * pixels[0].numel())
+    if together:
+        parts = [F.adaptive_avg_pool2d(some.float(), THUMBNAIL) for some in torch.split(pixels, together)]
+        return torch.cat(parts)
+    height = pixels.shape[2]
+    rows = [
+        F.adaptive_avg_pool2d(
+            image[:, row * height // THUMBNAIL : -(-(row + 1) * height // THUMBNAIL)].float(), (1, THUMBNAIL)
+        )
+        for image in pixels
+        for row in range(THUMBNAIL)
+    ]
+    return torch.cat(rows, dim=1).view(3, len(pixels), THUMBNAIL, THUMBNAIL).transpose(0, 1)

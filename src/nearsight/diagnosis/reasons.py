@@ -15,7 +15,8 @@ from nearsight.statistics.writing import whole_per_cent
 class AtlasTile:
     """A tile that is shown: its image by place in the set, path and label, and its corner in pixels.
 
-    `evidence` is relative and for the class under which the tile is shown; `logits` are plain, of all classes.
+    `evidence` is relative and for the class under which the tile is shown. `logits` are plain, of the classes
+    `kept`, in their order: the ten with the largest, and the class under which the tile is shown.
     """
 
     index: int
@@ -24,6 +25,7 @@ class AtlasTile:
     top: int
     left: int
     evidence: float
+    kept: tuple[int, ...]
     logits: tuple[float, ...]
 
 

@@ -24,6 +24,7 @@ _TILE = {
     "top": "int64",
     "left": "int64",
     "evidence": "float64",
+    "kept": "list<int64>",
     "logits": "list<float64>",
 }
 
@@ -186,6 +187,7 @@ def _tile(class_name: str, rank: int | None, tile: AtlasTile, classes: tuple[str
         "reason": rank,
         **{column: getattr(tile, column) for column in _TILE},
         "label": classes[tile.label],
+        "kept": list(tile.kept),
         "logits": list(tile.logits),
     }
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet
+from nearsight.diagnosis.errors import KEPT_CLASSES
 from nearsight.diagnosis.reasons import AtlasTile
 from nearsight.evidence import Model, fitting_batch, forward
 from nearsight.evidence.embedding import embed
@@ -79,11 +80,10 @@ class TileSource:
         found = [embed(self.model, batch).float().cpu().numpy() for batch in self._batches(chosen)]
         return np.concatenate(found) if found else np.zeros((0, 0), dtype=np.float32)
 
-    def shown(self, chosen: ChosenTiles) -> tuple[AtlasTile, ...]:
-        """Return the tiles as they are shown, with the logits of all classes."""
-        logits = [
-            row for batch in self._batches(chosen) for row in forward(self.model, batch).float().tolist()
-        ]
+    def shown(self, chosen: ChosenTiles, class_number: int) -> tuple[AtlasTile, ...]:
+        """Return the tiles as they are shown for a class, with their largest logits and that class's."""
+        logits = [row for batch in self._batches(chosen) for row in forward(self.model, batch).float().cpu()]
+        kept = [kept_classes(row, class_number) for row in logits]
         return tuple(
             AtlasTile(
                 index=image,
@@ -92,10 +92,16 @@ class TileSource:
                 top=top,
                 left=left,
                 evidence=evidence,
-                logits=tuple(row),
+                kept=classes,
+                logits=tuple(row[list(classes)].tolist()),
             )
-            for image, (top, left), evidence, row in zip(
-                chosen.images.tolist(), self.corners(chosen), chosen.evidence.tolist(), logits, strict=True
+            for image, (top, left), evidence, classes, row in zip(
+                chosen.images.tolist(),
+                self.corners(chosen),
+                chosen.evidence.tolist(),
+                kept,
+                logits,
+                strict=True,
             )
         )
 
@@ -122,3 +128,13 @@ class TileSource:
             self.memory,
             seen=isinstance(self.model, nn.Module),
         )
+
+
+def kept_classes(logits: Tensor, class_number: int, most: int = KEPT_CLASSES) -> tuple[int, ...]:
+    """Return the classes with the `most` largest of a tile's logits, and one more, in the order of the classes.
+
+    >>> kept_classes(torch.tensor([3.0, 1.0, 2.0, 0.0]), 1, most=2)
+    (0, 1, 2)
+    """
+    largest = logits.argsort(descending=True, stable=True)[:most].tolist()
+    return tuple(sorted({*largest, class_number}))

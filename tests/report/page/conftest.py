@@ -170,6 +170,7 @@ def atlas_tile(
         evidence_map.grid.tops[row],
         evidence_map.grid.lefts[column],
         float(relative.max()),
+        tuple(range(len(evidence_map.classes))),
         tuple(evidence_map.logits[:, row, column].tolist()),
     )
 

@@ -5,28 +5,15 @@ from io import BytesIO
 
 import numpy as np
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from nearsight.diagnosis.reasons import AtlasTile
-from nearsight.report.page.tile_views import BARS, lens_images, shown_bars, tile_view
-
-
-@given(st.lists(st.floats(-9, 9), min_size=1, max_size=40), st.data())
-def test_the_ten_largest_and_the_wanted_are_listed_in_order(logits: list[float], data: st.DataObject) -> None:
-    wanted = data.draw(st.integers(0, len(logits) - 1))
-    found = shown_bars(logits, [wanted])
-    assert wanted in found
-    assert len(found) in {min(BARS, len(logits)), min(BARS + 1, len(logits))}
-    values = [logits[number] for number in found]
-    assert values == sorted(logits, reverse=True)[:BARS] + values[BARS:]
-    assert values == sorted(values, reverse=True)
+from nearsight.report.page.tile_views import lens_images, tile_view
 
 
 def test_a_view_shows_the_pixels_of_its_tile() -> None:
     pixels = torch.randint(256, (3, 12, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    tile = AtlasTile(3, "a.png", 1, top=4, left=9, evidence=1.25, logits=(0.5, 3.0, -2.0))
+    tile = AtlasTile(3, "a.png", 1, top=4, left=9, evidence=1.25, kept=(0, 1, 2), logits=(0.5, 3.0, -2.0))
     view = tile_view(tile, "r0", 6, 0, ("cat", "dog", "owl"), lambda index: pixels + index)
     with Image.open(BytesIO(base64.b64decode(view.uri.partition(",")[2]))) as image:
         crop = np.asarray(image)

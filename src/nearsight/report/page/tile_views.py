@@ -10,7 +10,6 @@ from nearsight.diagnosis.reasons import AtlasTile
 from nearsight.report.page.pictures import picture_uri
 from nearsight.statistics.writing import signed
 
-BARS = 10
 TILE_SIDE = 96
 # The image around an enlarged tile only shows where the tile lies.
 IMAGE_SIDE = 96
@@ -58,24 +57,16 @@ def tile_view(
             "title": tile.path,
             "label": tile.label,
             "note": f"{evidence}, relative to the mean of the classes",
-            "bars": [[chosen, _short(tile.logits[chosen])] for chosen in shown_bars(tile.logits, [number])],
-            "classes": len(tile.logits),
+            "bars": [[chosen, _short(logit)] for chosen, logit in bars(tile)],
+            "classes": len(classes),
             "marked": number,
         },
     )
 
 
-def shown_bars(logits: Sequence[float], always: Iterable[int]) -> list[int]:
-    """Return the classes whose evidence is listed, the largest logit first: ten, and those of `always`.
-
-    >>> shown_bars([0.5, 2.0, -1.0], [2])
-    [1, 0, 2]
-    >>> shown_bars([float(-n) for n in range(30)], [25])[-2:]
-    [9, 25]
-    """
-    ranked = sorted(range(len(logits)), key=lambda number: -logits[number])
-    kept = set(ranked[:BARS]) | set(always)
-    return [number for number in ranked if number in kept]
+def bars(tile: AtlasTile) -> list[tuple[int, float]]:
+    """Return the classes that are kept of a tile and their logits, the largest first."""
+    return sorted(zip(tile.kept, tile.logits, strict=True), key=lambda bar: -bar[1])
 
 
 def lens_images(views: Iterable[TileView], prepared: Callable[[int], Tensor]) -> dict[int, str]:
