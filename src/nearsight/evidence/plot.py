@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from io import BytesIO
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from nearsight.errors import InputError
 from nearsight.statistics.writing import signed
-from nearsight.tiles import TileGrid
+from nearsight.tiles import TileGrid, cell_edges
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,8 +101,8 @@ def draw_map(
             0.55 + 0.4 * grey, cmap="gray", vmin=0, vmax=1, extent=_extent(grid), interpolation="nearest"
         )
     mesh = axes.pcolormesh(
-        _edges(grid.lefts, grid.tile),
-        _edges(grid.tops, grid.tile),
+        cell_edges(grid.lefts, grid.tile),
+        cell_edges(grid.tops, grid.tile),
         evidence_map.logits[number].cpu().numpy(),
         cmap=COLOURS,
         vmin=-limit,
@@ -167,15 +166,6 @@ def _number(axes: "Axes", rank: int, place: tuple[float, float], colour: str, **
         path_effects=_HALO,
         **settings,
     )
-
-
-def _edges(starts: tuple[int, ...], tile: int) -> list[float]:
-    """Return the borders of the cells: halfway between the centres of neighbouring tiles."""
-    centres = [start + tile / 2 for start in starts]
-    between = [(one + other) / 2 for one, other in pairwise(centres)]
-    steps = [other - one for one, other in pairwise(starts)] or [tile]
-    first, last = (min(step, tile) / 2 for step in (steps[0], steps[-1]))
-    return [centres[0] - first, *between, centres[-1] + last]
 
 
 def _extent(grid: TileGrid) -> tuple[float, float, float, float]:

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 Row = NDArray[np.float64]
 Table = NDArray[np.float64]
 
-# What is drawn at once, in numbers of 8 bytes.
-_BATCH_NUMBERS = 2**21
+# What is drawn at once, in numbers of 8 bytes: little enough for a processor's cache.
+_BATCH_NUMBERS = 2**15
+# The two ways of a table are drawn batch by batch, so this bound is part of what is drawn.
+_WAYS_NUMBERS = 2**23
 
 
 def resampled_means(
@@ -57,7 +59,7 @@ def resampled_ways(table: Table, *, samples: int, seed: int = 0) -> tuple[float,
     kinds, counts = np.unique(table, axis=1, return_counts=True)
     rows, columns = table.shape
     random = np.random.default_rng(seed)
-    batch = max(1, 4 * _BATCH_NUMBERS // len(counts))
+    batch = max(1, _WAYS_NUMBERS // len(counts))
     means = []
     for start in range(0, samples, batch):
         size = min(batch, samples - start)

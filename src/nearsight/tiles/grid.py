@@ -1,6 +1,8 @@
 """The tile grid: all tile positions of an image for one tile size and stride."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nearsight.errors import InputError
 from nearsight.settings import GridKind
@@ -73,3 +75,15 @@ def default_stride(tile: int) -> int:
     (4, 1)
     """
     return max(1, tile // 4)
+
+
+def cell_edges(starts: Sequence[int], tile: int) -> list[float]:
+    """Return the borders of the cells of one side in pixels: halfway between the centres of neighbouring tiles.
+
+    >>> cell_edges((0, 4, 6), tile=4)
+    [0.0, 4.0, 7.0, 9.0]
+    """
+    centres = [start + tile / 2 for start in starts]
+    between = [(one + other) / 2 for one, other in pairwise(centres)]
+    steps = [other - one for one, other in pairwise(starts)] or [tile]
+    return [centres[0] - min(steps[0], tile) / 2, *between, centres[-1] + min(steps[-1], tile) / 2]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nearsight.evidence import EvidenceMap
-from nearsight.report.page.pictures import cell_edges, map_uri, nearest_tiles, picture_uri, scale_colours
-from nearsight.tiles import TileGrid
+from nearsight.report.page.pictures import map_uri, nearest_tiles, picture_uri, scale_colours
+from nearsight.tiles import TileGrid, cell_edges
 
 
 def decoded(uri: str, mode: str) -> np.ndarray:

@@ -5,8 +5,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.report.page.pictures import cell_edges
-from nearsight.tiles import TileGrid
+from nearsight.tiles import TileGrid, cell_edges
 
 
 def outline_path(tiles: Collection[int], grid: TileGrid) -> str:

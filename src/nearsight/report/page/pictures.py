@@ -4,7 +4,6 @@ import base64
 from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from nearsight.tiles import TileGrid
+from nearsight.tiles import TileGrid, cell_edges
 
 # Small pictures are kept pixel by pixel; larger ones would fill the page.
 LOSSLESS_SIDE = 64
@@ -70,18 +69,6 @@ def nearest_tiles(starts: Sequence[int], tile: int, length: int) -> NDArray[np.i
     places = np.arange(2 * length) + 0.5
     found = np.searchsorted(edges, places) - 1
     return np.where((places > edges[0]) & (places < edges[-1]), found, -1)
-
-
-def cell_edges(starts: Sequence[int], tile: int) -> list[float]:
-    """Return the borders of the cells of one side in pixels: halfway between the centres of neighbouring tiles.
-
-    >>> cell_edges((0, 4, 6), tile=4)
-    [0.0, 4.0, 7.0, 9.0]
-    """
-    centres = [start + tile / 2 for start in starts]
-    between = [(one + other) / 2 for one, other in pairwise(centres)]
-    steps = [other - one for one, other in pairwise(starts)] or [tile]
-    return [centres[0] - min(steps[0], tile) / 2, *between, centres[-1] + min(steps[-1], tile) / 2]
 
 
 def scale_colours(stops: int = 11) -> list[str]:
