@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class InputError(Exception):
+class InputError(ValueError):
     """Bad input from the user: one line that says what came, what was expected and the way out.
 
-    The command line prints it as one line and exits with code 2.
+    A message names a parameter as Python does, in backticks: `out`, `resume=True`, `tiles=[8, 16, None]`. The command
+    line writes its own options in their place, prints one line and exits with code 2.
     """
 
 

@@ -70,7 +70,7 @@ def test_bad_files_are_named_and_counted(write_folder: Write, six: list[bytes]) 
     with pytest.raises(
         InputError,
         match=r"^3 of 15 images of .* train cannot be read: \S*a/6\.png \(the file is empty\), \S*a/7\.png "
-        r"\(not an image in a known format\), \S*b/6\.png \(.*\); repair .* --skip-bad",
+        r"\(not an image in a known format\), \S*b/6\.png \(.*\); repair .* `skip_bad=True`",
     ):
         load(root)
     sets = load(root, skip_bad=True)
@@ -83,7 +83,7 @@ def test_bad_files_are_named_and_counted(write_folder: Write, six: list[bytes]) 
 def test_a_truncated_image_of_a_uniform_set_is_found_at_once(write_folder: Write, png: Png) -> None:
     whole = png(0, 40, 40)
     root = write_folder({"train/a": [whole] * 5, "train/b": [whole] * 4 + [whole[:1000]]})
-    with pytest.raises(InputError, match=r"1 of 10 images .*b/4\.png \(.*truncated.*\); .*--skip-bad"):
+    with pytest.raises(InputError, match=r"1 of 10 images .*b/4\.png \(.*truncated.*\); .*`skip_bad=True`"):
         load(root)
 
 
@@ -96,7 +96,7 @@ def test_a_truncated_image_of_a_varied_set_is_found_when_it_is_read(write_folder
     )
     sample = load(root)["sample"]
     assert sample.image(2).shape == (3, 40, 40)
-    with pytest.raises(InputError, match=r"cannot read \S*b/1\.png: .*truncated.*--skip-bad"):
+    with pytest.raises(InputError, match=r"cannot read \S*b/1\.png: .*truncated.*`skip_bad=True`"):
         sample.image(3)
     assert len(load(root, skip_bad=True)["sample"]) == 3
 

@@ -97,7 +97,7 @@ def test_bad_input_is_one_line(
     assert f"{files[0]}: a tile of 24 pixels does not fit" in refused(classifier, files, tile=24)
     assert "works" in refused(classifier, files, tile=1)
     whole = Classifier(classifier.network, classifier.architecture, CLASSES, None, classifier.preprocessing)
-    assert "--tile 32" in refused(whole, files)
+    assert "`tile=32`" in refused(whole, files)
 
     missing, text, cut = tmp_path / "none.png", tmp_path / "text.png", tmp_path / "cut.png"
     text.write_text("no image")

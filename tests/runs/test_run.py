@@ -59,7 +59,7 @@ def test_an_unfinished_run_says_what_is_missing_and_how_to_finish(directory, mis
     assert run.recipe.tile == 16
     with pytest.raises(InputError, match=f"has no {missing}: the run is not finished") as caught:
         look(run)
-    assert ("--resume" in str(caught.value)) == checkpoint
+    assert ("resume=True" in str(caught.value)) == checkpoint
 
 
 def test_a_run_without_predictions_names_the_command_that_makes_them(directory):

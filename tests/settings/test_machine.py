@@ -18,5 +18,7 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert Machine().torch_device() == Machine(device="cpu").torch_device() == torch.device("cpu")
-    with pytest.raises(InputError, match="device cuda is not available on this machine; take --device auto"):
+    with pytest.raises(
+        InputError, match="device cuda is not available on this machine; take `device='auto'`"
+    ):
         Machine(device="cuda").torch_device()

@@ -221,9 +221,7 @@ def test_sizes_that_cannot_be_trained_are_refused(
     stream: Stream, make_images: Callable[..., ImageSet]
 ) -> None:
     varied = stream(list(noise(4, (6, 8), (9, 5))))
-    with pytest.raises(
-        InputError, match="2 sizes and whole images are trained in one; give --resize-short N"
-    ):
+    with pytest.raises(InputError, match="2 sizes and whole images are trained in one; give `resize_short`"):
         training_size(varied, Recipe())
     assert training_size(varied, Recipe(tile=5)) == (5, 5)
     with pytest.raises(InputError, match=r"a tile of 6 pixels does not fit 1.png \(9×5\)"):

@@ -53,12 +53,12 @@ def test_resuming_clears_what_kills_left_half_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "resume", "message"),
     [
-        ({"cat.png": "a cat"}, False, "is not empty and holds no run; choose another --out"),
+        ({"cat.png": "a cat"}, False, "is not empty and holds no run; choose another `out`"),
         ({"cat.png": "a cat", HALF_WRITTEN: "x"}, True, "is not empty and holds no run"),
         (
             {"recipe.toml": recipe_to_toml(PAPER)},
             False,
-            "already holds an unfinished run of this recipe; give --resume",
+            "already holds an unfinished run of this recipe; give `resume=True`",
         ),
         (
             {"recipe.toml": recipe_to_toml(PAPER), "result.json": "{}"},
@@ -101,7 +101,7 @@ def test_a_recipe_that_is_not_text_is_refused(tmp_path: Path, snapshot: Snapshot
 
 def test_a_file_in_the_place_or_on_the_way_is_refused(tmp_path: Path, snapshot: Snapshot) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(InputError, match="file is a file; choose another --out"):
+    with pytest.raises(InputError, match="file is a file; choose another `out`"):
         claim_directory(tmp_path / "file", PAPER, resume=False)
     with pytest.raises(InputError, match=r"cannot make the directory .*: Not a directory"):
         claim_directory(tmp_path / "file" / "run", PAPER, resume=False)

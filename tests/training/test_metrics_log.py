@@ -81,5 +81,5 @@ def test_a_row_that_finds_the_disk_full_is_an_input_error(tmp_path: Path) -> Non
     with MetricsLog(tmp_path) as log:
         (tmp_path / METRICS).unlink()
         (tmp_path / METRICS).symlink_to("/dev/full")
-        with pytest.raises(InputError, match=r"cannot write .*: No space left on device; .* --resume"):
+        with pytest.raises(InputError, match=r"cannot write .*: No space left on device; .* `resume=True`"):
             log.add(row(1))

@@ -178,7 +178,7 @@ def test_a_model_tile_beyond_the_images_names_the_largest_that_fits(
 ) -> None:
     recipe = replace(RECIPES["tilenet-pooled"], width=0.1)
     with pytest.raises(
-        InputError, match="12 pixels of the images' shorter side, got 16; give --model-tile 12"
+        InputError, match="12 pixels of the images' shorter side, got 16; give `model_tile=12`"
     ):
         build_classifier(recipe, make_images(8, 12, 20), Silent())
     fitting, _ = build_classifier(replace(recipe, model_tile=12), make_images(8, 12, 20), Silent())

@@ -159,7 +159,7 @@ def test_a_run_stopped_twice_ends_with_the_weights_of_one_never_stopped(
     recipe, handler = replace(recipe, **VARIANTS[variant]), signal.getsignal(signal.SIGINT)
     train(recipe, sets, tmp_path / "whole", machine=CPU)
     for resume, step, number in ((False, 2, signal.SIGINT), (True, 5, signal.SIGTERM)):
-        with pytest.raises(Interrupted, match=f"interrupted after step {step} of 8; --resume continues"):
+        with pytest.raises(Interrupted, match=f"interrupted after step {step} of 8; `resume=True` continues"):
             train(recipe, sets, tmp_path / "run", resume=resume, machine=CPU, progress=stop_at(step, number))
     run = train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
@@ -258,7 +258,7 @@ def test_a_loss_that_is_no_longer_finite_stops_with_step_checkpoint_and_what_to_
     with pytest.raises(InputError, match=r"became NaN or infinite at step \d+; .* try a smaller") as caught:
         train(recipe, sets, tmp_path, machine=machine)
     assert "\n" not in str(caught.value)
-    assert "--clip 1" in str(caught.value)
+    assert "`clip=1`" in str(caught.value)
     milestone = read_milestone(tmp_path)
     if machine is CPU:
         assert "no checkpoint had been written" in str(caught.value)

@@ -12,6 +12,7 @@ from nearsight import __version__
 from nearsight.allocator import keep_freed_memory
 from nearsight.cli.commands import compare, data, demo, diagnose, dimension, evaluate, heatmap, train
 from nearsight.cli.options import OneLineParser
+from nearsight.cli.wording import in_options
 from nearsight.errors import InputError, unknown_name
 from nearsight.progress import is_first_process
 from nearsight.write import plain
@@ -126,7 +127,11 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
     parser.add_argument("--quiet", action="store_true", help="print no progress on stderr")
     options = parser.parse_all(arguments)
     keep_freed_memory()
-    result = command.run(options)
+    try:
+        result = command.run(options)
+    except (InputError, KeyboardInterrupt) as error:
+        error.args = (in_options(str(error), parser.actions),)
+        raise
     if not options.json:
         return DONE
     if is_first_process():

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
@@ -32,7 +33,16 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise the message as an `InputError` with the command to ask for help."""
+        refused = sys.exc_info()[1]
+        if refused is not None and isinstance(refused.__context__, InputError):
+            # Of what a reader of options raises, argparse would keep only that it is a ValueError.
+            raise refused.__context__ from None
         raise InputError(f"{message}; see '{self.prog} --help'")
+
+    @property
+    def actions(self) -> list[argparse.Action]:
+        """What the command takes: its arguments and options."""
+        return self._actions
 
     def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Parse a command's arguments; raises `InputError` for an unknown option, with the nearest one."""

@@ -17,7 +17,7 @@ from nearsight.errors import InputError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-MEND = "repair or remove it, or leave such images out with --skip-bad (skip_bad=True)"
+MEND = "repair or remove it, or leave such images out with `skip_bad=True`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,5 +268,5 @@ def require_tile(images: ImageSet, tile: int) -> None:
     raise InputError(
         f"a tile of {tile} pixels does not fit {images.path(int(short[0]))} ({height}×{width}), {others} "
         f"of {len(images)} in {images.name} {images.split}; the largest tile that fits every image is "
-        f"{images.smallest}; choose --tile {images.smallest} or less, or enlarge with --resize-short {tile}"
+        f"{images.smallest}; choose `tile={images.smallest}` or less, or enlarge with `resize_short={tile}`"
     )

@@ -68,9 +68,7 @@ def _without(
         more = f" and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
         told = f"{len(faults)} of {count} images of {name} {split} cannot be read: {', '.join(named)}{more}"
         if not skip_bad:
-            raise InputError(
-                f"{told}; repair or remove them, or leave them out with --skip-bad (skip_bad=True)"
-            )
+            raise InputError(f"{told}; repair or remove them, or leave them out with `skip_bad=True`")
         if len(faults) == count:
             raise InputError(f"{told}; nothing is left")
         notes.append(f"skipped: {told}")

@@ -98,7 +98,7 @@ def _cut(train: ImageSet, share: float, seed: int, split: str, notes: list[str])
         rest, cut = stratified_cut(train.labels, share, seed)
     except InputError as error:
         way_out = f"add images or a {split} split" + (
-            ", or keep train whole with --validation 0" if split == "val" else ""
+            ", or keep train whole with `validation=0`" if split == "val" else ""
         )
         raise InputError(f"'{train.name}' has no {split} split, and {error}; {way_out}") from None
     notes.append(f"{split}: {len(cut)} of the {len(train)} images of train, stratified, seed {seed}")

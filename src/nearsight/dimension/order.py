@@ -92,9 +92,10 @@ def side_by_side(
     sizes = next(iter(predictors.values()))[1].keys()
     both = [row for row in accuracies if row.tile in sizes]
     if len(both) < 2:
-        there = ",".join("full" if row.tile is None else str(row.tile) for row in accuracies)
+        there = [row.tile for row in accuracies]
+        names = ", ".join("full" if tile is None else str(tile) for tile in there)
         raise InputError(
-            f"{directory} compares {there}, of which fewer than two are asked for; give --tiles {there}"
+            f"{directory} compares {names}, of which fewer than two are asked for; give `tiles={there}`"
         )
     both.sort(key=lambda row: np.inf if row.tile is None else row.tile)
     tiles, right = [row.tile for row in both], [row.value for row in both]

@@ -27,7 +27,7 @@ def choose_sizes(
     notes: list[str] = []
     given = _default_tiles(train, test) if tiles is None else list(tiles)
     if not given:
-        raise InputError("no tile size is given; give at least one, such as --tiles 8,16,full")
+        raise InputError("no tile size is given; give at least one, such as `tiles=[8, 16, None]`")
     ordered = sorted({tile for tile in given if tile is not None})
     sizes: dict[int | None, tuple[int, int]] = {}
     for tile in [*ordered, *([None] if None in given else [])]:
@@ -35,7 +35,7 @@ def choose_sizes(
         if tile_size(test, tile) != size:
             raise InputError(
                 f"whole images of train and test differ in size ({train.smallest} and {test.smallest} pixels at "
-                "the least); leave 'full' out of --tiles"
+                "the least); leave whole images out of `tiles`"
             )
         if tile is None and size in sizes.values():
             del sizes[size[0]]
@@ -67,6 +67,6 @@ def tile_size(images: ImageSet, tile: int | None) -> tuple[int, int]:
     if not np.array_equal(low, high):
         raise InputError(
             f"whole images of {images.name} {images.split} are {low[0]}×{low[1]} to {high[0]}×{high[1]} pixels, "
-            "and distances need one size; leave 'full' out of --tiles"
+            "and distances need one size; leave whole images out of `tiles`"
         )
     return int(low[0]), int(low[1])

@@ -139,7 +139,7 @@ def _chosen(protocols: Sequence[str] | None, tile: int | None) -> list[str]:
     if tile is None and needing is not None:
         raise InputError(
             f"protocol '{needing}' needs a tile, and this classifier was trained on whole images; "
-            "give one, such as tile=16"
+            "give one, such as `tile=16`"
         )
     return [protocol for protocol in PROTOCOLS if protocol in protocols]
 

@@ -56,7 +56,9 @@ def reestimate_batch_norm(classifier: Classifier, images: ImageSet, memory: int)
     copied = copy.deepcopy(classifier).eval()
     norms = [module for module in copied.modules() if isinstance(module, _BatchNorm)]
     if not norms:
-        raise InputError("the network has no BatchNorm whose statistics could be re-estimated; leave it out")
+        raise InputError(
+            "the network has no BatchNorm whose statistics could be re-estimated; leave `reestimate` out"
+        )
     device = next(copied.parameters()).device
     order = np.random.default_rng(0).permutation(len(images))[:REESTIMATION_IMAGES]
     square = _square(images, copied)
@@ -84,7 +86,7 @@ def _square(images: ImageSet, classifier: Classifier) -> int | None:
     if classifier.preprocessing.resize_short is None:
         raise InputError(
             f"re-estimation passes whole images in batches, but those of {images.name} {images.split} "
-            "differ in size; leave it out, or take a classifier trained with --resize-short"
+            "differ in size; leave `reestimate` out, or take a classifier trained with `resize_short`"
         )
     return classifier.preprocessing.resize_short
 

@@ -49,5 +49,7 @@ def load_logits(path: Path) -> tuple[Tensor, dict[str, Any]]:
         raise InputError(f"cannot read {path}: no such file") from error
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged or no safetensors file ({error}); make it again") from error
+    except InputError:
+        raise
     except (KeyError, ValueError) as error:
         raise InputError(f"{path} is a safetensors file but holds no evidence map") from error

@@ -89,7 +89,7 @@ def _build_timm(name: str, classes: int, pretrained: bool, tile: int | None) -> 
         except OSError as error:
             raise InputError(
                 f"the published weights of '{name}' could not be fetched: {_first_line(error)}; "
-                "check the network connection, or take initial weights (--no-pretrained, pretrained=False)"
+                "check the network connection, or take initial weights with `pretrained=False`"
             ) from error
         except (RuntimeError, AssertionError, ValueError) as error:
             at = f" at tile {tile}" if tile is not None else ""

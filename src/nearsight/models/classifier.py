@@ -148,7 +148,7 @@ class Classifier(nn.Module):
         if tile is None:
             raise InputError(
                 "this classifier was trained on whole images; give the side of the tiles to look at, such as "
-                "--tile 32 (tile=32)"
+                "`tile=32`"
             )
         return tile
 
@@ -225,6 +225,8 @@ def _describe(path: Path) -> Classifier:
             content["tile"],
             Preprocessing(**preprocessing),
         )
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} does not describe a classifier ({type(error).__name__}: {error}); train the run again"

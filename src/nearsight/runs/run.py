@@ -99,7 +99,7 @@ class Run:
         if path.is_file():
             return
         begun = (self.directory / CHECKPOINT).exists() and not self.finished
-        mend = "finish it with `nearsight train … --resume`" if begun else "train it again"
+        mend = "finish it: train it again with `resume=True`" if begun else "train it again"
         raise InputError(f"{self.directory} has no {path.name}: the run is not finished; {mend}")
 
 

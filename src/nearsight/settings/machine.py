@@ -39,7 +39,7 @@ class Machine:
         if self.device == "auto":
             return torch.device(next(name for name, available in there.items() if available))
         if not there[self.device]:
-            raise InputError(f"device {self.device} is not available on this machine; take --device auto")
+            raise InputError(f"device {self.device} is not available on this machine; take `device='auto'`")
         return torch.device(self.device)
 
     def decoding_workers(self) -> int:

@@ -40,7 +40,8 @@ class Recipe:
         None, "tilenets on whole images: side of the tiles whose mean it is, in pixels"
     )
     tile_schedule: str | None = _option(
-        None, "smaller tiles first, such as 16@0.5,24@0.8: each until that share of the steps, then --tile"
+        None,
+        "smaller tiles first, such as 16@0.5,24@0.8: each until that share of the steps, then the run's own",
     )
     tiles_per_image: int = _option(1, "tiles of each image in a step; the loss is that of their mean logit")
     resize_short: int | None = _option(None, "resize every image's short side to this many pixels first")

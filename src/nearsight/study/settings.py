@@ -71,7 +71,7 @@ class Study:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise InputError(f"{path} cannot be read: {error}; mend it or choose another --out") from error
+            raise InputError(f"{path} cannot be read: {error}; mend it or choose another `out`") from error
         schema = read_schema("study", values, path)
         rows = {name: value for name, value in values.items() if name not in (SCHEMA, "recipe")}
         if isinstance(rows.get("tiles"), list):
@@ -89,17 +89,19 @@ def claim_study(directory: Path, study: Study, runs: Mapping[Path, Recipe], *, r
     recipes, is taken when `resume` is true. Anything else raises `InputError` and is left as it was.
     """
     if directory.is_file():
-        raise InputError(f"{directory} is a file; choose another --out")
+        raise InputError(f"{directory} is a file; choose another `out`")
     path = directory / STUDY
     held = {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
     if path.is_file():
         _require_same(directory, Study.load(directory), study)
     elif held - {RUNS}:
-        raise InputError(f"{directory} is not empty and holds no comparison; choose another --out")
+        raise InputError(f"{directory} is not empty and holds no comparison; choose another `out`")
     for place, recipe in runs.items():
         _require_recipe(place, recipe)
     if held and not resume:
-        raise InputError(f"{directory} already holds this comparison; give --resume, or choose another --out")
+        raise InputError(
+            f"{directory} already holds this comparison; give `resume=True`, or choose another `out`"
+        )
     if not path.is_file():
         study.save(directory)
 
@@ -113,7 +115,7 @@ def _require_same(directory: Path, held: Study, asked: Study) -> None:
     ]
     if changed:
         raise InputError(
-            f"{directory} already holds another comparison ({'; '.join(changed)}); choose another --out"
+            f"{directory} already holds another comparison ({'; '.join(changed)}); choose another `out`"
         )
 
 
@@ -130,7 +132,7 @@ def _require_recipe(directory: Path, recipe: Recipe) -> None:
         if Run(directory).recipe != recipe:
             raise InputError(
                 f"{directory} already holds a run of another recipe than this comparison's; "
-                "choose another --out"
+                "choose another `out`"
             )
     elif directory.exists() and (directory.is_file() or any(directory.iterdir())):
-        raise InputError(f"{directory} is not empty and holds no run; choose another --out")
+        raise InputError(f"{directory} is not empty and holds no run; choose another `out`")

@@ -44,7 +44,7 @@ def training_size(images: ImageSet, recipe: Recipe) -> Size:
         if len(sizes) > 1:
             raise InputError(
                 f"the images of {images.name} have {len(sizes)} sizes and whole images are trained in one; "
-                f"give --resize-short N, or train on tiles of at most {images.smallest} pixels"
+                f"give `resize_short`, or train on tiles of at most {images.smallest} pixels"
             )
         return int(sizes[0, 0]), int(sizes[0, 1])
     if recipe.tile is not None and recipe.tile > recipe.resize_short:

@@ -74,6 +74,8 @@ def read_milestone(directory: Path) -> Milestone | None:
             header = file.metadata()
             read_schema("checkpoint", {SCHEMA: int(header.get(SCHEMA, FIRST))}, path)
             return Milestone(**json.loads(header["progress"]))
+    except InputError:
+        raise
     except (SafetensorError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is not a checkpoint of ours ({error}); remove it to begin again") from None
 

@@ -20,14 +20,14 @@ def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Milestone 
     is true. Anything else raises `InputError` and is left as it was.
     """
     if directory.is_file():
-        raise InputError(f"{directory} is a file; choose another --out")
+        raise InputError(f"{directory} is a file; choose another `out`")
     if not directory.exists() or all(map(_half_written, directory.iterdir())):
         _sweep(directory)
         _write_recipe(directory, recipe)
         return None
     path = directory / RECIPE
     if not path.is_file():
-        raise InputError(f"{directory} is not empty and holds no run; choose another --out")
+        raise InputError(f"{directory} is not empty and holds no run; choose another `out`")
     held = Run(directory).recipe
     if held != recipe:
         changed = [
@@ -36,12 +36,12 @@ def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Milestone 
             if getattr(held, spec.name) != getattr(recipe, spec.name)
         ]
         raise InputError(
-            f"{directory} already holds a run of another recipe ({'; '.join(changed)}); choose another --out"
+            f"{directory} already holds a run of another recipe ({'; '.join(changed)}); choose another `out`"
         )
     if not resume:
         state = "a finished run" if (directory / RESULT).is_file() else "an unfinished run"
         raise InputError(
-            f"{directory} already holds {state} of this recipe; give --resume, or choose another --out"
+            f"{directory} already holds {state} of this recipe; give `resume=True`, or choose another `out`"
         )
     milestone = read_milestone(directory)
     _sweep(directory)
@@ -64,6 +64,6 @@ def _write_recipe(directory: Path, recipe: Recipe) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"cannot make the directory {directory}: {error.strerror}; choose another --out"
+            f"cannot make the directory {directory}: {error.strerror}; choose another `out`"
         ) from None
     write_text(directory / RECIPE, recipe_to_toml(recipe))

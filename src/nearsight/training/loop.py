@@ -70,7 +70,7 @@ def run_steps(job: Job, start: Milestone) -> float:
                 records.save(done)
                 raise Interrupted(
                     f"interrupted after step {done} of {job.steps}; "
-                    f"--resume continues from the checkpoint in {job.out}"
+                    f"`resume=True` continues from the checkpoint in {job.out}"
                 )
         return start.seconds if records is None else records.clock.seconds
 

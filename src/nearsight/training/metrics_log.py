@@ -70,7 +70,7 @@ def _refusals(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"cannot write {path}: {error.strerror}; free some space and go on with --resume"
+            f"cannot write {path}: {error.strerror}; free some space and go on with `resume=True`"
         ) from None
 
 

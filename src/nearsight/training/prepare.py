@@ -33,12 +33,12 @@ def build_classifier(recipe: Recipe, images: ImageSet, progress: Progress) -> tu
     if recipe.tile is None and recipe.crop_fill == "reflect" and recipe.crop_padding >= min(size):
         raise InputError(
             f"crop_padding must be below {min(size)}, the shorter side of the images, to be filled by reflection, "
-            f"got {recipe.crop_padding}; take less, or crop_fill black"
+            f"got {recipe.crop_padding}; take less, or `crop_fill='black'`"
         )
     if recipe.tile is None and recipe.model_tile is not None and recipe.model_tile > min(size):
         raise InputError(
             f"model_tile must not exceed the {min(size)} pixels of the images' shorter side, "
-            f"got {recipe.model_tile}; give --model-tile {min(size)}"
+            f"got {recipe.model_tile}; give `model_tile={min(size)}`"
         )
     tile = recipe.tile if recipe.tile is not None else recipe.model_tile
     built_for = min(size) if tile is None else tile
@@ -71,7 +71,7 @@ def build_classifier(recipe: Recipe, images: ImageSet, progress: Progress) -> tu
         if not isinstance(layer, nn.Conv2d):
             raise InputError(
                 f"whiten needs a network with a whitening layer (airbench, tilenet), not {recipe.model}; "
-                "give --no-whiten"
+                "give `whiten=False`"
             )
         count = min(STATISTICS_IMAGES, max(1, WHITENING_PIXELS // (size[0] * size[1])))
         tiles = sample_tiles(images, count, recipe, size, preprocessing)

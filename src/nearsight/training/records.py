@@ -138,9 +138,9 @@ class Records:
             else "no checkpoint had been written"
         )
         return InputError(
-            f"{what} became NaN or infinite at step {step}; {kept}; try a smaller --learning-rate "
-            f"(now {self._job.recipe.learning_rate:g}), --clip 1, --warmup 0.1, or --precision float32, "
-            "with another --out"
+            f"{what} became NaN or infinite at step {step}; {kept}; try a smaller `learning_rate` "
+            f"(now {self._job.recipe.learning_rate:g}), `clip=1`, `warmup=0.1`, or `precision='float32'`, "
+            "with another `out`"
         )
 
     def _tick(self, sums: _Sums) -> Tick:

@@ -139,7 +139,7 @@ def _check_validation(images: ImageSet, recipe: Recipe, size: Size) -> None:
         (height, width), (rows, columns) = size, found
         raise InputError(
             f"the val images of {images.name} are {rows}×{columns} and its train images {height}×{width}; "
-            f"give --resize-short N, or a --tile"
+            f"give `resize_short`, or a `tile`"
         )
 
 

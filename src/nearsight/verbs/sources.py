@@ -17,7 +17,7 @@ def find_classifier(model: Run | Classifier | str | Path, tile: int | None, pret
         return model
     if isinstance(model, str) and model.startswith(TIMM):
         if tile is None:
-            raise InputError(f"'{model}' needs the side of the tiles in pixels, such as --tile 64 (tile=64)")
+            raise InputError(f"'{model}' needs the side of the tiles in pixels, such as `tile=64`")
         return published_classifier(model, tile, pretrained=pretrained)
     return (model if isinstance(model, Run) else Run.open(model)).classifier()
 

@@ -1,0 +1,125 @@
+"""Messages speak Python to Python, and options on the command line."""
+
+import ast
+import inspect
+import re
+from argparse import ArgumentParser, BooleanOptionalAction
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import nearsight
+from nearsight.cli.main import COMMANDS
+from nearsight.cli.options import OneLineParser
+from nearsight.cli.wording import in_options
+
+SOURCE = Path(nearsight.__file__).parent
+# It is a command line of its own.
+OWN_OPTIONS = SOURCE / "report" / "contact_sheet.py"
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Every text of a module that is no docstring; what an f-string puts in is an ellipsis."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    skipped = {id(node.body[0].value) for node in ast.walk(tree)
+               if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            skipped |= {id(part) for part in node.values}
+            yield "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
+            yield node.value
+
+
+MESSAGES = [
+    (path, text)
+    for path in sorted(SOURCE.rglob("*.py"))
+    if path.relative_to(SOURCE).parts[0] != "cli" and path != OWN_OPTIONS
+    for text in texts(path)
+]
+
+
+def refusals(path: Path) -> Iterator[str]:
+    """The text of every error for bad input that a module raises."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "InputError":
+            yield from (
+                "".join(part.value if isinstance(part, ast.Constant) else "…" for part in found.values)
+                if isinstance(found, ast.JoinedStr)
+                else str(found.value)
+                for found in node.args
+                if isinstance(found, ast.JoinedStr | ast.Constant)
+            )
+
+
+NAMED = sorted(
+    {
+        (name, text)
+        for path in SOURCE.rglob("*.py")
+        for text in refusals(path)
+        for name in re.findall(r"`([a-z_]+)(?:=[^`]*)?`", text)
+    }
+)
+
+
+def actions() -> list:
+    """What all commands take together."""
+    parsers = [OneLineParser() for _ in COMMANDS]
+    for parser, command in zip(parsers, COMMANDS.values(), strict=True):
+        command.declare(parser)
+    return [action for parser in parsers for action in parser.actions]
+
+
+def parameters() -> set[str]:
+    """What the verbs take, with the fields of the settings that they take."""
+    verbs = [
+        getattr(nearsight, name) for name in nearsight.__all__ if inspect.isfunction(getattr(nearsight, name))
+    ]
+    settings = (nearsight.Recipe, nearsight.Machine, nearsight.Sampling)
+    return {name for verb in verbs for name in inspect.signature(verb).parameters} | {
+        spec.name for kind in settings for spec in fields(kind)
+    }
+
+
+def test_no_message_outside_the_command_line_names_an_option() -> None:
+    assert [(path.name, text) for path, text in MESSAGES if re.search(r"(?<![\w-])--[a-z]", text)] == []
+
+
+@pytest.mark.parametrize(("name", "text"), NAMED)
+def test_what_a_message_names_is_a_parameter_and_an_option(name: str, text: str) -> None:
+    assert name in parameters()
+    shown = in_options(text, actions())
+    assert f"`{name}" not in shown
+    assert re.search(rf"--(no-)?{name.replace('_', '-').removesuffix('-name')}\b", shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("choose another `out`", "choose another --out"),
+        ("give `tile=32`, or tile=16", "give --tile 32, or --tile 16"),
+        ("give `tiles=[8, None]`", "give --tiles 8,full"),
+        ("take `device='auto'`", "take --device auto"),
+        ("leave it out with `skip_bad=True`", "leave it out with --skip-bad"),
+        ("take `pretrained=False`, not `pretrained=True`", "take --no-pretrained, not --pretrained"),
+        ("batch_size must be even, got 3", "--batch-size must be even, got 3"),
+        ("give `class_name`", "give --class"),
+        ("give `data`", "give DATA"),
+        ("a tile of 3 pixels, the device", "a tile of 3 pixels, the device"),
+        ("scenes:shortcut=0.9,tile=1", "scenes:shortcut=0.9,tile=1"),
+        ("runs/batch_size/batch_size.toml, 'batch_size'", "runs/batch_size/batch_size.toml, 'batch_size'"),
+        ("run `nearsight train` or `classes`", "run `nearsight train` or `classes`"),
+    ],
+)
+def test_parameters_become_options(text: str, shown: str) -> None:
+    parser = ArgumentParser()
+    parser.add_argument("data", metavar="DATA")
+    parser.add_argument("--class", dest="class_name")
+    for name in ("--out", "--tile", "--tiles", "--device", "--batch-size"):
+        parser.add_argument(name)
+    parser.add_argument("--skip-bad", action="store_true")
+    parser.add_argument("--pretrained", action=BooleanOptionalAction)
+    assert in_options(text, parser._actions) == shown
