@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from benchmarks.ceilings import measure_ceilings
 from benchmarks.clock import ratios, seconds, spread
 from benchmarks.facts import facts
-from nearsight.evidence import estimate, evidence
+from nearsight.evidence import TiledModel, evidence
 from nearsight.evidence.forward_pass import float32_as
 from nearsight.models import TileNet, build
 from nearsight.tiles import TileGrid, cut_grid
@@ -123,7 +123,7 @@ def measure_map(
         "loop_tiles_timed": len(alone),
         "batch": size,
         "largest_difference": float((logits[:, chosen].T - loop().cpu()).abs().max()),
-        "flops": estimate(model, image[0], [grid]).flops,
+        "flops": TiledModel(model, tile=tile, stride=stride).cost([grid]).flops,
         "seconds": {name: spread(values) for name, values in passed.items()},
         **others,
     }

@@ -9,7 +9,7 @@ import torch
 from benchmarks.ceilings import measure_ceilings
 from benchmarks.clock import seconds, spread
 from benchmarks.facts import facts
-from nearsight.evidence import estimate, iterate_evidence
+from nearsight.evidence import TiledModel
 from nearsight.models import TileNet
 from nearsight.tiles import TileGrid
 
@@ -30,15 +30,14 @@ def run(arguments: argparse.Namespace) -> None:
     """Measure, print the table and write the results."""
     device = torch.device(arguments.device)
     torch.manual_seed(0)
-    network = (
-        TileNet(arguments.tile, 10, arguments.width).to(memory_format=torch.channels_last).to(device).eval()
-    )
+    network = TileNet(arguments.tile, 10, arguments.width)
+    bound = TiledModel(network, tile=arguments.tile, stride=1, grid="aligned", device=device)
     images = torch.randn(arguments.images, 3, 32, 32)
     grid = TileGrid(32, 32, arguments.tile, 1)
-    cost = estimate(network, images[0], [grid] * arguments.images)
+    cost = bound.cost([grid] * arguments.images)
 
     def all_maps() -> None:
-        count = sum(1 for _ in iterate_evidence(network, images, tile=arguments.tile))
+        count = sum(1 for _ in bound.maps(images))
         assert count == arguments.images
 
     passed = [seconds(all_maps, device) for _ in range(arguments.repeats + 1)][1:]

@@ -29,6 +29,7 @@ PUBLIC = [
     "Run",
     "Sampling",
     "TileGrid",
+    "TiledModel",
     "build",
     "compare",
     "demo",

@@ -4,7 +4,7 @@ from .diagnosis import Diagnosis
 from .dimension import Dimension
 from .errors import InputError
 from .evaluation import Evaluation
-from .evidence import EvidenceMap, evidence
+from .evidence import EvidenceMap, TiledModel, evidence
 from .models import Classifier, build, receptive_field
 from .progress import Progress
 from .report import Heatmaps
@@ -32,6 +32,7 @@ __all__ = [
     "Run",
     "Sampling",
     "TileGrid",
+    "TiledModel",
     "build",
     "compare",
     "demo",

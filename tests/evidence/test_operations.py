@@ -39,13 +39,13 @@ def test_evidence_imports_neither_the_compiler_nor_computer_algebra() -> None:
     """They take a second of every process that shows a single image."""
     code = """
 import sys, torch
-from nearsight.evidence import estimate, evidence
+from nearsight.evidence import TiledModel, evidence
 from nearsight.models import build
 from nearsight.tiles import TileGrid
 for name in ("tilenet", "resnet18"):
     network = build(name, classes=3, width=0.1, tile=8).eval()
     evidence(network, torch.zeros(1, 3, 12, 12), tile=8)
-    estimate(network, torch.zeros(3, 12, 12), [TileGrid(12, 12, tile=8, stride=1)])
+    TiledModel(network, tile=8).cost([TileGrid(12, 12, tile=8, stride=1)])
 print(sorted({"torch._dynamo", "sympy"} & set(sys.modules)))
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,18 +1,19 @@
 """The logits of every tile of an image, exactly and fast."""
 
+from nearsight.evidence.cost import Cost
 from nearsight.evidence.engine import evidence, iterate_evidence
-from nearsight.evidence.estimates import Estimate, estimate
 from nearsight.evidence.forward_pass import Model, forward
 from nearsight.evidence.map import EvidenceMap, TileEvidence
 from nearsight.evidence.memory import DEFAULT_MEMORY, fitting_batch
+from nearsight.evidence.tiled_model import TiledModel
 
 __all__ = [
     "DEFAULT_MEMORY",
-    "Estimate",
+    "Cost",
     "EvidenceMap",
     "Model",
     "TileEvidence",
-    "estimate",
+    "TiledModel",
     "evidence",
     "fitting_batch",
     "forward",

@@ -1,6 +1,6 @@
 """Maps from passes over whole images, for networks that probing shows to see each tile alone there too."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import lcm
 from typing import Any
@@ -26,6 +26,12 @@ SHARE_OF_SIZE = 6e-6
 SHARE_OF_SPREAD = 1e-5
 
 _aten = torch.ops.aten
+
+Prepare = Callable[[Tensor], Tensor]
+
+
+def _unchanged(images: Tensor) -> Tensor:
+    return images
 
 
 @dataclass(frozen=True)
@@ -78,25 +84,25 @@ class DensePass:
         """Return how many images of a grid's size fit in memory at once, at least 1."""
         return max(1, self.area // (grid.height * grid.width))
 
-    def logits(self, images: Tensor, grid: TileGrid) -> Tensor:
+    def logits(self, images: Tensor, grid: TileGrid, prepare: Prepare = _unchanged) -> Tensor:
         """Return the logits of every tile of images of one size, (N, classes, rows, columns), on the CPU.
 
-        `images` is (N, C, H, W), of the grid's size. Tiles at the same offset against the network's stride
-        come from one pass over the images cut at that offset ("shift and stitch": Long, Shelhamer and Darrell,
-        arXiv 1411.4038), in parts of at most `area` pixels, at least a tile.
+        `images` is (N, C, H, W), of the grid's size, and `prepare` makes of a part what the model takes. Tiles at
+        the same offset against the network's stride come from one pass over the images cut at that offset ("shift
+        and stitch": Long, Shelhamer and Darrell, arXiv 1411.4038), in parts of at most `area` pixels.
         """
         values = None
         for all_rows in _runs(grid.tops, grid.stride, self.stride):
             for all_columns in _runs(grid.lefts, grid.stride, self.stride):
                 for rows, columns in self._parts(all_rows, all_columns):
-                    part = self._windows(images, rows, columns)
+                    part = self._windows(images, rows, columns, prepare)
                     if values is None:
                         values = part.new_empty((len(images), part.shape[1], *grid.shape))
                     values[:, :, rows.places, columns.places] = part
         assert values is not None
         return values
 
-    def agrees(self, images: Tensor, grid: TileGrid, logits: Tensor) -> bool:
+    def agrees(self, images: Tensor, grid: TileGrid, logits: Tensor, prepare: Prepare = _unchanged) -> bool:
         """Compare a few tiles of the first image, corners among them, with the model on each alone."""
         rows, columns = grid.shape
         generator = torch.Generator().manual_seed(0)
@@ -105,16 +111,17 @@ class DensePass:
         chosen = torch.cat((corners, inner))
         tops, lefts = torch.tensor(grid.tops)[chosen // columns], torch.tensor(grid.lefts)[chosen % columns]
         image, tops, lefts = (index.to(images.device) for index in (torch.zeros_like(chosen), tops, lefts))
-        alone = forward(self.model, _channels_last(cut_tiles(images, image, tops, lefts, self.tile))).cpu()
+        tiles = prepare(cut_tiles(images, image, tops, lefts, self.tile))
+        alone = forward(self.model, _channels_last(tiles)).cpu()
         return _same(logits[0].flatten(1)[:, chosen].T, alone)
 
-    def _windows(self, images: Tensor, rows: "_Run", columns: "_Run") -> Tensor:
+    def _windows(self, images: Tensor, rows: "_Run", columns: "_Run", prepare: Prepare) -> Tensor:
         cut = images[..., rows.pixels(self.tile), columns.pixels(self.tile)]
         together = max(1, self.area // (cut.shape[2] * cut.shape[3]))
         steps = (rows.step // self.stride, columns.step // self.stride)
         parts = torch.split(cut, together)
         return torch.cat(
-            [_windowed(self.model, part, self.window, steps, counted=False).logits for part in parts]
+            [_windowed(self.model, prepare(part), self.window, steps, counted=False).logits for part in parts]
         )
 
     def _parts(self, rows: "_Run", columns: "_Run") -> Iterator[tuple["_Run", "_Run"]]:

@@ -1,6 +1,5 @@
 """One batch through a model that is a black box: without gradients, in eval mode, in full precision."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -80,7 +79,7 @@ def is_seen(model: Model) -> bool:
 
 
 def check_model(model: Model, dtype: torch.dtype) -> None:
-    """Warn when a model is in training mode; raise `InputError` for one that cannot be run on `dtype`.
+    """Raise `InputError` for a model that cannot be run, or not on `dtype`.
 
     >>> check_model(nn.Conv2d(3, 8, 3).half().eval(), torch.float32)
     Traceback (most recent call last):
@@ -94,11 +93,6 @@ give dtype=torch.float16 or convert the model
         )
     if not isinstance(model, nn.Module):
         return
-    if model.training:
-        warnings.warn(
-            "the model is in training mode: it is evaluated in eval mode and put back afterwards",
-            stacklevel=3,
-        )
     weights = next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), dtype)
     if weights != dtype:
         raise InputError(

@@ -24,6 +24,12 @@ LEAST_BATCH_CPU = 8
 # What kernels allocate for themselves comes on top of the tensors counted.
 KERNEL_SHARE = 1.5
 
+# Of what an input takes, at most so much stays as it gets smaller than any that was measured.
+NOT_SHRINKING = 0.25
+
+# The least that is expected of a network, in bytes of its input: larger inputs are not measured, and go one by one.
+LEAN_FACTOR = 8
+
 # For callables whose inside PyTorch does not see: a ResNet-18 holds about 60 times the bytes of its input.
 UNSEEN_FACTOR = 64
 
@@ -86,13 +92,61 @@ def fitting_batch(run: Callable[[Tensor], object], example: Tensor, memory: int,
     `ALIVE_KEPT` alive, or `ALIVE_HANDED_BACK` where the process does not keep its freed memory
     (`nearsight.allocator`). Returns at least 1, whatever the bound.
     """
+    return _within(memory, example, _inside(run, example, seen))
+
+
+class Footprints:
+    """What one input takes in a model, measured at a few sizes and reckoned from these at all others.
+
+    >>> import torch
+    >>> footprints = Footprints(seen=True)
+    >>> [footprints.fitting(torch.relu, torch.zeros(3, side, side), 10_000) for side in (4, 5, 12)]
+    [(14, True), (9, False), (1, True)]
+
+    A size is measured when it has more than twice the pixels of the largest one measured, and nowhere else.
+    """
+
+    def __init__(self, seen: bool) -> None:
+        self._seen = seen
+        self._measured: dict[int, float] = {}
+
+    def fitting(self, run: Callable[[Tensor], object], example: Tensor, memory: int) -> tuple[int, bool]:
+        """Return what `fitting_batch` does for an input (C, H, W), and whether it had to be measured."""
+        pixels = example.shape[-2] * example.shape[-1]
+        probed = pixels > 2 * max(self._measured, default=0)
+        if probed:
+            least = self._reckoned(pixels) if self._measured else LEAN_FACTOR * example.nbytes
+            # Two would be measured, and do not fit.
+            if 2 * least > memory:
+                return 1, False
+            self._measured[pixels] = _inside(run, example, self._seen)
+        return _within(memory, example, self._reckoned(pixels)), probed
+
+    def _reckoned(self, pixels: int) -> float:
+        sizes = sorted(self._measured)
+        above = next((size for size in sizes if size >= pixels), None)
+        below = next((size for size in reversed(sizes) if size <= pixels), None)
+        if below is None and above is not None:
+            # What does not shrink with the image, such as wide layers at the end, is a small part.
+            return self._measured[above] * (NOT_SHRINKING + (1 - NOT_SHRINKING) * pixels / above)
+        assert below is not None
+        if above is None:
+            return self._measured[below] * pixels / below
+        if above == below:
+            return self._measured[above]
+        part = (pixels - below) / (above - below)
+        return (1 - part) * self._measured[below] + part * self._measured[above]
+
+
+def _inside(run: Callable[[Tensor], object], example: Tensor, seen: bool) -> float:
     pair = example.expand(2, *example.shape).contiguous()
     inside = peak_bytes(lambda: run(pair)) / 2
-    size = example.nbytes
-    if not seen:
-        inside = max(inside, UNSEEN_FACTOR * size)
+    return inside if seen else max(inside, UNSEEN_FACTOR * example.nbytes)
+
+
+def _within(memory: int, example: Tensor, inside: float) -> int:
     largest = LARGEST_BATCH
     if example.device.type == "cpu":
         alive = ALIVE_KEPT if freed_memory_is_kept() else ALIVE_HANDED_BACK
         largest = min(largest, max(LEAST_BATCH_CPU, int(alive / inside)))
-    return int(min(largest, max(1, memory // (2 * size + KERNEL_SHARE * inside))))
+    return int(min(largest, max(1, memory // (2 * example.nbytes + KERNEL_SHARE * inside))))

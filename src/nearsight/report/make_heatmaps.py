@@ -1,6 +1,5 @@
 """From a classifier and images to their heatmaps."""
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from nearsight.data.decode import decode_image
 from nearsight.errors import InputError, unknown_name
-from nearsight.evidence import DEFAULT_MEMORY, estimate, iterate_evidence
+from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.models import Classifier, receptive_field
 from nearsight.progress import SILENT, Progress
 from nearsight.report.heatmap import Heatmap, Heatmaps
@@ -63,18 +62,9 @@ def make_heatmaps(
         for image, name in zip(images, names, strict=True)
     ]
     grids = [_grid(picture, name, tile, stride, grid) for picture, name in zip(pictures, names, strict=True)]
-    model = copy.deepcopy(classifier).to(memory_format=torch.channels_last).to(device).eval()
-    prepare = classifier.preprocessing.normalise
-    progress.say(estimate(model, prepare(pictures[0]), grids, memory=memory).sentence())
-    maps = iterate_evidence(
-        model,
-        (prepare(picture) for picture in pictures),
-        tile=tile,
-        stride=stride,
-        grid=grid,
-        memory=memory,
-        classes=classifier.classes,
-    )
+    bound = TiledModel(classifier, tile=tile, stride=stride, grid=grid, memory=memory, device=device)
+    progress.say(bound.cost(grids).sentence())
+    maps = bound.maps(pictures)
     found = []
     for name, picture, evidence_map, number in zip(names, pictures, maps, chosen, strict=True):
         found.append(Heatmap(name, picture, evidence_map, number))

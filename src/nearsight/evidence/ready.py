@@ -1,0 +1,213 @@
+"""A model made ready to run, and what running it has shown: shared by all who look with it."""
+
+import contextlib
+import copy
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nearsight.errors import InputError
+from nearsight.evidence.dense import DensePass, find_dense_pass
+from nearsight.evidence.embedding import embed
+from nearsight.evidence.forward_pass import Model, bound, device_of, forward, is_seen
+from nearsight.evidence.memory import Footprints
+from nearsight.evidence.tile_settings import TileSettings
+from nearsight.models import Classifier
+
+# Of the memory, for stacks of whole images; the rest is for batches of tiles or parts of images.
+STACK_SHARE = 1 / 8
+BATCH_SHARE = 3 / 4
+FULL_PASS_SHARE = 1 / 4
+
+_VIEW_REFUSED = "view size is not compatible"
+_WATCHED_VALUES = 8
+
+
+class ReadyModel:
+    """A model ready to run, with all that probing it has found; it is probed when something is first asked.
+
+    >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> ready = ReadyModel(network, TileSettings(tile=3, memory=2**20))
+    >>> ready.together((3, 3, 3)) > 1, ready.probes
+    (True, 1)
+    >>> ready.together((3, 4, 4)) > 1, ready.probes
+    (True, 1)
+
+    A module is `copied`, in eval mode, to the device and with weights in channels-last order, unless it refuses to
+    be copied; otherwise it is used as it is. `refresh` notices that the module given has changed since, and makes
+    it ready again. `probes` counts how often the model was run to find out how it behaves.
+    """
+
+    def __init__(
+        self,
+        given: Model,
+        settings: TileSettings,
+        *,
+        classes: tuple[str, ...] | None = None,
+        copied: bool = True,
+    ) -> None:
+        self.given, self.memory, self.dtype = given, settings.memory, settings.dtype
+        self.preprocessing = given.preprocessing if isinstance(given, Classifier) else None
+        self.device = settings.device if settings.device is not None else device_of(given)
+        self.probes = 0
+        self._tile, self._classes, self._copied = settings.tile, classes, copied
+        self.rebind()
+
+    def rebind(self) -> None:
+        """Take the model as it is now, and forget what was found of it before."""
+        self._mark = _mark(self.given)
+        self.model: Model = self._made_ready()
+        self._settled = False
+        self.seen = is_seen(self.given)
+        self._footprints = Footprints(self.seen)
+        self._dense: dict[int, DensePass | None] = {}
+
+    def refresh(self) -> None:
+        """Rebind when the weights of the model given have changed."""
+        if _mark(self.given) != self._mark:
+            self.rebind()
+
+    @property
+    def module(self) -> nn.Module:
+        """The model as it runs, a module; raises `InputError` for one that is not PyTorch."""
+        if isinstance(self.model, nn.Module):
+            return self.model
+        raise InputError(
+            f"the model is {type(self.given).__name__}, no PyTorch module, and has no layers to look at"
+        )
+
+    def settle(self, image: Tensor) -> None:
+        """Find, before the first image is looked at, where the logits are in what the model returns.
+
+        The model runs where the image is, if neither its weights nor anyone says where.
+        """
+        if self._settled:
+            return
+        self.device = self.device if self.device is not None else image.device
+        height, width = (min(side, self._tile or side) for side in image.shape[-2:])
+        number = None if self._classes is None else len(self._classes)
+        self.model = bound(self.model, self.example((len(image), height, width)), classes=number)
+        self._settled = True
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Turn decoded images, uint8 (..., 3, H, W), into what the model takes; float ones are only moved."""
+        if images.dtype != torch.uint8:
+            return images.detach().to(self.device, self.dtype)
+        if self.preprocessing is None:
+            raise InputError(
+                "images are torch.uint8, and a bare model does not say how they are normalised; give float images "
+                "as the model takes them, or a Classifier, which knows"
+            )
+        return self.preprocessing.normalise(images.to(self.device)).to(self.dtype)
+
+    def resize(self, image: Tensor) -> Tensor:
+        """Bring a decoded image to the size that the model's preprocessing says; others stay as they are."""
+        if image.dtype != torch.uint8 or self.preprocessing is None:
+            return image
+        return self.preprocessing.resize(image)
+
+    def logits(self, batch: Tensor) -> Tensor:
+        """Return the logits of a batch in the form that the model takes, (B, classes)."""
+        return forward(self.model, batch)
+
+    def embed(self, batch: Tensor) -> Tensor:
+        """Return the embeddings of a batch in the form that the model takes, (B, features)."""
+        return embed(self.model, batch)
+
+    def together(self, shape: tuple[int, int, int], share: float = BATCH_SHARE) -> int:
+        """Return how many inputs of a shape (C, H, W) go through the model at once in a share of the memory."""
+        fitting, probed = self._footprints.fitting(
+            self.logits, self.example(shape), round(self.memory * share)
+        )
+        self.probes += probed
+        return fitting
+
+    def dense(self, tile: int, channels: int) -> DensePass | None:
+        """Return how passes over whole images give the logits of tiles of a size; None where they do not.
+
+        A model that does not take them at the first size asked for, because it pads, is not probed at others.
+        """
+        if tile not in self._dense:
+            if None in list(self._dense.values())[:1]:
+                return None
+            self.probes += 1
+            self._dense[tile] = find_dense_pass(
+                self.model, self.example((channels, tile, tile)), tile, round(self.memory * BATCH_SHARE)
+            )
+        return self._dense[tile]
+
+    def refuse_dense(self, tile: int) -> None:
+        """Remember that passes over whole images are not what tiles alone give, whatever the probes say."""
+        self._dense[tile] = None
+
+    def example(self, shape: tuple[int, ...]) -> Tensor:
+        """Return an input of zeros in the form that the model takes."""
+        return torch.zeros(shape, device=self.device, dtype=self.dtype)
+
+    def _made_ready(self) -> Model:
+        given = self.given
+        if not callable(given):
+            return given
+        owned = False
+        if self._copied and isinstance(given, nn.Module):
+            # Whatever hooks, handles and half-built layers raise: the module itself can be run all the same.
+            with contextlib.suppress(Exception):
+                given, owned = copy.deepcopy(given).to(self.device).eval(), True
+        return _AnyLayout(given, owned=owned)
+
+
+class _AnyLayout(nn.Module):
+    """Runs a model on channels-last images, or on contiguous ones from the first that it cannot `view` otherwise."""
+
+    def __init__(self, model: Callable[[Tensor], Any], *, owned: bool) -> None:
+        super().__init__()
+        # Whether the model itself is in training mode is not for this one to say.
+        self.training = False
+        self.model = model
+        self._owned = owned
+        self._contiguous = False
+        self._taken: set[tuple[torch.Size, bool]] = set()
+        self._order_weights(torch.channels_last)
+
+    def forward(self, images: Tensor) -> Any:
+        if self._contiguous:
+            return self.model(images.contiguous())
+        kind = (images.shape[1:], images.is_contiguous())
+        if kind in self._taken:
+            return self.model(images)
+        # A model may have worked in place before it refuses.
+        kept = images.clone()
+        try:
+            output = self.model(images)
+        except RuntimeError as error:
+            if _VIEW_REFUSED not in str(error):
+                raise
+            self._contiguous = True
+            self._order_weights(torch.contiguous_format)
+            return self.model(kept.contiguous())
+        self._taken.add(kind)
+        return output
+
+    def _order_weights(self, order: torch.memory_format) -> None:
+        # Weights in channels-last order make channels-last maps, whatever the images are.
+        if self._owned and isinstance(self.model, nn.Module):
+            with torch.inference_mode(False):
+                for tensor in chain(self.model.parameters(), self.model.buffers()):
+                    if tensor.ndim == 4:
+                        tensor.data = tensor.data.contiguous(memory_format=order)
+
+
+def _mark(model: Model) -> tuple[object, ...]:
+    """Return what differs when a module's weights have changed: their places, versions and a few values."""
+    if not isinstance(model, nn.Module):
+        return ()
+    tensors = list(chain(model.parameters(), model.buffers()))
+    marks: list[object] = [
+        (id(tensor), tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in tensors
+    ]
+    # Fused optimizers change weights and not their versions.
+    weights = [tensor for tensor in model.parameters() if tensor.numel()]
+    return (*marks, *(weights[-1].detach().flatten()[:_WATCHED_VALUES].tolist() if weights else ()))

@@ -1,0 +1,57 @@
+"""How a model is looked at: the tiles, the memory, and where and in what precision it runs."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from nearsight.errors import InputError
+from nearsight.settings import GridKind
+from nearsight.tiles import TileGrid, default_stride
+
+
+@dataclass(frozen=True)
+class TileSettings:
+    """The settings of a `TiledModel`: which tiles are cut, and what bounds the work.
+
+    >>> TileSettings(tile=16, memory=2**29).grid_of(16, 20).shape
+    (1, 2)
+
+    `tile` and `stride` are in pixels, `stride` by default a quarter of the tile; without a `tile` there is no grid.
+    `memory` is in bytes. `device` None is where a model's weights are, or else where its images are.
+    Raises `InputError` for a tile or stride below 1 and an unknown kind of grid.
+    """
+
+    tile: int | None
+    memory: int
+    stride: int | None = None
+    kind: GridKind = "covering"
+    device: torch.device | None = None
+    dtype: torch.dtype = torch.float32
+
+    def __post_init__(self) -> None:
+        if self.tile is not None:
+            self.grid_of(max(1, self.tile), max(1, self.tile))
+
+    @property
+    def step(self) -> int | None:
+        """The stride in pixels, chosen or by default; None without a tile."""
+        if self.stride is not None or self.tile is None:
+            return self.stride
+        return default_stride(self.tile)
+
+    def grid_of(self, height: int, width: int) -> TileGrid:
+        """Return the tile grid of an image; raises `InputError` where there is no tile, or it does not fit."""
+        tile, step = self.sides()
+        return TileGrid(height, width, tile, step, self.kind)
+
+    def sides(self) -> tuple[int, int]:
+        """Return the tile and the stride in pixels; raises `InputError` where there is no tile."""
+        if self.tile is None or self.step is None:
+            raise InputError(
+                "there is no tile to look at; give the side of the tiles in pixels, such as tile=32"
+            )
+        return self.tile, self.step
+
+    def at(self, tile: int, stride: int | None) -> "TileSettings":
+        """Return the settings with tiles of another size."""
+        return replace(self, tile=tile, stride=stride)

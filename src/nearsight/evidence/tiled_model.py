@@ -1,0 +1,266 @@
+"""A model bound once to how it is looked at: the one object that evaluation, heatmaps and diagnosis take."""
+
+import operator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nearsight.errors import InputError
+from nearsight.evidence.cost import Cost, measured_cost
+from nearsight.evidence.forward_pass import Model, check_model
+from nearsight.evidence.map import EvidenceMap
+from nearsight.evidence.memory import DEFAULT_MEMORY
+from nearsight.evidence.ready import FULL_PASS_SHARE, STACK_SHARE, ReadyModel
+from nearsight.evidence.stream import evidence_maps
+from nearsight.evidence.tile_settings import TileSettings
+from nearsight.models import Classifier
+from nearsight.settings import GridKind
+from nearsight.tiles import TileGrid
+
+
+class TiledModel:
+    """A model bound to the tiles at which it is looked, to a bound on memory and to a device, once.
+
+    >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, stride=2, classes=("red", "green", "blue"))
+    >>> [evidence_map] = bound.maps([torch.ones(3, 6, 8)])
+    >>> evidence_map.logits.shape, bound.full_pass([torch.ones(3, 6, 8)]).tolist()
+    (torch.Size([3, 2, 3]), [[1.0, 1.0, 1.0]])
+
+    `model` is a `Classifier`, a module, any callable from (B, C, H, W) to logits (B, classes), or an ONNX Runtime
+    session. `tile` is in pixels, by default the one that the classifier was trained on; `stride` by default a quarter
+    of it. `memory` bounds in bytes what is worked on at once, whatever the number and size of images: an image comes
+    on top as it was given, and so does its map. `device` is by default where the model's weights are, or else where
+    the images are. `classes` names the logits where the model does not.
+
+    Images are uint8 (3, H, W) as decoded, which a classifier's preprocessing resizes and normalises batch by
+    batch; or float (C, H, W) as the model takes them. Everything is computed in `dtype`, without gradients.
+
+    A module is copied when it is first used, and never changed itself. How it behaves is probed when it is first
+    asked for something: whether passes over whole images give the logits of tiles, and how many go at once. A change
+    of the module's weights (more training, `load_state_dict`, `half()`) is noticed at the next call, by the version
+    that PyTorch counts for each and a few values of the last; then it is copied and probed again, with all that `at`
+    made of it. A change of its code, of its attributes or of single values through `.data` is not: call `rebind`.
+
+    Raises `InputError` for settings out of range and for a model that cannot be run on `dtype`.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        tile: int | None = None,
+        stride: int | None = None,
+        grid: GridKind = "covering",
+        memory: int = DEFAULT_MEMORY,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype = torch.float32,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        check_model(model, dtype)
+        if isinstance(model, Classifier):
+            tile = model.tile if tile is None else tile
+            classes = model.classes if classes is None else classes
+        self._settings = TileSettings(
+            tile=None if tile is None else operator.index(tile),
+            memory=operator.index(memory),
+            stride=None if stride is None else operator.index(stride),
+            kind=grid,
+            device=None if device is None else torch.device(device),
+            dtype=dtype,
+        )
+        self._classes = None if classes is None else tuple(classes)
+        self._ready = ReadyModel(model, self._settings, classes=self._classes)
+
+    @property
+    def model(self) -> Model:
+        """The model as it was given."""
+        return self._ready.given
+
+    @property
+    def module(self) -> nn.Module:
+        """The copy that runs, in eval mode on its device; raises `InputError` for a model outside PyTorch."""
+        self._settle()
+        return self._ready.module
+
+    @property
+    def tile(self) -> int | None:
+        """The side of the tiles in pixels; None for a classifier of whole images without one."""
+        return self._settings.tile
+
+    @property
+    def stride(self) -> int | None:
+        """The step of the tile grid in pixels; None without a tile."""
+        return self._settings.step
+
+    @property
+    def grid(self) -> GridKind:
+        """The kind of tile grid."""
+        return self._settings.kind
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return self._ready.device or torch.device("cpu")
+
+    @property
+    def memory(self) -> int:
+        """The bound on what is worked on at once, in bytes."""
+        return self._settings.memory
+
+    @property
+    def probes(self) -> int:
+        """How often the model was probed until now, at all tile sizes together."""
+        return self._ready.probes
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the logits; numbers, found by one tile, where nothing names them."""
+        if self._classes is None:
+            tile = self._settle()
+            count = self._ready.logits(tile[None]).shape[1]
+            self._classes = tuple(str(number) for number in range(count))
+        return self._classes
+
+    def at(self, tile: int, stride: int | None = None) -> "TiledModel":
+        """Return the same model at tiles of another size; what was found of it is shared, not found again.
+
+        >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4)
+        >>> bound.at(8).stride
+        2
+        """
+        other = object.__new__(TiledModel)
+        other._settings = self._settings.at(tile, stride)
+        other._classes, other._ready = self._classes, self._ready
+        return other
+
+    def rebind(self) -> None:
+        """Take the model as it is now, and forget what was found of it; siblings made by `at` do so too."""
+        self._ready.rebind()
+
+    def grid_of(self, image: Tensor) -> TileGrid:
+        """Return the grid of an image's tiles once it is resized; raises `InputError` where a tile does not fit."""
+        resized = self._ready.resize(image)
+        return self._settings.grid_of(resized.shape[-2], resized.shape[-1])
+
+    def prepare(self, image: Tensor) -> Tensor:
+        """Return one image, whole, as the model takes it: resized, normalised, on the model's device."""
+        return self._ready.normalise(self._ready.resize(image))
+
+    def maps(self, images: Iterable[Tensor]) -> Iterator[EvidenceMap]:
+        """Yield the evidence map of each image of a stream, in order; memory does not grow with their number.
+
+        The maps are on the CPU, in float32 (in float64 where the model gives that). Images are read ahead of the
+        maps as far as a batch needs. How many tiles share a batch can change the last bits of a logit, and so can
+        passes over whole images instead of tiles, made where probing shows that they give the same for less work.
+        Raises `InputError` where the tile does not fit an image and for logits that are not finite; the message
+        names the image and the tile.
+        """
+        return evidence_maps(self._ready, self._settings, iter(images), self._classes)
+
+    def full_pass(self, images: Iterable[Tensor]) -> Tensor:
+        """Return the logits of whole images, passed through the model once, float (N, classes) on the CPU.
+
+        Those of one size that follow within a share of the memory go together. An image can be cut into parts for its
+        map, but not for this: one too large for the bound goes alone, and takes what the model needs for it. Raises
+        `InputError` where that cannot be had.
+        """
+        self._ready.refresh()
+        found = [self._passed(chunk) for chunk in _chunks(images, int(self.memory * STACK_SHARE))]
+        return torch.cat(found) if found else torch.empty(0, len(self.classes))
+
+    def embed(self, tiles: Iterable[Tensor]) -> Tensor:
+        """Return the model's embedding of each tile, float (N, features) on the CPU: what its logits are made of.
+
+        `tiles` are images of one size, as for `maps`, and are not resized. See `nearsight.evidence.embedding`.
+        """
+        return self._batched(tiles, self._ready.embed)
+
+    def logits(self, tiles: Iterable[Tensor]) -> Tensor:
+        """Return the logits of each tile, float (N, classes) on the CPU; `tiles` are as for `embed`."""
+        return self._batched(tiles, self._ready.logits)
+
+    def cost(self, grids: Sequence[TileGrid]) -> Cost:
+        """Return what the maps of images on these grids will cost, by a batch of tiles of the first grid's size."""
+        self._settle()
+        return measured_cost(self._ready, grids)
+
+    def _passed(self, images: list[Tensor]) -> Tensor:
+        by_size: dict[tuple[torch.Size, torch.dtype], list[int]] = defaultdict(list)
+        resized = [self._ready.resize(image) for image in images]
+        for number, image in enumerate(resized):
+            self._ready.settle(image)
+            by_size[image.shape, image.dtype].append(number)
+        rows: dict[int, Tensor] = {}
+        for (shape, _), numbers in by_size.items():
+            most = self._ready.together(_chw(shape), FULL_PASS_SHARE) if len(numbers) > 1 else 1
+            for start in range(0, len(numbers), most):
+                some = numbers[start : start + most]
+                batch = torch.stack([resized[number] for number in some])
+                rows |= zip(some, self._run(self._ready.logits, batch), strict=True)
+        return torch.stack([rows[number] for number in range(len(images))])
+
+    def _batched(self, tiles: Iterable[Tensor], run: Callable[[Tensor], Tensor]) -> Tensor:
+        self._ready.refresh()
+        found = []
+        stream = iter(tiles)
+        first = next(stream, None)
+        if first is None:
+            return torch.empty(0, 0)
+        self._ready.settle(first)
+        size = self._ready.together(_chw(first.shape))
+        held = [first]
+        for tile in stream:
+            if len(held) == size:
+                found.append(self._run(run, torch.stack(held)))
+                held = []
+            held.append(tile)
+        found.append(self._run(run, torch.stack(held)))
+        return torch.cat(found)
+
+    def _run(self, run: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        batch = self._ready.normalise(images).contiguous(memory_format=torch.channels_last)
+        try:
+            return run(batch).cpu()
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise _too_large(batch, error) from error
+        except RuntimeError as error:
+            if "can't allocate memory" not in str(error):
+                raise
+            raise _too_large(batch, error) from error
+
+    def _settle(self) -> Tensor:
+        """Make the model ready before any image is seen, by a black tile, which is returned."""
+        self._ready.refresh()
+        side = self._settings.sides()[0]
+        tile = self._ready.example((3, side, side))
+        self._ready.settle(tile)
+        return tile
+
+
+def _chunks(images: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
+    """Yield images in lists of at most so many bytes, or of one."""
+    held: list[Tensor] = []
+    size = 0
+    for image in images:
+        if held and size + image.nbytes > most:
+            yield held
+            held, size = [], 0
+        held.append(image)
+        size += image.nbytes
+    if held:
+        yield held
+
+
+def _chw(shape: torch.Size) -> tuple[int, int, int]:
+    channels, height, width = shape
+    return channels, height, width
+
+
+def _too_large(batch: Tensor, error: Exception) -> InputError:
+    count, _, height, width = batch.shape
+    return InputError(
+        f"the memory of this machine does not hold a pass over {count} whole images of {height}×{width} pixels "
+        f"({str(error).splitlines()[0]}); leave out full-pass, or have images resized (resize_short)"
+    )
