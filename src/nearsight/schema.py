@@ -23,7 +23,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "study": 1,
         "comparison": 2,
         "dimension": 2,
-        "diagnosis": 1,
+        "diagnosis": 2,
     }
 )
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from nearsight.diagnosis import TABLES, Diagnosis, diagnose
 from nearsight.errors import InputError
 from nearsight.models import Classifier
 from nearsight.report import write_diagnosis
+from nearsight.report.page.diagnosis_page import diagnosis_html
+from nearsight.rows import to_values
+from nearsight.write import plain
 
 Shades = Callable[..., Classifier]
 Shaded = Callable[..., ImageSet]
@@ -34,7 +38,25 @@ def check_files(found: Diagnosis, directory: Path) -> str:
         table = pyarrow.parquet.read_table(directory / f"{name}.parquet")
         assert table.column_names == list(TABLES[name][0])
         assert len(table) == len(found.table(name)) == len(content[name])
-    return (directory / "report.html").read_text()
+    page = (directory / "report.html").read_text()
+    check_same(Diagnosis.load(directory), found)
+    assert diagnosis_html(Diagnosis.load(directory)) == page
+    return page
+
+
+def check_same(again: Diagnosis, found: Diagnosis) -> None:
+    """Compare two diagnoses in every row, map and table."""
+    rows, maps = [], []
+    for one in (again, found):
+        tensors: dict[str, torch.Tensor] = {}
+        parts = (getattr(one, spec.name) for spec in fields(one) if spec.name != "pictures")
+        rows.append([plain(to_values(part, tensors, str(number))) for number, part in enumerate(parts)])
+        maps.append(tensors)
+    assert rows[0] == rows[1]
+    assert maps[0].keys() == maps[1].keys()
+    assert all(torch.equal(maps[0][name], maps[1][name]) for name in maps[0])
+    for name in TABLES:
+        assert again.table(name).equals(found.table(name))
 
 
 def test_a_planted_mistake_comes_out(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
@@ -80,7 +102,7 @@ def test_only_so_many_images_are_drawn_and_the_same_by_seed(shades: Shades, shad
     first, again, other = (
         diagnose(shades("ab"), images, limit=11, faithfulness=0, seed=seed) for seed in (1, 1, 2)
     )
-    assert first.images == len(first.examined) == 11
+    assert first.images == sum(first.class_images) == 11
     assert first.notes == ("11 of 40 images were drawn at random, by seed 1",)
     assert first.table("errors").equals(again.table("errors"))
     assert first.table("errors")["path"].tolist() != other.table("errors")["path"].tolist()

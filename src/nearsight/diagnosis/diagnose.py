@@ -5,6 +5,7 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import version
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from nearsight.diagnosis.examine import Examination, examine
 from nearsight.diagnosis.faithfulness import measure_faithfulness
 from nearsight.diagnosis.locality import Locality, measure_locality, protocol_agreement
 from nearsight.diagnosis.overlap import object_shares
+from nearsight.diagnosis.pictures import ExaminedPictures
 from nearsight.diagnosis.reliance import Reliance, summarise_reliance
 from nearsight.diagnosis.result import Diagnosis
 from nearsight.diagnosis.suspects import label_suspects
@@ -146,8 +148,8 @@ def diagnose(
         notes=(*notes, *_class_notes(examined)),
         versions={"python": platform.python_version()} | {name: version(name) for name in _VERSIONS},
         machine=f"{platform.system()} {platform.machine()}, {torch.device(device).type}",
-        examined=examined,
-        prepared=lambda index: classifier.preprocessing.resize(examined.image(index)),
+        class_images=tuple(np.bincount(examined.labels, minlength=len(classifier.classes)).tolist()),
+        pictures=ExaminedPictures(examined, classifier.preprocessing.resize),
     )
 
 

@@ -71,11 +71,11 @@ class RelianceRow:
 class Reliance:
     """Background reliance overall and by class; `known` of the `images` examined have a region.
 
-    `kind` is how regions are given. `classes` has a row for every class, in order, also for those without a
-    known region.
+    `kind` is how regions are given, None where a file does not say. `classes` has a row for every class, in order,
+    also for those without a known region.
     """
 
-    kind: RegionKind
+    kind: RegionKind | None
     overall: RelianceRow
     classes: tuple[RelianceRow, ...]
     known: int

@@ -1,29 +1,38 @@
 """A diagnosis: everything that was found, as typed rows, tables and files."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
-from nearsight.data import ImageSet
 from nearsight.diagnosis.atlas import Atlas
 from nearsight.diagnosis.duplicates import Duplicate
 from nearsight.diagnosis.errors import Errors
 from nearsight.diagnosis.faithfulness import Faithfulness
 from nearsight.diagnosis.locality import AgreementRow, Locality
+from nearsight.diagnosis.pictures import PICTURES, Pictures, SavedPictures, load_pictures, save_pictures
 from nearsight.diagnosis.reliance import Reliance
+from nearsight.diagnosis.schema_1 import read_parts
+from nearsight.diagnosis.shown import shown_pictures
 from nearsight.diagnosis.suspects import LabelSuspect
 from nearsight.diagnosis.tables import TABLES, make_table
-from nearsight.errors import unknown_name
-from nearsight.write import replace_atomically, write_json
+from nearsight.errors import InputError, unknown_name
+from nearsight.rows import from_values, read_json, to_values
+from nearsight.schema import numbered
+from nearsight.write import plain, replace_atomically, write_json, write_text
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
 
 DIAGNOSIS = "diagnosis.json"
+ROWS = "rows.json"
+MAPS = "maps.safetensors"
 
 UNITS = {
     "value, low, high": "a mean over images with its 95 % interval; null where nothing is known",
@@ -42,8 +51,8 @@ class Diagnosis:
     """What a classifier uses on an image set, where it errs, and whether it looks at the object.
 
     `network` is the classifier's architecture and `trained_tile` the tile it was trained on, None for whole images.
-    `images` is how many were examined, `examined` they themselves; every `index` is a place in it. `prepared` gives
-    an examined image as the network's preprocessing resizes it, uint8 (3, height, width), which is what
+    `images` is how many were examined, `class_images` how many of each class; every `index` is a place in their set.
+    `pictures` gives the pictures of examined images as the network's preprocessing resizes them, which is what
     positions are pixels of. `reliance` is None where no region is known, `faithfulness` where it was not asked for.
     """
 
@@ -69,8 +78,8 @@ class Diagnosis:
     notes: tuple[str, ...]
     versions: Mapping[str, str]
     machine: str
-    examined: ImageSet
-    prepared: Callable[[int], Tensor]
+    class_images: tuple[int, ...]
+    pictures: Pictures
 
     def sentences(self) -> tuple[str, ...]:
         """Return the summary: what was found, in sentences, each with its numbers."""
@@ -94,7 +103,7 @@ class Diagnosis:
         The maps of the misclassified images are in the table `errors`.
         """
         about = ("model", "data", "split", "classes", "network", "trained_tile", "tile", "stride", "grid")
-        return {
+        found = {
             "sentences": self.sentences(),
             **{name: getattr(self, name) for name in (*about, "images", "seed")},
             **{name: _without_maps(make_table(name, self)).to_pylist() for name in TABLES},
@@ -103,18 +112,61 @@ class Diagnosis:
             "machine": self.machine,
             "units": UNITS,
         }
+        return numbered("diagnosis", found)
 
     def save(self, directory: str | Path) -> list[Path]:
-        """Write diagnosis.json and every table as Parquet, each whole or not at all; return the paths."""
+        """Write diagnosis.json, every table as Parquet, and what `load` reads; return the paths.
+
+        `load` reads rows.json, the maps in maps.safetensors and the pictures that the page shows in
+        pictures.parquet. Each file is written whole or not at all.
+        """
         from pyarrow import parquet
 
-        paths = [Path(directory) / DIAGNOSIS]
-        write_json(paths[0], self.to_json())
+        directory = Path(directory)
+        maps: dict[str, Tensor] = {}
+        rows = {
+            spec.name: to_values(getattr(self, spec.name), maps, spec.name)
+            for spec in fields(self)
+            if spec.name != "pictures"
+        }
+        save_pictures(directory / PICTURES, self.pictures, shown_pictures(self))
+        with replace_atomically(directory / MAPS) as temporary:
+            temporary.write_bytes(save({name: tensor.cpu().contiguous() for name, tensor in maps.items()}))
+        # Names of files may hold what UTF-8 may not.
+        write_text(directory / ROWS, json.dumps(plain(numbered("diagnosis", rows)), allow_nan=False) + "\n")
         for name in TABLES:
-            paths.append(Path(directory) / f"{name}.parquet")
-            with replace_atomically(paths[-1]) as temporary:
+            with replace_atomically(directory / f"{name}.parquet") as temporary:
                 parquet.write_table(make_table(name, self), temporary)
-        return paths
+        write_json(directory / DIAGNOSIS, self.to_json())
+        names = (DIAGNOSIS, *(f"{name}.parquet" for name in TABLES), ROWS, MAPS, PICTURES)
+        return [directory / name for name in names]
+
+    @staticmethod
+    def load(directory: str | Path) -> "Diagnosis":
+        """Read the diagnosis that `save` left in a directory; the data set is not needed.
+
+        >>> Diagnosis.load("diagnoses/scenes").sentences()  # doctest: +SKIP
+
+        It has the pictures that its page shows. Raises `InputError` where there is none, and for files that are
+        damaged or of a newer version. Those of the first schema kept no pictures, and a note says so.
+        """
+        directory = Path(directory)
+        schema, about = read_json("diagnosis", directory / DIAGNOSIS, "diagnose")
+        if schema < 2:
+            return Diagnosis(**read_parts(directory, about), pictures=SavedPictures({}, {}))
+        schema, rows = read_json("diagnosis", directory / ROWS, "diagnose")
+        pictures = load_pictures(directory / PICTURES)
+        maps = _read_maps(directory / MAPS)
+        return from_values(
+            Diagnosis, rows | {"pictures": pictures}, directory / ROWS, schema=schema, tensors=maps
+        )
+
+
+def _read_maps(path: Path) -> dict[str, Tensor]:
+    try:
+        return load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read ({error}); run `nearsight diagnose` again") from error
 
 
 def _without_maps(table: "pyarrow.Table") -> "pyarrow.Table":

@@ -15,6 +15,7 @@ from nearsight.diagnosis.duplicates import Duplicate
 from nearsight.diagnosis.errors import collect_errors, image_error
 from nearsight.diagnosis.faithfulness import Faithfulness, MethodRow
 from nearsight.diagnosis.locality import AgreementRow, Locality, SizeRow
+from nearsight.diagnosis.pictures import ExaminedPictures
 from nearsight.diagnosis.place import Place
 from nearsight.diagnosis.reasons import AtlasTile, Reason
 from nearsight.diagnosis.reliance import Reliance, RelianceRow
@@ -112,8 +113,8 @@ def make_diagnosis() -> Make:
             notes=("56 of 1,000 images were examined, drawn at random with seed 0",),
             versions={"nearsight": "0.1.0", "torch": "2.15.0"},
             machine="cpu, 2 cores",
-            examined=examined,
-            prepared=examined.image,
+            class_images=tuple(np.bincount(labels, minlength=len(classes)).tolist()),
+            pictures=ExaminedPictures(examined, lambda image: image),
         )
         return replace(made, **changes)
 

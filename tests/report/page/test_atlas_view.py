@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from nearsight.diagnosis.atlas import Atlas
-from nearsight.report.page.atlas_view import CLASSES_DRAWN, MOST, TILES_DRAWN, view_atlas
+from nearsight.diagnosis.shown import CLASSES_DRAWN, MOST, TILES_DRAWN
+from nearsight.report.page.atlas_view import view_atlas
 
 
 @pytest.mark.parametrize("classes", [8, 40, 300])
@@ -13,7 +14,7 @@ def test_tiles_and_classes_are_bounded(make_diagnosis: Callable, classes: int) -
     names = [f"class {number}" for number in range(classes)]
     diagnosis = make_diagnosis(count=32, wrong=8, names=names)
     found = view_atlas(
-        diagnosis.atlas, diagnosis.errors, diagnosis.tile, diagnosis.classes, diagnosis.prepared
+        diagnosis.atlas, diagnosis.errors, diagnosis.tile, diagnosis.classes, diagnosis.pictures
     )
     drawn = [one for one in found if one.drawn]
     assert len(drawn) == min(classes, CLASSES_DRAWN)
@@ -29,4 +30,4 @@ def test_tiles_and_classes_are_bounded(make_diagnosis: Callable, classes: int) -
 
 def test_an_empty_atlas_has_no_classes(make_diagnosis: Callable) -> None:
     diagnosis = make_diagnosis(count=8, wrong=0)
-    assert view_atlas(Atlas(()), diagnosis.errors, 16, diagnosis.classes, diagnosis.prepared) == ()
+    assert view_atlas(Atlas(()), diagnosis.errors, 16, diagnosis.classes, diagnosis.pictures) == ()

@@ -10,7 +10,7 @@ from nearsight.report.page.class_rows import class_rows
 
 def test_counts_and_the_most_frequent_confusion(make_diagnosis: Callable) -> None:
     diagnosis = make_diagnosis()
-    labels = diagnosis.examined.labels
+    labels = diagnosis.pictures.images.labels
     for number, row in enumerate(class_rows(diagnosis)):
         wrong = [error.prediction for error in diagnosis.errors.errors if error.label == number]
         assert (row.images, row.wrong) == (int((labels == number).sum()), len(wrong))

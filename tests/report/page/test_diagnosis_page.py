@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.atlas import Atlas
 from nearsight.diagnosis.locality import Locality
+from nearsight.diagnosis.pictures import ExaminedPictures
 from nearsight.report.page import write_diagnosis_page
 from nearsight.report.page.diagnosis_page import diagnosis_html
 from nearsight.statistics import Estimate
@@ -198,7 +201,9 @@ def test_a_page_of_a_hundred_noisy_images_stays_below_15_mb(make_diagnosis: Call
     noise = torch.randint(
         256, (4, 3, 224, 224), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
-    html = diagnosis_html(replace(diagnosis, prepared=lambda index: noise[index % 4]))
+    noisy = ImageSet("noise", "test", ("a",), np.zeros(4, dtype=np.int64), MemoryImages(noise, tuple("abcd")))
+    many = noisy.select(np.arange(104) % 4)
+    html = diagnosis_html(replace(diagnosis, pictures=ExaminedPictures(many, lambda image: image)))
     assert len(html.encode()) < 15_000_000
 
 
@@ -207,3 +212,16 @@ def test_the_same_diagnosis_gives_the_same_file(make_diagnosis: Callable, tmp_pa
     for name in ("a.html", "b.html"):
         write_diagnosis_page(diagnosis, tmp_path / name)
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+def test_the_page_is_drawn_again_from_disk_without_the_set(make_diagnosis: Callable, tmp_path: Path) -> None:
+    diagnosis = make_diagnosis(count=56, wrong=20)
+    diagnosis.save(tmp_path)
+    assert diagnosis_html(Diagnosis.load(tmp_path)) == diagnosis_html(diagnosis)
+
+
+def test_a_page_is_drawn_from_the_files_of_the_first_schema(parse: Callable) -> None:
+    old = Diagnosis.load(Path(__file__).parents[2] / "fixtures" / "schema-1" / "diagnosis")
+    page = parse(diagnosis_html(old))
+    assert "9 of 12 images are wrong" in page.text
+    assert "kept no pictures" in page.text

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from nearsight.diagnosis.pictures import encode
 from nearsight.evidence import EvidenceMap
-from nearsight.report.page.pictures import map_uri, nearest_tiles, picture_uri, scale_colours
+from nearsight.report.page.pictures import data_uri, map_uri, nearest_tiles, scale_colours
 from nearsight.tiles import TileGrid, cell_edges
 
 
@@ -24,12 +25,14 @@ def decoded(uri: str, mode: str) -> np.ndarray:
 
 def test_a_small_picture_is_kept_pixel_by_pixel() -> None:
     pixels = torch.randint(256, (3, 20, 33), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    np.testing.assert_array_equal(decoded(picture_uri(pixels, 64), "RGB"), pixels.permute(1, 2, 0).numpy())
+    np.testing.assert_array_equal(
+        decoded(data_uri(encode(pixels, 64)), "RGB"), pixels.permute(1, 2, 0).numpy()
+    )
 
 
 def test_a_large_picture_is_made_smaller_in_proportion() -> None:
     pixels = torch.full((3, 300, 600), 90, dtype=torch.uint8)
-    found = decoded(picture_uri(pixels, 200), "RGB")
+    found = decoded(data_uri(encode(pixels, 200)), "RGB")
     assert found.shape == (100, 200, 3)
     assert np.abs(found.astype(int) - 90).max() <= 2
 

@@ -1,20 +1,14 @@
 """The atlas on the page: which classes and tiles are drawn, and which are only told in words."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from torch import Tensor
 
 from nearsight.diagnosis.atlas import Atlas, ClassReasons
 from nearsight.diagnosis.errors import Errors
+from nearsight.diagnosis.pictures import Pictures
 from nearsight.diagnosis.reasons import Reason
+from nearsight.diagnosis.shown import Strips, atlas_strips
 from nearsight.report.page.tile_views import TileView, tile_view
-
-# So many tiles, of at most 96 pixels a side, leave most of the page's size to the errors.
-TILES_DRAWN = 800
-CLASSES_DRAWN = 40
-FEWEST, MOST = 3, 12
 
 
 @dataclass(frozen=True)
@@ -45,33 +39,24 @@ class ClassView:
 
 
 def view_atlas(
-    atlas: Atlas, errors: Errors, side: int, classes: Sequence[str], prepared: Callable[[int], Tensor]
+    atlas: Atlas, errors: Errors, side: int, classes: Sequence[str], pictures: Pictures
 ) -> tuple[ClassView, ...]:
-    """Return the classes of an atlas in their order; tiles are `side` pixels.
-
-    Of more than 40 classes the 40 with the most errors are drawn. Classes that are drawn share 800 tiles evenly,
-    a third of them imitators; a strip has 3 tiles at least and 12 at most.
-    """
-    wrong = Counter(error.label for error in errors.errors)
-    ranked = sorted(range(len(atlas.classes)), key=lambda number: (-wrong[number], number))
-    drawn = set(ranked[:CLASSES_DRAWN])
-    share = TILES_DRAWN // max(1, len(drawn))
+    """Return the classes of an atlas in their order, with the tiles of `atlas_strips`; tiles are `side` pixels."""
+    strips = atlas_strips(atlas, errors)
     return tuple(
-        _view_class(found, number, share if number in drawn else 0, side, classes, prepared)
-        for number, found in enumerate(atlas.classes)
+        _view_class(found, number, drawn, side, classes, pictures)
+        for number, (found, drawn) in enumerate(zip(atlas.classes, strips, strict=True))
     )
 
 
 def _view_class(
     found: ClassReasons,
     number: int,
-    share: int,
+    strips: Strips,
     side: int,
     classes: Sequence[str],
-    prepared: Callable[[int], Tensor],
+    pictures: Pictures,
 ) -> ClassView:
-    imitators = _strip(share // 3)
-    examples = _strip((share - imitators) // max(1, len(found.reasons)))
     return ClassView(
         number=number,
         name=found.name,
@@ -81,19 +66,15 @@ def _view_class(
                 reason,
                 reason.sentence(found.name),
                 tuple(
-                    tile_view(tile, f"r{number}-{place}-{rank}", side, number, classes, prepared)
-                    for rank, tile in enumerate(reason.examples[:examples])
+                    tile_view(tile, f"r{number}-{place}-{rank}", side, number, classes, pictures)
+                    for rank, tile in enumerate(examples)
                 ),
             )
-            for place, reason in enumerate(found.reasons)
+            for place, (reason, examples) in enumerate(zip(found.reasons, strips.reasons, strict=True))
         ),
         imitators=tuple(
-            tile_view(tile, f"i{number}-{rank}", side, number, classes, prepared)
-            for rank, tile in enumerate(found.imitators[:imitators])
+            tile_view(tile, f"i{number}-{rank}", side, number, classes, pictures)
+            for rank, tile in enumerate(strips.imitators)
         ),
-        drawn=share > 0,
+        drawn=strips.drawn,
     )
-
-
-def _strip(tiles: int) -> int:
-    return min(MOST, max(FEWEST, tiles)) if tiles else 0

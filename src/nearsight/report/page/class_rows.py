@@ -4,8 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from nearsight.diagnosis.errors import ConfusionPair
 from nearsight.diagnosis.reasons import Reason
 from nearsight.diagnosis.reliance import RelianceRow
@@ -29,7 +27,6 @@ class ClassRow:
 
 def class_rows(diagnosis: "Diagnosis") -> tuple[ClassRow, ...]:
     """Return a row for each class, in the order of the classes."""
-    images = np.bincount(diagnosis.examined.labels, minlength=len(diagnosis.classes)).tolist()
     wrong = Counter(error.label for error in diagnosis.errors.errors)
     pairs: dict[int, ConfusionPair] = {}
     for pair in diagnosis.errors.pairs:
@@ -41,7 +38,7 @@ def class_rows(diagnosis: "Diagnosis") -> tuple[ClassRow, ...]:
         ClassRow(
             number=number,
             name=name,
-            images=images[number],
+            images=diagnosis.class_images[number],
             wrong=wrong[number],
             taken_for=pairs.get(number),
             reasons=reasons.get(number, ()),

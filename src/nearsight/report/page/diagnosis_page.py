@@ -1,16 +1,17 @@
 """The page of a diagnosis: one file that a browser opens from disk, offline."""
 
 from collections import Counter
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nearsight.diagnosis.pictures import Picture
+from nearsight.diagnosis.shown import ERRORS_SHOWN, LISTED, LISTED_SIDE
 from nearsight.report.page.atlas_view import view_atlas
 from nearsight.report.page.charts import locality_chart, strip
 from nearsight.report.page.class_rows import class_rows
 from nearsight.report.page.environment import render
 from nearsight.report.page.error_cards import make_cards
-from nearsight.report.page.pictures import picture_uri, scale_colours
+from nearsight.report.page.pictures import data_uri, scale_colours
 from nearsight.report.page.tile_views import lens_images
 from nearsight.write import write_text
 
@@ -19,13 +20,10 @@ if TYPE_CHECKING:
 
 # Longer tables and lists are folded after so many rows.
 ROWS = 30
-# Of the images that are listed, likely label errors and near-duplicates, so many of each.
-LISTED = 30
 PAIRS = 200
-THUMBNAIL = 96
 
 
-def write_diagnosis_page(diagnosis: "Diagnosis", path: Path, *, shown: int = 100) -> None:
+def write_diagnosis_page(diagnosis: "Diagnosis", path: Path, *, shown: int = ERRORS_SHOWN) -> None:
     """Write the page of a diagnosis to a file, whole or not at all.
 
     >>> write_diagnosis_page(diagnosis, Path("report.html"))  # doctest: +SKIP
@@ -36,13 +34,12 @@ def write_diagnosis_page(diagnosis: "Diagnosis", path: Path, *, shown: int = 100
     write_text(path, diagnosis_html(diagnosis, shown=shown))
 
 
-def diagnosis_html(diagnosis: "Diagnosis", *, shown: int = 100) -> str:
+def diagnosis_html(diagnosis: "Diagnosis", *, shown: int = ERRORS_SHOWN) -> str:
     """Return the page of a diagnosis as HTML text; `shown` as for `write_diagnosis_page`."""
-    # A picture is wanted by several tiles, and the set may decode it each time.
-    prepared = lru_cache(maxsize=256)(diagnosis.prepared)
+    pictures = diagnosis.pictures
     errors, classes = diagnosis.errors, diagnosis.classes
-    atlas = view_atlas(diagnosis.atlas, errors, diagnosis.tile, classes, prepared)
-    cards = make_cards(errors, prepared, shown)
+    atlas = view_atlas(diagnosis.atlas, errors, diagnosis.tile, classes, pictures)
+    cards = make_cards(errors, pictures, shown)
     tiles = [tile for found in atlas for tile in found.tiles()]
     listed = [found.index for found in diagnosis.suspects[:LISTED]]
     listed += [found.index for found in diagnosis.duplicates[:LISTED]]
@@ -54,7 +51,7 @@ def diagnosis_html(diagnosis: "Diagnosis", *, shown: int = 100) -> str:
         atlas=atlas,
         cards=cards,
         shown_pairs=Counter((card.error.label, card.error.prediction) for card in cards),
-        thumbnails={index: picture_uri(prepared(index), THUMBNAIL) for index in listed},
+        thumbnails={index: data_uri(pictures.encoded(Picture(index, LISTED_SIDE))) for index in listed},
         chart=locality_chart(sizes) if sizes else None,
         colours=scale_colours(),
         strip=strip,
@@ -62,7 +59,7 @@ def diagnosis_html(diagnosis: "Diagnosis", *, shown: int = 100) -> str:
         data={
             "classes": classes,
             "tiles": {tile.name: tile.lens for tile in tiles},
-            "images": lens_images(tiles, prepared),
+            "images": lens_images(tiles, pictures),
             "errors": {card.name: card.lens for card in cards},
         },
     )

@@ -1,18 +1,17 @@
 """The errors on the page: for each shown image its picture, both maps, and what would have turned it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from torch import Tensor
-
 from nearsight.diagnosis.errors import Errors, ImageError
+from nearsight.diagnosis.pictures import Picture, Pictures
+from nearsight.diagnosis.shown import ERROR_SIDE
 from nearsight.report.page.outline import outline_path
-from nearsight.report.page.pictures import map_uri, picture_uri
+from nearsight.report.page.pictures import data_uri, map_uri
 from nearsight.tiles import TileGrid
 
-PICTURE_SIDE = 384
 # With the atlas and the lists beside them, a page stays below 15 MB.
 MOST_BYTES = 8_000_000
 # Of a finer grid the maps are drawn whole, but only every other tile, or third, … can be enlarged.
@@ -43,12 +42,12 @@ class ErrorCard:
         return len(self.picture) + len(self.predicted_map) + len(self.label_map) + 7 * numbers
 
 
-def make_cards(errors: Errors, prepared: Callable[[int], Tensor], most: int) -> tuple[ErrorCard, ...]:
+def make_cards(errors: Errors, pictures: Pictures, most: int) -> tuple[ErrorCard, ...]:
     """Return the cards of the costliest errors: `most` of them, or as many as make 8 MB."""
     cards: list[ErrorCard] = []
     size = 0
     for number, error in zip(count(1), errors.errors[:most]):
-        card = _card(error, f"e{number}", prepared(error.index))
+        card = _card(error, f"e{number}", pictures)
         size += card.size
         if size > MOST_BYTES:
             break
@@ -68,7 +67,7 @@ def enlargeable(starts: Sequence[int], others: int) -> Sequence[int]:
     return range(0, len(starts), step)
 
 
-def _card(error: ImageError, name: str, pixels: Tensor) -> ErrorCard:
+def _card(error: ImageError, name: str, pictures: Pictures) -> ErrorCard:
     from nearsight.evidence.plot import shared_limit
 
     predicted, label = error.evidence[:2]
@@ -76,7 +75,7 @@ def _card(error: ImageError, name: str, pixels: Tensor) -> ErrorCard:
     return ErrorCard(
         error=error,
         name=name,
-        picture=picture_uri(pixels, PICTURE_SIDE),
+        picture=data_uri(pictures.encoded(Picture(error.index, ERROR_SIDE))),
         predicted_map=map_uri(predicted, error.grid, limit),
         label_map=map_uri(label, error.grid, limit),
         limit=limit,

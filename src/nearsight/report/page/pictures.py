@@ -1,10 +1,9 @@
-"""Pictures inside the page: images, tiles and evidence maps as data URIs."""
+"""Pictures inside the page: files and evidence maps as data URIs."""
 
 import base64
 from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,29 +12,19 @@ from torch import Tensor
 
 from nearsight.tiles import TileGrid, cell_edges
 
-# Small pictures are kept pixel by pixel; larger ones would fill the page.
-LOSSLESS_SIDE = 64
-QUALITY = 82
 # Half of the palette is for, half against; 0 is where no tile has its centre.
 LEVELS = 127
 _NEUTRAL = LEVELS + 1
 
 
-def picture_uri(pixels: Tensor, longest: int) -> str:
-    """Return a picture, uint8 (3, height, width), as a data URI, made smaller to `longest` pixels a side.
+def data_uri(file: bytes) -> str:
+    """Return a PNG or WebP as a data URI.
 
-    >>> import torch
-    >>> picture_uri(torch.zeros(3, 8, 8, dtype=torch.uint8), 64)[:22]
-    'data:image/png;base64,'
-
-    Pictures of at most 64 pixels a side are PNG and lose nothing, larger ones are WebP at quality 82.
+    >>> data_uri(b"\\x89PNG")
+    'data:image/png;base64,iVBORw=='
     """
-    picture = Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy()))
-    if max(picture.size) > longest:
-        picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-    if max(picture.size) <= LOSSLESS_SIDE:
-        return _uri(picture, "PNG", optimize=True)
-    return _uri(picture, "WEBP", quality=QUALITY, method=4)
+    form = "webp" if file.startswith(b"RIFF") else "png"
+    return f"data:image/{form};base64,{base64.b64encode(file).decode('ascii')}"
 
 
 def map_uri(logits: Tensor, grid: TileGrid, limit: float) -> str:
@@ -53,7 +42,9 @@ def map_uri(logits: Tensor, grid: TileGrid, limit: float) -> str:
     height, width = indices.shape
     picture = Image.frombytes("P", (width, height), indices.astype(np.uint8).tobytes())
     picture.putpalette(_palette())
-    return _uri(picture, "PNG", optimize=True, transparency=0)
+    buffer = BytesIO()
+    picture.save(buffer, "PNG", optimize=True, transparency=0)
+    return data_uri(buffer.getvalue())
 
 
 def nearest_tiles(starts: Sequence[int], tile: int, length: int) -> NDArray[np.int64]:
@@ -96,9 +87,3 @@ def _colours(places: NDArray[np.float64]) -> NDArray[np.float64]:
 
     colours: NDArray[np.float64] = colormaps[COLOURS](places)
     return colours
-
-
-def _uri(picture: Image.Image, form: str, **settings: Any) -> str:
-    buffer = BytesIO()
-    picture.save(buffer, form, **settings)
-    return f"data:image/{form.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,18 +1,14 @@
 """What the page shows of one tile: its picture, and enlarged, its evidence for every class."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
+from nearsight.diagnosis.pictures import Picture, Pictures
 from nearsight.diagnosis.reasons import AtlasTile
-from nearsight.report.page.pictures import picture_uri
+from nearsight.diagnosis.shown import AROUND_SIDE, TILE_SIDE
+from nearsight.report.page.pictures import data_uri
 from nearsight.statistics.writing import signed
-
-TILE_SIDE = 96
-# The image around an enlarged tile only shows where the tile lies.
-IMAGE_SIDE = 96
 
 
 @dataclass(frozen=True)
@@ -37,17 +33,15 @@ def tile_view(
     side: int,
     number: int,
     classes: Sequence[str],
-    prepared: Callable[[int], Tensor],
+    pictures: Pictures,
 ) -> TileView:
     """Return the view of a tile of `side` pixels that stands in the atlas for the class `number`."""
-    pixels = prepared(tile.index)
-    height, width = pixels.shape[1:]
-    crop = pixels[:, tile.top : tile.top + side, tile.left : tile.left + side]
+    height, width = pictures.size(tile.index)
     evidence = f"evidence {signed(tile.evidence)} for {classes[number]}"
     return TileView(
         name=name,
         index=tile.index,
-        uri=picture_uri(crop, TILE_SIDE),
+        uri=data_uri(pictures.encoded(Picture(tile.index, TILE_SIDE, (tile.top, tile.left, side)))),
         alt=f"tile of {tile.path} ({classes[tile.label]}), {evidence}",
         evidence=tile.evidence,
         label=tile.label,
@@ -69,10 +63,12 @@ def bars(tile: AtlasTile) -> list[tuple[int, float]]:
     return sorted(zip(tile.kept, tile.logits, strict=True), key=lambda bar: -bar[1])
 
 
-def lens_images(views: Iterable[TileView], prepared: Callable[[int], Tensor]) -> dict[int, str]:
+def lens_images(views: Iterable[TileView], pictures: Pictures) -> dict[int, str]:
     """Return the small pictures of the images that tiles lie in, by their place in the examined set."""
     return {
-        index: picture_uri(prepared(index), IMAGE_SIDE) for index in dict.fromkeys(v.index for v in views)
+        # The image around an enlarged tile only shows where the tile lies.
+        index: data_uri(pictures.encoded(Picture(index, AROUND_SIDE)))
+        for index in dict.fromkeys(view.index for view in views)
     }
 
 

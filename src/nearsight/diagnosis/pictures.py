@@ -1,0 +1,156 @@
+"""The pictures that a diagnosis shows: made from the images examined, or read back from its directory."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from nearsight.data import ImageSet
+from nearsight.errors import InputError
+from nearsight.write import replace_atomically
+
+PICTURES = "pictures.parquet"
+# Small pictures are kept pixel by pixel; larger ones would fill the page.
+LOSSLESS_SIDE = 64
+QUALITY = 82
+# Nothing is known of an image whose picture was not kept: light grey.
+_UNKNOWN = (221, 221, 221)
+_COLUMNS = ("index", "longest", "top", "left", "side", "height", "width")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Which picture: of an image by its place in the set, at most `longest` pixels a side; all of it, or one tile.
+
+    The tile has its top, its left and its side in pixels of the image as the network takes it.
+    """
+
+    index: int
+    longest: int
+    tile: tuple[int, int, int] | None = None
+
+
+class Pictures(Protocol):
+    """What gives the pictures of the images examined, which positions of a diagnosis are pixels of."""
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return height and width of an image as the network takes it, in pixels."""
+
+    def encoded(self, picture: Picture) -> bytes:
+        """Return a picture as the bytes of a PNG or WebP."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExaminedPictures:
+    """The pictures of a set that is at hand; `resize` brings a decoded image to what the network takes.
+
+    >>> from nearsight.data import load
+    >>> pictures = ExaminedPictures(load("digits")["test"], lambda image: image)
+    >>> pictures.size(0), pictures.encoded(Picture(0, longest=96))[1:4]
+    ((8, 8), b'PNG')
+    """
+
+    images: ImageSet
+    resize: Callable[[Tensor], Tensor]
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return height and width of an image as the network takes it, in pixels."""
+        height, width = self.pixels(index).shape[1:]
+        return height, width
+
+    def encoded(self, picture: Picture) -> bytes:
+        """Return a picture as the bytes of a PNG or WebP."""
+        pixels = self.pixels(picture.index)
+        if picture.tile is not None:
+            top, left, side = picture.tile
+            pixels = pixels[:, top : top + side, left : left + side]
+        return encode(pixels, picture.longest)
+
+    @cached_property
+    def pixels(self) -> Callable[[int], Tensor]:
+        """Return an image as the network takes it, uint8 (3, height, width)."""
+        # A picture is wanted by several tiles, and the set may decode it each time.
+        return lru_cache(maxsize=256)(lambda index: self.resize(self.images.image(index)))
+
+
+@dataclass(frozen=True, eq=False)
+class SavedPictures:
+    """The pictures that were kept of a set; those that were not are grey."""
+
+    sizes: Mapping[int, tuple[int, int]]
+    files: Mapping[Picture, bytes]
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return height and width of an image as the network takes it, in pixels; of an unknown one 1×1."""
+        return self.sizes.get(index, (1, 1))
+
+    def encoded(self, picture: Picture) -> bytes:
+        """Return a picture as the bytes of a PNG or WebP."""
+        return self.files[picture] if picture in self.files else _written(Image.new("RGB", (1, 1), _UNKNOWN))
+
+
+def encode(pixels: Tensor, longest: int) -> bytes:
+    """Return a picture, uint8 (3, height, width), as a file, made smaller to `longest` pixels a side.
+
+    >>> import torch
+    >>> encode(torch.zeros(3, 100, 80, dtype=torch.uint8), 96)[8:12]
+    b'WEBP'
+
+    Pictures of at most 64 pixels a side are PNG and lose nothing, larger ones are WebP at quality 82.
+    """
+    picture = Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy()))
+    if max(picture.size) > longest:
+        picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return _written(picture)
+
+
+def save_pictures(path: Path, pictures: Pictures, wanted: Iterable[Picture]) -> None:
+    """Write the pictures that are wanted as a Parquet file, a row each, whole or not at all."""
+    import pyarrow
+    from pyarrow import parquet
+
+    rows = []
+    for picture in dict.fromkeys(wanted):
+        top, left, side = picture.tile or (None, None, None)
+        place = (picture.index, picture.longest, top, left, side, *pictures.size(picture.index))
+        rows.append(dict(zip(_COLUMNS, place, strict=True)) | {"image": {"bytes": pictures.encoded(picture)}})
+    image = pyarrow.struct([("bytes", pyarrow.binary())])
+    columns = [*((name, pyarrow.int64()) for name in _COLUMNS), ("image", image)]
+    with replace_atomically(path) as temporary:
+        parquet.write_table(pyarrow.Table.from_pylist(rows, pyarrow.schema(columns)), temporary)
+
+
+def load_pictures(path: Path) -> SavedPictures:
+    """Read what `save_pictures` wrote; raises `InputError` where it is missing or damaged."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        rows = parquet.read_table(path, memory_map=False).to_pylist()
+        sizes = {row["index"]: (row["height"], row["width"]) for row in rows}
+        files = {
+            Picture(
+                row["index"],
+                row["longest"],
+                None if row["side"] is None else (row["top"], row["left"], row["side"]),
+            ): row["image"]["bytes"]
+            for row in rows
+        }
+    except (pyarrow.ArrowInvalid, OSError, KeyError, TypeError) as error:
+        raise InputError(f"{path} cannot be read ({error}); run `nearsight diagnose` again") from error
+    return SavedPictures(sizes, files)
+
+
+def _written(picture: Image.Image) -> bytes:
+    buffer = BytesIO()
+    if max(picture.size) <= LOSSLESS_SIDE:
+        picture.save(buffer, "PNG", optimize=True)
+    else:
+        picture.save(buffer, "WEBP", quality=QUALITY, method=4)
+    return buffer.getvalue()
