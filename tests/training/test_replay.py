@@ -13,7 +13,6 @@ from nearsight.data import ImageSet, ImageSets
 from nearsight.progress import Silent
 from nearsight.settings import Machine, Recipe
 from nearsight.training import replay, train
-from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.replay import WARM_UP, Replay
 from nearsight.training.step import Step
 
@@ -115,7 +114,7 @@ def test_a_replayed_run_learns_what_a_run_of_single_kernels_does(
 def test_a_step_never_waits_for_the_gpu(
     recipe: Recipe, make_images: Callable[..., ImageSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, cut = Step.__call__, MemoryTiles.cut
+    own = Step.__call__
 
     def watched(function: Callable[..., object]) -> Callable[..., object]:
         def inner(*arguments: object) -> object:
@@ -130,7 +129,6 @@ def test_a_step_never_waits_for_the_gpu(
         return inner
 
     monkeypatch.setattr(Step, "__call__", watched(own))
-    monkeypatch.setattr(MemoryTiles, "cut", watched(cut))
     sets = ImageSets("toy", {"train": make_images(48)})
     # The first step of a process may load what it has not yet, so it is taken before.
     run = train(replace(recipe, steps=12, tile=6), sets, tmp_path / "run", machine=GPU)

@@ -24,9 +24,9 @@ from nearsight.settings import RECIPES, Machine, Recipe
 from nearsight.settings.tile_schedule import TileSizes
 from nearsight.training import Interrupted, train
 from nearsight.training.cost import count_flops
-from nearsight.training.loop import class_weights
 from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.prepare import build_classifier
+from nearsight.training.step import class_weights
 
 CPU = Machine(device="cpu")
 EVERY_STEP = Machine(device="cpu", checkpoint_seconds=0.0)

@@ -1,21 +1,15 @@
 """The steps of a run: batches in, weights changed, rows and checkpoints written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
-from nearsight.data import ImageSet
 from nearsight.errors import InputError
-from nearsight.settings import Recipe
-from nearsight.settings.tile_schedule import Size
-from nearsight.training.batches import Batch, StreamedTiles, resized_pixels, streamed_batches
 from nearsight.training.checkpoint import Milestone
 from nearsight.training.interruption import Interrupted, Interruption
 from nearsight.training.job import Job
-from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.metrics_log import MetricsLog
 from nearsight.training.optimizers import set_rates
 from nearsight.training.order import generator
@@ -25,9 +19,6 @@ from nearsight.training.step import Step
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-# A step, from the size of its tiles and the tensors that it is told by.
-Work = Callable[..., None]
 
 
 def run_steps(job: Job, start: Milestone) -> float:
@@ -39,7 +30,6 @@ def run_steps(job: Job, start: Milestone) -> float:
     """
     recipe, state, fabric = job.recipe, job.state, job.fabric
     network, *optimizers = _set_up(job)
-    step = Step(job, network, optimizers, class_weights(job.sets["train"], recipe, fabric.device))
     own_generators = torch.random.fork_rng(devices=[fabric.device] if fabric.device.type == "cuda" else [])
     with (
         own_generators,
@@ -48,13 +38,12 @@ def run_steps(job: Job, start: Milestone) -> float:
         _open_records(job, start) as records,
     ):
         network.train()
-        inputs, work = _work(job, step, start.step)
-        if _can_be_replayed(job):
-            work = Replay(work, job.progress)
-        for number, given in enumerate(inputs, start.step):
+        step = Step(job, network, optimizers)
+        take = Replay(step, job.progress) if _can_be_replayed(job) else step
+        for number, inputs in enumerate(step.inputs(start.step), start.step):
             set_rates(state.optimizers, recipe, number, job.steps)
             _seed_network(job, number)
-            work(job.sizes.at(number), *given)
+            take(job.sizes.at(number), *inputs)
             done, problem = number + 1, None
             if records is not None:
                 try:
@@ -105,44 +94,6 @@ def _compiled(job: Job) -> Any:
 def _seed_network(job: Job, step: int) -> None:
     # Networks with dropout or stochastic depth draw from the global generator.
     torch.manual_seed(generator(job.recipe.seed, f"network {job.fabric.global_rank}", step).initial_seed())
-
-
-def class_weights(images: ImageSet, recipe: Recipe, device: torch.device) -> Tensor | None:
-    """Return the weight of each class in the loss, float (classes,), or None when all weigh the same.
-
-    A balanced weight is images / (classes × images of the class), 0 for a class without images.
-    """
-    if recipe.class_weights == "none":
-        return None
-    counts = torch.bincount(torch.from_numpy(images.labels), minlength=len(images.classes))
-    weights = len(images) / (len(images.classes) * counts.clamp_min(1))
-    return torch.where(counts > 0, weights, 0.0).to(device, torch.float32)
-
-
-def _work(job: Job, step: Step, start: int) -> tuple[Iterator[tuple[Tensor, ...]], Work]:
-    """Return what tells each step from `start` on what to do, and the step that does it."""
-    images, recipe, fabric = job.sets["train"], job.recipe, job.fabric
-    preprocessing, sizes = job.classifier.preprocessing, job.sizes
-    rank, world = fabric.global_rank, fabric.world_size
-    if images.pixels is None:
-        streamed = StreamedTiles(images, recipe, sizes, preprocessing)
-        workers = job.machine.decoding_workers()
-        batches = streamed_batches(streamed, recipe.batch_size, start, job.steps, workers, rank, world)
-        return (
-            (
-                batch.tiles.to(fabric.device, non_blocking=True),
-                batch.labels.to(fabric.device, non_blocking=True),
-            )
-            for batch in batches
-        ), lambda _size, tiles, labels: step(Batch(tiles, labels))
-    pixels = resized_pixels(images.pixels, preprocessing).to(fabric.device)
-    tiles = MemoryTiles(pixels, torch.from_numpy(images.labels).to(fabric.device), recipe, sizes)
-
-    def cut_and_step(size: Size, drawn: Tensor) -> None:
-        batch = tiles.cut(drawn, size)
-        step(Batch(batch.tiles[rank::world], batch.labels[rank::world]) if world > 1 else batch)
-
-    return ((drawn,) for drawn in tiles.draws(start, job.steps)), cut_and_step
 
 
 def _can_be_replayed(job: Job) -> bool:

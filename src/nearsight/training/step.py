@@ -1,35 +1,66 @@
-"""One optimizer step: a batch of tiles in, weights changed, losses counted on the device."""
+"""One optimizer step, from top to bottom: tiles in, weights changed, losses counted on the device."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nearsight.data import ImageSet
 from nearsight.models.small_grids import small_grids_as_products
-from nearsight.training.batches import Batch
+from nearsight.settings import Recipe
+from nearsight.settings.tile_schedule import Size
+from nearsight.training.batches import Batch, StreamedTiles, resized_pixels, streamed_batches
 from nearsight.training.job import Job
+from nearsight.training.memory_tiles import MemoryTiles
 
 
 class Step:
-    """The step of a run, in which the processor waits for nothing that the device has to say.
+    """The step of a run: what every step is given (`inputs`), and what it does with it (a call).
 
-    `network` and `optimizers` are Fabric's; `weights` are those of the classes in the loss, or None.
+    `network` and `optimizers` are Fabric's. A set in memory lies whole on the device, and a step is given what
+    chance decided of its tiles; of a set that streams it is given the tiles. Either way the processor waits for
+    nothing that the device has to say, so that a call can be captured and replayed (`Replay`).
     """
 
-    def __init__(self, job: Job, network: Any, optimizers: list[Any], weights: Tensor | None) -> None:
-        self._session, self._network, self._optimizers, self._weights = job, network, optimizers, weights
+    def __init__(self, job: Job, network: Any, optimizers: list[Any]) -> None:
+        self._job, self._network, self._optimizers = job, network, optimizers
+        images, device = job.sets["train"], job.fabric.device
+        self._weights = class_weights(images, job.recipe, device)
+        self._memory: MemoryTiles | None = None
+        if images.pixels is not None:
+            pixels = resized_pixels(images.pixels, job.classifier.preprocessing).to(device)
+            labels = torch.from_numpy(images.labels).to(device)
+            self._memory = MemoryTiles(pixels, labels, job.recipe, job.sizes)
 
-    def __call__(self, batch: Batch) -> None:
-        """Take the step on a batch that lies on the device."""
-        job, recipe, network = self._session, self._session.recipe, self._network
+    def inputs(self, start: int) -> Iterator[tuple[Tensor, ...]]:
+        """Yield the tensors that each step from `start` on is called with, on the device."""
+        job, fabric = self._job, self._job.fabric
+        if self._memory is not None:
+            for drawn in self._memory.draws(start, job.steps):
+                yield (drawn,)
+            return
+        tiles = StreamedTiles(job.sets["train"], job.recipe, job.sizes, job.classifier.preprocessing)
+        workers, ranks = job.machine.decoding_workers(), (fabric.global_rank, fabric.world_size)
+        for batch in streamed_batches(tiles, job.recipe.batch_size, start, job.steps, workers, *ranks):
+            yield tuple(given.to(fabric.device, non_blocking=True) for given in (batch.tiles, batch.labels))
+
+    def __call__(self, size: Size, *inputs: Tensor) -> None:
+        """Take the step on tiles of one size, height and width, and the tensors that `inputs` gave for it."""
+        job, recipe, network = self._job, self._job.recipe, self._network
         state, fabric = job.state, job.fabric
-        # Here and not after the step: what a capture that failed has left must not count.
+
+        # Its images, cut into tiles: uint8 (B, tiles of an image, 3, h, w) and labels (B,).
+        batch = self._cut(size, inputs)
+        tiles, labels = batch.tiles, batch.labels
+
+        # No gradient is left. Here and not after the step: what a capture that failed has left must not count.
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
-        labels = batch.labels
-        parts = list(zip(batch.tiles.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
+
+        # Forward and backward, in as many parts as the recipe says; an image's logits are the mean of its tiles'.
+        parts = list(zip(tiles.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
         for number, (part, wanted) in enumerate(parts, 1):
             images = job.classifier.preprocessing.normalise(part.flatten(0, 1))
             images = images.contiguous(memory_format=torch.channels_last)
@@ -46,15 +77,38 @@ class Step:
                 )
                 fabric.backward(loss / _weight(labels, self._weights))
             count(state.running, loss.detach() / _weight(wanted, self._weights), logits.detach(), wanted)
+
+        # The gradient is clipped. Fabric clips each optimizer's parameters apart; the norm meant is that of all.
         if recipe.clip is not None:
-            # Fabric clips each optimizer's parameters apart; the norm meant is that of the whole gradient.
             groups = [group for optimizer in state.optimizers for group in optimizer.param_groups]
             trained = [parameter for group in groups for parameter in group["params"]]
             torch.nn.utils.clip_grad_norm_(trained, recipe.clip)
+
+        # The weights change, and their average with them.
         for optimizer in self._optimizers:
             optimizer.step()
         if state.average is not None:
             state.average.update_parameters(job.classifier.network)  # type: ignore[operator]
+
+    def _cut(self, size: Size, inputs: tuple[Tensor, ...]) -> Batch:
+        if self._memory is None:
+            return Batch(*inputs)
+        (drawn,) = inputs
+        batch = self._memory.cut(drawn, size)
+        rank, world = self._job.fabric.global_rank, self._job.fabric.world_size
+        return Batch(batch.tiles[rank::world], batch.labels[rank::world]) if world > 1 else batch
+
+
+def class_weights(images: ImageSet, recipe: Recipe, device: torch.device) -> Tensor | None:
+    """Return the weight of each class in the loss, float (classes,), or None when all weigh the same.
+
+    A balanced weight is images / (classes × images of the class), 0 for a class without images.
+    """
+    if recipe.class_weights == "none":
+        return None
+    counts = torch.bincount(torch.from_numpy(images.labels), minlength=len(images.classes))
+    weights = len(images) / (len(images.classes) * counts.clamp_min(1))
+    return torch.where(counts > 0, weights, 0.0).to(device, torch.float32)
 
 
 def _weight(labels: Tensor, weights: Tensor | None) -> Tensor | int:
