@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"schema"},
     "statistics": {"errors"},
     "progress": set(),
-    "data": {"write"},
+    "data": {"write", "progress"},
     "tiles": {"settings"},
     "models": {"write", "settings"},
     "runs": {"models", "rows"},

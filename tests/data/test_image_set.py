@@ -94,7 +94,7 @@ def test_a_tile_larger_than_an_image_is_refused(height: int, width: int) -> None
     with pytest.raises(
         InputError,
         match=rf"6 pixels does not fit x\.png \({height}×{width}\), the first of 2 images too small of 2 in "
-        r"toy train; .* is 5; choose --tile 5 or less, or enlarge with --resize-short 6$",
+        r"toy train; .* is 5; choose `tile=5` or less, or enlarge with `resize_short=6`$",
     ):
         require_tile(images, 6)
 

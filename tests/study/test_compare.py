@@ -220,7 +220,7 @@ def test_predictions_of_something_else_are_made_again(
         ({"stride": 2}, r"stride a quarter of the tile there, 2 asked for"),
         ({"protocols": ["vote"]}, r"protocols .* asked for"),
         ({"base": replace(BASE, learning_rate=0.1)}, r"learning_rate 0.12 there, 0.1 asked for"),
-        ({"resume": False}, r"already holds this comparison; give --resume"),
+        ({"resume": False}, r"already holds this comparison; give `resume=True`"),
     ],
 )
 def test_another_comparison_is_refused_and_nothing_touched(

@@ -1,12 +1,22 @@
 """Images by name, folder, Parquet or hub: their splits, labels, class names and regions."""
 
+from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import decode_image
-from nearsight.data.image_set import ImageSet, ImageSets, MemoryImages, StreamedImages, require_tile
+from nearsight.data.image_set import (
+    GivenImages,
+    ImageSet,
+    ImageSets,
+    MemoryImages,
+    StreamedImages,
+    require_tile,
+)
 from nearsight.data.load import known_names, load
 from nearsight.data.scenes import SceneImages, draw_scenes
+from nearsight.data.sources import image_sets
 from nearsight.data.summary import summarise
 
 __all__ = [
+    "GivenImages",
     "ImageSet",
     "ImageSets",
     "MemoryImages",
@@ -14,8 +24,10 @@ __all__ = [
     "StreamedImages",
     "decode_image",
     "draw_scenes",
+    "image_sets",
     "known_names",
     "load",
     "require_tile",
     "summarise",
+    "to_pixels",
 ]

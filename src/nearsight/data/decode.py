@@ -32,8 +32,13 @@ def decode_image(file: bytes | str | Path, name: str | None = None) -> Tensor:
     `InputError` naming the image (`name`, or its path) when it is damaged or not an image.
     """
     with named_faults(file, name), opened(file) as image:
-        ImageOps.exif_transpose(image, in_place=True)
-        channels = [np.asarray(channel) for channel in _to_rgb(image).split()]
+        return decode_picture(image)
+
+
+def decode_picture(image: Image.Image) -> Tensor:
+    """Decode a Pillow image, which is turned in place, to what `decode_image` makes of its file."""
+    ImageOps.exif_transpose(image, in_place=True)
+    channels = [np.asarray(channel) for channel in _to_rgb(image).split()]
     return torch.from_numpy(np.stack(channels))
 
 

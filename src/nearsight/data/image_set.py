@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import decode_image
 from nearsight.data.regions import ColumnRegions, Regions
 from nearsight.data.tile import decode_tile
@@ -104,6 +105,46 @@ class StreamedImages:
 
 
 @dataclass(frozen=True, eq=False)
+class GivenImages:
+    """Images of any size that a program holds or makes, taken one by one when asked for.
+
+    `items[i]` is an image in any form that `to_pixels` takes, with its label; `index` (n,) is the item of each image
+    and `sizes` (n, 2) its height and width when it was first read.
+    """
+
+    items: Any
+    index: NDArray[np.int64]
+    sizes: NDArray[np.int32]
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def image(self, i: int) -> Tensor:
+        """Return image i, uint8 of shape (3, H, W); raises `InputError` where it is not what it was at first."""
+        pixels = to_pixels(self.items[int(self.index[i])][0], self.path(i))
+        if list(pixels.shape[1:]) != self.sizes[i].tolist():
+            (height, width), (now, across) = self.sizes[i], pixels.shape[1:]
+            raise InputError(
+                f"{self.path(i)} was {height}×{width} pixels at first and is {now}×{across} now; give a data set "
+                "whose images keep their size"
+            )
+        return pixels
+
+    def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
+        """Return one tile of image i, `size` (height, width) pixels from `top` and `left`, uint8 (3, *size)."""
+        return self.image(i)[:, top : top + size[0], left : left + size[1]]
+
+    def path(self, i: int) -> str:
+        """Return the number of image i, for messages."""
+        return f"image {self.index[i]} of {self.name}"
+
+    def select(self, index: NDArray[np.int64]) -> "GivenImages":
+        """Return a subset, in the order of `index`, without taking an image."""
+        return replace(self, index=self.index[index], sizes=self.sizes[index])
+
+
+@dataclass(frozen=True, eq=False)
 class ImageSet:
     """One split of a set: images with their labels, class names and, where known, the object's region.
 
@@ -118,7 +159,7 @@ class ImageSet:
     split: str
     classes: tuple[str, ...]
     labels: NDArray[np.int64]
-    images: MemoryImages | StreamedImages
+    images: MemoryImages | StreamedImages | GivenImages
     regions: Regions | None = None
 
     def __len__(self) -> int:

@@ -1,19 +1,38 @@
 """Labels and class names of a set: agreed on between its splits, and checked."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.data.splits import usual_split
-from nearsight.data.table import MISSING, Table
+from nearsight.data.table import MISSING
 from nearsight.errors import InputError
 
 _LISTED = 5
 
 
+class Labelled(Protocol):
+    """One split as read: a number or a name for each image, and the class names where they are known."""
+
+    @property
+    def labels(self) -> NDArray[np.int64] | list[str | None] | None:
+        """The label of each image, -1 or None where it is missing; None stands for no labels at all."""
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The class names, None where they are not named."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def name(self, row: int, split: str) -> str:
+        """Name the image of a row, for messages."""
+
+
 def find_labels(
-    name: str, tables: Mapping[str, Table]
+    name: str, tables: Mapping[str, Labelled]
 ) -> tuple[tuple[str, ...], dict[str, NDArray[np.int64]], list[str]]:
     """Agree on the class names of a set and number the labels of each split, int64 (n,), places in them.
 
@@ -37,7 +56,7 @@ def find_labels(
     return classes, labels, notes
 
 
-def _class_names(name: str, tables: Mapping[str, Table]) -> tuple[str, ...]:
+def _class_names(name: str, tables: Mapping[str, Labelled]) -> tuple[str, ...]:
     named = {split: table.classes for split, table in tables.items() if table.classes is not None}
     if named:
         (first, classes), *others = named.items()
@@ -58,9 +77,9 @@ def _class_names(name: str, tables: Mapping[str, Table]) -> tuple[str, ...]:
     return tuple(sorted(words)) or tuple(str(number) for number in range(highest + 1))
 
 
-def _numbers(table: Table, classes: tuple[str, ...]) -> NDArray[np.int64]:
+def _numbers(table: Labelled, classes: tuple[str, ...]) -> NDArray[np.int64]:
     if table.labels is None:
-        return np.full(len(table.rows), MISSING, dtype=np.int64)
+        return np.full(len(table), MISSING, dtype=np.int64)
     if isinstance(table.labels, list):
         number = {word: k for k, word in enumerate(classes)}
         # A name that is not among the classes is out of range, not missing.
@@ -72,7 +91,7 @@ def _numbers(table: Table, classes: tuple[str, ...]) -> NDArray[np.int64]:
 
 
 def _require_range(
-    name: str, split: str, table: Table, numbers: NDArray[np.int64], classes: tuple[str, ...]
+    name: str, split: str, table: Labelled, numbers: NDArray[np.int64], classes: tuple[str, ...]
 ) -> None:
     wrong = np.flatnonzero((numbers < 0) | (numbers >= len(classes)))
     if not len(wrong):

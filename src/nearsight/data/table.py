@@ -31,6 +31,9 @@ class Table:
     labels: NDArray[np.int64] | list[str | None] | None
     classes: tuple[str, ...] | None
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     def name(self, row: int, split: str) -> str:
         """Name the image of a row, for messages."""
         return image_name(self.rows[row]["image"], split, row)

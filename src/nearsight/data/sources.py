@@ -1,0 +1,295 @@
+"""Whatever holds labelled images, by name or in memory, as image sets."""
+
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nearsight.data.conversion import to_pixels
+from nearsight.data.image_set import MEND, GivenImages, ImageSet, ImageSets, MemoryImages
+from nearsight.data.labels import find_labels
+from nearsight.data.load import load
+from nearsight.data.opening import MEMORY_LIMIT, open_tables
+from nearsight.data.splits import arrange_splits
+from nearsight.data.table import as_table
+from nearsight.errors import InputError
+from nearsight.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+    from torch.utils.data import Dataset as TorchDataset
+
+Many: TypeAlias = "Sequence[Any] | torch.Tensor | NDArray[Any]"
+Held: TypeAlias = "ImageSet | Dataset | TorchDataset[Any] | tuple[Many, Many]"
+Data: TypeAlias = "str | Path | ImageSets | DatasetDict | Mapping[str, Held] | Held"
+
+IN_MEMORY = "in memory: "
+_ALL = "train"
+_EXPECTED = (
+    "a name, a path, an ImageSet, a datasets.Dataset, a torch Dataset of (image, label), (images, labels), or a "
+    "mapping from splits to these"
+)
+
+
+def is_named(data: "Data") -> bool:
+    """Tell whether data is a name or a path, which can be recorded and found again."""
+    return isinstance(data, str | Path)
+
+
+def image_sets(
+    data: "Data",
+    *,
+    classes: Sequence[str] | None = None,
+    validation: float = 0.1,
+    seed: int = 0,
+    skip_bad: bool = False,
+    progress: Progress = SILENT,
+) -> ImageSets:
+    """Return the splits of a set that is named or held in memory, those that are missing cut from train as by `load`.
+
+    >>> images, labels = torch.zeros(40, 3, 8, 8, dtype=torch.uint8), ["cat", "dog"] * 20
+    >>> sets = image_sets((images, labels))
+    >>> sets.name, {split: len(part) for split, part in sets.items()}
+    ('in memory: 40 images, fingerprint 5afe7f11b6fb', {'train': 29, 'val': 3, 'test': 8})
+
+    `data` is what `load` takes; an `ImageSet` or `ImageSets`; a `datasets.Dataset` or `DatasetDict`; a data set of
+    PyTorch's kind, whose items are (image, label); a pair (images, labels); or a mapping from splits to any of these.
+    Images are what `to_pixels` takes. Labels are names, or numbers of `classes`, which are needed only where the data
+    does not name its own. Items are read once, for their sizes; images of one size that take at most 2 GiB are kept,
+    others are taken anew whenever they are asked for.
+
+    Raises `InputError` for anything else, and for images or labels that cannot be used.
+    """
+    if isinstance(data, str | Path):
+        return load(data, validation=validation, seed=seed, skip_bad=skip_bad)
+    return cut(held_sets(data, classes=classes, skip_bad=skip_bad, progress=progress), validation, seed)
+
+
+def cut(sets: ImageSets, validation: float, seed: int) -> ImageSets:
+    """Give the splits of a set their usual names, and cut missing ones from train as `load` does."""
+    arranged = arrange_splits(sets.splits, validation=validation, seed=seed)
+    follow_seed = sets.splits_follow_seed or arranged.follow_seed
+    return ImageSets(sets.name, arranged.splits, (*sets.notes, *arranged.notes), follow_seed)
+
+
+def held_sets(
+    data: "Data",
+    *,
+    classes: Sequence[str] | None = None,
+    skip_bad: bool = False,
+    progress: Progress = SILENT,
+) -> ImageSets:
+    """Return the splits of a set held in memory as they are; images without a split are `train`.
+
+    Takes what `image_sets` takes, but for names and paths, and raises as it does.
+    """
+    names = None if classes is None else tuple(map(str, classes))
+    splits: dict[str, Any] = dict(data) if isinstance(data, Mapping) else {_split(data): data}
+    if not splits:
+        raise InputError(f"the data holds no splits; expected {_EXPECTED}")
+    notes: list[str] = [*data.notes] if isinstance(data, ImageSets) else []
+    found: dict[str, ImageSet] = {split: held for split, held in splits.items() if isinstance(held, ImageSet)}
+    rest = {split: held for split, held in splits.items() if split not in found}
+    if rest:
+        known = next((images.classes for images in found.values()), names)
+        read = _open_all if all(map(_is_table, rest.values())) else _read_all
+        found |= read(rest, known, skip_bad, notes, progress)
+        found = {split: found[split] for split in splits if split in found}
+    if names is not None and any(images.classes != names for images in found.values()):
+        given = next(images.classes for images in found.values() if images.classes != names)
+        raise InputError(
+            f"the data names its classes {_listed(given)}, but `classes` names {_listed(names)}; leave `classes` out "
+            "or give data with these"
+        )
+    name = recorded_name(found)
+    found = {
+        split: replace(images, name=name) if split in rest else images for split, images in found.items()
+    }
+    return ImageSets(name, found, tuple(notes), isinstance(data, ImageSets) and data.splits_follow_seed)
+
+
+def recorded_name(splits: Mapping[str, ImageSet]) -> str:
+    """Return what a run records of data held in memory: how many images, and a fingerprint that tells them again."""
+    digest = sha256()
+    for split, images in splits.items():
+        digest.update(repr((split, images.classes)).encode())
+        digest.update(images.labels.tobytes())
+        digest.update(np.ascontiguousarray(images.sizes).tobytes())
+        seen = images.pixels if images.pixels is not None else images.image(0)
+        digest.update(np.ascontiguousarray(seen.numpy()).data)
+    count = sum(len(images) for images in splits.values())
+    return f"{IN_MEMORY}{count} images, fingerprint {digest.hexdigest()[:12]}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Images and their labels side by side."""
+
+    images: Any
+    labels: Any
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, i: int) -> tuple[Any, Any]:
+        return self.images[i], self.labels[i]
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """The items of one split, read once."""
+
+    images: MemoryImages | GivenImages
+    labels: NDArray[np.int64] | list[str | None] | None
+    classes: tuple[str, ...] | None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def name(self, row: int, _split: str) -> str:
+        return self.images.path(row)
+
+
+def _split(data: Any) -> str:
+    return data.split if isinstance(data, ImageSet) else _ALL
+
+
+def _is_table(data: Any) -> bool:
+    # Of `datasets`, which is not imported to look at what may be anything.
+    return all(hasattr(data, name) for name in ("features", "select_columns", "cast_column", "__len__"))
+
+
+def _open_all(
+    splits: Mapping[str, Any],
+    classes: tuple[str, ...] | None,
+    skip_bad: bool,
+    notes: list[str],
+    _progress: Progress,
+) -> dict[str, ImageSet]:
+    tables = {
+        split: as_table(rows.with_format(None), f"the {split} data", classes)
+        for split, rows in splits.items()
+    }
+    found, more = open_tables("the data", tables, skip_bad=skip_bad)
+    notes += more
+    return found
+
+
+def _read_all(
+    splits: Mapping[str, Any],
+    classes: tuple[str, ...] | None,
+    skip_bad: bool,
+    notes: list[str],
+    progress: Progress,
+) -> dict[str, ImageSet]:
+    read = {
+        split: _read(_items(held, split), _classes(held, classes), split, skip_bad, notes, progress)
+        for split, held in splits.items()
+    }
+    named, labels, more = find_labels("the data", read)
+    notes += more
+    return {split: ImageSet("", split, named, labels[split], read[split].images) for split in labels}
+
+
+def _items(data: Any, split: str) -> Any:
+    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "__len__") for part in data):
+        images, labels = data
+        if len(images) != len(labels):
+            raise InputError(
+                f"{len(images)} images and {len(labels)} labels were given; give each image one label"
+            )
+        data = _Pairs(images, labels)
+    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")) or isinstance(data, str | Path):
+        raise InputError(f"the data is a {type(data).__name__}; expected {_EXPECTED}")
+    if not len(data):
+        raise InputError(f"the split '{split}' of the data holds no images; fill it or remove it")
+    return data
+
+
+def _classes(data: Any, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The class names that a data set of PyTorch's kind has, itself or beneath, or else those given."""
+    while data is not None:
+        own = getattr(data, "classes", None)
+        if isinstance(own, list | tuple) and own and all(isinstance(name, str) for name in own):
+            return tuple(own)
+        data = getattr(data, "dataset", None)
+    return classes
+
+
+def _read(
+    items: Any,
+    classes: tuple[str, ...] | None,
+    split: str,
+    skip_bad: bool,
+    notes: list[str],
+    progress: Progress,
+) -> _Read:
+    kept: list[torch.Tensor] = []
+    index: list[int] = []
+    sizes: list[tuple[int, int]] = []
+    labels: list[int | str] = []
+    faults: list[str] = []
+    held, uniform = 0, True
+    for i in range(len(items)):
+        image, label = _pair(items[i], i, split)
+        try:
+            pixels = to_pixels(image, f"image {i} of {split}")
+        except InputError as error:
+            if not skip_bad:
+                raise InputError(f"{error}; {MEND}") from error
+            faults.append(str(error))
+            continue
+        index.append(i)
+        labels.append(_label(label, i, split))
+        sizes.append((pixels.shape[1], pixels.shape[2]))
+        held += pixels.numel()
+        uniform = uniform and sizes[-1] == sizes[0] and held <= MEMORY_LIMIT
+        if uniform:
+            kept.append(pixels)
+        else:
+            kept.clear()
+        progress.count(f"reading the images of {split}", i + 1, len(items))
+    if faults:
+        notes.append(f"skipped: {len(faults)} of {len(items)} images of {split}: {faults[0]}")
+    if not index:
+        raise InputError(f"no image of {split} can be read: {faults[0]}")
+    given = GivenImages(items, np.array(index), np.array(sizes, dtype=np.int32), split)
+    images: MemoryImages | GivenImages = given
+    if uniform:
+        images = MemoryImages(torch.stack(kept), tuple(map(given.path, range(len(given)))))
+    return _Read(images, _numbers_or_names(labels, split), classes)
+
+
+def _pair(item: Any, i: int, split: str) -> tuple[Any, Any]:
+    if isinstance(item, tuple | list) and len(item) == 2:
+        return item[0], item[1]
+    raise InputError(f"item {i} of {split} is a {type(item).__name__}; expected a pair (image, label)")
+
+
+def _label(label: Any, i: int, split: str) -> int | str:
+    if isinstance(label, str):
+        return str(label)
+    try:
+        return operator.index(label)
+    except TypeError:
+        raise InputError(
+            f"the label of image {i} of {split} is a {type(label).__name__}; expected a whole number or a class name"
+        ) from None
+
+
+def _numbers_or_names(labels: Sequence[int | str], split: str) -> NDArray[np.int64] | list[str | None]:
+    kinds = {isinstance(label, str) for label in labels}
+    if len(kinds) > 1:
+        raise InputError(f"some labels of {split} are numbers and some are names; give either")
+    return [str(label) for label in labels] if kinds == {True} else np.array(labels, dtype=np.int64)
+
+
+def _listed(names: Iterable[str]) -> str:
+    listed = [*names]
+    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")

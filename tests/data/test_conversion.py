@@ -1,0 +1,87 @@
+"""Conversion: whatever a program holds as an image gives the pixels that its file would."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nearsight.data import decode_image, to_pixels
+from nearsight.errors import InputError
+
+RGB = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
+EXPECTED = torch.from_numpy(RGB.transpose(2, 0, 1).copy())
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    Image.fromarray(RGB).save(tmp_path / "image.png")
+    return tmp_path / "image.png"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        RGB,
+        np.asfortranarray(RGB),
+        EXPECTED,
+        EXPECTED.numpy(),
+        Image.fromarray(RGB),
+        RGB.astype(np.float32) / 255,
+        EXPECTED / 255,
+        (EXPECTED / 255).requires_grad_(),
+    ],
+)
+def test_the_same_pixels_come_from_every_form(image: Any, file: Path) -> None:
+    assert to_pixels(image).equal(decode_image(file))
+    assert to_pixels(image).dtype == torch.uint8
+
+
+def test_files_and_bytes_are_decoded(file: Path) -> None:
+    assert to_pixels(file).equal(EXPECTED)
+    assert to_pixels(str(file)).equal(EXPECTED)
+    assert to_pixels(file.read_bytes()).equal(EXPECTED)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
+def test_pillow_images_of_every_mode_are_what_their_file_gives(mode: str) -> None:
+    grey = Image.fromarray(RGB[..., 0])
+    image = grey.convert("I").convert(mode) if mode == "I;16" else Image.fromarray(RGB).convert(mode)
+    buffer = BytesIO()
+    image.save(buffer, "TIFF")
+    before = image.tobytes()
+    assert to_pixels(image).equal(decode_image(buffer.getvalue()))
+    assert image.tobytes() == before
+
+
+def test_grey_is_repeated_and_transparency_laid_over_white() -> None:
+    grey = RGB[..., :1]
+    for image in (grey, grey[..., 0], torch.from_numpy(grey.transpose(2, 0, 1).copy())):
+        assert to_pixels(image).equal(EXPECTED[:1].expand(3, -1, -1))
+    clear = np.concatenate([RGB, np.zeros((6, 5, 1), dtype=np.uint8)], axis=2)
+    assert to_pixels(clear).unique().tolist() == [255]
+    assert to_pixels(torch.from_numpy(clear.transpose(2, 0, 1).copy())).unique().tolist() == [255]
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (torch.randn(3, 4, 5), r"photo has values from -.* normalises them itself"),
+        (torch.full((3, 4, 5), torch.nan), "photo has values from nan to nan"),
+        (np.zeros((5, 5, 7), np.uint8), r"photo is uint8 of shape \(5, 5, 7\); expected 1, 3 or 4 channels"),
+        (np.zeros((2, 4, 5, 3), np.uint8), r"photo is uint8 of shape \(2, 4, 5, 3\); expected an array"),
+        (np.zeros((0, 5, 3), np.uint8), r"photo is uint8 of shape \(0, 5, 3\)"),
+        (
+            np.zeros((4, 5, 3), np.int64),
+            "photo is int64 of shape .*; expected uint8 from 0 to 255, or floating",
+        ),
+        (3, "photo is a int; expected a file, a Pillow image"),
+        (b"junk", "cannot read photo: not an image"),
+    ],
+)
+def test_what_is_no_image_is_refused_by_name(image: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        to_pixels(image, "photo")
