@@ -90,7 +90,7 @@ def test_prepare_is_resize_then_normalise():
         ({"mean": MEAN, "std": (1.0, 0.0, 1.0)}, "std above 0"),
         ({"mean": (0.5,), "std": (0.5,)}, "three channels"),
         ({"mean": MEAN, "std": STD, "resize_short": 0}, "at least 1 pixel, got 0"),
-        ({"mean": MEAN, "std": STD, "interpolation": "nearest"}, "got 'nearest'"),
+        ({"mean": MEAN, "std": STD, "interpolation": "cubic"}, "got 'cubic'"),
     ],
 )
 def test_preprocessing_out_of_range_is_refused(settings, says):

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.evidence import evidence
-from nearsight.evidence.forward_pass import bound, is_seen
-from nearsight.models.outputs import LogitsOf, logits_in, logits_name, output_tensors
+from nearsight.evidence.forward_pass import bound
+from nearsight.models.outputs import LogitsOf, is_seen, logits_in, logits_name, output_tensors
 
 ROWS, FEATURES, MAP = torch.rand(2, 4), torch.rand(2, 8), torch.rand(2, 8, 3, 3)
 Named = namedtuple("Named", "features logits")

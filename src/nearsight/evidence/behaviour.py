@@ -7,15 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from nearsight.models.outputs import outputs_look_like
+from nearsight.models.probing import probing_tiles
+
 Kind = Literal["chance", "company", "probabilities", "single"]
 
-_TILES = 4
-# So far beyond images that a logit leaves 0 to 1, which a probability never does.
-_FAR = 100.0
 # Differences that the order of sums explains, as a share of the logits' size.
 _ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4}
 _COARSE = 2e-2
-_SUM_TO_ONE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -40,20 +39,13 @@ def behaviour(model: Callable[[Tensor], Tensor], example: Tensor) -> tuple[Findi
     that are `probabilities`, and that are a `single` number, which is a map of one class. A model about which there
     is nothing to tell gives no findings. Raises what the model raises.
     """
-    tiles = _tiles(example)
+    tiles = probing_tiles(example)
     logits = model(tiles).float()
     found = [finding for finding in (_chance(model, tiles, logits), _shares(logits)) if finding is not None]
     if not any(finding.kind == "chance" for finding in found):
         company = _company(model, tiles, logits)
         found += [company] if company is not None else []
     return tuple(found)
-
-
-def _tiles(example: Tensor) -> Tensor:
-    """Return tiles unlike one another: the example, noise, and noise far brighter and darker than any image."""
-    noise = torch.randn((_TILES - 1, *example.shape), generator=torch.Generator().manual_seed(0))
-    noise[1:] += torch.tensor([_FAR, -_FAR]).view(2, 1, 1, 1)
-    return torch.cat((example[None], noise.to(example.device, example.dtype)))
 
 
 def _differs(one: Tensor, other: Tensor, dtype: torch.dtype) -> float:
@@ -89,15 +81,14 @@ def _company(model: Callable[[Tensor], Tensor], tiles: Tensor, logits: Tensor) -
 
 
 def _shares(logits: Tensor) -> Finding | None:
-    inside = bool(((logits >= 0) & (logits <= 1)).all())
-    if logits.shape[1] == 1:
-        what = "a probability" if inside else "a logit"
+    outputs = outputs_look_like(logits)
+    if outputs in ("logit", "probability"):
         return Finding(
             "single",
-            f"the model gives one number a tile, which looks like {what}: Classifier.of(model, classes=(NO, YES)) "
-            "makes two classes of it",
+            f"the model gives one number a tile, which looks like a {outputs}: Classifier.of(model, "
+            "classes=(NO, YES)) makes two classes of it",
         )
-    if inside and bool(((logits.sum(1) - 1).abs() < _SUM_TO_ONE).all()):
+    if outputs == "probabilities":
         return Finding(
             "probabilities",
             "the model gives probabilities, not logits: evidence is in shares of 1, and means of them are not those "

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nearsight.errors import InputError
 from nearsight.models.onnx_session import OnnxFunction, OnnxSession
 from nearsight.models.outputs import WHOLE, LogitsOf, logits_in, logits_name
+from nearsight.models.probing import eval_mode
 from nearsight.models.small_grids import small_grids_as_products
 
 Model = Callable[[Tensor], Any] | OnnxSession
@@ -41,7 +42,7 @@ def run_model(model: Model, inputs: Tensor) -> Any:
     tensor([1.])
     """
     small_grids = small_grids_as_products(inputs.device, inputs.dtype)
-    with torch.inference_mode(), _eval_mode(model), float32_as("ieee"), small_grids:
+    with torch.inference_mode(), eval_mode(model), float32_as("ieee"), small_grids:
         return (model if callable(model) else OnnxFunction(model))(inputs)
 
 
@@ -65,17 +66,6 @@ def bound(
     if name == WHOLE and isinstance(found, Tensor) and found.ndim == 2:
         return function
     return LogitsOf(function, name)
-
-
-def is_seen(model: Model) -> bool:
-    """Say whether PyTorch sees a model's inside: its operations, its memory, its features.
-
-    >>> is_seen(nn.Conv2d(3, 8, 3)), is_seen(LogitsOf(nn.Conv2d(3, 8, 3), "")), is_seen(LogitsOf(abs, ""))
-    (True, True, False)
-    """
-    if not isinstance(model, nn.Module):
-        return False
-    return all(isinstance(part.model, nn.Module) for part in model.modules() if isinstance(part, LogitsOf))
 
 
 def check_model(model: Model, dtype: torch.dtype) -> None:
@@ -110,20 +100,6 @@ def device_of(model: Model) -> torch.device | None:
     if not isinstance(model, nn.Module):
         return None
     return next((weight.device for weight in model.parameters()), None)
-
-
-@contextmanager
-def _eval_mode(model: Model) -> Iterator[None]:
-    if not isinstance(model, nn.Module) or not any(module.training for module in model.modules()):
-        yield
-        return
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 @contextmanager

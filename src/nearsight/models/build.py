@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,9 @@ from nearsight.models.tile_net import TileNet
 from nearsight.settings.models import MODELS, ONE_TILE, TILENET, TILENET_POOLED, TIMM
 
 DEFAULT_TILE = 16
+
+_DIRECTORY = "local-dir:"
+_ELSEWHERE = ("hf-hub:", "hf_hub:", _DIRECTORY)
 
 _ONE_TILE: Mapping[str, Callable[[int, int, float], nn.Module]] = MappingProxyType(
     {TILENET: TileNet, TILENET_POOLED: PooledTileNet}
@@ -31,7 +35,7 @@ _ANY_TILE: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
 
 
 def build(
-    name: str, classes: int, *, pretrained: bool = False, width: float = 1.0, tile: int | None = None
+    name: str, classes: int | None, *, pretrained: bool = False, width: float = 1.0, tile: int | None = None
 ) -> nn.Module:
     """Build a network by name, with initial or published weights.
 
@@ -42,12 +46,15 @@ def build(
     `width` multiplies the channels of our own networks. `pretrained` loads timm's published weights. `tile`
     is the side of the images the network is built for, in pixels: `tilenet` and `tilenet-pooled` see exactly that
     many (by default 16), timm networks with position embeddings or windows are cut to it, the others ignore it.
-    The network takes normalised float images (B, 3, H, W) and returns logits (B, classes).
+    The network takes normalised float images (B, 3, H, W) and returns logits (B, classes); `classes` None leaves
+    their number to a network that comes with its own, from timm's "timm:hf-hub:…" or "timm:local-dir:…".
 
     Raises `InputError` for an unknown name, fewer than two classes, a width that is not positive or not ours
     to change, a tile that the patches of a network do not divide, and published weights that cannot be had.
     """
-    if classes < 2:
+    if classes is None and not is_elsewhere(name):
+        raise InputError(f"'{name}' needs the number of its classes")
+    if classes is not None and classes < 2:
         raise InputError(f"a classifier needs at least 2 classes, got {classes}")
     if not width > 0:
         raise InputError(f"width must be positive, got {width}")
@@ -57,7 +64,7 @@ def build(
                 f"width {width} cannot be had for '{name}': timm networks have their own widths; use 1"
             )
         return _build_timm(name, classes, pretrained, tile)
-    if name not in MODELS:
+    if name not in MODELS or classes is None:
         raise _unknown(name)
     if pretrained:
         raise InputError(
@@ -68,11 +75,25 @@ def build(
     return _ANY_TILE[name](classes, width=width)
 
 
-def _build_timm(name: str, classes: int, pretrained: bool, tile: int | None) -> nn.Module:
+def is_elsewhere(name: str) -> bool:
+    """Say whether a name is one of timm's for a network on the hub or in a directory, with its own configuration.
+
+    >>> is_elsewhere("timm:hf-hub:OWNER/NAME"), is_elsewhere("timm:resnet18")
+    (True, False)
+    """
+    return name.removeprefix(TIMM).startswith(_ELSEWHERE) and name.startswith(TIMM)
+
+
+def _build_timm(name: str, classes: int | None, pretrained: bool, tile: int | None) -> nn.Module:
     import timm
 
     timm_name = name.removeprefix(TIMM)
-    if not timm.is_model(timm_name):
+    directory = timm_name.removeprefix(_DIRECTORY)
+    if timm_name.startswith(_DIRECTORY) and not (Path(directory) / "config.json").is_file():
+        raise InputError(
+            f"'{name}': {directory} has no config.json; give a directory that timm saved a network to"
+        )
+    if not is_elsewhere(name) and not timm.is_model(timm_name):
         raise unknown_name("model", name, [TIMM + known for known in timm.list_models()])
     sizes: list[dict[str, Any]] = [{}]
     if tile is not None:
@@ -91,7 +112,7 @@ def _build_timm(name: str, classes: int, pretrained: bool, tile: int | None) -> 
                 f"the published weights of '{name}' could not be fetched: {_first_line(error)}; "
                 "check the network connection, or take initial weights with `pretrained=False`"
             ) from error
-        except (RuntimeError, AssertionError, ValueError) as error:
+        except (RuntimeError, AssertionError, ValueError, KeyError) as error:
             at = f" at tile {tile}" if tile is not None else ""
             raise InputError(f"'{name}' cannot be built{at}: {_first_line(error)}") from error
         else:

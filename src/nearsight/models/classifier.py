@@ -1,28 +1,31 @@
 """A classifier: a network with all that is needed to use it, saved and loaded whole."""
 
+import copy
 import json
 import platform
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.models.build import build
+from nearsight.models.onnx_session import Layout
+from nearsight.models.outputs import Outputs, SharedFunction, as_logits, is_seen, logits_in, logits_name
+from nearsight.models.preprocessing import Channels, InputRange, Interpolation, Preprocessing, Size
+from nearsight.models.said import Classes, Said
+from nearsight.models.weights import load_weights, read_weights
 from nearsight.schema import numbered, read_schema
+from nearsight.settings.models import CUSTOM
 from nearsight.write import replace_atomically, write_json
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
-
-Interpolation = Literal["bicubic", "bilinear"]
 
 
 @dataclass(frozen=True)
@@ -46,63 +49,6 @@ class Architecture:
         return build(self.name, self.classes, width=self.width, tile=self.tile)
 
 
-@dataclass(frozen=True)
-class Preprocessing:
-    """How decoded images become what the network takes: resized, then normalised.
-
-    >>> halves = Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resize_short=2)
-    >>> image = torch.full((3, 4, 6), 255, dtype=torch.uint8)
-    >>> halves.resize(image).shape, halves.normalise(image).unique()
-    (torch.Size([3, 2, 3]), tensor([1.]))
-
-    `mean` and `std` are per channel, in units where white is 1. `resize_short` is the length in pixels that
-    the shorter side is brought to; None leaves images as they are.
-    Raises `InputError` for values out of range.
-    """
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    resize_short: int | None = None
-    interpolation: Interpolation = "bicubic"
-
-    def __post_init__(self) -> None:
-        if len(self.mean) != 3 or len(self.std) != 3 or not min(self.std) > 0:
-            raise InputError(
-                f"mean and std need three channels and std above 0, got mean {self.mean}, std {self.std}"
-            )
-        if self.resize_short is not None and self.resize_short < 1:
-            raise InputError(f"resize_short must be at least 1 pixel, got {self.resize_short}")
-        if self.interpolation not in get_args(Interpolation):
-            raise InputError(f"interpolation must be 'bicubic' or 'bilinear', got '{self.interpolation}'")
-
-    def resize(self, image: Tensor) -> Tensor:
-        """Bring the shorter side of an image to `resize_short`, antialiased, the other side in proportion.
-
-        `image` is uint8 (3, H, W), as is the result (3, h, w), rounded and clamped.
-        """
-        height, width = image.shape[-2:]
-        short = self.resize_short
-        if short is None or short == min(height, width):
-            return image
-        size = [round(side * short / min(height, width)) for side in (height, width)]
-        resized = F.interpolate(
-            image[None].float(), size=size, mode=self.interpolation, antialias=True, align_corners=False
-        )
-        return resized[0].round().clamp(0, 255).to(torch.uint8)
-
-    def normalise(self, images: Tensor) -> Tensor:
-        """Turn uint8 images (..., 3, H, W) into float32 ones of the same shape, on the same device."""
-        mean, std = (_of_bytes(tuple(values), images.device) for values in (self.mean, self.std))
-        return (images.float() - mean) / std
-
-
-@lru_cache(maxsize=64)
-def _of_bytes(values: tuple[float, ...], device: torch.device) -> Tensor:
-    # Kept, because to send numbers to a GPU is to wait for it.
-    with torch.inference_mode(False):
-        return 255 * torch.tensor(values, device=device).view(3, 1, 1)
-
-
 class Classifier(nn.Module):
     """A network with its architecture, class names, tile and preprocessing.
 
@@ -114,33 +60,187 @@ class Classifier(nn.Module):
     >>> classifier(classifier.prepare(image)[None]).shape
     torch.Size([1, 2])
 
-    `tile` is the side of the tiles it was trained on, in pixels; None says whole images.
+    `Classifier.of` makes one of anything that classifies images. `network` may return whatever
+    `nearsight.models.outputs.logits_name` finds logits in, and need not be a module: a function is shared by copies.
+    `tile` is the side of the tiles it was trained on, in pixels; None says whole images. `output` names the logits
+    among several outputs, and `outputs` says what they are. `notes` are sentences on what was found when it was made.
     Raises `InputError` when the architecture and the names differ in the number of classes.
     """
 
     def __init__(
         self,
-        network: nn.Module,
+        network: nn.Module | Callable[[Tensor], Any],
         architecture: Architecture,
         classes: tuple[str, ...],
         tile: int | None,
         preprocessing: Preprocessing,
+        *,
+        output: str | int | None = None,
+        outputs: Outputs = "logits",
+        notes: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         if len(classes) != architecture.classes:
             raise InputError(
                 f"the network has {architecture.classes} outputs but {len(classes)} class names were given"
             )
-        self.network = network
+        self.network: nn.Module = network if isinstance(network, nn.Module) else SharedFunction(network)
         self.architecture = architecture
         self.classes = classes
         self.tile = tile
         self.preprocessing = preprocessing
+        self.outputs = outputs
+        self.notes = notes
+        self.output = output
+        self._name: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        source: Any,
+        *,
+        classes: Classes | None = None,
+        tile: int | None = None,
+        preprocessing: Any = None,
+        resize_short: int | None = None,
+        resize_to: int | Size | None = None,
+        crop: int | Size | None = None,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
+        interpolation: Interpolation | None = None,
+        input_range: InputRange | None = None,
+        channels: Channels | None = None,
+        layout: Layout | None = None,
+        output: str | int | None = None,
+        outputs: Outputs | None = None,
+        processor: Any = None,
+        weights: str | Path | None = None,
+        pretrained: bool = True,
+        width: float = 1.0,
+        name: str | None = None,
+    ) -> "Classifier":
+        """Return a classifier made of anything that classifies images.
+
+        A network of PyTorch, whose class names and numbers are said; it is used as it is, not copied:
+
+        >>> network = nn.Sequential(nn.Conv2d(3, 2, 5), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> toy = Classifier.of(network, classes=("cat", "dog"), tile=16, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2))
+        >>> toy.classes, toy.preprocessing.std
+        (('cat', 'dog'), (0.2, 0.2, 0.2))
+
+        A network of torchvision, with the transforms and names that its weights come with:
+
+        >>> from torchvision.models import ResNet18_Weights, resnet18
+        >>> published = ResNet18_Weights.DEFAULT  # resnet18(weights=published) has the trained network
+        >>> network = resnet18()
+        >>> names = published.meta["categories"]
+        >>> Classifier.of(network, classes=names, preprocessing=published.transforms()).preprocessing.resize_short
+        256
+
+        Any function from images (B, 3, H, W) to logits; what is not said is found by running it, and told in `notes`:
+
+        >>> colours = Classifier.of(lambda images: images.mean((2, 3)), classes="red,green,blue")
+        >>> colours.notes
+        ('nothing was said of mean and std: the model is given pixels from 0 for black to 1 for white',)
+
+        An ONNX Runtime session, or the file for one (here one that takes whole numbers, with the channels last):
+
+        >>> from types import SimpleNamespace
+        >>> class Session:  # stands for onnxruntime.InferenceSession("FILE.onnx")
+        ...     def get_inputs(self):
+        ...         return [SimpleNamespace(name="images", shape=[1, 32, 32, 3], type="tensor(uint8)")]
+        ...     def get_outputs(self):
+        ...         return [SimpleNamespace(name="features"), SimpleNamespace(name="scores")]
+        ...     def run(self, output_names, input_feed):
+        ...         means = input_feed["images"].mean((1, 2), dtype="float32")
+        ...         return [means, means @ [[1, 0], [0, 1], [0, 1]]]
+        >>> session = Classifier.of(Session(), classes=("red", "other"), output="scores")
+        >>> session.tile, session.preprocessing.input_range
+        (32, '0-255')
+
+        A classifier of Hugging Face with its processor, whose size, crop, mean, deviation and filter are taken
+        over, as are the model's class names; or a pipeline that holds both:
+
+        >>> from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
+        >>> tiny = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+        >>> config = ViTConfig(image_size=32, patch_size=8, id2label={0: "cat", 1: "dog"}, **tiny)
+        >>> processor = ViTImageProcessor(size={"height": 32, "width": 32})
+        >>> vit = Classifier.of(ViTForImageClassification(config), processor=processor)
+        >>> vit.classes, vit.preprocessing.resize_to
+        (('cat', 'dog'), (32, 32))
+
+        A published network by its name, with weights, preprocessing and class names; timm also takes
+        "timm:hf-hub:OWNER/NAME" and "timm:local-dir:DIRECTORY":
+
+        >>> Classifier.of("timm:test_resnet", tile=64, pretrained=False).classes[0]
+        'tench, Tinca tinca'
+
+        A named architecture with weights from a file, as safetensors or as `torch.save` wrote it, which is read with
+        `weights_only=True` and never otherwise:
+
+        >>> import tempfile
+        >>> from nearsight.models.build import build
+        >>> file = Path(tempfile.mkdtemp()) / "weights.pt"
+        >>> torch.save({"state_dict": build("resnet18", 2, width=0.25).state_dict()}, file)
+        >>> Classifier.of("resnet18", weights=file, width=0.25, classes=("cat", "dog"), mean=0.5, std=0.5).classes
+        ('cat', 'dog')
+
+        A run of ours, its directory, or anything with a method `classifier`:
+
+        >>> save_classifier(toy := Classifier.of("airbench", classes=2, pretrained=False, width=0.1), file.parent)
+        >>> Classifier.of(file.parent).architecture == toy.architecture
+        True
+
+        `classes` are names, a file of them, a list with commas, or their number. `tile` is the side in pixels of
+        the tiles to look at. `preprocessing` is a `Preprocessing` or torchvision's transforms, and `resize_short`,
+        `resize_to`, `crop`, `mean`, `std`, `interpolation`, `input_range`, `channels` and `layout` are its fields,
+        each said over what the source knows; `mean` and `std` may be one number for all colours. `output` is the
+        name or number of the logits among several outputs. `outputs` says what they are: "logits", "probabilities",
+        whose logarithm is taken, or one "logit" or "probability" for the second of two classes. `pretrained=False`
+        gives published networks initial weights. `width` is that of our own architectures. `name` is what to call a
+        model that has no name.
+
+        Raises `InputError`, with what is missing or does not fit, for a model that nothing can be made of.
+        """
+        from nearsight.models.sources import classifier_of
+
+        return classifier_of(
+            source,
+            Said(
+                classes=classes,
+                tile=tile,
+                preprocessing=preprocessing,
+                resize_short=resize_short,
+                resize_to=resize_to,
+                crop=crop,
+                mean=mean,
+                std=std,
+                interpolation=interpolation,
+                input_range=input_range,
+                channels=channels,
+                layout=layout,
+                output=output,
+                outputs=outputs,
+                processor=processor,
+                weights=weights,
+                pretrained=pretrained,
+                width=width,
+                name=name,
+            ),
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (B, classes) of normalised float images (B, 3, H, W)."""
-        logits: Tensor = self.network(images)
-        return logits
+        if self.preprocessing.layout == "NHWC":
+            images = images.permute(0, 2, 3, 1)
+        found = self.network(images)
+        if isinstance(found, Tensor) and found.ndim == 2:
+            return as_logits(found, self.outputs)
+        if self._name is None:
+            # Once, as a batch of another length may fit another output.
+            classes = 1 if self.outputs in ("logit", "probability") else len(self.classes)
+            self._name = logits_name(found, len(images), classes=classes, wanted=self.output)
+        return as_logits(logits_in(found, self._name), self.outputs)
 
     def tile_to_look_at(self, tile: int | None) -> int:
         """Return `tile`, or where it is None the tile trained on; raises `InputError` where there is neither."""
@@ -153,8 +253,8 @@ class Classifier(nn.Module):
         return tile
 
     def prepare(self, image: Tensor) -> Tensor:
-        """Resize and normalise one decoded image, uint8 (3, H, W), into what `forward` takes a batch of."""
-        return self.preprocessing.normalise(self.preprocessing.resize(image))
+        """Turn one decoded image, uint8 (3, H, W), into what a full pass takes: resized, cut, normalised."""
+        return self.preprocessing.normalise(self.preprocessing.cut_whole(self.preprocessing.resize(image)))
 
 
 def save_classifier(classifier: Classifier, directory: Path) -> None:
@@ -171,9 +271,11 @@ def save_classifier(classifier: Classifier, directory: Path) -> None:
 
     Raises `InputError` when the disk is full or the directory cannot be written.
     """
-    state = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in classifier.network.state_dict().items()
-    }
+    if classifier.architecture.name.startswith(CUSTOM) and not is_seen(classifier.network):
+        raise InputError(
+            f"'{classifier.architecture.name}' is no network of PyTorch: it has no weights to save"
+        )
+    state = _state(classifier.network)
     with replace_atomically(Path(directory) / WEIGHTS) as temporary:
         temporary.write_bytes(save(state, metadata={"format": "pt"}))
     write_json(
@@ -196,66 +298,71 @@ def save_classifier(classifier: Classifier, directory: Path) -> None:
     )
 
 
-def load_classifier(directory: Path) -> Classifier:
+def _state(network: nn.Module) -> dict[str, Tensor]:
+    """Return a network's tensors on the CPU, none of them sharing its memory with another."""
+    state: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in network.state_dict().items():
+        kept = tensor.detach().cpu().contiguous()
+        # Tied weights are stored under each of their names, as safetensors takes no views.
+        state[name] = kept.clone() if kept.untyped_storage().data_ptr() in taken else kept
+        taken.add(kept.untyped_storage().data_ptr())
+    return state
+
+
+def load_classifier(
+    directory: Path, network: nn.Module | Callable[[int], nn.Module] | None = None
+) -> Classifier:
     """Read the classifier that `save_classifier` wrote, on the CPU and ready for inference.
 
-    Raises `InputError` when a file is missing or damaged, and when the weights do not fit the architecture,
-    naming the leaf and both shapes.
+    `network` is needed where it was made of a network of your own, which no file can build: that network, into a copy
+    of which the weights go, or a function that builds it for a number of classes.
+
+    Raises `InputError` when a file is missing or damaged, when the network is needed and not given, and when the
+    weights do not fit it, naming the leaf and both shapes.
     """
     directory = Path(directory)
-    classifier = _describe(directory / DESCRIPTION)
-    state = _read_weights(directory / WEIGHTS)
-    _check_fit(state, classifier.network.state_dict(), directory / WEIGHTS)
-    classifier.network.load_state_dict(state)
+    classifier = _describe(directory / DESCRIPTION, network)
+    if not (directory / WEIGHTS).is_file():
+        raise InputError(f"{directory} has no {WEIGHTS}; is it a finished run?")
+    load_weights(classifier.network, read_weights(directory / WEIGHTS), str(directory / WEIGHTS))
     return classifier.eval()
 
 
-def _describe(path: Path) -> Classifier:
+def _describe(path: Path, network: nn.Module | Callable[[int], nn.Module] | None) -> Classifier:
     try:
-        content: dict[str, Any] = json.loads(_read(path))
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}; is {path.parent} a finished run?") from error
+    try:
+        content: dict[str, Any] = json.loads(text)
         read_schema("model", content, path)
         architecture = Architecture(**content["architecture"])
-        preprocessing = dict(content["preprocessing"])
-        for name in ("mean", "std"):
-            preprocessing[name] = tuple(preprocessing[name])
-        return Classifier(
-            architecture.build(),
-            architecture,
-            tuple(content["classes"]),
-            content["tile"],
-            Preprocessing(**preprocessing),
-        )
+        # Absent fields were not known to the version that wrote the file, and mean what they default to.
+        preprocessing: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in content["preprocessing"].items()
+        }
+        described = Preprocessing(**preprocessing)
+        classes, tile = tuple(content["classes"]), content["tile"]
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} does not describe a classifier ({type(error).__name__}: {error}); train the run again"
         ) from error
+    return Classifier(_network(architecture, network, path.parent), architecture, classes, tile, described)
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    try:
-        return load(_read(path))
-    except SafetensorError as error:
-        raise InputError(f"{path} is damaged or cut short ({error}); train the run again") from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; is {path.parent} a finished run?") from error
-
-
-def _check_fit(state: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
-    for name in sorted(state.keys() | expected.keys()):
-        found, needed = (_shape(tensors.get(name)) for tensors in (state, expected))
-        if found != needed:
-            raise InputError(
-                f"{path} does not fit the architecture in {DESCRIPTION}: '{name}' is {found} in the file but "
-                f"{needed} in the network"
-            )
-
-
-def _shape(tensor: Tensor | None) -> str:
-    return "missing" if tensor is None else "×".join(map(str, tensor.shape)) or "a scalar"
+def _network(
+    architecture: Architecture, given: nn.Module | Callable[[int], nn.Module] | None, directory: Path
+) -> nn.Module:
+    if given is None and architecture.name.startswith(CUSTOM):
+        own = architecture.name.removeprefix(CUSTOM)
+        raise InputError(
+            f"{directory} was made of a network of your own, '{own}', which no file can build; give it: "
+            f"Run.open({str(directory)!r}).classifier(network={own})"
+        )
+    if given is None:
+        return architecture.build()
+    return copy.deepcopy(given) if isinstance(given, nn.Module) else given(architecture.classes)

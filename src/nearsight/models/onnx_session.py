@@ -125,10 +125,6 @@ class OnnxFunction:
             for name, tensor in tensors.items()
         }
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "OnnxFunction":
-        # A session cannot be copied and is not changed by use.
-        return self
-
     def _in_its_form(self, images: Tensor) -> Tensor:
         images = images.cpu()
         if self.whole_numbers:

@@ -1,8 +1,8 @@
 """What models return, and where in it the logits are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,9 +13,15 @@ from nearsight.errors import InputError
 WHOLE = ""
 """The name of an output that is one array, with nothing around it."""
 
+Outputs = Literal["logits", "probabilities", "logit", "probability"]
+"""What a row of a model's output is: logits or shares of all classes, or one number for the second of two classes."""
+
 # Names that say what an output is, whatever stands beside it.
 _SURE_NAMES = ("logits", "probabilities")
 _DEEPEST = 3
+_SUM_TO_ONE = 1e-3
+# Shares below this count as this, so that every logarithm is finite.
+_LEAST_SHARE = 1e-12
 
 
 def output_tensors(output: Any) -> dict[str, Tensor]:
@@ -150,6 +156,37 @@ def logits_in(output: Any, name: str) -> Tensor:
     return tensor if tensor.ndim == 2 else tensor.flatten(1)
 
 
+class SharedFunction(nn.Module):
+    """A function from images to anything, such as a session outside PyTorch, as a module that copies share.
+
+    >>> SharedFunction(abs)(torch.tensor(-1.0))
+    tensor(1.)
+    """
+
+    def __init__(self, function: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.function = function
+        self.eval()
+
+    def forward(self, images: Tensor) -> Any:
+        """Return what the function returns."""
+        return self.function(images)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "SharedFunction":
+        return self
+
+
+def is_seen(model: Any) -> bool:
+    """Say whether PyTorch sees a model's inside: its operations, its memory, its features.
+
+    >>> is_seen(nn.Conv2d(3, 8, 3)), is_seen(LogitsOf(nn.Conv2d(3, 8, 3), "")), is_seen(LogitsOf(abs, ""))
+    (True, True, False)
+    """
+    if not isinstance(model, nn.Module):
+        return False
+    return not any(isinstance(part, SharedFunction) for part in model.modules())
+
+
 class LogitsOf(nn.Module):
     """A model of whose outputs the logits are taken, by a name that was found once.
 
@@ -158,15 +195,47 @@ class LogitsOf(nn.Module):
     >>> LogitsOf(model, "logits")(torch.zeros(2, 3, 8, 8)).shape
     torch.Size([2, 3])
 
-    A model that is no module is shared by copies, as sessions and functions cannot be copied.
+    A model that is no module is shared by copies.
     """
 
     def __init__(self, model: Any, name: str) -> None:
         super().__init__()
-        self.model = model
+        self.model = model if isinstance(model, nn.Module) else SharedFunction(model)
         self.name = name
-        self.training = isinstance(model, nn.Module) and model.training
+        self.training = self.model.training
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits alone, (rows, classes)."""
         return logits_in(self.model(images), self.name)
+
+
+def outputs_look_like(rows: Tensor) -> Outputs:
+    """Return what rows of a model's output look like, (rows, numbers) of inputs near to images and far from them.
+
+    >>> outputs_look_like(torch.tensor([[0.1, 0.9], [0.7, 0.3]])), outputs_look_like(torch.tensor([[-40.0], [0.2]]))
+    ('probabilities', 'logit')
+    """
+    rows = rows.float()
+    inside = bool(((rows >= 0) & (rows <= 1)).all())
+    if rows.shape[1] == 1:
+        return "probability" if inside else "logit"
+    return "probabilities" if inside and bool(((rows.sum(1) - 1).abs() < _SUM_TO_ONE).all()) else "logits"
+
+
+def as_logits(rows: Tensor, outputs: Outputs) -> Tensor:
+    """Return the logits of all classes that rows of a model's output stand for.
+
+    >>> as_logits(torch.tensor([[0.25]]), "probability").softmax(1)
+    tensor([[0.7500, 0.2500]])
+    >>> as_logits(torch.tensor([[2.0]]), "logit")
+    tensor([[0., 2.]])
+
+    Of shares the logarithm is taken, of at least 1e-12. One number becomes two classes, whose second it speaks for.
+    """
+    if outputs == "logits":
+        return rows
+    if outputs == "logit":
+        return torch.cat((torch.zeros_like(rows), rows), 1)
+    if outputs == "probability":
+        rows = torch.cat((1 - rows, rows), 1)
+    return rows.clamp_min(_LEAST_SHARE).log()

@@ -2,6 +2,8 @@
 
 # What stands before the name of one of timm's networks.
 TIMM = "timm:"
+# What stands before the name of a network that is given, as no name could build it.
+CUSTOM = "custom:"
 
 TILENET, TILENET_POOLED = "tilenet", "tilenet-pooled"
 # Those that see exactly one tile, and of a larger image the mean over its tiles.

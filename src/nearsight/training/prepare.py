@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.models import Architecture, Classifier, Preprocessing, build, receptive_field
-from nearsight.models.classifier import Interpolation
+from nearsight.models.preprocessing import Interpolation
 from nearsight.models.quick import whiten
 from nearsight.progress import Progress
 from nearsight.settings import Recipe

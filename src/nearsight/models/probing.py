@@ -1,0 +1,45 @@
+"""Running a model on a few inputs to see what it does, without leaving a trace."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# So far beyond images that a logit leaves 0 to 1, which a probability never does.
+_FAR = 100.0
+
+
+def probing_tiles(example: Tensor) -> Tensor:
+    """Return four tiles unlike one another: the example, noise, and noise far brighter and darker than any image.
+
+    >>> probing_tiles(torch.zeros(3, 8, 8)).shape
+    torch.Size([4, 3, 8, 8])
+    """
+    noise = torch.randn((3, *example.shape), generator=torch.Generator().manual_seed(0))
+    noise[1:] += torch.tensor([_FAR, -_FAR]).view(2, 1, 1, 1)
+    return torch.cat((example[None], noise.to(example.device, example.dtype)))
+
+
+@contextmanager
+def eval_mode(model: Any) -> Iterator[None]:
+    """Keep a model in eval mode for a while, where it has modes.
+
+    >>> network = nn.Dropout()
+    >>> with eval_mode(network):
+    ...     network.training
+    False
+    >>> network.training
+    True
+    """
+    if not isinstance(model, nn.Module) or not any(module.training for module in model.modules()):
+        yield
+        return
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
