@@ -193,3 +193,68 @@ def test_a_description_of_something_else_is_refused(tmp_path, content):
     (tmp_path / "model.json").write_text(content)
     with pytest.raises(InputError, match=r"model\.json (does not describe a classifier|cannot be read)"):
         load_classifier(tmp_path)
+
+
+def test_a_full_pass_sees_the_middle_and_tiles_the_whole():
+    classifier = make(resize_short=12, crop=(10, 8))
+    image = noise(24, 30)
+    preprocessing = classifier.preprocessing
+    resized = preprocessing.resize(image)
+    assert resized.shape == (3, *preprocessing.resized(24, 30)) == (3, 12, 15)
+    assert preprocessing.seen_whole(24, 30) == (10, 8)
+    assert torch.equal(preprocessing.cut_whole(resized), resized[:, 1:11, 4:12])
+    assert torch.equal(classifier.prepare(image), preprocessing.normalise(resized[:, 1:11, 4:12]))
+    with pytest.raises(InputError, match="sees 10×8 pixels, and an image has 9×20"):
+        preprocessing.cut_whole(noise(9, 20))
+
+
+def test_resizing_to_a_size_forgets_the_proportions():
+    preprocessing = Preprocessing(MEAN, STD, resize_to=(12, 9))
+    assert preprocessing.resize(noise(20, 30)).shape == (3, 12, 9)
+    with pytest.raises(InputError, match="exclude each other"):
+        Preprocessing(MEAN, STD, 12, resize_to=(12, 9))
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "method"),
+    [("lanczos", Image.Resampling.LANCZOS), ("nearest", Image.Resampling.NEAREST)],
+)
+def test_filters_that_pytorch_does_not_antialias_are_pillows(interpolation, method):
+    image = noise(20, 30)
+    resized = Preprocessing(MEAN, STD, 10, interpolation).resize(image)
+    oracle = Image.fromarray(image.permute(1, 2, 0).numpy()).resize((15, 10), method)
+    assert np.array_equal(resized.permute(1, 2, 0).numpy(), np.asarray(oracle))
+
+
+def test_bytes_and_turned_colours_are_normalised_in_their_own_units():
+    image = noise(5, 7)
+    settings = Preprocessing((100.0, 110.0, 120.0), (2.0, 3.0, 4.0), input_range="0-255", channels="BGR")
+    oracle = (image.numpy()[::-1].astype(np.float32) - np.reshape((100, 110, 120), (3, 1, 1))) / np.reshape(
+        (2, 3, 4), (3, 1, 1)
+    )
+    np.testing.assert_allclose(settings.normalise(image).numpy(), oracle, atol=1e-4)
+
+
+def test_a_description_of_before_there_were_crops_is_read(tmp_path):
+    save_classifier(make(resize_short=12), tmp_path)
+    path = tmp_path / "model.json"
+    description = json.loads(path.read_text(encoding="utf-8"))
+    del description["schema"]
+    for name in ("resize_to", "crop", "input_range", "channels", "layout"):
+        del description["preprocessing"][name]
+    path.write_text(json.dumps(description))
+    assert load_classifier(tmp_path).preprocessing == Preprocessing(MEAN, STD, 12)
+
+
+def test_all_of_a_preprocessing_is_read_back(tmp_path):
+    settings = {
+        "resize_to": (12, 14),
+        "crop": (10, 8),
+        "input_range": "0-255",
+        "channels": "BGR",
+        "layout": "NHWC",
+        "interpolation": "lanczos",
+    }
+    saved = make(**settings)
+    save_classifier(saved, tmp_path)
+    assert load_classifier(tmp_path).preprocessing == saved.preprocessing

@@ -163,10 +163,12 @@ def _check_classes(classifier: Classifier, images: ImageSet) -> None:
 
 
 def _check_tile(images: ImageSet, classifier: Classifier, tile: int) -> None:
-    short = classifier.preprocessing.resize_short
-    if short is None:
+    preprocessing = classifier.preprocessing
+    if not preprocessing.resizes:
         require_tile(images, tile)
-    elif tile > short:
+        return
+    short = preprocessing.resize_short or min(preprocessing.resized(1, 1))
+    if tile > short:
         raise InputError(
             f"a tile of {tile} pixels does not fit images that the classifier resizes to a short side of "
             f"{short} pixels"

@@ -24,9 +24,11 @@ def full_pass(
 ) -> NDArray[np.float32]:
     """Return the logits of whole images, float32 of shape (images, classes).
 
-    `images` are float (3, H, W) of any sizes, on the classifier's device. Those of one size go through
+    `images` are float (3, H, W) of any sizes, on the classifier's device, which sees the middle of each where its
+    preprocessing has a `crop`. Those of one size go through
     together, as many as `memory` bytes take; `fitting` keeps that number for each size between calls.
     """
+    images = [classifier.preprocessing.cut_whole(image) for image in images]
     by_size: dict[torch.Size, list[int]] = defaultdict(list)
     for number, image in enumerate(images):
         by_size[image.shape].append(number)
@@ -81,7 +83,7 @@ def _fitting(classifier: Classifier, image: Tensor, memory: int) -> int:
 
 
 def _square(images: ImageSet, classifier: Classifier) -> int | None:
-    if (images.sizes == images.sizes[0]).all():
+    if classifier.preprocessing.crop is not None or (images.sizes == images.sizes[0]).all():
         return None
     if classifier.preprocessing.resize_short is None:
         raise InputError(
@@ -92,7 +94,7 @@ def _square(images: ImageSet, classifier: Classifier) -> int | None:
 
 
 def _whole(images: ImageSet, i: int, classifier: Classifier, square: int | None) -> Tensor:
-    image = classifier.preprocessing.resize(images.image(i))
+    image = classifier.preprocessing.cut_whole(classifier.preprocessing.resize(images.image(i)))
     if square is None:
         return image
     top, left = (image.shape[1] - square) // 2, (image.shape[2] - square) // 2

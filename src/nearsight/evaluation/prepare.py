@@ -30,7 +30,7 @@ def prepared_chunks(
     An image larger than `memory` is a chunk of its own. A set that streams is decoded and resized by
     `workers` processes, in this one when there are none.
     """
-    if images.pixels is not None and preprocessing.resize_short is None:
+    if images.pixels is not None and not preprocessing.resizes:
         size = max(1, min(LARGEST_CHUNK, memory // (4 * images.pixels[0].numel())))
         for pixels in torch.split(images.pixels, size):
             yield list(preprocessing.normalise(pixels.to(device)))

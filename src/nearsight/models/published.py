@@ -9,7 +9,7 @@ from nearsight.errors import InputError, unknown_name
 from nearsight.models.build import build, is_elsewhere
 from nearsight.models.classifier import Architecture, Classifier
 from nearsight.models.preprocessing import Interpolation, Preprocessing, triple
-from nearsight.models.said import distinct, class_numbers
+from nearsight.models.said import class_numbers, distinct
 from nearsight.settings.models import TIMM
 
 _INTERPOLATIONS: dict[str, Interpolation] = {

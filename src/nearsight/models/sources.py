@@ -30,7 +30,7 @@ from nearsight.models.published import (
     published_head,
     published_preprocessing,
 )
-from nearsight.models.said import Said, distinct, class_numbers
+from nearsight.models.said import Said, class_numbers, distinct
 from nearsight.models.weights import PICKLED, SAFETENSORS, load_weights, read_weights, rows_of
 from nearsight.settings.models import CUSTOM, MODELS, TIMM
 

@@ -62,7 +62,7 @@ def training_size(images: ImageSet, recipe: Recipe) -> Size:
 
 def resized_pixels(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Resize a set in memory, uint8 (N, 3, H, W) once; the same tensor when no size is set."""
-    if preprocessing.resize_short is None:
+    if not preprocessing.resizes:
         return pixels
     return torch.stack([preprocessing.resize(image) for image in pixels])
 
@@ -115,7 +115,7 @@ class StreamedTiles(torch.utils.data.Dataset[tuple[Tensor, int]]):
         draw = generator(recipe.seed, "corner", position)
         whole = _is_whole(recipe, size, self.sizes)
         many = recipe.tiles_per_image
-        if whole or self.preprocessing.resize_short is not None or many > MOST_TILES_DECODED_APART:
+        if whole or self.preprocessing.resizes or many > MOST_TILES_DECODED_APART:
             tiles = self._cut_from_whole(row, size, draw)
         else:
             height, width = self.images.sizes[row].tolist()

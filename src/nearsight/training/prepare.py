@@ -126,7 +126,7 @@ def sample_tiles(
 ) -> Tensor:
     """Return tiles of the first `count` training images of a run, uint8 (count, 3, h, w), one an image."""
     count = min(count, len(images))
-    if images.pixels is not None and preprocessing.resize_short is None:
+    if images.pixels is not None and not preprocessing.resizes:
         step = replace(recipe, tiles_per_image=1, accumulate=1, batch_size=max(2, count))
         memory = MemoryTiles(images.pixels, torch.from_numpy(images.labels), step, TileSizes(size))
         (drawn,) = memory.draws(0, 1)
