@@ -31,7 +31,7 @@ class Function(nn.Module):
 @pytest.mark.parametrize(
     ("layers", "kinds", "says"),
     [
-        ([Function(F.dropout), *HEAD], ["chance"], "no figure repeats"),
+        ([Function(F.dropout), *HEAD], ["chance"], "no number repeats"),
         ([nn.BatchNorm2d(5, track_running_stats=False), *HEAD], ["company"], "BatchNorm without running"),
         ([*HEAD, nn.Softmax(1)], ["probabilities"], "takes their logarithm"),
         ([*HEAD, nn.Linear(5, 1)], ["single"], "looks like a logit"),

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from nearsight.errors import InputError
 from nearsight.evidence.dense import DensePass, find_dense_pass
 from nearsight.evidence.embedding import embed
-from nearsight.evidence.forward_pass import Model, bound, device_of, forward, is_seen
+from nearsight.evidence.forward_pass import Model, bound, device_of, forward
 from nearsight.evidence.memory import Footprints
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.models import Classifier
+from nearsight.models.outputs import is_seen
 
 # Of the memory, for stacks of whole images; the rest is for batches of tiles or parts of images.
 STACK_SHARE = 1 / 8

@@ -245,7 +245,7 @@ def _of_function(network: Any, said: Said, known: Preprocessing, *, name: str) -
         count = 2 if rows.shape[1] == 1 and outputs in ("logit", "probability") else rows.shape[1]
         if names is None:
             names = distinct(class_numbers(count))
-            notes.append(f"{name} gives {count} logits, whose classes are class_numbers as none were named")
+            notes.append(f"{name} gives {count} logits, whose classes are numbered as none were named")
         elif len(names) != count:
             raise InputError(
                 f"classes has {len(names)} names, and {name} gives {rows.shape[1]} numbers an image"
