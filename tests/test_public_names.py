@@ -41,6 +41,7 @@ PUBLIC = [
     "keep_freed_memory",
     "load",
     "receptive_field",
+    "report",
     "summarise",
     "train",
 ]
@@ -93,7 +94,7 @@ def test_no_room_takes_the_name_of_a_function_in_whatever_order_modules_are_impo
 
 
 @pytest.mark.parametrize(
-    "verb", ["compare", "demo", "diagnose", "dimension", "evaluate", "evidence", "heatmap", "train"]
+    "verb", ["compare", "demo", "diagnose", "dimension", "evaluate", "evidence", "heatmap", "report", "train"]
 )
 def test_a_verb_is_a_plain_function_that_says_what_it_takes(verb: str) -> None:
     function = getattr(nearsight, verb)

@@ -12,7 +12,7 @@ from .runs import Run
 from .settings import RECIPES, Machine, Recipe, Sampling
 from .study import Comparison
 from .tiles import TileGrid
-from .verbs import compare, demo, diagnose, dimension, evaluate, heatmap, train
+from .verbs import compare, demo, diagnose, dimension, evaluate, heatmap, report, train
 
 __all__ = [
     "RECIPES",
@@ -44,6 +44,7 @@ __all__ = [
     "keep_freed_memory",
     "load",
     "receptive_field",
+    "report",
     "summarise",
     "train",
 ]

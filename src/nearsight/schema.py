@@ -20,6 +20,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "predictions": 1,
         "checkpoint": 1,
         "evidence": 1,
+        "heatmaps": 1,
         "study": 1,
         "comparison": 2,
         "dimension": 2,

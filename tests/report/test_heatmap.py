@@ -105,20 +105,24 @@ def test_tiles_for_a_class_are_not_said_to_be_against_it(shift: float, labels: s
 def test_a_single_tile_and_a_flat_map_are_drawn(tmp_path: Path) -> None:
     evidence = EvidenceMap(torch.zeros(3, 1, 1), TileGrid(8, 8, tile=8, stride=2), CLASSES)
     heatmap = Heatmap("one.png", torch.zeros(3, 8, 8, dtype=torch.uint8), evidence, chosen=1)
-    assert len(Heatmaps((heatmap,)).save(tmp_path)) == 3
+    assert len(Heatmaps((heatmap,)).save(tmp_path)) == 5
 
 
 def test_files_are_a_picture_an_svg_and_the_raw_map(tmp_path: Path) -> None:
     heatmaps = Heatmaps((make_heatmap("x/owl.png", seed=0, chosen=1), make_heatmap("y/OWL.jpg", seed=1)))
     paths = heatmaps.save(tmp_path / "new")
-    assert [path.name for path in paths] == [
-        f"{stem}{suffix}" for stem in ("owl", "OWL-2") for suffix in (".png", ".svg", ".safetensors")
-    ]
-    assert sorted((tmp_path / "new").iterdir()) == sorted(paths)
+    assert {str(path.relative_to(tmp_path / "new")) for path in paths} == {
+        "heatmaps.json",
+        *(f"{stem}{suffix}" for stem in ("owl", "OWL-2") for suffix in (".png", ".svg", ".safetensors")),
+        *(f"pictures/{stem}.png" for stem in ("owl", "OWL-2")),
+    }
+    assert sorted(path for path in (tmp_path / "new").rglob("*") if path.is_file()) == sorted(paths)
     with Image.open(paths[0]) as picture:
         assert picture.width > 1000
     assert "strongest for" in set(ElementTree.parse(paths[1]).getroot().itertext())
-    assert EvidenceMap.load(paths[2]).logits.equal(heatmaps.images[0].evidence.logits)
+    assert EvidenceMap.load(tmp_path / "new" / "owl.safetensors").logits.equal(
+        heatmaps.images[0].evidence.logits
+    )
     assert [each["files"] for each in heatmaps.to_json()["images"]] == ["owl", "OWL-2"]
     again = Heatmaps(heatmaps.images).save(tmp_path / "again")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]

@@ -10,7 +10,7 @@ from typing import Any
 
 from nearsight import __version__
 from nearsight.allocator import keep_freed_memory
-from nearsight.cli.commands import compare, data, demo, diagnose, dimension, evaluate, heatmap, train
+from nearsight.cli.commands import compare, data, demo, diagnose, dimension, evaluate, heatmap, report, train
 from nearsight.cli.options import OneLineParser
 from nearsight.cli.wording import in_options
 from nearsight.errors import InputError, unknown_name
@@ -72,6 +72,12 @@ COMMANDS = {
         "RUN [DATA] [--stride N] [--images N] [--out DIR] [options]",
         diagnose.declare,
         diagnose.run,
+    ),
+    "report": Command(
+        "Draw the pages and figures of a directory of results again, from what is on disk.",
+        "DIR [--out DIR]",
+        report.declare,
+        report.run,
     ),
     "dimension": Command(
         "Measure, before any training, how many dimensions tiles have and how well they are covered.",

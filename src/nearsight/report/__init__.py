@@ -6,6 +6,7 @@ from nearsight.report.dimension_figure import dimension_figure, draw_dimension
 from nearsight.report.dimension_markdown import dimension_markdown, write_dimension
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.make_heatmaps import make_heatmaps
+from nearsight.report.redraw import redraw
 from nearsight.report.write import PAGE, write_comparison, write_diagnosis
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "draw_accuracy",
     "draw_dimension",
     "make_heatmaps",
+    "redraw",
     "write_comparison",
     "write_diagnosis",
     "write_dimension",

@@ -19,10 +19,16 @@ VECTOR_FIGURE = "dimension.svg"
 
 def write_dimension(dimension: Dimension, directory: str | Path) -> None:
     """Write dimension.json, dimension.md, dimension.png and dimension.svg, each whole or not at all."""
-    directory = Path(directory)
     dimension.save(directory)
-    draw_dimension(dimension, directory / FIGURE, directory / VECTOR_FIGURE)
+    draw_dimension_pages(dimension, Path(directory))
+
+
+def draw_dimension_pages(dimension: Dimension, directory: Path) -> list[Path]:
+    """Write dimension.md, dimension.png and dimension.svg into a directory; return the paths."""
+    figures = [directory / FIGURE, directory / VECTOR_FIGURE]
+    draw_dimension(dimension, *figures)
     write_text(directory / MARKDOWN, dimension_markdown(dimension, FIGURE))
+    return [directory / MARKDOWN, *figures]
 
 
 def dimension_markdown(dimension: Dimension, picture: str) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nearsight.evidence import EvidenceMap, TileEvidence
 from nearsight.report.figure_file import save_figure
+from nearsight.report.saved_heatmaps import read_saved, save_pictures
 from nearsight.statistics.writing import signed
 
 if TYPE_CHECKING:
@@ -93,17 +94,38 @@ class Heatmaps:
     def save(self, directory: str | Path) -> list[Path]:
         """Write NAME.png, NAME.svg and the map as NAME.safetensors for each image; return the paths.
 
-        Names that two images share get a number. Each file is written whole or not at all.
+        Beside them lie heatmaps.json and pictures/NAME.png, from which `load` reads them back. Names that two images
+        share get a number. Each file is written whole or not at all.
         """
+        directory = Path(directory)
+        stems = self._stems()
+        maps = [directory / f"{stem}.safetensors" for stem in stems]
+        for heatmap, path in zip(self.images, maps, strict=True):
+            heatmap.evidence.save(path)
+        return [*self.draw(directory), *maps, *save_pictures(directory, self.images, stems)]
+
+    def draw(self, directory: str | Path) -> list[Path]:
+        """Write the figures alone, NAME.png and NAME.svg for each image; return the paths."""
         paths = []
         for number, stem in enumerate(self._stems()):
             figure = self.figure(number)
             for suffix in (".png", ".svg"):
                 paths.append(Path(directory) / f"{stem}{suffix}")
                 save_figure(figure, paths[-1])
-            paths.append(Path(directory) / f"{stem}.safetensors")
-            self.images[number].evidence.save(paths[-1])
         return paths
+
+    @staticmethod
+    def load(directory: str | Path) -> "Heatmaps":
+        """Read the heatmaps that `save` left in a directory.
+
+        >>> Heatmaps.load("heatmaps").figure(0)  # doctest: +SKIP
+
+        Raises `InputError` where there are none, and for files that are damaged or of a newer version.
+        """
+        found = read_saved(Path(directory))
+        return Heatmaps(
+            tuple(Heatmap(row.name, image, evidence, row.chosen) for row, image, evidence in found)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers of all images as JSON can hold them: mean logits and strongest tiles, in logits."""

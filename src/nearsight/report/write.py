@@ -15,12 +15,17 @@ VECTOR_FIGURE = "accuracy.svg"
 PAGE = "report.html"
 
 
-def write_comparison(comparison: Comparison, directory: Path) -> None:
-    """Write comparison.md, accuracy.png, accuracy.svg and report.html into a directory, each whole or not at all."""
+def write_comparison(comparison: Comparison, directory: Path) -> list[Path]:
+    """Write comparison.md, accuracy.png, accuracy.svg and report.html into a directory; return the paths.
+
+    Each is written whole or not at all.
+    """
     directory = Path(directory)
-    draw_accuracy(comparison, directory / FIGURE, directory / VECTOR_FIGURE)
+    figures = [directory / FIGURE, directory / VECTOR_FIGURE]
+    draw_accuracy(comparison, *figures)
     write_text(directory / MARKDOWN, comparison_markdown(comparison, FIGURE))
     write_comparison_page(comparison, directory)
+    return [directory / PAGE, directory / MARKDOWN, *figures]
 
 
 def write_diagnosis(diagnosis: Diagnosis, directory: str | Path) -> None:

@@ -6,6 +6,7 @@ from nearsight.verbs._diagnose import diagnose
 from nearsight.verbs._dimension import dimension
 from nearsight.verbs._evaluate import evaluate
 from nearsight.verbs._heatmap import heatmap
+from nearsight.verbs._report import report
 from nearsight.verbs._train import train
 from nearsight.verbs.default_directories import (
     default_comparison,
@@ -25,5 +26,6 @@ __all__ = [
     "dimension",
     "evaluate",
     "heatmap",
+    "report",
     "train",
 ]

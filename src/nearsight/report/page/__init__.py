@@ -2,5 +2,6 @@
 
 from nearsight.report.page.comparison_page import write_comparison_page
 from nearsight.report.page.diagnosis_page import write_diagnosis_page
+from nearsight.report.page.run_page import write_run_page
 
-__all__ = ["write_comparison_page", "write_diagnosis_page"]
+__all__ = ["write_comparison_page", "write_diagnosis_page", "write_run_page"]

@@ -1,0 +1,26 @@
+"""The command `nearsight report`."""
+
+from argparse import Namespace
+
+from nearsight.cli.options import OneLineParser, Result
+
+
+def declare(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight report`."""
+    parser.add_argument(
+        "directory", metavar="DIR", help="what train, compare, diagnose, dimension or heatmap wrote"
+    )
+    parser.add_argument(
+        "--out", default=None, metavar="DIR", help="where pages and figures go (default: DIR itself)"
+    )
+
+
+def run(options: Namespace) -> Result:
+    """Draw the pages and figures of a directory of results again, and print where they are."""
+    from nearsight import verbs
+    from nearsight.cli.show import print_lines
+
+    paths = [str(path) for path in verbs.report(options.directory, out=options.out)]
+    if not options.json:
+        print_lines(paths)
+    return {"files": paths}

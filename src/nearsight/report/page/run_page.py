@@ -1,0 +1,114 @@
+"""The page of a run: how good it is under each protocol, where it errs, and how it was trained; a screen or two."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nearsight.evaluation import Evaluation
+from nearsight.report.comparison_markdown import scaled
+from nearsight.report.page.charts import strip
+from nearsight.report.page.environment import render
+from nearsight.runs import RECIPE, Run
+from nearsight.settings.protocols import FULL_PASS
+from nearsight.statistics import Estimate
+from nearsight.study.comparison import headline
+from nearsight.write import write_text
+
+# The classes with the lowest accuracy, and the pairs that are confused most often.
+CLASSES = 20
+PAIRS = 10
+
+
+@dataclass(frozen=True)
+class Confused:
+    """How many images of one class are taken for another."""
+
+    label: str
+    prediction: str
+    count: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One evaluation as the page shows it; `how` names tile, stride and grid, and `protocol` what classes are of."""
+
+    split: str
+    data: str
+    images: int
+    how: str
+    protocols: Mapping[str, Mapping[str, Any]]
+    protocol: str
+    classes: Sequence[Mapping[str, Any]]
+    of_classes: int
+    confused: Sequence[Confused]
+
+
+def write_run_page(directory: Path, path: Path) -> None:
+    """Write the page of a run, or of what `evaluate` left elsewhere, to a file, whole or not at all.
+
+    >>> write_run_page(Path("runs/first"), Path("report.html"))  # doctest: +SKIP
+
+    Raises what reading the run raises.
+    """
+    write_text(path, run_html(directory))
+
+
+def run_html(directory: Path) -> str:
+    """Return the page of a run as HTML text; of an evaluation without its run, what is known of it."""
+    run = Run(directory)
+    result = run.result
+    splits = result.get("evaluation", {})
+    return render(
+        "run.html.j2",
+        name=directory.absolute().name,
+        recipe=run.recipe if (directory / RECIPE).is_file() else None,
+        training=result.get("training"),
+        evaluations=[_evaluated(Evaluation.load(directory, split)) for split in splits],
+        estimate=_estimate,
+        scaled=scaled,
+        strip=strip,
+    )
+
+
+def how_cut(settings: Mapping[str, Any]) -> str:
+    """Say how images were cut into tiles for an evaluation.
+
+    >>> how_cut({"tile": 16, "stride": 4, "grid": "covering"}), how_cut({"data": "digits"})
+    ('tile 16, stride 4, covering grid', 'whole images')
+    """
+    if "tile" not in settings:
+        return "whole images"
+    return f"tile {settings['tile']}, stride {settings['stride']}, {settings['grid']} grid"
+
+
+def _estimate(measured: Mapping[str, Any]) -> Estimate:
+    low, high = measured["interval"]
+    return Estimate(measured["accuracy"], low, high, measured["n"])
+
+
+def _evaluated(found: Evaluation) -> Evaluated:
+    protocol = headline(found.settings.get("tile"))
+    protocol = protocol if protocol in found.metrics else next(iter(found.metrics), FULL_PASS)
+    measured = found.metrics.get(protocol, {"per_class": [], "confusion": []})
+    classes = [row for row in measured["per_class"] if row["accuracy"] is not None]
+    classes.sort(key=lambda row: row["accuracy"])
+    names = [row["class"] for row in measured["per_class"]]
+    confused = [
+        Confused(names[label], names[prediction], count)
+        for label, row in enumerate(measured["confusion"])
+        for prediction, count in enumerate(row)
+        if label != prediction and count > 0
+    ]
+    confused.sort(key=lambda pair: -pair.count)
+    return Evaluated(
+        split=found.settings["split"],
+        data=found.settings["data"],
+        images=len(found.labels),
+        how=how_cut(found.settings),
+        protocols=found.metrics,
+        protocol=protocol,
+        classes=classes[:CLASSES],
+        of_classes=len(names),
+        confused=confused[:PAIRS],
+    )

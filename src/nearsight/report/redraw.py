@@ -1,0 +1,73 @@
+"""Drawing again, from what is on disk alone, whatever a directory of results can show."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from nearsight.diagnosis import DIAGNOSIS, Diagnosis
+from nearsight.dimension.result import DIMENSION, Dimension
+from nearsight.errors import InputError
+from nearsight.report.dimension_markdown import draw_dimension_pages
+from nearsight.report.heatmap import Heatmaps
+from nearsight.report.page import write_diagnosis_page, write_run_page
+from nearsight.report.saved_heatmaps import HEATMAPS
+from nearsight.report.write import PAGE, write_comparison
+from nearsight.runs import RECIPE, RESULT
+from nearsight.study import Comparison
+from nearsight.study.comparison import COMPARISON
+
+
+def redraw(directory: Path, out: Path) -> list[Path]:
+    """Draw the pages and figures of a directory of results into `out`, and return their paths.
+
+    What a directory is, is known by the file that names it. Raises `InputError` where it holds no results, and for
+    files that are damaged or of a newer version; nothing is written before everything was read.
+    """
+    if not directory.is_dir():
+        what = "is a file, not a directory" if directory.exists() else "does not exist"
+        raise InputError(f"{directory} {what}; give a directory that a command of Nearsight wrote")
+    for name, draw in _KINDS.items():
+        if (directory / name).is_file():
+            return draw(directory, out)
+    maps = sorted(directory.glob("*.safetensors"))
+    way_out = (
+        f"; its evidence maps were saved without their pictures: run `nearsight heatmap` again, or draw one with "
+        f"`EvidenceMap.load({str(maps[0])!r}).plot()`"
+        if maps
+        else "; give a directory that train, compare, diagnose, dimension or heatmap wrote"
+    )
+    raise InputError(f"{directory} holds no results (none of {', '.join(_KINDS)}){way_out}")
+
+
+def _comparison(directory: Path, out: Path) -> list[Path]:
+    return write_comparison(Comparison.load(directory), out)
+
+
+def _diagnosis(directory: Path, out: Path) -> list[Path]:
+    write_diagnosis_page(Diagnosis.load(directory), out / PAGE)
+    return [out / PAGE]
+
+
+def _dimension(directory: Path, out: Path) -> list[Path]:
+    return draw_dimension_pages(Dimension.load(directory), out)
+
+
+def _heatmaps(directory: Path, out: Path) -> list[Path]:
+    return Heatmaps.load(directory).draw(out)
+
+
+def _run(directory: Path, out: Path) -> list[Path]:
+    write_run_page(directory, out / PAGE)
+    return [out / PAGE]
+
+
+_KINDS: Mapping[str, Callable[[Path, Path], list[Path]]] = MappingProxyType(
+    {
+        COMPARISON: _comparison,
+        DIAGNOSIS: _diagnosis,
+        DIMENSION: _dimension,
+        HEATMAPS: _heatmaps,
+        RECIPE: _run,
+        RESULT: _run,
+    }
+)

@@ -1,0 +1,77 @@
+"""Heatmaps on disk: what `Heatmaps.load` reads beside the maps, so that figures are drawn again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from nearsight.errors import InputError
+from nearsight.evidence import EvidenceMap
+from nearsight.rows import from_values, read_json, to_values
+from nearsight.schema import numbered
+from nearsight.write import replace_atomically, write_json
+
+if TYPE_CHECKING:
+    from nearsight.report.heatmap import Heatmap
+
+HEATMAPS = "heatmaps.json"
+PICTURES = "pictures"
+
+
+@dataclass(frozen=True)
+class SavedHeatmap:
+    """One image of a directory of heatmaps: its name, the name of its files, and the class that was asked for."""
+
+    name: str
+    files: str
+    chosen: int | None
+
+
+@dataclass(frozen=True)
+class _Listed:
+    images: tuple[SavedHeatmap, ...]
+
+
+def save_pictures(directory: Path, heatmaps: Sequence["Heatmap"], stems: Sequence[str]) -> list[Path]:
+    """Write heatmaps.json and each image as pictures/NAME.png, each whole or not at all; return the paths."""
+    paths = []
+    for heatmap, stem in zip(heatmaps, stems, strict=True):
+        paths.append(directory / PICTURES / f"{stem}.png")
+        with replace_atomically(paths[-1]) as temporary:
+            pixels = np.ascontiguousarray(heatmap.image.permute(1, 2, 0).cpu().numpy())
+            # A photograph takes the strongest compression minutes and little becomes of it.
+            Image.fromarray(pixels).save(temporary, "PNG", compress_level=1)
+    rows = [SavedHeatmap(each.name, stem, each.chosen) for each, stem in zip(heatmaps, stems, strict=True)]
+    paths.append(directory / HEATMAPS)
+    write_json(paths[-1], numbered("heatmaps", {"images": to_values(rows)}))
+    return paths
+
+
+def read_saved(directory: Path) -> list[tuple[SavedHeatmap, Tensor, EvidenceMap]]:
+    """Return what lies in a directory of heatmaps: each image's row, its pixels as uint8 (3, H, W), and its map.
+
+    Raises `InputError` where a file is missing or damaged, or of a newer version.
+    """
+    schema, values = read_json("heatmaps", directory / HEATMAPS, "heatmap")
+    listed = from_values(_Listed, values, directory / HEATMAPS, schema=schema)
+    return [
+        (
+            row,
+            _read_picture(directory / PICTURES / f"{row.files}.png"),
+            EvidenceMap.load(directory / f"{row.files}.safetensors"),
+        )
+        for row in listed.images
+    ]
+
+
+def _read_picture(path: Path) -> Tensor:
+    try:
+        with Image.open(path) as image:
+            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error}); run `nearsight heatmap` again") from error

@@ -1,0 +1,17 @@
+"""Draw again what a directory of results can show."""
+
+from pathlib import Path
+
+from nearsight.report import redraw
+
+
+def report(directory: str | Path, *, out: str | Path | None = None) -> list[Path]:
+    """Draw the pages and figures of a directory of results again, from what is on disk, and return their paths.
+
+    >>> report("comparisons/cifar10-paper-steps")  # doctest: +SKIP
+
+    `directory` is what `train`, `compare`, `diagnose`, `dimension` or `heatmap` wrote, also an older version of
+    them. Neither the data set nor a model is needed. Pages and figures go to `out`, by default to the directory
+    itself. Raises `InputError` where there are no results, and for files that are damaged or of a newer version.
+    """
+    return redraw(Path(directory), Path(directory if out is None else out))
