@@ -215,3 +215,45 @@ def test_classes_are_named_or_numbered() -> None:
     assert TiledModel(classifier()).classes == ("cat", "dog", "owl")
     assert TiledModel(network(), tile=8).classes == ("0", "1", "2", "3")
     assert TiledModel(network(), tile=8, classes="abcd").classes == tuple("abcd")
+
+
+def test_a_full_pass_sees_the_middle_where_the_preprocessing_cuts_it() -> None:
+    seen = []
+
+    def model(images: Tensor) -> Tensor:
+        seen.append(tuple(images.shape[2:]))
+        return images.mean((2, 3))
+
+    classifier = Classifier.of(model, classes=3, mean=0, std=1, resize_short=12, crop=(10, 8), tile=6)
+    images = [torch.randint(0, 256, (3, 24, 30), dtype=torch.uint8) for _ in range(3)]
+    bound = TiledModel(classifier)
+    seen.clear()
+    found = bound.full_pass(images)
+    assert seen[-1] == (10, 8)
+    with torch.inference_mode():
+        expected = torch.cat([classifier(classifier.prepare(image)[None]) for image in images])
+    torch.testing.assert_close(found, expected)
+    assert next(bound.maps(images[:1])).grid.height == 12
+
+
+def test_what_a_user_should_know_is_found_once() -> None:
+    passes = []
+
+    def model(tiles: Tensor) -> Tensor:
+        passes.append(len(tiles))
+        return tiles.mean((2, 3)).softmax(1)
+
+    bound = TiledModel(model, tile=4)
+    assert passes == []
+    [note] = bound.notes
+    assert "probabilities" in note
+    count = len(passes)
+    assert bound.at(8).notes == bound.notes
+    assert len(passes) == count
+    classifier = Classifier.of(model, classes=3, tile=4)
+    assert TiledModel(classifier).notes == classifier.notes
+    assert len(classifier.notes) == 2
+    assert (
+        TiledModel(Classifier.of(model, classes=3, outputs="probabilities", mean=0, std=1, tile=4)).notes
+        == ()
+    )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
+from nearsight.evidence.behaviour import behaviour
 from nearsight.evidence.dense import DensePass, find_dense_pass
 from nearsight.evidence.embedding import embed
 from nearsight.evidence.forward_pass import Model, bound, device_of, forward
@@ -62,6 +63,7 @@ class ReadyModel:
         self._mark = _mark(self.given)
         self.model: Model = self._made_ready()
         self._settled = False
+        self._notes: tuple[str, ...] | None = None
         self.seen = is_seen(self.given)
         self._footprints = Footprints(self.seen)
         self._dense: dict[int, DensePass | None] = {}
@@ -109,6 +111,25 @@ class ReadyModel:
         if image.dtype != torch.uint8 or self.preprocessing is None:
             return image
         return self.preprocessing.resize(image)
+
+    def whole(self, image: Tensor) -> Tensor:
+        """Bring an image to what a full pass sees of it: resized, and cut where the preprocessing says so."""
+        if self.preprocessing is None:
+            return image
+        return self.preprocessing.cut_whole(self.resize(image))
+
+    def notes(self, tile: Tensor) -> tuple[str, ...]:
+        """Return what a user should know of the model, found by running it on a few tiles like one of its own."""
+        if self._notes is None:
+            told = self.given.notes if isinstance(self.given, Classifier) else ()
+            known = any("probabilities" in note for note in told)
+            found = [
+                finding.sentence
+                for finding in behaviour(self.logits, tile)
+                if not (known and finding.kind == "probabilities")
+            ]
+            self._notes = (*told, *found)
+        return self._notes
 
     def logits(self, batch: Tensor) -> Tensor:
         """Return the logits of a batch in the form that the model takes, (B, classes)."""

@@ -123,6 +123,17 @@ class TiledModel:
             self._classes = tuple(str(number) for number in range(count))
         return self._classes
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what a user should know of the model, found once by running it on a few tiles.
+
+        >>> TiledModel(lambda tiles: tiles.mean((2, 3)).softmax(1), tile=4).notes[0].split(",")[0]
+        'the model gives probabilities'
+
+        What was found when its `Classifier` was made comes first; see `nearsight.evidence.behaviour`.
+        """
+        return self._ready.notes(self._settle())
+
     def at(self, tile: int, stride: int | None = None) -> "TiledModel":
         """Return the same model at tiles of another size; what was found of it is shared, not found again.
 
@@ -162,9 +173,9 @@ class TiledModel:
     def full_pass(self, images: Iterable[Tensor]) -> Tensor:
         """Return the logits of whole images, passed through the model once, float (N, classes) on the CPU.
 
-        Those of one size that follow within a share of the memory go together. An image can be cut into parts for its
-        map, but not for this: one too large for the bound goes alone, and takes what the model needs for it. Raises
-        `InputError` where that cannot be had.
+        A classifier whose preprocessing has a `crop` sees the middle of each. Those of one size that follow within a
+        share of the memory go together. An image can be cut into parts for its map, but not for this: one too large
+        for the bound goes alone, and takes what the model needs for it. Raises `InputError` where that cannot be had.
         """
         self._ready.refresh()
         found = [self._passed(chunk) for chunk in _chunks(images, int(self.memory * STACK_SHARE))]
@@ -188,8 +199,8 @@ class TiledModel:
 
     def _passed(self, images: list[Tensor]) -> Tensor:
         by_size: dict[tuple[torch.Size, torch.dtype], list[int]] = defaultdict(list)
-        resized = [self._ready.resize(image) for image in images]
-        for number, image in enumerate(resized):
+        seen = [self._ready.whole(image) for image in images]
+        for number, image in enumerate(seen):
             self._ready.settle(image)
             by_size[image.shape, image.dtype].append(number)
         rows: dict[int, Tensor] = {}
@@ -197,7 +208,7 @@ class TiledModel:
             most = self._ready.together(_chw(shape), FULL_PASS_SHARE) if len(numbers) > 1 else 1
             for start in range(0, len(numbers), most):
                 some = numbers[start : start + most]
-                batch = torch.stack([resized[number] for number in some])
+                batch = torch.stack([seen[number] for number in some])
                 rows |= zip(some, self._run(self._ready.logits, batch), strict=True)
         return torch.stack([rows[number] for number in range(len(images))])
 
