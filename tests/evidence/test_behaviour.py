@@ -11,6 +11,7 @@ from nearsight.evidence.behaviour import behaviour
 from nearsight.models import build
 
 EXAMPLE = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(1))
+torch.manual_seed(0)
 HEAD = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
 
 

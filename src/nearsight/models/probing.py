@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 # So far beyond images that a logit leaves 0 to 1, which a probability never does.
-_FAR = 100.0
+_FAR = 1e4
 
 
 def probing_tiles(example: Tensor) -> Tensor:
