@@ -15,6 +15,8 @@ Kind = Literal["chance", "company", "probabilities", "single"]
 # Differences that the order of sums explains, as a share of the logits' size.
 _ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4}
 _COARSE = 2e-2
+# By how much, in deviations of usual images, the company changes.
+_BRIGHTER = 2
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def _chance(model: Callable[[Tensor], Tensor], tiles: Tensor, logits: Tensor) ->
 def _company(model: Callable[[Tensor], Tensor], tiles: Tensor, logits: Tensor) -> Finding | None:
     # As many tiles as before, so that nothing but the company differs.
     others = tiles.clone()
-    others[1:] = tiles[:1]
+    others[1:] = tiles[1] + _BRIGHTER
     apart = _differs(logits[:1], model(others).float()[:1], tiles.dtype)
     if not apart:
         return None
