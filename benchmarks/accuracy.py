@@ -18,6 +18,7 @@ from benchmarks.facts import facts
 from nearsight import training
 from nearsight.data import ImageSets, load
 from nearsight.evaluation import evaluate
+from nearsight.evidence import TiledModel
 from nearsight.runs import Run
 from nearsight.settings import RECIPES, Machine, Recipe, recipe_from_values
 from nearsight.settings.machine import Device
@@ -132,11 +133,7 @@ def one_run(recipe: Recipe, device: Device, stride: int | None) -> dict[str, Any
         figures = trained.result["training"]
         protocols = ["full-pass"] if recipe.tile is None else ["full-pass", "mean-logit"]
         found = evaluate(
-            trained.classifier(),
-            judged,
-            protocols=protocols,
-            stride=stride,
-            device=device,
+            TiledModel(trained.classifier(), stride=stride, device=device), judged, protocols=protocols
         )
     return {
         "judged_on": f"{judged.split}, {len(judged)} images",

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from nearsight.data import load
 from nearsight.errors import InputError
 from nearsight.evaluation import Evaluation, evaluate
-from nearsight.evidence import EvidenceMap
+from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.models import load_classifier
 from nearsight.runs import Run
 from nearsight.schema import SCHEMAS, numbered, read_schema
@@ -64,7 +64,7 @@ def test_a_run_from_before_the_numbers_goes_on_and_is_evaluated(old: Path) -> No
     sets = load("digits")
     run = train(Run(old / "begun").recipe, sets, old / "begun", resume=True, machine=Machine(device="cpu"))
     assert run.result["training"]["steps"] == 8
-    found = evaluate(run.classifier(), sets["test"].select(np.arange(10)), stride=4)
+    found = evaluate(TiledModel(run.classifier(), stride=4), sets["test"].select(np.arange(10)))
     found.save(old / "run")
     assert Evaluation.load(old / "run").metrics.keys() == found.metrics.keys()
     assert Run(old / "run").result["training"]["steps"] == 40

@@ -11,6 +11,7 @@ from nearsight import Classifier, Diagnosis, ImageSet, Machine, diagnose, load, 
 from nearsight.data import ImageSets
 from nearsight.diagnosis.summary import off_object
 from nearsight.evaluation import evaluate
+from nearsight.evidence import TiledModel
 from nearsight.settings import make_recipe
 
 CPU = Machine(device="cpu", workers=0)
@@ -30,7 +31,9 @@ def learned(shortcut: float, out: Path) -> tuple[Classifier, ImageSets]:
 
 def accuracy(classifier: Classifier, images: ImageSet) -> float:
     return float(
-        evaluate(classifier, images, protocols=["mean-logit"], stride=16).metrics["mean-logit"]["accuracy"]
+        evaluate(TiledModel(classifier, stride=16), images, protocols=["mean-logit"]).metrics["mean-logit"][
+            "accuracy"
+        ]
     )
 
 

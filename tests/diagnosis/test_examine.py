@@ -13,7 +13,7 @@ from nearsight.diagnosis.errors import image_error
 from nearsight.diagnosis.examine import examine
 from nearsight.diagnosis.relative import relative
 from nearsight.evaluation import evaluate
-from nearsight.evidence import evidence
+from nearsight.evidence import TiledModel, evidence
 from nearsight.models import Architecture, Classifier, Preprocessing
 from nearsight.settings.protocols import PROTOCOLS
 
@@ -67,7 +67,7 @@ def test_images_without_a_region_are_left_out_of_reliance_alone(
 
 def test_the_scores_are_those_of_an_evaluation(scenes: ImageSet, classifier: Classifier) -> None:
     scores = examine(classifier, scenes, tile=16, stride=12).evaluation.scores
-    expected = evaluate(classifier, scenes, tile=16, stride=12).scores
+    expected = evaluate(TiledModel(classifier, tile=16, stride=12), scenes).scores
     assert list(scores) == list(PROTOCOLS)
     for protocol in PROTOCOLS:
         np.testing.assert_array_equal(scores[protocol], expected[protocol])

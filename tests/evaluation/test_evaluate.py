@@ -11,6 +11,7 @@ import torch
 from nearsight.data import ImageSet, load
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
+from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.settings.protocols import PROTOCOLS
 from nearsight.tiles import TileGrid
@@ -53,7 +54,7 @@ def test_every_score_is_that_of_one_image_and_one_tile_at_a_time(
 ) -> None:
     images: ImageSet = request.getfixturevalue(kind)
     classifier = make_classifier(tile=6, resize_short=resize_short)
-    evaluation = evaluate(classifier, images, stride=stride, memory=2**20)
+    evaluation = evaluate(TiledModel(classifier, stride=stride, memory=2**20), images)
     assert list(evaluation.metrics) == list(PROTOCOLS)
     for i in range(len(images)):
         expected = by_hand(classifier, images.image(i), 6, stride or 1)
@@ -63,13 +64,13 @@ def test_every_score_is_that_of_one_image_and_one_tile_at_a_time(
 
 
 def test_the_bound_on_memory_changes_no_score(classifier: Classifier, varied: ImageSet) -> None:
-    small, large = (evaluate(classifier, varied, memory=memory) for memory in (1, 2**28))
+    small, large = (evaluate(TiledModel(classifier, memory=memory), varied) for memory in (1, 2**28))
     for protocol in PROTOCOLS:
         np.testing.assert_allclose(small.scores[protocol], large.scores[protocol], atol=1e-4)
 
 
 def test_metrics_follow_from_scores_and_labels(classifier: Classifier, uniform: ImageSet) -> None:
-    evaluation = evaluate(classifier, uniform, stride=3)
+    evaluation = evaluate(TiledModel(classifier, stride=3), uniform)
     rows = np.arange(40)
     for protocol, measured in evaluation.metrics.items():
         scores = evaluation.scores[protocol]
@@ -86,7 +87,10 @@ def test_metrics_follow_from_scores_and_labels(classifier: Classifier, uniform: 
 
 def test_the_order_of_the_images_is_that_of_the_set(classifier: Classifier, varied: ImageSet) -> None:
     order = np.random.default_rng(1).permutation(len(varied))
-    plain, permuted = evaluate(classifier, varied), evaluate(classifier, varied.select(order))
+    plain, permuted = (
+        evaluate(TiledModel(classifier), varied),
+        evaluate(TiledModel(classifier), varied.select(order)),
+    )
     assert (permuted.labels == plain.labels[order]).all()
     np.testing.assert_allclose(permuted.scores["vote"], plain.scores["vote"][order], atol=1e-6)
 
@@ -95,30 +99,34 @@ def test_a_classifier_of_whole_images_is_given_full_pass_unless_a_tile_is_named(
     make_classifier: Callable[..., Classifier], uniform: ImageSet
 ) -> None:
     classifier = make_classifier(tile=None)
-    alone = evaluate(classifier, uniform)
+    alone = evaluate(TiledModel(classifier), uniform)
     assert list(alone.metrics) == ["full-pass"]
     assert "tile" not in alone.settings
-    assert list(evaluate(classifier, uniform, tile=6).metrics) == list(PROTOCOLS)
+    assert list(evaluate(TiledModel(classifier, tile=6), uniform).metrics) == list(PROTOCOLS)
     with pytest.raises(InputError, match="'vote' needs a tile"):
-        evaluate(classifier, uniform, protocols=["full-pass", "vote"])
+        evaluate(TiledModel(classifier), uniform, protocols=["full-pass", "vote"])
 
 
 def test_only_what_is_asked_is_done(classifier: Classifier, uniform: ImageSet) -> None:
-    evaluation = evaluate(classifier, uniform, protocols=["vote", "full-pass", "vote"])
+    evaluation = evaluate(TiledModel(classifier), uniform, protocols=["vote", "full-pass", "vote"])
     assert list(evaluation.metrics) == ["full-pass", "vote"]
 
 
 def test_the_classifier_given_is_not_changed(classifier: Classifier, uniform: ImageSet) -> None:
     classifier.train()
     before = {name: value.clone() for name, value in classifier.state_dict().items()}
-    trained = evaluate(classifier, uniform, reestimate=uniform)
+    trained = evaluate(TiledModel(classifier), uniform, reestimate=uniform)
     assert all(module.training for module in classifier.modules())
     assert all(value.equal(before[name]) for name, value in classifier.state_dict().items())
-    np.testing.assert_array_equal(trained.scores["vote"], evaluate(classifier.eval(), uniform).scores["vote"])
+    np.testing.assert_array_equal(
+        trained.scores["vote"], evaluate(TiledModel(classifier.eval()), uniform).scores["vote"]
+    )
 
 
 def test_re_estimated_batch_norm_is_reported_beside(classifier: Classifier, uniform: ImageSet) -> None:
-    evaluation = evaluate(classifier, uniform, protocols=["full-pass", "vote"], reestimate=uniform)
+    evaluation = evaluate(
+        TiledModel(classifier), uniform, protocols=["full-pass", "vote"], reestimate=uniform
+    )
     assert list(evaluation.metrics) == ["full-pass", "full-pass+bn", "vote"]
     assert not np.allclose(evaluation.scores["full-pass"], evaluation.scores["full-pass+bn"])
 
@@ -127,38 +135,38 @@ def test_re_estimated_batch_norm_is_reported_beside(classifier: Classifier, unif
 def test_progress_counts_every_image(
     protocols: list[str] | None, classifier: Classifier, varied: ImageSet, listener: Any
 ) -> None:
-    evaluate(classifier, varied, protocols=protocols, progress=listener)
+    evaluate(TiledModel(classifier), varied, protocols=protocols, progress=listener)
     assert listener.counted == [("evaluating images", done, 30) for done in range(1, 31)]
 
 
 def test_unknown_protocols_are_refused_with_the_nearest(classifier: Classifier, uniform: ImageSet) -> None:
     with pytest.raises(InputError, match="unknown protocol 'votes'; did you mean 'vote'"):
-        evaluate(classifier, uniform, protocols=["votes"])
+        evaluate(TiledModel(classifier), uniform, protocols=["votes"])
     with pytest.raises(InputError, match="no protocol was given"):
-        evaluate(classifier, uniform, protocols=[])
+        evaluate(TiledModel(classifier), uniform, protocols=[])
 
 
 def test_a_tile_that_does_not_fit_names_the_file(
     make_classifier: Callable[..., Classifier], varied: ImageSet
 ) -> None:
     with pytest.raises(InputError, match=r"a tile of 8 pixels does not fit image-5\.png"):
-        evaluate(make_classifier(tile=8), varied)
+        evaluate(TiledModel(make_classifier(tile=8)), varied)
     with pytest.raises(InputError, match="resizes to a short side of 7"):
-        evaluate(make_classifier(tile=8, resize_short=7), varied)
+        evaluate(TiledModel(make_classifier(tile=8, resize_short=7)), varied)
 
 
 def test_other_classes_than_the_classifiers_are_refused(classifier: Classifier, uniform: ImageSet) -> None:
     fewer = ImageSet("toy", "test", uniform.classes[:6], uniform.labels, uniform.images)
     with pytest.raises(InputError, match="knows 7 classes but toy test has 6"):
-        evaluate(classifier, fewer)
+        evaluate(TiledModel(classifier), fewer)
     renamed = ImageSet("toy", "test", ("cat", "hound", *uniform.classes[2:]), uniform.labels, uniform.images)
     with pytest.raises(InputError, match="class 1 is 'dog' to the classifier but 'hound' in toy test"):
-        evaluate(classifier, renamed)
+        evaluate(TiledModel(classifier), renamed)
 
 
 def test_an_empty_set_is_refused(classifier: Classifier, uniform: ImageSet) -> None:
     with pytest.raises(InputError, match="toy test has no images"):
-        evaluate(classifier, uniform.select(np.array([], dtype=np.int64)))
+        evaluate(TiledModel(classifier), uniform.select(np.array([], dtype=np.int64)))
 
 
 @pytest.mark.parametrize("protocols", [["full-pass"], ["vote"]])
@@ -167,7 +175,7 @@ def test_weights_that_diverged_are_named(
 ) -> None:
     classifier.network[6].bias.data[2] = float("nan")
     with pytest.raises(InputError, match="image 0"):
-        evaluate(classifier, uniform, protocols=protocols)
+        evaluate(TiledModel(classifier), uniform, protocols=protocols)
 
 
 def test_tiles_of_real_photographs(
@@ -181,7 +189,7 @@ def test_tiles_of_real_photographs(
     classifier = make_classifier(tile=48)
     classifier.classes = images.classes
     classifier.network[6] = torch.nn.Linear(8, len(images.classes))
-    evaluation = evaluate(classifier, images, stride=48)
+    evaluation = evaluate(TiledModel(classifier, stride=48), images)
     for i in chosen:
         expected = by_hand(classifier, images.image(int(i)), 48, 48)
         for protocol in PROTOCOLS:

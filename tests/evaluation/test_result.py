@@ -13,13 +13,14 @@ from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.evaluation import Evaluation, evaluate
 from nearsight.evaluation import result as result_module
+from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.write import plain
 
 
 @pytest.fixture
 def evaluation(classifier: Classifier, uniform: ImageSet) -> Evaluation:
-    return evaluate(classifier, uniform, stride=3, reestimate=uniform)
+    return evaluate(TiledModel(classifier, stride=3), uniform, reestimate=uniform)
 
 
 def test_every_accuracy_can_be_made_again_from_the_files(evaluation: Evaluation, tmp_path: Path) -> None:

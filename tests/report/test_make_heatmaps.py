@@ -11,6 +11,7 @@ from PIL import Image
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
+from nearsight.evidence import TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
 from nearsight.report.make_heatmaps import make_heatmaps
 
@@ -40,7 +41,7 @@ def test_the_mean_of_the_map_is_the_score_that_evaluation_reports(
     heatmaps = make_heatmaps(classifier, files)
     pixels = torch.stack([heatmap.image for heatmap in heatmaps.images])
     images = ImageSet("toy", "test", CLASSES, np.zeros(2, dtype=np.int64), MemoryImages(pixels, ("a", "b")))
-    scores = evaluate(classifier, images, protocols=["mean-logit"]).scores["mean-logit"]
+    scores = evaluate(TiledModel(classifier), images, protocols=["mean-logit"]).scores["mean-logit"]
     for heatmap, row in zip(heatmaps.images, scores, strict=True):
         np.testing.assert_allclose(heatmap.evidence.mean(), row, atol=1e-5)
         assert heatmap.predicted == row.argmax()

@@ -15,6 +15,7 @@ from pyarrow import parquet
 from nearsight.data import ImageSets, load
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
+from nearsight.evidence import TiledModel
 from nearsight.progress import Silent
 from nearsight.runs import Run
 from nearsight.settings import RECIPES, Machine, Recipe
@@ -205,7 +206,7 @@ def test_predictions_of_something_else_are_made_again(
     finished: tuple[Path, Comparison], copied: Path
 ) -> None:
     run = Run.open(copied / "runs" / "tile-4" / "seed-3")
-    evaluate(run.classifier(), sets_of(3)["val"]).save(run.directory)
+    evaluate(TiledModel(run.classifier()), sets_of(3)["val"]).save(run.directory)
     (copied / "runs" / "full" / "seed-4" / "predictions.parquet").unlink()
     study(copied)
     assert timeless(copied) == timeless(finished[0])

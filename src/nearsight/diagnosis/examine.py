@@ -11,7 +11,7 @@ from nearsight.diagnosis.reliance import ImageReliance, image_reliance
 from nearsight.diagnosis.strongest import ImageTiles, strongest_tiles
 from nearsight.diagnosis.suspects import LabelCheck, image_suspect
 from nearsight.evaluation import Evaluation, evaluate
-from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap
+from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap, TiledModel
 from nearsight.models import Classifier
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import GridKind
@@ -84,13 +84,8 @@ def examine(
             reliance.append(image_reliance(evidence_map, label, on_object, region))
 
     evaluation = evaluate(
-        classifier,
+        TiledModel(classifier, tile=tile, stride=stride, grid=grid, memory=memory, device=device),
         images,
-        tile=tile,
-        stride=stride,
-        grid=grid,
-        memory=memory,
-        device=device,
         workers=workers,
         protocols=PROTOCOLS,
         observe=record,

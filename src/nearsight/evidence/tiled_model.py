@@ -15,7 +15,7 @@ from nearsight.evidence.memory import DEFAULT_MEMORY
 from nearsight.evidence.ready import FULL_PASS_SHARE, STACK_SHARE, ReadyModel
 from nearsight.evidence.stream import evidence_maps
 from nearsight.evidence.tile_settings import TileSettings
-from nearsight.models import Classifier
+from nearsight.models import Classifier, Preprocessing
 from nearsight.settings import GridKind
 from nearsight.tiles import TileGrid
 
@@ -141,10 +141,11 @@ class TiledModel:
         >>> bound.at(8).stride
         2
         """
-        other = object.__new__(TiledModel)
-        other._settings = self._settings.at(tile, stride)
-        other._classes, other._ready = self._classes, self._ready
-        return other
+        return self._bound(self._ready, self._settings.at(tile, stride))
+
+    def with_model(self, model: Model) -> "TiledModel":
+        """Return another model bound to the same settings and names of classes."""
+        return self._bound(ReadyModel(model, self._settings, classes=self._classes), self._settings)
 
     def rebind(self) -> None:
         """Take the model as it is now, and forget what was found of it; siblings made by `at` do so too."""
@@ -152,8 +153,21 @@ class TiledModel:
 
     def grid_of(self, image: Tensor) -> TileGrid:
         """Return the grid of an image's tiles once it is resized; raises `InputError` where a tile does not fit."""
-        resized = self._ready.resize(image)
-        return self._settings.grid_of(resized.shape[-2], resized.shape[-1])
+        height, width = image.shape[-2:]
+        if self.preprocessing is not None and image.dtype == torch.uint8:
+            height, width = self.preprocessing.resized(height, width)
+        return self._settings.grid_of(height, width)
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """How decoded images become what the model takes; None where it does not say."""
+        return self._ready.preprocessing
+
+    def together(self, image: Tensor) -> int:
+        """Return how many whole images like this one, resized, go through the model at once within the bound."""
+        self._ready.refresh()
+        self._ready.settle(image)
+        return self._ready.together(_chw(image.shape), FULL_PASS_SHARE)
 
     def prepare(self, image: Tensor) -> Tensor:
         """Return one image, whole, as the model takes it: resized, normalised, on the model's device."""
@@ -196,6 +210,11 @@ class TiledModel:
         """Return what the maps of images on these grids will cost, by a batch of tiles of the first grid's size."""
         self._settle()
         return measured_cost(self._ready, grids)
+
+    def _bound(self, ready: ReadyModel, settings: TileSettings) -> "TiledModel":
+        other = object.__new__(TiledModel)
+        other._settings, other._classes, other._ready = settings, self._classes, ready
+        return other
 
     def _passed(self, images: list[Tensor]) -> Tensor:
         by_size: dict[tuple[torch.Size, torch.dtype], list[int]] = defaultdict(list)

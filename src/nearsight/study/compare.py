@@ -10,6 +10,7 @@ import numpy as np
 from nearsight.data import ImageSet, ImageSets, require_tile
 from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import evaluate
+from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.runs import PREDICTIONS, Run
 from nearsight.runs.run import read_predictions
@@ -140,12 +141,9 @@ def _evaluate(
         return
     progress.say(f"evaluating {arm.name} on {len(images):,} images of {images.name} {images.split}")
     evaluate(
-        run.classifier(),
+        TiledModel(run.classifier(), stride=wanted.get("stride"), grid=GRID, device=machine.torch_device()),
         images,
         protocols=protocols,
-        stride=wanted.get("stride"),
-        grid=GRID,
-        device=machine.torch_device(),
         workers=machine.decoding_workers(),
         progress=progress,
     ).save(run.directory)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from nearsight import evaluation
 from nearsight.evaluation import Evaluation
-from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.progress import Progress, watched
 from nearsight.runs import Run
 from nearsight.settings import GridKind, Machine
-from nearsight.verbs.sources import load_sets, where
+from nearsight.verbs.sources import load_sets
 
 
 def evaluate(
@@ -38,17 +38,22 @@ def evaluate(
     run = run if isinstance(run, Run) else Run.open(run)
     sets = load_sets(run, data, skip_bad)
     with watched(progress) as channel:
-        result = evaluation.evaluate(
+        machine = machine or Machine()
+        bound = TiledModel(
             run.classifier(),
-            sets[split],
-            protocols=protocols,
             tile=tile,
             stride=stride,
             grid=grid,
-            reestimate=sets["train"] if reestimate else None,
             memory=memory,
+            device=machine.torch_device(),
+        )
+        result = evaluation.evaluate(
+            bound,
+            sets[split],
+            protocols=protocols,
+            reestimate=sets["train"] if reestimate else None,
+            workers=machine.decoding_workers(),
             progress=channel,
-            **where(machine),
         )
     if out is not None:
         result.save(Path(out))

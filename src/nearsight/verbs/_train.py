@@ -5,11 +5,11 @@ from typing import Any
 
 from nearsight import evaluation, training
 from nearsight.data import load
+from nearsight.evidence import TiledModel
 from nearsight.progress import Progress, is_first_process, watched
 from nearsight.runs import Run
 from nearsight.settings import Machine, Recipe, make_recipe
 from nearsight.verbs.default_directories import default_run
-from nearsight.verbs.sources import where
 
 
 def train(
@@ -44,7 +44,9 @@ def train(
             channel.say(note)
         run = training.train(chosen, sets, directory, resume=resume, machine=machine, progress=channel)
         if "test" in sets and is_first_process() and "test" not in run.result.get("evaluation", {}):
+            machine = machine or Machine()
+            bound = TiledModel(run.classifier(), stride=stride, device=machine.torch_device())
             evaluation.evaluate(
-                run.classifier(), sets["test"], stride=stride, progress=channel, **where(machine)
+                bound, sets["test"], workers=machine.decoding_workers(), progress=channel
             ).save(run.directory)
     return run

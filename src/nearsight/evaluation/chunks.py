@@ -1,4 +1,4 @@
-"""An image set as a stream of chunks in the form the network takes, bounded in memory."""
+"""An image set as a stream of chunks, decoded and resized, bounded in memory."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,10 +13,10 @@ from nearsight.models import Preprocessing
 LARGEST_CHUNK = 2048
 
 
-def prepared_chunks(
-    images: ImageSet, preprocessing: Preprocessing, memory: int, device: torch.device, workers: int = 0
+def resized_chunks(
+    images: ImageSet, preprocessing: Preprocessing | None, most: int, workers: int = 0
 ) -> Iterator[list[Tensor]]:
-    """Yield the images of a set in order, in lists of float32 (3, h, w) of at most `memory` bytes.
+    """Yield the images of a set in order, in lists of uint8 (3, h, w) of at most so many bytes.
 
     >>> import numpy as np
     >>> from nearsight.data import MemoryImages
@@ -24,30 +24,36 @@ def prepared_chunks(
     >>> memory_images = MemoryImages(pixels, ("",) * 5)
     >>> toy = ImageSet("toy", "test", ("cat", "dog"), np.zeros(5, dtype=np.int64), memory_images)
     >>> half = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    >>> [len(chunk) for chunk in prepared_chunks(toy, half, memory=2000, device=torch.device("cpu"))]
+    >>> [len(chunk) for chunk in resized_chunks(toy, half, most=500)]
     [2, 2, 1]
 
-    An image larger than `memory` is a chunk of its own. A set that streams is decoded and resized by
-    `workers` processes, in this one when there are none.
+    An image larger than that is a chunk of its own. A set that streams is decoded and resized by `workers`
+    processes, in this one when there are none. The lists are the caller's to empty.
     """
-    if images.pixels is not None and not preprocessing.resizes:
-        size = max(1, min(LARGEST_CHUNK, memory // (4 * images.pixels[0].numel())))
+    if images.pixels is not None and (preprocessing is None or not preprocessing.resizes):
+        size = max(1, min(LARGEST_CHUNK, most // images.pixels[0].numel()))
         for pixels in torch.split(images.pixels, size):
-            yield list(preprocessing.normalise(pixels.to(device)))
+            yield list(pixels)
         return
     chunk: list[Tensor] = []
     held = 0
     for image in _resized(images, preprocessing, workers):
-        if chunk and (held + 4 * image.numel() > memory or len(chunk) == LARGEST_CHUNK):
+        if chunk and held + image.nbytes > most:
             yield chunk
             chunk, held = [], 0
-        chunk.append(preprocessing.normalise(image.to(device)))
-        held += 4 * image.numel()
-    yield chunk
+        chunk.append(image)
+        held += image.nbytes
+        del image
+        # One that fills a chunk is not kept until the next is decoded.
+        if held >= most or len(chunk) == LARGEST_CHUNK:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
 
 
 class _Resized(torch.utils.data.Dataset[Tensor | InputError]):
-    def __init__(self, images: ImageSet, preprocessing: Preprocessing) -> None:
+    def __init__(self, images: ImageSet, preprocessing: Preprocessing | None) -> None:
         self.images, self.preprocessing = images, preprocessing
 
     def __len__(self) -> int:
@@ -55,13 +61,14 @@ class _Resized(torch.utils.data.Dataset[Tensor | InputError]):
 
     def __getitem__(self, i: int) -> Tensor | InputError:
         try:
-            return self.preprocessing.resize(self.images.image(i))
+            image = self.images.image(i)
+            return image if self.preprocessing is None else self.preprocessing.resize(image)
         except InputError as error:
             # A loader would raise it with the worker's whole traceback as its message.
             return error
 
 
-def _resized(images: ImageSet, preprocessing: Preprocessing, workers: int) -> Iterator[Tensor]:
+def _resized(images: ImageSet, preprocessing: Preprocessing | None, workers: int) -> Iterator[Tensor]:
     source = _Resized(images, preprocessing)
     if images.pixels is not None or workers == 0:
         items: Iterable[Tensor | InputError] = (source[i] for i in range(len(source)))
@@ -71,3 +78,4 @@ def _resized(images: ImageSet, preprocessing: Preprocessing, workers: int) -> It
         if isinstance(item, InputError):
             raise item
         yield item
+        del item

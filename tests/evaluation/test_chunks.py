@@ -1,4 +1,4 @@
-"""Chunks of prepared images against preparing one at a time."""
+"""Chunks of resized images against resizing one at a time."""
 
 from pathlib import Path
 
@@ -9,10 +9,9 @@ from PIL import Image
 
 from nearsight.data import ImageSet, MemoryImages, load
 from nearsight.errors import InputError
-from nearsight.evaluation.prepare import prepared_chunks
+from nearsight.evaluation.chunks import resized_chunks
 from nearsight.models import Preprocessing
 
-CPU = torch.device("cpu")
 HALF = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
@@ -28,18 +27,17 @@ def test_every_image_comes_once_in_order_within_the_bound(
 ) -> None:
     images: ImageSet = request.getfixturevalue(kind)
     preprocessing = Preprocessing((0.5, 0.4, 0.6), (0.2, 0.3, 0.25), resize_short)
-    chunks = list(prepared_chunks(images, preprocessing, memory=5000, device=CPU))
+    chunks = list(resized_chunks(images, preprocessing, most=1300))
     flat = [image for chunk in chunks for image in chunk]
     assert len(flat) == len(images)
     for i, image in enumerate(flat):
-        expected = preprocessing.normalise(preprocessing.resize(images.image(i)))
-        torch.testing.assert_close(image, expected, rtol=0, atol=1e-6)
-    assert all(sum(image.nbytes for image in chunk) <= 5000 for chunk in chunks)
+        assert image.equal(preprocessing.resize(images.image(i)))
+    assert all(sum(image.nbytes for image in chunk) <= 1300 for chunk in chunks)
     assert max(len(chunk) for chunk in chunks) > 1
 
 
 def test_an_image_larger_than_the_bound_comes_alone(varied: ImageSet) -> None:
-    assert {len(chunk) for chunk in prepared_chunks(varied, HALF, memory=1, device=CPU)} == {1}
+    assert {len(chunk) for chunk in resized_chunks(varied, HALF, most=1)} == {1}
 
 
 @pytest.fixture
@@ -56,9 +54,7 @@ def folder(tmp_path: Path) -> Path:
 def test_worker_processes_change_nothing(folder: Path) -> None:
     images = load(folder)["test"]
     assert images.pixels is None
-    plain, worked = (
-        prepared_chunks(images, HALF, memory=2000, device=CPU, workers=workers) for workers in (0, 1)
-    )
+    plain, worked = (resized_chunks(images, HALF, most=500, workers=workers) for workers in (0, 1))
     for one, other in zip(plain, worked, strict=True):
         assert all(a.equal(b) for a, b in zip(one, other, strict=True))
 
@@ -70,7 +66,7 @@ def test_a_file_damaged_since_it_was_found_is_named_in_one_line(folder: Path, wo
     damaged = folder / "test" / "dog" / "3.png"
     damaged.write_bytes(damaged.read_bytes()[:60])
     with pytest.raises(InputError, match=r"3\.png") as raised:
-        list(prepared_chunks(images, HALF, memory=2000, device=CPU, workers=workers))
+        list(resized_chunks(images, HALF, most=500, workers=workers))
     assert "\n" not in str(raised.value)
 
 
@@ -78,5 +74,5 @@ def test_a_set_in_memory_that_is_resized_is_not_copied_whole() -> None:
     pixels = torch.zeros(50, 3, 8, 8, dtype=torch.uint8)
     toy = ImageSet("toy", "test", ("a", "b"), np.zeros(50, dtype=np.int64), MemoryImages(pixels, ("",) * 50))
     twice = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), resize_short=16)
-    chunks = prepared_chunks(toy, twice, memory=4 * 3 * 16 * 16 * 4, device=CPU)
+    chunks = resized_chunks(toy, twice, most=4 * 3 * 16 * 16)
     assert {len(chunk) for chunk in chunks} == {4, 2}

@@ -1,0 +1,71 @@
+"""BatchNorm statistics re-estimated on whole images, for a network that was trained on tiles."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from nearsight.data import ImageSet
+from nearsight.errors import InputError
+from nearsight.evidence import TiledModel
+from nearsight.models import Classifier, Preprocessing
+
+REESTIMATION_IMAGES = 10_240
+REESTIMATION_BATCH = 256
+
+
+def reestimate_batch_norm(bound: TiledModel, images: ImageSet) -> TiledModel:
+    """Return a classifier bound in the same way, whose BatchNorm statistics are those of whole training images.
+
+    A net trained on tiles keeps the statistics of tiles, of which padding is a larger share than of whole
+    images. The weights stay. Up to 10,240 images, drawn from the set by a fixed seed, pass in batches of 256,
+    or of as many as the bound takes at once, each batch with equal weight. Images of different sizes are cut to
+    the central square of `resize_short`.
+
+    Raises `InputError` for a model that is no classifier or has no BatchNorm, and where sizes differ and nothing
+    resizes them.
+    """
+    if not isinstance(bound.model, Classifier):
+        raise InputError("only a Classifier says how training images are prepared; leave `reestimate` out")
+    copied = copy.deepcopy(bound.model).to(bound.device).eval()
+    preprocessing = copied.preprocessing
+    norms = [module for module in copied.modules() if isinstance(module, _BatchNorm)]
+    if not norms:
+        raise InputError(
+            "the network has no BatchNorm whose statistics could be re-estimated; leave `reestimate` out"
+        )
+    order = np.random.default_rng(0).permutation(len(images))[:REESTIMATION_IMAGES]
+    square = _square(images, preprocessing)
+    first = _whole(images, int(order[0]), preprocessing, square)
+    most = min(REESTIMATION_BATCH, bound.together(first))
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    # Parts of nearly equal size, because the cumulative average weighs every batch alike.
+    for part in np.array_split(order, -(-len(order) // most)):
+        batch = torch.stack([_whole(images, int(i), preprocessing, square) for i in part]).to(bound.device)
+        with torch.no_grad():
+            copied(preprocessing.normalise(batch))
+    return bound.with_model(copied.eval())
+
+
+def _square(images: ImageSet, preprocessing: Preprocessing) -> int | None:
+    if preprocessing.crop is not None or (images.sizes == images.sizes[0]).all():
+        return None
+    if preprocessing.resize_short is None:
+        raise InputError(
+            f"re-estimation passes whole images in batches, but those of {images.name} {images.split} "
+            "differ in size; leave `reestimate` out, or take a classifier trained with `resize_short`"
+        )
+    return preprocessing.resize_short
+
+
+def _whole(images: ImageSet, i: int, preprocessing: Preprocessing, square: int | None) -> Tensor:
+    image = preprocessing.cut_whole(preprocessing.resize(images.image(i)))
+    if square is None:
+        return image
+    top, left = (image.shape[1] - square) // 2, (image.shape[2] - square) // 2
+    return image[:, top : top + square, left : left + square]
