@@ -14,6 +14,7 @@ SOURCE = Path(nearsight.__file__).parent
 # The table of the design: what each room is built on. A room may also import what those are built on.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "notebook": set(),
     "write": {"errors"},
     "schema": {"errors"},
     "rows": {"schema"},
@@ -21,10 +22,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"schema"},
     "statistics": {"errors"},
     "progress": set(),
-    "data": {"write", "progress"},
+    "data": {"notebook", "write", "progress"},
     "tiles": {"settings"},
-    "models": {"write", "settings"},
-    "runs": {"models", "rows"},
+    "models": {"notebook", "write", "settings"},
+    "runs": {"models", "rows", "statistics"},
     "evidence": {"allocator", "progress", "statistics", "tiles", "models"},
     "training": {"progress", "data", "tiles", "models", "runs"},
     "evaluation": {"data", "statistics", "evidence", "runs"},

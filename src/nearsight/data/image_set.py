@@ -14,6 +14,7 @@ from nearsight.data.decode import decode_image
 from nearsight.data.regions import ColumnRegions, Regions
 from nearsight.data.tile import decode_tile
 from nearsight.errors import InputError
+from nearsight.notebook import Shown, Summary
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -165,6 +166,21 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def _repr_html_(self) -> str:
+        from nearsight.data.contact_strip import contact_strip
+
+        sizes = self.sizes
+        rows = [
+            ("images", f"{len(self):,}"),
+            ("classes", f"{len(self.classes):,}: {', '.join(self.classes[:8])}"),
+            ("regions", "known" if self.has_regions else "none"),
+        ]
+        if len(self):
+            low, high = sizes.min(0), sizes.max(0)
+            largest = "" if (low == high).all() else f" to {high[0]}×{high[1]}"
+            rows.insert(1, ("height×width", f"{low[0]}×{low[1]}{largest}"))
+        return Summary(f"{self.name} {self.split}", rows=rows, picture=contact_strip(self)).html()
+
     def __repr__(self) -> str:
         storage = "streamed" if self.pixels is None else "in memory"
         return (
@@ -227,8 +243,8 @@ class ImageSet:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class ImageSets(Mapping[str, ImageSet]):
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageSets(Shown, Mapping[str, ImageSet]):
     """The splits of one set by name, usually `train`, `val` and `test`, and notes on how they came about.
 
     >>> sets = ImageSets("toy", {})
@@ -263,6 +279,21 @@ class ImageSets(Mapping[str, ImageSet]):
 
     def __len__(self) -> int:
         return len(self.splits)
+
+    def _summary(self) -> Summary:
+        rows = [
+            (
+                name,
+                f"{len(images):,}",
+                "no images" if not len(images) else f"smallest side {images.smallest}",
+                "streamed" if images.pixels is None else "in memory",
+            )
+            for name, images in self.items()
+        ]
+        count = f", {len(self.classes):,} classes" if self.splits else ""
+        return Summary(
+            f"ImageSets({self.name}{count})", ("split", "images", "sizes", "held"), rows, self.notes
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from nearsight.diagnosis.shown import shown_pictures
 from nearsight.diagnosis.suspects import LabelSuspect
 from nearsight.diagnosis.tables import TABLES, make_table
 from nearsight.errors import InputError, unknown_name
+from nearsight.notebook import Shown, Summary
 from nearsight.rows import from_values, read_json, to_values
 from nearsight.schema import numbered
 from nearsight.write import plain, replace_atomically, write_json, write_text
@@ -46,8 +47,8 @@ UNITS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Diagnosis:
+@dataclass(frozen=True, eq=False, repr=False)
+class Diagnosis(Shown):
     """What a classifier uses on an image set, where it errs, and whether it looks at the object.
 
     `network` is the classifier's architecture and `trained_tile` the tile it was trained on, None for whole images.
@@ -96,6 +97,13 @@ class Diagnosis:
             raise unknown_name("table", name, TABLES)
         frame: pandas.DataFrame = make_table(name, self).to_pandas()
         return frame
+
+    def _summary(self) -> Summary:
+        return Summary(
+            f"Diagnosis(tile {self.tile}, stride {self.stride}, {self.grid} grid; {self.images:,} images of "
+            f"{self.data} {self.split}; {self.model})",
+            notes=(*self.sentences(), *self.notes),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return all numbers as plain values, with units: what diagnosis.json holds.

@@ -11,10 +11,12 @@ from nearsight.dimension.intrinsic import Estimator
 from nearsight.dimension.order import SideBySide
 from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import IntrinsicDimension
+from nearsight.notebook import Shown, Summary
 from nearsight.rows import from_values, read_json, to_values
 from nearsight.schema import numbered
 from nearsight.settings import Sampling
 from nearsight.statistics import Estimate
+from nearsight.statistics.writing import three_digits, with_interval
 from nearsight.write import write_json
 
 if TYPE_CHECKING:
@@ -79,8 +81,8 @@ class TileDimension:
         return next(row for row in self.intrinsic if (row.estimator, row.space) == (estimator, space))
 
 
-@dataclass(frozen=True)
-class Dimension:
+@dataclass(frozen=True, repr=False)
+class Dimension(Shown):
     """The dimensions of a set's tiles, tile size by tile size, and what they predict.
 
     `chance` is how often the label of a random training tile is right, `commonest` how often that of the
@@ -110,6 +112,24 @@ class Dimension:
         from pandas import DataFrame
 
         return DataFrame([_row(row) for row in self.tiles]).set_index("tile")
+
+    def _summary(self) -> Summary:
+        rows = [
+            (
+                row.label,
+                f"{row.input_dimension:,}",
+                f"{row.tiles:,}",
+                with_interval(row.dimension("levina-bickel").estimate, three_digits),
+                with_interval(row.coverage["raw"].relative, three_digits),
+            )
+            for row in self.tiles
+        ]
+        return Summary(
+            f"Dimension({self.data}, {self.training_images:,} training images; 95 % intervals over images)",
+            ("tile", "input dimension", "tiles", "intrinsic dimension", "nearest over random distance"),
+            rows,
+            (self.words(),),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values, with units: what dimension.json holds."""

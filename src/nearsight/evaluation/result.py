@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from nearsight.errors import InputError
 from nearsight.evaluation.metrics import confusion_matrix
-from nearsight.runs.run import METADATA, PREDICTIONS, RESULT, read_predictions
+from nearsight.notebook import Shown, Summary
+from nearsight.runs.run import METADATA, PREDICTIONS, RESULT, how_cut, read_predictions, written_accuracy
 from nearsight.schema import SCHEMA, numbered, read_schema
+from nearsight.statistics.writing import MISSING, points
 from nearsight.write import plain, replace_atomically, write_json
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ PROTOCOLS_KEY = "protocols"
 CONFUSION_CLASSES = 100
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Shown):
     """The predictions of a classifier on a set, protocol by protocol, and the metrics made of them.
 
     >>> import tempfile
@@ -104,6 +106,21 @@ class Evaluation:
             predictions={name: table[f"{name}.prediction"].to_numpy() for name in names},
             scores=scores,
         )
+
+    def _summary(self) -> Summary:
+        settings = self.settings
+        rows = [
+            (
+                protocol,
+                written_accuracy(measured),
+                MISSING if measured.get("top5") is None else points(measured["top5"]),
+                MISSING if measured.get("ece") is None else points(measured["ece"]),
+            )
+            for protocol, measured in self.metrics.items()
+        ]
+        title = f"Evaluation({settings.get('data', '')} {settings.get('split', '')}, {len(self.labels):,} images, "
+        columns = ("protocol", "accuracy % (95 %)", "top-5 %", "calibration error %")
+        return Summary(f"{title}{how_cut(settings)})", columns, rows)
 
     def _write_predictions(self, path: Path) -> None:
         import pyarrow

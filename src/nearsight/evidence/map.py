@@ -1,6 +1,6 @@
 """The evidence map: the logits of every tile of an image."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,8 @@ from torch import Tensor
 
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence.storage import load_logits, save_logits
+from nearsight.notebook import Shown, Summary
+from nearsight.statistics.writing import signed
 from nearsight.tiles import TileGrid
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ class TileEvidence:
     evidence: float
 
 
-@dataclass(frozen=True, eq=False)
-class EvidenceMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class EvidenceMap(Shown):
     """The evidence of every tile of an image: signed logits, neither clipped nor scaled.
 
     >>> grid = TileGrid(4, 6, tile=4, stride=2)
@@ -215,6 +217,22 @@ class EvidenceMap:
 
         number = self.predicted() if name is None else self.class_number(name)
         return plot_map(self, number, image=image, limit=limit)
+
+    def _summary(self) -> Summary:
+        means, grid = self.mean(), self.grid
+        strongest = means.argsort(descending=True, stable=True)[:5].tolist()
+        rows, columns = grid.shape
+        return Summary(
+            f"EvidenceMap({len(self.classes):,} classes, {rows}×{columns} tiles of {grid.tile}×{grid.tile} pixels, "
+            f"stride {grid.stride}, {grid.kind} grid)",
+            ("class", "mean-logit"),
+            [(self.classes[number], signed(float(means[number]))) for number in strongest],
+        )
+
+    def _repr_html_(self) -> str:
+        from nearsight.evidence.plot import plot_map
+
+        return replace(self._summary(), picture=plot_map(self, self.predicted()).png(dpi=60)).html()
 
     def _tile(self, index: int, evidence: float) -> TileEvidence:
         row, column = divmod(index, self.grid.shape[1])

@@ -27,16 +27,23 @@ _HALO = (withStroke(linewidth=3.2, foreground="white"),)
 _OUTLINES = {FOR: "solid", AGAINST: (0, (3, 1.5))}
 
 
+LONGEST_NAME = 30
+
+
 class NotebookFigure(Figure):
     """A figure that a notebook shows whether or not matplotlib's notebook mode is on.
 
     It is drawn without any global state of matplotlib, and so is shown once and needs no closing.
     """
 
-    def _repr_png_(self) -> bytes:
+    def png(self, dpi: int | None = None) -> bytes:
+        """Return the figure as the bytes of a PNG, at so many dots an inch."""
         buffer = BytesIO()
-        self.savefig(buffer, format="png")
+        self.savefig(buffer, format="png", dpi=dpi or self.dpi)
         return buffer.getvalue()
+
+    def _repr_png_(self) -> bytes:
+        return self.png()
 
 
 def plot_map(
@@ -64,13 +71,22 @@ def plot_map(
     mesh = draw_map(axes[-1], evidence_map, number, limit, image)
     mean = float(evidence_map.mean()[number])
     axes[-1].set_title(
-        f"{evidence_map.classes[number]}: mean logit {signed(mean)}",
+        f"{short_name(evidence_map.classes[number])}: mean logit {signed(mean)}",
         loc="left",
         fontsize=10,
         parse_math=False,
     )
     figure.colorbar(mesh, ax=axes[-1], label="evidence of a tile, logits", shrink=0.8)
     return figure
+
+
+def short_name(name: str) -> str:
+    """Return a name as a figure has room for it.
+
+    >>> short_name("cat"), short_name("a" * 40)[-2:]
+    ('cat', 'a…')
+    """
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def shared_limit(logits: Iterable[Tensor]) -> float:

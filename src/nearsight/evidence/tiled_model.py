@@ -16,11 +16,12 @@ from nearsight.evidence.ready import FULL_PASS_SHARE, STACK_SHARE, ReadyModel
 from nearsight.evidence.stream import evidence_maps
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.models import Classifier, Preprocessing
+from nearsight.notebook import Shown, Summary
 from nearsight.settings import GridKind
 from nearsight.tiles import TileGrid
 
 
-class TiledModel:
+class TiledModel(Shown):
     """A model bound to the tiles at which it is looked, to a bound on memory and to a device, once.
 
     >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, stride=2, classes=("red", "green", "blue"))
@@ -72,6 +73,18 @@ class TiledModel:
         )
         self._classes = None if classes is None else tuple(classes)
         self._ready = ReadyModel(model, self._settings, classes=self._classes)
+
+    def _summary(self) -> Summary:
+        model = self.model
+        name = model.architecture.name if isinstance(model, Classifier) else type(model).__name__
+        rows = [
+            (
+                "tile",
+                "none yet" if self.tile is None else f"{self.tile}, stride {self.stride}, {self.grid} grid",
+            ),
+            ("memory", f"{self.memory / 2**20:,.0f} MiB"),
+        ]
+        return Summary(f"TiledModel({name})", rows=rows)
 
     @property
     def model(self) -> Model:

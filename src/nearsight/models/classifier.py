@@ -20,6 +20,7 @@ from nearsight.models.outputs import Outputs, SharedFunction, as_logits, is_seen
 from nearsight.models.preprocessing import Channels, InputRange, Interpolation, Preprocessing, Size
 from nearsight.models.said import Classes, Said
 from nearsight.models.weights import load_weights, read_weights
+from nearsight.notebook import Shown, Summary
 from nearsight.schema import numbered, read_schema
 from nearsight.settings.models import CUSTOM
 from nearsight.write import replace_atomically, write_json
@@ -49,7 +50,7 @@ class Architecture:
         return build(self.name, self.classes, width=self.width, tile=self.tile)
 
 
-class Classifier(nn.Module):
+class Classifier(Shown, nn.Module):
     """A network with its architecture, class names, tile and preprocessing.
 
     >>> architecture = Architecture("resnet18", classes=2, width=0.25)
@@ -93,6 +94,24 @@ class Classifier(nn.Module):
         self.notes = notes
         self.output = output
         self._name: str | None = None
+
+    def _summary(self) -> Summary:
+        numbers = sum(parameter.numel() for parameter in self.network.parameters())
+        shown = ", ".join(self.classes[:8]) + (", …" if len(self.classes) > 8 else "")
+        preparing = self.preprocessing
+        resized = "as they are" if preparing.resize_short is None else f"short side {preparing.resize_short}"
+        rows = [
+            ("network", f"{self.architecture.name}, {numbers:,} parameters"),
+            ("classes", f"{len(self.classes):,}: {shown}"),
+            (
+                "trained on",
+                "whole images" if self.tile is None else f"tiles of {self.tile}×{self.tile} pixels",
+            ),
+            ("mean", ", ".join(f"{value:.3g}" for value in preparing.mean)),
+            ("std", ", ".join(f"{value:.3g}" for value in preparing.std)),
+            ("resized to", resized),
+        ]
+        return Summary(f"Classifier({self.architecture.name})", rows=rows, notes=self.notes)
 
     @classmethod
     def of(

@@ -1,13 +1,14 @@
 """Heatmaps: for each image the picture, the maps of its classes on one shared scale, and the strongest tiles."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from nearsight.evidence import EvidenceMap, TileEvidence
+from nearsight.notebook import Shown, Summary
 from nearsight.report.figure_file import save_figure
 from nearsight.report.saved_heatmaps import read_saved, save_pictures
 from nearsight.statistics.writing import signed
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.gridspec import SubplotSpec
 
+    from nearsight.evidence.plot import NotebookFigure
+
 STRONGEST = 3
-LONGEST_NAME = 30
 
 
-@dataclass(frozen=True, eq=False)
-class Heatmap:
+@dataclass(frozen=True, eq=False, repr=False)
+class Heatmap(Shown):
     """One image with its evidence map and the classes that are shown of it.
 
     `image` is uint8 (3, height, width), the pixels that the map is of; `chosen` is the number of the class that
@@ -59,9 +61,24 @@ class Heatmap:
         """Return the strongest tiles for or against a class; no two share a pixel."""
         return self.evidence.top_tiles(number, STRONGEST, against=against, apart=True)
 
+    def _summary(self) -> Summary:
+        grid = self.evidence.grid
+        rows = [
+            (self.evidence.classes[number], self.role(number), signed(self.logit(number)))
+            for number in self.shown
+        ]
+        return Summary(
+            f"Heatmap(tile {grid.tile}, stride {grid.stride}, {grid.kind} grid: {self.name})",
+            ("class", "shown as", "mean-logit"),
+            rows,
+        )
 
-@dataclass(frozen=True, eq=False)
-class Heatmaps:
+    def _repr_html_(self) -> str:
+        return Heatmaps((self,))._repr_html_()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Heatmaps(Shown):
     """The heatmaps of one call, with one colour scale.
 
     >>> import torch
@@ -152,6 +169,28 @@ class Heatmaps:
             ],
         }
 
+    def _summary(self) -> Summary:
+        rows = []
+        for heatmap in self.images:
+            grid, predicted = heatmap.evidence.grid, heatmap.predicted
+            rows.append(
+                (
+                    Path(heatmap.name).name,
+                    heatmap.evidence.classes[predicted],
+                    signed(heatmap.logit(predicted)),
+                    f"tile {grid.tile}, stride {grid.stride}, {grid.kind} grid",
+                )
+            )
+        count = f"{len(self)} image{'' if len(self) == 1 else 's'}"
+        return Summary(f"Heatmaps({count})", ("image", "predicted", "mean-logit", "cut"), rows)
+
+    def _repr_html_(self) -> str:
+        summary = self._summary()
+        if not self.images:
+            return summary.html()
+        # The first speaks for all: `figure(number)` shows another.
+        return replace(summary, picture=heatmap_figure(self.images[0], self.limit).png(dpi=70)).html()
+
     def _stems(self) -> list[str]:
         stems: list[str] = []
         taken: set[str] = set()
@@ -167,9 +206,9 @@ class Heatmaps:
         return stems
 
 
-def heatmap_figure(heatmap: Heatmap, limit: float) -> "Figure":
+def heatmap_figure(heatmap: Heatmap, limit: float) -> "NotebookFigure":
     """Return one image's figure: a row a class, with the picture, the map and the strongest tiles enlarged."""
-    from nearsight.evidence.plot import NotebookFigure
+    from nearsight.evidence.plot import NotebookFigure, short_name
 
     evidence, grid = heatmap.evidence, heatmap.evidence.grid
     # A picture is 2.7 inches wide; a row is never so low that the tiles beside it become small.
@@ -185,9 +224,9 @@ def heatmap_figure(heatmap: Heatmap, limit: float) -> "Figure":
     if mesh is not None:
         bar = figure.colorbar(mesh, ax=maps, location="right", shrink=0.85, aspect=24, pad=0.02)
         bar.set_label("evidence of a tile, logits")
-    predicted = _short(evidence.classes[heatmap.predicted])
+    predicted = short_name(evidence.classes[heatmap.predicted])
     figure.suptitle(
-        f"{_short(Path(heatmap.name).name)}: {predicted} predicted from {len(grid):,} tiles of "
+        f"{short_name(Path(heatmap.name).name)}: {predicted} predicted from {len(grid):,} tiles of "
         f"{grid.tile}×{grid.tile} pixels, stride {grid.stride}",
         parse_math=False,
         x=0.004,
@@ -206,13 +245,17 @@ def _draw_row(
     picture: "SubplotSpec",
     crops: "SubplotSpec",
 ) -> "QuadMesh":
-    from nearsight.evidence.plot import AGAINST, FOR, draw_image, draw_map, number_cells, outline
+    from nearsight.evidence.plot import AGAINST, FOR, draw_image, draw_map, number_cells, outline, short_name
 
     grid = heatmap.evidence.grid
     picture_axes = figure.add_subplot(picture)
     draw_image(picture_axes, heatmap.image, grid)
     picture_axes.set_title(
-        _short(heatmap.evidence.classes[number]), loc="left", fontsize=11, fontweight="bold", parse_math=False
+        short_name(heatmap.evidence.classes[number]),
+        loc="left",
+        fontsize=11,
+        fontweight="bold",
+        parse_math=False,
     )
     mesh = draw_map(map_axes, heatmap.evidence, number, limit, heatmap.image)
     map_axes.set_title(
@@ -227,10 +270,6 @@ def _draw_row(
         _draw_crops(crop_axes, heatmap, tiles, colour)
         crop_axes[0].set_ylabel(_heading(tiles, against=against), fontsize=9, color=colour)
     return mesh
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _heading(tiles: tuple[TileEvidence, ...], *, against: bool) -> str:

@@ -1,15 +1,19 @@
 """A run's directory, read whole."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearsight.errors import InputError
 from nearsight.models.classifier import DESCRIPTION, WEIGHTS, Classifier, load_classifier
+from nearsight.notebook import Shown, Summary
 from nearsight.schema import FIRST, SCHEMA, read_schema
 from nearsight.settings import Recipe
 from nearsight.settings.recipe import read_recipe
+from nearsight.statistics import Estimate
+from nearsight.statistics.writing import with_interval
 
 if TYPE_CHECKING:
     import pyarrow
@@ -22,8 +26,8 @@ PREDICTIONS = "predictions.parquet"
 METADATA = "nearsight"
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
     """A run that was begun or finished, known by its directory.
 
     >>> import tempfile
@@ -95,12 +99,51 @@ class Run:
             )
         return read_predictions(path)[0]
 
+    def _summary(self) -> Summary:
+        title = f"Run({self.directory}: {'finished' if self.finished else 'not finished'})"
+        try:
+            recipe = self.recipe
+            evaluations = self.result.get("evaluation", {}) if self.finished else {}
+            trained = "whole images" if recipe.tile is None else f"tile {recipe.tile}"
+            about = (
+                f"{recipe.model} on {recipe.data or 'unnamed data'}, trained on {trained}, seed {recipe.seed}"
+            )
+            rows = [
+                (f"{found.get('data', '')} {split}", protocol, how_cut(found), written_accuracy(measured))
+                for split, found in evaluations.items()
+                for protocol, measured in found["protocols"].items()
+            ]
+        except (InputError, KeyError, TypeError) as error:
+            return Summary(title, notes=(str(error),))
+        return Summary(title, ("evaluated on", "protocol", "cut", "accuracy % (95 %)"), rows, (about,))
+
     def _need(self, path: Path) -> None:
         if path.is_file():
             return
         begun = (self.directory / CHECKPOINT).exists() and not self.finished
         mend = "finish it: train it again with `resume=True`" if begun else "train it again"
         raise InputError(f"{self.directory} has no {path.name}: the run is not finished; {mend}")
+
+
+def how_cut(settings: Mapping[str, Any]) -> str:
+    """Say how images were cut into tiles for an evaluation, from its settings.
+
+    >>> how_cut({"tile": 16, "stride": 4, "grid": "covering"}), how_cut({"data": "digits"})
+    ('tile 16, stride 4, covering grid', 'whole images')
+    """
+    if "tile" not in settings:
+        return "whole images"
+    return f"tile {settings['tile']}, stride {settings['stride']}, {settings['grid']} grid"
+
+
+def written_accuracy(measured: Mapping[str, Any]) -> str:
+    """Write the accuracy of one protocol, as an evaluation measured it, in per cent with its interval.
+
+    >>> written_accuracy({"accuracy": 0.9123, "interval": (0.905, 0.92)})
+    '91.2 (90.5 to 92.0)'
+    """
+    low, high = measured["interval"]
+    return with_interval(Estimate(measured["accuracy"], low, high))
 
 
 def read_predictions(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:

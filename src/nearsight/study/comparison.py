@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nearsight.notebook import Shown, Summary
 from nearsight.rows import from_values, read_json, to_values
 from nearsight.runs import write_json
 from nearsight.schema import FIRST, numbered
@@ -11,6 +12,7 @@ from nearsight.settings import Recipe
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.settings.recipe import recipe_from_table, recipe_table
 from nearsight.statistics import Estimate, McNemar
+from nearsight.statistics.writing import MISSING, with_interval
 
 COMPARISON = "comparison.json"
 
@@ -94,8 +96,8 @@ class Difference:
     verdict: str
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """A finished comparison: what was compared, how, the arms as they turned out and their differences.
 
     `images` is the number of test images. `hardware` and `versions` have an entry for each different one
@@ -122,6 +124,22 @@ class Comparison:
     def verdicts(self) -> tuple[str, ...]:
         """The sentences on the differences under the protocols fixed in advance."""
         return tuple(row.verdict for row in self.differences if row.headline)
+
+    def _summary(self) -> Summary:
+        seeds = f"{len(self.seeds)} seeds" if len(self.seeds) > 1 else "one seed"
+        rows = []
+        for arm in self.arms:
+            found = arm.accuracy(arm.headline)
+            cut = "whole images" if arm.tile is None else f"tile {arm.tile}, stride {arm.stride}"
+            accuracy = MISSING if found is None else with_interval(found.interval)
+            rows.append((arm.label, arm.headline, cut, accuracy))
+        return Summary(
+            f"Comparison({self.data} {self.split}, {self.images:,} images: {len(self.arms)} arms, {seeds}, "
+            f"equal {self.budget})",
+            ("arm", "protocol", "cut", "accuracy % (95 %)"),
+            rows,
+            self.verdicts,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the place as plain values, with units: what comparison.json holds."""

@@ -10,6 +10,7 @@ from nearsight.report.comparison_markdown import scaled
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.runs import RECIPE, Run
+from nearsight.runs.run import how_cut
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.statistics import Estimate
 from nearsight.study.comparison import headline
@@ -69,17 +70,6 @@ def run_html(directory: Path) -> str:
         scaled=scaled,
         strip=strip,
     )
-
-
-def how_cut(settings: Mapping[str, Any]) -> str:
-    """Say how images were cut into tiles for an evaluation.
-
-    >>> how_cut({"tile": 16, "stride": 4, "grid": "covering"}), how_cut({"data": "digits"})
-    ('tile 16, stride 4, covering grid', 'whole images')
-    """
-    if "tile" not in settings:
-        return "whole images"
-    return f"tile {settings['tile']}, stride {settings['stride']}, {settings['grid']} grid"
 
 
 def _estimate(measured: Mapping[str, Any]) -> Estimate:
