@@ -103,5 +103,9 @@ def difference(
         mcnemar=()
         if protocol == "single-tile"
         else tuple(mcnemar(a, b) for a, b in zip(ours, theirs, strict=True)),
-        verdict=verdict(arm.replace("-", " "), reference.replace("-", " "), interval),
+        verdict=verdict(
+            f"{arm.replace('-', ' ')} ({protocol}, stride {int(arm.removeprefix('tile-')) // 4})",
+            f"{reference.replace('-', ' ')} ({against})",
+            interval,
+        ),
     )

@@ -46,6 +46,16 @@ def test_points_and_bars_are_the_accuracies_in_per_cent(make_comparison: Make, w
         assert xs == pytest.approx([arm.tile or 32 for arm in arms], abs=3)
 
 
+def test_sizes_have_their_strides_and_lines_their_protocols(make_comparison: Make) -> None:
+    left, right = accuracy_figure(make_comparison()).axes
+    assert [text.get_text() for text in left.get_xticklabels()] == [
+        "8\n(stride 2)",
+        "16\n(stride 4)",
+        "32\n(whole image)",
+    ]
+    assert right.get_title(loc="left").endswith("tiles: mean-logit; whole images: full-pass")
+
+
 def test_every_seed_is_a_dot(make_comparison: Make) -> None:
     comparison = make_comparison()
     left = accuracy_figure(comparison).axes[0]

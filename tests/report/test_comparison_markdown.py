@@ -33,7 +33,8 @@ def test_the_accuracy_table_holds_every_protocol_with_its_interval(make_comparis
     heading, *rows = tables(comparison_markdown(comparison, "accuracy.png"))[0]
     assert heading == ["arm", "full-pass", "mean-logit", "single-tile", "the bold one, seed by seed"]
     for arm, (name, *cells, seeds) in zip(comparison.arms, rows, strict=True):
-        assert name == arm.name.replace("-", " ")
+        stride = "" if arm.tile is None else f" at stride {arm.tile // 4}"
+        assert name == arm.name.replace("-", " ") + stride
         for protocol, cell in zip(heading[1:-1], cells, strict=True):
             row = arm.accuracy(protocol)
             if row is None:
@@ -53,7 +54,8 @@ def test_the_difference_tables_hold_every_difference(make_comparison: Make) -> N
     held += [row for row in comparison.differences if not row.headline]
     for row, (name, estimate, ends, tests) in zip(held, fixed[1:] + others[1:], strict=True):
         arm, reference = row.arm.replace("-", " "), row.reference
-        assert name == f"{arm} `{row.protocol}` − {reference} `{row.reference_protocol}`"
+        how = row.protocol + ("" if row.protocol == "full-pass" else f", stride {int(arm[5:]) // 4}")
+        assert name == f"{arm} `{how}` − {reference} `{row.reference_protocol}`"
         told = numbers(estimate) + numbers(ends)
         interval = row.interval
         assert told == pytest.approx(

@@ -84,7 +84,7 @@ def print_comparison(comparison: Comparison) -> None:
         seconds = sum(arm.cost.seconds) / len(arm.cost.seconds)
         rows.append(
             [
-                arm.label,
+                arm.seen,
                 f"{measured} {arm.headline}",
                 "\n".join(others),
                 f"{arm.cost.training_pixels / 1e6:,.0f}",

@@ -14,7 +14,7 @@ from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evidence import DEFAULT_MEMORY, Model, forward, iterate_evidence
 from nearsight.evidence.forward_pass import device_of
 from nearsight.progress import SILENT, Progress
-from nearsight.settings.protocols import FULL_PASS, SINGLE_TILE
+from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT, SINGLE_TILE, scored_by
 from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
 from nearsight.statistics.writing import whole_per_cent
 
@@ -49,6 +49,11 @@ class SizeRow:
     single: Estimate
     drop: Estimate
 
+    @property
+    def stride(self) -> int:
+        """The step of the tiles, in pixels: tiles overlap by half."""
+        return half_stride(self.tile)
+
 
 @dataclass(frozen=True)
 class Locality:
@@ -76,14 +81,15 @@ class Locality:
         if found is None:
             widest = self.sizes[-1]
             return (
-                f"it needs whole images: by the mean logit of tiles of {widest.tile} pixels it is "
+                f"it needs whole images: under {scored_by(MEAN_LOGIT, widest.tile, widest.stride)} it is "
                 f"{whole_per_cent(widest.drop)} less accurate than in the full pass"
             )
         smaller = [row.tile for row in self.sizes if row.tile < found.tile]
         limit = f"though with {smaller[-1]}" if smaller else "the smallest tried"
         most = max(0.0, 100 * (found.drop.high or 0.0))
         return (
-            f"no loss of accuracy shows with tiles of {found.tile} pixels, {limit}: by their mean logit it is "
+            f"no loss of accuracy shows with tiles of {found.tile} pixels, {limit}: under "
+            f"{scored_by(MEAN_LOGIT, found.tile, found.stride)} it is "
             f"{whole_per_cent(found.accuracy)} accurate, at most {most:.0f} points below the full pass, and agrees "
             f"with it on {whole_per_cent(found.agreement)} of {found.accuracy.n} images"
         )
@@ -169,7 +175,7 @@ def measure_locality(
     rows = []
     for done, size in enumerate(chosen, start=1):
         maps = iterate_evidence(
-            model, prepared(), tile=size, stride=max(1, size // 2), grid="covering", memory=memory
+            model, prepared(), tile=size, stride=half_stride(size), grid="covering", memory=memory
         )
         scores, votes, tiles = [], [], []
         for evidence_map in maps:
@@ -179,6 +185,15 @@ def measure_locality(
         rows.append(_size_row(size, tiles, full_scores, np.stack(scores), np.stack(votes), labels))
         progress.count("measuring tile sizes", done, len(chosen))
     return tuple(rows)
+
+
+def half_stride(tile: int) -> int:
+    """Return the step at which tiles overlap by half, in pixels.
+
+    >>> half_stride(16), half_stride(1)
+    (8, 1)
+    """
+    return max(1, tile // 2)
 
 
 def takes(model: Model, size: int, device: torch.device) -> bool:

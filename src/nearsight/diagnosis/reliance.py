@@ -13,6 +13,7 @@ from nearsight.diagnosis.overlap import fit_region
 from nearsight.diagnosis.relative import relative
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
+from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
 from nearsight.statistics.writing import whole_per_cent
 from nearsight.tiles import TileGrid
@@ -82,22 +83,23 @@ class Reliance:
     images: int
     notes: tuple[str, ...]
 
-    def sentence(self) -> str:
-        """Say the overall measures beside what chance gives.
+    def sentence(self, scored: str = MEAN_LOGIT) -> str:
+        """Say the overall measures beside what chance gives; `scored` is how the accuracies were made (`scored_by`).
 
         >>> record = ImageReliance(0, 0.75, 0.5, background=True, object=None, pointed=False, pointed_chance=0.25)
         >>> found = summarise_reliance([record], ("cat", "dog"), "mask", images=1)
-        >>> for part in found.sentence().split("; "):
+        >>> for part in found.sentence().replace(", tiles", "; tiles").split("; "):
         ...     print(part)
         75 % of the evidence for the true class lies off the object, as does 50 % of the area
-        tiles off the object alone are right for 100 % of 1 images (chance 50 %), tiles on it for no image
+        tiles off the object alone (mean-logit) are right for 100 % of 1 images (chance 50 %)
+        tiles on it for no image
         """
         row = self.overall
         if not row.images:
             return "background reliance is unknown: no image has a region"
         return (
             f"{whole_per_cent(row.off_share)} of the evidence for the true class lies off the object, as does "
-            f"{whole_per_cent(row.off_area)} of the area; tiles off the object alone are right for "
+            f"{whole_per_cent(row.off_area)} of the area; tiles off the object alone ({scored}) are right for "
             f"{_accuracy(row.background)}, tiles on it for {_accuracy(row.object)}"
         )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nearsight.diagnosis.atlas import ClassReasons
+from nearsight.settings.protocols import MEAN_LOGIT, scored_by
 from nearsight.statistics.writing import whole_per_cent
 
 if TYPE_CHECKING:
@@ -32,11 +33,15 @@ def off_object(reasons: ClassReasons) -> bool | None:
     return (covered.value if covered.high is None else covered.high) < covered.chance
 
 
+def _scored(diagnosis: "Diagnosis") -> str:
+    return scored_by(MEAN_LOGIT, diagnosis.tile, diagnosis.stride)
+
+
 def _accuracy(diagnosis: "Diagnosis") -> Iterator[str]:
     for row in diagnosis.accuracies:
-        if row.protocol == "mean-logit":
+        if row.protocol == MEAN_LOGIT:
             yield (
-                f"{whole_per_cent(row.accuracy)} of {diagnosis.images:,} images are right under mean-logit "
+                f"{whole_per_cent(row.accuracy)} of {diagnosis.images:,} images are right under {_scored(diagnosis)} "
                 f"(chance {100 / len(diagnosis.classes):.2g} %); "
                 f"{whole_per_cent(row.agreement)} are predicted as by the full pass"
             )
@@ -48,7 +53,7 @@ def _reliance(diagnosis: "Diagnosis") -> Iterator[str]:
     if diagnosis.reliance is None:
         yield "no region is known, so nothing is said of object and background"
     else:
-        yield diagnosis.reliance.sentence()
+        yield diagnosis.reliance.sentence(_scored(diagnosis))
 
 
 def _reasons(diagnosis: "Diagnosis") -> Iterator[str]:
@@ -70,11 +75,11 @@ def _reasons(diagnosis: "Diagnosis") -> Iterator[str]:
 def _errors(diagnosis: "Diagnosis") -> Iterator[str]:
     errors, classes = diagnosis.errors, diagnosis.classes
     if not errors.errors:
-        yield f"none of {errors.images:,} images is wrong under mean-logit"
+        yield f"none of {errors.images:,} images is wrong under {_scored(diagnosis)}"
         return
     pair = errors.pairs[0]
     yield (
-        f"{len(errors.errors):,} of {errors.images:,} images are wrong under mean-logit; most often "
+        f"{len(errors.errors):,} of {errors.images:,} images are wrong under {_scored(diagnosis)}; most often "
         f"{classes[pair.label]} is taken for {classes[pair.prediction]} ({pair.count:,} images, "
         f"{100 * pair.share:.0f} % of the class)"
     )

@@ -25,6 +25,8 @@ class SizeAccuracy:
     value: float
     low: float
     high: float
+    protocol: str | None = None
+    stride: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def read_accuracies(directory: str | Path) -> tuple[Comparison, tuple[SizeAccura
                 f"{directory}: the arm {arm.name} has no accuracy under {arm.headline}; run `nearsight compare` again"
             )
         value, low, high = accuracy.interval.numbers
-        rows.append(SizeAccuracy(arm.name, arm.tile, value, low, high))
+        rows.append(SizeAccuracy(arm.name, arm.tile, value, low, high, arm.headline, arm.stride))
     return found, tuple(rows)
 
 

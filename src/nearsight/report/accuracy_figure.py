@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from nearsight.report.figure_file import save_figure
 from nearsight.study import Accuracy, ArmResult, Comparison
-from nearsight.study.comparison import label
+from nearsight.study.comparison import FULL_HEADLINE, TILE_HEADLINE, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,11 +68,11 @@ def _draw_accuracies(axes: "Axes", comparison: Comparison) -> None:
         found = [(sides[arm.name] + offset, arm.accuracy(protocol)) for arm in tiled]
         rows = [(x, row) for x, row in found if row is not None]
         _draw_points(axes, rows, step, f"tiles, {protocol}", *_PROTOCOL_STYLES[protocol])
-    ticks = {side: f"{side:.0f}" for name, side in sides.items()}
+    ticks = {sides[arm.name]: f"{sides[arm.name]:.0f}\n(stride {arm.stride})" for arm in tiled}
     ticks |= {sides[arm.name]: f"{sides[arm.name]:.0f}\n(whole image)" for arm in whole}
     axes.set_xticks(list(ticks), list(ticks.values()))
     axes.set_xlim(min(sides.values()) - 0.12 * span, max(sides.values()) + 0.12 * span)
-    axes.set_xlabel("side of the training tiles, pixels")
+    axes.set_xlabel("side of the tiles and their stride in evaluation, pixels")
     axes.set_ylabel("accuracy, %")
     axes.set_title(
         f"Accuracy on {comparison.images:,} {comparison.split} images (95 % bars; dots: seeds)",
@@ -104,7 +104,11 @@ def _draw_differences(axes: "Axes", comparison: Comparison) -> None:
     axes.tick_params(axis="y", labelsize=8.5, length=0)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("points; right of 0: the first is better")
-    axes.set_title("Differences fixed in advance (paired, 95 %)", loc="left", fontsize=10)
+    axes.set_title(
+        f"Differences fixed in advance (paired, 95 %)\ntiles: {TILE_HEADLINE}; whole images: {FULL_HEADLINE}",
+        loc="left",
+        fontsize=10,
+    )
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)

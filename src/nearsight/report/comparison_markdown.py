@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nearsight.settings import Recipe
-from nearsight.settings.protocols import PROTOCOLS
+from nearsight.settings.protocols import PROTOCOLS, scored_by
 from nearsight.statistics.writing import interval, points
 from nearsight.study import Accuracy, ArmResult, Comparison, Difference
-from nearsight.study.comparison import label
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
@@ -74,7 +73,7 @@ def method_sentences(comparison: Comparison) -> list[str]:
 def _accuracy_table(comparison: Comparison) -> list[str]:
     protocols = [name for name in PROTOCOLS if any(arm.accuracy(name) for arm in comparison.arms)]
     rows = [
-        [arm.label, *(_accuracy_cell(arm, name) for name in protocols), _per_seed(arm)]
+        [arm.seen, *(_accuracy_cell(arm, name) for name in protocols), _per_seed(arm)]
         for arm in comparison.arms
     ]
     return [
@@ -103,8 +102,8 @@ def _headline(arm: ArmResult) -> Accuracy:
 
 def _differences(comparison: Comparison) -> list[str]:
     columns = ["difference", "points", "95 %", "McNemar, seed by seed"]
-    fixed = [_difference_row(row) for row in comparison.differences if row.headline]
-    others = [_difference_row(row) for row in comparison.differences if not row.headline]
+    fixed = [_difference_row(comparison, row) for row in comparison.differences if row.headline]
+    others = [_difference_row(comparison, row) for row in comparison.differences if not row.headline]
     lines = [
         f"Points, with paired 95 % intervals by a bootstrap over {_covered(comparison)}. McNemar, for each seed: "
         "images that only the first gets right : only the second, and the exact p.",
@@ -116,8 +115,9 @@ def _differences(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _difference_row(row: Difference) -> list[str]:
-    first, second = _named(row.arm, row.protocol), _named(row.reference, row.reference_protocol)
+def _difference_row(comparison: Comparison, row: Difference) -> list[str]:
+    first = _named(comparison.arm(row.arm), row.protocol)
+    second = _named(comparison.arm(row.reference), row.reference_protocol)
     value, low, high = (_fine(number) for number in row.interval.numbers)
     return [f"{first} − {second}", value, f"({low} to {high})", _mcnemar(row)]
 
@@ -220,8 +220,8 @@ def _caveats(comparison: Comparison) -> list[str]:
     return caveats
 
 
-def _named(arm: str, protocol: str) -> str:
-    return f"{label(arm)} `{protocol}`"
+def _named(arm: ArmResult, protocol: str) -> str:
+    return f"{arm.label} `{scored_by(protocol, None, arm.stride)}`"
 
 
 def _fine(share: float) -> str:

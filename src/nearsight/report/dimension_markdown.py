@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import get_args
 
 from nearsight.dimension import Dimension, SideBySide, Space, TileDimension, tile_name
+from nearsight.dimension.order import SizeAccuracy
 from nearsight.dimension.words import number_range
 from nearsight.report.comparison_markdown import markdown_table
 from nearsight.report.dimension_figure import draw_dimension
+from nearsight.settings.protocols import scored_by
 from nearsight.statistics.writing import number, points, three_digits, whole, with_interval
 from nearsight.write import write_text
 
@@ -106,7 +108,7 @@ def _bound(found: Dimension) -> list[str]:
 
 def _orders(beside: SideBySide) -> list[str]:
     measured = [
-        f"{tile_name(row.tile)}: {points(row.value)} ({points(row.low)} to {points(row.high)})"
+        f"{tile_name(row.tile)}{_scored(row)}: {points(row.value)} ({points(row.low)} to {points(row.high)})"
         for row in beside.measured
     ]
     rows = [
@@ -123,6 +125,11 @@ def _orders(beside: SideBySide) -> list[str]:
             [["measured accuracy", _listed(beside.order), "", ""], *rows],
         ),
     ]
+
+
+def _scored(row: SizeAccuracy) -> str:
+    # Files of the first versions do not say it.
+    return "" if row.protocol is None else f" ({scored_by(row.protocol, None, row.stride)})"
 
 
 def _method(found: Dimension) -> list[str]:

@@ -1,4 +1,4 @@
-"""The names of the protocols."""
+"""The names of the protocols, and how a score is said with its own."""
 
 FULL_PASS = "full-pass"
 REESTIMATED = "full-pass+bn"  # with BatchNorm statistics re-estimated on whole images
@@ -8,3 +8,17 @@ PROTOCOLS = (FULL_PASS, MEAN_LOGIT, MEAN_PROBABILITY, VOTE, SINGLE_TILE)
 
 # Scores that are logits; those of the other protocols are shares that sum to 1.
 LOGIT_PROTOCOLS = (FULL_PASS, REESTIMATED, MEAN_LOGIT)
+
+
+def scored_by(protocol: str, tile: int | None, stride: int | None) -> str:
+    """Say how a score was made: its protocol, and where that reads tiles, their size and stride in pixels.
+
+    >>> scored_by("mean-logit", 16, 4), scored_by("full-pass", 16, 4)
+    ('mean-logit, tile 16, stride 4', 'full-pass')
+    """
+    if protocol in (FULL_PASS, REESTIMATED):
+        return protocol
+    said = [protocol]
+    said += [] if tile is None else [f"tile {tile}"]
+    said += [] if stride is None else [f"stride {stride}"]
+    return ", ".join(said)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nearsight.errors import unknown_name
 from nearsight.notebook import Shown, Summary
 from nearsight.rows import from_values, read_json, to_values
 from nearsight.runs import write_json
@@ -73,6 +74,11 @@ class ArmResult:
         """The arm's name in a sentence."""
         return label(self.name)
 
+    @property
+    def seen(self) -> str:
+        """The arm's name with the stride at which its tiles were read, as tables have it."""
+        return self.label if self.stride is None else f"{self.label} at stride {self.stride}"
+
     def accuracy(self, protocol: str) -> Accuracy | None:
         """Return the accuracy under a protocol, or None where the arm was not evaluated under it."""
         return next((row for row in self.accuracies if row.protocol == protocol), None)
@@ -119,6 +125,13 @@ class Comparison(Shown):
     hardware: tuple[dict[str, Any], ...]
     versions: tuple[dict[str, str], ...]
     notes: tuple[str, ...]
+
+    def arm(self, name: str) -> ArmResult:
+        """Return an arm by its name; raises `InputError` for one that was not compared."""
+        for arm in self.arms:
+            if arm.name == name:
+                return arm
+        raise unknown_name("arm", name, [arm.name for arm in self.arms])
 
     @property
     def verdicts(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from nearsight.data import ImageSets
 from nearsight.errors import InputError
 from nearsight.evaluation import correctness
 from nearsight.runs import Run
-from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, SINGLE_TILE
+from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, SINGLE_TILE, scored_by
 from nearsight.statistics import arm_estimate, mcnemar, paired_difference
 from nearsight.study.arms import Arm
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference, headline, label
@@ -43,6 +43,8 @@ def measure(
         correct[arm.name] = {
             protocol: np.stack([right[protocol] for right in of_seeds]) for protocol in of_seeds[0]
         }
+    results = tuple(_arm_result(arm, runs[arm.name], correct[arm.name], split) for arm in arms)
+    strides = {arm.name: arm.stride for arm in results}
     trained = [run.result["training"] for arm in arms for run in runs[arm.name]]
     return Comparison(
         directory=directory,
@@ -55,9 +57,9 @@ def measure(
         budget=study.budget,
         seeds=study.all_seeds,
         recipe=study.base,
-        arms=tuple(_arm_result(arm, runs[arm.name], correct[arm.name], split) for arm in arms),
+        arms=results,
         differences=tuple(
-            _difference(arm, protocol, correct[arm.name], reference, correct[reference.name])
+            _difference(arm, protocol, correct[arm.name], reference, correct[reference.name], strides)
             for arm, reference in pairs(arms)
             for protocol in correct[arm.name]
         ),
@@ -139,7 +141,12 @@ def _cost(metrics: Sequence[Mapping[str, Any]]) -> Cost:
 
 
 def _difference(
-    arm: Arm, protocol: str, correct: Correct, reference: Arm, reference_correct: Correct
+    arm: Arm,
+    protocol: str,
+    correct: Correct,
+    reference: Arm,
+    reference_correct: Correct,
+    strides: Mapping[str, int | None],
 ) -> Difference:
     against = headline(reference.recipe.tile)
     right, reference_right = correct[protocol], reference_correct[against]
@@ -154,7 +161,11 @@ def _difference(
         mcnemar=()
         if protocol == SINGLE_TILE
         else tuple(mcnemar(ours, theirs) for ours, theirs in zip(right, reference_right, strict=True)),
-        verdict=verdict(label(arm.name), label(reference.name), interval),
+        verdict=verdict(
+            f"{label(arm.name)} ({scored_by(protocol, None, strides[arm.name])})",
+            f"{label(reference.name)} ({scored_by(against, None, strides[reference.name])})",
+            interval,
+        ),
     )
 
 

@@ -7,13 +7,14 @@ from nearsight.statistics.writing import points
 def verdict(arm: str, reference: str, difference: Estimate) -> str:
     """Say which of two arms is better, or that no difference is shown, with the 95 % interval in points.
 
-    >>> print(verdict("tile 16", "full", Estimate(0.011, 0.006, 0.016)))
-    tile 16 is better than full by 1.1 points (0.6 to 1.6)
-    >>> print(verdict("tile 16", "full", Estimate(-0.002, -0.007, 0.003)))
-    tile 16 against full, no difference shown: −0.2 (−0.7 to 0.3)
+    >>> print(verdict("tile 16 (mean-logit, stride 4)", "full (full-pass)", Estimate(0.011, 0.006, 0.016)))
+    tile 16 (mean-logit, stride 4) is better than full (full-pass) by 1.1 points (0.6 to 1.6)
+    >>> print(verdict("tile 16 (mean-logit, stride 4)", "full (full-pass)", Estimate(-0.002, -0.007, 0.003)))
+    tile 16 (mean-logit, stride 4) against full (full-pass), no difference shown: −0.2 (−0.7 to 0.3)
 
-    `difference` is the accuracy of `arm` less that of `reference`. A difference is shown where the interval
-    leaves out zero. Where an end would round to a zero that it is not, a second decimal is written.
+    `arm` and `reference` name the arms and how they were scored. `difference` is the accuracy of `arm` less
+    that of `reference`. A difference is shown where the interval leaves out zero. Where an end would round to a
+    zero that it is not, a second decimal is written.
     """
     estimate, low, high = difference.numbers
     decimals = 2 if any(0 < abs(end) < 0.0005 for end in (low, high)) else 1

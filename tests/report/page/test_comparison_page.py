@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nearsight.report.page import write_comparison_page
+from nearsight.report.page.comparison_page import comparison_html
 
 
 @pytest.mark.parametrize(("whole", "seeds"), [(True, 3), (False, 1)])
@@ -42,3 +43,20 @@ def test_the_figure_is_inside_and_nothing_is_outside(
     assert picture["alt"]
     assert not [held for _, held in page.tags if "style" in held]
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_no_accuracy_stands_without_its_protocol_tile_and_stride(make_comparison: Callable) -> None:
+    comparison = make_comparison()
+    html = comparison_html(comparison)
+    accuracy, *differences, _cost = re.findall(r"<table.*?</table>", html, flags=re.S)
+    heads, body = accuracy.split("<tbody>")
+    columns = re.findall(r'<th scope="col">(.*?)</th>', heads)
+    assert columns[1:-1] == [f"<code>{name}</code>" for name in ("full-pass", "mean-logit", "single-tile")]
+    for arm, row in zip(comparison.arms, re.findall(r'<th scope="row">(.*?)</th>', body), strict=True):
+        assert row == (f"tile {arm.tile} at stride {arm.stride}" if arm.tile else arm.name)
+    how = r"full(\+standard)? <code>full-pass</code>|tile \d+ <code>(full-pass|[a-z-]+, stride \d+)</code>"
+    for table in differences:
+        for row in re.findall(r'<th scope="row">(.*?)</th>', table):
+            assert all(re.fullmatch(how, side) for side in row.split(" − ")), row
+    for verdict in comparison.verdicts:
+        assert re.match(r"tile \d+ \(mean-logit, stride \d+\) .* full(\+standard)? \(full-pass\)", verdict)

@@ -35,6 +35,12 @@ HOSTILE = (
 )
 
 
+GRID_TILE, GRID_STRIDE = 16, 8
+TILE_PROTOCOLS = ("mean-logit", "mean-probability", "vote", "single-tile")
+# What a sentence with an accuracy in it has.
+SCORES = r"images? (are|is) (right|wrong) under|are right for|accurate"
+
+
 def estimates(found: Any) -> Iterator[Estimate]:
     if isinstance(found, Estimate):
         yield found
@@ -67,6 +73,32 @@ def test_every_figure_is_on_the_page_with_its_interval_and_chance(
         assert f"{one.value:z.2f} ({one.low:z.2f} to {one.high:z.2f})" in text
     for sentence in (*diagnosis.sentences(), *diagnosis.notes):
         assert sentence.replace("\xa0", " ").replace("−", "-") in text
+
+
+def test_no_accuracy_stands_without_its_protocol_tile_and_stride(
+    make_diagnosis: Callable, parse: Callable
+) -> None:
+    diagnosis = make_diagnosis()
+    html = diagnosis_html(diagnosis)
+    text = parse(html).text
+    tiled = [f"{name}, tile {GRID_TILE}, stride {GRID_STRIDE}" for name in TILE_PROTOCOLS]
+    said = r"(mean-logit|mean-probability|vote|single-tile), tile \d+, stride \d+|full-pass"
+    for sentence in (line for line in re.split(r"[;\n]|\.\s", text) if re.search(SCORES, line)):
+        assert re.search(said, sentence), sentence
+    # In tables the row or the column says it.
+    for table in re.findall(r"<table.*?</table>", html, flags=re.S):
+        heads, body = table.split("<tbody>")
+        if "accuracy" in heads or "right from" in heads:
+            rows = re.findall(r'<th scope="row">(.*?)</th>', body, flags=re.S)
+            of_rows = all(any(one in row for one in (*tiled, "full-pass")) for row in rows)
+            by_size = "tile, stride" in heads and all(re.search(r"\d+×\d+, \d+", row) for row in rows)
+            of_columns = all(
+                any(name in column for name in (*tiled, *((*TILE_PROTOCOLS, "full-pass") if by_size else ())))
+                for column in re.findall(r"<th.*?</th>", heads, flags=re.S)
+                if "accuracy" in column or "right from" in column
+            )
+            assert of_rows or of_columns, heads
+    assert text.count(tiled[0]) > 4
 
 
 def test_every_error_is_shown_costliest_first_with_its_pictures(

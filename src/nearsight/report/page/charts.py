@@ -74,9 +74,9 @@ class LocalityChart:
 
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 628.0, 14.0, 252.0
 _MEASURES = (
-    ("agreement", "agreement with the full pass"),
-    ("accuracy", "accuracy of the tiles together"),
-    ("single", "accuracy of one tile"),
+    ("agreement", "agreement with the full pass (mean-logit)"),
+    ("accuracy", "accuracy of the tiles together (mean-logit)"),
+    ("single", "accuracy of one tile (single-tile)"),
 )
 
 

@@ -9,9 +9,8 @@ from nearsight.report.accuracy_figure import accuracy_figure
 from nearsight.report.comparison_markdown import method_sentences, scaled
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
-from nearsight.settings.protocols import PROTOCOLS
+from nearsight.settings.protocols import PROTOCOLS, scored_by
 from nearsight.study import Comparison, Difference
-from nearsight.study.comparison import label
 from nearsight.write import write_text
 
 PAGE = "report.html"
@@ -42,7 +41,7 @@ def comparison_html(comparison: Comparison) -> str:
         picture=_picture(comparison),
         method=method_sentences(comparison),
         covers=comparison.arms[0].accuracies[0].interval.covers,
-        label=label,
+        scored_by=scored_by,
         scaled=scaled,
         strip=strip,
         beside_chance=lambda found: replace(found, chance=1 / comparison.classes),

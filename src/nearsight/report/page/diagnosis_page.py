@@ -13,6 +13,7 @@ from nearsight.report.page.environment import render
 from nearsight.report.page.error_cards import make_cards
 from nearsight.report.page.pictures import data_uri, scale_colours
 from nearsight.report.page.tile_views import lens_images
+from nearsight.settings.protocols import MEAN_LOGIT, scored_by
 from nearsight.write import write_text
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def diagnosis_html(diagnosis: "Diagnosis", *, shown: int = ERRORS_SHOWN) -> str:
         chart=locality_chart(sizes) if sizes else None,
         colours=scale_colours(),
         strip=strip,
+        scored=scored_by(MEAN_LOGIT, diagnosis.tile, diagnosis.stride),
+        scored_by=scored_by,
         caps={"rows": ROWS, "listed": LISTED, "pairs": PAIRS},
         data={
             "classes": classes,
