@@ -33,7 +33,7 @@ class Tick:
 
     def words(self) -> str:
         return (
-            f"epoch {self.epoch:.1f}  loss {self.loss:.3f}  accuracy {self.accuracy:.1%}  "
+            f"epoch {self.epoch:.1f}  loss {self.loss:.3f}  training accuracy {self.accuracy:.1%}  "
             f"{self.images_per_second:,.0f} images/s"
         )
 
