@@ -90,6 +90,7 @@ def test_names_come_from_the_data_or_are_numbers() -> None:
     assert held_sets(SOURCES["torch data set"]()).classes == CLASSES
     assert held_sets(SOURCES["subset"]()).classes == CLASSES
     assert held_sets(SOURCES["arrays"]()).classes == ("0", "1", "2")
+    assert held_sets(SOURCES["torch data set"](), classes=["a", "b", "c"]).classes == CLASSES
     turned = held_sets(SOURCES["lists"](), classes=("owl", "dog", "cat"))
     assert [turned.classes[i] for i in turned["train"].labels] == [CLASSES[i] for i in LABELS]
 
@@ -212,7 +213,7 @@ def test_classes_that_are_not_the_datas_are_refused() -> None:
     with pytest.raises(InputError, match=r"the label '2' of image 2 of train .* is not among the 2 classes"):
         held_sets((PIXELS, LABELS), classes=["cat", "dog"])
     with pytest.raises(InputError, match="names its classes cat, dog, owl, but `classes` names cat, dog"):
-        held_sets(Pictures(), classes=["cat", "dog"])
+        image_sets(Pictures(), classes=["cat", "dog"])
 
 
 def test_a_cut_of_what_is_held_is_that_of_the_whole() -> None:

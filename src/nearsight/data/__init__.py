@@ -12,10 +12,11 @@ from nearsight.data.image_set import (
 )
 from nearsight.data.load import known_names, load
 from nearsight.data.scenes import SceneImages, draw_scenes
-from nearsight.data.sources import image_sets
+from nearsight.data.sources import Data, image_sets
 from nearsight.data.summary import summarise
 
 __all__ = [
+    "Data",
     "GivenImages",
     "ImageSet",
     "ImageSets",

@@ -37,11 +37,6 @@ _EXPECTED = (
 )
 
 
-def is_named(data: "Data") -> bool:
-    """Tell whether data is a name or a path, which can be recorded and found again."""
-    return isinstance(data, str | Path)
-
-
 def image_sets(
     data: "Data",
     *,
@@ -68,7 +63,10 @@ def image_sets(
     """
     if isinstance(data, str | Path):
         return load(data, validation=validation, seed=seed, skip_bad=skip_bad)
-    return cut(held_sets(data, classes=classes, skip_bad=skip_bad, progress=progress), validation, seed)
+    held = held_sets(data, classes=classes, skip_bad=skip_bad, progress=progress)
+    if classes is not None:
+        require_names(held, classes)
+    return cut(held, validation, seed)
 
 
 def cut(sets: ImageSets, validation: float, seed: int) -> ImageSets:
@@ -87,7 +85,8 @@ def held_sets(
 ) -> ImageSets:
     """Return the splits of a set held in memory as they are; images without a split are `train`.
 
-    Takes what `image_sets` takes, but for names and paths, and raises as it does.
+    Takes what `image_sets` takes, but for names and paths, and raises as it does. `classes` are used only where the
+    data does not name its own.
     """
     names = None if classes is None else tuple(map(str, classes))
     splits: dict[str, Any] = dict(data) if isinstance(data, Mapping) else {_split(data): data}
@@ -101,17 +100,20 @@ def held_sets(
         read = _open_all if all(map(_is_table, rest.values())) else _read_all
         found |= read(rest, known, skip_bad, notes, progress)
         found = {split: found[split] for split in splits if split in found}
-    if names is not None and any(images.classes != names for images in found.values()):
-        given = next(images.classes for images in found.values() if images.classes != names)
-        raise InputError(
-            f"the data names its classes {_listed(given)}, but `classes` names {_listed(names)}; leave `classes` out "
-            "or give data with these"
-        )
     name = recorded_name(found)
     found = {
         split: replace(images, name=name) if split in rest else images for split, images in found.items()
     }
     return ImageSets(name, found, tuple(notes), isinstance(data, ImageSets) and data.splits_follow_seed)
+
+
+def require_names(sets: ImageSets, classes: Sequence[str]) -> None:
+    """Raise `InputError` where a set names other classes than those that were given for it."""
+    if sets.classes != tuple(classes):
+        raise InputError(
+            f"the data names its classes {_listed(sets.classes)}, but `classes` names {_listed(classes)}; leave "
+            "`classes` out, or give data with these"
+        )
 
 
 def recorded_name(splits: Mapping[str, ImageSet]) -> str:

@@ -1,11 +1,13 @@
 """Compare tiles with whole images."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from nearsight import study
-from nearsight.data import ImageSets, load
+from nearsight.data import Data, ImageSets, load
+from nearsight.data.sources import cut, held_sets, require_names
 from nearsight.progress import Progress, watched
 from nearsight.report import write_comparison
 from nearsight.settings import Machine, Recipe, make_recipe
@@ -14,8 +16,9 @@ from nearsight.verbs.default_directories import default_comparison
 
 
 def compare(
-    data: str | Path,
+    data: Data,
     *,
+    classes: Sequence[str] | None = None,
     tiles: Sequence[int | None] = (16, 24, None),
     seeds: int = 3,
     budget: Literal["steps", "pixels"] = "steps",
@@ -31,19 +34,26 @@ def compare(
 ) -> Comparison:
     """Compare training on tiles with training on whole images, arm by arm over paired seeds.
 
-    `tiles` are the sides in pixels, None for whole images, which come as two arms: without augmentation and
-    with the usual one. `budget` is what the arms have equal: optimizer steps or training pixels. With `resume`,
-    what is done already in `out` (by default comparisons/DATA-RECIPE-BUDGET) is kept. Writes
-    comparison.json, comparison.md and the figure there. With `progress` False nothing is
-    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    `data` and `classes` are those of `train`. `tiles` are the sides in pixels, None for whole images, which
+    come as two arms: without augmentation and with the usual one. `budget` is what the arms have equal:
+    optimizer steps or training pixels. With `resume`, what is done already in `out` (by default
+    comparisons/DATA-RECIPE-BUDGET) is kept. Writes comparison.json, comparison.md and the figure there. With
+    `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
-    base = make_recipe(data, recipe, fields)
-    directory = Path(out) if out is not None else default_comparison(data, base.name, budget)
-
-    def load_sets(seed: int) -> ImageSets:
-        return load(base.data, validation=base.validation, seed=seed, skip_bad=skip_bad)
-
+    base = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
     with watched(progress) as channel:
+        held = None
+        if not isinstance(data, str | Path):
+            held = held_sets(data, classes=classes, skip_bad=skip_bad, progress=channel)
+            require_names(held, classes or held.classes)
+            base = replace(base, data=held.name)
+        directory = Path(out) if out is not None else default_comparison(base.data, base.name, budget)
+
+        def load_sets(seed: int) -> ImageSets:
+            if held is not None:
+                return cut(held, base.validation, seed)
+            return load(base.data, validation=base.validation, seed=seed, skip_bad=skip_bad)
+
         comparison = study.compare(
             base,
             load_sets,

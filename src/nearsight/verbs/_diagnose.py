@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nearsight import diagnosis
-from nearsight.data import ImageSet
+from nearsight.data import Data
 from nearsight.diagnosis import Diagnosis
 from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models import Classifier
@@ -11,12 +11,12 @@ from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
 from nearsight.runs import Run
 from nearsight.settings import FAITHFULNESS_IMAGES, GridKind, Machine
-from nearsight.verbs.sources import find_classifier, load_sets, model_name, where
+from nearsight.verbs.sources import find_classifier, find_images, model_name, where
 
 
 def diagnose(
     model: Run | Classifier | str | Path,
-    data: str | Path | ImageSet | None = None,
+    data: Data | None = None,
     *,
     split: str = "test",
     tile: int | None = None,
@@ -43,27 +43,23 @@ def diagnose(
     >>> diagnose(toy, scenes, stride=16, faithfulness=0).table("locality").columns[0]
     'tile'
 
-    `model` is a run, a classifier, or the name of a network of timm, as for `heatmap`; a run needs no `data`. Of a
-    set that is loaded, near-duplicates are looked for in its other splits. `images` examines so many, drawn
-    at random; `faithfulness` is on how many of them the maps are checked, 0 for none. With `out`, the page is left
-    there as report.html, with diagnosis.json and the tables as Parquet. With `progress` False nothing is
-    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    `model` is a run, a classifier, or the name of a network of timm, as for `heatmap`; a run needs no `data`,
+    which is what `evaluate` takes. Of a set with splits, near-duplicates are looked for in its other splits.
+    `images` examines so many, drawn at random; `faithfulness` is on how many of them the maps are checked, 0
+    for none. With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
+    With `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad
+    input.
     """
     with watched(progress) as channel:
-        others: dict[str, ImageSet] = {}
-        if isinstance(data, ImageSet):
-            examined = data
-        else:
-            sets = load_sets(model, data, skip_bad)
-            for note in sets.notes:
-                channel.say(note)
-            examined = sets[split]
-            others = {name: images for name, images in sets.items() if name != split}
+        classifier = find_classifier(model, tile, pretrained)
+        examined = find_images(
+            model, data, split, classes=classifier.classes, skip_bad=skip_bad, progress=channel
+        )
         found = diagnosis.diagnose(
-            find_classifier(model, tile, pretrained),
-            examined,
+            classifier,
+            examined.images,
             model=model_name(model),
-            others=others,
+            others=examined.others,
             tile=tile,
             stride=stride,
             grid=grid,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from nearsight.data import load
+from nearsight.data import Data, image_sets
 from nearsight.dimension import Dimension, measure_dimension
 from nearsight.progress import Progress, watched
 from nearsight.report import write_dimension
@@ -11,8 +11,9 @@ from nearsight.settings import Machine, Sampling
 
 
 def dimension(
-    data: str | Path,
+    data: Data,
     *,
+    classes: Sequence[str] | None = None,
     tiles: Sequence[int | None] | None = None,
     comparison: str | Path | None = None,
     sampling: Sampling | None = None,
@@ -28,14 +29,14 @@ def dimension(
     >>> found.table().index.tolist()
     ['4', 'full']
 
-    Nothing is trained. `tiles` are sides in pixels, None for whole images; left out, shares of the smallest
-    side. All training images count: none are cut off for validation. With `comparison`, a directory that
-    `compare` wrote, the order of tile sizes that each measure predicts is put beside the measured one. With `out`,
-    dimension.json, dimension.md and the figure are left there. With `progress` False nothing is
-    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    Nothing is trained. `data` and `classes` are those of `train`. `tiles` are sides in pixels, None for whole
+    images; left out, shares of the smallest side. All training images count: none are cut off for validation.
+    With `comparison`, a directory that `compare` wrote, the order of tile sizes that each measure predicts is
+    put beside the measured one. With `out`, dimension.json, dimension.md and the figure are left there. With
+    `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
-    sets = load(data, validation=0, skip_bad=skip_bad)
     with watched(progress) as channel:
+        sets = image_sets(data, classes=classes, validation=0, skip_bad=skip_bad, progress=channel)
         for note in sets.notes:
             channel.say(note)
         found = measure_dimension(

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nearsight import evaluation
+from nearsight.data import Data
 from nearsight.evaluation import Evaluation
 from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.progress import Progress, watched
 from nearsight.runs import Run
 from nearsight.settings import GridKind, Machine
-from nearsight.verbs.sources import load_sets
+from nearsight.verbs.sources import find_images
 
 
 def evaluate(
     run: Run | str | Path,
-    data: str | Path | None = None,
+    data: Data | None = None,
     *,
     split: str = "test",
     protocols: Sequence[str] | None = None,
@@ -30,17 +31,19 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a trained run on a split of its own data set, or of another with the same classes.
 
-    On its own data the metrics and predictions are kept in the run's directory; on other data they are kept in
-    `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm statistics taken
-    from whole training images. With `progress` False nothing is
-    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    `data` is what `train` takes; of a single set held in memory all images are evaluated, unless it is the
+    run's own. On its own data the metrics and predictions are kept in the run's directory; on other data they
+    are kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm
+    statistics taken from whole training images. With `progress` False nothing is shown; a `Progress` of yours
+    is told instead. Raises `InputError` for bad input.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    sets = load_sets(run, data, skip_bad)
+    classifier = run.classifier()
     with watched(progress) as channel:
+        found = find_images(run, data, split, classes=classifier.classes, skip_bad=skip_bad, progress=channel)
         machine = machine or Machine()
         bound = TiledModel(
-            run.classifier(),
+            classifier,
             tile=tile,
             stride=stride,
             grid=grid,
@@ -49,14 +52,14 @@ def evaluate(
         )
         result = evaluation.evaluate(
             bound,
-            sets[split],
+            found.images,
             protocols=protocols,
-            reestimate=sets["train"] if reestimate else None,
+            reestimate=found.sets["train"] if reestimate else None,
             workers=machine.decoding_workers(),
             progress=channel,
         )
     if out is not None:
         result.save(Path(out))
-    elif data is None or str(data) == run.recipe.data:
+    elif found.own:
         result.save(run.directory)
     return result

@@ -1,10 +1,12 @@
 """Train a network."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nearsight import evaluation, training
-from nearsight.data import load
+from nearsight.data import Data, image_sets
 from nearsight.evidence import TiledModel
 from nearsight.progress import Progress, is_first_process, watched
 from nearsight.runs import Run
@@ -13,8 +15,9 @@ from nearsight.verbs.default_directories import default_run
 
 
 def train(
-    data: str | Path,
+    data: Data,
     *,
+    classes: Sequence[str] | None = None,
     recipe: str | Recipe = "standard",
     out: str | Path | None = None,
     resume: bool = False,
@@ -31,15 +34,24 @@ def train(
     >>> sorted(run.result["evaluation"]["test"]["protocols"])
     ['full-pass', 'mean-logit', 'mean-probability', 'single-tile', 'vote']
 
-    `fields` change fields of the recipe, such as `tile`, `model`, `seed`. The run is left in `out`, by default
-    runs/DATA-MODEL-TILE-SEED. `stride` is that of the evaluation's tile grid, by default a quarter of the tile.
-    With `progress` False nothing is
-    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    `data` is a name or path, as for `load`, or images held in memory, as for `nearsight.data.image_sets`;
+    `classes` names the classes of data that does not. `fields` change fields of the recipe, such as `tile`,
+    `model`, `seed`. The run is left in `out`, by default runs/DATA-MODEL-TILE-SEED. `stride` is that of the
+    evaluation's tile grid, by default a quarter of the tile. With `progress` False nothing is shown; a
+    `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
-    chosen = make_recipe(data, recipe, fields)
-    sets = load(chosen.data, validation=chosen.validation, seed=chosen.seed, skip_bad=skip_bad)
-    directory = Path(out) if out is not None else default_run(chosen)
+    asked = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
     with watched(progress) as channel:
+        sets = image_sets(
+            data,
+            classes=classes,
+            validation=asked.validation,
+            seed=asked.seed,
+            skip_bad=skip_bad,
+            progress=channel,
+        )
+        chosen = replace(asked, data=sets.name)
+        directory = Path(out) if out is not None else default_run(chosen)
         for note in sets.notes:
             channel.say(note)
         run = training.train(chosen, sets, directory, resume=resume, machine=machine, progress=channel)

@@ -1,13 +1,17 @@
 """What the verbs start from: the recipe, the classifier, the image sets, the machine."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nearsight.data import ImageSets, load
+from nearsight.data import Data, ImageSet, ImageSets, load
+from nearsight.data.sources import IN_MEMORY, cut, held_sets
 from nearsight.errors import InputError
 from nearsight.models import Classifier, published_classifier
+from nearsight.progress import Progress
 from nearsight.runs import RECIPE, Run
-from nearsight.settings import Machine
+from nearsight.settings import Machine, Recipe
 from nearsight.settings.models import TIMM
 
 
@@ -29,22 +33,67 @@ def model_name(model: Run | Classifier | str | Path) -> str:
     return model.directory.name if isinstance(model, Run) else str(model)
 
 
-def load_sets(model: Run | Classifier | str | Path, data: str | Path | None, skip_bad: bool) -> ImageSets:
-    """Load a data set, for a run as it was when the run was trained: its own, with the same validation cut."""
+@dataclass(frozen=True)
+class Examined:
+    """What a verb looks at: the images of one split, the set that they are of, and whether it is the run's own."""
+
+    images: ImageSet
+    sets: ImageSets
+    own: bool
+
+    @property
+    def others(self) -> dict[str, ImageSet]:
+        """The other splits of the set."""
+        return {name: images for name, images in self.sets.items() if images is not self.images}
+
+
+def find_images(
+    model: Run | Classifier | str | Path,
+    data: Data | None,
+    split: str,
+    *,
+    classes: Sequence[str],
+    skip_bad: bool,
+    progress: Progress,
+) -> Examined:
+    """Find the images that a verb looks at: a split of the run's own set or of data given, or a single set whole.
+
+    A run's own set has the same splits as when the run was trained. `classes` name those of data without names.
+    """
+    run = _run(model)
+    if data is None:
+        data = _own_data(run)
+    if isinstance(data, str | Path):
+        recipe = Recipe() if run is None else run.recipe
+        sets = load(data, validation=recipe.validation, seed=recipe.seed, skip_bad=skip_bad)
+        own = run is not None and str(data) == run.recipe.data
+    else:
+        sets = held_sets(data, classes=classes, skip_bad=skip_bad, progress=progress)
+        own = run is not None and sets.name == run.recipe.data
+        if run is not None and own:
+            sets = cut(sets, run.recipe.validation, run.recipe.seed)
+        elif not isinstance(data, Mapping):
+            split = next(iter(sets))
+    for note in sets.notes:
+        progress.say(note)
+    return Examined(sets[split], sets, own)
+
+
+def _run(model: Run | Classifier | str | Path) -> Run | None:
     if isinstance(model, Classifier) or (isinstance(model, str) and model.startswith(TIMM)):
-        if data is None:
-            raise InputError("a data set is needed: only a run knows the one it was trained on")
-        return load(data, skip_bad=skip_bad)
-    run = model if isinstance(model, Run) else Run.open(model)
-    recipe = run.recipe
-    if data is None and not recipe.data:
-        raise InputError(f"{run.directory / RECIPE} names no data set; give one")
-    return load(
-        data if data is not None else recipe.data,
-        validation=recipe.validation,
-        seed=recipe.seed,
-        skip_bad=skip_bad,
-    )
+        return None
+    return model if isinstance(model, Run) else Run.open(model)
+
+
+def _own_data(run: Run | None) -> str:
+    if run is None:
+        raise InputError("a data set is needed: only a run knows the one it was trained on; give `data`")
+    data = run.recipe.data
+    if not data:
+        raise InputError(f"{run.directory / RECIPE} names no data set; give `data`")
+    if data.startswith(IN_MEMORY):
+        raise InputError(f"{run.directory} was trained on a set that was held {data}; give it as `data`")
+    return data
 
 
 def where(machine: Machine | None) -> dict[str, Any]:
