@@ -15,11 +15,12 @@ SOURCE = Path(nearsight.__file__).parent
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "notebook": set(),
+    "numbers": {"errors"},
     "write": {"errors"},
     "schema": {"errors"},
     "rows": {"schema"},
     "allocator": set(),
-    "settings": {"schema"},
+    "settings": {"schema", "numbers"},
     "statistics": {"errors"},
     "progress": set(),
     "data": {"notebook", "write", "progress"},

@@ -3,9 +3,24 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
-from nearsight import EvidenceMap, Machine, Recipe, Run, evaluate, heatmap, load, train, verbs
+from nearsight import (
+    EvidenceMap,
+    Machine,
+    Recipe,
+    Run,
+    Sampling,
+    diagnose,
+    evaluate,
+    heatmap,
+    load,
+    train,
+    verbs,
+)
+from nearsight.data.sources import cut, held_sets
 from nearsight.errors import InputError
 from nearsight.settings import recipe_to_toml
 
@@ -64,7 +79,7 @@ def test_a_recipe_without_data_asks_for_it(run: Run, tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(recipe_to_toml(Recipe()))
     for name in ("model.json", "model.safetensors"):
         (tmp_path / name).write_bytes((run.directory / name).read_bytes())
-    with pytest.raises(InputError, match=r"recipe\.toml names no data set; give one"):
+    with pytest.raises(InputError, match=r"recipe\.toml names no data set; give `data`"):
         evaluate(tmp_path, machine=CPU)
     assert evaluate(tmp_path, "digits", protocols=["full-pass"], machine=CPU).settings["images"] == 359
 
@@ -107,3 +122,43 @@ def test_only_with_a_place_to_go_are_heatmaps_written(
     heatmap(run.directory, [image], out="kept", machine=CPU)
     loaded = EvidenceMap.load("kept/image-0.safetensors")
     assert loaded.logits.equal(kept.images[0].evidence.logits)
+
+
+def test_data_held_in_memory_goes_through_every_verb(tmp_path: Path) -> None:
+    digits = load("digits")
+    pixels = torch.cat([part.pixels for part in digits.values()])[:120]
+    labels = [digits.classes[label] for part in digits.values() for label in part.labels][:120]
+    fields = {name: value for name, value in QUICK.items() if name != "tile"} | {"batch_size": 20}
+    trained = train(
+        (pixels, labels), out=tmp_path / "run", machine=CPU, tile=np.int64(6), progress=False, **fields
+    )
+    assert trained.recipe.data.startswith("in memory: 120 images, fingerprint ")
+    assert trained.recipe.tile == 6
+    own = evaluate(trained, (pixels, labels), protocols=["vote"], machine=CPU, progress=False)
+    kept = trained.result["evaluation"]["test"]["protocols"]["vote"]
+    assert (own.metrics["vote"]["n"], own.metrics["vote"]["accuracy"]) == (kept["n"], kept["accuracy"])
+    all_images = evaluate(
+        trained, (pixels[:50], labels[:50]), protocols=["vote"], machine=CPU, progress=False
+    )
+    assert all_images.settings["images"] == 50
+    numbered = [digits.classes.index(label) for label in labels]
+    by_number = evaluate(
+        trained, (pixels[:50], numbered[:50]), protocols=["vote"], machine=CPU, progress=False
+    )
+    assert by_number.metrics == all_images.metrics
+    with pytest.raises(InputError, match=r"was held in memory: 120 images, .*; give it as `data`"):
+        evaluate(trained, machine=CPU)
+    found = diagnose(
+        trained, (pixels[:30], labels[:30]), faithfulness=0, stride=6, machine=CPU, progress=False
+    )
+    assert found.images == 30
+    compared = verbs.compare(
+        (pixels, labels), tiles=[np.int64(6), 4], seeds=np.int64(1), out=tmp_path / "study", machine=CPU,
+        progress=False, **fields,
+    )  # fmt: skip
+    assert compared.images == len(cut(held_sets((pixels, labels)), 0.1, 0)["test"])
+    few = Sampling(training_tiles=50, test_images=10, points=30, pairs=10)
+    measured = verbs.dimension(
+        (pixels, labels), tiles=[np.int64(4)], sampling=few, machine=CPU, progress=False
+    )
+    assert measured.data == trained.recipe.data

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
 import torch
@@ -23,11 +23,11 @@ from nearsight.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
-    from torch.utils.data import Dataset as TorchDataset
 
-Many: TypeAlias = "Sequence[Any] | torch.Tensor | NDArray[Any]"
-Held: TypeAlias = "ImageSet | Dataset | TorchDataset[Any] | tuple[Many, Many]"
-Data: TypeAlias = "str | Path | ImageSets | DatasetDict | Mapping[str, Held] | Held"
+Many: TypeAlias = Sequence[Any] | torch.Tensor | NDArray[Any]
+# `datasets` is not imported for its types alone.
+Held: TypeAlias = Union[ImageSet, torch.utils.data.Dataset[Any], tuple[Many, Many], "Dataset"]
+Data: TypeAlias = Union[str, Path, ImageSets, Mapping[str, Held], Held, "DatasetDict"]
 
 IN_MEMORY = "in memory: "
 _ALL = "train"
@@ -38,7 +38,7 @@ _EXPECTED = (
 
 
 def image_sets(
-    data: "Data",
+    data: Data,
     *,
     classes: Sequence[str] | None = None,
     validation: float = 0.1,
@@ -77,7 +77,7 @@ def cut(sets: ImageSets, validation: float, seed: int) -> ImageSets:
 
 
 def held_sets(
-    data: "Data",
+    data: Data,
     *,
     classes: Sequence[str] | None = None,
     skip_bad: bool = False,

@@ -6,6 +6,7 @@ import numpy as np
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
+from nearsight.numbers import whole
 
 DEFAULT_SHARES = (1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 
@@ -26,6 +27,7 @@ def choose_sizes(
     """
     notes: list[str] = []
     given = _default_tiles(train, test) if tiles is None else list(tiles)
+    given = [None if tile is None else whole("tiles", tile) for tile in given]
     if not given:
         raise InputError("no tile size is given; give at least one, such as `tiles=[8, 16, None]`")
     ordered = sorted({tile for tile in given if tile is not None})

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence.storage import load_logits, save_logits
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import whole
 from nearsight.statistics.writing import signed
 from nearsight.tiles import TileGrid
 
@@ -75,16 +76,19 @@ class EvidenceMap(Shown):
         chosen = self.logits.argmax(0).flatten()
         return torch.bincount(chosen, minlength=len(self.classes)).to(self.logits.dtype) / len(chosen)
 
-    def class_number(self, name: str | int) -> int:
+    def class_number(self, name: str | SupportsIndex) -> int:
         """Return the number of a class; raises `InputError` for one that does not exist, with the nearest.
 
         >>> EvidenceMap(torch.zeros(2, 1, 1), TileGrid(4, 4, tile=4, stride=1), ("cat", "dog")).class_number("dog")
         1
         """
-        if isinstance(name, int):
-            if not 0 <= name < len(self.classes):
-                raise InputError(f"class {name} does not exist; the classes are 0 to {len(self.classes) - 1}")
-            return name
+        if not isinstance(name, str):
+            number = whole("name", name)
+            if not 0 <= number < len(self.classes):
+                raise InputError(
+                    f"class {number} does not exist; the classes are 0 to {len(self.classes) - 1}"
+                )
+            return number
         if name not in self.classes:
             raise unknown_name("class", name, self.classes)
         return self.classes.index(name)
@@ -94,7 +98,7 @@ class EvidenceMap(Shown):
         return int(self.mean().argmax())
 
     def top_tiles(
-        self, name: str | int, count: int = 5, *, against: bool = False, apart: bool = False
+        self, name: str | SupportsIndex, count: int = 5, *, against: bool = False, apart: bool = False
     ) -> tuple[TileEvidence, ...]:
         """Return the tiles with the most evidence for a class, or `against` it, strongest first.
 
@@ -121,7 +125,7 @@ class EvidenceMap(Shown):
                 break
         return tuple(found)
 
-    def per_pixel(self, name: str | int) -> Tensor:
+    def per_pixel(self, name: str | SupportsIndex) -> Tensor:
         """Return a class's evidence for each pixel: the mean logit of the tiles that cover it, (height, width).
 
         >>> tiles = EvidenceMap(torch.tensor([[[3.0, 1.0]]]), TileGrid(3, 4, tile=3, stride=1), ("cat",))
@@ -202,7 +206,11 @@ class EvidenceMap(Shown):
             raise InputError(f"{path} does not hold an evidence map: {error}; make it again") from error
 
     def plot(
-        self, name: str | int | None = None, *, image: Tensor | None = None, limit: float | None = None
+        self,
+        name: str | SupportsIndex | None = None,
+        *,
+        image: Tensor | None = None,
+        limit: float | None = None,
     ) -> "Figure":
         """Draw a class's evidence as a matplotlib figure, which a notebook shows.
 

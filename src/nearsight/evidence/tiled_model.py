@@ -1,6 +1,5 @@
 """A model bound once to how it is looked at: the one object that evaluation, heatmaps and diagnosis take."""
 
-import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -17,6 +16,7 @@ from nearsight.evidence.stream import evidence_maps
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.models import Classifier, Preprocessing
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import whole
 from nearsight.settings import GridKind
 from nearsight.tiles import TileGrid
 
@@ -64,9 +64,9 @@ class TiledModel(Shown):
             tile = model.tile if tile is None else tile
             classes = model.classes if classes is None else classes
         self._settings = TileSettings(
-            tile=None if tile is None else operator.index(tile),
-            memory=operator.index(memory),
-            stride=None if stride is None else operator.index(stride),
+            tile=None if tile is None else whole("tile", tile),
+            memory=whole("memory", memory),
+            stride=None if stride is None else whole("stride", stride),
             kind=grid,
             device=None if device is None else torch.device(device),
             dtype=dtype,

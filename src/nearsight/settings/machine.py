@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from nearsight.errors import InputError
+from nearsight.numbers import settle_numbers
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +28,9 @@ class Machine:
     devices: int = 1
     workers: int | None = None
     checkpoint_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        settle_numbers(self)
 
     def torch_device(self) -> "torch.device":
         """Return the device of this machine, CUDA or MPS first where `device` is auto.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nearsight.errors import InputError, unknown_name
+from nearsight.numbers import settle_numbers
 from nearsight.schema import SCHEMA, SCHEMAS, default_at, numbered, read_schema
 from nearsight.settings.models import MODELS, ONE_TILE
 from nearsight.settings.tile_schedule import parse_schedule
@@ -72,6 +73,7 @@ class Recipe:
     compile: bool = _option(False, "compile the network with torch.compile, falling back to eager")
 
     def __post_init__(self) -> None:
+        settle_numbers(self)
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -232,5 +234,7 @@ def recipe_from_values(values: Mapping[str, Any], base: Recipe | None = None) ->
         elif known[name] is str and not isinstance(value, str):
             raise InputError(f"{name} takes text, got {value!r}")
         else:
+            # NumPy writes its numbers with their type.
+            value = value.item() if hasattr(value, "item") else value
             read[name] = parse_value(name, value if isinstance(value, str) else repr(value))
     return replace(base or Recipe(), **read)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, fields, replace
 
 from nearsight.errors import InputError
+from nearsight.numbers import settle_numbers
 
 # A power of two: blocks of training images are joined two by two into larger training sets.
 MOST_BLOCKS = 32
@@ -38,6 +39,7 @@ class Sampling:
     seed: int = _number(0, "fixes every draw", least=0)
 
     def __post_init__(self) -> None:
+        settle_numbers(self)
         for spec in fields(self):
             value, least = getattr(self, spec.name), spec.metadata["least"]
             if value < least:

@@ -6,6 +6,7 @@ from typing import get_args
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError, unknown_name
+from nearsight.numbers import whole
 from nearsight.settings import Budget, Recipe
 from nearsight.settings.recipe import FULL
 from nearsight.training.batches import training_size
@@ -31,7 +32,7 @@ def order_tiles(tiles: Iterable[int | None]) -> tuple[int | None, ...]:
 
     Raises `InputError` when they do not make two arms: whole images make two, a tile size one.
     """
-    given = set(tiles)
+    given = {None if tile is None else whole("tiles", tile) for tile in tiles}
     sides = sorted(tile for tile in given if tile is not None)
     if None not in given and len(sides) < 2:
         named = f"{sides[0]} alone" if sides else "nothing"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nearsight.errors import InputError
+from nearsight.numbers import whole
 from nearsight.rows import from_values
 from nearsight.runs import RECIPE, Run, write_text
 from nearsight.schema import FIRST, SCHEMA, numbered, read_schema
@@ -36,6 +37,9 @@ class Study:
     stride: int | None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "seeds", whole("seeds", self.seeds))
+        if self.stride is not None:
+            object.__setattr__(self, "stride", whole("stride", self.stride))
         if self.seeds < 1:
             raise InputError(f"seeds must be at least 1, got {self.seeds}")
         if self.stride is not None and self.stride < 1:

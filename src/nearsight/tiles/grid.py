@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from nearsight.errors import InputError
+from nearsight.numbers import whole
 from nearsight.settings import GridKind
 
 
@@ -29,6 +30,8 @@ class TileGrid:
     kind: GridKind = "aligned"
 
     def __post_init__(self) -> None:
+        for name in ("height", "width", "tile", "stride"):
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
         if self.tile < 1 or self.stride < 1:
             raise InputError(
                 f"tile and stride must be at least 1 pixel, got tile {self.tile}, stride {self.stride}"

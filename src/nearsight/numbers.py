@@ -1,0 +1,46 @@
+"""Numbers as Python's own: NumPy's and others count as what they are, wherever a number is asked for."""
+
+import operator
+from dataclasses import fields
+from typing import Any, SupportsFloat, SupportsIndex, get_args, get_type_hints
+
+from nearsight.errors import InputError
+
+
+def whole(name: str, value: SupportsIndex) -> int:
+    """Return a whole number as an int, whatever its type; raises `InputError`, naming the parameter, for others.
+
+    >>> import numpy as np
+    >>> whole("tile", np.int64(16))
+    16
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise InputError(f"`{name}` takes a whole number, got {value!r}") from None
+
+
+def real(name: str, value: SupportsFloat) -> float:
+    """Return a number as a float, whatever its type; raises `InputError`, naming the parameter, for others.
+
+    >>> import numpy as np
+    >>> real("learning_rate", np.float32(0.5))
+    0.5
+    """
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        return float(value)
+    except TypeError:
+        raise InputError(f"`{name}` takes a number, got {value!r}") from None
+
+
+def settle_numbers(settings: Any) -> None:
+    """Make Python's own of the numbers in a frozen dataclass, by the types of its fields; for `__post_init__`."""
+    types = get_type_hints(type(settings))
+    for spec in fields(settings):
+        value, kinds = getattr(settings, spec.name), get_args(types[spec.name]) or (types[spec.name],)
+        if value is not None and int in kinds:
+            object.__setattr__(settings, spec.name, whole(spec.name, value))
+        elif value is not None and float in kinds:
+            object.__setattr__(settings, spec.name, real(spec.name, value))
