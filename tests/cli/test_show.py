@@ -10,10 +10,20 @@ def test_brackets_in_names_are_not_markup(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == "run: runs/[bold]a\n"
 
 
-def test_figures_that_do_not_exist_are_left_blank(capsys: pytest.CaptureFixture[str]) -> None:
-    figures = {"single-tile": {"accuracy": 0.5, "interval": (0.25, 0.75), "top5": None, "ece": None}}
-    print_evaluation(figures, {"data": "toy", "split": "test", "images": 1000})
+def test_metrics_that_do_not_exist_are_left_blank(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = {"single-tile": {"accuracy": 0.5, "interval": (0.25, 0.75), "top5": None, "ece": None}}
+    print_evaluation(metrics, {"data": "toy", "split": "test", "images": 1000})
     told = capsys.readouterr().out
     assert "toy test, 1,000 images" in told
     assert "50.0 (25.0 to 75.0)" in told
     assert "None" not in told
+
+
+def test_accuracies_stand_under_their_tile_and_stride(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = {"vote": {"accuracy": 0.5, "interval": (0.25, 0.75), "top5": 0.875, "ece": 0.0625}}
+    settings = {"data": "toy", "split": "test", "images": 9, "tile": 16, "stride": 4, "grid": "covering"}
+    print_evaluation(metrics, settings)
+    told = capsys.readouterr().out
+    assert "toy test, 9 images, tile 16, stride 4, covering grid" in told
+    [row] = [line for line in told.splitlines() if "vote" in line]
+    assert all(number in row for number in ("50.0 (25.0 to 75.0)", "87.5", "6.2"))

@@ -44,8 +44,8 @@ def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) ->
             [
                 protocol,
                 with_interval(Estimate(measured["accuracy"], *measured["interval"])),
-                "" if top5 is None else f"{100 * top5:.1f}",
-                "" if measured.get("ece") is None else f"{100 * measured['ece']:.1f}",
+                "" if top5 is None else points(top5),
+                "" if measured.get("ece") is None else points(measured["ece"]),
             ]
         )
     where = f"{settings['data']} {settings['split']}, {settings['images']:,} images"

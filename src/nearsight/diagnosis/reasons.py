@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nearsight.diagnosis.place import Place
 from nearsight.statistics import Estimate
-from nearsight.statistics.writing import whole_per_cent
+from nearsight.statistics.writing import points, whole_per_cent
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ flat light blue, top'
         """
         said = (
             f"{class_name}: {whole_per_cent(self.share)} of the evidence of its strongest tiles "
-            f"({100 * self.total_share:.0f} % of all) is one reason: "
+            f"({points(self.total_share, 0)} % of all) is one reason: "
             f"{self.appearance}, {self.place.name}"
         )
         if self.on_object is None or self.on_object.chance is None:
             return said
         return (
             f"{said}, {whole_per_cent(self.on_object)} of it on the object "
-            f"({100 * self.on_object.chance:.0f} % of all tiles)"
+            f"({points(self.on_object.chance, 0)} % of all tiles)"
         )
 
 

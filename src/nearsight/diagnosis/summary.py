@@ -7,7 +7,7 @@ import numpy as np
 
 from nearsight.diagnosis.atlas import ClassReasons
 from nearsight.settings.protocols import MEAN_LOGIT, scored_by
-from nearsight.statistics.writing import whole_per_cent
+from nearsight.statistics.writing import points, whole_per_cent
 
 if TYPE_CHECKING:
     from nearsight.diagnosis.result import Diagnosis
@@ -81,14 +81,14 @@ def _errors(diagnosis: "Diagnosis") -> Iterator[str]:
     yield (
         f"{len(errors.errors):,} of {errors.images:,} images are wrong under {_scored(diagnosis)}; most often "
         f"{classes[pair.label]} is taken for {classes[pair.prediction]} ({pair.count:,} images, "
-        f"{100 * pair.share:.0f} % of the class)"
+        f"{points(pair.share, 0)} % of the class)"
     )
     shares = [error.flip.share for error in errors.errors if error.flip is not None]
     standing = len(errors.errors) - len(shares)
     if shares:
         yield (
-            f"taking away {100 * np.median(shares):.0f} % of its tiles (the median; the strongest ones) would change "
-            f"a wrong prediction; {standing:,} of them stand whatever is taken"
+            f"taking away {points(float(np.median(shares)), 0)} % of its tiles (the median; the strongest ones) "
+            f"would change a wrong prediction; {standing:,} of them stand whatever is taken"
         )
 
 

@@ -112,7 +112,7 @@ def _orders(beside: SideBySide) -> list[str]:
         for row in beside.measured
     ]
     rows = [
-        [row.by, _listed(row.order) or "–", f"{row.correlation:.2f}".replace("-", "−"), f"{row.p:.2f}"]
+        [row.by, _listed(row.order) or "–", number(row.correlation), f"{row.p:.2f}"]
         if row.correlation is not None and row.p is not None
         else [row.by, "–", "–", row.reason or ""]
         for row in beside.predicted
