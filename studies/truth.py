@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 
 import nearsight
-from nearsight.diagnosis import Diagnosis, Estimate
+from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.summary import off_object
 from nearsight.evaluation import evaluate
+from nearsight.evidence import TiledModel
 from nearsight.runs import RESULT, Run
+from nearsight.statistics import Estimate
+from nearsight.statistics.writing import points, whole_per_cent
 from nearsight.write import write_json
 
 SHORTCUTS = (0.0, 0.5, 0.9, 1.0)
@@ -65,8 +68,9 @@ def measure(shortcut: float, seed: int, images: int | None, out: Path) -> dict[s
     finished = (directory / RESULT).is_file()
     trained = Run.open(directory) if finished else nearsight.train(data, out=directory, seed=seed, **FIELDS)
     classifier, sets = trained.classifier(), nearsight.load(data)
+    bound = TiledModel(classifier)
     accuracy = {
-        split: evaluate(classifier, sets[split], protocols=["mean-logit"]).figures["mean-logit"]["accuracy"]
+        split: evaluate(bound, sets[split], protocols=["mean-logit"]).metrics["mean-logit"]["accuracy"]
         for split in ("test", "shuffled", "swapped")
     }
     found = nearsight.diagnose(classifier, sets["test"], images=images, faithfulness=0)
@@ -75,10 +79,10 @@ def measure(shortcut: float, seed: int, images: int | None, out: Path) -> dict[s
         "seed": seed,
         "accuracy": accuracy,
         "drop": accuracy["test"] - accuracy["swapped"],
-    } | reliance_figures(found)
+    } | reliance_measures(found)
 
 
-def reliance_figures(found: Diagnosis) -> dict[str, Any]:
+def reliance_measures(found: Diagnosis) -> dict[str, Any]:
     """Return what a diagnosis says of object and background."""
     assert found.reliance is not None
     row = found.reliance.overall
@@ -115,10 +119,10 @@ def table(rows: list[dict[str, Any]]) -> str:
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for row in rows:
-        accuracies = " | ".join(f"{100 * value:.1f}" for value in row["accuracy"].values())
+        accuracies = " | ".join(points(value) for value in row["accuracy"].values())
         lines.append(
-            f"| {row['shortcut']:g} | {row['seed']} | {accuracies} | {100 * row['drop']:.1f} "
-            f"| {row['off_share'].percent()} | {row['excess'].percent()} | {row['background'].percent()} "
-            f"| {row['pointing'].percent()} | {row['background_is_main_reason']} of {row['classes']} |"
+            f"| {row['shortcut']:g} | {row['seed']} | {accuracies} | {points(row['drop'])} "
+            f"| {' | '.join(whole_per_cent(row[name]) for name in ('off_share', 'excess', 'background', 'pointing'))} "
+            f"| {row['background_is_main_reason']} of {row['classes']} |"
         )
     return "\n".join(lines)
