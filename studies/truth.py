@@ -111,6 +111,9 @@ def judge(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+SHOWN = ("off_share", "excess", "background", "pointing")
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """Return a Markdown table, a row a network."""
     lines = [
@@ -120,9 +123,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     for row in rows:
         accuracies = " | ".join(points(value) for value in row["accuracy"].values())
+        measures = " | ".join(whole_per_cent(row[name]) for name in SHOWN)
         lines.append(
             f"| {row['shortcut']:g} | {row['seed']} | {accuracies} | {points(row['drop'])} "
-            f"| {' | '.join(whole_per_cent(row[name]) for name in ('off_share', 'excess', 'background', 'pointing'))} "
+            f"| {measures} "
             f"| {row['background_is_main_reason']} of {row['classes']} |"
         )
     return "\n".join(lines)
