@@ -10,8 +10,9 @@ import torch
 from benchmarks.clock import seconds
 from benchmarks.facts import facts
 from nearsight.evidence import fitting_batch, forward
-from nearsight.evidence.memory import DEFAULT_MEMORY, peak_bytes
+from nearsight.evidence.memory import peak_bytes
 from nearsight.models import build
+from nearsight.settings.choices import DEFAULT_MEMORY
 
 RESULTS = Path(__file__).parent / "results" / "batches.json"
 NETWORKS = (

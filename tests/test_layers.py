@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"schema", "numbers"},
     "statistics": {"errors"},
     "progress": set(),
-    "data": {"notebook", "write", "progress"},
+    "data": {"notebook", "write", "progress", "settings"},
     "tiles": {"settings"},
     "models": {"notebook", "write", "settings"},
     "runs": {"models", "rows", "statistics"},

@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from typing import Any, NoReturn, Protocol, get_args, get_origin
 
 from nearsight.errors import InputError, unknown_name
-from nearsight.settings import RECIPES, Recipe, Sampling, make_recipe
+from nearsight.settings import RECIPES, Machine, Recipe, Sampling, make_recipe
+from nearsight.settings.choices import DEFAULT_RECIPE
 from nearsight.settings.machine import Device
 from nearsight.settings.recipe import field_types, parse_value
 
@@ -92,9 +93,9 @@ def add_recipe_options(parser: argparse.ArgumentParser, without: tuple[str, ...]
     )
     group.add_argument(
         "--recipe",
-        default="standard",
+        default=DEFAULT_RECIPE,
         metavar="NAME|FILE",
-        help=f"{', '.join(RECIPES)}, or a TOML file such as a run's recipe.toml (default: standard)",
+        help=f"{', '.join(RECIPES)}, or a TOML file such as a run's recipe.toml (default: {DEFAULT_RECIPE})",
     )
     types = field_types()
     for spec in fields(Recipe):
@@ -137,7 +138,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> Container:
     group = parser.add_argument_group(
         "machine", "Where and how it runs; nothing here changes what is learned."
     )
-    add_choice(group, "--device", get_args(Device), default="auto", text="where to run")
+    add_choice(group, "--device", get_args(Device), default=Machine.device, text="where to run")
     group.add_argument(
         "--workers",
         type=whole_number("--workers", 0),
@@ -167,6 +168,15 @@ def parse_tiles(text: str) -> tuple[int | None, ...]:
     (16, 24, None)
     """
     return tuple(parse_value("tile", part.strip()) for part in text.split(","))
+
+
+def written_tiles(tiles: Iterable[int | None]) -> str:
+    """Write sides of tiles as `parse_tiles` reads them.
+
+    >>> written_tiles((16, 24, None))
+    '16,24,full'
+    """
+    return ",".join("full" if tile is None else str(tile) for tile in tiles)
 
 
 def listed(text: str | None) -> list[str] | None:

@@ -3,9 +3,17 @@
 from argparse import BooleanOptionalAction, Namespace
 from typing import get_args
 
-from nearsight.cli.options import Container, OneLineParser, add_choice, add_machine_options, whole_number
+from nearsight.cli.options import (
+    Container,
+    OneLineParser,
+    add_choice,
+    add_machine_options,
+    parse_memory,
+    whole_number,
+)
 from nearsight.errors import InputError
 from nearsight.settings import GridKind, Machine
+from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_MEMORY
 from nearsight.settings.models import TIMM
 
 DATA = "a known name, an image folder, a Parquet file or directory, or hf:OWNER/NAME[@REVISION]"
@@ -22,9 +30,9 @@ def declare_training(parser: OneLineParser, out: str) -> Container:
     machine.add_argument(
         "--checkpoint-seconds",
         type=float,
-        default=60.0,
+        default=Machine.checkpoint_seconds,
         metavar="X",
-        help="time between checkpoints (default: 60)",
+        help=f"time between checkpoints (default: {Machine.checkpoint_seconds:g})",
     )
     return machine
 
@@ -78,7 +86,7 @@ def add_grid(parser: OneLineParser) -> None:
         parser,
         "--grid",
         get_args(GridKind),
-        default="covering",
+        default=DEFAULT_GRID,
         text="aligned: tiles at multiples of the stride; covering: also flush with the far edges",
     )
 
@@ -86,7 +94,11 @@ def add_grid(parser: OneLineParser) -> None:
 def add_memory(parser: OneLineParser) -> None:
     """Add `--memory`."""
     parser.add_argument(
-        "--memory", default="1G", metavar="SIZE", help="bound on what is worked on at once (default: 1G)"
+        "--memory",
+        type=parse_memory,
+        default=DEFAULT_MEMORY,
+        metavar="SIZE",
+        help=f"bound on what is worked on at once (default: {DEFAULT_MEMORY // 2**20}M)",
     )
 
 

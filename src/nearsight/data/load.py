@@ -13,6 +13,7 @@ from nearsight.data.opening import open_tables
 from nearsight.data.parquet import parquet_files, read_parquet
 from nearsight.data.splits import arrange_splits
 from nearsight.errors import InputError, unknown_name
+from nearsight.settings.choices import DEFAULT_VALIDATION
 
 HUB_NAMES: Mapping[str, str] = {
     "cifar10": "uoft-cs/cifar10",
@@ -24,7 +25,9 @@ HUB_NAMES: Mapping[str, str] = {
 _BUILT_IN = ("digits", "scenes")
 
 
-def load(data: str | Path, *, validation: float = 0.1, seed: int = 0, skip_bad: bool = False) -> ImageSets:
+def load(
+    data: str | Path, *, validation: float = DEFAULT_VALIDATION, seed: int = 0, skip_bad: bool = False
+) -> ImageSets:
     """Load a set of images with its splits: a name, an image folder, Parquet, or `hf:OWNER/NAME[@REVISION]`.
 
     >>> sets = load("digits")

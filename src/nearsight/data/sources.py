@@ -20,6 +20,7 @@ from nearsight.data.splits import arrange_splits
 from nearsight.data.table import as_table
 from nearsight.errors import InputError
 from nearsight.progress import SILENT, Progress
+from nearsight.settings.choices import DEFAULT_VALIDATION
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -41,7 +42,7 @@ def image_sets(
     data: Data,
     *,
     classes: Sequence[str] | None = None,
-    validation: float = 0.1,
+    validation: float = DEFAULT_VALIDATION,
     seed: int = 0,
     skip_bad: bool = False,
     progress: Progress = SILENT,

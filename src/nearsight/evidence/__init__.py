@@ -4,8 +4,9 @@ from nearsight.evidence.cost import Cost
 from nearsight.evidence.engine import evidence, iterate_evidence
 from nearsight.evidence.forward_pass import Model, forward
 from nearsight.evidence.map import EvidenceMap, TileEvidence
-from nearsight.evidence.memory import DEFAULT_MEMORY, fitting_batch
+from nearsight.evidence.memory import fitting_batch
 from nearsight.evidence.tiled_model import TiledModel
+from nearsight.settings.choices import DEFAULT_MEMORY
 
 __all__ = [
     "DEFAULT_MEMORY",

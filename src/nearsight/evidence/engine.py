@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from nearsight.evidence.forward_pass import Model, check_model
 from nearsight.evidence.map import EvidenceMap
-from nearsight.evidence.memory import DEFAULT_MEMORY
 from nearsight.evidence.ready import ReadyModel
 from nearsight.evidence.stream import evidence_maps
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.settings import GridKind
+from nearsight.settings.choices import DEFAULT_MEMORY
 
 
 def evidence(

@@ -11,7 +11,6 @@ from nearsight.allocator import freed_memory_is_kept
 from nearsight.evidence.operations import OperationMode
 
 # What a call works on at once, in bytes, unless it says otherwise.
-DEFAULT_MEMORY = 512 * 2**20
 
 # Larger batches gain nothing.
 LARGEST_BATCH = 8192

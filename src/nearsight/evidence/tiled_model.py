@@ -10,7 +10,6 @@ from nearsight.errors import InputError
 from nearsight.evidence.cost import Cost, measured_cost
 from nearsight.evidence.forward_pass import Model, check_model
 from nearsight.evidence.map import EvidenceMap
-from nearsight.evidence.memory import DEFAULT_MEMORY
 from nearsight.evidence.ready import FULL_PASS_SHARE, STACK_SHARE, ReadyModel
 from nearsight.evidence.stream import evidence_maps
 from nearsight.evidence.tile_settings import TileSettings
@@ -18,6 +17,7 @@ from nearsight.models import Classifier, Preprocessing
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
 from nearsight.settings import GridKind
+from nearsight.settings.choices import DEFAULT_MEMORY
 from nearsight.tiles import TileGrid
 
 

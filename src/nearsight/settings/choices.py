@@ -8,5 +8,18 @@ Budget = Literal["steps", "pixels"]
 # Tiles at multiples of the stride, or one more row and column flush with the far edges.
 GridKind = Literal["aligned", "covering"]
 
+# What is done unless something else is asked for, in Python as on the command line.
+# Bytes that are worked on at once.
+DEFAULT_MEMORY = 512 * 2**20
+# The arms of a comparison, None for whole images; how many seeds each has, and what is equal between them.
+DEFAULT_TILES: tuple[int | None, ...] = (16, 24, None)
+DEFAULT_SEEDS = 3
+DEFAULT_BUDGET: Budget = "steps"
+DEFAULT_GRID: GridKind = "covering"
+DEFAULT_RECIPE = "standard"
+DEFAULT_SPLIT = "test"
+# The share of train that is cut off where a set has no split for validation.
+DEFAULT_VALIDATION = 0.1
 # On how many images a diagnosis checks its maps.
 FAITHFULNESS_IMAGES = 32
+DEMO_OUT = "nearsight-demo"

@@ -10,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from nearsight.errors import InputError, unknown_name
 from nearsight.numbers import settle_numbers
 from nearsight.schema import SCHEMA, SCHEMAS, default_at, numbered, read_schema
+from nearsight.settings.choices import DEFAULT_VALIDATION
 from nearsight.settings.models import MODELS, ONE_TILE
 from nearsight.settings.tile_schedule import parse_schedule
 
@@ -47,7 +48,9 @@ class Recipe:
     tiles_per_image: int = _option(1, "tiles of each image in a step; the loss is that of their mean logit")
     resize_short: int | None = _option(None, "resize every image's short side to this many pixels first")
     seed: int = _option(0, "fixes weights, order of images, tiles, flips and the validation cut")
-    validation: float = _option(0.1, "share of train cut off for validation where the set has no such split")
+    validation: float = _option(
+        DEFAULT_VALIDATION, "share of train cut off for validation where the set has no such split"
+    )
     epochs: float = _option(200.0, "passes over the training images")
     steps: int | None = _option(None, "optimizer steps, instead of epochs")
     batch_size: int = _option(128, "images in an optimizer step, over all processes")

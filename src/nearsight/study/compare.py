@@ -15,6 +15,7 @@ from nearsight.progress import SILENT, Progress
 from nearsight.runs import PREDICTIONS, Run
 from nearsight.runs.run import read_predictions
 from nearsight.settings import Budget, GridKind, Machine, Recipe
+from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
 from nearsight.settings.protocols import PROTOCOLS
 from nearsight.study.arms import Arm, make_arms, order_tiles, reference_size
 from nearsight.study.comparison import Comparison
@@ -35,9 +36,9 @@ def compare(
     sets: ImageSets | Callable[[int], ImageSets],
     out: Path,
     *,
-    tiles: Iterable[int | None] = (16, 24, None),
-    seeds: int = 3,
-    budget: Budget = "steps",
+    tiles: Iterable[int | None] = DEFAULT_TILES,
+    seeds: int = DEFAULT_SEEDS,
+    budget: Budget = DEFAULT_BUDGET,
     protocols: Iterable[str] | None = None,
     stride: int | None = None,
     resume: bool = True,

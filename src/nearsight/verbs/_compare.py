@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from nearsight import study
 from nearsight.data import Data, ImageSets, load
@@ -11,6 +11,7 @@ from nearsight.data.sources import cut, held_sets, require_names
 from nearsight.progress import Progress, watched
 from nearsight.report import write_comparison
 from nearsight.settings import Machine, Recipe, make_recipe
+from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_RECIPE, DEFAULT_SEEDS, DEFAULT_TILES, Budget
 from nearsight.study import Comparison
 from nearsight.verbs.default_directories import default_comparison
 
@@ -19,10 +20,10 @@ def compare(
     data: Data,
     *,
     classes: Sequence[str] | None = None,
-    tiles: Sequence[int | None] = (16, 24, None),
-    seeds: int = 3,
-    budget: Literal["steps", "pixels"] = "steps",
-    recipe: str | Recipe = "standard",
+    tiles: Sequence[int | None] = DEFAULT_TILES,
+    seeds: int = DEFAULT_SEEDS,
+    budget: Budget = DEFAULT_BUDGET,
+    recipe: str | Recipe = DEFAULT_RECIPE,
     out: str | Path | None = None,
     resume: bool = False,
     protocols: Sequence[str] | None = None,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from nearsight.progress import Progress, watched
+from nearsight.settings.choices import DEMO_OUT
 from nearsight.study import Comparison
 from nearsight.verbs._compare import compare
 
@@ -11,7 +12,7 @@ DEMO_TILES = (16, 32, None)
 
 
 def demo(
-    out: str | Path = "nearsight-demo",
+    out: str | Path = DEMO_OUT,
     *,
     resume: bool = True,
     progress: Progress | bool = True,

@@ -11,6 +11,7 @@ from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
 from nearsight.runs import Run
 from nearsight.settings import FAITHFULNESS_IMAGES, GridKind, Machine
+from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_SPLIT
 from nearsight.verbs.sources import find_classifier, find_images, model_name, where
 
 
@@ -18,10 +19,10 @@ def diagnose(
     model: Run | Classifier | str | Path,
     data: Data | None = None,
     *,
-    split: str = "test",
+    split: str = DEFAULT_SPLIT,
     tile: int | None = None,
     stride: int | None = None,
-    grid: GridKind = "covering",
+    grid: GridKind = DEFAULT_GRID,
     images: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
     pretrained: bool = True,

@@ -10,6 +10,7 @@ from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.progress import Progress, watched
 from nearsight.runs import Run
 from nearsight.settings import GridKind, Machine
+from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_SPLIT
 from nearsight.verbs.sources import find_images
 
 
@@ -17,11 +18,11 @@ def evaluate(
     run: Run | str | Path,
     data: Data | None = None,
     *,
-    split: str = "test",
+    split: str = DEFAULT_SPLIT,
     protocols: Sequence[str] | None = None,
     tile: int | None = None,
     stride: int | None = None,
-    grid: GridKind = "covering",
+    grid: GridKind = DEFAULT_GRID,
     reestimate: bool = False,
     memory: int = DEFAULT_MEMORY,
     out: str | Path | None = None,

@@ -11,6 +11,7 @@ from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
 from nearsight.runs import Run
 from nearsight.settings import GridKind, Machine
+from nearsight.settings.choices import DEFAULT_GRID
 from nearsight.verbs.sources import find_classifier
 
 
@@ -21,7 +22,7 @@ def heatmap(
     class_name: str | Sequence[str | None] | None = None,
     tile: int | None = None,
     stride: int | None = None,
-    grid: GridKind = "covering",
+    grid: GridKind = DEFAULT_GRID,
     pretrained: bool = True,
     memory: int = DEFAULT_MEMORY,
     out: str | Path | None = None,

@@ -11,6 +11,7 @@ from nearsight.evidence import TiledModel
 from nearsight.progress import Progress, is_first_process, watched
 from nearsight.runs import Run
 from nearsight.settings import Machine, Recipe, make_recipe
+from nearsight.settings.choices import DEFAULT_RECIPE
 from nearsight.verbs.default_directories import default_run
 
 
@@ -18,7 +19,7 @@ def train(
     data: Data,
     *,
     classes: Sequence[str] | None = None,
-    recipe: str | Recipe = "standard",
+    recipe: str | Recipe = DEFAULT_RECIPE,
     out: str | Path | None = None,
     resume: bool = False,
     stride: int | None = None,

@@ -12,9 +12,11 @@ from nearsight.cli.options import (
     parse_tiles,
     recipe_of,
     whole_number,
+    written_tiles,
 )
 from nearsight.cli.shared_options import declare_training, machine_of
 from nearsight.settings import Budget
+from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
 from nearsight.settings.protocols import PROTOCOLS
 
 
@@ -23,20 +25,25 @@ def declare(parser: OneLineParser) -> None:
     group = parser.add_argument_group("comparison")
     group.add_argument(
         "--tiles",
-        default="16,24,full",
+        type=parse_tiles,
+        default=DEFAULT_TILES,
         metavar="N,…,full",
         help="sides of the tiles in pixels; 'full' adds whole images, without and with the usual "
-        "augmentation (default: 16,24,full)",
+        f"augmentation (default: {written_tiles(DEFAULT_TILES)})",
     )
     group.add_argument(
         "--seeds",
         type=whole_number("--seeds", 1),
-        default=3,
+        default=DEFAULT_SEEDS,
         metavar="N",
-        help="runs of each arm (default: 3)",
+        help=f"runs of each arm (default: {DEFAULT_SEEDS})",
     )
     add_choice(
-        group, "--budget", get_args(Budget), default="steps", text="what is held equal between the arms"
+        group,
+        "--budget",
+        get_args(Budget),
+        default=DEFAULT_BUDGET,
+        text="what is held equal between the arms",
     )
     group.add_argument(
         "--protocols",
@@ -51,14 +58,14 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Compare training on tiles with training on whole images."""
     # Bad input is refused before anything heavy is imported.
-    recipe, tiles = recipe_of(options), parse_tiles(options.tiles)
+    recipe = recipe_of(options)
 
     from nearsight import verbs
     from nearsight.cli.show import print_comparison
 
     comparison = verbs.compare(
         options.data,
-        tiles=tiles,
+        tiles=options.tiles,
         seeds=options.seeds,
         budget=options.budget,
         recipe=recipe,

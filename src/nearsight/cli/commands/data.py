@@ -4,6 +4,7 @@ from argparse import Namespace
 
 from nearsight.cli.options import OneLineParser, Result, whole_number
 from nearsight.cli.shared_options import DATA, add_skip_bad
+from nearsight.settings.choices import DEFAULT_VALIDATION
 
 
 def declare(parser: OneLineParser) -> None:
@@ -14,9 +15,10 @@ def declare(parser: OneLineParser) -> None:
     parser.add_argument(
         "--validation",
         type=float,
-        default=0.1,
+        default=DEFAULT_VALIDATION,
         metavar="X",
-        help="share of train cut off for validation where the set has no such split (default: 0.1)",
+        help="share of train cut off for validation where the set has no such split "
+        f"(default: {DEFAULT_VALIDATION})",
     )
     parser.add_argument(
         "--seed", type=whole_number("--seed", 0), default=0, metavar="N", help="fixes the cuts (default: 0)"

@@ -3,8 +3,7 @@
 from argparse import Namespace
 
 from nearsight.cli.options import OneLineParser, Result
-
-DEMO_OUT = "nearsight-demo"
+from nearsight.settings.choices import DEMO_OUT
 
 
 def declare(parser: OneLineParser) -> None:

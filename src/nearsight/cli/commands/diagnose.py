@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from nearsight.cli.options import OneLineParser, Result, add_machine_options, parse_memory, whole_number
+from nearsight.cli.options import OneLineParser, Result, add_machine_options, whole_number
 from nearsight.cli.shared_options import (
     DATA,
     add_grid,
@@ -13,13 +13,16 @@ from nearsight.cli.shared_options import (
 )
 from nearsight.errors import InputError
 from nearsight.settings import FAITHFULNESS_IMAGES, Machine
+from nearsight.settings.choices import DEFAULT_SPLIT
 
 
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight diagnose`."""
     add_run_or_published(parser)
     parser.add_argument("data", nargs="?", metavar="DATA", help=f"by default the run's own set; {DATA}")
-    parser.add_argument("--split", default="test", metavar="NAME", help="images to examine (default: test)")
+    parser.add_argument(
+        "--split", default=DEFAULT_SPLIT, metavar="NAME", help="images to examine (default: test)"
+    )
     add_stride(parser)
     add_grid(parser)
     parser.add_argument(
@@ -70,7 +73,7 @@ def run(options: Namespace) -> Result:
         images=options.images,
         faithfulness=options.faithfulness,
         pretrained=options.pretrained,
-        memory=parse_memory(options.memory),
+        memory=options.memory,
         out=out,
         skip_bad=options.skip_bad,
         machine=Machine(device=options.device, workers=options.workers),

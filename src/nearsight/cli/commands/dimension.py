@@ -21,6 +21,7 @@ def declare(parser: OneLineParser) -> None:
     parser.add_argument("data", metavar="DATA", help=DATA)
     parser.add_argument(
         "--tiles",
+        type=parse_tiles,
         default=None,
         metavar="N,…,full",
         help="sides of the tiles in pixels, 'full' for whole images (default: an eighth, a quarter, three "
@@ -40,14 +41,13 @@ def declare(parser: OneLineParser) -> None:
     )
     add_sampling_options(parser)
     add_skip_bad(parser)
-    add_choice(parser, "--device", get_args(Device), default="auto", text="where to run")
+    add_choice(parser, "--device", get_args(Device), default=Machine.device, text="where to run")
 
 
 def run(options: Namespace) -> Result:
     """Measure the dimensions of a set's tiles, and print what was found."""
     # Bad input is refused before anything heavy is imported.
     sampling = sampling_of(options)
-    tiles = None if options.tiles is None else parse_tiles(options.tiles)
 
     from nearsight import verbs
     from nearsight.cli.show import print_dimension
@@ -55,7 +55,7 @@ def run(options: Namespace) -> Result:
     out = options.out if options.out is not None else str(verbs.default_dimension(options.data))
     found = verbs.dimension(
         options.data,
-        tiles=tiles,
+        tiles=options.tiles,
         comparison=options.comparison,
         sampling=sampling,
         out=out,

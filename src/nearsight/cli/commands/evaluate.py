@@ -7,11 +7,11 @@ from nearsight.cli.options import (
     Result,
     add_machine_options,
     listed,
-    parse_memory,
     whole_number,
 )
 from nearsight.cli.shared_options import add_grid, add_memory, add_skip_bad, add_stride
 from nearsight.settings import Machine
+from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.settings.protocols import PROTOCOLS
 
 
@@ -24,7 +24,12 @@ def declare(parser: OneLineParser) -> None:
         metavar="DATA",
         help="other data with the same classes, whose metrics are printed and kept only with --out",
     )
-    parser.add_argument("--split", default="test", metavar="NAME", help="what to evaluate on (default: test)")
+    parser.add_argument(
+        "--split",
+        default=DEFAULT_SPLIT,
+        metavar="NAME",
+        help="what to evaluate on (default: test)",
+    )
     parser.add_argument(
         "--protocols",
         default=None,
@@ -67,7 +72,7 @@ def run(options: Namespace) -> Result:
         stride=options.stride,
         grid=options.grid,
         reestimate=options.reestimate,
-        memory=parse_memory(options.memory),
+        memory=options.memory,
         out=options.out,
         skip_bad=options.skip_bad,
         machine=Machine(device=options.device, workers=options.workers),

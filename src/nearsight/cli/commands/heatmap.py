@@ -3,7 +3,7 @@
 from argparse import Namespace
 from typing import get_args
 
-from nearsight.cli.options import OneLineParser, Result, add_choice, parse_memory, whole_number
+from nearsight.cli.options import OneLineParser, Result, add_choice, whole_number
 from nearsight.cli.shared_options import add_grid, add_memory, add_run_or_published
 from nearsight.settings import Machine
 from nearsight.settings.machine import Device
@@ -39,7 +39,7 @@ def declare(parser: OneLineParser) -> None:
         metavar="DIR",
         help=f"where figures and maps go (default: {HEATMAP_OUT})",
     )
-    add_choice(parser, "--device", get_args(Device), default="auto", text="where to run")
+    add_choice(parser, "--device", get_args(Device), default=Machine.device, text="where to run")
 
 
 def run(options: Namespace) -> Result:
@@ -57,7 +57,7 @@ def run(options: Namespace) -> Result:
         stride=options.stride,
         grid=options.grid,
         pretrained=options.pretrained,
-        memory=parse_memory(options.memory),
+        memory=options.memory,
         out=options.out,
         machine=Machine(device=options.device),
         progress=not options.quiet,
