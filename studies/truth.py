@@ -26,6 +26,7 @@ from nearsight.write import write_json
 SHORTCUTS = (0.0, 0.5, 0.9, 1.0)
 # Fixed before any result: the share of evidence off the object beyond its share of the area.
 MEASURE = "excess"
+SHOWN = ("off_share", "excess", "background", "pointing")
 FIELDS: dict[str, Any] = {
     "recipe": "fast",
     "tile": 16,
@@ -109,9 +110,6 @@ def judge(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "means": means,
         "rises": bool(np.all(np.diff(means) > 0)),
     }
-
-
-SHOWN = ("off_share", "excess", "background", "pointing")
 
 
 def table(rows: list[dict[str, Any]]) -> str:
