@@ -55,7 +55,7 @@ def make_arms(
 
     >>> arms = make_arms(Recipe(epochs=10), [16, None], "pixels", size=(32, 32))
     >>> [(arm.name, arm.recipe.epochs) for arm in arms]
-    [('full', 10), ('full+standard', 10), ('tile-16', 40.0)]
+    [('full', 10.0), ('full+standard', 10.0), ('tile-16', 40.0)]
 
     `full` has no augmentation. `full+standard` flips and crops after padding as the base recipe does, or at
     random and by 4 pixels where it does not. A tile arm has its tile and the base recipe's flip. Under the

@@ -10,10 +10,11 @@ from nearsight.rows import from_values, read_json, to_values
 from nearsight.runs import write_json
 from nearsight.schema import FIRST, numbered
 from nearsight.settings import Recipe
-from nearsight.settings.protocols import FULL_PASS
+from nearsight.settings.protocols import FULL_PASS, scored_by
 from nearsight.settings.recipe import recipe_from_table, recipe_table
 from nearsight.statistics import Estimate, McNemar
 from nearsight.statistics.writing import MISSING, with_interval
+from nearsight.study.verdict import verdict
 
 COMPARISON = "comparison.json"
 
@@ -181,7 +182,16 @@ class Comparison(Shown):
         if schema < 2:
             rows = _intervals_of_schema_1(rows, rows.get("images"))
         place = {"directory": str(directory), "recipe": {}}
-        return replace(from_values(Comparison, rows | place, path, schema=schema), recipe=recipe)
+        found = replace(from_values(Comparison, rows | place, path, schema=schema), recipe=recipe)
+        # Sentences of the first schema did not say how the arms were scored.
+        return (
+            found if schema >= 2 else replace(found, differences=tuple(map(found._told, found.differences)))
+        )
+
+    def _told(self, row: Difference) -> Difference:
+        ours = scored_arm(row.arm, row.protocol, self.arm(row.arm).stride)
+        theirs = scored_arm(row.reference, row.reference_protocol, self.arm(row.reference).stride)
+        return replace(row, verdict=verdict(ours, theirs, row.interval))
 
 
 def _intervals_of_schema_1(values: Any, images: Any) -> Any:
@@ -202,6 +212,15 @@ def label(arm: str) -> str:
     ('tile 16', 'full+standard')
     """
     return arm.replace("-", " ")
+
+
+def scored_arm(arm: str, protocol: str, stride: int | None) -> str:
+    """Return an arm's name as a sentence has it, with how the arm was scored.
+
+    >>> scored_arm("tile-16", "mean-logit", 4), scored_arm("full", "full-pass", None)
+    ('tile 16 (mean-logit, stride 4)', 'full (full-pass)')
+    """
+    return f"{label(arm)} ({scored_by(protocol, None, stride)})"
 
 
 def headline(tile: int | None) -> str:

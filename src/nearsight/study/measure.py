@@ -11,10 +11,10 @@ from nearsight.data import ImageSets
 from nearsight.errors import InputError
 from nearsight.evaluation import correctness
 from nearsight.runs import Run
-from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, SINGLE_TILE, scored_by
+from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, SINGLE_TILE
 from nearsight.statistics import arm_estimate, mcnemar, paired_difference
 from nearsight.study.arms import Arm
-from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference, headline, label
+from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference, headline, scored_arm
 from nearsight.study.settings import Study
 from nearsight.study.verdict import verdict
 
@@ -162,8 +162,8 @@ def _difference(
         if protocol == SINGLE_TILE
         else tuple(mcnemar(ours, theirs) for ours, theirs in zip(right, reference_right, strict=True)),
         verdict=verdict(
-            f"{label(arm.name)} ({scored_by(protocol, None, strides[arm.name])})",
-            f"{label(reference.name)} ({scored_by(against, None, strides[reference.name])})",
+            scored_arm(arm.name, protocol, strides[arm.name]),
+            scored_arm(reference.name, against, strides[reference.name]),
             interval,
         ),
     )
