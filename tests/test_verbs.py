@@ -62,7 +62,7 @@ def test_evaluating_again_gives_what_training_gave(run: Run, tmp_path: Path) -> 
     kept = run.result["evaluation"]["test"]["protocols"]
     again = evaluate(run, out=tmp_path, machine=CPU)
     assert {name: measured["accuracy"] for name, measured in again.metrics.items()} == {
-        name: figures["accuracy"] for name, figures in kept.items()
+        name: metrics["accuracy"] for name, metrics in kept.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""The verdict on a class's main reason, and that every sentence has its figures."""
+"""The verdict on a class's main reason, and that every sentence has its numbers."""
 
 import pytest
 

@@ -94,11 +94,11 @@ def test_orders_are_over_the_sizes_that_both_have(compared: Path) -> None:
 
 
 def test_no_comparison_or_another_one_is_refused(compared: Path, tmp_path: Path) -> None:
-    figures = {"size": (1, {8: 1.0, 16: 2.0})}
+    predictors = {"size": (1, {8: 1.0, 16: 2.0})}
     with pytest.raises(InputError, match=r"fewer than two are asked for; give `tiles=\[None, 16, 24\]`"):
-        side_by_side(compared, figures)
+        side_by_side(compared, predictors)
     with pytest.raises(InputError, match=r"holds no comparison\.json; give a directory that"):
-        side_by_side(tmp_path / "nowhere", figures)
+        side_by_side(tmp_path / "nowhere", predictors)
     for broken in ("{", "[]", '{"arms": [{"tile": 3}]}', '{"arms": 3}'):
         (compared / "comparison.json").write_text(broken)
         with pytest.raises(InputError, match=r"comparison\.json"):

@@ -1,4 +1,4 @@
-"""The result: its table and its file hold the same figures."""
+"""The result: its table and its file hold the same numbers."""
 
 import json
 from pathlib import Path
@@ -23,15 +23,15 @@ def test_the_table_is_what_the_file_holds(digits: Dimension, tmp_path: Path) -> 
     kept = json.loads((tmp_path / "dimension.json").read_text())
     table = digits.table()
     assert table.index.tolist() == ["2", "5", "full"]
-    for row, figures in zip(kept["tiles"], table.to_dict("records"), strict=True):
-        assert figures["input dimension"] == row["input_dimension"]
+    for row, measures in zip(kept["tiles"], table.to_dict("records"), strict=True):
+        assert measures["input dimension"] == row["input_dimension"]
         for space in ("raw", "normalised"):
-            assert figures[f"slope, {space}"] == row["coverage"][space]["slope"]["value"]
-            assert figures[f"effective tiles, {space}"] == row["effective"][space]["value"]
-            assert figures[f"tile agreement, {space}"] == row["coverage"][space]["tile_agreement"]["value"]
+            assert measures[f"slope, {space}"] == row["coverage"][space]["slope"]["value"]
+            assert measures[f"effective tiles, {space}"] == row["effective"][space]["value"]
+            assert measures[f"tile agreement, {space}"] == row["coverage"][space]["tile_agreement"]["value"]
         for found in row["intrinsic"]:
             name = f"{found['estimator']}, {found['space']}"
-            assert figures[name] == found["estimate"]["value"] or pandas.isna(figures[name])
+            assert measures[name] == found["estimate"]["value"] or pandas.isna(measures[name])
     assert kept["units"] == UNITS
     assert kept["words"] == digits.words()
 

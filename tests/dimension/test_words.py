@@ -1,4 +1,4 @@
-"""The paragraph: it says the figures of the smallest and the largest tile, and what is not known."""
+"""The paragraph: it says the numbers of the smallest and the largest tile, and what is not known."""
 
 from dataclasses import replace
 

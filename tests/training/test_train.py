@@ -116,12 +116,12 @@ def test_a_finished_run_holds_what_the_design_says(sets: ImageSets, recipe: Reci
         "result.json",
         "events",
     }
-    figures = run.result["training"]
-    assert figures["training_pixels"] == 8 * 12 * 64
-    assert figures["epochs"] == 2.0
-    assert figures["flops"] == figures["flops_per_image"] * 96
-    assert figures["peak_memory_bytes"] > 0
-    assert figures["images_per_second"] == pytest.approx(96 / figures["seconds"])
+    metrics = run.result["training"]
+    assert metrics["training_pixels"] == 8 * 12 * 64
+    assert metrics["epochs"] == 2.0
+    assert metrics["flops"] == metrics["flops_per_image"] * 96
+    assert metrics["peak_memory_bytes"] > 0
+    assert metrics["images_per_second"] == pytest.approx(96 / metrics["seconds"])
     assert [row["step"] for row in rows(run.directory)] == [str(step) for step in range(1, 9)]
     assert run.classifier().tile == 8
 
@@ -224,8 +224,8 @@ def test_seconds_count_steps_on_both_sides_of_a_stop(
     assert milestone is not None
     assert milestone.step == 4
     assert milestone.seconds > 0
-    figures = train(recipe, sets, tmp_path, resume=True, machine=CPU).result["training"]
-    assert figures["seconds"] > milestone.seconds
+    metrics = train(recipe, sets, tmp_path, resume=True, machine=CPU).result["training"]
+    assert metrics["seconds"] > milestone.seconds
 
 
 def test_a_resumed_run_keeps_its_precision(
@@ -379,14 +379,14 @@ def test_what_a_run_says_it_cost_is_the_sum_over_its_steps(
 
     monkeypatch.setattr("nearsight.training.prepare.build", lambda *_args, **_options: Listening())
     recipe = replace(recipe, whiten=False, optimizer="sgd", **changes)
-    figures = train(recipe, sets, tmp_path, machine=CPU).result["training"]
+    metrics = train(recipe, sets, tmp_path, machine=CPU).result["training"]
     tiles = 12 * recipe.tiles_per_image
     assert [tuple(shape) for shape in shapes] == [(tiles, 3, side, side) for side in sides]
-    assert figures["training_pixels"] == sum(tiles * side**2 for side in sides)
-    assert figures["flops"] == sum(tiles * count_flops(Noisy(), (side, side)) for side in sides)
-    assert figures["images_seen"] == 8 * 12
+    assert metrics["training_pixels"] == sum(tiles * side**2 for side in sides)
+    assert metrics["flops"] == sum(tiles * count_flops(Noisy(), (side, side)) for side in sides)
+    assert metrics["images_seen"] == 8 * 12
     for name, total in (("pixels_per_image", "training_pixels"), ("flops_per_image", "flops")):
-        assert abs(figures[name] * 96 - figures[total]) <= 48
+        assert abs(metrics[name] * 96 - metrics[total]) <= 48
 
 
 def test_balanced_weights_are_those_of_scikit_learn(make_images: Callable[..., ImageSet]) -> None:
@@ -597,9 +597,9 @@ def test_a_set_of_fewer_images_than_a_batch_runs_on_across_epochs(
 
 def test_the_result_is_plain_json(sets: ImageSets, recipe: Recipe, tmp_path: Path) -> None:
     train(recipe, sets, tmp_path, machine=CPU)
-    figures = json.loads((tmp_path / "result.json").read_text())["training"]
-    assert figures["seed"] == 0
-    assert {"python", "torch", "nearsight"} <= figures["versions"].keys()
+    metrics = json.loads((tmp_path / "result.json").read_text())["training"]
+    assert metrics["seed"] == 0
+    assert {"python", "torch", "nearsight"} <= metrics["versions"].keys()
 
 
 def test_images_in_memory_are_not_changed_by_training(
