@@ -1,0 +1,65 @@
+"""A session from top to bottom: every verb called one after the other, as in a notebook, with progress that shows."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nearsight
+
+SESSION = """
+import json, sys
+import nearsight
+
+quick = dict(recipe="fast", width=0.1, steps=2, batch_size=50, precision="float32")
+cpu = nearsight.Machine(device="cpu", workers=0)
+digits = nearsight.load("digits")
+run = nearsight.train("digits", tile=6, out="run", machine=cpu, **quick)
+comparison = nearsight.compare("digits", tiles=[6, None], seeds=1, stride=2, out="study", machine=cpu, **quick)
+evaluation = nearsight.evaluate(run, protocols=["mean-logit"], stride=2, machine=cpu)
+heatmaps = nearsight.heatmap(run, [digits["test"].image(0)], stride=2, machine=cpu)
+diagnosis = nearsight.diagnose(run, images=20, stride=2, faithfulness=2, machine=cpu)
+few = nearsight.Sampling(training_tiles=50, test_images=10, points=30, pairs=10)
+dimension = nearsight.dimension("digits", tiles=[4, None], sampling=few, machine=cpu)
+results = [run, comparison, evaluation, heatmaps, diagnosis, dimension]
+print(json.dumps([type(result).__name__ for result in results]))
+print(max(len(repr(result)) for result in results), file=sys.stderr)
+"""
+
+
+def test_a_session_runs_through_and_says_what_it_does(tmp_path: Path) -> None:
+    source = str(Path(nearsight.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": source, "PYTHONWARNINGS": "error::FutureWarning"}
+    command = [sys.executable, "-c", SESSION]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    names = ["Run", "Comparison", "Evaluation", "Heatmaps", "Diagnosis", "Dimension"]
+    assert json.loads(ended.stdout) == names
+    *told, longest = ended.stderr.splitlines()
+    assert int(longest) < 4000
+    for line in (
+        "test: 359 of the 1797 images of train, stratified, seed 0",
+        "tile-6, seed 0 (run 3 of 3)",
+        "evidence of 20 images",
+        "tile full: 192 dimensions, 1,438 training tiles",
+    ):
+        assert line in told
+    counted = {line.partition(":")[0] for line in told}
+    assert {"training", "evaluating images", "mapping images", "searching training images"} <= counted
+
+
+def test_quiet_commands_print_no_progress_and_one_object(tmp_path: Path, capsys: Any) -> None:
+    from nearsight.cli.main import main
+
+    options = ["--recipe", "fast", "--width", "0.1", "--steps", "2", "--tile", "6", "--device", "cpu"]
+    arguments = ["train", "digits", *options, "--out", str(tmp_path / "run"), "--json"]
+    assert main([*arguments, "--quiet"]) == 0
+    quiet = capsys.readouterr()
+    assert quiet.err == ""
+    assert json.loads(quiet.out)["run"] == str(tmp_path / "run")
+    assert main([*arguments, "--resume"]) == 0
+    shown = capsys.readouterr()
+    assert "is already finished" in shown.err
+    assert json.loads(shown.out)["run"] == str(tmp_path / "run")
