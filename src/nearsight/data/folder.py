@@ -62,13 +62,13 @@ def _table(place: Path, names: list[str], classes: tuple[str, ...]) -> Table:
     files: list[str] = []
     labels: list[int] = []
     for name in names:
-        found = _files_below(place / name)
+        found = files_below(place / name)
         if not found:
             raise InputError(f"the class directory {place / name} holds no images; fill it or remove it")
         files += found
         labels += [classes.index(name)] * len(found)
     if not names:
-        files = _files_below(place)
+        files = files_below(place)
         labels = [-1] * len(files)
     if not files:
         raise InputError(f"the folder {place} is empty; {_LAYOUT}")
@@ -94,7 +94,8 @@ def _visible_files(path: Path) -> list[Path]:
     return sorted(place for place in path.iterdir() if place.is_file() and _is_visible(place.name))
 
 
-def _files_below(path: Path) -> list[str]:
+def files_below(path: Path) -> list[str]:
+    """List the files of a directory at any depth, sorted, without hidden and desktop files."""
     return sorted(
         str(Path(at, name))
         for at, _, names in os.walk(path, followlinks=True)
