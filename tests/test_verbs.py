@@ -162,3 +162,33 @@ def test_data_held_in_memory_goes_through_every_verb(tmp_path: Path) -> None:
         (pixels, labels), tiles=[np.int64(4)], sampling=few, machine=CPU, progress=False
     )
     assert measured.data == trained.recipe.data
+
+
+def test_every_verb_takes_a_network_of_ones_own(tmp_path: Path) -> None:
+    digits = load("digits")["test"]
+    torch.manual_seed(0)
+    own = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 10, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    ).eval()
+    said: dict[str, Any] = {"classes": digits.classes, "tile": 6, "machine": CPU, "progress": False}
+    measured = evaluate(own, "digits", out=tmp_path, **said)
+    drawn = heatmap(own, [digits.image(0)], **said)
+    found = diagnose(own, digits.select(np.arange(20)), faithfulness=1, **said)
+    assert measured.scores["mean-logit"][0] == pytest.approx(
+        drawn.images[0].evidence.mean().numpy(), abs=1e-5
+    )
+    assert found.images == 20
+    with pytest.raises(InputError, match="a data set is needed"):
+        evaluate(own, **said)
+
+
+def test_what_is_found_of_a_model_is_told(listener: Any, tmp_path: Path) -> None:
+    digits = load("digits")["test"]
+
+    def model(tiles: torch.Tensor) -> torch.Tensor:
+        return tiles.flatten(1)[:, :10].softmax(1)
+
+    said: dict[str, Any] = {"classes": digits.classes, "tile": 6, "machine": CPU, "progress": listener}
+    evaluate(model, "digits", protocols=["vote"], out=tmp_path, **said)
+    heatmap(model, [digits.image(0)], **said)
+    assert sum("gives probabilities, not logits" in text for text in listener.said) == 2

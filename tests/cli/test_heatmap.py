@@ -88,7 +88,7 @@ def test_a_network_without_a_run_needs_only_a_tile(
         (["{one}", "{two}"], "{one} is a file, not a directory"),
         (["{one}", "--model", "timm:resnet18"], "'timm:resnet18' needs the side of the tiles"),
         (["{one}", "--model", "timm:resnt18", "--tile", "8"], "unknown published model 'timm:resnt18'"),
-        (["{one}", "--model", "resnet18", "--tile", "8"], "--model takes timm:NAME, got 'resnet18'"),
+        (["{one}", "--model", "resnet18", "--tile", "8"], "there are no published weights for 'resnet18'"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(

@@ -1,6 +1,7 @@
 """Options that several commands share, declared once."""
 
 from argparse import BooleanOptionalAction, Namespace
+from pathlib import Path
 from typing import get_args
 
 from nearsight.cli.options import (
@@ -14,7 +15,7 @@ from nearsight.cli.options import (
 from nearsight.errors import InputError
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_MEMORY
-from nearsight.settings.models import TIMM
+from nearsight.settings.models import MODELS, ONNX, TIMM
 
 DATA = "a known name, an image folder, a Parquet file or directory, or hf:OWNER/NAME[@REVISION]"
 
@@ -47,17 +48,30 @@ def machine_of(options: Namespace) -> Machine:
     )
 
 
-def add_run_or_published(parser: OneLineParser) -> None:
-    """Add RUN, the options of a published network that can stand in its place, and `--tile`."""
+def add_run_or_model(parser: OneLineParser) -> None:
+    """Add RUN, the options of another model that can stand in its place, and `--tile`."""
     parser.add_argument(
         "run", metavar="RUN", help="a directory that `nearsight train` wrote; left out with --model"
     )
     parser.add_argument(
         "--model",
-        type=_published_name,
+        type=_model_name,
         default=None,
-        metavar="timm:NAME",
-        help="instead of a run, a network of timm with its published weights, preprocessing and classes",
+        metavar="NAME|FILE",
+        help="instead of a run: timm:NAME, timm:hf-hub:OWNER/NAME or timm:local-dir:DIR with its published weights, "
+        "preprocessing and classes; FILE.onnx; or, with --weights, one of our networks",
+    )
+    parser.add_argument(
+        "--weights",
+        default=None,
+        metavar="FILE",
+        help="of --model: weights in a file, as safetensors or as torch.save wrote them",
+    )
+    parser.add_argument(
+        "--classes",
+        default=None,
+        metavar="FILE|NAME,…",
+        help="names of the model's classes in its order, in a file with a name a line or as JSON, or with commas",
     )
     parser.add_argument(
         "--pretrained",
@@ -70,14 +84,38 @@ def add_run_or_published(parser: OneLineParser) -> None:
         type=whole_number("--tile", 1),
         default=None,
         metavar="N",
-        help="side of the tiles in pixels (default: the one trained on; needed with --model)",
+        help="side of the tiles in pixels (default: the one trained on; needed with most of --model)",
     )
 
 
-def _published_name(name: str) -> str:
-    if not name.startswith(TIMM):
-        raise InputError(f"--model takes {TIMM}NAME, got '{name}'; a run is given without --model")
-    return name
+def model_and_data(options: Namespace) -> tuple[str, str | None]:
+    """Return the model and the data that are named; with `--model` there is no RUN, and its place is DATA's."""
+    check_model(options)
+    if options.model is None:
+        return options.run, options.data
+    if options.data is not None:
+        raise InputError(
+            f"with --model there is no run, so '{options.run}' and '{options.data}' are one too many"
+        )
+    return options.model, options.run
+
+
+def check_model(options: Namespace) -> None:
+    """Refuse one of our networks that has no weights, before anything is imported."""
+    if options.model in MODELS and options.weights is None and options.pretrained:
+        raise InputError(
+            f"there are no published weights for '{options.model}'; give a file of them (--weights FILE), or take "
+            "initial ones (--no-pretrained)"
+        )
+
+
+def _model_name(name: str) -> str:
+    if name.startswith(TIMM) or name in MODELS or Path(name).suffix == ONNX:
+        return name
+    raise InputError(
+        f"--model takes {TIMM}NAME, FILE{ONNX} or one of {', '.join(MODELS)}, got '{name}'; a run is given without "
+        "--model"
+    )
 
 
 def add_grid(parser: OneLineParser) -> None:

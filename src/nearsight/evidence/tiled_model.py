@@ -143,8 +143,11 @@ class TiledModel(Shown):
         >>> TiledModel(lambda tiles: tiles.mean((2, 3)).softmax(1), tile=4).notes[0].split(",")[0]
         'the model gives probabilities'
 
-        What was found when its `Classifier` was made comes first; see `nearsight.evidence.behaviour`.
+        What was found when its `Classifier` was made comes first; see `nearsight.evidence.behaviour`. Without a tile
+        to run it on there is no more than that.
         """
+        if self.tile is None:
+            return self.model.notes if isinstance(self.model, Classifier) else ()
         return self._ready.notes(self._settle())
 
     def at(self, tile: int, stride: int | None = None) -> "TiledModel":

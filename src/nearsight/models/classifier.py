@@ -25,6 +25,9 @@ from nearsight.schema import numbered, read_schema
 from nearsight.settings.models import CUSTOM
 from nearsight.write import replace_atomically, write_json
 
+Network = nn.Module | Callable[[int], nn.Module]
+"""A network of your own, or what builds it for a number of classes."""
+
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
 
@@ -329,9 +332,7 @@ def _state(network: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-def load_classifier(
-    directory: Path, network: nn.Module | Callable[[int], nn.Module] | None = None
-) -> Classifier:
+def load_classifier(directory: Path, network: Network | None = None) -> Classifier:
     """Read the classifier that `save_classifier` wrote, on the CPU and ready for inference.
 
     `network` is needed where it was made of a network of your own, which no file can build: that network, into a copy
@@ -348,7 +349,7 @@ def load_classifier(
     return classifier.eval()
 
 
-def _describe(path: Path, network: nn.Module | Callable[[int], nn.Module] | None) -> Classifier:
+def _describe(path: Path, network: Network | None) -> Classifier:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -373,9 +374,7 @@ def _describe(path: Path, network: nn.Module | Callable[[int], nn.Module] | None
     return Classifier(_network(architecture, network, path.parent), architecture, classes, tile, described)
 
 
-def _network(
-    architecture: Architecture, given: nn.Module | Callable[[int], nn.Module] | None, directory: Path
-) -> nn.Module:
+def _network(architecture: Architecture, given: Network | None, directory: Path) -> nn.Module:
     if given is None and architecture.name.startswith(CUSTOM):
         own = architecture.name.removeprefix(CUSTOM)
         raise InputError(

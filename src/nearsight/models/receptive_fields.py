@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
+from nearsight.models.outputs import logits_in, logits_name
 
-_REFUSALS = (RuntimeError, ValueError, AssertionError, IndexError)
+# At a size that it does not take a network may raise anything.
+_REFUSALS = (Exception,)
 _WIDEST = 4096
 _LARGEST_TILE = 1024
 _THIN_HEIGHTS = (16, 32)
@@ -219,7 +221,12 @@ def _feature_map(network: nn.Module, tile: int) -> FeatureMap:
             continue
         if call is not None:
             return lambda images: _outputs(network, images)[call][0]
-    return lambda images: network(images)[0, :, None, None]
+    return lambda images: _rows(network(images))[0, :, None, None]
+
+
+def _rows(output: Any) -> Tensor:
+    """Return what a network makes of each image, whatever it wraps it in."""
+    return logits_in(output, logits_name(output, 1))
 
 
 def _rows_and_columns(features: Tensor, images: Tensor, network: nn.Module) -> Tensor:

@@ -32,9 +32,7 @@ from nearsight.models.published import (
 )
 from nearsight.models.said import Said, class_numbers, distinct
 from nearsight.models.weights import PICKLED, SAFETENSORS, load_weights, read_weights, rows_of
-from nearsight.settings.models import CUSTOM, MODELS, TIMM
-
-ONNX = ".onnx"
+from nearsight.settings.models import CUSTOM, MODELS, ONNX, TIMM
 
 # As they are stored, from black at 0 to white at 1.
 _AS_STORED = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -215,6 +213,8 @@ def _with_weights(network: Any, said: Said) -> Any:
 
 def _of_function(network: Any, said: Said, known: Preprocessing, *, name: str) -> Classifier:
     """Return the classifier of a network that only running it tells about."""
+    if said.weights is not None and not isinstance(network, nn.Module):
+        raise InputError("weights are for networks of PyTorch; this model has its own")
     preprocessing = said.over(known)
     names = said.class_names()
     notes = list(_notes(said))

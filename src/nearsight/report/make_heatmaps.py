@@ -10,6 +10,7 @@ from nearsight.data.decode import decode_image
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.models import Classifier, receptive_field
+from nearsight.models.outputs import is_seen
 from nearsight.progress import SILENT, Progress
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.settings import GridKind
@@ -53,9 +54,10 @@ def make_heatmaps(
     tile = classifier.tile_to_look_at(tile)
     chosen = [_number(name, classifier) for name in _class_names(class_name, images, classifier)]
     stride = stride if stride is not None else default_stride(tile)
-    seen = receptive_field(classifier.network, tile, name=classifier.architecture.name)
-    if warning := seen.warning():
-        progress.warn(warning)
+    if is_seen(classifier.network):
+        seen = receptive_field(classifier.network, tile, name=classifier.architecture.name)
+        if warning := seen.warning():
+            progress.warn(warning)
     names = [f"image-{i}" if isinstance(image, Tensor) else str(image) for i, image in enumerate(images)]
     pictures = [
         classifier.preprocessing.resize(_decoded(image, name))
@@ -63,6 +65,8 @@ def make_heatmaps(
     ]
     grids = [_grid(picture, name, tile, stride, grid) for picture, name in zip(pictures, names, strict=True)]
     bound = TiledModel(classifier, tile=tile, stride=stride, grid=grid, memory=memory, device=device)
+    for note in bound.notes:
+        progress.warn(note)
     progress.say(bound.cost(grids).sentence())
     maps = bound.maps(pictures)
     found = []

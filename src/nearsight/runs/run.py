@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearsight.errors import InputError
-from nearsight.models.classifier import DESCRIPTION, WEIGHTS, Classifier, load_classifier
+from nearsight.models.classifier import DESCRIPTION, WEIGHTS, Classifier, Network, load_classifier
 from nearsight.notebook import Shown, Summary
 from nearsight.schema import FIRST, SCHEMA, read_schema
 from nearsight.settings import Recipe
@@ -84,11 +84,14 @@ class Run(Shown):
         read_schema("result", content, path)
         return {name: value for name, value in content.items() if name != SCHEMA}
 
-    def classifier(self) -> Classifier:
-        """Load the trained classifier, on the CPU and ready for inference."""
+    def classifier(self, network: Network | None = None) -> Classifier:
+        """Load the trained classifier, on the CPU and ready for inference.
+
+        `network` is needed where a network of your own was trained: that network, or what builds it.
+        """
         for name in (WEIGHTS, DESCRIPTION):
             self._need(self.directory / name)
-        return load_classifier(self.directory)
+        return load_classifier(self.directory, network)
 
     def predictions(self) -> "pyarrow.Table":
         """Read the table of predictions: a row an image, as written by `nearsight evaluate`."""

@@ -2,6 +2,8 @@
 
 # What stands before the name of one of timm's networks.
 TIMM = "timm:"
+# How the names of files end that hold a network of ONNX.
+ONNX = ".onnx"
 # What stands before the name of a network that is given, as no name could build it.
 CUSTOM = "custom:"
 

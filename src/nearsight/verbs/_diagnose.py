@@ -6,17 +6,17 @@ from nearsight import diagnosis
 from nearsight.data import Data
 from nearsight.diagnosis import Diagnosis
 from nearsight.evidence import DEFAULT_MEMORY
-from nearsight.models import Classifier
+from nearsight.models.classifier import Network
+from nearsight.models.said import Classes
 from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
-from nearsight.runs import Run
 from nearsight.settings import FAITHFULNESS_IMAGES, GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_SPLIT
-from nearsight.verbs.sources import find_classifier, find_images, model_name, where
+from nearsight.verbs.sources import AnyModel, find_classifier, find_images, model_name, where
 
 
 def diagnose(
-    model: Run | Classifier | str | Path,
+    model: AnyModel,
     data: Data | None = None,
     *,
     split: str = DEFAULT_SPLIT,
@@ -25,6 +25,9 @@ def diagnose(
     grid: GridKind = DEFAULT_GRID,
     images: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
+    classes: Classes | None = None,
+    weights: str | Path | None = None,
+    network: Network | None = None,
     pretrained: bool = True,
     memory: int = DEFAULT_MEMORY,
     out: str | Path | None = None,
@@ -36,7 +39,7 @@ def diagnose(
 
     >>> import numpy as np
     >>> from nearsight.data import load
-    >>> from nearsight.models import Architecture, Preprocessing
+    >>> from nearsight.models import Architecture, Classifier, Preprocessing
     >>> half = (0.5, 0.5, 0.5)
     >>> scenes = load("scenes")["test"].select(np.arange(6))
     >>> architecture = Architecture("airbench", classes=8, width=0.1)
@@ -44,7 +47,7 @@ def diagnose(
     >>> diagnose(toy, scenes, stride=16, faithfulness=0).table("locality").columns[0]
     'tile'
 
-    `model` is a run, a classifier, or the name of a network of timm, as for `heatmap`; a run needs no `data`,
+    `model` is a run, a `Classifier` or anything else, as for `heatmap`; a run needs no `data`,
     which is what `evaluate` takes. Of a set with splits, near-duplicates are looked for in its other splits.
     `images` examines so many, drawn at random; `faithfulness` is on how many of them the maps are checked, 0
     for none. With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
@@ -52,7 +55,9 @@ def diagnose(
     input.
     """
     with watched(progress) as channel:
-        classifier = find_classifier(model, tile, pretrained)
+        classifier = find_classifier(
+            model, tile, pretrained, classes=classes, weights=weights, network=network
+        )
         examined = find_images(
             model, data, split, classes=classifier.classes, skip_bad=skip_bad, progress=channel
         )

@@ -7,15 +7,16 @@ from nearsight import evaluation
 from nearsight.data import Data
 from nearsight.evaluation import Evaluation
 from nearsight.evidence import DEFAULT_MEMORY, TiledModel
+from nearsight.models.classifier import Network
+from nearsight.models.said import Classes
 from nearsight.progress import Progress, watched
-from nearsight.runs import Run
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_SPLIT
-from nearsight.verbs.sources import find_images
+from nearsight.verbs.sources import AnyModel, find_classifier, find_images, opened_run
 
 
 def evaluate(
-    run: Run | str | Path,
+    model: AnyModel,
     data: Data | None = None,
     *,
     split: str = DEFAULT_SPLIT,
@@ -24,24 +25,34 @@ def evaluate(
     stride: int | None = None,
     grid: GridKind = DEFAULT_GRID,
     reestimate: bool = False,
+    classes: Classes | None = None,
+    weights: str | Path | None = None,
+    network: Network | None = None,
+    pretrained: bool = True,
     memory: int = DEFAULT_MEMORY,
     out: str | Path | None = None,
     skip_bad: bool = False,
     machine: Machine | None = None,
     progress: Progress | bool = True,
 ) -> Evaluation:
-    """Evaluate a trained run on a split of its own data set, or of another with the same classes.
+    """Evaluate a run, or any other classifier, on a split of its own data set or of another with the same classes.
 
+    `model` is a run, which needs no `data`, a `Classifier`, or anything that `Classifier.of` takes, with `classes`,
+    `weights`, `tile` and `pretrained` as there. `network` is for a run that was trained with a network of your own.
     `data` is what `train` takes; of a single set held in memory all images are evaluated, unless it is the
     run's own. On its own data the metrics and predictions are kept in the run's directory; on other data they
     are kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm
     statistics taken from whole training images. With `progress` False nothing is shown; a `Progress` of yours
     is told instead. Raises `InputError` for bad input.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
-    classifier = run.classifier()
+    run = opened_run(model)
+    classifier = find_classifier(
+        run or model, tile, pretrained, tiled=False, classes=classes, weights=weights, network=network
+    )
     with watched(progress) as channel:
-        found = find_images(run, data, split, classes=classifier.classes, skip_bad=skip_bad, progress=channel)
+        found = find_images(
+            run or model, data, split, classes=classifier.classes, skip_bad=skip_bad, progress=channel
+        )
         machine = machine or Machine()
         bound = TiledModel(
             classifier,
@@ -51,6 +62,8 @@ def evaluate(
             memory=memory,
             device=machine.torch_device(),
         )
+        for note in bound.notes:
+            channel.warn(note)
         result = evaluation.evaluate(
             bound,
             found.images,
@@ -61,6 +74,6 @@ def evaluate(
         )
     if out is not None:
         result.save(Path(out))
-    elif found.own:
+    elif run is not None and found.own:
         result.save(run.directory)
     return result

@@ -6,23 +6,26 @@ from pathlib import Path
 from torch import Tensor
 
 from nearsight.evidence import DEFAULT_MEMORY
-from nearsight.models import Classifier
+from nearsight.models.classifier import Network
+from nearsight.models.said import Classes
 from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
-from nearsight.runs import Run
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID
-from nearsight.verbs.sources import find_classifier
+from nearsight.verbs.sources import AnyModel, find_classifier
 
 
 def heatmap(
-    model: Run | Classifier | str | Path,
+    model: AnyModel,
     images: str | Path | Sequence[str | Path | Tensor],
     *,
     class_name: str | Sequence[str | None] | None = None,
     tile: int | None = None,
     stride: int | None = None,
     grid: GridKind = DEFAULT_GRID,
+    classes: Classes | None = None,
+    weights: str | Path | None = None,
+    network: Network | None = None,
     pretrained: bool = True,
     memory: int = DEFAULT_MEMORY,
     out: str | Path | None = None,
@@ -37,8 +40,9 @@ def heatmap(
     >>> heatmaps.images[0].evidence.grid.shape
     (3, 4)
 
-    `model` is a run, a classifier, or the name of a network of timm, which comes with its published weights
-    (unless `pretrained` is False), preprocessing and classes, and needs a `tile`. `images` are files, or uint8
+    `model` is a run, a `Classifier`, or anything that `Classifier.of` takes, with `classes`, `weights`, `tile` and
+    `pretrained` as there; a network of timm needs a `tile`. `network` is for a run that was trained with a network of
+    your own. `images` are files, or uint8
     (3, height, width). `class_name` is one for all images or one for each; by default it is the name of a
     file's directory where that is a class, as in an image folder. The mean of a map is the image's score under
     `mean-logit` for that tile grid; tile and stride are by default those of `evaluate`. With `out`, each
@@ -47,7 +51,7 @@ def heatmap(
     """
     with watched(progress) as channel:
         found = make_heatmaps(
-            find_classifier(model, tile, pretrained),
+            find_classifier(model, tile, pretrained, classes=classes, weights=weights, network=network),
             images,
             class_name=class_name,
             tile=tile,

@@ -1,36 +1,77 @@
 """What the verbs start from: the recipe, the classifier, the image sets, the machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor, nn
+
 from nearsight.data import Data, ImageSet, ImageSets, load
 from nearsight.data.sources import IN_MEMORY, cut, held_sets
 from nearsight.errors import InputError
-from nearsight.models import Classifier, published_classifier
+from nearsight.models import Classifier
+from nearsight.models.classifier import Network
+from nearsight.models.onnx_session import OnnxSession
+from nearsight.models.said import Classes
 from nearsight.progress import Progress
 from nearsight.runs import RECIPE, Run
 from nearsight.settings import Machine, Recipe
-from nearsight.settings.models import TIMM
+from nearsight.settings.models import MODELS, ONNX, TIMM
+
+AnyModel = Run | Classifier | nn.Module | Callable[[Tensor], Any] | OnnxSession | str | Path
+"""What a verb can look at: a run or its directory, or whatever `Classifier.of` makes a classifier of."""
 
 
-def find_classifier(model: Run | Classifier | str | Path, tile: int | None, pretrained: bool) -> Classifier:
-    """Return the classifier that a verb is given: itself, a run's, or a published one, which needs a `tile`."""
-    if isinstance(model, Classifier):
+def opened_run(model: AnyModel) -> Run | None:
+    """Return the run that a verb is given, itself or by its directory; None where it is given another model."""
+    if isinstance(model, Run):
         return model
-    if isinstance(model, str) and model.startswith(TIMM):
-        if tile is None:
-            raise InputError(f"'{model}' needs the side of the tiles in pixels, such as `tile=64`")
-        return published_classifier(model, tile, pretrained=pretrained)
-    return (model if isinstance(model, Run) else Run.open(model)).classifier()
+    if isinstance(model, Path) or (isinstance(model, str) and not _names_a_model(model)):
+        return Run.open(model)
+    return None
 
 
-def model_name(model: Run | Classifier | str | Path) -> str:
+def _names_a_model(text: str) -> bool:
+    if text.startswith(TIMM):
+        return True
+    return (text in MODELS or Path(text).suffix == ONNX) and not Path(text).is_dir()
+
+
+def find_classifier(
+    model: AnyModel,
+    tile: int | None,
+    pretrained: bool,
+    *,
+    tiled: bool = True,
+    classes: Classes | None = None,
+    weights: str | Path | None = None,
+    network: Network | None = None,
+) -> Classifier:
+    """Return the classifier that a verb is given: itself, a run's, or one made by `Classifier.of`.
+
+    `network` is for a run of a network of your own. A name of timm needs a `tile` where the verb is `tiled`.
+    Raises what `Run.classifier` and `Classifier.of` raise.
+    """
+    run = opened_run(model)
+    if run is not None:
+        return Classifier.of(run.classifier(network), classes=classes, weights=weights)
+    if network is not None:
+        raise InputError("`network` is for a run that was trained with a network of your own; leave it out")
+    if tiled and tile is None and isinstance(model, str) and model.startswith(TIMM):
+        raise InputError(f"'{model}' needs the side of the tiles in pixels, such as `tile=64`")
+    return Classifier.of(model, tile=tile, classes=classes, weights=weights, pretrained=pretrained)
+
+
+def model_name(model: AnyModel) -> str:
     """Return what to call a model that a verb is given."""
     if isinstance(model, Classifier):
         return model.architecture.name
-    return model.directory.name if isinstance(model, Run) else str(model)
+    if isinstance(model, Run):
+        return model.directory.name
+    if isinstance(model, str | Path):
+        return str(model)
+    return type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "model")
 
 
 @dataclass(frozen=True)
@@ -48,7 +89,7 @@ class Examined:
 
 
 def find_images(
-    model: Run | Classifier | str | Path,
+    model: AnyModel,
     data: Data | None,
     split: str,
     *,
@@ -60,7 +101,7 @@ def find_images(
 
     A run's own set has the same splits as when the run was trained. `classes` name those of data without names.
     """
-    run = _run(model)
+    run = opened_run(model)
     if data is None:
         data = _own_data(run)
     if isinstance(data, str | Path):
@@ -77,12 +118,6 @@ def find_images(
     for note in sets.notes:
         progress.say(note)
     return Examined(sets[split], sets, own)
-
-
-def _run(model: Run | Classifier | str | Path) -> Run | None:
-    if isinstance(model, Classifier) or (isinstance(model, str) and model.startswith(TIMM)):
-        return None
-    return model if isinstance(model, Run) else Run.open(model)
 
 
 def _own_data(run: Run | None) -> str:

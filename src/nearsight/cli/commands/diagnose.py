@@ -7,18 +7,18 @@ from nearsight.cli.shared_options import (
     DATA,
     add_grid,
     add_memory,
-    add_run_or_published,
+    add_run_or_model,
     add_skip_bad,
     add_stride,
+    model_and_data,
 )
-from nearsight.errors import InputError
 from nearsight.settings import FAITHFULNESS_IMAGES, Machine
 from nearsight.settings.choices import DEFAULT_SPLIT
 
 
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight diagnose`."""
-    add_run_or_published(parser)
+    add_run_or_model(parser)
     parser.add_argument("data", nargs="?", metavar="DATA", help=f"by default the run's own set; {DATA}")
     parser.add_argument(
         "--split", default=DEFAULT_SPLIT, metavar="NAME", help="images to examine (default: test)"
@@ -52,16 +52,11 @@ def declare(parser: OneLineParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Diagnose a classifier, and print the summary."""
+    model, data = model_and_data(options)
+
     from nearsight import verbs
     from nearsight.cli.show import print_diagnosis
 
-    model, data = options.run, options.data
-    if options.model is not None:
-        if data is not None:
-            raise InputError(
-                f"with --model there is no run, so '{options.run}' and '{data}' are one too many"
-            )
-        model, data = options.model, options.run
     out = options.out if options.out is not None else str(verbs.default_diagnosis(model, data))
     found = verbs.diagnose(
         model,
@@ -72,6 +67,8 @@ def run(options: Namespace) -> Result:
         grid=options.grid,
         images=options.images,
         faithfulness=options.faithfulness,
+        classes=options.classes,
+        weights=options.weights,
         pretrained=options.pretrained,
         memory=options.memory,
         out=out,

@@ -7,9 +7,15 @@ from nearsight.cli.options import (
     Result,
     add_machine_options,
     listed,
-    whole_number,
 )
-from nearsight.cli.shared_options import add_grid, add_memory, add_skip_bad, add_stride
+from nearsight.cli.shared_options import (
+    add_grid,
+    add_memory,
+    add_run_or_model,
+    add_skip_bad,
+    add_stride,
+    model_and_data,
+)
 from nearsight.settings import Machine
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.settings.protocols import PROTOCOLS
@@ -17,7 +23,7 @@ from nearsight.settings.protocols import PROTOCOLS
 
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight evaluate`."""
-    parser.add_argument("run", metavar="RUN", help="a directory that `nearsight train` wrote")
+    add_run_or_model(parser)
     parser.add_argument(
         "data",
         nargs="?",
@@ -36,13 +42,6 @@ def declare(parser: OneLineParser) -> None:
         metavar="NAME,…",
         help=f"{', '.join(PROTOCOLS)} (default: all; full-pass alone for a run on whole images)",
     )
-    parser.add_argument(
-        "--tile",
-        type=whole_number("--tile", 1),
-        default=None,
-        metavar="N",
-        help="side of the tiles in pixels (default: the one trained on)",
-    )
     add_stride(parser)
     add_grid(parser)
     parser.add_argument(
@@ -60,18 +59,23 @@ def declare(parser: OneLineParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Evaluate a trained run on a split of its own data or of other data."""
+    model, data = model_and_data(options)
+
     from nearsight import verbs
     from nearsight.cli.show import print_evaluation
 
     result = verbs.evaluate(
-        options.run,
-        options.data,
+        model,
+        data,
         split=options.split,
         protocols=listed(options.protocols),
         tile=options.tile,
         stride=options.stride,
         grid=options.grid,
         reestimate=options.reestimate,
+        classes=options.classes,
+        weights=options.weights,
+        pretrained=options.pretrained,
         memory=options.memory,
         out=options.out,
         skip_bad=options.skip_bad,

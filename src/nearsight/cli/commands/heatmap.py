@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import get_args
 
 from nearsight.cli.options import OneLineParser, Result, add_choice, whole_number
-from nearsight.cli.shared_options import add_grid, add_memory, add_run_or_published
+from nearsight.cli.shared_options import add_grid, add_memory, add_run_or_model, check_model
 from nearsight.settings import Machine
 from nearsight.settings.machine import Device
 
@@ -13,7 +13,7 @@ HEATMAP_OUT = "heatmaps"
 
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight heatmap`."""
-    add_run_or_published(parser)
+    add_run_or_model(parser)
     parser.add_argument("images", nargs="*", metavar="IMAGE", help="image files")
     parser.add_argument(
         "--class",
@@ -44,6 +44,8 @@ def declare(parser: OneLineParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Draw the evidence of images, tile by tile, and print their mean logits and strongest tiles."""
+    check_model(options)
+
     from nearsight import verbs
     from nearsight.cli.show import print_heatmaps
 
@@ -56,6 +58,8 @@ def run(options: Namespace) -> Result:
         tile=options.tile,
         stride=options.stride,
         grid=options.grid,
+        classes=options.classes,
+        weights=options.weights,
         pretrained=options.pretrained,
         memory=options.memory,
         out=options.out,
