@@ -37,6 +37,7 @@ PUBLIC = [
     "dimension",
     "evaluate",
     "evidence",
+    "export",
     "heatmap",
     "keep_freed_memory",
     "load",

@@ -12,7 +12,7 @@ from .runs import Run
 from .settings import RECIPES, Machine, Recipe, Sampling
 from .study import Comparison
 from .tiles import TileGrid
-from .verbs import compare, demo, diagnose, dimension, evaluate, heatmap, report, train
+from .verbs import compare, demo, diagnose, dimension, evaluate, export, heatmap, report, train
 
 __all__ = [
     "RECIPES",
@@ -40,6 +40,7 @@ __all__ = [
     "dimension",
     "evaluate",
     "evidence",
+    "export",
     "heatmap",
     "keep_freed_memory",
     "load",

@@ -10,7 +10,18 @@ from typing import Any
 
 from nearsight import __version__
 from nearsight.allocator import keep_freed_memory
-from nearsight.cli.commands import compare, data, demo, diagnose, dimension, evaluate, heatmap, report, train
+from nearsight.cli.commands import (
+    compare,
+    data,
+    demo,
+    diagnose,
+    dimension,
+    evaluate,
+    export,
+    heatmap,
+    report,
+    train,
+)
 from nearsight.cli.options import OneLineParser
 from nearsight.cli.wording import in_options
 from nearsight.errors import InputError, unknown_name
@@ -72,6 +83,12 @@ COMMANDS = {
         "RUN [DATA] [--stride N] [--images N] [--out DIR] [options]",
         diagnose.declare,
         diagnose.run,
+    ),
+    "export": Command(
+        "Write a run's network as ONNX, TorchScript or torch.export, compared with the original.",
+        "RUN [--format onnx|torchscript|torch-export] [--out FILE]",
+        export.declare,
+        export.run,
     ),
     "report": Command(
         "Draw the pages and figures of a directory of results again, from what is on disk.",

@@ -300,23 +300,25 @@ def save_classifier(classifier: Classifier, directory: Path) -> None:
     state = _state(classifier.network)
     with replace_atomically(Path(directory) / WEIGHTS) as temporary:
         temporary.write_bytes(save(state, metadata={"format": "pt"}))
-    write_json(
-        Path(directory) / DESCRIPTION,
-        numbered(
-            "model",
-            {
-                "architecture": asdict(classifier.architecture),
-                "tile": classifier.tile,
-                "classes": classifier.classes,
-                "preprocessing": asdict(classifier.preprocessing),
-                "versions": {
-                    "nearsight": version("nearsight"),
-                    "torch": str(torch.__version__),
-                    "timm": version("timm"),
-                    "python": platform.python_version(),
-                },
+    write_json(Path(directory) / DESCRIPTION, describe_classifier(classifier))
+
+
+def describe_classifier(classifier: Classifier) -> dict[str, Any]:
+    """Return what there is to know of a classifier but its weights: what model.json holds."""
+    return numbered(
+        "model",
+        {
+            "architecture": asdict(classifier.architecture),
+            "tile": classifier.tile,
+            "classes": classifier.classes,
+            "preprocessing": asdict(classifier.preprocessing),
+            "versions": {
+                "nearsight": version("nearsight"),
+                "torch": str(torch.__version__),
+                "timm": version("timm"),
+                "python": platform.python_version(),
             },
-        ),
+        },
     )
 
 
@@ -354,9 +356,22 @@ def _describe(path: Path, network: Network | None) -> Classifier:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}; is {path.parent} a finished run?") from error
+    architecture, classes, tile, preprocessing = read_description(text, str(path))
+    return Classifier(
+        _network(architecture, network, path.parent), architecture, classes, tile, preprocessing
+    )
+
+
+def read_description(
+    text: str, source: str
+) -> tuple[Architecture, tuple[str, ...], int | None, Preprocessing]:
+    """Return architecture, classes, tile and preprocessing of what `describe_classifier` gave, as JSON.
+
+    Raises `InputError`, naming `source`, for another or a newer description.
+    """
     try:
         content: dict[str, Any] = json.loads(text)
-        read_schema("model", content, path)
+        read_schema("model", content, source)
         architecture = Architecture(**content["architecture"])
         # Absent fields were not known to the version that wrote the file, and mean what they default to.
         preprocessing: dict[str, Any] = {
@@ -369,9 +384,9 @@ def _describe(path: Path, network: Network | None) -> Classifier:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path} does not describe a classifier ({type(error).__name__}: {error}); train the run again"
+            f"{source} does not describe a classifier ({type(error).__name__}: {error}); train the run again"
         ) from error
-    return Classifier(_network(architecture, network, path.parent), architecture, classes, tile, described)
+    return architecture, classes, tile, described
 
 
 def _network(architecture: Architecture, given: Network | None, directory: Path) -> nn.Module:

@@ -11,7 +11,14 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError, unknown_name
 from nearsight.models.build import build
-from nearsight.models.classifier import DESCRIPTION, Architecture, Classifier, load_classifier
+from nearsight.models.classifier import (
+    DESCRIPTION,
+    Architecture,
+    Classifier,
+    load_classifier,
+    read_description,
+)
+from nearsight.models.exporting import DESCRIPTION_KEY
 from nearsight.models.hugging_face import is_of_transformers, labels_of, preprocessing_of_processor
 from nearsight.models.onnx_session import OnnxFunction, OnnxSession
 from nearsight.models.outputs import (
@@ -171,6 +178,16 @@ def _session(path: Path) -> OnnxSession:
 def _of_session(session: OnnxSession, said: Said, name: str) -> Classifier:
     function = OnnxFunction(session, said.layout)
     known = replace(_AS_STORED, input_range="0-255") if function.whole_numbers else _AS_STORED
+    description = _exported_with(session)
+    if description is not None:
+        # What we exported ourselves says all of it.
+        _, classes, tile, preprocessing = read_description(description, name)
+        said = replace(
+            said,
+            classes=classes if said.classes is None else said.classes,
+            tile=tile if said.tile is None else said.tile,
+            preprocessing=preprocessing if said.preprocessing is None else said.preprocessing,
+        )
     if function.image_size is not None:
         known = replace(known, crop=function.image_size)
         height, width = function.image_size
@@ -178,6 +195,12 @@ def _of_session(session: OnnxSession, said: Said, name: str) -> Classifier:
             said = replace(said, tile=height)
     # The session is given images as PyTorch lays them out, and turns them itself.
     return _of_function(function, replace(said, layout=None), known, name=name)
+
+
+def _exported_with(session: OnnxSession) -> str | None:
+    # Whatever stands for a session may leave this out.
+    about = getattr(session, "get_modelmeta", None)
+    return None if about is None else about().custom_metadata_map.get(DESCRIPTION_KEY)
 
 
 def _of_module(network: nn.Module, said: Said) -> Classifier:

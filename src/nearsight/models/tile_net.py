@@ -78,8 +78,10 @@ class _ConvNorm(nn.Sequential):
 
     def forward(self, features: Tensor) -> Tensor:
         conv, norm = cast(tuple[nn.Conv2d, nn.BatchNorm2d], tuple(self))
-        # Small features pass through the norm in less time than the weights take its factors up.
-        if norm.training or features.numel() < conv.weight.numel():
+        # Small features pass through the norm in less time than the weights take its factors up; and a graph that is
+        # exported takes batches of any size, for which one of both must stand.
+        exported = torch.compiler.is_exporting() or torch._C._get_tracing_state() is not None
+        if norm.training or exported or features.numel() < conv.weight.numel():
             return cast(Tensor, norm(conv(features)))
         factor = norm.weight * torch.rsqrt(cast(Tensor, norm.running_var) + norm.eps)
         bias = norm.bias - cast(Tensor, norm.running_mean) * factor

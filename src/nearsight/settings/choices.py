@@ -20,6 +20,9 @@ DEFAULT_RECIPE = "standard"
 DEFAULT_SPLIT = "test"
 # The share of train that is cut off where a set has no split for validation.
 DEFAULT_VALIDATION = 0.1
+# What a network is written as, to run without us.
+ExportFormat = Literal["onnx", "torchscript", "torch-export"]
+
 # On how many images a diagnosis checks its maps.
 FAITHFULNESS_IMAGES = 32
 DEMO_OUT = "nearsight-demo"

@@ -5,6 +5,7 @@ from nearsight.verbs._demo import demo
 from nearsight.verbs._diagnose import diagnose
 from nearsight.verbs._dimension import dimension
 from nearsight.verbs._evaluate import evaluate
+from nearsight.verbs._export import export
 from nearsight.verbs._heatmap import heatmap
 from nearsight.verbs._report import report
 from nearsight.verbs._train import train
@@ -25,6 +26,7 @@ __all__ = [
     "diagnose",
     "dimension",
     "evaluate",
+    "export",
     "heatmap",
     "report",
     "train",

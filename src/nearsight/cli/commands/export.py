@@ -1,0 +1,53 @@
+"""The command `nearsight export`."""
+
+from argparse import Namespace
+from typing import get_args
+
+from nearsight.cli.options import OneLineParser, Result, add_choice, whole_number
+from nearsight.settings.choices import ExportFormat
+
+
+def declare(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight export`."""
+    parser.add_argument(
+        "run",
+        metavar="RUN",
+        help="a directory that `nearsight train` wrote, or timm:NAME for a published network",
+    )
+    parser.add_argument(
+        "--tile",
+        type=whole_number("--tile", 1),
+        default=None,
+        metavar="N",
+        help="side of images in pixels (default: that of the tiles trained on; needed for timm:NAME)",
+    )
+    add_choice(
+        parser,
+        "--format",
+        get_args(ExportFormat),
+        default="onnx",
+        text="what to write; its logits are compared with the model's before it is kept",
+    )
+    parser.add_argument(
+        "--out",
+        default=None,
+        metavar="FILE",
+        help="where it goes (default: model.onnx, model.torchscript or model.pt2 in RUN)",
+    )
+
+
+def run(options: Namespace) -> Result:
+    """Write a model to a file that runs without Nearsight, and print where it is."""
+    from nearsight import verbs
+    from nearsight.cli.show import print_lines
+
+    path = verbs.export(
+        options.run,
+        format=options.format,
+        out=options.out,
+        tile=options.tile,
+        progress=not options.quiet,
+    )
+    if not options.json:
+        print_lines([str(path)])
+    return {"file": str(path)}

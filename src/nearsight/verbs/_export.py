@@ -1,0 +1,50 @@
+"""Write a model to a file that runs without Nearsight."""
+
+from pathlib import Path
+
+from nearsight.errors import InputError
+from nearsight.models import Classifier
+from nearsight.models.exporting import FORMATS, export_classifier
+from nearsight.progress import Progress, watched
+from nearsight.runs import Run
+from nearsight.settings.choices import ExportFormat
+from nearsight.verbs.sources import find_classifier, model_name
+
+
+def export(
+    model: Run | Classifier | str | Path,
+    *,
+    format: ExportFormat = "onnx",  # noqa: A002 (as the option is called)
+    out: str | Path | None = None,
+    tile: int | None = None,
+    pretrained: bool = True,
+    progress: Progress | bool = True,
+) -> Path:
+    """Write a model as ONNX, TorchScript or torch.export, and return the file's path.
+
+    >>> export("runs/first", format="onnx")  # doctest: +SKIP
+    PosixPath('runs/first/model.onnx')
+
+    `model` is a run, a classifier, or the name of a network of timm. What the file gives is compared with what the
+    model gives, on random tiles and on batches of two sizes, before the file is kept; it holds the class names, the
+    tile and the preprocessing, which `Classifier.of` takes over from ONNX. `out` is by default model.onnx,
+    model.torchscript or model.pt2 in the run's directory, or the model's name here. `tile` is the side of images in
+    pixels where the model does not say it. With `progress` False nothing is shown. Raises `InputError` for bad input,
+    and where the file would give other logits.
+    """
+    if format not in FORMATS:
+        raise InputError(f"format must be one of {', '.join(FORMATS)}, got '{format}'")
+    path = _default(model, format) if out is None else Path(out)
+    with watched(progress) as channel:
+        for note in export_classifier(find_classifier(model, tile, pretrained), path, format, tile=tile):
+            channel.say(note)
+    return path
+
+
+def _default(model: Run | Classifier | str | Path, form: ExportFormat) -> Path:
+    suffix = FORMATS[form].suffix
+    if isinstance(model, Run):
+        return model.directory / f"model{suffix}"
+    if not isinstance(model, Classifier) and Path(model).is_dir():
+        return Path(model) / f"model{suffix}"
+    return Path(f"{model_name(model).replace(':', '-').replace('/', '-')}{suffix}")

@@ -1,0 +1,130 @@
+"""Exported networks give the logits of the original, and say what their classes are; a wrong one is never kept."""
+
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nearsight.errors import InputError
+from nearsight.models import Architecture, Classifier, Preprocessing, exporting
+from nearsight.models.exporting import FORMATS, export_classifier
+
+CLASSES = ("cat", "dog", "owl")
+PREPARED = Preprocessing((0.4, 0.5, 0.6), (0.2, 0.25, 0.3), resize_short=40)
+
+
+def classifier(name: str, tile: int | None = 16) -> Classifier:
+    torch.manual_seed(0)
+    architecture = Architecture(name, len(CLASSES), width=0.1, tile=tile)
+    return Classifier(architecture.build(), architecture, CLASSES, tile, PREPARED).eval()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", ["airbench", "tilenet", "resnet18"])
+def test_the_file_gives_the_logits_of_the_network_for_any_batch(form: str, name: str, tmp_path: Path) -> None:
+    model, path = classifier(name), tmp_path / f"model{FORMATS[form].suffix}"
+    export_classifier(model, path, form)
+    run = FORMATS[form].read(path)
+    for count in (1, 3, 64):
+        images = torch.randn(count, 3, 16, 16)
+        torch.testing.assert_close(run(images), model(images).detach(), rtol=1e-4, atol=1e-4)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_file_says_what_the_classes_are(form: str, tmp_path: Path) -> None:
+    path = tmp_path / f"model{FORMATS[form].suffix}"
+    export_classifier(classifier("airbench"), path, form)
+    extra = {"nearsight.json": ""}
+    if form == "onnx":
+        text = {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props}["nearsight"]
+    elif form == "torchscript":
+        with pytest.warns(FutureWarning, match="deprecated"):
+            torch.jit.load(str(path), _extra_files=extra)
+        text = extra["nearsight.json"]
+    else:
+        torch.export.load(str(path), extra_files=extra)
+        text = extra["nearsight.json"]
+    found = json.loads(text)
+    assert (found["classes"], found["tile"]) == (list(CLASSES), 16)
+    assert found["preprocessing"]["mean"] == [0.4, 0.5, 0.6]
+    assert found["schema"] == 2
+
+
+def test_a_classifier_is_made_of_the_file_again(tmp_path: Path) -> None:
+    model, path = classifier("airbench"), tmp_path / "model.onnx"
+    export_classifier(model, path, "onnx")
+    again = Classifier.of(path)
+    assert (again.classes, again.tile, again.preprocessing) == (CLASSES, 16, PREPARED)
+    image = torch.randint(256, (3, 16, 16), dtype=torch.uint8)
+    prepared = PREPARED.normalise(image)[None]
+    torch.testing.assert_close(again(prepared), model(prepared).detach(), rtol=1e-4, atol=1e-4)
+    assert Classifier.of(path, classes=("a", "b", "c"), mean=0.5).classes == ("a", "b", "c")
+
+
+class OneSize(nn.Module):
+    """A network whose head is for one size of images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(3 * 16 * 16, len(CLASSES))
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.head(images.flatten(1))
+        return found
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_network_of_one_size_is_exported_for_it_and_it_is_said(form: str, tmp_path: Path) -> None:
+    model = Classifier.of(OneSize(), classes=CLASSES, tile=16, mean=0.5, std=0.5)
+    notes = export_classifier(model, tmp_path / "model", form)
+    assert "16×16 pixels alone" in notes[-1]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_with_other_logits_is_not_kept(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = FORMATS[form].read
+
+    def wrong(path: Path) -> exporting.Run:
+        run = read(path)
+        return lambda images: run(images) + 0.01
+
+    monkeypatch.setattr(exporting, "FORMATS", FORMATS | {form: FORMATS[form]._replace(read=wrong)})
+    path = tmp_path / "model"
+    path.write_bytes(b"before")
+    with pytest.raises(InputError, match=r"logits differ from the network's by 0\.01; try another format"):
+        export_classifier(classifier("airbench"), path, form)
+    assert path.read_bytes() == b"before"
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+
+
+class Chance(nn.Module):
+    """A network that no graph can hold: what it does depends on what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(3, len(CLASSES))
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.head(images.mean((2, 3)))
+        return found if float(found.detach().sum()) > 1e9 else -found * len(images)
+
+
+def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
+    model = Classifier.of(Chance(), classes=CLASSES, tile=8, mean=0.5, std=0.5)
+    for form in FORMATS:
+        with pytest.raises(InputError, match=f"cannot be exported as {form}: ") as caught:
+            export_classifier(model, tmp_path / "model", form)
+        assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="is no network of PyTorch"):
+        export_classifier(
+            Classifier.of(lambda images: images.mean((2, 3)), classes=CLASSES), tmp_path / "model", "onnx"
+        )
+    with pytest.raises(InputError, match="unknown format 'onx'; did you mean 'onnx'"):
+        export_classifier(model, tmp_path / "model", "onx")
