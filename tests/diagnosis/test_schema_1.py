@@ -1,6 +1,7 @@
 """A diagnosis of the first schema is read, and gives the tables that lie in its directory."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -25,10 +26,9 @@ def test_every_table_is_the_one_on_disk(name: str) -> None:
 def test_what_is_said_is_what_was_said(tmp_path: Path) -> None:
     held = json.loads((OLD / "diagnosis.json").read_text())
     found = Diagnosis.load(OLD)
-    # Sentences may be worded anew; what they say is the same.
-    assert len(found.sentences()) == len(held["sentences"])
-    assert [line for line in held["sentences"] if line.startswith(("9 of", "60 %"))] == [
-        line for line in found.sentences() if line.startswith(("9 of", "60 %"))
+    # Sentences may be worded anew; the shares in them are the same.
+    assert [re.findall(r"\d+ %", line) for line in found.sentences()] == [
+        re.findall(r"\d+ %", line) for line in held["sentences"]
     ]
     assert "kept no pictures" in found.notes[-1]
     found.save(tmp_path)

@@ -8,6 +8,9 @@ Budget = Literal["steps", "pixels"]
 # Tiles at multiples of the stride, or one more row and column flush with the far edges.
 GridKind = Literal["aligned", "covering"]
 
+# What a network is written as, to run without us.
+ExportFormat = Literal["onnx", "torchscript", "torch-export"]
+
 # What is done unless something else is asked for, in Python as on the command line.
 # Bytes that are worked on at once.
 DEFAULT_MEMORY = 512 * 2**20
@@ -20,9 +23,6 @@ DEFAULT_RECIPE = "standard"
 DEFAULT_SPLIT = "test"
 # The share of train that is cut off where a set has no split for validation.
 DEFAULT_VALIDATION = 0.1
-# What a network is written as, to run without us.
-ExportFormat = Literal["onnx", "torchscript", "torch-export"]
-
 # On how many images a diagnosis checks its maps.
 FAITHFULNESS_IMAGES = 32
 DEMO_OUT = "nearsight-demo"
