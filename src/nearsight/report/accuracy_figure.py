@@ -70,7 +70,7 @@ def _draw_accuracies(axes: "Axes", comparison: Comparison) -> None:
         _draw_points(axes, rows, step, f"tiles, {protocol}", *_PROTOCOL_STYLES[protocol])
     ticks = {sides[arm.name]: f"{sides[arm.name]:.0f}\n(stride {arm.stride})" for arm in tiled}
     ticks |= {sides[arm.name]: f"{sides[arm.name]:.0f}\n(whole image)" for arm in whole}
-    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.set_xticks(list(ticks), list(ticks.values()), fontsize=8.5)
     axes.set_xlim(min(sides.values()) - 0.12 * span, max(sides.values()) + 0.12 * span)
     axes.set_xlabel("side of the tiles and their stride in evaluation, pixels")
     axes.set_ylabel("accuracy, %")
