@@ -25,6 +25,9 @@ def test_one_object_is_printed_and_kept(printed: Printed, trained: Path, tmp_pat
     assert {path.name for path in out.iterdir()} == {
         "diagnosis.json",
         "report.html",
+        "rows.json",
+        "maps.safetensors",
+        "pictures.parquet",
         *(f"{name}.parquet" for name in TABLES),
     }
 
