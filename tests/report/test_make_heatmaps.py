@@ -38,7 +38,7 @@ def files(tmp_path: Path) -> list[Path]:
 def test_the_mean_of_the_map_is_the_score_that_evaluation_reports(
     classifier: Classifier, files: list[Path]
 ) -> None:
-    heatmaps = make_heatmaps(classifier, files)
+    heatmaps = make_heatmaps(TiledModel(classifier), files)
     pixels = torch.stack([heatmap.image for heatmap in heatmaps.images])
     images = ImageSet("toy", "test", CLASSES, np.zeros(2, dtype=np.int64), MemoryImages(pixels, ("a", "b")))
     scores = evaluate(TiledModel(classifier), images, protocols=["mean-logit"]).scores["mean-logit"]
@@ -48,8 +48,9 @@ def test_the_mean_of_the_map_is_the_score_that_evaluation_reports(
 
 
 def test_files_and_their_pixels_give_the_same_maps(classifier: Classifier, files: list[Path]) -> None:
-    read = make_heatmaps(classifier, files, class_name="owl", stride=3)
-    given = make_heatmaps(classifier, [heatmap.image for heatmap in read.images], class_name="owl", stride=3)
+    read = make_heatmaps(TiledModel(classifier, stride=3), files, class_name="owl")
+    pixels = [heatmap.image for heatmap in read.images]
+    given = make_heatmaps(TiledModel(classifier, stride=3), pixels, class_name="owl")
     for one, other in zip(read.images, given.images, strict=True):
         torch.testing.assert_close(one.evidence.logits, other.evidence.logits)
     assert [heatmap.chosen for heatmap in given.images] == [2, 2]
@@ -59,7 +60,7 @@ def test_files_and_their_pixels_give_the_same_maps(classifier: Classifier, files
 def test_images_are_resized_as_the_classifier_says(classifier: Classifier, files: list[Path]) -> None:
     preprocessing = Preprocessing((0.4, 0.5, 0.6), (0.2, 0.3, 0.2), resize_short=44)
     large = Classifier(classifier.network, classifier.architecture, CLASSES, 16, preprocessing)
-    [heatmap] = make_heatmaps(large, files[:1]).images
+    [heatmap] = make_heatmaps(TiledModel(large), files[:1]).images
     assert tuple(heatmap.image.shape) == (3, 52, 44)
     assert heatmap.evidence.crop(heatmap.image, 0).equal(heatmap.image[:, :16, :16])
 
@@ -67,7 +68,7 @@ def test_images_are_resized_as_the_classifier_says(classifier: Classifier, files
 def test_the_cost_is_said_and_the_maps_are_counted(
     classifier: Classifier, files: list[Path], listener: Any
 ) -> None:
-    heatmaps = make_heatmaps(classifier, files, progress=listener)
+    heatmaps = make_heatmaps(TiledModel(classifier), files, progress=listener)
     tiles = sum(len(heatmap.evidence.grid) for heatmap in heatmaps.images)
     assert listener.counted == [("mapping images", 1, 2), ("mapping images", 2, 2)]
     assert listener.said[-1].startswith(f"{tiles} tiles, ")
@@ -76,15 +77,17 @@ def test_the_cost_is_said_and_the_maps_are_counted(
 def test_training_mode_and_weights_are_left_as_they_were(classifier: Classifier, files: list[Path]) -> None:
     before = {name: value.clone() for name, value in classifier.state_dict().items()}
     classifier.train()
-    make_heatmaps(classifier, files)
+    make_heatmaps(TiledModel(classifier), files)
     assert classifier.training
     classifier.eval()
     assert all(value.equal(before[name]) for name, value in classifier.state_dict().items())
 
 
-def refused(classifier: Classifier, images: list[Path], **settings: object) -> str:
+def refused(
+    classifier: Classifier, images: list[Path], class_name: str | None = None, **settings: Any
+) -> str:
     with pytest.raises(InputError) as caught:
-        make_heatmaps(classifier, images, **settings)
+        make_heatmaps(TiledModel(classifier, **settings), images, class_name=class_name)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -124,7 +127,7 @@ def test_logits_that_are_not_finite_or_not_of_the_classes_are_refused(
 
 def test_pixels_that_are_not_uint8_are_refused(classifier: Classifier) -> None:
     with pytest.raises(InputError, match=r"image-0 is torch.float32 .* expected uint8"):
-        make_heatmaps(classifier, [torch.zeros(3, 20, 20)])
+        make_heatmaps(TiledModel(classifier), [torch.zeros(3, 20, 20)])
 
 
 def test_a_name_with_mathematics_in_it_is_drawn(classifier: Classifier, files: list[Path]) -> None:
@@ -132,7 +135,7 @@ def test_a_name_with_mathematics_in_it_is_drawn(classifier: Classifier, files: l
     odd.write_bytes(files[0].read_bytes())
     classes = ("$_$", "$x", "a" * 80)
     strange = Classifier(classifier.network, classifier.architecture, classes, 16, classifier.preprocessing)
-    heatmaps = make_heatmaps(strange, [odd], class_name="$_$")
+    heatmaps = make_heatmaps(TiledModel(strange), [odd], class_name="$_$")
     names = {path.name for path in heatmaps.save(odd.parent / "out")}
     assert names == {"$\\frac$.png", "$\\frac$.svg", "$\\frac$.safetensors", "heatmaps.json"}
 
@@ -142,9 +145,9 @@ def test_the_true_class_comes_from_the_directory_of_an_image_folder(
 ) -> None:
     (tmp_path / "owl").mkdir()
     inside = files[0].rename(tmp_path / "owl" / "a.png")
-    assert [h.chosen for h in make_heatmaps(classifier, [inside, files[1]]).images] == [2, None]
-    asked = make_heatmaps(classifier, [inside, files[1]], class_name=["cat", None])
+    assert [h.chosen for h in make_heatmaps(TiledModel(classifier), [inside, files[1]]).images] == [2, None]
+    asked = make_heatmaps(TiledModel(classifier), [inside, files[1]], class_name=["cat", None])
     assert [h.chosen for h in asked.images] == [0, None]
-    assert make_heatmaps(classifier, [inside], class_name="dog").images[0].chosen == 1
+    assert make_heatmaps(TiledModel(classifier), [inside], class_name="dog").images[0].chosen == 1
     with pytest.raises(InputError, match="1 names for 2 images"):
-        make_heatmaps(classifier, [inside, files[1]], class_name=["cat"])
+        make_heatmaps(TiledModel(classifier), [inside, files[1]], class_name=["cat"])

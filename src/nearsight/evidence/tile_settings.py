@@ -48,7 +48,7 @@ class TileSettings:
         """Return the tile and the stride in pixels; raises `InputError` where there is no tile."""
         if self.tile is None or self.step is None:
             raise InputError(
-                "there is no tile to look at; give the side of the tiles in pixels, such as tile=32"
+                "there is no tile to look at; give the side of the tiles in pixels, such as `tile=32`"
             )
         return self.tile, self.step
 

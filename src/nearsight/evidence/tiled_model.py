@@ -102,6 +102,10 @@ class TiledModel(Shown):
         """The side of the tiles in pixels; None for a classifier of whole images without one."""
         return self._settings.tile
 
+    def require_tile(self) -> int:
+        """Return the side of the tiles in pixels; raises `InputError` where there is none."""
+        return self._settings.sides()[0]
+
     @property
     def stride(self) -> int | None:
         """The step of the tile grid in pixels; None without a tile."""
@@ -184,6 +188,10 @@ class TiledModel(Shown):
         self._ready.refresh()
         self._ready.settle(image)
         return self._ready.together(_chw(image.shape), FULL_PASS_SHARE)
+
+    def resize(self, image: Tensor) -> Tensor:
+        """Bring a decoded image, uint8 (3, H, W), to the size at which it is looked at; others stay as they are."""
+        return self._ready.resize(image)
 
     def prepare(self, image: Tensor) -> Tensor:
         """Return one image, whole, as the model takes it: resized, normalised, on the model's device."""

@@ -10,14 +10,13 @@ from torch import Tensor
 
 from nearsight.errors import InputError
 from nearsight.models.onnx_session import Layout
+from nearsight.models.resizing import WHITE, resized
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 InputRange = Literal["0-1", "0-255"]
 Channels = Literal["RGB", "BGR"]
 Triple = tuple[float, float, float]
 Size = tuple[int, int]
-
-WHITE = 255
 
 
 @dataclass(frozen=True)
@@ -101,10 +100,7 @@ class Preprocessing:
             return _lanczos(image, size)
         if self.interpolation == "nearest":
             return F.interpolate(image[None], size=size, mode="nearest-exact")[0]
-        resized = F.interpolate(
-            image[None].float(), size=size, mode=self.interpolation, antialias=True, align_corners=False
-        )
-        return resized[0].round().clamp(0, WHITE).to(torch.uint8)
+        return resized(image, size, self.interpolation)
 
     def cut_whole(self, images: Tensor) -> Tensor:
         """Cut the middle out of resized images (..., H, W), as a full pass sees them; all of them without `crop`.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.models.classifier import Network
 from nearsight.models.said import Classes
 from nearsight.progress import Progress, watched
@@ -51,14 +51,16 @@ def heatmap(
     """
     with watched(progress) as channel:
         found = make_heatmaps(
-            find_classifier(model, tile, pretrained, classes=classes, weights=weights, network=network),
+            TiledModel(
+                find_classifier(model, tile, pretrained, classes=classes, weights=weights, network=network),
+                tile=tile,
+                stride=stride,
+                grid=grid,
+                memory=memory,
+                device=(machine or Machine()).torch_device(),
+            ),
             images,
             class_name=class_name,
-            tile=tile,
-            stride=stride,
-            grid=grid,
-            memory=memory,
-            device=(machine or Machine()).torch_device(),
             progress=channel,
         )
     if out is not None:

@@ -1,0 +1,49 @@
+"""Resizing decoded images in strips, so that a large one is never held in float as a whole."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# What is made float at once, and the largest part of what lies between the two passes, in bytes.
+STRIP = 32 * 2**20
+WHITE = 255
+
+
+def resized(image: Tensor, size: tuple[int, int], mode: Literal["bilinear", "bicubic"]) -> Tensor:
+    """Bring an image to a height and width, antialiased, rounded and clamped.
+
+    >>> resized(torch.full((3, 4, 6), 7, dtype=torch.uint8), (2, 3), "bicubic").unique().tolist()
+    [7]
+
+    `image` is uint8 (3, H, W), as is the result (3, height, width). PyTorch resizes the rows and then the columns,
+    so that strips of rows and then strips of columns give bit by bit what the whole image gives.
+    """
+    if 4 * image.numel() <= STRIP:
+        return _to_bytes(_interpolated(image.float(), size, mode))
+    height, width = size
+    done = torch.empty((len(image), height, width), dtype=torch.uint8, device=image.device)
+    rows = max(1, STRIP // (4 * len(image) * image.shape[2]))
+    # Of the resized rows only so many columns are kept at once; further ones take the first pass again.
+    # PyTorch resizes a single column wrongly, so the last ones may be done twice.
+    columns = max(2, STRIP // (4 * len(image) * image.shape[1]))
+    for start in range(0, width, columns):
+        left = max(0, min(start, width - columns))
+        narrow = torch.cat(
+            [
+                _interpolated(strip.float(), (strip.shape[1], width), mode)[..., left : left + columns]
+                for strip in image.split(rows, 1)
+            ],
+            dim=1,
+        )
+        done[..., left : left + columns] = _to_bytes(_interpolated(narrow, (height, narrow.shape[2]), mode))
+    return done
+
+
+def _interpolated(image: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    return F.interpolate(image[None], size=size, mode=mode, antialias=True, align_corners=False)[0]
+
+
+def _to_bytes(image: Tensor) -> Tensor:
+    return image.round().clamp(0, WHITE).to(torch.uint8)
