@@ -17,4 +17,5 @@ def test_strips_give_bit_by_bit_what_the_whole_image_gives(
     image = torch.randint(256, (3, 64, 97), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     whole = F.interpolate(image[None].float(), size=size, mode=mode, antialias=True, align_corners=False)[0]
     monkeypatch.setattr(resizing, "STRIP", strip)
+    monkeypatch.setattr(resizing, "BETWEEN", strip)
     assert resized(image, size, mode).equal(whole.round().clamp(0, 255).to(torch.uint8))

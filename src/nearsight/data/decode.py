@@ -38,8 +38,12 @@ def decode_image(file: bytes | str | Path, name: str | None = None) -> Tensor:
 def decode_picture(image: Image.Image) -> Tensor:
     """Decode a Pillow image, which is turned in place, to what `decode_image` makes of its file."""
     ImageOps.exif_transpose(image, in_place=True)
-    channels = [np.asarray(channel) for channel in _to_rgb(image).split()]
-    return torch.from_numpy(np.stack(channels))
+    image = _to_rgb(image)
+    pixels = np.empty((3, image.height, image.width), dtype=np.uint8)
+    # One channel at a time, as a large image takes much memory.
+    for channel in range(3):
+        pixels[channel] = image.getchannel(channel)
+    return torch.from_numpy(pixels)
 
 
 def image_size(file: bytes | str | Path, name: str | None = None) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The evidence map: the logits of every tile of an image."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsIndex
@@ -17,6 +18,8 @@ from nearsight.tiles import TileGrid
 if TYPE_CHECKING:
     import pyarrow
     from matplotlib.figure import Figure
+
+_FIRST_SORTED = 1024
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class EvidenceMap(Shown):
             raise InputError(f"count must be at least 1 tile, got {count}")
         flat = self.logits[self.class_number(name)].flatten()
         found: list[TileEvidence] = []
-        for index in flat.argsort(descending=not against, stable=True).tolist():
+        for index in _in_order(flat, largest=not against):
             tile = self._tile(index, flat[index].item())
             if apart and any(self._overlap(tile, other) for other in found):
                 continue
@@ -248,6 +251,21 @@ class EvidenceMap(Shown):
 
     def _overlap(self, one: TileEvidence, other: TileEvidence) -> bool:
         return max(abs(one.top - other.top), abs(one.left - other.left)) < self.grid.tile
+
+
+def _in_order(values: Tensor, *, largest: bool) -> Iterator[int]:
+    """Yield the places of values, largest or smallest first, of equal ones the first; few are sorted at a time."""
+    done, wanted = 0, _FIRST_SORTED
+    while done < len(values):
+        if wanted < len(values):
+            last = values.topk(wanted, largest=largest).values[-1]
+            places = (values >= last if largest else values <= last).nonzero()[:, 0]
+        else:
+            places = torch.arange(len(values), device=values.device)
+        places = places[values[places].argsort(descending=largest, stable=True)]
+        for some in places[done:].split(_FIRST_SORTED):
+            yield from some.tolist()
+        done, wanted = max(done, len(places)), 16 * wanted
 
 
 def _shares(starts: tuple[int, ...], tile: int, length: int) -> Tensor:

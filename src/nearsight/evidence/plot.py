@@ -5,12 +5,14 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from nearsight.errors import InputError
+from nearsight.models.resizing import resized
 from nearsight.statistics.writing import signed
 from nearsight.tiles import TileGrid, cell_edges
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 # Orange for, purple against: told apart with any colour vision; white is no evidence.
 COLOURS = "PuOr_r"
 FOR, AGAINST = "#B35806", "#542788"
+# More pixels of an image, or cells of a map, along a side than any figure here is drawn with.
+MOST_SHOWN = 1200
 _HALO = (withStroke(linewidth=3.2, foreground="white"),)
 _OUTLINES = {FOR: "solid", AGAINST: (0, (3, 1.5))}
 
@@ -97,7 +101,8 @@ def shared_limit(logits: Iterable[Tensor]) -> float:
 
     1 where all are zero, so that a flat map can be drawn.
     """
-    return max((float(values.abs().max()) for values in logits), default=0.0) or 1.0
+    ends = (end for values in logits for end in values.aminmax())
+    return max((abs(float(end)) for end in ends), default=0.0) or 1.0
 
 
 def draw_map(
@@ -106,20 +111,23 @@ def draw_map(
     """Draw one class's map in the pixels of its image: a cell a tile, at the tile's centre.
 
     The cells' values are the tiles' logits themselves, so their mean is the mean logit. The margin, where no
-    tile has its centre, shows the image, faint and grey, where one is given.
+    tile has its centre, shows the image, faint and grey, where one is given. Of more than `MOST_SHOWN` tiles along
+    a side, which no figure shows, a cell is the mean of a block.
     """
     grid = evidence_map.grid
     _frame(axes, grid)
     if image is not None:
         check_image(image, grid)
-        grey = image.float().mean(0).numpy() / 255
+        grey = _as_shown(image).float().mean(0).numpy() / 255
         axes.imshow(
             0.55 + 0.4 * grey, cmap="gray", vmin=0, vmax=1, extent=_extent(grid), interpolation="nearest"
         )
+    rows, columns = (-(-count // MOST_SHOWN) for count in grid.shape)
+    blocks = F.avg_pool2d(evidence_map.logits[number].cpu()[None], (rows, columns), ceil_mode=True)[0]
     mesh = axes.pcolormesh(
-        cell_edges(grid.lefts, grid.tile),
-        cell_edges(grid.tops, grid.tile),
-        evidence_map.logits[number].cpu().numpy(),
+        _every(cell_edges(grid.lefts, grid.tile), columns),
+        _every(cell_edges(grid.tops, grid.tile), rows),
+        blocks.numpy(),
         cmap=COLOURS,
         vmin=-limit,
         vmax=limit,
@@ -133,7 +141,7 @@ def draw_map(
 def draw_image(axes: "Axes", image: Tensor, grid: TileGrid) -> None:
     """Draw the image of a map, uint8 (3, height, width)."""
     check_image(image, grid)
-    axes.imshow(image.permute(1, 2, 0).numpy(), extent=_extent(grid), interpolation="nearest")
+    axes.imshow(_as_shown(image).permute(1, 2, 0).numpy(), extent=_extent(grid), interpolation="nearest")
     _frame(axes, grid)
 
 
@@ -181,6 +189,26 @@ def _number(axes: "Axes", rank: int, place: tuple[float, float], colour: str, **
         color=colour,
         path_effects=_HALO,
         **settings,
+    )
+
+
+def _every(edges: list[float], step: int) -> list[float]:
+    """Return every so many-th border, and the last one."""
+    return [*edges[:-1:step], edges[-1]]
+
+
+def _as_shown(image: Tensor) -> Tensor:
+    """Return an image, uint8 (3, H, W), with no more pixels than a figure shows of it."""
+    height, width = image.shape[-2:]
+    share = MOST_SHOWN / max(height, width)
+    if share >= 1:
+        return image
+    # Of very large images every so many-th pixel is enough.
+    step = max(1, int(1 / (2 * share)))
+    return resized(
+        image[:, ::step, ::step].contiguous(),
+        (max(1, round(height * share)), max(1, round(width * share))),
+        "bilinear",
     )
 
 

@@ -1,12 +1,14 @@
 """Logits with their description in one safetensors file, written and read whole."""
 
+import errno
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 
 from nearsight.errors import InputError
@@ -15,6 +17,8 @@ from nearsight.write import replace_atomically
 
 _LOGITS = "logits"
 _DESCRIPTION = "evidence"
+# How safetensors tells what the system refused.
+_SYSTEM_CODE = re.compile(r"code: (\d+)")
 
 
 def save_logits(path: Path, logits: Tensor, description: Mapping[str, Any]) -> None:
@@ -28,12 +32,15 @@ def save_logits(path: Path, logits: Tensor, description: Mapping[str, Any]) -> N
 
     Raises `InputError` when the disk is full or the place refuses.
     """
-    content = save(
-        {_LOGITS: logits.detach().cpu().contiguous()},
-        metadata={_DESCRIPTION: json.dumps(numbered("evidence", description))},
-    )
+    tensors = {_LOGITS: logits.detach().cpu().contiguous()}
     with replace_atomically(path) as temporary:
-        temporary.write_bytes(content)
+        try:
+            save_file(
+                tensors, temporary, metadata={_DESCRIPTION: json.dumps(numbered("evidence", description))}
+            )
+        except SafetensorError as error:
+            code = _SYSTEM_CODE.search(str(error))
+            raise OSError(int(code[1]) if code else errno.EIO, str(error)) from error
 
 
 def load_logits(path: Path) -> tuple[Tensor, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
 
 import torch
 from torch import Tensor
@@ -30,24 +30,25 @@ def evidence_maps(
     looked = _Looked(ready, settings, channels=len(first))
     first = looked.accepted(first, 0)
     ready.settle(first)
-    tile = looked.grid(first).tile
-    stream: Iterator[Tensor] = chain(
-        [first], (looked.accepted(image, i) for i, image in enumerate(images, 1))
-    )
-    dense = ready.dense(tile, len(first))
+    grid = looked.grid(first)
+    # Nothing here holds on to an image once it is looked at: it may take most of the memory there is.
+    stream: Iterator[Tensor] = chain(iter((first,)), map(looked.accepted, images, count(1)))
+    del first
+    dense = ready.dense(grid.tile, looked.channels)
     number = 0
-    if dense is not None and dense.pays(looked.grid(first)):
+    if dense is not None and dense.pays(grid):
         whole = _stacks(stream, looked, dense.together)
         refused = yield from _dense_maps(dense, whole, looked, names)
         if refused is None:
             return
-        ready.refuse_dense(tile)
-        stream = (image for stack in chain([refused], whole) for image in stack.images)
+        ready.refuse_dense(grid.tile)
+        stream = chain(refused.images, (image for stack in whole for image in stack.images))
         number = refused.first
-    size = ready.together((len(first), tile, tile))
+        del refused
+    size = ready.together((looked.channels, grid.tile, grid.tile))
     stacks = _stacks(stream, looked, lambda grid: 1 + size // len(grid), number)
     buffer = torch.empty(
-        (size, len(first), tile, tile),
+        (size, looked.channels, grid.tile, grid.tile),
         dtype=ready.dtype,
         device=ready.device,
         memory_format=torch.channels_last,
@@ -134,6 +135,7 @@ def _dense_maps(
         for values in logits:
             alone = values if len(logits) == 1 else values.clone(memory_format=torch.contiguous_format)
             yield EvidenceMap(alone, stack.grid, names)
+        del stack
     return None
 
 
@@ -164,15 +166,19 @@ def _stacks(
     """
     held: list[Tensor] = []
     for image in images:
-        if held:
-            grid = looked.grid(held[0])
-            enough = len(held) >= min(looked.fitting(held[0]), together(grid))
-            if enough or image.shape != held[0].shape or image.dtype != held[0].dtype:
-                yield _Stack(_stacked(held, looked), number - len(held), grid)
-                held = []
+        if held and (image.shape != held[0].shape or image.dtype != held[0].dtype):
+            yield _Stack(_stacked(held, looked), number - len(held), looked.grid(held[0]))
+            held = []
         held.append(image)
         number += 1
-    yield _Stack(_stacked(held, looked), number - len(held), looked.grid(held[0]))
+        if len(held) >= min(looked.fitting(image), together(looked.grid(image))):
+            del image
+            stack = _Stack(_stacked(held, looked), number - len(held), looked.grid(held[0]))
+            held = []
+            yield stack
+            del stack
+    if held:
+        yield _Stack(_stacked(held, looked), number - len(held), looked.grid(held[0]))
 
 
 def _stacked(images: list[Tensor], looked: _Looked) -> Tensor:
@@ -200,6 +206,7 @@ def _batches(
             if filled == len(buffer):
                 yield buffer, shares
                 shares, filled = [], 0
+        del stack
     if filled:
         yield buffer[:filled], shares
 

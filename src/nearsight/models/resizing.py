@@ -8,6 +8,7 @@ from torch import Tensor
 
 # What is made float at once, and the largest part of what lies between the two passes, in bytes.
 STRIP = 32 * 2**20
+BETWEEN = 4 * STRIP
 WHITE = 255
 
 
@@ -27,16 +28,14 @@ def resized(image: Tensor, size: tuple[int, int], mode: Literal["bilinear", "bic
     rows = max(1, STRIP // (4 * len(image) * image.shape[2]))
     # Of the resized rows only so many columns are kept at once; further ones take the first pass again.
     # PyTorch resizes a single column wrongly, so the last ones may be done twice.
-    columns = max(2, STRIP // (4 * len(image) * image.shape[1]))
+    columns = max(2, BETWEEN // (4 * len(image) * image.shape[1]))
     for start in range(0, width, columns):
         left = max(0, min(start, width - columns))
-        narrow = torch.cat(
-            [
-                _interpolated(strip.float(), (strip.shape[1], width), mode)[..., left : left + columns]
-                for strip in image.split(rows, 1)
-            ],
-            dim=1,
-        )
+        narrow = torch.empty((len(image), image.shape[1], min(columns, width)), device=image.device)
+        for top in range(0, image.shape[1], rows):
+            strip = image[:, top : top + rows].float()
+            wide = _interpolated(strip, (strip.shape[1], width), mode)
+            narrow[:, top : top + rows] = wide[..., left : left + columns]
         done[..., left : left + columns] = _to_bytes(_interpolated(narrow, (height, narrow.shape[2]), mode))
     return done
 
