@@ -42,7 +42,7 @@ def decode_picture(image: Image.Image) -> Tensor:
     pixels = np.empty((3, image.height, image.width), dtype=np.uint8)
     # One channel at a time, as a large image takes much memory.
     for channel in range(3):
-        pixels[channel] = image.getchannel(channel)
+        pixels[channel] = np.asarray(image.getchannel(channel))
     return torch.from_numpy(pixels)
 
 

@@ -263,8 +263,8 @@ def _in_order(values: Tensor, *, largest: bool) -> Iterator[int]:
         else:
             places = torch.arange(len(values), device=values.device)
         places = places[values[places].argsort(descending=largest, stable=True)]
-        for some in places[done:].split(_FIRST_SORTED):
-            yield from some.tolist()
+        for start in range(done, len(places), _FIRST_SORTED):
+            yield from places[start : start + _FIRST_SORTED].tolist()
         done, wanted = max(done, len(places)), 16 * wanted
 
 

@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 
 from nearsight.errors import InputError
-from nearsight.models.preprocessing import WHITE, Interpolation, Preprocessing, triple
+from nearsight.models.preprocessing import Interpolation, Preprocessing, triple
+from nearsight.models.resizing import WHITE
 
 # Pillow's numbers of the filters, by which processors name them.
 _FILTERS: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
