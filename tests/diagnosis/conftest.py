@@ -1,6 +1,7 @@
 """Toy classifiers for whole diagnoses: small networks whose answers are known."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.evidence import TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
 
 PLAIN = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -23,6 +25,31 @@ class Shades(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits."""
         return -10 * (images.mean((1, 2, 3))[:, None] - self.shades).abs()
+
+
+class Called(nn.Module):
+    """A function as a network."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return what the function makes of images."""
+        return self.function(images)
+
+
+def bound_function(
+    function: Callable[[Tensor], Tensor],
+    images: ImageSet,
+    preprocessing: Preprocessing = PLAIN,
+    **settings: Any,
+) -> TiledModel:
+    """Bind a function, or a network, as a classifier of the classes of a set."""
+    network = function if isinstance(function, nn.Module) else Called(function)
+    architecture = Architecture("function", classes=len(images.classes))
+    classifier = Classifier(network, architecture, images.classes, None, preprocessing).eval()
+    return TiledModel(classifier, **settings)
 
 
 @pytest.fixture

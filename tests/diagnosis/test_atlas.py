@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from tests.diagnosis.conftest import bound_function
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet, MemoryImages
@@ -59,7 +60,8 @@ def passed(images: ImageSet, model: nn.Module) -> tuple[list[TileGrid], list[Ima
 
 def atlas_of(images: ImageSet, **options: object) -> Atlas:
     model = Colours().eval()
-    return build_atlas(model, AS_IT_IS, images, *passed(images, model), **options)
+    bound = bound_function(model, images, AS_IT_IS, tile=TILE, stride=STRIDE)
+    return build_atlas(bound, images, *passed(images, model), **options)
 
 
 def left_half(_image: int) -> Tensor:

@@ -1,5 +1,6 @@
 """Curves and tile drops against slow loops over pixels and tiles."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -9,11 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from nearsight.diagnosis import curves
 from nearsight.diagnosis.curves import (
     area,
     curve,
+    drop_grid,
     pixel_order,
     rank_correlation,
+    square_side,
+    squares,
     steps,
     tile_drops,
     tile_means,
@@ -24,8 +29,9 @@ IMAGE = torch.randn(3, 6, 7, generator=torch.Generator().manual_seed(0))
 GRID = TileGrid(6, 7, tile=3, stride=2, kind="covering")
 
 
-def score(images: Tensor) -> Tensor:
+def score(stream: Iterable[Tensor]) -> Tensor:
     """Logits that depend on every pixel, some places more than others."""
+    images = torch.stack(list(stream))
     weights = torch.arange(42.0).view(6, 7) / 20
     return torch.stack([(images.mean(1) * weights).sum((1, 2)), images.square().sum((1, 2, 3)) / 9], dim=1)
 
@@ -42,7 +48,7 @@ def test_pixels_are_in_descending_order_and_equal_ones_in_no_order_of_their_own(
 @given(st.integers(0, 100), st.booleans(), st.integers(2, 30))
 def test_steps_replace_the_first_pixels_of_the_order(seed: int, keep: bool, points: int) -> None:
     order = torch.randperm(42, generator=torch.Generator().manual_seed(seed))
-    found = steps(IMAGE, order, keep=keep, points=points)
+    found = list(steps(IMAGE, order, keep=keep, points=points))
     mean = IMAGE.mean((1, 2))
     for point in range(points):
         expected = IMAGE.clone()
@@ -89,3 +95,36 @@ def test_a_rank_correlation_needs_two_values_on_each_side() -> None:
     assert rank_correlation([1.0, 5.0, 9.0], np.array([3.0, 2.0, 1.0])) == pytest.approx(-1)
     assert np.isnan(rank_correlation([1.0, 1.0], np.array([1.0, 2.0])))
     assert np.isnan(rank_correlation([1.0], np.array([1.0])))
+
+
+def test_equal_tiles_have_equal_means() -> None:
+    values = torch.rand(9, 1, generator=torch.Generator().manual_seed(0)).expand(9, 40) * 1e3
+    means = tile_means(values, TileGrid(9, 40, tile=3, stride=1)).reshape(7, 38)
+    assert (means == means[:, :1]).all()
+
+
+def test_squares_of_a_large_image_are_replaced_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curves, "MOST_ORDERED", 12)
+    assert square_side(6, 7) == 2
+    values = torch.arange(42.0).view(6, 7)
+    coarse = squares(values, 2)
+    assert coarse.shape == (3, 4)
+    assert coarse[0].tolist() == [4.0, 6.0, 8.0, 9.5]
+    order = pixel_order(coarse, torch.Generator())
+    for count, changed in zip((0, 6, 12), steps(IMAGE, order, keep=False, points=3), strict=True):
+        replaced = (changed != IMAGE).all(0)
+        expected = {
+            (row, column)
+            for row in range(6)
+            for column in range(7)
+            if 4 * (row // 2) + column // 2 in order[:count].tolist()
+        }
+        assert {tuple(place) for place in replaced.nonzero().tolist()} == expected
+
+
+@given(st.integers(1, 40), st.integers(0, 3000), st.integers(0, 3000))
+def test_at_most_so_many_tiles_are_taken_away(tile: int, more_rows: int, more_columns: int) -> None:
+    grid = drop_grid(tile + more_rows, tile + more_columns, tile)
+    assert len(grid) <= 256
+    half = TileGrid(grid.height, grid.width, tile, max(1, tile // 2), "covering")
+    assert grid == half or len(half) > 256

@@ -14,6 +14,7 @@ from nearsight.data import ImageSet
 from nearsight.data.regions import MaskRegions
 from nearsight.diagnosis import TABLES, Diagnosis, diagnose
 from nearsight.errors import InputError
+from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.report import write_diagnosis
 from nearsight.report.page.diagnosis_page import diagnosis_html
@@ -61,7 +62,7 @@ def check_same(again: Diagnosis, found: Diagnosis) -> None:
 
 def test_a_planted_mistake_comes_out(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
     images = shaded("abc", shown=[0, 1, 2] * 4, labels=[0, 1, 2] * 3 + [0, 1, 1])
-    found = diagnose(shades("abc"), images, others={"train": images}, faithfulness=2, stride=4)
+    found = diagnose(TiledModel(shades("abc"), stride=4), images, others={"train": images}, faithfulness=2)
     [pair] = found.errors.pairs
     assert (pair.label, pair.prediction, pair.errors) == (1, 2, (11,))
     assert found.table("errors")["path"].tolist() == ["11.png"]
@@ -75,7 +76,7 @@ def test_a_planted_mistake_comes_out(shades: Shades, shaded: Shaded, tmp_path: P
 
 
 def test_no_errors_and_a_class_without_images(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
-    found = diagnose(shades("abc"), shaded("abc", shown=[0, 2, 0]), faithfulness=0)
+    found = diagnose(TiledModel(shades("abc")), shaded("abc", shown=[0, 2, 0]), faithfulness=0)
     assert (found.errors.errors, found.errors.pairs) == ((), ())
     assert found.notes == ("1 of 3 classes have no image here: b",)
     assert any("none of 3 images is wrong" in sentence for sentence in found.sentences())
@@ -83,14 +84,16 @@ def test_no_errors_and_a_class_without_images(shades: Shades, shaded: Shaded, tm
 
 
 def test_one_class(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
-    found = diagnose(shades(["only"]), shaded(["only"], shown=[0, 0]), faithfulness=1)
+    found = diagnose(TiledModel(shades(["only"])), shaded(["only"], shown=[0, 0]), faithfulness=1)
     assert not found.errors.errors
     check_files(found, tmp_path)
 
 
 def test_a_thousand_classes(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
     names = [f"shade {i}" for i in range(1000)]
-    found = diagnose(shades(names), shaded(names, shown=[0, 500, 999], labels=[0, 400, 999]), faithfulness=0)
+    found = diagnose(
+        TiledModel(shades(names)), shaded(names, shown=[0, 500, 999], labels=[0, 400, 999]), faithfulness=0
+    )
     # The shade of class 500 lies between two of 256 grey levels; the upper one is nearest to class 501.
     assert [(error.label, error.prediction) for error in found.errors.errors] == [(400, 501)]
     assert len(found.errors.errors[0].kept) == 10
@@ -100,7 +103,7 @@ def test_a_thousand_classes(shades: Shades, shaded: Shaded, tmp_path: Path) -> N
 def test_only_so_many_images_are_drawn_and_the_same_by_seed(shades: Shades, shaded: Shaded) -> None:
     images = shaded("ab", shown=[0, 1] * 20, labels=[0, 1, 1, 0] * 10)
     first, again, other = (
-        diagnose(shades("ab"), images, limit=11, faithfulness=0, seed=seed) for seed in (1, 1, 2)
+        diagnose(TiledModel(shades("ab")), images, limit=11, faithfulness=0, seed=seed) for seed in (1, 1, 2)
     )
     assert first.images == sum(first.class_images) == 11
     assert first.notes == ("11 of 40 images were drawn at random, by seed 1",)
@@ -118,7 +121,7 @@ def test_regions_of_no_pixel_say_nothing(shades: Shades, shaded: Shaded, tmp_pat
         images.images,
         MaskRegions(torch.zeros(2, 16, 20, dtype=torch.bool)),
     )
-    found = diagnose(shades("ab"), empty, faithfulness=0)
+    found = diagnose(TiledModel(shades("ab")), empty, faithfulness=0)
     assert found.reliance is None
     check_files(found, tmp_path)
 
@@ -128,23 +131,25 @@ def test_regions_that_do_not_fit_are_named(shades: Shades, shaded: Shaded) -> No
     masks = MaskRegions(torch.ones(2, 9, 9, dtype=torch.bool))
     wrong = ImageSet("shades", "test", images.classes, images.labels, images.images, masks)
     with pytest.raises(InputError, match=r"the mask of image 0 is 9×9 but the image 16×20"):
-        diagnose(shades("ab"), wrong, faithfulness=0)
+        diagnose(TiledModel(shades("ab")), wrong, faithfulness=0)
 
 
 def test_a_classifier_of_whole_images_needs_a_tile(shades: Shades, shaded: Shaded) -> None:
     whole = shades("ab")
     whole.tile = None
     with pytest.raises(InputError, match="trained on whole images; give the side of the tiles"):
-        diagnose(whole, shaded("ab", shown=[0, 1]))
-    assert diagnose(whole, shaded("ab", shown=[0, 1]), tile=8, faithfulness=1).trained_tile is None
+        diagnose(TiledModel(whole), shaded("ab", shown=[0, 1]))
+    assert (
+        diagnose(TiledModel(whole, tile=8), shaded("ab", shown=[0, 1]), faithfulness=1).trained_tile is None
+    )
 
 
 def test_a_set_without_images_is_refused(shades: Shades, shaded: Shaded) -> None:
     with pytest.raises(InputError, match="no images"):
-        diagnose(shades("ab"), shaded("ab", shown=[0, 1]).select(np.array([], dtype=np.int64)))
+        diagnose(TiledModel(shades("ab")), shaded("ab", shown=[0, 1]).select(np.array([], dtype=np.int64)))
 
 
 def test_an_unknown_table_is_named(shades: Shades, shaded: Shaded) -> None:
-    found = diagnose(shades("ab"), shaded("ab", shown=[0, 1]), faithfulness=0)
+    found = diagnose(TiledModel(shades("ab")), shaded("ab", shown=[0, 1]), faithfulness=0)
     with pytest.raises(InputError, match="unknown table 'eror'"):
         found.table("eror")

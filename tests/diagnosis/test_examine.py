@@ -36,7 +36,7 @@ def classifier(scenes: ImageSet) -> Classifier:
 
 
 def test_the_records_are_those_of_each_map_on_its_own(scenes: ImageSet, classifier: Classifier) -> None:
-    found = examine(classifier, scenes, tile=16, stride=12)
+    found = examine(TiledModel(classifier, stride=12), scenes)
     pictures = [classifier.prepare(scenes.image(i)) for i in range(len(scenes))]
     maps = evidence(classifier, pictures, tile=16, stride=12, grid="covering", classes=scenes.classes)
     assert found.grids == tuple(one.grid for one in maps)
@@ -60,14 +60,14 @@ def test_the_records_are_those_of_each_map_on_its_own(scenes: ImageSet, classifi
 def test_images_without_a_region_are_left_out_of_reliance_alone(
     scenes: ImageSet, classifier: Classifier
 ) -> None:
-    found = examine(classifier, scenes, tile=16, stride=16)
+    found = examine(TiledModel(classifier, stride=16), scenes)
     assert len(found.reliance) == len(scenes) - 1
     assert len(found.checks) == len(found.tiles) == len(scenes)
 
 
 def test_the_scores_are_those_of_an_evaluation(scenes: ImageSet, classifier: Classifier) -> None:
-    scores = examine(classifier, scenes, tile=16, stride=12).evaluation.scores
-    expected = evaluate(TiledModel(classifier, tile=16, stride=12), scenes).scores
+    bound = TiledModel(classifier, stride=12)
+    scores, expected = examine(bound, scenes).evaluation.scores, evaluate(bound, scenes).scores
     assert list(scores) == list(PROTOCOLS)
     for protocol in PROTOCOLS:
         np.testing.assert_array_equal(scores[protocol], expected[protocol])
@@ -77,5 +77,5 @@ def test_the_errors_are_what_mean_logit_gets_wrong(
     shades: Callable[..., Classifier], shaded: Callable[..., ImageSet]
 ) -> None:
     images = shaded("abc", shown=[0, 1, 2, 2, 0], labels=[0, 1, 2, 0, 1])
-    found = examine(shades("abc"), images, tile=8, stride=4)
+    found = examine(TiledModel(shades("abc"), stride=4), images)
     assert [(error.index, error.label, error.prediction) for error in found.errors] == [(3, 0, 2), (4, 1, 0)]

@@ -1,17 +1,19 @@
 """Faithfulness against a slow reference, and under a model whose pixels are known to matter."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
+from tests.diagnosis.conftest import PLAIN, bound_function
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.faithfulness import Faithfulness, measure_faithfulness, scorer
 from nearsight.errors import InputError
-from nearsight.evidence import evidence
+from nearsight.evidence import TiledModel, evidence
 
 SIDE, TILE, STRIDE = 12, 4, 2
 
@@ -24,8 +26,8 @@ def toy(count: int = 6) -> ImageSet:
     return ImageSet("toy", "test", ("a", "b", "c"), labels, MemoryImages(pixels, ("",) * count))
 
 
-def prepare(image: Tensor) -> Tensor:
-    return image.float() / 255 - 0.5
+def measured(model: Any, images: ImageSet, protocol: str = "full-pass", **settings: Any) -> Faithfulness:
+    return measure_faithfulness(bound_function(model, toy(1), PLAIN, **settings), images, protocol=protocol)
 
 
 def additive(images: Tensor) -> Tensor:
@@ -71,10 +73,10 @@ def slow_figures(image: Tensor, values: Tensor, prediction: int) -> tuple[float,
 
 def test_figures_of_evidence_are_those_of_a_slow_reference() -> None:
     images = toy()
-    found = rows_of(measure_faithfulness(additive, prepare, images, tile=TILE, stride=1))
+    found = rows_of(measured(additive, images, tile=TILE, stride=1))
     expected = []
     for i in range(len(images)):
-        image = prepare(images.image(i))
+        image = PLAIN.normalise(images.image(i))
         prediction = int(additive(image[None]).argmax())
         [one] = evidence(additive, image[None], tile=TILE, stride=1, grid="covering")
         expected.append(slow_figures(image, one.per_pixel(prediction), prediction))
@@ -82,14 +84,14 @@ def test_figures_of_evidence_are_those_of_a_slow_reference() -> None:
 
 
 def test_where_pixels_add_up_evidence_beats_random_maps_and_edges() -> None:
-    found = rows_of(measure_faithfulness(additive, prepare, toy(), tile=TILE, stride=1))
+    found = rows_of(measured(additive, toy(), tile=TILE, stride=1))
     assert found["evidence"][0] > max(found["random"][0], found["edges"][0]) + 0.3
     assert found["evidence"][1] > max(found["random"][1], found["edges"][1])
     assert found["evidence"][2] < min(found["random"][2], found["edges"][2])
 
 
 def test_chance_is_the_random_map_and_the_notes_say_what_is_left_out() -> None:
-    result = measure_faithfulness(additive, prepare, toy(), tile=TILE, stride=STRIDE)
+    result = measured(additive, toy(), tile=TILE, stride=STRIDE)
     rows = {row.method: row for row in result.rows}
     assert list(rows) == ["evidence", "random", "edges"]
     assert rows["evidence"].insertion.chance == pytest.approx(rows["random"].insertion.value)
@@ -106,7 +108,7 @@ def test_a_network_is_measured_beside_grad_cam() -> None:
         network = nn.Sequential(
             nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)
         ).eval()
-    result = measure_faithfulness(network, prepare, toy(3), tile=TILE, stride=STRIDE, protocol="mean-logit")
+    result = measured(network, toy(3), tile=TILE, stride=STRIDE, protocol="mean-logit")
     assert [row.method for row in result.rows] == ["evidence", "random", "edges", "grad-cam"]
     assert (result.protocol, result.images) == ("mean-logit", 3)
 
@@ -115,20 +117,21 @@ def test_the_score_under_mean_logit_is_the_mean_of_tiles_side_by_side() -> None:
     def brightest(images: Tensor) -> Tensor:
         return images.amax((2, 3))
 
-    images = torch.stack([prepare(toy().image(i)) for i in range(2)])
+    images = torch.stack([PLAIN.normalise(toy().image(i)) for i in range(2)])
+    bound = TiledModel(brightest, tile=5)
     maps = evidence(brightest, images, tile=5, stride=5, grid="covering")
     expected = torch.stack([one.mean() for one in maps])
-    torch.testing.assert_close(scorer(brightest, "mean-logit", 5, 2**20)(images), expected)
-    torch.testing.assert_close(scorer(brightest, "full-pass", 5, 2**20)(images), brightest(images))
+    torch.testing.assert_close(scorer(bound, "mean-logit")(images), expected)
+    torch.testing.assert_close(scorer(bound, "full-pass")(images), brightest(images))
 
 
 def test_a_protocol_without_logits_is_refused_and_an_empty_set_has_no_rows() -> None:
     with pytest.raises(InputError, match="unknown protocol with logits 'vote'"):
-        measure_faithfulness(additive, prepare, toy(), tile=TILE, stride=STRIDE, protocol="vote")
-    assert measure_faithfulness(additive, prepare, toy(0), tile=TILE, stride=STRIDE).rows == ()
+        measured(additive, toy(), tile=TILE, stride=STRIDE, protocol="vote")
+    assert measured(additive, toy(0), tile=TILE, stride=STRIDE).rows == ()
 
 
 def test_equal_maps_say_nothing_and_a_single_tile_has_no_correlation() -> None:
-    [row, *_] = measure_faithfulness(additive, prepare, toy(), tile=SIDE, stride=SIDE).rows
+    [row, *_] = measured(additive, toy(), tile=SIDE, stride=SIDE).rows
     assert row.correlation.value is None
     assert row.insertion.value is not None

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.diagnosis.conftest import PLAIN, bound_function
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
@@ -18,10 +19,6 @@ def toy(count: int = 30, side: int = 16) -> ImageSet:
     return ImageSet("toy", "test", ("a", "b", "c"), labels, MemoryImages(pixels, ("",) * count))
 
 
-def prepare(image: Tensor) -> Tensor:
-    return image.float() / 255 - 0.5
-
-
 def brightest(images: Tensor) -> Tensor:
     """Logits that are the largest value of each channel, so that a tile says other than the whole."""
     return images.amax((2, 3)) + images.mean((2, 3))
@@ -29,8 +26,8 @@ def brightest(images: Tensor) -> Tensor:
 
 def test_rows_are_those_of_evidence_maps_one_by_one() -> None:
     images = toy()
-    rows = measure_locality(brightest, prepare, images, 8, sizes=(4, 8))
-    prepared = [prepare(images.image(i)) for i in range(30)]
+    rows = measure_locality(bound_function(brightest, images, tile=8), images, sizes=(4, 8))
+    prepared = [PLAIN.normalise(images.image(i)) for i in range(30)]
     full = np.array([int(brightest(image[None]).argmax()) for image in prepared])
     for row, size in zip(rows, (4, 8), strict=True):
         maps = evidence(brightest, prepared, tile=size, stride=size // 2, grid="covering")
@@ -45,7 +42,7 @@ def test_rows_are_those_of_evidence_maps_one_by_one() -> None:
 
 
 def test_sizes_run_from_half_the_tile_to_the_image_and_the_whole_image_agrees() -> None:
-    rows = measure_locality(brightest, prepare, toy(), 4)
+    rows = measure_locality(bound_function(brightest, toy(), tile=4), toy())
     sizes = [row.tile for row in rows]
     assert (sizes[:2], sizes[-1]) == ([2, 4], 16)
     assert sizes == sorted(set(sizes))
@@ -58,16 +55,19 @@ def test_sizes_that_the_model_refuses_are_left_out() -> None:
             raise ValueError("patches of 4 pixels")
         return images.mean((2, 3)) if images.shape[2] > 4 else images.mean((2, 3)) * float("nan")
 
-    assert [row.tile for row in measure_locality(picky, prepare, toy(), 8, sizes=(4, 6, 8, 12))] == [8, 12]
+    assert [
+        row.tile for row in measure_locality(bound_function(picky, toy(), tile=8), toy(), sizes=(4, 6, 8, 12))
+    ] == [8, 12]
 
 
 def test_images_are_drawn_by_the_seed_and_an_empty_set_has_no_rows() -> None:
     one, same, other = (
-        measure_locality(brightest, prepare, toy(), 8, sizes=(8,), limit=10, seed=seed) for seed in (0, 0, 1)
+        measure_locality(bound_function(brightest, toy(), tile=8), toy(), sizes=(8,), limit=10, seed=seed)
+        for seed in (0, 0, 1)
     )
     assert one[0].accuracy.n == 10
     assert one == same != other
-    assert measure_locality(brightest, prepare, toy(0), 8) == ()
+    assert measure_locality(bound_function(brightest, toy(), tile=8), toy(0)) == ()
 
 
 def test_agreement_by_chance_is_that_of_predictions_drawn_apart() -> None:

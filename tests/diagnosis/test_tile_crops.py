@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.diagnosis.conftest import bound_function
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet
@@ -60,7 +61,7 @@ def resized(images: ImageSet) -> list[Tensor]:
 
 def source_of(images: ImageSet, model: nn.Module, memory: int = 2**20) -> TileSource:
     grids = [TileGrid(*picture.shape[1:], tile=6, stride=2, kind="covering") for picture in resized(images)]
-    return TileSource(model, PREPROCESSING, images, grids, memory)
+    return TileSource(bound_function(model, images, PREPROCESSING, tile=6, memory=memory), images, grids)
 
 
 def test_pixels_and_logits_are_those_of_the_maps(images: ImageSet, model: nn.Module) -> None:

@@ -15,8 +15,7 @@ from nearsight.diagnosis.place import typical_place
 from nearsight.diagnosis.reasons import AtlasTile, Reason, by_share
 from nearsight.diagnosis.strongest import ImageTiles
 from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource
-from nearsight.evidence import DEFAULT_MEMORY, Model
-from nearsight.models import Preprocessing
+from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.statistics import Estimate, accuracy_estimate, ratio_estimate
 from nearsight.tiles import TileGrid
@@ -57,8 +56,7 @@ class Atlas:
 
 
 def build_atlas(
-    model: Model,
-    preprocessing: Preprocessing,
+    bound: TiledModel,
     images: ImageSet,
     grids: Sequence[TileGrid],
     tiles: Sequence[ImageTiles],
@@ -68,19 +66,21 @@ def build_atlas(
     reasons: int = 5,
     imitators: int = EXAMPLES,
     seed: int = 0,
-    memory: int = DEFAULT_MEMORY,
     progress: Progress = SILENT,
 ) -> Atlas:
     """Sort the strongest tiles of each class into reasons, by the model's own embedding of them.
 
     >>> from nearsight.data import MemoryImages
+    >>> from nearsight.models import Architecture, Classifier, Preprocessing
     >>> pixels = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
     >>> black = ImageSet("black", "test", ("cat", "dog"), np.array([0]), MemoryImages(pixels, ("a.png",)))
     >>> tile = ImageTiles(torch.tensor([0, 0]), torch.tensor([2.0, -2.0]), torch.tensor([0]), torch.tensor([2.0]))
-    >>> def model(tiles):
-    ...     return torch.tensor([[2.0, -2.0]]).expand(len(tiles), 2)
+    >>> class Cats(torch.nn.Module):
+    ...     def forward(self, tiles):
+    ...         return torch.tensor([[2.0, -2.0]]).expand(len(tiles), 2)
     >>> halves = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    >>> cats, dogs = build_atlas(model, halves, black, [TileGrid(4, 4, tile=4, stride=4)], [tile]).classes
+    >>> bound = TiledModel(Classifier(Cats().eval(), Architecture("cats", 2), black.classes, 4, halves))
+    >>> cats, dogs = build_atlas(bound, black, [TileGrid(4, 4, tile=4, stride=4)], [tile]).classes
     >>> cats.reasons[0].appearance, cats.reasons[0].share.value, dogs.reasons
     ('flat black', 1.0, ())
 
@@ -95,8 +95,8 @@ def build_atlas(
     The intervals are over images, the groups as found: they do not cover that other images might be grouped in
     another way.
     """
-    source = TileSource(model, preprocessing, images, grids, memory)
-    index = np.stack([image.index.numpy() for image in tiles]).astype(np.int64)
+    source = TileSource(bound, images, grids)
+    index = np.stack([image.index.numpy() for image in tiles])
     evidence = np.stack([image.evidence.numpy() for image in tiles])
     found = []
     for number, name in enumerate(images.classes):
@@ -105,7 +105,7 @@ def build_atlas(
         chosen = random.permutation(mine)[:per_class]
         compared = random.permutation(others)[: len(chosen)]
         strongest, imitating, imitators_of = (
-            _speaking(ChosenTiles(some, index[some, number], evidence[some, number]))
+            _speaking(ChosenTiles(some, index[some, number].astype(np.int64), evidence[some, number]))
             for some in (chosen, compared, others)
         )
         parts = _Parts(strongest, imitating, _speaking(_sampled(chosen, tiles)))

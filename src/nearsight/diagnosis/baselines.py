@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 
 from nearsight.diagnosis.feature_maps import as_feature_map, last_feature_map
 from nearsight.evidence import Model
+from nearsight.evidence.forward_pass import run_model
 from nearsight.models import Classifier
+from nearsight.models.outputs import LogitsOf, logits_in, logits_name
 
 PACKAGE = "pytorch_grad_cam"
 GRAD_CAM = "grad-cam"
@@ -40,21 +43,27 @@ def edge_map(image: Tensor) -> Tensor:
     return torch.from_numpy(np.hypot(sobel(grey, axis=0), sobel(grey, axis=1)))
 
 
-def grad_cam(model: Model, example: Tensor) -> tuple[Callable[[Tensor, int], Tensor] | None, str]:
+Explain = Callable[[Tensor, int], Tensor]
+"""Makes the map (H, W) of an image (3, H, W), as the model takes it, for a class."""
+
+
+def grad_cam(model: Model, example: Tensor, classes: int | None = None) -> tuple[Explain | None, str]:
     """Return a function that makes the Grad-CAM of an image (3, H, W) for a class, (H, W), and a note on it.
 
     Selvaraju et al., arXiv 1610.02391, by the package grad-cam, in the full pass, at the layer that
-    `last_feature_map` finds and the note names; tokens are brought into the shape of the image. None, with the reason
-    as the note, where the package is not installed, the model has no such map, or the package fails on `example`,
-    which is one image. The function raises what the model and the package raise on an image of another size.
+    `last_feature_map` finds and the note names; tokens are brought into the shape of the image. What comes before the
+    layer is run without gradients, so that it takes no more memory than a full pass. None, with the reason as the
+    note, where the package is not installed, the model has no such map, or anything fails on `example`, which is one
+    image. `classes` is the number of logits, where it is known. The function raises what the model and the package
+    raise on an image of another size.
     """
     if find_spec(PACKAGE) is None:
         return None, f"{LEFT_OUT}: its package is not installed (pip install nearsight[peers])"
     if not isinstance(model, nn.Module):
         return None, f"{LEFT_OUT}: it needs the gradients of a PyTorch module"
     try:
-        # A copy: gradients are left in it.
-        own = _Logits(copy.deepcopy(model)).eval().requires_grad_()
+        # A copy: it is watched, and its weights are held still.
+        own = _LogitsAlone(copy.deepcopy(model).to(example.device), example, classes).eval()
         layer = last_feature_map(own, example)
         if layer is None:
             return (
@@ -67,7 +76,7 @@ def grad_cam(model: Model, example: Tensor) -> tuple[Callable[[Tensor, int], Ten
         # A network may do anything where it is not only run but differentiated and watched.
         return None, left_out(error)
     path = next(path for path, part in own.named_modules() if part is layer)
-    return explain, f"Grad-CAM at {path.removeprefix(_prefix(model))}, in the full pass"
+    return explain, f"Grad-CAM at {path.removeprefix(_prefix(own))}, in the full pass"
 
 
 def left_out(error: Exception) -> str:
@@ -94,6 +103,8 @@ def _explain(model: nn.Module, layer: nn.Module) -> Callable[[Tensor, int], Tens
             )
         return found
 
+    model.requires_grad_(False)
+    layer.register_forward_hook(_start_gradients)
     cam = GradCAM(model=model, target_layers=[layer], reshape_transform=as_map)
 
     def explain(image: Tensor, class_number: int) -> Tensor:
@@ -105,19 +116,28 @@ def _explain(model: nn.Module, layer: nn.Module) -> Callable[[Tensor, int], Tens
     return explain
 
 
-class _Logits(nn.Module):
-    """A network that returns its logits, whatever it returned them in."""
+def _start_gradients(_layer: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    # No leaf: what follows may work in place.
+    return output.detach().requires_grad_().clone()
 
-    def __init__(self, model: nn.Module) -> None:
+
+class _LogitsAlone(nn.Module):
+    """A network that returns its logits, whatever it returns them in, and may be differentiated."""
+
+    def __init__(self, network: nn.Module, example: Tensor, classes: int | None) -> None:
         super().__init__()
-        self.model = model
+        found = run_model(network, example.expand(2, *example.shape).contiguous())
+        self.network = network
+        self._name = logits_name(found, 2, classes=classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        output = self.model(images)
-        logits: Tensor = getattr(output, "logits", output)
-        return logits
+        return logits_in(self.network(images), self._name)
 
 
-def _prefix(model: nn.Module) -> str:
-    """Return what stands before a layer's own name: ours, and that of the classifier round a network."""
-    return "model.network." if isinstance(model, Classifier) else "model."
+def _prefix(model: _LogitsAlone) -> str:
+    """Return what stands before a layer's own name: ours, and those of what is wrapped round a network."""
+    prefix, inside = "network.", model.network
+    while isinstance(inside, Classifier | LogitsOf):
+        name = "network" if isinstance(inside, Classifier) else "model"
+        prefix, inside = f"{prefix}{name}.", getattr(inside, name)
+    return prefix

@@ -1,12 +1,10 @@
 """From a classifier and an image set to the whole diagnosis."""
 
-import copy
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet
@@ -14,77 +12,56 @@ from nearsight.diagnosis.atlas import build_atlas
 from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.duplicates import near_duplicates
 from nearsight.diagnosis.errors import collect_errors
-from nearsight.diagnosis.examine import Examination, examine
-from nearsight.diagnosis.faithfulness import measure_faithfulness
+from nearsight.diagnosis.examine import Examination, diagnosed, examine
+from nearsight.diagnosis.faithfulness import ScoredBy, measure_faithfulness
 from nearsight.diagnosis.locality import Locality, measure_locality, protocol_agreement
 from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.pictures import ExaminedPictures
 from nearsight.diagnosis.reliance import Reliance, summarise_reliance
 from nearsight.diagnosis.result import Diagnosis
 from nearsight.diagnosis.suspects import label_suspects
-from nearsight.evidence import DEFAULT_MEMORY
-from nearsight.models import Classifier
+from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT, Progress
-from nearsight.settings import FAITHFULNESS_IMAGES, GridKind
-from nearsight.tiles import default_stride
+from nearsight.settings import FAITHFULNESS_IMAGES
 
 _VERSIONS = ("nearsight", "torch", "timm", "scikit-learn")
 
 
 def diagnose(
-    classifier: Classifier,
+    bound: TiledModel,
     images: ImageSet,
     *,
     model: str = "",
     others: Mapping[str, ImageSet] | None = None,
-    tile: int | None = None,
-    stride: int | None = None,
-    grid: GridKind = "covering",
     limit: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
     seed: int = 0,
-    memory: int = DEFAULT_MEMORY,
-    device: torch.device | str = "cpu",
     workers: int = 0,
     progress: Progress = SILENT,
 ) -> Diagnosis:
-    """Diagnose a classifier on an image set: what it uses, where it errs, whether it looks at the object.
+    """Diagnose a bound classifier on an image set: what it uses, where it errs, whether it looks at the object.
 
-    >>> import numpy as np
     >>> from nearsight.data import load
-    >>> from nearsight.models import Architecture, Preprocessing
+    >>> from nearsight.models import Architecture, Classifier, Preprocessing
     >>> half, architecture = (0.5, 0.5, 0.5), Architecture("airbench", classes=8, width=0.1)
     >>> scenes = load("scenes")["test"].select(np.arange(6))
     >>> toy = Classifier(architecture.build(), architecture, scenes.classes, 16, Preprocessing(half, half))
-    >>> found = diagnose(toy, scenes, stride=16, faithfulness=0)
+    >>> found = diagnose(TiledModel(toy.eval(), stride=16), scenes, faithfulness=0)
     >>> found.images, len(found.table("reliance"))
     (6, 9)
 
     `model` and the set's name are for the reader. `others` are the splits in which near-duplicates are looked for, by
-    name. `tile`, `stride`, `grid`, `memory`, `device` and `workers` are those of `evaluate`, with the same defaults.
-    Of a larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are
-    checked; 0 leaves it out. `progress` is told what begins and how much of it is done.
+    name. Of a larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are
+    checked; 0 leaves it out. `workers` processes decode a set that streams. `progress` is told what begins and how
+    much of it is done.
 
-    Raises `InputError` for a set without images, a classifier of whole images without a `tile`, and what
-    `evaluate` raises.
+    Raises `InputError` for a set without images, a bare model or one without a tile, and what `evaluate` raises.
     """
-    tile = classifier.tile_to_look_at(tile)
-    stride = stride if stride is not None else default_stride(tile)
+    classifier = diagnosed(bound)
+    tile, stride = bound.sides()
     examined, notes = _drawn(images, limit, seed)
     progress.say(f"evidence of {len(examined):,} images")
-    found = examine(
-        classifier,
-        examined,
-        tile=tile,
-        stride=stride,
-        grid=grid,
-        seed=seed,
-        memory=memory,
-        device=device,
-        workers=workers,
-        progress=progress,
-    )
-    network = copy.deepcopy(classifier).to(memory_format=torch.channels_last).to(device).eval()
+    found = examine(bound, examined, seed=seed, workers=workers, progress=progress)
     progress.say("reasons: the strongest tiles of each class, sorted by the network's own embedding")
 
     def on_object(index: int) -> Tensor | None:
@@ -92,35 +69,23 @@ def diagnose(
         return None if region is None else object_shares(region, found.grids[index])
 
     atlas = build_atlas(
-        network,
-        classifier.preprocessing,
+        bound,
         examined,
         found.grids,
         found.tiles,
         on_object=on_object if examined.has_regions else None,
         seed=seed,
-        memory=memory,
         progress=progress,
     )
     progress.say("locality: tiles of other sizes")
-    sizes = measure_locality(
-        network, classifier.prepare, examined, tile, seed=seed, memory=memory, progress=progress
-    )
+    sizes = measure_locality(bound, examined, seed=seed, progress=progress)
     checked = None
     if faithfulness:
         progress.say("faithfulness: what the maps are worth, beside others")
+        # As the classifier is meant to be used.
+        protocol: ScoredBy = "full-pass" if classifier.tile is None else "mean-logit"
         checked = measure_faithfulness(
-            network,
-            classifier.prepare,
-            examined,
-            tile=tile,
-            stride=stride,
-            # As the classifier is meant to be used.
-            protocol="full-pass" if classifier.tile is None else "mean-logit",
-            limit=faithfulness,
-            seed=seed,
-            memory=memory,
-            progress=progress,
+            bound, examined, protocol=protocol, limit=faithfulness, seed=seed, progress=progress
         )
     if others:
         progress.say(f"near-duplicates in {', '.join(others)}")
@@ -134,7 +99,7 @@ def diagnose(
         trained_tile=classifier.tile,
         tile=tile,
         stride=stride,
-        grid=grid,
+        grid=bound.grid,
         images=len(examined),
         seed=seed,
         accuracies=protocols,
@@ -147,9 +112,9 @@ def diagnose(
         faithfulness=checked,
         notes=(*notes, *_class_notes(examined)),
         versions={"python": platform.python_version()} | {name: version(name) for name in _VERSIONS},
-        machine=f"{platform.system()} {platform.machine()}, {torch.device(device).type}",
+        machine=f"{platform.system()} {platform.machine()}, {bound.device.type}",
         class_images=tuple(np.bincount(examined.labels, minlength=len(classifier.classes)).tolist()),
-        pictures=ExaminedPictures(examined, classifier.preprocessing.resize),
+        pictures=ExaminedPictures(examined, bound.resize),
     )
 
 

@@ -10,11 +10,11 @@ from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.reliance import ImageReliance, image_reliance
 from nearsight.diagnosis.strongest import ImageTiles, strongest_tiles
 from nearsight.diagnosis.suspects import LabelCheck, image_suspect
+from nearsight.errors import InputError
 from nearsight.evaluation import Evaluation, evaluate
-from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap, TiledModel
+from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.models import Classifier
 from nearsight.progress import SILENT, Progress
-from nearsight.settings import GridKind
 from nearsight.settings.protocols import PROTOCOLS
 from nearsight.tiles import TileGrid
 
@@ -36,27 +36,22 @@ class Examination:
 
 
 def examine(
-    classifier: Classifier,
+    bound: TiledModel,
     images: ImageSet,
     *,
-    tile: int,
-    stride: int,
-    grid: GridKind = "covering",
     seed: int = 0,
-    memory: int = DEFAULT_MEMORY,
-    device: torch.device | str = "cpu",
     workers: int = 0,
     progress: Progress = SILENT,
 ) -> Examination:
-    """Evaluate a classifier on an image set and take from each evidence map, as it passes, what a diagnosis needs.
+    """Evaluate a bound model on an image set and take from each evidence map, as it passes, what a diagnosis needs.
 
     >>> import numpy as np
     >>> from nearsight.data import load
-    >>> from nearsight.models import Architecture, Preprocessing
+    >>> from nearsight.models import Architecture, Classifier, Preprocessing
     >>> half, architecture = (0.5, 0.5, 0.5), Architecture("airbench", classes=8, width=0.1)
     >>> scenes = load("scenes")["test"].select(np.arange(3))
     >>> toy = Classifier(architecture.build(), architecture, scenes.classes, 16, Preprocessing(half, half))
-    >>> found = examine(toy, scenes, tile=16, stride=16)
+    >>> found = examine(TiledModel(toy.eval(), stride=16), scenes)
     >>> len(found.grids), len(found.reliance)
     (3, 3)
 
@@ -84,7 +79,7 @@ def examine(
             reliance.append(image_reliance(evidence_map, label, on_object, region))
 
     evaluation = evaluate(
-        TiledModel(classifier, tile=tile, stride=stride, grid=grid, memory=memory, device=device),
+        bound,
         images,
         workers=workers,
         protocols=PROTOCOLS,
@@ -92,3 +87,14 @@ def examine(
         progress=progress,
     )
     return Examination(evaluation, tuple(grids), tuple(errors), tuple(checks), tuple(reliance), tuple(tiles))
+
+
+def diagnosed(bound: TiledModel) -> Classifier:
+    """Return the classifier that is bound; raises `InputError` where it is a bare model or has no tile."""
+    if not isinstance(bound.model, Classifier):
+        raise InputError(
+            f"a diagnosis needs a classifier, which knows how decoded images become what the network takes, and was "
+            f"given a {type(bound.model).__name__}; make a nearsight.Classifier of it"
+        )
+    bound.model.tile_to_look_at(bound.tile)
+    return bound.model

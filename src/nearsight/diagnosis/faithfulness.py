@@ -1,28 +1,31 @@
 """Whether a map shows what the classifier uses: how its predictions change when pixels go, map by map."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nearsight.data import ImageSet
-from nearsight.diagnosis.baselines import GRAD_CAM, edge_map, grad_cam, left_out, random_map
+from nearsight.diagnosis.baselines import GRAD_CAM, Explain, edge_map, grad_cam, left_out, random_map
 from nearsight.diagnosis.curves import (
     Score,
     area,
     curve,
+    drop_grid,
     pixel_order,
     rank_correlation,
+    square_side,
+    squares,
     tile_drops,
     tile_means,
 )
 from nearsight.diagnosis.draw import draw
 from nearsight.errors import unknown_name
-from nearsight.evidence import DEFAULT_MEMORY, EvidenceMap, Model, evidence, fitting_batch, forward
-from nearsight.evidence.forward_pass import device_of
+from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.statistics import Estimate, mean_estimate
 from nearsight.tiles import TileGrid
@@ -42,6 +45,12 @@ NOTES = (
 _COARSE = (
     "Under mean-logit, changed images are scored on tiles side by side (and flush with the far edge), not on the "
     "finer grid of the map: it costs less, and the predicted class may then have another probability."
+)
+
+
+_LARGE = (
+    "Of an image of more than a megapixel, squares of pixels are replaced and not single ones; of one with more than "
+    "256 half overlapping tiles, tiles further apart are taken away for the correlation."
 )
 
 
@@ -72,110 +81,120 @@ class Faithfulness:
 
 
 def measure_faithfulness(
-    model: Model,
-    prepare: Callable[[Tensor], Tensor],
+    bound: TiledModel,
     images: ImageSet,
     *,
-    tile: int,
-    stride: int,
     protocol: ScoredBy = "full-pass",
     limit: int = 32,
     seed: int = 0,
-    memory: int = DEFAULT_MEMORY,
     progress: Progress = SILENT,
 ) -> Faithfulness:
     """Measure evidence maps, and random maps, edges and Grad-CAM beside them, on the same images.
 
     >>> from nearsight.data import MemoryImages
+    >>> from nearsight.models import Architecture, Classifier, Preprocessing
     >>> pixels = torch.arange(192).view(1, 3, 8, 8).to(torch.uint8)
     >>> toy = ImageSet("toy", "test", ("dark", "light"), np.array([0]), MemoryImages(pixels, ("a",)))
-    >>> def model(images):
-    ...     return torch.stack([0.5 - images.mean((1, 2, 3)), images.mean((1, 2, 3)) - 0.5], dim=1)
-    >>> found = measure_faithfulness(model, lambda image: image / 255, toy, tile=4, stride=4)
+    >>> class Light(torch.nn.Module):
+    ...     def forward(self, images):
+    ...         return torch.stack([-images.mean((1, 2, 3)), images.mean((1, 2, 3))], dim=1)
+    >>> halves = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    >>> classifier = Classifier(Light().eval(), Architecture("light", 2), toy.classes, 4, halves)
+    >>> found = measure_faithfulness(TiledModel(classifier, stride=4), toy)
     >>> [row.method for row in found.rows], round(found.rows[0].correlation.value, 6)
     (['evidence', 'random', 'edges'], 1.0)
 
-    `prepare` makes of a decoded image, uint8 (3, H, W), what the model takes. The map of evidence is that of the
-    predicted class, on a covering grid of `tile` and `stride`, spread over pixels. Prediction and probability
-    are those of `protocol`. At most `limit` images, drawn by `seed`, take part. `progress` is told how
-    many images are done. Raises `InputError` for another protocol.
+    The map of evidence is that of the predicted class, on a covering grid of the tile and stride bound, spread over
+    pixels. Prediction and probability are those of `protocol`. At most `limit` images, drawn by `seed`, take part.
+    `progress` is told how many are done. Changed images are made as they are scored, so that few exist at once.
+    Raises `InputError` for another protocol.
     """
-    score = scorer(model, protocol, tile, memory)
+    tile, stride = bound.sides()
+    covering = bound.at(tile, stride, "covering")
+    score = scorer(bound, protocol)
     order = draw(len(images), limit, seed)
     generator = torch.Generator().manual_seed(seed)
-    target = device_of(model) or torch.device("cpu")
     measured: dict[str, list[tuple[float, float, float]]] = {}
     notes = (*NOTES, _COARSE) if protocol == "mean-logit" else NOTES
     if not len(order):
         return Faithfulness(protocol, 0, (), notes)
-    explain, note = grad_cam(model, prepare(images.image(int(order[0])).to(target)))
+    explain: Explain | None = None
+    note, large = "", False
     for done, i in enumerate(order.tolist(), start=1):
-        image = prepare(images.image(i).to(target))
-        [evidence_map] = evidence(
-            model, image[None], tile=tile, stride=stride, grid="covering", memory=memory
-        )
-        prediction = int(score(image[None])[0].argmax())
-        maps = {
-            "evidence": evidence_map.per_pixel(prediction),
-            RANDOM: random_map(image, generator),
-            "edges": edge_map(image),
-        }
+        image = bound.prepare(images.image(i))
+        if protocol == "full-pass" and bound.preprocessing is not None:
+            image = bound.preprocessing.cut_whole(image)
+        if done == 1:
+            explain, note = grad_cam(bound.model, image, len(bound.classes))
+        [evidence_map] = covering.maps([image])
+        prediction = int(score([image])[0].argmax())
+        maps = _maps(evidence_map, image, prediction, generator)
         if explain is not None:
             try:
-                maps[GRAD_CAM] = explain(image, prediction)
+                explained = explain(image, prediction)
+                maps[GRAD_CAM] = partial(_itself, explained)
             except Exception as error:
                 # It may end on this image, as at another size; a row of some images would not be beside the others.
                 explain, note = None, left_out(error)
                 measured.pop(GRAD_CAM, None)
-        for method, found in _measure(score, image, prediction, maps, evidence_map, generator).items():
-            measured.setdefault(method, []).append(found)
+        _, height, width = image.shape
+        grid = drop_grid(height, width, tile)
+        large = large or grid.stride > max(1, tile // 2) or square_side(height, width) > 1
+        for method, figures in _measure(score, image, prediction, maps, grid, generator).items():
+            measured.setdefault(method, []).append(figures)
         progress.count("checking the maps of images", done, len(order))
-    return Faithfulness(protocol, len(order), _rows(measured), (*notes, note))
+    return Faithfulness(protocol, len(order), _rows(measured), (*notes, *([_LARGE] if large else []), note))
 
 
-def scorer(model: Model, protocol: ScoredBy, tile: int, memory: int) -> Score:
-    """Return what gives images (B, 3, H, W) their logits under a protocol, (B, classes).
+def scorer(bound: TiledModel, protocol: ScoredBy) -> Score:
+    """Return what gives a stream of images (3, H, W) their logits under a protocol, (N, classes).
 
-    >>> score = scorer(lambda images: images.amax((2, 3)), "mean-logit", tile=2, memory=2**20)
-    >>> score(torch.arange(4.0).expand(1, 3, 2, 4)).tolist()
+    >>> bound = TiledModel(lambda images: images.amax((2, 3)), tile=2)
+    >>> scorer(bound, "mean-logit")([torch.arange(4.0).expand(3, 2, 4)]).tolist()
     [[2.0, 2.0, 2.0]]
 
     Under `mean-logit` tiles lie side by side, and flush with the far edge. Raises `InputError` for a protocol
     whose scores are no logits.
     """
     if protocol == "full-pass":
-        return lambda images: _full_pass(model, images, memory)
+        return bound.full_pass
     if protocol != "mean-logit":
         raise unknown_name("protocol with logits", protocol, ("full-pass", "mean-logit"))
-
-    def score(images: Tensor) -> Tensor:
-        maps = evidence(model, images, tile=tile, stride=tile, grid="covering", memory=memory)
-        return torch.stack([evidence_map.mean() for evidence_map in maps])
-
-    return score
+    tile, _ = bound.sides()
+    apart = bound.at(tile, tile, "covering")
+    return lambda images: torch.stack([evidence_map.mean() for evidence_map in apart.maps(images)])
 
 
-def _full_pass(model: Model, images: Tensor, memory: int) -> Tensor:
-    size = fitting_batch(
-        lambda batch: forward(model, batch), images[0], memory, seen=isinstance(model, nn.Module)
-    )
-    return torch.cat([forward(model, batch) for batch in torch.split(images, size)])
+def _maps(
+    evidence_map: EvidenceMap, image: Tensor, prediction: int, generator: torch.Generator
+) -> dict[str, Callable[[], Tensor]]:
+    """Return what makes each map (H, W) when it is its turn; the random one is drawn before any order is."""
+    drawn = random_map(image, generator)
+    return {
+        "evidence": lambda: evidence_map.per_pixel(prediction),
+        RANDOM: partial(_itself, drawn),
+        "edges": lambda: edge_map(image),
+    }
+
+
+def _itself(values: Tensor) -> Tensor:
+    return values
 
 
 def _measure(
     score: Score,
     image: Tensor,
     prediction: int,
-    maps: dict[str, Tensor],
-    evidence_map: EvidenceMap,
+    maps: Mapping[str, Callable[[], Tensor]],
+    grid: TileGrid,
     generator: torch.Generator,
 ) -> dict[str, tuple[float, float, float]]:
-    tile = evidence_map.grid.tile
-    grid = TileGrid(image.shape[1], image.shape[2], tile, max(1, tile // 2), "covering")
     drops = tile_drops(score, image, prediction, grid)
+    side = square_side(*image.shape[1:])
     found = {}
-    for method, values in maps.items():
-        order = pixel_order(values, generator)
+    for method, make in maps.items():
+        values = make()
+        order = pixel_order(values if side == 1 else squares(values, side), generator)
         inserted = curve(score, image, prediction, order, keep=True)
         deleted = curve(score, image, prediction, order, keep=False)
         correlation = rank_correlation(tile_means(values, grid), drops)

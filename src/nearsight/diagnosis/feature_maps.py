@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 # Class tokens and registers that may stand before the tokens of the places.
 MOST_PREFIX_TOKENS = 16
+LARGEST_SIDE = 256
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
 
 
@@ -36,7 +37,7 @@ def last_feature_map(model: nn.Module, image: Tensor) -> nn.Module | None:
         # A head that starts at nothing would hide every gradient.
         if not weight.any():
             nn.init.normal_(weight, std=0.02, generator=torch.Generator(weight.device).manual_seed(0))
-    outputs = [output for output in _watch(watched, image) if output.places > 1]
+    outputs = [output for output in _watch_small(watched, image) if output.places > 1]
     if not outputs:
         return None
     last = outputs[-1]
@@ -127,6 +128,18 @@ class _Output:
 
     def is_same_as(self, other: "_Output") -> bool:
         return self.tensor is other.tensor and self.version == other.version
+
+
+def _watch_small(model: nn.Module, image: Tensor) -> list[_Output]:
+    """Watch a model on a cut of an image, for gradients of a large one take much memory; or on all of it."""
+    cut = image[:, :LARGEST_SIDE, :LARGEST_SIDE]
+    if cut.shape == image.shape:
+        return _watch(model, image)
+    try:
+        return _watch(model, cut)
+    except Exception:
+        # A model may raise anything at a size that it does not take.
+        return _watch(model, image)
 
 
 def _watch(model: nn.Module, image: Tensor) -> list[_Output]:

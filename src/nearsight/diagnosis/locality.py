@@ -1,6 +1,6 @@
 """How near-sighted a classifier is: accuracy and agreement with the full pass against the size of tiles."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,7 @@ from torch import Tensor
 from nearsight.data import ImageSet
 from nearsight.diagnosis.draw import draw
 from nearsight.evaluation import correctness, predict, tile_scores
-from nearsight.evidence import DEFAULT_MEMORY, Model, forward, iterate_evidence
-from nearsight.evidence.forward_pass import device_of
+from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT, SINGLE_TILE, scored_by
 from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
@@ -129,54 +128,51 @@ def _frequencies(protocol: str, scores: NDArray[np.float32]) -> NDArray[np.float
 
 
 def measure_locality(
-    model: Model,
-    prepare: Callable[[Tensor], Tensor],
+    bound: TiledModel,
     images: ImageSet,
-    tile: int,
     *,
     sizes: Sequence[int] | None = None,
     limit: int = 400,
     seed: int = 0,
-    memory: int = DEFAULT_MEMORY,
     progress: Progress = SILENT,
 ) -> tuple[SizeRow, ...]:
     """Measure a model on tiles of several sizes of the same images, each size on a covering grid.
 
     >>> from nearsight.data import MemoryImages
+    >>> from nearsight.models import Architecture, Classifier, Preprocessing
     >>> pixels = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 8, 8)
     >>> toy = ImageSet("toy", "test", ("dark", "light"), np.array([0, 1]), MemoryImages(pixels, ("a", "b")))
-    >>> def model(images):
-    ...     return torch.stack([0.5 - images.mean((1, 2, 3)), images.mean((1, 2, 3)) - 0.5], dim=1)
-    >>> rows = measure_locality(model, lambda image: image / 255, toy, tile=4)
+    >>> class Light(torch.nn.Module):
+    ...     def forward(self, images):
+    ...         return torch.stack([-images.mean((1, 2, 3)), images.mean((1, 2, 3))], dim=1)
+    >>> halves = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    >>> classifier = Classifier(Light().eval(), Architecture("light", 2), toy.classes, 4, halves)
+    >>> rows = measure_locality(TiledModel(classifier), toy)
     >>> [(row.tile, row.tiles, row.accuracy.value) for row in rows]
     [(2, 49, 1.0), (4, 9, 1.0), (5, 9, 1.0), (6, 4, 1.0), (7, 4, 1.0), (8, 1, 1.0)]
 
-    `prepare` makes of a decoded image, uint8 (3, H, W), what the model takes. `tile` is that of the diagnosis.
-    `sizes` are by default half of `tile`, `tile`, and from there to the short side of the smallest image in four
-    equal ratios; those that the model does not take are left out. Tiles overlap by half. At most `limit`
+    `sizes` are by default half of the tile bound, that tile, and from there to the short side of the smallest image
+    in four equal ratios; those that the model does not take are left out. Tiles overlap by half. At most `limit`
     images, drawn by `seed`, take part. `progress` is told how many sizes are done.
     """
     order = draw(len(images), limit, seed)
-    target = device_of(model) or torch.device("cpu")
+    if not len(order):
+        return ()
+    labels = images.labels[order]
+    shortest: list[int] = []
 
     def prepared() -> Iterator[Tensor]:
-        return (prepare(images.image(i).to(target)) for i in order.tolist())
+        for i in order.tolist():
+            image = bound.prepare(images.image(i))
+            shortest.append(min(image.shape[1:]))
+            yield image
 
-    labels = images.labels[order]
-    full: list[NDArray[np.float32]] = []
-    shortest = None
-    for image in prepared():
-        shortest = min(image.shape[1:]) if shortest is None else min(shortest, *image.shape[1:])
-        full.append(forward(model, image[None])[0].float().cpu().numpy())
-    if shortest is None:
-        return ()
-    full_scores = np.stack(full)
-    chosen = [size for size in sorted(sizes or _between(tile, shortest)) if takes(model, size, target)]
+    full_scores = bound.full_pass(prepared()).float().numpy()
+    tile, _ = bound.sides()
+    chosen = [size for size in sorted(sizes or _between(tile, min(shortest))) if takes(bound, size)]
     rows = []
     for done, size in enumerate(chosen, start=1):
-        maps = iterate_evidence(
-            model, prepared(), tile=size, stride=half_stride(size), grid="covering", memory=memory
-        )
+        maps = bound.at(size, half_stride(size), "covering").maps(images.image(i) for i in order.tolist())
         scores, votes, tiles = [], [], []
         for evidence_map in maps:
             scores.append(tile_scores("mean-logit", evidence_map).numpy())
@@ -196,15 +192,15 @@ def half_stride(tile: int) -> int:
     return max(1, tile // 2)
 
 
-def takes(model: Model, size: int, device: torch.device) -> bool:
+def takes(bound: TiledModel, size: int) -> bool:
     """Tell whether a model gives finite logits for a tile of some size.
 
     >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 9), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
-    >>> [takes(network, size, torch.device("cpu")) for size in (8, 9)]
+    >>> [takes(TiledModel(network, tile=16), size) for size in (8, 9)]
     [False, True]
     """
     try:
-        return bool(forward(model, torch.zeros(1, 3, size, size, device=device)).isfinite().all())
+        return bool(bound.logits([torch.zeros(3, size, size)]).isfinite().all())
     except Exception:
         # A model may raise anything at a size that it does not take.
         return False

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,8 @@ PICTURES = "pictures.parquet"
 # Small pictures are kept pixel by pixel; larger ones would fill the page.
 LOSSLESS_SIDE = 64
 QUALITY = 82
+# Of the images last looked at; an image larger than that is kept alone.
+KEPT_BYTES = 32 * 2**20
 # Nothing is known of an image whose picture was not kept: light grey.
 _UNKNOWN = (221, 221, 221)
 _COLUMNS = ("index", "longest", "top", "left", "side", "height", "width")
@@ -76,7 +78,17 @@ class ExaminedPictures:
     def pixels(self) -> Callable[[int], Tensor]:
         """Return an image as the network takes it, uint8 (3, height, width)."""
         # A picture is wanted by several tiles, and the set may decode it each time.
-        return lru_cache(maxsize=256)(lambda index: self.resize(self.images.image(index)))
+        kept: dict[int, Tensor] = {}
+
+        def pixels(index: int) -> Tensor:
+            if index not in kept:
+                picture = self.resize(self.images.image(index))
+                while kept and sum(other.nbytes for other in kept.values()) + picture.nbytes > KEPT_BYTES:
+                    kept.pop(next(iter(kept)))
+                kept[index] = picture
+            return kept[index]
+
+        return pixels
 
 
 @dataclass(frozen=True, eq=False)

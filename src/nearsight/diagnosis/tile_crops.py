@@ -2,20 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.errors import KEPT_CLASSES
 from nearsight.diagnosis.reasons import AtlasTile
-from nearsight.evidence import Model, fitting_batch, forward
-from nearsight.evidence.embedding import embed
-from nearsight.evidence.forward_pass import device_of
-from nearsight.models import Preprocessing
+from nearsight.evidence import TiledModel
 from nearsight.tiles import TileGrid
 
 
@@ -49,13 +45,11 @@ class ChosenTiles:
 
 @dataclass(frozen=True, eq=False)
 class TileSource:
-    """Images with their grids, and the model that takes their tiles; `memory` bounds a batch in bytes."""
+    """Images with their grids, and the model that takes their tiles."""
 
-    model: Model
-    preprocessing: Preprocessing
+    bound: TiledModel
     images: ImageSet
     grids: Sequence[TileGrid]
-    memory: int
 
     def corners(self, chosen: ChosenTiles) -> list[tuple[int, int]]:
         """Return the top and left of each tile, in pixels."""
@@ -71,18 +65,17 @@ class TileSource:
         last, picture = -1, torch.empty(0)
         for image, (top, left) in zip(chosen.images.tolist(), self.corners(chosen), strict=True):
             if image != last:
-                last, picture = image, self.preprocessing.resize(self.images.image(image))
+                last, picture = image, self.bound.resize(self.images.image(image))
             tile = self.grids[image].tile
             yield picture[:, top : top + tile, left : left + tile]
 
     def embeddings(self, chosen: ChosenTiles) -> NDArray[np.float32]:
         """Return the model's embedding of each tile, (n, features)."""
-        found = [embed(self.model, batch).float().cpu().numpy() for batch in self._batches(chosen)]
-        return np.concatenate(found) if found else np.zeros((0, 0), dtype=np.float32)
+        return self.bound.embed(self.pixels(chosen)).float().numpy()
 
     def shown(self, chosen: ChosenTiles, class_number: int) -> tuple[AtlasTile, ...]:
         """Return the tiles as they are shown for a class, with their largest logits and that class's."""
-        logits = [row for batch in self._batches(chosen) for row in forward(self.model, batch).float().cpu()]
+        logits = self.bound.logits(self.pixels(chosen)).float()
         kept = [kept_classes(row, class_number) for row in logits]
         return tuple(
             AtlasTile(
@@ -103,30 +96,6 @@ class TileSource:
                 logits,
                 strict=True,
             )
-        )
-
-    def _batches(self, chosen: ChosenTiles) -> Iterator[Tensor]:
-        held: list[Tensor] = []
-        for tile in self.pixels(chosen):
-            held.append(tile)
-            if len(held) == self._fitting:
-                yield self._prepared(held)
-                held = []
-        if held:
-            yield self._prepared(held)
-
-    def _prepared(self, tiles: list[Tensor]) -> Tensor:
-        device = device_of(self.model)
-        return self.preprocessing.normalise(torch.stack(tiles).to(device or "cpu"))
-
-    @cached_property
-    def _fitting(self) -> int:
-        tile = self.grids[0].tile
-        return fitting_batch(
-            lambda batch: embed(self.model, batch),
-            self._prepared([torch.zeros(3, tile, tile, dtype=torch.uint8)])[0],
-            self.memory,
-            seen=isinstance(self.model, nn.Module),
         )
 
 

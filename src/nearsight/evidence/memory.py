@@ -147,5 +147,5 @@ def _within(memory: int, example: Tensor, inside: float) -> int:
     largest = LARGEST_BATCH
     if example.device.type == "cpu":
         alive = ALIVE_KEPT if freed_memory_is_kept() else ALIVE_HANDED_BACK
-        largest = min(largest, max(LEAST_BATCH_CPU, int(alive / inside)))
+        largest = min(largest, max(LEAST_BATCH_CPU, int(alive / max(1, inside))))
     return int(min(largest, max(1, memory // (2 * example.nbytes + KERNEL_SHARE * inside))))

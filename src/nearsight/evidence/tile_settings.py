@@ -52,6 +52,6 @@ class TileSettings:
             )
         return self.tile, self.step
 
-    def at(self, tile: int, stride: int | None) -> "TileSettings":
-        """Return the settings with tiles of another size."""
-        return replace(self, tile=tile, stride=stride)
+    def at(self, tile: int, stride: int | None, kind: GridKind | None = None) -> "TileSettings":
+        """Return the settings with tiles of another size, on a grid of the same kind where none is said."""
+        return replace(self, tile=tile, stride=stride, kind=self.kind if kind is None else kind)

@@ -154,14 +154,14 @@ class TiledModel(Shown):
             return self.model.notes if isinstance(self.model, Classifier) else ()
         return self._ready.notes(self._settle())
 
-    def at(self, tile: int, stride: int | None = None) -> "TiledModel":
+    def at(self, tile: int, stride: int | None = None, grid: GridKind | None = None) -> "TiledModel":
         """Return the same model at tiles of another size; what was found of it is shared, not found again.
 
         >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4)
         >>> bound.at(8).stride
         2
         """
-        return self._bound(self._ready, self._settings.at(tile, stride))
+        return self._bound(self._ready, self._settings.at(tile, stride, grid))
 
     def with_model(self, model: Model) -> "TiledModel":
         """Return another model bound to the same settings and names of classes."""
@@ -170,6 +170,10 @@ class TiledModel(Shown):
     def rebind(self) -> None:
         """Take the model as it is now, and forget what was found of it; siblings made by `at` do so too."""
         self._ready.rebind()
+
+    def sides(self) -> tuple[int, int]:
+        """Return the tile and the stride in pixels; raises `InputError` where there is no tile."""
+        return self._settings.sides()
 
     def grid_of(self, image: Tensor) -> TileGrid:
         """Return the grid of an image's tiles once it is resized; raises `InputError` where a tile does not fit."""

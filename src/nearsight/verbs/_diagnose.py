@@ -5,14 +5,14 @@ from pathlib import Path
 from nearsight import diagnosis
 from nearsight.data import Data
 from nearsight.diagnosis import Diagnosis
-from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.models.classifier import Network
 from nearsight.models.said import Classes
 from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
 from nearsight.settings import FAITHFULNESS_IMAGES, GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_SPLIT
-from nearsight.verbs.sources import AnyModel, find_classifier, find_images, model_name, where
+from nearsight.verbs.sources import AnyModel, find_classifier, find_images, model_name
 
 
 def diagnose(
@@ -61,19 +61,24 @@ def diagnose(
         examined = find_images(
             model, data, split, classes=classifier.classes, skip_bad=skip_bad, progress=channel
         )
-        found = diagnosis.diagnose(
+        machine = machine or Machine()
+        bound = TiledModel(
             classifier,
+            tile=classifier.tile_to_look_at(tile),
+            stride=stride,
+            grid=grid,
+            memory=memory,
+            device=machine.torch_device(),
+        )
+        found = diagnosis.diagnose(
+            bound,
             examined.images,
             model=model_name(model),
             others=examined.others,
-            tile=tile,
-            stride=stride,
-            grid=grid,
             limit=images,
             faithfulness=faithfulness,
-            memory=memory,
+            workers=machine.decoding_workers(),
             progress=channel,
-            **where(machine),
         )
     if out is not None:
         write_diagnosis(found, out)
