@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nearsight.diagnosis.flip import Flip
 from nearsight.diagnosis.reasons import AtlasTile
+from nearsight.settings.protocols import WHOLE
 from nearsight.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def _protocols(diagnosis: "Diagnosis") -> Iterator[Row]:
     for row in diagnosis.accuracies:
         yield {
             "protocol": row.protocol,
+            "tile": None if row.protocol in WHOLE else diagnosis.tile,
+            "stride": None if row.protocol in WHOLE else diagnosis.stride,
             **_estimate("accuracy", row.accuracy),
             **_estimate("agreement", row.agreement),
         }
@@ -212,6 +215,7 @@ def _locality(diagnosis: "Diagnosis") -> Iterator[Row]:
     for row in diagnosis.locality.sizes:
         yield {
             "tile": row.tile,
+            "stride": row.stride,
             "tiles": row.tiles,
             **{
                 key: value for name in _LOCALITY for key, value in _estimate(name, getattr(row, name)).items()
@@ -241,7 +245,10 @@ _FAITHFULNESS = ("correlation", "insertion", "deletion")
 # Each table's columns, as Arrow names their types, and what gives its rows.
 TABLES: Mapping[str, tuple[Columns, Callable[["Diagnosis"], Iterator[Row]]]] = MappingProxyType(
     {
-        "protocols": ({"protocol": "string", **_estimates("accuracy", "agreement")}, _protocols),
+        "protocols": (
+            {"protocol": "string", "tile": "int64", "stride": "int64", **_estimates("accuracy", "agreement")},
+            _protocols,
+        ),
         "errors": (
             {
                 "index": "int64",
@@ -303,7 +310,10 @@ TABLES: Mapping[str, tuple[Columns, Callable[["Diagnosis"], Iterator[Row]]]] = M
         ),
         "tiles": ({"class": "string", "reason": "int64", **_TILE}, _tiles),
         "reliance": ({"class": "string", "images": "int64", **_estimates(*_RELIANCE)}, _reliance),
-        "locality": ({"tile": "int64", "tiles": "float64", **_estimates(*_LOCALITY)}, _locality),
+        "locality": (
+            {"tile": "int64", "stride": "int64", "tiles": "float64", **_estimates(*_LOCALITY)},
+            _locality,
+        ),
         "faithfulness": ({"method": "string", **_estimates(*_FAITHFULNESS)}, _faithfulness),
     }
 )

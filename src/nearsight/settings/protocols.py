@@ -6,6 +6,9 @@ MEAN_LOGIT, MEAN_PROBABILITY, VOTE, SINGLE_TILE = "mean-logit", "mean-probabilit
 
 PROTOCOLS = (FULL_PASS, MEAN_LOGIT, MEAN_PROBABILITY, VOTE, SINGLE_TILE)
 
+# Protocols that read no tiles.
+WHOLE = (FULL_PASS, REESTIMATED)
+
 # Scores that are logits; those of the other protocols are shares that sum to 1.
 LOGIT_PROTOCOLS = (FULL_PASS, REESTIMATED, MEAN_LOGIT)
 
@@ -16,7 +19,7 @@ def scored_by(protocol: str, tile: int | None, stride: int | None) -> str:
     >>> scored_by("mean-logit", 16, 4), scored_by("full-pass", 16, 4)
     ('mean-logit, tile 16, stride 4', 'full-pass')
     """
-    if protocol in (FULL_PASS, REESTIMATED):
+    if protocol in WHOLE:
         return protocol
     said = [protocol]
     said += [] if tile is None else [f"tile {tile}"]
