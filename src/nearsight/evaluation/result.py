@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from nearsight.errors import InputError
 from nearsight.evaluation.metrics import confusion_matrix
 from nearsight.notebook import Shown, Summary
-from nearsight.runs.run import METADATA, PREDICTIONS, RESULT, how_cut, read_predictions, written_accuracy
+from nearsight.runs.evaluation_words import how_cut, written_accuracy
+from nearsight.runs.run import METADATA, PREDICTIONS, RESULT, read_predictions
 from nearsight.schema import SCHEMA, numbered, read_schema
 from nearsight.statistics.writing import MISSING, points
 from nearsight.write import plain, replace_atomically, write_json

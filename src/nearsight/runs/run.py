@@ -1,7 +1,6 @@
 """A run's directory, read whole."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from nearsight.errors import InputError
 from nearsight.models.classifier import DESCRIPTION, WEIGHTS, Classifier, Network, load_classifier
 from nearsight.notebook import Shown, Summary
+from nearsight.runs.evaluation_words import how_cut, written_accuracy
 from nearsight.schema import FIRST, SCHEMA, read_schema
 from nearsight.settings import Recipe
 from nearsight.settings.recipe import read_recipe
-from nearsight.statistics import Estimate
-from nearsight.statistics.writing import with_interval
 
 if TYPE_CHECKING:
     import pyarrow
@@ -93,6 +91,41 @@ class Run(Shown):
             self._need(self.directory / name)
         return load_classifier(self.directory, network)
 
+    def to_hub(
+        self, repo_id: str, *, private: bool = False, token: str | None = None, message: str | None = None
+    ) -> str:
+        """Share the run on the Hugging Face hub, and return the address of its repository.
+
+        >>> Run.open("runs/first").to_hub("me/first")  # doctest: +SKIP
+        'https://huggingface.co/me/first'
+
+        `repo_id` is OWNER/NAME; the repository is made where there is none. It gets the weights as safetensors,
+        model.json, recipe.toml, result.json, and a model card that says what it is, how it was trained and how good
+        it is. `token` is by default the one that you logged in with. Raises `InputError` for a run that is not
+        finished, and where the hub refuses.
+        """
+        from nearsight.runs.hub import upload_run
+
+        return upload_run(self, repo_id, private=private, token=token, message=message)
+
+    @staticmethod
+    def from_hub(
+        repo_id: str,
+        *,
+        revision: str | None = None,
+        directory: str | Path | None = None,
+        token: str | None = None,
+    ) -> "Run":
+        """Fetch a run that `to_hub` shared, into the hub's cache or a `directory` of yours.
+
+        >>> Run.from_hub("me/first").classifier()  # doctest: +SKIP
+
+        Raises `InputError` where there is no such repository, and where it holds no run.
+        """
+        from nearsight.runs.hub import download_run
+
+        return download_run(repo_id, revision=revision, directory=directory, token=token)
+
     def predictions(self) -> "pyarrow.Table":
         """Read the table of predictions: a row an image, as written by `nearsight evaluate`."""
         path = self.directory / PREDICTIONS
@@ -126,27 +159,6 @@ class Run(Shown):
         begun = (self.directory / CHECKPOINT).exists() and not self.finished
         mend = "finish it: train it again with `resume=True`" if begun else "train it again"
         raise InputError(f"{self.directory} has no {path.name}: the run is not finished; {mend}")
-
-
-def how_cut(settings: Mapping[str, Any]) -> str:
-    """Say how images were cut into tiles for an evaluation, from its settings.
-
-    >>> how_cut({"tile": 16, "stride": 4, "grid": "covering"}), how_cut({"data": "digits"})
-    ('tile 16, stride 4, covering grid', 'whole images')
-    """
-    if "tile" not in settings:
-        return "whole images"
-    return f"tile {settings['tile']}, stride {settings['stride']}, {settings['grid']} grid"
-
-
-def written_accuracy(measured: Mapping[str, Any]) -> str:
-    """Write the accuracy of one protocol, as an evaluation measured it, in per cent with its interval.
-
-    >>> written_accuracy({"accuracy": 0.9123, "interval": (0.905, 0.92)})
-    '91.2 (90.5 to 92.0)'
-    """
-    low, high = measured["interval"]
-    return with_interval(Estimate(measured["accuracy"], low, high))
 
 
 def read_predictions(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:

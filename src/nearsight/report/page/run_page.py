@@ -10,7 +10,7 @@ from nearsight.report.comparison_markdown import scaled
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.runs import RECIPE, Run
-from nearsight.runs.run import how_cut
+from nearsight.runs.evaluation_words import how_cut
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.statistics import Estimate
 from nearsight.study.comparison import headline
