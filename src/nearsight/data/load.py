@@ -3,8 +3,10 @@
 import errno
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
+from nearsight.data.bars import without_bars
 from nearsight.data.builtin import read_digits, read_scenes
 from nearsight.data.folder import read_folder
 from nearsight.data.hub import read_hub
@@ -13,6 +15,7 @@ from nearsight.data.opening import open_tables
 from nearsight.data.parquet import parquet_files, read_parquet
 from nearsight.data.splits import arrange_splits
 from nearsight.errors import InputError, unknown_name
+from nearsight.progress import SILENT, Progress
 from nearsight.settings.choices import DEFAULT_VALIDATION
 
 HUB_NAMES: Mapping[str, str] = {
@@ -26,7 +29,12 @@ _BUILT_IN = ("digits", "scenes")
 
 
 def load(
-    data: str | Path, *, validation: float = DEFAULT_VALIDATION, seed: int = 0, skip_bad: bool = False
+    data: str | Path,
+    *,
+    validation: float = DEFAULT_VALIDATION,
+    seed: int = 0,
+    skip_bad: bool = False,
+    progress: Progress | bool = True,
 ) -> ImageSets:
     """Load a set of images with its splits: a name, an image folder, Parquet, or `hf:OWNER/NAME[@REVISION]`.
 
@@ -40,7 +48,7 @@ def load(
     in (`digits`, `scenes:shortcut=0.9,seed=1`) or come from the hub by way of its cache, then as a path. A
     share `validation` of train, stratified and drawn by `seed`, becomes `val` where the set has none; 0 keeps
     train whole. Images of one size in a set of at most 2 GiB are held in memory, others are decoded when
-    asked for.
+    asked for. What is read and downloaded is shown as a bar, unless `progress` is False.
 
     Raises `InputError` on a name or place that is not there, and on images or labels that cannot be used;
     images that cannot be read are left out instead, with a note, when `skip_bad`.
@@ -49,7 +57,7 @@ def load(
         raise InputError(f"validation is a share of train from 0 up to but not 1, got {validation}")
     name = str(data)
     try:
-        found, notes = _find(name, skip_bad)
+        found, notes = _find(name, skip_bad, shown=progress not in (False, SILENT))
     except Exception as fault:
         if _is_disk_full(fault):
             raise _disk_full() from fault
@@ -72,13 +80,19 @@ def known_names() -> tuple[str, ...]:
     return tuple(sorted({*HUB_NAMES, *_BUILT_IN, *local}))
 
 
-def _find(name: str, skip_bad: bool) -> tuple[dict[str, ImageSet], list[str]]:
+def _find(name: str, skip_bad: bool, shown: bool) -> tuple[dict[str, ImageSet], list[str]]:
     kind = name.partition(":")[0]
     local = _under_nearsight_data(name)
     if local is None and name == "digits":
         return read_digits(), []
     if local is None and kind == "scenes":
         return read_scenes(name), []
+    with nullcontext() if shown else without_bars():
+        return _read(name, local, skip_bad)
+
+
+def _read(name: str, local: Path | None, skip_bad: bool) -> tuple[dict[str, ImageSet], list[str]]:
+    kind = name.partition(":")[0]
     notes: list[str] = []
     if local is None and (kind == "hf" or name in HUB_NAMES):
         repository, _, revision = HUB_NAMES.get(name, name.removeprefix("hf:")).partition("@")

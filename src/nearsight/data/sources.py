@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nearsight.data.bars import without_bars
 from nearsight.data.conversion import to_pixels
 from nearsight.data.image_set import MEND, GivenImages, ImageSet, ImageSets, MemoryImages
 from nearsight.data.labels import find_labels
@@ -63,7 +65,7 @@ def image_sets(
     Raises `InputError` for anything else, and for images or labels that cannot be used.
     """
     if isinstance(data, str | Path):
-        return load(data, validation=validation, seed=seed, skip_bad=skip_bad)
+        return load(data, validation=validation, seed=seed, skip_bad=skip_bad, progress=progress)
     held = held_sets(data, classes=classes, skip_bad=skip_bad, progress=progress)
     if classes is not None:
         require_names(held, classes)
@@ -173,13 +175,14 @@ def _open_all(
     classes: tuple[str, ...] | None,
     skip_bad: bool,
     notes: list[str],
-    _progress: Progress,
+    progress: Progress,
 ) -> dict[str, ImageSet]:
     tables = {
         split: as_table(rows.with_format(None), f"the {split} data", classes)
         for split, rows in splits.items()
     }
-    found, more = open_tables("the data", tables, skip_bad=skip_bad)
+    with nullcontext() if progress is not SILENT else without_bars():
+        found, more = open_tables("the data", tables, skip_bad=skip_bad)
     notes += more
     return found
 

@@ -53,7 +53,7 @@ def compare(
         def load_sets(seed: int) -> ImageSets:
             if held is not None:
                 return cut(held, base.validation, seed)
-            return load(base.data, validation=base.validation, seed=seed, skip_bad=skip_bad)
+            return load(base.data, validation=base.validation, seed=seed, skip_bad=skip_bad, progress=channel)
 
         comparison = study.compare(
             base,

@@ -106,7 +106,9 @@ def find_images(
         data = _own_data(run)
     if isinstance(data, str | Path):
         recipe = Recipe() if run is None else run.recipe
-        sets = load(data, validation=recipe.validation, seed=recipe.seed, skip_bad=skip_bad)
+        sets = load(
+            data, validation=recipe.validation, seed=recipe.seed, skip_bad=skip_bad, progress=progress
+        )
         own = run is not None and str(data) == run.recipe.data
     else:
         sets = held_sets(data, classes=classes, skip_bad=skip_bad, progress=progress)

@@ -36,7 +36,13 @@ def run(options: Namespace) -> Result:
         if not options.json:
             print_lines([*names, "", "or an image folder, a Parquet file or directory, hf:OWNER/NAME[@REV]"])
         return {"names": names}
-    sets = load(options.data, validation=options.validation, seed=options.seed, skip_bad=options.skip_bad)
+    sets = load(
+        options.data,
+        validation=options.validation,
+        seed=options.seed,
+        skip_bad=options.skip_bad,
+        progress=not options.quiet,
+    )
     summary = summarise(sets)
     if not options.json:
         rows = []

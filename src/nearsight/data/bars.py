@@ -1,0 +1,28 @@
+"""The bars that `datasets` and the hub's client draw while they read and download."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Keep the libraries that read data from drawing bars, and leave their setting as it was."""
+    import datasets
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    libraries = (
+        (datasets.are_progress_bars_disabled, datasets.enable_progress_bars, datasets.disable_progress_bars),
+        (are_progress_bars_disabled, enable_progress_bars, disable_progress_bars),
+    )
+    drawn = [(enable, disable) for disabled, enable, disable in libraries if not disabled()]
+    for _, disable in drawn:
+        disable()
+    try:
+        yield
+    finally:
+        for enable, _ in drawn:
+            enable()
