@@ -125,9 +125,20 @@ def test_logits_that_are_not_finite_or_not_of_the_classes_are_refused(
     assert "NaN logits for image 0" in refused(undefined, files)
 
 
-def test_pixels_that_are_not_uint8_are_refused(classifier: Classifier) -> None:
-    with pytest.raises(InputError, match=r"image-0 is torch.float32 .* expected uint8"):
-        make_heatmaps(TiledModel(classifier), [torch.zeros(3, 20, 20)])
+def test_normalised_pixels_are_refused(classifier: Classifier) -> None:
+    with pytest.raises(InputError, match=r"image-0 has values from -1 to -1; .* go from 0 to 1"):
+        make_heatmaps(TiledModel(classifier), [torch.full((3, 20, 20), -1.0)])
+
+
+def test_images_of_every_form_give_the_same_maps(classifier: Classifier, files: list[Path]) -> None:
+    bound = TiledModel(classifier)
+    [first, *_] = make_heatmaps(bound, files[:1]).images
+    array = first.image.permute(1, 2, 0).numpy()
+    forms = [array, Image.fromarray(array), first.image, first.image / 255]
+    for heatmap in (*make_heatmaps(bound, forms).images, *make_heatmaps(bound, array).images):
+        assert heatmap.evidence.logits.equal(first.evidence.logits)
+    shown = make_heatmaps(bound, files[0].parent)
+    assert {heatmap.name for heatmap in shown.images} >= {str(file) for file in files}
 
 
 def test_a_name_with_mathematics_in_it_is_drawn(classifier: Classifier, files: list[Path]) -> None:

@@ -35,6 +35,8 @@ def to_pixels(image: Any, name: str = "the image") -> Tensor:
         with named_faults(b"image", name):
             return decode_picture(image.copy())
     if isinstance(image, Tensor):
+        if image.dtype == torch.uint8 and image.ndim == 3 and len(image) == 3:
+            return image.cpu()
         return _from_numbers(image.detach().cpu().numpy(), channels_first=True, name=name)
     if hasattr(image, "__array__"):
         return _from_numbers(np.asarray(image), channels_first=False, name=name)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from nearsight.data.decode import decode_image
+from nearsight.data import to_pixels
+from nearsight.data.pictures import Pictures, named_pictures
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier, receptive_field
@@ -18,13 +19,14 @@ from nearsight.tiles import TileGrid
 
 def make_heatmaps(
     bound: TiledModel,
-    images: str | Path | Sequence[str | Path | Tensor],
+    images: Pictures,
     *,
     class_name: str | Sequence[str | None] | None = None,
     progress: Progress = SILENT,
 ) -> Heatmaps:
     """Return the evidence of images, ready to be drawn: of a class that is asked for, and the predicted one.
 
+    >>> import torch
     >>> from nearsight.models import Architecture, Classifier, Preprocessing
     >>> half, architecture = (0.5, 0.5, 0.5), Architecture("airbench", classes=2, width=0.1)
     >>> toy = Classifier(architecture.build(), architecture, ("cat", "dog"), 16, Preprocessing(half, half))
@@ -32,22 +34,20 @@ def make_heatmaps(
     >>> heatmaps.images[0].evidence.grid.shape
     (2, 3)
 
-    `images` are files, or uint8 (3, height, width). `class_name` is one for all images, or one for each; by
-    default it is the true class of a file whose directory has a class's name, as in an image folder. The scores
-    are those of `mean-logit`. `progress` is told the number of tiles and their cost before the run, and how many
-    images are done. All images, uint8, and maps are held in memory.
+    `images` is one or several of files, directories of files, Pillow images, arrays (H, W, 3) and tensors (3,
+    H, W), as `named_pictures` and `to_pixels` take them. `class_name` is one for all images, or one for each;
+    by default it is the true class of a file whose directory has a class's name, as in an image folder. The
+    scores are those of `mean-logit`. `progress` is told the number of tiles and their cost before the run, and
+    how many images are done. All images, uint8, and maps are held in memory.
 
     Raises `InputError` for a class that does not exist, an image that cannot be read or is smaller than the
     tile, a tile that leaves the network an empty grid, and logits that are not finite.
     """
-    if isinstance(images, str | Path):
-        images = [images]
-    if not len(images):
-        raise InputError("no image was given; give at least one file")
-    chosen = [_number(name, bound.classes) for name in _class_names(class_name, images, bound.classes)]
+    given = named_pictures(images)
+    chosen = [_number(name, bound.classes) for name in _class_names(class_name, given, bound.classes)]
     _warn_of_receptive_field(bound, progress)
-    names = [f"image-{i}" if isinstance(image, Tensor) else str(image) for i, image in enumerate(images)]
-    pictures = [bound.resize(_decoded(image, name)) for image, name in zip(images, names, strict=True)]
+    names = [name for name, _ in given]
+    pictures = [bound.resize(to_pixels(image, name)) for name, image in given]
     grids = [_grid(bound, picture, name) for picture, name in zip(pictures, names, strict=True)]
     for note in bound.notes:
         progress.warn(note)
@@ -71,17 +71,20 @@ def _warn_of_receptive_field(bound: TiledModel, progress: Progress) -> None:
 
 
 def _class_names(
-    given: str | Sequence[str | None] | None, images: Sequence[str | Path | Tensor], classes: Sequence[str]
+    asked: str | Sequence[str | None] | None, pictures: Sequence[tuple[str, Any]], classes: Sequence[str]
 ) -> Sequence[str | None]:
-    if given is None:
-        return [None if isinstance(image, Tensor) else _true_class(Path(image), classes) for image in images]
-    if isinstance(given, str):
-        return [given] * len(images)
-    if len(given) != len(images):
+    if asked is None:
+        return [
+            _true_class(Path(image), classes) if isinstance(image, str | Path) else None
+            for _, image in pictures
+        ]
+    if isinstance(asked, str):
+        return [asked] * len(pictures)
+    if len(asked) != len(pictures):
         raise InputError(
-            f"class_name has {len(given)} names for {len(images)} images; give one, or one for each"
+            f"class_name has {len(asked)} names for {len(pictures)} images; give one, or one for each"
         )
-    return given
+    return asked
 
 
 def _true_class(path: Path, classes: Sequence[str]) -> str | None:
@@ -93,17 +96,6 @@ def _number(name: str | None, classes: Sequence[str]) -> int | None:
     if name is not None and name not in classes:
         raise unknown_name("class", name, classes)
     return None if name is None else classes.index(name)
-
-
-def _decoded(image: str | Path | Tensor, name: str) -> Tensor:
-    if not isinstance(image, Tensor):
-        return decode_image(Path(image))
-    if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
-        raise InputError(
-            f"{name} is {image.dtype} of shape {tuple(image.shape)}; expected uint8 (3, height, width), as "
-            "decoded"
-        )
-    return image.cpu()
 
 
 def _grid(bound: TiledModel, picture: Tensor, name: str) -> TileGrid:

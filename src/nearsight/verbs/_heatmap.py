@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from torch import Tensor
-
+from nearsight.data.pictures import Pictures
 from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.models.classifier import Network
 from nearsight.models.said import Classes
@@ -17,7 +16,7 @@ from nearsight.verbs.sources import AnyModel, find_classifier
 
 def heatmap(
     model: AnyModel,
-    images: str | Path | Sequence[str | Path | Tensor],
+    images: Pictures,
     *,
     class_name: str | Sequence[str | None] | None = None,
     tile: int | None = None,
@@ -40,14 +39,15 @@ def heatmap(
     >>> heatmaps.images[0].evidence.grid.shape
     (3, 4)
 
-    `model` is a run, a `Classifier`, or anything that `Classifier.of` takes, with `classes`, `weights`, `tile` and
-    `pretrained` as there; a network of timm needs a `tile`. `network` is for a run that was trained with a network of
-    your own. `images` are files, or uint8
-    (3, height, width). `class_name` is one for all images or one for each; by default it is the name of a
-    file's directory where that is a class, as in an image folder. The mean of a map is the image's score under
-    `mean-logit` for that tile grid; tile and stride are by default those of `evaluate`. With `out`, each
-    image's figure is left there as PNG and SVG, with the map as safetensors. With `progress` False nothing is
-    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input, before anything is written.
+    `model` is a run, a `Classifier`, or anything that `Classifier.of` takes, with `classes`, `weights`, `tile`
+    and `pretrained` as there; a network of timm needs a `tile`. `network` is for a run that was trained with a
+    network of your own. `images` is one or several of files, directories of files, Pillow images, arrays (H, W,
+    3) and tensors (3, H, W), uint8 from 0 to 255 or floating-point from 0 to 1. `class_name` is one for all
+    images or one for each; by default it is the name of a file's directory where that is a class, as in an
+    image folder. The mean of a map is the image's score under `mean-logit` for that tile grid; tile and stride
+    are by default those of `evaluate`. With `out`, each image's figure is left there as PNG and SVG, with the
+    map as safetensors. With `progress` False nothing is shown; a `Progress` of yours is told instead. Raises
+    `InputError` for bad input, before anything is written.
     """
     with watched(progress) as channel:
         found = make_heatmaps(

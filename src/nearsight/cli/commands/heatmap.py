@@ -14,7 +14,7 @@ HEATMAP_OUT = "heatmaps"
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight heatmap`."""
     add_run_or_model(parser)
-    parser.add_argument("images", nargs="*", metavar="IMAGE", help="image files")
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="image files, or directories of them")
     parser.add_argument(
         "--class",
         dest="class_name",
