@@ -12,6 +12,15 @@ class InputError(ValueError):
     """
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its name where it says nothing.
+
+    >>> first_line(ValueError("no such size.\\nTry another.")), first_line(AssertionError())
+    ('no such size', 'AssertionError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Return the error for a name that does not exist, with the nearest one that does.
 

@@ -194,3 +194,25 @@ def test_tiles_of_real_photographs(
         expected = by_hand(classifier, images.image(int(i)), 48, 48)
         for protocol in PROTOCOLS:
             np.testing.assert_allclose(evaluation.scores[protocol][i], expected[protocol], atol=1e-4)
+
+
+class OneSize(torch.nn.Module):
+    """A network that takes images of one size, as transformers with fixed positions do."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        assert images.shape[2:] == (8, 8), f"Input height ({images.shape[2]}) doesn't match model (8)."
+        return images[:, :, ::4, ::4].flatten(1)[:, :6]
+
+
+def test_a_full_pass_that_the_network_refuses_is_left_out_and_said(uniform: ImageSet, listener: Any) -> None:
+    one = Classifier.of(OneSize(), classes=uniform.classes, tile=8, mean=0.5, std=0.5)
+    found = evaluate(TiledModel(one, device="cpu"), uniform, progress=listener)
+    assert list(found.metrics) == ["mean-logit", "mean-probability", "vote", "single-tile"]
+    assert list(found.scores) == list(found.metrics)
+    [left] = found.settings["left_out"]
+    assert left.startswith("full-pass is left out: Input height")
+    assert listener.said == [f"warning: {left}"]
+    with pytest.raises(InputError, match="full-pass cannot be had: Input height"):
+        evaluate(TiledModel(one, device="cpu"), uniform, protocols=["full-pass"])
+    cut = Classifier.of(OneSize(), classes=uniform.classes, tile=8, mean=0.5, std=0.5, crop=8)
+    assert "full-pass" in evaluate(TiledModel(cut, device="cpu"), uniform).metrics

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet, require_tile
-from nearsight.errors import InputError, unknown_name
+from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.evaluation.chunks import resized_chunks
 from nearsight.evaluation.metrics import protocol_metrics
 from nearsight.evaluation.protocols import predict, tile_scores
@@ -52,6 +52,9 @@ def evaluate(
     decode a set that streams. `observe` is given each image's number and its evidence map, as the protocols reduce
     it, in order; none is kept. `progress` is told how many images are done.
 
+    A full pass that the model refuses, as one that takes a single size does, is left out where other protocols
+    remain; `progress` is warned, and `settings` say so under "left_out".
+
     Raises `InputError` for an unknown protocol, an empty set, classes that are not the classifier's, a tile
     that does not fit an image, and logits that are not finite.
     """
@@ -73,8 +76,17 @@ def evaluate(
         "images": len(images),
         "device": str(bound.device),
     }
+
+    def leave_out(name: str, error: Exception) -> None:
+        if len(scores) == 1:
+            raise InputError(f"{name} cannot be had: {first_line(error)}; give a tile that fits") from error
+        del passes[name], scores[name]
+        left = f"{name} is left out: {first_line(error)}"
+        settings["left_out"] = [*settings.get("left_out", []), left]
+        progress.warn(left)
+
     chunks = resized_chunks(images, bound.preprocessing, int(bound.memory * WAITING_SHARE), workers)
-    stream = _passed_whole(chunks, passes, scores)
+    stream = _passed_whole(chunks, passes, scores, leave_out)
     if not tiled:
         for done, _ in enumerate(stream, start=1):
             progress.count("evaluating images", done, len(images))
@@ -105,12 +117,22 @@ def _passed_whole(
     chunks: Iterator[list[Tensor]],
     passes: Mapping[str, TiledModel],
     scores: Mapping[str, NDArray[np.float32]],
+    leave_out: Callable[[str, Exception], None],
 ) -> Iterator[Tensor]:
-    """Yield the images of all chunks; their scores in a full pass are filled in on the way."""
+    """Yield the images of all chunks; their scores in a full pass are filled in on the way.
+
+    A pass that a model refuses, because it takes images of some sizes only, is told to `leave_out`.
+    """
     first = 0
     for chunk in chunks:
-        for name, bound in passes.items():
-            scores[name][first : first + len(chunk)] = bound.full_pass(chunk).numpy()
+        for name, bound in list(passes.items()):
+            try:
+                found = bound.full_pass(chunk)
+            except Exception as error:
+                # At a size that it does not take a model may raise anything. Its tiles show any other fault.
+                leave_out(name, error)
+            else:
+                scores[name][first : first + len(chunk)] = found.numpy()
         first += len(chunk)
         chunk.reverse()
         while chunk:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from nearsight.errors import InputError, unknown_name
+from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.models.pooled_tile_net import PooledTileNet
 from nearsight.models.quick import airbench, airbench94, resnet9
 from nearsight.models.resnet import DEPTHS, ResNet
@@ -109,12 +109,12 @@ def _build_timm(name: str, classes: int | None, pretrained: bool, tile: int | No
                 raise
         except OSError as error:
             raise InputError(
-                f"the published weights of '{name}' could not be fetched: {_first_line(error)}; "
+                f"the published weights of '{name}' could not be fetched: {first_line(error)}; "
                 "check the network connection, or take initial weights with `pretrained=False`"
             ) from error
         except (RuntimeError, AssertionError, ValueError, KeyError) as error:
             at = f" at tile {tile}" if tile is not None else ""
-            raise InputError(f"'{name}' cannot be built{at}: {_first_line(error)}") from error
+            raise InputError(f"'{name}' cannot be built{at}: {first_line(error)}") from error
         else:
             _check_patch(name, network, tile)
             return network
@@ -143,7 +143,3 @@ def _unknown(name: str) -> InputError:
     if timm.is_model(name):
         return InputError(f"unknown model '{name}'; timm has one of that name: use '{TIMM}{name}'")
     return unknown_name("model", name, [*MODELS, "timm:NAME"])
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, first_line
 from nearsight.models.preprocessing import Interpolation, Preprocessing, triple
 from nearsight.models.resizing import WHITE
 
@@ -45,7 +45,7 @@ def preprocessing_of_processor(processor: Any) -> Preprocessing:
     except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         raise InputError(
             f"processor is {type(processor).__name__}, which does not turn a picture into pixel_values "
-            f"({_first_line(error)})"
+            f"({first_line(error)})"
         ) from error
     image = torch.from_numpy(picture).permute(2, 0, 1)
     for candidate in _candidates(processor):
@@ -121,7 +121,3 @@ def _size(size: Any) -> tuple[int, int] | None:
 def _get(size: Any, name: str) -> int | None:
     value = size.get(name) if isinstance(size, dict) else getattr(size, name, None)
     return None if value is None else int(value)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nearsight.errors import InputError, unknown_name
+from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.models.build import build
 from nearsight.models.classifier import (
     DESCRIPTION,
@@ -171,7 +171,7 @@ def _session(path: Path) -> OnnxSession:
         )
     except Exception as error:
         # Its errors share no class of their own.
-        raise InputError(f"ONNX Runtime cannot open {path}: {_first_line(error)}") from error
+        raise InputError(f"ONNX Runtime cannot open {path}: {first_line(error)}") from error
     return session
 
 
@@ -242,7 +242,7 @@ def _of_function(network: Any, said: Said, known: Preprocessing, *, name: str) -
     names = said.class_names()
     notes = list(_notes(said))
     rows, output = None, said.output
-    refusal: Exception | None = None
+    refusal: Exception = InputError("no size was tried")
     for side in _sides(network, said, preprocessing):
         try:
             rows, output = _rows(network, side, preprocessing, names, said)
@@ -253,11 +253,11 @@ def _of_function(network: Any, said: Said, known: Preprocessing, *, name: str) -
             if rows is not None or "which of" in str(error) or said.output is not None:
                 raise
         except Exception as error:
-            refusal = refusal or error
+            refusal = error
     if rows is None:
         if names is None:
             raise InputError(
-                f"{name} refuses images of every size that was tried ({_first_line(refusal)}); give classes= and "
+                f"{name} refuses images of every size that was tried ({first_line(refusal)}); give classes= and "
                 "tile="
             ) from refusal
         outputs: Outputs = said.outputs or "logits"
@@ -345,7 +345,3 @@ def _notes(said: Said) -> tuple[str, ...]:
     if said.normalises:
         return ()
     return ("nothing was said of mean and std: the model is given pixels from 0 for black to 1 for white",)
-
-
-def _first_line(error: BaseException | None) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, first_line
 
 SAFETENSORS = ".safetensors"
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".tar")
@@ -65,7 +65,7 @@ def _unpickled(path: Path) -> Any:
             "best as safetensors"
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InputError(f"{path} is damaged or cut short ({_first_line(error)})") from error
+        raise InputError(f"{path} is damaged or cut short ({first_line(error)})") from error
 
 
 def _inner(content: Any, path: Path) -> dict[str, Tensor]:
@@ -129,7 +129,3 @@ def rows_of(weights: Mapping[str, Tensor], layer: str) -> int | None:
 
 def _shape(tensor: Tensor | None) -> str:
     return "missing" if tensor is None else "×".join(map(str, tensor.shape)) or "a scalar"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
