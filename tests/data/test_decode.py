@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from nearsight.data.decode import decode_image, image_size
+from nearsight.data.decode import allowed_pixels, decode_image, image_size
 from nearsight.errors import InputError
 
 ORIENTATION = 0x0112
@@ -186,3 +186,29 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 def test_floating_point_pixels_are_refused() -> None:
     with pytest.raises(InputError, match="floating-point; save it with 8 or 16 bits"):
         decode_image(encode(np.zeros((3, 3), np.float32), "TIFF"))
+
+
+def test_the_bound_on_pixels_is_told_and_can_be_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.png"
+    Image.new("RGB", (30, 20), "red").save(path)
+    # Pillow refuses from twice its limit on.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for read in (decode_image, image_size):
+        with pytest.raises(
+            InputError, match="it has 600 pixels, and up to 200 are read; give `max_pixels=600`"
+        ):
+            read(path)
+    with allowed_pixels(600):
+        assert decode_image(path).shape == (3, 20, 30)
+        assert image_size(path) == (20, 30)
+        with allowed_pixels(None):
+            assert image_size(path) == (20, 30)
+        with allowed_pixels(599), pytest.raises(InputError, match="up to 599 are read"):
+            decode_image(path)
+        assert Image.MAX_IMAGE_PIXELS == 100
+    with pytest.raises(InputError, match="up to 200"):
+        decode_image(path)
+    with pytest.raises(InputError, match="at least 1 pixel"), allowed_pixels(0):
+        pass

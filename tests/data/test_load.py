@@ -2,10 +2,12 @@
 
 import errno
 import importlib
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from nearsight.data.load import load
 from nearsight.errors import InputError
@@ -132,3 +134,19 @@ def test_only_a_validation_cut_follows_the_seed() -> None:
     # Its test split is cut too, by a seed that never changes.
     assert not load("digits", validation=0).splits_follow_seed
     assert not load("scenes", validation=0).splits_follow_seed
+
+
+def test_images_beyond_pillows_bound_are_read_where_it_is_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(4):
+        path = tmp_path / ("cat", "dog")[i % 2] / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (30 + i, 20), "red").save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(InputError, match="give `max_pixels=6"):
+        load(tmp_path)
+    # The set keeps its bound for what is decoded later, in another process too.
+    images = pickle.loads(pickle.dumps(load(tmp_path, max_pixels=10_000)["train"]))
+    assert images.pixels is None
+    assert all(images.image(i).shape[1] == 20 for i in range(len(images)))

@@ -26,7 +26,7 @@ def declare_training(parser: OneLineParser, out: str) -> Container:
     parser.add_argument("--out", default=None, metavar="DIR", help=f"where the results go (default: {out})")
     parser.add_argument("--resume", action="store_true", help="continue, or complete, what --out holds")
     add_stride(parser)
-    add_skip_bad(parser)
+    add_reading_options(parser)
     machine = add_machine_options(parser)
     machine.add_argument(
         "--checkpoint-seconds",
@@ -151,6 +151,18 @@ def add_stride(parser: OneLineParser) -> None:
     )
 
 
-def add_skip_bad(parser: OneLineParser) -> None:
-    """Add `--skip-bad`."""
+def add_reading_options(parser: OneLineParser) -> None:
+    """Add `--skip-bad` and `--max-pixels`."""
     parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
+    add_max_pixels(parser)
+
+
+def add_max_pixels(parser: OneLineParser) -> None:
+    """Add `--max-pixels`."""
+    parser.add_argument(
+        "--max-pixels",
+        type=whole_number("--max-pixels", 1),
+        default=None,
+        metavar="N",
+        help="how many pixels an image may have (default: 178956970, Pillow's bound)",
+    )

@@ -1,10 +1,13 @@
 """Decoding: the bytes of an image file become uint8 RGB, whatever its mode and however it is rotated."""
 
+import operator
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -15,6 +18,8 @@ from nearsight.data.faults import one_line
 from nearsight.errors import InputError
 
 ORIENTATION = 0x0112
+_MOST: ContextVar[int | None] = ContextVar("max_pixels", default=None)
+_PILLOWS_LIMIT = Lock()
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 
@@ -65,13 +70,67 @@ def image_size(file: bytes | str | Path, name: str | None = None) -> tuple[int, 
 
 
 @contextmanager
+def allowed_pixels(most: int | None) -> Iterator[None]:
+    """Read images of up to so many pixels meanwhile, more or fewer than otherwise; None changes nothing.
+
+    >>> buffer = BytesIO()
+    >>> Image.new("RGB", (30, 20)).save(buffer, "PNG")
+    >>> with allowed_pixels(500):
+    ...     decode_image(buffer.getvalue(), "a.png")
+    Traceback (most recent call last):
+    nearsight.errors.InputError: cannot read a.png: it has 600 pixels, and up to 500 are read; give `max_pixels=600`
+
+    Without it Pillow's limit holds, 178,956,970: a small file can hold an image that fills the memory. The bound is
+    that of this thread; what is loaded within keeps it for images that are decoded later.
+    """
+    if most is not None and operator.index(most) < 1:
+        raise InputError(f"max_pixels must be at least 1 pixel, got {most}")
+    before = _MOST.set(most if most is not None else _MOST.get())
+    try:
+        yield
+    finally:
+        _MOST.reset(before)
+
+
+def most_pixels() -> int | None:
+    """Return how many pixels an image may have here, as `allowed_pixels` says; None for Pillow's limit."""
+    return _MOST.get()
+
+
+def _large(file: BytesIO | str | Path) -> Image.Image:
+    """Open an image that Pillow refuses for its size; only its header is read."""
+    with _PILLOWS_LIMIT:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file)
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _check_pixels(image: Image.Image) -> None:
+    most = _MOST.get()
+    if most is None and Image.MAX_IMAGE_PIXELS is not None:
+        # Pillow warns from its limit on, and refuses from twice as many.
+        most = 2 * Image.MAX_IMAGE_PIXELS
+    pixels = image.width * image.height
+    if most is not None and pixels > most:
+        raise ValueError(f"it has {pixels:,} pixels, and up to {most:,} are read; give `max_pixels={pixels}`")
+
+
+@contextmanager
 def opened(file: bytes | str | Path) -> Iterator[Image.Image]:
     """Open an encoded image with Pillow: its header is read, its pixels are not."""
     with warnings.catch_warnings():
         # Pillow warns of odd metadata and of large images; neither changes the pixels.
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
+        source = BytesIO(file) if isinstance(file, bytes) else file
+        try:
+            found: Image.Image = Image.open(source)
+        except Image.DecompressionBombError:
+            found = _large(source)
+        with found as image:
+            _check_pixels(image)
             yield image
 
 

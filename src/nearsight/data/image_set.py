@@ -1,7 +1,7 @@
 """An image set: images, labels, class names and regions of one split; and all splits of a set."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data.conversion import to_pixels
-from nearsight.data.decode import decode_image
+from nearsight.data.decode import allowed_pixels, decode_image, most_pixels
 from nearsight.data.regions import ColumnRegions, Regions
 from nearsight.data.tile import decode_tile
 from nearsight.errors import InputError
@@ -63,14 +63,16 @@ class StreamedImages:
     """Images of any size, read from disk and decoded when asked for.
 
     `rows` is a memory-mapped `datasets.Dataset` whose column `image` holds encoded bytes or a path; `index`
-    (n,) is the row of each image and `sizes` (n, 2) its height and width. Pickling it, as a loader's workers
-    do, copies `index` and `sizes` but no image.
+    (n,) is the row of each image and `sizes` (n, 2) its height and width. `max_pixels` is
+    the bound under which it was opened. Pickling it, as a loader's workers do, copies `index` and `sizes` but no
+    image.
     """
 
     rows: "Dataset"
     index: NDArray[np.int64]
     sizes: NDArray[np.int32]
     name: str
+    max_pixels: int | None = field(default_factory=most_pixels)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -91,7 +93,8 @@ class StreamedImages:
         row = int(self.index[i])
         cell = self.rows[row]["image"]
         try:
-            return decode(image_file(cell), image_name(cell, self.name, row))
+            with allowed_pixels(self.max_pixels):
+                return decode(image_file(cell), image_name(cell, self.name, row))
         except InputError as error:
             raise InputError(f"{error}; {MEND}") from error
 
@@ -117,13 +120,15 @@ class GivenImages:
     index: NDArray[np.int64]
     sizes: NDArray[np.int32]
     name: str
+    max_pixels: int | None = field(default_factory=most_pixels)
 
     def __len__(self) -> int:
         return len(self.index)
 
     def image(self, i: int) -> Tensor:
         """Return image i, uint8 of shape (3, H, W); raises `InputError` where it is not what it was at first."""
-        pixels = to_pixels(self.items[int(self.index[i])][0], self.path(i))
+        with allowed_pixels(self.max_pixels):
+            pixels = to_pixels(self.items[int(self.index[i])][0], self.path(i))
         if list(pixels.shape[1:]) != self.sizes[i].tolist():
             (height, width), (now, across) = self.sizes[i], pixels.shape[1:]
             raise InputError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nearsight.data.bars import without_bars
 from nearsight.data.builtin import read_digits, read_scenes
+from nearsight.data.decode import allowed_pixels
 from nearsight.data.folder import read_folder
 from nearsight.data.hub import read_hub
 from nearsight.data.image_set import ImageSet, ImageSets
@@ -34,6 +35,7 @@ def load(
     validation: float = DEFAULT_VALIDATION,
     seed: int = 0,
     skip_bad: bool = False,
+    max_pixels: int | None = None,
     progress: Progress | bool = True,
 ) -> ImageSets:
     """Load a set of images with its splits: a name, an image folder, Parquet, or `hf:OWNER/NAME[@REVISION]`.
@@ -51,13 +53,15 @@ def load(
     asked for. What is read and downloaded is shown as a bar, unless `progress` is False.
 
     Raises `InputError` on a name or place that is not there, and on images or labels that cannot be used;
-    images that cannot be read are left out instead, with a note, when `skip_bad`.
+    images that cannot be read are left out instead, with a note, when `skip_bad`. `max_pixels` is how many pixels an
+    image may have, now and when it is decoded later; by default Pillow's 178,956,970.
     """
     if not 0 <= validation < 1:
         raise InputError(f"validation is a share of train from 0 up to but not 1, got {validation}")
     name = str(data)
     try:
-        found, notes = _find(name, skip_bad, shown=progress not in (False, SILENT))
+        with allowed_pixels(max_pixels):
+            found, notes = _find(name, skip_bad, shown=progress not in (False, SILENT))
     except Exception as fault:
         if _is_disk_full(fault):
             raise _disk_full() from fault

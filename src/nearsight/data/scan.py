@@ -1,6 +1,6 @@
 """Reading every image of a table once, cached on disk: its size, whether it can be read, its pixels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.data.decode import decode_image, image_size
+from nearsight.data.decode import allowed_pixels, decode_image, image_size, most_pixels
 from nearsight.data.image_set import image_file, image_name
 from nearsight.data.regions import REGION_COLUMNS, to_mask
 from nearsight.errors import InputError
@@ -91,6 +91,7 @@ class _Measure:
     split: str
     full: bool
     decoding: int = _DECODING
+    max_pixels: int | None = field(default_factory=most_pixels)
 
     def __call__(self, batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
         column = next((name for name in batch if name in REGION_COLUMNS), None)
@@ -109,10 +110,11 @@ class _Measure:
 
     def _size(self, file: bytes | str) -> tuple[tuple[int, int], str | None]:
         try:
-            if not self.full:
-                return image_size(file, "image"), None
-            _, height, width = decode_image(file, "image").shape
-            return (height, width), None
+            with allowed_pixels(self.max_pixels):
+                if not self.full:
+                    return image_size(file, "image"), None
+                _, height, width = decode_image(file, "image").shape
+                return (height, width), None
         except InputError as error:
             return (0, 0), _reason(error)
 
@@ -122,12 +124,14 @@ class _Decode:
     height: int
     width: int
     decoding: int = _DECODING
+    max_pixels: int | None = field(default_factory=most_pixels)
 
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {"pixels": [], "fault": []}
         for cell in batch["image"]:
             try:
-                pixels, fault = decode_image(image_file(cell), "image").numpy().tobytes(), None
+                with allowed_pixels(self.max_pixels):
+                    pixels, fault = decode_image(image_file(cell), "image").numpy().tobytes(), None
             except InputError as error:
                 pixels, fault = bytes(3 * self.height * self.width), _reason(error)
             found["pixels"].append(pixels)

@@ -1,15 +1,16 @@
 """Heatmaps on disk: what `Heatmaps.load` reads beside the maps, so that figures are drawn again."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
+from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
 from nearsight.rows import from_values, read_json, to_values
@@ -71,7 +72,8 @@ def read_saved(directory: Path) -> list[tuple[SavedHeatmap, Tensor, EvidenceMap]
 
 def _read_picture(path: Path) -> Tensor:
     try:
-        with Image.open(path) as image:
-            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error}); run `nearsight heatmap` again") from error
+        # It was written here, of an image that was allowed.
+        with allowed_pixels(sys.maxsize):
+            return decode_image(path)
+    except InputError as error:
+        raise InputError(f"{error}; run `nearsight heatmap` again") from error

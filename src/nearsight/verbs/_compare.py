@@ -7,6 +7,7 @@ from typing import Any
 
 from nearsight import study
 from nearsight.data import Data, ImageSets, load
+from nearsight.data.decode import allowed_pixels
 from nearsight.data.sources import cut, held_sets, require_names
 from nearsight.progress import Progress, watched
 from nearsight.report import write_comparison
@@ -29,6 +30,7 @@ def compare(
     protocols: Sequence[str] | None = None,
     stride: int | None = None,
     skip_bad: bool = False,
+    max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **fields: Any,
@@ -38,11 +40,12 @@ def compare(
     `data` and `classes` are those of `train`. `tiles` are the sides in pixels, None for whole images, which
     come as two arms: without augmentation and with the usual one. `budget` is what the arms have equal:
     optimizer steps or training pixels. With `resume`, what is done already in `out` (by default
-    comparisons/DATA-RECIPE-BUDGET) is kept. Writes comparison.json, comparison.md and the figure there. With
-    `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    comparisons/DATA-RECIPE-BUDGET) is kept. Writes comparison.json, comparison.md and the figure there.
+    `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With `progress` False
+    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     base = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
-    with watched(progress) as channel:
+    with watched(progress) as channel, allowed_pixels(max_pixels):
         held = None
         if not isinstance(data, str | Path):
             held = held_sets(data, classes=classes, skip_bad=skip_bad, progress=channel)

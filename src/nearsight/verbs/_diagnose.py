@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nearsight import diagnosis
 from nearsight.data import Data
+from nearsight.data.decode import allowed_pixels
 from nearsight.diagnosis import Diagnosis
 from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.models.classifier import Network
@@ -32,6 +33,7 @@ def diagnose(
     memory: int = DEFAULT_MEMORY,
     out: str | Path | None = None,
     skip_bad: bool = False,
+    max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
 ) -> Diagnosis:
@@ -47,14 +49,14 @@ def diagnose(
     >>> diagnose(toy, scenes, stride=16, faithfulness=0).table("locality").columns[0]
     'tile'
 
-    `model` is a run, a `Classifier` or anything else, as for `heatmap`; a run needs no `data`,
-    which is what `evaluate` takes. Of a set with splits, near-duplicates are looked for in its other splits.
-    `images` examines so many, drawn at random; `faithfulness` is on how many of them the maps are checked, 0
-    for none. With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
-    With `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad
-    input.
+    `model` is a run, a `Classifier` or anything else, as for `heatmap`; a run needs no `data`, which is what
+    `evaluate` takes. Of a set with splits, near-duplicates are looked for in its other splits. `images`
+    examines so many, drawn at random; `faithfulness` is on how many of them the maps are checked, 0 for none.
+    With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
+    `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With `progress` False
+    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
-    with watched(progress) as channel:
+    with watched(progress) as channel, allowed_pixels(max_pixels):
         classifier = find_classifier(
             model, tile, pretrained, classes=classes, weights=weights, network=network
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nearsight.data import Data, image_sets
+from nearsight.data.decode import allowed_pixels
 from nearsight.dimension import Dimension, measure_dimension
 from nearsight.progress import Progress, watched
 from nearsight.report import write_dimension
@@ -19,6 +20,7 @@ def dimension(
     sampling: Sampling | None = None,
     out: str | Path | None = None,
     skip_bad: bool = False,
+    max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
 ) -> Dimension:
@@ -32,10 +34,11 @@ def dimension(
     Nothing is trained. `data` and `classes` are those of `train`. `tiles` are sides in pixels, None for whole
     images; left out, shares of the smallest side. All training images count: none are cut off for validation.
     With `comparison`, a directory that `compare` wrote, the order of tile sizes that each measure predicts is
-    put beside the measured one. With `out`, dimension.json, dimension.md and the figure are left there. With
-    `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    put beside the measured one. With `out`, dimension.json, dimension.md and the figure are left there.
+    `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With `progress` False
+    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
-    with watched(progress) as channel:
+    with watched(progress) as channel, allowed_pixels(max_pixels):
         sets = image_sets(data, classes=classes, validation=0, skip_bad=skip_bad, progress=channel)
         for note in sets.notes:
             channel.say(note)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nearsight import evaluation
 from nearsight.data import Data
+from nearsight.data.decode import allowed_pixels
 from nearsight.evaluation import Evaluation
 from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.models.classifier import Network
@@ -32,24 +33,26 @@ def evaluate(
     memory: int = DEFAULT_MEMORY,
     out: str | Path | None = None,
     skip_bad: bool = False,
+    max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
 ) -> Evaluation:
     """Evaluate a run, or any other classifier, on a split of its own data set or of another with the same classes.
 
-    `model` is a run, which needs no `data`, a `Classifier`, or anything that `Classifier.of` takes, with `classes`,
-    `weights`, `tile` and `pretrained` as there. `network` is for a run that was trained with a network of your own.
-    `data` is what `train` takes; of a single set held in memory all images are evaluated, unless it is the
-    run's own. On its own data the metrics and predictions are kept in the run's directory; on other data they
-    are kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm
-    statistics taken from whole training images. With `progress` False nothing is shown; a `Progress` of yours
-    is told instead. Raises `InputError` for bad input.
+    `model` is a run, which needs no `data`, a `Classifier`, or anything that `Classifier.of` takes, with
+    `classes`, `weights`, `tile` and `pretrained` as there. `network` is for a run that was trained with a
+    network of your own. `data` is what `train` takes; of a single set held in memory all images are evaluated,
+    unless it is the run's own. On its own data the metrics and predictions are kept in the run's directory; on
+    other data they are kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with
+    BatchNorm statistics taken from whole training images. `max_pixels` is how many pixels an image may have (by
+    default Pillow's 178,956,970). With `progress` False nothing is shown; a `Progress` of yours is told
+    instead. Raises `InputError` for bad input.
     """
     run = opened_run(model)
     classifier = find_classifier(
         run or model, tile, pretrained, tiled=False, classes=classes, weights=weights, network=network
     )
-    with watched(progress) as channel:
+    with watched(progress) as channel, allowed_pixels(max_pixels):
         found = find_images(
             run or model, data, split, classes=classifier.classes, skip_bad=skip_bad, progress=channel
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from nearsight.data.decode import allowed_pixels
 from nearsight.data.pictures import Pictures
 from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.models.classifier import Network
@@ -28,6 +29,7 @@ def heatmap(
     pretrained: bool = True,
     memory: int = DEFAULT_MEMORY,
     out: str | Path | None = None,
+    max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
 ) -> Heatmaps:
@@ -46,10 +48,11 @@ def heatmap(
     images or one for each; by default it is the name of a file's directory where that is a class, as in an
     image folder. The mean of a map is the image's score under `mean-logit` for that tile grid; tile and stride
     are by default those of `evaluate`. With `out`, each image's figure is left there as PNG and SVG, with the
-    map as safetensors. With `progress` False nothing is shown; a `Progress` of yours is told instead. Raises
-    `InputError` for bad input, before anything is written.
+    map as safetensors. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With
+    `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input,
+    before anything is written.
     """
-    with watched(progress) as channel:
+    with watched(progress) as channel, allowed_pixels(max_pixels):
         found = make_heatmaps(
             TiledModel(
                 find_classifier(model, tile, pretrained, classes=classes, weights=weights, network=network),

@@ -7,6 +7,7 @@ from typing import Any
 
 from nearsight import evaluation, training
 from nearsight.data import Data, image_sets
+from nearsight.data.decode import allowed_pixels
 from nearsight.evidence import TiledModel
 from nearsight.progress import Progress, is_first_process, watched
 from nearsight.runs import Run
@@ -24,6 +25,7 @@ def train(
     resume: bool = False,
     stride: int | None = None,
     skip_bad: bool = False,
+    max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **fields: Any,
@@ -38,11 +40,12 @@ def train(
     `data` is a name or path, as for `load`, or images held in memory, as for `nearsight.data.image_sets`;
     `classes` names the classes of data that does not. `fields` change fields of the recipe, such as `tile`,
     `model`, `seed`. The run is left in `out`, by default runs/DATA-MODEL-TILE-SEED. `stride` is that of the
-    evaluation's tile grid, by default a quarter of the tile. With `progress` False nothing is shown; a
-    `Progress` of yours is told instead. Raises `InputError` for bad input.
+    evaluation's tile grid, by default a quarter of the tile. `max_pixels` is how many pixels an image may have
+    (by default Pillow's 178,956,970). With `progress` False nothing is shown; a `Progress` of yours is told
+    instead. Raises `InputError` for bad input.
     """
     asked = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
-    with watched(progress) as channel:
+    with watched(progress) as channel, allowed_pixels(max_pixels):
         sets = image_sets(
             data,
             classes=classes,

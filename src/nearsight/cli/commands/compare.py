@@ -74,6 +74,7 @@ def run(options: Namespace) -> Result:
         protocols=listed(options.protocols),
         stride=options.stride,
         skip_bad=options.skip_bad,
+        max_pixels=options.max_pixels,
         machine=machine_of(options),
         progress=not options.quiet,
     )

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from nearsight.cli.options import OneLineParser, Result, whole_number
-from nearsight.cli.shared_options import DATA, add_skip_bad
+from nearsight.cli.shared_options import DATA, add_reading_options
 from nearsight.settings.choices import DEFAULT_VALIDATION
 
 
@@ -23,7 +23,7 @@ def declare(parser: OneLineParser) -> None:
     parser.add_argument(
         "--seed", type=whole_number("--seed", 0), default=0, metavar="N", help="fixes the cuts (default: 0)"
     )
-    add_skip_bad(parser)
+    add_reading_options(parser)
 
 
 def run(options: Namespace) -> Result:
@@ -41,6 +41,7 @@ def run(options: Namespace) -> Result:
         validation=options.validation,
         seed=options.seed,
         skip_bad=options.skip_bad,
+        max_pixels=options.max_pixels,
         progress=not options.quiet,
     )
     summary = summarise(sets)

@@ -7,8 +7,8 @@ from nearsight.cli.shared_options import (
     DATA,
     add_grid,
     add_memory,
+    add_reading_options,
     add_run_or_model,
-    add_skip_bad,
     add_stride,
     model_and_data,
 )
@@ -46,7 +46,7 @@ def declare(parser: OneLineParser) -> None:
         metavar="DIR",
         help="where the page and tables go (default: diagnoses/RUN-DATA)",
     )
-    add_skip_bad(parser)
+    add_reading_options(parser)
     add_machine_options(parser)
 
 
@@ -73,6 +73,7 @@ def run(options: Namespace) -> Result:
         memory=options.memory,
         out=out,
         skip_bad=options.skip_bad,
+        max_pixels=options.max_pixels,
         machine=Machine(device=options.device, workers=options.workers),
         progress=not options.quiet,
     )

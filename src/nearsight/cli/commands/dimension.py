@@ -11,7 +11,7 @@ from nearsight.cli.options import (
     parse_tiles,
     sampling_of,
 )
-from nearsight.cli.shared_options import DATA, add_skip_bad
+from nearsight.cli.shared_options import DATA, add_reading_options
 from nearsight.settings import Machine
 from nearsight.settings.machine import Device
 
@@ -40,7 +40,7 @@ def declare(parser: OneLineParser) -> None:
         help="where table, figure and numbers go (default: dimensions/DATA)",
     )
     add_sampling_options(parser)
-    add_skip_bad(parser)
+    add_reading_options(parser)
     add_choice(parser, "--device", get_args(Device), default=Machine.device, text="where to run")
 
 
@@ -60,6 +60,7 @@ def run(options: Namespace) -> Result:
         sampling=sampling,
         out=out,
         skip_bad=options.skip_bad,
+        max_pixels=options.max_pixels,
         machine=Machine(device=options.device),
         progress=not options.quiet,
     )

@@ -11,8 +11,8 @@ from nearsight.cli.options import (
 from nearsight.cli.shared_options import (
     add_grid,
     add_memory,
+    add_reading_options,
     add_run_or_model,
-    add_skip_bad,
     add_stride,
     model_and_data,
 )
@@ -53,7 +53,7 @@ def declare(parser: OneLineParser) -> None:
     parser.add_argument(
         "--out", default=None, metavar="DIR", help="where metrics and predictions go (default: RUN)"
     )
-    add_skip_bad(parser)
+    add_reading_options(parser)
     add_machine_options(parser)
 
 
@@ -79,6 +79,7 @@ def run(options: Namespace) -> Result:
         memory=options.memory,
         out=options.out,
         skip_bad=options.skip_bad,
+        max_pixels=options.max_pixels,
         machine=Machine(device=options.device, workers=options.workers),
         progress=not options.quiet,
     )

@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import get_args
 
 from nearsight.cli.options import OneLineParser, Result, add_choice, whole_number
-from nearsight.cli.shared_options import add_grid, add_memory, add_run_or_model, check_model
+from nearsight.cli.shared_options import add_grid, add_max_pixels, add_memory, add_run_or_model, check_model
 from nearsight.settings import Machine
 from nearsight.settings.machine import Device
 
@@ -33,6 +33,7 @@ def declare(parser: OneLineParser) -> None:
     )
     add_grid(parser)
     add_memory(parser)
+    add_max_pixels(parser)
     parser.add_argument(
         "--out",
         default=HEATMAP_OUT,
@@ -63,6 +64,7 @@ def run(options: Namespace) -> Result:
         pretrained=options.pretrained,
         memory=options.memory,
         out=options.out,
+        max_pixels=options.max_pixels,
         machine=Machine(device=options.device),
         progress=not options.quiet,
     )

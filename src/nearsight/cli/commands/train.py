@@ -35,6 +35,7 @@ def run(options: Namespace) -> Result:
         resume=options.resume,
         stride=options.stride,
         skip_bad=options.skip_bad,
+        max_pixels=options.max_pixels,
         machine=machine_of(options),
         progress=not options.quiet,
     )
