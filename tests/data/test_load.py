@@ -140,13 +140,13 @@ def test_images_beyond_pillows_bound_are_read_where_it_is_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for i in range(4):
-        path = tmp_path / ("cat", "dog")[i % 2] / f"{i}.png"
-        path.parent.mkdir(exist_ok=True)
+        path = tmp_path / "set" / ("cat", "dog")[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (30 + i, 20), "red").save(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(InputError, match="give `max_pixels=6"):
-        load(tmp_path)
+        load(tmp_path / "set")
     # The set keeps its bound for what is decoded later, in another process too.
-    images = pickle.loads(pickle.dumps(load(tmp_path, max_pixels=10_000)["train"]))
+    images = pickle.loads(pickle.dumps(load(tmp_path / "set", max_pixels=10_000)["train"]))
     assert images.pixels is None
     assert all(images.image(i).shape[1] == 20 for i in range(len(images)))
