@@ -1,6 +1,7 @@
 """The house: rooms import only the rooms they stand on, and nothing imports upwards."""
 
 import ast
+import importlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_the_house_has_no_rooms_but_those_of_the_design_and_no_circles() -> None
     ("code", "room", "offence"),
     [
         ("from nearsight.training import train", "data", {"training"}),
-        ("import nearsight.study.compare", "training", {"study"}),
+        ("import nearsight.study.comparing", "training", {"study"}),
         ("def late():\n    from nearsight.evaluation.metrics import accuracy", "training", {"evaluation"}),
         ("from ..cli import main", "runs", {"cli"}),
         ("from nearsight import report, tiles", "evaluation", {"report"}),
@@ -104,3 +105,10 @@ def test_the_house_has_no_rooms_but_those_of_the_design_and_no_circles() -> None
 )
 def test_an_import_out_of_place_is_found(code: str, room: str, offence: set[str]) -> None:
     assert trespasses(code, room) == offence
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_module_has_the_name_of_a_public_function_or_class_of_its_package(path: Path) -> None:
+    # Importing the module would put it in the place of what it holds.
+    named = importlib.import_module(".".join(["nearsight", *path.relative_to(SOURCE).parent.parts]))
+    assert path.stem not in getattr(named, "__all__", ())

@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import nearsight.data.scenes
-from nearsight.data.load import load
+from nearsight.data.loading import load
 from nearsight.errors import InputError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from nearsight.data.load import load
+from nearsight.data.loading import load
 from nearsight.errors import InputError
 
 Write = Callable[..., Path]

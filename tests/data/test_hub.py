@@ -8,7 +8,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub import errors
 
-from nearsight.data.load import HUB_NAMES, load
+from nearsight.data.loading import HUB_NAMES, load
 from nearsight.errors import InputError
 
 Png = Callable[..., bytes]

@@ -10,7 +10,7 @@ import torch
 
 import nearsight.data.opening
 from nearsight.data.image_set import ImageSet, MemoryImages, require_tile
-from nearsight.data.load import load
+from nearsight.data.loading import load
 from nearsight.errors import InputError
 
 Write = Callable[..., Path]

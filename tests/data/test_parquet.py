@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from nearsight.data.load import load
+from nearsight.data.loading import load
 from nearsight.errors import InputError
 
 Write = Callable[..., Path]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import nearsight.data.scan
-from nearsight.data.load import load
+from nearsight.data.loading import load
 
 Write = Callable[..., Path]
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from nearsight.data.load import load
+from nearsight.data.loading import load
 from nearsight.data.summary import summarise
 
 

@@ -10,7 +10,7 @@ from nearsight.data.image_set import (
     StreamedImages,
     require_tile,
 )
-from nearsight.data.load import known_names, load
+from nearsight.data.loading import known_names, load
 from nearsight.data.scenes import SceneImages, draw_scenes
 from nearsight.data.sources import Data, image_sets
 from nearsight.data.summary import summarise

@@ -16,7 +16,7 @@ from nearsight.data.bars import without_bars
 from nearsight.data.conversion import to_pixels
 from nearsight.data.image_set import MEND, GivenImages, ImageSet, ImageSets, MemoryImages
 from nearsight.data.labels import find_labels
-from nearsight.data.load import load
+from nearsight.data.loading import load
 from nearsight.data.opening import MEMORY_LIMIT, open_tables
 from nearsight.data.splits import arrange_splits
 from nearsight.data.table import as_table

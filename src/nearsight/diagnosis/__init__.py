@@ -1,7 +1,7 @@
 """What a classifier uses, where it errs, and whether it looks at the object or at the background."""
 
 from nearsight.diagnosis.atlas import Atlas, ClassReasons
-from nearsight.diagnosis.diagnose import diagnose
+from nearsight.diagnosis.diagnosing import diagnose
 from nearsight.diagnosis.duplicates import Duplicate, near_duplicates
 from nearsight.diagnosis.errors import ConfusionPair, Errors, ImageError
 from nearsight.diagnosis.faithfulness import Faithfulness, MethodRow

@@ -1,6 +1,6 @@
 """Protocols, measures and paired statistics of a trained classifier."""
 
-from nearsight.evaluation.evaluate import evaluate
+from nearsight.evaluation.evaluating import evaluate
 from nearsight.evaluation.metrics import (
     calibration_error,
     confusion_matrix,

@@ -1,6 +1,6 @@
 """Networks by name, and the classifier that holds one with its preprocessing, class names and tile."""
 
-from nearsight.models.build import build
+from nearsight.models.building import build
 from nearsight.models.classifier import Architecture, Classifier, load_classifier, save_classifier
 from nearsight.models.pooled_tile_net import PooledTileNet
 from nearsight.models.preprocessing import Preprocessing

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
-from nearsight.models.build import build
+from nearsight.models.building import build
 from nearsight.models.onnx_session import Layout
 from nearsight.models.outputs import Outputs, SharedFunction, as_logits, is_seen, logits_in, logits_name
 from nearsight.models.preprocessing import Channels, InputRange, Interpolation, Preprocessing, Size
@@ -201,7 +201,7 @@ class Classifier(Shown, nn.Module):
         `weights_only=True` and never otherwise:
 
         >>> import tempfile
-        >>> from nearsight.models.build import build
+        >>> from nearsight.models.building import build
         >>> file = Path(tempfile.mkdtemp()) / "weights.pt"
         >>> torch.save({"state_dict": build("resnet18", 2, width=0.25).state_dict()}, file)
         >>> Classifier.of("resnet18", weights=file, width=0.25, classes=("cat", "dog"), mean=0.5, std=0.5).classes

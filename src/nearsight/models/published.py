@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from nearsight.errors import InputError, unknown_name
-from nearsight.models.build import build, is_elsewhere
+from nearsight.models.building import build, is_elsewhere
 from nearsight.models.classifier import Architecture, Classifier
 from nearsight.models.preprocessing import Interpolation, Preprocessing, triple
 from nearsight.models.said import class_numbers, distinct

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError, first_line, unknown_name
-from nearsight.models.build import build
+from nearsight.models.building import build
 from nearsight.models.classifier import (
     DESCRIPTION,
     Architecture,

@@ -1,12 +1,12 @@
 """Figures and pages of what was found."""
 
-from nearsight.report.accuracy_figure import accuracy_figure, draw_accuracy
-from nearsight.report.comparison_markdown import comparison_markdown
-from nearsight.report.dimension_figure import dimension_figure, draw_dimension
-from nearsight.report.dimension_markdown import dimension_markdown, write_dimension
+from nearsight.report.accuracy_chart import accuracy_figure, draw_accuracy
+from nearsight.report.comparison_text import comparison_markdown
+from nearsight.report.dimension_chart import dimension_figure, draw_dimension
+from nearsight.report.dimension_text import dimension_markdown, write_dimension
 from nearsight.report.heatmap import Heatmap, Heatmaps
-from nearsight.report.make_heatmaps import make_heatmaps
-from nearsight.report.redraw import redraw
+from nearsight.report.heatmap_making import make_heatmaps
+from nearsight.report.redrawing import redraw
 from nearsight.report.write import PAGE, write_comparison, write_diagnosis
 
 __all__ = [

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from nearsight.diagnosis import Diagnosis
-from nearsight.report.accuracy_figure import draw_accuracy
-from nearsight.report.comparison_markdown import comparison_markdown
+from nearsight.report.accuracy_chart import draw_accuracy
+from nearsight.report.comparison_text import comparison_markdown
 from nearsight.report.page import write_comparison_page, write_diagnosis_page
 from nearsight.study import Comparison
 from nearsight.write import write_text

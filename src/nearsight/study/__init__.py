@@ -1,9 +1,9 @@
 """Studies: arms × seeds under a budget, and what their runs show."""
 
 from nearsight.study.arms import Arm, make_arms, order_tiles, reference_size
-from nearsight.study.compare import compare
+from nearsight.study.comparing import compare
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference
-from nearsight.study.verdict import verdict
+from nearsight.study.verdicts import verdict
 
 __all__ = [
     "Accuracy",

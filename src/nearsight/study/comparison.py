@@ -14,7 +14,7 @@ from nearsight.settings.protocols import FULL_PASS, scored_by
 from nearsight.settings.recipe import recipe_from_table, recipe_table
 from nearsight.statistics import Estimate, McNemar
 from nearsight.statistics.writing import MISSING, with_interval
-from nearsight.study.verdict import verdict
+from nearsight.study.verdicts import verdict
 
 COMPARISON = "comparison.json"
 

@@ -16,7 +16,7 @@ from nearsight.statistics import arm_estimate, mcnemar, paired_difference
 from nearsight.study.arms import Arm
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference, headline, scored_arm
 from nearsight.study.settings import Study
-from nearsight.study.verdict import verdict
+from nearsight.study.verdicts import verdict
 
 Correct = Mapping[str, NDArray[np.float64]]
 

@@ -1,7 +1,7 @@
 """From a recipe to a trained run: precision, optimizers, resuming, many processes."""
 
 from nearsight.training.interruption import Interrupted
-from nearsight.training.train import total_steps, train
+from nearsight.training.training_run import total_steps, train
 
 __all__ = [
     "Interrupted",

@@ -5,8 +5,8 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
-from nearsight.report.accuracy_figure import accuracy_figure
-from nearsight.report.comparison_markdown import method_sentences, scaled
+from nearsight.report.accuracy_chart import accuracy_figure
+from nearsight.report.comparison_text import method_sentences, scaled
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.settings.protocols import PROTOCOLS, scored_by

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nearsight.evaluation import Evaluation
-from nearsight.report.comparison_markdown import scaled
+from nearsight.report.comparison_text import scaled
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.runs import RECIPE, Run

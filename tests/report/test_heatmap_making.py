@@ -13,7 +13,7 @@ from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
-from nearsight.report.make_heatmaps import make_heatmaps
+from nearsight.report.heatmap_making import make_heatmaps
 
 CLASSES = ("cat", "dog", "owl")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nearsight.report import comparison_markdown, write_comparison
-from nearsight.report.comparison_markdown import scaled
+from nearsight.report.comparison_text import scaled
 from nearsight.study import Comparison
 
 Make = Callable[..., Comparison]

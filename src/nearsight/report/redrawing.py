@@ -7,7 +7,7 @@ from types import MappingProxyType
 from nearsight.diagnosis import DIAGNOSIS, Diagnosis
 from nearsight.dimension.result import DIMENSION, Dimension
 from nearsight.errors import InputError
-from nearsight.report.dimension_markdown import draw_dimension_pages
+from nearsight.report.dimension_text import draw_dimension_pages
 from nearsight.report.heatmap import Heatmaps
 from nearsight.report.page import write_diagnosis_page, write_run_page
 from nearsight.report.saved_heatmaps import HEATMAPS

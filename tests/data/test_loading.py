@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from nearsight.data.load import load
+from nearsight.data.loading import load
 from nearsight.errors import InputError
 
 # The package re-exports the function under the module's name.
-LOAD = importlib.import_module("nearsight.data.load")
+LOAD = importlib.import_module("nearsight.data.loading")
 Write = Callable[..., Path]
 Png = Callable[..., bytes]
 
