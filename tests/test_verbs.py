@@ -192,3 +192,38 @@ def test_what_is_found_of_a_model_is_told(listener: Any, tmp_path: Path) -> None
     evaluate(model, "digits", protocols=["vote"], out=tmp_path, **said)
     heatmap(model, [digits.image(0)], **said)
     assert sum("gives probabilities, not logits" in text for text in listener.said) == 2
+
+
+class Own(torch.nn.Module):
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.body = torch.nn.Sequential(
+            torch.nn.Conv2d(3, classes, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.body(images)
+
+
+@pytest.mark.parametrize("model", [Own, Own(10)], ids=["what builds it", "a network"])
+def test_a_network_of_ones_own_is_trained_and_given_again(model: Any, tmp_path: Path) -> None:
+    fields = {"tile": 6, "steps": 2, "optimizer": "sgd", "batch_size": 8, "precision": "float32"}
+    trained = train("digits", model=model, out=tmp_path / "run", machine=CPU, progress=False, **fields)
+    assert trained.recipe.model == "custom:Own"
+    with pytest.raises(InputError, match=r"a network of your own, 'Own', .* give it: .*network=Own"):
+        evaluate(trained, machine=CPU, progress=False)
+    again = evaluate(trained, network=model, protocols=["vote"], machine=CPU, progress=False)
+    assert again.metrics["vote"]["accuracy"] == pytest.approx(
+        trained.result["evaluation"]["test"]["protocols"]["vote"]["accuracy"]
+    )
+
+
+def test_a_network_that_cannot_be_trained_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    for model, says in [
+        (Own(3), r"shape \(2, 3\); training needs a tensor of logits \(2, 10\)"),
+        (torch.nn.Conv2d(3, 10, 9), "refuses images of 6×6 pixels"),
+        (3, "expected a name, a network, or what builds one"),
+    ]:
+        with pytest.raises(InputError, match=says):
+            train("digits", model=model, tile=6, steps=1, out=tmp_path / "run", machine=CPU, progress=False)
+    assert not (tmp_path / "run").exists()

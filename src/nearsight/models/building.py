@@ -13,7 +13,7 @@ from nearsight.models.pooled_tile_net import PooledTileNet
 from nearsight.models.quick import airbench, airbench94, resnet9
 from nearsight.models.resnet import DEPTHS, ResNet
 from nearsight.models.tile_net import TileNet
-from nearsight.settings.models import MODELS, ONE_TILE, TILENET, TILENET_POOLED, TIMM
+from nearsight.settings.models import CUSTOM, MODELS, ONE_TILE, TILENET, TILENET_POOLED, TIMM
 
 DEFAULT_TILE = 16
 
@@ -64,6 +64,10 @@ def build(
                 f"width {width} cannot be had for '{name}': timm networks have their own widths; use 1"
             )
         return _build_timm(name, classes, pretrained, tile)
+    if name.startswith(CUSTOM):
+        raise InputError(
+            f"'{name}' is a network of your own, which no name can build; give it (model=NETWORK)"
+        )
     if name not in MODELS or classes is None:
         raise _unknown(name)
     if pretrained:

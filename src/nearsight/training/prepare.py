@@ -1,14 +1,17 @@
 """What a run starts from: the network with its preprocessing, and the first look at the data."""
 
+import copy
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet
-from nearsight.errors import InputError
+from nearsight.errors import InputError, first_line
 from nearsight.models import Architecture, Classifier, Preprocessing, build, receptive_field
+from nearsight.models.classifier import Network
 from nearsight.models.preprocessing import Interpolation
+from nearsight.models.probing import eval_mode
 from nearsight.models.quick import whiten
 from nearsight.progress import Progress
 from nearsight.settings import Recipe
@@ -23,9 +26,12 @@ WHITENING_PIXELS = STATISTICS_IMAGES * 32 * 32
 LEVELS = 256
 
 
-def build_classifier(recipe: Recipe, images: ImageSet, progress: Progress) -> tuple[Classifier, Size]:
+def build_classifier(
+    recipe: Recipe, images: ImageSet, progress: Progress, network: Network | None = None
+) -> tuple[Classifier, Size]:
     """Return the recipe's untrained classifier and the height and width it is trained at.
 
+    `network` is one of your own, which the recipe only names: a module, which is copied, or what builds it.
     Tells the network's receptive field at that size, and warns when the tile shrinks to 1×1.
     Raises `InputError` when the tile does not fit the images or the network.
     """
@@ -44,13 +50,16 @@ def build_classifier(recipe: Recipe, images: ImageSet, progress: Progress) -> tu
     built_for = min(size) if tile is None else tile
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(recipe.seed, "weights").initial_seed())
-        network = build(
-            recipe.model,
-            len(images.classes),
-            pretrained=recipe.pretrained,
-            width=recipe.width,
-            tile=built_for,
-        )
+        if network is not None:
+            network = _own(network, len(images.classes), size)
+        else:
+            network = build(
+                recipe.model,
+                len(images.classes),
+                pretrained=recipe.pretrained,
+                width=recipe.width,
+                tile=built_for,
+            )
     for stage in parse_schedule(recipe.tile_schedule):
         receptive_field(
             network, stage.tile, name=recipe.model
@@ -78,6 +87,28 @@ def build_classifier(recipe: Recipe, images: ImageSet, progress: Progress) -> tu
         whiten(layer, preprocessing.normalise(tiles))
     architecture = Architecture(recipe.model, len(images.classes), recipe.width, tile=built_for)
     return Classifier(network, architecture, images.classes, tile, preprocessing), size
+
+
+def _own(given: Network, classes: int, size: Size) -> nn.Module:
+    """Return a network of one's own, after one look at what it makes of images of the size it is trained at."""
+    network = copy.deepcopy(given) if isinstance(given, nn.Module) else given(classes)
+    if not isinstance(network, nn.Module):
+        raise InputError(f"model built {type(network).__name__}; expected a network of PyTorch")
+    try:
+        with torch.no_grad(), eval_mode(network):
+            logits = network(torch.zeros(2, 3, *size))
+    except Exception as error:
+        # At a size that it does not take a network may raise anything.
+        raise InputError(
+            f"{type(network).__name__} refuses images of {size[0]}×{size[1]} pixels: {first_line(error)}"
+        ) from error
+    if not isinstance(logits, Tensor) or logits.shape != (2, classes):
+        found = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise InputError(
+            f"{type(network).__name__} turned 2 images into {found}; training needs a tensor of logits "
+            f"(2, {classes}), one for each class"
+        )
+    return network
 
 
 Triple = tuple[float, float, float]

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
 from nearsight.models import Classifier, save_classifier
+from nearsight.models.classifier import Network
 from nearsight.progress import SILENT, Progress, is_first_process
 from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
 from nearsight.schema import numbered
@@ -48,6 +49,7 @@ def train(
     sets: ImageSets,
     out: Path,
     *,
+    network: Network | None = None,
     resume: bool = False,
     machine: Machine | None = None,
     progress: Progress = SILENT,
@@ -62,8 +64,9 @@ def train(
     >>> train(recipe, load("digits"), Path(tempfile.mkdtemp()) / "run").result["training"]["steps"]
     2
 
-    With `resume`, a run of this very recipe in `out` goes on from its checkpoint and ends, on a CPU, with the
-    weights, bit for bit, of a run never interrupted. The recipe's seed fixes everything.
+    `network` is one of your own, which the recipe only names. With `resume`, a run of this very recipe in `out`
+    goes on from its checkpoint and ends, on a CPU, with the weights, bit for bit, of a run never interrupted. The
+    recipe's seed fixes everything.
 
     Raises `InputError` when `out` holds something else, the tile does not fit, or the loss is no longer
     finite; raises `Interrupted` after SIGINT or SIGTERM, with the checkpoint written.
@@ -79,7 +82,7 @@ def train(
             claim_directory(out, recipe, resume)
         progress.say(f"{out} is already finished")
         return Run.open(out)
-    classifier, size = build_classifier(recipe, images, progress)
+    classifier, size = build_classifier(recipe, images, progress, network)
     steps = total_steps(recipe, len(images))
     sizes = tile_sizes(recipe.tile_schedule, size, steps)
     if "val" in sets:

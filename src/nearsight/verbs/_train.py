@@ -5,14 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from nearsight import evaluation, training
 from nearsight.data import Data, image_sets
 from nearsight.data.decode import allowed_pixels
+from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.progress import Progress, is_first_process, watched
 from nearsight.runs import Run
 from nearsight.settings import Machine, Recipe, make_recipe
 from nearsight.settings.choices import DEFAULT_RECIPE
+from nearsight.settings.models import CUSTOM
 from nearsight.verbs.default_directories import default_run
 
 
@@ -37,13 +41,23 @@ def train(
     >>> sorted(run.result["evaluation"]["test"]["protocols"])
     ['full-pass', 'mean-logit', 'mean-probability', 'single-tile', 'vote']
 
-    `data` is a name or path, as for `load`, or images held in memory, as for `nearsight.data.image_sets`;
-    `classes` names the classes of data that does not. `fields` change fields of the recipe, such as `tile`,
-    `model`, `seed`. The run is left in `out`, by default runs/DATA-MODEL-TILE-SEED. `stride` is that of the
-    evaluation's tile grid, by default a quarter of the tile. `max_pixels` is how many pixels an image may have
-    (by default Pillow's 178,956,970). With `progress` False nothing is shown; a `Progress` of yours is told
-    instead. Raises `InputError` for bad input.
+    `data` is a name or path, as for `load`, or images held in memory, as for `nearsight.data.image_sets`; `classes`
+    names the classes of data that does not. `fields` change fields of the recipe, such as `tile`, `model`, `seed`.
+    `model` may also be a network of your own, which is copied, or what builds it for a number of classes, such as
+    its class; the run stores its name, and whoever opens it gives the network again. The run is left in `out`, by
+    default runs/DATA-MODEL-TILE-SEED. `stride` is that of the evaluation's tile grid, by default a quarter of the
+    tile. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With `progress` False
+    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
+    network = fields.get("model")
+    if network is None or isinstance(network, str):
+        network = None
+    elif not callable(network):
+        raise InputError(f"model is {type(network).__name__}; expected a name, a network, or what builds one")
+    else:
+        kind = type(network).__name__
+        own = kind if isinstance(network, nn.Module) else getattr(network, "__name__", kind)
+        fields["model"] = CUSTOM + own
     asked = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
     with watched(progress) as channel, allowed_pixels(max_pixels):
         sets = image_sets(
@@ -58,10 +72,12 @@ def train(
         directory = Path(out) if out is not None else default_run(chosen)
         for note in sets.notes:
             channel.say(note)
-        run = training.train(chosen, sets, directory, resume=resume, machine=machine, progress=channel)
+        run = training.train(
+            chosen, sets, directory, network=network, resume=resume, machine=machine, progress=channel
+        )
         if "test" in sets and is_first_process() and "test" not in run.result.get("evaluation", {}):
             machine = machine or Machine()
-            bound = TiledModel(run.classifier(), stride=stride, device=machine.torch_device())
+            bound = TiledModel(run.classifier(network), stride=stride, device=machine.torch_device())
             evaluation.evaluate(
                 bound, sets["test"], workers=machine.decoding_workers(), progress=channel
             ).save(run.directory)
