@@ -1,5 +1,6 @@
 """Curves and tile drops against slow loops over pixels and tiles."""
 
+import weakref
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ from nearsight.diagnosis.curves import (
     steps,
     tile_drops,
     tile_means,
+    without_tiles,
 )
 from nearsight.tiles import TileGrid
 
@@ -128,3 +130,13 @@ def test_at_most_so_many_tiles_are_taken_away(tile: int, more_rows: int, more_co
     assert len(grid) <= 256
     half = TileGrid(grid.height, grid.width, tile, max(1, tile // 2), "covering")
     assert grid == half or len(half) > 256
+
+
+def test_changed_images_exist_one_at_a_time() -> None:
+    streams = (without_tiles(IMAGE, GRID), steps(IMAGE, torch.randperm(42), keep=True))
+    for stream in streams:
+        last = None
+        for changed in stream:
+            assert last is None or last() is None
+            last = weakref.ref(changed)
+            del changed

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FIRST_SORTED = 1024
+# Rows of pixels that are worked on at once in float64.
+_STRIP = 64
 
 
 @dataclass(frozen=True)
@@ -138,11 +140,17 @@ class EvidenceMap(Shown):
         NaN where no tile covers a pixel, as at the far edges of an aligned grid. A pixel at the border is
         covered by fewer tiles than one in the middle, so the mean of this view is not the mean of the tiles.
         """
-        # How many tiles cover a pixel is the product of how many tile rows and tile columns do.
-        down = _shares(self.grid.tops, self.grid.tile, self.grid.height)
-        across = _shares(self.grid.lefts, self.grid.tile, self.grid.width)
-        logits = self.logits[self.class_number(name)]
-        return (down @ logits.double().cpu() @ across.T).to(logits.dtype)
+        # How many tiles cover a pixel is the product of how many tile rows and tile columns do. Those that do follow
+        # one another, so that their sum is a difference of sums from the first one on.
+        sums = _sums(self.logits[self.class_number(name)].double().cpu())
+        means = torch.empty(self.grid.height, self.grid.width, dtype=self.logits.dtype)
+        for rows in torch.arange(self.grid.height).split(_STRIP):
+            down = _covered_means(sums, self.grid.tops, self.grid.tile, rows)
+            across = torch.arange(self.grid.width)
+            means[rows] = _covered_means(_sums(down.T), self.grid.lefts, self.grid.tile, across).T.to(
+                means.dtype
+            )
+        return means
 
     def crop(self, image: Tensor, index: int) -> Tensor:
         """Cut a tile, by its number in row-major order, from the image (..., height, width) of this map.
@@ -268,9 +276,16 @@ def _in_order(values: Tensor, *, largest: bool) -> Iterator[int]:
         done, wanted = max(done, len(places)), 16 * wanted
 
 
-def _shares(starts: tuple[int, ...], tile: int, length: int) -> Tensor:
-    """Return for each pixel of a line the weights of the tiles that cover it, (length, tiles); NaN where none."""
-    pixels = torch.arange(length)[:, None]
-    first = torch.tensor(starts)[None]
-    covers = ((first <= pixels) & (pixels < first + tile)).double()
-    return covers / covers.sum(1, keepdim=True)
+def _sums(values: Tensor) -> Tensor:
+    return torch.cat([values.new_zeros(1, values.shape[1]), values.cumsum(0)])
+
+
+def _covered_means(sums: Tensor, starts: tuple[int, ...], tile: int, pixels: Tensor) -> Tensor:
+    """Return the mean of the tiles that cover each of some pixels of a line, (pixels, …); NaN where none does.
+
+    `sums` are those of the first 0, 1, … tiles, float64 (1 + tiles, …); the tiles begin at `starts`.
+    """
+    begins = torch.tensor(starts)
+    last = torch.searchsorted(begins, pixels, right=True)
+    first = torch.searchsorted(begins, pixels - tile, right=True)
+    return (sums[last] - sums[first]) / (last - first)[:, None]
