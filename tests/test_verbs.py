@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from nearsight import (
+    Classifier,
     EvidenceMap,
     Machine,
     Recipe,
     Run,
     Sampling,
+    TiledModel,
     diagnose,
     evaluate,
     heatmap,
@@ -180,6 +182,32 @@ def test_every_verb_takes_a_network_of_ones_own(tmp_path: Path) -> None:
     assert found.images == 20
     with pytest.raises(InputError, match="a data set is needed"):
         evaluate(own, **said)
+
+
+def test_every_verb_takes_a_bound_model_as_it_is_bound(tmp_path: Path) -> None:
+    digits = load("digits")["test"].select(np.arange(20))
+    own = torch.nn.Sequential(torch.nn.Conv2d(3, 10, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    said = {"classes": digits.classes, "tile": 6}
+    quiet: dict[str, Any] = {"machine": CPU, "progress": False}
+    loose = evaluate(own, digits, stride=1, **said, **quiet)
+    for bound in (
+        TiledModel(Classifier.of(own, **said), stride=1),
+        TiledModel(own, stride=1, **said),
+    ):
+        measured = evaluate(bound, digits, **quiet)
+        assert (measured.scores["vote"] == loose.scores["vote"]).all()
+        assert heatmap(bound, [digits.image(0)], **quiet).images[0].evidence.grid.shape == (3, 3)
+        assert diagnose(bound, digits, faithfulness=0, **quiet).stride == 1
+        exported = verbs.export(bound, format="torchscript", out=tmp_path / "model", progress=False)
+        assert exported.is_file()
+        with pytest.raises(InputError, match=r"`stride` does not go with a TiledModel.*at\(tile, stride\)"):
+            evaluate(bound, digits, stride=2, **quiet)
+
+
+def test_a_network_is_exported_under_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    assert verbs.export(network, format="torchscript", tile=6, progress=False).is_file()
 
 
 def test_what_is_found_of_a_model_is_told(listener: Any, tmp_path: Path) -> None:

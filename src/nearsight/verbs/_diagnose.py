@@ -6,14 +6,15 @@ from nearsight import diagnosis
 from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.diagnosis import Diagnosis
-from nearsight.evidence import DEFAULT_MEMORY, TiledModel
+from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models.classifier import Network
 from nearsight.models.said import Classes
 from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
 from nearsight.settings import FAITHFULNESS_IMAGES, GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_SPLIT
-from nearsight.verbs.sources import AnyModel, find_classifier, find_images, model_name
+from nearsight.verbs.binding import Binding
+from nearsight.verbs.sources import AnyModel, find_images, model_name
 
 
 def diagnose(
@@ -49,7 +50,7 @@ def diagnose(
     >>> diagnose(toy, scenes, stride=16, faithfulness=0).table("locality").columns[0]
     'tile'
 
-    `model` is a run, a `Classifier` or anything else, as for `heatmap`; a run needs no `data`, which is what
+    `model` is a run, a `TiledModel` or anything else, as for `heatmap`; a run needs no `data`, which is what
     `evaluate` takes. Of a set with splits, near-duplicates are looked for in its other splits. `images`
     examines so many, drawn at random; `faithfulness` is on how many of them the maps are checked, 0 for none.
     With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
@@ -57,21 +58,18 @@ def diagnose(
     nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     with watched(progress) as channel, allowed_pixels(max_pixels):
-        classifier = find_classifier(
-            model, tile, pretrained, classes=classes, weights=weights, network=network
-        )
-        examined = find_images(
-            model, data, split, classes=classifier.classes, skip_bad=skip_bad, progress=channel
-        )
-        machine = machine or Machine()
-        bound = TiledModel(
-            classifier,
-            tile=classifier.tile_to_look_at(tile),
+        bound = Binding(
+            tile=tile,
             stride=stride,
             grid=grid,
             memory=memory,
-            device=machine.torch_device(),
-        )
+            machine=machine,
+            classes=classes,
+            weights=weights,
+            network=network,
+            pretrained=pretrained,
+        ).bind(model)
+        examined = find_images(model, data, split, classes=bound.classes, skip_bad=skip_bad, progress=channel)
         found = diagnosis.diagnose(
             bound,
             examined.images,
@@ -79,7 +77,7 @@ def diagnose(
             others=examined.others,
             limit=images,
             faithfulness=faithfulness,
-            workers=machine.decoding_workers(),
+            workers=(machine or Machine()).decoding_workers(),
             progress=channel,
         )
     if out is not None:

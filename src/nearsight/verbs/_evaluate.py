@@ -7,13 +7,14 @@ from nearsight import evaluation
 from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.evaluation import Evaluation
-from nearsight.evidence import DEFAULT_MEMORY, TiledModel
+from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models.classifier import Network
 from nearsight.models.said import Classes
 from nearsight.progress import Progress, watched
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_SPLIT
-from nearsight.verbs.sources import AnyModel, find_classifier, find_images, opened_run
+from nearsight.verbs.binding import Binding
+from nearsight.verbs.sources import AnyModel, find_images, opened_run
 
 
 def evaluate(
@@ -39,31 +40,30 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a run, or any other classifier, on a split of its own data set or of another with the same classes.
 
-    `model` is a run, which needs no `data`, a `Classifier`, or anything that `Classifier.of` takes, with
-    `classes`, `weights`, `tile` and `pretrained` as there. `network` is for a run that was trained with a
-    network of your own. `data` is what `train` takes; of a single set held in memory all images are evaluated,
-    unless it is the run's own. On its own data the metrics and predictions are kept in the run's directory; on
-    other data they are kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with
-    BatchNorm statistics taken from whole training images. `max_pixels` is how many pixels an image may have (by
-    default Pillow's 178,956,970). With `progress` False nothing is shown; a `Progress` of yours is told
-    instead. Raises `InputError` for bad input.
+    `model` is a run, which needs no `data`, a `TiledModel`, which is looked at as it was bound, or anything
+    that `Classifier.of` takes, with `classes`, `weights`, `tile` and `pretrained` as there. `network` is for
+    a run that was trained with a network of your own. `data` is what `train` takes; of a single set held in
+    memory all images are evaluated, unless it is the run's own. On its own data the metrics and predictions
+    are kept in the run's directory; on other data they are kept in `out`, when one is given. `reestimate`
+    adds `full-pass+bn`, the full pass with BatchNorm statistics taken from whole training images.
+    `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With `progress` False
+    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     run = opened_run(model)
-    classifier = find_classifier(
-        run or model, tile, pretrained, tiled=False, classes=classes, weights=weights, network=network
-    )
+    bound = Binding(
+        tile=tile,
+        stride=stride,
+        grid=grid,
+        memory=memory,
+        machine=machine,
+        classes=classes,
+        weights=weights,
+        network=network,
+        pretrained=pretrained,
+    ).bind(run or model, tiled=False)
     with watched(progress) as channel, allowed_pixels(max_pixels):
         found = find_images(
-            run or model, data, split, classes=classifier.classes, skip_bad=skip_bad, progress=channel
-        )
-        machine = machine or Machine()
-        bound = TiledModel(
-            classifier,
-            tile=tile,
-            stride=stride,
-            grid=grid,
-            memory=memory,
-            device=machine.torch_device(),
+            run or model, data, split, classes=bound.classes, skip_bad=skip_bad, progress=channel
         )
         for note in bound.notes:
             channel.warn(note)
@@ -72,7 +72,7 @@ def evaluate(
             found.images,
             protocols=protocols,
             reestimate=found.sets["train"] if reestimate else None,
-            workers=machine.decoding_workers(),
+            workers=(machine or Machine()).decoding_workers(),
             progress=channel,
         )
     if out is not None:

@@ -3,16 +3,15 @@
 from pathlib import Path
 
 from nearsight.errors import InputError
-from nearsight.models import Classifier
 from nearsight.models.exporting import FORMATS, export_classifier
 from nearsight.progress import Progress, watched
 from nearsight.runs import Run
 from nearsight.settings.choices import ExportFormat
-from nearsight.verbs.sources import find_classifier, model_name
+from nearsight.verbs.sources import AnyModel, find_classifier, model_name
 
 
 def export(
-    model: Run | Classifier | str | Path,
+    model: AnyModel,
     *,
     format: ExportFormat = "onnx",  # noqa: A002 (as the option is called)
     out: str | Path | None = None,
@@ -25,12 +24,12 @@ def export(
     >>> export("runs/first", format="onnx")  # doctest: +SKIP
     PosixPath('runs/first/model.onnx')
 
-    `model` is a run, a classifier, or the name of a network of timm. What the file gives is compared with what the
-    model gives, on random tiles and on batches of two sizes, before the file is kept; it holds the class names, the
-    tile and the preprocessing, which `Classifier.of` takes over from ONNX. `out` is by default model.onnx,
-    model.torchscript or model.pt2 in the run's directory, or the model's name here. `tile` is the side of images in
-    pixels where the model does not say it. With `progress` False nothing is shown. Raises `InputError` for bad input,
-    and where the file would give other logits.
+    `model` is a run, or anything that `Classifier.of` takes and makes a network of PyTorch of. What the file
+    gives is compared with what the model gives, on random tiles and on batches of two sizes, before the file
+    is kept; it holds the class names, the tile and the preprocessing, which `Classifier.of` takes over from
+    ONNX. `out` is by default model.onnx, model.torchscript or model.pt2 in the run's directory, or the
+    model's name here. `tile` is the side of images in pixels where the model does not say it. With `progress`
+    False nothing is shown. Raises `InputError` for bad input, and where the file would give other logits.
     """
     if format not in FORMATS:
         raise InputError(f"format must be one of {', '.join(FORMATS)}, got '{format}'")
@@ -41,10 +40,10 @@ def export(
     return path
 
 
-def _default(model: Run | Classifier | str | Path, form: ExportFormat) -> Path:
+def _default(model: AnyModel, form: ExportFormat) -> Path:
     suffix = FORMATS[form].suffix
     if isinstance(model, Run):
         return model.directory / f"model{suffix}"
-    if not isinstance(model, Classifier) and Path(model).is_dir():
+    if isinstance(model, str | Path) and Path(model).is_dir():
         return Path(model) / f"model{suffix}"
     return Path(f"{model_name(model).replace(':', '-').replace('/', '-')}{suffix}")

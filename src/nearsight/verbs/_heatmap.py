@@ -5,14 +5,15 @@ from pathlib import Path
 
 from nearsight.data.decode import allowed_pixels
 from nearsight.data.pictures import Pictures
-from nearsight.evidence import DEFAULT_MEMORY, TiledModel
+from nearsight.evidence import DEFAULT_MEMORY
 from nearsight.models.classifier import Network
 from nearsight.models.said import Classes
 from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID
-from nearsight.verbs.sources import AnyModel, find_classifier
+from nearsight.verbs.binding import Binding
+from nearsight.verbs.sources import AnyModel
 
 
 def heatmap(
@@ -41,27 +42,30 @@ def heatmap(
     >>> heatmaps.images[0].evidence.grid.shape
     (3, 4)
 
-    `model` is a run, a `Classifier`, or anything that `Classifier.of` takes, with `classes`, `weights`, `tile`
-    and `pretrained` as there; a network of timm needs a `tile`. `network` is for a run that was trained with a
-    network of your own. `images` is one or several of files, directories of files, Pillow images, arrays (H, W,
-    3) and tensors (3, H, W), uint8 from 0 to 255 or floating-point from 0 to 1. `class_name` is one for all
-    images or one for each; by default it is the name of a file's directory where that is a class, as in an
-    image folder. The mean of a map is the image's score under `mean-logit` for that tile grid; tile and stride
-    are by default those of `evaluate`. With `out`, each image's figure is left there as PNG and SVG, with the
-    map as safetensors. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With
-    `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input,
-    before anything is written.
+    `model` is a run, a `TiledModel`, which is looked at as it was bound, or anything that `Classifier.of`
+    takes, with `classes`, `weights`, `tile` and `pretrained` as there; a network of timm needs a `tile`.
+    `network` is for a run that was trained with a network of your own. `images` is one or several of files,
+    directories of files, Pillow images, arrays (H, W, 3) and tensors (3, H, W), uint8 from 0 to 255 or
+    floating-point from 0 to 1. `class_name` is one for all images or one for each; by default it is the name
+    of a file's directory where that is a class, as in an image folder. The mean of a map is the image's score
+    under `mean-logit` for that tile grid; tile and stride are by default those of `evaluate`. With `out`,
+    each image's figure is left there as PNG and SVG, with the map as safetensors. `max_pixels` is how many
+    pixels an image may have (by default Pillow's 178,956,970). With `progress` False nothing is shown; a
+    `Progress` of yours is told instead. Raises `InputError` for bad input, before anything is written.
     """
     with watched(progress) as channel, allowed_pixels(max_pixels):
         found = make_heatmaps(
-            TiledModel(
-                find_classifier(model, tile, pretrained, classes=classes, weights=weights, network=network),
+            Binding(
                 tile=tile,
                 stride=stride,
                 grid=grid,
                 memory=memory,
-                device=(machine or Machine()).torch_device(),
-            ),
+                machine=machine,
+                classes=classes,
+                weights=weights,
+                network=network,
+                pretrained=pretrained,
+            ).bind(model),
             images,
             class_name=class_name,
             progress=channel,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nearsight.data import Data, ImageSet, ImageSets, load
 from nearsight.data.sources import IN_MEMORY, cut, held_sets
 from nearsight.errors import InputError
+from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.models.classifier import Network
 from nearsight.models.onnx_session import OnnxSession
@@ -19,8 +20,8 @@ from nearsight.runs import RECIPE, Run
 from nearsight.settings import Machine, Recipe
 from nearsight.settings.models import MODELS, ONNX, TIMM
 
-AnyModel = Run | Classifier | nn.Module | Callable[[Tensor], Any] | OnnxSession | str | Path
-"""What a verb can look at: a run or its directory, or whatever `Classifier.of` makes a classifier of."""
+AnyModel = Run | TiledModel | Classifier | nn.Module | Callable[[Tensor], Any] | OnnxSession | str | Path
+"""What a verb can look at: a run or its directory, a bound model, or whatever `Classifier.of` takes."""
 
 
 def opened_run(model: AnyModel) -> Run | None:
@@ -53,6 +54,8 @@ def find_classifier(
     `network` is for a run of a network of your own. A name of timm needs a `tile` where the verb is `tiled`.
     Raises what `Run.classifier` and `Classifier.of` raise.
     """
+    if isinstance(model, TiledModel):
+        model, tile = model.model, tile or model.tile
     run = opened_run(model)
     if run is not None:
         return Classifier.of(run.classifier(network), classes=classes, weights=weights)
@@ -65,6 +68,8 @@ def find_classifier(
 
 def model_name(model: AnyModel) -> str:
     """Return what to call a model that a verb is given."""
+    if isinstance(model, TiledModel):
+        return model_name(model.model)
     if isinstance(model, Classifier):
         return model.architecture.name
     if isinstance(model, Run):

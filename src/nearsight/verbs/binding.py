@@ -1,0 +1,78 @@
+"""The bound model that evaluation, heatmaps and diagnosis work on: one that is given, or one bound here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nearsight.errors import InputError
+from nearsight.evidence import DEFAULT_MEMORY, TiledModel
+from nearsight.models import Classifier
+from nearsight.models.classifier import Network
+from nearsight.models.said import Classes
+from nearsight.settings import GridKind, Machine
+from nearsight.settings.choices import DEFAULT_GRID
+from nearsight.verbs.sources import AnyModel, find_classifier
+
+
+@dataclass(frozen=True)
+class Binding:
+    """How a verb was asked to look at a model, as its parameters are called."""
+
+    tile: int | None = None
+    stride: int | None = None
+    grid: GridKind = DEFAULT_GRID
+    memory: int = DEFAULT_MEMORY
+    machine: Machine | None = None
+    classes: Classes | None = None
+    weights: str | Path | None = None
+    network: Network | None = None
+    pretrained: bool = True
+
+    def bind(self, model: AnyModel, *, tiled: bool = True) -> TiledModel:
+        """Return the model bound to these settings; a `TiledModel` holds its own, and takes no others.
+
+        >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, classes=("red", "green", "blue"))
+        >>> Binding().bind(bound).model.classes
+        ('red', 'green', 'blue')
+
+        `tiled` says that a model without a tile is no use. Raises `InputError` for settings beside a bound model
+        that say otherwise, and what `find_classifier` and `TiledModel` raise.
+        """
+        if isinstance(model, TiledModel):
+            self._check_beside(model)
+            if isinstance(model.model, Classifier):
+                return model
+            return model.with_model(Classifier.of(model.model, classes=model.classes, tile=model.tile))
+        classifier = find_classifier(
+            model,
+            self.tile,
+            self.pretrained,
+            tiled=tiled,
+            classes=self.classes,
+            weights=self.weights,
+            network=self.network,
+        )
+        return TiledModel(
+            classifier,
+            tile=classifier.tile_to_look_at(self.tile) if tiled else self.tile,
+            stride=self.stride,
+            grid=self.grid,
+            memory=self.memory,
+            device=(self.machine or Machine()).torch_device(),
+        )
+
+    def _check_beside(self, bound: TiledModel) -> None:
+        said = {
+            "tile": self.tile not in (None, bound.tile),
+            "stride": self.stride not in (None, bound.stride),
+            "grid": self.grid not in (DEFAULT_GRID, bound.grid),
+            "memory": self.memory not in (DEFAULT_MEMORY, bound.memory),
+            "classes": self.classes is not None,
+            "weights": self.weights is not None,
+            "network": self.network is not None,
+        }
+        for name, otherwise in said.items():
+            if otherwise:
+                way = (
+                    "give its at(tile, stride)" if name in ("tile", "stride", "grid") else "bind it with that"
+                )
+                raise InputError(f"`{name}` does not go with a TiledModel, which is bound already; {way}")
