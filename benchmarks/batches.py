@@ -9,8 +9,8 @@ import torch
 
 from benchmarks.clock import seconds
 from benchmarks.facts import facts
-from nearsight.evidence import fitting_batch, forward
-from nearsight.evidence.memory import peak_bytes
+from nearsight.evidence import forward
+from nearsight.evidence.memory import Footprints, peak_bytes
 from nearsight.models import build
 from nearsight.settings.choices import DEFAULT_MEMORY
 
@@ -74,7 +74,9 @@ def measure_network(name: str, side: int, sizes: list[int], turns: int) -> dict[
         "network": name,
         "side": side,
         "bytes_alive_an_image": peak_bytes(lambda: forward(network, images[:2])) / 2,
-        "chosen": fitting_batch(lambda batch: forward(network, batch), images[0], DEFAULT_MEMORY, seen=True),
+        "chosen": Footprints(seen=True).fitting(
+            lambda batch: forward(network, batch), images[0], DEFAULT_MEMORY
+        )[0],
         "images_per_second": rates,
     }
 

@@ -81,7 +81,7 @@ random.Random({seed}).shuffle(names)
 for name in names:
     importlib.import_module(name)
 import nearsight.evidence, nearsight.dimension
-from nearsight.evidence import iterate_evidence
+from nearsight.evidence import EvidenceMap
 shadowed = [name for name in nearsight.__all__ if isinstance(getattr(nearsight, name), types.ModuleType)]
 print(shadowed, len(names) > 100)
 """

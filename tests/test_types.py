@@ -21,7 +21,7 @@ import torch
 import nearsight
 from nearsight.data import ImageSet
 from nearsight.dimension import measure_dimension
-from nearsight.evidence import iterate_evidence
+from nearsight.evidence import forward
 
 sets: nearsight.ImageSets = nearsight.load("digits")
 test: ImageSet = sets["test"]
@@ -42,7 +42,7 @@ version: str = nearsight.__version__
 try:
     nearsight.keep_freed_memory()
 except nearsight.InputError as error:
-    print(error, np.float64(1), iterate_evidence, measure_dimension)
+    print(error, np.float64(1), forward, measure_dimension)
 """
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
-from nearsight.evidence import evidence, iterate_evidence
+from nearsight.evidence import TiledModel, evidence
 from nearsight.evidence.dense import DensePass, find_dense_pass
 from nearsight.evidence.memory import peak_bytes
 from nearsight.models import PooledTileNet, TileNet, build
@@ -120,7 +120,8 @@ DECEPTIVE: dict[str, Callable[[], nn.Module]] = {
 
 
 def found(model: Callable[..., object], tile: int = 12, memory: int = MEMORY) -> DensePass | None:
-    return find_dense_pass(model, torch.zeros(3, tile, tile), tile, memory)
+    dense = find_dense_pass(model, torch.zeros(3, tile, tile), tile)
+    return None if dense is None else dense.within(memory)
 
 
 def pictures(*sizes: tuple[int, int], seed: int = 0) -> list[Tensor]:
@@ -310,7 +311,7 @@ def test_passes_stay_within_the_memory_bound_however_large_and_many_the_images()
         stream: Iterator[Tensor] = (torch.zeros(3, side, side) for _ in range(count))
 
         def run() -> None:
-            for _ in iterate_evidence(model, stream, tile=12, memory=memory):
+            for _ in TiledModel(model, tile=12, stride=1, memory=memory).maps(stream):
                 pass
 
         return peak_bytes(run)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
-from nearsight.evidence import evidence, iterate_evidence
+from nearsight.evidence import TiledModel, evidence
 from nearsight.models import build
 from nearsight.tiles import TileGrid
 
@@ -205,7 +205,8 @@ def test_a_stream_is_read_no_further_ahead_than_a_batch_needs() -> None:
             read += 1
             yield torch.zeros(3, 8, 8)
 
-    maps = iterate_evidence(lambda tiles: tiles.mean((2, 3)), stream(), tile=4, memory=100_000)
+    bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, stride=1, memory=100_000)
+    maps = bound.maps(stream())
     for done in range(1, 400):
         next(maps)
         assert read - done < 100
@@ -219,7 +220,7 @@ def test_tensors_alive_at_once_do_not_grow_with_the_number_of_images() -> None:
     def peak(count: int, memory: int) -> int:
         stream = (torch.zeros(3, 24, 24) for _ in range(count))
         with _LiveBytes() as live:
-            for _ in iterate_evidence(SMALL, stream, tile=8, stride=4, memory=memory):
+            for _ in TiledModel(SMALL, tile=8, stride=4, memory=memory).maps(stream):
                 pass
         return live.peak
 

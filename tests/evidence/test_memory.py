@@ -1,17 +1,24 @@
 """The measure of a model's memory against arithmetic."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from nearsight.evidence import fitting_batch, memory
+from nearsight.evidence import memory
 from nearsight.evidence.memory import (
     ALIVE_HANDED_BACK,
     ALIVE_KEPT,
     LARGEST_BATCH,
     LEAST_BATCH_CPU,
     UNSEEN_FACTOR,
+    Footprints,
 )
+
+
+def fitting_batch(run: Callable[[Tensor], object], example: Tensor, room: int, *, seen: bool) -> int:
+    return Footprints(seen).fitting(run, example, room)[0]
 
 
 def test_the_bytes_alive_at_once_are_those_of_two_neighbouring_layers() -> None:
@@ -54,10 +61,8 @@ def test_what_cannot_be_seen_is_taken_to_be_large() -> None:
 
 def test_a_batch_has_at_least_one_image_and_at_most_what_is_of_use() -> None:
     example = torch.zeros(3, 4, 4)
-    assert fitting_batch(lambda images: images * 2, example, memory=1, seen=True) == 1
-    assert (
-        fitting_batch(lambda images: images.sum((1, 2, 3)), example, memory=2**40, seen=True) == LARGEST_BATCH
-    )
+    assert fitting_batch(lambda images: images * 2, example, 1, seen=True) == 1
+    assert fitting_batch(lambda images: images.sum((1, 2, 3)), example, 2**40, seen=True) == LARGEST_BATCH
 
 
 @pytest.mark.parametrize(("kept", "alive"), [(True, ALIVE_KEPT), (False, ALIVE_HANDED_BACK)])
@@ -70,3 +75,19 @@ def test_a_batch_on_a_cpu_keeps_no_more_alive_than_is_of_use(
     assert (
         fitting_batch(lambda images: images.repeat(1, 4096, 1, 1), wide, 2**40, seen=True) == LEAST_BATCH_CPU
     )
+
+
+def test_a_size_is_measured_once_it_is_twice_as_large_as_any_before() -> None:
+    footprints = Footprints(seen=True)
+    found = [
+        footprints.fitting(lambda images: images * 2, torch.zeros(3, side, side), 2**20)[1]
+        for side in (8, 8, 4, 11, 12, 16, 17, 10)
+    ]
+    assert found == [True, False, False, False, True, False, True, False]
+
+
+def test_what_is_reckoned_is_what_is_measured_where_pixels_count_alone() -> None:
+    footprints = Footprints(seen=True)
+    for side in (8, 24, 16, 30):
+        alone = fitting_batch(lambda images: images * 2, torch.zeros(3, side, side), 2**20, seen=True)
+        assert footprints.fitting(lambda images: images * 2, torch.zeros(3, side, side), 2**20)[0] == alone

@@ -1,10 +1,9 @@
 """The logits of every tile of an image, exactly and fast."""
 
 from nearsight.evidence.cost import Cost
-from nearsight.evidence.engine import evidence, iterate_evidence
+from nearsight.evidence.engine import evidence
 from nearsight.evidence.forward_pass import Model, forward
 from nearsight.evidence.map import EvidenceMap, TileEvidence
-from nearsight.evidence.memory import fitting_batch
 from nearsight.evidence.tiled_model import TiledModel
 from nearsight.settings.choices import DEFAULT_MEMORY
 
@@ -16,7 +15,5 @@ __all__ = [
     "TileEvidence",
     "TiledModel",
     "evidence",
-    "fitting_batch",
     "forward",
-    "iterate_evidence",
 ]

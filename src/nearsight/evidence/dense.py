@@ -1,7 +1,8 @@
 """Maps from passes over whole images, for networks that probing shows to see each tile alone there too."""
 
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import lcm
 from typing import Any
 
@@ -58,7 +59,8 @@ class DensePass:
     """A model that can go over whole images, and what probing found of it.
 
     `stride` is the network's, in pixels. `window` is how many rows and columns of its final grid a tile has:
-    1 where the tile is the receptive field. `area` is how many pixels fit in memory at once.
+    1 where the tile is the receptive field. A pass takes about `footprint` bytes a pixel, and
+    is made over at most `area` pixels at once.
     """
 
     model: Model
@@ -66,7 +68,12 @@ class DensePass:
     stride: int
     window: int
     work: Work
-    area: int
+    footprint: float
+    area: int = sys.maxsize
+
+    def within(self, room: int) -> "DensePass":
+        """Return the same with as many pixels at once as so many bytes take."""
+        return replace(self, area=int(room / self.footprint))
 
     def pays(self, grid: TileGrid) -> bool:
         """Say whether the passes over an image take no more operations than its tiles one by one, and fit."""
@@ -130,14 +137,14 @@ class DensePass:
                 yield low, narrow
 
 
-def find_dense_pass(model: Model, example: Tensor, tile: int, memory: int) -> DensePass | None:
+def find_dense_pass(model: Model, example: Tensor, tile: int) -> DensePass | None:
     """Probe whether passes over whole images give a model's logits of every tile; None when they do not.
 
     >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 4, stride=2), torch.nn.AdaptiveAvgPool2d(1))
     >>> class Flat(torch.nn.Sequential):
     ...     def forward(self, images):
     ...         return super().forward(images).flatten(1)
-    >>> found = find_dense_pass(Flat(*network).eval(), torch.zeros(3, 6, 6), tile=6, memory=2**20)
+    >>> found = find_dense_pass(Flat(*network).eval(), torch.zeros(3, 6, 6), tile=6)
     >>> found.stride, found.window
     (2, 2)
 
@@ -147,16 +154,16 @@ def find_dense_pass(model: Model, example: Tensor, tile: int, memory: int) -> De
     noise images larger than a tile is compared with the model on tiles of them, and is taken only if rounding
     explains every difference: padding, attention and normalisation over space do not pass.
 
-    `example` is one tile (C, tile, tile), for its channels, type and device; `memory` is in bytes.
+    `example` is one tile (C, tile, tile), for its channels, type and device.
     """
     try:
-        return _probed(model, example, tile, memory)
+        return _probed(model, example, tile)
     except Exception:
         # A model may raise anything at a size that it does not take, or at rows that it does not expect.
         return None
 
 
-def _probed(model: Model, example: Tensor, tile: int, memory: int) -> DensePass | None:
+def _probed(model: Model, example: Tensor, tile: int) -> DensePass | None:
     generator = torch.Generator().manual_seed(0)
 
     def noise(height: int, width: int) -> Tensor:
@@ -179,7 +186,7 @@ def _probed(model: Model, example: Tensor, tile: int, memory: int) -> DensePass 
     stride = round(further / growth)
     # Without padding the grids of the layers shrink, on the way by about half a tile: more than so few columns
     # beyond the tile would show of larger images.
-    area = int(memory / (KERNEL_SHARE * peak / (tile * (tile // 2 + further))))
+    footprint = KERNEL_SHARE * peak / (tile * (tile // 2 + further))
     images = noise(tile + stride, tile + 2 * stride)
     larger = _windowed(model, images, window)
     # Two opposite corners show what rows and columns do; the real image's own tiles are compared later.
@@ -189,7 +196,7 @@ def _probed(model: Model, example: Tensor, tile: int, memory: int) -> DensePass 
         return None
     side = (strip.flops - one.flops) / growth
     work = Work(one.flops, side, both=(larger.flops - one.flops - 3 * side) / 2)
-    return DensePass(model, tile, stride, window, work, area)
+    return DensePass(model, tile, stride, window, work, footprint)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The evidence of every tile of any number of images, under any model."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -42,46 +42,11 @@ def evidence(
     the model runs: by default where its weights are, or else where the images are. The maps are on the CPU, in
     float32 (in float64 where the model gives that). How many tiles share a batch can change the last bits of a
     logit, by less than 1e-4. So can passes over whole images instead of tiles, which the engine makes where
-    probing the model shows that they give the same and take less work: see `find_dense_pass`.
+    probing the model shows that they give the same and take less work: see `find_dense_pass`. A
+    stream of images, and a model looked at more than once, are for `TiledModel`.
 
     Raises `InputError` when a tile does not fit an image, when the model's output is not (B, classes), and
     when a logit is not finite; the message names the image and the tile.
-    """
-    return list(
-        iterate_evidence(
-            model,
-            images,
-            tile=tile,
-            stride=stride,
-            grid=grid,
-            memory=memory,
-            classes=classes,
-            dtype=dtype,
-            device=device,
-        )
-    )
-
-
-def iterate_evidence(
-    model: Model,
-    images: Iterable[Tensor],
-    *,
-    tile: int,
-    stride: int = 1,
-    grid: GridKind = "aligned",
-    memory: int = DEFAULT_MEMORY,
-    classes: Sequence[str] | None = None,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str | None = None,
-) -> Iterator[EvidenceMap]:
-    """Yield the evidence map of each image of a stream, in order; memory does not grow with their number.
-
-    >>> endless = (torch.zeros(3, 4, 4) for _ in iter(int, 1))
-    >>> maps = iterate_evidence(lambda tiles: tiles.mean((2, 3)), endless, tile=4, memory=10_000)
-    >>> next(maps).mean().tolist()
-    [0.0, 0.0, 0.0]
-
-    Arguments and errors are those of `evidence`. Images are read ahead of the maps as far as a batch needs.
     """
     check_model(model, dtype)
     if isinstance(model, nn.Module) and model.training:
@@ -93,4 +58,4 @@ def iterate_evidence(
     settings = TileSettings(tile, memory, stride, grid, target, dtype)
     names = None if classes is None else tuple(classes)
     ready = ReadyModel(model, settings, classes=names, copied=False)
-    return evidence_maps(ready, settings, iter(images), names)
+    return list(evidence_maps(ready, settings, iter(images), names))

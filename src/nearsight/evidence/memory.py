@@ -77,49 +77,40 @@ def peak_bytes(run: Callable[[], object]) -> int:
     return live.peak
 
 
-def fitting_batch(run: Callable[[Tensor], object], example: Tensor, memory: int, *, seen: bool) -> int:
-    """Return how many inputs like `example` go through `run` at once within `memory` bytes.
-
-    >>> import torch
-    >>> fitting_batch(lambda batch: batch.mean((1, 2, 3)), torch.zeros(3, 4, 4), memory=10_000, seen=True)
-    25
-
-    `example` is one input (C, H, W). `run` is called with two of them, and the bytes of all tensors alive at
-    once are counted; half as much again is kept for what kernels allocate for themselves, and the batch is
-    counted twice, because cutting it takes a copy. Where the inside of `run` cannot be `seen` (it is not
-    PyTorch), `UNSEEN_FACTOR` times its input is taken instead. On a CPU no more go at once than keep about
-    `ALIVE_KEPT` alive, or `ALIVE_HANDED_BACK` where the process does not keep its freed memory
-    (`nearsight.allocator`). Returns at least 1, whatever the bound.
-    """
-    return _within(memory, example, _inside(run, example, seen))
-
-
 class Footprints:
     """What one input takes in a model, measured at a few sizes and reckoned from these at all others.
 
     >>> import torch
     >>> footprints = Footprints(seen=True)
-    >>> [footprints.fitting(torch.relu, torch.zeros(3, side, side), 10_000) for side in (4, 5, 12)]
+    >>> [footprints.fitting(torch.relu, torch.zeros(3, side, side), room=10_000) for side in (4, 5, 12)]
     [(14, True), (9, False), (1, True)]
 
-    A size is measured when it has more than twice the pixels of the largest one measured, and nowhere else.
+    A size is measured when it has more than twice the pixels of the largest one measured, and nowhere else. Where the
+    inside of what runs cannot be `seen` (it is not PyTorch), an input is taken for `UNSEEN_FACTOR` times its size.
     """
 
     def __init__(self, seen: bool) -> None:
         self._seen = seen
         self._measured: dict[int, float] = {}
 
-    def fitting(self, run: Callable[[Tensor], object], example: Tensor, memory: int) -> tuple[int, bool]:
-        """Return what `fitting_batch` does for an input (C, H, W), and whether it had to be measured."""
+    def fitting(self, run: Callable[[Tensor], object], example: Tensor, room: int) -> tuple[int, bool]:
+        """Return how many inputs like `example` go through `run` at once, and whether that had to be measured.
+
+        `example` is one input (C, H, W), and `room` the bytes that all together may take. To measure is to call
+        `run` with two of them and to count the bytes of all tensors alive at once; half as much again is kept for
+        what kernels allocate for themselves, and the batch is counted twice, because cutting it takes a copy. On a
+        CPU no more go at once than keep about `ALIVE_KEPT` alive, or `ALIVE_HANDED_BACK` where the process does not
+        keep its freed memory (`nearsight.allocator`). At least 1, whatever the room.
+        """
         pixels = example.shape[-2] * example.shape[-1]
         probed = pixels > 2 * max(self._measured, default=0)
         if probed:
             least = self._reckoned(pixels) if self._measured else LEAN_FACTOR * example.nbytes
             # Two would be measured, and do not fit.
-            if 2 * least > memory:
+            if 2 * least > room:
                 return 1, False
             self._measured[pixels] = _inside(run, example, self._seen)
-        return _within(memory, example, self._reckoned(pixels)), probed
+        return _within(room, example, self._reckoned(pixels)), probed
 
     def _reckoned(self, pixels: int) -> float:
         sizes = sorted(self._measured)
@@ -143,9 +134,9 @@ def _inside(run: Callable[[Tensor], object], example: Tensor, seen: bool) -> flo
     return inside if seen else max(inside, UNSEEN_FACTOR * example.nbytes)
 
 
-def _within(memory: int, example: Tensor, inside: float) -> int:
+def _within(room: int, example: Tensor, inside: float) -> int:
     largest = LARGEST_BATCH
     if example.device.type == "cpu":
         alive = ALIVE_KEPT if freed_memory_is_kept() else ALIVE_HANDED_BACK
         largest = min(largest, max(LEAST_BATCH_CPU, int(alive / max(1, inside))))
-    return int(min(largest, max(1, memory // (2 * example.nbytes + KERNEL_SHARE * inside))))
+    return int(min(largest, max(1, room // (2 * example.nbytes + KERNEL_SHARE * inside))))

@@ -141,9 +141,7 @@ class ReadyModel:
 
     def together(self, shape: tuple[int, int, int], share: float = BATCH_SHARE) -> int:
         """Return how many inputs of a shape (C, H, W) go through the model at once in a share of the memory."""
-        fitting, probed = self._footprints.fitting(
-            self.logits, self.example(shape), round(self.memory * share)
-        )
+        fitting, probed = self._footprints.fitting(self.logits, self.example(shape), self._room(share))
         self.probes += probed
         return fitting
 
@@ -156,9 +154,8 @@ class ReadyModel:
             if None in list(self._dense.values())[:1]:
                 return None
             self.probes += 1
-            self._dense[tile] = find_dense_pass(
-                self.model, self.example((channels, tile, tile)), tile, round(self.memory * BATCH_SHARE)
-            )
+            found = find_dense_pass(self.model, self.example((channels, tile, tile)), tile)
+            self._dense[tile] = None if found is None else found.within(self._room(BATCH_SHARE))
         return self._dense[tile]
 
     def refuse_dense(self, tile: int) -> None:
@@ -168,6 +165,9 @@ class ReadyModel:
     def example(self, shape: tuple[int, ...]) -> Tensor:
         """Return an input of zeros in the form that the model takes."""
         return torch.zeros(shape, device=self.device, dtype=self.dtype)
+
+    def _room(self, share: float) -> int:
+        return round(self.memory * share)
 
     def _made_ready(self) -> Model:
         given = self.given
