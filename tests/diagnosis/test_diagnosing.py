@@ -153,3 +153,26 @@ def test_an_unknown_table_is_named(shades: Shades, shaded: Shaded) -> None:
     found = diagnose(TiledModel(shades("ab")), shaded("ab", shown=[0, 1]), faithfulness=0)
     with pytest.raises(InputError, match="unknown table 'eror'"):
         found.table("eror")
+
+
+@pytest.mark.parametrize("trained_tile", [8, None])
+def test_a_network_that_refuses_whole_images_is_diagnosed_on_tiles(
+    shaded: Shaded, tmp_path: Path, trained_tile: int | None
+) -> None:
+    images = shaded("ab", shown=[0, 1])
+
+    def of_one_size(seen: torch.Tensor) -> torch.Tensor:
+        assert seen.shape[-1] == 8, "only 8 pixels wide"
+        return torch.stack([seen.mean((1, 2, 3)) * scale for scale in range(len(images.classes))], 1)
+
+    classifier = Classifier.of(of_one_size, classes=images.classes, tile=8, mean=0.5, std=0.5)
+    classifier.tile = trained_tile
+    found = diagnose(TiledModel(classifier, tile=8, stride=8), images, faithfulness=1)
+    assert "full-pass is left out: only 8 pixels wide" in found.notes
+    assert [row.protocol for row in found.accuracies] == ["mean-logit", "mean-probability", "vote", "single-tile"]
+    assert all(row.agreement.value is None and row.accuracy.value is not None for row in found.accuracies)
+    assert found.locality.sizes == ()
+    assert found.faithfulness is not None
+    assert found.faithfulness.protocol == "mean-logit"
+    assert "as by the full pass" not in " ".join(found.sentences())
+    check_files(found, tmp_path)

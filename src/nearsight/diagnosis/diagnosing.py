@@ -14,7 +14,7 @@ from nearsight.diagnosis.duplicates import near_duplicates
 from nearsight.diagnosis.errors import collect_errors
 from nearsight.diagnosis.examine import Examination, diagnosed, examine
 from nearsight.diagnosis.faithfulness import ScoredBy, measure_faithfulness
-from nearsight.diagnosis.locality import Locality, measure_locality, protocol_agreement
+from nearsight.diagnosis.locality import Locality, SizeRow, measure_locality, protocol_agreement
 from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.pictures import ExaminedPictures
 from nearsight.diagnosis.reliance import Reliance, summarise_reliance
@@ -23,6 +23,7 @@ from nearsight.diagnosis.suspects import label_suspects
 from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import FAITHFULNESS_IMAGES
+from nearsight.settings.protocols import FULL_PASS
 
 _VERSIONS = ("nearsight", "torch", "timm", "scikit-learn")
 
@@ -53,7 +54,7 @@ def diagnose(
     `model` and the set's name are for the reader. `others` are the splits in which near-duplicates are looked for, by
     name. Of a larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are
     checked; 0 leaves it out. `workers` processes decode a set that streams. `progress` is told what begins and how
-    much of it is done.
+    much of it is done. Where the model refuses whole images, what compares tiles with them is left out, and said.
 
     Raises `InputError` for a set without images, a bare model or one without a tile, and what `evaluate` raises.
     """
@@ -77,13 +78,18 @@ def diagnose(
         seed=seed,
         progress=progress,
     )
-    progress.say("locality: tiles of other sizes")
-    sizes = measure_locality(bound, examined, seed=seed, progress=progress)
+    # Without it there is nothing that tiles could agree with.
+    whole = FULL_PASS in found.evaluation.scores
+    notes = (*notes, *found.evaluation.settings.get("left_out", ()))
+    sizes: tuple[SizeRow, ...] = ()
+    if whole:
+        progress.say("locality: tiles of other sizes")
+        sizes = measure_locality(bound, examined, seed=seed, progress=progress)
     checked = None
     if faithfulness:
         progress.say("faithfulness: what the maps are worth, beside others")
         # As the classifier is meant to be used.
-        protocol: ScoredBy = "full-pass" if classifier.tile is None else "mean-logit"
+        protocol: ScoredBy = "full-pass" if classifier.tile is None and whole else "mean-logit"
         checked = measure_faithfulness(
             bound, examined, protocol=protocol, limit=faithfulness, seed=seed, progress=progress
         )

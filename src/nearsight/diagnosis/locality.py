@@ -14,7 +14,7 @@ from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT, SINGLE_TILE, scored_by
-from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
+from nearsight.statistics import Estimate, absent, accuracy_estimate, mean_estimate
 from nearsight.statistics.writing import whole_per_cent
 
 SIZES = 6
@@ -104,8 +104,14 @@ def protocol_agreement(
     >>> [(row.protocol, row.agreement.value, row.agreement.chance) for row in rows]
     [('full-pass', 1.0, 0.5), ('mean-logit', 0.5, 0.5)]
 
-    `scores` holds float32 (images, classes) for each protocol, `full-pass` among them; `labels` is (images,).
+    `scores` holds float32 (images, classes) for each protocol; `labels` is (images,). Without `full-pass` among them
+    agreement is not known.
     """
+    if FULL_PASS not in scores:
+        return tuple(
+            AgreementRow(protocol, absent(f"{FULL_PASS} is left out"), _accuracy(protocol, rows, labels))
+            for protocol, rows in scores.items()
+        )
     full = predict(scores[FULL_PASS])
     frequencies = np.bincount(full, minlength=scores[FULL_PASS].shape[1]) / len(full)
     return tuple(
@@ -114,10 +120,14 @@ def protocol_agreement(
             agreement=accuracy_estimate(
                 correctness(protocol, rows, full), chance=float(frequencies @ _frequencies(protocol, rows))
             ),
-            accuracy=accuracy_estimate(correctness(protocol, rows, labels), chance=1 / rows.shape[1]),
+            accuracy=_accuracy(protocol, rows, labels),
         )
         for protocol, rows in scores.items()
     )
+
+
+def _accuracy(protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Estimate:
+    return accuracy_estimate(correctness(protocol, scores, labels), chance=1 / scores.shape[1])
 
 
 def _frequencies(protocol: str, scores: NDArray[np.float32]) -> NDArray[np.float64]:

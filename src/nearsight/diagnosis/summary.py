@@ -40,10 +40,11 @@ def _scored(diagnosis: "Diagnosis") -> str:
 def _accuracy(diagnosis: "Diagnosis") -> Iterator[str]:
     for row in diagnosis.accuracies:
         if row.protocol == MEAN_LOGIT:
+            agreeing = f"; {whole_per_cent(row.agreement)} are predicted as by the full pass"
             yield (
                 f"{whole_per_cent(row.accuracy)} of {diagnosis.images:,} images are right under {_scored(diagnosis)} "
-                f"(chance {100 / len(diagnosis.classes):.2g} %); "
-                f"{whole_per_cent(row.agreement)} are predicted as by the full pass"
+                f"(chance {100 / len(diagnosis.classes):.2g} %)"
+                f"{'' if row.agreement.value is None else agreeing}"
             )
     if said := diagnosis.locality.sentence():
         yield said
