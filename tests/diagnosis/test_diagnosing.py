@@ -169,7 +169,12 @@ def test_a_network_that_refuses_whole_images_is_diagnosed_on_tiles(
     classifier.tile = trained_tile
     found = diagnose(TiledModel(classifier, tile=8, stride=8), images, faithfulness=1)
     assert "full-pass is left out: only 8 pixels wide" in found.notes
-    assert [row.protocol for row in found.accuracies] == ["mean-logit", "mean-probability", "vote", "single-tile"]
+    assert [row.protocol for row in found.accuracies] == [
+        "mean-logit",
+        "mean-probability",
+        "vote",
+        "single-tile",
+    ]
     assert all(row.agreement.value is None and row.accuracy.value is not None for row in found.accuracies)
     assert found.locality.sizes == ()
     assert found.faithfulness is not None

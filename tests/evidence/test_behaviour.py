@@ -39,6 +39,7 @@ class Function(nn.Module):
         ([*HEAD, nn.Linear(5, 1), nn.Sigmoid()], ["single"], "looks like a probability"),
         ([nn.BatchNorm2d(5), nn.Dropout(0.5), *HEAD], [], ""),
         ([*HEAD, nn.Sigmoid()], [], ""),
+        ([Function(lambda images: images.mul_(0.5)), *HEAD], [], ""),
         ([*HEAD, nn.LogSoftmax(1)], [], ""),
         (
             [nn.BatchNorm2d(5, track_running_stats=False), *HEAD, nn.Softmax(1)],

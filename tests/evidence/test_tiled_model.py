@@ -165,6 +165,16 @@ def test_probing_is_done_once_for_all_tiles_and_all_sizes() -> None:
     assert bound.probes == 4
 
 
+def test_weights_that_are_not_numbers_have_not_changed() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    with torch.no_grad():
+        model[3].bias.fill_(float("nan"))
+    bound = TiledModel(model, tile=8)
+    for _ in range(3):
+        bound.full_pass([torch.ones(3, 8, 8)] * 2)
+    assert bound.probes == 1
+
+
 def test_a_network_without_padding_is_probed_once_a_size() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)

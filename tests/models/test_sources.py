@@ -222,6 +222,7 @@ def test_a_fixed_size_network_sees_the_middle_in_a_full_pass() -> None:
         (network(), {"mean": (1, 2)}, "one for each of three colours"),
         (network(), {"preprocessing": 3}, "expected a Preprocessing, or the transforms"),
         (network(), {"classes": ()}, "classes is empty"),
+        (network().to("meta"), {}, r"on the meta device, .* network.to_empty"),
         (nn.Linear(7, 3), {}, r"refuses images of every size that was tried \(.*\); give classes= and tile="),
         (lambda images: images, {}, r"expected logits of shape \(4, classes\)"),
     ],

@@ -27,7 +27,7 @@ class Finding:
     sentence: str
 
 
-def behaviour(model: Callable[[Tensor], Tensor], example: Tensor) -> tuple[Finding, ...]:
+def behaviour(run: Callable[[Tensor], Tensor], example: Tensor) -> tuple[Finding, ...]:
     """Return what a user should know of a model's logits before trusting them, by three passes over four tiles.
 
     >>> class Unsettled(torch.nn.Module):
@@ -36,13 +36,18 @@ def behaviour(model: Callable[[Tensor], Tensor], example: Tensor) -> tuple[Findi
     >>> [finding.kind for finding in behaviour(Unsettled(), torch.ones(3, 4, 4))]
     ['chance']
 
-    `model` gives logits (B, classes) for tiles (B, C, H, W); `example` is one tile (C, H, W) as it takes them. Told
+    `run` gives logits (B, classes) for tiles (B, C, H, W); `example` is one tile (C, H, W) as it takes them. Told
     are logits that differ from pass to pass (`chance`), that differ with the other tiles of the batch (`company`),
     that are `probabilities`, and that are a `single` number, which is a map of one class. A model about which there
     is nothing to tell gives no findings. Raises what the model raises.
     """
     tiles = probing_tiles(example)
-    logits = model(tiles).float()
+
+    def model(given: Tensor) -> Tensor:
+        # A model may work in place, which is not chance.
+        return run(given.clone()).float()
+
+    logits = model(tiles)
     found = [finding for finding in (_chance(model, tiles, logits), _shares(logits)) if finding is not None]
     if not any(finding.kind == "chance" for finding in found):
         company = _company(model, tiles, logits)
@@ -58,7 +63,7 @@ def _differs(one: Tensor, other: Tensor, dtype: torch.dtype) -> float:
 
 
 def _chance(model: Callable[[Tensor], Tensor], tiles: Tensor, logits: Tensor) -> Finding | None:
-    apart = _differs(logits, model(tiles).float(), tiles.dtype)
+    apart = _differs(logits, model(tiles), tiles.dtype)
     if not apart:
         return None
     return Finding(
@@ -72,7 +77,7 @@ def _company(model: Callable[[Tensor], Tensor], tiles: Tensor, logits: Tensor) -
     # As many tiles as before, so that nothing but the company differs.
     others = tiles.clone()
     others[1:] = tiles[1] + _BRIGHTER
-    apart = _differs(logits[:1], model(others).float()[:1], tiles.dtype)
+    apart = _differs(logits[:1], model(others)[:1], tiles.dtype)
     if not apart:
         return None
     return Finding(

@@ -12,6 +12,7 @@ from nearsight.models.onnx_session import OnnxFunction, OnnxSession
 from nearsight.models.outputs import WHOLE, LogitsOf, logits_in, logits_name
 from nearsight.models.probing import eval_mode
 from nearsight.models.small_grids import small_grids_as_products
+from nearsight.models.weights import check_held
 
 Model = Callable[[Tensor], Any] | OnnxSession
 
@@ -83,6 +84,7 @@ give dtype=torch.float16 or convert the model
         )
     if not isinstance(model, nn.Module):
         return
+    check_held(model)
     weights = next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), dtype)
     if weights != dtype:
         raise InputError(

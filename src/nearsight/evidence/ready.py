@@ -232,4 +232,5 @@ def _mark(model: Model) -> tuple[object, ...]:
     ]
     # Fused optimizers change weights and not their versions.
     weights = [tensor for tensor in model.parameters() if tensor.numel()]
-    return (*marks, *(weights[-1].detach().flatten()[:_WATCHED_VALUES].tolist() if weights else ()))
+    # As text, in which NaN is itself.
+    return (*marks, str(weights[-1].detach().flatten()[:_WATCHED_VALUES].tolist()) if weights else "")

@@ -38,7 +38,7 @@ from nearsight.models.published import (
     published_preprocessing,
 )
 from nearsight.models.said import Said, class_numbers, distinct
-from nearsight.models.weights import PICKLED, SAFETENSORS, load_weights, read_weights, rows_of
+from nearsight.models.weights import PICKLED, SAFETENSORS, check_held, load_weights, read_weights, rows_of
 from nearsight.settings.models import CUSTOM, MODELS, ONNX, TIMM
 
 # As they are stored, from black at 0 to white at 1.
@@ -204,6 +204,7 @@ def _exported_with(session: OnnxSession) -> str | None:
 
 
 def _of_module(network: nn.Module, said: Said) -> Classifier:
+    check_held(network)
     network = _with_weights(network, said)
     name = said.name or type(network).__name__
     if said.processor is not None:

@@ -50,6 +50,21 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     return _inner(content, path)
 
 
+def check_held(network: nn.Module) -> None:
+    """Raise `InputError` for a network that has shapes of weights and no weights, as on the meta device.
+
+    >>> check_held(nn.Linear(2, 2, device="meta"))
+    Traceback (most recent call last):
+    nearsight.errors.InputError: the network's weights are on the meta device, which holds shapes and no numbers; \
+load them first, with network.to_empty(device="cpu") and load_state_dict
+    """
+    if any(tensor.is_meta for tensor in (*network.parameters(), *network.buffers())):
+        raise InputError(
+            "the network's weights are on the meta device, which holds shapes and no numbers; load them first, with "
+            'network.to_empty(device="cpu") and load_state_dict'
+        )
+
+
 def _unpickled(path: Path) -> Any:
     if path.suffix not in PICKLED:
         known = ", ".join((SAFETENSORS, *PICKLED))
