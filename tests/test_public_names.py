@@ -104,6 +104,19 @@ def test_a_verb_is_a_plain_function_that_says_what_it_takes(verb: str) -> None:
     assert inspect.Parameter.VAR_POSITIONAL not in kinds
 
 
+@pytest.mark.parametrize("verb", ["diagnose", "evaluate", "heatmap"])
+def test_a_verb_that_looks_at_a_model_names_all_that_it_passes_on(verb: str) -> None:
+    parameters = inspect.signature(getattr(nearsight, verb)).parameters
+    bound = inspect.signature(nearsight.TiledModel).parameters
+    assert parameters["stride"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert all(
+        parameters[name].default == bound[name].default for name in ("tile", "stride", "grid", "memory")
+    )
+    assert {"classes", "weights", "network", "pretrained"} <= parameters.keys()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'strid'"):
+        getattr(nearsight, verb)("timm:test_resnet", [], strid=2)
+
+
 def test_the_rooms_named_like_verbs_can_be_imported_from() -> None:
     from nearsight.dimension import Dimension
     from nearsight.evidence import evidence

@@ -2,7 +2,7 @@
 
 from argparse import BooleanOptionalAction, Namespace
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from nearsight.cli.options import (
     Container,
@@ -16,6 +16,9 @@ from nearsight.errors import InputError
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_MEMORY
 from nearsight.settings.models import MODELS, ONNX, TIMM
+
+if TYPE_CHECKING:
+    from nearsight.verbs.binding import ModelOptions
 
 DATA = "a known name, an image folder, a Parquet file or directory, or hf:OWNER/NAME[@REVISION]"
 
@@ -98,6 +101,19 @@ def model_and_data(options: Namespace) -> tuple[str, str | None]:
             f"with --model there is no run, so '{options.run}' and '{options.data}' are one too many"
         )
     return options.model, options.run
+
+
+def model_options(options: Namespace) -> "ModelOptions":
+    """Return what the options say of the model and of its tiles, as the verbs take it."""
+    return {
+        "tile": options.tile,
+        "stride": options.stride,
+        "grid": options.grid,
+        "memory": options.memory,
+        "classes": options.classes,
+        "weights": options.weights,
+        "pretrained": options.pretrained,
+    }
 
 
 def check_model(options: Namespace) -> None:

@@ -144,7 +144,7 @@ class EvidenceMap(Shown):
         # one another, so that their sum is a difference of sums from the first one on.
         sums = _sums(self.logits[self.class_number(name)].double().cpu())
         means = torch.empty(self.grid.height, self.grid.width, dtype=self.logits.dtype)
-        for rows in torch.arange(self.grid.height).split(_STRIP):
+        for rows in torch.split(torch.arange(self.grid.height), _STRIP):
             down = _covered_means(sums, self.grid.tops, self.grid.tile, rows)
             across = torch.arange(self.grid.width)
             means[rows] = _covered_means(_sums(down.T), self.grid.lefts, self.grid.tile, across).T.to(

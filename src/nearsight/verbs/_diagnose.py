@@ -1,42 +1,34 @@
 """Diagnose a classifier."""
 
 from pathlib import Path
+from typing import Unpack
 
 from nearsight import diagnosis
 from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.diagnosis import Diagnosis
-from nearsight.evidence import DEFAULT_MEMORY
-from nearsight.models.classifier import Network
-from nearsight.models.said import Classes
 from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
-from nearsight.settings import FAITHFULNESS_IMAGES, GridKind, Machine
-from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_SPLIT
-from nearsight.verbs.binding import Binding
+from nearsight.settings import FAITHFULNESS_IMAGES, Machine
+from nearsight.settings.choices import DEFAULT_SPLIT
+from nearsight.verbs.binding import Binding, ModelOptions, takes_model_options
 from nearsight.verbs.sources import AnyModel, find_images, model_name
 
 
+@takes_model_options
 def diagnose(
     model: AnyModel,
     data: Data | None = None,
     *,
     split: str = DEFAULT_SPLIT,
-    tile: int | None = None,
-    stride: int | None = None,
-    grid: GridKind = DEFAULT_GRID,
     images: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
-    classes: Classes | None = None,
-    weights: str | Path | None = None,
-    network: Network | None = None,
-    pretrained: bool = True,
-    memory: int = DEFAULT_MEMORY,
     out: str | Path | None = None,
     skip_bad: bool = False,
     max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
+    **options: Unpack[ModelOptions],
 ) -> Diagnosis:
     """Diagnose a classifier on a data set: what it uses, where it errs, whether it looks at the object.
 
@@ -58,17 +50,7 @@ def diagnose(
     nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     with watched(progress) as channel, allowed_pixels(max_pixels):
-        bound = Binding(
-            tile=tile,
-            stride=stride,
-            grid=grid,
-            memory=memory,
-            machine=machine,
-            classes=classes,
-            weights=weights,
-            network=network,
-            pretrained=pretrained,
-        ).bind(model)
+        bound = Binding(machine=machine, **options).bind(model)
         examined = find_images(model, data, split, classes=bound.classes, skip_bad=skip_bad, progress=channel)
         found = diagnosis.diagnose(
             bound,

@@ -2,65 +2,56 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 from nearsight import evaluation
 from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.evaluation import Evaluation
-from nearsight.evidence import DEFAULT_MEMORY
-from nearsight.models.classifier import Network
-from nearsight.models.said import Classes
 from nearsight.progress import Progress, watched
-from nearsight.settings import GridKind, Machine
-from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_SPLIT
-from nearsight.verbs.binding import Binding
+from nearsight.settings import Machine
+from nearsight.settings.choices import DEFAULT_SPLIT
+from nearsight.verbs.binding import Binding, ModelOptions, takes_model_options
 from nearsight.verbs.sources import AnyModel, find_images, opened_run
 
 
+@takes_model_options
 def evaluate(
     model: AnyModel,
     data: Data | None = None,
     *,
     split: str = DEFAULT_SPLIT,
     protocols: Sequence[str] | None = None,
-    tile: int | None = None,
-    stride: int | None = None,
-    grid: GridKind = DEFAULT_GRID,
     reestimate: bool = False,
-    classes: Classes | None = None,
-    weights: str | Path | None = None,
-    network: Network | None = None,
-    pretrained: bool = True,
-    memory: int = DEFAULT_MEMORY,
     out: str | Path | None = None,
     skip_bad: bool = False,
     max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
+    **options: Unpack[ModelOptions],
 ) -> Evaluation:
     """Evaluate a run, or any other classifier, on a split of its own data set or of another with the same classes.
 
+    >>> import torch
+    >>> red, green = torch.tensor([[255, 0, 0], [0, 255, 0]], dtype=torch.uint8)[..., None, None].expand(2, 3, 8, 8)
+    >>> by_colour = evaluate(
+    ...     lambda tiles: tiles.mean((2, 3)), ([red, green], [0, 1]), classes="red,green,blue", tile=4, progress=False
+    ... )
+    >>> by_colour.metrics["mean-logit"]["accuracy"]
+    1.0
+
     `model` is a run, which needs no `data`, a `TiledModel`, which is looked at as it was bound, or anything
-    that `Classifier.of` takes, with `classes`, `weights`, `tile` and `pretrained` as there. `network` is for
-    a run that was trained with a network of your own. `data` is what `train` takes; of a single set held in
-    memory all images are evaluated, unless it is the run's own. On its own data the metrics and predictions
-    are kept in the run's directory; on other data they are kept in `out`, when one is given. `reestimate`
-    adds `full-pass+bn`, the full pass with BatchNorm statistics taken from whole training images.
-    `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With `progress` False
-    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    that `Classifier.of` takes, with `classes`, `weights`, `tile` and `pretrained` as there. `network` is for a
+    run that was trained with a network of your own. `stride`, `grid` and `memory` are those of `TiledModel`.
+    `data` is what `train` takes; of a single set held in memory all images are evaluated, unless it is the
+    run's own. On its own data the metrics and predictions are kept in the run's directory; on other data they
+    are kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm
+    statistics taken from whole training images. `max_pixels` is how many pixels an image may have (by default
+    Pillow's 178,956,970). With `progress` False nothing is shown; a `Progress` of yours is told instead. Raises
+    `InputError` for bad input.
     """
     run = opened_run(model)
-    bound = Binding(
-        tile=tile,
-        stride=stride,
-        grid=grid,
-        memory=memory,
-        machine=machine,
-        classes=classes,
-        weights=weights,
-        network=network,
-        pretrained=pretrained,
-    ).bind(run or model, tiled=False)
+    bound = Binding(machine=machine, **options).bind(run or model, tiled=False)
     with watched(progress) as channel, allowed_pixels(max_pixels):
         found = find_images(
             run or model, data, split, classes=bound.classes, skip_bad=skip_bad, progress=channel

@@ -1,7 +1,10 @@
 """The bound model that evaluation, heatmaps and diagnosis work on: one that is given, or one bound here."""
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypedDict, TypeVar
 
 from nearsight.errors import InputError
 from nearsight.evidence import DEFAULT_MEMORY, TiledModel
@@ -11,6 +14,21 @@ from nearsight.models.said import Classes
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID
 from nearsight.verbs.sources import AnyModel, find_classifier
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+class ModelOptions(TypedDict, total=False):
+    """What every verb that looks at a model takes and passes on to a `Binding`, which has the defaults."""
+
+    tile: int | None
+    stride: int | None
+    grid: GridKind
+    memory: int
+    classes: Classes | None
+    weights: str | Path | None
+    network: Network | None
+    pretrained: bool
 
 
 @dataclass(frozen=True)
@@ -76,3 +94,23 @@ class Binding:
                     "give its at(tile, stride)" if name in ("tile", "stride", "grid") else "bind it with that"
                 )
                 raise InputError(f"`{name}` does not go with a TiledModel, which is bound already; {way}")
+
+
+def takes_model_options(verb: Verb) -> Verb:
+    """Name in a verb's signature the options that it passes on to a `Binding`, with their defaults.
+
+    >>> @takes_model_options
+    ... def show(model, **options):
+    ...     "Show a model."
+    >>> list(inspect.signature(show).parameters)[:3]
+    ['model', 'tile', 'stride']
+    """
+    said = inspect.signature(verb)
+    own = [spec for spec in said.parameters.values() if spec.kind is not inspect.Parameter.VAR_KEYWORD]
+    passed_on = [
+        spec.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, spec in inspect.signature(Binding).parameters.items()
+        if name in ModelOptions.__annotations__
+    ]
+    verb.__dict__["__signature__"] = said.replace(parameters=[*own, *passed_on])
+    return verb

@@ -1,4 +1,4 @@
-"""What the verbs start from: the recipe, the classifier, the image sets, the machine."""
+"""What the verbs start from: the run, the classifier, the image sets."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from nearsight.models.onnx_session import OnnxSession
 from nearsight.models.said import Classes
 from nearsight.progress import Progress
 from nearsight.runs import RECIPE, Run
-from nearsight.settings import Machine, Recipe
+from nearsight.settings import Recipe
 from nearsight.settings.models import MODELS, ONNX, TIMM
 
 AnyModel = Run | TiledModel | Classifier | nn.Module | Callable[[Tensor], Any] | OnnxSession | str | Path
@@ -55,7 +55,8 @@ def find_classifier(
     Raises what `Run.classifier` and `Classifier.of` raise.
     """
     if isinstance(model, TiledModel):
-        model, tile = model.model, tile or model.tile
+        tile = tile or model.tile
+        model = model.model
     run = opened_run(model)
     if run is not None:
         return Classifier.of(run.classifier(network), classes=classes, weights=weights)
@@ -136,9 +137,3 @@ def _own_data(run: Run | None) -> str:
     if data.startswith(IN_MEMORY):
         raise InputError(f"{run.directory} was trained on a set that was held {data}; give it as `data`")
     return data
-
-
-def where(machine: Machine | None) -> dict[str, Any]:
-    """Return where things are computed and by how many processes images are decoded."""
-    machine = machine or Machine()
-    return {"device": machine.torch_device(), "workers": machine.decoding_workers()}

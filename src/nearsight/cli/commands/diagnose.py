@@ -11,6 +11,7 @@ from nearsight.cli.shared_options import (
     add_run_or_model,
     add_stride,
     model_and_data,
+    model_options,
 )
 from nearsight.settings import FAITHFULNESS_IMAGES, Machine
 from nearsight.settings.choices import DEFAULT_SPLIT
@@ -62,20 +63,14 @@ def run(options: Namespace) -> Result:
         model,
         data,
         split=options.split,
-        tile=options.tile,
-        stride=options.stride,
-        grid=options.grid,
         images=options.images,
         faithfulness=options.faithfulness,
-        classes=options.classes,
-        weights=options.weights,
-        pretrained=options.pretrained,
-        memory=options.memory,
         out=out,
         skip_bad=options.skip_bad,
         max_pixels=options.max_pixels,
         machine=Machine(device=options.device, workers=options.workers),
         progress=not options.quiet,
+        **model_options(options),
     )
     if not options.json:
         print_diagnosis(found, out)

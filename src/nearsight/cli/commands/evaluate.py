@@ -15,6 +15,7 @@ from nearsight.cli.shared_options import (
     add_run_or_model,
     add_stride,
     model_and_data,
+    model_options,
 )
 from nearsight.settings import Machine
 from nearsight.settings.choices import DEFAULT_SPLIT
@@ -69,19 +70,13 @@ def run(options: Namespace) -> Result:
         data,
         split=options.split,
         protocols=listed(options.protocols),
-        tile=options.tile,
-        stride=options.stride,
-        grid=options.grid,
         reestimate=options.reestimate,
-        classes=options.classes,
-        weights=options.weights,
-        pretrained=options.pretrained,
-        memory=options.memory,
         out=options.out,
         skip_bad=options.skip_bad,
         max_pixels=options.max_pixels,
         machine=Machine(device=options.device, workers=options.workers),
         progress=not options.quiet,
+        **model_options(options),
     )
     if not options.json:
         print_evaluation(result.metrics, result.settings)

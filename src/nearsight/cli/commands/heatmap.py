@@ -4,7 +4,14 @@ from argparse import Namespace
 from typing import get_args
 
 from nearsight.cli.options import OneLineParser, Result, add_choice, whole_number
-from nearsight.cli.shared_options import add_grid, add_max_pixels, add_memory, add_run_or_model, check_model
+from nearsight.cli.shared_options import (
+    add_grid,
+    add_max_pixels,
+    add_memory,
+    add_run_or_model,
+    check_model,
+    model_options,
+)
 from nearsight.settings import Machine
 from nearsight.settings.machine import Device
 
@@ -56,17 +63,11 @@ def run(options: Namespace) -> Result:
         model,
         places,
         class_name=options.class_name,
-        tile=options.tile,
-        stride=options.stride,
-        grid=options.grid,
-        classes=options.classes,
-        weights=options.weights,
-        pretrained=options.pretrained,
-        memory=options.memory,
         out=options.out,
         max_pixels=options.max_pixels,
         machine=Machine(device=options.device),
         progress=not options.quiet,
+        **model_options(options),
     )
     if not options.json:
         print_heatmaps(heatmaps, options.out)
