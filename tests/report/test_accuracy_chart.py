@@ -1,6 +1,7 @@
 """The figure: what is drawn is what was measured, also where arms are few, and it is a picture."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -54,6 +55,17 @@ def test_sizes_have_their_strides_and_lines_their_protocols(make_comparison: Mak
         "32\n(whole image)",
     ]
     assert right.get_title(loc="left").endswith("tiles: mean-logit; whole images: full-pass")
+
+
+def test_a_protocol_without_a_colour_of_its_own_is_drawn(make_comparison: Make) -> None:
+    comparison = make_comparison()
+    arms = [
+        replace(arm, accuracies=(*arm.accuracies, replace(arm.accuracies[0], protocol="another")))
+        for arm in comparison.arms
+    ]
+    left, _ = accuracy_figure(replace(comparison, arms=tuple(arms))).axes
+    labels = left.get_legend_handles_labels()[1]
+    assert labels.index("tiles, another") > labels.index("tiles, mean-logit")
 
 
 def test_every_seed_is_a_dot(make_comparison: Make) -> None:

@@ -19,6 +19,8 @@ _PROTOCOL_STYLES = {
     "full-pass": ("#CC79A7", "v"),
     "single-tile": ("#999999", "D"),
 }
+# Of protocols without their own.
+_OTHER_STYLE = ("#E69F00", "<")
 _WHOLE_STYLES = (("#000000", "P", (1.0, 1.5)), ("#D55E00", "X", (5.0, 2.0)))
 
 
@@ -62,12 +64,13 @@ def _draw_accuracies(axes: "Axes", comparison: Comparison) -> None:
     whole = [arm for arm in comparison.arms if arm.tile is None]
     for arm, style, place in zip(whole, _WHOLE_STYLES, (-0.5, 0.5), strict=False):
         _draw_whole(axes, arm, sides[arm.name] + place * step, step, style)
-    shown = [name for name in _PROTOCOL_STYLES if any(arm.accuracy(name) for arm in tiled)]
+    measured = dict.fromkeys(row.protocol for arm in tiled for row in arm.accuracies)
+    shown = sorted(measured, key=[*_PROTOCOL_STYLES, *measured].index)
     for number, protocol in enumerate(shown):
         offset = step * (number - (len(shown) - 1) / 2)
         found = [(sides[arm.name] + offset, arm.accuracy(protocol)) for arm in tiled]
         rows = [(x, row) for x, row in found if row is not None]
-        _draw_points(axes, rows, step, f"tiles, {protocol}", *_PROTOCOL_STYLES[protocol])
+        _draw_points(axes, rows, step, f"tiles, {protocol}", *_PROTOCOL_STYLES.get(protocol, _OTHER_STYLE))
     ticks = {sides[arm.name]: f"{sides[arm.name]:.0f}\n(stride {arm.stride})" for arm in tiled}
     ticks |= {sides[arm.name]: f"{sides[arm.name]:.0f}\n(whole image)" for arm in whole}
     axes.set_xticks(list(ticks), list(ticks.values()), fontsize=8.5)

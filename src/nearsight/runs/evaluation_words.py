@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+from nearsight.settings.protocols import WHOLE
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import with_interval
 
 
-def how_cut(settings: Mapping[str, Any]) -> str:
-    """Say how images were cut into tiles for an evaluation, from its settings.
+def how_cut(settings: Mapping[str, Any], protocol: str | None = None) -> str:
+    """Say how images were cut into tiles for an evaluation, from its settings, or for one of its protocols.
 
     >>> how_cut({"tile": 16, "stride": 4, "grid": "covering"}), how_cut({"data": "digits"})
     ('tile 16, stride 4, covering grid', 'whole images')
+    >>> how_cut({"tile": 16, "stride": 4, "grid": "covering"}, "full-pass")
+    'whole images'
     """
-    if "tile" not in settings:
+    if "tile" not in settings or protocol in WHOLE:
         return "whole images"
     return f"tile {settings['tile']}, stride {settings['stride']}, {settings['grid']} grid"
 

@@ -50,7 +50,7 @@ def _accuracies(result: Mapping[str, Any]) -> Iterator[str]:
         (
             f"{_plain(found['data'])} {_plain(split)}",
             f"`{protocol}`",
-            how_cut(found),
+            how_cut(found, protocol),
             written_accuracy(measured),
             f"{measured['n']:,}",
         )
@@ -91,7 +91,7 @@ def _eval_results(result: Mapping[str, Any]) -> Iterator[Any]:
                 dataset_split=split,
                 metric_type="accuracy",
                 metric_value=measured["accuracy"],
-                metric_name=f"accuracy, {protocol}, {how_cut(found)}",
+                metric_name=f"accuracy, {protocol}, {how_cut(found, protocol)}",
             )
 
 

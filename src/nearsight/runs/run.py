@@ -145,7 +145,12 @@ class Run(Shown):
                 f"{recipe.model} on {recipe.data or 'unnamed data'}, trained on {trained}, seed {recipe.seed}"
             )
             rows = [
-                (f"{found.get('data', '')} {split}", protocol, how_cut(found), written_accuracy(measured))
+                (
+                    f"{found.get('data', '')} {split}",
+                    protocol,
+                    how_cut(found, protocol),
+                    written_accuracy(measured),
+                )
                 for split, found in evaluations.items()
                 for protocol, measured in found["protocols"].items()
             ]

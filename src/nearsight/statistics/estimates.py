@@ -1,8 +1,6 @@
 """A value with its 95 % interval: the one type for everything that is estimated."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -34,19 +32,6 @@ class Estimate:
         if self.value is None or self.low is None or self.high is None:
             raise ValueError(f"{self} has no value or no interval")
         return self.value, self.low, self.high
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any], n: int | None = None) -> Self:
-        """Return the estimate that a result's file holds, as `dataclasses.asdict` wrote it.
-
-        >>> Estimate.from_json({"estimate": 0.5, "low": 0.4, "high": 0.6, "covers": "images"}, n=90).value
-        0.5
-
-        What a file leaves out has its default, and `n` is for files that do not hold it. The files of
-        comparisons called the value `estimate` once.
-        """
-        known = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
-        return cls(**{"value": values.get("estimate"), "low": None, "high": None, "n": n, **known})
 
 
 def absent(reason: str) -> Estimate:
