@@ -1,6 +1,7 @@
 """A bound model gives what the functions give, is probed once, and notices when its weights change."""
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -163,6 +164,25 @@ def test_probing_is_done_once_for_all_tiles_and_all_sizes() -> None:
         bound.full_pass(decoded((side, side), (side, side)))
     # At 23 pixels, which are more than twice a tile's, and at 33.
     assert bound.probes == 4
+
+
+def test_a_tile_that_a_model_refuses_is_said_whatever_it_raises() -> None:
+    def fixed(images: Tensor) -> Tensor:
+        assert images.shape[-1] == 8, "only 8 pixels wide\nand no more"
+        return images.mean((2, 3))
+
+    bound = TiledModel(fixed, tile=12)
+    asked: list[Callable[[], object]] = [
+        lambda: list(bound.maps([torch.ones(3, 24, 24)])),
+        lambda: bound.logits([torch.ones(3, 12, 12)]),
+        lambda: bound.notes,
+    ]
+    for ask in asked:
+        with pytest.raises(
+            InputError, match=r"refuses images of 12×12 pixels \(only 8 pixels wide\); choose"
+        ):
+            ask()
+    assert bound.at(8).full_pass([torch.ones(3, 8, 8)]).shape == (1, 3)
 
 
 def test_weights_that_are_not_numbers_have_not_changed() -> None:

@@ -195,6 +195,29 @@ def test_a_description_of_something_else_is_refused(tmp_path, content):
         load_classifier(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("architecture", "width", "x"),
+        ("architecture", "classes", "x"),
+        ("architecture", "name", 3),
+        ("preprocessing", "mean", [None, None, None]),
+        ("preprocessing", "std", [0, 0, 0]),
+        (None, "tile", "x"),
+        (None, "classes", [1, 2, 3]),
+    ],
+)
+def test_a_description_with_a_value_of_another_kind_is_refused_by_its_file(tmp_path, part, name, value):
+    save_classifier(make(), tmp_path)
+    path = tmp_path / "model.json"
+    content = json.loads(path.read_text())
+    (content if part is None else content[part])[name] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"model\.json") as caught:
+        load_classifier(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_full_pass_sees_the_middle_and_tiles_the_whole():
     classifier = make(resize_short=12, crop=(10, 8))
     image = noise(24, 30)

@@ -66,6 +66,20 @@ def test_what_is_not_known_is_a_gap(digits: Dimension) -> None:
     assert slopes["raw"][0] == [4.0, 6.0, 8.0]
 
 
+@pytest.mark.parametrize("high", [None, float("inf")])
+def test_an_interval_without_a_bound_is_drawn_up_to_its_value(digits: Dimension, high: float | None) -> None:
+    row = digits.tiles[0]
+    intrinsic = tuple(
+        replace(found, estimate=replace(found.estimate, value=5.0, low=2.0, high=high))
+        for found in row.intrinsic
+    )
+    changed = replace(digits, tiles=(replace(row, intrinsic=intrinsic), *digits.tiles[1:]))
+    first = dimension_figure(changed).axes[0]
+    assert all(
+        values[0] == 5.0 for name, (_, values) in lines(first).items() if name in ("levina-bickel", "two-nn")
+    )
+
+
 def test_ticks_name_the_sizes(digits: Dimension) -> None:
     for axes in dimension_figure(digits).axes:
         assert [text.get_text() for text in axes.get_xticklabels()] == ["4", "6", "full"]

@@ -110,3 +110,16 @@ def test_a_result_that_is_no_object_is_refused(directory):
     (directory / "result.json").write_text("[1]")
     with pytest.raises(InputError, match="holds list, not an object"):
         assert Run.open(directory).result
+
+
+@pytest.mark.parametrize("held", [3, [1], {"test": 3}])
+def test_a_result_without_evaluations_by_split_is_refused(directory, held):
+    write_json(directory / "result.json", {"evaluation": held})
+    with pytest.raises(InputError, match=r"result\.json does not hold evaluations by split"):
+        _ = Run.open(directory).result
+
+
+def test_an_empty_recipe_is_not_a_recipe_of_defaults(directory):
+    (directory / "recipe.toml").write_text("")
+    with pytest.raises(InputError, match=r"recipe\.toml is empty"):
+        _ = Run.open(directory).recipe

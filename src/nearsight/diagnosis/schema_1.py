@@ -44,6 +44,8 @@ def read_parts(directory: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     try:
         tables = {name: _table(directory / f"{name}.parquet") for name in _TABLES}
         return _parts(about, tables)
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(
             f"{directory} does not hold a whole diagnosis ({type(error).__name__}: {error}); "

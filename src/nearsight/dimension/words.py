@@ -75,7 +75,10 @@ def _effective(found: Dimension) -> str:
 
 def _an_image(row: TileDimension, space: Space, found: Dimension) -> str:
     measured = row.effective[space]
-    value, low, high = (number / found.training_images for number in measured.numbers)
+    value, low, high = (
+        None if known is None else known / found.training_images
+        for known in (measured.value, measured.low, measured.high)
+    )
     return with_interval(replace(measured, value=value, low=low, high=high), three_digits)
 
 

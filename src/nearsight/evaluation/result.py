@@ -13,8 +13,8 @@ from nearsight.errors import InputError
 from nearsight.evaluation.metrics import confusion_matrix
 from nearsight.notebook import Shown, Summary
 from nearsight.runs.evaluation_words import how_cut, written_accuracy
-from nearsight.runs.run import METADATA, PREDICTIONS, RESULT, read_predictions
-from nearsight.schema import SCHEMA, numbered, read_schema
+from nearsight.runs.run import METADATA, PREDICTIONS, RESULT, check_result, read_predictions
+from nearsight.schema import SCHEMA, numbered
 from nearsight.statistics.writing import MISSING, points
 from nearsight.write import plain, replace_atomically, write_json
 
@@ -186,6 +186,6 @@ def _read_result(path: Path, doing: str, way_out: str) -> dict[str, Any]:
         raise InputError(f"cannot {doing} {path}: {error}; mend it or {way_out}") from error
     if not isinstance(content, dict):
         raise InputError(f"cannot {doing} {path}: it holds no JSON object; {way_out}")
-    read_schema("result", content, path)
+    check_result(content, path)
     content.pop(SCHEMA, None)
     return content

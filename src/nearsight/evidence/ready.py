@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, first_line
 from nearsight.evidence.behaviour import behaviour
 from nearsight.evidence.dense import DensePass, find_dense_pass
 from nearsight.evidence.embedding import embed
@@ -92,7 +92,16 @@ class ReadyModel:
         self.device = self.device if self.device is not None else image.device
         height, width = (min(side, self._tile or side) for side in image.shape[-2:])
         number = None if self._classes is None else len(self._classes)
-        self.model = bound(self.model, self.example((len(image), height, width)), classes=number)
+        try:
+            self.model = bound(self.model, self.example((len(image), height, width)), classes=number)
+        except (InputError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            # At a size that it does not take a model may raise anything.
+            raise InputError(
+                f"the model refuses images of {height}×{width} pixels ({first_line(error)}); choose another tile, "
+                "or build the model for that size"
+            ) from error
         self._settled = True
 
     def normalise(self, images: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from nearsight.models.preprocessing import Channels, InputRange, Interpolation, 
 from nearsight.models.said import Classes, Said
 from nearsight.models.weights import load_weights, read_weights
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import real, whole
 from nearsight.schema import numbered, read_schema
 from nearsight.settings.models import CUSTOM
 from nearsight.write import replace_atomically, write_json
@@ -380,13 +381,28 @@ def read_description(
         }
         described = Preprocessing(**preprocessing)
         classes, tile = tuple(content["classes"]), content["tile"]
-    except InputError:
-        raise
+        _check_kinds(architecture, classes, tile, described)
+    except InputError as error:
+        raise error if source in str(error) else InputError(f"{source}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{source} does not describe a classifier ({type(error).__name__}: {error}); train the run again"
         ) from error
     return architecture, classes, tile, described
+
+
+def _check_kinds(
+    architecture: Architecture, classes: tuple[str, ...], tile: int | None, preprocessing: Preprocessing
+) -> None:
+    """Raise `TypeError` for what is no text or no number where a description has one."""
+    for text in (architecture.name, *classes):
+        if not isinstance(text, str):
+            raise TypeError(f"{text!r} is no name")
+    for number in (architecture.classes, architecture.width, *preprocessing.mean, *preprocessing.std):
+        real("a description", number)
+    for side in (architecture.tile, tile, preprocessing.resize_short):
+        if side is not None:
+            whole("a side", side)
 
 
 def _network(architecture: Architecture, given: Network | None, directory: Path) -> nn.Module:

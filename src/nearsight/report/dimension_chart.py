@@ -1,6 +1,7 @@
 """Figure: what was measured of a set's tiles, against tile size."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,9 +170,9 @@ def _points(
     factor: float = 1.0,
 ) -> None:
     drawn = [
-        (_side(row), *(factor * number for number in estimate.numbers))
+        (_side(row), *(factor * _bounded(estimate.value, end) for end in (None, estimate.low, estimate.high)))
         for row, estimate in zip(found.tiles, estimates, strict=True)
-        if estimate.low is not None
+        if estimate.value is not None and estimate.low is not None
     ]
     axes.errorbar(
         [side for side, *_ in drawn],
@@ -189,6 +190,11 @@ def _points(
         linewidth=1.2,
         capsize=2,
     )
+
+
+def _bounded(value: float, end: float | None) -> float:
+    """Return an end of an interval; the value itself where it has no bound, which JSON does not hold."""
+    return end if end is not None and isfinite(end) else value
 
 
 def _finish(axes: "Axes", rows: Iterable[TileDimension]) -> None:

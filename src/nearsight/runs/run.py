@@ -1,6 +1,7 @@
 """A run's directory, read whole."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,10 @@ class Run(Shown):
 
         A field that the file does not have, because it was added since, has the default of the version that wrote it.
         """
-        return read_recipe(self.directory / RECIPE, unnumbered=FIRST)
+        path = self.directory / RECIPE
+        if path.is_file() and not path.stat().st_size:
+            raise InputError(f"{path} is empty; put back what was in it: without it the run is not known")
+        return read_recipe(path, unnumbered=FIRST)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -78,8 +82,10 @@ class Run(Shown):
         except json.JSONDecodeError as error:
             raise InputError(f"{path} is not valid JSON: {error}; train or evaluate the run again") from error
         if not isinstance(content, dict):
-            raise InputError(f"{path} holds {type(content).__name__}, not an object; train the run again")
-        read_schema("result", content, path)
+            raise InputError(
+                f"{path} holds {type(content).__name__}, not an object; train or evaluate the run again"
+            )
+        check_result(content, path)
         return {name: value for name, value in content.items() if name != SCHEMA}
 
     def classifier(self, network: Network | None = None) -> Classifier:
@@ -164,6 +170,25 @@ class Run(Shown):
         begun = (self.directory / CHECKPOINT).exists() and not self.finished
         mend = "finish it: train it again with `resume=True`" if begun else "train it again"
         raise InputError(f"{self.directory} has no {path.name}: the run is not finished; {mend}")
+
+
+def check_result(content: Mapping[str, Any], path: Path) -> None:
+    """Raise `InputError` for what result.json holds where it is of a newer schema or no result.
+
+    >>> check_result({"evaluation": {"test": 3}}, Path("result.json"))
+    Traceback (most recent call last):
+    nearsight.errors.InputError: result.json does not hold evaluations by split under "evaluation"; mend it, or \
+move it away and evaluate the run again
+    """
+    read_schema("result", content, path)
+    evaluations = content.get("evaluation", {})
+    if not isinstance(evaluations, Mapping) or not all(
+        isinstance(found, Mapping) for found in evaluations.values()
+    ):
+        raise InputError(
+            f'{path} does not hold evaluations by split under "evaluation"; mend it, or move it away and evaluate '
+            "the run again"
+        )
 
 
 def read_predictions(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
