@@ -67,6 +67,7 @@ class ReadyModel:
         self.seen = is_seen(self.given)
         self._footprints = Footprints(self.seen)
         self._dense: dict[int, DensePass | None] = {}
+        self._checked: dict[int, set[tuple[int, int]]] = {}
 
     def refresh(self) -> None:
         """Rebind when the weights of the model given have changed."""
@@ -166,6 +167,10 @@ class ReadyModel:
             found = find_dense_pass(self.model, self.example((channels, tile, tile)), tile)
             self._dense[tile] = None if found is None else found.within(self._room(BATCH_SHARE))
         return self._dense[tile]
+
+    def checked_sizes(self, tile: int) -> set[tuple[int, int]]:
+        """Return the sizes of images whose passes were compared with tiles of a size, to be added to."""
+        return self._checked.setdefault(tile, set())
 
     def refuse_dense(self, tile: int) -> None:
         """Remember that passes over whole images are not what tiles alone give, whatever the probes say."""

@@ -115,9 +115,10 @@ def _dense_maps(
 ) -> Generator[EvidenceMap, None, _Stack | None]:
     """Yield maps from passes over whole images, up to a stack whose maps are not those of its tiles alone.
 
-    Returns that stack. Each size of image is checked once on its own tiles, and all logits for being finite.
+    Returns that stack. Each size of image is checked once on its own tiles, whatever the number of calls, and all
+    logits for being finite.
     """
-    checked: set[tuple[int, int]] = set()
+    checked = looked.ready.checked_sizes(dense.tile)
     prepare = looked.ready.normalise
     for stack in stacks:
         size = (stack.grid.height, stack.grid.width)
