@@ -98,6 +98,8 @@ def class_names(given: Classes) -> tuple[str, ...]:
     """
     if isinstance(given, str | Path):
         path = Path(given)
+        if isinstance(given, str) and _seems_a_file(given) and not path.is_file():
+            raise InputError(f"there is no file of class names {path}; give one, or names such as cat,dog")
         names = _in_file(path) if path.is_file() or isinstance(given, Path) else str(given).split(",")
         found = [name.strip() for name in names]
         if not all(found):
@@ -124,13 +126,18 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{name} ({number})" if name in shared else name for number, name in enumerate(names))
 
 
+def _seems_a_file(given: str) -> bool:
+    path = Path(given)
+    return "," not in given and (path.suffix in (".txt", ".json", ".csv") or len(path.parts) > 1)
+
+
 def _in_file(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the class names in {path}: {error}") from error
     if path.suffix != ".json":
-        return text.splitlines()
+        return text.rstrip().splitlines()
     try:
         content = json.loads(text)
         if isinstance(content, dict):

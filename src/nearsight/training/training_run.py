@@ -31,6 +31,7 @@ from nearsight.training.checkpoint import (
 from nearsight.training.cost import count_flops, peak_memory, reset_peak_memory
 from nearsight.training.directory import claim_directory
 from nearsight.training.job import Job
+from nearsight.training.layout import lay_out
 from nearsight.training.loop import run_steps
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
@@ -92,7 +93,8 @@ def train(
     reset_peak_memory()
     network = classifier.network
     flops = {side: count_flops(network, side) for _, side in sizes.spans(steps)}
-    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(device)
+    lay_out(network, size)
     choice = _precision(recipe, milestone, classifier, images, size, machine)
     progress.say(f"precision {choice.precision}: {choice.reason}")
     fabric = _launch(machine, choice)
