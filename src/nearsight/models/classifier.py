@@ -1,36 +1,22 @@
-"""A classifier: a network with all that is needed to use it, saved and loaded whole."""
+"""A classifier: a network with all that is needed to use it."""
 
-import copy
-import json
-import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.models.building import build
 from nearsight.models.onnx_session import Layout
-from nearsight.models.outputs import Outputs, SharedFunction, as_logits, is_seen, logits_in, logits_name
+from nearsight.models.outputs import Outputs, SharedFunction, as_logits, logits_in, logits_name
 from nearsight.models.preprocessing import Channels, InputRange, Interpolation, Preprocessing, Size
 from nearsight.models.said import Classes, Said
-from nearsight.models.weights import load_weights, read_weights
 from nearsight.notebook import Shown, Summary
-from nearsight.numbers import real, whole
-from nearsight.schema import numbered, read_schema
-from nearsight.settings.models import CUSTOM
-from nearsight.write import replace_atomically, write_json
 
 Network = nn.Module | Callable[[int], nn.Module]
 """A network of your own, or what builds it for a number of classes."""
-
-WEIGHTS = "model.safetensors"
-DESCRIPTION = "model.json"
 
 
 @dataclass(frozen=True)
@@ -61,6 +47,7 @@ class Classifier(Shown, nn.Module):
     >>> half = (0.5, 0.5, 0.5)
     >>> preprocessing = Preprocessing(half, half)
     >>> classifier = Classifier(architecture.build(), architecture, ("cat", "dog"), 16, preprocessing)
+    >>> import torch
     >>> image = torch.zeros(3, 20, 16, dtype=torch.uint8)
     >>> classifier(classifier.prepare(image)[None]).shape
     torch.Size([1, 2])
@@ -202,6 +189,7 @@ class Classifier(Shown, nn.Module):
         `weights_only=True` and never otherwise:
 
         >>> import tempfile
+        >>> import torch
         >>> from nearsight.models.building import build
         >>> file = Path(tempfile.mkdtemp()) / "weights.pt"
         >>> torch.save({"state_dict": build("resnet18", 2, width=0.25).state_dict()}, file)
@@ -210,6 +198,7 @@ class Classifier(Shown, nn.Module):
 
         A run of ours, its directory, or anything with a method `classifier`:
 
+        >>> from nearsight.models.saved_classifiers import save_classifier
         >>> save_classifier(toy := Classifier.of("airbench", classes=2, pretrained=False, width=0.1), file.parent)
         >>> Classifier.of(file.parent).architecture == toy.architecture
         True
@@ -278,140 +267,3 @@ class Classifier(Shown, nn.Module):
     def prepare(self, image: Tensor) -> Tensor:
         """Turn one decoded image, uint8 (3, H, W), into what a full pass takes: resized, cut, normalised."""
         return self.preprocessing.normalise(self.preprocessing.cut_whole(self.preprocessing.resize(image)))
-
-
-def save_classifier(classifier: Classifier, directory: Path) -> None:
-    """Write a classifier to model.safetensors and model.json in a directory, each whole or not at all.
-
-    >>> import tempfile
-    >>> half = (0.5, 0.5, 0.5)
-    >>> architecture = Architecture("resnet18", classes=2, width=0.25)
-    >>> saved = Classifier(architecture.build(), architecture, ("cat", "dog"), 16, Preprocessing(half, half))
-    >>> directory = Path(tempfile.mkdtemp())
-    >>> save_classifier(saved, directory)
-    >>> load_classifier(directory).classes
-    ('cat', 'dog')
-
-    Raises `InputError` when the disk is full or the directory cannot be written.
-    """
-    if classifier.architecture.name.startswith(CUSTOM) and not is_seen(classifier.network):
-        raise InputError(
-            f"'{classifier.architecture.name}' is no network of PyTorch: it has no weights to save"
-        )
-    state = _state(classifier.network)
-    with replace_atomically(Path(directory) / WEIGHTS) as temporary:
-        temporary.write_bytes(save(state, metadata={"format": "pt"}))
-    write_json(Path(directory) / DESCRIPTION, describe_classifier(classifier))
-
-
-def describe_classifier(classifier: Classifier) -> dict[str, Any]:
-    """Return what there is to know of a classifier but its weights: what model.json holds."""
-    return numbered(
-        "model",
-        {
-            "architecture": asdict(classifier.architecture),
-            "tile": classifier.tile,
-            "classes": classifier.classes,
-            "preprocessing": asdict(classifier.preprocessing),
-            "versions": {
-                "nearsight": version("nearsight"),
-                "torch": str(torch.__version__),
-                "timm": version("timm"),
-                "python": platform.python_version(),
-            },
-        },
-    )
-
-
-def _state(network: nn.Module) -> dict[str, Tensor]:
-    """Return a network's tensors on the CPU, none of them sharing its memory with another."""
-    state: dict[str, Tensor] = {}
-    taken: set[int] = set()
-    for name, tensor in network.state_dict().items():
-        kept = tensor.detach().cpu().contiguous()
-        # Tied weights are stored under each of their names, as safetensors takes no views.
-        state[name] = kept.clone() if kept.untyped_storage().data_ptr() in taken else kept
-        taken.add(kept.untyped_storage().data_ptr())
-    return state
-
-
-def load_classifier(directory: Path, network: Network | None = None) -> Classifier:
-    """Read the classifier that `save_classifier` wrote, on the CPU and ready for inference.
-
-    `network` is needed where it was made of a network of your own, which no file can build: that network, into a copy
-    of which the weights go, or a function that builds it for a number of classes.
-
-    Raises `InputError` when a file is missing or damaged, when the network is needed and not given, and when the
-    weights do not fit it, naming the leaf and both shapes.
-    """
-    directory = Path(directory)
-    classifier = _describe(directory / DESCRIPTION, network)
-    if not (directory / WEIGHTS).is_file():
-        raise InputError(f"{directory} has no {WEIGHTS}; is it a finished run?")
-    load_weights(classifier.network, read_weights(directory / WEIGHTS), str(directory / WEIGHTS))
-    return classifier.eval()
-
-
-def _describe(path: Path, network: Network | None) -> Classifier:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}; is {path.parent} a finished run?") from error
-    architecture, classes, tile, preprocessing = read_description(text, str(path))
-    return Classifier(
-        _network(architecture, network, path.parent), architecture, classes, tile, preprocessing
-    )
-
-
-def read_description(
-    text: str, source: str
-) -> tuple[Architecture, tuple[str, ...], int | None, Preprocessing]:
-    """Return architecture, classes, tile and preprocessing of what `describe_classifier` gave, as JSON.
-
-    Raises `InputError`, naming `source`, for another or a newer description.
-    """
-    try:
-        content: dict[str, Any] = json.loads(text)
-        read_schema("model", content, source)
-        architecture = Architecture(**content["architecture"])
-        # Absent fields were not known to the version that wrote the file, and mean what they default to.
-        preprocessing: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in content["preprocessing"].items()
-        }
-        described = Preprocessing(**preprocessing)
-        classes, tile = tuple(content["classes"]), content["tile"]
-        _check_kinds(architecture, classes, tile, described)
-    except InputError as error:
-        raise error if source in str(error) else InputError(f"{source}: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{source} does not describe a classifier ({type(error).__name__}: {error}); train the run again"
-        ) from error
-    return architecture, classes, tile, described
-
-
-def _check_kinds(
-    architecture: Architecture, classes: tuple[str, ...], tile: int | None, preprocessing: Preprocessing
-) -> None:
-    """Raise `TypeError` for what is no text or no number where a description has one."""
-    for text in (architecture.name, *classes):
-        if not isinstance(text, str):
-            raise TypeError(f"{text!r} is no name")
-    for number in (architecture.classes, architecture.width, *preprocessing.mean, *preprocessing.std):
-        real("a description", number)
-    for side in (architecture.tile, tile, preprocessing.resize_short):
-        if side is not None:
-            whole("a side", side)
-
-
-def _network(architecture: Architecture, given: Network | None, directory: Path) -> nn.Module:
-    if given is None and architecture.name.startswith(CUSTOM):
-        own = architecture.name.removeprefix(CUSTOM)
-        raise InputError(
-            f"{directory} was made of a network of your own, '{own}', which no file can build; give it: "
-            f"Run.open({str(directory)!r}).classifier(network={own})"
-        )
-    if given is None:
-        return architecture.build()
-    return copy.deepcopy(given) if isinstance(given, nn.Module) else given(architecture.classes)

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError, unknown_name
-from nearsight.models.classifier import Classifier, describe_classifier
+from nearsight.models.classifier import Classifier
 from nearsight.models.outputs import is_seen
+from nearsight.models.saved_classifiers import describe_classifier
 from nearsight.settings.choices import ExportFormat
 from nearsight.write import plain, replace_atomically
 

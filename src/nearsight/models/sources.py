@@ -11,13 +11,7 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.models.building import build
-from nearsight.models.classifier import (
-    DESCRIPTION,
-    Architecture,
-    Classifier,
-    load_classifier,
-    read_description,
-)
+from nearsight.models.classifier import Architecture, Classifier
 from nearsight.models.exporting import DESCRIPTION_KEY
 from nearsight.models.hugging_face import is_of_transformers, labels_of, preprocessing_of_processor
 from nearsight.models.onnx_session import OnnxFunction, OnnxSession
@@ -38,6 +32,7 @@ from nearsight.models.published import (
     published_preprocessing,
 )
 from nearsight.models.said import Said, class_numbers, distinct
+from nearsight.models.saved_classifiers import DESCRIPTION, load_classifier, read_description
 from nearsight.models.weights import PICKLED, SAFETENSORS, check_held, load_weights, read_weights, rows_of
 from nearsight.settings.models import CUSTOM, MODELS, ONNX, TIMM
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nearsight.errors import InputError
-from nearsight.models.classifier import DESCRIPTION, WEIGHTS, read_description
+from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS, read_description
 from nearsight.runs.model_card import model_card
 from nearsight.runs.run import RECIPE, RESULT, Run
 from nearsight.settings.models import CUSTOM

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearsight.errors import InputError
-from nearsight.models.classifier import DESCRIPTION, WEIGHTS, Classifier, Network, load_classifier
+from nearsight.models.classifier import Classifier, Network
+from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS, load_classifier
 from nearsight.notebook import Shown, Summary
 from nearsight.runs.evaluation_words import how_cut, written_accuracy
 from nearsight.schema import FIRST, SCHEMA, read_schema
