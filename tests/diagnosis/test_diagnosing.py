@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet
@@ -181,3 +182,16 @@ def test_a_network_that_refuses_whole_images_is_diagnosed_on_tiles(
     assert found.faithfulness.protocol == "mean-logit"
     assert "as by the full pass" not in " ".join(found.sentences())
     check_files(found, tmp_path)
+
+
+def test_what_running_the_model_tells_is_said_and_kept(shaded: Shaded, listener: Any) -> None:
+    images = shaded("ab", shown=[0, 1])
+
+    def company(seen: torch.Tensor) -> torch.Tensor:
+        means = seen.mean((2, 3))[:, : len(images.classes)]
+        return means + seen.mean()
+
+    one = Classifier.of(company, classes=images.classes, tile=8, mean=0.5, std=0.5)
+    found = diagnose(TiledModel(one, stride=8), images, faithfulness=0, progress=listener)
+    [told] = [note for note in found.notes if "other tiles of its batch" in note]
+    assert listener.said.count(f"warning: {told}") == 1

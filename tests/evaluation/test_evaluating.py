@@ -216,3 +216,21 @@ def test_a_full_pass_that_the_network_refuses_is_left_out_and_said(uniform: Imag
         evaluate(TiledModel(one, device="cpu"), uniform, protocols=["full-pass"])
     cut = Classifier.of(OneSize(), classes=uniform.classes, tile=8, mean=0.5, std=0.5, crop=8)
     assert "full-pass" in evaluate(TiledModel(cut, device="cpu"), uniform).metrics
+
+
+@pytest.mark.parametrize("tile", [6, None])
+def test_a_fault_that_is_not_of_the_size_is_named_in_one_line(uniform: ImageSet, tile: int | None) -> None:
+    def faulty(images: torch.Tensor) -> torch.Tensor:
+        if images.shape[-1] > 8 and bool((images != images.min()).any()):
+            raise RuntimeError("no weights\nof a layer")
+        return images.flatten(1)[:, :7]
+
+    classifier = Classifier.of(faulty, classes=uniform.classes, tile=tile, mean=0.5, std=0.5)
+    with pytest.raises(InputError, match=r"not for the size, with RuntimeError: no weights$"):
+        evaluate(TiledModel(classifier, tile=tile, device="cpu"), uniform)
+
+
+def test_a_tile_that_the_network_refuses_is_named(uniform: ImageSet) -> None:
+    one = Classifier.of(OneSize(), classes=uniform.classes, tile=6, mean=0.5, std=0.5)
+    with pytest.raises(InputError, match=r"refuses images of 6×6 pixels \(Input height"):
+        evaluate(TiledModel(one, device="cpu"), uniform)

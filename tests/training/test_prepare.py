@@ -197,3 +197,31 @@ def test_large_images_are_whitened_by_few_of_them(
     for side in (8, 16, 64):
         build_classifier(replace(recipe, tile=side), make_images(30, side, side), Silent())
     assert counts == [20, 5, 1]
+
+
+class OneSize(torch.nn.Module):
+    """A network that takes squares of 16 pixels only."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(3 * 16 * 16, classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits."""
+        logits: torch.Tensor = self.head(images.flatten(1))
+        return logits
+
+
+def test_a_network_of_one_size_is_refused_before_it_trains_on_whole_images_of_several(
+    stream: Callable[[list[np.ndarray]], ImageSet],
+) -> None:
+    recipe = Recipe(data="x", model="custom:OneSize", resize_short=16)
+    with pytest.raises(InputError, match=r"refuses whole images of 16×32 pixels.*`tile=16`"):
+        build_classifier(
+            recipe,
+            stream([np.zeros((20, 20, 3), np.uint8), np.zeros((20, 40, 3), np.uint8)]),
+            Silent(),
+            OneSize,
+        )
+    squares = stream([np.zeros((20, 20, 3), np.uint8), np.zeros((40, 40, 3), np.uint8)])
+    assert build_classifier(recipe, squares, Silent(), OneSize)[1] == (16, 16)

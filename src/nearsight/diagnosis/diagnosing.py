@@ -54,13 +54,22 @@ def diagnose(
     `model` and the set's name are for the reader. `others` are the splits in which near-duplicates are looked for, by
     name. Of a larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are
     checked; 0 leaves it out. `workers` processes decode a set that streams. `progress` is told what begins and how
-    much of it is done. Where the model refuses whole images, what compares tiles with them is left out, and said.
+    much of it is done, and warned of what `TiledModel.notes` tells. Where the model refuses whole images, what
+    compares tiles with them is left out, and said. The diagnosis's `notes` keep both.
 
     Raises `InputError` for a set without images, a bare model or one without a tile, and what `evaluate` raises.
     """
     classifier = diagnosed(bound)
     tile, stride = bound.sides()
-    examined, notes = _drawn(images, limit, seed)
+    examined, drawn = _drawn(images, limit, seed)
+    notes = list(drawn)
+
+    def tell(note: str) -> None:
+        progress.warn(note)
+        notes.append(note)
+
+    for note in bound.notes:
+        tell(note)
     progress.say(f"evidence of {len(examined):,} images")
     found = examine(bound, examined, seed=seed, workers=workers, progress=progress)
     progress.say("reasons: the strongest tiles of each class, sorted by the network's own embedding")
@@ -80,11 +89,13 @@ def diagnose(
     )
     # Without it there is nothing that tiles could agree with.
     whole = FULL_PASS in found.evaluation.scores
-    notes = (*notes, *found.evaluation.settings.get("left_out", ()))
+    notes += found.evaluation.settings.get("left_out", ())
     sizes: tuple[SizeRow, ...] = ()
     if whole:
         progress.say("locality: tiles of other sizes")
-        sizes = measure_locality(bound, examined, seed=seed, progress=progress)
+        sizes = measure_locality(bound, examined, seed=seed, leave_out=tell, progress=progress)
+    else:
+        tell("locality is left out: it compares tiles with the full pass")
     checked = None
     if faithfulness:
         progress.say("faithfulness: what the maps are worth, beside others")

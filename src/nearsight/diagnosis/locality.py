@@ -1,6 +1,6 @@
 """How near-sighted a classifier is: accuracy and agreement with the full pass against the size of tiles."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,6 +144,7 @@ def measure_locality(
     sizes: Sequence[int] | None = None,
     limit: int = 400,
     seed: int = 0,
+    leave_out: Callable[[str], None] = SILENT.warn,
     progress: Progress = SILENT,
 ) -> tuple[SizeRow, ...]:
     """Measure a model on tiles of several sizes of the same images, each size on a covering grid.
@@ -162,8 +163,8 @@ def measure_locality(
     [(2, 49, 1.0), (4, 9, 1.0), (5, 9, 1.0), (6, 4, 1.0), (7, 4, 1.0), (8, 1, 1.0)]
 
     `sizes` are by default half of the tile bound, that tile, and from there to the short side of the smallest image
-    in four equal ratios; those that the model does not take are left out. Tiles overlap by half. At most `limit`
-    images, drawn by `seed`, take part. `progress` is told how many sizes are done.
+    in four equal ratios; those that the model does not take are left out, and `leave_out` is told of them. Tiles
+    overlap by half. At most `limit` images, drawn by `seed`, take part. `progress` is told how many sizes are done.
     """
     order = draw(len(images), limit, seed)
     if not len(order):
@@ -179,7 +180,10 @@ def measure_locality(
 
     full_scores = bound.full_pass(prepared()).float().numpy()
     tile, _ = bound.sides()
-    chosen = [size for size in sorted(sizes or _between(tile, min(shortest))) if takes(bound, size)]
+    asked = sorted(sizes or _between(tile, min(shortest)))
+    chosen = [size for size in asked if takes(bound, size)]
+    if refused := [str(size) for size in asked if size not in chosen]:
+        leave_out(f"locality leaves out tiles of {', '.join(refused)} pixels, which the model does not take")
     rows = []
     for done, size in enumerate(chosen, start=1):
         maps = bound.at(size, half_stride(size), "covering").maps(images.image(i) for i in order.tolist())

@@ -14,6 +14,7 @@ from nearsight.evaluation.chunks import resized_chunks
 from nearsight.evaluation.metrics import protocol_metrics
 from nearsight.evaluation.protocols import predict, tile_scores
 from nearsight.evaluation.reestimation import reestimate_batch_norm
+from nearsight.evaluation.refusal import refuses_sizes
 from nearsight.evaluation.result import Evaluation
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
@@ -52,11 +53,11 @@ def evaluate(
     decode a set that streams. `observe` is given each image's number and its evidence map, as the protocols reduce
     it, in order; none is kept. `progress` is told how many images are done.
 
-    A full pass that the model refuses, as one that takes a single size does, is left out where other protocols
-    remain; `progress` is warned, and `settings` say so under "left_out".
+    A full pass of images of a size that the model refuses, as one that takes a single size does, is left out where
+    other protocols remain; `progress` is warned, and `settings` say so under "left_out".
 
     Raises `InputError` for an unknown protocol, an empty set, classes that are not the classifier's, a tile
-    that does not fit an image, and logits that are not finite.
+    that does not fit an image, logits that are not finite, and a model that fails for another reason than the size.
     """
     started = time.perf_counter()
     _check_classes(bound.classes, images)
@@ -121,7 +122,8 @@ def _passed_whole(
 ) -> Iterator[Tensor]:
     """Yield the images of all chunks; their scores in a full pass are filled in on the way.
 
-    A pass that a model refuses, because it takes images of some sizes only, is told to `leave_out`.
+    A pass that a model refuses, because it takes images of some sizes only, is told to `leave_out`; any other fault
+    is an `InputError`.
     """
     first = 0
     for chunk in chunks:
@@ -129,8 +131,14 @@ def _passed_whole(
             try:
                 found = bound.full_pass(chunk)
             except Exception as error:
-                # At a size that it does not take a model may raise anything. Its tiles show any other fault.
-                leave_out(name, error)
+                # At a size that it does not take a model may raise anything.
+                if refuses_sizes(bound, chunk):
+                    leave_out(name, error)
+                elif isinstance(error, InputError):
+                    raise
+                else:
+                    said = f"{type(error).__name__}: {first_line(error)}"
+                    raise InputError(f"the model failed in {name}, not for the size, with {said}") from error
             else:
                 scores[name][first : first + len(chunk)] = found.numpy()
         first += len(chunk)

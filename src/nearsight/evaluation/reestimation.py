@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nearsight.data import ImageSet
-from nearsight.errors import InputError
+from nearsight.errors import InputError, first_line
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier, Preprocessing
 
@@ -47,8 +47,16 @@ def reestimate_batch_norm(bound: TiledModel, images: ImageSet) -> TiledModel:
     # Parts of nearly equal size, because the cumulative average weighs every batch alike.
     for part in np.array_split(order, -(-len(order) // most)):
         batch = torch.stack([_whole(images, int(i), preprocessing, square) for i in part]).to(bound.device)
-        with torch.no_grad():
-            copied(preprocessing.normalise(batch))
+        try:
+            with torch.no_grad():
+                copied(preprocessing.normalise(batch))
+        except Exception as error:
+            # At a size that it does not take a model may raise anything.
+            height, width = batch.shape[2:]
+            raise InputError(
+                f"the model fails on whole training images of {height}×{width} pixels, with "
+                f"{type(error).__name__}: {first_line(error)}; leave `reestimate` out"
+            ) from error
     return bound.with_model(copied.eval())
 
 

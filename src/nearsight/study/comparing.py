@@ -85,7 +85,8 @@ def compare(
         progress.say(f"{arm.name}, seed {recipe.seed} (run {number} of {len(planned)})")
         of_seed = sets_of(recipe.seed)
         run = train(recipe, of_seed, place, resume=True, machine=machine, progress=progress)
-        _evaluate(run, arm, study, of_seed[SPLIT], machine, progress)
+        # The seeds of an arm are one network, of which there is one thing to tell.
+        _evaluate(run, arm, study, of_seed[SPLIT], machine, progress, tell=recipe.seed == study.all_seeds[0])
         runs[arm.name].append(run)
     comparison = measure(study, arms, runs, out, first, size, SPLIT)
     comparison.save()
@@ -132,6 +133,8 @@ def _evaluate(
     images: ImageSet,
     machine: Machine,
     progress: Progress,
+    *,
+    tell: bool,
 ) -> None:
     tile, protocols = arm.recipe.tile, protocols_of(arm, study)
     wanted: dict[str, Any] = {"data": images.name, "split": images.split, "images": len(images)}
@@ -141,8 +144,13 @@ def _evaluate(
     if _is_evaluated(run, wanted, protocols):
         return
     progress.say(f"evaluating {arm.name} on {len(images):,} images of {images.name} {images.split}")
+    bound = TiledModel(
+        run.classifier(), stride=wanted.get("stride"), grid=GRID, device=machine.torch_device()
+    )
+    for note in bound.notes if tell else ():
+        progress.warn(note)
     evaluate(
-        TiledModel(run.classifier(), stride=wanted.get("stride"), grid=GRID, device=machine.torch_device()),
+        bound,
         images,
         protocols=protocols,
         workers=machine.decoding_workers(),

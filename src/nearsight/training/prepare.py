@@ -3,6 +3,7 @@
 import copy
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,7 +34,8 @@ def build_classifier(
 
     `network` is one of your own, which the recipe only names: a module, which is copied, or what builds it.
     Tells the network's receptive field at that size, and warns when the tile shrinks to 1×1.
-    Raises `InputError` when the tile does not fit the images or the network.
+    Raises `InputError` when the tile does not fit the images or the network, and for a network that takes one size
+    where whole images have several.
     """
     size = training_size(images, recipe)
     if recipe.tile is None and recipe.crop_fill == "reflect" and recipe.crop_padding >= min(size):
@@ -60,6 +62,8 @@ def build_classifier(
                 width=recipe.width,
                 tile=built_for,
             )
+    if recipe.tile is None:
+        _require_whole(network, images, recipe, size)
     for stage in parse_schedule(recipe.tile_schedule):
         receptive_field(
             network, stage.tile, name=recipe.model
@@ -87,6 +91,23 @@ def build_classifier(
         whiten(layer, preprocessing.normalise(tiles))
     architecture = Architecture(recipe.model, len(images.classes), recipe.width, tile=built_for)
     return Classifier(network, architecture, images.classes, tile, preprocessing), size
+
+
+def _require_whole(network: nn.Module, images: ImageSet, recipe: Recipe, size: Size) -> None:
+    """Raise `InputError` where a network refuses the whole images that it is trained on, or evaluated on after."""
+    plain = Preprocessing(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), resize_short=recipe.resize_short)
+    found = {plain.resized(height, width) for height, width in np.unique(images.sizes, axis=0).tolist()}
+    longest = max(found, key=lambda sides: max(sides) / min(sides))
+    for height, width in dict.fromkeys((size, longest)):
+        try:
+            with torch.no_grad(), eval_mode(network):
+                network(torch.zeros(1, 3, height, width, device=next(network.parameters()).device))
+        except Exception as error:
+            # At a size that it does not take a network may raise anything.
+            raise InputError(
+                f"{recipe.model} refuses whole images of {height}×{width} pixels, which {images.name} has: "
+                f"{first_line(error)}; train on tiles, such as `tile={min(size)}`, or give square images"
+            ) from error
 
 
 def _own(given: Network, classes: int, size: Size) -> nn.Module:

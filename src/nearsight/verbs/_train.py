@@ -78,6 +78,8 @@ def train(
         if "test" in sets and is_first_process() and "test" not in run.result.get("evaluation", {}):
             machine = machine or Machine()
             bound = TiledModel(run.classifier(network), stride=stride, device=machine.torch_device())
+            for note in bound.notes:
+                channel.warn(note)
             evaluation.evaluate(
                 bound, sets["test"], workers=machine.decoding_workers(), progress=channel
             ).save(run.directory)
