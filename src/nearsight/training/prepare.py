@@ -101,7 +101,7 @@ def _require_whole(network: nn.Module, images: ImageSet, recipe: Recipe, size: S
     for height, width in dict.fromkeys((size, longest)):
         try:
             with torch.no_grad(), eval_mode(network):
-                network(torch.zeros(1, 3, height, width, device=next(network.parameters()).device))
+                network(torch.zeros(1, 3, height, width))
         except Exception as error:
             # At a size that it does not take a network may raise anything.
             raise InputError(
