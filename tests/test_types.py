@@ -54,8 +54,9 @@ def examples(document: Path) -> Iterator[str]:
 def test_users_code_and_the_documents_examples_have_the_types_that_they_need(tmp_path: Path) -> None:
     files = {"users_file": USERS_FILE}
     for document in DOCUMENTS:
-        for number, code in enumerate(examples(document)):
-            files[f"{document.stem.lower()}_{number}"] = code
+        # As a reader does: what follows on a page goes on from what stands before.
+        if code := "\n".join(examples(document)):
+            files[document.stem.lower()] = code
     assert len(files) > 4
     for name, code in files.items():
         (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
