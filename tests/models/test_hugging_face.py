@@ -116,6 +116,6 @@ def test_a_pipeline_holds_both() -> None:
 
 
 def test_a_network_without_its_processor_is_refused_unless_its_numbers_are_said() -> None:
-    with pytest.raises(InputError, match="give it as processor="):
+    with pytest.raises(InputError, match=r"give both to Classifier\.of\(model, processor=…\)"):
         Classifier.of(networks()["ViT"])
     assert Classifier.of(networks()["ViT"], mean=0.5, std=0.5).preprocessing.mean == (0.5, 0.5, 0.5)

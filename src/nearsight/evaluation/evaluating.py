@@ -178,8 +178,8 @@ def _check_classes(known: Sequence[str], images: ImageSet) -> None:
     for number, (ours, theirs) in enumerate(zip(known, found, strict=True)):
         if ours != theirs:
             raise InputError(
-                f"class {number} is '{ours}' to the classifier but '{theirs}' in {source}; "
-                "evaluate on a set with the same classes in the same order"
+                f"class {number} is '{ours}' to the classifier but '{theirs}' in {source}; evaluate on a set with "
+                "the same classes in the same order, or name the model's own with `classes`"
             )
 
 

@@ -213,7 +213,8 @@ def _of_module(network: nn.Module, said: Said) -> Classifier:
         said = replace(said, classes=labels)
     if known is None and is_of_transformers(network) and not said.normalises:
         raise InputError(
-            f"{name} comes with a processor that says how it takes images; give it as processor=, or say mean and std"
+            f"{name} comes with a processor that says how it takes images; give both to "
+            "Classifier.of(model, processor=…), or say mean and std"
         )
     if known is not None:
         said = replace(said, preprocessing=said.over(known))
