@@ -212,7 +212,7 @@ def test_evaluate_on_other_data_leaves_the_run_as_it_was(
 def test_evaluate_refuses_other_classes(trained: Path, folder: Path, refused: Refused) -> None:
     line = refused("evaluate", trained, folder, "--workers", "0")
     assert line.startswith("the classifier knows 10 classes but")
-    assert line.endswith("in the same order, or name the model's own with --classes")
+    assert line.endswith("evaluate on a set with the same classes in the same order")
 
 
 @pytest.mark.parametrize(
