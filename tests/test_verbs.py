@@ -255,3 +255,8 @@ def test_a_network_that_cannot_be_trained_is_refused_before_anything_is_written(
         with pytest.raises(InputError, match=says):
             train("digits", model=model, tile=6, steps=1, out=tmp_path / "run", machine=CPU, progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_misspelt_option_is_refused_in_the_name_of_its_verb() -> None:
+    with pytest.raises(TypeError, match=r"^evaluate\(\) got an unexpected keyword argument 'strid'$"):
+        evaluate("x.onnx", strid=2)  # type: ignore[call-arg]

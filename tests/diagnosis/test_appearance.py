@@ -88,3 +88,12 @@ def test_a_colour_that_is_everywhere_or_nearly_is_not_said_to_be_in_one_place() 
     assert appearance(tiles) == "flat green"
     tiles[:, :, :4, :4] = 255
     assert appearance(tiles).endswith(" green, always white at the top left corner")
+
+
+def test_large_tiles_are_looked_at_in_parts_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiles = torch.randint(0, 256, (12, 3, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    tiles[:, :, :4, :4] = 10
+    at_once = appearance(tiles)
+    monkeypatch.setattr("nearsight.diagnosis.appearance._PIXELS_TOGETHER", 16 * 16 * 5)
+    assert appearance(tiles) == at_once
+    assert "black" in at_once

@@ -71,3 +71,13 @@ def test_nothing_is_told_of_networks_that_behave(name: str, width: float) -> Non
 
 def test_constant_logits_are_no_chance() -> None:
     assert behaviour(lambda tiles: torch.zeros(len(tiles), 3), EXAMPLE) == ()
+
+
+def test_chance_is_told_where_only_usual_tiles_show_it() -> None:
+    """The probes far beyond images have logits so large that what chance adds is lost in their rounding."""
+
+    def noisy(tiles: Tensor) -> Tensor:
+        sums = tiles.mean((2, 3)) * 100
+        return sums + torch.rand_like(sums)
+
+    assert "chance" in [finding.kind for finding in behaviour(noisy, torch.zeros(3, 8, 8))]

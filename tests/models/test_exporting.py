@@ -128,3 +128,12 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
         )
     with pytest.raises(InputError, match="unknown format 'onx'; did you mean 'onnx'"):
         export_classifier(model, tmp_path / "model", "onx")
+
+
+def test_a_file_of_probabilities_gives_logits_and_says_so(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(48, 2), nn.Softmax(1)).eval()
+    toy = Classifier.of(network, classes=("cat", "dog"), tile=4, mean=0.5, std=0.5, outputs="probabilities")
+    path = tmp_path / "toy.onnx"
+    export_classifier(toy, path, "onnx")
+    images = torch.rand(3, 3, 4, 4)
+    torch.testing.assert_close(Classifier.of(path)(images), toy(images))

@@ -296,3 +296,23 @@ def test_a_number_may_be_one_of_numpy() -> None:
     assert made.classes == ("0", "1", "2")
     assert type(made.tile) is int
     assert made.preprocessing.crop == (8, 8)
+
+
+@pytest.mark.parametrize("outputs", ["probabilities", "probability"])
+def test_what_outputs_are_is_saved_with_a_classifier(outputs: str, tmp_path: Path) -> None:
+    count = 1 if outputs == "probability" else 2
+    end: nn.Module = nn.Sigmoid() if outputs == "probability" else nn.Softmax(1)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(48, count), end).eval()
+    saved = Classifier.of(network, classes=("cat", "dog"), tile=4, mean=0.5, std=0.5, outputs=outputs)
+    save_classifier(saved, tmp_path)
+    read = load_classifier(tmp_path, network)
+    images = torch.rand(3, 3, 4, 4)
+    assert torch.equal(read(images), saved(images))
+
+
+def test_what_no_output_can_be_is_refused_in_a_description(tmp_path: Path) -> None:
+    save_classifier(Classifier.of("airbench", classes=2, pretrained=False, width=0.1), tmp_path)
+    description = tmp_path / "model.json"
+    description.write_text(description.read_text().replace('"outputs": "logits"', '"outputs": "shares"'))
+    with pytest.raises(InputError, match=r"model\.json .*'shares' is not what an output can be"):
+        load_classifier(tmp_path)

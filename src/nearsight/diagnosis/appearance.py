@@ -50,6 +50,8 @@ SHARED = 0.8
 SHARED_TILES = 10
 # Cells that it may cover, a quarter of the tile: what covers more is one of the colours named.
 SPOT = 4
+# As floats these take some 100 MB on the way to CIELAB; more tiles go one part after the other.
+_PIXELS_TOGETHER = 2**20
 
 _XYZ = torch.tensor(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
@@ -74,12 +76,14 @@ def appearance(tiles: Tensor) -> str:
     half as common elsewhere in them, it is named too, with its place in the tile; with fewer than ten tiles that
     would be chance.
     """
-    lab = to_lab(tiles)
-    cells = F.adaptive_avg_pool2d(lab, CELLS).permute(0, 2, 3, 1)
+    together = max(1, _PIXELS_TOGETHER // tiles[0, 0].numel())
+    parts = [_measured(some) for some in tiles.split(together)]
+    cells, spreads, edges = (torch.cat(column) for column in zip(*parts, strict=True))
     names = np.array(nearest_colour(cells.reshape(-1, 3))).reshape(len(tiles), CELLS * CELLS)
     common = Counter(names.flatten().tolist()).most_common(2)
     colours = _common_colours(common, names.size)
-    said = f"{_texture(lab[:, 0])} {colours}" if colours else f"{_texture(lab[:, 0])}, many colours"
+    texture = _texture(spreads, edges)
+    said = f"{texture} {colours}" if colours else f"{texture}, many colours"
     shared = _shared_cells(names)
     return f"{said}, always {shared}" if shared else said
 
@@ -133,12 +137,20 @@ def _shared_cells(names: NDArray[np.str_]) -> str | None:
     return None
 
 
-def _texture(lightness: Tensor) -> str:
-    """Say how lightness (n, height, width) varies inside tiles."""
-    if float(lightness.flatten(1).std(1, correction=0).median()) < FLAT_SPREAD:
-        return "flat"
+def _measured(tiles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return of each tile its cells' colours (n, 4, 4, 3), the spread of lightness and the share of edges, (n,)."""
+    lab = to_lab(tiles)
+    lightness = lab[:, 0]
     padded = F.pad(lightness[:, None], (0, 1, 0, 1), mode="replicate")[:, 0]
     right = (padded[:, :-1, 1:] - lightness).abs()
     down = (padded[:, 1:, :-1] - lightness).abs()
     edges = (torch.maximum(right, down) > EDGE_STEP).float().mean((1, 2))
+    cells = F.adaptive_avg_pool2d(lab, CELLS).permute(0, 2, 3, 1)
+    return cells, lightness.flatten(1).std(1, correction=0), edges
+
+
+def _texture(spreads: Tensor, edges: Tensor) -> str:
+    """Say how lightness varies inside tiles, by its spread and the share of edges in each, (n,)."""
+    if float(spreads.median()) < FLAT_SPREAD:
+        return "flat"
     return "smooth" if float(edges.median()) <= SMOOTH_EDGES else "textured"

@@ -172,13 +172,13 @@ def measure_locality(
     labels = images.labels[order]
     shortest: list[int] = []
 
-    def prepared() -> Iterator[Tensor]:
+    def resized() -> Iterator[Tensor]:
         for i in order.tolist():
-            image = bound.prepare(images.image(i))
+            image = bound.resize(images.image(i))
             shortest.append(min(image.shape[1:]))
             yield image
 
-    full_scores = bound.full_pass(prepared()).float().numpy()
+    full_scores = bound.full_pass(resized()).float().numpy()
     tile, _ = bound.sides()
     asked = sorted(sizes or _between(tile, min(shortest)))
     chosen = [size for size in asked if takes(bound, size)]

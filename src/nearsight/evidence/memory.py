@@ -10,8 +10,6 @@ from torch.utils._pytree import tree_leaves
 from nearsight.allocator import freed_memory_is_kept
 from nearsight.evidence.operations import OperationMode
 
-# What a call works on at once, in bytes, unless it says otherwise.
-
 # Larger batches gain nothing.
 LARGEST_BATCH = 8192
 # What a batch may keep alive on a CPU. Where the C library hands freed memory back, larger batches wait for the

@@ -18,13 +18,13 @@ from nearsight.evidence.memory import Footprints
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.models import Classifier
 from nearsight.models.outputs import is_seen
+from nearsight.models.probing import refuses_layout
 
 # Of the memory, for stacks of whole images; the rest is for batches of tiles or parts of images.
 STACK_SHARE = 1 / 8
 BATCH_SHARE = 3 / 4
 FULL_PASS_SHARE = 1 / 4
 
-_VIEW_REFUSED = "view size is not compatible"
 _WATCHED_VALUES = 8
 
 
@@ -219,7 +219,7 @@ class _AnyLayout(nn.Module):
         try:
             output = self.model(images)
         except RuntimeError as error:
-            if _VIEW_REFUSED not in str(error):
+            if not refuses_layout(error):
                 raise
             self._contiguous = True
             self._order_weights(torch.contiguous_format)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, first_line
 from nearsight.evidence.cost import Cost, measured_cost
 from nearsight.evidence.forward_pass import Model, check_model
 from nearsight.evidence.map import EvidenceMap
@@ -17,7 +17,7 @@ from nearsight.models import Classifier, Preprocessing
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
 from nearsight.settings import GridKind
-from nearsight.settings.choices import DEFAULT_MEMORY
+from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_MEMORY
 from nearsight.tiles import TileGrid
 
 
@@ -53,7 +53,7 @@ class TiledModel(Shown):
         *,
         tile: int | None = None,
         stride: int | None = None,
-        grid: GridKind = "covering",
+        grid: GridKind = DEFAULT_GRID,
         memory: int = DEFAULT_MEMORY,
         device: torch.device | str | None = None,
         dtype: torch.dtype = torch.float32,
@@ -319,6 +319,6 @@ def _chw(shape: torch.Size) -> tuple[int, int, int]:
 def _too_large(batch: Tensor, error: Exception) -> InputError:
     count, _, height, width = batch.shape
     return InputError(
-        f"the memory of this machine does not hold a pass over {count} whole images of {height}×{width} pixels "
-        f"({str(error).splitlines()[0]}); leave out full-pass, or have images resized (resize_short)"
+        f"the memory of this machine does not hold a pass over {count} images of {height}×{width} pixels "
+        f"({first_line(error)}); leave out full-pass, or have images resized (resize_short)"
     )

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from nearsight.errors import InputError, unknown_name
+from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.models.classifier import Classifier
 from nearsight.models.outputs import is_seen
 from nearsight.models.saved_classifiers import describe_classifier
@@ -76,9 +76,10 @@ def export_classifier(
     network = copy.deepcopy(classifier).cpu().float().eval()
     tiles = _random_tiles(classifier, max(_COMPARED), (side, side))
     grown = _random_tiles(classifier, _MADE_FROM, (side + _GROWN[0], side + _GROWN[1]))
-    # The graph's input is the same for all; how images come to it is said in the description.
+    # The graph's input and output are the same for all: the classifier turns them itself.
     described = copy.copy(network)
     described.preprocessing = replace(network.preprocessing, layout="NCHW")
+    described.output, described.outputs = None, "logits"
     description = json.dumps(plain(describe_classifier(described)))
     chosen = FORMATS[form]
     faults = []
@@ -89,7 +90,7 @@ def export_classifier(
                 expected = [network(batch) for batch in compared]
         except Exception as error:
             # A network of one size says so in words of its own.
-            faults.append(_first_line(error))
+            faults.append(first_line(error))
             continue
         try:
             with replace_atomically(path) as temporary:
@@ -223,7 +224,7 @@ def _as_input_error(form: str) -> Iterator[None]:
     except (InputError, KeyboardInterrupt, MemoryError):
         raise
     except Exception as error:
-        raise InputError(f"{form} does not take it ({type(error).__name__}: {_first_line(error)})") from error
+        raise InputError(f"{form} does not take it ({type(error).__name__}: {first_line(error)})") from error
 
 
 @contextmanager
@@ -232,8 +233,3 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _first_line(error: Any) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

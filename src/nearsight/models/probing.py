@@ -22,6 +22,19 @@ def probing_tiles(example: Tensor) -> Tensor:
     return torch.cat((example[None], noise.to(example.device, example.dtype)))
 
 
+def refuses_layout(error: BaseException) -> bool:
+    """Say whether a model failed because it takes maps apart with `view`, which channels-last order does not allow.
+
+    >>> maps = torch.zeros(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
+    >>> try:
+    ...     maps.view(2, -1)
+    ... except RuntimeError as error:
+    ...     refuses_layout(error)
+    True
+    """
+    return isinstance(error, RuntimeError) and "view size is not compatible" in str(error)
+
+
 @contextmanager
 def eval_mode(model: Any) -> Iterator[None]:
     """Keep a model in eval mode for a while, where it has modes.

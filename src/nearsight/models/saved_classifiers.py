@@ -3,10 +3,10 @@
 import copy
 import json
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors.torch import save
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.models.classifier import Architecture, Classifier, Network
-from nearsight.models.outputs import is_seen
+from nearsight.models.outputs import Outputs, is_seen
 from nearsight.models.preprocessing import Preprocessing
 from nearsight.models.weights import load_weights, read_weights
 from nearsight.numbers import real, whole
@@ -24,6 +24,18 @@ from nearsight.write import replace_atomically, write_json
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What there is to know of a classifier but its weights, as `Classifier` takes it."""
+
+    architecture: Architecture
+    classes: tuple[str, ...]
+    tile: int | None
+    preprocessing: Preprocessing
+    output: str | int | None
+    outputs: Outputs
 
 
 def save_classifier(classifier: Classifier, directory: Path) -> None:
@@ -59,6 +71,8 @@ def describe_classifier(classifier: Classifier) -> dict[str, Any]:
             "tile": classifier.tile,
             "classes": classifier.classes,
             "preprocessing": asdict(classifier.preprocessing),
+            "output": classifier.output,
+            "outputs": classifier.outputs,
             "versions": {
                 "nearsight": version("nearsight"),
                 "torch": str(torch.__version__),
@@ -103,16 +117,20 @@ def _describe(path: Path, network: Network | None) -> Classifier:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}; is {path.parent} a finished run?") from error
-    architecture, classes, tile, preprocessing = read_description(text, str(path))
+    described = read_description(text, str(path))
     return Classifier(
-        _network(architecture, network, path.parent), architecture, classes, tile, preprocessing
+        _network(described.architecture, network, path.parent),
+        described.architecture,
+        described.classes,
+        described.tile,
+        described.preprocessing,
+        output=described.output,
+        outputs=described.outputs,
     )
 
 
-def read_description(
-    text: str, source: str
-) -> tuple[Architecture, tuple[str, ...], int | None, Preprocessing]:
-    """Return architecture, classes, tile and preprocessing of what `describe_classifier` gave, as JSON.
+def read_description(text: str, source: str) -> Description:
+    """Return what `describe_classifier` gave, from its JSON.
 
     Raises `InputError`, naming `source`, for another or a newer description.
     """
@@ -125,30 +143,39 @@ def read_description(
             name: tuple(value) if isinstance(value, list) else value
             for name, value in content["preprocessing"].items()
         }
-        described = Preprocessing(**preprocessing)
-        classes, tile = tuple(content["classes"]), content["tile"]
-        _check_kinds(architecture, classes, tile, described)
+        described = Description(
+            architecture,
+            tuple(content["classes"]),
+            content["tile"],
+            Preprocessing(**preprocessing),
+            content.get("output"),
+            content.get("outputs", "logits"),
+        )
+        _check_kinds(described)
     except InputError as error:
         raise error if source in str(error) else InputError(f"{source}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{source} does not describe a classifier ({type(error).__name__}: {error}); train the run again"
         ) from error
-    return architecture, classes, tile, described
+    return described
 
 
-def _check_kinds(
-    architecture: Architecture, classes: tuple[str, ...], tile: int | None, preprocessing: Preprocessing
-) -> None:
-    """Raise `TypeError` for what is no text or no number where a description has one."""
-    for text in (architecture.name, *classes):
+def _check_kinds(described: Description) -> None:
+    """Raise `TypeError` for what is no text or no number where a description has one, or no kind of output."""
+    architecture, preprocessing = described.architecture, described.preprocessing
+    for text in (architecture.name, *described.classes):
         if not isinstance(text, str):
             raise TypeError(f"{text!r} is no name")
     for number in (architecture.classes, architecture.width, *preprocessing.mean, *preprocessing.std):
         real("a description", number)
-    for side in (architecture.tile, tile, preprocessing.resize_short):
+    for side in (architecture.tile, described.tile, preprocessing.resize_short):
         if side is not None:
             whole("a side", side)
+    if not isinstance(described.output, str | int | None):
+        raise TypeError(f"{described.output!r} is no name or number of an output")
+    if described.outputs not in get_args(Outputs):
+        raise TypeError(f"{described.outputs!r} is not what an output can be")
 
 
 def _network(architecture: Architecture, given: Network | None, directory: Path) -> nn.Module:

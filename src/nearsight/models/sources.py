@@ -176,12 +176,12 @@ def _of_session(session: OnnxSession, said: Said, name: str) -> Classifier:
     description = _exported_with(session)
     if description is not None:
         # What we exported ourselves says all of it.
-        _, classes, tile, preprocessing = read_description(description, name)
+        found = read_description(description, name)
         said = replace(
             said,
-            classes=classes if said.classes is None else said.classes,
-            tile=tile if said.tile is None else said.tile,
-            preprocessing=preprocessing if said.preprocessing is None else said.preprocessing,
+            classes=found.classes if said.classes is None else said.classes,
+            tile=found.tile if said.tile is None else said.tile,
+            preprocessing=found.preprocessing if said.preprocessing is None else said.preprocessing,
         )
     if function.image_size is not None:
         known = replace(known, crop=function.image_size)

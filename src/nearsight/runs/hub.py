@@ -67,11 +67,11 @@ def _classes(run: Run) -> tuple[str, ...]:
     """Return the class names of a run whose weights and description were read and belong together."""
     path = run.directory / DESCRIPTION
     try:
-        architecture, classes, _, _ = read_description(path.read_text(encoding="utf-8"), str(path))
+        described = read_description(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}; train the run again") from error
     # A network of one's own is built by its author alone.
-    return classes if architecture.name.startswith(CUSTOM) else run.classifier().classes
+    return described.classes if described.architecture.name.startswith(CUSTOM) else run.classifier().classes
 
 
 @contextmanager

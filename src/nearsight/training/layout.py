@@ -6,9 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.models.preprocessing import Size
-from nearsight.models.probing import eval_mode
-
-_VIEW_REFUSED = "view size is not compatible"
+from nearsight.models.probing import eval_mode, refuses_layout
 
 
 def lay_out(network: nn.Module, size: Size) -> None:
@@ -28,7 +26,7 @@ def lay_out(network: nn.Module, size: Size) -> None:
         with torch.no_grad(), eval_mode(network):
             network(images)
     except RuntimeError as error:
-        if _VIEW_REFUSED not in str(error):
+        if not refuses_layout(error):
             raise
         for tensor in (*network.parameters(), *network.buffers()):
             tensor.data = tensor.data.contiguous()

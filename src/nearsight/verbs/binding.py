@@ -3,8 +3,9 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar, cast
 
 from nearsight.errors import InputError
 from nearsight.evidence import DEFAULT_MEMORY, TiledModel
@@ -112,5 +113,16 @@ def takes_model_options(verb: Verb) -> Verb:
         for name, spec in inspect.signature(Binding).parameters.items()
         if name in ModelOptions.__annotations__
     ]
-    verb.__dict__["__signature__"] = said.replace(parameters=[*own, *passed_on])
-    return verb
+    shown = said.replace(parameters=[*own, *passed_on])
+
+    @wraps(verb)
+    def checked(*arguments: Any, **options: Any) -> Any:
+        try:
+            shown.bind(*arguments, **options)
+        except TypeError as error:
+            # In the name of the verb that was called, and not of what it passes its options to.
+            raise TypeError(f"{verb.__name__}() {error}") from None
+        return verb(*arguments, **options)
+
+    checked.__dict__["__signature__"] = shown
+    return cast(Verb, checked)
