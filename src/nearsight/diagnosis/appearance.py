@@ -77,7 +77,7 @@ def appearance(tiles: Tensor) -> str:
     would be chance.
     """
     together = max(1, _PIXELS_TOGETHER // tiles[0, 0].numel())
-    parts = [_measured(some) for some in tiles.split(together)]
+    parts = [_measured(some) for some in torch.split(tiles, together)]
     cells, spreads, edges = (torch.cat(column) for column in zip(*parts, strict=True))
     names = np.array(nearest_colour(cells.reshape(-1, 3))).reshape(len(tiles), CELLS * CELLS)
     common = Counter(names.flatten().tolist()).most_common(2)
