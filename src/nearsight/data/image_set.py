@@ -17,6 +17,7 @@ from nearsight.errors import InputError
 from nearsight.notebook import Shown, Summary
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Dataset
 
 MEND = "repair or remove it, or leave such images out with `skip_bad=True`"
@@ -158,7 +159,8 @@ class ImageSet:
     >>> ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), MemoryImages(pixels, ("a", "b")))
     ImageSet(toy train: 2 images, 2 classes, in memory)
 
-    `labels` is int64 of shape (n,), each an index into `classes`.
+    `labels` is int64 of shape (n,), each an index into `classes`. `columns` is what else is known of each image, such
+    as its patient or its time: a `pyarrow.Table` of n rows, None where nothing else is.
     """
 
     name: str
@@ -167,6 +169,13 @@ class ImageSet:
     labels: NDArray[np.int64]
     images: MemoryImages | StreamedImages | GivenImages
     regions: Regions | None = None
+    columns: "pa.Table | None" = None
+
+    def __post_init__(self) -> None:
+        if self.columns is not None and len(self.columns) != len(self.labels):
+            raise InputError(
+                f"`columns` has {len(self.columns)} rows for {len(self.labels)} images; give a row for each image"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -245,6 +254,7 @@ class ImageSet:
             labels=self.labels[index],
             images=self.images.select(index),
             regions=None if self.regions is None else self.regions.select(index),
+            columns=None if self.columns is None else self.columns.take(index),
         )
 
 

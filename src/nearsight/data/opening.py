@@ -55,7 +55,10 @@ def open_tables(
         else:
             images = StreamedImages(rows.select_columns(["image"]), index, sizes[split], split)
         regions = _regions(rows, index, scans[split].known[index], split, notes)
-        found[split] = ImageSet(name, split, classes, labels[split], images, regions)
+        columns = tables[split].columns
+        if columns is not None and len(index) < len(columns):
+            columns = columns.take(index)
+        found[split] = ImageSet(name, split, classes, labels[split], images, regions, columns)
     return found, notes
 
 

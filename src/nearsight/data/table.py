@@ -1,5 +1,6 @@
 """Tables of images as `datasets` reads them: which column holds the images, the labels, the regions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,14 @@ from nearsight.data.regions import REGION_COLUMNS
 from nearsight.errors import InputError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Dataset
 
 _IMAGE_COLUMNS = ("image", "img")
 _LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "target")
 MISSING = -1
+# A longer list is an embedding or a picture, and not what images are grouped or looked up by.
+_LONGEST_LIST = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +28,14 @@ class Table:
     """One split as read: a `datasets.Dataset` of a column `image` and at most one of regions, and its labels.
 
     `labels` has an int64 or a string for each row, -1 or None where it is missing; None stands for no labels
-    at all. `classes` is None where the table does not name its classes.
+    at all. `classes` is None where the table does not name its classes. `columns` holds what else the table says of
+    each row, None where it says nothing else.
     """
 
     rows: "Dataset"
     labels: NDArray[np.int64] | list[str | None] | None
     classes: tuple[str, ...] | None
+    columns: "pa.Table | None" = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -77,7 +83,63 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
             f"the column '{image}' of {where} does not hold images ({one_line(fault)}); expected a struct "
             "of encoded bytes and path"
         ) from None
-    return Table(kept, labels, classes)
+    others = [name for name in features if name not in (image, label, region)]
+    return Table(kept, labels, classes, other_columns(rows, others))
+
+
+def other_columns(rows: "Dataset", names: Sequence[str]) -> "pa.Table | None":
+    """Keep those columns that say something of an image: text, numbers, times, booleans, names, and short lists.
+
+    >>> from datasets import Dataset
+    >>> rows = Dataset.from_dict({"patient": ["a", "b"], "place": [[0.5, 1.5], [2.0, 3.0]], "vector": [[0] * 99] * 2})
+    >>> other_columns(rows, rows.column_names).column_names
+    ['patient', 'place']
+
+    Numbers of named classes become their names. Returns None where no column is kept.
+    """
+    import pyarrow as pa
+    from datasets import ClassLabel
+
+    kept = {}
+    for name in names:
+        column = rows.select_columns([name]).with_format("arrow")[:][name]
+        kind = rows.features[name]
+        if isinstance(kind, ClassLabel):
+            column = pa.chunked_array([_named(part, kind.names) for part in column.chunks], pa.string())
+        if _says_something(column):
+            kept[name] = column
+    return pa.table(kept) if kept else None
+
+
+def _named(numbers: "pa.Array", names: Sequence[str]) -> "pa.Array":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    places = pc.if_else(pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, len(names))), numbers, None)
+    return pa.array(names, pa.string()).take(places)
+
+
+def _says_something(column: "pa.ChunkedArray") -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        lengths = pc.max(pc.list_value_length(column)).as_py() or 0
+        return _is_scalar(kind.value_type) and lengths <= _LONGEST_LIST
+    return _is_scalar(kind)
+
+
+def _is_scalar(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return not (
+        pa.types.is_nested(kind)
+        or pa.types.is_null(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
 
 
 def _read_labels(column: "Dataset", label: str, where: str) -> NDArray[np.int64] | list[str | None]:
