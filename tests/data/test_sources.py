@@ -193,7 +193,7 @@ class Endless(IterableDataset):
         ((PIXELS, LABELS[:5]), "30 images and 5 labels were given"),
         (([], []), "the split 'train' of the data holds no images"),
         (list(PIXELS), r"item 0 of train is a ndarray; expected a pair \(image, label\)"),
-        ((PIXELS, LABELS / 2), "the label of image 0 of train is a float64; expected a whole number"),
+        ((PIXELS, LABELS / 2), r"the label of image 1 of train is .*0\.5.*; expected a whole number"),
         ((PIXELS[:2], [0, "cat"]), "some labels of train are numbers and some are names"),
         ((PIXELS[:2], [0, 7]), None),
         ((PIXELS[:2], [0, 0]), "all 2 images of the data train are of one class, '0'"),
@@ -203,7 +203,7 @@ class Endless(IterableDataset):
 )
 def test_what_cannot_be_used_is_refused(data: Any, message: str | None) -> None:
     if message is None:
-        assert len(held_sets(data).classes) == 8
+        assert held_sets(data).classes == ("0", "7")
     else:
         with pytest.raises(InputError, match=message):
             held_sets(data)

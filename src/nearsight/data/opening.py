@@ -29,7 +29,9 @@ def open_tables(
     `skip_bad` is left out, with a note; every image is then decoded once to find out. Raises `InputError` on
     images that cannot be read, labels missing or out of range, and on a set with fewer than two classes.
     """
-    classes, labels, notes = find_labels(name, tables)
+    notes = [f"{split}: {note}" for split, table in tables.items() for note in table.notes]
+    classes, labels, more = find_labels(name, tables)
+    notes += more
     scans: dict[str, Scan] = {}
     keep: dict[str, NDArray[np.int64]] = {}
     for split in labels:

@@ -3,10 +3,12 @@
 import json
 import re
 from glob import escape
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nearsight.data.faults import one_line
+from nearsight.data.shards import joined
 from nearsight.data.splits import usual_split
 from nearsight.data.table import Table, as_table
 from nearsight.errors import InputError
@@ -45,27 +47,50 @@ def _stem(file: Path) -> str:
 
 
 def _read(files: list[Path]) -> Table:
+    where = str(files[0]) if len(files) == 1 else f"{files[0].parent} ({len(files)} files)"
+    headers = {file: _header(file) for file in files}
+    filled = [file for file, header in headers.items() if header.num_rows]
+    if not filled:
+        raise InputError(f"{where} has no rows; write or download it again")
+    # What numbers its classes alike is one table to `datasets`, which takes the names from the first file.
+    alike = [(key, list(group)) for key, group in groupby(filled, lambda file: _numbering(headers[file]))]
+    if len(alike) == 1:
+        return _read_alike(filled, where, _class_names(headers[filled[0]]))
+    tables = {
+        _span(group): _read_alike(group, _span(group), _class_names(headers[group[0]])) for _, group in alike
+    }
+    return joined(tables, where)
+
+
+def _read_alike(files: list[Path], where: str, class_names: tuple[str, ...] | None) -> Table:
     import pyarrow.dataset as ds
     from datasets import load_dataset
     from datasets.exceptions import DatasetGenerationError
 
-    where = str(files[0]) if len(files) == 1 else f"{files[0].parent} ({len(files)} files)"
-    headers = [_header(file) for file in files]
-    filled = [file for file, header in zip(files, headers, strict=True) if header.num_rows]
-    if not filled:
-        raise InputError(f"{where} has no rows; write or download it again")
     try:
         rows = load_dataset(
             "parquet",
             # `datasets` takes the names for patterns.
-            data_files=[escape(str(file)) for file in filled],
+            data_files=[escape(str(file)) for file in files],
             split="train",
             # Otherwise a file of any size is read into memory whole.
             fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
         )
     except DatasetGenerationError as fault:
         raise InputError(f"cannot read {where} as one table: {one_line(fault.__cause__ or fault)}") from fault
-    return as_table(rows, where, _class_names(headers[0]))
+    return as_table(rows, where, class_names)
+
+
+def _span(files: list[Path]) -> str:
+    return files[0].name if len(files) == 1 else f"{files[0].name} to {files[-1].name}"
+
+
+def _numbering(header: "FileMetaData") -> str:
+    """Return what differs between files whose numbers stand for other classes."""
+    written = json.loads((header.metadata or {}).get(b"huggingface", b"{}"))
+    features = (written.get("info") or {}).get("features") or {}
+    named = {name: kind for name, kind in features.items() if isinstance(kind, dict) and "names" in kind}
+    return json.dumps([named, _class_names(header)], sort_keys=True)
 
 
 def _header(file: Path) -> "FileMetaData":

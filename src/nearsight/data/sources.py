@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nearsight.data.bars import without_bars
 from nearsight.data.conversion import to_pixels
 from nearsight.data.image_set import MEND, GivenImages, ImageSet, ImageSets, MemoryImages
-from nearsight.data.labels import find_labels
+from nearsight.data.labels import find_labels, named_by_number
 from nearsight.data.loading import load
 from nearsight.data.opening import MEMORY_LIMIT, open_tables
 from nearsight.data.splits import arrange_splits
@@ -177,10 +177,13 @@ def _open_all(
     notes: list[str],
     progress: Progress,
 ) -> dict[str, ImageSet]:
-    tables = {
-        split: as_table(rows.with_format(None), f"the {split} data", classes)
-        for split, rows in splits.items()
-    }
+    tables = {}
+    for split, rows in splits.items():
+        table = as_table(rows.with_format(None), f"the {split} data")
+        if table.classes is None and classes is not None:
+            by_name = named_by_number(table.labels, classes)
+            table = replace(table, classes=classes, labels=table.labels if by_name is None else by_name)
+        tables[split] = table
     with nullcontext() if progress is not SILENT else without_bars():
         found, more = open_tables("the data", tables, skip_bad=skip_bad)
     notes += more
@@ -195,7 +198,7 @@ def _read_all(
     progress: Progress,
 ) -> dict[str, ImageSet]:
     read = {
-        split: _read(_items(held, split), _classes(held, classes), split, skip_bad, notes, progress)
+        split: _read(_items(held, split), _own_classes(held), classes, split, skip_bad, notes, progress)
         for split, held in splits.items()
     }
     named, labels, more = find_labels("the data", read)
@@ -218,18 +221,19 @@ def _items(data: Any, split: str) -> Any:
     return data
 
 
-def _classes(data: Any, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """The class names that a data set of PyTorch's kind has, itself or beneath, or else those given."""
+def _own_classes(data: Any) -> tuple[str, ...] | None:
+    """The class names that a data set of PyTorch's kind has, itself or beneath."""
     while data is not None:
         own = getattr(data, "classes", None)
         if isinstance(own, list | tuple) and own and all(isinstance(name, str) for name in own):
             return tuple(own)
         data = getattr(data, "dataset", None)
-    return classes
+    return None
 
 
 def _read(
     items: Any,
+    own: tuple[str, ...] | None,
     classes: tuple[str, ...] | None,
     split: str,
     skip_bad: bool,
@@ -265,11 +269,13 @@ def _read(
         notes.append(f"skipped: {len(faults)} of {len(items)} images of {split}: {faults[0]}")
     if not index:
         raise InputError(f"no image of {split} can be read: {faults[0]}")
-    given = GivenImages(items, np.array(index), np.array(sizes, dtype=np.int32), split)
-    images: MemoryImages | GivenImages = given
+    taken = GivenImages(items, np.array(index), np.array(sizes, dtype=np.int32), split)
+    images: MemoryImages | GivenImages = taken
     if uniform:
-        images = MemoryImages(torch.stack(kept), tuple(map(given.path, range(len(given)))))
-    return _Read(images, _numbers_or_names(labels, split), classes)
+        images = MemoryImages(torch.stack(kept), tuple(map(taken.path, range(len(taken)))))
+    given = _numbers_or_names(labels, split)
+    by_name = named_by_number(given, classes) if own is None and classes is not None else None
+    return _Read(images, given if by_name is None else by_name, own or classes)
 
 
 def _pair(item: Any, i: int, split: str) -> tuple[Any, Any]:
@@ -281,11 +287,13 @@ def _pair(item: Any, i: int, split: str) -> tuple[Any, Any]:
 def _label(label: Any, i: int, split: str) -> int | str:
     if isinstance(label, str):
         return str(label)
+    if isinstance(label, float | np.floating) and float(label).is_integer():
+        return int(label)
     try:
         return operator.index(label)
     except TypeError:
         raise InputError(
-            f"the label of image {i} of {split} is a {type(label).__name__}; expected a whole number or a class name"
+            f"the label of image {i} of {split} is {label!r}; expected a whole number or a class name"
         ) from None
 
 

@@ -29,13 +29,14 @@ class Table:
 
     `labels` has an int64 or a string for each row, -1 or None where it is missing; None stands for no labels
     at all. `classes` is None where the table does not name its classes. `columns` holds what else the table says of
-    each row, None where it says nothing else.
+    each row, None where it says nothing else. `notes` tell what was concluded in reading it.
     """
 
     rows: "Dataset"
     labels: NDArray[np.int64] | list[str | None] | None
     classes: tuple[str, ...] | None
     columns: "pa.Table | None" = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -146,12 +147,29 @@ def _read_labels(column: "Dataset", label: str, where: str) -> NDArray[np.int64]
     import pyarrow as pa
 
     values = column.with_format("arrow")[:][label]
-    if pa.types.is_integer(values.type) or pa.types.is_boolean(values.type):
-        return np.asarray(values.cast(pa.int64()).fill_null(MISSING).to_numpy())
-    if pa.types.is_null(values.type):
+    kind = values.type
+    if pa.types.is_null(kind):
         return np.full(len(values), MISSING, dtype=np.int64)
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return list(values.to_pylist())
-    raise InputError(
-        f"the column '{label}' of {where} is {values.type}; a label is a whole number or a class name"
-    )
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return _whole(values.cast(pa.float64()).to_numpy(), label, where)
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        try:
+            return np.asarray(values.cast(pa.int64()).fill_null(MISSING).to_numpy())
+        except pa.ArrowInvalid as fault:
+            raise InputError(
+                f"the column '{label}' of {where} holds no class numbers: {one_line(fault)}"
+            ) from None
+    raise InputError(f"the column '{label}' of {where} is {kind}; a label is a whole number or a class name")
+
+
+def _whole(values: NDArray[np.float64], label: str, where: str) -> NDArray[np.int64]:
+    """Numbers that a table stores as floating-point, often because one is missing."""
+    given = values[~np.isnan(values)]
+    broken = given[(given != np.floor(given)) | (np.abs(given) > 2.0**53)]
+    if len(broken):
+        raise InputError(
+            f"the column '{label}' of {where} holds {broken[0]:g}; a label is a whole number or a class name"
+        )
+    return np.where(np.isnan(values), MISSING, np.nan_to_num(values)).astype(np.int64)
