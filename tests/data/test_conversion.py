@@ -48,8 +48,12 @@ def test_files_and_bytes_are_decoded(file: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
 def test_pillow_images_of_every_mode_are_what_their_file_gives(mode: str) -> None:
-    grey = Image.fromarray(RGB[..., 0])
-    image = grey.convert("I").convert(mode) if mode == "I;16" else Image.fromarray(RGB).convert(mode)
+    # All 16 bits, as fewer are told.
+    image = (
+        Image.fromarray(RGB[..., 0].astype(np.uint16) * 257)
+        if mode == "I;16"
+        else Image.fromarray(RGB).convert(mode)
+    )
     buffer = BytesIO()
     image.save(buffer, "TIFF")
     before = image.tobytes()
@@ -62,21 +66,45 @@ def test_grey_is_repeated_and_transparency_laid_over_white() -> None:
     for image in (grey, grey[..., 0], torch.from_numpy(grey.transpose(2, 0, 1).copy())):
         assert to_pixels(image).equal(EXPECTED[:1].expand(3, -1, -1))
     clear = np.concatenate([RGB, np.zeros((6, 5, 1), dtype=np.uint8)], axis=2)
-    assert to_pixels(clear).unique().tolist() == [255]
-    assert to_pixels(torch.from_numpy(clear.transpose(2, 0, 1).copy())).unique().tolist() == [255]
+    for image in (clear, torch.from_numpy(clear.transpose(2, 0, 1).copy())):
+        with pytest.warns(UserWarning, match="the image: its alpha is 0 everywhere"):
+            assert to_pixels(image).unique().tolist() == [255]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("top", [4095, 65535])
+def test_numbers_of_16_bits_are_read_as_those_of_a_file(channels: int, top: int) -> None:
+    wide = np.random.default_rng(channels).integers(0, top + 1, (6, 5, channels)).astype(np.uint16)
+    if channels == 4:
+        wide[..., 3] = 65535
+    expected = np.floor(wide[..., : min(channels, 3)] / top * 255 + 0.5).astype(np.uint8)
+    expected = np.broadcast_to(expected, (6, 5, 3)).transpose(2, 0, 1)
+    for image in (wide, torch.from_numpy(wide.transpose(2, 0, 1).copy())):
+        np.testing.assert_array_equal(to_pixels(image, value_range=(0, top)).numpy(), expected)
+    if top == 4095:
+        with pytest.warns(UserWarning, match=r"photo: its 16-bit values end at .* of 12 bits"):
+            to_pixels(wide, "photo")
+
+
+def test_other_numbers_are_read_in_a_range() -> None:
+    normal = np.random.default_rng(0).normal(size=(6, 5, 3))
+    expected = ((normal.clip(-2, 2) + 2) / 4 * 255).round().transpose(2, 0, 1)
+    np.testing.assert_array_equal(to_pixels(normal, value_range=(-2, 2)).numpy(), expected)
+    assert to_pixels(RGB.astype(np.int64), value_range=(0, 255)).equal(EXPECTED)
+    assert to_pixels(RGB.astype(float), value_range=(0, 255)).equal(EXPECTED)
 
 
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (torch.randn(3, 4, 5), r"photo has values from -.* normalises them itself"),
-        (torch.full((3, 4, 5), torch.nan), "photo has values from nan to nan"),
+        (torch.randn(3, 4, 5), r"photo is float32 .* values go from -.* normalises them itself"),
+        (torch.full((3, 4, 5), torch.nan), "photo is .* 60 of its 60 values are not finite numbers"),
         (np.zeros((5, 5, 7), np.uint8), r"photo is uint8 of shape \(5, 5, 7\); expected 1, 3 or 4 channels"),
         (np.zeros((2, 4, 5, 3), np.uint8), r"photo is uint8 of shape \(2, 4, 5, 3\); expected an array"),
         (np.zeros((0, 5, 3), np.uint8), r"photo is uint8 of shape \(0, 5, 3\)"),
         (
             np.zeros((4, 5, 3), np.int64),
-            "photo is int64 of shape .*; expected uint8 from 0 to 255, or floating",
+            r"photo is int64 .*: its int64 values go from 0 to 0; .* `value_range=\(0, 1\)`",
         ),
         (3, "photo is a int; expected a file, a Pillow image"),
         (b"junk", "cannot read photo: not an image"),

@@ -1,6 +1,8 @@
 """Decoding is held against the pixels that were encoded, whatever the file's mode and format."""
 
 import io
+import struct
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -183,9 +185,97 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
         decode_image(tmp_path / "a.png")
 
 
-def test_floating_point_pixels_are_refused() -> None:
-    with pytest.raises(InputError, match="floating-point; save it with 8 or 16 bits"):
-        decode_image(encode(np.zeros((3, 3), np.float32), "TIFF"))
+def deep_png(pixels: np.ndarray) -> bytes:
+    """Write a PNG of 16 bits a channel, of 3 or 4 channels, by its definition; Pillow writes none."""
+    height, width, channels = pixels.shape
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        whole = kind + content
+        return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def deep(height: int, width: int, channels: int, top: int) -> np.ndarray:
+    return np.random.default_rng(top).integers(0, top + 1, (height, width, channels)).astype(np.uint16)
+
+
+@given(top=st.sampled_from([2**14, 40_000, 65_535]), size=st.tuples(st.integers(1, 9), st.integers(1, 9)))
+@settings(deadline=None)
+def test_16_bits_of_colour_are_scaled_by_both_bytes(top: int, size: tuple[int, int]) -> None:
+    pixels = deep(*size, 3, top)
+    pixels[0, 0, 0] = top
+    expected = np.floor(pixels / 65535 * 255 + 0.5).astype(np.uint8)
+    np.testing.assert_array_equal(decoded(deep_png(pixels)), expected)
+
+
+@pytest.mark.parametrize("top", [255, 1023, 4095, 16383])
+def test_few_bits_in_many_are_told_and_read_whole_from_their_range(top: int) -> None:
+    ramp = np.linspace(0, top, 32 * 32).round().astype(np.uint16).reshape(32, 32)
+    expected = np.floor(ramp / top * 255 + 0.5).astype(np.uint8)
+    for file in (encode(ramp), encode(ramp, "TIFF"), deep_png(ramp[..., None].repeat(3, 2))):
+        with pytest.warns(UserWarning, match=rf"the image: .* end at {top}, .* `value_range=\(0, {top}\)`"):
+            decode_image(file)
+        found = decode_image(file, value_range=(0, top))
+        np.testing.assert_array_equal(found.numpy(), np.stack([expected] * 3))
+
+
+def test_colour_of_12_bits_keeps_its_alpha() -> None:
+    pixels = deep(6, 7, 4, 4095)
+    pixels[..., 3] = np.where(np.arange(7) < 3, 0, 65535)
+    expected = np.floor(pixels[..., :3] / 4095 * 255 + 0.5)
+    expected[:, :3] = 255
+    found = decode_image(deep_png(pixels), value_range=(0, 4095))
+    np.testing.assert_array_equal(found.permute(1, 2, 0).numpy(), expected)
+    with pytest.raises(InputError, match=r"beside alpha only the high byte .* save it without alpha"):
+        decode_image(deep_png(pixels[..., 2:]))
+
+
+@pytest.mark.parametrize(("dtype", "depth"), [(np.int32, "32-bit"), (np.float32, "floating-point")])
+def test_numbers_of_no_known_range_need_one(dtype: type, depth: str) -> None:
+    values = np.linspace(-500, 1500, 30).astype(dtype).reshape(5, 6)
+    file = encode(values, "TIFF")
+    with pytest.raises(
+        InputError, match=rf"its {depth} values go from -500 to 1500.*`value_range=\(-500, 1500\)`"
+    ):
+        decode_image(file)
+    expected = ((values.astype(float).clip(0, 1000) / 1000) * 255).round()
+    np.testing.assert_allclose(decode_image(file, value_range=(0, 1000))[0].numpy(), expected, atol=0.5)
+
+
+def test_floating_point_pixels_go_from_0_to_1() -> None:
+    values = np.linspace(0, 1, 30, dtype=np.float32).reshape(5, 6)
+    np.testing.assert_array_equal(decode_image(encode(values, "TIFF"))[0].numpy(), (values * 255).round())
+    values[0, :2] = np.nan, np.inf
+    with pytest.raises(InputError, match="2 of its 30 values are not finite numbers"):
+        decode_image(encode(values, "TIFF"))
+
+
+@pytest.mark.parametrize("value_range", [(1, 1), (3, 2), (0, np.inf), (0,), "0,1", 3])
+def test_a_range_goes_from_a_number_to_a_higher_one(value_range: Any) -> None:
+    with pytest.raises(InputError, match=r"`value_range` (is two numbers|goes from)"):
+        decode_image(encode(noise(3, 3)), value_range=value_range)
+
+
+def test_an_image_that_does_not_show_is_told() -> None:
+    clear = encode(np.dstack([noise(4, 4), np.zeros((4, 4), np.uint8)]))
+    with pytest.warns(UserWarning, match=r"^a\.png: its alpha is 0 everywhere"):
+        assert decode_image(clear, "a.png").unique().tolist() == [255]
+
+
+def test_a_tiff_that_is_not_read_says_what_is() -> None:
+    file = bytearray(encode(noise(3, 3), "TIFF"))
+    at = file.index(struct.pack("<HHI", 258, 3, 3))
+    place = struct.unpack_from("<I", file, at + 8)[0]
+    file[place : place + 6] = struct.pack("<HHH", 32, 32, 32)
+    for read in (decode_image, image_size):
+        with pytest.raises(
+            InputError, match="a TIFF of bands or numbers that are not read; save it with 1, 3 or 4"
+        ):
+            read(bytes(file))
 
 
 def test_the_bound_on_pixels_is_told_and_can_be_moved(

@@ -18,7 +18,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("an image was read again")
 
     monkeypatch.setattr(nearsight.data.scan, "decode_image", fail)
-    monkeypatch.setattr(nearsight.data.scan, "image_size", fail)
+    monkeypatch.setattr(nearsight.data.scan, "image_header", fail)
 
 
 def test_a_second_load_reads_no_image(

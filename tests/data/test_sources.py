@@ -197,7 +197,7 @@ class Endless(IterableDataset):
         ((PIXELS[:2], [0, "cat"]), "some labels of train are numbers and some are names"),
         ((PIXELS[:2], [0, 7]), None),
         ((PIXELS[:2], [0, 0]), "all 2 images of the data train are of one class, '0'"),
-        ((TENSOR - 0.5, LABELS), "image 0 of train has values from -0.5 to 254"),
+        ((TENSOR - 0.5, LABELS), r"the images of .the data.: its floating-point values go from -0\.5 to 25"),
         ({}, "the data holds no splits; expected a name"),
     ],
 )

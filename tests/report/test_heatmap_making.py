@@ -126,7 +126,7 @@ def test_logits_that_are_not_finite_or_not_of_the_classes_are_refused(
 
 
 def test_normalised_pixels_are_refused(classifier: Classifier) -> None:
-    with pytest.raises(InputError, match=r"image-0 has values from -1 to -1; .* go from 0 to 1"):
+    with pytest.raises(InputError, match=r"image-0 is .* values go from -1 to -1; .* go from 0 to 1"):
         make_heatmaps(TiledModel(classifier), [torch.full((3, 20, 20), -1.0)])
 
 

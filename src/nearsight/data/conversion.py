@@ -10,12 +10,13 @@ from PIL import Image
 from torch import Tensor
 
 from nearsight.data.decode import decode_image, decode_picture, named_faults
+from nearsight.data.values import FLOATING, SIXTEEN, checked_range, telling, to_8_bits, values_from
 from nearsight.errors import InputError
 
 _CHANNELS = (1, 3, 4)
 
 
-def to_pixels(image: Any, name: str = "the image") -> Tensor:
+def to_pixels(image: Any, name: str = "the image", value_range: tuple[float, float] | None = None) -> Tensor:
     """Return an image as uint8 RGB of shape (3, H, W).
 
     >>> to_pixels(np.full((4, 5, 3), 255, dtype=np.uint8)).shape
@@ -24,15 +25,19 @@ def to_pixels(image: Any, name: str = "the image") -> Tensor:
     [128]
 
     `image` is a file's path, its bytes, a Pillow image, an array (H, W) or (H, W, channels), or a tensor (H, W) or
-    (channels, H, W). Channels are grey, RGB or RGBA, which is laid over white. Numbers are uint8 from 0 to 255, or
-    floating-point from 0 to 1. Raises `InputError`, naming the image, for anything else.
+    (channels, H, W). Channels are grey, RGB or RGBA, which is laid over white. Numbers are uint8 from 0 to 255,
+    uint16 from 0 to 65535 or floating-point from 0 to 1, as those of a file, or of any type within `value_range`.
+    Raises `InputError`, naming the image, for anything else.
     """
+    if value_range is not None:
+        with values_from(checked_range(value_range), of_a_set=False):
+            return to_pixels(image, name)
     if isinstance(image, str | Path):
         return decode_image(image)
     if isinstance(image, bytes):
         return decode_image(image, name)
     if isinstance(image, Image.Image):
-        with named_faults(b"image", name):
+        with telling(name), named_faults(b"image", name):
             return decode_picture(image.copy())
     if isinstance(image, Tensor):
         if image.dtype == torch.uint8 and image.ndim == 3 and len(image) == 3:
@@ -60,19 +65,27 @@ def _from_numbers(values: NDArray[Any], channels_first: bool, name: str) -> Tens
         )
     pixels = _bytes(values, name, shape)
     if pixels.shape[2] == 4:
-        return decode_picture(Image.fromarray(pixels))
+        with telling(name):
+            return decode_picture(Image.fromarray(pixels))
     return torch.from_numpy(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1).copy())
 
 
 def _bytes(values: NDArray[Any], name: str, shape: str) -> NDArray[np.uint8]:
     if values.dtype == np.uint8:
         return values
-    if not np.issubdtype(values.dtype, np.floating):
-        raise InputError(f"{name} is {shape}; expected uint8 from 0 to 255, or floating-point from 0 to 1")
-    low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= 1):
-        raise InputError(
-            f"{name} has values from {low:.3g} to {high:.3g}; floating-point images go from 0 to 1, before any "
-            "normalising: the classifier normalises them itself"
-        )
-    return np.asarray((values * 255).round(), dtype=np.uint8)
+    if not (np.issubdtype(values.dtype, np.floating) or np.issubdtype(values.dtype, np.integer)):
+        raise InputError(f"{name} is {shape}; expected whole or floating-point numbers")
+    depth = SIXTEEN if values.dtype == np.uint16 else str(values.dtype)
+    if np.issubdtype(values.dtype, np.floating):
+        depth = FLOATING
+    try:
+        with telling(name):
+            pixels = to_8_bits(values[..., :3], depth)
+    except ValueError as fault:
+        raise InputError(f"{name} is {shape}: {fault}") from None
+    if values.shape[2] < 4:
+        return pixels
+    # What is opaque is said in the type's own range.
+    opaque = 1 if depth == FLOATING else np.iinfo(values.dtype).max
+    alpha = (values[..., 3:].astype(np.float64).clip(0, opaque) * (255 / opaque)).round().astype(np.uint8)
+    return np.concatenate([pixels, alpha], axis=2)

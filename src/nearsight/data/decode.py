@@ -1,42 +1,70 @@
 """Decoding: the bytes of an image file become uint8 RGB, whatever its mode and however it is rotated."""
 
 import operator
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 from torch import Tensor
 
 from nearsight.data.faults import one_line
+from nearsight.data.values import (
+    FLOATING,
+    SIXTEEN,
+    checked_range,
+    note_alpha,
+    telling,
+    to_8_bits,
+    values_from,
+)
 from nearsight.errors import InputError
 
 ORIENTATION = 0x0112
 _MOST: ContextVar[int | None] = ContextVar("max_pixels", default=None)
 _PILLOWS_LIMIT = Lock()
 _QUARTER_TURNS = (5, 6, 7, 8)
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def decode_image(file: bytes | str | Path, name: str | None = None) -> Tensor:
+def decode_image(
+    file: bytes | str | Path, name: str | None = None, value_range: tuple[float, float] | None = None
+) -> Tensor:
     """Decode an encoded image, given as bytes or as the path of a file, to uint8 RGB of shape (3, H, W).
 
     >>> buffer = BytesIO()
-    >>> Image.new("LA", (3, 2), (0, 0)).save(buffer, "PNG")
+    >>> Image.new("LA", (3, 2), (0, 255)).save(buffer, "PNG")
     >>> image = decode_image(buffer.getvalue())
     >>> image.shape, image.unique().tolist()
-    (torch.Size([3, 2, 3]), [255])
+    (torch.Size([3, 2, 3]), [0])
 
-    Greyscale is repeated, 16-bit greyscale scaled to 8 bits, palettes looked up, transparency laid over
-    white, CMYK converted, and the EXIF orientation applied. Of an animation, the first frame. Raises
-    `InputError` naming the image (`name`, or its path) when it is damaged or not an image.
+    Greyscale is repeated, palettes looked up, transparency laid over white, CMYK converted, and the EXIF orientation
+    applied. Of an animation, the first frame. Of values beyond 8 bits `value_range` becomes 0 to 255, by default all
+    16 bits, or 0 to 1 of floating-point ones; a warning says where few greys or none are left. Raises `InputError`
+    naming the image (`name`, or its path) when it is damaged or not an image, or its range must be said.
     """
-    with named_faults(file, name), opened(file) as image:
+    with (
+        nullcontext() if value_range is None else values_from(checked_range(value_range), of_a_set=False),
+        telling(_named(file, name)),
+        named_faults(file, name),
+        opened(file) as image,
+    ):
+        if swapped := _swapped_bytes(image):
+            with opened(file) as again:
+                assert isinstance(again, ImageFile)
+                tiles = zip(again.tile, swapped, strict=True)
+                again.tile = [tile._replace(args=args) for tile, args in tiles]
+                return _decode_deep(image, again)
+        _check_deep_grey(image)
         return decode_picture(image)
 
 
@@ -51,6 +79,44 @@ def decode_picture(image: Image.Image) -> Tensor:
     return torch.from_numpy(pixels)
 
 
+def _swapped_bytes(image: Image.Image) -> list[Any]:
+    """Return how to read the low byte of each channel, where they are of 16 bits and Pillow reads the high one."""
+    swapped: list[Any] = []
+    for tile in getattr(image, "tile", ()):
+        args = tile.args
+        mode = args[0] if isinstance(args, tuple) and args else args
+        colour, _, order = mode.partition(";16") if isinstance(mode, str) else ("", "", "")
+        if colour not in ("RGB", "RGBA") or order not in ("B", "L", "N"):
+            return []
+        little = order == "L" or (order == "N" and sys.byteorder == "little")
+        other = f"{colour};16{'B' if little else 'L'}"
+        swapped.append((other, *args[1:]) if isinstance(args, tuple) else other)
+    return swapped
+
+
+def _check_deep_grey(image: Image.Image) -> None:
+    """Refuse grey of 16 bits with alpha where Pillow, which reads its high byte alone, loses most of it."""
+    if any(str(tile.args).startswith("LA;16") for tile in getattr(image, "tile", ())):
+        high = int(np.asarray(image.getchannel(0)).max())
+        if high < 64:
+            raise ValueError(
+                f"its grey of 16 bits ends below {(high + 1) * 256}, and beside alpha only the high byte of each "
+                "value is read; save it without alpha"
+            )
+
+
+def _decode_deep(high: Image.Image, low: Image.Image) -> Tensor:
+    """Decode colour of 16 bits a channel from two readings of a file, of the high and of the low bytes."""
+    for image in (high, low):
+        ImageOps.exif_transpose(image, in_place=True)
+    deep = np.asarray(high).astype(np.uint16) * 256 + np.asarray(low)
+    pixels = to_8_bits(deep[..., :3], SIXTEEN)
+    if deep.shape[2] == 4:
+        alpha = (deep[..., 3:] * 255.0 / 65535).round().astype(np.uint8)
+        return decode_picture(Image.fromarray(np.concatenate([pixels, alpha], axis=2)))
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+
 def image_size(file: bytes | str | Path, name: str | None = None) -> tuple[int, int]:
     """Read the height and width that `decode_image` will give, from the header alone.
 
@@ -62,11 +128,20 @@ def image_size(file: bytes | str | Path, name: str | None = None) -> tuple[int, 
     A PNG is read whole, as its EXIF may follow its pixels. Raises `InputError` naming the image when its
     header is not that of an image.
     """
+    return image_header(file, name)[0]
+
+
+def image_header(file: bytes | str | Path, name: str | None = None) -> tuple[tuple[int, int], bool]:
+    """Read an image's size as `image_size` does, and if what it holds is known from its pixels alone.
+
+    That is so of more than 8 bits, whose range of values counts, and of transparency, which may hide everything.
+    """
     with named_faults(file, name), opened(file) as image:
         width, height = image.size
+        unknown = image.mode[:1] in "IF" or image.has_transparency_data or bool(_swapped_bytes(image))
         # Pillow's TIFF reader swaps the sides itself, and no other reader does.
         turned = image.format != "TIFF" and image.getexif().get(ORIENTATION) in _QUARTER_TURNS
-    return (width, height) if turned else (height, width)
+    return ((width, height) if turned else (height, width)), unknown
 
 
 @contextmanager
@@ -141,12 +216,19 @@ def named_faults(file: bytes | str | Path, name: str | None) -> Iterator[None]:
         yield
     # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and more on damaged files.
     except Exception as fault:
-        named = name or ("the image" if isinstance(file, bytes) else str(file))
-        raise InputError(f"cannot read {named}: {_reason(file, fault)}") from fault
+        raise InputError(f"cannot read {_named(file, name)}: {_reason(file, fault)}") from fault
+
+
+def _named(file: bytes | str | Path, name: str | None) -> str:
+    return name or ("the image" if isinstance(file, bytes) else str(file))
 
 
 def _reason(file: bytes | str | Path, fault: Exception) -> str:
     if isinstance(fault, UnidentifiedImageError):
+        if _start(file) in _TIFF:
+            return (
+                "a TIFF of bands or numbers that are not read; save it with 1, 3 or 4 bands of 8 or 16 bits"
+            )
         empty = len(file) == 0 if isinstance(file, bytes) else Path(file).stat().st_size == 0
         return "the file is empty" if empty else "not an image in a known format"
     if isinstance(fault, FileNotFoundError):
@@ -154,13 +236,26 @@ def _reason(file: bytes | str | Path, fault: Exception) -> str:
     return one_line(fault)
 
 
+def _start(file: bytes | str | Path) -> bytes:
+    if isinstance(file, bytes):
+        return file[:4]
+    with Path(file).open("rb") as stream:
+        return stream.read(4)
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise ValueError("its pixels are floating-point; save it with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
-        return Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
+    if image.mode[:1] in "IF":
+        values, depth = np.asarray(image), _depth(image)
+        return Image.fromarray(to_8_bits(values, depth)).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
+        note_alpha(np.asarray(layer.getchannel("A")))
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _depth(image: Image.Image) -> str:
+    if image.mode == "F":
+        return FLOATING
+    # Pillow spreads the values of a portable greymap over 16 bits, in a mode of 32.
+    return SIXTEEN if image.mode.startswith("I;16") or image.format == "PPM" else "32-bit"

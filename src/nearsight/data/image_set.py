@@ -13,6 +13,7 @@ from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image, most_pixels
 from nearsight.data.regions import ColumnRegions, Regions
 from nearsight.data.tile import decode_tile
+from nearsight.data.values import ValueRange, values_from
 from nearsight.errors import InputError
 from nearsight.notebook import Shown, Summary
 
@@ -27,12 +28,15 @@ MEND = "repair or remove it, or leave such images out with `skip_bad=True`"
 class MemoryImages:
     """Images of one size, held as one tensor: uint8 of shape (n, 3, H, W); `paths` names each for messages.
 
+    `value_range` is what became 0 to 255 of images of more than 8 bits, None where there are none.
+
     >>> MemoryImages(torch.zeros(2, 3, 4, 5, dtype=torch.uint8), ("a", "b")).sizes.tolist()
     [[4, 5], [4, 5]]
     """
 
     pixels: Tensor
     paths: tuple[str, ...]
+    value_range: ValueRange | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -56,7 +60,8 @@ class MemoryImages:
 
     def select(self, index: NDArray[np.int64]) -> "MemoryImages":
         """Return a copy of a subset, in the order of `index`."""
-        return MemoryImages(self.pixels[torch.from_numpy(index)], tuple(self.paths[i] for i in index))
+        paths = tuple(self.paths[i] for i in index)
+        return MemoryImages(self.pixels[torch.from_numpy(index)], paths, self.value_range)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +70,8 @@ class StreamedImages:
 
     `rows` is a memory-mapped `datasets.Dataset` whose column `image` holds encoded bytes or a path; `index`
     (n,) is the row of each image and `sizes` (n, 2) its height and width. `max_pixels` is
-    the bound under which it was opened. Pickling it, as a loader's workers do, copies `index` and `sizes` but no
-    image.
+    the bound under which it was opened, and `value_range` what becomes 0 to 255 of images of more than 8 bits.
+    Pickling it, as a loader's workers do, copies `index` and `sizes` but no image.
     """
 
     rows: "Dataset"
@@ -74,6 +79,7 @@ class StreamedImages:
     sizes: NDArray[np.int32]
     name: str
     max_pixels: int | None = field(default_factory=most_pixels)
+    value_range: ValueRange | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -94,7 +100,7 @@ class StreamedImages:
         row = int(self.index[i])
         cell = self.rows[row]["image"]
         try:
-            with allowed_pixels(self.max_pixels):
+            with allowed_pixels(self.max_pixels), values_from(self.value_range):
                 return decode(image_file(cell), image_name(cell, self.name, row))
         except InputError as error:
             raise InputError(f"{error}; {MEND}") from error
@@ -122,13 +128,14 @@ class GivenImages:
     sizes: NDArray[np.int32]
     name: str
     max_pixels: int | None = field(default_factory=most_pixels)
+    value_range: ValueRange | None = None
 
     def __len__(self) -> int:
         return len(self.index)
 
     def image(self, i: int) -> Tensor:
         """Return image i, uint8 of shape (3, H, W); raises `InputError` where it is not what it was at first."""
-        with allowed_pixels(self.max_pixels):
+        with allowed_pixels(self.max_pixels), values_from(self.value_range):
             pixels = to_pixels(self.items[int(self.index[i])][0], self.path(i))
         if list(pixels.shape[1:]) != self.sizes[i].tolist():
             (height, width), (now, across) = self.sizes[i], pixels.shape[1:]

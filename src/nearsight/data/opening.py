@@ -1,6 +1,7 @@
 """Opening the splits of a set: what of it can be read, and whether it is held in memory or streams."""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from nearsight.data.labels import find_labels, require_classes
 from nearsight.data.regions import REGION_COLUMNS, ColumnRegions
 from nearsight.data.scan import Scan, read_pixels, scan
 from nearsight.data.table import Table
+from nearsight.data.values import ValueRange, clear_notes, settled_range
 from nearsight.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,12 +23,13 @@ _LISTED = 5
 
 
 def open_tables(
-    name: str, tables: Mapping[str, Table], *, skip_bad: bool
+    name: str, tables: Mapping[str, Table], *, skip_bad: bool, value_range: ValueRange | None = None
 ) -> tuple[dict[str, ImageSet], list[str]]:
     """Read the labels and sizes of every split, and the pixels of uniform splits of a set of at most 2 GiB.
 
     Splits without labels are left out, with a note. An image that cannot be read is an error, or with
-    `skip_bad` is left out, with a note; every image is then decoded once to find out. Raises `InputError` on
+    `skip_bad` is left out, with a note; every image is then decoded once to find out. One `value_range` of images of
+    more than 8 bits becomes 0 to 255, by default what `settled_range` finds for all splits. Raises `InputError` on
     images that cannot be read, labels missing or out of range, and on a set with fewer than two classes.
     """
     notes = [f"{split}: {note}" for split, table in tables.items() for note in table.notes]
@@ -39,6 +42,9 @@ def open_tables(
         keep[split] = _without(scans[split].faults, name, split, tables[split], skip_bad, notes)
     labels = {split: numbers[keep[split]] for split, numbers in labels.items()}
     require_classes(name, labels, classes)
+    held = {split: [scans[split].values[row] for row in sorted(scans[split].values)] for split in labels}
+    value_range, told = settled_range(name, chain.from_iterable(held.values()), value_range)
+    notes += [*told, *clear_notes(held)]
     sizes = {split: scans[split].sizes[keep[split]] for split in labels}
     uniform = [split for split in labels if (sizes[split] == sizes[split][0]).all()]
     in_memory = sum(3 * sizes[split].astype(np.int64).prod(1).sum() for split in uniform) <= MEMORY_LIMIT
@@ -49,13 +55,15 @@ def open_tables(
         images: MemoryImages | StreamedImages
         if in_memory and split in uniform:
             height, width = (int(side) for side in sizes[split][0])
-            pixels, faults = read_pixels(rows, split, height, width)
+            pixels, faults = read_pixels(rows, split, height, width, value_range)
             if not skip_bad:
                 _without(faults, name, split, tables[split], skip_bad, notes)
-            images = MemoryImages(pixels, _paths(rows, split))
+            images = MemoryImages(pixels, _paths(rows, split), value_range)
             images = images if len(index) == len(images) else images.select(index)
         else:
-            images = StreamedImages(rows.select_columns(["image"]), index, sizes[split], split)
+            images = StreamedImages(
+                rows.select_columns(["image"]), index, sizes[split], split, value_range=value_range
+            )
         regions = _regions(rows, index, scans[split].known[index], split, notes)
         columns = tables[split].columns
         if columns is not None and len(index) < len(columns):

@@ -1,6 +1,6 @@
 """Reading every image of a table once, cached on disk: its size, whether it can be read, its pixels."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,33 +8,40 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.data.decode import allowed_pixels, decode_image, image_size, most_pixels
+from nearsight.data.decode import allowed_pixels, decode_image, image_header, most_pixels
 from nearsight.data.image_set import image_file, image_name
 from nearsight.data.regions import REGION_COLUMNS, to_mask
+from nearsight.data.values import Measured, ValueRange, measuring, values_from
 from nearsight.errors import InputError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Dataset
 
 # Part of the cache's key: raise it when decoding changes, so that what was cached before is read anew.
-_DECODING = 1
+_DECODING = 2
 _BATCH = 128
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What one pass over a table found: sizes int32 (n, 2), the faults by row, known regions bool (n,)."""
+    """What one pass over a table found: sizes int32 (n, 2), the faults by row, known regions bool (n,).
+
+    `values` is what those images hold, by row, that have more than 8 bits or alpha.
+    """
 
     sizes: NDArray[np.int32]
     faults: dict[int, str]
     known: NDArray[np.bool_]
+    values: dict[int, Measured]
 
 
 def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
     """Read the header of every image, or with `full` decode it, and find out which regions are known.
 
-    The result is cached beside the table by `datasets`. An image that cannot be read is a fault, not an
-    error; its size is 0×0. Raises `InputError` on a region that is not of its kind.
+    Images of more than 8 bits and those with alpha are decoded in any case, as their values count. The result is
+    cached beside the table by `datasets`. An image that cannot be read is a fault, not an error; its size is 0×0.
+    Raises `InputError` on a region that is not of its kind.
     """
     from datasets import Features, Value
 
@@ -45,7 +52,14 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
         with_indices=True,
         remove_columns=rows.column_names,
         features=Features(
-            height=Value("int32"), width=Value("int32"), fault=Value("string"), known=Value("bool")
+            height=Value("int32"),
+            width=Value("int32"),
+            fault=Value("string"),
+            known=Value("bool"),
+            depth=Value("string"),
+            low=Value("float64"),
+            high=Value("float64"),
+            clear=Value("bool"),
         ),
         desc=f"{'Checking' if full else 'Measuring'} {split}",
     )
@@ -55,10 +69,19 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
         np.stack([columns["height"].to_numpy(), columns["width"].to_numpy()], axis=1),
         {row: fault for row, fault in enumerate(faults) if fault is not None},
         columns["known"].to_numpy(),
+        _values(columns),
     )
 
 
-def read_pixels(rows: "Dataset", split: str, height: int, width: int) -> tuple[Tensor, dict[int, str]]:
+def _values(columns: "pa.Table") -> dict[int, Measured]:
+    kept = columns.select(["depth", "low", "high", "clear"])
+    rows = np.flatnonzero(columns["depth"].is_valid().to_numpy() | columns["clear"].to_numpy())
+    return {int(row): Measured(**found) for row, found in zip(rows, kept.take(rows).to_pylist(), strict=True)}
+
+
+def read_pixels(
+    rows: "Dataset", split: str, height: int, width: int, value_range: ValueRange | None = None
+) -> tuple[Tensor, dict[int, str]]:
     """Decode a table of images of one size to one tensor, uint8 (n, 3, height, width), and the faults by row.
 
     The pixels are cached beside the table by `datasets`; a faulty image is left black.
@@ -66,7 +89,7 @@ def read_pixels(rows: "Dataset", split: str, height: int, width: int) -> tuple[T
     from datasets import Features, Value
 
     decoded = rows.map(
-        _Decode(height, width),
+        _Decode(height, width, value_range),
         batched=True,
         batch_size=_BATCH,
         writer_batch_size=_BATCH,
@@ -95,34 +118,40 @@ class _Measure:
 
     def __call__(self, batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
         column = next((name for name in batch if name in REGION_COLUMNS), None)
-        found: dict[str, list[Any]] = {"height": [], "width": [], "fault": [], "known": []}
+        names = ("height", "width", "fault", "known", "depth", "low", "high", "clear")
+        found: dict[str, list[Any]] = {name: [] for name in names}
         for k, cell in enumerate(batch["image"]):
-            (height, width), fault = self._size(image_file(cell))
+            (height, width), fault, values = self._read(image_file(cell))
             known = False
             if column is not None and fault is None:
                 try:
                     known = to_mask(batch[column][k], REGION_COLUMNS[column], height, width) is not None
                 except InputError as error:
                     raise InputError(f"{image_name(cell, self.split, rows[k])}: {error}") from None
-            for name, value in (("height", height), ("width", width), ("fault", fault), ("known", known)):
-                found[name].append(value)
+            one = {"height": height, "width": width, "fault": fault, "known": known, **asdict(values)}
+            for name in names:
+                found[name].append(one[name])
         return found
 
-    def _size(self, file: bytes | str) -> tuple[tuple[int, int], str | None]:
+    def _read(self, file: bytes | str) -> tuple[tuple[int, int], str | None, Measured]:
         try:
             with allowed_pixels(self.max_pixels):
                 if not self.full:
-                    return image_size(file, "image"), None
-                _, height, width = decode_image(file, "image").shape
-                return (height, width), None
+                    size, unknown = image_header(file, "image")
+                    if not unknown:
+                        return size, None, Measured()
+                with measuring() as values:
+                    _, height, width = decode_image(file, "image").shape
+                return (height, width), None, values[0] if values else Measured()
         except InputError as error:
-            return (0, 0), _reason(error)
+            return (0, 0), _reason(error), Measured()
 
 
 @dataclass(frozen=True)
 class _Decode:
     height: int
     width: int
+    value_range: ValueRange | None
     decoding: int = _DECODING
     max_pixels: int | None = field(default_factory=most_pixels)
 
@@ -130,7 +159,7 @@ class _Decode:
         found: dict[str, list[Any]] = {"pixels": [], "fault": []}
         for cell in batch["image"]:
             try:
-                with allowed_pixels(self.max_pixels):
+                with allowed_pixels(self.max_pixels), values_from(self.value_range):
                     pixels, fault = decode_image(image_file(cell), "image").numpy().tobytes(), None
             except InputError as error:
                 pixels, fault = bytes(3 * self.height * self.width), _reason(error)

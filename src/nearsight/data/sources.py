@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -20,6 +21,7 @@ from nearsight.data.loading import load
 from nearsight.data.opening import MEMORY_LIMIT, open_tables
 from nearsight.data.splits import arrange_splits
 from nearsight.data.table import as_table
+from nearsight.data.values import Measured, ValueRange, clear_notes, measuring, settled_range
 from nearsight.errors import InputError
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.choices import DEFAULT_VALIDATION
@@ -148,17 +150,31 @@ class _Pairs:
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """The items of one split, read once."""
+    """The items of one split, read once: `kept` are their pixels where these are held, all of one size.
 
-    images: MemoryImages | GivenImages
+    `values` is what those images hold that have more than 8 bits or alpha.
+    """
+
+    taken: GivenImages
+    kept: list[torch.Tensor] | None
+    values: list[Measured]
     labels: NDArray[np.int64] | list[str | None] | None
     classes: tuple[str, ...] | None
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.taken)
 
     def name(self, row: int, _split: str) -> str:
-        return self.images.path(row)
+        return self.taken.path(row)
+
+    def images(self, value_range: ValueRange | None) -> MemoryImages | GivenImages:
+        """The images, of which those of more than 8 bits were measured only and are now read in this range."""
+        taken, kept = replace(self.taken, value_range=value_range), self.kept
+        if kept is None:
+            return taken
+        if any(image.depth is not None for image in self.values):
+            kept = [taken.image(i) for i in range(len(taken))]
+        return MemoryImages(torch.stack(kept), tuple(map(taken.path, range(len(taken)))), value_range)
 
 
 def _split(data: Any) -> str:
@@ -202,8 +218,12 @@ def _read_all(
         for split, held in splits.items()
     }
     named, labels, more = find_labels("the data", read)
-    notes += more
-    return {split: ImageSet("", split, named, labels[split], read[split].images) for split in labels}
+    held = {split: read[split].values for split in labels}
+    value_range, told = settled_range("the data", chain.from_iterable(held.values()), None)
+    notes += [*more, *told, *clear_notes(held)]
+    return {
+        split: ImageSet("", split, named, labels[split], read[split].images(value_range)) for split in labels
+    }
 
 
 def _items(data: Any, split: str) -> Any:
@@ -245,17 +265,20 @@ def _read(
     sizes: list[tuple[int, int]] = []
     labels: list[int | str] = []
     faults: list[str] = []
+    values: list[Measured] = []
     held, uniform = 0, True
     for i in range(len(items)):
         image, label = _pair(items[i], i, split)
         try:
-            pixels = to_pixels(image, f"image {i} of {split}")
+            with measuring() as measured:
+                pixels = to_pixels(image, f"image {i} of {split}")
         except InputError as error:
             if not skip_bad:
                 raise InputError(f"{error}; {MEND}") from error
             faults.append(str(error))
             continue
         index.append(i)
+        values += measured
         labels.append(_label(label, i, split))
         sizes.append((pixels.shape[1], pixels.shape[2]))
         held += pixels.numel()
@@ -270,12 +293,11 @@ def _read(
     if not index:
         raise InputError(f"no image of {split} can be read: {faults[0]}")
     taken = GivenImages(items, np.array(index), np.array(sizes, dtype=np.int32), split)
-    images: MemoryImages | GivenImages = taken
-    if uniform:
-        images = MemoryImages(torch.stack(kept), tuple(map(taken.path, range(len(taken)))))
     given = _numbers_or_names(labels, split)
     by_name = named_by_number(given, classes) if own is None and classes is not None else None
-    return _Read(images, given if by_name is None else by_name, own or classes)
+    return _Read(
+        taken, kept if uniform else None, values, given if by_name is None else by_name, own or classes
+    )
 
 
 def _pair(item: Any, i: int, split: str) -> tuple[Any, Any]:
