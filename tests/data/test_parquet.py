@@ -231,8 +231,8 @@ def test_regions_are_read(
     assert sample.regions.known.tolist() == known
     assert all(mask is None or mask.shape == (8, 8) for mask in map(sample.region, range(4)))
     empty = 4 - sum(known) - values.count(None)
-    assert sets.notes == (
-        f"sample: regions that cover no pixel, and so count as unknown: {empty} ({column})",
+    assert sets.notes[-1] == (
+        f"sample: regions that cover no pixel, and so count as unknown: {empty} ({column})"
     )
 
 

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.data.boxes import box_faults, boxes_mask
 from nearsight.data.regions import (
     ColumnRegions,
     MaskRegions,
-    box_faults,
-    boxes_mask,
     cells_mask,
     to_mask,
 )

@@ -29,7 +29,7 @@ COLUMNS = {
 
 def test_other_columns_follow_their_images(write_parquet: Write, png: Png) -> None:
     files = [b"no image" if k in (5, 6) else png(k) for k in range(20)]
-    left_out = {"vector": [[0.0] * 512] * 20, "raw": [b"x"] * 20, "objects": [{"bbox": [1, 2]}] * 20}
+    left_out = {"vector": [[0.0] * 512] * 20, "raw": [b"x"] * 20, "objects": [{"id": [1, 2]}] * 20}
     path = write_parquet("a.parquet", files, label=[k % 2 for k in range(20)], **COLUMNS, **left_out)
     sets = load(path, skip_bad=True)
     assert {*sets} == {"train", "val", "test"}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nearsight.data.image_set import ImageSet, MemoryImages, StreamedImages, image_name
 from nearsight.data.labels import find_labels, require_classes
-from nearsight.data.regions import REGION_COLUMNS, ColumnRegions
+from nearsight.data.region_columns import column_regions
 from nearsight.data.scan import Scan, read_pixels, scan
 from nearsight.data.table import Table
 from nearsight.data.values import ValueRange, clear_notes, settled_range
@@ -64,7 +64,7 @@ def open_tables(
             images = StreamedImages(
                 rows.select_columns(["image"]), index, sizes[split], split, value_range=value_range
             )
-        regions = _regions(rows, index, scans[split].known[index], split, notes)
+        regions = column_regions(rows, index, scans[split], split, notes)
         columns = tables[split].columns
         if columns is not None and len(index) < len(columns):
             columns = columns.take(index)
@@ -86,20 +86,6 @@ def _without(
             raise InputError(f"{told}; nothing is left")
         notes.append(f"skipped: {told}")
     return np.setdiff1d(np.arange(count), np.fromiter(faults, dtype=np.int64, count=len(faults)))
-
-
-def _regions(
-    rows: "Dataset", index: NDArray[np.int64], known: NDArray[np.bool_], split: str, notes: list[str]
-) -> ColumnRegions | None:
-    column = next((name for name in rows.column_names if name in REGION_COLUMNS), None)
-    if column is None:
-        return None
-    column_rows = rows.select_columns([column])
-    given = column_rows.with_format("arrow")[:][column].is_valid().to_numpy()[index]
-    empty = int((given & ~known).sum())
-    if empty:
-        notes.append(f"{split}: regions that cover no pixel, and so count as unknown: {empty} ({column})")
-    return ColumnRegions(column_rows, column, index, known)
 
 
 def _paths(rows: "Dataset", split: str) -> tuple[str, ...]:

@@ -2,28 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from nearsight.data.faults import one_line
+from nearsight.data.boxes import BoxForm, Layout, box_faults, boxes_mask
+from nearsight.data.drawn_masks import MaskForm, drawn_mask
 from nearsight.errors import InputError
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 RegionKind = Literal["mask", "boxes", "cells"]
+Form = BoxForm | MaskForm
 REGION_COLUMNS: dict[str, RegionKind] = {
     "mask": "mask",
     "boxes": "boxes",
     "box": "boxes",
     "object_cells": "cells",
+    "bboxes": "boxes",
+    "bbox": "boxes",
+    "objects.bbox": "boxes",
 }
+# The layout that a column of this name usually has; of `bbox` there is none.
+USUAL_LAYOUTS: dict[str, Layout] = {"box": "corners", "boxes": "corners", "objects.bbox": "sides"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +65,14 @@ class ColumnRegions:
     """Regions read on demand from one column of a table on disk.
 
     `rows` is a `datasets.Dataset`, `index` the row of each image (n,), `known` (n,) whether its region is
-    known.
+    known, and `form` how boxes or masks are read, by default those that the package's own sets have.
     """
 
     rows: "Dataset"
     column: str
     index: NDArray[np.int64]
     known: NDArray[np.bool_]
+    form: Form | None = None
 
     @property
     def kind(self) -> RegionKind:
@@ -77,12 +83,13 @@ class ColumnRegions:
         """Return the mask of image i, bool (height, width), or None where it is not known."""
         if not self.known[i]:
             return None
-        return to_mask(self.rows[int(self.index[i])][self.column], self.kind, height, width)
+        return to_mask(self.rows[int(self.index[i])][self.column], self.kind, height, width, self.form)
 
     def box_faults(self, i: int, height: int, width: int) -> tuple[int, int]:
         """Return how many boxes of image i are cut off at its edge, and how many mark nothing."""
         value = self.rows[int(self.index[i])][self.column] if self.kind == "boxes" else None
-        return (0, 0) if value is None else box_faults(value, height, width)
+        form = self.form if isinstance(self.form, BoxForm) else BoxForm()
+        return (0, 0) if value is None else box_faults(value, height, width, form)
 
     def select(self, index: NDArray[np.int64]) -> "ColumnRegions":
         """Return the regions of a subset, in the order of `index`."""
@@ -92,7 +99,7 @@ class ColumnRegions:
 Regions = MaskRegions | ColumnRegions
 
 
-def to_mask(value: Any, kind: RegionKind, height: int, width: int) -> Tensor | None:
+def to_mask(value: Any, kind: RegionKind, height: int, width: int, form: Form | None = None) -> Tensor | None:
     """Turn one region, in the form that a table gives it, into a bool mask of shape (height, width).
 
     >>> to_mask([1, 0, 1, 1], "boxes", 2, 3) is None     # a box without width is no region
@@ -106,44 +113,12 @@ def to_mask(value: Any, kind: RegionKind, height: int, width: int) -> Tensor | N
     if value is None:
         return None
     if kind == "boxes":
-        mask = boxes_mask(value, height, width)
+        mask = boxes_mask(value, height, width, form if isinstance(form, BoxForm) else BoxForm())
     elif kind == "cells":
         mask = cells_mask(value, height, width)
     else:
-        mask = _drawn_mask(value, height, width)
+        mask = drawn_mask(value, height, width, form if isinstance(form, MaskForm) else MaskForm())
     return mask if bool(mask.any()) else None
-
-
-def boxes_mask(boxes: Sequence[Any], height: int, width: int) -> Tensor:
-    """Mark the pixels inside any of the boxes (x0, y0, x1, y1), in pixels, both corners included.
-
-    >>> boxes_mask([[1, 0, 2, 1], [-5, 0, 0, 9]], 3, 4).int().tolist()
-    [[1, 1, 1, 0], [1, 1, 1, 0], [1, 0, 0, 0]]
-
-    `boxes` is one box or several. Boxes are cut off at the image's edge; one without width or height marks
-    nothing. Returns bool (height, width).
-    """
-    mask = torch.zeros(height, width, dtype=torch.bool)
-    for x0, y0, x1, y1 in _corners(boxes):
-        if x1 > x0 and y1 > y0 and x1 >= 0 and y1 >= 0:
-            mask[max(0, int(y0)) : int(y1) + 1, max(0, int(x0)) : int(x1) + 1] = True
-    return mask
-
-
-def box_faults(boxes: Sequence[Any], height: int, width: int) -> tuple[int, int]:
-    """Count the boxes that `boxes_mask` cuts off at the image's edge, and those that mark nothing.
-
-    >>> box_faults([[1, 0, 2, 1], [-5, 0, 1, 9], [2, 2, 2, 5], [7, 0, 9, 1]], 3, 4)
-    (1, 2)
-    """
-    cut = empty = 0
-    for box in _corners(boxes):
-        x0, y0, x1, y1 = box
-        if not bool(boxes_mask(box, height, width).any()):
-            empty += 1
-        elif x0 < 0 or y0 < 0 or x1 >= width or y1 >= height:
-            cut += 1
-    return cut, empty
 
 
 def cells_mask(cells: Sequence[Any], height: int, width: int) -> Tensor:
@@ -163,41 +138,5 @@ def cells_mask(cells: Sequence[Any], height: int, width: int) -> Tensor:
     return grid[rows][:, columns]
 
 
-def _corners(boxes: Sequence[Any]) -> NDArray[np.float64]:
-    try:
-        return np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-    except (TypeError, ValueError):
-        raise InputError(
-            f"a box must be four numbers x0, y0, x1, y1 in pixels, got {_short(boxes)}"
-        ) from None
-
-
-def _drawn_mask(value: Any, height: int, width: int) -> Tensor:
-    if isinstance(value, dict):
-        value = value["bytes"] if value.get("bytes") is not None else value["path"]
-    if isinstance(value, bytes | str):
-        value = _pixels(value)
-    drawn = torch.from_numpy(np.array(value) != 0)
-    if drawn.ndim == 3:
-        drawn = drawn.any(dim=-1)
-    if drawn.shape != (height, width):
-        raise InputError(f"a mask must be of its image's size {height}×{width}, got {_sides(drawn)}")
-    return drawn
-
-
-def _pixels(file: bytes | str) -> NDArray[Any]:
-    try:
-        with Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
-            return np.asarray(image)
-    # Pillow's readers raise OSError, SyntaxError, ValueError and more on damaged files.
-    except Exception as fault:
-        raise InputError(f"its mask cannot be read: {one_line(fault)}") from fault
-
-
 def _sides(mask: Tensor) -> str:
     return "×".join(str(side) for side in mask.shape)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

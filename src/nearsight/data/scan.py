@@ -1,5 +1,6 @@
 """Reading every image of a table once, cached on disk: its size, whether it can be read, its pixels."""
 
+import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.data.boxes import four_numbers
 from nearsight.data.decode import allowed_pixels, decode_image, image_header, most_pixels
+from nearsight.data.drawn_masks import MaskLook, look_at_mask
 from nearsight.data.image_set import image_file, image_name
-from nearsight.data.regions import REGION_COLUMNS, to_mask
+from nearsight.data.regions import REGION_COLUMNS, RegionKind, cells_mask
 from nearsight.data.values import Measured, ValueRange, measuring, values_from
 from nearsight.errors import InputError
 
@@ -25,19 +28,19 @@ _BATCH = 128
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What one pass over a table found: sizes int32 (n, 2), the faults by row, known regions bool (n,).
+    """What one pass over a table found: sizes int32 (n, 2), the faults by row, and how masks look, by row.
 
     `values` is what those images hold, by row, that have more than 8 bits or alpha.
     """
 
     sizes: NDArray[np.int32]
     faults: dict[int, str]
-    known: NDArray[np.bool_]
+    looks: dict[int, MaskLook]
     values: dict[int, Measured]
 
 
 def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
-    """Read the header of every image, or with `full` decode it, and find out which regions are known.
+    """Read the header of every image, or with `full` decode it, and look at every drawn mask.
 
     Images of more than 8 bits and those with alpha are decoded in any case, as their values count. The result is
     cached beside the table by `datasets`. An image that cannot be read is a fault, not an error; its size is 0×0.
@@ -55,7 +58,7 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
             height=Value("int32"),
             width=Value("int32"),
             fault=Value("string"),
-            known=Value("bool"),
+            look=Value("string"),
             depth=Value("string"),
             low=Value("float64"),
             high=Value("float64"),
@@ -68,9 +71,19 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
     return Scan(
         np.stack([columns["height"].to_numpy(), columns["width"].to_numpy()], axis=1),
         {row: fault for row, fault in enumerate(faults) if fault is not None},
-        columns["known"].to_numpy(),
+        _looks(columns["look"].to_pylist()),
         _values(columns),
     )
+
+
+def _looks(written: list[str | None]) -> dict[int, MaskLook]:
+    # Most masks look alike.
+    different = {text: MaskLook(**_tuples(json.loads(text))) for text in set(written) if text is not None}
+    return {row: different[text] for row, text in enumerate(written) if text is not None}
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
 def _values(columns: "pa.Table") -> dict[int, Measured]:
@@ -118,17 +131,17 @@ class _Measure:
 
     def __call__(self, batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
         column = next((name for name in batch if name in REGION_COLUMNS), None)
-        names = ("height", "width", "fault", "known", "depth", "low", "high", "clear")
+        names = ("height", "width", "fault", "look", "depth", "low", "high", "clear")
         found: dict[str, list[Any]] = {name: [] for name in names}
         for k, cell in enumerate(batch["image"]):
             (height, width), fault, values = self._read(image_file(cell))
-            known = False
-            if column is not None and fault is None:
+            look = None
+            if column is not None and fault is None and batch[column][k] is not None:
                 try:
-                    known = to_mask(batch[column][k], REGION_COLUMNS[column], height, width) is not None
+                    look = _look(batch[column][k], REGION_COLUMNS[column], height, width)
                 except InputError as error:
                     raise InputError(f"{image_name(cell, self.split, rows[k])}: {error}") from None
-            one = {"height": height, "width": width, "fault": fault, "known": known, **asdict(values)}
+            one = {"height": height, "width": width, "fault": fault, "look": look, **asdict(values)}
             for name in names:
                 found[name].append(one[name])
         return found
@@ -166,6 +179,17 @@ class _Decode:
             found["pixels"].append(pixels)
             found["fault"].append(fault)
         return found
+
+
+def _look(value: Any, kind: RegionKind, height: int, width: int) -> str | None:
+    """Describe a mask as JSON; raises `InputError` on any region that is not of its kind."""
+    if kind == "mask":
+        return json.dumps(asdict(look_at_mask(value, height, width)))
+    if kind == "boxes":
+        four_numbers(value)
+    else:
+        cells_mask(value, 1, 1)
+    return None
 
 
 def _reason(error: InputError) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nearsight.data.faults import one_line
 from nearsight.data.image_set import image_name
+from nearsight.data.objects import OBJECTS, with_flat_boxes
 from nearsight.data.regions import REGION_COLUMNS
 from nearsight.errors import InputError
 
@@ -67,7 +68,8 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
     label = next((name for name in _LABEL_COLUMNS if name in features), None) or next(
         (name for name, kind in features.items() if isinstance(kind, ClassLabel)), None
     )
-    region = next((name for name in REGION_COLUMNS if name in features), None)
+    rows = with_flat_boxes(rows)
+    region = next((name for name in REGION_COLUMNS if name in rows.column_names), None)
     labels, classes = None, class_names
     if label is not None:
         if isinstance(features[label], ClassLabel):
@@ -84,7 +86,7 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
             f"the column '{image}' of {where} does not hold images ({one_line(fault)}); expected a struct "
             "of encoded bytes and path"
         ) from None
-    others = [name for name in features if name not in (image, label, region)]
+    others = [name for name in features if name not in (image, label, region, OBJECTS)]
     return Table(kept, labels, classes, other_columns(rows, others))
 
 

@@ -1,0 +1,243 @@
+"""Drawn masks: what their values say, decided over all masks of a split, and the pixels that they mark."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from nearsight.data.faults import one_line
+from nearsight.errors import InputError
+
+_MOST_VALUES = 16
+_VOID = 255
+# The colour of void in the palette of Pascal VOC, by which its masks are drawn.
+_VOC_VOID = 224 << 16 | 224 << 8 | 192
+# Numbers of classes lie below; higher values beside 255 are greys.
+_HIGHEST_CLASS = 64
+
+
+@dataclass(frozen=True)
+class MaskLook:
+    """What one mask holds: its different values, none where they are too many, and what its alpha says.
+
+    `top` is the highest value, `full` the share of pixels that have it, `soft` of those that have neither it nor 0,
+    both within a tenth where a mask is stored lossily. `alpha` is the number of values of its alpha, 0 where there is
+    none, and `alpha_top` the highest.
+    """
+
+    values: tuple[int, ...]
+    top: int
+    full: float
+    soft: float
+    lossy: bool = False
+    colours: bool = False
+    alpha: int = 0
+    alpha_top: int = 0
+
+
+@dataclass(frozen=True)
+class MaskForm:
+    """Where the object is: `drawn` where a mask is not 0 and not `void`; else above `cut` in `grey` or `alpha`."""
+
+    how: Literal["drawn", "grey", "alpha"] = "drawn"
+    void: tuple[int, ...] = ()
+    cut: float = 0.0
+
+
+@dataclass(frozen=True)
+class Understood:
+    """How the masks of a split are read, None where that cannot be told from them, and a sentence on it."""
+
+    form: MaskForm | None
+    note: str
+
+
+def look_at_mask(value: Any, height: int, width: int) -> MaskLook:
+    """Look at one mask, in the form that a table gives it.
+
+    >>> look_at_mask([[0, 0, 9], [0, 9, 9]], 2, 3)
+    MaskLook(values=(0, 9), top=9, full=0.5, soft=0.0, lossy=False, colours=False, alpha=0, alpha_top=0)
+
+    Raises `InputError` where it cannot be read or is not of its image's size.
+    """
+    drawn = _read(value, height, width)
+    values, counts = np.unique(drawn.values, return_counts=True)
+    top = int(values[-1])
+    slack = 0.1 * top if drawn.lossy else 0
+    low, full = values <= slack, values >= top - slack
+    return MaskLook(
+        tuple(map(int, values)) if len(values) <= _MOST_VALUES else (),
+        top,
+        float(counts[full & ~low].sum() / counts.sum()),
+        float(counts[~(full | low)].sum() / counts.sum()),
+        drawn.lossy,
+        drawn.colours,
+        0 if drawn.alpha is None else len(np.unique(drawn.alpha)),
+        0 if drawn.alpha is None else int(drawn.alpha.max()),
+    )
+
+
+def drawn_mask(value: Any, height: int, width: int, form: MaskForm = MaskForm()) -> Tensor:
+    """Mark the object's pixels in one mask, bool (height, width).
+
+    >>> drawn_mask([[0, 1, 255]], 1, 3, MaskForm(void=(255,))).tolist()
+    [[False, True, False]]
+    """
+    drawn = _read(value, height, width)
+    if form.how == "alpha":
+        if drawn.alpha is None:
+            raise InputError("its mask has no alpha, and the masks beside it have")
+        return torch.from_numpy(drawn.alpha > form.cut)
+    if form.how == "grey":
+        return torch.from_numpy(drawn.values > form.cut)
+    return torch.from_numpy((drawn.values != 0) & ~np.isin(drawn.values, form.void))
+
+
+def marks_something(look: MaskLook, form: MaskForm) -> bool:
+    """Whether a mask of this look marks any pixel.
+
+    >>> marks_something(MaskLook((0, 255), 255, 0.1, 0), MaskForm(void=(255,)))
+    False
+    """
+    if form.how == "alpha":
+        return look.alpha_top > form.cut
+    if form.how == "grey":
+        return look.top > form.cut
+    return bool({*(look.values or (1,))} - {0, *form.void})
+
+
+def understand_masks(looks: Sequence[MaskLook], column: str) -> Understood:
+    """Find out what the values of masks say from all masks of a split.
+
+    >>> understand_masks([MaskLook((0, 1, 255), 255, 0.1, 0.3), MaskLook((0, 1), 1, 0.4, 0)], "mask").note
+    'mask: 2 masks, the object is 1, and 255 is void'
+
+    An alpha that differs within a mask is the mask, one that does not says nothing. Masks stored lossily or with soft
+    edges are cut at half. Of a few values 0 is not the object, nor 255 beside the low numbers of classes, which is
+    void; the object is what else a mask holds, if it is one value in each.
+    """
+    if not looks:
+        return Understood(MaskForm(), "")
+    count = len(looks)
+    said = f"{column}: {count} mask{'s' if count > 1 else ''}, "
+    if any(look.alpha > 1 for look in looks):
+        if not all(look.alpha for look in looks):
+            return Understood(
+                None, f"{column}: left out, as some of the {count} masks have an alpha and some do not"
+            )
+        top = max(look.alpha_top for look in looks)
+        return Understood(
+            MaskForm("alpha", cut=top / 2), f"{said}the object is where alpha is more than half"
+        )
+    flat = ", and alpha, which is one everywhere, says nothing" if any(look.alpha for look in looks) else ""
+    top = max(look.top for look in looks)
+    values = sorted({value for look in looks for value in look.values})
+    others = [value for value in values if value]
+    void = _void(others)
+    lossy = any(look.lossy for look in looks)
+    unlisted = any(not look.values for look in looks)
+    if not any(look.colours for look in looks) and (lossy or (unlisted and not void)):
+        soft, full = (float(np.mean([getattr(look, name) for look in looks])) for name in ("soft", "full"))
+        if 2 * soft <= full:
+            return Understood(
+                MaskForm("grey", cut=top / 2),
+                f"{said}with greys between, the object is above half of {top}{flat}",
+            )
+    if unlisted:
+        return _refused(column, f"its {count} masks hold more than {_MOST_VALUES} values", flat)
+    objects = [value for value in others if value not in void]
+    if not objects:
+        return Understood(MaskForm(), f"{said}none of them marks a pixel{flat}")
+    if 0 not in values and len(objects) > 1:
+        return _refused(column, f"its {count} masks hold {_listed(objects)} and never 0", flat)
+    single = all(len({*look.values} - {0, *void}) <= 1 for look in looks)
+    if len(objects) > 1 and not single:
+        return _refused(column, f"its {count} masks hold {_listed(objects)} beside 0", flat)
+    told = f"{said}the object is {_listed(objects) if not _colours(looks) else 'what is not black'}"
+    if len(objects) > 1:
+        told += ", one of them in each"
+    if void:
+        told += f", and {_VOID if void == (_VOID,) else 'the void colour of Pascal VOC'} is void"
+    return Understood(MaskForm(void=void), told + flat)
+
+
+def _void(others: Sequence[int]) -> tuple[int, ...]:
+    if _VOC_VOID in others and len(others) > 1:
+        return (_VOC_VOID,)
+    rest = [value for value in others if value != _VOID]
+    return (_VOID,) if _VOID in others and rest and max(rest) < _HIGHEST_CLASS else ()
+
+
+def _colours(looks: Sequence[MaskLook]) -> bool:
+    return any(look.colours for look in looks)
+
+
+def _refused(column: str, trouble: str, flat: str) -> Understood:
+    return Understood(
+        None,
+        f"{column}: left out, as {trouble}{flat}, and nothing says which of them is the object; save masks of 0 and "
+        "255",
+    )
+
+
+def _listed(values: Sequence[int]) -> str:
+    shown = [str(value) if value < 1 << 16 else f"#{value:06x}" for value in values]
+    return ", ".join(shown[:6]) + (f" and {len(shown) - 6} more" if len(shown) > 6 else "")
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    values: NDArray[np.int64]
+    alpha: NDArray[np.int64] | None
+    lossy: bool
+    colours: bool
+
+
+def _read(value: Any, height: int, width: int) -> _Drawn:
+    lossy = False
+    if isinstance(value, dict):
+        value = value["bytes"] if value.get("bytes") is not None else value["path"]
+    if isinstance(value, bytes | str):
+        value, lossy = _pixels(value)
+    pixels = np.array(value)
+    if pixels.dtype.kind == "f" and pixels.size and pixels.max() <= 1:
+        pixels = pixels * 255
+    pixels = pixels.astype(np.int64)
+    if pixels.shape[:2] != (height, width) or pixels.ndim > 3:
+        sides = "×".join(str(side) for side in pixels.shape)
+        raise InputError(f"a mask must be of its image's size {height}×{width}, got {sides}")
+    if pixels.ndim == 2:
+        return _Drawn(pixels, None, lossy, False)
+    alpha = pixels[..., -1] if pixels.shape[2] in (2, 4) else None
+    colour = pixels[..., : pixels.shape[2] - (alpha is not None)]
+    if colour.shape[2] != 3 or (colour == colour[..., :1]).all():
+        return _Drawn(colour[..., 0], alpha, lossy, False)
+    if lossy:
+        return _Drawn(colour.max(2), alpha, lossy, False)
+    return _Drawn(colour @ np.array([1 << 16, 1 << 8, 1]), alpha, lossy, True)
+
+
+def _pixels(file: bytes | str) -> tuple[NDArray[Any], bool]:
+    try:
+        with Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
+            lossy = image.format in ("JPEG", "MPO")
+            return np.asarray(_by_number(image)), lossy
+    # Pillow's readers raise OSError, SyntaxError, ValueError and more on damaged files.
+    except Exception as fault:
+        raise InputError(f"its mask cannot be read: {one_line(fault)}") from fault
+
+
+def _by_number(image: Image.Image) -> Image.Image:
+    """Leave a palette's numbers where they are those of classes, the first of them black; else take its colours."""
+    if image.mode != "P":
+        return image
+    if "transparency" in image.info:
+        return image.convert("RGBA")
+    black = (image.getpalette() or [0, 0, 0])[:3] == [0, 0, 0]
+    return image if black else image.convert("RGB")

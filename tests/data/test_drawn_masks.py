@@ -1,0 +1,160 @@
+"""Masks say where the object is in the way that all of a split do, or they are left out; void is never an object."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from nearsight.data.drawn_masks import drawn_mask, look_at_mask, marks_something, understand_masks
+from nearsight.data.loading import load
+
+Write = Callable[..., Path]
+SIDE = 24
+
+
+def encode(picture: Image.Image | np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def disc(k: int) -> np.ndarray:
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    return (rows - 8 - k) ** 2 + (columns - 12) ** 2 < 36
+
+
+def border(k: int) -> np.ndarray:
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    distance = (rows - 8 - k) ** 2 + (columns - 12) ** 2
+    return (distance >= 36) & (distance < 56)
+
+
+def numbers(k: int, inside: int, around: int = 0, outside: int = 0) -> np.ndarray:
+    return np.where(disc(k), inside, np.where(border(k), around, outside)).astype(np.uint8)
+
+
+def palette(colours: list[int], values: np.ndarray) -> Image.Image:
+    picture = Image.fromarray(values, "L")
+    picture.putpalette(colours)
+    return picture
+
+
+def rgba(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    return np.dstack([colour] * 3 + [alpha] if colour.ndim == 2 else [colour, alpha])
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+VOC = [0, 0, 0, 128, 0, 0, 0, 128, 0] + [7, 7, 7] * 252 + [224, 224, 192]
+SOFT = np.clip(np.hypot(*(np.mgrid[:120, :120] - 59.5)) * -60 + 60 * 40, 0, 255).astype(np.uint8)
+READ = {
+    "0 and 1": (lambda k: encode(numbers(k, 1)), "the object is 1"),
+    "0 and 255": (lambda k: encode(numbers(k, 255)), "the object is 255"),
+    "two levels": (lambda k: encode(Image.fromarray(disc(k))), "the object is 1"),
+    "16 bits": (lambda k: encode(numbers(k, 9).astype(np.uint16)), "the object is 9"),
+    "colour": (
+        lambda k: encode(np.dstack([numbers(k, 200), numbers(k, 0), numbers(k, 9)])),
+        "what is not black",
+    ),
+    "opaque": (lambda k: encode(rgba(numbers(k, 255), np.full((SIDE, SIDE), 255, np.uint8))), "says nothing"),
+    "alpha": (
+        lambda k: encode(rgba(np.full((SIDE, SIDE), 255, np.uint8), numbers(k, 255))),
+        "where alpha is more",
+    ),
+    "cut out": (lambda k: encode(rgba(NOISE, numbers(k, 200))), "where alpha is more than half"),
+    "grey and alpha": (
+        lambda k: encode(Image.merge("LA", [Image.fromarray(numbers(k, 255))] * 2)),
+        "where alpha is",
+    ),
+    "JPEG": (lambda k: encode(numbers(k, 255), "JPEG", quality=90), "above half"),
+    "void": (lambda k: encode(numbers(k, 1, around=255)), "the object is 1, and 255 is void"),
+    "class numbers, one in each": (
+        lambda k: encode(numbers(k, 1 + k, around=255)),
+        "the object is 1, 2, 3, one of them",
+    ),
+    "palette of VOC": (
+        lambda k: encode(palette(VOC, numbers(k, 1, around=255))),
+        "the object is 1, and 255 is void",
+    ),
+    "colours of VOC": (
+        lambda k: encode(palette(VOC, numbers(k, 1, around=255)).convert("RGB")),
+        "and the void colour of Pascal VOC is void",
+    ),
+    "palette from white": (
+        lambda k: encode(palette([255, 255, 255, 0, 0, 0], numbers(k, 0, around=1, outside=1))),
+        "the object is 255",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_masks_of_every_kind_mark_the_object(name: str) -> None:
+    make, told = READ[name]
+    files = [make(k) for k in range(3)]
+    looks = [look_at_mask(file, SIDE, SIDE) for file in files]
+    understood = understand_masks(looks, "mask")
+    assert understood.form is not None
+    assert told in understood.note
+    for k, file in enumerate(files):
+        np.testing.assert_array_equal(drawn_mask(file, SIDE, SIDE, understood.form).numpy(), disc(k))
+        assert marks_something(looks[k], understood.form)
+
+
+@pytest.mark.parametrize(
+    ("make", "trouble"),
+    [
+        (lambda k: encode(numbers(k, 1, around=3, outside=2)), "its 3 masks hold 1, 2, 3 and never 0"),
+        (lambda k: encode(numbers(k, 1, around=1, outside=2)), "its 3 masks hold 1, 2 and never 0"),
+        (lambda k: encode(numbers(k, 255, around=128)), "its 3 masks hold 128, 255 beside 0"),
+        (lambda k: encode(numbers(k, 3, around=7)), "its 3 masks hold 3, 7 beside 0"),
+        (lambda _: encode(NOISE[..., 0]), "more than 16 values"),
+        (lambda _: encode(NOISE[..., 0], "JPEG"), "more than 16 values"),
+        (lambda _: encode(NOISE), "more than 16 values"),
+    ],
+)
+def test_masks_that_do_not_say_what_the_object_is_are_left_out(make: Any, trouble: str) -> None:
+    found = understand_masks([look_at_mask(make(k), SIDE, SIDE) for k in range(3)], "mask")
+    assert found.form is None
+    assert trouble in found.note
+    assert "left out" in found.note
+
+
+def test_soft_edges_are_cut_at_half() -> None:
+    found = understand_masks([look_at_mask(encode(SOFT), 120, 120)], "mask")
+    assert found.form is not None
+    np.testing.assert_array_equal(drawn_mask(encode(SOFT), 120, 120, found.form).numpy(), SOFT > 127)
+
+
+def test_many_classes_beside_void_are_never_cut_at_half() -> None:
+    rng = np.random.default_rng(0)
+    looks = []
+    for _ in range(20):
+        mask = np.zeros((SIDE, SIDE), np.uint8)
+        mask[3:6, 3:6], mask[10:13, 10:13], mask[5:12, 5:7] = *rng.integers(1, 21, 2), 255
+        looks.append(look_at_mask(encode(mask), SIDE, SIDE))
+    found = understand_masks(looks, "mask")
+    assert found.form is None
+    assert "beside 0" in found.note
+
+
+def test_one_opaque_mask_among_cut_outs_is_all_object() -> None:
+    files = [encode(rgba(NOISE, numbers(0, 255))), encode(rgba(NOISE, np.full((SIDE, SIDE), 255, np.uint8)))]
+    form = understand_masks([look_at_mask(file, SIDE, SIDE) for file in files], "mask").form
+    assert form is not None
+    assert drawn_mask(files[1], SIDE, SIDE, form).all()
+    bare = [*files, encode(numbers(0, 255))]
+    assert understand_masks([look_at_mask(file, SIDE, SIDE) for file in bare], "mask").form is None
+
+
+def test_a_set_whose_masks_are_left_out_says_so(write_parquet: Write, png: Callable[..., bytes]) -> None:
+    cell = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    masks = [{"bytes": encode(numbers(k, 1, around=1, outside=2)), "path": None} for k in range(3)]
+    files = [png(k, SIDE, SIDE) for k in range(3)]
+    path = write_parquet("sample.parquet", files, label=[0, 1, 0], mask=pa.array(masks, cell))
+    sets = load(path.parent)
+    assert sets["sample"].regions is None
+    assert sets.notes[0].startswith("sample: mask: left out, as its 3 masks hold 1, 2 and never 0")
