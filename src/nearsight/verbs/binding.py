@@ -1,22 +1,17 @@
 """The bound model that evaluation, heatmaps and diagnosis work on: one that is given, or one bound here."""
 
-import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar, cast
+from typing import TypedDict
 
 from nearsight.errors import InputError
 from nearsight.evidence import DEFAULT_MEMORY, TiledModel
 from nearsight.models import Classifier
 from nearsight.models.classifier import Network
 from nearsight.models.said import Classes
-from nearsight.settings import GridKind, Machine
+from nearsight.settings import GridKind, Machine, ReadingOptions
 from nearsight.settings.choices import DEFAULT_GRID
 from nearsight.verbs.sources import AnyModel, find_classifier
-
-Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 class ModelOptions(TypedDict, total=False):
@@ -30,6 +25,10 @@ class ModelOptions(TypedDict, total=False):
     weights: str | Path | None
     network: Network | None
     pretrained: bool
+
+
+class LookingOptions(ModelOptions, ReadingOptions):
+    """What every verb takes that looks at a model with a data set."""
 
 
 @dataclass(frozen=True)
@@ -95,34 +94,3 @@ class Binding:
                     "give its at(tile, stride)" if name in ("tile", "stride", "grid") else "bind it with that"
                 )
                 raise InputError(f"`{name}` does not go with a TiledModel, which is bound already; {way}")
-
-
-def takes_model_options(verb: Verb) -> Verb:
-    """Name in a verb's signature the options that it passes on to a `Binding`, with their defaults.
-
-    >>> @takes_model_options
-    ... def show(model, **options):
-    ...     "Show a model."
-    >>> list(inspect.signature(show).parameters)[:3]
-    ['model', 'tile', 'stride']
-    """
-    said = inspect.signature(verb)
-    own = [spec for spec in said.parameters.values() if spec.kind is not inspect.Parameter.VAR_KEYWORD]
-    passed_on = [
-        spec.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, spec in inspect.signature(Binding).parameters.items()
-        if name in ModelOptions.__annotations__
-    ]
-    shown = said.replace(parameters=[*own, *passed_on])
-
-    @wraps(verb)
-    def checked(*arguments: Any, **options: Any) -> Any:
-        try:
-            shown.bind(*arguments, **options)
-        except TypeError as error:
-            # In the name of the verb that was called, and not of what it passes its options to.
-            raise TypeError(f"{verb.__name__}() {error}") from None
-        return verb(*arguments, **options)
-
-    checked.__dict__["__signature__"] = shown
-    return cast(Verb, checked)
