@@ -50,7 +50,7 @@ def test_data_are_loaded_alike() -> None:
     parameters = inspect.signature(nearsight.load).parameters
     given = {name: value for name, value in defaults("data").items() if name in parameters and name != "data"}
     assert given == {name: parameters[name].default for name in given}
-    assert len(given) == 4
+    assert len(given) == 10
 
 
 def test_most_options_are_compared() -> None:

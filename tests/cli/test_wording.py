@@ -79,7 +79,7 @@ def parameters() -> set[str]:
         getattr(nearsight, name) for name in nearsight.__all__ if inspect.isfunction(getattr(nearsight, name))
     ]
     verbs.append(nearsight.Classifier.of)
-    settings = (nearsight.Recipe, nearsight.Machine, nearsight.Sampling)
+    settings = (nearsight.Recipe, nearsight.Machine, nearsight.Sampling, nearsight.ImageSet)
     return {name for verb in verbs for name in inspect.signature(verb).parameters} | {
         spec.name for kind in settings for spec in fields(kind)
     }

@@ -12,6 +12,7 @@ from nearsight.cli.options import (
     parse_memory,
     whole_number,
 )
+from nearsight.cli.reading_options import add_reading_options
 from nearsight.errors import InputError
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_MEMORY
@@ -164,21 +165,4 @@ def add_stride(parser: OneLineParser) -> None:
         default=None,
         metavar="N",
         help="step of the tile grid in pixels (default: a quarter of the tile)",
-    )
-
-
-def add_reading_options(parser: OneLineParser) -> None:
-    """Add `--skip-bad` and `--max-pixels`."""
-    parser.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
-    add_max_pixels(parser)
-
-
-def add_max_pixels(parser: OneLineParser) -> None:
-    """Add `--max-pixels`."""
-    parser.add_argument(
-        "--max-pixels",
-        type=whole_number("--max-pixels", 1),
-        default=None,
-        metavar="N",
-        help="how many pixels an image may have (default: 178956970, Pillow's bound)",
     )

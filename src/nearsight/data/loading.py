@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Unpack
 
 from nearsight.data.bars import without_bars
 from nearsight.data.builtin import read_digits, read_scenes
@@ -17,7 +18,9 @@ from nearsight.data.parquet import parquet_files, read_parquet
 from nearsight.data.splits import arrange_splits
 from nearsight.errors import InputError, unknown_name
 from nearsight.progress import SILENT, Progress
+from nearsight.settings import Reading, ReadingOptions
 from nearsight.settings.choices import DEFAULT_VALIDATION
+from nearsight.signatures import takes_fields_of
 
 HUB_NAMES: Mapping[str, str] = {
     "cifar10": "uoft-cs/cifar10",
@@ -29,14 +32,14 @@ HUB_NAMES: Mapping[str, str] = {
 _BUILT_IN = ("digits", "scenes")
 
 
+@takes_fields_of(Reading)
 def load(
     data: str | Path,
     *,
     validation: float = DEFAULT_VALIDATION,
     seed: int = 0,
-    skip_bad: bool = False,
-    max_pixels: int | None = None,
     progress: Progress | bool = True,
+    **options: Unpack[ReadingOptions],
 ) -> ImageSets:
     """Load a set of images with its splits: a name, an image folder, Parquet, or `hf:OWNER/NAME[@REVISION]`.
 
@@ -53,15 +56,15 @@ def load(
     asked for. What is read and downloaded is shown as a bar, unless `progress` is False.
 
     Raises `InputError` on a name or place that is not there, and on images or labels that cannot be used;
-    images that cannot be read are left out instead, with a note, when `skip_bad`. `max_pixels` is how many pixels an
-    image may have, now and when it is decoded later; by default Pillow's 178,956,970.
+    images that cannot be read are left out instead, with a note, when `skip_bad`. The other options are those of
+    `Reading`; what they say holds now and when an image is decoded later.
     """
     if not 0 <= validation < 1:
         raise InputError(f"validation is a share of train from 0 up to but not 1, got {validation}")
-    name = str(data)
+    name, reading = str(data), Reading(**options)
     try:
-        with allowed_pixels(max_pixels):
-            found, notes = _find(name, skip_bad, shown=progress not in (False, SILENT))
+        with allowed_pixels(reading.max_pixels):
+            found, notes = _find(name, reading, shown=progress not in (False, SILENT))
     except Exception as fault:
         if _is_disk_full(fault):
             raise _disk_full() from fault
@@ -84,7 +87,7 @@ def known_names() -> tuple[str, ...]:
     return tuple(sorted({*HUB_NAMES, *_BUILT_IN, *local}))
 
 
-def _find(name: str, skip_bad: bool, shown: bool) -> tuple[dict[str, ImageSet], list[str]]:
+def _find(name: str, reading: Reading, shown: bool) -> tuple[dict[str, ImageSet], list[str]]:
     kind = name.partition(":")[0]
     local = _under_nearsight_data(name)
     if local is None and name == "digits":
@@ -92,10 +95,10 @@ def _find(name: str, skip_bad: bool, shown: bool) -> tuple[dict[str, ImageSet], 
     if local is None and kind == "scenes":
         return read_scenes(name), []
     with nullcontext() if shown else without_bars():
-        return _read(name, local, skip_bad)
+        return _read(name, local, reading)
 
 
-def _read(name: str, local: Path | None, skip_bad: bool) -> tuple[dict[str, ImageSet], list[str]]:
+def _read(name: str, local: Path | None, reading: Reading) -> tuple[dict[str, ImageSet], list[str]]:
     kind = name.partition(":")[0]
     notes: list[str] = []
     if local is None and (kind == "hf" or name in HUB_NAMES):
@@ -107,7 +110,7 @@ def _read(name: str, local: Path | None, skip_bad: bool) -> tuple[dict[str, Imag
             tables = read_parquet(path)
         else:
             tables, notes = read_folder(path)
-    found, more = open_tables(name, tables, skip_bad=skip_bad)
+    found, more = open_tables(name, tables, reading)
     return found, notes + more
 
 

@@ -12,8 +12,9 @@ from nearsight.data.labels import find_labels, require_classes
 from nearsight.data.region_columns import column_regions
 from nearsight.data.scan import Scan, read_pixels, scan
 from nearsight.data.table import Table
-from nearsight.data.values import ValueRange, clear_notes, settled_range
+from nearsight.data.values import clear_notes, settled_range
 from nearsight.errors import InputError
+from nearsight.settings import Reading
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -23,7 +24,7 @@ _LISTED = 5
 
 
 def open_tables(
-    name: str, tables: Mapping[str, Table], *, skip_bad: bool, value_range: ValueRange | None = None
+    name: str, tables: Mapping[str, Table], reading: Reading
 ) -> tuple[dict[str, ImageSet], list[str]]:
     """Read the labels and sizes of every split, and the pixels of uniform splits of a set of at most 2 GiB.
 
@@ -38,12 +39,12 @@ def open_tables(
     scans: dict[str, Scan] = {}
     keep: dict[str, NDArray[np.int64]] = {}
     for split in labels:
-        scans[split] = scan(tables[split].rows, split, full=skip_bad)
-        keep[split] = _without(scans[split].faults, name, split, tables[split], skip_bad, notes)
+        scans[split] = scan(tables[split].rows, split, full=reading.skip_bad)
+        keep[split] = _without(scans[split].faults, name, split, tables[split], reading.skip_bad, notes)
     labels = {split: numbers[keep[split]] for split, numbers in labels.items()}
     require_classes(name, labels, classes)
     held = {split: [scans[split].values[row] for row in sorted(scans[split].values)] for split in labels}
-    value_range, told = settled_range(name, chain.from_iterable(held.values()), value_range)
+    value_range, told = settled_range(name, chain.from_iterable(held.values()), reading.value_range)
     notes += [*told, *clear_notes(held)]
     sizes = {split: scans[split].sizes[keep[split]] for split in labels}
     uniform = [split for split in labels if (sizes[split] == sizes[split][0]).all()]
@@ -56,8 +57,8 @@ def open_tables(
         if in_memory and split in uniform:
             height, width = (int(side) for side in sizes[split][0])
             pixels, faults = read_pixels(rows, split, height, width, value_range)
-            if not skip_bad:
-                _without(faults, name, split, tables[split], skip_bad, notes)
+            if not reading.skip_bad:
+                _without(faults, name, split, tables[split], reading.skip_bad, notes)
             images = MemoryImages(pixels, _paths(rows, split), value_range)
             images = images if len(index) == len(images) else images.select(index)
         else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias, Union, Unpack
 
 import numpy as np
 import torch
@@ -24,7 +24,9 @@ from nearsight.data.table import as_table
 from nearsight.data.values import Measured, ValueRange, clear_notes, measuring, settled_range
 from nearsight.errors import InputError
 from nearsight.progress import SILENT, Progress
+from nearsight.settings import Reading, ReadingOptions
 from nearsight.settings.choices import DEFAULT_VALIDATION
+from nearsight.signatures import takes_fields_of
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -42,14 +44,15 @@ _EXPECTED = (
 )
 
 
+@takes_fields_of(Reading)
 def image_sets(
     data: Data,
     *,
     classes: Sequence[str] | None = None,
     validation: float = DEFAULT_VALIDATION,
     seed: int = 0,
-    skip_bad: bool = False,
     progress: Progress = SILENT,
+    **options: Unpack[ReadingOptions],
 ) -> ImageSets:
     """Return the splits of a set that is named or held in memory, those that are missing cut from train as by `load`.
 
@@ -67,8 +70,8 @@ def image_sets(
     Raises `InputError` for anything else, and for images or labels that cannot be used.
     """
     if isinstance(data, str | Path):
-        return load(data, validation=validation, seed=seed, skip_bad=skip_bad, progress=progress)
-    held = held_sets(data, classes=classes, skip_bad=skip_bad, progress=progress)
+        return load(data, validation=validation, seed=seed, progress=progress, **options)
+    held = held_sets(data, classes=classes, progress=progress, **options)
     if classes is not None:
         require_names(held, classes)
     return cut(held, validation, seed)
@@ -81,12 +84,13 @@ def cut(sets: ImageSets, validation: float, seed: int) -> ImageSets:
     return ImageSets(sets.name, arranged.splits, (*sets.notes, *arranged.notes), follow_seed)
 
 
+@takes_fields_of(Reading)
 def held_sets(
     data: Data,
     *,
     classes: Sequence[str] | None = None,
-    skip_bad: bool = False,
     progress: Progress = SILENT,
+    **options: Unpack[ReadingOptions],
 ) -> ImageSets:
     """Return the splits of a set held in memory as they are; images without a split are `train`.
 
@@ -103,7 +107,7 @@ def held_sets(
     if rest:
         known = next((images.classes for images in found.values()), names)
         read = _open_all if all(map(_is_table, rest.values())) else _read_all
-        found |= read(rest, known, skip_bad, notes, progress)
+        found |= read(rest, known, Reading(**options), notes, progress)
         found = {split: found[split] for split in splits if split in found}
     name = recorded_name(found)
     found = {
@@ -189,7 +193,7 @@ def _is_table(data: Any) -> bool:
 def _open_all(
     splits: Mapping[str, Any],
     classes: tuple[str, ...] | None,
-    skip_bad: bool,
+    reading: Reading,
     notes: list[str],
     progress: Progress,
 ) -> dict[str, ImageSet]:
@@ -201,7 +205,7 @@ def _open_all(
             table = replace(table, classes=classes, labels=table.labels if by_name is None else by_name)
         tables[split] = table
     with nullcontext() if progress is not SILENT else without_bars():
-        found, more = open_tables("the data", tables, skip_bad=skip_bad)
+        found, more = open_tables("the data", tables, reading)
     notes += more
     return found
 
@@ -209,17 +213,17 @@ def _open_all(
 def _read_all(
     splits: Mapping[str, Any],
     classes: tuple[str, ...] | None,
-    skip_bad: bool,
+    reading: Reading,
     notes: list[str],
     progress: Progress,
 ) -> dict[str, ImageSet]:
     read = {
-        split: _read(_items(held, split), _own_classes(held), classes, split, skip_bad, notes, progress)
+        split: _read(_items(held, split), _own_classes(held), classes, split, reading, notes, progress)
         for split, held in splits.items()
     }
     named, labels, more = find_labels("the data", read)
     held = {split: read[split].values for split in labels}
-    value_range, told = settled_range("the data", chain.from_iterable(held.values()), None)
+    value_range, told = settled_range("the data", chain.from_iterable(held.values()), reading.value_range)
     notes += [*more, *told, *clear_notes(held)]
     return {
         split: ImageSet("", split, named, labels[split], read[split].images(value_range)) for split in labels
@@ -256,7 +260,7 @@ def _read(
     own: tuple[str, ...] | None,
     classes: tuple[str, ...] | None,
     split: str,
-    skip_bad: bool,
+    reading: Reading,
     notes: list[str],
     progress: Progress,
 ) -> _Read:
@@ -273,7 +277,7 @@ def _read(
             with measuring() as measured:
                 pixels = to_pixels(image, f"image {i} of {split}")
         except InputError as error:
-            if not skip_bad:
+            if not reading.skip_bad:
                 raise InputError(f"{error}; {MEND}") from error
             faults.append(str(error))
             continue

@@ -1,8 +1,8 @@
-"""How a set of images is read: what is passed over, which values are black and white, where regions and groups are."""
+"""How a set of images is read: what is passed over, what is black and white, where regions and groups are."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from nearsight.errors import InputError
 from nearsight.numbers import real, settle_numbers
@@ -42,6 +42,15 @@ class Reading:
         if self.value_range is not None:
             object.__setattr__(self, "value_range", _low_and_high(self.value_range))
 
+    @property
+    def options(self) -> "ReadingOptions":
+        """The fields as the keywords that functions take.
+
+        >>> Reading(skip_bad=True).options["skip_bad"]
+        True
+        """
+        return cast(ReadingOptions, asdict(self))
+
 
 class ReadingOptions(TypedDict, total=False):
     """The fields of `Reading`, as functions take them and pass them on."""
@@ -58,5 +67,7 @@ class ReadingOptions(TypedDict, total=False):
 
 def _low_and_high(given: tuple[float, float]) -> tuple[float, float]:
     if len(given) != 2 or not given[0] < given[1]:
-        raise InputError(f"`value_range` takes two numbers, the lower first, such as (0, 4095), got {given!r}")
+        raise InputError(
+            f"`value_range` takes two numbers, the lower first, such as (0, 4095), got {given!r}"
+        )
     return real("value_range", given[0]), real("value_range", given[1])

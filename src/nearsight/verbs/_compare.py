@@ -11,12 +11,14 @@ from nearsight.data.decode import allowed_pixels
 from nearsight.data.sources import cut, held_sets, require_names
 from nearsight.progress import Progress, watched
 from nearsight.report import write_comparison
-from nearsight.settings import Machine, Recipe, make_recipe
+from nearsight.settings import Machine, Reading, Recipe, make_recipe
 from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_RECIPE, DEFAULT_SEEDS, DEFAULT_TILES, Budget
+from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import Comparison
 from nearsight.verbs.default_directories import default_comparison
 
 
+@takes_fields_of(Reading)
 def compare(
     data: Data,
     *,
@@ -29,8 +31,6 @@ def compare(
     resume: bool = False,
     protocols: Sequence[str] | None = None,
     stride: int | None = None,
-    skip_bad: bool = False,
-    max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **fields: Any,
@@ -41,14 +41,17 @@ def compare(
     come as two arms: without augmentation and with the usual one. `budget` is what the arms have equal:
     optimizer steps or training pixels. With `resume`, what is done already in `out` (by default
     comparisons/DATA-RECIPE-BUDGET) is kept. Writes comparison.json, comparison.md and the figure there.
-    `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With `progress` False
+    How images are read is said as in
+    `nearsight.settings.Reading`. With `progress` False
     nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
+    reading = Reading(**fields_of(Reading, fields))
+    fields = without_fields_of(Reading, fields)
     base = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
-    with watched(progress) as channel, allowed_pixels(max_pixels):
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         held = None
         if not isinstance(data, str | Path):
-            held = held_sets(data, classes=classes, skip_bad=skip_bad, progress=channel)
+            held = held_sets(data, classes=classes, progress=channel, **reading.options)
             require_names(held, classes or held.classes)
             base = replace(base, data=held.name)
         directory = Path(out) if out is not None else default_comparison(base.data, base.name, budget)
@@ -56,7 +59,7 @@ def compare(
         def load_sets(seed: int) -> ImageSets:
             if held is not None:
                 return cut(held, base.validation, seed)
-            return load(base.data, validation=base.validation, seed=seed, skip_bad=skip_bad, progress=channel)
+            return load(base.data, validation=base.validation, seed=seed, progress=channel, **reading.options)
 
         comparison = study.compare(
             base,

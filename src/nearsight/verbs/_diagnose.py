@@ -9,13 +9,14 @@ from nearsight.data.decode import allowed_pixels
 from nearsight.diagnosis import Diagnosis
 from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
-from nearsight.settings import FAITHFULNESS_IMAGES, Machine
+from nearsight.settings import FAITHFULNESS_IMAGES, Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
-from nearsight.verbs.binding import Binding, ModelOptions, takes_model_options
+from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
+from nearsight.verbs.binding import Binding, LookingOptions
 from nearsight.verbs.sources import AnyModel, find_images, model_name
 
 
-@takes_model_options
+@takes_fields_of(Binding, Reading)
 def diagnose(
     model: AnyModel,
     data: Data | None = None,
@@ -24,11 +25,9 @@ def diagnose(
     images: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
     out: str | Path | None = None,
-    skip_bad: bool = False,
-    max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
-    **options: Unpack[ModelOptions],
+    **options: Unpack[LookingOptions],
 ) -> Diagnosis:
     """Diagnose a classifier on a data set: what it uses, where it errs, whether it looks at the object.
 
@@ -46,12 +45,14 @@ def diagnose(
     `evaluate` takes. Of a set with splits, near-duplicates are looked for in its other splits. `images`
     examines so many, drawn at random; `faithfulness` is on how many of them the maps are checked, 0 for none.
     With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
-    `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With `progress` False
+    How images are read is said as in
+    `nearsight.settings.Reading`. With `progress` False
     nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
-    with watched(progress) as channel, allowed_pixels(max_pixels):
-        bound = Binding(machine=machine, **options).bind(model)
-        examined = find_images(model, data, split, classes=bound.classes, skip_bad=skip_bad, progress=channel)
+    reading = Reading(**fields_of(Reading, options))
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
+        bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(model)
+        examined = find_images(model, data, split, classes=bound.classes, reading=reading, progress=channel)
         found = diagnosis.diagnose(
             bound,
             examined.images,

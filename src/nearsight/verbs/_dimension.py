@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 from nearsight.data import Data, image_sets
 from nearsight.data.decode import allowed_pixels
 from nearsight.dimension import Dimension, measure_dimension
 from nearsight.progress import Progress, watched
 from nearsight.report import write_dimension
-from nearsight.settings import Machine, Sampling
+from nearsight.settings import Machine, Reading, ReadingOptions, Sampling
+from nearsight.signatures import takes_fields_of
 
 
+@takes_fields_of(Reading)
 def dimension(
     data: Data,
     *,
@@ -19,10 +22,9 @@ def dimension(
     comparison: str | Path | None = None,
     sampling: Sampling | None = None,
     out: str | Path | None = None,
-    skip_bad: bool = False,
-    max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
+    **options: Unpack[ReadingOptions],
 ) -> Dimension:
     """Measure the dimensions of a set's tiles, how well training tiles cover them, and what a bound says of it.
 
@@ -35,11 +37,12 @@ def dimension(
     images; left out, shares of the smallest side. All training images count: none are cut off for validation.
     With `comparison`, a directory that `compare` wrote, the order of tile sizes that each measure predicts is
     put beside the measured one. With `out`, dimension.json, dimension.md and the figure are left there.
-    `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With `progress` False
+    How images are read is said as in
+    `nearsight.settings.Reading`. With `progress` False
     nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
-    with watched(progress) as channel, allowed_pixels(max_pixels):
-        sets = image_sets(data, classes=classes, validation=0, skip_bad=skip_bad, progress=channel)
+    with watched(progress) as channel, allowed_pixels(options.get("max_pixels")):
+        sets = image_sets(data, classes=classes, validation=0, progress=channel, **options)
         for note in sets.notes:
             channel.say(note)
         found = measure_dimension(

@@ -9,13 +9,14 @@ from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.evaluation import Evaluation
 from nearsight.progress import Progress, watched
-from nearsight.settings import Machine
+from nearsight.settings import Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
-from nearsight.verbs.binding import Binding, ModelOptions, takes_model_options
+from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
+from nearsight.verbs.binding import Binding, LookingOptions
 from nearsight.verbs.sources import AnyModel, find_images, opened_run
 
 
-@takes_model_options
+@takes_fields_of(Binding, Reading)
 def evaluate(
     model: AnyModel,
     data: Data | None = None,
@@ -24,11 +25,9 @@ def evaluate(
     protocols: Sequence[str] | None = None,
     reestimate: bool = False,
     out: str | Path | None = None,
-    skip_bad: bool = False,
-    max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
-    **options: Unpack[ModelOptions],
+    **options: Unpack[LookingOptions],
 ) -> Evaluation:
     """Evaluate a run, or any other classifier, on a split of its own data set or of another with the same classes.
 
@@ -46,15 +45,15 @@ def evaluate(
     `data` is what `train` takes; of a single set held in memory all images are evaluated, unless it is the
     run's own. On its own data the metrics and predictions are kept in the run's directory; on other data they
     are kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm
-    statistics taken from whole training images. `max_pixels` is how many pixels an image may have (by default
-    Pillow's 178,956,970). With `progress` False nothing is shown; a `Progress` of yours is told instead. Raises
-    `InputError` for bad input.
+    statistics taken from whole training images. How images are read is said as in
+    `nearsight.settings.Reading`. With `progress` False nothing is shown; a `Progress` of yours is told instead.
+    Raises `InputError` for bad input.
     """
-    run = opened_run(model)
-    bound = Binding(machine=machine, **options).bind(run or model, tiled=False)
-    with watched(progress) as channel, allowed_pixels(max_pixels):
+    run, reading = opened_run(model), Reading(**fields_of(Reading, options))
+    bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(run or model, tiled=False)
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         found = find_images(
-            run or model, data, split, classes=bound.classes, skip_bad=skip_bad, progress=channel
+            run or model, data, split, classes=bound.classes, reading=reading, progress=channel
         )
         for note in bound.notes:
             channel.warn(note)

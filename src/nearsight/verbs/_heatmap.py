@@ -9,11 +9,12 @@ from nearsight.data.pictures import Pictures
 from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
 from nearsight.settings import Machine
-from nearsight.verbs.binding import Binding, ModelOptions, takes_model_options
+from nearsight.signatures import takes_fields_of
+from nearsight.verbs.binding import Binding, ModelOptions
 from nearsight.verbs.sources import AnyModel
 
 
-@takes_model_options
+@takes_fields_of(Binding)
 def heatmap(
     model: AnyModel,
     images: Pictures,

@@ -14,12 +14,14 @@ from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.progress import Progress, is_first_process, watched
 from nearsight.runs import Run
-from nearsight.settings import Machine, Recipe, make_recipe
+from nearsight.settings import Machine, Reading, Recipe, make_recipe
 from nearsight.settings.choices import DEFAULT_RECIPE
 from nearsight.settings.models import CUSTOM
+from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.verbs.default_directories import default_run
 
 
+@takes_fields_of(Reading)
 def train(
     data: Data,
     *,
@@ -28,8 +30,6 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     stride: int | None = None,
-    skip_bad: bool = False,
-    max_pixels: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **fields: Any,
@@ -46,9 +46,12 @@ def train(
     `model` may also be a network of your own, which is copied, or what builds it for a number of classes, such as
     its class; the run stores its name, and whoever opens it gives the network again. The run is left in `out`, by
     default runs/DATA-MODEL-TILE-SEED. `stride` is that of the evaluation's tile grid, by default a quarter of the
-    tile. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With `progress` False
+    tile. How images are read is said as in
+    `nearsight.settings.Reading`. With `progress` False
     nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
+    reading = Reading(**fields_of(Reading, fields))
+    fields = without_fields_of(Reading, fields)
     network = fields.get("model")
     if network is None or isinstance(network, str):
         network = None
@@ -59,14 +62,14 @@ def train(
         own = kind if isinstance(network, nn.Module) else getattr(network, "__name__", kind)
         fields["model"] = CUSTOM + own
     asked = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
-    with watched(progress) as channel, allowed_pixels(max_pixels):
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         sets = image_sets(
             data,
             classes=classes,
             validation=asked.validation,
             seed=asked.seed,
-            skip_bad=skip_bad,
             progress=channel,
+            **reading.options,
         )
         chosen = replace(asked, data=sets.name)
         directory = Path(out) if out is not None else default_run(chosen)

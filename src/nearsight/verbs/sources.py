@@ -17,7 +17,7 @@ from nearsight.models.onnx_session import OnnxSession
 from nearsight.models.said import Classes
 from nearsight.progress import Progress
 from nearsight.runs import RECIPE, Run
-from nearsight.settings import Recipe
+from nearsight.settings import Reading, Recipe
 from nearsight.settings.models import MODELS, ONNX, TIMM
 
 AnyModel = Run | TiledModel | Classifier | nn.Module | Callable[[Tensor], Any] | OnnxSession | str | Path
@@ -100,12 +100,13 @@ def find_images(
     split: str,
     *,
     classes: Sequence[str],
-    skip_bad: bool,
+    reading: Reading,
     progress: Progress,
 ) -> Examined:
     """Find the images that a verb looks at: a split of the run's own set or of data given, or a single set whole.
 
     A run's own set has the same splits as when the run was trained. `classes` name those of data without names.
+    `reading` says how they are read.
     """
     run = opened_run(model)
     if data is None:
@@ -113,11 +114,11 @@ def find_images(
     if isinstance(data, str | Path):
         recipe = Recipe() if run is None else run.recipe
         sets = load(
-            data, validation=recipe.validation, seed=recipe.seed, skip_bad=skip_bad, progress=progress
+            data, validation=recipe.validation, seed=recipe.seed, progress=progress, **reading.options
         )
         own = run is not None and str(data) == run.recipe.data
     else:
-        sets = held_sets(data, classes=classes, skip_bad=skip_bad, progress=progress)
+        sets = held_sets(data, classes=classes, progress=progress, **reading.options)
         own = run is not None and sets.name == run.recipe.data
         if run is not None and own:
             sets = cut(sets, run.recipe.validation, run.recipe.seed)

@@ -14,6 +14,7 @@ from nearsight.cli.options import (
     whole_number,
     written_tiles,
 )
+from nearsight.cli.reading_options import reading_options
 from nearsight.cli.shared_options import declare_training, machine_of
 from nearsight.settings import Budget
 from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
@@ -73,10 +74,9 @@ def run(options: Namespace) -> Result:
         resume=options.resume,
         protocols=listed(options.protocols),
         stride=options.stride,
-        skip_bad=options.skip_bad,
-        max_pixels=options.max_pixels,
         machine=machine_of(options),
         progress=not options.quiet,
+        **reading_options(options),
     )
     if not options.json:
         print_comparison(comparison)

@@ -3,7 +3,8 @@
 from argparse import Namespace
 
 from nearsight.cli.options import OneLineParser, Result, whole_number
-from nearsight.cli.shared_options import DATA, add_reading_options
+from nearsight.cli.reading_options import add_reading_options, reading_options
+from nearsight.cli.shared_options import DATA
 from nearsight.settings.choices import DEFAULT_VALIDATION
 
 
@@ -40,9 +41,8 @@ def run(options: Namespace) -> Result:
         options.data,
         validation=options.validation,
         seed=options.seed,
-        skip_bad=options.skip_bad,
-        max_pixels=options.max_pixels,
         progress=not options.quiet,
+        **reading_options(options),
     )
     summary = summarise(sets)
     if not options.json:

@@ -3,11 +3,11 @@
 from argparse import Namespace
 
 from nearsight.cli.options import OneLineParser, Result, add_machine_options, whole_number
+from nearsight.cli.reading_options import add_reading_options, reading_options
 from nearsight.cli.shared_options import (
     DATA,
     add_grid,
     add_memory,
-    add_reading_options,
     add_run_or_model,
     add_stride,
     model_and_data,
@@ -66,10 +66,9 @@ def run(options: Namespace) -> Result:
         images=options.images,
         faithfulness=options.faithfulness,
         out=out,
-        skip_bad=options.skip_bad,
-        max_pixels=options.max_pixels,
         machine=Machine(device=options.device, workers=options.workers),
         progress=not options.quiet,
+        **reading_options(options),
         **model_options(options),
     )
     if not options.json:

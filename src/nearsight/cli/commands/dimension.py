@@ -11,7 +11,8 @@ from nearsight.cli.options import (
     parse_tiles,
     sampling_of,
 )
-from nearsight.cli.shared_options import DATA, add_reading_options
+from nearsight.cli.reading_options import add_reading_options, reading_options
+from nearsight.cli.shared_options import DATA
 from nearsight.settings import Machine
 from nearsight.settings.machine import Device
 
@@ -59,10 +60,9 @@ def run(options: Namespace) -> Result:
         comparison=options.comparison,
         sampling=sampling,
         out=out,
-        skip_bad=options.skip_bad,
-        max_pixels=options.max_pixels,
         machine=Machine(device=options.device),
         progress=not options.quiet,
+        **reading_options(options),
     )
     if not options.json:
         print_dimension(found, out)

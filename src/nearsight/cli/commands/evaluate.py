@@ -8,10 +8,10 @@ from nearsight.cli.options import (
     add_machine_options,
     listed,
 )
+from nearsight.cli.reading_options import add_reading_options, reading_options
 from nearsight.cli.shared_options import (
     add_grid,
     add_memory,
-    add_reading_options,
     add_run_or_model,
     add_stride,
     model_and_data,
@@ -72,10 +72,9 @@ def run(options: Namespace) -> Result:
         protocols=listed(options.protocols),
         reestimate=options.reestimate,
         out=options.out,
-        skip_bad=options.skip_bad,
-        max_pixels=options.max_pixels,
         machine=Machine(device=options.device, workers=options.workers),
         progress=not options.quiet,
+        **reading_options(options),
         **model_options(options),
     )
     if not options.json:

@@ -4,9 +4,9 @@ from argparse import Namespace
 from typing import get_args
 
 from nearsight.cli.options import OneLineParser, Result, add_choice, whole_number
+from nearsight.cli.reading_options import add_max_pixels
 from nearsight.cli.shared_options import (
     add_grid,
-    add_max_pixels,
     add_memory,
     add_run_or_model,
     check_model,

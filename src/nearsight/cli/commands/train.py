@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from nearsight.cli.options import OneLineParser, Result, add_recipe_options, recipe_of, whole_number
+from nearsight.cli.reading_options import reading_options
 from nearsight.cli.shared_options import declare_training, machine_of
 
 
@@ -34,10 +35,9 @@ def run(options: Namespace) -> Result:
         out=options.out,
         resume=options.resume,
         stride=options.stride,
-        skip_bad=options.skip_bad,
-        max_pixels=options.max_pixels,
         machine=machine_of(options),
         progress=not options.quiet,
+        **reading_options(options),
     )
     if is_first_process() and not options.json:
         print_training(run.result)

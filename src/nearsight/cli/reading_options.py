@@ -1,0 +1,95 @@
+"""The options that say how images are read, declared once."""
+
+from argparse import ArgumentTypeError, Namespace
+from typing import TYPE_CHECKING
+
+from nearsight.cli.options import Container, OneLineParser, whole_number
+
+if TYPE_CHECKING:
+    from nearsight.settings import ReadingOptions
+
+
+def add_reading_options(parser: OneLineParser) -> None:
+    """Add all options that are fields of `Reading`."""
+    group = parser.add_argument_group("how images are read")
+    group.add_argument("--skip-bad", action="store_true", help="leave out images that cannot be read")
+    add_max_pixels(group)
+    add_range(group)
+    group.add_argument(
+        "--class-pattern",
+        default=None,
+        metavar="REGEX",
+        help="of a folder without class directories: its first group in a file's name is the class",
+    )
+    group.add_argument(
+        "--regions",
+        default=None,
+        metavar="PATH",
+        help="where the objects are: a COCO file, or a directory of VOC or YOLO files or of masks",
+    )
+    group.add_argument(
+        "--group-column",
+        default=None,
+        metavar="NAME",
+        help="a column, such as a patient or a place: its images are never on both sides of a cut",
+    )
+    group.add_argument(
+        "--group-pattern",
+        default=None,
+        metavar="REGEX",
+        help="so are images with the same first group of this in their path, such as a burst of shots",
+    )
+    group.add_argument(
+        "--group-seconds",
+        type=float,
+        default=None,
+        metavar="X",
+        help="so are images taken within so many seconds of each other",
+    )
+
+
+def add_max_pixels(parser: Container) -> None:
+    """Add `--max-pixels`."""
+    parser.add_argument(
+        "--max-pixels",
+        type=whole_number("--max-pixels", 1),
+        default=None,
+        metavar="N",
+        help="how many pixels an image may have (default: 178956970, Pillow's bound)",
+    )
+
+
+def add_range(parser: Container) -> None:
+    """Add `--range`."""
+    parser.add_argument(
+        "--range",
+        dest="value_range",
+        type=_two_numbers,
+        default=None,
+        metavar="LOW,HIGH",
+        help="values that become black and white in images of more than 8 bits (default: found for the whole set)",
+    )
+
+
+def reading_options(options: Namespace) -> "ReadingOptions":
+    """Return what the options say of how images are read, as the verbs take it."""
+    return {
+        "skip_bad": options.skip_bad,
+        "max_pixels": options.max_pixels,
+        "value_range": options.value_range,
+        "class_pattern": options.class_pattern,
+        "regions": options.regions,
+        "group_column": options.group_column,
+        "group_pattern": options.group_pattern,
+        "group_seconds": options.group_seconds,
+    }
+
+
+def _two_numbers(text: str) -> tuple[float, float]:
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not low < high:
+        raise ArgumentTypeError(f"takes two numbers, the lower first, such as 0,4095, got '{text}'")
+    return low, high
