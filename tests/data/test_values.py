@@ -82,6 +82,21 @@ def test_a_set_whose_range_is_not_known_is_refused_with_what_was_found(
         load(path)
 
 
+@pytest.mark.parametrize("sides", [[8] * 4, [8, 9, 8, 9]])
+def test_a_range_that_is_asked_for_is_that_of_files_and_of_arrays(
+    write_parquet: Write, sides: list[int]
+) -> None:
+    values = pictures(900, np.int32, sides, low=-20)
+    path = write_parquet("sample.parquet", [encode(each) for each in values], label=[0, 1, 0, 1])
+    sets = load(path.parent, value_range=(0, 500))
+    assert sets.value_range == (0, 500)
+    assert sets.notes[0].startswith("values of more than 8 bits: 0 to 500 becomes 0 to 255; ")
+    for images in (sets["sample"], held_sets((values, [0, 1, 0, 1]), value_range=(0, 500))["train"]):
+        for k, each in enumerate(values):
+            expected = np.floor(each.clip(0, 500) / 500 * 255 + 0.5)
+            np.testing.assert_array_equal(images.image(k)[0].numpy(), expected)
+
+
 def test_values_that_are_not_finite_are_damage(write_parquet: Write) -> None:
     values = pictures(1, np.float32, [8] * 6)
     values[3][2, 2] = np.nan

@@ -318,6 +318,11 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
         )
 
     @property
+    def value_range(self) -> ValueRange | None:
+        """What becomes 0 to 255 in images of more than 8 bits, the same in every split; None where there are none."""
+        return next((images.images.value_range for images in self.splits.values()), None)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The class names, the same in every split."""
         return next(iter(self.splits.values())).classes

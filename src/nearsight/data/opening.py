@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.data.annotations import read_annotations
+from nearsight.data.attaching import with_annotations
 from nearsight.data.image_set import ImageSet, MemoryImages, StreamedImages, image_name
 from nearsight.data.labels import find_labels, require_classes
 from nearsight.data.region_columns import column_regions
@@ -36,6 +39,10 @@ def open_tables(
     notes = [f"{split}: {note}" for split, table in tables.items() for note in table.notes]
     classes, labels, more = find_labels(name, tables)
     notes += more
+    if reading.regions is not None:
+        annotations = read_annotations(Path(reading.regions))
+        tables, more = with_annotations(tables, annotations, labels, classes)
+        notes += more
     scans: dict[str, Scan] = {}
     keep: dict[str, NDArray[np.int64]] = {}
     for split in labels:
@@ -65,7 +72,7 @@ def open_tables(
             images = StreamedImages(
                 rows.select_columns(["image"]), index, sizes[split], split, value_range=value_range
             )
-        regions = column_regions(rows, index, scans[split], split, notes)
+        regions = column_regions(rows, index, scans[split], split, notes, asked=reading.regions is not None)
         columns = tables[split].columns
         if columns is not None and len(index) < len(columns):
             columns = columns.take(index)

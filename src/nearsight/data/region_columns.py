@@ -8,27 +8,48 @@ from numpy.typing import NDArray
 
 from nearsight.data.boxes import BoxForm, boxes_mask, four_numbers, understand_boxes
 from nearsight.data.drawn_masks import marks_something, understand_masks
-from nearsight.data.regions import REGION_COLUMNS, USUAL_LAYOUTS, ColumnRegions, Form
+from nearsight.data.regions import (
+    BOXES_COLUMN,
+    COLUMN_KINDS,
+    OUTLINES_COLUMN,
+    USUAL_LAYOUTS,
+    ColumnRegions,
+    Form,
+)
 from nearsight.data.scan import Scan
+from nearsight.data.shapes import Shapes
+from nearsight.errors import InputError
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
 def column_regions(
-    rows: "Dataset", index: NDArray[np.int64], scan: Scan, split: str, notes: list[str]
+    rows: "Dataset",
+    index: NDArray[np.int64],
+    scan: Scan,
+    split: str,
+    notes: list[str],
+    *,
+    asked: bool = False,
 ) -> ColumnRegions | None:
     """Return the regions of a table's images `index`, None where it has none or they cannot be understood.
 
-    Boxes and masks are read in one way, decided over the whole split. What was understood or left out is noted.
+    Boxes and masks are read in one way, decided over the whole split. What was understood or left out is noted; what
+    was asked for is never left out, and an `InputError` instead.
     """
-    column = next((name for name in rows.column_names if name in REGION_COLUMNS), None)
+    column = next((name for name in rows.column_names if name in COLUMN_KINDS), None)
     if column is None:
         return None
     column_rows = rows.select_columns([column])
-    kind = REGION_COLUMNS[column]
+    kind = COLUMN_KINDS[column]
     form: Form | None = None
-    if kind == "mask":
+    if column in (BOXES_COLUMN, OUTLINES_COLUMN):
+        values = column_rows.with_format("arrow")[:][column].to_pylist()
+        shapes = [None if values[row] is None else Shapes.of(values[row]) for row in index.tolist()]
+        given = np.array([each is not None and bool(each.objects) for each in shapes], dtype=bool)
+        known, told = _fitting(shapes, scan.sizes[index])
+    elif kind == "mask":
         looks = {row: scan.looks[row] for row in index.tolist() if row in scan.looks}
         understood = understand_masks(list(looks.values()), column)
         form = understood.form
@@ -44,14 +65,47 @@ def column_regions(
             known, told = np.array([value is not None and any(value) for value in values], dtype=bool), ""
         else:
             form, known, told = _boxes(values, scan.sizes[index], column)
+    left_out = told and kind != "cells" and not known.any() and form is None
+    if left_out and asked:
+        raise InputError(f"the regions of {split} cannot be used: {told}")
     if told:
         notes.append(f"{split}: {told}")
-    if kind != "cells" and form is None:
+    if left_out:
         return None
     empty = int((given & ~known).sum())
     if empty:
         notes.append(f"{split}: regions that cover no pixel, and so count as unknown: {empty} ({column})")
     return ColumnRegions(column_rows, column, index, known, form)
+
+
+def _fitting(shapes: Sequence[Shapes | None], sizes: NDArray[np.int32]) -> tuple[NDArray[np.bool_], str]:
+    """Which images have shapes that fit them, and what is wrong with the others or was done to have them fit."""
+    known, resized, other, beyond = [], 0, 0, 0
+    for each, (height, width) in zip(shapes, sizes.tolist(), strict=True):
+        if each is None or not each.objects:
+            known.append(False)
+            continue
+        if not each.fits(height, width):
+            other += 1
+            known.append(False)
+            continue
+        resized += each.size not in (None, (height, width))
+        found = np.ceil(each.extent(height, width) - 0.5)
+        inside = np.clip(found, 0, [width, height, width, height])
+        beyond += bool((np.abs(found - inside) > 2).any())
+        known.append(bool((inside[:, 2:] > inside[:, :2]).all(1).any()))
+    count = sum(each is not None and bool(each.objects) for each in shapes)
+    told = []
+    if other:
+        told.append(f"the annotations of {other} images are of an image of another shape, and are left out")
+    if resized:
+        told.append(f"{resized} images are resized since they were annotated, and their regions are too")
+    if beyond:
+        told.append(f"objects reach beyond their image in {beyond} of {count}, and are cut off there")
+    if count and 2 * beyond > count:
+        told.append("so they are of other images, and all are left out")
+        known = [False] * len(known)
+    return np.array(known, dtype=bool), "; ".join(told)
 
 
 def _boxes(

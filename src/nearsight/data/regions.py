@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nearsight.data.boxes import BoxForm, Layout, box_faults, boxes_mask
 from nearsight.data.drawn_masks import MaskForm, drawn_mask
+from nearsight.data.shapes import Shapes
 from nearsight.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ REGION_COLUMNS: dict[str, RegionKind] = {
     "bbox": "boxes",
     "objects.bbox": "boxes",
 }
+# Columns that annotation files are made of: `Shapes`, as JSON.
+BOXES_COLUMN, OUTLINES_COLUMN = "annotated boxes", "annotated outlines"
+COLUMN_KINDS: dict[str, RegionKind] = {**REGION_COLUMNS, BOXES_COLUMN: "boxes", OUTLINES_COLUMN: "mask"}
 # The layout that a column of this name usually has; of `bbox` there is none.
 USUAL_LAYOUTS: dict[str, Layout] = {"box": "corners", "boxes": "corners", "objects.bbox": "sides"}
 
@@ -77,19 +81,26 @@ class ColumnRegions:
     @property
     def kind(self) -> RegionKind:
         """How the regions are given: as masks, boxes or coarse cells."""
-        return REGION_COLUMNS[self.column]
+        return COLUMN_KINDS[self.column]
 
     def region(self, i: int, height: int, width: int) -> Tensor | None:
         """Return the mask of image i, bool (height, width), or None where it is not known."""
         if not self.known[i]:
             return None
+        if self.column in (BOXES_COLUMN, OUTLINES_COLUMN):
+            mask = Shapes.of(self.rows[int(self.index[i])][self.column]).mask(height, width)
+            return mask if bool(mask.any()) else None
         return to_mask(self.rows[int(self.index[i])][self.column], self.kind, height, width, self.form)
 
     def box_faults(self, i: int, height: int, width: int) -> tuple[int, int]:
         """Return how many boxes of image i are cut off at its edge, and how many mark nothing."""
         value = self.rows[int(self.index[i])][self.column] if self.kind == "boxes" else None
-        form = self.form if isinstance(self.form, BoxForm) else BoxForm()
-        return (0, 0) if value is None else box_faults(value, height, width, form)
+        if value is None:
+            return 0, 0
+        if self.column == BOXES_COLUMN:
+            edges = Shapes.of(value).edges(height, width)
+            return box_faults(edges.tolist(), height, width, BoxForm(edges=True))
+        return box_faults(value, height, width, self.form if isinstance(self.form, BoxForm) else BoxForm())
 
     def select(self, index: NDArray[np.int64]) -> "ColumnRegions":
         """Return the regions of a subset, in the order of `index`."""

@@ -13,7 +13,7 @@ from nearsight.data.boxes import four_numbers
 from nearsight.data.decode import allowed_pixels, decode_image, image_header, most_pixels
 from nearsight.data.drawn_masks import MaskLook, look_at_mask
 from nearsight.data.image_set import image_file, image_name
-from nearsight.data.regions import REGION_COLUMNS, RegionKind, cells_mask
+from nearsight.data.regions import COLUMN_KINDS, REGION_COLUMNS, cells_mask
 from nearsight.data.values import Measured, ValueRange, measuring, values_from
 from nearsight.errors import InputError
 
@@ -130,7 +130,7 @@ class _Measure:
     max_pixels: int | None = field(default_factory=most_pixels)
 
     def __call__(self, batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
-        column = next((name for name in batch if name in REGION_COLUMNS), None)
+        column = next((name for name in batch if name in COLUMN_KINDS), None)
         names = ("height", "width", "fault", "look", "depth", "low", "high", "clear")
         found: dict[str, list[Any]] = {name: [] for name in names}
         for k, cell in enumerate(batch["image"]):
@@ -138,7 +138,7 @@ class _Measure:
             look = None
             if column is not None and fault is None and batch[column][k] is not None:
                 try:
-                    look = _look(batch[column][k], REGION_COLUMNS[column], height, width)
+                    look = _look(batch[column][k], column, height, width)
                 except InputError as error:
                     raise InputError(f"{image_name(cell, self.split, rows[k])}: {error}") from None
             one = {"height": height, "width": width, "fault": fault, "look": look, **asdict(values)}
@@ -181,13 +181,14 @@ class _Decode:
         return found
 
 
-def _look(value: Any, kind: RegionKind, height: int, width: int) -> str | None:
+def _look(value: Any, column: str, height: int, width: int) -> str | None:
     """Describe a mask as JSON; raises `InputError` on any region that is not of its kind."""
+    kind = REGION_COLUMNS.get(column)
     if kind == "mask":
         return json.dumps(asdict(look_at_mask(value, height, width)))
     if kind == "boxes":
         four_numbers(value)
-    else:
+    elif kind == "cells":
         cells_mask(value, 1, 1)
     return None
 

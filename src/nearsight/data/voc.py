@@ -1,0 +1,54 @@
+"""Regions of Pascal VOC: one XML an image, with a box for each object."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from nearsight.data.faults import one_line
+from nearsight.data.shapes import Annotated, Annotations, Shape, Shapes, path_within
+from nearsight.errors import InputError
+
+_Box = tuple[float, float, float, float]
+
+
+def read_voc(files: Sequence[Path], root: Path) -> Annotations:
+    """Read Pascal VOC's boxes, whose pixels count from 1 and whose corners are both included.
+
+    Where a box starts at 0 they cannot count from 1: then all of them are taken for edges that count from 0.
+    """
+    read = [(file, *_voc(file)) for file in files]
+    starts = [min(box[:2]) for _, _, objects in read for _, box in objects]
+    from_zero = bool(starts) and min(starts) < 1
+    images = []
+    for file, size, objects in read:
+        shift = 0 if from_zero else 1
+        shapes = tuple(
+            Shape((x0 - shift, y0 - shift, x1, y1), name=name) for name, (x0, y0, x1, y1) in objects
+        )
+        images.append(Annotated(path_within(file, root), Shapes(shapes, size)))
+    told = "boxes start at 0, and so count from 0 instead of from 1 as in Pascal VOC"
+    return Annotations("Pascal VOC", tuple(images), (told,) if from_zero else ())
+
+
+def _voc(file: Path) -> tuple[tuple[int, int] | None, list[tuple[str | None, _Box]]]:
+    content = file.read_bytes()
+    if b"<!ENTITY" in content:
+        raise InputError(f"cannot read {file}: it declares entities, which no annotation needs")
+    try:
+        tree = ElementTree.fromstring(content)
+        objects = [
+            (found.findtext("name"), _voc_box(found))
+            for found in tree.iter("object")
+            if found.find("bndbox") is not None
+        ]
+        sides = [int(float(tree.findtext(f"size/{side}") or 0)) for side in ("height", "width")]
+    except (ElementTree.ParseError, ValueError, TypeError) as fault:
+        raise InputError(f"cannot read {file}: {one_line(fault)}") from None
+    return ((sides[0], sides[1]) if min(sides) > 0 else None), objects
+
+
+def _voc_box(found: ElementTree.Element) -> _Box:
+    x0, y0, x1, y1 = (
+        float(found.findtext(f"bndbox/{edge}") or "") for edge in ("xmin", "ymin", "xmax", "ymax")
+    )
+    return x0, y0, x1, y1

@@ -1,0 +1,50 @@
+"""Regions of YOLO: one text an image, with a box or an outline a line, as shares of the image."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nearsight.data.boxes import BoxForm, edges
+from nearsight.data.shapes import Annotated, Annotations, Shape, Shapes, path_within
+from nearsight.errors import InputError
+
+
+def read_yolo(files: Sequence[Path], root: Path) -> Annotations:
+    """Read YOLO's lines: a class, then the box's centre and sides or an outline, as shares of the image."""
+    names = _yolo_names(root)
+    images = []
+    for file in files:
+        objects = []
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if not line.split():
+                continue
+            try:
+                kind, *shares = (float(word) for word in line.split())
+            except ValueError:
+                raise _not_yolo(file, number, line) from None
+            within = all(-0.01 <= share <= 1.01 for share in shares)
+            # A sixth number is how sure a model was.
+            if len(shares) in (4, 5) and within:
+                box = edges([shares[:4]], 1, 1, BoxForm("centre"))[0].tolist()
+                objects.append(Shape(tuple(box), name=names.get(int(kind))))
+            elif len(shares) >= 6 and len(shares) % 2 == 0 and within:
+                objects.append(Shape(outlines=(tuple(shares),), name=names.get(int(kind))))
+            else:
+                raise _not_yolo(file, number, line)
+        images.append(Annotated(path_within(file, root), Shapes(tuple(objects), relative=True)))
+    return Annotations("YOLO", tuple(images))
+
+
+def _not_yolo(file: Path, number: int, line: str) -> InputError:
+    return InputError(
+        f"line {number} of {file} is '{line[:60]}'; expected a class, and the centre's x and y, width and height or "
+        "an outline, as shares from 0 to 1"
+    )
+
+
+def _yolo_names(root: Path) -> dict[int, str]:
+    """The names of YOLO's classes, a line each in classes.txt, there or in the directory above."""
+    for place in (root, root.parent):
+        for file in (place / "classes.txt", place / "obj.names"):
+            if file.is_file():
+                return dict(enumerate(line.strip() for line in file.read_text().splitlines()))
+    return {}
