@@ -71,6 +71,13 @@ def test_calibration_error_bins_confidence(protocol: str) -> None:
     assert calibration_error(protocol, scores, labels) == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_confidence_of_exactly_one_is_in_the_last_bin() -> None:
+    scores = np.array([[0.95, 0.05], [1.0, 0.0]], dtype=np.float32)
+    # One bin: 97.5 % sure, and half right.
+    assert calibration_error("vote", scores, np.array([0, 1])) == pytest.approx(0.475)
+    assert calibration_error("mean-logit", 40 * scores, np.array([0, 1])) == pytest.approx(0.5)
+
+
 def test_single_tile_has_no_calibration_error() -> None:
     assert calibration_error("single-tile", *drawn(10, 3)) is None
 
@@ -81,7 +88,8 @@ def test_accuracies_by_class_make_up_the_accuracy(protocol: str) -> None:
     labels[labels == 4] = 0
     made = protocol_metrics(protocol, scores, labels, tuple("abcdef"))
     assert [entry["class"] for entry in made["per_class"]] == list("abcdef")
-    assert made["per_class"][4] == {"class": "e", "n": 0, "accuracy": None, "interval": None}
+    nothing = dict.fromkeys(("accuracy", "interval", "f1", "auroc", "average_precision"))
+    assert made["per_class"][4] == {"class": "e", "n": 0, **nothing}
     total = sum(entry["n"] * entry["accuracy"] for entry in made["per_class"] if entry["n"])
     assert total / made["n"] == pytest.approx(made["accuracy"])
     for entry in (made, *made["per_class"][:4]):

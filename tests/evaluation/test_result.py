@@ -1,5 +1,6 @@
 """What an evaluation leaves in a run's directory is enough to make its metrics again."""
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -126,3 +127,20 @@ def test_files_of_two_evaluations_are_not_read_as_one(evaluation: Evaluation, tm
     (tmp_path / "predictions.parquet").write_bytes(first)
     with pytest.raises(InputError, match=r"predictions\.parquet and .* are of two evaluations"):
         Evaluation.load(tmp_path)
+
+
+def test_tables_have_the_words_and_the_numbers_of_the_result(evaluation: Evaluation, tmp_path: Path) -> None:
+    evaluation.save(tmp_path)
+    rows = list(csv.DictReader((tmp_path / "evaluation.csv").read_text().splitlines()))
+    assert [row["protocol"] for row in rows] == list(evaluation.metrics)
+    for row, measured in zip(rows, evaluation.metrics.values(), strict=True):
+        for name in ("balanced_accuracy", "f1", "auroc", "average_precision"):
+            value, low = measured[name]["value"], measured[name]["low"]
+            assert row[name] == ("" if value is None else str(value))
+            assert row[f"{name}.low"] == ("" if low is None else str(low))
+        assert set(row) <= {"protocol", *measured} | {
+            f"{name}.{end}" for name in measured for end in ("low", "high")
+        }
+    classes = list(csv.DictReader((tmp_path / "classes.csv").read_text().splitlines()))
+    assert len(classes) == 7 * len(evaluation.metrics)
+    assert classes[3]["f1"] == str(evaluation.metrics["full-pass"]["per_class"][3]["f1"]["value"])

@@ -13,6 +13,7 @@ from nearsight.diagnosis import Diagnosis
 from nearsight.dimension import Dimension, Estimator
 from nearsight.progress import duration
 from nearsight.report import PAGE, Heatmaps
+from nearsight.runs.evaluation_words import measure_headings, written_measures
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, signed, three_digits, with_interval
 from nearsight.study import Comparison
@@ -37,22 +38,12 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Print the metrics of an evaluation as a table, a row a protocol."""
-    rows = []
-    for protocol, measured in metrics.items():
-        top5 = measured.get("top5")
-        rows.append(
-            [
-                protocol,
-                with_interval(Estimate(measured["accuracy"], *measured["interval"])),
-                "" if top5 is None else points(top5),
-                "" if measured.get("ece") is None else points(measured["ece"]),
-            ]
-        )
     where = f"{settings['data']} {settings['split']}, {settings['images']:,} images"
     if "tile" in settings:
         where += f", tile {settings['tile']}, stride {settings['stride']}, {settings['grid']} grid"
-    columns = ["protocol", "accuracy % (95 %)", "top-5 %", "calibration error %"]
-    print_table(where, columns, rows)
+    measured = list(metrics.values())
+    rows = [[protocol, *written_measures(one, measured)] for protocol, one in metrics.items()]
+    print_table(where, ["protocol", *measure_headings(measured)], rows)
 
 
 def print_training(result: dict[str, Any]) -> None:

@@ -1,15 +1,17 @@
 """Measures of predictions against labels; each says which direction is better."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from nearsight.evaluation.class_measures import class_measures
 from nearsight.evaluation.protocols import correctness, predict, probabilities
+from nearsight.settings.metric_words import OF_EACH_CLASS, RESTRICTED_ACCURACY
 from nearsight.settings.protocols import SINGLE_TILE
-from nearsight.statistics import accuracy_interval
+from nearsight.statistics import Estimate, accuracy_estimate, accuracy_interval
 
 CALIBRATION_BINS = 15
 
@@ -25,8 +27,10 @@ def top_k_accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64], k: in
     """
     if scores.shape[1] <= k:
         return None
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return float((best == labels[:, None]).any(1).mean())
+    own = scores[np.arange(len(labels)), labels][:, None]
+    before = (scores > own).sum(1)
+    before += ((scores == own) & (np.arange(scores.shape[1]) < labels[:, None])).sum(1)
+    return float((before < k).mean())
 
 
 def confusion_matrix(
@@ -57,23 +61,18 @@ def calibration_error(protocol: str, scores: NDArray[np.float32], labels: NDArra
     >>> calibration_error("vote", np.array([[0.75, 0.25]], dtype=np.float32), np.array([0]))
     0.25
 
-    The mean distance between confidence and accuracy over 15 equal bins of confidence (Guo et al., ICML
-    2017, by torchmetrics). Confidence is the largest softmax of a protocol whose scores are logits, and the
-    largest score of one whose scores are shares. None under `single-tile`: the shares of an image are no
-    tile's confidence; and with one class, where nothing can be wrong.
+    The mean distance between confidence and accuracy over 15 equal bins of confidence, each from its lower bound up
+    to the next, the last closed at 1 (Guo et al., ICML 2017); torchmetrics puts a confidence of exactly 1 into a bin
+    of its own. Confidence is the largest softmax of a protocol whose scores are logits, and the largest score of one
+    whose scores are shares. None under `single-tile`: the shares of an image are no tile's confidence; and with one
+    class, where nothing can be wrong.
     """
-    from torchmetrics.functional.classification import multiclass_calibration_error
-
     if protocol == SINGLE_TILE or scores.shape[1] == 1:
         return None
-    return float(
-        multiclass_calibration_error(
-            torch.from_numpy(probabilities(protocol, scores)),
-            torch.from_numpy(labels),
-            num_classes=scores.shape[1],
-            n_bins=CALIBRATION_BINS,
-        )
-    )
+    confidence = probabilities(protocol, scores).max(1).astype(np.float64)
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    distances = np.bincount(bins, correctness(protocol, scores, labels) - confidence)
+    return float(np.abs(distances).sum() / len(labels))
 
 
 def protocol_metrics(
@@ -82,22 +81,33 @@ def protocol_metrics(
     """Return every measure of one protocol as plain numbers for JSON; shares run from 0 to 1.
 
     >>> toy = protocol_metrics("vote", np.array([[0.75, 0.25]], dtype=np.float32), np.array([0]), ("cat", "dog"))
-    >>> toy["accuracy"], toy["top5"], toy["per_class"][0]["accuracy"], toy["ece"]
-    (1.0, None, 1.0, 0.25)
+    >>> toy["accuracy"], toy["top5"], toy["per_class"][0]["accuracy"], toy["ece"], toy["f1"]["value"]
+    (1.0, None, 1.0, 0.25, 1.0)
 
     Keys: `n` images, `accuracy` (higher is better) and its 95 % `interval`, `top5` (higher is better),
-    `per_class` (name, images, accuracy and interval; None for a class without images), `confusion` (rows are
-    true classes) and `ece` (lower is better). What each means is said at its function.
+    `balanced_accuracy`, `f1`, `auroc` and `average_precision` (higher is better), each an `Estimate` as values and
+    the mean over the classes that have images (`class_measures`); `restricted_accuracy`, the accuracy where only
+    classes that have images can be predicted, None where all classes have some; `per_class` (name, images,
+    accuracy, interval and the same measures; None for a class without images), `confusion` (rows are true classes)
+    and `ece` (lower is better). What each means is said at its function.
     """
     correct = correctness(protocol, scores, labels)
+    measures = class_measures(protocol, scores, labels)
     return {
         "n": len(labels),
         "accuracy": float(correct.mean()),
         "interval": accuracy_interval(correct),
         "top5": None if protocol == SINGLE_TILE else top_k_accuracy(scores, labels, k=5),
         "ece": calibration_error(protocol, scores, labels),
+        **{name: asdict(measure.average) for name, measure in measures.items()},
+        RESTRICTED_ACCURACY: _restricted(protocol, scores, labels),
         "per_class": [
-            {"class": name, **_of_class(correct[labels == number])} for number, name in enumerate(classes)
+            {
+                "class": name,
+                **_of_class(correct[labels == number]),
+                **{measure: _values(measures[measure].classes[number]) for measure in OF_EACH_CLASS},
+            }
+            for number, name in enumerate(classes)
         ],
         "confusion": confusion_matrix(protocol, scores, labels).tolist(),
     }
@@ -111,3 +121,17 @@ def _of_class(correct: NDArray[np.float64]) -> dict[str, Any]:
         "accuracy": float(correct.mean()),
         "interval": accuracy_interval(correct),
     }
+
+
+def _values(estimate: Estimate | None) -> dict[str, Any] | None:
+    return None if estimate is None else asdict(estimate)
+
+
+def _restricted(
+    protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]
+) -> dict[str, Any] | None:
+    there = np.unique(labels)
+    if len(there) == scores.shape[1] or protocol == SINGLE_TILE:
+        return None
+    right = there[predict(scores[:, there])] == labels
+    return asdict(accuracy_estimate(right, chance=1 / len(there)))

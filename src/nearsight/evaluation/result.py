@@ -1,10 +1,10 @@
 """What an evaluation leaves: metrics, and the prediction of every image."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 from nearsight.errors import InputError
 from nearsight.evaluation.metrics import confusion_matrix
 from nearsight.notebook import Shown, Summary
-from nearsight.runs.evaluation_words import how_cut, written_accuracy
+from nearsight.runs.evaluation_words import estimate_of, how_cut, measure_headings, written_measures
 from nearsight.runs.run import METADATA, PREDICTIONS, RESULT, check_result, read_predictions
 from nearsight.schema import SCHEMA, numbered
-from nearsight.statistics.writing import MISSING, points
-from nearsight.write import plain, replace_atomically, write_json
+from nearsight.settings.metric_words import ACCURACY, ECE, ESTIMATES, OF_EACH_CLASS, TOP5
+from nearsight.write import plain, replace_atomically, write_json, write_text
 
 if TYPE_CHECKING:
+    import pandas
     import pyarrow
 
+MEASURES = "evaluation.csv"
+CLASSES = "classes.csv"
 PROTOCOLS_KEY = "protocols"
 # A larger matrix would fill result.json; `confusion_matrix` makes it from the scores in predictions.parquet.
 CONFUSION_CLASSES = 100
@@ -36,7 +39,7 @@ class Evaluation(Shown):
     >>> directory = Path(tempfile.mkdtemp())
     >>> toy.save(directory)
     >>> sorted(path.name for path in directory.iterdir())
-    ['predictions.parquet', 'result.json']
+    ['classes.csv', 'evaluation.csv', 'predictions.parquet', 'result.json']
 
     `metrics` holds for each protocol what `protocol_metrics` returns; `settings` what was evaluated and how;
     `labels` is int64 (images,); `scores` holds float32 (images, classes) for each protocol, and `predictions`
@@ -52,14 +55,16 @@ class Evaluation(Shown):
     def save(self, run_dir: str | Path) -> None:
         """Write the predictions and put the metrics into result.json under "evaluation" and the split.
 
-        The test split's predictions are predictions.parquet, another split's predictions-SPLIT.parquet. The
-        rest of result.json stays. Raises `InputError` when a file cannot be read or written; each is replaced
-        whole or not at all.
+        The test split's predictions are predictions.parquet, another split's predictions-SPLIT.parquet; beside them
+        lie both tables of `table` as evaluation.csv and classes.csv, named alike. The rest of result.json stays.
+        Raises `InputError` when a file cannot be read or written; each is replaced whole or not at all.
         """
         result_path = Path(run_dir) / RESULT
         result = _read_result(result_path, "add metrics to", "save to another directory")
         split = self.settings["split"]
-        self._write_predictions(Path(run_dir) / predictions_name(split))
+        self._write_predictions(Path(run_dir) / split_name(PREDICTIONS, split))
+        for rows, name in ((self.table(), MEASURES), (self.table("class"), CLASSES)):
+            write_text(Path(run_dir) / split_name(name, split), rows.to_csv(index=False))
         protocols = {protocol: _compact(measured) for protocol, measured in self.metrics.items()}
         evaluations = result.setdefault("evaluation", {})
         evaluations[split] = {**self.settings, PROTOCOLS_KEY: protocols}
@@ -87,7 +92,7 @@ class Evaluation(Shown):
             raise InputError(
                 f"{directory} holds no evaluation on the split '{split}'{known}; run `nearsight evaluate` first"
             )
-        path = directory / predictions_name(split)
+        path = directory / split_name(PREDICTIONS, split)
         table, made_with = read_predictions(path)
         settings = {name: value for name, value in held[split].items() if name != PROTOCOLS_KEY}
         if plain(made_with) != plain(settings):
@@ -108,19 +113,36 @@ class Evaluation(Shown):
             scores=scores,
         )
 
+    def table(self, row: Literal["protocol", "class"] = "protocol") -> "pandas.DataFrame":
+        """Return what was measured as a table: a row a protocol, or a row for each protocol and class.
+
+        >>> labels, scores = np.array([0, 1]), np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
+        >>> from nearsight.evaluation.metrics import protocol_metrics
+        >>> metrics = {"vote": protocol_metrics("vote", scores, labels, ("cat", "dog"))}
+        >>> Evaluation(metrics, {}, labels, {"vote": labels}, {"vote": scores}).table("class")["auroc"].tolist()
+        [1.0, 1.0]
+
+        Columns have the names of `metrics`; the ends of a measure's interval are NAME.low and NAME.high. What is not
+        known is missing.
+        """
+        import pandas
+
+        rows = []
+        for protocol, measured in self.metrics.items():
+            for one in [measured] if row == "protocol" else measured["per_class"]:
+                names = ESTIMATES if row == "protocol" else OF_EACH_CLASS
+                named = {} if row == "protocol" else {"class": one["class"]}
+                rows.append({"protocol": protocol, **named, "n": one["n"], **_flat(one, (ACCURACY, *names))})
+                if row == "protocol":
+                    rows[-1] |= {name: one.get(name) for name in (TOP5, ECE)}
+        return pandas.DataFrame(rows)
+
     def _summary(self) -> Summary:
         settings = self.settings
-        rows = [
-            (
-                protocol,
-                written_accuracy(measured),
-                MISSING if measured.get("top5") is None else points(measured["top5"]),
-                MISSING if measured.get("ece") is None else points(measured["ece"]),
-            )
-            for protocol, measured in self.metrics.items()
-        ]
+        measured = list(self.metrics.values())
+        rows = [(protocol, *written_measures(one, measured)) for protocol, one in self.metrics.items()]
         title = f"Evaluation({settings.get('data', '')} {settings.get('split', '')}, {len(self.labels):,} images, "
-        columns = ("protocol", "accuracy % (95 %)", "top-5 %", "calibration error %")
+        columns = ("protocol", *measure_headings(measured))
         return Summary(f"{title}{how_cut(settings)})", columns, rows)
 
     def _write_predictions(self, path: Path) -> None:
@@ -141,13 +163,22 @@ class Evaluation(Shown):
             parquet.write_table(table, temporary)
 
 
-def predictions_name(split: str) -> str:
-    """Return the name of the file that holds a split's predictions.
+def split_name(name: str, split: str) -> str:
+    """Return the name that a file has for a split; for `test` it is its own.
 
-    >>> predictions_name("test"), predictions_name("val")
+    >>> split_name("predictions.parquet", "test"), split_name("predictions.parquet", "val")
     ('predictions.parquet', 'predictions-val.parquet')
     """
-    return PREDICTIONS if split == "test" else f"{Path(PREDICTIONS).stem}-{split}.parquet"
+    path = Path(name)
+    return name if split == "test" else f"{path.stem}-{split}{path.suffix}"
+
+
+def _flat(measured: Mapping[str, Any], names: Iterable[str]) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for name in names:
+        estimate = estimate_of(measured, name)
+        found |= {name: estimate.value, f"{name}.low": estimate.low, f"{name}.high": estimate.high}
+    return found
 
 
 def _compact(measured: Mapping[str, Any]) -> dict[str, Any]:

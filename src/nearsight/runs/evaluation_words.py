@@ -1,11 +1,12 @@
-"""How a run's evaluations are written: what was cut, and each accuracy with its interval."""
+"""How a run's evaluations are written: what was cut, and each measure with its interval."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from nearsight.settings.metric_words import ACCURACY, ECE, ESTIMATES, RESTRICTED_ACCURACY, TOP5
 from nearsight.settings.protocols import WHOLE
 from nearsight.statistics import Estimate
-from nearsight.statistics.writing import with_interval
+from nearsight.statistics.writing import MISSING, points, with_interval
 
 
 def how_cut(settings: Mapping[str, Any], protocol: str | None = None) -> str:
@@ -29,3 +30,54 @@ def written_accuracy(measured: Mapping[str, Any]) -> str:
     """
     low, high = measured["interval"]
     return with_interval(Estimate(measured["accuracy"], low, high))
+
+
+def measure_headings(protocols: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the headings of a table of measures, those of `written_measures`, in per cent.
+
+    >>> measure_headings([{"accuracy": 0.9}])[:3]
+    ('accuracy % (95 %)', 'balanced accuracy %', 'F1 %')
+    """
+    named = [f"{ESTIMATES[name]} %" for name in shown_estimates(protocols)]
+    return ("accuracy % (95 %)", *named, "top-5 %", "calibration error %")
+
+
+def written_measures(measured: Mapping[str, Any], protocols: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Write what an evaluation measured of one of its protocols, in the order of `measure_headings`, in per cent.
+
+    >>> row = {"accuracy": 0.9123, "interval": (0.905, 0.92), "top5": None, "ece": 0.031}
+    >>> written_measures(row, [row])
+    ('91.2 (90.5 to 92.0)', '–', '–', '–', '–', '–', '3.1')
+
+    What was not measured, as by an older version, is a dash.
+    """
+    return (
+        written_accuracy(measured),
+        *(with_interval(estimate_of(measured, name)) for name in shown_estimates(protocols)),
+        *(MISSING if measured.get(name) is None else points(measured[name]) for name in (TOP5, ECE)),
+    )
+
+
+def estimate_of(measured: Mapping[str, Any], name: str) -> Estimate:
+    """Return a measure with its interval, of a protocol or of a class, as result.json holds it.
+
+    >>> estimate_of({"n": 8, "accuracy": 0.5, "interval": (0.25, 0.75)}, "accuracy").numbers
+    (0.5, 0.25, 0.75)
+    """
+    if name == ACCURACY:
+        low, high = measured["interval"] or (None, None)
+        return Estimate(measured[ACCURACY], low, high, measured["n"])
+    held = measured.get(name)
+    return Estimate(None, None, None) if held is None else Estimate(**held)
+
+
+def shown_estimates(protocols: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Name the measures with an interval that tables show beside the accuracy.
+
+    >>> "restricted_accuracy" in shown_estimates([{"restricted_accuracy": None}])
+    False
+
+    The accuracy among the set's classes is one of them where the model knows more.
+    """
+    restricted = any(measured.get(RESTRICTED_ACCURACY) for measured in protocols)
+    return [name for name in ESTIMATES if name != RESTRICTED_ACCURACY or restricted]

@@ -5,6 +5,7 @@ from nearsight.statistics.means import (
     accuracy_estimate,
     accuracy_interval,
     column_estimate,
+    influence_estimate,
     mean_estimate,
     ratio_estimate,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "accuracy_interval",
     "arm_estimate",
     "column_estimate",
+    "influence_estimate",
     "mcnemar",
     "mean_estimate",
     "paired_difference",

@@ -10,9 +10,9 @@ from nearsight.report.comparison_text import scaled
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.runs import RECIPE, Run
-from nearsight.runs.evaluation_words import how_cut
+from nearsight.runs.evaluation_words import estimate_of, how_cut, shown_estimates
+from nearsight.settings.metric_words import ESTIMATES, OF_EACH_CLASS
 from nearsight.settings.protocols import FULL_PASS
-from nearsight.statistics import Estimate
 from nearsight.study.comparison import headline
 from nearsight.write import write_text
 
@@ -32,13 +32,15 @@ class Confused:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One evaluation as the page shows it; `how` names tile, stride and grid, and `protocol` what classes are of."""
+    """One evaluation as the page shows it; `how` names tile, stride and grid, `measures` what is shown beside
+    the accuracy, and `protocol` what classes are of."""
 
     split: str
     data: str
     images: int
     how: str
     protocols: Mapping[str, Mapping[str, Any]]
+    measures: Sequence[str]
     protocol: str
     classes: Sequence[Mapping[str, Any]]
     of_classes: int
@@ -66,15 +68,12 @@ def run_html(directory: Path) -> str:
         recipe=run.recipe if (directory / RECIPE).is_file() else None,
         training=result.get("training"),
         evaluations=[_evaluated(Evaluation.load(directory, split)) for split in splits],
-        estimate=_estimate,
+        estimate=estimate_of,
+        headings=ESTIMATES,
+        of_each_class=OF_EACH_CLASS,
         scaled=scaled,
         strip=strip,
     )
-
-
-def _estimate(measured: Mapping[str, Any]) -> Estimate:
-    low, high = measured["interval"]
-    return Estimate(measured["accuracy"], low, high, measured["n"])
 
 
 def _evaluated(found: Evaluation) -> Evaluated:
@@ -97,6 +96,7 @@ def _evaluated(found: Evaluation) -> Evaluated:
         images=len(found.labels),
         how=how_cut(found.settings),
         protocols=found.metrics,
+        measures=shown_estimates(found.metrics.values()),
         protocol=protocol,
         classes=classes[:CLASSES],
         of_classes=len(names),

@@ -1,0 +1,20 @@
+"""The words for what is measured of predictions: the same in result.json, in tables, on pages and in CSV."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+ACCURACY, TOP5, ECE = "accuracy", "top5", "ece"
+BALANCED_ACCURACY, F1, AUROC, AVERAGE_PRECISION = "balanced_accuracy", "f1", "auroc", "average_precision"
+RESTRICTED_ACCURACY = "restricted_accuracy"
+
+# Estimates with an interval, and how each is called in a heading. Those by class have the same names there.
+ESTIMATES: Mapping[str, str] = MappingProxyType(
+    {
+        BALANCED_ACCURACY: "balanced accuracy",
+        F1: "F1",
+        AUROC: "AUROC",
+        AVERAGE_PRECISION: "average precision",
+        RESTRICTED_ACCURACY: "accuracy among the set's classes",
+    }
+)
+OF_EACH_CLASS = (F1, AUROC, AVERAGE_PRECISION)
