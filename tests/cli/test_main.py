@@ -203,6 +203,8 @@ def test_evaluate_on_other_data_leaves_the_run_as_it_was(
     assert snapshot(trained) == before
     printed("evaluate", trained, tmp_path / "other", "--workers", "0", "--out", tmp_path / "kept")
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
+        "classes.csv",
+        "evaluation.csv",
         "predictions.parquet",
         "result.json",
     ]
