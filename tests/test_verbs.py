@@ -260,3 +260,22 @@ def test_a_network_that_cannot_be_trained_is_refused_before_anything_is_written(
 def test_a_misspelt_option_is_refused_in_the_name_of_its_verb() -> None:
     with pytest.raises(TypeError, match=r"^evaluate\(\) got an unexpected keyword argument 'strid'$"):
         evaluate("x.onnx", strid=2)  # type: ignore[call-arg]
+
+
+def test_a_run_reads_values_in_the_range_that_it_was_trained_in(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pixels = [rng.integers(0, 4096, (8, 8)).astype(np.uint16) for _ in range(24)]
+    run = train(
+        (pixels, [0, 1] * 12), out=tmp_path / "run", validation=0, machine=CPU, progress=False, **QUICK
+    )
+    dim = np.full((8, 8), 400, dtype=np.uint16)
+    assert Run.open(run.directory).classifier().preprocessing.value_range == (0, 4095)
+    shown = heatmap(run, [dim], machine=CPU, progress=False)
+    assert shown.images[0].image.unique().tolist() == [round(400 / 4095 * 255)]
+    other = heatmap(run, [dim], value_range=(0, 400), machine=CPU, progress=False)
+    assert other.images[0].image.unique().tolist() == [255]
+    # A set of its own would be taken for one of 10 bits.
+    as_given = evaluate(run, ([dim, dim], [0, 1]), machine=CPU, progress=False)
+    in_range = torch.full((8, 8), round(400 / 4095 * 255), dtype=torch.uint8)
+    same = evaluate(run, ([in_range, in_range], [0, 1]), machine=CPU, progress=False)
+    np.testing.assert_array_equal(as_given.scores["mean-logit"], same.scores["mean-logit"])

@@ -15,7 +15,7 @@ FIRST = 1
 SCHEMAS: Mapping[str, int] = MappingProxyType(
     {
         "recipe": 1,
-        "model": 2,
+        "model": 3,
         "result": 1,
         "predictions": 1,
         "checkpoint": 1,

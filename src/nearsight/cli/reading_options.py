@@ -67,7 +67,8 @@ def add_range(parser: Container) -> None:
         type=_two_numbers,
         default=None,
         metavar="LOW,HIGH",
-        help="values that become black and white in images of more than 8 bits (default: found for the whole set)",
+        help="values that become black and white in images of more than 8 bits "
+        "(default: those of the run, or found for the whole set)",
     )
 
 

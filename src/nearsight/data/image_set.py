@@ -219,6 +219,11 @@ class ImageSet:
         return self.images.sizes
 
     @property
+    def value_range(self) -> ValueRange | None:
+        """What becomes 0 to 255 in images of more than 8 bits; None where there are none."""
+        return self.images.value_range
+
+    @property
     def smallest(self) -> int:
         """The largest tile that fits every image, in pixels."""
         return int(self.sizes.min())
@@ -320,7 +325,7 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
     @property
     def value_range(self) -> ValueRange | None:
         """What becomes 0 to 255 in images of more than 8 bits, the same in every split; None where there are none."""
-        return next((images.images.value_range for images in self.splits.values()), None)
+        return next((images.value_range for images in self.splits.values()), None)
 
     @property
     def classes(self) -> tuple[str, ...]:

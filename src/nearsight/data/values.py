@@ -183,7 +183,7 @@ def settled_range(
     """Decide on the one range of values of a set from all of its images, and say in notes what it is.
 
     >>> settled_range("toy", [Measured("16-bit", 0, 300), Measured("16-bit", 9, 4001)], None)
-    ((0, 4095), ['values are of 12 bits in files of 16: 0 to 4095 becomes 0 to 255; `value_range` says otherwise'])
+    ((0, 4095), ['values are of 12 bits in files of 16: 0 to 4095 becomes 0 to 255'])
 
     That is the range asked for; or of 16-bit values 8, 10, 12 or 14 bits where all of them fit in, else all 16; or 0
     to 1 of floating-point values that lie within. Returns None for a set of 8 bits. Raises `InputError`, naming the
@@ -214,9 +214,9 @@ def settled_range(
         bits = _bits(high)
         top = 2**bits - 1
         stored = "values are of 16 bits" if bits == 16 else f"values are of {bits} bits in files of 16"
-        return (0, top), [f"{stored}: 0 to {top} becomes 0 to 255; `value_range` says otherwise"]
+        return (0, top), [f"{stored}: 0 to {top} becomes 0 to 255"]
     if depths == [FLOATING] and low >= 0 and high <= 1:
-        return (0, 1), ["values are floating-point: 0 to 1 becomes 0 to 255; `value_range` says otherwise"]
+        return (0, 1), ["values are floating-point: 0 to 1 becomes 0 to 255"]
     raise InputError(f"the images of '{name}': {_must_be_said(depths[0], low, high)}")
 
 

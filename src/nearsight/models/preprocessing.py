@@ -33,7 +33,8 @@ class Preprocessing:
     that the image is brought to, whatever its proportions; with neither, images are left as they are.
     `crop` is the height and width of the middle that a full pass sees, as networks of one size are evaluated;
     tiles are cut from the whole resized image. `channels` and `layout` say in which order the network takes
-    colours and axes.
+    colours and axes. `value_range` is what became 0 to 255 in images of more than 8 bits that it was trained on, None
+    where there were none; others are decoded in it.
     Raises `InputError` for values out of range.
     """
 
@@ -46,6 +47,7 @@ class Preprocessing:
     input_range: InputRange = "0-1"
     channels: Channels = "RGB"
     layout: Layout = "NCHW"
+    value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if len(self.mean) != 3 or len(self.std) != 3 or not min(self.std) > 0:

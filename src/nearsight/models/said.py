@@ -54,7 +54,7 @@ class Said:
         >>> known = Preprocessing((0.5,) * 3, (0.5,) * 3, resize_to=(64, 64))
         >>> Said(resize_short=32, mean=0).over(known)
         Preprocessing(mean=(0.0, 0.0, 0.0), std=(0.5, 0.5, 0.5), resize_short=32, interpolation='bicubic', \
-resize_to=None, crop=None, input_range='0-1', channels='RGB', layout='NCHW')
+resize_to=None, crop=None, input_range='0-1', channels='RGB', layout='NCHW', value_range=None)
         """
         if self.preprocessing is not None:
             whole = isinstance(self.preprocessing, Preprocessing)

@@ -79,6 +79,7 @@ def build_classifier(
             progress.say(f"measuring the colours of {min(len(images), STATISTICS_IMAGES):,} images")
         mean, std = pixel_statistics(images)
         preprocessing = Preprocessing(mean=mean, std=std, resize_short=recipe.resize_short)
+    preprocessing = replace(preprocessing, value_range=images.value_range)
     if recipe.whiten:
         layer = getattr(network, "whiten", None)
         if not isinstance(layer, nn.Conv2d):

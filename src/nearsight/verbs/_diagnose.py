@@ -13,7 +13,7 @@ from nearsight.settings import FAITHFULNESS_IMAGES, Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.verbs.binding import Binding, LookingOptions
-from nearsight.verbs.sources import AnyModel, find_images, model_name
+from nearsight.verbs.sources import AnyModel, as_trained, find_images, model_name
 
 
 @takes_fields_of(Binding, Reading)
@@ -52,7 +52,9 @@ def diagnose(
     reading = Reading(**fields_of(Reading, options))
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(model)
-        examined = find_images(model, data, split, classes=bound.classes, reading=reading, progress=channel)
+        examined = find_images(
+            model, data, split, classes=bound.classes, reading=as_trained(reading, bound), progress=channel
+        )
         found = diagnosis.diagnose(
             bound,
             examined.images,

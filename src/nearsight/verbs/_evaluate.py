@@ -13,7 +13,7 @@ from nearsight.settings import Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.verbs.binding import Binding, LookingOptions
-from nearsight.verbs.sources import AnyModel, find_images, opened_run
+from nearsight.verbs.sources import AnyModel, as_trained, find_images, opened_run
 
 
 @takes_fields_of(Binding, Reading)
@@ -53,7 +53,12 @@ def evaluate(
     bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(run or model, tiled=False)
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         found = find_images(
-            run or model, data, split, classes=bound.classes, reading=reading, progress=channel
+            run or model,
+            data,
+            split,
+            classes=bound.classes,
+            reading=as_trained(reading, bound),
+            progress=channel,
         )
         for note in bound.notes:
             channel.warn(note)

@@ -6,12 +6,13 @@ from typing import Unpack
 
 from nearsight.data.decode import allowed_pixels
 from nearsight.data.pictures import Pictures
+from nearsight.data.values import values_from
 from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
-from nearsight.settings import Machine
+from nearsight.settings import Machine, Reading
 from nearsight.signatures import takes_fields_of
 from nearsight.verbs.binding import Binding, ModelOptions
-from nearsight.verbs.sources import AnyModel
+from nearsight.verbs.sources import AnyModel, as_trained
 
 
 @takes_fields_of(Binding)
@@ -22,6 +23,7 @@ def heatmap(
     class_name: str | Sequence[str | None] | None = None,
     out: str | Path | None = None,
     max_pixels: int | None = None,
+    value_range: tuple[float, float] | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **options: Unpack[ModelOptions],
@@ -42,17 +44,17 @@ def heatmap(
     or one for each; by default it is the name of a file's directory where that is a class, as in an image
     folder. The mean of a map is the image's score under `mean-logit` for that tile grid; tile and stride are by
     default those of `evaluate`. With `out`, each image's figure is left there as PNG and SVG, with the map as
-    safetensors. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970). With
+    safetensors. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970), and
+    `value_range` what becomes black and white in images of more than 8 bits, by default what the model was trained
+    in. With
     `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input,
     before anything is written.
     """
-    with watched(progress) as channel, allowed_pixels(max_pixels):
-        found = make_heatmaps(
-            Binding(machine=machine, **options).bind(model),
-            images,
-            class_name=class_name,
-            progress=channel,
-        )
+    reading = Reading(max_pixels=max_pixels, value_range=value_range)
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
+        bound = Binding(machine=machine, **options).bind(model)
+        with values_from(as_trained(reading, bound).value_range, of_a_set=False):
+            found = make_heatmaps(bound, images, class_name=class_name, progress=channel)
     if out is not None:
         found.save(out)
     return found

@@ -1,7 +1,7 @@
 """What the verbs start from: the run, the classifier, the image sets."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,12 @@ class Examined:
     def others(self) -> dict[str, ImageSet]:
         """The other splits of the set."""
         return {name: images for name, images in self.sets.items() if images is not self.images}
+
+
+def as_trained(reading: Reading, bound: TiledModel) -> Reading:
+    """Read values in the range that a model was trained in, where no other is asked for."""
+    known = None if bound.preprocessing is None else bound.preprocessing.value_range
+    return reading if reading.value_range is not None else replace(reading, value_range=known)
 
 
 def find_images(

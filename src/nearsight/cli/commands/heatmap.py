@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import get_args
 
 from nearsight.cli.options import OneLineParser, Result, add_choice, whole_number
-from nearsight.cli.reading_options import add_max_pixels
+from nearsight.cli.reading_options import add_max_pixels, add_range
 from nearsight.cli.shared_options import (
     add_grid,
     add_memory,
@@ -41,6 +41,7 @@ def declare(parser: OneLineParser) -> None:
     add_grid(parser)
     add_memory(parser)
     add_max_pixels(parser)
+    add_range(parser)
     parser.add_argument(
         "--out",
         default=HEATMAP_OUT,
@@ -65,6 +66,7 @@ def run(options: Namespace) -> Result:
         class_name=options.class_name,
         out=options.out,
         max_pixels=options.max_pixels,
+        value_range=options.value_range,
         machine=Machine(device=options.device),
         progress=not options.quiet,
         **model_options(options),
