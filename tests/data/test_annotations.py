@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from nearsight.data.annotated_images import by_image
-from nearsight.data.annotations import read_annotations
+from nearsight.data.annotations import ANNOTATION_DIRECTORIES, annotations_beside, read_annotations
 from nearsight.data.loading import load
 from nearsight.data.shapes import Annotated
 from nearsight.errors import InputError
@@ -222,7 +222,10 @@ def test_corners_in_a_coco_file_are_noticed(folder: Path, tmp_path: Path) -> Non
             r"line 1 of .*0\.txt is '0 0.5 0.5 12 9'; expected a class, and the centre",
         ),
         ({"0.txt": "cat 0.5 0.5 0.1 0.1"}, r"line 1 of .*0\.txt"),
-        ({"0.txt": "0 0.5 0.5 0.1 0.1", "0.xml": "<a/>"}, "holds Pascal VOC and YOLO; expected a COCO file"),
+        (
+            {"0.txt": "0 0.5 0.5 0.1 0.1", "0.xml": "<a/>", "list.txt": "0 a"},
+            "holds Pascal VOC and YOLO; expected a COCO file",
+        ),
         ({"notes.md": "nothing"}, "holds none of these; expected a COCO file"),
         (
             {"77.txt": "0 0.5 0.5 0.1 0.1"},
@@ -277,3 +280,57 @@ def test_an_annotation_speaks_of_one_image() -> None:
     found, unclear = by_image(said, ["a/1.jpg", "b/1.jpg", "a/2.jpg", "val/3.jpg", "x/3.jpg"])
     assert [each and each.image for each in found] == [None, None, "2.xml", "val/3.xml", None]
     assert unclear == ["a/1.jpg", "b/1.jpg", "x/3.jpg"]
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("layout", ["beside images", "in the folder"])
+def test_annotations_are_found_where_they_usually_lie(
+    folder: Path, tmp_path: Path, name: str, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, kind = READERS[name]
+    if layout == "beside images":
+        folder = folder.rename(tmp_path / "images")
+        write(tmp_path)
+    else:
+        made = write(tmp_path)
+        # A file, or what a reader of folders passes over.
+        made.rename(folder / made.name)
+        if made.suffix != ".json":
+            monkeypatch.setattr("nearsight.data.folder._directories", _without_annotations)
+    sets = load(folder)
+    test = sets["test"]
+    assert test.regions is not None
+    assert test.regions.kind == kind
+    for i in range(4):
+        np.testing.assert_array_equal(test.region(i).numpy(), expected(EDGES[int(Path(test.path(i)).stem)]))
+
+
+def _without_annotations(path: Path) -> list[Path]:
+    places = (place for place in path.iterdir() if place.is_dir())
+    return sorted(place for place in places if place.name.casefold() not in ANNOTATION_DIRECTORIES)
+
+
+def test_files_next_to_the_images_speak_of_them(folder: Path, tmp_path: Path) -> None:
+    for file in yolo(tmp_path).rglob("*.txt"):
+        for image in folder.rglob(f"{file.stem}.png"):
+            file.rename(image.with_suffix(".txt"))
+    test, said = folder / "test", annotations_beside(folder, [str(image) for image in folder.rglob("*.png")])
+    assert said is not None
+    assert sorted(each.image for each in said.images) == sorted(
+        str(file.relative_to(folder)) for file in test.rglob("*.txt")
+    )
+
+
+def test_what_lies_beside_and_cannot_be_read_is_told(folder: Path, tmp_path: Path) -> None:
+    images = folder.rename(tmp_path / "images")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "0.txt").write_text("a crack, not a patch")
+    sets = load(images)
+    assert sets["test"].regions is None
+    assert sets.notes[0].startswith("regions that lie with the images are left out: line 1 of ")
+
+
+def test_a_class_may_be_called_mask(folder: Path) -> None:
+    for split in ("test", "val"):
+        (folder / split / "crack").rename(folder / split / "mask")
+    assert load(folder)["test"].regions is None

@@ -1,6 +1,7 @@
 """Annotation files, as people have them: COCO's JSON, Pascal VOC's XML, YOLO's text, and folders of masks."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from nearsight.data.coco import read_coco
@@ -14,6 +15,16 @@ _MASKS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg", ".webp")
 _NO_YOLO = re.compile(
     r"(classes|readme.*|requirements|labels|obj|train|val|valid|test|license.*)\.txt", re.IGNORECASE
 )
+# What directories with annotations, and those with the images beside them, are usually called.
+ANNOTATION_DIRECTORIES = frozenset(
+    [
+        *("annotation", "annotations", "label", "labels", "mask", "masks", "xml", "xmls"),
+        *("segmentation", "segmentations", "ground_truth"),
+    ]
+)
+IMAGE_DIRECTORIES = frozenset(["image", "images", "img", "imgs", "jpegimages"])
+COCO_NAMES = re.compile(r"_?annotations?(\.coco)?\.json|instances.*\.json|coco.*\.json", re.IGNORECASE)
+_MOST_SPLITS = 20
 _EXPECTED = (
     "expected a COCO file, or a directory of Pascal VOC's .xml, YOLO's .txt or masks, each named as its image"
 )
@@ -29,25 +40,81 @@ def read_annotations(place: Path) -> Annotations:
         raise InputError(f"there is no file or directory {place} for `regions`; {_EXPECTED}")
     if place.is_file():
         return read_coco([place], place.parent)
-    files = sorted(file for file in place.rglob("*") if file.is_file() and not file.name.startswith("."))
-    kinds = {
-        "COCO": [file for file in files if file.suffix.casefold() == ".json"],
-        "Pascal VOC": [file for file in files if file.suffix.casefold() == ".xml"],
-        "YOLO": [
-            file for file in files if file.suffix.casefold() == ".txt" and not _NO_YOLO.fullmatch(file.name)
-        ],
-    }
-    found = {kind: of_kind for kind, of_kind in kinds.items() if of_kind}
-    if not found:
-        found = {"masks": [file for file in files if file.suffix.casefold() in _MASKS]}
-    if len(found) > 1 or not any(found.values()):
-        held = " and ".join(found) if len(found) > 1 else "none of these"
+    found = _kinds(_files(place))
+    if len(found) != 1:
+        held = " and ".join(found) if found else "none of these"
         raise InputError(f"{place}, given for `regions`, holds {held}; {_EXPECTED}")
     ((kind, chosen),) = found.items()
+    return _read(kind, chosen, place)
+
+
+def annotations_beside(root: Path, images: Sequence[str]) -> Annotations | None:
+    """Read what lies with a folder of images where annotations usually lie, None where nothing does.
+
+    That is a directory called annotations, labels or masks, or a COCO file, in the folder, beside it if it is called
+    images, or in one of its splits; or Pascal VOC's or YOLO's files next to the images. COCO goes before Pascal VOC,
+    YOLO and masks. Raises `InputError` where they cannot be read.
+    """
+    base = root.parent if root.name.casefold() in IMAGE_DIRECTORIES else root
+    within = [base, *_directories(root)[:_MOST_SPLITS]]
+    inside = [place for top in within for place in _directories(top)]
+    places = [place for place in inside if place.name.casefold() in ANNOTATION_DIRECTORIES]
+    # Where images lie is no directory of annotations, but perhaps a class of that name.
+    holding = {parent for image in images for parent in Path(image).parents}
+    files = [file for place in dict.fromkeys(places) if place not in holding for file in _files(place)]
+    files += [
+        file for top in within for file in sorted(top.glob("*.json")) if COCO_NAMES.fullmatch(file.name)
+    ]
+    first = {Path(image).parent: Path(image) for image in reversed(images)}
+    for suffix in (".xml", ".txt"):
+        files += [
+            file
+            for place, image in first.items()
+            if image.with_suffix(suffix).is_file()
+            for file in sorted(place.glob(f"*{suffix}"))
+        ]
+    found = _kinds(list(dict.fromkeys(files)))
+    return next((_read(kind, chosen, base) for kind, chosen in found.items()), None)
+
+
+def _read(kind: str, files: Sequence[Path], root: Path) -> Annotations:
     if kind == "COCO":
-        return read_coco(chosen, place)
+        return read_coco(files, root)
     if kind == "Pascal VOC":
-        return read_voc(chosen, place)
+        return read_voc(files, root)
     if kind == "YOLO":
-        return read_yolo(chosen, place)
-    return Annotations("masks", tuple(Annotated(path_within(file, place), mask=str(file)) for file in chosen))
+        return read_yolo(files, root)
+    return Annotations("masks", tuple(Annotated(path_within(file, root), mask=str(file)) for file in files))
+
+
+def _kinds(files: Sequence[Path]) -> dict[str, list[Path]]:
+    """The files of each kind. A text or JSON that is none of YOLO or COCO counts only where nothing else is there."""
+    by_suffix: dict[str, list[Path]] = {".json": [], ".xml": [], ".txt": []}
+    for file in files:
+        by_suffix.setdefault(file.suffix.casefold(), []).append(file)
+    by_suffix[".txt"] = [file for file in by_suffix[".txt"] if not _NO_YOLO.fullmatch(file.name)]
+    if sum(bool(by_suffix[suffix]) for suffix in (".json", ".xml", ".txt")) > 1:
+        by_suffix[".txt"] = [file for file in by_suffix[".txt"] if _is_yolo(file)]
+        by_suffix[".json"] = [file for file in by_suffix[".json"] if _is_coco(file)]
+    named = {"COCO": by_suffix[".json"], "Pascal VOC": by_suffix[".xml"], "YOLO": by_suffix[".txt"]}
+    found = {kind: of_kind for kind, of_kind in named.items() if of_kind}
+    drawn = [file for file in files if file.suffix.casefold() in _MASKS]
+    return found or ({"masks": drawn} if drawn else {})
+
+
+def _is_yolo(file: Path) -> bool:
+    with file.open(errors="replace") as stream:
+        return re.fullmatch(r"\d+(\s+[-+.\deE]+){4,}\s*|\s*", stream.readline()) is not None
+
+
+def _is_coco(file: Path) -> bool:
+    text = file.read_bytes()
+    return b'"annotations"' in text and b'"images"' in text
+
+
+def _files(place: Path) -> list[Path]:
+    return sorted(file for file in place.rglob("*") if file.is_file() and not file.name.startswith("."))
+
+
+def _directories(place: Path) -> list[Path]:
+    return sorted(each for each in place.iterdir() if each.is_dir() and not each.name.startswith("."))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.data.annotated_images import by_image
+from nearsight.data.annotations import annotations_beside
 from nearsight.data.class_names import listed, plain
 from nearsight.data.regions import BOXES_COLUMN, OUTLINES_COLUMN, REGION_COLUMNS
 from nearsight.data.shapes import Annotated, Annotations, Shapes
@@ -64,6 +65,21 @@ def with_annotations(
             told += f", {'the objects of its own class' if own else all_objects}"
         notes.append(told)
     return result, notes
+
+
+def with_annotations_beside(
+    tables: Mapping[str, Table],
+    folder: Path,
+    labels: Mapping[str, NDArray[np.int64]],
+    classes: Sequence[str],
+) -> tuple[Mapping[str, Table], list[str]]:
+    """Do as `with_annotations` with what lies with a folder's images; what cannot be used is told and left out."""
+    images = [path for split in labels for path in _paths(tables[split].rows)]
+    try:
+        annotations = annotations_beside(folder, images)
+        return (tables, []) if annotations is None else with_annotations(tables, annotations, labels, classes)
+    except InputError as error:
+        return tables, [f"regions that lie with the images are left out: {error}"]
 
 
 def _paths(rows: "Dataset") -> list[str]:

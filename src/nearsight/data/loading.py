@@ -101,6 +101,7 @@ def _find(name: str, reading: Reading, shown: bool) -> tuple[dict[str, ImageSet]
 def _read(name: str, local: Path | None, reading: Reading) -> tuple[dict[str, ImageSet], list[str]]:
     kind = name.partition(":")[0]
     notes: list[str] = []
+    folder = None
     if local is None and (kind == "hf" or name in HUB_NAMES):
         repository, _, revision = HUB_NAMES.get(name, name.removeprefix("hf:")).partition("@")
         tables = read_hub(repository, revision or None)
@@ -109,8 +110,9 @@ def _read(name: str, local: Path | None, reading: Reading) -> tuple[dict[str, Im
         if path.is_file() or parquet_files(path):
             tables = read_parquet(path)
         else:
+            folder = path
             tables, notes = read_folder(path)
-    found, more = open_tables(name, tables, reading)
+    found, more = open_tables(name, tables, reading, folder)
     return found, notes + more
 
 

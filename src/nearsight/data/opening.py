@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.data.annotations import read_annotations
-from nearsight.data.attaching import with_annotations
+from nearsight.data.attaching import with_annotations, with_annotations_beside
 from nearsight.data.image_set import ImageSet, MemoryImages, StreamedImages, image_name
 from nearsight.data.labels import find_labels, require_classes
 from nearsight.data.region_columns import column_regions
@@ -27,13 +27,14 @@ _LISTED = 5
 
 
 def open_tables(
-    name: str, tables: Mapping[str, Table], reading: Reading
+    name: str, tables: Mapping[str, Table], reading: Reading, folder: Path | None = None
 ) -> tuple[dict[str, ImageSet], list[str]]:
     """Read the labels and sizes of every split, and the pixels of uniform splits of a set of at most 2 GiB.
 
     Splits without labels are left out, with a note. An image that cannot be read is an error, or with
     `skip_bad` is left out, with a note; every image is then decoded once to find out. One `value_range` of images of
-    more than 8 bits becomes 0 to 255, by default what `settled_range` finds for all splits. Raises `InputError` on
+    more than 8 bits becomes 0 to 255, by default what `settled_range` finds for all splits. Regions are those of
+    `reading`, or those that lie with the images in `folder`. Raises `InputError` on
     images that cannot be read, labels missing or out of range, and on a set with fewer than two classes.
     """
     notes = [f"{split}: {note}" for split, table in tables.items() for note in table.notes]
@@ -42,6 +43,9 @@ def open_tables(
     if reading.regions is not None:
         annotations = read_annotations(Path(reading.regions))
         tables, more = with_annotations(tables, annotations, labels, classes)
+        notes += more
+    elif folder is not None:
+        tables, more = with_annotations_beside(tables, folder, labels, classes)
         notes += more
     scans: dict[str, Scan] = {}
     keep: dict[str, NDArray[np.int64]] = {}
