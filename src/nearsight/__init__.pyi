@@ -3,7 +3,7 @@ from .data import ImageSet, ImageSets, load, summarise
 from .diagnosis import Diagnosis
 from .dimension import Dimension
 from .errors import InputError
-from .evaluation import Evaluation
+from .evaluation import Evaluation, Predictions
 from .evidence import EvidenceMap, TiledModel, evidence
 from .models import Classifier, build, receptive_field
 from .progress import Progress
@@ -12,7 +12,7 @@ from .runs import Run
 from .settings import RECIPES, Machine, Recipe, Sampling
 from .study import Comparison
 from .tiles import TileGrid
-from .verbs import compare, demo, diagnose, dimension, evaluate, export, heatmap, report, train
+from .verbs import compare, demo, diagnose, dimension, evaluate, export, heatmap, predict, report, train
 
 __all__ = [
     "RECIPES",
@@ -27,6 +27,7 @@ __all__ = [
     "ImageSets",
     "InputError",
     "Machine",
+    "Predictions",
     "Progress",
     "Recipe",
     "Run",
@@ -44,6 +45,7 @@ __all__ = [
     "heatmap",
     "keep_freed_memory",
     "load",
+    "predict",
     "receptive_field",
     "report",
     "summarise",

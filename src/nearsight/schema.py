@@ -18,6 +18,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "model": 3,
         "result": 1,
         "predictions": 1,
+        "predicted": 1,
         "checkpoint": 1,
         "evidence": 1,
         "heatmaps": 1,

@@ -19,6 +19,7 @@ from nearsight.cli.commands import (
     evaluate,
     export,
     heatmap,
+    predict,
     report,
     train,
 )
@@ -71,6 +72,12 @@ COMMANDS = {
         "RUN [DATA] [--protocols NAME,…] [--stride N] [options]",
         evaluate.declare,
         evaluate.run,
+    ),
+    "predict": Command(
+        "Predict any number of images without labels: class, probability and margin of each.",
+        "RUN IMAGES… [--out FILE.csv|FILE.parquet] [--top N] [--maps DIR] [--resume] [options]",
+        predict.declare,
+        predict.run,
     ),
     "heatmap": Command(
         "Draw what a run, or a published network, sees in images, tile by tile.",

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from nearsight.diagnosis import Diagnosis
 from nearsight.dimension import Dimension, Estimator
+from nearsight.evaluation import Predictions
 from nearsight.progress import duration
 from nearsight.report import PAGE, Heatmaps
 from nearsight.runs.evaluation_words import measure_headings, written_measures
@@ -44,6 +45,13 @@ def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) ->
     measured = list(metrics.values())
     rows = [[protocol, *written_measures(one, measured)] for protocol, one in metrics.items()]
     print_table(where, ["protocol", *measure_headings(measured)], rows)
+
+
+def print_predictions(found: Predictions) -> None:
+    """Print the first predictions, how many there are, and where all of them are."""
+    summary = found.summary(20)
+    print_table(summary.title, summary.columns, summary.rows)
+    print_lines([f"all rows: {found.out}"])
 
 
 def print_training(result: dict[str, Any]) -> None:

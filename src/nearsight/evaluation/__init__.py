@@ -6,11 +6,13 @@ from nearsight.evaluation.metrics import (
     confusion_matrix,
     top_k_accuracy,
 )
+from nearsight.evaluation.predictions import Predictions
 from nearsight.evaluation.protocols import correctness, predict, tile_scores
 from nearsight.evaluation.result import Evaluation
 
 __all__ = [
     "Evaluation",
+    "Predictions",
     "calibration_error",
     "confusion_matrix",
     "correctness",

@@ -7,6 +7,7 @@ from nearsight.verbs._dimension import dimension
 from nearsight.verbs._evaluate import evaluate
 from nearsight.verbs._export import export
 from nearsight.verbs._heatmap import heatmap
+from nearsight.verbs._predict import predict
 from nearsight.verbs._report import report
 from nearsight.verbs._train import train
 from nearsight.verbs.default_directories import (
@@ -28,6 +29,7 @@ __all__ = [
     "evaluate",
     "export",
     "heatmap",
+    "predict",
     "report",
     "train",
 ]

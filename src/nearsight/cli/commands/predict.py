@@ -1,0 +1,93 @@
+"""The command `nearsight predict`."""
+
+from argparse import Namespace
+
+from nearsight.cli.options import OneLineParser, Result, add_machine_options, whole_number
+from nearsight.cli.reading_options import add_max_pixels, add_range
+from nearsight.cli.shared_options import (
+    add_grid,
+    add_memory,
+    add_run_or_model,
+    add_stride,
+    check_model,
+    model_options,
+)
+from nearsight.settings import Machine
+from nearsight.settings.prediction_words import DEFAULT_PREDICTIONS, DEFAULT_TOP
+from nearsight.settings.protocols import PROTOCOLS, SINGLE_TILE
+
+# What --json prints of any number of rows.
+FIRST = 100
+
+
+def declare(parser: OneLineParser) -> None:
+    """Declare the options of `nearsight predict`."""
+    add_run_or_model(parser)
+    parser.add_argument(
+        "images",
+        nargs="*",
+        metavar="IMAGES",
+        help="files, folders of any depth, patterns such as 'photos/*.jpg', Parquet, or hf:OWNER/NAME[@REVISION]",
+    )
+    parser.add_argument(
+        "--out",
+        default=DEFAULT_PREDICTIONS,
+        metavar="FILE",
+        help=f"where the rows go, as .csv or .parquet (default: {DEFAULT_PREDICTIONS})",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep the rows that --out holds, predict the other images, and try faults again",
+    )
+    parser.add_argument(
+        "--protocol",
+        default=None,
+        metavar="NAME",
+        help=f"{', '.join(name for name in PROTOCOLS if name != SINGLE_TILE)} (default: mean-logit; full-pass for a "
+        "run on whole images)",
+    )
+    parser.add_argument(
+        "--top",
+        type=whole_number("--top", 1),
+        default=DEFAULT_TOP,
+        metavar="N",
+        help=f"how many classes of an image are given, with their probabilities (default: {DEFAULT_TOP})",
+    )
+    parser.add_argument(
+        "--maps", default=None, metavar="DIR", help="leave the evidence map of each image there"
+    )
+    add_stride(parser)
+    add_grid(parser)
+    add_memory(parser)
+    add_max_pixels(parser)
+    add_range(parser)
+    add_machine_options(parser)
+
+
+def run(options: Namespace) -> Result:
+    """Predict images, and print the first and where all are."""
+    check_model(options)
+
+    from nearsight import verbs
+    from nearsight.cli.show import print_predictions
+
+    places = [options.run, *options.images]
+    model = options.model if options.model is not None else places.pop(0)
+    found = verbs.predict(
+        model,
+        places,
+        protocol=options.protocol,
+        top=options.top,
+        out=options.out,
+        maps=options.maps,
+        resume=options.resume,
+        max_pixels=options.max_pixels,
+        value_range=options.value_range,
+        machine=Machine(device=options.device, workers=options.workers),
+        progress=not options.quiet,
+        **model_options(options),
+    )
+    if not options.json:
+        print_predictions(found)
+    return {"out": options.out, **found.settings, "predictions": found.first(FIRST)}

@@ -1,0 +1,202 @@
+"""A classifier's scores for images without labels, one after another, whatever their number."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data.unlabelled import Unlabelled, ValueRangeNeededError
+from nearsight.errors import InputError, first_line, unknown_name
+from nearsight.evaluation.chunks import LARGEST_CHUNK
+from nearsight.evaluation.evaluating import WAITING_SHARE
+from nearsight.evaluation.protocols import tile_scores
+from nearsight.evaluation.refusal import refuses_sizes
+from nearsight.evidence import EvidenceMap, TiledModel
+from nearsight.models import Preprocessing
+from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT, PROTOCOLS, SINGLE_TILE
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What one image was given: its scores, float32 (classes,), or the fault for which it has none."""
+
+    number: int
+    scores: Scores | None
+    fault: str | None = None
+
+
+def predicting_protocol(bound: TiledModel, asked: str | None) -> str:
+    """Return the protocol of predictions: the one asked for, or mean-logit, full-pass where there is no tile.
+
+    >>> predicting_protocol(TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4), None)
+    'mean-logit'
+
+    Raises `InputError` for one that is not known, that says nothing of an image, or that needs a tile.
+    """
+    if asked is None:
+        return FULL_PASS if bound.tile is None else MEAN_LOGIT
+    known = [protocol for protocol in PROTOCOLS if protocol != SINGLE_TILE]
+    if asked not in known:
+        raise unknown_name("protocol", asked, known)
+    if asked != FULL_PASS and bound.tile is None:
+        raise InputError(f"protocol '{asked}' needs a tile; give one, such as `tile=16`")
+    return asked
+
+
+def scored(
+    bound: TiledModel,
+    images: Unlabelled,
+    numbers: Sequence[int],
+    *,
+    protocol: str,
+    workers: int = 0,
+    observe: Callable[[int, EvidenceMap], None] | None = None,
+) -> Iterator[Scored]:
+    """Yield the scores under a protocol of the images with these numbers, in order.
+
+    >>> from nearsight.data.unlabelled import unlabelled
+    >>> from nearsight.models import Classifier
+    >>> red = np.full((6, 6, 3), (255, 0, 0), np.uint8)
+    >>> by_colour = Classifier.of(lambda tiles: tiles.mean((2, 3)), tile=4, classes="red,green,blue")
+    >>> [found] = scored(TiledModel(by_colour), unlabelled([red]), [0], protocol="mean-logit")
+    >>> int(found.scores.argmax())
+    0
+
+    They are those of `evaluate`. Images are read and resized by `workers` processes and worked on within the bound's
+    memory. One that is damaged, that no tile fits in, or whose size the model refuses has a fault. `observe` is given
+    the number and the evidence map of each, if the protocol is not a full pass alone. Raises `InputError` for a model
+    that fails for another reason than the size, and for scores that are not finite.
+    """
+    decoded = _decoded(images, numbers, bound.preprocessing, workers)
+    if protocol == FULL_PASS and observe is None:
+        stream = _passed_whole(bound, decoded)
+    else:
+        stream = _mapped(bound, decoded, protocol, observe)
+    for found in stream:
+        if found.scores is not None and not np.isfinite(found.scores).all():
+            raise InputError(
+                f"{protocol} gave scores that are not finite for {images.path(found.number)}; the model's weights "
+                "are damaged or training diverged"
+            )
+        yield found
+
+
+class _Decoded(torch.utils.data.Dataset[tuple[int, Tensor | str | InputError]]):
+    def __init__(
+        self, images: Unlabelled, numbers: Sequence[int], preprocessing: Preprocessing | None
+    ) -> None:
+        self.images, self.numbers, self.preprocessing = images, numbers, preprocessing
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, place: int) -> tuple[int, Tensor | str | InputError]:
+        number = self.numbers[place]
+        try:
+            image = self.images.image(number)
+            return number, image if self.preprocessing is None else self.preprocessing.resize(image)
+        except ValueRangeNeededError as error:
+            # A loader would raise it with the worker's whole traceback as its message.
+            return number, error
+        except InputError as error:
+            return number, str(error)
+
+
+_Stream = Iterator[tuple[int, Tensor | str]]
+
+
+def _decoded(
+    images: Unlabelled, numbers: Sequence[int], preprocessing: Preprocessing | None, workers: int
+) -> _Stream:
+    source = _Decoded(images, numbers, preprocessing)
+    loader = (
+        torch.utils.data.DataLoader(source, batch_size=None, num_workers=min(workers, len(source)))
+        if workers and len(source) > 1
+        else (source[place] for place in range(len(source)))
+    )
+    for number, found in loader:
+        if isinstance(found, InputError):
+            raise found
+        yield int(number), found
+        del found
+
+
+def _mapped(
+    bound: TiledModel, decoded: _Stream, protocol: str, observe: Callable[[int, EvidenceMap], None] | None
+) -> Iterator[Scored]:
+    waiting: deque[Scored] = deque()
+
+    def fitting() -> Iterator[Tensor]:
+        for number, found in decoded:
+            one = Scored(number, None, found if isinstance(found, str) else _unfit(bound, found))
+            if not isinstance(found, str) and one.fault is None and protocol == FULL_PASS:
+                [one] = _whole(bound, [(number, found)])
+            waiting.append(one)
+            if not isinstance(found, str) and one.fault is None:
+                yield found
+
+    for evidence_map in bound.maps(fitting()):
+        while waiting[0].fault is not None:
+            yield waiting.popleft()
+        mine = waiting.popleft()
+        if observe is not None:
+            observe(mine.number, evidence_map)
+        if mine.scores is None:
+            mine = Scored(mine.number, tile_scores(protocol, evidence_map).numpy())
+        yield mine
+    yield from waiting
+
+
+def _unfit(bound: TiledModel, image: Tensor) -> str | None:
+    try:
+        bound.grid_of(image)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _passed_whole(bound: TiledModel, decoded: _Stream) -> Iterator[Scored]:
+    most = int(bound.memory * WAITING_SHARE)
+    chunk: list[tuple[int, Tensor]] = []
+    faults: list[Scored] = []
+    held = 0
+    for number, found in decoded:
+        if isinstance(found, str):
+            faults.append(Scored(number, None, found))
+            continue
+        if chunk and (held + found.nbytes > most or len(chunk) == LARGEST_CHUNK):
+            yield from _in_order(_whole(bound, chunk), faults)
+            chunk, faults, held = [], [], 0
+        chunk.append((number, found))
+        held += found.nbytes
+    yield from _in_order(_whole(bound, chunk) if chunk else [], faults)
+
+
+def _in_order(some: list[Scored], others: list[Scored]) -> list[Scored]:
+    return sorted([*some, *others], key=lambda one: one.number)
+
+
+def _whole(bound: TiledModel, chunk: list[tuple[int, Tensor]]) -> list[Scored]:
+    """Pass images whole; those of a size that the model refuses get a fault."""
+    images = [image for _, image in chunk]
+    try:
+        rows = bound.full_pass(images).numpy()
+    except Exception as error:
+        # At a size that it does not take a model may raise anything.
+        if not refuses_sizes(bound, images):
+            if isinstance(error, InputError):
+                raise
+            said = f"{type(error).__name__}: {first_line(error)}"
+            raise InputError(f"the model failed in {FULL_PASS}, not for the size, with {said}") from error
+        if len(chunk) > 1:
+            return [found for one in chunk for found in _whole(bound, [one])]
+        height, width = images[0].shape[1:]
+        fault = f"the model does not take images of {height}×{width} pixels: {first_line(error)}"
+        return [Scored(chunk[0][0], None, fault)]
+    return [Scored(number, row) for (number, _), row in zip(chunk, rows, strict=True)]

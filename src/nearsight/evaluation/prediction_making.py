@@ -1,0 +1,185 @@
+"""From a bound model and images to the table of their predictions, in memory or part by part on disk."""
+
+import time
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path, PurePath
+
+import torch
+
+from nearsight.data.unlabelled import Unlabelled
+from nearsight.errors import InputError
+from nearsight.evaluation.parted_table import PartedTable
+from nearsight.evaluation.predicting import Scored, predicting_protocol, scored
+from nearsight.evaluation.prediction_rows import prediction_rows
+from nearsight.evaluation.predictions import Predictions
+from nearsight.evidence import EvidenceMap, TiledModel
+from nearsight.numbers import whole
+from nearsight.progress import SILENT, Progress
+from nearsight.settings.choices import DEFAULT_GRID
+from nearsight.settings.prediction_words import DEFAULT_TOP, columns_of
+from nearsight.settings.protocols import WHOLE, scored_by
+
+# A part of a table is written when it has so many rows, or so long after the last.
+PART_ROWS = 2000
+PART_SECONDS = 20.0
+
+
+def make_predictions(
+    bound: TiledModel,
+    images: Unlabelled,
+    *,
+    model: str = "",
+    protocol: str | None = None,
+    top: int = DEFAULT_TOP,
+    out: str | Path | None = None,
+    maps: str | Path | None = None,
+    resume: bool = False,
+    workers: int = 0,
+    progress: Progress = SILENT,
+) -> Predictions:
+    """Return a row of predictions for each image, and leave them in the file `out` where one is given.
+
+    >>> import numpy as np
+    >>> from nearsight.data.unlabelled import unlabelled
+    >>> from nearsight.models import Classifier
+    >>> red = unlabelled([np.full((6, 6, 3), (255, 0, 0), np.uint8)])
+    >>> by_colour = Classifier.of(lambda tiles: tiles.mean((2, 3)), tile=4, classes="red,green,blue")
+    >>> make_predictions(TiledModel(by_colour), red, model="toy").table["class"].to_pylist()
+    ['red']
+
+    `model` is for the reader; the others are explained at `nearsight.predict`, which raises what this does.
+    """
+    import pyarrow
+
+    protocol = predicting_protocol(bound, protocol)
+    if maps is not None and bound.tile is None:
+        raise InputError("`maps` needs a tile, as evidence is of tiles; give one, such as `tile=16`")
+    if whole("top", top) < 1:
+        raise InputError(f"top is a number of classes from 1 on, got {top}")
+    if resume and out is None:
+        raise InputError("`resume` goes on with a file; give the one that was begun as `out`")
+    top = min(top, len(bound.classes))
+    said = how_scored(bound, protocol)
+    made_with = {
+        "protocol": said,
+        "model": model,
+        "weights": _fingerprint(bound),
+        "classes": list(bound.classes),
+        "top": top,
+        "maps": None if maps is None else str(maps),
+    }
+    file = (
+        None if out is None else PartedTable(Path(out), columns_of(top, mapped=maps is not None), made_with)
+    )
+    before = [] if file is None else file.begin(resume=resume)
+    done = {} if file is None else file.done(before)
+    keys = images.keys()
+    numbers = [number for number, (path, times) in enumerate(keys) if times >= done.get(path, 0)]
+    if len(numbers) < len(images):
+        progress.say(f"{len(images) - len(numbers):,} of {len(images):,} images are predicted already")
+    places = None if maps is None else _map_files(Path(maps), [path for path, _ in keys])
+    held: list[pyarrow.Table] = []
+    rows = faults = 0
+    waiting: list[Scored] = []
+
+    def save_map(number: int, evidence_map: EvidenceMap) -> None:
+        if places is not None:
+            evidence_map.save(places[number])
+
+    def flush() -> None:
+        nonlocal rows, faults
+        if not waiting:
+            return
+        table = prediction_rows(
+            images,
+            waiting,
+            classes=bound.classes,
+            protocol=protocol,
+            said=said,
+            model=model,
+            top=top,
+            maps=None
+            if places is None
+            else [places[one.number] if one.fault is None else None for one in waiting],
+        )
+        if file is None:
+            held.append(table)
+        else:
+            file.write(table)
+        rows += len(waiting)
+        faults += sum(one.fault is not None for one in waiting)
+        waiting.clear()
+
+    last = time.monotonic()
+    try:
+        for one in scored(
+            bound,
+            images,
+            numbers,
+            protocol=protocol,
+            workers=workers,
+            observe=None if places is None else save_map,
+        ):
+            waiting.append(one)
+            progress.count("predicting images", rows + len(waiting), len(numbers))
+            if len(waiting) >= PART_ROWS or time.monotonic() - last > PART_SECONDS:
+                flush()
+                last = time.monotonic()
+    except BaseException as error:
+        flush()
+        if isinstance(error, KeyboardInterrupt) and file is not None:
+            raise KeyboardInterrupt(
+                f"interrupted; {rows:,} more images are kept in {file.directory}: go on with `resume=True`"
+            ) from None
+        raise
+    flush()
+    if faults:
+        progress.warn(f"{faults:,} of {len(images):,} images have no prediction; the column fault says why")
+    settings = {**made_with, "images": len(images), "faults": faults}
+    if file is None:
+        return Predictions(settings, held=pyarrow.concat_tables(held))
+    file.finish(before)
+    return Predictions(settings, file.path)
+
+
+def how_scored(bound: TiledModel, protocol: str) -> str:
+    """Say how a bound model's predictions are made: protocol, tile, stride, and a grid that is not the usual one.
+
+    >>> how_scored(TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, grid="aligned"), "vote")
+    'vote, tile 4, stride 1, aligned grid'
+    """
+    said = scored_by(protocol, bound.tile, bound.stride)
+    return said if protocol in WHOLE or bound.grid == DEFAULT_GRID else f"{said}, {bound.grid} grid"
+
+
+def _map_files(directory: Path, paths: Sequence[str]) -> list[str]:
+    """Name the file of each image's map: where the image lies, below the directories that all images share."""
+    parts = [[part for part in PurePath(path).parts if part not in ("/", "..")] for path in paths]
+    least, most = min(parts), max(parts)
+    shared = 0
+    while shared < min(len(least), len(most)) - 1 and least[shared] == most[shared]:
+        shared += 1
+    found: list[str] = []
+    taken: set[str] = set()
+    for each in parts:
+        name = own = "/".join(each[shared:]) or "image"
+        number = 1
+        while own in taken:
+            number += 1
+            own = f"{name}-{number}"
+        taken.add(own)
+        found.append(str(directory / f"{own}.safetensors"))
+    return found
+
+
+def _fingerprint(bound: TiledModel) -> str:
+    """Return what tells a model's weights again; nothing for what has none."""
+    if not isinstance(bound.model, torch.nn.Module):
+        return ""
+    digest = sha256()
+    for name, values in bound.model.state_dict().items():
+        digest.update(name.encode())
+        if isinstance(values, torch.Tensor):
+            digest.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16]

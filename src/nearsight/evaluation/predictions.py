@@ -1,0 +1,70 @@
+"""What `predict` leaves: a table of a row an image, held or on disk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nearsight.evaluation.parted_table import first_rows, read_predicted
+from nearsight.notebook import Shown, Summary
+from nearsight.settings.prediction_words import CLASS, FAULT, MARGIN, PATH, PROBABILITY
+from nearsight.statistics.writing import MISSING, points
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictions(Shown):
+    """The predictions of images: `held` as a table, or in the file `out`; `settings` say how they were made.
+
+    >>> import pyarrow
+    >>> toy = Predictions({"images": 1, "faults": 0}, None, pyarrow.table({"path": ["a.png"], "class": ["cat"]}))
+    >>> toy.table["class"].to_pylist()
+    ['cat']
+
+    The columns are those of `nearsight.settings.prediction_words.columns_of`, and what else the images' own table
+    says of them.
+    """
+
+    settings: Mapping[str, Any]
+    out: Path | None = None
+    held: "pa.Table | None" = None
+
+    @property
+    def table(self) -> "pa.Table":
+        """A row an image; read from the file where there is one."""
+        return self.held if self.out is None else read_predicted(self.out)
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """The paths of images that have no prediction, with the reason."""
+        table = self.table
+        pairs = zip(table[PATH].to_pylist(), table[FAULT].to_pylist(), strict=True)
+        return {path: fault for path, fault in pairs if fault is not None}
+
+    def first(self, count: int) -> list[dict[str, Any]]:
+        """Return the first rows as plain values."""
+        table = self.table if self.out is None else first_rows(self.out, count)
+        rows: list[dict[str, Any]] = table.slice(0, count).to_pylist()
+        return rows
+
+    def _summary(self) -> Summary:
+        return self.summary(_SHOWN)
+
+    def summary(self, count: int) -> Summary:
+        """Return a table for reading of the first rows."""
+        rows = [
+            (
+                row[PATH],
+                row[FAULT] or row[CLASS],
+                *(MISSING if row[name] is None else points(row[name]) for name in (PROBABILITY, MARGIN)),
+            )
+            for row in self.first(count)
+        ]
+        images, faults = self.settings["images"], self.settings["faults"]
+        left = f", {faults:,} without a prediction" if faults else ""
+        title = f"Predictions({images:,} images{left}, {self.settings['protocol']})"
+        return Summary(title, (PATH, CLASS, f"{PROBABILITY} %", f"{MARGIN} %"), rows)

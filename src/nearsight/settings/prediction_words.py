@@ -1,0 +1,20 @@
+"""The words for what is predicted of an image: the columns of tables, the same in CSV, in Parquet and as JSON."""
+
+PATH, CLASS, PROBABILITY, MARGIN = "path", "class", "probability", "margin"
+PROTOCOL, MODEL, MAP, FAULT = "protocol", "model", "map", "fault"
+
+DEFAULT_TOP = 5
+DEFAULT_PREDICTIONS = "predictions.csv"
+
+
+def columns_of(top: int, *, mapped: bool) -> tuple[str, ...]:
+    """Return the columns of predictions, those of a table of images not counted.
+
+    >>> columns_of(2, mapped=False)
+    ('path', 'class', 'probability', 'margin', 'class.2', 'probability.2', 'protocol', 'model', 'fault')
+
+    The best class stands in `class`, the others of the `top` best after it. `margin` is the distance between the two
+    largest probabilities. `fault` says why an image has no prediction.
+    """
+    others = [f"{name}.{rank}" for rank in range(2, top + 1) for name in (CLASS, PROBABILITY)]
+    return (PATH, CLASS, PROBABILITY, MARGIN, *others, PROTOCOL, MODEL, *([MAP] if mapped else []), FAULT)
