@@ -67,9 +67,11 @@ class _Rows:
 class _Held:
     held: Sequence[Any]
     paths: Sequence[str]
+    reading: Reading
 
     def image(self, i: int) -> Tensor:
-        return to_pixels(self.held[i], self.paths[i])
+        with allowed_pixels(self.reading.max_pixels), values_from(self.reading.value_range):
+            return to_pixels(self.held[i], self.paths[i])
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +168,7 @@ def unlabelled(
     def add_held() -> None:
         if held:
             named = named_pictures(list(held))
-            add(_Held([image for _, image in named], [name for name, _ in named]))
+            add(_Held([image for _, image in named], [name for name, _ in named], reading))
             held.clear()
 
     for place in _several(images):

@@ -14,7 +14,7 @@ from nearsight.settings import Machine, Reading
 from nearsight.settings.prediction_words import DEFAULT_TOP
 from nearsight.signatures import takes_fields_of
 from nearsight.verbs.binding import Binding, ModelOptions
-from nearsight.verbs.sources import AnyModel, model_name, opened_run
+from nearsight.verbs.sources import AnyModel, as_trained, model_name, opened_run
 
 
 @takes_fields_of(Binding)
@@ -54,7 +54,7 @@ def predict(
     `EvidenceMap.load`. With `out` memory grows with the number of images by no more than their paths and columns.
 
     `max_pixels` is how many pixels an image may have; `value_range` is what becomes black and white in images of
-    more than 8 bits, and must be given for those. With `progress` False nothing is shown; a `Progress` of yours is
+    more than 8 bits, by default what the model was trained in; where that is not known it must be given. With `progress` False nothing is shown; a `Progress` of yours is
     told instead. Raises `InputError` for bad input, and for an `out` that is there already, without `resume`.
     """
     reading = Reading(max_pixels=max_pixels, value_range=value_range)
@@ -64,7 +64,7 @@ def predict(
             channel.warn(note)
         return make_predictions(
             bound,
-            unlabelled(images, reading=reading, progress=channel),
+            unlabelled(images, reading=as_trained(reading, bound), progress=channel),
             model=model_name(model),
             protocol=protocol,
             top=top,
