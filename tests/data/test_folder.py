@@ -56,7 +56,10 @@ def test_hidden_and_desktop_files_are_no_images(write_folder: Write, six: list[b
 def test_files_beside_the_classes_are_noted(write_folder: Write, six: list[bytes]) -> None:
     root = write_folder({"a": six, "b": six})
     (root / "README.md").write_text("about")
-    assert "train: not read, as beside the class directories: README.md" in load(root).notes
+    (root / "stray.png").write_bytes(six[0])
+    notes = load(root).notes
+    assert "train: not read, as beside the class directories: stray.png" in notes
+    assert "passed over: 1 .md" in notes
 
 
 def test_a_split_without_classes_is_left_out_with_a_note(write_folder: Write, six: list[bytes]) -> None:
@@ -117,14 +120,16 @@ def test_nothing_left_after_skipping_is_refused(write_folder: Write) -> None:
     ("directories", "message"),
     [
         ({"": []}, "is empty; expected a directory for each class"),
-        ({"": [b"x"]}, "holds files but no directories; expected a directory for each class"),
-        ({"train": [b"x"], "test": [b"x"]}, "no split of .* has class directories; expected"),
+        ({"": [b"x"]}, "holds files but no directories for classes; expected a directory for each class"),
+        (
+            {"train": [b"x"], "test": [b"x"]},
+            r"no split of .* has class directories \(test, train\); expected",
+        ),
         ({"a": [], "b": [b"x"]}, r"photos/a holds no images; fill it or remove it"),
         (
             {"a": [b"x", b"y"]},
             "all 2 images of .* train are of one class, 'a'; a classifier needs at least two",
         ),
-        ({"train/a": [b"x"], "test/a": [b"x"], "test/b": [b"x"]}, "test/b is a class that .*train lacks"),
         ({"train/a": [b"x"], "train/b": [b"x"], "test": []}, "photos/test is empty"),
     ],
 )
@@ -134,3 +139,69 @@ def test_folders_that_cannot_be_used_are_refused(
     with pytest.raises(InputError, match=message) as error:
         load(write_folder(directories))
     assert "\n" not in str(error.value)
+
+
+def test_annotations_beside_images_need_no_skipping(write_folder: Write, six: list[bytes]) -> None:
+    root = write_folder({"a": six, "b": six})
+    for k in range(6):
+        (root / "a" / f"{k}.xml").write_text("<annotation/>")
+    sets = load(root)
+    assert sum(map(len, sets.values())) == 12
+    assert "passed over: 6 .xml" in sets.notes
+
+
+def test_a_class_of_test_alone_is_told(write_folder: Write, six: list[bytes]) -> None:
+    sets = load(write_folder({"train/a": six, "train/b": six, "test/a": six, "test/b": six, "test/c": six}))
+    assert sets.classes == ("a", "b", "c")
+    assert any(
+        "6 of its 18 images are of classes that train has no image of: c" in note for note in sets.notes
+    )
+
+
+def test_the_class_in_the_names_of_files(write_folder: Write, six: list[bytes]) -> None:
+    root = write_folder({"": []})
+    for name in ("cat", "dog"):
+        for k, content in enumerate(six):
+            (root / f"{name}.{k}.png").write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"cat\.0\.png\), give `class_pattern='.*'`, which finds 2 classes: cat, dog"
+    ):
+        load(root)
+    sets = load(root, class_pattern=r"^(\w+)\.")
+    assert sets.classes == ("cat", "dog")
+    for images in sets.values():
+        for i, label in enumerate(images.labels):
+            assert Path(images.path(i)).name.startswith(sets.classes[label])
+    with pytest.raises(InputError, match=r"matches 6 of the 12 images of train, and not dog\.0\.png, "):
+        load(root, class_pattern="^(cat)")
+    with pytest.raises(InputError, match="matches no file"):
+        load(root, class_pattern="^(owl)")
+    with pytest.raises(InputError, match="needs a group"):
+        load(root, class_pattern="^cat")
+    with pytest.raises(InputError, match="no regular expression"):
+        load(root, class_pattern="(")
+
+
+def test_a_pattern_keeps_splits(write_folder: Write, six: list[bytes]) -> None:
+    """As in the well-known archive of cats and dogs: train/cat.0.jpg, and test1/1.jpg without labels."""
+    root = write_folder({"train": [], "test1": six})
+    for name in ("cat", "dog"):
+        for k, content in enumerate(six):
+            (root / "train" / f"{name}.{k}.png").write_bytes(content)
+    sets = load(root, class_pattern="^([a-z]+)", validation=0)
+    assert {split: len(images) for split, images in sets.items()} == {"train": 10, "test": 2}
+    assert "test: left out, as none of its 6 images has a label" in sets.notes
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("set.zip", "holds no images, but an archive, set.zip; unpack it"),
+        ("a.txt", "holds no images, but a.txt;"),
+    ],
+)
+def test_a_folder_of_other_files_is_refused(write_folder: Write, file: str, message: str) -> None:
+    root = write_folder({"": []})
+    (root / file).write_bytes(b"x")
+    with pytest.raises(InputError, match=message):
+        load(root)

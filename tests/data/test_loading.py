@@ -94,7 +94,7 @@ def test_every_seed_is_tested_on_the_same_images_and_trained_on_none_of_them() -
 def test_a_full_disk_is_told_with_the_way_out(
     write_folder: Write, png: Png, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Path) -> None:
+    def fail(*_: object) -> None:
         try:
             raise OSError(errno.ENOSPC, "No space left on device")
         except OSError as fault:
@@ -108,7 +108,7 @@ def test_a_full_disk_is_told_with_the_way_out(
 
 
 def test_a_place_of_others_is_told(write_folder: Write, png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Path) -> None:
+    def fail(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "/shared/cache")
 
     monkeypatch.setattr(LOAD, "read_folder", fail)
@@ -121,7 +121,7 @@ def test_a_place_of_others_is_told(write_folder: Write, png: Png, monkeypatch: p
 def test_another_fault_is_left_as_it_is(
     write_folder: Write, png: Png, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Path) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr(LOAD, "read_folder", fail)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nearsight.data.image_set import ImageSet, MemoryImages
-from nearsight.data.splits import arrange_splits, stratified_cut, usual_split
+from nearsight.data.splits import arrange_splits, stratified_cut
 from nearsight.errors import InputError
 
 
@@ -110,8 +110,3 @@ def test_too_few_images_to_cut_are_refused(labels: list[int], split: str) -> Non
         InputError, match=rf"'toy' has no {split} split, and .* add images or a {split} split"
     ):
         arrange_splits({"train": image_set("train", labels)}, validation=0.1, seed=0)
-
-
-@pytest.mark.parametrize("name", ["cats", "trains", "", "test1"])
-def test_other_names_are_no_usual_split(name: str) -> None:
-    assert usual_split(name) is None

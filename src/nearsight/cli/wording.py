@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 from argparse import Action, BooleanOptionalAction
 from collections.abc import Iterable
 
@@ -49,10 +50,12 @@ def _written(value: str) -> str:
 
     >>> _written("[8, 16, None]"), _written("'auto'"), _written("0.1"), _written("N")
     ('8,16,full', 'auto', '0.1', 'N')
+    >>> _written("'^([a-z]+)'")
+    "'^([a-z]+)'"
     """
     try:
         read = ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return value
     parts = read if isinstance(read, list | tuple) else [read]
-    return ",".join("full" if part is None else str(part) for part in parts)
+    return shlex.quote(",".join("full" if part is None else str(part) for part in parts))

@@ -1,108 +1,114 @@
 """Reading an image folder: a directory for each class, with or without a directory for each split."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from nearsight.data.splits import usual_split
+from nearsight.data.class_names import listed
+from nearsight.data.class_pattern import labels_by_pattern, suggested_pattern
+from nearsight.data.image_rows import image_rows
+from nearsight.data.layout import EXPECTED, Division, Layout, recognise
 from nearsight.data.table import Table
+from nearsight.data.tree import Folder, read_tree, told_left
 from nearsight.errors import InputError
+from nearsight.settings import Reading
 
-_DESKTOP_FILES = ("thumbs.db", "desktop.ini")
-_LAYOUT = (
-    "expected a directory for each class (cats/, dogs/), or for each split with those in it (train/cats/)"
-)
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+_TABLES = (".csv", ".tsv", ".jsonl")
 
 
-def read_folder(path: Path) -> tuple[dict[str, Table], list[str]]:
-    """List the images of a folder as tables by split, and say in notes what was passed over.
+def read_folder(path: Path, reading: Reading) -> tuple[dict[str, Table], list[str]]:
+    """List the images of a folder as tables by split, and say in notes how it was read and what was passed over.
 
-    Every file in a class's directory, at any depth, counts as an image, but for hidden and desktop files. A
-    split directory without class directories has no labels. Raises `InputError` on a folder or class without
-    files, and on a class that train lacks.
+    Every image in a class's directory, at any depth, is of that class. A split directory without class directories
+    has no labels, unless `class_pattern` finds them in the names of files. Raises `InputError` on a folder or class
+    without images, and where directories could be splits or classes.
     """
-    places = _splits(path)
-    classes_of = {split: [place.name for place in _directories(at)] for split, at in places.items()}
-    train = next((split for split in places if usual_split(split) == "train"), None)
-    union = sorted({name for names in classes_of.values() for name in names})
-    if not union:
-        raise InputError(f"no split of {path} has class directories; {_LAYOUT}")
-    tables, notes = {}, []
-    for split, place in places.items():
-        if train is not None and (unknown := sorted(set(classes_of[split]) - set(classes_of[train]))):
-            raise InputError(
-                f"{place / unknown[0]} is a class that {places[train]} lacks ({len(unknown)} such); "
-                "the splits of a set share their classes"
-            )
-        tables[split] = _table(place, classes_of[split], tuple(union))
-        if classes_of[split] and (stray := _visible_files(place)):
-            more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
-            notes.append(f"{split}: not read, as beside the class directories: {stray[0].name}{more}")
-    return tables, notes
-
-
-def _splits(path: Path) -> dict[str, Path]:
-    inside = _directories(path)
-    if not inside:
-        held = "holds files but no directories" if _visible_files(path) else "is empty"
-        raise InputError(f"the folder {path} {held}; {_LAYOUT}")
-    usual = [place for place in inside if usual_split(place.name)]
-    # A class may be called `test`: it is a split if it holds directories, or if all have such names.
-    if len(usual) == len(inside) or any(_directories(place) for place in usual):
-        return {place.name: place for place in inside}
-    return {"train": path}
-
-
-def _table(place: Path, names: list[str], classes: tuple[str, ...]) -> Table:
-    from datasets import Dataset, Features, Image
-
-    files: list[str] = []
-    labels: list[int] = []
-    for name in names:
-        found = files_below(place / name)
-        if not found:
-            raise InputError(f"the class directory {place / name} holds no images; fill it or remove it")
-        files += found
-        labels += [classes.index(name)] * len(found)
-    if not names:
-        files = files_below(place)
-        labels = [-1] * len(files)
-    if not files:
-        raise InputError(f"the folder {place} is empty; {_LAYOUT}")
-    # Sizes and times are part of the cache's key, so that a changed file is looked at again.
-    stamps = [(status.st_size, status.st_mtime_ns) for status in map(os.stat, files)]
-    rows = Dataset.from_generator(
-        _rows, features=Features(image=Image(decode=False)), gen_kwargs={"files": files, "stamps": (stamps,)}
-    )
-    return Table(rows, np.array(labels, dtype=np.int64), classes)
-
-
-def _rows(files: list[str], stamps: object) -> Iterator[dict[str, Any]]:
-    del stamps
-    for file in files:
-        yield {"image": {"bytes": None, "path": file}}
-
-
-def _directories(path: Path) -> list[Path]:
-    return sorted(place for place in path.iterdir() if place.is_dir() and not place.name.startswith("."))
-
-
-def _visible_files(path: Path) -> list[Path]:
-    return sorted(place for place in path.iterdir() if place.is_file() and _is_visible(place.name))
+    root = read_tree(path)
+    if not root.count:
+        raise _without_images(root)
+    layout = recognise(root)
+    if reading.class_pattern is not None:
+        tables, notes = _by_pattern(root, layout, reading.class_pattern)
+    elif layout.has_classes:
+        tables = {division.name: _table(division) for division in layout.divisions}
+        notes = list(layout.notes)
+    else:
+        raise _without_classes(root, layout)
+    return tables, notes + told_left(root, list(root.walk()))
 
 
 def files_below(path: Path) -> list[str]:
-    """List the files of a directory at any depth, sorted, without hidden and desktop files."""
-    return sorted(
-        str(Path(at, name))
-        for at, _, names in os.walk(path, followlinks=True)
-        for name in names
-        if _is_visible(name)
+    """List the images of a directory at any depth, sorted, without hidden and service files."""
+    return read_tree(path).files()
+
+
+def _table(division: Division) -> Table:
+    if not division.classes:
+        return Table(image_rows(division.place.files()), None, None)
+    files: list[str] = []
+    labels: list[int] = []
+    for number, (_, folder) in enumerate(division.classes):
+        found = folder.files()
+        files += found
+        labels += [number] * len(found)
+    names = tuple(name for name, _ in division.classes)
+    return Table(image_rows(files), np.array(labels, dtype=np.int64), names)
+
+
+def _by_pattern(root: Folder, layout: Layout, pattern: str) -> tuple[dict[str, Table], list[str]]:
+    whole = len(layout.divisions) == 1 and layout.divisions[0].name == "train"
+    places = {"train": root} if whole else {each.name: each.place for each in layout.divisions}
+    tables = {}
+    for split, place in places.items():
+        files = place.files()
+        tables[split] = Table(image_rows(files), labels_by_pattern(pattern, files, split), None)
+    if all(table.labels is None for table in tables.values()):
+        names = [Path(file).name for file in root.files()]
+        raise InputError(
+            f"`class_pattern` '{pattern}' matches no file of {root.path}, such as {listed(names[:3])}"
+        )
+    notes = [] if whole else [note for note in layout.notes if "guess" in note]
+    return tables, [*notes, f"classes are what '{pattern}' finds in the names of files"]
+
+
+def _without_images(root: Folder) -> InputError:
+    if root.is_bare:
+        return InputError(f"the folder {root.path} is empty; {EXPECTED}")
+    names = [name for folder in root.walk() for name in folder.others]
+    archive = next((name for name in names if Path(name).suffix.casefold() in _ARCHIVES), None)
+    if archive is not None:
+        return InputError(
+            f"the folder {root.path} holds no images, but an archive, {archive}; unpack it, and give the directory"
+        )
+    return InputError(f"the folder {root.path} holds no images, but {listed(names)}; {EXPECTED}")
+
+
+def _without_classes(root: Folder, layout: Layout) -> InputError:
+    files = [file for division in layout.divisions for file in division.place.files()]
+    suggested = suggested_pattern([Path(file).name for file in files])
+    splits = [division.name for division in layout.divisions]
+    told = (
+        f"the folder {root.path} holds files but no directories for classes"
+        if splits == ["train"]
+        else f"no split of {root.path} has class directories ({listed(splits)})"
     )
-
-
-def _is_visible(name: str) -> bool:
-    return not name.startswith(".") and name.casefold() not in _DESKTOP_FILES
+    ways = [EXPECTED]
+    if suggested is not None:
+        pattern, classes = suggested
+        ways.append(
+            f"or, if its class is in the name of a file ({Path(files[0]).name}), give `class_pattern={pattern!r}`, "
+            f"which finds {len(classes)} classes: {listed(classes)}"
+        )
+    table = next(
+        (
+            folder.path / name
+            for folder in root.walk()
+            for name in folder.others
+            if Path(name).suffix.casefold() in _TABLES
+        ),
+        None,
+    )
+    if table is not None:
+        ways.append(f"or, if {table} lists the images and their labels, give that file")
+    return InputError(f"{told}; {'; '.join(ways)}")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.data.class_names import agree, listed, lookup, plain
-from nearsight.data.splits import usual_split
+from nearsight.data.split_names import usual_split
 from nearsight.data.table import MISSING
 from nearsight.errors import InputError
 

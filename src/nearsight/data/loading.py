@@ -111,7 +111,7 @@ def _read(name: str, local: Path | None, reading: Reading) -> tuple[dict[str, Im
             tables = read_parquet(path)
         else:
             folder = path
-            tables, notes = read_folder(path)
+            tables, notes = read_folder(path, reading)
     found, more = open_tables(name, tables, reading, folder)
     return found, notes + more
 

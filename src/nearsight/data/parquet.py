@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nearsight.data.faults import one_line
 from nearsight.data.shards import joined
-from nearsight.data.splits import usual_split
+from nearsight.data.split_names import usual_split
 from nearsight.data.table import Table, as_table
 from nearsight.errors import InputError
 

@@ -7,16 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.data.image_set import ImageSet
+from nearsight.data.split_names import USUAL, usual_split
 from nearsight.errors import InputError
 
 TEST_SHARE = 0.2
 # Fixed, so that runs of all seeds are tested on the same images and none was trained on one of them.
 TEST_SEED = 0
-_USUAL = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing", "eval"),
-}
 
 
 @dataclass(frozen=True)
@@ -26,15 +22,6 @@ class Arranged:
     splits: dict[str, ImageSet]
     notes: tuple[str, ...]
     follow_seed: bool
-
-
-def usual_split(name: str) -> str | None:
-    """Return `train`, `val` or `test` for a usual name of that split in any case, None for any other name.
-
-    >>> usual_split("Validation"), usual_split("dev"), usual_split("cats")
-    ('val', 'val', None)
-    """
-    return next((split for split, names in _USUAL.items() if name.casefold() in names), None)
 
 
 def arrange_splits(found: Mapping[str, ImageSet], *, validation: float, seed: int) -> Arranged:
@@ -62,7 +49,7 @@ def arrange_splits(found: Mapping[str, ImageSet], *, validation: float, seed: in
         if "val" not in splits and validation > 0:
             splits["train"], splits["val"] = _cut(splits["train"], validation, seed, "val", notes)
             follow_seed = True
-    order = [name for name in _USUAL if name in splits] + [name for name in splits if name not in _USUAL]
+    order = [name for name in USUAL if name in splits] + [name for name in splits if name not in USUAL]
     return Arranged({name: replace(splits[name], split=name) for name in order}, tuple(notes), follow_seed)
 
 

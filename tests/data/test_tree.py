@@ -1,0 +1,65 @@
+"""Directory trees: what is an image, what is passed over, and that a circle is entered once."""
+
+import os
+from pathlib import Path
+
+from nearsight.data.tree import read_tree, told_left
+
+
+def touch(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+    return root
+
+
+def names(root: Path) -> list[str]:
+    return [str(Path(file).relative_to(root)) for file in read_tree(root).files()]
+
+
+def test_only_images_are_images(tmp_path: Path) -> None:
+    kept = ["a/1.JPG", "a/2.jpeg", "b/3 (1).png", "b/deep/4.webp", "b/é.tiff"]
+    left = ["a/1.xml", "a/1.txt", "a/notes.md", "b/labels.json", "README", "b/model.bin"]
+    assert sorted(names(touch(tmp_path, *kept, *left))) == sorted(kept)
+
+
+def test_an_image_without_suffix_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    touch(tmp_path, "a/plain", "a/none")
+    (tmp_path / "a" / "photo").write_bytes(b"\xff\xd8\xff\xe0 and so on")
+    (tmp_path / "a" / "n01440764_1.dat").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert names(tmp_path) == ["a/n01440764_1.dat", "a/photo"]
+
+
+def test_service_files_and_directories_are_counted(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "a/1.png", "a/.ipynb_checkpoints/1.png", "a/@eaDir/1.png", "__MACOSX/a/._1.png", "a/._1.png"
+    )
+    touch(tmp_path, "a/Thumbs.db", "a/desktop.ini", "a/.DS_Store", "a/1.xml", "a/2.xml", "LICENSE")
+    root = read_tree(tmp_path)
+    assert root.count == 1
+    assert told_left(root, list(root.walk())) == [
+        "passed over: 2 .xml, 3 hidden, 2 service directory, 2 service file, 1 without suffix"
+    ]
+
+
+def test_links_are_followed_and_circles_entered_once(tmp_path: Path) -> None:
+    root = touch(tmp_path / "set", "cat/1.png", "dog/1.png")
+    touch(tmp_path / "elsewhere", "2.png", "more/3.png")
+    (root / "cat" / "again").symlink_to(root / "cat")
+    (root / "dog" / "up").symlink_to(root)
+    (root / "dog" / "self.png").symlink_to(root / "dog" / "self.png")
+    (root / "dog" / "gone.png").symlink_to("/nowhere/gone.png")
+    (root / "owl").symlink_to(tmp_path / "elsewhere")
+    (root / "dog" / "4.png").symlink_to(tmp_path / "elsewhere" / "2.png")
+    assert names(root) == ["cat/1.png", "dog/1.png", "dog/4.png", "owl/2.png", "owl/more/3.png"]
+    tree = read_tree(root)
+    assert told_left(tree, list(tree.walk())) == [
+        "passed over: 3 circular link (cat/again), 1 dangling link (dog/gone.png)"
+    ]
+
+
+def test_a_pipe_is_never_opened(tmp_path: Path) -> None:
+    root = touch(tmp_path, "a/1.png")
+    os.mkfifo(root / "a" / "2.png")
+    tree = read_tree(root)
+    assert (tree.count, told_left(tree, list(tree.walk()))) == (1, ["passed over: 1 pipe"])
