@@ -330,6 +330,24 @@ def test_what_lies_beside_and_cannot_be_read_is_told(folder: Path, tmp_path: Pat
     assert sets.notes[0].startswith("regions that lie with the images are left out: line 1 of ")
 
 
+def test_masks_of_another_size_are_refused_or_left_out(folder: Path, tmp_path: Path) -> None:
+    images, place = folder.rename(tmp_path / "images"), masks(tmp_path)
+    Image.new("L", (9, 9)).save(place / "2.png")
+    sets = load(images)
+    assert sets["test"].regions is None
+    assert "regions that lie with the images are left out" in str(sets.notes)
+    assert "a mask must be of its image's size 20×30, got 9×9 (1 such)" in str(sets.notes)
+    with pytest.raises(InputError, match=r"2\.png: a mask must be of its image's size 20×30, got 9×9"):
+        load(images, regions=place)
+
+
+def test_runs_that_do_not_cover_their_image_are_refused(folder: Path, tmp_path: Path) -> None:
+    drawn = {"size": [9, 9], "counts": [3, 8, 70]}
+    place = write_coco(tmp_path, [[{"bbox": [0, 0, 9, 9], "segmentation": drawn}]])
+    with pytest.raises(InputError, match=r"the runs of a mask do not cover 0\.png"):
+        load(folder, regions=place)
+
+
 def test_a_class_may_be_called_mask(folder: Path) -> None:
     for split in ("test", "val"):
         (folder / split / "crack").rename(folder / split / "mask")

@@ -69,7 +69,18 @@ def test_corners_are_told_from_sides_where_many_end_before_they_start() -> None:
     sides = written(some_boxes(), "sides", False)
     found = understand_boxes(sides, SIDES, "boxes", "corners")
     assert found.form == BoxForm("sides")
-    assert "as many are no boxes as x0, y0, x1, y1" in found.note
+    assert "as they are not x0, y0, x1, y1" in found.note
+
+
+@pytest.mark.parametrize("relative", [False, True])
+@pytest.mark.parametrize("layout", ["corners", "sides"])
+def test_large_objects_in_the_middle_do_not_hide_what_their_boxes_are(layout: str, relative: bool) -> None:
+    rng = np.random.default_rng(0)
+    start, end = rng.integers([4, 3], [12, 9], (60, 2)), rng.integers([28, 21], [38, 29], (60, 2))
+    numbers = written(np.concatenate([start, end], axis=1).astype(float), layout, relative)
+    assert (numbers[:, 2:] > numbers[:, :2]).all()
+    found = understand_boxes(numbers, SIDES, "boxes", "corners")
+    assert found.form == BoxForm(layout, relative)
 
 
 @pytest.mark.parametrize(

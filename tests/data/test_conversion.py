@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.data.deep_png import deep_png
 
 from nearsight.data import decode_image, to_pixels
 from nearsight.errors import InputError
@@ -113,3 +114,11 @@ def test_other_numbers_are_read_in_a_range() -> None:
 def test_what_is_no_image_is_refused_by_name(image: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         to_pixels(image, "photo")
+
+
+def test_a_pillow_image_of_16_bits_a_colour_is_read_by_both_bytes(tmp_path: Path) -> None:
+    wide = np.random.default_rng(0).integers(0, 4096, (5, 6, 3)).astype(np.uint16)
+    (tmp_path / "deep.png").write_bytes(deep_png(wide))
+    with Image.open(tmp_path / "deep.png") as image:
+        found = to_pixels(image, value_range=(0, 4095))
+    np.testing.assert_array_equal(found.permute(1, 2, 0).numpy(), np.floor(wide / 4095 * 255 + 0.5))

@@ -2,7 +2,6 @@
 
 import io
 import struct
-import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.data.deep_png import deep_png
 
 from nearsight.data.decode import allowed_pixels, decode_image, image_size
 from nearsight.errors import InputError
@@ -183,20 +183,6 @@ def test_a_file_that_is_no_image_says_so(tmp_path: Path, file: bytes, reason: st
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.png: no such file$"):
         decode_image(tmp_path / "a.png")
-
-
-def deep_png(pixels: np.ndarray) -> bytes:
-    """Write a PNG of 16 bits a channel, of 3 or 4 channels, by its definition; Pillow writes none."""
-    height, width, channels = pixels.shape
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        whole = kind + content
-        return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
-
-    header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + parts
 
 
 def deep(height: int, width: int, channels: int, top: int) -> np.ndarray:

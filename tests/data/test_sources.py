@@ -223,3 +223,12 @@ def test_a_cut_of_what_is_held_is_that_of_the_whole() -> None:
     ]
     assert isinstance(held, ImageSets)
     assert isinstance(held["train"], ImageSet)
+
+
+def test_splits_made_apart_are_matched_by_name() -> None:
+    names, other = ["cat", "dog", "owl"], ["owl", "dog", "cat"]
+    train, test = held_sets((PIXELS, LABELS), classes=names), held_sets((PIXELS, LABELS), classes=other)
+    sets = held_sets({"test": test["train"], "train": train["train"]})
+    assert {images.classes for images in sets.values()} == {tuple(names)}
+    assert [sets.classes[label] for label in sets["test"].labels] == [other[label] for label in LABELS]
+    assert sets.notes == ("test: its classes are in another order than those of train; matched by name",)

@@ -20,6 +20,8 @@ _SAID: dict[Layout, str] = {
 # A layout is right where nearly all boxes make sense in it, and wrong where many do not.
 _NEARLY_ALL = 0.99
 _MANY = 0.1
+# So many different boxes do not all lie left of and above the middle by chance, as corners that fit as sides do.
+_ENOUGH = 20
 
 
 @dataclass(frozen=True)
@@ -164,10 +166,12 @@ def understand_boxes(
         del sense["centre"]
     fitting = [layout for layout, share in sense.items() if share >= _NEARLY_ALL]
     chosen = usual if usual is not None and _reversed(boxes, limits, usual) < _MANY else None
+    if chosen == "corners" and _never_beyond_the_middle(boxes, limits, fitting):
+        chosen = None
     if chosen is None:
         others = [layout for layout in fitting if layout != usual]
         clear = len(others) == 1 and all(
-            share < 1 - _MANY for own, share in sense.items() if own != others[0]
+            share < 1 - _MANY for own, share in sense.items() if own not in (others[0], usual)
         )
         if not clear:
             possible = " or ".join(_SAID[layout] for layout in others) or "none of the layouts that are known"
@@ -184,10 +188,23 @@ def understand_boxes(
         )
     told = f"{column}: {count} boxes, read as {form.said()}"
     if usual is not None and usual != chosen:
-        told += f", as many are no boxes as {_SAID[usual]}"
+        told += f", as they are not {_SAID[usual]}"
     if beyond.any():
         told += f"; {int(beyond.sum())} are cut off at their image's edge"
     return Understood(form, told)
+
+
+def _never_beyond_the_middle(
+    boxes: NDArray[np.float64], limits: NDArray[np.float64], fitting: Sequence[Layout]
+) -> bool:
+    """Whether boxes that may be corners fit as something else too, which corners hardly do.
+
+    Read as sides, corners end inside the image only if their middle is left of and above its middle.
+    """
+    if not {"sides", "centre"} & set(fitting) or len(np.unique(boxes, axis=0)) < _ENOUGH:
+        return False
+    sums = (boxes[:, :2] + boxes[:, 2:]) / limits
+    return bool(((sums < 0.9).any(1)).mean() > 0.5)
 
 
 def _refused(column: str, trouble: str, expected: str) -> Understood:

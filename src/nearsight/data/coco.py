@@ -35,8 +35,15 @@ def read_coco(files: Sequence[Path], root: Path) -> Annotations:
         for image in content["images"]:
             size = image.get("height"), image.get("width")
             known = size if all(isinstance(side, int) and side > 0 for side in size) else None
+            own = tuple(objects.get(image.get("id"), ()))
+            if any(
+                shape.runs and known is not None and sum(shape.runs) != known[0] * known[1] for shape in own
+            ):
+                raise InputError(
+                    f"{file}: the runs of a mask do not cover {image.get('file_name')}; write it again"
+                )
             path = path_within(file.parent / str(image.get("file_name")), root)
-            read.append(Annotated(path, Shapes(tuple(objects.get(image.get("id"), ())), known)))
+            read.append(Annotated(path, Shapes(own, known)))
         images += _edged(read, file.name, notes)
     return Annotations("COCO", tuple(images), tuple(notes))
 

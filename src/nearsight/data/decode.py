@@ -94,6 +94,18 @@ def _swapped_bytes(image: Image.Image) -> list[Any]:
     return swapped
 
 
+def unread_deep(image: Image.Image) -> bytes | None:
+    """Return the file of a Pillow image of 16 bits a colour that was opened and not read, as reading it loses 8."""
+    stream = getattr(image, "fp", None)
+    if stream is None or not _swapped_bytes(image):
+        return None
+    at = stream.tell()
+    stream.seek(0)
+    content: bytes = stream.read()
+    stream.seek(at)
+    return content
+
+
 def _check_deep_grey(image: Image.Image) -> None:
     """Refuse grey of 16 bits with alpha where Pillow, which reads its high byte alone, loses most of it."""
     if any(str(tile.args).startswith("LA;16") for tile in getattr(image, "tile", ())):

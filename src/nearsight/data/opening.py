@@ -12,7 +12,7 @@ from nearsight.data.annotations import read_annotations
 from nearsight.data.attaching import with_annotations, with_annotations_beside
 from nearsight.data.image_set import ImageSet, MemoryImages, StreamedImages, image_name
 from nearsight.data.labels import find_labels, require_classes
-from nearsight.data.region_columns import column_regions
+from nearsight.data.region_columns import Source, column_regions
 from nearsight.data.scan import Scan, read_pixels, scan
 from nearsight.data.table import Table
 from nearsight.data.values import clear_notes, settled_range
@@ -40,11 +40,14 @@ def open_tables(
     notes = [f"{split}: {note}" for split, table in tables.items() for note in table.notes]
     classes, labels, more = find_labels(name, tables)
     notes += more
+    source: Source = "table"
     if reading.regions is not None:
+        source = "asked"
         annotations = read_annotations(Path(reading.regions))
         tables, more = with_annotations(tables, annotations, labels, classes)
         notes += more
     elif folder is not None:
+        source = "beside"
         tables, more = with_annotations_beside(tables, folder, labels, classes)
         notes += more
     scans: dict[str, Scan] = {}
@@ -76,7 +79,7 @@ def open_tables(
             images = StreamedImages(
                 rows.select_columns(["image"]), index, sizes[split], split, value_range=value_range
             )
-        regions = column_regions(rows, index, scans[split], split, notes, asked=reading.regions is not None)
+        regions = column_regions(rows, index, scans[split], split, notes, source=source)
         columns = tables[split].columns
         if columns is not None and len(index) < len(columns):
             columns = columns.take(index)

@@ -1,7 +1,7 @@
 """The region column of a table: how all of a split is understood, and of which images the region is known."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from nearsight.errors import InputError
 if TYPE_CHECKING:
     from datasets import Dataset
 
+# Whether regions are a column of the table, or files that were asked for or found beside the images.
+Source = Literal["table", "asked", "beside"]
+
 
 def column_regions(
     rows: "Dataset",
@@ -31,15 +34,24 @@ def column_regions(
     split: str,
     notes: list[str],
     *,
-    asked: bool = False,
+    source: Source = "table",
 ) -> ColumnRegions | None:
     """Return the regions of a table's images `index`, None where it has none or they cannot be understood.
 
-    Boxes and masks are read in one way, decided over the whole split. What was understood or left out is noted; what
-    was asked for is never left out, and an `InputError` instead.
+    Boxes and masks are read in one way, decided over the whole split. What was understood or left out is noted.
+    Raises `InputError` on a region that is not of its kind, unless it was found `beside` the images, and where
+    regions that were `asked` for cannot be understood.
     """
     column = next((name for name in rows.column_names if name in COLUMN_KINDS), None)
     if column is None:
+        return None
+    misfits = [scan.misfits[row] for row in index.tolist() if row in scan.misfits]
+    if misfits:
+        if source != "beside":
+            raise InputError(misfits[0])
+        notes.append(
+            f"{split}: regions that lie with the images are left out: {misfits[0]} ({len(misfits)} such)"
+        )
         return None
     column_rows = rows.select_columns([column])
     kind = COLUMN_KINDS[column]
@@ -66,7 +78,7 @@ def column_regions(
         else:
             form, known, told = _boxes(values, scan.sizes[index], column)
     left_out = told and kind != "cells" and not known.any() and form is None
-    if left_out and asked:
+    if left_out and source == "asked":
         raise InputError(f"the regions of {split} cannot be used: {told}")
     if told:
         notes.append(f"{split}: {told}")

@@ -30,13 +30,15 @@ _BATCH = 128
 class Scan:
     """What one pass over a table found: sizes int32 (n, 2), the faults by row, and how masks look, by row.
 
-    `values` is what those images hold, by row, that have more than 8 bits or alpha.
+    `values` is what those images hold, by row, that have more than 8 bits or alpha, and `misfits` what is wrong with
+    regions that are not of their kind.
     """
 
     sizes: NDArray[np.int32]
     faults: dict[int, str]
     looks: dict[int, MaskLook]
     values: dict[int, Measured]
+    misfits: dict[int, str]
 
 
 def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
@@ -44,7 +46,6 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
 
     Images of more than 8 bits and those with alpha are decoded in any case, as their values count. The result is
     cached beside the table by `datasets`. An image that cannot be read is a fault, not an error; its size is 0×0.
-    Raises `InputError` on a region that is not of its kind.
     """
     from datasets import Features, Value
 
@@ -59,6 +60,7 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
             width=Value("int32"),
             fault=Value("string"),
             look=Value("string"),
+            misfit=Value("string"),
             depth=Value("string"),
             low=Value("float64"),
             high=Value("float64"),
@@ -73,6 +75,7 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
         {row: fault for row, fault in enumerate(faults) if fault is not None},
         _looks(columns["look"].to_pylist()),
         _values(columns),
+        {row: misfit for row, misfit in enumerate(columns["misfit"].to_pylist()) if misfit is not None},
     )
 
 
@@ -131,17 +134,24 @@ class _Measure:
 
     def __call__(self, batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
         column = next((name for name in batch if name in COLUMN_KINDS), None)
-        names = ("height", "width", "fault", "look", "depth", "low", "high", "clear")
+        names = ("height", "width", "fault", "look", "misfit", "depth", "low", "high", "clear")
         found: dict[str, list[Any]] = {name: [] for name in names}
         for k, cell in enumerate(batch["image"]):
             (height, width), fault, values = self._read(image_file(cell))
-            look = None
+            look = misfit = None
             if column is not None and fault is None and batch[column][k] is not None:
                 try:
                     look = _look(batch[column][k], column, height, width)
                 except InputError as error:
-                    raise InputError(f"{image_name(cell, self.split, rows[k])}: {error}") from None
-            one = {"height": height, "width": width, "fault": fault, "look": look, **asdict(values)}
+                    misfit = f"{image_name(cell, self.split, rows[k])}: {error}"
+            one = {
+                "height": height,
+                "width": width,
+                "fault": fault,
+                "look": look,
+                "misfit": misfit,
+                **asdict(values),
+            }
             for name in names:
                 found[name].append(one[name])
         return found

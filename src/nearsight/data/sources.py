@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from nearsight.data.bars import without_bars
+from nearsight.data.class_names import agree
 from nearsight.data.conversion import to_pixels
 from nearsight.data.image_set import MEND, GivenImages, ImageSet, ImageSets, MemoryImages
 from nearsight.data.labels import find_labels, named_by_number
@@ -109,11 +110,25 @@ def held_sets(
         read = _open_all if all(map(_is_table, rest.values())) else _read_all
         found |= read(rest, known, Reading(**options), notes, progress)
         found = {split: found[split] for split in splits if split in found}
+    found = _alike(found, notes)
     name = recorded_name(found)
     found = {
         split: replace(images, name=name) if split in rest else images for split, images in found.items()
     }
     return ImageSets(name, found, tuple(notes), isinstance(data, ImageSets) and data.splits_follow_seed)
+
+
+def _alike(splits: dict[str, ImageSet], notes: list[str]) -> dict[str, ImageSet]:
+    """Number the classes of all splits alike, by name, where they were made apart."""
+    if len({images.classes for images in splits.values()}) < 2:
+        return splits
+    lists = {split: images.classes for split, images in splits.items()}
+    agreed = agree(lists, "train" if "train" in lists else next(iter(lists)), "the data")
+    notes += agreed.notes
+    return {
+        split: replace(images, classes=agreed.classes, labels=np.array(agreed.places[split])[images.labels])
+        for split, images in splits.items()
+    }
 
 
 def require_names(sets: ImageSets, classes: Sequence[str]) -> None:
