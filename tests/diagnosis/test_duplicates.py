@@ -140,5 +140,4 @@ def test_images_reduced_in_parts_have_the_same_thumbnails(
     floats: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = torch.randint(0, 256, (7, 3, 37, 50), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    monkeypatch.setattr(duplicates, "_FLOATS", floats)
-    assert torch.equal(duplicates._reduced(pixels), F.adaptive_avg_pool2d(pixels.float(), 16))
+    assert torch.equal(duplicates._reduced(pixels, floats), F.adaptive_avg_pool2d(pixels.float(), 16))

@@ -30,6 +30,7 @@ from nearsight.data.values import (
 from nearsight.errors import InputError
 
 ORIENTATION = 0x0112
+_BAND_PIXELS = 2**20
 _MOST: ContextVar[int | None] = ContextVar("max_pixels", default=None)
 _PILLOWS_LIMIT = Lock()
 _QUARTER_TURNS = (5, 6, 7, 8)
@@ -72,10 +73,13 @@ def decode_picture(image: Image.Image) -> Tensor:
     """Decode a Pillow image, which is turned in place, to what `decode_image` makes of its file."""
     ImageOps.exif_transpose(image, in_place=True)
     image = _to_rgb(image)
-    pixels = np.empty((3, image.height, image.width), dtype=np.uint8)
-    # One channel at a time, as a large image takes much memory.
-    for channel in range(3):
-        pixels[channel] = np.asarray(image.getchannel(channel))
+    width, height = image.size
+    pixels = np.empty((3, height, width), dtype=np.uint8)
+    # A band of rows at a time: Pillow copies what it hands out, and a large image takes much memory.
+    rows = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        band = image.crop((0, top, width, min(top + rows, height)))
+        pixels[:, top : top + rows] = np.asarray(band).transpose(2, 0, 1)
     return torch.from_numpy(pixels)
 
 

@@ -122,7 +122,7 @@ def diagnose(
         accuracies=protocols,
         errors=collect_errors(found.errors, examined.labels, classifier.classes),
         suspects=label_suspects(found.checks, classifier.classes),
-        duplicates=near_duplicates(examined, others) if others else (),
+        duplicates=near_duplicates(examined, others, memory=bound.memory) if others else (),
         atlas=atlas,
         reliance=_reliance(found, examined),
         locality=Locality(sizes, protocols),

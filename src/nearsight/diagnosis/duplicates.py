@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nearsight.data import ImageSet
+from nearsight.settings.choices import DEFAULT_MEMORY
 
 THUMBNAIL = 16
 NEAR = 0.55
@@ -15,7 +16,7 @@ NEAR = 0.55
 FLAT = 2.0
 
 _CHUNK = 2048
-# What images take in float32 while they are reduced; of a larger one a sixteenth.
+# What images take in float32 while they are reduced, at most; of a larger one a sixteenth.
 _FLOATS = 32 * 2**20
 
 
@@ -37,7 +38,11 @@ class Duplicate:
 
 
 def near_duplicates(
-    images: ImageSet, others: Mapping[str, ImageSet], *, most: int | None = None
+    images: ImageSet,
+    others: Mapping[str, ImageSet],
+    *,
+    most: int | None = None,
+    memory: int = DEFAULT_MEMORY,
 ) -> tuple[Duplicate, ...]:
     """Return the examined images that are nearly the same picture as one of another split, nearest first.
 
@@ -65,10 +70,11 @@ def near_duplicates(
     this finds 2.3 %: mirror images, crops and moved ones are missed. Drawings on a plain ground, such as
     digits, can be near without being copies.
 
-    Memory holds 3 kB an examined image, one decoded image, and a bounded part of the other splits; time grows with
+    Memory holds 3 kB an examined image, one decoded image, and a bounded part of the other splits, of which less than
+    `memory` is made float at once; time grows with
     the product of the numbers of images. Raises `InputError` for an image that cannot be read.
     """
-    ours = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *_thumbnails(images)])
+    ours = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *_thumbnails(images, memory)])
     found = [
         Duplicate(
             index=index,
@@ -80,7 +86,7 @@ def near_duplicates(
             same_label=bool(images.labels[index] == others[split].labels[other]),
         )
         for split in others
-        for index, other, distance in _nearest(ours, _thumbnails(others[split]))
+        for index, other, distance in _nearest(ours, _thumbnails(others[split], memory))
     ]
     found.sort(key=lambda duplicate: (duplicate.distance, duplicate.index))
     return tuple(found[:most])
@@ -105,14 +111,15 @@ def _nearest(ours: Tensor, theirs: Iterator[Tensor]) -> Iterator[tuple[int, int,
         yield index, int(place[index]), float(nearest[index])
 
 
-def _thumbnails(images: ImageSet) -> Iterator[Tensor]:
+def _thumbnails(images: ImageSet, memory: int) -> Iterator[Tensor]:
     """Yield the thumbnails of a set in chunks, float32 (n, 3 × 16 × 16) of length 1; 0 for images too plain."""
+    floats = min(_FLOATS, memory // 2)
     for first in range(0, len(images), _CHUNK):
         numbers = range(first, min(first + _CHUNK, len(images)))
         if images.pixels is not None:
-            small = _reduced(images.pixels[numbers.start : numbers.stop])
+            small = _reduced(images.pixels[numbers.start : numbers.stop], floats)
         else:
-            small = torch.cat([_reduced(images.image(i)[None]) for i in numbers])
+            small = torch.cat([_reduced(images.image(i)[None], floats) for i in numbers])
         levelled = small - small.mean(2, keepdim=True)
         levelled = (levelled - levelled.mean(3, keepdim=True)).flatten(1)
         deviation = levelled.pow(2).mean(1, keepdim=True).sqrt()
@@ -120,9 +127,9 @@ def _thumbnails(images: ImageSet) -> Iterator[Tensor]:
         yield torch.where((deviation < FLAT) | tiny, 0, F.normalize(levelled, dim=1))
 
 
-def _reduced(pixels: Tensor) -> Tensor:
+def _reduced(pixels: Tensor, floats: int) -> Tensor:
     """Average images, uint8 (n, 3, H, W), over 16×16 cells, float32 (n, 3, 16, 16), few of them at once."""
-    together = _FLOATS // (4 * pixels[0].numel())
+    together = floats // (4 * pixels[0].numel())
     if together:
         parts = [F.adaptive_avg_pool2d(some.float(), THUMBNAIL) for some in torch.split(pixels, together)]
         return torch.cat(parts)

@@ -24,14 +24,17 @@ from nearsight.diagnosis.curves import (
     tile_means,
 )
 from nearsight.diagnosis.draw import draw
-from nearsight.errors import unknown_name
+from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import EvidenceMap, TiledModel
+from nearsight.evidence.ready import LEAST_PASS
 from nearsight.progress import SILENT, Progress
 from nearsight.statistics import Estimate, mean_estimate
 from nearsight.tiles import TileGrid
 
 ScoredBy = Literal["full-pass", "mean-logit"]
 RANDOM = "random"
+# Alive at once: the image and a changed one in float, its channels' sum, and maps and their order.
+_BYTES_A_PIXEL = 48
 
 NOTES = (
     "Pixels are replaced by the image's mean colour. Such images are unlike those trained on, so part of a drop is "
@@ -106,7 +109,8 @@ def measure_faithfulness(
 
     The map of evidence is that of the predicted class, on a covering grid of the tile and stride bound, spread over
     pixels. Prediction and probability are those of `protocol`. At most `limit` images, drawn by `seed`, take part.
-    `progress` is told how many are done. Changed images are made as they are scored, so that few exist at once.
+    `progress` is told how many are done. Changed images are made as they are scored, so that few exist at once; an
+    image of which even these would exceed the bound on memory takes no part, and a note says how many did not.
     Raises `InputError` for another protocol.
     """
     tile, stride = bound.sides()
@@ -119,18 +123,24 @@ def measure_faithfulness(
     if not len(order):
         return Faithfulness(protocol, 0, (), notes)
     explain: Explain | None = None
-    note, large = "", False
+    note, large, begun, beyond = "", False, False, 0
     for done, i in enumerate(order.tolist(), start=1):
-        image = bound.prepare(images.image(i))
+        decoded = bound.resize(images.image(i))
+        if _BYTES_A_PIXEL * decoded[0].numel() > max(bound.memory, LEAST_PASS):
+            beyond += 1
+            continue
+        image = bound.prepare(decoded)
         if protocol == "full-pass" and bound.preprocessing is not None:
             image = bound.preprocessing.cut_whole(image)
-        if done == 1:
-            explain, note = grad_cam(bound.model, image, len(bound.classes))
+        if not begun:
+            begun = True
+            explain, note = _explaining(bound, image)
         [evidence_map] = covering.maps([image])
         prediction = int(score([image])[0].argmax())
         maps = _maps(evidence_map, image, prediction, generator)
         if explain is not None:
             try:
+                bound.check_full_pass(image)
                 explained = explain(image, prediction)
                 maps[GRAD_CAM] = partial(_itself, explained)
             except Exception as error:
@@ -143,7 +153,23 @@ def measure_faithfulness(
         for method, figures in _measure(score, image, prediction, maps, grid, generator).items():
             measured.setdefault(method, []).append(figures)
         progress.count("checking the maps of images", done, len(order))
-    return Faithfulness(protocol, len(order), _rows(measured), (*notes, *([_LARGE] if large else []), note))
+    said = [_LARGE] if large else []
+    if beyond:
+        said.append(
+            f"{beyond} of {len(order)} images are left out, being too large to be changed within the bound on memory; "
+            "give more, or have images resized."
+        )
+    return Faithfulness(
+        protocol, len(order) - beyond, _rows(measured), (*notes, *said, *([note] if begun else []))
+    )
+
+
+def _explaining(bound: TiledModel, image: Tensor) -> tuple[Explain | None, str]:
+    try:
+        bound.check_full_pass(image)
+    except InputError as error:
+        return None, left_out(error)
+    return grad_cam(bound.model, image, len(bound.classes))
 
 
 def scorer(bound: TiledModel, protocol: ScoredBy) -> Score:

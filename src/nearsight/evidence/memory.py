@@ -110,6 +110,23 @@ class Footprints:
             self._measured[pixels] = _inside(run, example, self._seen)
         return _within(room, example, self._reckoned(pixels)), probed
 
+    def one(self, run: Callable[[Tensor], object], example: Tensor, measured_side: int) -> tuple[float, bool]:
+        """Return about how many bytes a pass over `example` alone takes, and whether something had to be measured.
+
+        It is reckoned from smaller sizes; where there are none, from its corner of `measured_side` pixels a side.
+        What runs must be seen.
+
+        >>> import torch
+        >>> Footprints(seen=True).one(torch.relu, torch.zeros(3, 100, 100), measured_side=10)
+        (240000.0, True)
+        """
+        probed = not self._measured
+        if probed:
+            corner = example[..., :measured_side, :measured_side]
+            pixels = corner.shape[-2] * corner.shape[-1]
+            self._measured[pixels] = _inside(run, corner, self._seen)
+        return example.nbytes + self._reckoned(example.shape[-2] * example.shape[-1]), probed
+
     def _reckoned(self, pixels: int) -> float:
         sizes = sorted(self._measured)
         above = next((size for size in sizes if size >= pixels), None)

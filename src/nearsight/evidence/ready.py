@@ -14,7 +14,7 @@ from nearsight.evidence.behaviour import behaviour
 from nearsight.evidence.dense import DensePass, find_dense_pass
 from nearsight.evidence.embedding import embed
 from nearsight.evidence.forward_pass import Model, bound, device_of, forward
-from nearsight.evidence.memory import Footprints
+from nearsight.evidence.memory import UNSEEN_FACTOR, Footprints
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.models import Classifier
 from nearsight.models.outputs import is_seen
@@ -26,6 +26,11 @@ BATCH_SHARE = 3 / 4
 FULL_PASS_SHARE = 1 / 4
 
 _WATCHED_VALUES = 8
+_MIB = 2**20
+# Where a model has no tile, what a pass takes is measured on images of this side.
+_MEASURED_SIDE = 64
+# One pass may always take so much: it is next to what PyTorch itself takes, and a bound below has small batches.
+LEAST_PASS = 64 * _MIB
 
 
 class ReadyModel:
@@ -154,6 +159,28 @@ class ReadyModel:
         fitting, probed = self._footprints.fitting(self.logits, self.example(shape), self._room(share))
         self.probes += probed
         return fitting
+
+    def check_fits(self, shape: tuple[int, int, int]) -> None:
+        """Raise `InputError`, before it is run, where one pass over a shape (C, H, W) exceeds the memory.
+
+        What it takes is reckoned in proportion to what smaller inputs took. Of a model whose inside PyTorch does not
+        see nothing is known, and nothing refused.
+        """
+        channels, height, width = shape
+        size = channels * height * width * self.dtype.itemsize
+        allowed = max(self.memory, LEAST_PASS)
+        if not self.seen or UNSEEN_FACTOR * size <= allowed:
+            return
+        # Without memory of its own, as it is only asked for its shape.
+        whole = torch.zeros(1, device=self.device, dtype=self.dtype).expand(shape)
+        needed, probed = self._footprints.one(self.logits, whole, self._tile or _MEASURED_SIDE)
+        self.probes += probed
+        if needed > allowed:
+            raise InputError(
+                f"a full pass over {height}×{width} pixels takes about {-(-needed // _MIB):,.0f} MiB, and "
+                f"{allowed / _MIB:,.0f} MiB are allowed; give `memory={-(-needed // _MIB) * _MIB:.0f}`, leave out "
+                "full-pass, or have images resized (resize_short)"
+            )
 
     def dense(self, tile: int, channels: int) -> DensePass | None:
         """Return how passes over whole images give the logits of tiles of a size; None where they do not.

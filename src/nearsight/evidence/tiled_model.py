@@ -216,12 +216,19 @@ class TiledModel(Shown):
         """Return the logits of whole images, passed through the model once, float (N, classes) on the CPU.
 
         A classifier whose preprocessing has a `crop` sees the middle of each. Those of one size that follow within a
-        share of the memory go together. An image can be cut into parts for its map, but not for this: one too large
-        for the bound goes alone, and takes what the model needs for it. Raises `InputError` where that cannot be had.
+        share of the memory go together. An image can be cut into parts for its map, but not for this: one whose pass
+        would take more than the memory bound (or 64 MiB, where that is more), reckoned from what smaller ones take, is
+        refused beforehand with an `InputError` that names what it needs. What a model outside PyTorch takes is not known, and not refused.
         """
         self._ready.refresh()
         found = [self._passed(chunk) for chunk in _chunks(images, int(self.memory * STACK_SHARE))]
         return torch.cat(found) if found else torch.empty(0, len(self.classes))
+
+    def check_full_pass(self, image: Tensor) -> None:
+        """Raise `InputError` where a pass over an image of this size, as it is, would exceed the memory bound."""
+        self._ready.refresh()
+        self._ready.settle(image)
+        self._ready.check_fits(_chw(image.shape))
 
     def embed(self, tiles: Iterable[Tensor]) -> Tensor:
         """Return the model's embedding of each tile, float (N, features) on the CPU: what its logits are made of.
@@ -249,6 +256,7 @@ class TiledModel(Shown):
         seen = [self._ready.whole(image) for image in images]
         for number, image in enumerate(seen):
             self._ready.settle(image)
+            self._ready.check_fits(_chw(image.shape))
             by_size[image.shape, image.dtype].append(number)
         rows: dict[int, Tensor] = {}
         for (shape, _), numbers in by_size.items():

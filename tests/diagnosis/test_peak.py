@@ -1,0 +1,58 @@
+"""The memory of a whole diagnosis: its tensors stay within a bound, whatever the size and number of images."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.diagnosing import diagnose
+from nearsight.diagnosis.result import Diagnosis
+from nearsight.evidence import TiledModel
+from nearsight.evidence.memory import peak_bytes
+from nearsight.models import Architecture, Classifier, Preprocessing
+
+BOUND = 2**26
+
+
+class Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 4, 3, padding=1, stride=2), nn.Linear(4, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(self.first(images).relu_().mean((2, 3)))
+
+
+def diagnosed(megapixels: int, count: int = 2) -> tuple[int, Diagnosis]:
+    """Return the most bytes of tensors alive at once, beyond the images, and what was found."""
+    torch.manual_seed(0)
+    classifier = Classifier(
+        Network(), Architecture("airbench", 2), ("a", "b"), 256, Preprocessing((0.5,) * 3, (0.2,) * 3)
+    )
+    side = round((megapixels * 1e6) ** 0.5)
+    # Views of one image, as these are not what is counted.
+    pixels = torch.zeros(1, 3, side, side, dtype=torch.uint8).expand(count, -1, -1, -1)
+    images = ImageSet(
+        "toy", "test", ("a", "b"), np.arange(count) % 2, MemoryImages(pixels, tuple(map(str, range(count))))
+    )
+    bound = TiledModel(classifier.eval(), stride=side // 3, memory=BOUND)
+    found = []
+    peak = peak_bytes(lambda: found.append(diagnose(bound, images, others={"train": images}, faithfulness=2)))
+    return peak, found[0]
+
+
+@pytest.mark.parametrize("megapixels", [2, 12])
+def test_the_peak_is_within_the_bound_whatever_the_size(megapixels: int) -> None:
+    peak, found = diagnosed(megapixels)
+    assert peak <= 2 * BOUND
+    assert found.faithfulness is not None
+    if megapixels > 2:
+        assert found.faithfulness.images == 0
+        assert any("give `memory=" in note for note in found.notes)
+
+
+def test_the_peak_is_flat_over_the_number_of_images() -> None:
+    few, _ = diagnosed(1, count=1)
+    many, _ = diagnosed(1, count=3)
+    assert many <= 1.1 * few
