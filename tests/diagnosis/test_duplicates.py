@@ -137,7 +137,7 @@ def test_stl10_holds_known_copies_across_its_splits(real_data) -> None:
 
 @pytest.mark.parametrize("floats", [1, 4 * 3 * 37 * 50, 10 * 4 * 3 * 37 * 50, 2**25])
 def test_images_reduced_in_parts_have_the_same_thumbnails(
-    floats: int, monkeypatch: pytest.MonkeyPatch
+    floats: int,
 ) -> None:
     pixels = torch.randint(0, 256, (7, 3, 37, 50), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     assert torch.equal(duplicates._reduced(pixels, floats), F.adaptive_avg_pool2d(pixels.float(), 16))

@@ -156,7 +156,7 @@ def measure_faithfulness(
     said = [_LARGE] if large else []
     if beyond:
         said.append(
-            f"{beyond} of {len(order)} images are left out, being too large to be changed within the bound on memory; "
+            f"{beyond} of {len(order)} images are left out, too large to be changed within the bound on memory; "
             "give more, or have images resized."
         )
     return Faithfulness(
