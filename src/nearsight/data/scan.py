@@ -1,7 +1,9 @@
 """Reading every image of a table once, cached on disk: its size, whether it can be read, its pixels."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data.boxes import four_numbers
-from nearsight.data.decode import allowed_pixels, decode_image, image_header, most_pixels
+from nearsight.data.decode import allowed_pixels, decode_image, image_header, most_pixels, named_faults
 from nearsight.data.drawn_masks import MaskLook, look_at_mask
+from nearsight.data.identity import digests
 from nearsight.data.image_set import image_file, image_name
 from nearsight.data.regions import COLUMN_KINDS, REGION_COLUMNS, cells_mask
 from nearsight.data.values import Measured, ValueRange, measuring, values_from
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 # Part of the cache's key: raise it when decoding changes, so that what was cached before is read anew.
-_DECODING = 2
+_DECODING = 4
 _BATCH = 128
 
 
@@ -32,6 +35,7 @@ class Scan:
 
     `values` is what those images hold, by row, that have more than 8 bits or alpha, and `misfits` what is wrong with
     regions that are not of their kind.
+    `paths` are those in the table, and `digests`, uint64 (n,), those of the encoded images.
     """
 
     sizes: NDArray[np.int32]
@@ -39,6 +43,8 @@ class Scan:
     looks: dict[int, MaskLook]
     values: dict[int, Measured]
     misfits: dict[int, str]
+    paths: list[str | None]
+    digests: NDArray[np.uint64]
 
 
 def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
@@ -65,6 +71,9 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
             low=Value("float64"),
             high=Value("float64"),
             clear=Value("bool"),
+            path=Value("string"),
+            # Of the same 64 bits: for a column `datasets` takes Python's numbers, and none above 2⁶³.
+            digest=Value("int64"),
         ),
         desc=f"{'Checking' if full else 'Measuring'} {split}",
     )
@@ -76,6 +85,8 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
         _looks(columns["look"].to_pylist()),
         _values(columns),
         {row: misfit for row, misfit in enumerate(columns["misfit"].to_pylist()) if misfit is not None},
+        columns["path"].to_pylist(),
+        columns["digest"].to_numpy().view(np.uint64),
     )
 
 
@@ -134,10 +145,23 @@ class _Measure:
 
     def __call__(self, batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
         column = next((name for name in batch if name in COLUMN_KINDS), None)
-        names = ("height", "width", "fault", "look", "misfit", "depth", "low", "high", "clear")
+        names = (
+            "height",
+            "width",
+            "fault",
+            "look",
+            "misfit",
+            "depth",
+            "low",
+            "high",
+            "clear",
+            "path",
+            "digest",
+        )
         found: dict[str, list[Any]] = {name: [] for name in names}
         for k, cell in enumerate(batch["image"]):
-            (height, width), fault, values = self._read(image_file(cell))
+            content, fault = _content(cell)
+            (height, width), fault, values = ((0, 0), fault, Measured()) if fault else self._read(content)
             look = misfit = None
             if column is not None and fault is None and batch[column][k] is not None:
                 try:
@@ -152,11 +176,13 @@ class _Measure:
                 "misfit": misfit,
                 **asdict(values),
             }
+            one["path"] = (cell or {}).get("path")
+            one["digest"] = int(digests([content]).view(np.int64)[0])
             for name in names:
                 found[name].append(one[name])
         return found
 
-    def _read(self, file: bytes | str) -> tuple[tuple[int, int], str | None, Measured]:
+    def _read(self, file: bytes) -> tuple[tuple[int, int], str | None, Measured]:
         try:
             with allowed_pixels(self.max_pixels):
                 if not self.full:
@@ -201,6 +227,18 @@ def _look(value: Any, column: str, height: int, width: int) -> str | None:
     elif kind == "cells":
         cells_mask(value, 1, 1)
     return None
+
+
+def _content(cell: Mapping[str, Any] | None) -> tuple[bytes, str | None]:
+    """Return the encoded bytes of an image, or else none and why they cannot be read."""
+    file = image_file(cell)
+    if isinstance(file, bytes):
+        return file, None
+    try:
+        with named_faults(file, "image"):
+            return Path(file).read_bytes(), None
+    except InputError as error:
+        return b"", _reason(error)
 
 
 def _reason(error: InputError) -> str:
