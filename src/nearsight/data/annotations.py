@@ -19,7 +19,16 @@ _NO_YOLO = re.compile(
 ANNOTATION_DIRECTORIES = frozenset(
     [
         *("annotation", "annotations", "label", "labels", "mask", "masks", "xml", "xmls"),
-        *("segmentation", "segmentations", "ground_truth"),
+        *(
+            "segmentation",
+            "segmentations",
+            "segmentationclass",
+            "gt",
+            "groundtruth",
+            "ground_truth",
+            "trimaps",
+        ),
+        *("annots", "bboxes"),
     ]
 )
 IMAGE_DIRECTORIES = frozenset(["image", "images", "img", "imgs", "jpegimages"])
