@@ -43,7 +43,7 @@ def test_wrong_names_are_refused(
 
 def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path, png: Png) -> None:
     (tmp_path / "cat.png").write_bytes(png(0))
-    with pytest.raises(InputError, match=r"cat\.png is not a whole Parquet file"):
+    with pytest.raises(InputError, match=r"cat\.png is a single image; give the directory"):
         load(tmp_path / "cat.png")
 
 
@@ -100,7 +100,7 @@ def test_a_full_disk_is_told_with_the_way_out(
         except OSError as fault:
             raise RuntimeError("could not write the table") from fault
 
-    monkeypatch.setattr(LOAD, "read_folder", fail)
+    monkeypatch.setattr(LOAD, "read_place", fail)
     with pytest.raises(
         InputError, match=r"^the disk that holds the cache .* is full; free some space, or set HF_HOME"
     ):
@@ -111,7 +111,7 @@ def test_a_place_of_others_is_told(write_folder: Write, png: Png, monkeypatch: p
     def fail(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "/shared/cache")
 
-    monkeypatch.setattr(LOAD, "read_folder", fail)
+    monkeypatch.setattr(LOAD, "read_place", fail)
     with pytest.raises(
         InputError, match=r"Permission denied: '/shared/cache'; change its permissions, or set HF_HOME"
     ):
@@ -124,7 +124,7 @@ def test_another_fault_is_left_as_it_is(
     def fail(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(LOAD, "read_folder", fail)
+    monkeypatch.setattr(LOAD, "read_place", fail)
     with pytest.raises(RuntimeError, match="a fault of ours"):
         load(write_folder({"a": [png(0)]}))
 

@@ -41,6 +41,13 @@ def ten(png: Png) -> list[bytes]:
         (["0000.parquet"], {"train": 6, "val": 2, "test": 2}),
         (["data/0000.parquet"], {"train": 6, "val": 2, "test": 2}),
         (["sample.parquet"], {"sample": 10}),
+        (["default/train/0000.parquet", "default/test/0000.parquet"], {"train": 8, "val": 2, "test": 10}),
+        (["plain/train-00000-of-00001.parquet", "plain/test.parquet"], {"train": 8, "val": 2, "test": 10}),
+        (
+            ["train/part-0.parquet", "train/part-1.parquet", "test/part-0.parquet"],
+            {"train": 18, "val": 2, "test": 10},
+        ),
+        (["training_set.parquet", "test_set.parquet"], {"train": 8, "val": 2, "test": 10}),
         (["sample/0.parquet"], {"sample": 10}),
     ],
 )
@@ -287,3 +294,24 @@ def test_real_photographs_stream(real_data: Callable[[str], Path]) -> None:
     assert (sample.pixels, len(sample), len(sample.classes)) == (None, 60, 1000)
     for i in range(0, 60, 10):
         assert tuple(sample.image(i).shape[1:]) == tuple(sample.sizes[i])
+
+
+def test_several_configurations_are_listed(write_parquet: Write, ten: list[bytes], tmp_path: Path) -> None:
+    for name in ("coarse", "fine"):
+        for split in ("train", "test"):
+            write_parquet(f"set/{name}/{split}/0000.parquet", ten, label=[0, 1] * 5)
+    with pytest.raises(
+        InputError, match=r"holds 2 configurations \(coarse, fine\); give the directory of one, such as"
+    ):
+        load(tmp_path / "set")
+    assert len(load(tmp_path / "set" / "fine")["test"]) == 10
+
+
+def test_equal_class_names_get_a_number(write_parquet: Write, ten: list[bytes]) -> None:
+    features = {**FEATURES, "label": {"names": ["crane", "owl", "crane"], "_type": "ClassLabel"}}
+    path = write_parquet(
+        "sample.parquet", ten, {"huggingface": {"info": {"features": features}}}, label=[0, 1, 2, 2, 1] * 2
+    )
+    sets = load(path)
+    assert sets.classes == ("crane", "owl", "crane (2)")
+    assert any("names several classes alike, which get a number: crane" in note for note in sets.notes)

@@ -8,12 +8,12 @@ from nearsight.data.class_names import listed
 from nearsight.data.class_pattern import labels_by_pattern, suggested_pattern
 from nearsight.data.image_rows import image_rows
 from nearsight.data.layout import EXPECTED, Division, Layout, recognise
+from nearsight.data.metadata import NAMES, Metadata, apply_metadata, find_metadata, told_missing
 from nearsight.data.table import Table
-from nearsight.data.tree import Folder, read_tree, told_left
+from nearsight.data.tree import ARCHIVES, Folder, read_tree, told_left
 from nearsight.errors import InputError
 from nearsight.settings import Reading
 
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _TABLES = (".csv", ".tsv", ".jsonl")
 
 
@@ -28,19 +28,35 @@ def read_folder(path: Path, reading: Reading) -> tuple[dict[str, Table], list[st
     if not root.count:
         raise _without_images(root)
     layout = recognise(root)
+    metadata = find_metadata(root)
     if reading.class_pattern is not None:
         tables, notes = _by_pattern(root, layout, reading.class_pattern)
+    elif metadata is not None and (layout.has_classes or metadata.label is not None):
+        tables, notes = _with_metadata(metadata, layout)
+        notes += told_missing(metadata, root.files())
     elif layout.has_classes:
         tables = {division.name: _table(division) for division in layout.divisions}
         notes = list(layout.notes)
     else:
         raise _without_classes(root, layout)
-    return tables, notes + told_left(root, list(root.walk()))
+    return tables, notes + told_left(root, list(root.walk()), () if metadata is None else NAMES)
 
 
 def files_below(path: Path) -> list[str]:
     """List the images of a directory at any depth, sorted, without hidden and service files."""
     return read_tree(path).files()
+
+
+def _with_metadata(metadata: Metadata, layout: Layout) -> tuple[dict[str, Table], list[str]]:
+    tables, notes = {}, list(layout.notes)
+    for division in layout.divisions:
+        files = [file for _, folder in division.classes for file in folder.files()]
+        if not files or metadata.label is not None:
+            files = division.place.files()
+        found, told = apply_metadata(metadata, division.name, files, _table(division))
+        tables[division.name] = found
+        notes += told
+    return tables, notes
 
 
 def _table(division: Division) -> Table:
@@ -76,7 +92,7 @@ def _without_images(root: Folder) -> InputError:
     if root.is_bare:
         return InputError(f"the folder {root.path} is empty; {EXPECTED}")
     names = [name for folder in root.walk() for name in folder.others]
-    archive = next((name for name in names if Path(name).suffix.casefold() in _ARCHIVES), None)
+    archive = next((name for name in names if Path(name).suffix.casefold() in ARCHIVES), None)
     if archive is not None:
         return InputError(
             f"the folder {root.path} holds no images, but an archive, {archive}; unpack it, and give the directory"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nearsight.data.class_names import listed, plain
-from nearsight.data.split_names import SplitName, split_in
+from nearsight.data.split_names import SplitName, keyed, split_in
 from nearsight.data.tree import Folder
 from nearsight.errors import InputError
 
@@ -138,21 +138,10 @@ def _splits(root: Folder, place: Folder, notes: list[str]) -> list[tuple[str, Fo
     else:
         _require_classes(root, place, sure, others, named, notes)
         return []
-    told = [
-        f"{folder.name} for {named[folder.name].split}" for folder in sure if not named[folder.name].exact
-    ]
-    if told:
-        notes.insert(0, f"taken for splits by a guess at their names: {', '.join(told)}")
-    keys: list[tuple[str, Folder]] = []
-    taken = {folder.name for folder in inside}
-    for folder in sorted(chosen, key=lambda folder: folder.name):
-        name = named.get(folder.name)
-        key = folder.name
-        if folder in sure and name is not None and not name.exact and name.split not in taken:
-            key = name.split
-            taken.add(key)
-        keys.append((key, folder))
-    return keys
+    chosen = sorted(chosen, key=lambda folder: folder.name)
+    keys, told = keyed([folder.name for folder in chosen], {folder.name for folder in sure})
+    notes[:0] = told
+    return [(keys[folder.name], folder) for folder in chosen]
 
 
 def _sure(inside: Sequence[Folder], named: dict[str, SplitName]) -> list[Folder]:

@@ -10,11 +10,10 @@ from typing import Unpack
 from nearsight.data.bars import without_bars
 from nearsight.data.builtin import read_digits, read_scenes
 from nearsight.data.decode import allowed_pixels
-from nearsight.data.folder import read_folder
 from nearsight.data.hub import read_hub
 from nearsight.data.image_set import ImageSet, ImageSets
 from nearsight.data.opening import open_tables
-from nearsight.data.parquet import parquet_files, read_parquet
+from nearsight.data.places import is_image_folder, read_place
 from nearsight.data.splits import arrange_splits
 from nearsight.errors import InputError, unknown_name
 from nearsight.progress import SILENT, Progress
@@ -107,11 +106,8 @@ def _read(name: str, local: Path | None, reading: Reading) -> tuple[dict[str, Im
         tables = read_hub(repository, revision or None)
     else:
         path = local or _existing(name)
-        if path.is_file() or parquet_files(path):
-            tables = read_parquet(path)
-        else:
-            folder = path
-            tables, notes = read_folder(path, reading)
+        folder = path if is_image_folder(path) else None
+        tables, notes = read_place(path, reading)
     found, more = open_tables(name, tables, reading, folder)
     return found, notes + more
 

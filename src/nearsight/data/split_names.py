@@ -1,6 +1,7 @@
 """The names that people give to the directories and files of splits."""
 
 import re
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 USUAL = {
@@ -120,6 +121,26 @@ def split_in(name: str) -> SplitName | None:
     if len(found) != 1 or (short and rest):
         return None
     return SplitName(found.pop(), tuple(rest), False)
+
+
+def keyed(names: Sequence[str], splits: Container[str]) -> tuple[dict[str, str], list[str]]:
+    """Return what to call each split, and a note of the guesses: `train`, `val` or `test` where that is guessed.
+
+    >>> keyed(["training_set", "test", "extra"], {"training_set", "test"})[0]
+    {'training_set': 'train', 'test': 'test', 'extra': 'extra'}
+
+    Only the names in `splits` are guessed at; one that another has already taken stays as it is.
+    """
+    taken, keys, told = set(names), {}, []
+    for name in names:
+        found = split_in(name) if name in splits else None
+        keys[name] = name
+        if found is not None and not found.exact:
+            told.append(f"{name} for {found.split}")
+            if found.split not in taken:
+                keys[name] = found.split
+                taken.add(found.split)
+    return keys, [f"taken for splits by a guess at their names: {', '.join(told)}"] if told else []
 
 
 def _compound(word: str) -> str | None:

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +41,7 @@ IMAGE_SUFFIXES = frozenset(
         ".dds",
     ]
 )
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _SERVICE_FILES = frozenset(["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "folder.htt"])
 _SERVICE_DIRECTORIES = frozenset(
     (
@@ -118,16 +119,20 @@ def read_tree(path: Path) -> Folder:
     return _read(path, frozenset([(status.st_dev, status.st_ino)]))
 
 
-def told_left(root: Folder, folders: Sequence[Folder]) -> list[str]:
+def told_left(root: Folder, folders: Sequence[Folder], used: Container[str] = ()) -> list[str]:
     """Say in one note what directories pass over, by kind, with the first of each kind of link.
 
     >>> told_left(Folder(Path("a")), [Folder(Path("a"), left=(Left("hidden", Path("a/.x")),), others=("b.xml",))])
-    ['passed over: 1 .xml, 1 hidden']
+    ['not images, and passed over: 1 .xml, 1 hidden']
+
+    Files called as in `used` are not passed over.
     """
     kinds: Counter[str] = Counter()
     firsts: dict[str, Path] = {}
     for folder in folders:
         for name in folder.others:
+            if name in used:
+                continue
             kinds[Path(name).suffix.casefold() or "without suffix"] += 1
         for left in folder.left:
             kinds[left.kind] += 1
@@ -138,7 +143,7 @@ def told_left(root: Folder, folders: Sequence[Folder]) -> list[str]:
     for kind, count in sorted(kinds.items()):
         where = f" ({_within(firsts[kind], root.path)})" if "link" in kind or "closed" in kind else ""
         told.append(f"{count:,} {kind}{where}")
-    return [f"passed over: {', '.join(told)}"]
+    return [f"not images, and passed over: {', '.join(told)}"]
 
 
 def _within(path: Path, root: Path) -> str:

@@ -212,7 +212,7 @@ def _tables(place: str | Path) -> dict[str, Table] | None:
         return read_hub(repository, revision or None)
     path = Path(place).expanduser()
     if (path.is_file() and path.suffix == _PARQUET) or (path.is_dir() and parquet_files(path)):
-        return read_parquet(path)
+        return read_parquet(path)[0]
     return None
 
 

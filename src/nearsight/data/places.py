@@ -1,0 +1,45 @@
+"""What lies at a path: which of the layouts that are known it has, read as tables by split."""
+
+from pathlib import Path
+
+from nearsight.data.folder import read_folder
+from nearsight.data.listed_table import TABLES
+from nearsight.data.listing import read_listing
+from nearsight.data.parquet import parquet_files, read_parquet
+from nearsight.data.saved import is_saved, read_saved
+from nearsight.data.table import Table
+from nearsight.data.tree import ARCHIVES, IMAGE_SUFFIXES
+from nearsight.errors import InputError
+from nearsight.settings import Reading
+
+
+def read_place(path: Path, reading: Reading) -> tuple[dict[str, Table], list[str]]:
+    """Read a file or directory, whichever layout it has, as tables by split, and say in notes what was concluded.
+
+    Raises `InputError` on a layout that is not known, and on an archive.
+    """
+    if is_saved(path):
+        return read_saved(path)
+    if path.is_file():
+        return _read_file(path)
+    if parquet_files(path):
+        return read_parquet(path)
+    return read_folder(path, reading)
+
+
+def is_image_folder(path: Path) -> bool:
+    """Whether a path is of a directory whose images are files of their own."""
+    return path.is_dir() and not is_saved(path) and not parquet_files(path)
+
+
+def _read_file(path: Path) -> tuple[dict[str, Table], list[str]]:
+    suffix = path.suffix.casefold()
+    if suffix in TABLES:
+        return read_listing(path)
+    if suffix in ARCHIVES:
+        raise InputError(f"{path} is an archive; unpack it, and give the directory that it makes")
+    if suffix in IMAGE_SUFFIXES:
+        raise InputError(
+            f"{path} is a single image; give the directory that holds a directory for each class, or a table"
+        )
+    return read_parquet(path)
