@@ -45,6 +45,6 @@ def test_arrow_files(tmp_path: Path, png: Png) -> None:
 def test_what_cannot_be_read_is_refused(tmp_path: Path, png: Png) -> None:
     rows(png).save_to_disk(str(tmp_path / "one"))
     (tmp_path / "one" / "data-00000-of-00001.arrow").write_bytes(b"x")
-    with pytest.raises(InputError, match="cannot read .*one: .*; save it again, or as Parquet") as error:
+    with pytest.raises(InputError, match=r"cannot read .*one: .*; save it again, or as Parquet") as error:
         load(tmp_path / "one")
     assert "\n" not in str(error.value)

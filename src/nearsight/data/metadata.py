@@ -29,7 +29,7 @@ class Metadata:
 
 
 def find_metadata(root: Folder) -> Metadata | None:
-    """Read such files anywhere in a folder, None where there is none; raises `InputError` on one without file names."""
+    """Read all such files in a folder, None where there is none; raises `InputError` on one without file names."""
     import pyarrow as pa
 
     files = [folder.path / name for folder in root.walk() for name in folder.others if name in NAMES]

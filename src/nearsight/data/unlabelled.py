@@ -13,12 +13,12 @@ from torch import Tensor
 
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image
-from nearsight.data.folder import files_below
 from nearsight.data.hub import read_hub
 from nearsight.data.image_set import ImageSet, ImageSets, image_file, image_name
 from nearsight.data.parquet import parquet_files, read_parquet
 from nearsight.data.pictures import Pictures, named_pictures
 from nearsight.data.table import MISSING, Table
+from nearsight.data.tree import read_tree, told_left
 from nearsight.data.values import measuring, values_from
 from nearsight.errors import InputError
 from nearsight.progress import SILENT, Progress
@@ -145,7 +145,7 @@ def unlabelled(
     >>> _ = (place / "notes.txt").write_text("taken at noon")
     >>> found = unlabelled(place)
     >>> [Path(found.path(i)).name for i in range(len(found))], found.notes[0].split(":")[0]
-    (['1.png'], 'not read')
+    (['1.png'], 'not images, and passed over')
 
     `images` is one or several of files, folders of any depth, patterns such as `photos/*.jpg`, Parquet files or
     folders of them, `hf:OWNER/NAME[@REVISION]`, image sets, and what `to_pixels` takes. A file that is given twice
@@ -219,11 +219,9 @@ def _tables(place: str | Path) -> dict[str, Table] | None:
 def _files(place: str | Path, notes: list[str]) -> list[str]:
     path = Path(place).expanduser()
     if path.is_dir():
-        found = files_below(path)
-        kept = [file for file in found if _may_be_an_image(file)]
-        if others := [file for file in found if not _may_be_an_image(file)]:
-            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-            notes.append(f"not read: files in {place} of a kind that is no image: {others[0]}{more}")
+        tree = read_tree(path)
+        kept = tree.files()
+        notes += told_left(tree, list(tree.walk()))
         if not kept:
             raise InputError(f"the folder {place} holds no image; give another, or the files themselves")
         return kept
@@ -240,11 +238,6 @@ def _files(place: str | Path, notes: list[str]) -> list[str]:
     raise InputError(
         f"there is no file or folder {place}; give an image, a folder of images, Parquet or hf:OWNER/NAME"
     )
-
-
-def _may_be_an_image(file: str) -> bool:
-    suffix = Path(file).suffix.casefold()
-    return not suffix or suffix in Image.registered_extensions()
 
 
 def _decoded(file: bytes | str, name: str, reading: Reading) -> Tensor:
