@@ -115,6 +115,23 @@ def test_images_that_do_not_show_are_told(write_parquet: Write, png: Callable[..
         assert note.startswith("sample: of 2 images alpha is 0 everywhere")
 
 
+def test_frames_beyond_the_first_are_told(write_parquet: Write, png: Callable[..., bytes]) -> None:
+    frames = [Image.fromarray(np.full((8, 8, 3), 40 * k, np.uint8)) for k in range(3)]
+    stacks = []
+    for kind in ("GIF", "TIFF", "PNG", "WEBP"):
+        buffer = io.BytesIO()
+        frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
+        stacks.append(buffer.getvalue())
+    phone = io.BytesIO()
+    frames[0].save(phone, "MPO", save_all=True, append_images=frames[1:])
+    files = [*stacks, phone.getvalue(), *(png(k) for k in range(3))]
+    path = write_parquet("sample.parquet", files, label=[0, 1] * 4).parent
+    for skip_bad in (False, True):
+        sets = load(path, skip_bad=skip_bad)
+        assert sets.notes == ("sample: of 4 images that have several frames or pages the first is read",)
+        assert sets["sample"].image(0).unique().tolist() == [0]
+
+
 depths = st.sampled_from(["16-bit", "floating-point", "32-bit"])
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -144,20 +145,32 @@ def image_size(file: bytes | str | Path, name: str | None = None) -> tuple[int, 
     A PNG is read whole, as its EXIF may follow its pixels. Raises `InputError` naming the image when its
     header is not that of an image.
     """
-    return image_header(file, name)[0]
+    return image_header(file, name).size
 
 
-def image_header(file: bytes | str | Path, name: str | None = None) -> tuple[tuple[int, int], bool]:
-    """Read an image's size as `image_size` does, and if what it holds is known from its pixels alone.
+@dataclass(frozen=True)
+class Header:
+    """What the header of an image says: its `size` as decoded, height and width, and what else must be known of it.
 
-    That is so of more than 8 bits, whose range of values counts, and of transparency, which may hide everything.
+    `deep_or_clear` says that it has more than 8 bits, whose range counts, or transparency, which may hide all of it;
+    `frames` that there are more than the first, as in an animation or a stack.
     """
+
+    size: tuple[int, int]
+    deep_or_clear: bool
+    frames: bool
+
+
+def image_header(file: bytes | str | Path, name: str | None = None) -> Header:
+    """Read an image's header; raises as `image_size` does."""
     with named_faults(file, name), opened(file) as image:
         width, height = image.size
         unknown = image.mode[:1] in "IF" or image.has_transparency_data or bool(_swapped_bytes(image))
+        # What follows a photograph in a JPEG is a preview or a map of its light, and no frame.
+        frames = image.format != "MPO" and bool(getattr(image, "is_animated", False))
         # Pillow's TIFF reader swaps the sides itself, and no other reader does.
         turned = image.format != "TIFF" and image.getexif().get(ORIENTATION) in _QUARTER_TURNS
-    return ((width, height) if turned else (height, width)), unknown
+    return Header((width, height) if turned else (height, width), unknown, frames)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from nearsight.data.labels import find_labels, require_classes
 from nearsight.data.region_columns import Source, column_regions
 from nearsight.data.scan import Scan, read_pixels, scan
 from nearsight.data.table import Table
-from nearsight.data.values import clear_notes, settled_range
+from nearsight.data.values import loss_notes, settled_range
 from nearsight.errors import InputError
 from nearsight.settings import Reading
 
@@ -60,7 +60,7 @@ def open_tables(
     require_classes(name, labels, classes)
     held = {split: [scans[split].values[row] for row in sorted(scans[split].values)] for split in labels}
     value_range, told = settled_range(name, chain.from_iterable(held.values()), reading.value_range)
-    notes += [*told, *clear_notes(held)]
+    notes += [*told, *loss_notes(held)]
     sizes = {split: scans[split].sizes[keep[split]] for split in labels}
     uniform = [split for split in labels if (sizes[split] == sizes[split][0]).all()]
     in_memory = sum(3 * sizes[split].astype(np.int64).prod(1).sum() for split in uniform) <= MEMORY_LIMIT

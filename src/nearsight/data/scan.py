@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 # Part of the cache's key: raise it when decoding changes, so that what was cached before is read anew.
-_DECODING = 4
+_DECODING = 5
 _BATCH = 128
 
 
@@ -33,8 +33,8 @@ _BATCH = 128
 class Scan:
     """What one pass over a table found: sizes int32 (n, 2), the faults by row, and how masks look, by row.
 
-    `values` is what those images hold, by row, that have more than 8 bits or alpha, and `misfits` what is wrong with
-    regions that are not of their kind.
+    `values` is what those images hold, by row, that have more than 8 bits, an alpha of 0 everywhere
+    or several frames, and `misfits` what is wrong with regions that are not of their kind.
     `paths` are those in the table, and `digests`, uint64 (n,), those of the encoded images.
     """
 
@@ -71,6 +71,7 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
             low=Value("float64"),
             high=Value("float64"),
             clear=Value("bool"),
+            frames=Value("bool"),
             path=Value("string"),
             # Of the same 64 bits: for a column `datasets` takes Python's numbers, and none above 2⁶³.
             digest=Value("int64"),
@@ -101,8 +102,9 @@ def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _values(columns: "pa.Table") -> dict[int, Measured]:
-    kept = columns.select(["depth", "low", "high", "clear"])
-    rows = np.flatnonzero(columns["depth"].is_valid().to_numpy() | columns["clear"].to_numpy())
+    kept = columns.select(["depth", "low", "high", "clear", "frames"])
+    told = columns["clear"].to_numpy() | columns["frames"].to_numpy()
+    rows = np.flatnonzero(columns["depth"].is_valid().to_numpy() | told)
     return {int(row): Measured(**found) for row, found in zip(rows, kept.take(rows).to_pylist(), strict=True)}
 
 
@@ -155,6 +157,7 @@ class _Measure:
             "low",
             "high",
             "clear",
+            "frames",
             "path",
             "digest",
         )
@@ -185,13 +188,13 @@ class _Measure:
     def _read(self, file: bytes) -> tuple[tuple[int, int], str | None, Measured]:
         try:
             with allowed_pixels(self.max_pixels):
-                if not self.full:
-                    size, unknown = image_header(file, "image")
-                    if not unknown:
-                        return size, None, Measured()
+                header = image_header(file, "image")
+                if not (self.full or header.deep_or_clear):
+                    return header.size, None, Measured(frames=header.frames)
                 with measuring() as values:
                     _, height, width = decode_image(file, "image").shape
-                return (height, width), None, values[0] if values else Measured()
+                found = values[0] if values else Measured()
+                return (height, width), None, replace(found, frames=header.frames)
         except InputError as error:
             return (0, 0), _reason(error), Measured()
 

@@ -22,7 +22,7 @@ from nearsight.data.loading import load
 from nearsight.data.opening import MEMORY_LIMIT, open_tables
 from nearsight.data.splits import arrange_splits
 from nearsight.data.table import as_table
-from nearsight.data.values import Measured, ValueRange, clear_notes, measuring, settled_range
+from nearsight.data.values import Measured, ValueRange, loss_notes, measuring, settled_range
 from nearsight.errors import InputError
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import Reading, ReadingOptions
@@ -239,7 +239,7 @@ def _read_all(
     named, labels, more = find_labels("the data", read)
     held = {split: read[split].values for split in labels}
     value_range, told = settled_range("the data", chain.from_iterable(held.values()), reading.value_range)
-    notes += [*more, *told, *clear_notes(held)]
+    notes += [*more, *told, *loss_notes(held)]
     return {
         split: ImageSet("", split, named, labels[split], read[split].images(value_range)) for split in labels
     }

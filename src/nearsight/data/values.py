@@ -25,13 +25,15 @@ _BITS = (8, 10, 12, 14)
 class Measured:
     """What one image holds: its `depth`, None for 8 bits, its `low`est and `high`est value, and if it is all `clear`.
 
-    An image is clear where its alpha is 0 everywhere, so that nothing of it shows.
+    An image is clear where its alpha is 0 everywhere, so that nothing of it shows. `frames` says that it has more
+    than the first, which alone is read.
     """
 
     depth: str | None = None
     low: float = 0.0
     high: float = 0.0
     clear: bool = False
+    frames: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,7 @@ def measuring() -> Iterator[list[Measured]]:
     ...     to_8_bits(np.array([[7, 4000]], dtype=np.uint16), "16-bit").tolist()
     [[0, 0]]
     >>> found
-    [Measured(depth='16-bit', low=7.0, high=4000.0, clear=False)]
+    [Measured(depth='16-bit', low=7.0, high=4000.0, clear=False, frames=False)]
     """
     found: list[Measured] = []
     before = _READING.set(_Reading(of_a_set=True, measured=found))
@@ -220,10 +222,10 @@ def settled_range(
     raise InputError(f"the images of '{name}': {_must_be_said(depths[0], low, high)}")
 
 
-def clear_notes(measured: Mapping[str, Iterable[Measured]]) -> list[str]:
-    """Say how many images of each split have an alpha of 0 everywhere.
+def loss_notes(measured: Mapping[str, Iterable[Measured]]) -> list[str]:
+    """Say how many images of each split have an alpha of 0 everywhere, or more frames than one.
 
-    >>> clear_notes({"train": [Measured(clear=True), Measured()], "test": []})
+    >>> loss_notes({"train": [Measured(clear=True), Measured()], "test": []})
     ['train: of 1 image alpha is 0 everywhere, so that it is white; save without alpha what holds a picture']
     """
     notes = []
@@ -236,6 +238,10 @@ def clear_notes(measured: Mapping[str, Iterable[Measured]]) -> list[str]:
                 else (f"{count} images alpha is 0 everywhere, so that they are")
             )
             notes.append(f"{split}: of {which} white; save without alpha what holds a picture")
+        frames = sum(image.frames for image in images)
+        if frames:
+            images_have = "1 image that has" if frames == 1 else f"{frames} images that have"
+            notes.append(f"{split}: of {images_have} several frames or pages the first is read")
     return notes
 
 
