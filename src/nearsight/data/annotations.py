@@ -23,6 +23,7 @@ ANNOTATION_DIRECTORIES = frozenset(
             "segmentation",
             "segmentations",
             "segmentationclass",
+            "segmentationobject",
             "gt",
             "groundtruth",
             "ground_truth",
@@ -31,7 +32,7 @@ ANNOTATION_DIRECTORIES = frozenset(
         *("annots", "bboxes"),
     ]
 )
-IMAGE_DIRECTORIES = frozenset(["image", "images", "img", "imgs", "jpegimages"])
+IMAGE_DIRECTORIES = frozenset(["image", "images", "img", "imgs", "jpegimages", "photos", "pictures"])
 COCO_NAMES = re.compile(r"_?annotations?(\.coco)?\.json|instances.*\.json|coco.*\.json", re.IGNORECASE)
 _MOST_SPLITS = 20
 _EXPECTED = (

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nearsight.data.annotations import ANNOTATION_DIRECTORIES, IMAGE_DIRECTORIES
 from nearsight.data.class_names import listed, plain
 from nearsight.data.split_names import SplitName, keyed, split_in
 from nearsight.data.tree import Folder
@@ -14,29 +15,6 @@ EXPECTED = (
 _WAY_OUT = (
     "name the splits train, val and test and put a directory for each class into each (train/cats/), or, if these "
     "are classes, put all of them into one directory 'train'"
-)
-_PICTURES = frozenset(["images", "image", "imgs", "img", "jpegimages", "photos", "pictures"])
-_NOT_PICTURES = frozenset(
-    [
-        "masks",
-        "mask",
-        "annotations",
-        "annotation",
-        "annots",
-        "labels",
-        "label",
-        "segmentation",
-        "segmentations",
-        "segmentationclass",
-        "segmentationobject",
-        "gt",
-        "groundtruth",
-        "ground_truth",
-        "trimaps",
-        "bboxes",
-        "xml",
-        "xmls",
-    ]
 )
 
 
@@ -97,7 +75,7 @@ def _unwrapped(folder: Folder, root: Folder, notes: list[str], split: str | None
             break
         (only,) = inside
         named = split_in(only.name)
-        same = only.name.casefold() in (place.name.casefold(), *_PICTURES)
+        same = only.name.casefold() in (place.name.casefold(), *IMAGE_DIRECTORIES)
         if split is None:
             if named is not None or not (only.filled or same):
                 break
@@ -111,12 +89,16 @@ def _unwrapped(folder: Folder, root: Folder, notes: list[str], split: str | None
 
 def _of_pictures(folder: Folder, root: Folder, notes: list[str]) -> tuple[Folder, ...]:
     names = {each.name.casefold() for each in folder.filled}
-    if not names & _PICTURES or not names & _NOT_PICTURES or names - _PICTURES - _NOT_PICTURES:
+    if (
+        not names & IMAGE_DIRECTORIES
+        or not names & ANNOTATION_DIRECTORIES
+        or names - IMAGE_DIRECTORIES - ANNOTATION_DIRECTORIES
+    ):
         return folder.filled
-    left = [each for each in folder.filled if each.name.casefold() in _NOT_PICTURES]
+    left = [each for each in folder.filled if each.name.casefold() in ANNOTATION_DIRECTORIES]
     notes.append(
-        f"left out, as they lie beside images: {listed([_within(each, root) for each in left])}; if these say where "
-        f"the objects are, give `regions={str(left[0].path)!r}`"
+        f"no classes, as they lie beside images: {listed([_within(each, root) for each in left])}; where these say "
+        f"where the objects are, and it is not found, give `regions={str(left[0].path)!r}`"
     )
     return tuple(each for each in folder.filled if each not in left)
 
@@ -247,7 +229,10 @@ def _division(name: str, place: Folder, notes: list[str], root: Folder) -> Divis
         more = f" and {len(place.images) - 1} more images" if len(place.images) > 1 else ""
         notes.append(f"{name}: not read, as beside the class directories: {place.images[0]}{more}")
     deeper = [
-        inner for folder in place.filled for inner in folder.filled if inner.name.casefold() not in _PICTURES
+        inner
+        for folder in place.filled
+        for inner in folder.filled
+        if inner.name.casefold() not in IMAGE_DIRECTORIES
     ]
     if deeper:
         notes.append(
