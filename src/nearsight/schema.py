@@ -17,7 +17,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "recipe": 1,
         "model": 3,
         "result": 1,
-        "predictions": 1,
+        "predictions": 2,
         "predicted": 1,
         "checkpoint": 1,
         "evidence": 1,

@@ -213,8 +213,10 @@ def test_evaluate_on_other_data_leaves_the_run_as_it_was(
 
 def test_evaluate_refuses_other_classes(trained: Path, folder: Path, refused: Refused) -> None:
     line = refused("evaluate", trained, folder, "--workers", "0")
-    assert line.startswith("the classifier knows 10 classes but")
-    assert line.endswith("evaluate on a set with the same classes in the same order")
+    assert (
+        "those of the classifier are 10 (0, 1, 2, 3, 4 and 5 more), and numbers are matched only with" in line
+    )
+    assert line.endswith("name the model's own with --classes, or say which is which with --class-map")
 
 
 @pytest.mark.parametrize(

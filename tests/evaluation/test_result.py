@@ -53,8 +53,8 @@ def test_every_accuracy_can_be_made_again_from_the_files(evaluation: Evaluation,
 def test_the_columns_have_the_types_that_were_promised(evaluation: Evaluation, tmp_path: Path) -> None:
     evaluation.save(tmp_path)
     schema = parquet.read_schema(tmp_path / "predictions.parquet")
-    assert schema.names[:4] == ["index", "label", "full-pass.prediction", "full-pass.scores"]
-    types = [schema.field(name).type for name in schema.names[:4]]
+    assert schema.names[:5] == ["index", "path", "label", "full-pass.prediction", "full-pass.scores"]
+    types = [schema.field(name).type for name in schema.names[:5] if name != "path"]
     assert types[:3] == [pyarrow.int64()] * 3
     assert types[3].value_type == pyarrow.float32()
     assert json.loads(schema.metadata[b"nearsight"])["split"] == "test"
@@ -95,6 +95,8 @@ def assert_same(one: Evaluation, other: Evaluation) -> None:
     assert one.metrics == other.metrics
     assert plain(one.settings) == plain(other.settings)
     assert np.array_equal(one.labels, other.labels)
+    assert one.paths == other.paths
+    assert one.columns == other.columns
     for ours, theirs in ((one.predictions, other.predictions), (one.scores, other.scores)):
         assert ours.keys() == theirs.keys()
         assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
@@ -144,3 +146,19 @@ def test_tables_have_the_words_and_the_numbers_of_the_result(evaluation: Evaluat
     classes = list(csv.DictReader((tmp_path / "classes.csv").read_text().splitlines()))
     assert len(classes) == 7 * len(evaluation.metrics)
     assert classes[3]["f1"] == str(evaluation.metrics["full-pass"]["per_class"][3]["f1"]["value"])
+
+
+def test_paths_and_the_columns_of_the_set_reach_the_predictions(
+    classifier: Classifier, uniform: ImageSet, tmp_path: Path
+) -> None:
+    columns = pyarrow.table(
+        {"patient": [f"{k % 4:03}" for k in range(40)], "label": ["x"] * 40, "a.scores": range(40)}
+    )
+    images = replace(uniform, columns=columns)
+    made = evaluate(TiledModel(classifier, stride=3), images, protocols=["vote"])
+    made.save(tmp_path)
+    table = parquet.read_table(tmp_path / "predictions.parquet")
+    assert table["path"].to_pylist() == [uniform.path(k) for k in range(40)]
+    assert table["patient"].to_pylist()[3] == "003"
+    assert table["data.label"].to_pylist() == ["x"] * 40
+    assert_same(Evaluation.load(tmp_path), made)

@@ -112,6 +112,11 @@ class StreamedImages:
         row = int(self.index[i])
         return image_name(self.rows[row]["image"], self.name, row)
 
+    def paths(self) -> list[str]:
+        """Return what `path` returns for every image, without reading one."""
+        names = image_paths(self.rows, self.name)
+        return [names[row] for row in self.index]
+
     def select(self, index: NDArray[np.int64]) -> "StreamedImages":
         """Return a subset, in the order of `index`, without reading an image."""
         return replace(self, index=self.index[index], sizes=self.sizes[index])
@@ -257,6 +262,12 @@ class ImageSet:
         """Return the file name of image i, for messages."""
         return self.images.path(i)
 
+    def paths(self) -> list[str]:
+        """Return the file name of every image."""
+        if isinstance(self.images, StreamedImages):
+            return self.images.paths()
+        return [self.images.path(i) for i in range(len(self))]
+
     def region(self, i: int) -> Tensor | None:
         """Return where the object of image i is, bool of shape (H, W), or None where that is not known."""
         if self.regions is None:
@@ -365,6 +376,17 @@ def image_name(cell: Mapping[str, Any] | None, split: str, row: int) -> str:
     ('cat/1.png', 'row 7 of train')
     """
     return (cell or {}).get("path") or f"row {row} of {split}"
+
+
+def image_paths(rows: "Dataset", split: str) -> list[str]:
+    """Name every image of a table as `image_name` does, without reading one."""
+    import pyarrow.compute as pc
+
+    names: list[str] = []
+    for batch in rows.select_columns(["image"]).with_format("arrow").iter(batch_size=1000):
+        for path in pc.struct_field(batch["image"], "path").to_pylist():
+            names.append(image_name({"path": path}, split, len(names)))
+    return names
 
 
 def require_tile(images: ImageSet, tile: int) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.hub import read_hub
-from nearsight.data.image_set import ImageSet, ImageSets, image_file, image_name
+from nearsight.data.image_set import ImageSet, ImageSets, image_file, image_paths
 from nearsight.data.parquet import parquet_files, read_parquet
 from nearsight.data.pictures import Pictures, named_pictures
 from nearsight.data.table import MISSING, Table
@@ -182,12 +182,14 @@ def unlabelled(
                 continue
             for split, table in found.items():
                 notes += table.notes
-                part = _Rows(table.rows.select_columns(["image"]), _names(table.rows, split), reading)
+                part = _Rows(table.rows.select_columns(["image"]), image_paths(table.rows, split), reading)
                 add(part, _kept(table, split if len(found) > 1 else None))
         elif isinstance(place, ImageSet):
             add_held()
-            paths = [place.path(i) for i in range(len(place))]
-            add(_OfSet(place, paths), _with_labels(place.columns, _labels(place.labels, place.classes)))
+            add(
+                _OfSet(place, place.paths()),
+                _with_labels(place.columns, _labels(place.labels, place.classes)),
+            )
         else:
             held.append(place)
     add_held()
@@ -258,17 +260,6 @@ def _decoded(file: bytes | str, name: str, reading: Reading) -> Tensor:
 
 class ValueRangeNeededError(InputError):
     """What becomes black and white must be said before any image of more than 8 bits can be read."""
-
-
-def _names(rows: "Dataset", split: str) -> list[str]:
-    """Name the images of a table without reading them."""
-    import pyarrow.compute as pc
-
-    names: list[str] = []
-    for batch in rows.select_columns(["image"]).with_format("arrow").iter(batch_size=1000):
-        for path in pc.struct_field(batch["image"], "path").to_pylist():
-            names.append(image_name({"path": path}, split, len(names)))
-    return names
 
 
 def _kept(table: Table, split: str | None) -> "pa.Table | None":

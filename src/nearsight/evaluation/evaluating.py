@@ -111,6 +111,8 @@ def evaluate(
         labels=images.labels,
         predictions={name: predict(rows) for name, rows in scores.items()},
         scores=scores,
+        paths=tuple(images.paths()),
+        columns=images.columns,
     )
 
 

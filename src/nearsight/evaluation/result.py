@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
+# The key of the names that a set's own columns have, in the metadata of the schema.
+KEPT = "nearsight.columns"
 MEASURES = "evaluation.csv"
 CLASSES = "classes.csv"
 PROTOCOLS_KEY = "protocols"
@@ -43,7 +45,8 @@ class Evaluation(Shown):
 
     `metrics` holds for each protocol what `protocol_metrics` returns; `settings` what was evaluated and how;
     `labels` is int64 (images,); `scores` holds float32 (images, classes) for each protocol, and `predictions`
-    int64 (images,): the largest score, of equal ones the first.
+    int64 (images,): the largest score, of equal ones the first. `paths` names each image, and `columns` is what else
+    its set says of it; None where that is not known, as of what an older version saved.
     """
 
     metrics: Mapping[str, dict[str, Any]]
@@ -51,6 +54,8 @@ class Evaluation(Shown):
     labels: NDArray[np.int64]
     predictions: Mapping[str, NDArray[np.int64]]
     scores: Mapping[str, NDArray[np.float32]]
+    paths: tuple[str, ...] | None = None
+    columns: "pyarrow.Table | None" = None
 
     def save(self, run_dir: str | Path) -> None:
         """Write the predictions and put the metrics into result.json under "evaluation" and the split.
@@ -100,7 +105,12 @@ class Evaluation(Shown):
                 f"{path} and {directory / RESULT} are of two evaluations; run `nearsight evaluate` again"
             )
         labels = table["label"].to_numpy()
-        names = [name.removesuffix(".scores") for name in table.column_names if name.endswith(".scores")]
+        kept = _kept_names(table)
+        names = [
+            name.removesuffix(".scores")
+            for name in table.column_names
+            if name.endswith(".scores") and name not in kept
+        ]
         scores = {name: _matrix(table[f"{name}.scores"], len(labels)) for name in names}
         return Evaluation(
             metrics={
@@ -111,6 +121,8 @@ class Evaluation(Shown):
             labels=labels,
             predictions={name: table[f"{name}.prediction"].to_numpy() for name in names},
             scores=scores,
+            paths=tuple(table["path"].to_pylist()) if "path" in table.column_names else None,
+            columns=_columns(table),
         )
 
     def table(self, row: Literal["protocol", "class"] = "protocol") -> "pandas.DataFrame":
@@ -151,6 +163,7 @@ class Evaluation(Shown):
 
         columns: dict[str, Any] = {
             "index": np.arange(len(self.labels), dtype=np.int64),
+            **({} if self.paths is None else {"path": list(self.paths)}),
             "label": self.labels,
         }
         for protocol, scores in self.scores.items():
@@ -158,7 +171,13 @@ class Evaluation(Shown):
             offsets = np.arange(len(scores) + 1, dtype=np.int32) * scores.shape[1]
             columns[f"{protocol}.scores"] = pyarrow.ListArray.from_arrays(offsets, scores.ravel())
         made_with = json.dumps(plain(numbered("predictions", self.settings)))
-        table = pyarrow.table(columns).replace_schema_metadata({METADATA: made_with})
+        kept = (
+            {} if self.columns is None else {name: self.columns[name] for name in self.columns.column_names}
+        )
+        # By their own name where that is none of ours.
+        named = {f"data.{name}" if name in columns else name: values for name, values in kept.items()}
+        told = {METADATA: made_with, KEPT: json.dumps(dict(zip(named, kept, strict=True)))}
+        table = pyarrow.table(columns | named).replace_schema_metadata(told)
         with replace_atomically(path) as temporary:
             parquet.write_table(table, temporary)
 
@@ -171,6 +190,19 @@ def split_name(name: str, split: str) -> str:
     """
     path = Path(name)
     return name if split == "test" else f"{path.stem}-{split}{path.suffix}"
+
+
+def _kept_names(table: "pyarrow.Table") -> dict[str, str]:
+    """Return the columns of a table of predictions that its set had, with the names that they had there."""
+    names: dict[str, str] = json.loads((table.schema.metadata or {}).get(KEPT.encode(), b"{}"))
+    return names
+
+
+def _columns(table: "pyarrow.Table") -> "pyarrow.Table | None":
+    names = _kept_names(table)
+    if not names:
+        return None
+    return table.select(list(names)).rename_columns(list(names.values())).replace_schema_metadata(None)
 
 
 def _flat(measured: Mapping[str, Any], names: Iterable[str]) -> dict[str, float | None]:

@@ -1,12 +1,15 @@
 """Diagnose a classifier."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
 from nearsight import diagnosis
-from nearsight.data import Data
+from nearsight.data import Data, ImageSet
 from nearsight.data.decode import allowed_pixels
 from nearsight.diagnosis import Diagnosis
+from nearsight.errors import InputError
+from nearsight.evaluation.class_matching import match_classes
 from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
 from nearsight.settings import FAITHFULNESS_IMAGES, Machine, Reading
@@ -55,11 +58,14 @@ def diagnose(
         examined = find_images(
             model, data, split, classes=bound.classes, reading=as_trained(reading, bound), progress=channel
         )
+        matched = match_classes(examined.images, bound.classes)
+        for note in matched.notes:
+            channel.warn(note)
         found = diagnosis.diagnose(
             bound,
-            examined.images,
+            matched.images,
             model=model_name(model),
-            others=examined.others,
+            others=_others(examined.others, bound.classes),
             limit=images,
             faithfulness=faithfulness,
             workers=(machine or Machine()).decoding_workers(),
@@ -67,4 +73,15 @@ def diagnose(
         )
     if out is not None:
         write_diagnosis(found, out)
+    return found
+
+
+def _others(others: Mapping[str, ImageSet], known: Sequence[str]) -> dict[str, ImageSet]:
+    """Give the other splits the model's classes too, as labels are compared; those that have none stay out."""
+    found = {}
+    for name, images in others.items():
+        try:
+            found[name] = match_classes(images, known).images
+        except InputError:
+            continue
     return found

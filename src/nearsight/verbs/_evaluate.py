@@ -1,6 +1,7 @@
 """Evaluate a trained run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -8,6 +9,7 @@ from nearsight import evaluation
 from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.evaluation import Evaluation
+from nearsight.evaluation.class_matching import ClassMap, match_classes
 from nearsight.progress import Progress, watched
 from nearsight.settings import Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
@@ -24,12 +26,13 @@ def evaluate(
     split: str = DEFAULT_SPLIT,
     protocols: Sequence[str] | None = None,
     reestimate: bool = False,
+    class_map: ClassMap | None = None,
     out: str | Path | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **options: Unpack[LookingOptions],
 ) -> Evaluation:
-    """Evaluate a run, or any other classifier, on a split of its own data set or of another with the same classes.
+    """Evaluate a run, or any other classifier, on a split of its own data set or of another.
 
     >>> import torch
     >>> red, green = torch.tensor([[255, 0, 0], [0, 255, 0]], dtype=torch.uint8)[..., None, None].expand(2, 3, 8, 8)
@@ -45,7 +48,10 @@ def evaluate(
     `data` is what `train` takes; of a single set held in memory all images are evaluated, unless it is the
     run's own. On its own data the metrics and predictions are kept in the run's directory; on other data they
     are kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm
-    statistics taken from whole training images. How images are read is said as in
+    statistics taken from whole training images. Classes of other data are matched with the model's by name, and by
+    `class_map`, which names the model's class for each of the set's: a mapping, "a=b,c=d" or a file (a=b a line, CSV
+    or JSON); images of classes that the model does not know are left out, and it is said. How images are read is said
+    as in
     `nearsight.settings.Reading`. With `progress` False nothing is shown; a `Progress` of yours is told instead.
     Raises `InputError` for bad input.
     """
@@ -60,16 +66,18 @@ def evaluate(
             reading=as_trained(reading, bound),
             progress=channel,
         )
-        for note in bound.notes:
+        matched = match_classes(found.images, bound.classes, class_map)
+        for note in (*bound.notes, *matched.notes):
             channel.warn(note)
         result = evaluation.evaluate(
             bound,
-            found.images,
+            matched.images,
             protocols=protocols,
             reestimate=found.sets["train"] if reestimate else None,
             workers=(machine or Machine()).decoding_workers(),
             progress=channel,
         )
+        result = replace(result, settings={**result.settings, **matched.settings})
     if out is not None:
         result.save(Path(out))
     elif run is not None and found.own:

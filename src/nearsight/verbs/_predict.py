@@ -54,8 +54,9 @@ def predict(
     `EvidenceMap.load`. With `out` memory grows with the number of images by no more than their paths and columns.
 
     `max_pixels` is how many pixels an image may have; `value_range` is what becomes black and white in images of
-    more than 8 bits, by default what the model was trained in; where that is not known it must be given. With `progress` False nothing is shown; a `Progress` of yours is
-    told instead. Raises `InputError` for bad input, and for an `out` that is there already, without `resume`.
+    more than 8 bits, by default what the model was trained in; where that is not known it must be given. With
+    `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input, and
+    for an `out` that is there already, without `resume`.
     """
     reading = Reading(max_pixels=max_pixels, value_range=value_range)
     bound = Binding(machine=machine, **options).bind(opened_run(model) or model, tiled=False)

@@ -29,7 +29,7 @@ def declare(parser: OneLineParser) -> None:
         "data",
         nargs="?",
         metavar="DATA",
-        help="other data with the same classes, whose metrics are printed and kept only with --out",
+        help="other data, whose classes are matched by name, and whose metrics are kept only with --out",
     )
     parser.add_argument(
         "--split",
@@ -49,6 +49,12 @@ def declare(parser: OneLineParser) -> None:
         "--reestimate",
         action="store_true",
         help="add full-pass+bn: full-pass with BatchNorm statistics of whole training images",
+    )
+    parser.add_argument(
+        "--class-map",
+        default=None,
+        metavar="FILE|A=B,…",
+        help="for classes of DATA the model's own, in a file, one a line or as JSON, or with commas; A= leaves A out",
     )
     add_memory(parser)
     parser.add_argument(
@@ -71,6 +77,7 @@ def run(options: Namespace) -> Result:
         split=options.split,
         protocols=listed(options.protocols),
         reestimate=options.reestimate,
+        class_map=options.class_map,
         out=options.out,
         machine=Machine(device=options.device, workers=options.workers),
         progress=not options.quiet,
