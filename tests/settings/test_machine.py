@@ -1,6 +1,8 @@
 """The machine: devices that are there, and as many decoding processes as cores."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,3 +24,28 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
         InputError, match="device cuda is not available on this machine; take `device='auto'`"
     ):
         Machine(device="cuda").torch_device()
+
+
+@pytest.mark.parametrize(
+    ("script", "guarded"),
+    [
+        ("import nearsight\nnearsight.train('x')\n", False),
+        ("import nearsight\nif __name__ == '__main__':\n    nearsight.train('x')\n", True),
+        ("if '__main__' == __name__:\n    pass\n", True),
+        ("name = '__main__'\n", False),
+    ],
+)
+def test_no_worker_starts_where_it_would_run_the_script_again(
+    script: str, guarded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(path))
+    assert Machine(workers=3).decoding_workers() == 3
+    monkeypatch.setattr("multiprocessing.get_start_method", lambda **_: "forkserver")
+    assert Machine(workers=0).decoding_workers() == 0
+    if guarded:
+        assert Machine(workers=3).decoding_workers() == 3
+    else:
+        with pytest.warns(UserWarning, match=r"script\.py has no `if __name__ == '__main__':`"):
+            assert Machine(workers=3).decoding_workers() == 0

@@ -10,12 +10,17 @@ import torch
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.evidence import evidence
-from nearsight.models import receptive_field
+from nearsight.models import build, receptive_field
 from nearsight.progress import Silent
 from nearsight.settings import RECIPES, Recipe
 from nearsight.settings.tile_schedule import tile_sizes
 from nearsight.training import prepare
-from nearsight.training.prepare import build_classifier, pixel_statistics, sample_tiles
+from nearsight.training.prepare import (
+    build_classifier,
+    check_smallest_part,
+    pixel_statistics,
+    sample_tiles,
+)
 
 
 class Listener(Silent):
@@ -225,3 +230,28 @@ def test_a_network_of_one_size_is_refused_before_it_trains_on_whole_images_of_se
         )
     squares = stream([np.zeros((20, 20, 3), np.uint8), np.zeros((40, 40, 3), np.uint8)])
     assert build_classifier(recipe, squares, Silent(), OneSize)[1] == (16, 16)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "accumulate", "tiles", "devices", "refused"),
+    [
+        (2, 2, 1, 1, True),
+        (5, 4, 1, 1, True),
+        (1, 1, 1, 1, True),
+        (4, 2, 1, 2, True),
+        (2, 2, 2, 1, False),
+        (5, 3, 1, 1, True),
+        (6, 3, 1, 1, False),
+    ],
+)
+def test_batch_norm_with_one_value_a_channel_is_refused_before_training(
+    batch_size: int, accumulate: int, tiles: int, devices: int, refused: bool
+) -> None:
+    network = build("resnet18", 3, width=0.1)
+    recipe = Recipe(batch_size=batch_size, accumulate=accumulate, tiles_per_image=tiles)
+    if refused:
+        with pytest.raises(InputError, match=r"one tile of 8×8 pixels.*a larger `batch_size`, fewer parts"):
+            check_smallest_part(network, recipe, (8, 8), devices)
+        check_smallest_part(network, recipe, (64, 64), devices)
+    else:
+        check_smallest_part(network, recipe, (8, 8), devices)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet
+from nearsight.data.workers import told_of_workers
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
 
@@ -74,8 +75,9 @@ def _resized(images: ImageSet, preprocessing: Preprocessing | None, workers: int
         items: Iterable[Tensor | InputError] = (source[i] for i in range(len(source)))
     else:
         items = torch.utils.data.DataLoader(source, batch_size=None, num_workers=workers)
-    for item in items:
-        if isinstance(item, InputError):
-            raise item
-        yield item
-        del item
+    with told_of_workers():
+        for item in items:
+            if isinstance(item, InputError):
+                raise item
+            yield item
+            del item

@@ -54,10 +54,10 @@ def match_classes(images: ImageSet, known: Sequence[str], class_map: ClassMap | 
     (72, ('ONE', 'zero', 'ten'), ('ten',))
 
     A class of the set is the model's class that `class_map` names, to leave it out None or nothing; or else the one
-    of the same name; of the same name but for case, accents' composition, spaces, hyphens and underscores; of the same
-    identifier in ImageNet (n01440764), by timm's list; or the only one that has its name among several, as in "tench,
-    Tinca tinca". Names that two classes share are never guessed at. Names that are numbers say nothing: they are
-    matched only with the same numbers, all of them. Several classes of a set can be one of the model's. Raises
+    of the same name; of the same name but for case, accents' composition, spaces, hyphens and underscores; of the
+    same identifier in ImageNet (n01440764), by timm's list; or the only one that has its name among several, as in
+    "tench, Tinca tinca". Names that two classes share are never guessed at. Names that are numbers say nothing: they
+    are matched only with the same numbers, all of them. Several classes of a set can be one of the model's. Raises
     `InputError` where no class is known, and for a `class_map` with names that neither has.
     """
     found, known = images.classes, tuple(known)

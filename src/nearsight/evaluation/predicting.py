@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data.unlabelled import Unlabelled, ValueRangeNeededError
+from nearsight.data.workers import told_of_workers
 from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.evaluation.chunks import LARGEST_CHUNK
 from nearsight.evaluation.evaluating import WAITING_SHARE
@@ -120,11 +121,12 @@ def _decoded(
         if workers and len(source) > 1
         else (source[place] for place in range(len(source)))
     )
-    for number, found in loader:
-        if isinstance(found, InputError):
-            raise found
-        yield int(number), found
-        del found
+    with told_of_workers():
+        for number, found in loader:
+            if isinstance(found, InputError):
+                raise found
+            yield int(number), found
+            del found
 
 
 def _mapped(

@@ -1,7 +1,12 @@
 """Where and how a run is carried out."""
 
+import ast
+import multiprocessing
 import os
+import sys
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nearsight.errors import InputError
@@ -47,9 +52,53 @@ class Machine:
         return torch.device(self.device)
 
     def decoding_workers(self) -> int:
-        """Return the number of processes that decode a set that streams."""
+        """Return the number of processes that decode a set that streams.
+
+        None where processes are started anew (`spawn`, `forkserver`) by a script that would run again in each, as it
+        has no `if __name__ == "__main__"`; that is warned of.
+        """
+        if self.workers == 0:
+            return 0
+        script = unguarded_script()
+        if script is not None:
+            warnings.warn(
+                f"{script} has no `if __name__ == '__main__':`, and processes here start by running it again, so "
+                "images are decoded without more of them; put what the script does under that line",
+                stacklevel=2,
+            )
+            return 0
         if self.workers is not None:
             return self.workers
         # A container or a batch system may grant fewer cores than the machine has.
         granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(16, granted)
+
+
+def unguarded_script() -> str | None:
+    """Return the script that a process started anew would run again as a whole, None where there is none.
+
+    >>> unguarded_script() is None
+    True
+    """
+    if multiprocessing.get_start_method(allow_none=True) in (None, "fork") and _forks():
+        return None
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if script is None:
+        return None
+    try:
+        tree = ast.parse(Path(script).read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):
+        return None
+    return None if any(map(_is_guard, tree.body)) else str(script)
+
+
+def _forks() -> bool:
+    return multiprocessing.get_all_start_methods()[0] == "fork"
+
+
+def _is_guard(statement: ast.stmt) -> bool:
+    if not isinstance(statement, ast.If):
+        return False
+    names = {node.id for node in ast.walk(statement.test) if isinstance(node, ast.Name)}
+    values = {node.value for node in ast.walk(statement.test) if isinstance(node, ast.Constant)}
+    return "__name__" in names and "__main__" in values

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nearsight.data import ImageSet, require_tile
+from nearsight.data.workers import told_of_workers
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
 from nearsight.settings import Recipe
@@ -159,8 +160,9 @@ def streamed_batches(
         worker_init_fn=_leave_signals_to_the_trainer,
     )
     try:
-        for cut, labels in loader:
-            yield Batch(cut, labels)
+        with told_of_workers():
+            for cut, labels in loader:
+                yield Batch(cut, labels)
     except InputError as error:
         # A worker's error comes wrapped in its traceback, whose last line is the message.
         raise InputError(str(error).rstrip().splitlines()[-1].removeprefix(_WRAPPED)) from None

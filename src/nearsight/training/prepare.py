@@ -94,6 +94,10 @@ def build_classifier(
     return Classifier(network, architecture, images.classes, tile, preprocessing), size
 
 
+# How PyTorch's BatchNorm says that it was given one value a channel.
+_ONE_VALUE = "more than 1 value per channel"
+
+
 def _require_whole(network: nn.Module, images: ImageSet, recipe: Recipe, size: Size) -> None:
     """Raise `InputError` where a network refuses the whole images that it is trained on, or evaluated on after."""
     plain = Preprocessing(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), resize_short=recipe.resize_short)
@@ -131,6 +135,33 @@ def _own(given: Network, classes: int, size: Size) -> nn.Module:
             f"(2, {classes}), one for each class"
         )
     return network
+
+
+def check_smallest_part(network: nn.Module, recipe: Recipe, size: Size, devices: int = 1) -> None:
+    """Raise `InputError` where a part of a batch is one tile and BatchNorm finds a single value a channel in it.
+
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 8), nn.BatchNorm2d(4))
+    >>> check_smallest_part(network, Recipe(batch_size=4, accumulate=2), (8, 8))
+    >>> check_smallest_part(network, Recipe(batch_size=2, accumulate=2), (8, 8))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    nearsight.errors.InputError: a part of a batch is one tile of 8×8 pixels, and of it a single place is left for ...
+    """
+    images = len(torch.arange(recipe.batch_size // devices).chunk(recipe.accumulate)[-1])
+    if images * recipe.tiles_per_image > 1:
+        return
+    device = next((weights.device for weights in network.parameters()), None)
+    try:
+        with torch.no_grad(), torch.random.fork_rng():
+            copy.deepcopy(network).train()(torch.zeros(1, 3, *size, device=device))
+    except ValueError as error:
+        if _ONE_VALUE not in str(error):
+            raise
+        height, width = size
+        raise InputError(
+            f"a part of a batch is one tile of {height}×{width} pixels, and of it a single place is left for "
+            "BatchNorm, which needs two values; give a larger `batch_size`, fewer parts with `accumulate`, more "
+            "`tiles_per_image` or a larger `tile`"
+        ) from error
 
 
 Triple = tuple[float, float, float]

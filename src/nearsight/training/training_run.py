@@ -35,7 +35,7 @@ from nearsight.training.layout import lay_out
 from nearsight.training.loop import run_steps
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
-from nearsight.training.prepare import build_classifier, sample_tiles
+from nearsight.training.prepare import build_classifier, check_smallest_part, sample_tiles
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -88,6 +88,8 @@ def train(
     sizes = tile_sizes(recipe.tile_schedule, size, steps)
     if "val" in sets:
         _check_validation(sets["val"], recipe, size)
+    for _, side in sizes.spans(steps):
+        check_smallest_part(classifier.network, recipe, side, machine.devices)
     milestone = claim_directory(out, recipe, resume) if first_process else read_milestone(out)
 
     reset_peak_memory()
