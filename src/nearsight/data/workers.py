@@ -26,5 +26,5 @@ def told_of_workers() -> Iterator[None]:
             raise
         raise InputError(
             f"a process that decodes images has ended ({said}); give fewer, or `workers=0`, as where memory is "
-            "short; and put what a script does under `if __name__ == '__main__':`, as each process reads the script anew"
+            "short; and put what a script does under `if __name__ == '__main__':`, as each process runs it anew"
         ) from error

@@ -1,7 +1,6 @@
 """Where and how a run is carried out."""
 
 import ast
-import multiprocessing
 import os
 import sys
 import warnings
@@ -80,7 +79,11 @@ def unguarded_script() -> str | None:
     >>> unguarded_script() is None
     True
     """
-    if multiprocessing.get_start_method(allow_none=True) in (None, "fork") and _forks():
+    # Imported here, as it is no small part of the standard library.
+    import multiprocessing
+
+    method = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
+    if method == "fork":
         return None
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     if script is None:
@@ -90,10 +93,6 @@ def unguarded_script() -> str | None:
     except (OSError, ValueError, SyntaxError):
         return None
     return None if any(map(_is_guard, tree.body)) else str(script)
-
-
-def _forks() -> bool:
-    return multiprocessing.get_all_start_methods()[0] == "fork"
 
 
 def _is_guard(statement: ast.stmt) -> bool:
