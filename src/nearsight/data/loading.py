@@ -13,7 +13,7 @@ from nearsight.data.decode import allowed_pixels
 from nearsight.data.hub import read_hub
 from nearsight.data.image_set import ImageSet, ImageSets
 from nearsight.data.opening import open_tables
-from nearsight.data.places import is_image_folder, read_place
+from nearsight.data.places import is_image_folder, read_arrays, read_place
 from nearsight.data.splits import arrange_splits
 from nearsight.errors import InputError, unknown_name
 from nearsight.progress import SILENT, Progress
@@ -106,6 +106,9 @@ def _read(name: str, local: Path | None, reading: Reading) -> tuple[dict[str, Im
         tables = read_hub(repository, revision or None)
     else:
         path = local or _existing(name)
+        arrays = read_arrays(path, name)
+        if arrays is not None:
+            return arrays
         folder = path if is_image_folder(path) else None
         tables, notes = read_place(path, reading)
     found, more = open_tables(name, tables, reading, folder)

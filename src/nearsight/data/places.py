@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from nearsight.data.cifar import is_cifar, read_cifar
 from nearsight.data.folder import read_folder
+from nearsight.data.image_set import ImageSet
 from nearsight.data.listed_table import TABLES
 from nearsight.data.listing import read_listing
 from nearsight.data.parquet import parquet_files, read_parquet
 from nearsight.data.saved import is_saved, read_saved
+from nearsight.data.stl10 import is_stl10, read_stl10
 from nearsight.data.table import Table
 from nearsight.data.tree import ARCHIVES, IMAGE_SUFFIXES
 from nearsight.errors import InputError
@@ -25,6 +28,19 @@ def read_place(path: Path, reading: Reading) -> tuple[dict[str, Table], list[str
     if parquet_files(path):
         return read_parquet(path)
     return read_folder(path, reading)
+
+
+def read_arrays(path: Path, name: str) -> tuple[dict[str, ImageSet], list[str]] | None:
+    """Read a directory, or the only one in it, whose images lie together in files of their own; None of others."""
+    if not path.is_dir():
+        return None
+    inside = [place for place in path.iterdir() if place.is_dir() and not place.name.startswith((".", "__"))]
+    for place in [path, *inside[:1]] if len(inside) == 1 else [path]:
+        if is_cifar(place):
+            return read_cifar(place, name)
+        if is_stl10(place):
+            return read_stl10(place, name)
+    return None
 
 
 def is_image_folder(path: Path) -> bool:
