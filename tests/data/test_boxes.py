@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nearsight.data.boxes import BoxForm, boxes_mask, understand_boxes
+from nearsight.data.boxes import BoxForm, boxes_mask, edges_in, understand_boxes
 from nearsight.data.loading import load
 
 Write = Callable[..., Path]
@@ -136,3 +136,15 @@ def test_objects_hold_boxes_of_sides(write_parquet: Write, png: Png, objects: An
     np.testing.assert_array_equal(sample.region(0).numpy(), expected)
     assert "objects.bbox" in sets.notes[0]
     assert "read as x, y, width, height in pixels" in sets.notes[0]
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.lists(st.tuples(*[st.floats(-4, 12)] * 4), min_size=1, max_size=6),
+    st.sampled_from(["corners", "sides"]),
+)
+def test_an_image_is_known_where_its_boxes_mark_a_pixel(boxes: list[tuple[float, ...]], layout: Any) -> None:
+    form, found = BoxForm(layout), np.array(boxes)
+    ends = np.ceil(edges_in(found, np.tile([[8.0, 6.0]], (len(found), 1)), form) - 0.5).clip(0, [8, 6, 8, 6])
+    for box, end in zip(boxes, ends, strict=True):
+        assert bool((end[2:] > end[:2]).all()) == bool(boxes_mask(list(box), 6, 8, form).any())

@@ -18,18 +18,24 @@ _NO_YOLO = re.compile(
 # What directories with annotations, and those with the images beside them, are usually called.
 ANNOTATION_DIRECTORIES = frozenset(
     [
-        *("annotation", "annotations", "label", "labels", "mask", "masks", "xml", "xmls"),
-        *(
-            "segmentation",
-            "segmentations",
-            "segmentationclass",
-            "segmentationobject",
-            "gt",
-            "groundtruth",
-            "ground_truth",
-            "trimaps",
-        ),
-        *("annots", "bboxes"),
+        "annotation",
+        "annotations",
+        "annots",
+        "bboxes",
+        "ground_truth",
+        "groundtruth",
+        "gt",
+        "label",
+        "labels",
+        "mask",
+        "masks",
+        "segmentation",
+        "segmentationclass",
+        "segmentationobject",
+        "segmentations",
+        "trimaps",
+        "xml",
+        "xmls",
     ]
 )
 IMAGE_DIRECTORIES = frozenset(["image", "images", "img", "imgs", "jpegimages", "photos", "pictures"])

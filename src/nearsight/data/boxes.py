@@ -57,7 +57,7 @@ class Understood:
     note: str
 
 
-def four_numbers(boxes: Sequence[Any]) -> NDArray[np.float64]:
+def four_numbers(boxes: Sequence[Any] | NDArray[np.float64]) -> NDArray[np.float64]:
     """Return one box or several as float64 (n, 4); raises `InputError` on anything else.
 
     >>> four_numbers([1, 2, 3, 4]).shape, four_numbers([]).shape
@@ -76,7 +76,9 @@ def four_numbers(boxes: Sequence[Any]) -> NDArray[np.float64]:
         ) from None
 
 
-def edges(boxes: Sequence[Any], height: int, width: int, form: BoxForm) -> NDArray[np.float64]:
+def edges(
+    boxes: Sequence[Any] | NDArray[np.float64], height: int, width: int, form: BoxForm
+) -> NDArray[np.float64]:
     """Return the left, top, right and bottom edge of each box in pixels from the image's corner, float64 (n, 4).
 
     >>> edges([[1, 2, 3, 4]], 10, 10, BoxForm()).tolist(), edges([[1, 2, 3, 4]], 10, 10, BoxForm("sides")).tolist()
@@ -178,7 +180,7 @@ def understand_boxes(
             return _refused(column, f"its {count} boxes may be {possible}", "x0, y0, x1, y1")
         chosen = others[0]
     form = BoxForm(chosen, relative)
-    found = _edges_of(boxes, sides, form)
+    found = edges_in(boxes, sides, form)
     beyond = _beyond(found, sides, 2)
     if beyond.mean() > 0.5:
         return _refused(
@@ -213,7 +215,7 @@ def _refused(column: str, trouble: str, expected: str) -> Understood:
     )
 
 
-def _edges_of(boxes: NDArray[np.float64], sides: NDArray[np.float64], form: BoxForm) -> NDArray[np.float64]:
+def edges_in(boxes: NDArray[np.float64], sides: NDArray[np.float64], form: BoxForm) -> NDArray[np.float64]:
     unit = edges(boxes.tolist(), 1, 1, form)
     return unit * np.tile(sides, 2) if form.relative else unit
 
@@ -222,7 +224,7 @@ def _make_sense(
     boxes: NDArray[np.float64], limits: NDArray[np.float64], layout: Layout, relative: bool
 ) -> float:
     """The share of boxes that have a width and a height and end inside their image."""
-    found = edges(boxes.tolist(), 1, 1, BoxForm(layout, edges=True))
+    found = edges(boxes, 1, 1, BoxForm(layout, edges=True))
     slack = 0.01 if relative else 1.0
     solid = (found[:, 2:] > found[:, :2]).all(1)
     return float((solid & ~_beyond(found, limits, slack)).mean())
@@ -230,7 +232,7 @@ def _make_sense(
 
 def _reversed(boxes: NDArray[np.float64], limits: NDArray[np.float64], layout: Layout) -> float:
     """The share of boxes that show that they are not of this layout: their end lies before their start, or beyond."""
-    found = edges(boxes.tolist(), 1, 1, BoxForm(layout, edges=True))
+    found = edges(boxes, 1, 1, BoxForm(layout, edges=True))
     if layout == "corners":
         return float((found[:, 2:] < found[:, :2]).any(1).mean())
     return float(_beyond(found, limits, 0.02 * limits).mean())
