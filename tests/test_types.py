@@ -27,6 +27,7 @@ sets: nearsight.ImageSets = nearsight.load("digits")
 test: ImageSet = sets["test"]
 run: nearsight.Run = nearsight.train("digits", tile=4, recipe=nearsight.RECIPES["fast"], steps=2)
 evaluation: nearsight.Evaluation = nearsight.evaluate(run, stride=2, protocols=["vote"])
+predictions: nearsight.Predictions = nearsight.predict(run, ["photos"], out="predictions.csv", top=3)
 comparison: nearsight.Comparison = nearsight.compare("digits", tiles=[4, None], seeds=1, budget="pixels", steps=2)
 demo: nearsight.Comparison = nearsight.demo("somewhere")
 heatmaps: nearsight.Heatmaps = nearsight.heatmap(run, [test.image(0)], class_name="3")
