@@ -98,6 +98,16 @@ def test_large_objects_in_the_middle_do_not_hide_what_their_boxes_are(layout: st
             None,
             "its 60 boxes may be x0, y0, x1, y1 or x, y, width, height",
         ),
+        (
+            np.tile([[0.25, 0.25, 0.5, 0.5]], (60, 1)),
+            "corners",
+            "may be x0, y0, x1, y1 or x, y, width, height or x and",
+        ),
+        (
+            np.tile([[0.5, 0.5, 0.5, 0.5]], (60, 1)),
+            "corners",
+            "may be x, y, width, height or x and y of the centre",
+        ),
         (np.tile([[30.0, 20, 5, 50]], (60, 1)), None, "may be none of the layouts that are known"),
     ],
 )
@@ -106,6 +116,12 @@ def test_boxes_that_may_be_anything_are_left_out(boxes: np.ndarray, usual: Any, 
     assert found.form is None
     assert trouble in found.note
     assert "left out" in found.note
+
+
+def test_corners_that_may_be_sides_are_told() -> None:
+    found = understand_boxes(np.tile([[2.0, 2, 5, 5]], (60, 1)), SIDES, "boxes", "corners")
+    assert found.form == BoxForm("corners")
+    assert found.note.endswith(", though x, y, width, height would fit too")
 
 
 def test_shares_mark_the_pixels_whose_centre_they_hold() -> None:

@@ -179,6 +179,11 @@ def test_a_blank_word_is_a_missing_label() -> None:
             meant({"train": Split(labels, ["a", "b"])})
 
 
+def test_labels_of_minus_one_and_one_are_refused_with_the_way_out() -> None:
+    with pytest.raises(InputError, match="-1 stands for a missing one: write 0 and 1 instead"):
+        meant({"train": Split([-1, 1, 1, -1])})
+
+
 def test_lists_are_agreed_on_whatever_their_base() -> None:
     lists = {"one": ["x", "y"], "two": ["z", "Y", "x "]}
     for base in lists:

@@ -168,10 +168,14 @@ def understand_boxes(
         del sense["centre"]
     fitting = [layout for layout, share in sense.items() if share >= _NEARLY_ALL]
     chosen = usual if usual is not None and _reversed(boxes, limits, usual) < _MANY else None
-    if chosen == "corners" and _never_beyond_the_middle(boxes, limits, fitting):
-        chosen = None
+    others = [layout for layout in fitting if layout != usual]
+    doubtful = chosen == "corners" and bool(others) and _left_of_and_above_the_middle(boxes, limits)
+    if doubtful and len(np.unique(boxes, axis=0)) >= _ENOUGH:
+        chosen, doubtful = None, False
+    if doubtful and relative:
+        possible = " or ".join(_SAID[layout] for layout in fitting)
+        return _refused(column, f"its {count} boxes may be {possible}", "x0, y0, x1, y1 in pixels")
     if chosen is None:
-        others = [layout for layout in fitting if layout != usual]
         clear = len(others) == 1 and all(
             share < 1 - _MANY for own, share in sense.items() if own not in (others[0], usual)
         )
@@ -191,22 +195,19 @@ def understand_boxes(
     told = f"{column}: {count} boxes, read as {form.said()}"
     if usual is not None and usual != chosen:
         told += f", as they are not {_SAID[usual]}"
+    if doubtful:
+        told += f", though {_SAID['sides']} would fit too"
     if beyond.any():
         told += f"; {int(beyond.sum())} are cut off at their image's edge"
     return Understood(form, told)
 
 
-def _never_beyond_the_middle(
-    boxes: NDArray[np.float64], limits: NDArray[np.float64], fitting: Sequence[Layout]
-) -> bool:
-    """Whether boxes that may be corners fit as something else too, which corners hardly do.
+def _left_of_and_above_the_middle(boxes: NDArray[np.float64], limits: NDArray[np.float64]) -> bool:
+    """Whether most boxes, read as corners, lie clearly left of or above the middle, where corners fit as sides too.
 
     Read as sides, corners end inside the image only if their middle is left of and above its middle.
     """
-    if not {"sides", "centre"} & set(fitting) or len(np.unique(boxes, axis=0)) < _ENOUGH:
-        return False
-    sums = (boxes[:, :2] + boxes[:, 2:]) / limits
-    return bool(((sums < 0.9).any(1)).mean() > 0.5)
+    return bool((((boxes[:, :2] + boxes[:, 2:]) / limits) < 0.9).any(1).mean() > 0.5)
 
 
 def _refused(column: str, trouble: str, expected: str) -> Understood:
@@ -234,7 +235,9 @@ def _reversed(boxes: NDArray[np.float64], limits: NDArray[np.float64], layout: L
     """The share of boxes that show that they are not of this layout: their end lies before their start, or beyond."""
     found = edges(boxes, 1, 1, BoxForm(layout, edges=True))
     if layout == "corners":
-        return float((found[:, 2:] < found[:, :2]).any(1).mean())
+        # In pixels a box may be one pixel wide.
+        flat = 0 if (limits == 1).all() else -1e-9
+        return float((found[:, 2:] - found[:, :2] <= flat).any(1).mean())
     return float(_beyond(found, limits, 0.02 * limits).mean())
 
 

@@ -242,6 +242,10 @@ def _require_range(
     which = f"{table.name(row, split)} in {name} {split}"
     if numbers[row] == MISSING:
         trouble = f"the label of {which} is missing"
+        if classes == ("1",):
+            trouble = (
+                f"the labels of {name} are -1 and 1, where -1 stands for a missing one: write 0 and 1 instead"
+            )
     else:
         trouble = f"the label '{given}' of {which} is not among the {len(classes)} classes"
     raise InputError(
