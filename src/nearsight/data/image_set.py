@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image, most_pixels
-from nearsight.data.identity import Identity, digest
 from nearsight.data.regions import ColumnRegions, Regions
 from nearsight.data.tile import decode_tile
 from nearsight.data.values import ValueRange, values_from
@@ -174,8 +172,7 @@ class ImageSet:
     ImageSet(toy train: 2 images, 2 classes, in memory)
 
     `labels` is int64 of shape (n,), each an index into `classes`. `columns` is what else is known of each image, such
-    as its patient or its time: a `pyarrow.Table` of n rows, None where nothing else is. `known_identity` is what was
-    found of the images' paths and content as they were read; `identity` finds it out where it is not given.
+    as its patient or its time: a `pyarrow.Table` of n rows, None where nothing else is.
     """
 
     name: str
@@ -185,7 +182,6 @@ class ImageSet:
     images: MemoryImages | StreamedImages | GivenImages
     regions: Regions | None = None
     columns: "pa.Table | None" = None
-    known_identity: Identity | None = None
 
     def __post_init__(self) -> None:
         if self.columns is not None and len(self.columns) != len(self.labels):
@@ -221,14 +217,6 @@ class ImageSet:
     def pixels(self) -> Tensor | None:
         """All images as uint8 of shape (n, 3, H, W) when they are in memory, None when they stream."""
         return self.images.pixels if isinstance(self.images, MemoryImages) else None
-
-    @cached_property
-    def identity(self) -> Identity:
-        """What each image is known by wherever it lies; of images held in memory a digest of their pixels."""
-        if self.known_identity is not None:
-            return self.known_identity
-        found = [digest(self.image(i).numpy().tobytes()) for i in range(len(self))]
-        return Identity((None,) * len(self), np.array(found, dtype=np.uint64))
 
     @property
     def sizes(self) -> NDArray[np.int32]:
@@ -290,7 +278,6 @@ class ImageSet:
             images=self.images.select(index),
             regions=None if self.regions is None else self.regions.select(index),
             columns=None if self.columns is None else self.columns.take(index),
-            known_identity=None if self.known_identity is None else self.known_identity.select(index),
         )
 
 

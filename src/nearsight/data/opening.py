@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from nearsight.data.annotations import read_annotations
 from nearsight.data.attaching import with_annotations, with_annotations_beside
-from nearsight.data.identity import Identity, known_paths
 from nearsight.data.image_set import ImageSet, MemoryImages, StreamedImages, image_name
 from nearsight.data.labels import find_labels, require_classes
 from nearsight.data.region_columns import Source, column_regions
@@ -35,8 +34,8 @@ def open_tables(
     Splits without labels are left out, with a note. An image that cannot be read is an error, or with
     `skip_bad` is left out, with a note; every image is then decoded once to find out. One `value_range` of images of
     more than 8 bits becomes 0 to 255, by default what `settled_range` finds for all splits. Regions are those of
-    `reading`, or those that lie with the images in `folder`, to which paths are relative. Raises
-    `InputError` on images that cannot be read, labels missing or out of range, and fewer than two classes.
+    `reading`, or those that lie with the images in `folder`. Raises `InputError` on
+    images that cannot be read, labels missing or out of range, and on a set with fewer than two classes.
     """
     notes = [f"{split}: {note}" for split, table in tables.items() for note in table.notes]
     classes, labels, more = find_labels(name, tables)
@@ -81,11 +80,10 @@ def open_tables(
                 rows.select_columns(["image"]), index, sizes[split], split, value_range=value_range
             )
         regions = column_regions(rows, index, scans[split], split, notes, source=source)
-        known = Identity(known_paths(scans[split].paths, folder), scans[split].digests).select(index)
         columns = tables[split].columns
         if columns is not None and len(index) < len(columns):
             columns = columns.take(index)
-        found[split] = ImageSet(name, split, classes, labels[split], images, regions, columns, known)
+        found[split] = ImageSet(name, split, classes, labels[split], images, regions, columns)
     return found, notes
 
 
