@@ -103,7 +103,7 @@ def test_no_score_is_shown_without_its_protocol_tile_and_stride(name: str) -> No
 def test_sets_are_shown_as_they_are_known() -> None:
     sets = load("digits")
     assert repr(sets).splitlines()[0] == "ImageSets(digits, 10 classes)"
-    assert repr(sets["test"]) == "ImageSet(digits test: 359 images, 10 classes, in memory)"
+    assert repr(sets["test"]) == "ImageSet(digits test: 365 images, 10 classes, in memory)"
 
 
 def test_rows_left_out_are_counted() -> None:

@@ -54,10 +54,10 @@ def test_runs_go_where_their_recipe_says(tmp_path: Path) -> None:
 
 def test_training_tells_what_was_cut_and_counts_what_is_done(tmp_path: Path, listener: Any) -> None:
     train("digits", out=tmp_path / "run", machine=CPU, progress=listener, **QUICK)
-    assert listener.said[0] == "test: 359 of the 1797 images of train, stratified, seed 0"
+    assert listener.said[0] == "test: 365 of the 1797 images of train, by a hash of their path"
     assert listener.counted[0][0] == "training"
     evaluated = [count for count in listener.counted if count[0] != "training"]
-    assert evaluated == [("evaluating images", done, 359) for done in range(1, 360)]
+    assert evaluated == [("evaluating images", done, 365) for done in range(1, 366)]
 
 
 def test_evaluating_again_gives_what_training_gave(run: Run, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_recipe_without_data_asks_for_it(run: Run, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes((run.directory / name).read_bytes())
     with pytest.raises(InputError, match=r"recipe\.toml names no data set; give `data`"):
         evaluate(tmp_path, machine=CPU)
-    assert evaluate(tmp_path, "digits", protocols=["full-pass"], machine=CPU).settings["images"] == 359
+    assert evaluate(tmp_path, "digits", protocols=["full-pass"], machine=CPU).settings["images"] == 365
 
 
 def test_comparing_counts_the_images_of_every_run(tmp_path: Path, listener: Any) -> None:
@@ -92,7 +92,7 @@ def test_comparing_counts_the_images_of_every_run(tmp_path: Path, listener: Any)
         "digits", tiles=[4, 6], seeds=2, out=tmp_path / "study", machine=CPU, progress=listener, **fields
     )
     evaluated = [count for count in listener.counted if count[0] != "training"]
-    assert evaluated == 4 * [("evaluating images", done, 359) for done in range(1, 360)]
+    assert evaluated == 4 * [("evaluating images", done, 365) for done in range(1, 366)]
 
 
 def test_progress_is_shown_unless_it_is_switched_off(
@@ -101,7 +101,7 @@ def test_progress_is_shown_unless_it_is_switched_off(
     evaluate(run, protocols=["full-pass"], out=tmp_path, machine=CPU)
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.splitlines()[-1] == "evaluating images: 359/359"
+    assert told.err.splitlines()[-1] == "evaluating images: 365/365"
     evaluate(run, protocols=["full-pass"], out=tmp_path, machine=CPU, progress=False)
     assert capsys.readouterr() == ("", "")
 
@@ -140,18 +140,23 @@ def test_data_held_in_memory_goes_through_every_verb(tmp_path: Path) -> None:
     kept = trained.result["evaluation"]["test"]["protocols"]["vote"]
     assert (own.metrics["vote"]["n"], own.metrics["vote"]["accuracy"]) == (kept["n"], kept["accuracy"])
     all_images = evaluate(
-        trained, (pixels[:50], labels[:50]), protocols=["vote"], machine=CPU, progress=False
+        trained.classifier(), (pixels[:50], labels[:50]), protocols=["vote"], machine=CPU, progress=False
     )
     assert all_images.settings["images"] == 50
     numbered = [digits.classes.index(label) for label in labels]
     by_number = evaluate(
-        trained, (pixels[:50], numbered[:50]), protocols=["vote"], machine=CPU, progress=False
+        trained.classifier(), (pixels[:50], numbered[:50]), protocols=["vote"], machine=CPU, progress=False
     )
     assert by_number.metrics == all_images.metrics
     with pytest.raises(InputError, match=r"was held in memory: 120 images, .*; give it as `data`"):
         evaluate(trained, machine=CPU)
     found = diagnose(
-        trained, (pixels[:30], labels[:30]), faithfulness=0, stride=6, machine=CPU, progress=False
+        trained.classifier(),
+        (pixels[:30], labels[:30]),
+        faithfulness=0,
+        stride=6,
+        machine=CPU,
+        progress=False,
     )
     assert found.images == 30
     compared = verbs.compare(

@@ -16,6 +16,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
     {
         "recipe": 1,
         "model": 3,
+        "split": 1,
         "result": 1,
         "predictions": 2,
         "predicted": 1,

@@ -1,16 +1,15 @@
-"""Cuts are partitions in proportion; arrangements follow the rules for each combination of names."""
+"""Arrangements follow the rules for each combination of names; copies and groups are on one side of a cut."""
 
-from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from nearsight.data.image_set import ImageSet, MemoryImages
-from nearsight.data.splits import arrange_splits, stratified_cut
+from nearsight.data.splits import arrange_splits
 from nearsight.errors import InputError
+from nearsight.settings import Reading
 
 
 def image_set(split: str, labels: list[int] | np.ndarray) -> ImageSet:
@@ -27,58 +26,31 @@ def arranged(*names: str, validation: float = 0.1) -> dict[str, int]:
     return {name: len(images) for name, images in splits.items()}
 
 
-@settings(deadline=None)
-@given(
-    counts=st.lists(st.integers(2, 40), min_size=2, max_size=6),
-    share=st.floats(0.01, 0.6),
-    seed=st.integers(0, 1000),
-)
-def test_a_cut_is_a_partition_in_proportion(counts: list[int], share: float, seed: int) -> None:
-    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
-    try:
-        rest, cut = stratified_cut(labels, share, seed)
-    except InputError:
-        assert len(labels) - max(len(counts), round(share * len(labels))) < len(counts)
-        return
-    assert sorted([*rest, *cut]) == list(range(len(labels)))
-    assert len(cut) == max(len(counts), round(share * len(labels)))
-    expected = np.array(counts) * len(cut) / len(labels)
-    assert (np.abs(np.bincount(labels[cut], minlength=len(counts)) - expected) < 1.0 + 1e-9).all()
-    again, _ = stratified_cut(labels, share, seed)
-    np.testing.assert_array_equal(rest, again)
-
-
-def test_another_seed_cuts_other_images() -> None:
-    labels = np.arange(200) % 4
-    assert stratified_cut(labels, 0.2, 0)[1].tolist() != stratified_cut(labels, 0.2, 1)[1].tolist()
-
-
-def test_a_class_of_one_image_stays_whole() -> None:
-    labels = np.array([0] * 10 + [1] + [2] * 10)
-    rest, cut = stratified_cut(labels, 0.2, 0)
-    assert 10 in rest
-    assert Counter(labels[cut].tolist()) == {0: 2, 2: 2}
-
-
 @pytest.mark.parametrize(
-    ("names", "expected"),
+    ("names", "whole", "cut"),
     [
-        (["train"], {"train": 72, "val": 8, "test": 20}),
-        (["Training"], {"train": 72, "val": 8, "test": 20}),
-        (["train", "test"], {"train": 90, "val": 10, "test": 100}),
-        (["test", "train"], {"train": 90, "val": 10, "test": 100}),
-        (["train", "validation"], {"train": 90, "val": 10, "test": 100}),
-        (["TRAIN", "dev", "eval"], {"train": 100, "val": 100, "test": 100}),
-        (["train", "shuffled"], {"train": 72, "val": 8, "test": 20, "shuffled": 100}),
-        (["train", "test", "val", "swapped"], {"train": 100, "val": 100, "test": 100, "swapped": 100}),
-        (["train", "test", "testing"], {"train": 90, "val": 10, "test": 100, "testing": 100}),
-        (["sample"], {"sample": 100}),
-        (["valid"], {"val": 100}),
-        (["test"], {"test": 100}),
+        (["train"], [], ["train", "val", "test"]),
+        (["Training"], [], ["train", "val", "test"]),
+        (["train", "test"], ["test"], ["train", "val"]),
+        (["test", "train"], ["test"], ["train", "val"]),
+        (["train", "validation"], ["test"], ["train", "val"]),
+        (["TRAIN", "dev", "eval"], ["train", "val", "test"], []),
+        (["train", "shuffled"], ["shuffled"], ["train", "val", "test"]),
+        (["train", "test", "val", "swapped"], ["train", "val", "test", "swapped"], []),
+        (["train", "test", "testing"], ["test", "testing"], ["train", "val"]),
+        (["sample"], ["sample"], []),
+        (["valid"], ["val"], []),
+        (["test"], ["test"], []),
     ],
 )
-def test_splits_are_named_and_cut_by_the_rules(names: list[str], expected: dict[str, int]) -> None:
-    assert list(arranged(*names).items()) == list(expected.items())
+def test_splits_are_named_and_cut_by_the_rules(names: list[str], whole: list[str], cut: list[str]) -> None:
+    sizes = arranged(*names)
+    order = ["train", "val", "test"]
+    assert list(sizes) == sorted(sizes, key=lambda name: order.index(name) if name in order else 3)
+    assert {name for name, size in sizes.items() if size == 100} == set(whole)
+    assert sum(sizes[name] for name in cut) == (100 if cut else 0)
+    shares = {"test": (10, 30), "val": (3, 18), "train": (55, 97)}
+    assert all(shares[name][0] <= sizes[name] <= shares[name][1] for name in cut)
 
 
 def test_no_validation_keeps_train_whole() -> None:
@@ -91,7 +63,7 @@ def test_what_was_done_is_noted() -> None:
     found = {name: image_set(name, np.arange(100) % 3) for name in ("train", "valid")}
     assert arrange_splits(found, validation=0.1, seed=7).notes == (
         "test: the set's own valid split, for want of a labelled test split",
-        "val: 10 of the 100 images of train, stratified, seed 7",
+        "val: 10 of the 100 images of train, by a hash of their path, seed 7",
     )
 
 
@@ -110,3 +82,75 @@ def test_too_few_images_to_cut_are_refused(labels: list[int], split: str) -> Non
         InputError, match=rf"'toy' has no {split} split, and .* add images or a {split} split"
     ):
         arrange_splits({"train": image_set("train", labels)}, validation=0.1, seed=0)
+
+
+def photographs(count: int, copies: int = 0) -> ImageSet:
+    """Noise pictures, the first `copies` of which come once more, brighter."""
+    pixels = torch.randint(0, 200, (count, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    held = torch.cat([pixels, pixels[:copies] + 40]).to(torch.uint8)
+    paths = tuple(f"{row:03}.png" for row in range(len(held)))
+    return ImageSet("toy", "train", ("a", "b"), np.arange(len(held)) % 2, MemoryImages(held, paths))
+
+
+def test_near_duplicates_are_on_one_side_and_counted() -> None:
+    images = photographs(60, copies=30)
+    found = arrange_splits({"train": images}, validation=0, seed=0)
+    side = {
+        found.splits[split].path(i): split for split in found.splits for i in range(len(found.splits[split]))
+    }
+    assert all(side[f"{row:03}.png"] == side[f"{row + 60:03}.png"] for row in range(30))
+    assert any("60 of 90 images, in 30 clusters" in note for note in found.notes)
+
+
+def test_pictures_without_copies_make_no_clusters() -> None:
+    assert arrange_splits({"train": photographs(200)}, validation=0, seed=0).notes == (
+        "test: 39 of the 200 images of train, by a hash of their path",
+    )
+
+
+def test_pictures_alike_in_outline_are_no_copies() -> None:
+    rng = torch.Generator().manual_seed(0)
+    drawing = torch.randint(0, 200, (1, 3, 32, 32), generator=rng)
+    pixels = (drawing + torch.randint(0, 9, (40, 3, 32, 32), generator=rng)).to(torch.uint8)
+    paths = tuple(map(str, range(40)))
+    images = ImageSet("toy", "train", ("a", "b"), np.arange(40) % 2, MemoryImages(pixels, paths))
+    found = arrange_splits({"train": images}, validation=0, seed=0)
+    assert {"train", "test"} == set(found.splits)
+    assert any("40 images are too alike in outline" in note for note in found.notes)
+
+
+def test_a_class_of_copies_alone_is_cut_and_told() -> None:
+    pixels = torch.zeros(20, 3, 4, 4, dtype=torch.uint8)
+    held = MemoryImages(pixels, tuple("abcdefghijklmnopqrst"))
+    images = ImageSet("toy", "train", ("a", "b"), np.arange(20) % 2, held)
+    found = arrange_splits({"train": images}, validation=0, seed=0)
+    (note,) = [note for note in found.notes if note.startswith("near-duplicates")]
+    assert f"{len(found.splits['test'])} of {len(found.splits['test'])} test images have one in train" in note
+
+
+@pytest.mark.parametrize("validation", [0, 0.2])
+def test_a_group_is_never_on_both_sides(validation: float) -> None:
+    import pyarrow as pa
+
+    images = replace(photographs(120), columns=pa.table({"patient": [f"p{i // 4}" for i in range(120)]}))
+    found = arrange_splits(
+        {"train": images}, validation=validation, seed=0, reading=Reading(group_column="patient")
+    )
+    patients = [set(part.columns["patient"].to_pylist()) for part in found.splits.values() if part.columns]
+    assert len(patients) == 3 - (validation == 0)
+    assert sum(map(len, patients)) == len(set.union(*patients)) == 30
+
+
+def test_groups_on_both_sides_of_own_splits_are_told() -> None:
+    train, test = photographs(20), replace(photographs(10), split="test")
+    found = arrange_splits(
+        {"train": train, "test": test}, validation=0, seed=0, reading=Reading(group_pattern=r"^(\d\d)")
+    )
+    (note,) = found.notes
+    assert "1 are in train and in test of the set's own splits, such as '00', with 10 of 10" in note
+
+
+def test_one_group_a_class_cannot_be_cut() -> None:
+    images = photographs(20)
+    with pytest.raises(InputError, match="every class is a single image or group"):
+        arrange_splits({"train": images}, validation=0, seed=0, reading=Reading(group_pattern="([05])|.*()"))

@@ -48,6 +48,15 @@ def add_reading_options(parser: OneLineParser) -> None:
     )
 
 
+def add_new_images(parser: Container) -> None:
+    """Add `--new-images`."""
+    parser.add_argument(
+        "--new-images",
+        action="store_true",
+        help="of a run's own data: count images that came since it was trained as well",
+    )
+
+
 def add_max_pixels(parser: Container) -> None:
     """Add `--max-pixels`."""
     parser.add_argument(

@@ -1,8 +1,9 @@
 """An image set: images, labels, class names and regions of one split; and all splits of a set."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -11,11 +12,13 @@ from torch import Tensor
 
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image, most_pixels
+from nearsight.data.identity import Identity, digest_of, digest_of_pixels, relative_paths
 from nearsight.data.regions import ColumnRegions, Regions
 from nearsight.data.tile import decode_tile
 from nearsight.data.values import ValueRange, values_from
 from nearsight.errors import InputError
 from nearsight.notebook import Shown, Summary
+from nearsight.settings import Reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -163,6 +166,69 @@ class GivenImages:
         return replace(self, index=self.index[index], sizes=self.sizes[index])
 
 
+class Store(Protocol):
+    """Images that are kept together, by their numbers."""
+
+    @property
+    def sizes(self) -> NDArray[np.int32]:
+        """Height and width of each image, int32 of shape (n, 2)."""
+
+    @property
+    def value_range(self) -> ValueRange | None:
+        """What becomes 0 to 255 in images of more than 8 bits."""
+
+    def image(self, i: int) -> Tensor:
+        """Return image i, uint8 of shape (3, H, W)."""
+
+    def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
+        """Return one tile of image i, uint8 (3, *size)."""
+
+    def path(self, i: int) -> str:
+        """Return the file name of image i."""
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedImages:
+    """Images of several stores as one: image i is image `place[i]` of store `part[i]`."""
+
+    parts: tuple["Store", ...]
+    part: NDArray[np.int64]
+    place: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    @property
+    def sizes(self) -> NDArray[np.int32]:
+        """Height and width of each image, int32 of shape (n, 2)."""
+        found = np.zeros((len(self), 2), dtype=np.int32)
+        for k, images in enumerate(self.parts):
+            mine = self.part == k
+            found[mine] = images.sizes[self.place[mine]]
+        return found
+
+    @property
+    def value_range(self) -> ValueRange | None:
+        """What becomes 0 to 255 in images of more than 8 bits, one for all of a set."""
+        return self.parts[0].value_range
+
+    def image(self, i: int) -> Tensor:
+        """Return image i, uint8 of shape (3, H, W), as its store gives it."""
+        return self.parts[int(self.part[i])].image(int(self.place[i]))
+
+    def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
+        """Return one tile of image i, `size` (height, width) pixels from `top` and `left`, uint8 (3, *size)."""
+        return self.parts[int(self.part[i])].tile(int(self.place[i]), top, left, size)
+
+    def path(self, i: int) -> str:
+        """Return the file name of image i, as its store gives it."""
+        return self.parts[int(self.part[i])].path(int(self.place[i]))
+
+    def select(self, index: NDArray[np.int64]) -> "JoinedImages":
+        """Return a subset, in the order of `index`, without reading an image."""
+        return replace(self, part=self.part[index], place=self.place[index])
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """One split of a set: images with their labels, class names and, where known, the object's region.
@@ -172,16 +238,18 @@ class ImageSet:
     ImageSet(toy train: 2 images, 2 classes, in memory)
 
     `labels` is int64 of shape (n,), each an index into `classes`. `columns` is what else is known of each image, such
-    as its patient or its time: a `pyarrow.Table` of n rows, None where nothing else is.
+    as its patient or its time: a `pyarrow.Table` of n rows, None where nothing else is. `known_identity` is given
+    where the files that the images came from are known.
     """
 
     name: str
     split: str
     classes: tuple[str, ...]
     labels: NDArray[np.int64]
-    images: MemoryImages | StreamedImages | GivenImages
+    images: MemoryImages | StreamedImages | GivenImages | JoinedImages
     regions: Regions | None = None
     columns: "pa.Table | None" = None
+    known_identity: Identity | None = None
 
     def __post_init__(self) -> None:
         if self.columns is not None and len(self.columns) != len(self.labels):
@@ -233,6 +301,20 @@ class ImageSet:
         """The largest tile that fits every image, in pixels."""
         return int(self.sizes.min())
 
+    @cached_property
+    def identity(self) -> Identity:
+        """What tells each image again after the set has changed: its path in the set and a digest of its content."""
+        if self.known_identity is not None:
+            return self.known_identity
+        if isinstance(self.images, StreamedImages):
+            cells = [self.images.rows[int(row)]["image"] for row in self.images.index]
+            paths: Sequence[str | None] = [(cell or {}).get("path") for cell in cells]
+            digests = [digest_of(image_file(cell)) for cell in cells]
+        else:
+            paths = self.images.paths if isinstance(self.images, MemoryImages) else [None] * len(self)
+            digests = [digest_of_pixels(self.image(i)) for i in range(len(self))]
+        return Identity(relative_paths(paths, None), np.array(digests, dtype=np.str_))
+
     @property
     def has_regions(self) -> bool:
         """Whether the region of at least one image is known."""
@@ -278,6 +360,9 @@ class ImageSet:
             images=self.images.select(index),
             regions=None if self.regions is None else self.regions.select(index),
             columns=None if self.columns is None else self.columns.take(index),
+            known_identity=self.identity.select(index)
+            if "identity" in self.__dict__
+            else (None if self.known_identity is None else self.known_identity.select(index)),
         )
 
 
@@ -289,7 +374,8 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
     >>> "test" in sets, list(sets)
     (False, [])
 
-    `splits_follow_seed` says whether another seed would have cut the splits otherwise.
+    `splits_follow_seed` says whether another seed would have cut the splits otherwise; `reading` how the set
+    was read.
     Asking for a split that is not there raises `InputError` with the names of those that are.
     """
 
@@ -297,6 +383,7 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
     splits: Mapping[str, ImageSet]
     notes: tuple[str, ...] = ()
     splits_follow_seed: bool = False
+    reading: Reading = field(default_factory=Reading)
 
     def __getitem__(self, split: str) -> ImageSet:
         if split not in self.splits:

@@ -14,7 +14,7 @@ from nearsight.data.hub import read_hub
 from nearsight.data.image_set import ImageSet, ImageSets
 from nearsight.data.opening import open_tables
 from nearsight.data.places import is_image_folder, read_arrays, read_place
-from nearsight.data.splits import arrange_splits
+from nearsight.data.splits import cut
 from nearsight.errors import InputError, unknown_name
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import Reading, ReadingOptions
@@ -44,15 +44,15 @@ def load(
 
     >>> sets = load("digits")
     >>> sets["train"], sets["train"].pixels.shape
-    (ImageSet(digits train: 1294 images, 10 classes, in memory), torch.Size([1294, 3, 8, 8]))
+    (ImageSet(digits train: 1289 images, 10 classes, in memory), torch.Size([1289, 3, 8, 8]))
     >>> sets.notes[0]
-    'test: 359 of the 1797 images of train, stratified, seed 0'
+    'test: 365 of the 1797 images of train, by a hash of their path'
 
     A name is looked for under the directories of NEARSIGHT_DATA, then among the known names, which are built
     in (`digits`, `scenes:shortcut=0.9,seed=1`) or come from the hub by way of its cache, then as a path. A
-    share `validation` of train, stratified and drawn by `seed`, becomes `val` where the set has none; 0 keeps
-    train whole. Images of one size in a set of at most 2 GiB are held in memory, others are decoded when
-    asked for. What is read and downloaded is shown as a bar, unless `progress` is False.
+    share `validation` of train, chosen by `seed`, becomes `val` where the set has none; 0 keeps train whole. Images
+    of one size in a set of at most 2 GiB are held in memory, others are decoded when asked for. What is read and
+    downloaded is shown as a bar, unless `progress` is False.
 
     Raises `InputError` on a name or place that is not there, and on images or labels that cannot be used;
     images that cannot be read are left out instead, with a note, when `skip_bad`. The other options are those of
@@ -60,6 +60,19 @@ def load(
     """
     if not 0 <= validation < 1:
         raise InputError(f"validation is a share of train from 0 up to but not 1, got {validation}")
+    read = read_set(data, progress=progress, **options)
+    return cut(read, validation, seed)
+
+
+@takes_fields_of(Reading)
+def read_set(
+    data: str | Path, *, progress: Progress | bool = True, **options: Unpack[ReadingOptions]
+) -> ImageSets:
+    """Read a set as `load` does, with the splits that it has of its own: nothing is cut.
+
+    >>> list(read_set("digits"))
+    ['train']
+    """
     name, reading = str(data), Reading(**options)
     try:
         with allowed_pixels(reading.max_pixels):
@@ -72,8 +85,7 @@ def load(
                 f"{fault}; change its permissions, or set HF_HOME to a directory of yours"
             ) from fault
         raise
-    arranged = arrange_splits(found, validation=validation, seed=seed)
-    return ImageSets(name, arranged.splits, (*notes, *arranged.notes), arranged.follow_seed)
+    return ImageSets(name, found, tuple(notes), reading=reading)
 
 
 def known_names() -> tuple[str, ...]:
@@ -101,6 +113,7 @@ def _read(name: str, local: Path | None, reading: Reading) -> tuple[dict[str, Im
     kind = name.partition(":")[0]
     notes: list[str] = []
     folder = None
+    place = None
     if local is None and (kind == "hf" or name in HUB_NAMES):
         repository, _, revision = HUB_NAMES.get(name, name.removeprefix("hf:")).partition("@")
         tables = read_hub(repository, revision or None)
@@ -109,9 +122,10 @@ def _read(name: str, local: Path | None, reading: Reading) -> tuple[dict[str, Im
         arrays = read_arrays(path, name)
         if arrays is not None:
             return arrays
+        place = path if path.is_dir() else path.parent
         folder = path if is_image_folder(path) else None
         tables, notes = read_place(path, reading)
-    found, more = open_tables(name, tables, reading, folder)
+    found, more = open_tables(name, tables, reading, place, folder)
     return found, notes + more
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nearsight.data.annotations import read_annotations
 from nearsight.data.attaching import with_annotations, with_annotations_beside
+from nearsight.data.identity import Identity, relative_paths
 from nearsight.data.image_set import ImageSet, MemoryImages, StreamedImages, image_name
 from nearsight.data.labels import find_labels, require_classes
 from nearsight.data.region_columns import Source, column_regions
@@ -20,22 +21,27 @@ from nearsight.errors import InputError
 from nearsight.settings import Reading
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    pass
 
 MEMORY_LIMIT = 2 * 1024**3
 _LISTED = 5
 
 
 def open_tables(
-    name: str, tables: Mapping[str, Table], reading: Reading, folder: Path | None = None
+    name: str,
+    tables: Mapping[str, Table],
+    reading: Reading,
+    place: Path | None = None,
+    folder: Path | None = None,
 ) -> tuple[dict[str, ImageSet], list[str]]:
     """Read the labels and sizes of every split, and the pixels of uniform splits of a set of at most 2 GiB.
 
     Splits without labels are left out, with a note. An image that cannot be read is an error, or with
-    `skip_bad` is left out, with a note; every image is then decoded once to find out. One `value_range` of images of
-    more than 8 bits becomes 0 to 255, by default what `settled_range` finds for all splits. Regions are those of
-    `reading`, or those that lie with the images in `folder`. Raises `InputError` on
-    images that cannot be read, labels missing or out of range, and on a set with fewer than two classes.
+    `skip_bad` is left out, with a note; every image is then decoded once to find out. Paths below `place`, the set's
+    own, tell images again. One `value_range` of images of more than 8 bits becomes 0 to 255, by default what
+    `settled_range` finds for all splits. Regions are those of `reading`, or those that lie with the images in
+    `folder`. Raises `InputError` on images that cannot be read, labels missing or out of range, and on a set with
+    fewer than two classes.
     """
     notes = [f"{split}: {note}" for split, table in tables.items() for note in table.notes]
     classes, labels, more = find_labels(name, tables)
@@ -67,13 +73,15 @@ def open_tables(
     found = {}
     for split in labels:
         rows, index = tables[split].rows, keep[split]
+        paths = scans[split].paths
         images: MemoryImages | StreamedImages
         if in_memory and split in uniform:
             height, width = (int(side) for side in sizes[split][0])
             pixels, faults = read_pixels(rows, split, height, width, value_range)
             if not reading.skip_bad:
                 _without(faults, name, split, tables[split], reading.skip_bad, notes)
-            images = MemoryImages(pixels, _paths(rows, split), value_range)
+            named = tuple(path or image_name(None, split, row) for row, path in enumerate(paths))
+            images = MemoryImages(pixels, named, value_range)
             images = images if len(index) == len(images) else images.select(index)
         else:
             images = StreamedImages(
@@ -83,7 +91,10 @@ def open_tables(
         columns = tables[split].columns
         if columns is not None and len(index) < len(columns):
             columns = columns.take(index)
-        found[split] = ImageSet(name, split, classes, labels[split], images, regions, columns)
+        identity = Identity(relative_paths(paths, place), scans[split].digests)
+        found[split] = ImageSet(
+            name, split, classes, labels[split], images, regions, columns, identity.select(index)
+        )
     return found, notes
 
 
@@ -101,10 +112,3 @@ def _without(
             raise InputError(f"{told}; nothing is left")
         notes.append(f"skipped: {told}")
     return np.setdiff1d(np.arange(count), np.fromiter(faults, dtype=np.int64, count=len(faults)))
-
-
-def _paths(rows: "Dataset", split: str) -> tuple[str, ...]:
-    import pyarrow.compute as pc
-
-    paths = pc.struct_field(rows.with_format("arrow")[:]["image"], "path").to_pylist()
-    return tuple(path or image_name(None, split, row) for row, path in enumerate(paths))

@@ -14,7 +14,7 @@ from torch import Tensor
 from nearsight.data.boxes import four_numbers
 from nearsight.data.decode import allowed_pixels, decode_image, image_header, most_pixels, named_faults
 from nearsight.data.drawn_masks import MaskLook, look_at_mask
-from nearsight.data.identity import digests
+from nearsight.data.identity import digest_of
 from nearsight.data.image_set import image_file, image_name
 from nearsight.data.regions import COLUMN_KINDS, REGION_COLUMNS, cells_mask
 from nearsight.data.values import Measured, ValueRange, measuring, values_from
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 # Part of the cache's key: raise it when decoding changes, so that what was cached before is read anew.
-_DECODING = 5
+_DECODING = 6
 _BATCH = 128
 
 
@@ -35,7 +35,7 @@ class Scan:
 
     `values` is what those images hold, by row, that have more than 8 bits, an alpha of 0 everywhere
     or several frames, and `misfits` what is wrong with regions that are not of their kind.
-    `paths` are those in the table, and `digests`, uint64 (n,), those of the encoded images.
+    `paths` are those in the table, and `digests`, text (n,), those of the encoded images.
     """
 
     sizes: NDArray[np.int32]
@@ -44,7 +44,7 @@ class Scan:
     values: dict[int, Measured]
     misfits: dict[int, str]
     paths: list[str | None]
-    digests: NDArray[np.uint64]
+    digests: NDArray[np.str_]
 
 
 def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
@@ -73,8 +73,7 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
             clear=Value("bool"),
             frames=Value("bool"),
             path=Value("string"),
-            # Of the same 64 bits: for a column `datasets` takes Python's numbers, and none above 2⁶³.
-            digest=Value("int64"),
+            digest=Value("string"),
         ),
         desc=f"{'Checking' if full else 'Measuring'} {split}",
     )
@@ -87,7 +86,7 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
         _values(columns),
         {row: misfit for row, misfit in enumerate(columns["misfit"].to_pylist()) if misfit is not None},
         columns["path"].to_pylist(),
-        columns["digest"].to_numpy().view(np.uint64),
+        np.array(columns["digest"].to_pylist(), dtype=np.str_),
     )
 
 
@@ -180,7 +179,7 @@ class _Measure:
                 **asdict(values),
             }
             one["path"] = (cell or {}).get("path")
-            one["digest"] = int(digests([content]).view(np.int64)[0])
+            one["digest"] = digest_of(content)
             for name in names:
                 found[name].append(one[name])
         return found

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from nearsight.data.bars import without_bars
 from nearsight.data.class_names import agree
 from nearsight.data.conversion import to_pixels
+from nearsight.data.identity import Identity, digest_of_pixels
 from nearsight.data.image_set import MEND, GivenImages, ImageSet, ImageSets, MemoryImages
 from nearsight.data.labels import find_labels, named_by_number
 from nearsight.data.loading import load
 from nearsight.data.opening import MEMORY_LIMIT, open_tables
-from nearsight.data.splits import arrange_splits
+from nearsight.data.splits import cut
 from nearsight.data.table import as_table
 from nearsight.data.values import Measured, ValueRange, loss_notes, measuring, settled_range
 from nearsight.errors import InputError
@@ -60,7 +61,7 @@ def image_sets(
     >>> images, labels = torch.zeros(40, 3, 8, 8, dtype=torch.uint8), ["cat", "dog"] * 20
     >>> sets = image_sets((images, labels))
     >>> sets.name, {split: len(part) for split, part in sets.items()}
-    ('in memory: 40 images, fingerprint 5afe7f11b6fb', {'train': 29, 'val': 3, 'test': 8})
+    ('in memory: 40 images, fingerprint 5afe7f11b6fb', {'train': 28, 'val': 3, 'test': 9})
 
     `data` is what `load` takes; an `ImageSet` or `ImageSets`; a `datasets.Dataset` or `DatasetDict`; a data set of
     PyTorch's kind, whose items are (image, label); a pair (images, labels); or a mapping from splits to any of these.
@@ -76,13 +77,6 @@ def image_sets(
     if classes is not None:
         require_names(held, classes)
     return cut(held, validation, seed)
-
-
-def cut(sets: ImageSets, validation: float, seed: int) -> ImageSets:
-    """Give the splits of a set their usual names, and cut missing ones from train as `load` does."""
-    arranged = arrange_splits(sets.splits, validation=validation, seed=seed)
-    follow_seed = sets.splits_follow_seed or arranged.follow_seed
-    return ImageSets(sets.name, arranged.splits, (*sets.notes, *arranged.notes), follow_seed)
 
 
 @takes_fields_of(Reading)
@@ -115,7 +109,13 @@ def held_sets(
     found = {
         split: replace(images, name=name) if split in rest else images for split, images in found.items()
     }
-    return ImageSets(name, found, tuple(notes), isinstance(data, ImageSets) and data.splits_follow_seed)
+    return ImageSets(
+        name,
+        found,
+        tuple(notes),
+        isinstance(data, ImageSets) and data.splits_follow_seed,
+        Reading(**options),
+    )
 
 
 def _alike(splits: dict[str, ImageSet], notes: list[str]) -> dict[str, ImageSet]:
@@ -171,12 +171,13 @@ class _Pairs:
 class _Read:
     """The items of one split, read once: `kept` are their pixels where these are held, all of one size.
 
-    `values` is what those images hold that have more than 8 bits or alpha.
+    `values` is what those images hold that have more than 8 bits or alpha, `digests` tell all of them again.
     """
 
     taken: GivenImages
     kept: list[torch.Tensor] | None
     values: list[Measured]
+    digests: list[str]
     labels: NDArray[np.int64] | list[str | None] | None
     classes: tuple[str, ...] | None
 
@@ -194,6 +195,14 @@ class _Read:
         if any(image.depth is not None for image in self.values):
             kept = [taken.image(i) for i in range(len(taken))]
         return MemoryImages(torch.stack(kept), tuple(map(taken.path, range(len(taken)))), value_range)
+
+    def digests_in(self, value_range: ValueRange | None) -> NDArray[np.str_]:
+        """What tells the images again, text (n,); of those that were measured only, when read in this range."""
+        digests = self.digests
+        if any(image.depth is not None for image in self.values):
+            images = self.images(value_range)
+            digests = [digest_of_pixels(images.image(i)) for i in range(len(images))]
+        return np.array(digests, dtype=np.str_)
 
 
 def _split(data: Any) -> str:
@@ -241,7 +250,16 @@ def _read_all(
     value_range, told = settled_range("the data", chain.from_iterable(held.values()), reading.value_range)
     notes += [*more, *told, *loss_notes(held)]
     return {
-        split: ImageSet("", split, named, labels[split], read[split].images(value_range)) for split in labels
+        split: ImageSet(
+            "",
+            split,
+            named,
+            labels[split],
+            read[split].images(value_range),
+            # Their places may be others tomorrow, so that only their content tells them again.
+            known_identity=Identity(np.full(len(read[split]), ""), read[split].digests_in(value_range)),
+        )
+        for split in labels
     }
 
 
@@ -285,6 +303,7 @@ def _read(
     labels: list[int | str] = []
     faults: list[str] = []
     values: list[Measured] = []
+    digests: list[str] = []
     held, uniform = 0, True
     for i in range(len(items)):
         image, label = _pair(items[i], i, split)
@@ -298,6 +317,7 @@ def _read(
             continue
         index.append(i)
         values += measured
+        digests.append(digest_of_pixels(pixels))
         labels.append(_label(label, i, split))
         sizes.append((pixels.shape[1], pixels.shape[2]))
         held += pixels.numel()
@@ -315,7 +335,12 @@ def _read(
     given = _numbers_or_names(labels, split)
     by_name = named_by_number(given, classes) if own is None and classes is not None else None
     return _Read(
-        taken, kept if uniform else None, values, given if by_name is None else by_name, own or classes
+        taken,
+        kept if uniform else None,
+        values,
+        digests,
+        given if by_name is None else by_name,
+        own or classes,
     )
 
 

@@ -6,13 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.data.image_set import ImageSet
+from nearsight.data.groups import clusters, group_names, same_names, units_of
+from nearsight.data.hashed_cut import held_out
+from nearsight.data.image_set import ImageSet, ImageSets
 from nearsight.data.split_names import USUAL, usual_split
+from nearsight.data.thumbnails import near_pairs
 from nearsight.errors import InputError
+from nearsight.settings import Reading
 
 TEST_SHARE = 0.2
-# Fixed, so that runs of all seeds are tested on the same images and none was trained on one of them.
-TEST_SEED = 0
+# Comparing all images with all takes a minute at so many, and four at twice as many.
+MOST_COMPARED = 50_000
+# Of all images. A larger cluster is not of copies but of pictures alike in outline, as drawings on plain ground are.
+LARGEST_CLUSTER, LEAST_CLUSTER = 0.05, 10
+_NO_PAIRS = np.empty((0, 2), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -24,69 +31,151 @@ class Arranged:
     follow_seed: bool
 
 
-def arrange_splits(found: Mapping[str, ImageSet], *, validation: float, seed: int) -> Arranged:
+def arrange_splits(
+    found: Mapping[str, ImageSet], *, validation: float, seed: int, reading: Reading | None = None
+) -> Arranged:
     """Give splits their usual names, cut missing ones from train, and say in notes what was done.
 
-    A set without a test split tests on its validation split; one that has neither gives up 20 % of it for
-    testing, the same images whatever the seed. Then a share `validation` of train, drawn by `seed`, becomes
-    `val` where there is none. Cuts are stratified by class. Splits of other names stay as they are. Raises
-    `InputError` when train is too small to be cut.
+    A set without a test split tests on its validation split; one that has neither gives up about 20 % of its images,
+    the same ones whatever the seed. Then a share `validation` of train, chosen by `seed`, becomes `val` where there
+    is none. Images are chosen by a hash of their path, or of their content where they have none: adding, removing
+    or renaming a file moves no other image, except one of a class that would be on one side only. Groups, as
+    `reading` says, and near-duplicates of the test cut are on one side. Splits of other names stay as they are.
+    Raises `InputError` when train is too small to be cut.
     """
-    notes: list[str] = []
+    reading = reading or Reading()
+    splits, notes = own_splits(found)
     follow_seed = False
-    splits: dict[str, ImageSet] = {}
-    for name, images in found.items():
-        usual = usual_split(name) or name
-        splits[name if usual in splits else usual] = images
     if "train" in splits:
-        if "test" not in splits and "val" in splits:
-            notes.append(
-                f"test: the set's own {splits['val'].split} split, for want of a labelled test split"
-            )
-            splits["test"] = splits.pop("val")
-        elif "test" not in splits:
-            splits["train"], splits["test"] = _cut(splits["train"], TEST_SHARE, TEST_SEED, "test", notes)
+        groups = group_names(splits["train"], reading)
+        if "test" not in splits:
+            pairs, more = alike(splits["train"])
+            try:
+                out = _cut(splits["train"], groups, pairs, TEST_SHARE, "test", "test", notes)
+                notes += more
+            except InputError:
+                if not len(pairs):
+                    raise
+                # Where a class is one picture many times over, a test with copies is better than none.
+                out = _cut(splits["train"], groups, _NO_PAIRS, TEST_SHARE, "test", "test", notes)
+                notes.append(_copies_on_both_sides(pairs, out))
+            splits["train"], splits["test"] = _parts(splits["train"], out)
+            groups = None if groups is None else groups[~out]
+        else:
+            notes += _groups_on_both_sides(splits, reading)
         if "val" not in splits and validation > 0:
-            splits["train"], splits["val"] = _cut(splits["train"], validation, seed, "val", notes)
+            out = _cut(splits["train"], groups, _NO_PAIRS, validation, f"val {seed}", "val", notes)
+            splits["train"], splits["val"] = _parts(splits["train"], out)
             follow_seed = True
     order = [name for name in USUAL if name in splits] + [name for name in splits if name not in USUAL]
     return Arranged({name: replace(splits[name], split=name) for name in order}, tuple(notes), follow_seed)
 
 
-def stratified_cut(
-    labels: NDArray[np.int64], share: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide images in two, `share` of them (at least one a class) in the second part, classes in proportion.
+def own_splits(found: Mapping[str, ImageSet]) -> tuple[dict[str, ImageSet], list[str]]:
+    """Give a set's own splits their usual names; without a test split it is tested on its validation split."""
+    splits: dict[str, ImageSet] = {}
+    for name, images in found.items():
+        usual = usual_split(name) or name
+        splits[name if usual in splits else usual] = images
+    if "train" not in splits or "test" in splits or "val" not in splits:
+        return splits, []
+    note = f"test: the set's own {splits['val'].split} split, for want of a labelled test split"
+    splits["test"] = splits.pop("val")
+    return splits, [note]
 
-    >>> rest, cut = stratified_cut(np.repeat([0, 1], [30, 10]), 0.2, seed=0)
-    >>> np.bincount(np.repeat([0, 1], [30, 10])[cut]).tolist()
-    [6, 2]
 
-    Classes of a single image stay in the first part whole. Returns indices, int64, ascending, that together
-    are all images. Raises `InputError` when every class has a single image or nothing would be left.
-    """
-    from sklearn.model_selection import train_test_split
+def cut(sets: ImageSets, validation: float, seed: int) -> ImageSets:
+    """Give the splits of a set their usual names, and cut missing ones from train, as `arrange_splits` does."""
+    arranged = arrange_splits(sets.splits, validation=validation, seed=seed, reading=sets.reading)
+    return replace(
+        sets,
+        splits=arranged.splits,
+        notes=(*sets.notes, *arranged.notes),
+        splits_follow_seed=sets.splits_follow_seed or arranged.follow_seed,
+    )
 
-    sizes = np.bincount(labels)
-    single = sizes[labels] == 1
-    index = np.flatnonzero(~single)
-    classes = int((sizes > 1).sum())
-    count = max(classes, round(share * len(index)))
-    if classes == 0 or len(index) - count < classes:
-        raise InputError(
-            f"{share:.0%} of {len(labels)} images cannot be cut so that each class is on both sides"
+
+def alike(images: ImageSet) -> tuple[NDArray[np.int64], list[str]]:
+    """Return the pairs of images that show the same picture, int64 (pairs, 2), and what to tell of them."""
+    copies = np.array(same_names(images.identity.digests), dtype=np.int64).reshape(-1, 2)
+    if len(images) > MOST_COMPARED:
+        return copies, [
+            f"near-duplicates: only equal files were looked for among {len(images):,} images, above {MOST_COMPARED:,}"
+        ]
+    near = near_pairs(images).numpy()
+    cluster = clusters(len(images), near)
+    sizes = np.bincount(cluster, minlength=1)
+    large = sizes > max(LEAST_CLUSTER, LARGEST_CLUSTER * len(images))
+    notes = []
+    if large.any():
+        notes.append(
+            f"near-duplicates: {int(sizes[large].sum())} images are too alike in outline to tell copies from others "
+            "(the largest such cluster has "
+            f"{int(sizes.max())}); among them only equal files are kept on one side"
         )
-    rest, cut = train_test_split(index, test_size=count, random_state=seed, stratify=labels[index])
-    return np.sort(np.concatenate([rest, np.flatnonzero(single)])), np.sort(cut)
+        near = near[~large[cluster[near[:, 0]]]]
+    pairs = np.concatenate([near, copies])
+    if len(pairs):
+        together = np.bincount(clusters(len(images), pairs))
+        several = together[together > 1]
+        notes.append(
+            f"near-duplicates: {int(several.sum())} of {len(images)} images, in {len(several)} "
+            f"{'cluster' if len(several) == 1 else 'clusters'}, each kept on one side of the test cut"
+        )
+    return pairs, notes
 
 
-def _cut(train: ImageSet, share: float, seed: int, split: str, notes: list[str]) -> tuple[ImageSet, ImageSet]:
+def _copies_on_both_sides(pairs: NDArray[np.int64], out: NDArray[np.bool_]) -> str:
+    number = clusters(len(out), pairs)
+    both = np.intersect1d(number[out], number[~out])
+    images = int(np.isin(number[out], both).sum())
+    return (
+        f"near-duplicates: {images} of {int(out.sum())} test images have one in train, as a class is nothing but "
+        "near-duplicates: what is measured on these is no test"
+    )
+
+
+def _groups_on_both_sides(splits: Mapping[str, ImageSet], reading: Reading) -> list[str]:
+    ours, theirs = group_names(splits["train"], reading), group_names(splits["test"], reading)
+    if ours is None or theirs is None:
+        return []
+    shared = np.setdiff1d(np.intersect1d(ours, theirs), [""])
+    if not len(shared):
+        return []
+    images = int(np.isin(theirs, shared).sum())
+    return [
+        f"groups: {len(shared)} are in train and in test of the set's own splits, such as '{shared[0]}', with "
+        f"{images} of {len(theirs)} test images: what is measured on these is no test"
+    ]
+
+
+def _cut(
+    train: ImageSet,
+    groups: NDArray[np.str_] | None,
+    pairs: NDArray[np.int64],
+    share: float,
+    salt: str,
+    split: str,
+    notes: list[str],
+) -> NDArray[np.bool_]:
+    units = units_of(train.identity, groups, pairs)
     try:
-        rest, cut = stratified_cut(train.labels, share, seed)
+        out, mended = held_out(units.tolist(), train.labels, share, salt, exact=split == "val")
     except InputError as error:
         way_out = f"add images or a {split} split" + (
             ", or keep train whole with `validation=0`" if split == "val" else ""
         )
         raise InputError(f"'{train.name}' has no {split} split, and {error}; {way_out}") from None
-    notes.append(f"{split}: {len(cut)} of the {len(train)} images of train, stratified, seed {seed}")
-    return train.select(rest), train.select(cut)
+    by = "path" if (train.identity.paths != "").any() else "content"
+    grouped = "" if groups is None else f", {len(np.unique(units[out]))} groups or images without one"
+    seeded = "" if split == "test" else f", seed {salt.split()[-1]}"
+    few = f"; of {mended} small classes the image nearest to the bound" if mended else ""
+    notes.append(
+        f"{split}: {int(out.sum())} of the {len(train)} images of train, by a hash of their {by}"
+        f"{seeded}{grouped}{few}"
+    )
+    return out
+
+
+def _parts(train: ImageSet, out: NDArray[np.bool_]) -> tuple[ImageSet, ImageSet]:
+    return train.select(np.flatnonzero(~out)), train.select(np.flatnonzero(out))

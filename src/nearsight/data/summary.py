@@ -14,7 +14,7 @@ def summarise(sets: ImageSets) -> dict[str, Any]:
     >>> from nearsight.data import load
     >>> summary = summarise(load("digits"))
     >>> summary["largest_tile"], summary["splits"]["test"]["images"]
-    (8, 359)
+    (8, 365)
 
     `largest_tile` is in pixels and fits every image of every split. Of each split: the number of `images`,
     how many there are of each class (`class_counts`, in the order of `classes`), the smallest, median and

@@ -4,20 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from nearsight.data import ImageSet
+from nearsight.data.thumbnails import CHUNK, NEAR, THUMBNAIL, thumbnails
 from nearsight.settings.choices import DEFAULT_MEMORY
-
-THUMBNAIL = 16
-NEAR = 0.55
-# In grey levels of 0 to 255; rounding and JPEG leave one or two in a thumbnail without any detail.
-FLAT = 2.0
-
-_CHUNK = 2048
-# What images take in float32 while they are reduced, at most; of a larger one a sixteenth.
-_FLOATS = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ def near_duplicates(
     `memory` is made float at once; time grows with
     the product of the numbers of images. Raises `InputError` for an image that cannot be read.
     """
-    ours = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *_thumbnails(images, memory)])
+    ours = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images, memory)])
     found = [
         Duplicate(
             index=index,
@@ -86,7 +77,7 @@ def near_duplicates(
             same_label=bool(images.labels[index] == others[split].labels[other]),
         )
         for split in others
-        for index, other, distance in _nearest(ours, _thumbnails(others[split], memory))
+        for index, other, distance in _nearest(ours, thumbnails(others[split], memory))
     ]
     found.sort(key=lambda duplicate: (duplicate.distance, duplicate.index))
     return tuple(found[:most])
@@ -98,8 +89,8 @@ def _nearest(ours: Tensor, theirs: Iterator[Tensor]) -> Iterator[tuple[int, int,
     place = torch.zeros(len(ours), dtype=torch.int64)
     start = 0
     for chunk in theirs:
-        for first in range(0, len(ours), _CHUNK):
-            rows = slice(first, first + _CHUNK)
+        for first in range(0, len(ours), CHUNK):
+            rows = slice(first, first + CHUNK)
             closest = (ours[rows] @ chunk.T).argmax(1)
             # The root of 2 − 2 × product would lose the last digits of a copy's distance.
             distance = (ours[rows] - chunk[closest]).norm(dim=1)
@@ -109,36 +100,3 @@ def _nearest(ours: Tensor, theirs: Iterator[Tensor]) -> Iterator[tuple[int, int,
         start += len(chunk)
     for index in ((nearest <= NEAR) & ours.any(1)).nonzero()[:, 0].tolist():
         yield index, int(place[index]), float(nearest[index])
-
-
-def _thumbnails(images: ImageSet, memory: int) -> Iterator[Tensor]:
-    """Yield the thumbnails of a set in chunks, float32 (n, 3 × 16 × 16) of length 1; 0 for images too plain."""
-    floats = min(_FLOATS, memory // 2)
-    for first in range(0, len(images), _CHUNK):
-        numbers = range(first, min(first + _CHUNK, len(images)))
-        if images.pixels is not None:
-            small = _reduced(images.pixels[numbers.start : numbers.stop], floats)
-        else:
-            small = torch.cat([_reduced(images.image(i)[None], floats) for i in numbers])
-        levelled = small - small.mean(2, keepdim=True)
-        levelled = (levelled - levelled.mean(3, keepdim=True)).flatten(1)
-        deviation = levelled.pow(2).mean(1, keepdim=True).sqrt()
-        tiny = torch.from_numpy(images.sizes[numbers.start : numbers.stop].min(1) < THUMBNAIL)[:, None]
-        yield torch.where((deviation < FLAT) | tiny, 0, F.normalize(levelled, dim=1))
-
-
-def _reduced(pixels: Tensor, floats: int) -> Tensor:
-    """Average images, uint8 (n, 3, H, W), over 16×16 cells, float32 (n, 3, 16, 16), few of them at once."""
-    together = floats // (4 * pixels[0].numel())
-    if together:
-        parts = [F.adaptive_avg_pool2d(some.float(), THUMBNAIL) for some in torch.split(pixels, together)]
-        return torch.cat(parts)
-    height = pixels.shape[2]
-    rows = [
-        F.adaptive_avg_pool2d(
-            image[:, row * height // THUMBNAIL : -(-(row + 1) * height // THUMBNAIL)].float(), (1, THUMBNAIL)
-        )
-        for image in pixels
-        for row in range(THUMBNAIL)
-    ]
-    return torch.cat(rows, dim=1).view(3, len(pixels), THUMBNAIL, THUMBNAIL).transpose(0, 1)

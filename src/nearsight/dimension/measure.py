@@ -41,7 +41,7 @@ def measure_dimension(
     >>> few = Sampling(training_tiles=500, test_images=50, points=200, pairs=50)
     >>> found = measure_dimension(load("digits"), tiles=[4, None], sampling=few)
     >>> [(row.label, row.input_dimension, row.tiles) for row in found.tiles]
-    [('4', 48, 32350), ('full', 192, 1294)]
+    [('4', 48, 32225), ('full', 192, 1289)]
 
     `tiles` holds None for whole images; by default it is an eighth, a quarter, three eighths, a half and three
     quarters of the smallest side, and whole images where they have one size. `comparison` is a directory that

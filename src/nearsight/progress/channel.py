@@ -19,7 +19,7 @@ class Progress(Protocol):
     >>> import nearsight
     >>> few = nearsight.Sampling(training_tiles=100, test_images=10, points=50, pairs=20)
     >>> _ = nearsight.dimension("digits", tiles=[None], sampling=few, progress=Log())
-    test: 359 of the 1797 images of train, stratified, seed 0
+    test: 365 of the 1797 images of train, by a hash of their path
     tile full: 192 dimensions, 1,438 training tiles
     searching training images 100 of 100
     """

@@ -1,6 +1,6 @@
 """How a set of images is read: what is passed over, what is black and white, where regions and groups are."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -41,6 +41,20 @@ class Reading:
             object.__setattr__(self, "regions", str(self.regions))
         if self.value_range is not None:
             object.__setattr__(self, "value_range", _low_and_high(self.value_range))
+
+    def over(self, base: "Reading") -> "Reading":
+        """Return these settings, with those of `base` where they say nothing.
+
+        >>> Reading(skip_bad=True).over(Reading(group_column="patient"))
+        Reading(skip_bad=True, max_pixels=None, value_range=None, class_pattern=None, regions=None, \
+group_column='patient', group_pattern=None, group_seconds=None)
+        """
+        said = {
+            spec.name: getattr(self, spec.name)
+            for spec in fields(self)
+            if getattr(self, spec.name) != spec.default
+        }
+        return replace(base, **said)
 
     @property
     def options(self) -> "ReadingOptions":

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nearsight.data import ImageSet, ImageSets, require_tile
+from nearsight.data.split_list import Listing
 from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
@@ -52,7 +53,7 @@ def compare(
     >>> base = Recipe(data="digits", model="airbench", width=0.1, steps=2, batch_size=64)
     >>> found = compare(base, load("digits"), Path(tempfile.mkdtemp()), tiles=[6, None], seeds=1)
     >>> [arm.name for arm in found.arms], found.images
-    (['full', 'full+standard', 'tile-6'], 359)
+    (['full', 'full+standard', 'tile-6'], 365)
 
     `sets` is one set for all seeds, or gives that of a seed where the validation cut follows the seed.
     `tiles` holds None for whole images; `protocols` are those of the tile arms, to which mean-logit always
@@ -80,6 +81,8 @@ def compare(
         for arm in arms
     ]
     claim_study(out, study, {place: recipe for _, recipe, place in planned}, resume=resume)
+    if Listing.load(out) is None:
+        Listing.of(first).save(out)
     runs: dict[str, list[Run]] = {arm.name: [] for arm in arms}
     for number, (arm, recipe, place) in enumerate(planned, start=1):
         progress.say(f"{arm.name}, seed {recipe.seed} (run {number} of {len(planned)})")

@@ -4,13 +4,15 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from nearsight.data import ImageSets
+from nearsight.data.split_list import TRAINED_ON, Listing
 from nearsight.errors import InputError
 from nearsight.runs import CHECKPOINT, RECIPE, RESULT, Run, write_text
 from nearsight.settings import Recipe, recipe_to_toml
 from nearsight.training.checkpoint import Milestone, read_milestone
 
 # What `replace_atomically` leaves of our files when the process is killed.
-_HALF_WRITTEN = re.compile(r"\.(recipe|metrics|state|model|result)\.[0-9a-f]{8}\.\w+")
+_HALF_WRITTEN = re.compile(r"\.(recipe|split|metrics|state|model|result)\.[0-9a-f]{8}\.\w+")
 
 
 def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Milestone | None:
@@ -47,6 +49,22 @@ def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Milestone 
     _sweep(directory)
     _sweep(directory / CHECKPOINT)
     return milestone
+
+
+def own_split(directory: Path, sets: ImageSets) -> None:
+    """List the images of a set with the run in a directory, or check that they are those that it lists.
+
+    Raises `InputError` where the images to train on are not the listed ones.
+    """
+    listed, now = Listing.load(directory), Listing.of(sets)
+    if listed is None:
+        now.save(directory)
+    elif not listed.trained_with(now):
+        there, here = (sum(one.count(split) for split in TRAINED_ON) for one in (listed, now))
+        raise InputError(
+            f"{directory} was begun with {there} images to train on, and the set now gives {here}, or others: put "
+            "back what was removed or changed, or train a new run in another `out`"
+        )
 
 
 def _half_written(path: Path) -> bool:

@@ -29,7 +29,7 @@ from nearsight.training.checkpoint import (
     read_milestone,
 )
 from nearsight.training.cost import count_flops, peak_memory, reset_peak_memory
-from nearsight.training.directory import claim_directory
+from nearsight.training.directory import claim_directory, own_split
 from nearsight.training.job import Job
 from nearsight.training.layout import lay_out
 from nearsight.training.loop import run_steps
@@ -90,7 +90,11 @@ def train(
         _check_validation(sets["val"], recipe, size)
     for _, side in sizes.spans(steps):
         check_smallest_part(classifier.network, recipe, side, machine.devices)
-    milestone = claim_directory(out, recipe, resume) if first_process else read_milestone(out)
+    if first_process:
+        milestone = claim_directory(out, recipe, resume)
+        own_split(out, sets)
+    else:
+        milestone = read_milestone(out)
 
     reset_peak_memory()
     network = classifier.network

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from nearsight import study
-from nearsight.data import Data, ImageSets, load
+from nearsight.data import Data, ImageSets
 from nearsight.data.decode import allowed_pixels
-from nearsight.data.sources import cut, held_sets, require_names
 from nearsight.progress import Progress, watched
 from nearsight.report import write_comparison
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
@@ -16,6 +15,7 @@ from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_RECIPE, DEFAULT_S
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import Comparison
 from nearsight.verbs.default_directories import default_comparison
+from nearsight.verbs.sources import split_as_before, whole_sets
 
 
 @takes_fields_of(Reading)
@@ -49,17 +49,12 @@ def compare(
     fields = without_fields_of(Reading, fields)
     base = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
-        held = None
-        if not isinstance(data, str | Path):
-            held = held_sets(data, classes=classes, progress=channel, **reading.options)
-            require_names(held, classes or held.classes)
-            base = replace(base, data=held.name)
+        whole = whole_sets(data, classes=classes, progress=channel, **reading.options)
+        base = replace(base, data=whole.name)
         directory = Path(out) if out is not None else default_comparison(base.data, base.name, budget)
 
         def load_sets(seed: int) -> ImageSets:
-            if held is not None:
-                return cut(held, base.validation, seed)
-            return load(base.data, validation=base.validation, seed=seed, progress=channel, **reading.options)
+            return split_as_before(whole, directory, base.validation, seed, channel)
 
         comparison = study.compare(
             base,

@@ -28,6 +28,7 @@ def diagnose(
     images: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
     out: str | Path | None = None,
+    new_images: bool = False,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **options: Unpack[LookingOptions],
@@ -48,15 +49,21 @@ def diagnose(
     `evaluate` takes. Of a set with splits, near-duplicates are looked for in its other splits. `images`
     examines so many, drawn at random; `faithfulness` is on how many of them the maps are checked, 0 for none.
     With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
-    How images are read is said as in
-    `nearsight.settings.Reading`. With `progress` False
-    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    A run's own images are those that it listed when it was trained; `new_images` counts those that came since as
+    well. How images are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is shown; a
+    `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     reading = Reading(**fields_of(Reading, options))
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(model)
         examined = find_images(
-            model, data, split, classes=bound.classes, reading=as_trained(reading, bound), progress=channel
+            model,
+            data,
+            split,
+            classes=bound.classes,
+            reading=as_trained(reading, bound),
+            new_images=new_images,
+            progress=channel,
         )
         matched = match_classes(examined.images, bound.classes)
         for note in matched.notes:

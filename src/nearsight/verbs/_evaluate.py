@@ -28,6 +28,7 @@ def evaluate(
     reestimate: bool = False,
     class_map: ClassMap | None = None,
     out: str | Path | None = None,
+    new_images: bool = False,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **options: Unpack[LookingOptions],
@@ -50,9 +51,10 @@ def evaluate(
     are kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm
     statistics taken from whole training images. Classes of other data are matched with the model's by name, and by
     `class_map`, which names the model's class for each of the set's: a mapping, "a=b,c=d" or a file (a=b a line, CSV
-    or JSON); images of classes that the model does not know are left out, and it is said. How images are read is said
-    as in
-    `nearsight.settings.Reading`. With `progress` False nothing is shown; a `Progress` of yours is told instead.
+    or JSON); images of classes that the model does not know are left out, and it is said. A run's own
+    images are those that it listed when it was trained; `new_images` counts those that came since as well. How images
+    are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is shown; a `Progress` of yours
+    is told instead.
     Raises `InputError` for bad input.
     """
     run, reading = opened_run(model), Reading(**fields_of(Reading, options))
@@ -64,6 +66,7 @@ def evaluate(
             split,
             classes=bound.classes,
             reading=as_trained(reading, bound),
+            new_images=new_images,
             progress=channel,
         )
         matched = match_classes(found.images, bound.classes, class_map)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from nearsight import evaluation, training
-from nearsight.data import Data, image_sets
+from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
@@ -19,6 +19,7 @@ from nearsight.settings.choices import DEFAULT_RECIPE
 from nearsight.settings.models import CUSTOM
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.verbs.default_directories import default_run
+from nearsight.verbs.sources import split_as_before, whole_sets
 
 
 @takes_fields_of(Reading)
@@ -63,16 +64,10 @@ def train(
         fields["model"] = CUSTOM + own
     asked = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
-        sets = image_sets(
-            data,
-            classes=classes,
-            validation=asked.validation,
-            seed=asked.seed,
-            progress=channel,
-            **reading.options,
-        )
+        sets = whole_sets(data, classes=classes, progress=channel, **reading.options)
         chosen = replace(asked, data=sets.name)
         directory = Path(out) if out is not None else default_run(chosen)
+        sets = split_as_before(sets, directory, asked.validation, asked.seed, channel)
         for note in sets.notes:
             channel.say(note)
         run = training.train(

@@ -3,12 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+import numpy as np
 from torch import Tensor, nn
 
-from nearsight.data import Data, ImageSet, ImageSets, load
-from nearsight.data.sources import IN_MEMORY, cut, held_sets
+from nearsight.data import Data, ImageSet, ImageSets
+from nearsight.data.loading import read_set
+from nearsight.data.positional_cut import cut_by_place
+from nearsight.data.sources import IN_MEMORY, held_sets, require_names
+from nearsight.data.split_list import Listing, sort_by_listing
+from nearsight.data.splits import cut
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
@@ -17,11 +22,21 @@ from nearsight.models.onnx_session import OnnxSession
 from nearsight.models.said import Classes
 from nearsight.progress import Progress
 from nearsight.runs import RECIPE, Run
-from nearsight.settings import Reading, Recipe
+from nearsight.settings import Reading, ReadingOptions, Recipe
 from nearsight.settings.models import MODELS, ONNX, TIMM
+from nearsight.signatures import takes_fields_of
+from nearsight.study.settings import STUDY
 
 AnyModel = Run | TiledModel | Classifier | nn.Module | Callable[[Tensor], Any] | OnnxSession | str | Path
 """What a verb can look at: a run or its directory, a bound model, or whatever `Classifier.of` takes."""
+
+
+# Of the images that a run lists: a set that holds so many of them is its own, wherever it lies.
+_OWN = 0.5
+_UNLISTED = (
+    "this run was trained before runs listed their images: its test images are found by their places in the set, "
+    "which are the same only if no image was added or removed since"
+)
 
 
 def opened_run(model: AnyModel) -> Run | None:
@@ -107,32 +122,94 @@ def find_images(
     *,
     classes: Sequence[str],
     reading: Reading,
+    new_images: bool = False,
     progress: Progress,
 ) -> Examined:
     """Find the images that a verb looks at: a split of the run's own set or of data given, or a single set whole.
 
-    A run's own set has the same splits as when the run was trained. `classes` name those of data without names.
-    `reading` says how they are read.
+    A run's own set has the images in each split that the run listed when it was trained, whatever the set has become
+    since; `new_images` adds what is not listed to the split. Of other data, images that the run was trained on are
+    left out. What is left out and what has changed is told to `progress`. `classes` name those of data without names.
+    `reading` says how the images are read, where it says nothing as they were for the run.
     """
     run = opened_run(model)
-    if data is None:
-        data = _own_data(run)
-    if isinstance(data, str | Path):
-        recipe = Recipe() if run is None else run.recipe
-        sets = load(
-            data, validation=recipe.validation, seed=recipe.seed, progress=progress, **reading.options
-        )
-        own = run is not None and str(data) == run.recipe.data
+    listing = None if run is None else Listing.load(run.directory)
+    given = _own_data(run) if data is None else data
+    if listing is not None:
+        reading = reading.over(listing.reading)
+    if isinstance(given, str | Path):
+        sets = read_set(given, progress=progress, **reading.options)
     else:
-        sets = held_sets(data, classes=classes, progress=progress, **reading.options)
-        own = run is not None and sets.name == run.recipe.data
-        if run is not None and own:
-            sets = cut(sets, run.recipe.validation, run.recipe.seed)
-        elif not isinstance(data, Mapping):
+        sets = held_sets(given, classes=classes, progress=progress, **reading.options)
+    own = run is not None and run.recipe.data in (sets.name, str(given))
+    if listing is not None and (own or listing.share_found(sets) >= _OWN):
+        found = sort_by_listing(listing, sets, new_images=split if new_images else None)
+        told, sets, own = found.told(split), found.sets, True
+    elif run is not None and own:
+        sets, cut_off = cut_by_place(sets, run.recipe.validation, run.recipe.seed)
+        told = (_UNLISTED,) if cut_off else ()
+    else:
+        own, told = False, ()
+        if isinstance(given, str | Path):
+            recipe = Recipe() if run is None else run.recipe
+            sets = cut(sets, recipe.validation, recipe.seed)
+        elif not isinstance(given, Mapping):
             split = next(iter(sets))
+        if listing is not None:
+            sets, told = _less_trained_on(listing, sets, split)
     for note in sets.notes:
         progress.say(note)
+    for warning in told:
+        progress.warn(warning)
     return Examined(sets[split], sets, own)
+
+
+def _less_trained_on(listing: Listing, sets: ImageSets, split: str) -> tuple[ImageSets, tuple[str, ...]]:
+    images = sets[split]
+    seen = np.isin(images.identity.digests, [*listing.trained_on()])
+    if not seen.any():
+        return sets, ()
+    if seen.all():
+        raise InputError(
+            f"the run was trained on all {len(images)} images of {images.name} {split}; give others"
+        )
+    left = images.select(np.flatnonzero(~seen))
+    told = f"{int(seen.sum())} of {len(images)} images are left out: the run was trained on them"
+    return replace(sets, splits={**sets.splits, split: left}), (told,)
+
+
+@takes_fields_of(Reading)
+def whole_sets(
+    data: Data, *, classes: Sequence[str] | None, progress: Progress, **options: Unpack[ReadingOptions]
+) -> ImageSets:
+    """Return a set, named or held in memory, with the splits that it has of its own.
+
+    Raises `InputError` where `classes` are given and the set names others.
+    """
+    if isinstance(data, str | Path):
+        return read_set(data, progress=progress, **options)
+    held = held_sets(data, classes=classes, progress=progress, **options)
+    require_names(held, classes or held.classes)
+    return held
+
+
+def split_as_before(
+    sets: ImageSets, directory: Path, validation: float, seed: int, progress: Progress
+) -> ImageSets:
+    """Split a set as the run or comparison in a directory lists it, or cut it where nothing was begun there.
+
+    What has changed in the set since it was listed is told to `progress`.
+    """
+    listing = Listing.load(directory)
+    if listing is not None:
+        of_a_run = (directory / RECIPE).is_file()
+        found = sort_by_listing(listing if of_a_run else listing.before_validation(), sets)
+        for warning in found.told("train"):
+            progress.warn(warning)
+        return found.sets if of_a_run else replace(cut(found.sets, validation, seed), notes=listing.notes)
+    if any((directory / name).is_file() for name in (RECIPE, STUDY)):
+        return cut_by_place(sets, validation, seed)[0]
+    return cut(sets, validation, seed)
 
 
 def _own_data(run: Run | None) -> str:

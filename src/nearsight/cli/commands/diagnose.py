@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from nearsight.cli.options import OneLineParser, Result, add_machine_options, whole_number
-from nearsight.cli.reading_options import add_reading_options, reading_options
+from nearsight.cli.reading_options import add_new_images, add_reading_options, reading_options
 from nearsight.cli.shared_options import (
     DATA,
     add_grid,
@@ -47,6 +47,7 @@ def declare(parser: OneLineParser) -> None:
         metavar="DIR",
         help="where the page and tables go (default: diagnoses/RUN-DATA)",
     )
+    add_new_images(parser)
     add_reading_options(parser)
     add_machine_options(parser)
 
@@ -66,6 +67,7 @@ def run(options: Namespace) -> Result:
         images=options.images,
         faithfulness=options.faithfulness,
         out=out,
+        new_images=options.new_images,
         machine=Machine(device=options.device, workers=options.workers),
         progress=not options.quiet,
         **reading_options(options),

@@ -8,7 +8,7 @@ from nearsight.cli.options import (
     add_machine_options,
     listed,
 )
-from nearsight.cli.reading_options import add_reading_options, reading_options
+from nearsight.cli.reading_options import add_new_images, add_reading_options, reading_options
 from nearsight.cli.shared_options import (
     add_grid,
     add_memory,
@@ -60,6 +60,7 @@ def declare(parser: OneLineParser) -> None:
     parser.add_argument(
         "--out", default=None, metavar="DIR", help="where metrics and predictions go (default: RUN)"
     )
+    add_new_images(parser)
     add_reading_options(parser)
     add_machine_options(parser)
 
@@ -79,6 +80,7 @@ def run(options: Namespace) -> Result:
         reestimate=options.reestimate,
         class_map=options.class_map,
         out=options.out,
+        new_images=options.new_images,
         machine=Machine(device=options.device, workers=options.workers),
         progress=not options.quiet,
         **reading_options(options),

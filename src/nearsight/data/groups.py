@@ -1,0 +1,172 @@
+"""Groups of images that belong on one side of a cut: of one patient, place or burst of shots; and near-duplicates."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.data.identity import Identity
+from nearsight.data.image_set import ImageSet
+from nearsight.errors import InputError, unknown_name
+from nearsight.settings import Reading
+
+# When it was taken, from a file's EXIF, among the columns of a set.
+TAKEN = "exif_time"
+_IN_A_NAME = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)[-_.]?([01]\d)[-_.]?([0-3]\d)[-_. T]"
+    r"([0-2]\d)[-_.:]?([0-5]\d)[-_.:]?([0-5]\d)"
+)
+
+
+def group_names(images: ImageSet, reading: Reading) -> NDArray[np.str_] | None:
+    """Return the group of each image as text (n,), empty for an image without one; None where none is asked for.
+
+    Groups that share an image, one by a column and one by a pattern, are one group. Raises `InputError` for a column
+    that the set does not have, a pattern without a group, and where no image has a group.
+    """
+    found: list[NDArray[np.str_]] = []
+    if reading.group_column is not None:
+        found.append(_by_column(images, reading.group_column))
+    if reading.group_pattern is not None:
+        found.append(_by_pattern(images, reading.group_pattern))
+    if reading.group_seconds is not None:
+        found.append(_by_time(images, reading.group_seconds))
+    if not found:
+        return None
+    return found[0] if len(found) == 1 else _united(found)
+
+
+def _by_column(images: ImageSet, column: str) -> NDArray[np.str_]:
+    known = [] if images.columns is None else images.columns.column_names
+    if column not in known:
+        if not known:
+            raise InputError(
+                f"{images.name} {images.split} has no columns beside images and labels, so none is `group_column`; "
+                f"give a table with a column '{column}', or `group_pattern`"
+            )
+        raise unknown_name("column for `group_column`", column, known)
+    assert images.columns is not None
+    values = images.columns[column].to_pylist()
+    return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
+
+
+def _by_pattern(images: ImageSet, pattern: str) -> NDArray[np.str_]:
+    try:
+        found = re.compile(pattern)
+    except re.error as error:
+        raise InputError(f"`group_pattern` is no regular expression: {error}; got '{pattern}'") from None
+    if not found.groups:
+        raise InputError(
+            f"`group_pattern` has no group in round brackets to take the name from, got '{pattern}'; "
+            r"for example '^(.*)_\d+\.jpg$'"
+        )
+    paths = images.identity.paths
+    matches = [found.search(str(path)) for path in paths]
+    names = np.array([match[1] or "" if match else "" for match in matches], dtype=np.str_)
+    if not (names != "").any():
+        shown = next((str(path) for path in paths if path), "no image has a path")
+        raise InputError(f"`group_pattern` '{pattern}' is found in no path of {images.name}, such as {shown}")
+    return names
+
+
+def _by_time(images: ImageSet, seconds: float) -> NDArray[np.str_]:
+    """Chain images whose times follow each other by at most so many seconds; the first one's time is the name."""
+    times = [_taken(images, i) for i in range(len(images))]
+    known = sorted((time, i) for i, time in enumerate(times) if time is not None)
+    if not known:
+        raise InputError(
+            f"`group_seconds` needs times, and no image of {images.name} {images.split} has one, neither in its EXIF "
+            "nor in its name, as in IMG_20240131_235959.jpg; give `group_pattern` or `group_column`"
+        )
+    names = np.zeros(len(times), dtype="U32")
+    first = last = known[0][0]
+    for time, i in known:
+        if (time - last).total_seconds() > seconds:
+            first = time
+        last = time
+        names[i] = first.isoformat()
+    return names
+
+
+def _taken(images: ImageSet, i: int) -> datetime | None:
+    if images.columns is not None and TAKEN in images.columns.column_names:
+        time = images.columns[TAKEN][i].as_py()
+        if time is not None:
+            return time if isinstance(time, datetime) else _read_time(str(time))
+    return _read_time(str(images.identity.paths[i]).rpartition("/")[2])
+
+
+def _read_time(text: str) -> datetime | None:
+    match = _IN_A_NAME.search(text.replace(":", "-", 2) if text[4:5] == ":" else text)
+    try:
+        return datetime.strptime("".join(match.groups()), "%Y%m%d%H%M%S") if match else None
+    except ValueError:
+        return None
+
+
+def _united(found: Sequence[NDArray[np.str_]]) -> NDArray[np.str_]:
+    pairs = [pair for names in found for pair in same_names(names)]
+    cluster = clusters(len(found[0]), np.array(pairs, dtype=np.int64).reshape(-1, 2))
+    named = np.any([names != "" for names in found], axis=0)
+    # The name of a united group is the smallest of all names in it, so that it depends on no order.
+    best: dict[int, str] = {}
+    for names in found:
+        for number, name in zip(cluster.tolist(), names.tolist(), strict=True):
+            if name:
+                best[number] = min(best.get(number, name), name)
+    return np.array(
+        [best[number] if known else "" for number, known in zip(cluster.tolist(), named, strict=True)]
+    )
+
+
+def same_names(names: NDArray[np.str_]) -> list[tuple[int, int]]:
+    """Pair each image with the one before it of the same name, but for empty names."""
+    last: dict[str, int] = {}
+    pairs = []
+    for i, name in enumerate(names.tolist()):
+        if name and name in last:
+            pairs.append((last[name], i))
+        last[name] = i
+    return pairs
+
+
+def clusters(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of each image's cluster, where the two of a pair are in one, (count,).
+
+    >>> clusters(4, np.array([[0, 2], [2, 3]])).tolist()
+    [0, 1, 0, 0]
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
+
+
+def units_of(
+    identity: Identity, groups: NDArray[np.str_] | None, pairs: NDArray[np.int64]
+) -> NDArray[np.str_]:
+    """Return the name of the unit that each image is cut with, (n,): its group's, or else of its cluster.
+
+    >>> cats = Identity(np.array(["b.png", "a.png", "c.png"]), np.array(["1", "2", "3"]))
+    >>> units_of(cats, None, np.array([[0, 1]])).tolist()
+    ['a.png', 'a.png', 'c.png']
+
+    `pairs`, int64 (pairs, 2), are images that must be on one side, as near-duplicates. Images linked by either are
+    one unit. It has the smallest of the names of its groups, or the smallest key where it has no group.
+    """
+    count = len(identity.digests)
+    linked = [*map(tuple, pairs.tolist())] + ([] if groups is None else same_names(groups))
+    cluster = clusters(count, np.array(linked, dtype=np.int64).reshape(-1, 2))
+    names = identity.keys if groups is None else np.where(groups != "", _marked(groups), identity.keys)
+    best: dict[int, str] = {}
+    for number, name in zip(cluster.tolist(), names.tolist(), strict=True):
+        best[number] = min(best.get(number, name), name)
+    return np.array([best[number] for number in cluster.tolist()], dtype=np.str_)
+
+
+def _marked(groups: NDArray[np.str_]) -> NDArray[np.str_]:
+    # Sorts before every path, so that a unit with a group is named by it.
+    return np.char.add("\x01", groups)

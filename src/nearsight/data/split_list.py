@@ -1,0 +1,292 @@
+"""The images of a run, listed with it: which were trained on and which were held out, whatever their set becomes."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.data.groups import group_names
+from nearsight.data.image_set import ImageSets
+from nearsight.data.joined_images import chosen_of
+from nearsight.errors import InputError
+from nearsight.schema import SCHEMA, numbered, read_schema
+from nearsight.settings import Reading
+from nearsight.write import replace_atomically
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LISTING = "split.parquet"
+_METADATA = b"nearsight"
+_NAMED = 3
+TRAINED_ON = ("train", "val")
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """Every image of the splits of a set: its split, path, label, content and group, text of shape (n,).
+
+    >>> from nearsight.data import load
+    >>> listing = Listing.of(load("digits", validation=0))
+    >>> listing.count("test"), str(listing.path[0]), str(listing.label[0])
+    (365, 'digits/2', '2')
+
+    `name` is what the set was called and `reading` how it was read. `path` and `digest` are those of `Identity`.
+    `follows_seed` says whether `val` was cut from train by the run's seed, and `notes` how the splits came about.
+    """
+
+    name: str
+    reading: Reading
+    split: NDArray[np.str_]
+    path: NDArray[np.str_]
+    label: NDArray[np.str_]
+    digest: NDArray[np.str_]
+    group: NDArray[np.str_]
+    follows_seed: bool = False
+    notes: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(sets: ImageSets) -> "Listing":
+        """List the images of a set as its splits are now."""
+        parts = [*sets.items()]
+        groups = [group_names(images, sets.reading) for _, images in parts]
+        return Listing(
+            sets.name,
+            sets.reading,
+            np.repeat([split for split, _ in parts], [len(images) for _, images in parts]),
+            _joined(images.identity.paths for _, images in parts),
+            _joined(np.array(images.classes)[images.labels] for _, images in parts),
+            _joined(images.identity.digests for _, images in parts),
+            _joined(
+                np.zeros(len(images), dtype="U1") if names is None else names
+                for (_, images), names in zip(parts, groups, strict=True)
+            ),
+            sets.splits_follow_seed,
+            sets.notes,
+        )
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def count(self, split: str) -> int:
+        """Return how many images a split holds."""
+        return int((self.split == split).sum())
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the set again: a digest of the splits, names and contents of all its images, in order."""
+        found = blake2b(digest_size=8)
+        for column in (self.split, self.path, self.label, self.digest):
+            found.update("\n".join(column.tolist()).encode("utf-8", "surrogatepass"))
+        return found.hexdigest()
+
+    def before_validation(self) -> "Listing":
+        """Return the listing with `val` back in train, where a seed cut it from there."""
+        if not self.follows_seed:
+            return self
+        return replace(self, split=np.where(self.split == "val", "train", self.split), follows_seed=False)
+
+    def trained_with(self, other: "Listing") -> bool:
+        """Whether another listing has the same images to train on, in the same order."""
+        mine, theirs = (
+            [one.digest[one.split == split].tolist() for split in TRAINED_ON] for one in (self, other)
+        )
+        return mine == theirs
+
+    def share_found(self, sets: ImageSets) -> float:
+        """Return the share of the listed images whose content a set holds."""
+        held = [images.identity.digests for images in sets.values()]
+        return float(np.isin(self.digest, np.concatenate(held)).mean()) if held and len(self) else 0.0
+
+    def trained_on(self) -> frozenset[str]:
+        """Return the digests of the images that were trained on, or that training was watched on."""
+        return frozenset(self.digest[np.isin(self.split, TRAINED_ON)].tolist()) - {""}
+
+    def save(self, directory: Path) -> None:
+        """Write the listing to split.parquet in a directory."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        said = numbered(
+            "split",
+            {
+                "data": self.name,
+                "fingerprint": self.fingerprint,
+                "reading": asdict(self.reading),
+                "follows_seed": self.follows_seed,
+                "notes": list(self.notes),
+            },
+        )
+        columns = {name: pa.array(getattr(self, name).tolist()) for name in _COLUMNS}
+        table = pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(said)})
+        with replace_atomically(Path(directory) / LISTING) as temporary:
+            parquet.write_table(table, temporary)
+
+    @staticmethod
+    def load(directory: Path) -> "Listing | None":
+        """Read what `save` wrote; None where a directory has no listing, as runs of the first versions have none.
+
+        Raises `InputError` for a file that is damaged or of a newer version.
+        """
+        path = Path(directory) / LISTING
+        if not path.is_file():
+            return None
+        table, said = _read(path)
+        try:
+            reading = Reading(**{**said["reading"], "value_range": _pair(said["reading"].get("value_range"))})
+            columns = {name: np.array(table[name].to_pylist(), dtype=np.str_) for name in _COLUMNS}
+            return Listing(
+                said["data"],
+                reading,
+                **columns,
+                follows_seed=bool(said["follows_seed"]),
+                notes=tuple(said["notes"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path} lacks {error}; {_WAY_OUT}") from error
+
+
+_COLUMNS = ("split", "path", "label", "digest", "group")
+_WAY_OUT = (
+    "without it the images that the run was tested on are not known: put it back, or train the run again"
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A set as a run's listing sorts it: its splits, and how it differs from what the run was trained on.
+
+    Of images, by their paths: `moved` have the same content at another place, `changed` another content at the same
+    place; `missing` are listed, with their split, and not found; `new` are found and not listed, and
+    `counted` says whether a split has them all the same.
+    """
+
+    sets: ImageSets
+    moved: tuple[str, ...]
+    changed: tuple[str, ...]
+    missing: tuple[tuple[str, str], ...]
+    new: tuple[str, ...]
+    counted: bool
+
+    def told(self, split: str) -> tuple[str, ...]:
+        """Say how the set differs from what the run was trained on, as it matters to one of its splits."""
+        lost = [path for of, path in self.missing if of == split]
+        now = len(self.sets[split]) if split in self.sets else 0
+        lines = []
+        if lost:
+            lines.append(f"{len(lost)} of {now + len(lost)} {split} images are missing ({_some(lost)})")
+        other = len(self.missing) - len(lost)
+        if other:
+            lines.append(f"{other} images of other splits are missing")
+        if self.moved:
+            lines.append(f"{len(self.moved)} lie elsewhere ({_some(self.moved)}), known by their content")
+        if self.changed:
+            lines.append(
+                f"{len(self.changed)} have another content ({_some(self.changed)}), known by their path"
+            )
+        if self.new:
+            lines.append(
+                f"{len(self.new)} are new ({_some(self.new)}) and are left out; `new_images=True` counts them"
+                if not self.counted
+                else f"{len(self.new)} are new ({_some(self.new)}) and counted"
+            )
+        return (f"the set has changed since the run was trained: {'; '.join(lines)}",) if lines else ()
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def sort_by_listing(listing: Listing, sets: ImageSets, *, new_images: str | None = None) -> Found:
+    """Give each image of a set the side it had when a run was trained: by its content, or else by its path.
+
+    `sets` is the set as it is now. An image whose content is listed is of the split that it was in, wherever it lies
+    now; one with another content at a listed path is of that path's split. What is not listed is left out, or with
+    `new_images`, the name of a split, added to it. A split has the order of the listing, and a new image comes last.
+    Raises `InputError` where nothing of the set is listed, and for classes that the listing does not have.
+    """
+    parts = [*sets.values()]
+    paths = _joined(images.identity.paths for images in parts)
+    digests = _joined(images.identity.digests for images in parts)
+    owner, moved, changed = _owners(listing, paths, digests)
+    known = owner >= 0
+    if not known.any():
+        raise InputError(
+            f"none of the {len(owner)} images of {sets.name} is one that the run was trained or tested on; its own "
+            f"set was {listing.name}: give that as it was"
+        )
+    split_of = np.where(known, listing.split[owner], new_images or "")
+    order = np.argsort(np.where(known, owner, len(listing)), kind="stable")
+    splits = {}
+    for split in [*dict.fromkeys(listing.split.tolist()), *([new_images] if new_images else [])]:
+        chosen = order[split_of[order] == split]
+        if len(chosen):
+            splits[split] = replace(chosen_of(parts, chosen), split=split)
+    missing = np.setdiff1d(np.arange(len(listing)), owner)
+    names = np.where(listing.path == "", listing.digest, listing.path)
+    return Found(
+        replace(sets, splits=splits, notes=listing.notes, splits_follow_seed=listing.follows_seed),
+        tuple(paths[moved].tolist()),
+        tuple(paths[changed].tolist()),
+        tuple(zip(listing.split[missing].tolist(), names[missing].tolist(), strict=True)),
+        tuple(np.where(paths == "", digests, paths)[~known].tolist()),
+        new_images is not None,
+    )
+
+
+def _owners(
+    listing: Listing, paths: NDArray[np.str_], digests: NDArray[np.str_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the listed row of each image, -1 for none, and which images moved and which changed."""
+    by_digest, by_path = _places(listing.digest), _places(listing.path)
+    owner = np.full(len(paths), -1, dtype=np.int64)
+    moved, changed = [], []
+    for i, (path, digest) in enumerate(zip(paths.tolist(), digests.tolist(), strict=True)):
+        same, there = by_digest.get(digest, []), by_path.get(path, [])
+        kept = [row for row in same if row in there]
+        if same:
+            # Of equal files, one that was trained on counts: what was seen in training is no test.
+            owner[i] = min(kept or same, key=lambda row: (listing.split[row] not in TRAINED_ON, row))
+            if path and not kept:
+                moved.append(i)
+        elif there:
+            owner[i] = there[0]
+            changed.append(i)
+    return owner, np.array(moved, dtype=np.int64), np.array(changed, dtype=np.int64)
+
+
+def _places(names: NDArray[np.str_]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for row, name in enumerate(names.tolist()):
+        if name:
+            found[name].append(row)
+    return found
+
+
+def _joined(parts: Iterable[NDArray[np.str_]]) -> NDArray[np.str_]:
+    found = [*parts]
+    return np.concatenate(found) if found else np.zeros(0, dtype="U1")
+
+
+def _pair(given: Sequence[float] | None) -> tuple[float, float] | None:
+    return None if given is None else (given[0], given[1])
+
+
+def _read(path: Path) -> tuple["pa.Table", dict[str, Any]]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path, memory_map=False)
+        said = json.loads((table.schema.metadata or {}).get(_METADATA, b"{}"))
+    except (pa.ArrowInvalid, OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged or cut short; {_WAY_OUT}") from error
+    read_schema("split", said, path)
+    return table, {name: value for name, value in said.items() if name != SCHEMA}

@@ -1,0 +1,132 @@
+"""Thumbnails that tell whether two images are nearly the same picture."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data.decode import allowed_pixels, decode_image
+from nearsight.data.image_set import ImageSet, StreamedImages, image_file
+from nearsight.data.values import ValueRange, values_from
+from nearsight.errors import InputError
+from nearsight.settings.choices import DEFAULT_MEMORY
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+THUMBNAIL = 16
+NEAR = 0.55
+# In grey levels of 0 to 255; rounding and JPEG leave one or two in a thumbnail without any detail.
+FLAT = 2.0
+
+CHUNK = 2048
+# What images take in float32 while they are reduced, at most; of a larger one a sixteenth.
+_FLOATS = 32 * 2**20
+
+
+def thumbnails(images: ImageSet, memory: int = DEFAULT_MEMORY) -> Iterator[Tensor]:
+    """Yield the thumbnails of a set in chunks, float32 (n, 3 × 16 × 16) of length 1; 0 for images too plain."""
+    floats = min(_FLOATS, memory // 2)
+    streamed = images.images if isinstance(images.images, StreamedImages) else None
+    kept = None if streamed is None else _kept(streamed)
+    for first in range(0, len(images), CHUNK):
+        numbers = range(first, min(first + CHUNK, len(images)))
+        if images.pixels is not None:
+            small = _reduced(images.pixels[numbers.start : numbers.stop], floats)
+        elif kept is not None and streamed is not None:
+            small = _read(kept, streamed.index[numbers.start : numbers.stop])
+        else:
+            small = torch.cat([_reduced(images.image(i)[None], floats) for i in numbers])
+        levelled = small - small.mean(2, keepdim=True)
+        levelled = (levelled - levelled.mean(3, keepdim=True)).flatten(1)
+        deviation = levelled.pow(2).mean(1, keepdim=True).sqrt()
+        tiny = torch.from_numpy(images.sizes[numbers.start : numbers.stop].min(1) < THUMBNAIL)[:, None]
+        yield torch.where((deviation < FLAT) | tiny, 0, F.normalize(levelled, dim=1))
+
+
+def _reduced(pixels: Tensor, floats: int = _FLOATS) -> Tensor:
+    """Average images, uint8 (n, 3, H, W), over 16×16 cells, float32 (n, 3, 16, 16), few of them at once."""
+    together = floats // (4 * pixels[0].numel())
+    if together:
+        parts = [F.adaptive_avg_pool2d(some.float(), THUMBNAIL) for some in torch.split(pixels, together)]
+        return torch.cat(parts)
+    height = pixels.shape[2]
+    rows = [
+        F.adaptive_avg_pool2d(
+            image[:, row * height // THUMBNAIL : -(-(row + 1) * height // THUMBNAIL)].float(), (1, THUMBNAIL)
+        )
+        for image in pixels
+        for row in range(THUMBNAIL)
+    ]
+    return torch.cat(rows, dim=1).view(3, len(pixels), THUMBNAIL, THUMBNAIL).transpose(0, 1)
+
+
+def near_pairs(images: ImageSet) -> Tensor:
+    """Return the pairs of images that are nearly the same picture, int64 (pairs, 2), the first before the second.
+
+    >>> import numpy as np
+    >>> from nearsight.data.image_set import MemoryImages
+    >>> pixels = torch.randint(0, 200, (3, 3, 32, 32), dtype=torch.uint8)
+    >>> held = MemoryImages(torch.cat([pixels, pixels[:1] + 30]), ("",) * 4)
+    >>> near_pairs(ImageSet("toy", "train", ("cat", "dog"), np.zeros(4, int), held)).tolist()
+    [[0, 3]]
+
+    Memory holds 3 kB an image; time grows with the square of their number.
+    """
+    held = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images)])
+    told = held.any(1)
+    found = []
+    for first in range(0, len(held), CHUNK):
+        rows = held[first : first + CHUNK]
+        for second in range(first, len(held), CHUNK):
+            columns = held[second : second + CHUNK]
+            # Of vectors of length 1 the squared distance is 2 − 2 × product.
+            near = (rows @ columns.T >= 1 - NEAR**2 / 2) & told[first : first + CHUNK, None]
+            pairs = near.nonzero() + torch.tensor([first, second])
+            found.append(pairs[pairs[:, 0] < pairs[:, 1]])
+    return torch.cat(found) if found else torch.empty(0, 2, dtype=torch.int64)
+
+
+@dataclass(frozen=True)
+class _Reduce:
+    """Reduces the images of a batch of a table; its fields are the key of what `datasets` keeps of it."""
+
+    max_pixels: int | None
+    value_range: ValueRange | None
+    cells: int = THUMBNAIL
+
+    def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[bytes]]:
+        found = []
+        for cell in batch["image"]:
+            try:
+                with allowed_pixels(self.max_pixels), values_from(self.value_range):
+                    small = _reduced(decode_image(image_file(cell), "image")[None])
+            except InputError:
+                # Whoever reads the image itself is told; it has no picture to compare.
+                small = torch.zeros(1, 3, THUMBNAIL, THUMBNAIL)
+            found.append(small.numpy().tobytes())
+        return {"small": found}
+
+
+def _kept(images: StreamedImages) -> "Dataset":
+    """Reduce all rows of a table once; `datasets` keeps the result beside its cache."""
+    from datasets import Features, Value
+
+    return images.rows.map(
+        _Reduce(images.max_pixels, images.value_range),
+        batched=True,
+        batch_size=128,
+        remove_columns=images.rows.column_names,
+        features=Features(small=Value("binary")),
+        desc=f"Comparing {images.name}",
+    ).with_format("arrow")
+
+
+def _read(kept: "Dataset", rows: NDArray[np.int64]) -> Tensor:
+    raw = b"".join(kept[rows.tolist()]["small"].to_pylist())
+    return torch.frombuffer(bytearray(raw), dtype=torch.float32).view(-1, 3, THUMBNAIL, THUMBNAIL)
