@@ -73,7 +73,7 @@ def test_known_names_are_read_from_the_hub(hub: Callable[..., list[Any]], png: P
     asked = hub(datasets.DatasetDict(found))
     sets = load(name)
     assert asked == [(HUB_NAMES[name], None)]
-    assert {split: len(images) for split, images in sets.items()} == {"train": 18, "val": 2, "test": 6}
+    assert {split: len(images) for split, images in sets.items()} == {"train": 17, "val": 3, "test": 6}
     assert (sets.name, sets.classes) == (name, ("cat", "dog"))
     assert sets["test"].path(3) == "row 3 of valid"
 
