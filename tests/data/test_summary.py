@@ -28,6 +28,7 @@ def test_a_varied_set_is_described(write_parquet: Callable[..., Path], png: Call
             "largest_tile": 12,
             "in_memory": True,
             "regions": {"kind": "boxes", "known": 1},
+            "columns": {},
         },
         "sample": {
             "images": 5,
@@ -37,6 +38,7 @@ def test_a_varied_set_is_described(write_parquet: Callable[..., Path], png: Call
             "largest_tile": 7,
             "in_memory": False,
             "regions": {"kind": "boxes", "known": 2},
+            "columns": {},
         },
     }
 

@@ -269,6 +269,8 @@ class ImageSet:
             ("classes", f"{len(self.classes):,}: {', '.join(self.classes[:8])}"),
             ("regions", "known" if self.has_regions else "none"),
         ]
+        if self.columns is not None:
+            rows.append(("columns", ", ".join(self.columns.column_names)))
         if len(self):
             low, high = sizes.min(0), sizes.max(0)
             largest = "" if (low == high).all() else f" to {high[0]}×{high[1]}"

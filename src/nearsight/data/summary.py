@@ -18,8 +18,8 @@ def summarise(sets: ImageSets) -> dict[str, Any]:
 
     `largest_tile` is in pixels and fits every image of every split. Of each split: the number of `images`,
     how many there are of each class (`class_counts`, in the order of `classes`), the smallest, median and
-    largest `heights` and `widths` in pixels, whether it is held `in_memory`, and of how many images the
-    region is known.
+    largest `heights` and `widths` in pixels, whether it is held `in_memory`, of how many images the
+    region is known, and the other `columns` with their types.
     """
     return {
         "name": sets.name,
@@ -44,6 +44,9 @@ def _summarise_split(images: ImageSet) -> dict[str, Any]:
             "kind": None if regions is None else regions.kind,
             "known": 0 if regions is None else int(regions.known.sum()),
         },
+        "columns": {}
+        if images.columns is None
+        else {field.name: str(field.type) for field in images.columns.schema},
     }
 
 

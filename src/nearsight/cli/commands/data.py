@@ -1,11 +1,14 @@
 """The command `nearsight data`."""
 
 from argparse import Namespace
+from pathlib import Path
+from typing import Any
 
 from nearsight.cli.options import OneLineParser, Result, whole_number
 from nearsight.cli.reading_options import add_reading_options, reading_options
 from nearsight.cli.shared_options import DATA
 from nearsight.settings.choices import DEFAULT_VALIDATION
+from nearsight.settings.sheets import require_sheet
 
 
 def declare(parser: OneLineParser) -> None:
@@ -24,6 +27,13 @@ def declare(parser: OneLineParser) -> None:
     parser.add_argument(
         "--seed", type=whole_number("--seed", 0), default=0, metavar="N", help="fixes the cuts (default: 0)"
     )
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="draw images of each class and split, as PNG, PDF or SVG",
+    )
     add_reading_options(parser)
 
 
@@ -32,6 +42,8 @@ def run(options: Namespace) -> Result:
     from nearsight.cli.show import print_lines, print_table
     from nearsight.data import known_names, load, summarise
 
+    if options.sheet is not None:
+        require_sheet(options.sheet)
     if options.data is None:
         names = list(known_names())
         if not options.json:
@@ -45,6 +57,11 @@ def run(options: Namespace) -> Result:
         **reading_options(options),
     )
     summary = summarise(sets)
+    if options.sheet is not None:
+        from nearsight.report.sheet import draw_sheet
+
+        draw_sheet(sets, options.sheet)
+        summary["sheet"] = str(options.sheet)
     if not options.json:
         rows = []
         for split, measured in summary["splits"].items():
@@ -69,10 +86,17 @@ def run(options: Namespace) -> Result:
             [
                 f"classes: {shown}",
                 f"largest tile that fits every image: {summary['largest_tile']}",
+                *_columns(summary["splits"]),
+                *([f"sheet: {summary['sheet']}"] if options.sheet is not None else []),
                 *(f"note: {note}" for note in summary["notes"]),
             ]
         )
     return summary
+
+
+def _columns(splits: dict[str, dict[str, Any]]) -> list[str]:
+    names = dict.fromkeys(name for measured in splits.values() for name in measured["columns"])
+    return [f"other columns: {', '.join(names)}"] if names else []
 
 
 def _range(counts: list[int]) -> str:

@@ -1,0 +1,16 @@
+"""The kinds of file that a contact sheet can be written as."""
+
+from pathlib import Path
+
+from nearsight.errors import InputError
+
+SHEETS = (".png", ".pdf", ".svg")
+
+
+def require_sheet(path: Path) -> None:
+    """Raise `InputError` unless a contact sheet can be written to the file.
+
+    >>> require_sheet(Path("set.png"))
+    """
+    if path.suffix.casefold() not in SHEETS:
+        raise InputError(f"`sheet` is a file ending in {', '.join(SHEETS)}, got '{path}'")

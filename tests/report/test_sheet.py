@@ -1,0 +1,53 @@
+"""Contact sheets of sets: what is drawn of each class, and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nearsight.data import ImageSet, ImageSets, MemoryImages
+from nearsight.data.regions import MaskRegions
+from nearsight.errors import InputError
+from nearsight.report.sheet import draw_sheet, thumbnail
+
+
+def toy(classes: int = 3, regions: bool = False) -> ImageSets:
+    labels = np.arange(2 * classes) % classes
+    pixels = torch.zeros(len(labels), 3, 16, 8, dtype=torch.uint8)
+    masks = torch.zeros(len(labels), 16, 8, dtype=torch.bool)
+    masks[:, 4:12, 2:6] = True
+    images = MemoryImages(pixels, tuple(map(str, labels)))
+    names = tuple(f"class ${k}" for k in range(classes))
+    return ImageSets(
+        "toy",
+        {"train": ImageSet("toy", "train", names, labels, images, MaskRegions(masks) if regions else None)},
+    )
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_sheet_is_written(tmp_path: Path, suffix: str) -> None:
+    draw_sheet(toy(), tmp_path / f"sheet{suffix}")
+    assert (tmp_path / f"sheet{suffix}").stat().st_size > 500
+
+
+def test_a_sheet_of_many_classes_stays_small(tmp_path: Path) -> None:
+    draw_sheet(toy(200), tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert max(sheet.size) < 4000
+
+
+def test_a_thumbnail_fits_and_outlines_the_region() -> None:
+    plain, outlined = (thumbnail(toy(regions=regions)["train"], 0) for regions in (False, True))
+    assert (plain[:, :24] == 255).all()
+    assert (plain[:, 24:72] == 0).all()
+    marked = (plain != outlined).any(-1)
+    assert marked[24:72, 36:60].any()
+    assert not marked[26:70, 38:58].any()
+    assert marked.sum() == 2 * 48 + 2 * 24 - 4
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"`sheet` is a file ending in \.png, .*got '.*sheet\.txt'"):
+        draw_sheet(toy(), tmp_path / "sheet.txt")
