@@ -169,7 +169,8 @@ def _cut(
     by = "path" if (train.identity.paths != "").any() else "content"
     grouped = "" if groups is None else f", {len(np.unique(units[out]))} groups or images without one"
     seeded = "" if split == "test" else f", seed {salt.split()[-1]}"
-    few = f"; of {mended} small classes the image nearest to the bound" if mended else ""
+    small = "class" if mended == 1 else "classes"
+    few = f"; of {mended} small {small} the image nearest to the bound" if mended else ""
     notes.append(
         f"{split}: {int(out.sum())} of the {len(train)} images of train, by a hash of their {by}"
         f"{seeded}{grouped}{few}"
