@@ -151,7 +151,7 @@ def test_a_range_that_is_asked_for_holds(found: list[tuple[str, float, float]]) 
     value_range, notes = settled_range("toy", measured, (-5, 70))
     assert value_range == (-5, 70)
     assert len(notes) == 1
-    assert ("no image has them" in notes[0]) == (not measured)
+    assert ("no image has more" in notes[0]) == (not measured)
     beyond = sum(image.low < -5 or image.high > 70 for image in measured)
     assert (f"{beyond} of {len(measured)} images have values beyond" in notes[0]) == (beyond > 0)
 

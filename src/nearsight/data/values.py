@@ -193,7 +193,7 @@ def settled_range(
     """
     deep = [image for image in measured if image.depth is not None]
     if not deep:
-        unused = ["`value_range` is for values of more than 8 bits, and no image has them"] if asked else []
+        unused = ["no image has more than 8 bits, so that the range of values plays no part"] if asked else []
         return asked, unused
     low, high = min(image.low for image in deep), max(image.high for image in deep)
     depths = sorted({image.depth for image in deep if image.depth is not None})
