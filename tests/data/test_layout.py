@@ -125,3 +125,16 @@ def test_an_empty_class_of_another_split_is_told(tmp_path: Path) -> None:
     layout = laid_out(tmp_path, "train/{cat,dog} val/cat")
     assert "val: directories without any file: dog" in layout.notes
     assert told(layout) == {"train": PAIR, "val": "cat"}
+
+
+def test_a_second_copy_of_the_splits_is_left_out(tmp_path: Path) -> None:
+    layout = laid_out(tmp_path, "train/{cat,dog} test/{cat,dog} pets/train/{cat,dog} pets/test/{cat,dog}")
+    assert told(layout) == {"train": PAIR, "test": PAIR}
+    assert layout.notes[0].startswith("left out, as they hold splits of their own: pets;")
+
+
+def test_folds_do_not_become_classes(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"holds fold1, fold2, each with the same directories in it \(cat, dog\)"
+    ):
+        laid_out(tmp_path, "fold1/{cat,dog} fold2/{cat,dog}")

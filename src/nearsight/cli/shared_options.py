@@ -21,7 +21,7 @@ from nearsight.settings.models import MODELS, ONNX, TIMM
 if TYPE_CHECKING:
     from nearsight.verbs.binding import ModelOptions
 
-DATA = "a known name, an image folder, a Parquet file or directory, or hf:OWNER/NAME[@REVISION]"
+DATA = "a known name, an image folder, a table of files and labels, Parquet, or hf:OWNER/NAME[@REVISION]"
 
 
 def declare_training(parser: OneLineParser, out: str) -> Container:

@@ -1,5 +1,6 @@
 """What the directories of an image folder stand for: wrapping, splits, classes."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ _WAY_OUT = (
     "name the splits train, val and test and put a directory for each class into each (train/cats/), or, if these "
     "are classes, put all of them into one directory 'train'"
 )
+_FOLD = re.compile(r"(fold|part|batch|cv|group|session|day)[-_ ]?\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def recognise(root: Folder) -> Layout:
         )
         return Layout(tuple(Division(name, place, classes) for name, classes in crossed), tuple(notes))
     if not splits:
+        _refuse_folds(place)
         return Layout((_division("train", place, notes, root),), tuple(notes))
     found = [_division(name, _unwrapped(folder, root, notes, name), notes, root) for name, folder in splits]
     return Layout(tuple(_without_strange_labels(found, notes)), tuple(notes))
@@ -113,7 +116,13 @@ def _splits(root: Folder, place: Folder, notes: list[str]) -> list[tuple[str, Fo
     deep = [folder for folder in sure if folder.filled]
     if deep and (len(distinct) > 1 or not others or not _is_class_beside(deep[0], others)):
         _require_filled(sure)
-        chosen = sure + others
+        again = [folder for folder in others if _holds_splits(folder)]
+        if again:
+            notes.append(
+                f"left out, as they hold splits of their own: {listed([folder.name for folder in again])}; give "
+                "such a directory by itself"
+            )
+        chosen = sure + [folder for folder in others if folder not in again]
     elif sure and not others:
         _require_filled(sure)
         chosen = sure
@@ -144,6 +153,11 @@ def _sure(inside: Sequence[Folder], named: dict[str, SplitName]) -> list[Folder]
             for other in candidates
         )
     ]
+
+
+def _holds_splits(folder: Folder) -> bool:
+    names = [split_in(each.name) for each in folder.filled]
+    return bool(names) and all(name is not None and not name.rest for name in names)
 
 
 def _share(one: Folder, other: Folder) -> bool:
@@ -194,6 +208,17 @@ def _require_classes(
         f"taken for classes, though they are named after splits: {listed([folder.name for folder in spoken])}, as "
         "they lie beside others of their kind",
     )
+
+
+def _refuse_folds(place: Folder) -> None:
+    """Refuse directories of folds, each with all classes in it, that would become classes."""
+    folds = [folder for folder in place.filled if _FOLD.fullmatch(folder.name)]
+    if len(folds) > 1 and len(folds) == len(place.filled) and all(_share(folds[0], each) for each in folds):
+        raise InputError(
+            f"{place.path} holds {listed([folder.name for folder in folds])}, each with the same directories in it "
+            f"({listed([folder.name for folder in folds[0].filled])}), which may be the classes; put the images of "
+            "each class into one directory, or list files and labels in a table"
+        )
 
 
 def _splits_in_classes(place: Folder) -> list[tuple[str, tuple[tuple[str, Folder], ...]]] | None:

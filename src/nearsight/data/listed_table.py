@@ -120,14 +120,15 @@ def _read_text(file: Path) -> "pa.Table":
         delimiter = " "
     header = next(csv.reader([first], delimiter=delimiter))
     headless = any(Path(cell).suffix.casefold() in IMAGE_SUFFIXES for cell in header)
-    names = [f"column {k + 1}" for k in range(len(header))] if headless else header
+    unnamed = [f"column {k + 1}" for k in range(len(header))]
+    names = unnamed if headless else [name.strip() for name in header]
     # What names a file is text, though all its characters may be digits.
     texts = {
         name: pa.string() for name in (usual_column(names, _FILES), usual_column(names, _SPLITS)) if name
     }
     return pc.read_csv(
         BytesIO(raw),
-        read_options=pc.ReadOptions(column_names=names if headless else None),
+        read_options=pc.ReadOptions(column_names=names, skip_rows=0 if headless else 1),
         parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=delimiter == ","),
         convert_options=pc.ConvertOptions(column_types=texts),
     )

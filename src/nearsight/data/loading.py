@@ -40,7 +40,7 @@ def load(
     progress: Progress | bool = True,
     **options: Unpack[ReadingOptions],
 ) -> ImageSets:
-    """Load a set of images with its splits: a name, an image folder, Parquet, or `hf:OWNER/NAME[@REVISION]`.
+    """Load a set of images with its splits: a name, a place, or `hf:OWNER/NAME[@REVISION]`.
 
     >>> sets = load("digits")
     >>> sets["train"], sets["train"].pixels.shape
@@ -50,8 +50,9 @@ def load(
 
     A name is looked for under the directories of NEARSIGHT_DATA, then among the known names, which are built
     in (`digits`, `scenes:shortcut=0.9,seed=1`) or come from the hub by way of its cache, then as a path. A
-    share `validation` of train, chosen by `seed`, becomes `val` where the set has none; 0 keeps train whole. Images
-    of one size in a set of at most 2 GiB are held in memory, others are decoded when asked for. What is read and
+    share `validation` of train, chosen by `seed`, becomes `val` where the set has none; 0 keeps train whole.
+    A place is an image folder, a table of files and labels, Parquet, what `datasets` saves, or a known set as its
+    home gives it. Images of one size in a set of at most 2 GiB are held in memory, others are decoded when asked for. What is read and
     downloaded is shown as a bar, unless `progress` is False.
 
     Raises `InputError` on a name or place that is not there, and on images or labels that cannot be used;
