@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from nearsight import (
     Classifier,
@@ -23,6 +24,7 @@ from nearsight import (
     verbs,
 )
 from nearsight.data.sources import cut, held_sets
+from nearsight.data.split_list import Listing
 from nearsight.errors import InputError
 from nearsight.settings import recipe_to_toml
 
@@ -284,3 +286,23 @@ def test_a_run_reads_values_in_the_range_that_it_was_trained_in(tmp_path: Path) 
     in_range = torch.full((8, 8), round(400 / 4095 * 255), dtype=torch.uint8)
     same = evaluate(run, ([in_range, in_range], [0, 1]), machine=CPU, progress=False)
     np.testing.assert_array_equal(as_given.scores["mean-logit"], same.scores["mean-logit"])
+
+
+def test_a_heatmap_tells_which_files_were_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    for k in range(30):
+        place = tmp_path / "photos" / ("cat", "dog")[k % 2] / f"{k:02}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(place)
+    run = train(
+        tmp_path / "photos", out=tmp_path / "run", machine=CPU, progress=False, **QUICK | {"batch_size": 8}
+    )
+    listing = Listing.load(run.directory)
+    assert listing is not None
+    tested, trained = (listing.path[listing.split == split].tolist() for split in ("test", "train"))
+    heatmap(run, [tmp_path / "photos" / path for path in (tested[0], *trained[:2])], machine=CPU)
+    assert "the run was trained on 2 of 3 images" in capsys.readouterr().err
+    with pytest.raises(InputError, match="`new_images` does not go with the split 'train'"):
+        evaluate(run, split="train", new_images=True, machine=CPU)

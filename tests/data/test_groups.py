@@ -1,10 +1,16 @@
 """Groups by a column, a pattern or the time, and what is linked through them."""
 
+import io
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from PIL import Image
 
+from nearsight.data import load
 from nearsight.data.groups import group_names, units_of
 from nearsight.data.identity import Identity
 from nearsight.data.image_set import ImageSet, MemoryImages
@@ -102,3 +108,24 @@ def test_a_copy_of_a_grouped_image_joins_the_group() -> None:
     paths = np.array(["a", "b", "c"])
     found = units_of(Identity(paths, paths), np.array(["x", "", "x"]), np.array([[0, 1]]))
     assert len(set(found.tolist())) == 1
+
+
+def test_shots_of_one_burst_are_on_one_side(
+    write_folder: Callable[..., Path], noise: Callable[..., np.ndarray]
+) -> None:
+    def shot(number: int) -> bytes:
+        exif = Image.Exif()
+        minute, second = divmod(number, 4)
+        exif.get_ifd(0x8769)[0x9003] = f"2024:01:31 12:{minute:02}:{second:02}"
+        buffer = io.BytesIO()
+        Image.fromarray(noise(number).transpose(1, 2, 0)).save(buffer, "JPEG", exif=exif)
+        return buffer.getvalue()
+
+    photos = write_folder(
+        {"cat": [shot(k) for k in range(0, 80, 2)], "dog": [shot(k) for k in range(1, 80, 2)]}
+    )
+    sets = load(photos, group_seconds=3, validation=0)
+    bursts = [{time.as_py()[:16] for time in images.columns["exif_time"]} for images in sets.values()]
+    assert len(bursts) == 2
+    assert not bursts[0] & bursts[1]
+    assert len(bursts[0] | bursts[1]) == 20

@@ -31,6 +31,7 @@ from nearsight.data.values import (
 from nearsight.errors import InputError
 
 ORIENTATION = 0x0112
+_EXIF, _TAKEN = 0x8769, 0x9003
 _BAND_PIXELS = 2**20
 _MOST: ContextVar[int | None] = ContextVar("max_pixels", default=None)
 _PILLOWS_LIMIT = Lock()
@@ -153,12 +154,14 @@ class Header:
     """What the header of an image says: its `size` as decoded, height and width, and what else must be known of it.
 
     `deep_or_clear` says that it has more than 8 bits, whose range counts, or transparency, which may hide all of it;
-    `frames` that there are more than the first, as in an animation or a stack.
+    `frames` that there are more than the first, as in an animation or a stack; `taken` when the shutter was pressed,
+    as EXIF writes it.
     """
 
     size: tuple[int, int]
     deep_or_clear: bool
     frames: bool
+    taken: str | None = None
 
 
 def image_header(file: bytes | str | Path, name: str | None = None) -> Header:
@@ -170,7 +173,9 @@ def image_header(file: bytes | str | Path, name: str | None = None) -> Header:
         frames = image.format != "MPO" and bool(getattr(image, "is_animated", False))
         # Pillow's TIFF reader swaps the sides itself, and no other reader does.
         turned = image.format != "TIFF" and image.getexif().get(ORIENTATION) in _QUARTER_TURNS
-    return Header((width, height) if turned else (height, width), unknown, frames)
+        taken = image.getexif().get_ifd(_EXIF).get(_TAKEN)
+    size = (width, height) if turned else (height, width)
+    return Header(size, unknown, frames, str(taken).strip("\0 ") or None if taken else None)
 
 
 @contextmanager

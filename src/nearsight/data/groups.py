@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from nearsight.data.identity import Identity
 from nearsight.data.image_set import ImageSet
 from nearsight.errors import InputError, unknown_name
 from nearsight.settings import Reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # When it was taken, from a file's EXIF, among the columns of a set.
 TAKEN = "exif_time"
@@ -88,6 +92,20 @@ def _by_time(images: ImageSet, seconds: float) -> NDArray[np.str_]:
         last = time
         names[i] = first.isoformat()
     return names
+
+
+def with_times(columns: "pa.Table | None", taken: Sequence[str | None]) -> "pa.Table | None":
+    """Add the times that files were taken, where any says it, to the columns of a set.
+
+    >>> with_times(None, ["2024:01:31 12:00:00", None]).to_pydict()
+    {'exif_time': ['2024:01:31 12:00:00', None]}
+    """
+    if not any(taken) or (columns is not None and TAKEN in columns.column_names):
+        return columns
+    import pyarrow as pa
+
+    times = pa.array(taken, pa.string())
+    return pa.table({TAKEN: times}) if columns is None else columns.append_column(TAKEN, times)
 
 
 def _taken(images: ImageSet, i: int) -> datetime | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nearsight.data.annotations import read_annotations
 from nearsight.data.attaching import with_annotations, with_annotations_beside
+from nearsight.data.groups import with_times
 from nearsight.data.identity import Identity, relative_paths
 from nearsight.data.image_set import ImageSet, MemoryImages, StreamedImages, image_name
 from nearsight.data.labels import find_labels, require_classes
@@ -88,7 +89,7 @@ def open_tables(
                 rows.select_columns(["image"]), index, sizes[split], split, value_range=value_range
             )
         regions = column_regions(rows, index, scans[split], split, notes, source=source)
-        columns = tables[split].columns
+        columns = with_times(tables[split].columns, scans[split].taken)
         if columns is not None and len(index) < len(columns):
             columns = columns.take(index)
         identity = Identity(relative_paths(paths, place), scans[split].digests)

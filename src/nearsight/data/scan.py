@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 # Part of the cache's key: raise it when decoding changes, so that what was cached before is read anew.
-_DECODING = 6
+_DECODING = 7
 _BATCH = 128
 
 
@@ -35,7 +35,8 @@ class Scan:
 
     `values` is what those images hold, by row, that have more than 8 bits, an alpha of 0 everywhere
     or several frames, and `misfits` what is wrong with regions that are not of their kind.
-    `paths` are those in the table, and `digests`, text (n,), those of the encoded images.
+    `paths` are those in the table, and `digests`, text (n,), those of the encoded images, and `taken` is
+    when each was taken, as EXIF writes it.
     """
 
     sizes: NDArray[np.int32]
@@ -45,6 +46,7 @@ class Scan:
     misfits: dict[int, str]
     paths: list[str | None]
     digests: NDArray[np.str_]
+    taken: list[str | None]
 
 
 def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
@@ -74,6 +76,7 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
             frames=Value("bool"),
             path=Value("string"),
             digest=Value("string"),
+            taken=Value("string"),
         ),
         desc=f"{'Checking' if full else 'Measuring'} {split}",
     )
@@ -87,6 +90,7 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
         {row: misfit for row, misfit in enumerate(columns["misfit"].to_pylist()) if misfit is not None},
         columns["path"].to_pylist(),
         np.array(columns["digest"].to_pylist(), dtype=np.str_),
+        columns["taken"].to_pylist(),
     )
 
 
@@ -159,11 +163,14 @@ class _Measure:
             "frames",
             "path",
             "digest",
+            "taken",
         )
         found: dict[str, list[Any]] = {name: [] for name in names}
         for k, cell in enumerate(batch["image"]):
             content, fault = _content(cell)
-            (height, width), fault, values = ((0, 0), fault, Measured()) if fault else self._read(content)
+            (height, width), fault, values, taken = (
+                ((0, 0), fault, Measured(), None) if fault else self._read(content)
+            )
             look = misfit = None
             if column is not None and fault is None and batch[column][k] is not None:
                 try:
@@ -177,25 +184,26 @@ class _Measure:
                 "look": look,
                 "misfit": misfit,
                 **asdict(values),
+                "path": (cell or {}).get("path"),
+                "digest": digest_of(content),
+                "taken": taken,
             }
-            one["path"] = (cell or {}).get("path")
-            one["digest"] = digest_of(content)
             for name in names:
                 found[name].append(one[name])
         return found
 
-    def _read(self, file: bytes) -> tuple[tuple[int, int], str | None, Measured]:
+    def _read(self, file: bytes) -> tuple[tuple[int, int], str | None, Measured, str | None]:
         try:
             with allowed_pixels(self.max_pixels):
                 header = image_header(file, "image")
                 if not (self.full or header.deep_or_clear):
-                    return header.size, None, Measured(frames=header.frames)
+                    return header.size, None, Measured(frames=header.frames), header.taken
                 with measuring() as values:
                     _, height, width = decode_image(file, "image").shape
                 found = values[0] if values else Measured()
-                return (height, width), None, replace(found, frames=header.frames)
+                return (height, width), None, replace(found, frames=header.frames), header.taken
         except InputError as error:
-            return (0, 0), _reason(error), Measured()
+            return (0, 0), _reason(error), Measured(), None
 
 
 @dataclass(frozen=True)

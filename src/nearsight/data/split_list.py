@@ -180,23 +180,26 @@ class Found:
         now = len(self.sets[split]) if split in self.sets else 0
         lines = []
         if lost:
-            lines.append(f"{len(lost)} of {now + len(lost)} {split} images are missing ({_some(lost)})")
-        other = len(self.missing) - len(lost)
-        if other:
-            lines.append(f"{other} images of other splits are missing")
+            are = "is" if len(lost) == 1 else "are"
+            lines.append(f"{len(lost)} of {now + len(lost)} {split} images {are} missing ({_some(lost)})")
+        if other := len(self.missing) - len(lost):
+            lines.append(f"{_images(other)} of other splits missing")
         if self.moved:
-            lines.append(f"{len(self.moved)} lie elsewhere ({_some(self.moved)}), known by their content")
+            lines.append(
+                f"{_images(len(self.moved))} at another path, known by content ({_some(self.moved)})"
+            )
         if self.changed:
             lines.append(
-                f"{len(self.changed)} have another content ({_some(self.changed)}), known by their path"
+                f"{_images(len(self.changed))} with other content, known by path ({_some(self.changed)})"
             )
         if self.new:
-            lines.append(
-                f"{len(self.new)} are new ({_some(self.new)}) and are left out; `new_images=True` counts them"
-                if not self.counted
-                else f"{len(self.new)} are new ({_some(self.new)}) and counted"
-            )
+            what = "counted" if self.counted else "left out; `new_images=True` counts them"
+            lines.append(f"{len(self.new)} new ({_some(self.new)}), {what}")
         return (f"the set has changed since the run was trained: {'; '.join(lines)}",) if lines else ()
+
+
+def _images(count: int) -> str:
+    return f"{count} image" if count == 1 else f"{count} images"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -101,8 +101,10 @@ def _rest(diagnosis: "Diagnosis") -> Iterator[str]:
             "them before you trust or mend them"
         )
     if diagnosis.duplicates:
-        other = sum(not duplicate.same_label for duplicate in diagnosis.duplicates)
+        images = len({duplicate.index for duplicate in diagnosis.duplicates})
+        other = len({duplicate.index for duplicate in diagnosis.duplicates if not duplicate.same_label})
         yield (
-            f"{len(diagnosis.duplicates):,} near-duplicates: nearly the same picture is in another split"
+            f"{images:,} of {diagnosis.images:,} images {'has' if images == 1 else 'have'} a near-duplicate, nearly "
+            "the same picture, in another split"
             + (f", {other:,} of them under another label" if other else "")
         )

@@ -12,7 +12,7 @@ from nearsight.report import Heatmaps, make_heatmaps
 from nearsight.settings import Machine, Reading
 from nearsight.signatures import takes_fields_of
 from nearsight.verbs.binding import Binding, ModelOptions
-from nearsight.verbs.sources import AnyModel, as_trained
+from nearsight.verbs.sources import AnyModel, as_trained, trained_on_among
 
 
 @takes_fields_of(Binding)
@@ -55,6 +55,11 @@ def heatmap(
         bound = Binding(machine=machine, **options).bind(model)
         with values_from(as_trained(reading, bound).value_range, of_a_set=False):
             found = make_heatmaps(bound, images, class_name=class_name, progress=channel)
+        seen = trained_on_among(model, images)
+        if seen:
+            channel.warn(
+                f"the run was trained on {len(seen)} of {len(found.images)} images, such as {seen[0]}"
+            )
     if out is not None:
         found.save(out)
     return found

@@ -9,10 +9,12 @@ import numpy as np
 from torch import Tensor, nn
 
 from nearsight.data import Data, ImageSet, ImageSets
+from nearsight.data.identity import digest_of
 from nearsight.data.loading import read_set
+from nearsight.data.pictures import Pictures, named_pictures
 from nearsight.data.positional_cut import cut_by_place
 from nearsight.data.sources import IN_MEMORY, held_sets, require_names
-from nearsight.data.split_list import Listing, sort_by_listing
+from nearsight.data.split_list import TRAINED_ON, Listing, sort_by_listing
 from nearsight.data.splits import cut
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
@@ -134,6 +136,10 @@ def find_images(
     """
     run = opened_run(model)
     listing = None if run is None else Listing.load(run.directory)
+    if new_images and split in TRAINED_ON:
+        raise InputError(
+            f"`new_images` does not go with the split '{split}': the run was not trained on them"
+        )
     given = _own_data(run) if data is None else data
     if listing is not None:
         reading = reading.over(listing.reading)
@@ -210,6 +216,17 @@ def split_as_before(
     if any((directory / name).is_file() for name in (RECIPE, STUDY)):
         return cut_by_place(sets, validation, seed)[0]
     return cut(sets, validation, seed)
+
+
+def trained_on_among(model: AnyModel, pictures: Pictures) -> list[str]:
+    """Return the files among pictures whose content a run was trained on; none where it lists no images."""
+    run = opened_run(model)
+    listing = None if run is None else Listing.load(run.directory)
+    if listing is None:
+        return []
+    seen = listing.trained_on()
+    files = [(name, image) for name, image in named_pictures(pictures) if isinstance(image, str | Path)]
+    return [name for name, file in files if digest_of(file) in seen]
 
 
 def _own_data(run: Run | None) -> str:
