@@ -2,9 +2,9 @@
 
 import argparse
 
-from studies import mark, truth
+from studies import mark, near_duplicates, truth
 
-STUDIES = {"mark": mark, "truth": truth}
+STUDIES = {"mark": mark, "near-duplicates": near_duplicates, "truth": truth}
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ def _reduced(pixels: Tensor, floats: int = _FLOATS) -> Tensor:
 
 
 def near_pairs(images: ImageSet) -> Tensor:
-    """Return the pairs of images that are nearly the same picture, int64 (pairs, 2), the first before the second.
+    """Return the pairs of images that are nearly the same picture, or its mirror image, int64 (pairs, 2), in order.
 
     >>> import numpy as np
     >>> from nearsight.data.image_set import MemoryImages
@@ -80,13 +80,15 @@ def near_pairs(images: ImageSet) -> Tensor:
     """
     held = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images)])
     told = held.any(1)
+    mirrored = held.view(-1, 3, THUMBNAIL, THUMBNAIL).flip(3).flatten(1)
     found = []
     for first in range(0, len(held), CHUNK):
         rows = held[first : first + CHUNK]
         for second in range(first, len(held), CHUNK):
-            columns = held[second : second + CHUNK]
+            columns = slice(second, second + CHUNK)
             # Of vectors of length 1 the squared distance is 2 − 2 × product.
-            near = (rows @ columns.T >= 1 - NEAR**2 / 2) & told[first : first + CHUNK, None]
+            product = torch.maximum(rows @ held[columns].T, rows @ mirrored[columns].T)
+            near = (product >= 1 - NEAR**2 / 2) & told[first : first + CHUNK, None]
             pairs = near.nonzero() + torch.tensor([first, second])
             found.append(pairs[pairs[:, 0] < pairs[:, 1]])
     return torch.cat(found) if found else torch.empty(0, 2, dtype=torch.int64)
