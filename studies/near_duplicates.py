@@ -1,7 +1,7 @@
-"""Near-duplicates: what share of planted copies is found, by how they were made, and what is found where there are none.
+"""Near-duplicates: what share of planted copies is found, and what is found where there are none.
 
-Images of a set are drawn at random and copied; what is found among images without copies is listed by whether the labels
-of a pair agree. Noise and plain pictures hold no copies.
+Images of a set are drawn at random and copied in several ways. Of the pairs in the set itself it is told how many have
+two labels. Noise and plain pictures hold no copies.
 """
 
 import argparse
@@ -55,8 +55,8 @@ COPIES: Mapping[str, Callable[[Tensor], Tensor]] = {
     "half the size and back": lambda image: _resized(image, 0.5),
     "40 grey levels brighter": lambda image: (image.int() + 40).clamp(0, 255).to(torch.uint8),
     "half the contrast": lambda image: (image.float() / 2 + 64).round().to(torch.uint8),
-    "a twentieth cut off each side": lambda image: _inside(image, 0.95),
-    "a tenth cut off each side": lambda image: _inside(image, 0.9),
+    "a twentieth of height and width cut off": lambda image: _inside(image, 0.95),
+    "a tenth of height and width cut off": lambda image: _inside(image, 0.9),
     "mirrored": lambda image: image.flip(2),
 }
 
@@ -89,8 +89,9 @@ def _print_found(name: str, images: ImageSet) -> None:
     sizes = np.bincount(clusters(len(images), pairs))
     crossed = int((images.labels[pairs[:, 0]] != images.labels[pairs[:, 1]]).sum())
     print(
-        f"{name}: {len(images):,} images, {int(sizes[sizes > 1].sum())} in {int((sizes > 1).sum())} clusters, the largest "
-        f"of {int(sizes.max())}; {crossed} of {len(pairs)} pairs under two labels; {seconds:.1f} s of one thread",
+        f"{name}: {len(images):,} images, {int(sizes[sizes > 1].sum())} in {int((sizes > 1).sum())} clusters, the "
+        f"largest of {int(sizes.max())}; {crossed} of {len(pairs)} pairs under two labels; "
+        f"{seconds:.1f} s of one thread",
         flush=True,
     )
     for note in notes:
@@ -114,10 +115,8 @@ def _print_planted(images: ImageSet, chosen: NDArray[np.int64]) -> None:
         pairs = near_pairs(together).numpy()
         found = int((pairs[:, 1] - pairs[:, 0] == len(originals)).sum())
         low, high = wilson_interval(found / len(originals), len(originals))
-        print(
-            f"  {kind}: {found} of {len(originals)} copies found ({100 * low:.1f} to {100 * high:.1f} %)",
-            flush=True,
-        )
+        interval = f"{100 * low:.1f} to {100 * high:.1f} %"
+        print(f"  {kind}: {found} of {len(originals)} copies found ({interval})", flush=True)
 
 
 def _pixels(images: ImageSet) -> Tensor:
