@@ -15,6 +15,7 @@ PUBLIC = [
     "RECIPES",
     "Classifier",
     "Comparison",
+    "CrossValidation",
     "Diagnosis",
     "Dimension",
     "Evaluation",

@@ -10,7 +10,7 @@ from .progress import Progress
 from .report import Heatmaps
 from .runs import Run
 from .settings import RECIPES, Machine, Recipe, Sampling
-from .study import Comparison
+from .study import Comparison, CrossValidation
 from .tiles import TileGrid
 from .verbs import compare, demo, diagnose, dimension, evaluate, export, heatmap, predict, report, train
 
@@ -18,6 +18,7 @@ __all__ = [
     "RECIPES",
     "Classifier",
     "Comparison",
+    "CrossValidation",
     "Diagnosis",
     "Dimension",
     "Evaluation",

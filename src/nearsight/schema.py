@@ -23,6 +23,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "checkpoint": 1,
         "evidence": 1,
         "heatmaps": 1,
+        "folds": 1,
         "study": 1,
         "comparison": 2,
         "dimension": 2,

@@ -42,6 +42,17 @@ def declare_training(parser: OneLineParser, out: str) -> Container:
     return machine
 
 
+def add_folds(container: Container) -> None:
+    """Add `--folds`."""
+    container.add_argument(
+        "--folds",
+        type=whole_number("--folds", 2),
+        default=None,
+        metavar="N",
+        help="cross-validation, for small sets: N parts of train, each tested by what was trained on the others",
+    )
+
+
 def machine_of(options: Namespace) -> Machine:
     """Return the machine that the options of a command that trains describe."""
     return Machine(

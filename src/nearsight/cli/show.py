@@ -17,7 +17,7 @@ from nearsight.report import PAGE, Heatmaps
 from nearsight.runs.evaluation_words import measure_headings, written_measures
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, signed, three_digits, with_interval
-from nearsight.study import Comparison
+from nearsight.study import Comparison, CrossValidation
 
 
 def print_lines(lines: Sequence[str]) -> None:
@@ -67,6 +67,12 @@ def print_training(result: dict[str, Any]) -> None:
     )
     for evaluated in result.get("evaluation", {}).values():
         print_evaluation(evaluated["protocols"], evaluated)
+
+
+def print_cross_validation(found: CrossValidation) -> None:
+    """Print the accuracies of a cross-validation, what their intervals cover, and where the runs are."""
+    print_table(f"{found.data}, {found.images:,} images, {len(found.sizes)} folds", found.columns, found.rows)
+    print_lines([found.told, f"runs, predictions and every number: {found.directory}"])
 
 
 def print_comparison(comparison: Comparison) -> None:

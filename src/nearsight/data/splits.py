@@ -95,8 +95,11 @@ def cut(sets: ImageSets, validation: float, seed: int) -> ImageSets:
     )
 
 
-def alike(images: ImageSet) -> tuple[NDArray[np.int64], list[str]]:
-    """Return the pairs of images that show the same picture, int64 (pairs, 2), and what to tell of them."""
+def alike(images: ImageSet, kept: str = "on one side of the test cut") -> tuple[NDArray[np.int64], list[str]]:
+    """Return the pairs of images that show the same picture, int64 (pairs, 2), and what to tell of them.
+
+    `kept` says where those that show the same one will be together.
+    """
     copies = np.array(same_names(images.identity.digests), dtype=np.int64).reshape(-1, 2)
     if len(images) > MOST_COMPARED:
         return copies, [
@@ -120,7 +123,7 @@ def alike(images: ImageSet) -> tuple[NDArray[np.int64], list[str]]:
         several = together[together > 1]
         notes.append(
             f"near-duplicates: {int(several.sum())} of {len(images)} images, in {len(several)} "
-            f"{'cluster' if len(several) == 1 else 'clusters'}, each kept on one side of the test cut"
+            f"{'cluster' if len(several) == 1 else 'clusters'}, each kept {kept}"
         )
     return pairs, notes
 

@@ -10,6 +10,7 @@ from nearsight.statistics.means import (
     ratio_estimate,
 )
 from nearsight.statistics.pairs import McNemar, arm_estimate, mcnemar, paired_difference
+from nearsight.statistics.resampled_t import widened_by_folds
 
 __all__ = [
     "Estimate",
@@ -24,4 +25,5 @@ __all__ = [
     "mean_estimate",
     "paired_difference",
     "ratio_estimate",
+    "widened_by_folds",
 ]

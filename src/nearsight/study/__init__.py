@@ -3,6 +3,8 @@
 from nearsight.study.arms import Arm, make_arms, order_tiles, reference_size
 from nearsight.study.comparing import compare
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference
+from nearsight.study.cross_validating import cross_validate
+from nearsight.study.cross_validation import CrossValidation, FoldedAccuracy
 from nearsight.study.verdicts import verdict
 
 __all__ = [
@@ -11,8 +13,11 @@ __all__ = [
     "ArmResult",
     "Comparison",
     "Cost",
+    "CrossValidation",
     "Difference",
+    "FoldedAccuracy",
     "compare",
+    "cross_validate",
     "make_arms",
     "order_tiles",
     "reference_size",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from torch import nn
 
@@ -18,8 +18,42 @@ from nearsight.settings import Machine, Reading, Recipe, make_recipe
 from nearsight.settings.choices import DEFAULT_RECIPE
 from nearsight.settings.models import CUSTOM
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
-from nearsight.verbs.default_directories import default_run
-from nearsight.verbs.sources import split_as_before, whole_sets
+from nearsight.study import CrossValidation, cross_validate
+from nearsight.study.cross_validating import listed_folds
+from nearsight.verbs.default_directories import default_cross_validation, default_run
+from nearsight.verbs.sources import folds_as_before, split_as_before, whole_sets
+
+
+@overload
+def train(
+    data: Data,
+    *,
+    classes: Sequence[str] | None = None,
+    recipe: str | Recipe = DEFAULT_RECIPE,
+    folds: None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    stride: int | None = None,
+    machine: Machine | None = None,
+    progress: Progress | bool = True,
+    **fields: Any,
+) -> Run: ...
+
+
+@overload
+def train(
+    data: Data,
+    *,
+    classes: Sequence[str] | None = None,
+    recipe: str | Recipe = DEFAULT_RECIPE,
+    folds: int,
+    out: str | Path | None = None,
+    resume: bool = False,
+    stride: int | None = None,
+    machine: Machine | None = None,
+    progress: Progress | bool = True,
+    **fields: Any,
+) -> CrossValidation: ...
 
 
 @takes_fields_of(Reading)
@@ -28,13 +62,14 @@ def train(
     *,
     classes: Sequence[str] | None = None,
     recipe: str | Recipe = DEFAULT_RECIPE,
+    folds: int | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     stride: int | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **fields: Any,
-) -> Run:
+) -> Run | CrossValidation:
     """Train a network on tiles or whole images of a data set, and evaluate it on the test split.
 
     >>> import tempfile
@@ -50,6 +85,11 @@ def train(
     tile. How images are read is said as in
     `nearsight.settings.Reading`. With `progress` False
     nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+
+    With `folds`, for small sets, train is cut into as many parts with every class in each, groups and near-duplicates
+    in one. A run for each, in out/fold-N, is trained on the others and tested on it, and what they show together is
+    returned as a `CrossValidation`; `out` is by default that of a run with -folds-N after it. A test split that
+    the set has of its own is not touched.
     """
     reading = Reading(**fields_of(Reading, fields))
     fields = without_fields_of(Reading, fields)
@@ -66,6 +106,21 @@ def train(
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         sets = whole_sets(data, classes=classes, progress=channel, **reading.options)
         chosen = replace(asked, data=sets.name)
+        if folds is not None:
+            place = Path(out) if out is not None else default_cross_validation(chosen, folds)
+            folded = folds_as_before(sets, listed_folds(place), folds, channel)
+            for note in folded.whole.notes:
+                channel.say(note)
+            return cross_validate(
+                chosen,
+                folded,
+                place,
+                network=network,
+                stride=stride,
+                resume=resume,
+                machine=machine,
+                progress=channel,
+            )
         directory = Path(out) if out is not None else default_run(chosen)
         sets = split_as_before(sets, directory, asked.validation, asked.seed, channel)
         for note in sets.notes:

@@ -12,6 +12,12 @@ def default_run(recipe: Recipe) -> Path:
     return Path("runs") / f"{_slug(recipe.data)}-{model}-tile-{recipe.tile_name}-seed-{recipe.seed}"
 
 
+def default_cross_validation(recipe: Recipe, folds: int) -> Path:
+    """Return where a cross-validation goes when no directory is given, under the current one."""
+    run = default_run(recipe)
+    return run.with_name(f"{run.name}-folds-{folds}")
+
+
 def default_comparison(data: str | Path, recipe: str, budget: str) -> Path:
     """Return where a comparison goes when no directory is given, under the current one."""
     return Path("comparisons") / f"{_slug(str(data))}-{_slug(recipe)}-{budget}"

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from nearsight.data import Data, ImageSet, ImageSets
+from nearsight.data.folds import FoldedSet, fold_set, folded_as_listed, folds_of
 from nearsight.data.identity import digest_of
 from nearsight.data.loading import read_set
 from nearsight.data.pictures import Pictures, named_pictures
@@ -208,6 +209,10 @@ def split_as_before(
     """
     listing = Listing.load(directory)
     if listing is not None:
+        if folds := folds_of(listing):
+            raise InputError(
+                f"{directory} holds {folds} folds of a set; give `folds={folds}`, or choose another `out`"
+            )
         of_a_run = (directory / RECIPE).is_file()
         found = sort_by_listing(listing if of_a_run else listing.before_validation(), sets)
         for warning in found.told("train"):
@@ -216,6 +221,20 @@ def split_as_before(
     if any((directory / name).is_file() for name in (RECIPE, STUDY)):
         return cut_by_place(sets, validation, seed)[0]
     return cut(sets, validation, seed)
+
+
+def folds_as_before(sets: ImageSets, listing: Listing | None, folds: int, progress: Progress) -> FoldedSet:
+    """Put a set into the folds that a directory lists, or into new ones where nothing was begun there.
+
+    What has changed in the set since it was listed is told to `progress`. Other numbers of folds are not taken from
+    a listing; whoever claims the directory refuses them.
+    """
+    if listing is None or folds_of(listing) != folds:
+        return fold_set(sets, folds)
+    folded, told = folded_as_listed(listing, sets)
+    for warning in told:
+        progress.warn(warning)
+    return folded
 
 
 def trained_on_among(model: AnyModel, pictures: Pictures) -> list[str]:

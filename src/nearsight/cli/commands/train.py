@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from nearsight.cli.options import OneLineParser, Result, add_recipe_options, recipe_of, whole_number
 from nearsight.cli.reading_options import reading_options
-from nearsight.cli.shared_options import declare_training, machine_of
+from nearsight.cli.shared_options import add_folds, declare_training, machine_of
 
 
 def declare(parser: OneLineParser) -> None:
@@ -17,21 +17,24 @@ def declare(parser: OneLineParser) -> None:
         metavar="N",
         help="training processes, one a device (default: 1)",
     )
+    add_folds(parser)
     add_recipe_options(parser)
 
 
 def run(options: Namespace) -> Result:
-    """Train a run and evaluate it on the test split."""
+    """Train a run and evaluate it on the test split, or one for each fold."""
     # Bad input is refused before anything heavy is imported.
     recipe = recipe_of(options)
 
     from nearsight import verbs
-    from nearsight.cli.show import print_lines, print_training
+    from nearsight.cli.show import print_cross_validation, print_lines, print_training
     from nearsight.progress import is_first_process
+    from nearsight.study import CrossValidation
 
     run = verbs.train(
         options.data,
         recipe=recipe,
+        folds=options.folds,
         out=options.out,
         resume=options.resume,
         stride=options.stride,
@@ -39,6 +42,10 @@ def run(options: Namespace) -> Result:
         progress=not options.quiet,
         **reading_options(options),
     )
+    if isinstance(run, CrossValidation):
+        if not options.json:
+            print_cross_validation(run)
+        return {"out": str(run.directory), **run.to_json()}
     if is_first_process() and not options.json:
         print_training(run.result)
         print_lines([f"run: {run.directory}", f"next: nearsight evaluate {run.directory} --stride 1"])

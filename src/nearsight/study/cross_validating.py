@@ -1,0 +1,167 @@
+"""Cross-validation: a run for each fold, and what all of them show together."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nearsight.data.folds import FOLD, FoldedSet, folds_of
+from nearsight.data.split_list import LISTING, Listing
+from nearsight.errors import InputError
+from nearsight.evaluation import correctness, evaluate
+from nearsight.evidence import TiledModel
+from nearsight.models.classifier import Network
+from nearsight.progress import SILENT, Progress
+from nearsight.runs import PREDICTIONS, RECIPE, Run
+from nearsight.runs.run import METADATA
+from nearsight.schema import numbered
+from nearsight.settings import Machine, Recipe
+from nearsight.statistics import accuracy_estimate, widened_by_folds
+from nearsight.study.cross_validation import CrossValidation, FoldedAccuracy
+from nearsight.training import train
+from nearsight.write import replace_atomically
+
+SPLIT = "test"
+
+
+def cross_validate(
+    recipe: Recipe,
+    folded: FoldedSet,
+    out: Path,
+    *,
+    network: Network | None = None,
+    stride: int | None = None,
+    resume: bool = False,
+    machine: Machine | None = None,
+    progress: Progress = SILENT,
+) -> CrossValidation:
+    """Train and evaluate a run for each fold in out/fold-N, and leave what they show together in `out`.
+
+    >>> import tempfile
+    >>> from nearsight.data.folds import fold_set
+    >>> from nearsight.data.sources import held_sets
+    >>> import torch
+    >>> folded = fold_set(held_sets((torch.rand(40, 3, 8, 8), ["cat", "dog"] * 20)), 2)
+    >>> recipe = Recipe(model="airbench", tile=6, width=0.1, steps=2, batch_size=10)
+    >>> found = cross_validate(recipe, folded, Path(tempfile.mkdtemp()))
+    >>> found.images, found.runs
+    (40, ('fold-1', 'fold-2'))
+
+    Each run is as `nearsight train` leaves it, with its fold as the test split. `out` also lists which image is in
+    which fold, has all predictions in predictions.parquet, with the column `fold`, and folds.json. With `resume`,
+    finished runs are kept, begun ones continued and missing ones made. Raises `InputError` where `out` holds
+    something else, and what `train` and `evaluate` raise.
+    """
+    out, machine = Path(out), machine or Machine()
+    if machine.devices != 1:
+        raise InputError(
+            f"a cross-validation trains in one process, got devices {machine.devices}; leave it at 1"
+        )
+    _claim(out, folded, resume=resume)
+    runs, trained_on = [], []
+    for fold in range(1, folded.count + 1):
+        progress.say(f"fold {fold} of {folded.count}")
+        sets = folded.sets_of(fold, recipe.validation, recipe.seed)
+        trained_on.append(len(sets["train"]))
+        place = out / f"{FOLD}{fold}"
+        run = train(recipe, sets, place, network=network, resume=resume, machine=machine, progress=progress)
+        if SPLIT not in run.result.get("evaluation", {}) or not (place / PREDICTIONS).is_file():
+            bound = TiledModel(run.classifier(network), stride=stride, device=machine.torch_device())
+            # The folds are one network, of which there is one thing to tell.
+            for note in bound.notes if fold == 1 else ():
+                progress.warn(note)
+            evaluate(bound, sets[SPLIT], workers=machine.decoding_workers(), progress=progress).save(place)
+        runs.append(run)
+    found = _together(recipe, folded, runs, out, float(np.mean(trained_on)))
+    _write_predictions(runs, out)
+    found.save()
+    return found
+
+
+def listed_folds(out: Path) -> Listing | None:
+    """Return which image is in which fold of a cross-validation that was begun in a directory; None for none."""
+    listing = Listing.load(out) if any(out.glob(f"{FOLD}*/{RECIPE}")) else None
+    return listing if listing is not None and folds_of(listing) else None
+
+
+def _claim(out: Path, folded: FoldedSet, *, resume: bool) -> None:
+    """Make a directory the home of a cross-validation and list its folds there, or take one of as many folds."""
+    if out.is_file():
+        raise InputError(f"{out} is a file; choose another `out`")
+    listed = listed_folds(out)
+    if listed is None:
+        if out.is_dir() and {entry.name for entry in out.iterdir()} - {LISTING}:
+            raise InputError(f"{out} is not empty and holds no cross-validation; choose another `out`")
+        out.mkdir(parents=True, exist_ok=True)
+        folded.listing().save(out)
+    elif folds_of(listed) != folded.count:
+        raise InputError(
+            f"{out} already holds a cross-validation of {folds_of(listed)} folds, got {folded.count}; choose "
+            "another `out`"
+        )
+    elif not resume:
+        raise InputError(
+            f"{out} already holds a cross-validation; give `resume=True`, or choose another `out`"
+        )
+
+
+def _together(
+    recipe: Recipe, folded: FoldedSet, runs: Sequence[Run], out: Path, trained_on: float
+) -> CrossValidation:
+    tables = [run.predictions() for run in runs]
+    sizes = [len(table) for table in tables]
+    fold = np.repeat(np.arange(len(runs)), sizes)
+    of_all = [set(run.result["evaluation"][SPLIT]["protocols"]) for run in runs]
+    accuracies = []
+    for protocol in runs[0].result["evaluation"][SPLIT]["protocols"]:
+        if not all(protocol in of_run for of_run in of_all):
+            continue
+        right = np.concatenate(
+            [
+                correctness(
+                    protocol,
+                    table[f"{protocol}.scores"].combine_chunks().flatten().to_numpy().reshape(len(table), -1),
+                    table["label"].to_numpy(),
+                )
+                for table in tables
+            ]
+        )
+        ratio = float(np.mean(sizes)) / trained_on
+        accuracies.append(
+            FoldedAccuracy(
+                protocol,
+                widened_by_folds(accuracy_estimate(right), right[None], fold, ratio=ratio, least=0),
+                tuple(float(right[fold == number].mean()) for number in range(len(runs))),
+            )
+        )
+    return CrossValidation(
+        directory=out,
+        data=folded.whole.name,
+        images=len(fold),
+        classes=len(folded.whole.classes),
+        recipe=recipe,
+        runs=tuple(run.directory.name for run in runs),
+        sizes=tuple(sizes),
+        accuracies=tuple(accuracies),
+        notes=folded.whole.notes,
+    )
+
+
+def _write_predictions(runs: Sequence[Run], out: Path) -> None:
+    """Write the predictions of all runs as one table, a row an image, with the fold that it was tested in."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parts = []
+    for number, run in enumerate(runs, start=1):
+        table = run.predictions().replace_schema_metadata(None)
+        names = ["data.fold" if name == "fold" else name for name in table.column_names]
+        fold = pa.array(np.full(len(table), number))
+        parts.append(table.rename_columns(names).add_column(1, "fold", fold))
+    table = pa.concat_tables(parts, promote_options="permissive")
+    table = table.set_column(0, "index", pa.array(np.arange(len(table))))
+    settings = {"data": runs[0].result["evaluation"][SPLIT].get("data"), "folds": len(runs)}
+    table = table.replace_schema_metadata({METADATA: json.dumps(numbered("predictions", settings))})
+    with replace_atomically(out / PREDICTIONS) as temporary:
+        parquet.write_table(table, temporary)
