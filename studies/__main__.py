@@ -2,9 +2,9 @@
 
 import argparse
 
-from studies import mark, near_duplicates, truth
+from studies import folds, mark, near_duplicates, truth
 
-STUDIES = {"mark": mark, "near-duplicates": near_duplicates, "truth": truth}
+STUDIES = {"folds": folds, "mark": mark, "near-duplicates": near_duplicates, "truth": truth}
 
 
 def main() -> None:

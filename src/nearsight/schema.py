@@ -24,8 +24,8 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "evidence": 1,
         "heatmaps": 1,
         "folds": 1,
-        "study": 1,
-        "comparison": 2,
+        "study": 2,
+        "comparison": 3,
         "dimension": 2,
         "diagnosis": 2,
     }

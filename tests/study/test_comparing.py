@@ -10,13 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from pyarrow import parquet
+from scipy.stats import t as student
 
+import nearsight
 from nearsight.data import ImageSets, load
+from nearsight.data.folds import fold_set
+from nearsight.data.sources import held_sets
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.progress import Silent
+from nearsight.report import write_comparison
 from nearsight.runs import Run
 from nearsight.settings import RECIPES, Machine, Recipe
 from nearsight.study import Comparison, compare
@@ -313,3 +319,86 @@ def test_arms_of_tiles_alone_are_held_against_the_largest(tmp_path: Path) -> Non
     ]
     assert {(arm.stride, arm.cost.steps) for arm in comparison.arms} == {(2, 2)}
     assert {row.interval.covers for row in comparison.differences} == {"images"}
+
+
+@pytest.fixture(scope="module")
+def in_folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison]:
+    out = tmp_path_factory.mktemp("folds") / "study"
+    random = np.random.default_rng(0)
+    pixels = torch.from_numpy(random.integers(256, size=(48, 3, 8, 8), dtype=np.uint8))
+    folded = fold_set(held_sets((pixels, ["cat", "dog"] * 24)), 3)
+    base = replace(BASE, steps=2, batch_size=10)
+    return out, compare(base, folded, out, tiles=TILES, seeds=2, budget="steps")
+
+
+def test_in_folds_every_arm_is_tested_on_every_image_at_each_seed(in_folds: tuple[Path, Comparison]) -> None:
+    out, found = in_folds
+    assert (found.folds, found.images) == (3, 48)
+    for arm in ARMS:
+        for seed in SEEDS:
+            parts = [Run.open(out / "runs" / arm / f"seed-{seed}" / f"fold-{k}") for k in (1, 2, 3)]
+            paths = [path for run in parts for path in run.predictions()["path"].to_pylist()]
+            assert len(paths) == 48
+            right = np.concatenate(
+                [
+                    (table["label"].to_numpy() == table["full-pass.prediction"].to_numpy())
+                    for table in (run.predictions() for run in parts)
+                ]
+            )
+            accuracy = found.arm(arm).accuracy("full-pass")
+            assert accuracy is not None
+            assert accuracy.seeds[seed - 3] == pytest.approx(right.mean())
+    assert {row.interval.covers for row in found.differences} == {"images, training sets and seeds"}
+    assert not any(row.mcnemar for row in found.differences)
+
+
+def test_in_folds_the_difference_is_as_wide_as_students(in_folds: tuple[Path, Comparison]) -> None:
+    out, found = in_folds
+    row = next(row for row in found.differences if row.headline and row.arm == "full+standard")
+    means = []
+    for seed in SEEDS:
+        for fold in (1, 2, 3):
+            tables = [
+                Run.open(out / "runs" / arm / f"seed-{seed}" / f"fold-{fold}").predictions()
+                for arm in ("full+standard", "full")
+            ]
+            ours, theirs = (
+                (table["label"].to_numpy() == table["full-pass.prediction"].to_numpy()).mean()
+                for table in tables
+            )
+            means.append(ours - theirs)
+    listed = parquet.read_table(out / "runs" / "full" / "seed-3" / "fold-1" / "split.parquet")["split"]
+    ratio = 16 / listed.to_pylist().count("train")
+    half = student(2).ppf(0.975) * np.std(means, ddof=1) * (1 / 6 + ratio) ** 0.5
+    value, low, high = row.interval.numbers
+    assert low <= max(-1, value - half) + 1e-9
+    assert high >= min(1, value + half) - 1e-9
+
+
+def test_in_folds_the_report_says_what_was_varied(in_folds: tuple[Path, Comparison], tmp_path: Path) -> None:
+    out, found = in_folds
+    assert Comparison.load(out) == found
+    write_comparison(found, tmp_path)
+    text = (tmp_path / "comparison.md").read_text()
+    assert "Images and training sets were varied" in text
+    assert "2 degrees of freedom" in text
+    assert "McNemar" not in text + (tmp_path / "report.html").read_text()
+
+
+def test_the_verb_compares_in_folds_and_resumes(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    pixels = torch.from_numpy(random.integers(256, size=(24, 3, 8, 8), dtype=np.uint8))
+    data, out = (pixels, ["cat", "dog"] * 12), tmp_path / "study"
+    options: dict[str, Any] = {"tiles": [6, 8], "seeds": 1, "out": out, "progress": False}
+    options |= {"recipe": "fast", "width": 0.1, "steps": 2, "batch_size": 8}
+    found = nearsight.compare(data, folds=2, **options)
+    shutil.rmtree(out / "runs" / "tile-6" / "seed-0" / "fold-2")
+    assert (
+        nearsight.compare(data, folds=2, resume=True, **options).arms[0].accuracies
+        == found.arms[0].accuracies
+    )
+    assert found.arms[0].accuracies[0].interval.covers == "images and training sets"
+    with pytest.raises(InputError, match="folds 2 there, 3 asked for"):
+        nearsight.compare(data, folds=3, resume=True, **options)
+    with pytest.raises(InputError, match="holds 2 folds of a set; give `folds=2`"):
+        nearsight.compare(data, resume=True, **options)

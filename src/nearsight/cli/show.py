@@ -99,7 +99,7 @@ def print_comparison(comparison: Comparison) -> None:
             ]
         )
     title = (
-        f"{comparison.data} {comparison.split}, {comparison.images:,} images, {len(comparison.seeds)} seeds, "
+        f"{comparison.data} {comparison.tested}, {comparison.images:,} images, {len(comparison.seeds)} seeds, "
         f"equal {comparison.budget}"
     )
     columns = [

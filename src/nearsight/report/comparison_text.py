@@ -56,9 +56,11 @@ def scaled(number: float, unit: str) -> str:
 def method_sentences(comparison: Comparison) -> list[str]:
     """Return how a comparison was made, a sentence or two for each matter, with names in backquotes."""
     return [
-        f"Data: {comparison.data}, {comparison.classes} classes; {comparison.training_images:,} training "
-        f"images, {comparison.images:,} of the {comparison.split} split, which was used for these numbers only.",
-        *(f"At seed {comparison.seeds[0]}, {note}." for note in comparison.notes),
+        _data(comparison),
+        *(
+            f"At seed {comparison.seeds[0]}{'' if comparison.folds is None else ', fold 1'}, {note}."
+            for note in comparison.notes
+        ),
         _budget(comparison),
         *(_saw(arm) for arm in comparison.arms),
         *(_evaluated(arm) for arm in comparison.arms if arm.tile is not None),
@@ -77,7 +79,7 @@ def _accuracy_table(comparison: Comparison) -> list[str]:
         for arm in comparison.arms
     ]
     return [
-        f"Per cent of {comparison.images:,} {comparison.split} images, mean over seeds (95 % interval over "
+        f"Per cent of {comparison.images:,} {comparison.tested} images, mean over seeds (95 % interval over "
         f"{_covered(comparison)}); in bold the protocol that speaks for the arm.",
         "",
         *markdown_table(["arm", *protocols, "the bold one, seed by seed"], rows),
@@ -101,12 +103,15 @@ def _headline(arm: ArmResult) -> Accuracy:
 
 
 def _differences(comparison: Comparison) -> list[str]:
-    columns = ["difference", "points", "95 %", "McNemar, seed by seed"]
+    columns = ["difference", "points", "95 %"]
+    columns += ["McNemar, seed by seed"] if comparison.folds is None else []
     fixed = [_difference_row(comparison, row) for row in comparison.differences if row.headline]
     others = [_difference_row(comparison, row) for row in comparison.differences if not row.headline]
     lines = [
         f"Points, with paired 95 % intervals by a bootstrap over {_covered(comparison)}. McNemar, for each seed: "
-        "images that only the first gets right : only the second, and the exact p.",
+        "images that only the first gets right : only the second, and the exact p."
+        if comparison.folds is None
+        else f"Points, with paired 95 % intervals over {_covered(comparison)}.",
         "",
         *markdown_table(columns, fixed),
     ]
@@ -119,7 +124,8 @@ def _difference_row(comparison: Comparison, row: Difference) -> list[str]:
     first = _named(comparison.arm(row.arm), row.protocol)
     second = _named(comparison.arm(row.reference), row.reference_protocol)
     value, low, high = (_fine(number) for number in row.interval.numbers)
-    return [f"{first} − {second}", value, f"({low} to {high})", _mcnemar(row)]
+    cells = [f"{first} − {second}", value, f"({low} to {high})"]
+    return cells if comparison.folds is not None else [*cells, _mcnemar(row)]
 
 
 def _mcnemar(row: Difference) -> str:
@@ -161,6 +167,17 @@ def _cost_table(comparison: Comparison) -> list[str]:
     ]
 
 
+def _data(comparison: Comparison) -> str:
+    about = f"Data: {comparison.data}, {comparison.classes} classes; {comparison.training_images:,} training images"
+    if comparison.folds is None:
+        count = f"{comparison.images:,} of the {comparison.split} split"
+        return f"{about}, {count}, which was used for these numbers only."
+    return (
+        f"{about} in the first of {comparison.folds} folds. Images and training sets were varied: each of "
+        f"{comparison.images:,} images was tested by the networks that were not trained on its fold."
+    )
+
+
 def _budget(comparison: Comparison) -> str:
     if comparison.budget == "steps":
         return "Budget: steps. Every arm makes the same number of optimizer steps; a tile's are cheaper."
@@ -190,6 +207,14 @@ def _evaluated(arm: ArmResult) -> str:
 
 def _seeds(comparison: Comparison) -> str:
     listed = ", ".join(str(seed) for seed in comparison.seeds)
+    if comparison.folds is not None:
+        named = "Seed" if len(comparison.seeds) == 1 else "Seeds"
+        return (
+            f"{named} {listed}, the same in every arm, on the same folds. "
+            f"Intervals cover {_covered(comparison)}: the wider of a bootstrap and of the corrected resampled t over "
+            f"folds, which share training images (Nadeau and Bengio 2003), with {comparison.folds - 1} degrees of "
+            "freedom."
+        )
     if len(comparison.seeds) == 1:
         return (
             f"Seed {listed} alone: intervals cover the choice of test images and say nothing of how another "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nearsight.data import ImageSet, ImageSets, require_tile
+from nearsight.data.folds import FOLD, FoldedSet
 from nearsight.data.split_list import Listing
 from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import evaluate
@@ -34,7 +35,7 @@ TRIAL_IMAGES = 64
 
 def compare(
     base: Recipe,
-    sets: ImageSets | Callable[[int], ImageSets],
+    sets: ImageSets | Callable[[int], ImageSets] | FoldedSet,
     out: Path,
     *,
     tiles: Iterable[int | None] = DEFAULT_TILES,
@@ -55,7 +56,9 @@ def compare(
     >>> [arm.name for arm in found.arms], found.images
     (['full', 'full+standard', 'tile-6'], 365)
 
-    `sets` is one set for all seeds, or gives that of a seed where the validation cut follows the seed.
+    `sets` is one set for all seeds, or gives that of a seed where the validation cut follows the seed. Of a set in
+    folds every arm is trained and tested on each fold at each seed, in runs/ARM/seed-N/fold-K, and intervals cover
+    the choice of training sets.
     `tiles` holds None for whole images; `protocols` are those of the tile arms, to which mean-logit always
     belongs; `stride` is by default a quarter of each tile. Every arm has the same seeds; all arms of one seed
     come before the next seed, so that an unfinished comparison is paired. `progress` is told of every
@@ -69,44 +72,58 @@ def compare(
     out, machine = Path(out), machine or Machine()
     if machine.devices != 1:
         raise InputError(f"a comparison trains in one process, got devices {machine.devices}; leave it at 1")
-    study = Study(replace(base, tile=None), order_tiles(tiles), seeds, budget, _chosen(protocols), stride)
-    sets_of = _held(sets)
-    first = sets_of(base.seed)
+    folds = sets.count if isinstance(sets, FoldedSet) else None
+    study = Study(
+        replace(base, tile=None), order_tiles(tiles), seeds, budget, _chosen(protocols), stride, folds
+    )
+    sets_of = _held(sets, base.validation)
+    first = sets_of(base.seed, 1)
     size = reference_size(base, study.tiles, first["train"])
     arms = make_arms(study.base, study.tiles, budget, size)
     _require_trainable(arms, first)
     planned = [
-        (arm, replace(arm.recipe, seed=seed), out / RUNS / arm.name / f"seed-{seed}")
+        (arm, replace(arm.recipe, seed=seed), fold, _place(out, arm, seed, fold if folds else None))
         for seed in study.all_seeds
+        for fold in range(1, (folds or 1) + 1)
         for arm in arms
     ]
-    claim_study(out, study, {place: recipe for _, recipe, place in planned}, resume=resume)
+    claim_study(out, study, {place: recipe for _, recipe, _, place in planned}, resume=resume)
     if Listing.load(out) is None:
-        Listing.of(first).save(out)
-    runs: dict[str, list[Run]] = {arm.name: [] for arm in arms}
-    for number, (arm, recipe, place) in enumerate(planned, start=1):
-        progress.say(f"{arm.name}, seed {recipe.seed} (run {number} of {len(planned)})")
-        of_seed = sets_of(recipe.seed)
+        (sets.listing() if isinstance(sets, FoldedSet) else Listing.of(first)).save(out)
+    runs: dict[str, list[list[Run]]] = {arm.name: [[] for _ in study.all_seeds] for arm in arms}
+    for number, (arm, recipe, fold, place) in enumerate(planned, start=1):
+        of_folds = f", fold {fold} of {folds}" if folds else ""
+        progress.say(f"{arm.name}, seed {recipe.seed}{of_folds} (run {number} of {len(planned)})")
+        of_seed = sets_of(recipe.seed, fold)
         run = train(recipe, of_seed, place, resume=True, machine=machine, progress=progress)
-        # The seeds of an arm are one network, of which there is one thing to tell.
-        _evaluate(run, arm, study, of_seed[SPLIT], machine, progress, tell=recipe.seed == study.all_seeds[0])
-        runs[arm.name].append(run)
+        # The seeds and folds of an arm are one network, of which there is one thing to tell.
+        first_of_arm = recipe.seed == study.all_seeds[0] and fold == 1
+        _evaluate(run, arm, study, of_seed[SPLIT], machine, progress, tell=first_of_arm)
+        runs[arm.name][recipe.seed - base.seed].append(run)
     comparison = measure(study, arms, runs, out, first, size, SPLIT)
     comparison.save()
     return comparison
 
 
-def _held(sets: ImageSets | Callable[[int], ImageSets]) -> Callable[[int], ImageSets]:
-    """Return what gives a seed's sets, and holds on to the last ones while they serve."""
-    if not callable(sets):
-        return lambda _seed: sets
-    held: list[tuple[int, ImageSets]] = []
+def _place(out: Path, arm: Arm, seed: int, fold: int | None) -> Path:
+    of_seed = out / RUNS / arm.name / f"seed-{seed}"
+    return of_seed if fold is None else of_seed / f"{FOLD}{fold}"
 
-    def sets_of(seed: int) -> ImageSets:
-        if not held or (held[0][0] != seed and held[0][1].splits_follow_seed):
+
+def _held(
+    sets: ImageSets | Callable[[int], ImageSets] | FoldedSet, validation: float
+) -> Callable[[int, int], ImageSets]:
+    """Return what gives the sets of a seed and fold, and holds on to the last ones while they serve."""
+    if isinstance(sets, ImageSets):
+        return lambda _seed, _fold: sets
+    held: list[tuple[int, int, ImageSets]] = []
+
+    def sets_of(seed: int, fold: int) -> ImageSets:
+        if not held or held[0][1] != fold or (held[0][0] != seed and held[0][2].splits_follow_seed):
             held[:] = []
-            held.append((seed, sets(seed)))
-        return held[0][1]
+            found = sets.sets_of(fold, validation, seed) if isinstance(sets, FoldedSet) else sets(seed)
+            held.append((seed, fold, found))
+        return held[0][2]
 
     return sets_of
 

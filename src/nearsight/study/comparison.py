@@ -24,11 +24,13 @@ FULL_HEADLINE = FULL_PASS
 
 UNITS = {
     "accuracy, difference": "share of test images from 0 to 1 (single-tile: of tiles); higher is better",
-    "interval": "a value with its 95 % interval, percentiles of a bootstrap over what `covers` names; n images",
+    "interval": "a value with its 95 % interval, percentiles of a bootstrap over what `covers` names; n images. With "
+    "folds, as wide as the corrected resampled t over folds where that is wider",
     "mcnemar": "images that one arm alone gets right, and the exact two-sided p",
     "flops": "floating-point operations of forward and backward passes, a multiply-add is two",
     "training_pixels, images_seen": "of one run, counted with repetition",
-    "seconds, peak_memory_bytes": "of each seed's training as measured on the hardware named",
+    "seconds, peak_memory_bytes": "of each seed's training as measured on the hardware named; with folds of each "
+    "seed's and fold's",
 }
 
 
@@ -90,7 +92,7 @@ class Difference:
     """The accuracy of `arm` under `protocol` less that of `reference` under `reference_protocol`.
 
     `headline` marks the two protocols that were fixed in advance. `mcnemar` has a row for each seed, none
-    under `single-tile`.
+    under `single-tile` and none with folds: it takes the networks as given.
     """
 
     arm: str
@@ -107,7 +109,8 @@ class Difference:
 class Comparison(Shown):
     """A finished comparison: what was compared, how, the arms as they turned out and their differences.
 
-    `images` is the number of test images. `hardware` and `versions` have an entry for each different one
+    `images` is the number of test images. With `folds`, a cross-validation, all images are, each for the networks
+    that were not trained on its fold. `hardware` and `versions` have an entry for each different one
     that the runs were trained on.
     """
 
@@ -126,6 +129,7 @@ class Comparison(Shown):
     hardware: tuple[dict[str, Any], ...]
     versions: tuple[dict[str, str], ...]
     notes: tuple[str, ...]
+    folds: int | None = None
 
     def arm(self, name: str) -> ArmResult:
         """Return an arm by its name; raises `InputError` for one that was not compared."""
@@ -133,6 +137,11 @@ class Comparison(Shown):
             if arm.name == name:
                 return arm
         raise unknown_name("arm", name, [arm.name for arm in self.arms])
+
+    @property
+    def tested(self) -> str:
+        """What the images are that were tested: a split, or all folds."""
+        return self.split if self.folds is None else f"{self.folds}-fold"
 
     @property
     def verdicts(self) -> tuple[str, ...]:
@@ -148,7 +157,7 @@ class Comparison(Shown):
             accuracy = MISSING if found is None else with_interval(found.interval)
             rows.append((arm.label, arm.headline, cut, accuracy))
         return Summary(
-            f"Comparison({self.data} {self.split}, {self.images:,} images: {len(self.arms)} arms, {seeds}, "
+            f"Comparison({self.data} {self.tested}, {self.images:,} images: {len(self.arms)} arms, {seeds}, "
             f"equal {self.budget})",
             ("arm", "protocol", "cut", "accuracy % (95 %)"),
             rows,

@@ -1,6 +1,7 @@
 """From the runs of a study to its comparison: every number from the files that the runs left."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from nearsight.errors import InputError
 from nearsight.evaluation import correctness
 from nearsight.runs import Run
 from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, SINGLE_TILE
-from nearsight.statistics import arm_estimate, mcnemar, paired_difference
+from nearsight.statistics import Estimate, arm_estimate, mcnemar, paired_difference, widened_by_folds
 from nearsight.study.arms import Arm
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference, headline, scored_arm
 from nearsight.study.settings import Study
@@ -24,33 +25,36 @@ Correct = Mapping[str, NDArray[np.float64]]
 def measure(
     study: Study,
     arms: Sequence[Arm],
-    runs: Mapping[str, Sequence[Run]],
+    runs: Mapping[str, Sequence[Sequence[Run]]],
     directory: Path,
     sets: ImageSets,
     size: tuple[int, int],
     split: str,
 ) -> Comparison:
-    """Return the comparison of arms from their evaluated runs, one a seed and in the order of the seeds.
+    """Return the comparison of arms from their evaluated runs, for each seed one, or one for each fold.
 
-    `size` is what the pixel budget refers to. Accuracies, intervals and tests are computed from each run's
-    predictions.parquet alone, costs from its result.json. Raises `InputError` when two runs were evaluated
-    on different images.
+    `sets` are those of the first run, and `size` is what the pixel budget refers to. Accuracies, intervals and
+    tests are computed from each run's predictions.parquet alone, costs from its result.json. Raises `InputError`
+    when two runs were evaluated on different images.
     """
-    labels: list[NDArray[np.int64]] = []
+    labels: dict[int, NDArray[np.int64]] = {}
     correct: dict[str, Correct] = {}
     for arm in arms:
-        of_seeds = [_right_of_run(run, protocols_of(arm, study), labels) for run in runs[arm.name]]
+        of_seeds = [_right_of_seed(of_seed, protocols_of(arm, study), labels) for of_seed in runs[arm.name]]
         correct[arm.name] = {
             protocol: np.stack([right[protocol] for right in of_seeds]) for protocol in of_seeds[0]
         }
-    results = tuple(_arm_result(arm, runs[arm.name], correct[arm.name], split) for arm in arms)
+    images = [len(labels[part]) for part in sorted(labels)]
+    tested = Tested(np.repeat(np.arange(len(images)), images), float(np.mean(images)) / len(sets["train"]))
+    flat = {arm.name: [run for of_seed in runs[arm.name] for run in of_seed] for arm in arms}
+    results = tuple(_arm_result(arm, flat[arm.name], correct[arm.name], split, tested) for arm in arms)
     strides = {arm.name: arm.stride for arm in results}
-    trained = [run.result["training"] for arm in arms for run in runs[arm.name]]
+    trained = [run.result["training"] for arm in arms for run in flat[arm.name]]
     return Comparison(
         directory=directory,
         data=sets.name,
         split=split,
-        images=len(labels[0]),
+        images=sum(images),
         training_images=len(sets["train"]),
         classes=len(sets.classes),
         size=size,
@@ -59,13 +63,14 @@ def measure(
         recipe=study.base,
         arms=results,
         differences=tuple(
-            _difference(arm, protocol, correct[arm.name], reference, correct[reference.name], strides)
+            _difference(arm, protocol, correct[arm.name], reference, correct[reference.name], strides, tested)
             for arm, reference in pairs(arms)
             for protocol in correct[arm.name]
         ),
         hardware=_distinct(metrics["hardware"] for metrics in trained),
         versions=_distinct(metrics["versions"] for metrics in trained),
         notes=sets.notes,
+        folds=study.folds,
     )
 
 
@@ -92,13 +97,35 @@ def pairs(arms: Sequence[Arm]) -> Iterator[tuple[Arm, Arm]]:
         yield from ((arm, arms[-1]) for arm in arms[:-1])
 
 
-def _right_of_run(run: Run, protocols: Iterable[str], labels: list[NDArray[np.int64]]) -> Correct:
-    """Return how right each image is, by protocol; the first run's labels are kept in `labels`."""
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """In which fold each image was tested, (images,), and how many images a fold has for each trained on."""
+
+    fold: NDArray[np.int64]
+    ratio: float
+
+    def widened(self, known: Estimate, values: NDArray[np.float64], least: float) -> Estimate:
+        """Return an estimate over images as wide as folds have it, where there are several."""
+        if not self.fold.any():
+            return known
+        return widened_by_folds(known, values, self.fold, ratio=self.ratio, least=least)
+
+
+def _right_of_seed(
+    runs: Sequence[Run], protocols: Sequence[str], labels: dict[int, NDArray[np.int64]]
+) -> Correct:
+    """Return how right each image is, by protocol, one fold after the other."""
+    parts = [_right_of_run(run, protocols, labels, part) for part, run in enumerate(runs)]
+    return {protocol: np.concatenate([right[protocol] for right in parts]) for protocol in protocols}
+
+
+def _right_of_run(
+    run: Run, protocols: Iterable[str], labels: dict[int, NDArray[np.int64]], part: int
+) -> Correct:
+    """Return how right each image is, by protocol; the first run's labels of a part are kept in `labels`."""
     table = run.predictions()
     own = table["label"].to_numpy()
-    if not labels:
-        labels.append(own)
-    if not np.array_equal(own, labels[0]):
+    if not np.array_equal(own, labels.setdefault(part, own)):
         raise InputError(
             f"{run.directory} was evaluated on other images than the runs before it; "
             "arms are compared image by image, so their test split must be the same"
@@ -113,7 +140,7 @@ def _right_of_run(run: Run, protocols: Iterable[str], labels: list[NDArray[np.in
     }
 
 
-def _arm_result(arm: Arm, runs: Sequence[Run], correct: Correct, split: str) -> ArmResult:
+def _arm_result(arm: Arm, runs: Sequence[Run], correct: Correct, split: str, tested: Tested) -> ArmResult:
     evaluation = runs[0].result["evaluation"][split]
     tiled = arm.recipe.tile is not None
     return ArmResult(
@@ -122,7 +149,7 @@ def _arm_result(arm: Arm, runs: Sequence[Run], correct: Correct, split: str) -> 
         augmentation=arm.augmentation,
         headline=headline(arm.recipe.tile),
         accuracies=tuple(
-            Accuracy(protocol, arm_estimate(right), tuple(right.mean(1).tolist()))
+            Accuracy(protocol, tested.widened(arm_estimate(right), right, 0), tuple(right.mean(1).tolist()))
             for protocol, right in correct.items()
         ),
         cost=_cost([run.result["training"] for run in runs]),
@@ -147,10 +174,11 @@ def _difference(
     reference: Arm,
     reference_correct: Correct,
     strides: Mapping[str, int | None],
+    tested: Tested,
 ) -> Difference:
     against = headline(reference.recipe.tile)
     right, reference_right = correct[protocol], reference_correct[against]
-    interval = paired_difference(right, reference_right)
+    interval = tested.widened(paired_difference(right, reference_right), right - reference_right, -1)
     return Difference(
         arm=arm.name,
         protocol=protocol,
@@ -159,7 +187,7 @@ def _difference(
         headline=protocol == headline(arm.recipe.tile),
         interval=interval,
         mcnemar=()
-        if protocol == SINGLE_TILE
+        if protocol == SINGLE_TILE or tested.fold.any()
         else tuple(mcnemar(ours, theirs) for ours, theirs in zip(right, reference_right, strict=True)),
         verdict=verdict(
             scored_arm(arm.name, protocol, strides[arm.name]),

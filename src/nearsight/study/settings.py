@@ -17,6 +17,7 @@ from nearsight.settings.recipe import FULL, recipe_from_table, recipe_table
 STUDY = "study.toml"
 RUNS = "runs"
 QUARTER = "a quarter of the tile"
+NO_FOLDS = "none"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Study:
     >>> Study(Recipe(seed=5), (16, None), seeds=3, budget="steps", protocols=("vote",), stride=None).all_seeds
     (5, 6, 7)
 
-    `tiles` holds None for whole images; `stride` None stands for a quarter of each arm's tile.
+    `tiles` holds None for whole images; `stride` None stands for a quarter of each arm's tile; `folds` is None where
+    there is one test split.
     """
 
     base: Recipe
@@ -35,6 +37,7 @@ class Study:
     budget: Budget
     protocols: tuple[str, ...]
     stride: int | None
+    folds: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seeds", whole("seeds", self.seeds))
@@ -58,6 +61,7 @@ class Study:
             "budget": self.budget,
             "protocols": list(self.protocols),
             "stride": QUARTER if self.stride is None else self.stride,
+            "folds": NO_FOLDS if self.folds is None else self.folds,
             "recipe": recipe_table(self.base),
         }
         return numbered("study", settings)
@@ -82,6 +86,8 @@ class Study:
             rows["tiles"] = [None if tile == FULL else tile for tile in rows["tiles"]]
         if rows.get("stride") == QUARTER:
             rows["stride"] = None
+        if rows.get("folds") == NO_FOLDS:
+            rows["folds"] = None
         base = recipe_from_table(values.get("recipe", {}), path, unnumbered=FIRST)
         return replace(from_values(Study, rows | {"base": {}}, path, schema=schema), base=base)
 

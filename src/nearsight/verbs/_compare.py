@@ -8,6 +8,7 @@ from typing import Any
 from nearsight import study
 from nearsight.data import Data, ImageSets
 from nearsight.data.decode import allowed_pixels
+from nearsight.data.split_list import Listing
 from nearsight.progress import Progress, watched
 from nearsight.report import write_comparison
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
@@ -15,7 +16,7 @@ from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_RECIPE, DEFAULT_S
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import Comparison
 from nearsight.verbs.default_directories import default_comparison
-from nearsight.verbs.sources import split_as_before, whole_sets
+from nearsight.verbs.sources import folds_as_before, split_as_before, whole_sets
 
 
 @takes_fields_of(Reading)
@@ -26,6 +27,7 @@ def compare(
     tiles: Sequence[int | None] = DEFAULT_TILES,
     seeds: int = DEFAULT_SEEDS,
     budget: Budget = DEFAULT_BUDGET,
+    folds: int | None = None,
     recipe: str | Recipe = DEFAULT_RECIPE,
     out: str | Path | None = None,
     resume: bool = False,
@@ -39,8 +41,10 @@ def compare(
 
     `data` and `classes` are those of `train`. `tiles` are the sides in pixels, None for whole images, which
     come as two arms: without augmentation and with the usual one. `budget` is what the arms have equal:
-    optimizer steps or training pixels. With `resume`, what is done already in `out` (by default
-    comparisons/DATA-RECIPE-BUDGET) is kept. Writes comparison.json, comparison.md and the figure there.
+    optimizer steps or training pixels. With `folds`, for small sets, every arm is trained and tested on each of so
+    many parts of train at each seed, as by `train`, and intervals cover the choice of images and training sets.
+    With `resume`, what is done already in `out` (by default comparisons/DATA-RECIPE-BUDGET, with -folds-N after it
+    where there are some) is kept. Writes comparison.json, comparison.md and the figure there.
     How images are read is said as in
     `nearsight.settings.Reading`. With `progress` False
     nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
@@ -51,14 +55,14 @@ def compare(
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         whole = whole_sets(data, classes=classes, progress=channel, **reading.options)
         base = replace(base, data=whole.name)
-        directory = Path(out) if out is not None else default_comparison(base.data, base.name, budget)
+        directory = Path(out) if out is not None else default_comparison(base.data, base.name, budget, folds)
 
         def load_sets(seed: int) -> ImageSets:
             return split_as_before(whole, directory, base.validation, seed, channel)
 
         comparison = study.compare(
             base,
-            load_sets,
+            load_sets if folds is None else folds_as_before(whole, Listing.load(directory), folds, channel),
             directory,
             tiles=tiles,
             seeds=seeds,

@@ -18,9 +18,10 @@ def default_cross_validation(recipe: Recipe, folds: int) -> Path:
     return run.with_name(f"{run.name}-folds-{folds}")
 
 
-def default_comparison(data: str | Path, recipe: str, budget: str) -> Path:
+def default_comparison(data: str | Path, recipe: str, budget: str, folds: int | None = None) -> Path:
     """Return where a comparison goes when no directory is given, under the current one."""
-    return Path("comparisons") / f"{_slug(str(data))}-{_slug(recipe)}-{budget}"
+    in_folds = "" if folds is None else f"-folds-{folds}"
+    return Path("comparisons") / f"{_slug(str(data))}-{_slug(recipe)}-{budget}{in_folds}"
 
 
 def default_dimension(data: str | Path) -> Path:

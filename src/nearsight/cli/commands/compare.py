@@ -15,7 +15,7 @@ from nearsight.cli.options import (
     written_tiles,
 )
 from nearsight.cli.reading_options import reading_options
-from nearsight.cli.shared_options import declare_training, machine_of
+from nearsight.cli.shared_options import add_folds, declare_training, machine_of
 from nearsight.settings import Budget
 from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
 from nearsight.settings.protocols import PROTOCOLS
@@ -46,6 +46,7 @@ def declare(parser: OneLineParser) -> None:
         default=DEFAULT_BUDGET,
         text="what is held equal between the arms",
     )
+    add_folds(group)
     group.add_argument(
         "--protocols",
         default=None,
@@ -69,6 +70,7 @@ def run(options: Namespace) -> Result:
         tiles=options.tiles,
         seeds=options.seeds,
         budget=options.budget,
+        folds=options.folds,
         recipe=recipe,
         out=options.out,
         resume=options.resume,
