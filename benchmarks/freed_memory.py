@@ -23,6 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark to a parser."""
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file of the results")
     parser.add_argument("--model", default="airbench94", help="network")
+    parser.add_argument("--width", type=float, default=1.0, help="factor on its channels")
     parser.add_argument("--steps", nargs="+", default=STEPS, metavar="SIDE:IMAGES", help="steps to time")
     parser.add_argument("--turns", type=int, default=3, help="processes for each way, turn about")
 
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
         passed: dict[str, list[Mapping[str, Any]]] = {way: [] for way in WAYS}
         for _ in range(arguments.turns):
             for way, environment in WAYS.items():
-                passed[way].append(one_process(arguments.model, side, images, environment))
+                passed[way].append(one_process(arguments, side, images, environment))
         steps.append({"size": int(side), "batch": int(images), "passed": passed})
     result = {"benchmark": "freed-memory", "machine": facts(), "model": arguments.model, "steps": steps}
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
@@ -42,11 +43,23 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{table(steps)}\n\nwritten to {arguments.results}")
 
 
-def one_process(model: str, side: str, images: str, environment: Mapping[str, str]) -> dict[str, Any]:
+def one_process(
+    arguments: argparse.Namespace, side: str, images: str, environment: Mapping[str, str]
+) -> dict[str, Any]:
     """Time a training step in a process of its own; returns its seconds, page faults and share of the peak."""
     with tempfile.TemporaryDirectory() as directory:
         results = Path(directory) / "step.json"
-        given = ["--model", model, "--sizes", side, "--batches", images, "--results", str(results)]
+        given = [
+            "--model",
+            arguments.model,
+            "--width",
+            str(arguments.width),
+            "--sizes",
+            side,
+            "--batches",
+            images,
+        ]
+        given += ["--results", str(results)]
         subprocess.run(
             [sys.executable, "-m", "benchmarks", "step", *given],
             env=os.environ | environment,

@@ -48,10 +48,13 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{table(result)}\n\nwritten to {arguments.results}")
 
 
-def measure(model: str, recipe: str, size: int, batch: int, *, turns: int) -> dict[str, Any]:
+def measure(
+    model: str, recipe: str, size: int, batch: int, *, turns: int, width: float = 1.0
+) -> dict[str, Any]:
     """Time a step both ways, turn about; the processor's seconds on one thread, else the clock's."""
     steps = {
-        products: build_step(model, recipe, size, batch, products=products) for products in (False, True)
+        products: build_step(model, recipe, size, batch, products=products, width=width)
+        for products in (False, True)
     }
     passed: dict[bool, list[float]] = {False: [], True: []}
     for turn in range(turns + 1):

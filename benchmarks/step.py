@@ -41,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark to a parser."""
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file of the results")
     parser.add_argument("--model", default="airbench", help="network")
+    parser.add_argument("--width", type=float, default=1.0, help="factor on its channels")
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[32, 16], help="sides of the images in pixels"
     )
@@ -51,7 +52,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Measure, print the table and write the results."""
     ceilings = measure_ceilings(CPU)
     steps = [
-        measure_step(arguments.model, size, batch) for size in arguments.sizes for batch in arguments.batches
+        measure_step(arguments.model, size, batch, arguments.width)
+        for size in arguments.sizes
+        for batch in arguments.batches
     ]
     result = {
         "benchmark": "step",
@@ -65,9 +68,9 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{table(result)}\n\nwritten to {arguments.results}")
 
 
-def measure_step(model: str, size: int, batch: int) -> dict[str, Any]:
+def measure_step(model: str, size: int, batch: int, width: float = 1.0) -> dict[str, Any]:
     """Time steps of the recipe `fast` in bfloat16 on noise, and take one apart by kinds of operations."""
-    step, flops = build_step(model, "fast", size, batch)
+    step, flops = build_step(model, "fast", size, batch, width=width)
     step()
     one_thread = torch.get_num_threads() == 1
     before = _page_faults()
@@ -86,14 +89,14 @@ def measure_step(model: str, size: int, batch: int) -> dict[str, Any]:
 
 
 def build_step(
-    model: str, recipe: str, size: int, batch: int, *, products: bool = True
+    model: str, recipe: str, size: int, batch: int, *, products: bool = True, width: float = 1.0
 ) -> tuple[Callable[[], None], int]:
     """Return a training step in bfloat16 on noise, and its floating-point operations.
 
     Without `products`, convolutions on small grids stay convolutions where this processor gains by products.
     """
     torch.manual_seed(0)
-    network = build(model, 10)
+    network = build(model, 10, width=width)
     flops = count_flops(network, (size, size)) * batch
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     settings = recipe_from_values({"batch_size": batch}, RECIPES[recipe])

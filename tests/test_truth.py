@@ -25,8 +25,9 @@ QUICK: dict[str, Any] = {
 
 def learned(shortcut: float, out: Path) -> tuple[Classifier, ImageSets]:
     data = f"scenes:shortcut={shortcut:g}"
-    run = train(data, recipe="fast", out=out, machine=CPU, epochs=2, batch_size=100, **QUICK)
-    return run.classifier(), load(data)
+    sets = load(data)
+    run = train(sets, recipe="fast", out=out, machine=CPU, epochs=2, batch_size=100, stride=16, **QUICK)
+    return run.classifier(), sets
 
 
 def accuracy(classifier: Classifier, images: ImageSet) -> float:

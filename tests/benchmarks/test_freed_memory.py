@@ -7,7 +7,7 @@ from benchmarks.freed_memory import WAYS, table
 
 
 def test_both_ways_are_measured_in_every_turn(benchmark: Callable[..., Any]) -> None:
-    result, _ = benchmark("freed-memory --model airbench --steps 8:4 --turns 1")
+    result, _ = benchmark("freed-memory --model airbench --width 0.1 --steps 8:4 --turns 1")
     [step] = result["steps"]
     assert (step["size"], step["batch"]) == (8, 4)
     assert {way: len(turns) for way, turns in step["passed"].items()} == dict.fromkeys(WAYS, 1)

@@ -7,8 +7,8 @@ from nearsight.training.cost import count_flops
 
 
 def test_a_step_is_timed_and_taken_apart_whole() -> None:
-    step = measure_step("airbench", size=8, batch=4)
-    assert step["flops"] == 4 * count_flops(build("airbench", 10), (8, 8))
+    step = measure_step("airbench", size=8, batch=4, width=0.1)
+    assert step["flops"] == 4 * count_flops(build("airbench", 10, width=0.1), (8, 8))
     spent = step["microseconds"]
     assert list(spent) == [*KINDS, REST]
     assert all(spent[kind] > 0 for kind in KINDS)

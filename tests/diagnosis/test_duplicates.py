@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from nearsight import load
-from nearsight.data import ImageSet, MemoryImages, decode_image
+from nearsight.data import ImageSet, MemoryImages, decode_image, thumbnails
 from nearsight.diagnosis import duplicates
 from nearsight.diagnosis.duplicates import near_duplicates
 
@@ -114,7 +114,8 @@ def test_searching_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     test[[3, 11, 29]] = train[[49, 0, 20]]
     sets = image_set("test", test), {"train": image_set("train", train)}
     whole = near_duplicates(*sets)
-    monkeypatch.setattr(duplicates, "_CHUNK", 7)
+    monkeypatch.setattr(duplicates, "CHUNK", 7)
+    monkeypatch.setattr(thumbnails, "CHUNK", 7)
     assert [(each.index, each.other_index) for each in whole] == [(3, 49), (11, 0), (29, 20)]
     assert near_duplicates(*sets) == whole
 
@@ -140,4 +141,4 @@ def test_images_reduced_in_parts_have_the_same_thumbnails(
     floats: int,
 ) -> None:
     pixels = torch.randint(0, 256, (7, 3, 37, 50), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    assert torch.equal(duplicates._reduced(pixels, floats), F.adaptive_avg_pool2d(pixels.float(), 16))
+    assert torch.equal(thumbnails._reduced(pixels, floats), F.adaptive_avg_pool2d(pixels.float(), 16))

@@ -49,5 +49,5 @@ def test_a_thumbnail_fits_and_outlines_the_region() -> None:
 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"`sheet` is a file ending in \.png, .*got '.*sheet\.txt'"):
+    with pytest.raises(InputError, match=r"a contact sheet is a file ending in \.png, .*got '.*sheet\.txt'"):
         draw_sheet(toy(), tmp_path / "sheet.txt")

@@ -237,7 +237,6 @@ def test_a_network_of_one_size_is_refused_before_it_trains_on_whole_images_of_se
     [
         (2, 2, 1, 1, True),
         (5, 4, 1, 1, True),
-        (1, 1, 1, 1, True),
         (4, 2, 1, 2, True),
         (2, 2, 2, 1, False),
         (5, 3, 1, 1, True),

@@ -109,7 +109,8 @@ def test_kills_at_random_moments_change_no_bit(
     assert all(whole[name].equal(resumed[name]) for name in whole)
     assert deterministic_rows(tmp_path / "run") == deterministic_rows(tmp_path / "whole")
     names = {path.name for path in (tmp_path / "run").iterdir() if "tfevents" not in path.name}
-    assert names == {"recipe.toml", "model.safetensors", "model.json", "metrics.csv", "result.json"}
+    files = {"recipe.toml", "split.parquet", "model.safetensors", "model.json", "metrics.csv", "result.json"}
+    assert names == files
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no processes")

@@ -110,6 +110,7 @@ def test_a_finished_run_holds_what_the_design_says(sets: ImageSets, recipe: Reci
     names = {path.name.split(".out.")[0] for path in run.directory.iterdir()}
     assert names == {
         "recipe.toml",
+        "split.parquet",
         "model.safetensors",
         "model.json",
         "metrics.csv",

@@ -51,7 +51,7 @@ def match_classes(images: ImageSet, known: Sequence[str], class_map: ClassMap | 
     >>> named = replace(digits, classes=("zero", "One", "two", *"abcdefg"))
     >>> matched = match_classes(named, ("ONE", "zero", "ten"))
     >>> len(matched.images), matched.images.classes, matched.lacking
-    (72, ('ONE', 'zero', 'ten'), ('ten',))
+    (68, ('ONE', 'zero', 'ten'), ('ten',))
 
     A class of the set is the model's class that `class_map` names, to leave it out None or nothing; or else the one
     of the same name; of the same name but for case, accents' composition, spaces, hyphens and underscores; of the

@@ -20,7 +20,7 @@ class Progress(Protocol):
     >>> few = nearsight.Sampling(training_tiles=100, test_images=10, points=50, pairs=20)
     >>> _ = nearsight.dimension("digits", tiles=[None], sampling=few, progress=Log())
     test: 365 of the 1797 images of train, by a hash of their path
-    tile full: 192 dimensions, 1,438 training tiles
+    tile full: 192 dimensions, 1,432 training tiles
     searching training images 100 of 100
     """
 

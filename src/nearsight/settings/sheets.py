@@ -13,4 +13,4 @@ def require_sheet(path: Path) -> None:
     >>> require_sheet(Path("set.png"))
     """
     if path.suffix.casefold() not in SHEETS:
-        raise InputError(f"`sheet` is a file ending in {', '.join(SHEETS)}, got '{path}'")
+        raise InputError(f"a contact sheet is a file ending in {', '.join(SHEETS)}, got '{path}'")
