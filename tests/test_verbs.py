@@ -258,10 +258,39 @@ def test_a_network_that_cannot_be_trained_is_refused_before_anything_is_written(
         (Own(3), r"shape \(2, 3\); training needs a tensor of logits \(2, 10\)"),
         (torch.nn.Conv2d(3, 10, 9), "refuses images of 6×6 pixels"),
         (3, "expected a name, a network, or what builds one"),
+        (lambda: Own(10), "is called with the number of classes, 10"),
     ]:
         with pytest.raises(InputError, match=says):
             train("digits", model=model, tile=6, steps=1, out=tmp_path / "run", machine=CPU, progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_network_to_train_is_asked_for_by_its_name_here() -> None:
+    with pytest.raises(InputError, match="given as `model`"):
+        train("digits", network=Own(10))
+
+
+def test_a_network_built_by_a_function_without_a_name_has_one_that_can_be_typed(tmp_path: Path) -> None:
+    fields = {"tile": 6, "steps": 1, "optimizer": "sgd", "batch_size": 8, "precision": "float32"}
+    run = train(
+        "digits", model=lambda classes: Own(classes), out=tmp_path, machine=CPU, progress=False, **fields
+    )
+    assert run.recipe.model == "custom:lambda"
+    with pytest.raises(InputError, match=r"of your own, which no file .*network=…\)"):
+        evaluate(run, machine=CPU, progress=False)
+
+
+def test_an_evaluation_that_could_not_be_saved_is_refused_before_a_model_runs(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text('{"schema": 999}')
+
+    def never(images: torch.Tensor) -> torch.Tensor:
+        assert len(images) <= 64, "an evaluation began"
+        return images.mean((2, 3))
+
+    one = torch.zeros(3, 8, 8, dtype=torch.uint8)
+    options: dict[str, Any] = {"classes": "red,green,blue", "tile": 4, "progress": False}
+    with pytest.raises(InputError, match=r"result\.json"):
+        evaluate(never, ([one] * 100, [0, 1] * 50), out=tmp_path, **options)
 
 
 def test_a_misspelt_option_is_refused_in_the_name_of_its_verb() -> None:

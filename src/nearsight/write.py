@@ -58,6 +58,22 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         raise
 
 
+def check_writable(directory: Path) -> None:
+    """Raise `InputError` where nothing can be written in a directory, which need not exist; makes nothing.
+
+    >>> check_writable(Path("/dev/null/results"))
+    Traceback (most recent call last):
+    nearsight.errors.InputError: cannot write into /dev/null/results: /dev/null is a file; choose another place
+    """
+    there = next(place for place in (directory, *directory.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise InputError(f"cannot write into {directory}: {there} is a file; choose another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(
+            f"cannot write into {directory}: {there} is not open to you; choose another place or mend this one"
+        )
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file, whole or not at all; raises what `replace_atomically` raises.
 

@@ -63,6 +63,7 @@ def test_each_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) ->
     [
         (["trian"], "unknown command 'trian'; did you mean 'train'?"),
         (["train"], "the following arguments are required: DATA"),
+        (["evaluate"], "the following arguments are required: RUN, or another model by --model; see"),
         (["train", "--modle", "airbench"], "unknown option '--modle'; did you mean '--model'?"),
         (["train", "digits", "--modle=airbench"], "unknown option '--modle'; did you mean '--model'?"),
         (["compare", "digits", "--tile", "4"], "unknown option '--tile'; did you mean '--tiles'?"),

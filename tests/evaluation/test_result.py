@@ -118,7 +118,7 @@ def test_an_evaluation_that_is_not_there_is_said(evaluation: Evaluation, tmp_pat
     with pytest.raises(InputError, match="no evaluation on the split 'test'; run `nearsight evaluate`"):
         Evaluation.load(tmp_path)
     evaluation.save(tmp_path)
-    with pytest.raises(InputError, match="no evaluation on the split 'val'; it has: test; run"):
+    with pytest.raises(InputError, match="on the split 'val'; it has: test; give `split='test'`, or run"):
         Evaluation.load(tmp_path, "val")
 
 
@@ -162,3 +162,21 @@ def test_paths_and_the_columns_of_the_set_reach_the_predictions(
     assert table["patient"].to_pylist()[3] == "003"
     assert table["data.label"].to_pylist() == ["x"] * 40
     assert_same(Evaluation.load(tmp_path), made)
+
+
+def test_where_no_evaluation_can_be_saved_is_known_before(tmp_path: Path) -> None:
+    Evaluation.check_place(tmp_path / "new" / "place")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file is a file"):
+        Evaluation.check_place(tmp_path / "file" / "within")
+    (tmp_path / "result.json").write_text('{"schema": 999}')
+    with pytest.raises(InputError, match=r"result\.json"):
+        Evaluation.check_place(tmp_path)
+
+
+def test_the_split_that_is_there_is_named(tmp_path: Path) -> None:
+    labels, scores = np.array([0]), np.array([[0.75, 0.25]], dtype=np.float32)
+    Evaluation({}, {"split": "train"}, labels, {"vote": labels}, {"vote": scores}).save(tmp_path)
+    with pytest.raises(InputError, match=r"it has: train; give `split='train'`"):
+        Evaluation.load(tmp_path)

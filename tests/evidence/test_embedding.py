@@ -87,7 +87,7 @@ def test_every_way_to_multiply_rows_by_a_matrix_is_seen(
 
 
 def test_a_head_without_a_matrix_product_and_a_model_outside_pytorch_give_their_logits() -> None:
-    convolutions = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(3, 4, 1), nn.Flatten())
+    convolutions = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     torch.testing.assert_close(embed(convolutions, TILES), forward(convolutions, TILES))
 
     def outside(tiles: Tensor) -> object:
@@ -117,3 +117,31 @@ def test_a_tile_has_the_same_embedding_in_any_batch_and_the_tiles_are_left_as_th
     alone = torch.cat([embed(model, tile[None]) for tile in TILES])
     torch.testing.assert_close(embed(model, TILES), alone, atol=1e-5, rtol=1e-5)
     assert torch.equal(TILES, before)
+
+
+class PixelHead(nn.Module):
+    """A head that is a convolution of one pixel, before or after the pooling, behind squeeze and excitation."""
+
+    def __init__(self, pooled_first: bool) -> None:
+        super().__init__()
+        self.body, self.squeeze, self.head = nn.Conv2d(3, 6, 3), nn.Conv2d(6, 6, 1), nn.Conv2d(6, 4, 1)
+        self.pooled_first = pooled_first
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.body(images)
+        maps = maps * self.squeeze(maps.mean((2, 3), keepdim=True)).sigmoid()
+        if self.pooled_first:
+            return self.head(maps.mean((2, 3), keepdim=True)).flatten(1)
+        return self.head(maps).mean((2, 3))
+
+
+def test_the_input_of_a_pixel_head_after_the_pooling_is_the_embedding() -> None:
+    torch.manual_seed(0)
+    model, tiles = PixelHead(pooled_first=True).eval(), torch.rand(5, 3, 8, 8)
+    found = embed(model, tiles)
+    assert found.shape == (5, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            F.conv2d(found[..., None, None], model.head.weight, model.head.bias).flatten(1), model(tiles)
+        )
+    assert embed(PixelHead(pooled_first=False).eval(), tiles).shape == (5, 4)

@@ -271,3 +271,8 @@ def test_on_a_gpu_maps_are_those_of_the_processor(name: str, tile: int, stride: 
     found = evidence(network.to("cuda"), images.to("cuda"), tile=tile, stride=stride)
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours.logits, theirs.logits, rtol=1e-4, atol=1e-4)
+
+
+def test_one_image_without_its_first_axis_is_named() -> None:
+    with pytest.raises(InputError, match=r"\(3, 40, 40\) of one image.*images\[None\]"):
+        evidence(SMALL, torch.zeros(3, 40, 40), tile=8)

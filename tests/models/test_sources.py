@@ -31,6 +31,11 @@ def image(height: int = 24, width: int = 30) -> Tensor:
     )
 
 
+def test_a_size_that_images_are_brought_to_is_shown() -> None:
+    small = Classifier.of(lambda images: images.mean((2, 3)), classes=3, resize_to=(32, 48))
+    assert "32×48 pixels" in repr(small)
+
+
 def test_a_module_is_used_as_it_is() -> None:
     own = network().train()
     made = Classifier.of(own, classes=("a", "b", "c"), tile=16, mean=(0.1, 0.2, 0.3), std=0.5)

@@ -38,6 +38,8 @@ class OneLineParser(argparse.ArgumentParser):
         if refused is not None and isinstance(refused.__context__, InputError):
             # Of what a reader of options raises, argparse would keep only that it is a ValueError.
             raise refused.__context__ from None
+        if "required: RUN" in message and "--model" in self._option_string_actions:
+            message += ", or another model by --model"
         raise InputError(f"{message}; see '{self.prog} --help'")
 
     @property

@@ -465,7 +465,7 @@ def image_paths(rows: "Dataset", split: str) -> list[str]:
     return names
 
 
-def require_tile(images: ImageSet, tile: int) -> None:
+def require_tile(images: ImageSet, tile: int, *, resizable: bool = True) -> None:
     """Raise `InputError` unless a tile of `tile` pixels fits every image of the set.
 
     >>> pixels = torch.zeros(1, 3, 8, 9, dtype=torch.uint8)
@@ -479,9 +479,10 @@ def require_tile(images: ImageSet, tile: int) -> None:
     if not len(short):
         return
     height, width = images.sizes[short[0]]
+    larger = f"enlarge with `resize_short={tile}`" if resizable else "leave the small ones out"
     others = "the only image too small" if len(short) == 1 else f"the first of {len(short)} images too small"
     raise InputError(
         f"a tile of {tile} pixels does not fit {images.path(int(short[0]))} ({height}×{width}), {others} "
         f"of {len(images)} in {images.name} {images.split}; the largest tile that fits every image is "
-        f"{images.smallest}; choose `tile={images.smallest}` or less, or enlarge with `resize_short={tile}`"
+        f"{images.smallest}; choose `tile={images.smallest}` or less, or {larger}"
     )

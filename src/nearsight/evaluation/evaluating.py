@@ -190,7 +190,7 @@ def _check_tile(images: ImageSet, bound: TiledModel) -> None:
     if bound.tile is None:
         return
     if preprocessing is None or not preprocessing.resizes:
-        require_tile(images, bound.tile)
+        require_tile(images, bound.tile, resizable=False)
         return
     short = preprocessing.resize_short or min(preprocessing.resized(1, 1))
     if bound.tile > short:

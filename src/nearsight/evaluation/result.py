@@ -16,7 +16,7 @@ from nearsight.runs.evaluation_words import estimate_of, how_cut, measure_headin
 from nearsight.runs.run import METADATA, PREDICTIONS, RESULT, check_result, read_predictions
 from nearsight.schema import SCHEMA, numbered
 from nearsight.settings.metric_words import ACCURACY, ECE, ESTIMATES, OF_EACH_CLASS, TOP5
-from nearsight.write import plain, replace_atomically, write_json, write_text
+from nearsight.write import check_writable, plain, replace_atomically, write_json, write_text
 
 if TYPE_CHECKING:
     import pandas
@@ -76,6 +76,17 @@ class Evaluation(Shown):
         write_json(result_path, numbered("result", result))
 
     @staticmethod
+    def check_place(run_dir: str | Path) -> None:
+        """Raise the `InputError` that `save` would raise in a directory, before there is anything to save.
+
+        >>> import tempfile
+        >>> Evaluation.check_place(Path(tempfile.mkdtemp()) / "new")
+        """
+        place = Path(run_dir)
+        check_writable(place)
+        _read_result(place / RESULT, "add metrics to", "save to another directory")
+
+    @staticmethod
     def load(run_dir: str | Path, split: str = "test") -> "Evaluation":
         """Read the evaluation on a split that `save` left in a directory.
 
@@ -93,10 +104,10 @@ class Evaluation(Shown):
         result = _read_result(directory / RESULT, "read", "evaluate the run again")
         held = result.get("evaluation", {})
         if split not in held:
-            known = f"; it has: {', '.join(held)}" if held else ""
-            raise InputError(
-                f"{directory} holds no evaluation on the split '{split}'{known}; run `nearsight evaluate` first"
-            )
+            way = "run `nearsight evaluate` first"
+            if held:
+                way = f"it has: {', '.join(held)}; give `split='{next(iter(held))}'`, or {way}"
+            raise InputError(f"{directory} holds no evaluation on the split '{split}'; {way}")
         path = directory / split_name(PREDICTIONS, split)
         table, made_with = read_predictions(path)
         settings = {name: value for name, value in held[split].items() if name != PROTOCOLS_KEY}

@@ -17,6 +17,8 @@ _PRODUCTS = {
     _aten.matmul.default: 0,
     _aten.addmm.default: 1,
 }
+# Squeeze and excitation makes such convolutions as well: only one to the logits is the head.
+_CONVOLUTIONS = (_aten.conv2d.default, _aten.convolution.default)
 
 
 def embed(model: Model, tiles: Tensor) -> Tensor:
@@ -27,14 +29,17 @@ def embed(model: Model, tiles: Tensor) -> Tensor:
     torch.Size([4, 128])
 
     The embedding is the input of the last matrix product whose rows are the batch: in nearly every classifier
-    that of its linear head. No layer is named; PyTorch's operations are watched as they run. Where there is no
-    such product (a head of 1×1 convolutions, a model outside PyTorch) it is the logits.
+    that of its linear head. A convolution of one pixel to the logits, after the pooling, is such a product too.
+    No layer is named; PyTorch's operations are watched as they run. Where there is no such product (a head before
+    the pooling, a model outside PyTorch) it is the logits.
 
     `tiles` is (B, C, tile, tile) as the model takes them. Raises what the model raises.
     """
     with _LastProduct(len(tiles)) as product:
         # A copy: some models work in place.
         logits = forward(model, tiles.clone())
+    if product.head is not None and product.head[1] == logits.shape[1]:
+        return product.head[0]
     return logits if product.rows is None else product.rows
 
 
@@ -45,6 +50,8 @@ class _LastProduct(OperationMode):
         super().__init__()
         self._batch = batch
         self.rows: Tensor | None = None
+        # A convolution of single pixels that nothing followed, and its number of outputs.
+        self.head: tuple[Tensor, int] | None = None
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -52,5 +59,13 @@ class _LastProduct(OperationMode):
         if func in _PRODUCTS:
             left = args[_PRODUCTS[func]]
             if left.ndim == 2 and len(left) == self._batch:
-                self.rows = left
+                self.rows, self.head = left, None
+        if func in _CONVOLUTIONS:
+            left, weight = args[0], args[1]
+            if (
+                left.ndim == 4
+                and left.shape[0] == self._batch
+                and left.shape[2:] == weight.shape[2:] == (1, 1)
+            ):
+                self.head = left.flatten(1), len(weight)
         return func(*args, **(kwargs or {}))

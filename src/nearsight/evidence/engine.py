@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from nearsight.errors import InputError
 from nearsight.evidence.forward_pass import Model, check_model
 from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.ready import ReadyModel
@@ -53,6 +54,11 @@ def evidence(
         warnings.warn(
             "the model is in training mode: it is evaluated in eval mode and put back afterwards",
             stacklevel=2,
+        )
+    if isinstance(images, Tensor) and images.ndim == 3:
+        raise InputError(
+            f"images has the shape {tuple(images.shape)} of one image; expected (images, channels, height, "
+            "width), or a list: give images[None]"
         )
     target = torch.device(device) if device is not None else None
     settings = TileSettings(tile, memory, stride, grid, target, dtype)

@@ -16,6 +16,8 @@ from nearsight.models.weights import check_held
 
 Model = Callable[[Tensor], Any] | OnnxSession
 
+_METHODS = {torch.float32: "float()", torch.float64: "double()", torch.float16: "half()"}
+
 
 def forward(model: Model, inputs: Tensor) -> Tensor:
     """Return the logits of a batch, float (B, classes), on the device of the model's output.
@@ -75,7 +77,7 @@ def check_model(model: Model, dtype: torch.dtype) -> None:
     >>> check_model(nn.Conv2d(3, 8, 3).half().eval(), torch.float32)
     Traceback (most recent call last):
     nearsight.errors.InputError: the model's weights are torch.float16 but its input would be torch.float32; \
-give dtype=torch.float16 or convert the model
+convert it with its method float(), or give dtype=torch.float16 to `TiledModel` or `evidence`
     """
     if not callable(model) and not isinstance(model, OnnxSession):
         raise InputError(
@@ -89,7 +91,8 @@ give dtype=torch.float16 or convert the model
     if weights != dtype:
         raise InputError(
             f"the model's weights are {weights} but its input would be {dtype}; "
-            f"give dtype={weights} or convert the model"
+            f"convert it with its method {_METHODS.get(dtype, f'to({dtype})')}, or give dtype={weights} to "
+            "`TiledModel` or `evidence`"
         )
 
 

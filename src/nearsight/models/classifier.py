@@ -91,6 +91,8 @@ class Classifier(Shown, nn.Module):
         shown = ", ".join(self.classes[:8]) + (", …" if len(self.classes) > 8 else "")
         preparing = self.preprocessing
         resized = "as they are" if preparing.resize_short is None else f"short side {preparing.resize_short}"
+        if preparing.resize_to is not None:
+            resized = f"{preparing.resize_to[0]}×{preparing.resize_to[1]} pixels"
         rows = [
             ("network", f"{self.architecture.name}, {numbers:,} parameters"),
             ("classes", f"{len(self.classes):,}: {shown}"),

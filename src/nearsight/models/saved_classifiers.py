@@ -5,6 +5,7 @@ import json
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, get_args
 
@@ -181,9 +182,11 @@ def _check_kinds(described: Description) -> None:
 def _network(architecture: Architecture, given: Network | None, directory: Path) -> nn.Module:
     if given is None and architecture.name.startswith(CUSTOM):
         own = architecture.name.removeprefix(CUSTOM)
+        # What has no name in Python is given as its user finds it.
+        named, given_as = (f", '{own}'", own) if own.isidentifier() and not iskeyword(own) else ("", "…")
         raise InputError(
-            f"{directory} was made of a network of your own, '{own}', which no file can build; give it: "
-            f"Run.open({str(directory)!r}).classifier(network={own})"
+            f"{directory} was made of a network of your own{named}, which no file can build; give it: "
+            f"Run.open({str(directory)!r}).classifier(network={given_as})"
         )
     if given is None:
         return architecture.build()

@@ -1,6 +1,8 @@
 """What a run starts from: the network with its preprocessing, and the first look at the data."""
 
 import copy
+import inspect
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -115,9 +117,25 @@ def _require_whole(network: nn.Module, images: ImageSet, recipe: Recipe, size: S
             ) from error
 
 
+def _built(build_own: Callable[[int], nn.Module], classes: int) -> nn.Module:
+    try:
+        takes = inspect.signature(build_own)
+    except (TypeError, ValueError):
+        # What is written in C need not tell.
+        return build_own(classes)
+    try:
+        takes.bind(classes)
+    except TypeError as error:
+        raise InputError(
+            f"`model` is called with the number of classes, {classes}, to build the network, and does not take it "
+            f"({error}); give a function of the number of classes, or the network itself"
+        ) from None
+    return build_own(classes)
+
+
 def _own(given: Network, classes: int, size: Size) -> nn.Module:
     """Return a network of one's own, after one look at what it makes of images of the size it is trained at."""
-    network = copy.deepcopy(given) if isinstance(given, nn.Module) else given(classes)
+    network = copy.deepcopy(given) if isinstance(given, nn.Module) else _built(given, classes)
     if not isinstance(network, nn.Module):
         raise InputError(f"model built {type(network).__name__}; expected a network of PyTorch")
     try:

@@ -69,6 +69,9 @@ def evaluate(
             new_images=new_images,
             progress=channel,
         )
+        place = Path(out) if out is not None else run.directory if run is not None and found.own else None
+        if place is not None:
+            Evaluation.check_place(place)
         matched = match_classes(found.images, bound.classes, class_map)
         for note in (*bound.notes, *matched.notes):
             channel.warn(note)
@@ -81,8 +84,6 @@ def evaluate(
             progress=channel,
         )
         result = replace(result, settings={**result.settings, **matched.settings})
-    if out is not None:
-        result.save(Path(out))
-    elif run is not None and found.own:
-        result.save(run.directory)
+    if place is not None:
+        result.save(place)
     return result

@@ -93,6 +93,10 @@ def train(
     """
     reading = Reading(**fields_of(Reading, fields))
     fields = without_fields_of(Reading, fields)
+    if "network" in fields:
+        raise InputError(
+            "a network to train is given as `model`: a name, the network itself, or what builds it"
+        )
     network = fields.get("model")
     if network is None or isinstance(network, str):
         network = None
@@ -100,7 +104,7 @@ def train(
         raise InputError(f"model is {type(network).__name__}; expected a name, a network, or what builds one")
     else:
         kind = type(network).__name__
-        own = kind if isinstance(network, nn.Module) else getattr(network, "__name__", kind)
+        own = kind if isinstance(network, nn.Module) else getattr(network, "__name__", kind).strip("<>")
         fields["model"] = CUSTOM + own
     asked = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
