@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import io
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -150,3 +151,18 @@ def test_images_beyond_pillows_bound_are_read_where_it_is_moved(
     images = pickle.loads(pickle.dumps(load(tmp_path / "set", max_pixels=10_000, validation=0)["train"]))
     assert images.pixels is None
     assert all(images.image(i).shape[1] == 20 for i in range(len(images)))
+
+
+def test_large_images_stream_whatever_their_number(write_folder: Callable[..., Path]) -> None:
+    def flat(height: int, width: int, grey: int) -> bytes:
+        buffer = io.BytesIO()
+        Image.new("L", (width, height), grey).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    for height, held in ((1024, True), (1025, False)):
+        files = {name: [flat(height, 1024, 9 * k + i) for i in range(2)] for k, name in enumerate("ab")}
+        sets = load(
+            write_folder({f"test/{name}": content for name, content in files.items()}, f"photos{height}")
+        )
+        assert (sets["test"].pixels is not None) == held
+        assert sets["test"].image(3).unique().tolist() == [10]

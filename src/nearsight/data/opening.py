@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     pass
 
 MEMORY_LIMIT = 2 * 1024**3
+# In pixels: larger images stream, as a photograph's decoding costs little beside what is done with it.
+LARGEST_HELD = 1024**2
 _LISTED = 5
 
 
@@ -35,7 +37,7 @@ def open_tables(
     place: Path | None = None,
     folder: Path | None = None,
 ) -> tuple[dict[str, ImageSet], list[str]]:
-    """Read the labels and sizes of every split, and the pixels of uniform splits of a set of at most 2 GiB.
+    """Read the labels and sizes of every split, and the pixels of uniform splits of small images in a set of 2 GiB.
 
     Splits without labels are left out, with a note. An image that cannot be read is an error, or with
     `skip_bad` is left out, with a note; every image is then decoded once to find out. Paths below `place`, the set's
@@ -68,7 +70,7 @@ def open_tables(
     value_range, told = settled_range(name, chain.from_iterable(held.values()), reading.value_range)
     notes += [*told, *loss_notes(held)]
     sizes = {split: scans[split].sizes[keep[split]] for split in labels}
-    uniform = [split for split in labels if (sizes[split] == sizes[split][0]).all()]
+    uniform = [split for split in labels if _can_be_held(sizes[split])]
     in_memory = sum(3 * sizes[split].astype(np.int64).prod(1).sum() for split in uniform) <= MEMORY_LIMIT
 
     found = {}
@@ -97,6 +99,11 @@ def open_tables(
             name, split, classes, labels[split], images, regions, columns, identity.select(index)
         )
     return found, notes
+
+
+def _can_be_held(sizes: NDArray[np.int32]) -> bool:
+    """Whether images are of one size, and small enough that decoding each once and for all is worth its memory."""
+    return bool((sizes == sizes[0]).all()) and int(sizes[0].astype(np.int64).prod()) <= LARGEST_HELD
 
 
 def _without(

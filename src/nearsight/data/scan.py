@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # Part of the cache's key: raise it when decoding changes, so that what was cached before is read anew.
 _DECODING = 7
 _BATCH = 128
+# In bytes of pixels: a batch is held several times while it is stored.
+_TOGETHER = 16 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,19 +122,20 @@ def read_pixels(
     """
     from datasets import Features, Value
 
+    together = max(1, min(_BATCH, _TOGETHER // (3 * height * width)))
     decoded = rows.map(
         _Decode(height, width, value_range),
         batched=True,
-        batch_size=_BATCH,
-        writer_batch_size=_BATCH,
+        batch_size=together,
+        writer_batch_size=together,
         remove_columns=rows.column_names,
         features=Features(pixels=Value("binary"), fault=Value("string")),
         desc=f"Decoding {split}",
     ).with_format("arrow")
     pixels = np.empty((len(rows), 3, height, width), dtype=np.uint8)
     faults: dict[int, str] = {}
-    for start in range(0, len(rows), _BATCH):
-        batch = decoded[start : start + _BATCH]
+    for start in range(0, len(rows), together):
+        batch = decoded[start : start + together]
         raw = np.frombuffer(b"".join(batch["pixels"].to_pylist()), dtype=np.uint8)
         pixels[start : start + len(batch)] = raw.reshape(-1, 3, height, width)
         told = enumerate(batch["fault"].to_pylist(), start)
