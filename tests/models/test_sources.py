@@ -36,6 +36,12 @@ def test_a_size_that_images_are_brought_to_is_shown() -> None:
     assert "32×48 pixels" in repr(small)
 
 
+def test_a_directory_of_hugging_face_or_timm_is_told_how_it_opens(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"timm:local-dir:.*from_pretrained"):
+        Classifier.of(tmp_path)
+
+
 def test_a_module_is_used_as_it_is() -> None:
     own = network().train()
     made = Classifier.of(own, classes=("a", "b", "c"), tile=16, mean=(0.1, 0.2, 0.3), std=0.5)

@@ -97,6 +97,13 @@ def _of_text(source: str, said: Said) -> Classifier:
         return _of_ours(source, said)
     if path.suffix == ONNX:
         return _of_session(_session(path), said, said.name or path.stem)
+    if path.is_dir() and (path / "config.json").is_file() and not (path / DESCRIPTION).exists():
+        raise InputError(
+            f"{source} has no {DESCRIPTION} of Nearsight, but a config.json: of timm it is "
+            f"'timm:local-dir:{source}'; of Hugging Face give "
+            "Classifier.of(AutoModelForImageClassification.from_pretrained(DIR), "
+            "processor=AutoImageProcessor.from_pretrained(DIR))"
+        )
     if path.is_dir():
         return _over(load_classifier(path), said)
     if path.suffix in (SAFETENSORS, *PICKLED):
