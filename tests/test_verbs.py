@@ -88,6 +88,16 @@ def test_a_recipe_without_data_asks_for_it(run: Run, tmp_path: Path) -> None:
     assert evaluate(tmp_path, "digits", protocols=["full-pass"], machine=CPU).settings["images"] == 365
 
 
+def test_a_set_that_is_no_longer_in_its_place_is_asked_for(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(recipe_to_toml(Recipe(data="photos")))
+    for name in ("model.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((run.directory / name).read_bytes())
+    with pytest.raises(
+        InputError, match=r"was trained on, photos, is not in .*; give the place where it is now"
+    ):
+        evaluate(tmp_path, machine=CPU)
+
+
 def test_comparing_counts_the_images_of_every_run(tmp_path: Path, listener: Any) -> None:
     fields = {name: value for name, value in QUICK.items() if name != "tile"}
     verbs.compare(

@@ -167,3 +167,22 @@ def test_what_the_run_was_read_with_is_kept_where_nothing_else_is_said() -> None
     kept = Reading(skip_bad=True, value_range=(0, 4095))
     assert Reading().over(kept) == kept
     assert Reading(value_range=(0, 1)).over(kept) == Reading(skip_bad=True, value_range=(0, 1))
+
+
+def test_another_class_is_told(photos: Path) -> None:
+    listing, _ = listed(photos)
+    path = next(str(path) for path in listing.path[listing.split == "test"] if path.startswith("cat/"))
+    (photos / path).rename(photos / "dog" / "again.png")
+    found = sorted_again(listing, photos)
+    assert found.relabelled == (("test", "dog/again.png"),)
+    count = listing.count("test")
+    assert f"1 of {count} test images of another class than then (dog/again.png)" in found.told("test")[0]
+    assert "1 image of other splits of another class than then" in found.told("train")[0]
+
+
+def test_what_is_skipped_now_is_told(photos: Path) -> None:
+    listing, _ = listed(photos)
+    path = str(listing.path[listing.split == "test"][0])
+    (photos / path).write_bytes((photos / path).read_bytes()[:40])
+    found = sort_by_listing(listing, read_set(photos, skip_bad=True))
+    assert any(note.startswith("skipped: 1 of 40 images") and path in note for note in found.sets.notes)

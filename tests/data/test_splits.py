@@ -14,7 +14,8 @@ from nearsight.settings import Reading
 
 def image_set(split: str, labels: list[int] | np.ndarray) -> ImageSet:
     labels = np.asarray(labels, dtype=np.int64)
-    pixels = torch.arange(len(labels)).to(torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 3, 2, 2)
+    values = torch.arange(len(labels)) + (0 if split == "train" else 100)
+    pixels = values.to(torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 3, 2, 2)
     paths = tuple(f"{split}/{row}" for row in range(len(labels)))
     return ImageSet("toy", split, ("a", "b", "c"), labels, MemoryImages(pixels, paths))
 
@@ -142,7 +143,10 @@ def test_a_group_is_never_on_both_sides(validation: float) -> None:
 
 
 def test_groups_on_both_sides_of_own_splits_are_told() -> None:
-    train, test = photographs(20), replace(photographs(10), split="test")
+    train = photographs(20)
+    test = photographs(30).select(np.arange(20, 30))
+    names = tuple(f"{row:03}.png" for row in range(10))
+    test = replace(test, split="test", images=MemoryImages(test.pixels, names))
     found = arrange_splits(
         {"train": train, "test": test}, validation=0, seed=0, reading=Reading(group_pattern=r"^(\d\d)")
     )
@@ -154,3 +158,21 @@ def test_one_group_a_class_cannot_be_cut() -> None:
     images = photographs(20)
     with pytest.raises(InputError, match="every class is a single image or group"):
         arrange_splits({"train": images}, validation=0, seed=0, reading=Reading(group_pattern="([05])|.*()"))
+
+
+def test_copies_of_train_in_a_sets_own_test_split_are_told() -> None:
+    train = photographs(60)
+    other = photographs(90).select(np.arange(60, 90))
+    copies = train.select(np.arange(5))
+    pixels = torch.cat([other.pixels, copies.pixels[:2], copies.pixels[2:].flip(3) + 20])
+    paths = tuple(f"test/{row}.png" for row in range(len(pixels)))
+    test = replace(other, labels=np.arange(len(pixels)) % 2, images=MemoryImages(pixels, paths))
+    (note,) = arrange_splits({"train": train, "test": test}, validation=0, seed=0).notes
+    assert "5 of 35 images of the set's own test split have one in train (" in note
+    assert "2 of them the same file" in note
+
+
+def test_own_splits_without_copies_are_not_spoken_of() -> None:
+    images = photographs(90)
+    parts = {"train": images.select(np.arange(60)), "test": images.select(np.arange(60, 90))}
+    assert arrange_splits(parts, validation=0, seed=0).notes == ()

@@ -42,7 +42,7 @@ def test_what_the_model_does_not_know_is_left_out_and_what_the_set_lacks_is_told
     assert names(found) == ["dog", "cat"]
     assert [found.images.path(k) for k in range(2)] == ["0.png", "3.png"]
     assert found.settings == {"classes_left_out": {"yak": 2}, "classes_lacking": ["owl"]}
-    assert "left out: 2 images of 1 classes that the model does not know: yak (2)" in found.notes[0]
+    assert "left out: 2 images of 1 class that the model does not know: yak (2)" in found.notes[0]
     assert "lacks 1 of the model's 3 classes: owl" in found.notes[1]
 
 

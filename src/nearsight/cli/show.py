@@ -16,7 +16,7 @@ from nearsight.progress import duration
 from nearsight.report import PAGE, Heatmaps
 from nearsight.runs.evaluation_words import measure_headings, written_measures
 from nearsight.statistics import Estimate
-from nearsight.statistics.writing import points, signed, three_digits, with_interval
+from nearsight.statistics.writing import MISSING, points, signed, three_digits, with_interval
 from nearsight.study import Comparison, CrossValidation
 
 
@@ -25,16 +25,46 @@ def print_lines(lines: Sequence[str]) -> None:
     Console(highlight=False, soft_wrap=True).print("\n".join(escape(line) for line in lines))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table of a result on stdout; the first column is text, the others are numbers."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, whole: bool = False
+) -> None:
+    """Print a table of a result on stdout; the first column is text, the others are numbers.
+
+    With `whole`, headings are broken before cells are.
+    """
     table = Table(title=title, title_justify="left", title_style="bold")
     for number, column in enumerate(columns):
-        table.add_column(escape(column), justify="right" if number else "left")
+        least = max((len(row[number]) for row in rows), default=0) if whole else None
+        table.add_column(escape(column), justify="right" if number else "left", min_width=least)
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
+    Console(highlight=False, width=_width()).print(table)
+
+
+def _width() -> int | None:
     # A file or a pipe gets whole rows; only a terminal has a width to keep to.
-    width = None if sys.stdout.isatty() else 160
-    Console(highlight=False, width=width).print(table)
+    return None if sys.stdout.isatty() else 160
+
+
+def _fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], width: int
+) -> list[tuple[list[str], list[list[str]]]]:
+    """Cut a table into as few as fit a width with each cell on one line; each begins with the first column.
+
+    A column without a value is left out.
+    """
+    shown = [k for k in range(1, len(columns)) if any(row[k] != MISSING for row in rows)]
+    # A heading may be broken between words; each cell has two spaces and a line.
+    needed = [
+        max(len(word) for word in [*column.split(), *(row[k] for row in rows)]) + 3
+        for k, column in enumerate(columns)
+    ]
+    for count in range(1, len(shown) + 1):
+        each = -(-len(shown) // count)
+        parts = [[0, *shown[first : first + each]] for first in range(0, len(shown), each)]
+        if all(sum(needed[k] for k in part) < width for part in parts):
+            break
+    return [([columns[k] for k in part], [[row[k] for k in part] for row in rows]) for part in parts]
 
 
 def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -44,7 +74,9 @@ def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) ->
         where += f", tile {settings['tile']}, stride {settings['stride']}, {settings['grid']} grid"
     measured = list(metrics.values())
     rows = [[protocol, *written_measures(one, measured)] for protocol, one in metrics.items()]
-    print_table(where, ["protocol", *measure_headings(measured)], rows)
+    columns = ["protocol", *measure_headings(measured)]
+    for number, part in enumerate(_fitting(columns, rows, Console(width=_width()).width)):
+        print_table("" if number else where, *part, whole=True)
 
 
 def print_predictions(found: Predictions) -> None:

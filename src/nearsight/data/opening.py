@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +19,6 @@ from nearsight.data.table import Table
 from nearsight.data.values import loss_notes, settled_range
 from nearsight.errors import InputError
 from nearsight.settings import Reading
-
-if TYPE_CHECKING:
-    pass
 
 MEMORY_LIMIT = 2 * 1024**3
 # In pixels: larger images stream, as a photograph's decoding costs little beside what is done with it.

@@ -163,13 +163,15 @@ class Found:
     """A set as a run's listing sorts it: its splits, and how it differs from what the run was trained on.
 
     Of images, by their paths: `moved` have the same content at another place, `changed` another content at the same
-    place; `missing` are listed, with their split, and not found; `new` are found and not listed, and
+    place; `relabelled` have another class, and `missing` are listed and not found, both with the split that they
+    were in; `new` are found and not listed, and
     `counted` says whether a split has them all the same.
     """
 
     sets: ImageSets
     moved: tuple[str, ...]
     changed: tuple[str, ...]
+    relabelled: tuple[tuple[str, str], ...]
     missing: tuple[tuple[str, str], ...]
     new: tuple[str, ...]
     counted: bool
@@ -183,7 +185,7 @@ class Found:
             are = "is" if len(lost) == 1 else "are"
             lines.append(f"{len(lost)} of {now + len(lost)} {split} images {are} missing ({_some(lost)})")
         if other := len(self.missing) - len(lost):
-            lines.append(f"{_images(other)} of other splits missing")
+            lines.append(f"{_images(other)} of other splits {'is' if other == 1 else 'are'} missing")
         if self.moved:
             lines.append(
                 f"{_images(len(self.moved))} at another path, known by content ({_some(self.moved)})"
@@ -192,6 +194,12 @@ class Found:
             lines.append(
                 f"{_images(len(self.changed))} with other content, known by path ({_some(self.changed)})"
             )
+        if renamed := [path for of, path in self.relabelled if of == split]:
+            lines.append(
+                f"{len(renamed)} of {now} {split} images of another class than then ({_some(renamed)})"
+            )
+        if other := len(self.relabelled) - len(renamed):
+            lines.append(f"{_images(other)} of other splits of another class than then")
         if self.new:
             what = "counted" if self.counted else "left out; `new_images=True` counts them"
             lines.append(f"{len(self.new)} new ({_some(self.new)}), {what}")
@@ -234,12 +242,20 @@ def sort_by_listing(listing: Listing, sets: ImageSets, *, new_images: str | None
             splits[split] = replace(chosen_of(parts, chosen), split=split)
     missing = np.setdiff1d(np.arange(len(listing)), owner)
     names = np.where(listing.path == "", listing.digest, listing.path)
+    keys = np.where(paths == "", digests, paths)
+    labels = _joined(np.array(images.classes)[images.labels] for images in parts)
+    relabelled = np.flatnonzero(known & (labels != listing.label[owner]))
+    # How the splits came about was concluded then; what is skipped is found anew each time.
+    notes = listing.notes + tuple(
+        note for note in sets.notes if note.startswith("skipped: ") and note not in listing.notes
+    )
     return Found(
-        replace(sets, splits=splits, notes=listing.notes, splits_follow_seed=listing.follows_seed),
+        replace(sets, splits=splits, notes=notes, splits_follow_seed=listing.follows_seed),
         tuple(paths[moved].tolist()),
         tuple(paths[changed].tolist()),
+        tuple(zip(listing.split[owner[relabelled]].tolist(), keys[relabelled].tolist(), strict=True)),
         tuple(zip(listing.split[missing].tolist(), names[missing].tolist(), strict=True)),
-        tuple(np.where(paths == "", digests, paths)[~known].tolist()),
+        tuple(keys[~known].tolist()),
         new_images is not None,
     )
 

@@ -10,7 +10,7 @@ from nearsight.data.groups import clusters, group_names, same_names, units_of
 from nearsight.data.hashed_cut import held_out
 from nearsight.data.image_set import ImageSet, ImageSets
 from nearsight.data.split_names import USUAL, usual_split
-from nearsight.data.thumbnails import near_pairs
+from nearsight.data.thumbnails import near_others, near_pairs
 from nearsight.errors import InputError
 from nearsight.settings import Reading
 
@@ -19,6 +19,9 @@ TEST_SHARE = 0.2
 MOST_COMPARED = 50_000
 # Of all images. A larger cluster is not of copies but of pictures alike in outline, as drawings on plain ground are.
 LARGEST_CLUSTER, LEAST_CLUSTER = 0.05, 10
+# Of test images with training images, which takes some seconds.
+MOST_PAIRS = 100_000_000
+_NAMED = 3
 _NO_PAIRS = np.empty((0, 2), dtype=np.int64)
 
 
@@ -40,7 +43,8 @@ def arrange_splits(
     the same ones whatever the seed. Then a share `validation` of train, chosen by `seed`, becomes `val` where there
     is none. Images are chosen by a hash of their path, or of their content where they have none: adding, removing
     or renaming a file moves no other image, except one of a class that would be on one side only. Groups, as
-    `reading` says, and near-duplicates of the test cut are on one side. Splits of other names stay as they are.
+    `reading` says, and near-duplicates of the test cut are on one side; those between own splits are told.
+    Splits of other names stay as they are.
     Raises `InputError` when train is too small to be cut.
     """
     reading = reading or Reading()
@@ -63,6 +67,7 @@ def arrange_splits(
             groups = None if groups is None else groups[~out]
         else:
             notes += _groups_on_both_sides(splits, reading)
+            notes += _copies_in_own_test(splits["train"], splits["test"])
         if "val" not in splits and validation > 0:
             out = _cut(splits["train"], groups, _NO_PAIRS, validation, f"val {seed}", "val", notes)
             splits["train"], splits["val"] = _parts(splits["train"], out)
@@ -136,6 +141,25 @@ def _copies_on_both_sides(pairs: NDArray[np.int64], out: NDArray[np.bool_]) -> s
         f"near-duplicates: {images} of {int(out.sum())} test images have one in train, as a class is nothing but "
         "near-duplicates: what is measured on these is no test"
     )
+
+
+def _copies_in_own_test(train: ImageSet, test: ImageSet) -> list[str]:
+    """Tell which images of a set's own test split show a picture that its training images show."""
+    equal = np.isin(test.identity.digests, train.identity.digests) & (test.identity.digests != "")
+    near = np.zeros(len(test), dtype=bool)
+    if len(train) * len(test) <= MOST_PAIRS:
+        times = np.bincount(near_others(test, train)[:, 0].numpy(), minlength=len(test))
+        # An image near to many is alike in outline, as in `alike`.
+        near = (times > 0) & (times <= max(LEAST_CLUSTER, LARGEST_CLUSTER * len(train)))
+    copies = np.flatnonzero(equal | near)
+    if not len(copies):
+        return []
+    named = [str(test.identity.paths[i] or test.path(int(i))) for i in copies[:_NAMED]]
+    more = f" and {len(copies) - _NAMED} more" if len(copies) > _NAMED else ""
+    return [
+        f"near-duplicates: {len(copies)} of {len(test)} images of the set's own test split have one in train "
+        f"({', '.join(named)}{more}), {int(equal.sum())} of them the same file: what is measured on these is no test"
+    ]
 
 
 def _groups_on_both_sides(splits: Mapping[str, ImageSet], reading: Reading) -> list[str]:

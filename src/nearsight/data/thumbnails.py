@@ -94,6 +94,34 @@ def near_pairs(images: ImageSet) -> Tensor:
     return torch.cat(found) if found else torch.empty(0, 2, dtype=torch.int64)
 
 
+def near_others(images: ImageSet, others: ImageSet) -> Tensor:
+    """Return which images are nearly the same picture as which of another set, int64 (pairs, 2), in order.
+
+    >>> import numpy as np
+    >>> from nearsight.data.image_set import MemoryImages
+    >>> pixels = torch.randint(0, 200, (3, 3, 32, 32), dtype=torch.uint8)
+    >>> def split(pixels):
+    ...     return ImageSet("toy", "train", ("cat", "dog"), np.zeros(3, int), MemoryImages(pixels, ("",) * 3))
+    >>> near_others(split(pixels), split(pixels.flip(0) + 30)).tolist()
+    [[0, 2], [1, 1], [2, 0]]
+
+    Mirror images count, as in `near_pairs`. Memory holds 3 kB an image; time grows with the product of their numbers.
+    """
+    held = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images)])
+    mirrored = held.view(-1, 3, THUMBNAIL, THUMBNAIL).flip(3).flatten(1)
+    found = [torch.empty(0, 2, dtype=torch.int64)]
+    first = 0
+    for theirs in thumbnails(others):
+        for mine in range(0, len(held), CHUNK):
+            rows = slice(mine, mine + CHUNK)
+            product = torch.maximum(held[rows] @ theirs.T, mirrored[rows] @ theirs.T)
+            # A plain image is 0, and as far from every other as unrelated ones are.
+            found.append((product >= 1 - NEAR**2 / 2).nonzero() + torch.tensor([mine, first]))
+        first += len(theirs)
+    pairs = torch.cat(found)
+    return pairs[torch.argsort(pairs[:, 0], stable=True)]
+
+
 @dataclass(frozen=True)
 class _Reduce:
     """Reduces the images of a batch of a table; its fields are the key of what `datasets` keeps of it."""

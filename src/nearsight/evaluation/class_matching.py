@@ -116,11 +116,11 @@ def _notes(
     ]
     if taken:
         notes.append(f"classes taken for the model's: {listed(taken)}")
-    if left_out:
-        names = [f"{name} ({count:,})" for name, count in left_out.items()]
+    if several := {name: count for name, count in left_out.items() if count}:
+        names = [f"{name} ({count:,})" for name, count in several.items()]
+        classes = "1 class" if len(several) == 1 else f"{len(several)} classes"
         notes.append(
-            f"left out: {sum(left_out.values()):,} images of {len(left_out)} classes that the model does not know: "
-            f"{listed(names)}"
+            f"left out: {sum(several.values()):,} images of {classes} that the model does not know: {listed(names)}"
         )
     if lacking:
         notes.append(

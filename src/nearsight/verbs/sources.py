@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nearsight.data import Data, ImageSet, ImageSets
 from nearsight.data.folds import FoldedSet, fold_set, folded_as_listed, folds_of
 from nearsight.data.identity import digest_of
-from nearsight.data.loading import read_set
+from nearsight.data.loading import known_names, read_set
 from nearsight.data.pictures import Pictures, named_pictures
 from nearsight.data.positional_cut import cut_by_place
 from nearsight.data.sources import IN_MEMORY, held_sets, require_names
@@ -256,4 +256,10 @@ def _own_data(run: Run | None) -> str:
         raise InputError(f"{run.directory / RECIPE} names no data set; give `data`")
     if data.startswith(IN_MEMORY):
         raise InputError(f"{run.directory} was trained on a set that was held {data}; give it as `data`")
+    named = data in known_names() or data.partition(":")[0] in ("hf", "scenes")
+    if not named and not Path(data).expanduser().exists():
+        raise InputError(
+            f"the set that {run.directory} was trained on, {data}, is not in {Path.cwd()}; give the place "
+            "where it is now as `data`"
+        )
     return data
