@@ -108,10 +108,14 @@ def test_names_are_numbered_alike_in_every_split(
     "unlabelled", [{}, {"label": [-1] * 10}, {"label": pa.array([None] * 10, pa.int64())}]
 )
 def test_a_split_without_labels_is_left_out(
-    write_parquet: Write, ten: list[bytes], tmp_path: Path, unlabelled: dict[str, Any]
+    write_parquet: Write,
+    png: Callable[..., bytes],
+    ten: list[bytes],
+    tmp_path: Path,
+    unlabelled: dict[str, Any],
 ) -> None:
     write_parquet("set/train.parquet", ten, label=[0, 1] * 5)
-    write_parquet("set/validation.parquet", ten[:7], label=[0, 1] * 3 + [0])
+    write_parquet("set/validation.parquet", [png(100 + k) for k in range(7)], label=[0, 1] * 3 + [0])
     write_parquet("set/test.parquet", ten, **unlabelled)
     sets = load(tmp_path / "set")
     assert {split: len(images) for split, images in sets.items()} == {"train": 8, "val": 2, "test": 7}

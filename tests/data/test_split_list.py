@@ -10,6 +10,7 @@ import pytest
 
 from nearsight.data import ImageSets, load
 from nearsight.data.loading import read_set
+from nearsight.data.sources import held_sets
 from nearsight.data.split_list import LISTING, Found, Listing, sort_by_listing
 from nearsight.errors import InputError
 from nearsight.settings import Reading
@@ -186,3 +187,37 @@ def test_what_is_skipped_now_is_told(photos: Path) -> None:
     (photos / path).write_bytes((photos / path).read_bytes()[:40])
     found = sort_by_listing(listing, read_set(photos, skip_bad=True))
     assert any(note.startswith("skipped: 1 of 40 images") and path in note for note in found.sets.notes)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_copy_of_an_image_is_not_counted_again(photos: Path, split: str) -> None:
+    listing, before = listed(photos)
+    path = str(listing.path[listing.split == split][0])
+    shutil.copy(photos / path, photos / "cat" / "copy.png")
+    for new_images in (None, "test"):
+        found = sorted_again(listing, photos, new_images)
+        assert {of: len(images) for of, images in found.sets.items()} == {
+            k: len(v) for k, v in before.items()
+        }
+        assert "1 image is a further copy of others (cat/copy.png), left out" in found.told("test")[0]
+
+
+def test_equal_files_that_were_listed_and_renamed_are_all_found(photos: Path) -> None:
+    shutil.copy(photos / "cat" / "0.png", photos / "cat" / "twin.png")
+    listing, _ = listed(photos)
+    for name in ("0", "twin"):
+        (photos / "cat" / f"{name}.png").rename(photos / "cat" / f"again-{name}.png")
+    found = sorted_again(listing, photos)
+    assert not found.copies
+    assert not found.missing
+    assert len(found.moved) == 2
+
+
+def test_equal_images_without_paths_are_all_found_again() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    pixels[20:25] = pixels[:5]
+    numbers = np.arange(40) % 2
+    sets = held_sets({"train": (pixels[:20], numbers[:20]), "test": (pixels[20:], numbers[20:])})
+    found = sort_by_listing(Listing.of(sets), sets)
+    assert {split: len(images) for split, images in found.sets.items()} == {"train": 20, "test": 20}
+    assert found.told("test") == ()

@@ -164,7 +164,7 @@ class Found:
 
     Of images, by their paths: `moved` have the same content at another place, `changed` another content at the same
     place; `relabelled` have another class, and `missing` are listed and not found, both with the split that they
-    were in; `new` are found and not listed, and
+    were in; `new` are found and not listed, `copies` are once more what is listed and found, and
     `counted` says whether a split has them all the same.
     """
 
@@ -174,6 +174,7 @@ class Found:
     relabelled: tuple[tuple[str, str], ...]
     missing: tuple[tuple[str, str], ...]
     new: tuple[str, ...]
+    copies: tuple[str, ...]
     counted: bool
 
     def told(self, split: str) -> tuple[str, ...]:
@@ -200,6 +201,9 @@ class Found:
             )
         if other := len(self.relabelled) - len(renamed):
             lines.append(f"{_images(other)} of other splits of another class than then")
+        if self.copies:
+            are = "is a further copy" if len(self.copies) == 1 else "are further copies"
+            lines.append(f"{_images(len(self.copies))} {are} of others ({_some(self.copies)}), left out")
         if self.new:
             what = "counted" if self.counted else "left out; `new_images=True` counts them"
             lines.append(f"{len(self.new)} new ({_some(self.new)}), {what}")
@@ -233,7 +237,7 @@ def sort_by_listing(listing: Listing, sets: ImageSets, *, new_images: str | None
             f"none of the {len(owner)} images of {sets.name} is one that the run was trained or tested on; its own "
             f"set was {listing.name}: give that as it was"
         )
-    split_of = np.where(known, listing.split[owner], new_images or "")
+    split_of = np.where(known, listing.split[owner], np.where(owner == -1, new_images or "", ""))
     order = np.argsort(np.where(known, owner, len(listing)), kind="stable")
     splits = {}
     for split in [*dict.fromkeys(listing.split.tolist()), *([new_images] if new_images else [])]:
@@ -255,29 +259,42 @@ def sort_by_listing(listing: Listing, sets: ImageSets, *, new_images: str | None
         tuple(paths[changed].tolist()),
         tuple(zip(listing.split[owner[relabelled]].tolist(), keys[relabelled].tolist(), strict=True)),
         tuple(zip(listing.split[missing].tolist(), names[missing].tolist(), strict=True)),
-        tuple(keys[~known].tolist()),
+        tuple(keys[owner == -1].tolist()),
+        tuple(keys[owner == _COPY].tolist()),
         new_images is not None,
     )
+
+
+_COPY = -2
 
 
 def _owners(
     listing: Listing, paths: NDArray[np.str_], digests: NDArray[np.str_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the listed row of each image, -1 for none, and which images moved and which changed."""
+    """Return the listed row of each image, -1 for none, -2 for a further copy, and which moved and which changed."""
     by_digest, by_path = _places(listing.digest), _places(listing.path)
     owner = np.full(len(paths), -1, dtype=np.int64)
-    moved, changed = [], []
+    changed, elsewhere = [], []
     for i, (path, digest) in enumerate(zip(paths.tolist(), digests.tolist(), strict=True)):
         same, there = by_digest.get(digest, []), by_path.get(path, [])
         kept = [row for row in same if row in there]
-        if same:
-            # Of equal files, one that was trained on counts: what was seen in training is no test.
-            owner[i] = min(kept or same, key=lambda row: (listing.split[row] not in TRAINED_ON, row))
-            if path and not kept:
-                moved.append(i)
+        if kept:
+            owner[i] = kept[0]
+        elif same:
+            elsewhere.append(i)
         elif there:
             owner[i] = there[0]
             changed.append(i)
+    taken = set(owner.tolist())
+    for i in elsewhere:
+        same = by_digest[digests[i]]
+        # Of equal files, one that was trained on counts: what was seen in training is no test.
+        seen = [row for row in same if listing.split[row] in TRAINED_ON] or same
+        # Without paths nothing tells equal images apart, and each is one of those listed.
+        free = [row for row in (seen if paths[i] else [*seen, *same]) if row not in taken]
+        owner[i] = free[0] if free else _COPY
+        taken.add(int(owner[i]))
+    moved = [i for i in elsewhere if owner[i] >= 0 and paths[i]]
     return owner, np.array(moved, dtype=np.int64), np.array(changed, dtype=np.int64)
 
 
