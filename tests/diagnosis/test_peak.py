@@ -42,10 +42,15 @@ def diagnosed(megapixels: float, count: int = 2) -> tuple[int, Diagnosis]:
     return peak, found[0]
 
 
-@pytest.mark.parametrize("megapixels", [12])
+@pytest.mark.parametrize("megapixels", [4, 12])
 def test_the_peak_is_within_the_bound_whatever_the_size(megapixels: int) -> None:
     peak, found = diagnosed(megapixels)
-    assert peak <= 2 * BOUND
+    assert peak <= 1.5 * BOUND
     assert found.faithfulness is not None
     assert found.faithfulness.images == 0
     assert any("give `memory=" in note for note in found.notes)
+
+
+def test_the_peak_does_not_grow_with_the_number_of_images() -> None:
+    few, many = (diagnosed(12, count)[0] for count in (2, 6))
+    assert many <= few + BOUND / 64

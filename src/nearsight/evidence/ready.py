@@ -175,6 +175,8 @@ class ReadyModel:
         whole = torch.zeros(1, device=self.device, dtype=self.dtype).expand(shape)
         needed, probed = self._footprints.one(self.logits, whole, self._tile or _MEASURED_SIDE)
         self.probes += probed
+        # The image comes as floats twice, before and after it is normalised.
+        needed += 2 * size
         if needed > allowed:
             raise InputError(
                 f"a full pass over {height}×{width} pixels takes about {-(-needed // _MIB):,.0f} MiB, and "
