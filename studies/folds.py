@@ -1,8 +1,11 @@
-"""How often the intervals of a cross-validation hold the truth: two real learners on data of known distribution.
+"""How often the intervals of a cross-validation hold the truth, where that is known.
 
-Classes are normal distributions with one covariance. Nearest class mean and linear discriminant analysis with
-shrinkage are compared by cross-validation. The truth is what each expects to score: the mean accuracy, on many new
+First two real learners. Classes are normal distributions with one covariance, and linear discriminant analysis with
+shrinkage is compared with nearest class mean. The truth is what each expects to score: the mean accuracy, on many new
 images, of the learner trained on new sets of the size that a fold leaves.
+
+Then a probit model that is hard on cross-validation: each training image moves the accuracy on all images at once, by
+as much with every seed. Of that, folds show almost nothing, as any two share most of their training images.
 """
 
 import argparse
@@ -12,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from nearsight.data.folds import fold_of
 from nearsight.statistics import Estimate, accuracy_estimate, paired_difference, widened_by_folds
@@ -19,7 +23,12 @@ from nearsight.statistics.writing import points
 from nearsight.write import write_json
 
 CLASSES, DIMENSIONS, DISTANCE, SHRINKAGE = 4, 20, 0.5, 0.1
+# Of the probit model: its arms, and the deviations of images, of images in an arm, and of training with a seed.
+ARMS, EASE, TASTE, CHANCE, SEEDS = (0.9, 0.7), 0.7, 0.5, 0.1, 3
+TRAINING = (0.0, 0.1, 0.2, 0.4)
 TRUTH_SETS, TRUTH_IMAGES = 1000, 4000
+# Intervals: over images, and seeds where there are several, alone; and as wide as folds have them.
+KINDS = ("alone", "widened")
 Table = NDArray[np.float64]
 
 
@@ -37,16 +46,27 @@ def run(arguments: argparse.Namespace) -> None:
         measure(images, folds, arguments.repeats)
         for images, folds in product(arguments.images, arguments.folds)
     ]
-    write_json(arguments.out, {"study": "folds", "repeats": arguments.repeats, "rows": rows})
+    shifted = [
+        shift(images, folds, training, arguments.repeats)
+        for training, images, folds in product(TRAINING, arguments.images, arguments.folds)
+    ]
+    result = {"study": "folds", "repeats": arguments.repeats, "learners": rows, "probit": shifted}
+    write_json(arguments.out, result)
     print("| images | folds | what | over images alone: held, width | with training sets: held, width |")
     print("| --: | --: | :-- | --: | --: |")
     for row in rows:
         for what in ("accuracy", "difference"):
             alone, both = (
-                f"{points(row[what][kind]['held'])} %, {points(row[what][kind]['width'])}"
-                for kind in ("images", "folds")
+                f"{points(row[what][kind]['held'])} %, {points(row[what][kind]['width'])}" for kind in KINDS
             )
             print(f"| {row['images']} | {row['folds']} | {what} | {alone} | {both} |")
+    print(
+        "\n| deviation by training images, points | images | folds | over images and seeds | with training sets |"
+    )
+    print("| --: | --: | --: | --: | --: |")
+    for row in shifted:
+        held = (f"{points(row[kind]['held'])} %, {points(row[kind]['width'])}" for kind in KINDS)
+        print(f"| {points(row['deviation'])} | {row['images']} | {row['folds']} | {' | '.join(held)} |")
 
 
 def measure(images: int, folds: int, repeats: int) -> dict[str, Any]:
@@ -70,11 +90,43 @@ def measure(images: int, folds: int, repeats: int) -> dict[str, Any]:
         found["difference"].append((alone, both))
     return {"images": images, "folds": folds, "truth": truth} | {
         what: {
-            kind: _judged([pair[place] for pair in pairs], truth[what])
-            for place, kind in enumerate(("images", "folds"))
+            kind: _judged([pair[place] for pair in pairs], truth[what]) for place, kind in enumerate(KINDS)
         }
         for what, pairs in found.items()
     }
+
+
+def shift(images: int, folds: int, training: float, repeats: int) -> dict[str, Any]:
+    """Return the same of the difference of two arms in the probit model, at three seeds."""
+    random = np.random.default_rng([images, folds, round(100 * training)])
+    spread = (1 + EASE**2 + TASTE**2 + CHANCE**2 + training**2) ** 0.5
+    truth = float(np.subtract(*norm.cdf(np.array(ARMS) / spread)))
+    fold = np.arange(images) % folds
+    pairs = []
+    for _ in range(repeats):
+        ease = random.normal(0, EASE, images)
+        right = np.stack([_probit(mean + ease, fold, training, random) for mean in ARMS])
+        alone = paired_difference(right[0], right[1], samples=1000)
+        pairs.append((alone, widened_by_folds(alone, right[0] - right[1], fold, ratio=1 / (folds - 1))))
+    rest = (spread**2 - training**2) ** 0.5
+    accuracies = norm.cdf((ARMS[0] + random.normal(0, training, 100_000)) / rest)
+    return {"images": images, "folds": folds, "truth": truth, "deviation": float(accuracies.std())} | {
+        kind: _judged([pair[place] for pair in pairs], truth) for place, kind in enumerate(KINDS)
+    }
+
+
+def _probit(ease: Table, fold: NDArray[np.int64], training: float, random: np.random.Generator) -> Table:
+    """Return how right each image is at each seed, (seeds, images), of one arm."""
+    images = len(ease)
+    ease = ease + random.normal(0, TASTE, images)
+    influence = random.normal(size=images)
+    sums = np.bincount(fold, influence)
+    shown = images - np.bincount(fold)
+    of_fold = training * (influence.sum() - sums) / shown**0.5
+    of_seed = random.normal(0, CHANCE, (SEEDS, len(sums)))
+    latent = ease + (of_fold + of_seed)[:, fold] + random.normal(size=(SEEDS, images))
+    right: Table = (latent > 0).astype(np.float64)
+    return right
 
 
 def _judged(estimates: list[Estimate], truth: float) -> dict[str, float]:

@@ -212,8 +212,8 @@ def _seeds(comparison: Comparison) -> str:
         return (
             f"{named} {listed}, the same in every arm, on the same folds. "
             f"Intervals cover {_covered(comparison)}: the wider of a bootstrap and of the corrected resampled t over "
-            f"folds, which share training images (Nadeau and Bengio 2003), with {comparison.folds - 1} degrees of "
-            "freedom."
+            f"folds, which share training images (Nadeau and Bengio 2003), with {comparison.folds - 1} "
+            f"{'degree' if comparison.folds == 2 else 'degrees'} of freedom."
         )
     if len(comparison.seeds) == 1:
         return (

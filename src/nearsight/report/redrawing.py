@@ -15,6 +15,7 @@ from nearsight.report.write import PAGE, write_comparison
 from nearsight.runs import RECIPE, RESULT
 from nearsight.study import Comparison
 from nearsight.study.comparison import COMPARISON
+from nearsight.study.cross_validation import FOLDS
 
 
 def redraw(directory: Path, out: Path) -> list[Path]:
@@ -29,6 +30,11 @@ def redraw(directory: Path, out: Path) -> list[Path]:
     for name, draw in _KINDS.items():
         if (directory / name).is_file():
             return draw(directory, out)
+    if (directory / FOLDS).is_file():
+        raise InputError(
+            f"{directory} is a cross-validation, which has no page of its own; give one of its runs, such as "
+            f"{directory / 'fold-1'}"
+        )
     maps = sorted(directory.glob("*.safetensors"))
     way_out = (
         f"; its evidence maps were saved without their pictures: run `nearsight heatmap` again, or draw one with "

@@ -68,10 +68,12 @@ class CrossValidation(Shown):
     @property
     def told(self) -> str:
         """What the accuracies and their intervals are of, in a sentence."""
+        freedom = len(self.sizes) - 1
+        others, degrees = ("fold", "degree") if freedom == 1 else (f"{freedom} folds", "degrees")
         return (
-            f"each of the {self.images:,} images was tested by a network trained on the other {len(self.sizes) - 1} "
-            "folds; intervals cover other images and training sets (corrected resampled t, "
-            f"{len(self.sizes) - 1} degrees of freedom), at seed {self.recipe.seed} alone"
+            f"each of the {self.images:,} images was tested by a network trained on the other {others}; intervals "
+            f"cover other images and training sets (corrected resampled t, {freedom} {degrees} of freedom), at seed "
+            f"{self.recipe.seed} alone"
         )
 
     def _summary(self) -> Summary:
