@@ -98,6 +98,28 @@ def test_a_set_that_is_no_longer_in_its_place_is_asked_for(run: Run, tmp_path: P
         evaluate(tmp_path, machine=CPU)
 
 
+def test_other_data_need_not_be_read_as_the_runs_own(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    def draw(*names: str) -> None:
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(tmp_path / name)
+
+    draw(*(f"flat/{name}{k}.png" for name in ("cat", "dog") for k in range(12)))
+    draw(*(f"other/{name}/{k}.png" for name in ("dog", "cat") for k in range(12)))
+    own = train(
+        tmp_path / "flat",
+        class_pattern=r"^([a-z]+)",
+        group_pattern=r"([a-z]+\d)",
+        out=tmp_path / "run",
+        machine=CPU,
+        **QUICK,
+    )
+    found = evaluate(own, tmp_path / "other", protocols=["full-pass"], out=tmp_path / "out", machine=CPU)
+    assert found.settings["images"] > 0
+
+
 def test_comparing_counts_the_images_of_every_run(tmp_path: Path, listener: Any) -> None:
     fields = {name: value for name, value in QUICK.items() if name != "tile"}
     verbs.compare(

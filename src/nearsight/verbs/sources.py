@@ -142,12 +142,14 @@ def find_images(
             f"`new_images` does not go with the split '{split}': the run was not trained on them"
         )
     given = _own_data(run) if data is None else data
-    if listing is not None:
-        reading = reading.over(listing.reading)
-    if isinstance(given, str | Path):
-        sets = read_set(given, progress=progress, **reading.options)
-    else:
-        sets = held_sets(given, classes=classes, progress=progress, **reading.options)
+    as_before = reading if listing is None else reading.over(listing.reading)
+    try:
+        sets = _read(given, classes, as_before, progress)
+    except InputError:
+        if data is None or as_before == reading:
+            raise
+        # Other data need not have its classes, groups and regions where the run's own set has them.
+        sets = _read(given, classes, reading, progress)
     own = run is not None and run.recipe.data in (sets.name, str(given))
     if listing is not None and (own or listing.share_found(sets) >= _OWN):
         found = sort_by_listing(listing, sets, new_images=split if new_images else None)
@@ -157,6 +159,7 @@ def find_images(
         told = (_UNLISTED,) if cut_off else ()
     else:
         own, told = False, ()
+        sets = replace(sets, reading=reading)
         if isinstance(given, str | Path):
             recipe = Recipe() if run is None else run.recipe
             sets = cut(sets, recipe.validation, recipe.seed)
@@ -169,6 +172,12 @@ def find_images(
     for warning in told:
         progress.warn(warning)
     return Examined(sets[split], sets, own)
+
+
+def _read(given: Data, classes: Sequence[str], reading: Reading, progress: Progress) -> ImageSets:
+    if isinstance(given, str | Path):
+        return read_set(given, progress=progress, **reading.options)
+    return held_sets(given, classes=classes, progress=progress, **reading.options)
 
 
 def _less_trained_on(listing: Listing, sets: ImageSets, split: str) -> tuple[ImageSets, tuple[str, ...]]:
