@@ -131,8 +131,7 @@ def print_comparison(comparison: Comparison) -> None:
             ]
         )
     title = (
-        f"{comparison.data} {comparison.tested}, {comparison.images:,} images, {len(comparison.seeds)} seeds, "
-        f"equal {comparison.budget}"
+        f"{comparison.data}, {comparison.tested}, {len(comparison.seeds)} seeds, equal {comparison.budget}"
     )
     columns = [
         "arm",
@@ -144,7 +143,14 @@ def print_comparison(comparison: Comparison) -> None:
         "GiB",
     ]
     print_table(title, columns, rows)
-    print_lines(["", *comparison.verdicts, "", f"table, figure and every number: {comparison.directory}"])
+    varied = (
+        []
+        if comparison.folds is None
+        else [f"intervals cover {comparison.arms[0].accuracies[0].interval.covers}"]
+    )
+    print_lines(
+        ["", *comparison.verdicts, *varied, "", f"table, figure and every number: {comparison.directory}"]
+    )
 
 
 def print_heatmaps(heatmaps: Heatmaps, out: str) -> None:

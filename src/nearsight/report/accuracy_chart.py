@@ -78,7 +78,7 @@ def _draw_accuracies(axes: "Axes", comparison: Comparison) -> None:
     axes.set_xlabel("side of the tiles and their stride in evaluation, pixels")
     axes.set_ylabel("accuracy, %")
     axes.set_title(
-        f"Accuracy on {comparison.images:,} {comparison.tested} images (95 % bars; dots: seeds)",
+        f"Accuracy on {comparison.tested} (95 % bars; dots: seeds)",
         loc="left",
         fontsize=10,
     )

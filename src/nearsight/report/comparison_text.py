@@ -79,7 +79,7 @@ def _accuracy_table(comparison: Comparison) -> list[str]:
         for arm in comparison.arms
     ]
     return [
-        f"Per cent of {comparison.images:,} {comparison.tested} images, mean over seeds (95 % interval over "
+        f"Per cent of {comparison.tested}, mean over seeds (95 % interval over "
         f"{_covered(comparison)}); in bold the protocol that speaks for the arm.",
         "",
         *markdown_table(["arm", *protocols, "the bold one, seed by seed"], rows),

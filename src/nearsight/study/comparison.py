@@ -140,8 +140,10 @@ class Comparison(Shown):
 
     @property
     def tested(self) -> str:
-        """What the images are that were tested: a split, or all folds."""
-        return self.split if self.folds is None else f"{self.folds}-fold"
+        """How many images were tested, and of what: of a split, or in folds."""
+        if self.folds is None:
+            return f"{self.images:,} {self.split} images"
+        return f"{self.images:,} images in {self.folds} folds"
 
     @property
     def verdicts(self) -> tuple[str, ...]:
@@ -157,8 +159,7 @@ class Comparison(Shown):
             accuracy = MISSING if found is None else with_interval(found.interval)
             rows.append((arm.label, arm.headline, cut, accuracy))
         return Summary(
-            f"Comparison({self.data} {self.tested}, {self.images:,} images: {len(self.arms)} arms, {seeds}, "
-            f"equal {self.budget})",
+            f"Comparison({self.data}, {self.tested}: {len(self.arms)} arms, {seeds}, equal {self.budget})",
             ("arm", "protocol", "cut", "accuracy % (95 %)"),
             rows,
             self.verdicts,
