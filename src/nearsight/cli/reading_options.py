@@ -53,7 +53,7 @@ def add_new_images(parser: Container) -> None:
     parser.add_argument(
         "--new-images",
         action="store_true",
-        help="of a run's own data: count images that came since it was trained as well",
+        help="of a run's own data: count images that came since as well; kept only with --out",
     )
 
 

@@ -52,10 +52,9 @@ def evaluate(
     statistics taken from whole training images. Classes of other data are matched with the model's by name, and by
     `class_map`, which names the model's class for each of the set's: a mapping, "a=b,c=d" or a file (a=b a line, CSV
     or JSON); images of classes that the model does not know are left out, and it is said. A run's own
-    images are those that it listed when it was trained; `new_images` counts those that came since as well. How images
-    are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is shown; a `Progress` of yours
-    is told instead.
-    Raises `InputError` for bad input.
+    images are those that it listed when it was trained; `new_images` counts those that came since as well, and what
+        is then found is kept only in `out`. How images are read is said as in `nearsight.settings.Reading`. With
+    `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     run, reading = opened_run(model), Reading(**fields_of(Reading, options))
     bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(run or model, tiled=False)
@@ -69,7 +68,8 @@ def evaluate(
             new_images=new_images,
             progress=channel,
         )
-        place = Path(out) if out is not None else run.directory if run is not None and found.own else None
+        kept = run is not None and found.own and not new_images
+        place = Path(out) if out is not None else run.directory if run is not None and kept else None
         if place is not None:
             Evaluation.check_place(place)
         matched = match_classes(found.images, bound.classes, class_map)
