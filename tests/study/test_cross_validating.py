@@ -133,7 +133,7 @@ def test_a_directory_of_something_else_is_refused_and_left(
 
 
 def test_pages_are_those_of_its_runs(finished: CrossValidation, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="give one of its runs, such as .*fold-1"):
+    with pytest.raises(InputError, match=r"give one of its runs, such as .*fold-1"):
         nearsight.report(finished.directory, out=tmp_path)
     nearsight.report(finished.directory / "fold-1", out=tmp_path)
     assert (tmp_path / "report.html").is_file()
