@@ -205,3 +205,23 @@ def test_a_folder_of_other_files_is_refused(write_folder: Write, file: str, mess
     (root / file).write_bytes(b"x")
     with pytest.raises(InputError, match=message):
         load(root)
+
+
+def test_the_way_out_is_found_where_only_train_has_classes_in_names(
+    tmp_path: Path, png: Callable[..., bytes]
+) -> None:
+    names = [f"train/{name}.{k}.png" for name in ("cat", "dog") for k in range(4)]
+    for seed, name in enumerate([*names, *(f"test1/{k}.png" for k in range(4))]):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(png(seed))
+    with pytest.raises(InputError, match=r"give `class_pattern=.*finds 2 classes: cat, dog"):
+        load(tmp_path)
+
+
+def test_annotations_of_objects_are_no_classes(tmp_path: Path, png: Callable[..., bytes]) -> None:
+    for seed, split in enumerate(("train", "test")):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "a.png").write_bytes(png(seed))
+        (tmp_path / split / "_annotations.coco.json").write_text("{}")
+    with pytest.raises(InputError, match="says where objects are, and not what class an image is of"):
+        load(tmp_path)

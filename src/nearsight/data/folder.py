@@ -106,6 +106,10 @@ def _without_images(root: Folder) -> InputError:
 def _without_classes(root: Folder, layout: Layout) -> InputError:
     files = [file for division in layout.divisions for file in division.place.files()]
     suggested = suggested_pattern([Path(file).name for file in files])
+    if suggested is None and (train := [each for each in layout.divisions if each.name == "train"]):
+        # Test images of a competition have no class in their names.
+        files = [file for division in train for file in division.place.files()]
+        suggested = suggested_pattern([Path(file).name for file in files])
     splits = [division.name for division in layout.divisions]
     told = (
         f"the folder {root.path} holds files but no directories for classes"
@@ -130,4 +134,18 @@ def _without_classes(root: Folder, layout: Layout) -> InputError:
     )
     if table is not None:
         ways.append(f"or, if {table} lists the images and their labels, give that file")
+    regions = next(
+        (
+            folder.path / name
+            for folder in root.walk()
+            for name in folder.others
+            if name.casefold().endswith((".coco.json", ".xml"))
+        ),
+        None,
+    )
+    if regions is not None:
+        ways.append(
+            f"{regions} says where objects are, and not what class an image is of: list files and labels in a table, "
+            f"and give `regions={str(regions if regions.suffix == '.json' else regions.parent)!r}` with it"
+        )
     return InputError(f"{told}; {'; '.join(ways)}")

@@ -262,7 +262,8 @@ def _division(name: str, place: Folder, notes: list[str], root: Folder) -> Divis
     if deeper:
         notes.append(
             f"{name}: classes are the directories {listed([folder.name for folder in place.filled])}; {len(deeper)} "
-            f"directories in them, such as {_within(deeper[0], root)}, are read as part of their class"
+            f"{'directory' if len(deeper) == 1 else 'directories'} in them, such as {_within(deeper[0], root)}, "
+            f"{'is' if len(deeper) == 1 else 'are'} read as part of their class"
         )
     classes = tuple((folder.name, folder) for folder in place.filled)
     return Division(name, place, classes, place.images)
