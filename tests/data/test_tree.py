@@ -54,7 +54,7 @@ def test_links_are_followed_and_circles_entered_once(tmp_path: Path) -> None:
     assert names(root) == ["cat/1.png", "dog/1.png", "dog/4.png", "owl/2.png", "owl/more/3.png"]
     tree = read_tree(root)
     assert told_left(tree, list(tree.walk())) == [
-        "not images, and passed over: 3 circular link (cat/again), 1 dangling link (dog/gone.png)"
+        "not images, and passed over: 3 circular links (cat/again), 1 dangling link (dog/gone.png)"
     ]
 
 

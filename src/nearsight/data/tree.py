@@ -142,7 +142,8 @@ def told_left(root: Folder, folders: Sequence[Folder], used: Container[str] = ()
     told = []
     for kind, count in sorted(kinds.items()):
         where = f" ({_within(firsts[kind], root.path)})" if "link" in kind or "closed" in kind else ""
-        told.append(f"{count:,} {kind}{where}")
+        several = "s" if count > 1 and kind.endswith("link") else ""
+        told.append(f"{count:,} {kind}{several}{where}")
     return [f"not images, and passed over: {', '.join(told)}"]
 
 
