@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pyarrow import parquet
 from scipy.stats import t as student
 
@@ -18,6 +19,7 @@ import nearsight
 from nearsight.data import ImageSets, load
 from nearsight.data.folds import fold_set
 from nearsight.data.sources import held_sets
+from nearsight.data.split_list import Listing
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
@@ -402,3 +404,27 @@ def test_the_verb_compares_in_folds_and_resumes(tmp_path: Path) -> None:
         nearsight.compare(data, folds=3, resume=True, **options)
     with pytest.raises(InputError, match="holds 2 folds of a set; give `folds=2`"):
         nearsight.compare(data, resume=True, **options)
+
+
+@pytest.mark.parametrize("folds", [None, 2])
+def test_missing_runs_are_not_trained_on_other_images(tmp_path: Path, folds: int | None) -> None:
+    rng, photos, out = np.random.default_rng(0), tmp_path / "photos", tmp_path / "study"
+    for k in range(40):
+        place = photos / ("cat", "dog")[k % 2] / f"{k:02}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(place)
+    options: dict[str, Any] = {"tiles": [6, 8], "seeds": 2, "out": out, "progress": False, "folds": folds}
+    options |= {"recipe": "fast", "width": 0.1, "steps": 2, "batch_size": 8}
+    found = nearsight.compare(photos, **options)
+    listing = Listing.load(out)
+    assert listing is not None
+    trained = listing.path[listing.split != "test"][0]
+    content = (photos / trained).read_bytes()
+    (photos / trained).unlink()
+    # What is finished needs no more training; in folds every image is tested once.
+    assert nearsight.compare(photos, resume=True, **options).images == found.images - (folds is not None)
+    shutil.rmtree(out / "runs" / "tile-6" / "seed-1")
+    with pytest.raises(InputError, match="would be trained on other images than those that it has"):
+        nearsight.compare(photos, resume=True, **options)
+    (photos / trained).write_bytes(content)
+    assert nearsight.compare(photos, resume=True, **options).images == found.images

@@ -99,6 +99,19 @@ class Listing:
         )
         return mine == theirs
 
+    def same_training_images(self, other: "Listing") -> bool:
+        """Whether another listing has the same images to train on, whichever of them are held out to validate.
+
+        Of folds each image is trained on by some run.
+        """
+
+        def contents(one: Listing) -> list[str]:
+            trained = np.isin(one.split, TRAINED_ON)
+            found: list[str] = sorted(one.digest[trained if trained.any() else ~trained].tolist())
+            return found
+
+        return contents(self) == contents(other)
+
     def share_found(self, sets: ImageSets) -> float:
         """Return the share of the listed images whose content a set holds."""
         held = [images.identity.digests for images in sets.values()]

@@ -88,8 +88,12 @@ def compare(
         for arm in arms
     ]
     claim_study(out, study, {place: recipe for _, recipe, _, place in planned}, resume=resume)
-    if Listing.load(out) is None:
-        (sets.listing() if isinstance(sets, FoldedSet) else Listing.of(first)).save(out)
+    now = sets.listing() if isinstance(sets, FoldedSet) else Listing.of(first)
+    listed = Listing.load(out)
+    if listed is None:
+        now.save(out)
+    elif not all(_finished(place) for *_, place in planned):
+        _require_same_images(out, listed, now)
     runs: dict[str, list[list[Run]]] = {arm.name: [[] for _ in study.all_seeds] for arm in arms}
     for number, (arm, recipe, fold, place) in enumerate(planned, start=1):
         of_folds = f", fold {fold} of {folds}" if folds else ""
@@ -103,6 +107,19 @@ def compare(
     comparison = measure(study, arms, runs, out, first, size, SPLIT)
     comparison.save()
     return comparison
+
+
+def _finished(place: Path) -> bool:
+    return place.is_dir() and Run(place).finished
+
+
+def _require_same_images(out: Path, listed: Listing, now: Listing) -> None:
+    """Raise before a run is trained on other images than those that the others were trained on."""
+    if not listed.same_training_images(now):
+        raise InputError(
+            f"the runs that {out} still lacks would be trained on other images than those that it has, as the set "
+            "has changed: put back what was removed or changed, or compare anew in another `out`"
+        )
 
 
 def _place(out: Path, arm: Arm, seed: int, fold: int | None) -> Path:
