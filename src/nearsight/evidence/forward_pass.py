@@ -77,7 +77,7 @@ def check_model(model: Model, dtype: torch.dtype) -> None:
     >>> check_model(nn.Conv2d(3, 8, 3).half().eval(), torch.float32)
     Traceback (most recent call last):
     nearsight.errors.InputError: the model's weights are torch.float16 but its input would be torch.float32; \
-convert it with its method float(), or give dtype=torch.float16 to `TiledModel` or `evidence`
+convert it with its method float(), or give dtype=torch.float16 to TiledModel or nearsight.evidence
     """
     if not callable(model) and not isinstance(model, OnnxSession):
         raise InputError(
@@ -92,7 +92,7 @@ convert it with its method float(), or give dtype=torch.float16 to `TiledModel` 
         raise InputError(
             f"the model's weights are {weights} but its input would be {dtype}; "
             f"convert it with its method {_METHODS.get(dtype, f'to({dtype})')}, or give dtype={weights} to "
-            "`TiledModel` or `evidence`"
+            "TiledModel or nearsight.evidence"
         )
 
 

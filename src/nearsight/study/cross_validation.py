@@ -100,7 +100,7 @@ class CrossValidation(Shown):
         Raises `InputError` where there is none, and for a file that is damaged or of a newer version.
         """
         path = Path(directory) / FOLDS
-        schema, values = read_json("folds", path, "train --folds")
+        schema, values = read_json("folds", path, "train")
         recipe = recipe_from_table(values.get("recipe", {}), path, unnumbered=FIRST)
         rows = {name: value for name, value in values.items() if name != "units"}
         place = {"directory": str(directory), "recipe": {}}
