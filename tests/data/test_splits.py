@@ -176,3 +176,14 @@ def test_own_splits_without_copies_are_not_spoken_of() -> None:
     images = photographs(90)
     parts = {"train": images.select(np.arange(60)), "test": images.select(np.arange(60, 90))}
     assert arrange_splits(parts, validation=0, seed=0).notes == ()
+
+
+def test_what_was_not_compared_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nearsight.data.splits.MOST_PAIRS", 99)
+    train, test = photographs(10), replace(photographs(10), split="test")
+    notes = arrange_splits({"train": train, "test": test}, validation=0, seed=0).notes
+    assert any(
+        "between 10 images of train and 10 of the set's own test split only equal files" in note
+        for note in notes
+    )
+    assert any("10 of 10 images of the set's own test split have one in train" in note for note in notes)

@@ -147,18 +147,25 @@ def _copies_in_own_test(train: ImageSet, test: ImageSet) -> list[str]:
     """Tell which images of a set's own test split show a picture that its training images show."""
     equal = np.isin(test.identity.digests, train.identity.digests) & (test.identity.digests != "")
     near = np.zeros(len(test), dtype=bool)
-    if len(train) * len(test) <= MOST_PAIRS:
+    notes = []
+    if len(train) * len(test) > MOST_PAIRS:
+        notes.append(
+            f"near-duplicates: between {len(train):,} images of train and {len(test):,} of the set's own test split "
+            "only equal files were looked for; a diagnosis compares them all"
+        )
+    else:
         times = np.bincount(near_others(test, train)[:, 0].numpy(), minlength=len(test))
         # An image near to many is alike in outline, as in `alike`.
         near = (times > 0) & (times <= max(LEAST_CLUSTER, LARGEST_CLUSTER * len(train)))
     copies = np.flatnonzero(equal | near)
     if not len(copies):
-        return []
+        return notes
     named = [str(test.identity.paths[i] or test.path(int(i))) for i in copies[:_NAMED]]
     more = f" and {len(copies) - _NAMED} more" if len(copies) > _NAMED else ""
     return [
+        *notes,
         f"near-duplicates: {len(copies)} of {len(test)} images of the set's own test split have one in train "
-        f"({', '.join(named)}{more}), {int(equal.sum())} of them the same file: what is measured on these is no test"
+        f"({', '.join(named)}{more}), {int(equal.sum())} of them the same file: what is measured on these is no test",
     ]
 
 
