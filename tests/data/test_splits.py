@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from nearsight.data.image_set import ImageSet, MemoryImages
-from nearsight.data.splits import arrange_splits
+from nearsight.data.image_set import ImageSet, ImageSets, MemoryImages
+from nearsight.data.splits import arrange_splits, cut, cut_validation
 from nearsight.errors import InputError
 from nearsight.settings import Reading
 
@@ -187,3 +187,15 @@ def test_what_was_not_compared_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         for note in notes
     )
     assert any("10 of 10 images of the set's own test split have one in train" in note for note in notes)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_settled_test_split_has_the_same_validation_cut(seed: int) -> None:
+    images = photographs(100, copies=20)
+    whole = cut(ImageSets("toy", {"train": images}), 0.1, seed)
+    settled = cut_validation(cut(ImageSets("toy", {"train": images}), 0, seed), 0.1, seed)
+    assert settled.notes == whole.notes
+    assert settled.splits_follow_seed == whole.splits_follow_seed
+    assert [(name, part.identity.paths.tolist()) for name, part in settled.items()] == [
+        (name, part.identity.paths.tolist()) for name, part in whole.items()
+    ]

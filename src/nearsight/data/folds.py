@@ -10,7 +10,7 @@ from nearsight.data.groups import group_names, units_of
 from nearsight.data.hashed_cut import share_of
 from nearsight.data.image_set import ImageSets
 from nearsight.data.split_list import Listing, sort_by_listing
-from nearsight.data.splits import alike, cut, own_splits
+from nearsight.data.splits import alike, cut_validation, own_splits
 from nearsight.errors import InputError
 from nearsight.numbers import whole
 
@@ -124,7 +124,7 @@ class FoldedSet:
         }
         note = f"test: fold {fold} of {self.count}, {int(test.sum())} of {len(train)} images"
         sets = replace(self.whole, splits=splits | others, notes=(*self.whole.notes, note))
-        return cut(sets, validation, seed)
+        return cut_validation(sets, validation, seed)
 
     def listing(self) -> Listing:
         """List the images with their folds as splits, `fold-1` and so on."""

@@ -68,12 +68,14 @@ def arrange_splits(
         else:
             notes += _groups_on_both_sides(splits, reading)
             notes += _copies_in_own_test(splits["train"], splits["test"])
-        if "val" not in splits and validation > 0:
-            out = _cut(splits["train"], groups, _NO_PAIRS, validation, f"val {seed}", "val", notes)
-            splits["train"], splits["val"] = _parts(splits["train"], out)
-            follow_seed = True
+        follow_seed = _cut_validation(splits, groups, validation, seed, notes)
+    return Arranged(_ordered(splits), tuple(notes), follow_seed)
+
+
+def _ordered(splits: Mapping[str, ImageSet]) -> dict[str, ImageSet]:
+    """Name each split as it is called, the usual ones first."""
     order = [name for name in USUAL if name in splits] + [name for name in splits if name not in USUAL]
-    return Arranged({name: replace(splits[name], split=name) for name in order}, tuple(notes), follow_seed)
+    return {name: replace(splits[name], split=name) for name in order}
 
 
 def own_splits(found: Mapping[str, ImageSet]) -> tuple[dict[str, ImageSet], list[str]]:
@@ -98,6 +100,34 @@ def cut(sets: ImageSets, validation: float, seed: int) -> ImageSets:
         notes=(*sets.notes, *arranged.notes),
         splits_follow_seed=sets.splits_follow_seed or arranged.follow_seed,
     )
+
+
+def cut_validation(sets: ImageSets, validation: float, seed: int) -> ImageSets:
+    """Cut `val` from train where a set has none, as `cut` does; which images are its test split is settled already."""
+    splits, notes = dict(sets.splits), [*sets.notes]
+    groups = group_names(splits["train"], sets.reading) if validation > 0 else None
+    follows = _cut_validation(splits, groups, validation, seed, notes)
+    return replace(
+        sets,
+        splits=_ordered(splits),
+        notes=tuple(notes),
+        splits_follow_seed=sets.splits_follow_seed or follows,
+    )
+
+
+def _cut_validation(
+    splits: dict[str, ImageSet],
+    groups: NDArray[np.str_] | None,
+    validation: float,
+    seed: int,
+    notes: list[str],
+) -> bool:
+    """Cut `val` from train in place where it is missing and asked for; whether it was."""
+    if "val" in splits or validation == 0:
+        return False
+    out = _cut(splits["train"], groups, _NO_PAIRS, validation, f"val {seed}", "val", notes)
+    splits["train"], splits["val"] = _parts(splits["train"], out)
+    return True
 
 
 def alike(images: ImageSet, kept: str = "on one side of the test cut") -> tuple[NDArray[np.int64], list[str]]:

@@ -16,7 +16,7 @@ from nearsight.data.pictures import Pictures, named_pictures
 from nearsight.data.positional_cut import cut_by_place
 from nearsight.data.sources import IN_MEMORY, held_sets, require_names
 from nearsight.data.split_list import TRAINED_ON, Listing, sort_by_listing
-from nearsight.data.splits import cut
+from nearsight.data.splits import cut, cut_validation
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
@@ -226,7 +226,9 @@ def split_as_before(
         found = sort_by_listing(listing if of_a_run else listing.before_validation(), sets)
         for warning in found.told("train"):
             progress.warn(warning)
-        return found.sets if of_a_run else replace(cut(found.sets, validation, seed), notes=listing.notes)
+        if of_a_run:
+            return found.sets
+        return replace(cut_validation(found.sets, validation, seed), notes=listing.notes)
     if any((directory / name).is_file() for name in (RECIPE, STUDY)):
         return cut_by_place(sets, validation, seed)[0]
     return cut(sets, validation, seed)
