@@ -1,11 +1,11 @@
 """The class in the names of files, by a regular expression."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from nearsight.data.class_names import listed
+from nearsight.data.patterns import with_a_group
 from nearsight.errors import InputError
 
 # Letters before anything else; the text before a number at the end; before the first separator; after the last one.
@@ -25,14 +25,9 @@ def class_of(pattern: str, files: Sequence[str]) -> list[str | None]:
 
     None stands for a name that it does not match. Raises `InputError` where the expression cannot be used.
     """
-    try:
-        expression = re.compile(pattern)
-    except re.error as fault:
-        raise InputError(f"`class_pattern` is no regular expression: {fault}, got '{pattern}'") from None
-    if not expression.groups:
-        raise InputError(
-            f"`class_pattern` needs a group, whose text is the class, such as '^([a-z]+)', got '{pattern}'"
-        )
+    expression = with_a_group(
+        pattern, "class_pattern", "needs a group, whose text is the class, such as '^([a-z]+)'"
+    )
     matches = (expression.search(Path(file).name) for file in files)
     return [None if match is None else match[1] or None for match in matches]
 

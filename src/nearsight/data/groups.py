@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nearsight.data.identity import Identity
 from nearsight.data.image_set import ImageSet
+from nearsight.data.patterns import with_a_group
 from nearsight.errors import InputError, unknown_name
 from nearsight.settings import Reading
 
@@ -57,15 +58,11 @@ def _by_column(images: ImageSet, column: str) -> NDArray[np.str_]:
 
 
 def _by_pattern(images: ImageSet, pattern: str) -> NDArray[np.str_]:
-    try:
-        found = re.compile(pattern)
-    except re.error as error:
-        raise InputError(f"`group_pattern` is no regular expression: {error}; got '{pattern}'") from None
-    if not found.groups:
-        raise InputError(
-            f"`group_pattern` has no group in round brackets to take the name from, got '{pattern}'; "
-            r"for example '^(.*)_\d+\.jpg$'"
-        )
+    found = with_a_group(
+        pattern,
+        "group_pattern",
+        r"has no group in round brackets to take the name from, as in '^(.*)_\d+\.jpg$'",
+    )
     paths = images.identity.paths
     matches = [found.search(str(path)) for path in paths]
     names = np.array([match[1] or "" if match else "" for match in matches], dtype=np.str_)

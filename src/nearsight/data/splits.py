@@ -103,7 +103,7 @@ def cut(sets: ImageSets, validation: float, seed: int) -> ImageSets:
 
 
 def cut_validation(sets: ImageSets, validation: float, seed: int) -> ImageSets:
-    """Cut `val` from train where a set has none, as `cut` does; which images are its test split is settled already."""
+    """Cut `val` from train where a set has none, as `cut` does; its test split is settled already."""
     splits, notes = dict(sets.splits), [*sets.notes]
     groups = group_names(splits["train"], sets.reading) if validation > 0 else None
     follows = _cut_validation(splits, groups, validation, seed, notes)
