@@ -1,0 +1,77 @@
+"""What may be a shortcut: something that some images of a class have, by a rule that any image can be asked."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.decision import Decision
+from nearsight.progress import SILENT, Progress
+
+Edit = Callable[[Tensor], Tensor]
+
+# What a candidate is seen in: where no picture shows it, only a table does.
+IMAGE, TILE, TABLE = "image", "tile", "table"
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """Something that images of one class have or have not.
+
+    `class_number` is the class that it may decide. `attribute` is the name of its kind ("blocks", "border",
+    "overlay", "tint", "column:camera"), `words` what a person calls this one ("compressed: 8-pixel blocks",
+    "bright marks at the bottom left"). `artefact` says that it has nothing to do with any object: it comes
+    from how the picture was taken, stored or marked. `has` is bool (n,): which of all examined images have
+    it, by a rule fixed on the images that choose; `value` float32 (n,) how much of it each has, NaN where
+    that is not known. `effect` is how well it tells the images of the class that have it from those of other
+    classes (area under the ROC curve, 0.5 to 1), measured on the images that choose.
+
+    `put_on` gives a decoded image it, `take_off` takes it away; both map uint8 (3, H, W) to the same and do
+    not change their argument. None where that cannot be done. `place` is a box of the picture (top, left,
+    bottom, right), as shares of height and width, in which it can be seen; None where it is everywhere or
+    nowhere.
+    """
+
+    class_number: int
+    attribute: str
+    words: str
+    artefact: bool
+    has: NDArray[np.bool_]
+    value: NDArray[np.float32]
+    effect: float
+    seen_in: str = IMAGE
+    put_on: Edit | None = None
+    take_off: Edit | None = None
+    place: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """What a finder of candidates is given: the images, what the classifier decided, and which images choose.
+
+    `predictions` is int64 (n,), under `decision`. `choosing` is bool (n,), drawn within each class: rules,
+    thresholds and groups are chosen on these images alone, and are tested on the others.
+    """
+
+    images: ImageSet
+    decision: Decision
+    predictions: NDArray[np.int64]
+    choosing: NDArray[np.bool_]
+    seed: int = 0
+    progress: Progress = SILENT
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """The class of each image, int64 (n,)."""
+        return np.asarray(self.images.labels, dtype=np.int64)
+
+    def of_class(self, class_number: int, *, choosing: bool) -> NDArray[np.int64]:
+        """Return the places of a class's images that choose, or of those that test."""
+        return np.flatnonzero((self.labels == class_number) & (self.choosing == choosing))
+
+
+Finder = Callable[[Examined], Iterator[Candidate]]
