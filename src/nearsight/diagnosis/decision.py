@@ -34,7 +34,8 @@ class Decision:
     def of(bound: TiledModel, *, whole: bool = True) -> "Decision":
         """Return how a classifier is meant to decide.
 
-        `full-pass` if it was trained on whole images, else `mean-logit`. `whole` says whether it takes whole images of these sizes at all; where it does not, tiles decide.
+        `full-pass` if it was trained on whole images, else `mean-logit`. `whole` says whether it takes whole
+        images of these sizes at all; where it does not, tiles decide.
         """
         trained_whole = isinstance(bound.model, Classifier) and bound.model.tile is None
         return Decision(bound, FULL_PASS if trained_whole and whole else MEAN_LOGIT)
