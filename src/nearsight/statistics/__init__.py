@@ -1,5 +1,11 @@
 """Estimates with their intervals: one type, one bootstrap, one way of writing them."""
 
+from nearsight.statistics.differences import (
+    accuracy_difference,
+    change_estimate,
+    false_discovery,
+    more_often,
+)
 from nearsight.statistics.estimates import Estimate, absent
 from nearsight.statistics.means import (
     accuracy_estimate,
@@ -16,13 +22,17 @@ __all__ = [
     "Estimate",
     "McNemar",
     "absent",
+    "accuracy_difference",
     "accuracy_estimate",
     "accuracy_interval",
     "arm_estimate",
+    "change_estimate",
     "column_estimate",
+    "false_discovery",
     "influence_estimate",
     "mcnemar",
     "mean_estimate",
+    "more_often",
     "paired_difference",
     "ratio_estimate",
     "widened_by_folds",

@@ -1,0 +1,117 @@
+"""Differences of accuracies: between two groups of images, and of the same images before and after."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nearsight.errors import InputError
+from nearsight.statistics.estimates import Estimate
+from nearsight.statistics.means import wilson_interval
+
+
+def accuracy_difference(first: ArrayLike, second: ArrayLike, *, chance: float | None = 0.0) -> Estimate:
+    """Return the accuracy of some images less that of others, with its 95 % interval.
+
+    >>> found = accuracy_difference([1] * 56 + [0] * 14, [1] * 48 + [0] * 32)
+    >>> [round(number, 4) for number in found.numbers], found.n
+    ([0.2, 0.0524, 0.3339], 150)
+
+    `first` and `second` are right (1) and wrong (0) answers of different images, (n,) and (m,). The interval is
+    Newcombe's from the two of Wilson (Statist. Med. 17, 873, 1998, method 10), which has a width where all are right.
+    Without an image on either side nothing is known. Raises `InputError` for anything but 0 and 1.
+    """
+    a, b = _answers("first", first), _answers("second", second)
+    if not len(a) or not len(b):
+        return Estimate(None, None, None, 0, reason="there is no image to compare with")
+    (p, q), (low_p, high_p), (low_q, high_q) = (
+        (float(a.mean()), float(b.mean())),
+        wilson_interval(float(a.mean()), len(a)),
+        wilson_interval(float(b.mean()), len(b)),
+    )
+    below = float(np.hypot(p - low_p, high_q - q))
+    above = float(np.hypot(high_p - p, q - low_q))
+    return Estimate(p - q, max(-1.0, p - q - below), min(1.0, p - q + above), len(a) + len(b), chance)
+
+
+def change_estimate(before: ArrayLike, after: ArrayLike, *, chance: float | None = 0.0) -> Estimate:
+    """Return how the accuracy of the same images changed, after less before, with its 95 % interval.
+
+    >>> found = change_estimate([1, 1, 1, 1, 0, 0], [1, 0, 0, 0, 0, 0])
+    >>> round(found.value, 2), found.high < 0.1, found.n
+    (-0.5, True, 6)
+
+    `before` and `after` are right (1) and wrong (0) answers of the same images in the same order, (n,). The
+    interval is Newcombe's for paired proportions (Statist. Med. 17, 2635, 1998, method 10), with the correlation of
+    the two from their table. Raises `InputError` for anything but 0 and 1, and for rows of different length.
+    """
+    a, b = _answers("after", after), _answers("before", before)
+    if len(a) != len(b):
+        raise InputError(f"`before` has {len(b)} answers and `after` {len(a)}; give those of the same images")
+    if not len(a):
+        return Estimate(None, None, None, 0, reason="there is no image to ask")
+    p, q = float(a.mean()), float(b.mean())
+    (low_p, high_p), (low_q, high_q) = wilson_interval(p, len(a)), wilson_interval(q, len(b))
+    phi = _correlation(a, b)
+    below = _hypotenuse(p - low_p, high_q - q, phi)
+    above = _hypotenuse(high_p - p, q - low_q, phi)
+    return Estimate(p - q, max(-1.0, p - q - below), min(1.0, p - q + above), len(a), chance)
+
+
+def more_often(first: ArrayLike, second: ArrayLike) -> float:
+    """Return the probability that chance alone makes the first answers right at least so much more often.
+
+    >>> round(more_often([1, 1, 1, 1, 1], [0, 0, 0, 0, 1]), 4), more_often([], [1])
+    (0.0238, 1.0)
+
+    Fisher's exact test, one-sided; 1 where either has no answer. `first` and `second` are 0 or 1, of different
+    images.
+    """
+    from scipy.stats import hypergeom
+
+    a, b = _answers("first", first), _answers("second", second)
+    if not len(a) or not len(b):
+        return 1.0
+    right = int(a.sum() + b.sum())
+    return float(hypergeom.sf(int(a.sum()) - 1, len(a) + len(b), right, len(a)))
+
+
+def false_discovery(probabilities: ArrayLike) -> NDArray[np.float64]:
+    """Return for each of several tests the false discovery rate at which it would be the last one believed.
+
+    >>> false_discovery([0.01, 0.02, 0.03, 0.9]).round(3).tolist()
+    [0.04, 0.04, 0.04, 0.9]
+    >>> false_discovery([]).tolist()
+    []
+
+    `probabilities` are those of the tests, from 0 to 1, (n,); so is the result: Benjamini and Hochberg (J. R. Stat.
+    Soc. B 57, 1995), which holds for tests that are independent or go together.
+    """
+    from scipy.stats import false_discovery_control
+
+    row = np.asarray(probabilities, dtype=np.float64)
+    if not len(row):
+        return row
+    return np.asarray(false_discovery_control(row, method="bh"), dtype=np.float64)
+
+
+def _answers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    row = np.asarray(values, dtype=np.float64)
+    if row.ndim != 1 or not np.isin(row, (0, 1)).all():
+        raise InputError(f"`{name}` takes right and wrong answers, 1 and 0, in a row; got {row.shape}")
+    return row
+
+
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return Newcombe's correlation of paired answers, corrected for continuity where it is positive."""
+    both, only_a, only_b = float((a * b).sum()), float((a * (1 - b)).sum()), float(((1 - a) * b).sum())
+    neither = len(a) - both - only_a - only_b
+    whole = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
+    if not whole:
+        return 0.0
+    over = both * neither - only_a * only_b
+    if over > 0:
+        over = max(over - len(a) / 2, 0.0)
+    return float(over / np.sqrt(whole))
+
+
+def _hypotenuse(x: float, y: float, correlation: float) -> float:
+    return float(np.sqrt(max(0.0, x * x - 2 * correlation * x * y + y * y)))
