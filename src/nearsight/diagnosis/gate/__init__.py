@@ -1,0 +1,1 @@
+"""Whether tile maps explain a decision that is made on whole images."""

@@ -1,0 +1,177 @@
+"""How far tiles decide as a whole-image classifier does, and whether that is enough for their maps to explain it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.evaluation import predict
+from nearsight.settings.protocols import MEAN_LOGIT
+from nearsight.statistics import Estimate, absent, accuracy_estimate
+from nearsight.statistics.means import Z95
+from nearsight.statistics.writing import number, points, whole_per_cent, with_interval
+
+# The lower end of kappa's interval must reach it; Landis and Koch (Biometrics 33, 1977) call it substantial.
+LEAST_KAPPA = 0.6
+# Of fewer errors it is not asked whether tiles make them too.
+FEWEST_ERRORS = 10
+LARGEST = 1 - 1e-9
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether maps of tiles explain the decisions of a classifier, and the agreement that says so.
+
+    `protocol` is the one by which it decides, and `tiles` the protocol that its maps add up to. Where these are one,
+    the maps *are* the decision, and there is nothing to measure. `agreement` is the share of images that both predict
+    alike, by chance that of independent predictions with the same frequencies of classes; `kappa` is Cohen's, what
+    agreement there is beyond that. `on_errors` is the share of the decision's errors at which tiles predict the same
+    wrong class, by chance that of predictions that depend on the label and on nothing else. `margins` is Spearman's
+    rank correlation, over images, of how far the decision's class leads the next, by both.
+    """
+
+    protocol: str
+    tiles: str
+    agreement: Estimate
+    kappa: Estimate
+    on_errors: Estimate
+    margins: Estimate
+
+    @property
+    def exact(self) -> bool:
+        """Whether the decision is made by tiles, so that their maps are the decision itself."""
+        return self.protocol == self.tiles
+
+    @property
+    def open(self) -> bool:
+        """Whether maps of tiles count as an explanation.
+
+        Kappa must be at least 0.6 by its whole interval; and of 10 errors or more, tiles must make the same ones more
+        often than predictions would that depend on the label alone.
+        """
+        if self.exact:
+            return True
+        return self.agrees and self.errs_alike is not False
+
+    @property
+    def agrees(self) -> bool:
+        """Whether kappa is high enough."""
+        return self.kappa.low is not None and self.kappa.low >= LEAST_KAPPA
+
+    @property
+    def errs_alike(self) -> bool | None:
+        """Whether tiles make the decision's errors beyond chance; None where there are too few errors to tell."""
+        found = self.on_errors
+        if found.low is None or found.chance is None or (found.n or 0) < FEWEST_ERRORS:
+            return None
+        return found.low > found.chance
+
+    def sentence(self, scored: str) -> str:
+        """Say whether tiles explain the decisions; `scored` is how the tiles are read (`scored_by`).
+
+        >>> gate = measure_gate("full-pass", *2 * [np.eye(2, dtype=np.float32)[[0, 1] * 9]], np.array([0, 1] * 9))
+        >>> gate.sentence("mean-logit, tile 16, stride 4")[:62]
+        'it decides on whole images, and tiles explain that (mean-logit'
+        """
+        if self.exact:
+            return f"it decides by its tiles ({scored}), so their maps are its decision"
+        alike = (
+            f"they predict {_against_chance(self.agreement)} of {self.agreement.n:,} images as it does, kappa "
+            f"{with_interval(self.kappa, number)}"
+        )
+        if self.open:
+            return f"it decides on whole images, and tiles explain that ({scored}): {alike}"
+        if not self.agrees:
+            return (
+                f"it decides on whole images, and tiles do not explain that ({scored}): {alike}, where an interval "
+                f"from {LEAST_KAPPA} up is asked"
+            )
+        return (
+            f"it decides on whole images, and tiles do not explain its errors ({scored}): {alike}, but of its "
+            f"{self.on_errors.n:,} errors they make {_against_chance(self.on_errors)}"
+        )
+
+
+def measure_gate(
+    protocol: str,
+    decided: NDArray[np.float32],
+    by_tiles: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    tiles: str = MEAN_LOGIT,
+) -> Gate:
+    """Measure how far tiles decide as a classifier does.
+
+    >>> whole = np.eye(2, dtype=np.float32)[[0, 1] * 20]
+    >>> gate = measure_gate("full-pass", whole, whole[::-1], labels=np.array([0, 1] * 20))
+    >>> gate.open, gate.agreement.value, gate.agreement.chance, gate.kappa.value
+    (False, 0.0, 0.5, -1.0)
+
+    `decided` and `by_tiles` are the scores of the same images, float32 (n, classes), under `protocol` and under the
+    protocol `tiles`; `labels` is int64 (n,). Kappa (Cohen, Educ. Psychol. Meas. 20, 1960) has Wilson's interval of
+    the agreement, at the chance found. Chance on the errors is, for each, the share of the other images of its label
+    for which tiles predict the same wrong class.
+    """
+    ours, theirs = predict(decided), predict(by_tiles)
+    classes = decided.shape[1]
+    frequencies = [np.bincount(found, minlength=classes) / len(found) for found in (ours, theirs)]
+    agreement = accuracy_estimate(ours == theirs, chance=float(frequencies[0] @ frequencies[1]))
+    return Gate(
+        protocol,
+        tiles,
+        agreement,
+        kappa=_kappa(agreement),
+        on_errors=_on_errors(ours, theirs, labels, classes),
+        margins=_margins(decided, by_tiles),
+    )
+
+
+def _against_chance(share: Estimate) -> str:
+    chance = "" if share.chance is None else f", by chance {points(share.chance, 0)} %"
+    return f"{whole_per_cent(share)}{chance}"
+
+
+def _kappa(agreement: Estimate) -> Estimate:
+    chance = agreement.chance
+    if chance is None or agreement.value is None or chance >= 1:
+        return absent("both predict one class only")
+    value, low, high = (
+        None if found is None else (found - chance) / (1 - chance)
+        for found in (agreement.value, agreement.low, agreement.high)
+    )
+    return Estimate(value, low, high, agreement.n, chance=0.0)
+
+
+def _on_errors(
+    ours: NDArray[np.int64], theirs: NDArray[np.int64], labels: NDArray[np.int64], classes: int
+) -> Estimate:
+    wrong = np.flatnonzero(ours != labels)
+    if not len(wrong):
+        return absent("it makes no error")
+    alike = theirs == ours
+    # Of every label, how often tiles predict each class; an image is not its own chance.
+    table = np.zeros((classes, classes))
+    np.add.at(table, (labels, theirs), 1)
+    others = np.bincount(labels, minlength=classes)[labels[wrong]] - 1
+    same = table[labels[wrong], ours[wrong]] - alike[wrong]
+    known = others > 0
+    chance = float((same[known] / others[known]).mean()) if known.any() else None
+    return accuracy_estimate(alike[wrong], chance=chance)
+
+
+def _margins(decided: NDArray[np.float32], by_tiles: NDArray[np.float32]) -> Estimate:
+    """Return Spearman's correlation of the decision's lead, with the interval of Bonett and Wright (2000)."""
+    from scipy.stats import spearmanr
+
+    first, second = np.argsort(-decided, axis=1, kind="stable")[:, :2].T
+    rows = np.arange(len(decided))
+    leads = [scores[rows, first] - scores[rows, second] for scores in (decided, by_tiles)]
+    if len(rows) < 4 or any(np.ptp(lead) == 0 for lead in leads):
+        return absent("all margins are alike" if len(rows) >= 4 else "there are too few images")
+    value = float(spearmanr(*leads).statistic)
+    # Of a perfect correlation the interval would have no width, which no number of images shows.
+    spread = Z95 * np.sqrt((1 + value**2 / 2) / (len(rows) - 3))
+    middle = np.arctanh(np.clip(value, -LARGEST, LARGEST))
+    return Estimate(
+        value, float(np.tanh(middle - spread)), float(np.tanh(middle + spread)), len(rows), chance=0.0
+    )
