@@ -21,7 +21,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "predictions": 2,
         "predicted": 1,
         "checkpoint": 1,
-        "evidence": 1,
+        "evidence": 2,
         "heatmaps": 1,
         "folds": 1,
         "study": 2,

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.errors import unknown_name
+from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import EvidenceMap
 from nearsight.settings.protocols import LOGIT_PROTOCOLS, MEAN_LOGIT, MEAN_PROBABILITY, SINGLE_TILE, VOTE
 
@@ -33,10 +33,16 @@ def tile_scores(protocol: str, evidence_map: EvidenceMap) -> Tensor:
 
     The scores of `mean-logit` are logits. Those of `mean-probability` and `vote` are shares that sum to 1.
     Those of `single-tile` are the same as of `vote`: its accuracy is the mean of the true class's score,
-    which is the accuracy of tiles taken one by one. Raises `InputError` for any other protocol.
+    which is the accuracy of tiles taken one by one. Raises `InputError` for any other protocol, and for a map of
+    removal, whose values no protocol reduces.
     """
     if protocol not in TILE_PROTOCOLS:
         raise unknown_name("tile protocol", protocol, TILE_PROTOCOLS)
+    if evidence_map.kind != "tile":
+        raise InputError(
+            f"{protocol} is of the logits of tiles alone, and this map says what is lost without them; its scores "
+            "are `scores()`"
+        )
     return TILE_PROTOCOLS[protocol](evidence_map)
 
 

@@ -1,4 +1,4 @@
-"""The evidence map: the logits of every tile of an image."""
+"""The evidence map: the logits of every tile of an image, or what its scores lose without each."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nearsight.errors import InputError, unknown_name
+from nearsight.evidence.kinds import Kind, Removal
 from nearsight.evidence.storage import load_logits, save_logits
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
@@ -50,12 +51,16 @@ class EvidenceMap(Shown):
 
     `logits` is a float tensor of shape (classes, rows, columns), rows and columns those of `grid`. Where a
     class is asked for, it is a name of `classes` or a number from 0.
+
+    By default a tile's logits are those of the tile alone. A map with a `removal` has instead what the image's
+    scores lose, in logits, where the tile is replaced: `TiledModel.removal_maps`.
     Raises `InputError` when the shape, the grid and the class names do not belong together.
     """
 
     logits: Tensor
     grid: TileGrid
     classes: tuple[str, ...]
+    removal: Removal | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.classes), *self.grid.shape)
@@ -64,6 +69,21 @@ class EvidenceMap(Shown):
                 f"logits have shape {tuple(self.logits.shape)}, but {len(self.classes)} classes on a grid of "
                 f"{self.grid.shape[0]}×{self.grid.shape[1]} tiles make {expected}"
             )
+        if self.removal is not None and len(self.removal.scores) != len(self.classes):
+            raise InputError(
+                f"the whole image has {len(self.removal.scores)} scores, but there are {len(self.classes)} classes"
+            )
+
+    @property
+    def kind(self) -> Kind:
+        """What a value says: `tile`, the logit of the tile alone, or `removal`, what is lost without the tile."""
+        return "tile" if self.removal is None else "removal"
+
+    def scores(self) -> Tensor:
+        """Return the image's scores, float of shape (classes,): the mean of its tiles, or those of its removal."""
+        if self.removal is None:
+            return self.mean()
+        return torch.tensor(self.removal.scores, dtype=self.logits.dtype)
 
     def mean(self) -> Tensor:
         """Return the mean of the tiles' logits, float of shape (classes,): the scores of `mean-logit`."""
@@ -99,8 +119,8 @@ class EvidenceMap(Shown):
         return self.classes.index(name)
 
     def predicted(self) -> int:
-        """Return the number of the class with the largest mean logit; of equal ones, the first."""
-        return int(self.mean().argmax())
+        """Return the number of the class with the largest of the `scores`; of equal ones, the first."""
+        return int(self.scores().argmax())
 
     def top_tiles(
         self, name: str | SupportsIndex, count: int = 5, *, against: bool = False, apart: bool = False
@@ -196,7 +216,10 @@ class EvidenceMap(Shown):
 
     def save(self, path: str | Path) -> None:
         """Write the map to one safetensors file, whole or not at all; `load` reads it back, bit for bit."""
-        save_logits(Path(path), self.logits, {"grid": asdict(self.grid), "classes": self.classes})
+        description = {"grid": asdict(self.grid), "classes": self.classes}
+        if self.removal is not None:
+            description["removal"] = asdict(self.removal)
+        save_logits(Path(path), self.logits, description)
 
     @staticmethod
     def load(path: str | Path) -> "EvidenceMap":
@@ -212,7 +235,9 @@ class EvidenceMap(Shown):
         """
         logits, description = load_logits(Path(path))
         try:
-            return EvidenceMap(logits, TileGrid(**description["grid"]), tuple(description["classes"]))
+            grid, classes = TileGrid(**description["grid"]), tuple(description["classes"])
+            removal = description.get("removal")
+            return EvidenceMap(logits, grid, classes, None if removal is None else Removal.of(**removal))
         except (KeyError, TypeError, InputError) as error:
             raise InputError(f"{path} does not hold an evidence map: {error}; make it again") from error
 

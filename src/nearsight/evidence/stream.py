@@ -27,7 +27,7 @@ def evidence_maps(
     first = next(images, None)
     if first is None:
         return
-    looked = _Looked(ready, settings, channels=len(first))
+    looked = Looked(ready, settings, channels=len(first))
     first = looked.accepted(first, 0)
     ready.settle(first)
     grid = looked.grid(first)
@@ -57,7 +57,7 @@ def evidence_maps(
 
 
 @dataclass(frozen=True)
-class _Looked:
+class Looked:
     """A model and how images of a number of channels are looked at."""
 
     ready: ReadyModel
@@ -111,7 +111,7 @@ class _Share:
 
 
 def _dense_maps(
-    dense: DensePass, stacks: Iterator[_Stack], looked: _Looked, names: tuple[str, ...] | None
+    dense: DensePass, stacks: Iterator[_Stack], looked: Looked, names: tuple[str, ...] | None
 ) -> Generator[EvidenceMap, None, _Stack | None]:
     """Yield maps from passes over whole images, up to a stack whose maps are not those of its tiles alone.
 
@@ -132,7 +132,7 @@ def _dense_maps(
         if not sound:
             return stack
         checked.add(size)
-        names = _class_names(names, logits.shape[1])
+        names = class_names(names, logits.shape[1])
         for values in logits:
             alone = values if len(logits) == 1 else values.clone(memory_format=torch.contiguous_format)
             yield EvidenceMap(alone, stack.grid, names)
@@ -141,12 +141,12 @@ def _dense_maps(
 
 
 def _tiled_maps(
-    looked: _Looked, stacks: Iterator[_Stack], buffer: Tensor, names: tuple[str, ...] | None
+    looked: Looked, stacks: Iterator[_Stack], buffer: Tensor, names: tuple[str, ...] | None
 ) -> Iterator[EvidenceMap]:
     """Yield maps from the tiles of all images, batched."""
     for tiles, shares in _batches(stacks, buffer, looked.ready):
         logits = _finite_logits(looked.ready, tiles, shares)
-        names = _class_names(names, logits.shape[1])
+        names = class_names(names, logits.shape[1])
         done = 0
         for share in shares:
             if share.start == 0:
@@ -159,7 +159,7 @@ def _tiled_maps(
 
 
 def _stacks(
-    images: Iterator[Tensor], looked: _Looked, together: Callable[[TileGrid], int], number: int = 0
+    images: Iterator[Tensor], looked: Looked, together: Callable[[TileGrid], int], number: int = 0
 ) -> Iterator[_Stack]:
     """Stack consecutive images of one size, as many `together` as their grid calls for and memory takes.
 
@@ -182,7 +182,7 @@ def _stacks(
         yield _Stack(_stacked(held, looked), number - len(held), looked.grid(held[0]))
 
 
-def _stacked(images: list[Tensor], looked: _Looked) -> Tensor:
+def _stacked(images: list[Tensor], looked: Looked) -> Tensor:
     if not looked.fitting(images[0]):
         return images[0][None]
     # Tiles are cut the faster from images whose channels lie together.
@@ -257,7 +257,7 @@ def _not_finite(logits: Tensor, row: int, shares: list[_Share]) -> InputError:
     )
 
 
-def _class_names(names: tuple[str, ...] | None, count: int) -> tuple[str, ...]:
+def class_names(names: tuple[str, ...] | None, count: int) -> tuple[str, ...]:
     if names is None:
         return tuple(str(number) for number in range(count))
     if len(names) != count:

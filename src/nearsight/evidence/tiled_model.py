@@ -9,15 +9,17 @@ from torch import Tensor, nn
 from nearsight.errors import InputError, first_line
 from nearsight.evidence.cost import Cost, measured_cost
 from nearsight.evidence.forward_pass import Model, check_model
+from nearsight.evidence.kinds import check_removal
 from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.ready import FULL_PASS_SHARE, STACK_SHARE, ReadyModel
+from nearsight.evidence.removing import Removing
 from nearsight.evidence.stream import evidence_maps
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.models import Classifier, Preprocessing
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
-from nearsight.settings import GridKind
-from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_MEMORY
+from nearsight.settings import Fill, GridKind
+from nearsight.settings.choices import DEFAULT_FILL, DEFAULT_GRID, DEFAULT_MEMORY
 from nearsight.tiles import TileGrid
 
 
@@ -211,6 +213,32 @@ class TiledModel(Shown):
         names the image and the tile.
         """
         return evidence_maps(self._ready, self._settings, iter(images), self._classes)
+
+    def removal_maps(
+        self,
+        images: Iterable[Tensor],
+        *,
+        protocol: str,
+        fill: Fill = DEFAULT_FILL,
+        others: Iterable[Tensor] | None = None,
+    ) -> Iterator[EvidenceMap]:
+        """Yield for each image of a stream what its scores lose when a tile is replaced, tile by tile, in order.
+
+        >>> bound = TiledModel(lambda images: images.amax((2, 3)), tile=2, stride=2, classes=("red", "green", "blue"))
+        >>> image = torch.zeros(3, 2, 4).index_fill(2, torch.tensor([3]), 4.0)
+        >>> [lost] = bound.removal_maps([image], protocol="full-pass")
+        >>> lost.logits[0].tolist(), lost.kind, lost.scores().tolist()
+        ([[0.0, 3.0]], 'removal', [4.0, 4.0, 4.0])
+
+        A value is the score of the whole image less its score without the tile, in logits, under `protocol`:
+        `full-pass`, of whose image a tile may see nothing, and then loses nothing; or `mean-logit`, the mean over the
+        tiles bound, of which all that overlap the tile are scored again. The tile's pixels are replaced by the
+        image's mean colour (`fill` "mean"), by the image blurred ("blur"), or by the same place of another image
+        ("other"), of which `others` has one for each. Images are as for `maps`, and so is memory.
+        Raises `InputError` for another protocol or fill, and as `maps` and `full_pass` do.
+        """
+        check_removal(protocol, fill)
+        return Removing(self._ready, self._settings, protocol, fill, self._classes).maps(images, others)
 
     def full_pass(self, images: Iterable[Tensor]) -> Tensor:
         """Return the logits of whole images, passed through the model once, float (N, classes) on the CPU.

@@ -117,8 +117,13 @@ class Preprocessing:
                 f"a full pass of this classifier sees {rows}×{columns} pixels, and an image has {height}×{width}; "
                 "give resize_short, or leave full-pass out"
             )
-        top, left = round((height - rows) / 2), round((width - columns) / 2)
+        top, left = self.cut_corner(height, width)
         return images[..., top : top + rows, left : left + columns]
+
+    def cut_corner(self, height: int, width: int) -> tuple[int, int]:
+        """Return the first row and column that a full pass sees of a resized image of a height and width."""
+        rows, columns = self.crop if self.crop is not None else (height, width)
+        return round((height - rows) / 2), round((width - columns) / 2)
 
     def normalise(self, images: Tensor) -> Tensor:
         """Turn uint8 images (..., 3, H, W) into float32 ones of the same shape, on the same device."""

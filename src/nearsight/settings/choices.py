@@ -8,6 +8,9 @@ Budget = Literal["steps", "pixels"]
 # Tiles at multiples of the stride, or one more row and column flush with the far edges.
 GridKind = Literal["aligned", "covering"]
 
+# What a tile is replaced by where it is taken away: the image's mean colour, the image blurred, another image.
+Fill = Literal["mean", "blur", "other"]
+
 # What a network is written as, to run without us.
 ExportFormat = Literal["onnx", "torchscript", "torch-export"]
 
@@ -19,6 +22,7 @@ DEFAULT_TILES: tuple[int | None, ...] = (16, 24, None)
 DEFAULT_SEEDS = 3
 DEFAULT_BUDGET: Budget = "steps"
 DEFAULT_GRID: GridKind = "covering"
+DEFAULT_FILL: Fill = "mean"
 DEFAULT_RECIPE = "standard"
 DEFAULT_SPLIT = "test"
 # The share of train that is cut off where a set has no split for validation.

@@ -1,0 +1,263 @@
+"""What the scores of images lose, tile by tile, when the tile is replaced."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nearsight.errors import InputError
+from nearsight.evidence.fills import filling
+from nearsight.evidence.kinds import Removal
+from nearsight.evidence.map import EvidenceMap
+from nearsight.evidence.ready import FULL_PASS_SHARE, LEAST_PASS, STACK_SHARE, ReadyModel
+from nearsight.evidence.removable import Box, Removable, boxes_seen
+from nearsight.evidence.stream import Looked, class_names, evidence_maps
+from nearsight.evidence.tile_settings import TileSettings
+from nearsight.models import Preprocessing
+from nearsight.settings import Fill
+from nearsight.settings.protocols import FULL_PASS
+from nearsight.tiles import TileGrid
+
+# The image as floats, what fills it, and one of both being made.
+_COPIES = 3
+
+
+@dataclass(frozen=True)
+class Removing:
+    """How tiles are taken away: from what score of a model, on which tiles, and what takes their place."""
+
+    ready: ReadyModel
+    settings: TileSettings
+    protocol: str
+    fill: Fill
+    names: tuple[str, ...] | None
+
+    def maps(self, images: Iterable[Tensor], others: Iterable[Tensor] | None) -> Iterator[EvidenceMap]:
+        """Yield the map of each image of a stream, in order; memory does not grow with their number."""
+        if (others is None) == (self.fill == "other"):
+            raise InputError(
+                "fill 'other' takes the same place of another image; give `others`, one for each image"
+                if others is None
+                else f"`others` are for fill 'other', and the fill is '{self.fill}'; leave them out"
+            )
+        self.ready.refresh()
+        pairs = self._pairs(iter(images), None if others is None else iter(others))
+        yield from self._of_whole(pairs) if self.protocol == FULL_PASS else self._of_tiles(pairs)
+
+    def _pairs(self, images: Iterator[Tensor], others: Iterator[Tensor] | None) -> "Iterator[_Pair]":
+        looked: Looked | None = None
+        for number, image in enumerate(images):
+            if looked is None:
+                looked = Looked(self.ready, self.settings, channels=len(image))
+            image = looked.accepted(image, number)
+            self.ready.settle(image)
+            other = None
+            if others is not None:
+                other = next(others, None)
+                if other is None:
+                    raise InputError(f"`others` has {number} images; give one for each of the images")
+                other = looked.accepted(other, number)
+            yield _Pair(number, image, other, looked.grid(image))
+
+    def _prepared(self, pair: "_Pair", *, whole: bool) -> tuple[Tensor, Tensor]:
+        """Return an image as the model takes it, (C, H, W), and what fills it."""
+        seen = (self.ready.whole if whole else self.ready.resize)(pair.image)
+        size = _COPIES * seen.numel() * self.ready.dtype.itemsize
+        if size > max(self.ready.memory, LEAST_PASS):
+            raise InputError(
+                f"image {pair.number} has {seen.shape[1]}×{seen.shape[2]} pixels, and to take tiles out of it takes "
+                f"about {size / 2**20:,.0f} MiB; give more `memory`, or have images resized (resize_short)"
+            )
+        image = self.ready.normalise(seen)
+        other = None
+        if pair.other is not None:
+            other = self.ready.normalise((self.ready.whole if whole else self.ready.resize)(pair.other))
+        return image, filling(image, self.fill, tile=pair.grid.tile, other=other)
+
+    def _removal(self, scores: Tensor) -> Removal:
+        return Removal.of(self.protocol, self.fill, scores.tolist())
+
+    def _of_whole(self, pairs: "Iterator[_Pair]") -> Iterator[EvidenceMap]:
+        for group in self._groups(pairs):
+            grid, tiles = group.grid, group.tiles
+            logits = removed_logits(self.ready, group.removable)
+            names = class_names(self.names, logits.shape[2])
+            for place, values in enumerate(logits):
+                if not bool(values.isfinite().all()):
+                    raise InputError(
+                        f"the model gave logits that are not finite for image {group.first + place} or a part of "
+                        "it; check the weights and that images are normalised as the model takes them"
+                    )
+                lost = values.new_zeros(len(names), len(grid))
+                lost[:, tiles] = (values[0] - values[1:]).T
+                yield EvidenceMap(lost.view(-1, *grid.shape), grid, names, self._removal(values[0]))
+
+    def _groups(self, pairs: "Iterator[_Pair]") -> "Iterator[_Group]":
+        """Stack consecutive images of one size and grid, as many as some batches take and memory holds."""
+        held: list[tuple[Tensor, Tensor]] = []
+        last: _Pair | None = None
+        most = 1
+        for pair in pairs:
+            image, fills = self._prepared(pair, whole=True)
+            if last is not None and (pair.grid != last.grid or image.shape != held[0][0].shape):
+                yield self._group(held, last)
+                held = []
+            if not held:
+                self.ready.check_fits(_chw(image))
+                batch = self.ready.together(_chw(image), FULL_PASS_SHARE)
+                fitting = int(self.ready.memory * STACK_SHARE) // (2 * image.numel() * image.itemsize)
+                most = max(1, min(fitting, _BATCHES * batch // len(pair.grid)))
+            held.append((image, fills))
+            last = pair
+            if len(held) == most:
+                yield self._group(held, pair)
+                held, last = [], None
+        if last is not None:
+            yield self._group(held, last)
+
+    def _group(self, held: list[tuple[Tensor, Tensor]], last: "_Pair") -> "_Group":
+        images = torch.stack([image for image, _ in held])
+        seen = seen_whole(last.grid, self.ready.preprocessing, images.shape[-2:])
+        boxes = boxes_seen(last.grid, seen)
+        removable = Removable(images, torch.stack([fills for _, fills in held]), list(boxes.values()))
+        return _Group(removable, last.number + 1 - len(held), last.grid, list(boxes))
+
+    def _of_tiles(self, pairs: "Iterator[_Pair]") -> Iterator[EvidenceMap]:
+        """Take tiles out where an image's score is the mean of its tiles: only those that overlap it change."""
+        waiting: deque[tuple[TileGrid, list[_Around]]] = deque()
+
+        def parts() -> Iterator[Tensor]:
+            for pair in pairs:
+                image, fills = self._prepared(pair, whole=False)
+                # Parts of one size are stacked.
+                around = sorted(neighbourhoods(pair.grid), key=lambda one: one.shape)
+                waiting.append((pair.grid, around))
+                yield image
+                for one in around:
+                    rows, columns = one.part.pixels
+                    part = image[:, rows, columns].clone()
+                    inner_rows, inner_columns = one.tile.pixels
+                    part[:, inner_rows, inner_columns] = fills[:, rows, columns][:, inner_rows, inner_columns]
+                    yield part
+
+        found = evidence_maps(self.ready, self.settings, parts(), self.names)
+        for whole in found:
+            grid, around = waiting.popleft()
+            lost = torch.empty(len(whole.classes), len(grid), dtype=whole.logits.dtype)
+            for one in around:
+                before = whole.logits[:, one.rows, one.columns]
+                changed = before.double() - next(found).logits.double()
+                lost[:, one.number] = (changed.sum((1, 2)) / len(grid)).to(lost.dtype)
+            yield EvidenceMap(lost.view(-1, *grid.shape), grid, whole.classes, self._removal(whole.mean()))
+
+
+# Of a group's images with and without each tile: so many batches, of which only the last is not full.
+_BATCHES = 4
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """An image at the size at which it is looked at, its number and grid, and the other that fills it."""
+
+    number: int
+    image: Tensor
+    other: Tensor | None
+    grid: TileGrid
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Images of one grid, the first one's number, and the tiles of which something is seen."""
+
+    removable: Removable
+    first: int
+    grid: TileGrid
+    tiles: list[int]
+
+
+@dataclass(frozen=True)
+class _Around:
+    """A tile with all tiles that share a pixel with it: their part of the image, and the tile within that part."""
+
+    number: int
+    rows: slice
+    columns: slice
+    part: Box
+    tile: Box
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.part.bottom - self.part.top, self.part.right - self.part.left
+
+
+def removed_logits(ready: ReadyModel, removable: Removable) -> Tensor:
+    """Return the logits of images as they are, and without each box, float (N, 1 + boxes, classes) on the CPU.
+
+    Changed images are made batch by batch.
+    """
+    shape = _chw(removable.images[0])
+    size = min(len(removable), ready.together(shape, FULL_PASS_SHARE))
+    batch = torch.empty(
+        (size, *shape),
+        dtype=removable.images.dtype,
+        device=removable.images.device,
+        memory_format=torch.channels_last,
+    )
+    found = []
+    for start in range(0, len(removable), size):
+        numbers = range(start, min(len(removable), start + size))
+        for place, number in enumerate(numbers):
+            removable.write(number, batch[place])
+        found.append(ready.logits(batch[: len(numbers)]).cpu())
+    logits = torch.cat(found)
+    kept = logits if logits.dtype == torch.float64 else logits.float()
+    return kept.view(len(removable.images), 1 + len(removable.boxes), -1)
+
+
+def neighbourhoods(grid: TileGrid) -> list[_Around]:
+    """Return for each tile of a grid, row-major, all tiles that share a pixel with it.
+
+    >>> [first, _] = neighbourhoods(TileGrid(4, 6, tile=4, stride=2))
+    >>> first.part, first.columns
+    (Box(top=0, left=0, bottom=4, right=6), slice(0, 2, None))
+    """
+    rows, columns = (
+        [_overlapping(starts, start, grid.tile) for start in starts] for starts in (grid.tops, grid.lefts)
+    )
+    found: list[_Around] = []
+    for row, top in enumerate(grid.tops):
+        for column, left in enumerate(grid.lefts):
+            down, right = rows[row], columns[column]
+            part = Box(
+                grid.tops[down.start],
+                grid.lefts[right.start],
+                grid.tops[down.stop - 1] + grid.tile,
+                grid.lefts[right.stop - 1] + grid.tile,
+            )
+            inside = Box(
+                top - part.top, left - part.left, top - part.top + grid.tile, left - part.left + grid.tile
+            )
+            found.append(_Around(len(found), down, right, part, inside))
+    return found
+
+
+def _overlapping(starts: tuple[int, ...], start: int, tile: int) -> slice:
+    near = [place for place, other in enumerate(starts) if abs(other - start) < tile]
+    return slice(near[0], near[-1] + 1)
+
+
+def seen_whole(grid: TileGrid, preprocessing: Preprocessing | None, size: torch.Size) -> Box:
+    """Return the box of a resized image that a full pass sees, which has the height and width of `size`."""
+    height, width = size
+    if (height, width) == (grid.height, grid.width):
+        return Box(0, 0, height, width)
+    assert preprocessing is not None
+    top, left = preprocessing.cut_corner(grid.height, grid.width)
+    return Box(top, left, top + height, left + width)
+
+
+def _chw(image: Tensor) -> tuple[int, int, int]:
+    channels, height, width = image.shape
+    return channels, height, width
