@@ -4,7 +4,7 @@ import operator
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,6 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
+from nearsight.data.exif import read_exif
 from nearsight.data.faults import one_line
 from nearsight.data.values import (
     FLOATING,
@@ -30,8 +31,6 @@ from nearsight.data.values import (
 )
 from nearsight.errors import InputError
 
-ORIENTATION = 0x0112
-_EXIF, _TAKEN = 0x8769, 0x9003
 _BAND_PIXELS = 2**20
 _MOST: ContextVar[int | None] = ContextVar("max_pixels", default=None)
 _PILLOWS_LIMIT = Lock()
@@ -73,7 +72,7 @@ def decode_image(
 
 def decode_picture(image: Image.Image) -> Tensor:
     """Decode a Pillow image, which is turned in place, to what `decode_image` makes of its file."""
-    ImageOps.exif_transpose(image, in_place=True)
+    _turn(image)
     image = _to_rgb(image)
     width, height = image.size
     pixels = np.empty((3, height, width), dtype=np.uint8)
@@ -83,6 +82,15 @@ def decode_picture(image: Image.Image) -> Tensor:
         band = image.crop((0, top, width, min(top + rows, height)))
         pixels[:, top : top + rows] = np.asarray(band).transpose(2, 0, 1)
     return torch.from_numpy(pixels)
+
+
+def _turn(image: Image.Image) -> None:
+    """Turn an image in place as its EXIF says; where that cannot be read, it stays as it is stored."""
+    # What is wrong with its pixels is raised here, so that whatever follows is about the metadata.
+    image.load()
+    if read_exif(image).orientation is not None:
+        with suppress(Exception):
+            ImageOps.exif_transpose(image, in_place=True)
 
 
 def _swapped_bytes(image: Image.Image) -> list[Any]:
@@ -126,7 +134,7 @@ def _check_deep_grey(image: Image.Image) -> None:
 def _decode_deep(high: Image.Image, low: Image.Image) -> Tensor:
     """Decode colour of 16 bits a channel from two readings of a file, of the high and of the low bytes."""
     for image in (high, low):
-        ImageOps.exif_transpose(image, in_place=True)
+        _turn(image)
     deep = np.asarray(high).astype(np.uint16) * 256 + np.asarray(low)
     pixels = to_8_bits(deep[..., :3], SIXTEEN)
     if deep.shape[2] == 4:
@@ -155,13 +163,14 @@ class Header:
 
     `deep_or_clear` says that it has more than 8 bits, whose range counts, or transparency, which may hide all of it;
     `frames` that there are more than the first, as in an animation or a stack; `taken` when the shutter was pressed,
-    as EXIF writes it.
+    as EXIF writes it, and `unread` why its EXIF cannot be read whole.
     """
 
     size: tuple[int, int]
     deep_or_clear: bool
     frames: bool
     taken: str | None = None
+    unread: str | None = None
 
 
 def image_header(file: bytes | str | Path, name: str | None = None) -> Header:
@@ -172,10 +181,10 @@ def image_header(file: bytes | str | Path, name: str | None = None) -> Header:
         # What follows a photograph in a JPEG is a preview or a map of its light, and no frame.
         frames = image.format != "MPO" and bool(getattr(image, "is_animated", False))
         # Pillow's TIFF reader swaps the sides itself, and no other reader does.
-        turned = image.format != "TIFF" and image.getexif().get(ORIENTATION) in _QUARTER_TURNS
-        taken = image.getexif().get_ifd(_EXIF).get(_TAKEN)
+        exif = read_exif(image)
+        turned = image.format != "TIFF" and exif.orientation in _QUARTER_TURNS
     size = (width, height) if turned else (height, width)
-    return Header(size, unknown, frames, str(taken).strip("\0 ") or None if taken else None)
+    return Header(size, unknown, frames, exif.taken, exif.fault)
 
 
 @contextmanager

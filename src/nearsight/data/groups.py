@@ -109,11 +109,16 @@ def _taken(images: ImageSet, i: int) -> datetime | None:
     if images.columns is not None and TAKEN in images.columns.column_names:
         time = images.columns[TAKEN][i].as_py()
         if time is not None:
-            return time if isinstance(time, datetime) else _read_time(str(time))
-    return _read_time(str(images.identity.paths[i]).rpartition("/")[2])
+            return time if isinstance(time, datetime) else read_time(str(time))
+    return read_time(str(images.identity.paths[i]).rpartition("/")[2])
 
 
-def _read_time(text: str) -> datetime | None:
+def read_time(text: str) -> datetime | None:
+    """Return the first time in a text, as a file's name or EXIF writes it; None where there is none.
+
+    >>> read_time("IMG_20240131_120000.jpg"), read_time("2024:01:31 12:00:00") == datetime(2024, 1, 31, 12)
+    (datetime.datetime(2024, 1, 31, 12, 0), True)
+    """
     match = _IN_A_NAME.search(text.replace(":", "-", 2) if text[4:5] == ":" else text)
     try:
         return datetime.strptime("".join(match.groups()), "%Y%m%d%H%M%S") if match else None

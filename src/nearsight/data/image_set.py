@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image, most_pixels
+from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.identity import Identity, digest_of, digest_of_pixels, relative_paths
 from nearsight.data.regions import ColumnRegions, Regions
 from nearsight.data.tile import decode_tile
@@ -238,8 +239,8 @@ class ImageSet:
     ImageSet(toy train: 2 images, 2 classes, in memory)
 
     `labels` is int64 of shape (n,), each an index into `classes`. `columns` is what else is known of each image, such
-    as its patient or its time: a `pyarrow.Table` of n rows, None where nothing else is. `known_identity` is given
-    where the files that the images came from are known.
+    as its patient or its time: a `pyarrow.Table` of n rows, None where nothing else is. `known_identity` and `files`
+    are given where the files that the images came from are known.
     """
 
     name: str
@@ -250,6 +251,7 @@ class ImageSet:
     regions: Regions | None = None
     columns: "pa.Table | None" = None
     known_identity: Identity | None = None
+    files: EncodedFiles | None = None
 
     def __post_init__(self) -> None:
         if self.columns is not None and len(self.columns) != len(self.labels):
@@ -365,6 +367,7 @@ class ImageSet:
             known_identity=self.identity.select(index)
             if "identity" in self.__dict__
             else (None if self.known_identity is None else self.known_identity.select(index)),
+            files=None if self.files is None else self.files.select(index),
         )
 
 

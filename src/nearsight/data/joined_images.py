@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.identity import Identity
 from nearsight.data.image_set import ImageSet, JoinedImages
 
@@ -26,6 +27,7 @@ def chosen_of(parts: Sequence[ImageSet], index: NDArray[np.int64]) -> ImageSet:
     if (part == part[0]).all():
         return parts[int(part[0])].select(place)
     identities = [images.identity for images in parts]
+    files = [images.files for images in parts if images.files is not None]
     return replace(
         parts[0],
         labels=np.concatenate([images.labels for images in parts])[index],
@@ -36,6 +38,7 @@ def chosen_of(parts: Sequence[ImageSet], index: NDArray[np.int64]) -> ImageSet:
             np.concatenate([identity.paths for identity in identities])[index],
             np.concatenate([identity.digests for identity in identities])[index],
         ),
+        files=EncodedFiles.joined(files).select(index) if len(files) == len(parts) else None,
     )
 
 

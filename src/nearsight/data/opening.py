@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nearsight.data.annotations import read_annotations
 from nearsight.data.attaching import with_annotations, with_annotations_beside
+from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.groups import with_times
 from nearsight.data.identity import Identity, relative_paths
 from nearsight.data.image_set import ImageSet, MemoryImages, StreamedImages, image_name
@@ -62,6 +63,7 @@ def open_tables(
         keep[split] = _without(scans[split].faults, name, split, tables[split], reading.skip_bad, notes)
     labels = {split: numbers[keep[split]] for split, numbers in labels.items()}
     require_classes(name, labels, classes)
+    notes += [note for split, found in scans.items() for note in _unread(found, split)]
     held = {split: [scans[split].values[row] for row in sorted(scans[split].values)] for split in labels}
     value_range, told = settled_range(name, chain.from_iterable(held.values()), reading.value_range)
     notes += [*told, *loss_notes(held)]
@@ -69,7 +71,7 @@ def open_tables(
     uniform = [split for split in labels if _can_be_held(sizes[split])]
     in_memory = sum(3 * sizes[split].astype(np.int64).prod(1).sum() for split in uniform) <= MEMORY_LIMIT
 
-    found = {}
+    found: dict[str, ImageSet] = {}
     for split in labels:
         rows, index = tables[split].rows, keep[split]
         paths = scans[split].paths
@@ -92,9 +94,28 @@ def open_tables(
             columns = columns.take(index)
         identity = Identity(relative_paths(paths, place), scans[split].digests)
         found[split] = ImageSet(
-            name, split, classes, labels[split], images, regions, columns, identity.select(index)
+            name,
+            split,
+            classes,
+            labels[split],
+            images,
+            regions,
+            columns,
+            identity.select(index),
+            EncodedFiles.of(rows, index),
         )
     return found, notes
+
+
+def _unread(found: Scan, split: str) -> list[str]:
+    """Tell of images whose EXIF is damaged: they are read all the same."""
+    if not found.unread:
+        return []
+    row, fault = next(iter(found.unread.items()))
+    return [
+        f"{split}: the EXIF of {len(found.unread)} of {len(found.sizes)} images cannot be read whole, such as that "
+        f"of {image_name({'path': found.paths[row]}, split, row)} ({fault}); what it lacks is not known of them"
+    ]
 
 
 def _can_be_held(sizes: NDArray[np.int32]) -> bool:

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data.boxes import four_numbers
-from nearsight.data.decode import allowed_pixels, decode_image, image_header, most_pixels, named_faults
+from nearsight.data.decode import (
+    Header,
+    allowed_pixels,
+    decode_image,
+    image_header,
+    most_pixels,
+    named_faults,
+)
 from nearsight.data.drawn_masks import MaskLook, look_at_mask
 from nearsight.data.identity import digest_of
 from nearsight.data.image_set import image_file, image_name
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 # Part of the cache's key: raise it when decoding changes, so that what was cached before is read anew.
-_DECODING = 7
+_DECODING = 8
 _BATCH = 128
 # In bytes of pixels: a batch is held several times while it is stored.
 _TOGETHER = 16 * 2**20
@@ -37,8 +44,8 @@ class Scan:
 
     `values` is what those images hold, by row, that have more than 8 bits, an alpha of 0 everywhere
     or several frames, and `misfits` what is wrong with regions that are not of their kind.
-    `paths` are those in the table, and `digests`, text (n,), those of the encoded images, and `taken` is
-    when each was taken, as EXIF writes it.
+    `paths` are those in the table, and `digests`, text (n,), those of the encoded images; `taken` is
+    when each was taken, as EXIF writes it, and `unread` why EXIF cannot be read whole, by row.
     """
 
     sizes: NDArray[np.int32]
@@ -49,6 +56,7 @@ class Scan:
     paths: list[str | None]
     digests: NDArray[np.str_]
     taken: list[str | None]
+    unread: dict[int, str]
 
 
 def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
@@ -79,21 +87,26 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
             path=Value("string"),
             digest=Value("string"),
             taken=Value("string"),
+            unread=Value("string"),
         ),
         desc=f"{'Checking' if full else 'Measuring'} {split}",
     )
     columns = found.with_format("arrow")[:]
-    faults = columns["fault"].to_pylist()
     return Scan(
         np.stack([columns["height"].to_numpy(), columns["width"].to_numpy()], axis=1),
-        {row: fault for row, fault in enumerate(faults) if fault is not None},
+        _said(columns["fault"]),
         _looks(columns["look"].to_pylist()),
         _values(columns),
-        {row: misfit for row, misfit in enumerate(columns["misfit"].to_pylist()) if misfit is not None},
+        _said(columns["misfit"]),
         columns["path"].to_pylist(),
         np.array(columns["digest"].to_pylist(), dtype=np.str_),
         columns["taken"].to_pylist(),
+        _said(columns["unread"]),
     )
+
+
+def _said(column: "pa.ChunkedArray") -> dict[int, str]:
+    return {row: text for row, text in enumerate(column.to_pylist()) if text is not None}
 
 
 def _looks(written: list[str | None]) -> dict[int, MaskLook]:
@@ -167,11 +180,12 @@ class _Measure:
             "path",
             "digest",
             "taken",
+            "unread",
         )
         found: dict[str, list[Any]] = {name: [] for name in names}
         for k, cell in enumerate(batch["image"]):
             content, fault = _content(cell)
-            (height, width), fault, values, taken = (
+            (height, width), fault, values, header = (
                 ((0, 0), fault, Measured(), None) if fault else self._read(content)
             )
             look = misfit = None
@@ -189,22 +203,23 @@ class _Measure:
                 **asdict(values),
                 "path": (cell or {}).get("path"),
                 "digest": digest_of(content),
-                "taken": taken,
+                "taken": header and header.taken,
+                "unread": header and header.unread,
             }
             for name in names:
                 found[name].append(one[name])
         return found
 
-    def _read(self, file: bytes) -> tuple[tuple[int, int], str | None, Measured, str | None]:
+    def _read(self, file: bytes) -> tuple[tuple[int, int], str | None, Measured, Header | None]:
         try:
             with allowed_pixels(self.max_pixels):
                 header = image_header(file, "image")
                 if not (self.full or header.deep_or_clear):
-                    return header.size, None, Measured(frames=header.frames), header.taken
+                    return header.size, None, Measured(frames=header.frames), header
                 with measuring() as values:
                     _, height, width = decode_image(file, "image").shape
                 found = values[0] if values else Measured()
-                return (height, width), None, replace(found, frames=header.frames), header.taken
+                return (height, width), None, replace(found, frames=header.frames), header
         except InputError as error:
             return (0, 0), _reason(error), Measured(), None
 

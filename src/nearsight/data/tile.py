@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.data.decode import ORIENTATION, decode_image, named_faults, opened
+from nearsight.data.decode import decode_image, named_faults, opened
+from nearsight.data.exif import read_exif
 from nearsight.data.jpeg import Frame, sequential_frame, shortened
 from nearsight.errors import InputError
 
@@ -65,7 +66,7 @@ def _upright(content: bytes, frame: Frame) -> bool:
     if not frame.exif:
         return True
     with opened(content) as image:
-        return image.getexif().get(ORIENTATION) not in _TURNED
+        return read_exif(image).orientation not in _TURNED
 
 
 @cache

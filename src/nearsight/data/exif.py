@@ -1,0 +1,86 @@
+"""What a file says of how its picture was taken (EXIF); where that cannot be read, it is told and never fatal."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from nearsight.data.faults import one_line
+
+ORIENTATION = 0x0112
+_MAKE, _MODEL, _SOFTWARE, _SAVED = 0x010F, 0x0110, 0x0131, 0x0132
+_EXIF, _TAKEN = 0x8769, 0x9003
+
+
+@dataclass(frozen=True)
+class Exif:
+    """The tags of a picture that are used: None where it has none. `fault` says why they cannot be read whole.
+
+    `taken` is when the shutter was pressed and `saved` when the file was written, as EXIF writes times;
+    `orientation` is 1 to 8.
+    """
+
+    make: str | None = None
+    model: str | None = None
+    software: str | None = None
+    taken: str | None = None
+    saved: str | None = None
+    orientation: int | None = None
+    fault: str | None = None
+
+
+def read_exif(image: Image.Image) -> Exif:
+    """Read the EXIF of an opened image; damage in it is a `fault`, and what could be read is kept.
+
+    >>> picture, tags = Image.new("RGB", (8, 8)), Image.Exif()
+    >>> tags[0x010F] = "Canon"
+    >>> picture.info["exif"] = tags.tobytes()
+    >>> read_exif(picture).make
+    'Canon'
+    >>> picture.info["exif"] = b"Exif\\0\\0nothing of the kind"
+    >>> read_exif(picture).make, read_exif(picture).fault is None
+    (None, False)
+
+    A PNG without EXIF before its pixels is read whole, as it may follow them; then damage to the pixels is raised.
+    """
+    raw = image.info.get("exif")
+    if raw is None and image.format == "PNG":
+        image.load()
+        raw = image.info.get("exif")
+    found: dict[str, Any] = {}
+    fault = None
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        # Readers raise whatever the damage leads to: SyntaxError, struct.error, KeyError and more.
+        try:
+            # Once it has failed to be read, Pillow's own is empty and says nothing of it.
+            tags = image.getexif() if raw is None else _loaded(raw)
+            for name, tag in _TAGS:
+                found[name] = _text(tags.get(tag))
+            found["orientation"] = _whole(tags.get(ORIENTATION))
+            found["taken"] = _text(tags.get_ifd(_EXIF).get(_TAKEN))
+        except Exception as error:
+            fault = one_line(error)
+    if fault is None and told:
+        fault = str(told[0].message).strip()
+    return Exif(**found, fault=fault)
+
+
+_TAGS = (("make", _MAKE), ("model", _MODEL), ("software", _SOFTWARE), ("saved", _SAVED))
+
+
+def _loaded(raw: bytes) -> Image.Exif:
+    tags = Image.Exif()
+    tags.load(raw)
+    return tags
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return str(value).strip("\0 \t\r\n") or None if value is not None else None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and 1 <= value <= 8 else None
