@@ -1,7 +1,7 @@
 """What the files of a set say of its images without their pixels: format, size, quality, camera, time, folder."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,7 +54,7 @@ def file_facts(images: ImageSet, progress: Progress = SILENT) -> "pa.Table":
         "aspect": pa.array((sizes[:, 1] / np.maximum(sizes[:, 0], 1)).round(3)),
     }
     for name, kind in _TYPES.items():
-        columns[name] = pa.array([asdict(one)[name] for one in read], getattr(pa, kind)())
+        columns[name] = pa.array([getattr(one, name) for one in read], getattr(pa, kind)())
     taken = [one.time or read_time(path.rpartition("/")[2]) for one, path in zip(read, paths, strict=True)]
     columns["taken"] = pa.array(taken, pa.timestamp("s"))
     columns["folder"] = pa.array(_folders(paths, images.labels, images.classes), pa.string())

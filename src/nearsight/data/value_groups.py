@@ -137,12 +137,13 @@ def column_values(name: str, column: "pa.ChunkedArray") -> ColumnValues:
         numbers = column.cast(pa.float64()).to_numpy().astype(np.float64)
         return ColumnValues(name, NUMBERS, numbers, ~np.isnan(numbers), pa.types.is_integer(kind))
     found = column.to_pylist()
-    times = [_time(value) for value in found]
     texts = [_text(value) for value in found]
     known = np.array([text is not None for text in texts], dtype=np.bool_)
-    if known.any() and all(time is not None for time, there in zip(times, known, strict=True) if there):
-        when = np.array([np.datetime64("NaT") if time is None else time for time in times], "datetime64[s]")
-        return ColumnValues(name, TIMES, when, known)
+    when = _times([value for value, there in zip(found, known, strict=True) if there])
+    if when is not None:
+        values = np.full(len(known), np.datetime64("NaT"), "datetime64[s]")
+        values[known] = when
+        return ColumnValues(name, TIMES, values, known)
     return ColumnValues(name, VALUES, np.array([text or "" for text in texts], dtype=object), known)
 
 
@@ -152,6 +153,16 @@ def _text(value: object) -> str | None:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or None
     return str(value).strip() or None
+
+
+def _times(found: Sequence[object]) -> list[datetime] | None:
+    times = []
+    for value in found:
+        time = _time(value)
+        if time is None:
+            return None
+        times.append(time)
+    return times or None
 
 
 def _time(value: object) -> datetime | None:

@@ -1,0 +1,172 @@
+"""Finding columns and facts of files that go with a class: a camera, a folder, a format, a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from nearsight.data.decode import decode_image
+from nearsight.data.value_groups import FILE, column_values, image_columns
+from nearsight.diagnosis.candidates import TABLE, Candidate, Edit, Examined
+from nearsight.diagnosis.columns.rules import LEAST, Rule, rules_of
+from nearsight.diagnosis.columns.words import kind_of
+from nearsight.statistics import false_discovery
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Of all that is found, over columns, values and classes, so much may be chance.
+FALSE_DISCOVERIES = 0.05
+# The share of a class's images that have it less that of the others: below it there is nothing to live by.
+LEAST_GAP = 0.1
+# What most of the other images have too is none of a class's own.
+MOST_ELSEWHERE = 0.5
+# Values of one column that are named for one class.
+MOST_OF_A_COLUMN = 3
+# Rules that so many images have in common are one, and the first says it best.
+SAME = 0.95
+# Which facts of files say the same thing best, first to last; before them come the set's own columns.
+_ORDER = (
+    *("folder", "camera_model", "camera_make", "software", "taken", "format", "jpeg_quality", "mode"),
+    *("bits", "aspect", "width", "height", "orientation", "fault", "bytes"),
+)
+# With all else equal, a file is large where its picture has much detail: that is of the object too.
+_OF_THE_PICTURE = (f"{FILE}bytes",)
+
+
+def find_columns(examined: Examined) -> Iterator[Candidate]:
+    """Yield what of the set's columns and of its files goes with a class, among the images that choose.
+
+    A value, a stretch of time, or a side of a number goes with a class if more of its images have it than of the
+    others: by Fisher's exact test at a false discovery rate of 5 % over all columns, values and classes, with five
+    images of the class and 10 points more than among the others, of which less than half have it. Of one number the
+    best side is named, of values up to three; what nearly the same images have is named once. Columns that have a
+    value of its own for every image are left out.
+    """
+    rules = [
+        rule
+        for name, column in _ordered(examined)
+        for rule in rules_of(column_values(name, column), examined.choosing)
+    ]
+    if not rules:
+        return
+    found = _associated(rules, examined)
+    for class_number in np.unique(found.classes).tolist():
+        mine = found.of_class(class_number)
+        for place in _named(rules, mine, examined.choosing):
+            yield _candidate(rules[place], class_number, examined)
+
+
+def _ordered(examined: Examined) -> list[tuple[str, "pa.ChunkedArray"]]:
+    table = image_columns(examined.images, examined.progress)
+    rank = {f"{FILE}{fact}": place for place, fact in enumerate(_ORDER)}
+    names = sorted(table.column_names, key=lambda name: rank.get(name, -1))
+    return [(name, table[name]) for name in names]
+
+
+@dataclass(frozen=True, eq=False)
+class _Associated:
+    """Pairs of a rule and a class that go together, and by how many of the class's images more, each (pairs,)."""
+
+    rules: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    gap: NDArray[np.float64]
+
+    def of_class(self, number: int) -> list[tuple[int, float]]:
+        """Return the rules of a class with their gaps, the widest first; of equal ones the first rule."""
+        mine = np.flatnonzero(self.classes == number)
+        order = mine[np.lexsort((self.rules[mine], -self.gap[mine].round(9)))]
+        return [(int(self.rules[k]), float(self.gap[k])) for k in order]
+
+
+def _associated(rules: Sequence[Rule], examined: Examined) -> _Associated:
+    from scipy.stats import hypergeom
+
+    choosing = examined.choosing
+    labels = examined.labels[choosing]
+    classes, images = len(examined.images.classes), len(labels)
+    of_class = np.bincount(labels, minlength=classes)
+    having = np.stack([np.bincount(labels[rule.has[choosing]], minlength=classes) for rule in rules])
+    of_rule = having.sum(1, keepdims=True)
+    expected = of_rule * of_class / images
+    with np.errstate(divide="ignore", invalid="ignore"):
+        elsewhere = (of_rule - having) / (images - of_class)
+        gap = having / of_class - elsewhere
+        spread = np.sqrt(expected * (1 - of_class / images) * (images - of_rule) / max(1, images - 1))
+        worth = (having >= LEAST) & (having - expected > 2 * spread) & np.isfinite(gap)
+    # What is no more frequent than it may be by chance keeps a probability of 1: that can only hide others.
+    chance = np.ones(having.shape)
+    rule_of, class_of = np.nonzero(worth)
+    chance[worth] = hypergeom.sf(having[worth] - 1, images, of_rule[rule_of, 0], of_class[class_of])
+    believed = false_discovery(chance.ravel()).reshape(chance.shape) <= FALSE_DISCOVERIES
+    rule_of, class_of = np.nonzero(believed & worth & (gap >= LEAST_GAP) & (elsewhere < MOST_ELSEWHERE))
+    return _Associated(rule_of, class_of, gap[rule_of, class_of])
+
+
+def _named(
+    rules: Sequence[Rule], mine: Sequence[tuple[int, float]], choosing: NDArray[np.bool_]
+) -> Iterator[int]:
+    """Yield the rules that are named for a class: few of a column, none twice, in the order of the columns."""
+    chosen: dict[str, list[int]] = {}
+    for place, _ in mine:
+        rule, kept = rules[place], chosen.setdefault(rules[place].column, [])
+        apart = not any((rules[other].has & rule.has).any() or rules[other].graded for other in kept)
+        if not kept or (apart and not rule.graded and len(kept) < MOST_OF_A_COLUMN):
+            kept.append(place)
+    seen: list[NDArray[np.bool_]] = []
+    for place in sorted(place for kept in chosen.values() for place in kept):
+        has = rules[place].has[choosing]
+        if any((has & other).sum() >= SAME * (has | other).sum() for other in seen):
+            continue
+        seen.append(has)
+        yield place
+
+
+def _candidate(rule: Rule, class_number: int, examined: Examined) -> Candidate:
+    return Candidate(
+        class_number=class_number,
+        attribute=kind_of(rule.column),
+        words=rule.words,
+        artefact=rule.column not in _OF_THE_PICTURE,
+        has=rule.has,
+        value=rule.value,
+        effect=_effect(rule, class_number, examined),
+        seen_in=TABLE,
+        put_on=_compression(rule),
+    )
+
+
+def _effect(rule: Rule, class_number: int, examined: Examined) -> float:
+    """Return how often an image of the class that has it has more of it than one of another class."""
+    mine = examined.labels == class_number
+    ours = rule.value[examined.choosing & mine & rule.has]
+    theirs = np.sort(rule.value[examined.choosing & ~mine & ~np.isnan(rule.value)])
+    if not len(ours) or not len(theirs):
+        return 1.0
+    below = np.searchsorted(theirs, ours, side="left") + np.searchsorted(theirs, ours, side="right")
+    return float(max(0.5, below.mean() / (2 * len(theirs))))
+
+
+def _compression(rule: Rule) -> Edit | None:
+    """Return what saves a picture at the quality of a rule, where it is one quality of JPEG."""
+    if rule.column == f"{FILE}jpeg_quality" and rule.number is not None:
+        return partial(compressed, quality=int(rule.number))
+    return None
+
+
+def compressed(image: Tensor, quality: int) -> Tensor:
+    """Return a picture as it is after it was saved as JPEG at a quality, uint8 (3, H, W).
+
+    >>> import torch
+    >>> compressed(torch.zeros(3, 8, 8, dtype=torch.uint8), quality=30).shape
+    torch.Size([3, 8, 8])
+    """
+    file = BytesIO()
+    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(file, "JPEG", quality=quality)
+    return decode_image(file.getvalue())
