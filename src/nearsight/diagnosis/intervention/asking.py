@@ -1,0 +1,244 @@
+"""The interventions: object or background taken away from a sample of images, and what is decided then."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data import ImageSet
+from nearsight.data.regions import RegionKind
+from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.intervention.fills import (
+    covering,
+    fill_from_image,
+    fill_with_colour,
+    fill_with_surroundings,
+    grow,
+)
+from nearsight.diagnosis.overlap import fit_region
+from nearsight.evaluation import predict
+from nearsight.progress import SILENT, Progress
+from nearsight.tiles import TileGrid
+
+Side = Literal["object", "background"]
+# So many images are asked about, of each class and in all.
+PER_CLASS, IN_ALL = 50, 1000
+# An image must have so much on both sides for either to be taken away.
+LEAST_SHARE = 0.02
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """What is taken away, and what is put there; `side` is None for the image as it is.
+
+    >>> Intervention("object", "surroundings").words
+    'object erased: the colours around it blurred in'
+    """
+
+    side: Side | None
+    fill: str
+
+    @property
+    def words(self) -> str:
+        """What was done, for a person."""
+        return _WORDS[self]
+
+
+AS_IT_IS = Intervention(None, "")
+OBJECT_COLOUR = Intervention("object", "colour")
+OBJECT_SURROUNDINGS = Intervention("object", "surroundings")
+OBJECT_IMAGE = Intervention("object", "image")
+BACKGROUND_COLOUR = Intervention("background", "colour")
+SWAPPED = Intervention("background", "image")
+_WORDS = {
+    AS_IT_IS: "as it is",
+    OBJECT_COLOUR: "object erased: the mean colour of its background",
+    OBJECT_SURROUNDINGS: "object erased: the colours around it blurred in",
+    OBJECT_IMAGE: "object erased: the same place of another image of the class, its object erased",
+    BACKGROUND_COLOUR: "background erased: the mean colour of all images",
+    SWAPPED: "background of an image of another class, its object erased",
+}
+INTERVENTIONS = tuple(_WORDS)
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One image under every intervention: uint8 (interventions, 3, H, W), and its place in the set."""
+
+    index: int
+    pictures: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What was decided about a sample of images under every intervention.
+
+    `index` int64 (n,) are the places in the set, `labels` int64 (n,) their classes, `predictions` int64 (n,
+    interventions), in the order of `INTERVENTIONS`, `donors` int64 (n,) the class that each swapped background came
+    from. `left_out` counts the images that are nearly all object or nearly all background.
+    """
+
+    index: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    predictions: NDArray[np.int64]
+    donors: NDArray[np.int64]
+    examples: tuple[Example, ...]
+    left_out: int
+
+    def of(self, intervention: Intervention) -> NDArray[np.int64]:
+        """Return what the images were predicted to be under one intervention, int64 (n,)."""
+        found: NDArray[np.int64] = self.predictions[:, INTERVENTIONS.index(intervention)]
+        return found
+
+
+def draw_asked(
+    labels: NDArray[np.int64],
+    known: NDArray[np.bool_],
+    *,
+    seed: int,
+    per_class: int = PER_CLASS,
+    most: int = IN_ALL,
+) -> NDArray[np.int64]:
+    """Return which images are asked about, drawn within each class by `seed`, int64 in their own order.
+
+    >>> draw_asked(np.array([0, 0, 0, 1, 1]), np.array([True, True, True, False, True]), seed=0, per_class=2).tolist()
+    [0, 2, 4]
+
+    `known` says which images have a region. Where there are many classes each has its equal part of `most`, one
+    image at least.
+    """
+    random = np.random.default_rng((seed, 0))
+    classes = np.unique(labels[known])
+    each = min(per_class, max(1, most // max(1, len(classes))))
+    chosen = [random.permutation(np.flatnonzero(known & (labels == number)))[:each] for number in classes]
+    return np.sort(np.concatenate(chosen)).astype(np.int64) if chosen else np.empty(0, dtype=np.int64)
+
+
+def ask(
+    decision: Decision,
+    images: ImageSet,
+    *,
+    seed: int = 0,
+    per_class: int = PER_CLASS,
+    most: int = IN_ALL,
+    progress: Progress = SILENT,
+) -> Answers | None:
+    """Take object and background away from images in turn, and ask a classifier each time what it sees.
+
+    Only images with a region take part, `per_class` of a class and about `most` in all, drawn by `seed`; None where
+    there is none. Images are changed as the network's preprocessing resizes them, before they are normalised. For
+    erasing, the object's region is grown by `GROWN` of the shorter side; its background is erased, or swapped, up to
+    the region as it is given, so boxes and cells keep what background they hold. Backgrounds, and what fills an
+    object's place from another image, come from images drawn by `seed` among those asked about, whose own object
+    is erased by blurring in its surroundings. One pass over the images; each is read once, and twice more as a donor.
+    """
+    if images.regions is None or not images.has_regions:
+        return None
+    drawn = draw_asked(images.labels, images.regions.known, seed=seed, per_class=per_class, most=most)
+    whole = _Whole(images, decision.bound.resize, images.regions.kind)
+    asked = [index for index in drawn.tolist() if whole.has_both(index)]
+    if len(asked) < 2:
+        return None
+    labels = images.labels[asked].astype(np.int64)
+    random = np.random.default_rng((seed, 1))
+    alike = np.array([_other(asked, labels == label, place, random) for place, label in enumerate(labels)])
+    foreign = np.array([_other(asked, labels != label, place, random) for place, label in enumerate(labels)])
+    colour = whole.mean_colour(asked)
+    examples: list[Example] = []
+    shown = _spread(labels, EXAMPLES)
+
+    def changed() -> Iterator[Tensor]:
+        for place, index in enumerate(asked):
+            pictures = whole.changed(index, int(alike[place]), int(foreign[place]), colour)
+            if place in shown:
+                examples.append(Example(index, torch.stack(pictures)))
+            yield from pictures
+            progress.count("object and background taken away", place + 1, len(asked))
+
+    scores = decision.scores(changed())
+    return Answers(
+        index=np.array(asked, dtype=np.int64),
+        labels=labels,
+        predictions=predict(scores).astype(np.int64).reshape(len(asked), len(INTERVENTIONS)),
+        donors=images.labels[foreign].astype(np.int64),
+        examples=tuple(examples),
+        left_out=len(drawn) - len(asked),
+    )
+
+
+def _other(asked: list[int], wanted: NDArray[np.bool_], place: int, random: np.random.Generator) -> int:
+    """Draw another image among those wanted; any other where there is none."""
+    wanted = wanted.copy()
+    wanted[place] = False
+    among = np.flatnonzero(wanted)
+    if not len(among):
+        among = np.delete(np.arange(len(asked)), place)
+    return asked[int(random.choice(among))]
+
+
+def _spread(labels: NDArray[np.int64], count: int) -> set[int]:
+    """Return the places of the first images of so many classes."""
+    _, first = np.unique(labels, return_index=True)
+    return set(first[:count].tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class _Whole:
+    """The images of a set as the network's preprocessing resizes them, and the regions of their objects."""
+
+    images: ImageSet
+    resize: Callable[[Tensor], Tensor]
+    kind: RegionKind
+
+    def region(self, index: int, height: int, width: int) -> Tensor | None:
+        region = self.images.region(index)
+        return None if region is None else fit_region(region, TileGrid(height, width, tile=1, stride=1))
+
+    def has_both(self, index: int) -> bool:
+        region = self.images.region(index)
+        if region is None:
+            return False
+        return (
+            float(region.float().mean()) >= LEAST_SHARE
+            and float(grow(region, self.kind).float().mean()) <= 1 - LEAST_SHARE
+        )
+
+    def read(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return an image and its region."""
+        pixels = self.resize(self.images.image(index))
+        region = self.region(index, *pixels.shape[1:])
+        assert region is not None
+        return pixels, region
+
+    def erased(self, index: int, height: int, width: int) -> Tensor:
+        """Return an image without its object, brought to cover a size."""
+        pixels, region = self.read(index)
+        return covering(fill_with_surroundings(pixels, grow(region, self.kind)), height, width)
+
+    def mean_colour(self, asked: list[int]) -> Tensor:
+        """Return the mean colour of the images asked about; of many, of some that lie evenly among them."""
+        some = asked[:: max(1, len(asked) // 100)]
+        return torch.stack([self.images.image(index).float().mean((1, 2)) for index in some]).mean(0)
+
+    def changed(self, index: int, alike: int, foreign: int, colour: Tensor) -> list[Tensor]:
+        """Return an image under every intervention, in the order of `INTERVENTIONS`."""
+        pixels, region = self.read(index)
+        hole, background = grow(region, self.kind), ~region
+        sides = pixels.shape[1], pixels.shape[2]
+        return [
+            pixels,
+            fill_with_colour(pixels, hole, _mean_colour(pixels, ~hole)),
+            fill_with_surroundings(pixels, hole),
+            fill_from_image(pixels, hole, self.erased(alike, *sides)),
+            fill_with_colour(pixels, background, colour),
+            fill_from_image(pixels, background, self.erased(foreign, *sides)),
+        ]
+
+
+def _mean_colour(pixels: Tensor, among: Tensor) -> Tensor:
+    return pixels[:, among].float().mean(1)
