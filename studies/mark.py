@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     found = nearsight.diagnose(trained.classifier(), marked["test"], faithfulness=0, out=arguments.out)
     rows = [
         {"class": reasons.name, "reason": reasons.reasons[0].sentence(reasons.name)}
-        for reasons in found.atlas.classes
+        for reasons in found["reasons"].classes
         if reasons.reasons
     ]
     write_json(arguments.out / "mark.json", {"study": "mark", "marked": MARKED_CLASS, "first_reasons": rows})

@@ -15,7 +15,7 @@ import numpy as np
 
 import nearsight
 from nearsight.diagnosis import Diagnosis
-from nearsight.diagnosis.summary import off_object
+from nearsight.diagnosis.reasons.main_reason import off_object
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.runs import RESULT, Run
@@ -85,9 +85,8 @@ def measure(shortcut: float, seed: int, images: int | None, out: Path) -> dict[s
 
 def reliance_measures(found: Diagnosis) -> dict[str, Any]:
     """Return what a diagnosis says of object and background."""
-    assert found.reliance is not None
-    row = found.reliance.overall
-    verdicts = [off_object(reasons) for reasons in found.atlas.classes]
+    row = found["reliance"].overall
+    verdicts = [off_object(reasons) for reasons in found["reasons"].classes]
     return {
         **{name: getattr(row, name) for name in ("off_share", "excess", "background", "object", "pointing")},
         "background_is_main_reason": sum(bool(verdict) for verdict in verdicts),

@@ -9,7 +9,7 @@ from studies.mark import MARKED_CLASS, plant, some
 
 from nearsight import Classifier, Diagnosis, ImageSet, Machine, diagnose, load, train, training
 from nearsight.data import ImageSets
-from nearsight.diagnosis.summary import off_object
+from nearsight.diagnosis.reasons.main_reason import off_object
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.settings import make_recipe
@@ -46,12 +46,13 @@ def test_a_network_that_uses_the_background_is_told_from_one_that_cannot(tmp_pat
         # Without the shortcut the background tells nothing; with it alone the network errs where it misleads.
         drop = accuracy(classifier, sets["test"]) - accuracy(classifier, sets["swapped"])
         assert drop > 0.5 if shortcut else drop < 0.1
-    honest, misled = (one.reliance.overall for one in found.values() if one.reliance is not None)
+    honest, misled = (one["reliance"].overall for one in found.values())
     assert honest.excess.high < 0 < misled.excess.low
     assert honest.background.low < 1 / 8 < 0.5 < misled.background.low
     assert misled.pointing.high < honest.pointing.low > honest.pointing.chance
     background = {
-        shortcut: [off_object(reasons) for reasons in one.atlas.classes] for shortcut, one in found.items()
+        shortcut: [off_object(reasons) for reasons in one["reasons"].classes]
+        for shortcut, one in found.items()
     }
     assert not any(background[0.0])
     assert all(background[1.0])
@@ -69,7 +70,7 @@ def test_a_planted_mark_is_the_first_reason_of_its_class(
     }
     recipe = make_recipe("cifar10", "fast", QUICK | {"epochs": 8, "batch_size": 100, "validation": 0.0})
     run = training.train(recipe, ImageSets("marked", marked), tmp_path / "run", machine=CPU)
-    atlas = diagnose(run.classifier(), marked["test"], faithfulness=0, machine=CPU).atlas
+    atlas = diagnose(run.classifier(), marked["test"], faithfulness=0, machine=CPU)["reasons"]
     first = {reasons.name: reasons.reasons[0] for reasons in atlas.classes}
     assert first[MARKED_CLASS].place.name == "bottom right corner"
     assert first[MARKED_CLASS].purity.low > first[MARKED_CLASS].purity.chance

@@ -27,7 +27,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "study": 2,
         "comparison": 3,
         "dimension": 2,
-        "diagnosis": 2,
+        "diagnosis": 3,
     }
 )
 

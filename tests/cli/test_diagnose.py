@@ -58,6 +58,8 @@ def test_a_published_network_needs_a_set_and_a_tile(refused: Refused, trained: P
         (["--split", "tset"], "'digits' has no split 'tset'"),
         (["--tile", "9"], "a tile of 9 pixels does not fit"),
         (["--images", "0"], "--images"),
+        (["--parts", "errors,reson"], "unknown part 'reson'; did you mean 'reasons'"),
+        (["--seed", "-1"], "--seed"),
         (["nothing-here"], "unknown"),
     ],
 )
@@ -67,3 +69,17 @@ def test_bad_input_is_one_line_and_writes_nothing(
     out = tmp_path / "out"
     assert line in refused("diagnose", trained, *options, "--out", out)
     assert not out.exists()
+
+
+def test_parts_are_left_out_and_the_seed_is_kept(printed: Printed, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = printed("diagnose", trained, "--out", out, "--parts", "labels,errors", "--seed", "3", *FEW)
+    assert result["seed"] == 3
+    assert "by seed 3" in result["notes"][0]
+    assert {path.stem for path in out.glob("*.parquet")} == {
+        "errors",
+        "pairs",
+        "suspects",
+        "duplicates",
+        "pictures",
+    }

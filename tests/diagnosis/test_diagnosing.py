@@ -14,6 +14,7 @@ import torch
 from nearsight.data import ImageSet
 from nearsight.data.regions import MaskRegions
 from nearsight.diagnosis import TABLES, Diagnosis, diagnose
+from nearsight.diagnosis.reliance.part import NO_REGION
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
@@ -31,14 +32,19 @@ def strict(path: Path) -> dict[str, object]:
     return json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
+def kept(found: Diagnosis) -> list[str]:
+    """Return the names of the tables of the parts that were not left out."""
+    return [table.name for part in found.asked for table in part.tables]
+
+
 def check_files(found: Diagnosis, directory: Path) -> str:
     """Write everything, read it back, and return the page."""
     write_diagnosis(found, directory)
     content = strict(directory / "diagnosis.json")
     assert content["sentences"] == list(found.sentences())
-    for name in TABLES:
+    for name in kept(found):
         table = pyarrow.parquet.read_table(directory / f"{name}.parquet")
-        assert table.column_names == list(TABLES[name][0])
+        assert table.column_names == list(TABLES[name].kinds)
         assert len(table) == len(found.table(name)) == len(content[name])
     page = (directory / "report.html").read_text()
     check_same(Diagnosis.load(directory), found)
@@ -57,28 +63,27 @@ def check_same(again: Diagnosis, found: Diagnosis) -> None:
     assert rows[0] == rows[1]
     assert maps[0].keys() == maps[1].keys()
     assert all(torch.equal(maps[0][name], maps[1][name]) for name in maps[0])
-    for name in TABLES:
+    for name in kept(found):
         assert again.table(name).equals(found.table(name))
 
 
 def test_a_planted_mistake_comes_out(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
     images = shaded("abc", shown=[0, 1, 2] * 4, labels=[0, 1, 2] * 3 + [0, 1, 1])
     found = diagnose(TiledModel(shades("abc"), stride=4), images, others={"train": images}, faithfulness=2)
-    [pair] = found.errors.pairs
+    [pair] = found["errors"].pairs
     assert (pair.label, pair.prediction, pair.errors) == (1, 2, (11,))
     assert found.table("errors")["path"].tolist() == ["11.png"]
-    accuracy = {row.protocol: row.accuracy.value for row in found.accuracies}
+    accuracy = {row.protocol: row.accuracy.value for row in found["protocols"].rows}
     assert accuracy["mean-logit"] == pytest.approx(11 / 12)
-    assert found.reliance is None
-    assert found.faithfulness is not None
-    assert {row.method for row in found.faithfulness.rows} >= {"evidence", "random", "edges"}
+    assert "reliance" not in found
+    assert {row.method for row in found["faithfulness"].rows} >= {"evidence", "random", "edges"}
     page = check_files(found, tmp_path)
     assert "11.png" in page
 
 
 def test_no_errors_and_a_class_without_images(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
     found = diagnose(TiledModel(shades("abc")), shaded("abc", shown=[0, 2, 0]), faithfulness=0)
-    assert (found.errors.errors, found.errors.pairs) == ((), ())
+    assert (found["errors"].errors, found["errors"].pairs) == ((), ())
     assert found.notes == ("1 of 3 classes have no image here: b",)
     assert any("none of 3 images is wrong" in sentence for sentence in found.sentences())
     check_files(found, tmp_path)
@@ -86,7 +91,7 @@ def test_no_errors_and_a_class_without_images(shades: Shades, shaded: Shaded, tm
 
 def test_one_class(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
     found = diagnose(TiledModel(shades(["only"])), shaded(["only"], shown=[0, 0]), faithfulness=1)
-    assert not found.errors.errors
+    assert not found["errors"].errors
     check_files(found, tmp_path)
 
 
@@ -96,8 +101,8 @@ def test_a_thousand_classes(shades: Shades, shaded: Shaded, tmp_path: Path) -> N
         TiledModel(shades(names)), shaded(names, shown=[0, 500, 999], labels=[0, 400, 999]), faithfulness=0
     )
     # The shade of class 500 lies between two of 256 grey levels; the upper one is nearest to class 501.
-    assert [(error.label, error.prediction) for error in found.errors.errors] == [(400, 501)]
-    assert len(found.errors.errors[0].kept) == 10
+    assert [(error.label, error.prediction) for error in found["errors"].errors] == [(400, 501)]
+    assert len(found["errors"].errors[0].kept) == 10
     check_files(found, tmp_path)
 
 
@@ -123,7 +128,7 @@ def test_regions_of_no_pixel_say_nothing(shades: Shades, shaded: Shaded, tmp_pat
         MaskRegions(torch.zeros(2, 16, 20, dtype=torch.bool)),
     )
     found = diagnose(TiledModel(shades("ab")), empty, faithfulness=0)
-    assert found.reliance is None
+    assert found.absent == {"reliance": NO_REGION}
     check_files(found, tmp_path)
 
 
@@ -170,16 +175,17 @@ def test_a_network_that_refuses_whole_images_is_diagnosed_on_tiles(
     classifier.tile = trained_tile
     found = diagnose(TiledModel(classifier, tile=8, stride=8), images, faithfulness=1)
     assert "full-pass is left out: only 8 pixels wide" in found.notes
-    assert [row.protocol for row in found.accuracies] == [
+    assert [row.protocol for row in found["protocols"].rows] == [
         "mean-logit",
         "mean-probability",
         "vote",
         "single-tile",
     ]
-    assert all(row.agreement.value is None and row.accuracy.value is not None for row in found.accuracies)
-    assert found.locality.sizes == ()
-    assert found.faithfulness is not None
-    assert found.faithfulness.protocol == "mean-logit"
+    assert all(
+        row.agreement.value is None and row.accuracy.value is not None for row in found["protocols"].rows
+    )
+    assert "compares tiles with the full pass" in found.absent["locality"]
+    assert found["faithfulness"].protocol == "mean-logit"
     assert "as by the full pass" not in " ".join(found.sentences())
     check_files(found, tmp_path)
 

@@ -9,7 +9,7 @@ from tests.diagnosis.conftest import bound_function
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet
-from nearsight.diagnosis.errors import KEPT_CLASSES
+from nearsight.diagnosis.errors.image_errors import KEPT_CLASSES
 from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource, kept_classes
 from nearsight.evidence import evidence
 from nearsight.models import Preprocessing

@@ -1,26 +1,25 @@
 """From a classifier and an image set to the whole diagnosis."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from nearsight.data import ImageSet
-from nearsight.diagnosis.atlas import build_atlas
+from nearsight.diagnosis import parts as registry
+from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.draw import draw
-from nearsight.diagnosis.duplicates import near_duplicates
-from nearsight.diagnosis.errors import collect_errors
-from nearsight.diagnosis.examine import Examination, diagnosed, examine
-from nearsight.diagnosis.faithfulness import ScoredBy, measure_faithfulness
-from nearsight.diagnosis.locality import Locality, SizeRow, measure_locality, protocol_agreement
-from nearsight.diagnosis.overlap import object_shares
+from nearsight.diagnosis.faithfulness.part import FAITHFULNESS
+from nearsight.diagnosis.observing import pass_over
+from nearsight.diagnosis.part import Nothing
 from nearsight.diagnosis.pictures import ExaminedPictures
-from nearsight.diagnosis.reliance import Reliance, summarise_reliance
 from nearsight.diagnosis.result import Diagnosis
-from nearsight.diagnosis.suspects import label_suspects
+from nearsight.diagnosis.subject import Subject
+from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
+from nearsight.models import Classifier
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import FAITHFULNESS_IMAGES
 from nearsight.settings.protocols import FULL_PASS
@@ -34,6 +33,7 @@ def diagnose(
     *,
     model: str = "",
     others: Mapping[str, ImageSet] | None = None,
+    parts: Sequence[str] | None = None,
     limit: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
     seed: int = 0,
@@ -52,15 +52,21 @@ def diagnose(
     (6, 9)
 
     `model` and the set's name are for the reader. `others` are the splits in which near-duplicates are looked for, by
-    name. Of a larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are
-    checked; 0 leaves it out. `workers` processes decode a set that streams. `progress` is told what begins and how
+    name. `parts` are the names of the parts that are kept; the others are left out, or measured for these alone. Of a
+    larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are checked; 0
+    leaves it out. `workers` processes decode a set that streams. `progress` is told what begins and how
     much of it is done, and warned of what `TiledModel.notes` tells. Where the model refuses whole images, what
     compares tiles with them is left out, and said. The diagnosis's `notes` keep both.
 
-    Raises `InputError` for a set without images, a bare model or one without a tile, and what `evaluate` raises.
+    Raises `InputError` for an unknown part, a set without images, a bare model or one without a tile, and what
+    `evaluate` raises.
     """
     classifier = diagnosed(bound)
     tile, stride = bound.sides()
+    asked = registry.named(parts)
+    if not faithfulness:
+        asked = tuple(part for part in asked if part is not FAITHFULNESS)
+    measured = registry.with_needs(asked)
     examined, drawn = _drawn(images, limit, seed)
     notes = list(drawn)
 
@@ -71,42 +77,32 @@ def diagnose(
     for note in bound.notes:
         tell(note)
     progress.say(f"evidence of {len(examined):,} images")
-    found = examine(bound, examined, seed=seed, workers=workers, progress=progress)
-    progress.say("reasons: the strongest tiles of each class, sorted by the network's own embedding")
-
-    def on_object(index: int) -> Tensor | None:
-        region = examined.region(index)
-        return None if region is None else object_shares(region, found.grids[index])
-
-    atlas = build_atlas(
-        bound,
-        examined,
-        found.grids,
-        found.tiles,
-        on_object=on_object if examined.has_regions else None,
+    evaluation, grids, seen = pass_over(
+        bound, examined, measured, seed=seed, workers=workers, progress=progress
+    )
+    notes += evaluation.settings.get("left_out", ())
+    found: dict[str, Any] = {}
+    absent: dict[str, str] = {}
+    subject = Subject(
+        bound=bound,
+        images=examined,
+        decision=Decision.of(bound, whole=FULL_PASS in evaluation.scores),
+        evaluation=evaluation,
+        grids=grids,
+        others=others or {},
+        found=found,
+        faithfulness=faithfulness,
         seed=seed,
+        workers=workers,
+        tell=tell,
         progress=progress,
     )
-    # Without it there is nothing that tiles could agree with.
-    whole = FULL_PASS in found.evaluation.scores
-    notes += found.evaluation.settings.get("left_out", ())
-    sizes: tuple[SizeRow, ...] = ()
-    if whole:
-        progress.say("locality: tiles of other sizes")
-        sizes = measure_locality(bound, examined, seed=seed, leave_out=tell, progress=progress)
-    else:
-        tell("locality is left out: it compares tiles with the full pass")
-    checked = None
-    if faithfulness:
-        progress.say("faithfulness: what the maps are worth, beside others")
-        # As the classifier is meant to be used.
-        protocol: ScoredBy = "full-pass" if classifier.tile is None and whole else "mean-logit"
-        checked = measure_faithfulness(
-            bound, examined, protocol=protocol, limit=faithfulness, seed=seed, progress=progress
-        )
-    if others:
-        progress.say(f"near-duplicates in {', '.join(others)}")
-    protocols = protocol_agreement(found.evaluation.scores, examined.labels)
+    for part in measured:
+        one = part.measure(subject, seen[part.name])
+        if isinstance(one, Nothing):
+            absent[part.name] = one.why
+        else:
+            found[part.name] = one
     return Diagnosis(
         model=model or classifier.architecture.name,
         data=images.name,
@@ -119,20 +115,26 @@ def diagnose(
         grid=bound.grid,
         images=len(examined),
         seed=seed,
-        accuracies=protocols,
-        errors=collect_errors(found.errors, examined.labels, classifier.classes),
-        suspects=label_suspects(found.checks, classifier.classes),
-        duplicates=near_duplicates(examined, others, memory=bound.memory) if others else (),
-        atlas=atlas,
-        reliance=_reliance(found, examined),
-        locality=Locality(sizes, protocols),
-        faithfulness=checked,
+        decision=subject.decision.protocol,
         notes=(*notes, *_class_notes(examined)),
         versions={"python": platform.python_version()} | {name: version(name) for name in _VERSIONS},
         machine=f"{platform.system()} {platform.machine()}, {bound.device.type}",
         class_images=tuple(np.bincount(examined.labels, minlength=len(classifier.classes)).tolist()),
         pictures=ExaminedPictures(examined, bound.resize),
+        parts={part.name: found[part.name] for part in asked if part.name in found},
+        absent={part.name: absent[part.name] for part in asked if part.name in absent},
     )
+
+
+def diagnosed(bound: TiledModel) -> Classifier:
+    """Return the classifier that is bound; raises `InputError` where it is a bare model or has no tile."""
+    if not isinstance(bound.model, Classifier):
+        raise InputError(
+            f"a diagnosis needs a classifier, which knows how decoded images become what the network takes, and was "
+            f"given a {type(bound.model).__name__}; make a nearsight.Classifier of it"
+        )
+    bound.model.tile_to_look_at(bound.tile)
+    return bound.model
 
 
 def _drawn(images: ImageSet, limit: int | None, seed: int) -> tuple[ImageSet, tuple[str, ...]]:
@@ -141,15 +143,6 @@ def _drawn(images: ImageSet, limit: int | None, seed: int) -> tuple[ImageSet, tu
     return images.select(draw(len(images), limit, seed)), (
         f"{limit:,} of {len(images):,} images were drawn at random, by seed {seed}",
     )
-
-
-def _reliance(found: Examination, images: ImageSet) -> Reliance | None:
-    if images.regions is None or not found.reliance:
-        return None
-    cut, empty = images.box_faults()
-    notes = [f"boxes that reach beyond their image and are cut off there: {cut:,}"] if cut else []
-    notes += [f"boxes without a pixel in their image, which say nothing: {empty:,}"] if empty else []
-    return summarise_reliance(found.reliance, images.classes, images.regions.kind, len(images), notes)
 
 
 def _class_notes(images: ImageSet) -> tuple[str, ...]:

@@ -10,17 +10,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from nearsight.diagnosis.atlas import Atlas
-from nearsight.diagnosis.duplicates import Duplicate
-from nearsight.diagnosis.errors import Errors
-from nearsight.diagnosis.faithfulness import Faithfulness
-from nearsight.diagnosis.locality import AgreementRow, Locality
-from nearsight.diagnosis.pictures import PICTURES, Pictures, SavedPictures, load_pictures, save_pictures
-from nearsight.diagnosis.reliance import Reliance
-from nearsight.diagnosis.schema_1 import read_parts
-from nearsight.diagnosis.shown import shown_pictures
-from nearsight.diagnosis.suspects import LabelSuspect
-from nearsight.diagnosis.tables import TABLES, make_table
+from nearsight.diagnosis import parts as registry
+from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.part import Part
+from nearsight.diagnosis.pictures import PICTURES, SavedPictures, load_pictures, save_pictures
+from nearsight.diagnosis.schema_1 import read_schema_1
+from nearsight.diagnosis.schema_2 import in_parts
 from nearsight.errors import InputError, unknown_name
 from nearsight.notebook import Shown, Summary
 from nearsight.rows import from_values, read_json, to_values
@@ -35,6 +30,11 @@ DIAGNOSIS = "diagnosis.json"
 ROWS = "rows.json"
 MAPS = "maps.safetensors"
 
+# What diagnosis.json says of what was examined.
+_ABOUT = (
+    "model", "data", "split", "classes", "network", "trained_tile", "tile", "stride", "grid", "images", "seed",
+    "decision",
+)  # fmt: skip
 UNITS = {
     "value, low, high": "a mean over images with its 95 % interval; null where nothing is known",
     "n": "images that count",
@@ -48,55 +48,47 @@ UNITS = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Diagnosis(Shown):
+class Diagnosis(Findings, Shown):
     """What a classifier uses on an image set, where it errs, and whether it looks at the object.
 
-    `network` is the classifier's architecture and `trained_tile` the tile it was trained on, None for whole images.
-    `images` is how many were examined, `class_images` how many of each class; every `index` is a place in their set.
-    `pictures` gives the pictures of examined images as the network's preprocessing resizes them, which is what
-    positions are pixels of. `reliance` is None where no region is known, `faithfulness` where it was not asked for.
+    It is a mapping: `found["errors"]` is what the part `errors` found, and `ERRORS.of(found)` the same with its type,
+    None where that is nothing. The fields are those of `Findings`.
     """
 
-    model: str
-    data: str
-    split: str
-    classes: tuple[str, ...]
-    network: str
-    trained_tile: int | None
-    tile: int
-    stride: int
-    grid: str
-    images: int
-    seed: int
-    accuracies: tuple[AgreementRow, ...]
-    errors: Errors
-    suspects: tuple[LabelSuspect, ...]
-    duplicates: tuple[Duplicate, ...]
-    atlas: Atlas
-    reliance: Reliance | None
-    locality: Locality
-    faithfulness: Faithfulness | None
-    notes: tuple[str, ...]
-    versions: Mapping[str, str]
-    machine: str
-    class_images: tuple[int, ...]
-    pictures: Pictures
+    @property
+    def asked(self) -> tuple[Part[Any, Any], ...]:
+        """The parts that were not left out, in the order of the page."""
+        return tuple(part for part in registry.PARTS if part.name in self or part.name in self.absent)
 
     def sentences(self) -> tuple[str, ...]:
         """Return the summary: what was found, in sentences, each with its numbers."""
-        from nearsight.diagnosis.summary import summarise
-
-        return summarise(self)
+        return tuple(
+            sentence
+            for part in self.asked
+            for sentence in (
+                part.sentences(self[part.name], self) if part.name in self else (self.absent[part.name],)
+            )
+        )
 
     def table(self, name: str = "errors") -> "pandas.DataFrame":
         """Return one of the tables as a pandas frame; `nearsight.diagnosis.TABLES` names them.
 
-        A table has its columns even where it has no rows. Raises `InputError` for an unknown name.
+        A table has its columns even where it has no rows. Raises `InputError` for an unknown name, and for a table
+        of a part that was left out.
         """
-        if name not in TABLES:
-            raise unknown_name("table", name, TABLES)
-        frame: pandas.DataFrame = make_table(name, self).to_pandas()
+        owners = {table.name: (part, table) for part in registry.PARTS for table in part.tables}
+        if name not in owners:
+            raise unknown_name("table", name, owners)
+        part, table = owners[name]
+        if part not in self.asked:
+            raise InputError(
+                f"the table '{name}' is of the part '{part.name}', which was left out; diagnose with it"
+            )
+        frame: pandas.DataFrame = table.arrow(part.of(self), self).to_pandas()
         return frame
+
+    def _tables(self) -> "dict[str, pyarrow.Table]":
+        return {table.name: table.arrow(part.of(self), self) for part in self.asked for table in part.tables}
 
     def _summary(self) -> Summary:
         return Summary(
@@ -110,11 +102,11 @@ class Diagnosis(Shown):
 
         The maps of the misclassified images are in the table `errors`.
         """
-        about = ("model", "data", "split", "classes", "network", "trained_tile", "tile", "stride", "grid")
         found = {
             "sentences": self.sentences(),
-            **{name: getattr(self, name) for name in (*about, "images", "seed")},
-            **{name: _without_maps(make_table(name, self)).to_pylist() for name in TABLES},
+            **{name: getattr(self, name) for name in _ABOUT},
+            **{name: _without_maps(table).to_pylist() for name, table in self._tables().items()},
+            "absent": dict(self.absent),
             "notes": self.notes,
             "versions": dict(self.versions),
             "machine": self.machine,
@@ -137,16 +129,23 @@ class Diagnosis(Shown):
             for spec in fields(self)
             if spec.name != "pictures"
         }
-        save_pictures(directory / PICTURES, self.pictures, shown_pictures(self))
+        shown = (
+            picture
+            for part in self.asked
+            if part.name in self
+            for picture in part.pictures(self[part.name], self)
+        )
+        save_pictures(directory / PICTURES, self.pictures, shown)
         with replace_atomically(directory / MAPS) as temporary:
             temporary.write_bytes(save({name: tensor.cpu().contiguous() for name, tensor in maps.items()}))
         # Names of files may hold what UTF-8 may not.
         write_text(directory / ROWS, json.dumps(plain(numbered("diagnosis", rows)), allow_nan=False) + "\n")
-        for name in TABLES:
+        tables = self._tables()
+        for name, table in tables.items():
             with replace_atomically(directory / f"{name}.parquet") as temporary:
-                parquet.write_table(make_table(name, self), temporary)
+                parquet.write_table(table, temporary)
         write_json(directory / DIAGNOSIS, self.to_json())
-        names = (DIAGNOSIS, *(f"{name}.parquet" for name in TABLES), ROWS, MAPS, PICTURES)
+        names = (DIAGNOSIS, *(f"{name}.parquet" for name in tables), ROWS, MAPS, PICTURES)
         return [directory / name for name in names]
 
     @staticmethod
@@ -161,13 +160,29 @@ class Diagnosis(Shown):
         directory = Path(directory)
         schema, about = read_json("diagnosis", directory / DIAGNOSIS, "diagnose")
         if schema < 2:
-            return Diagnosis(**read_parts(directory, about), pictures=SavedPictures({}, {}))
-        schema, rows = read_json("diagnosis", directory / ROWS, "diagnose")
-        pictures = load_pictures(directory / PICTURES)
-        maps = _read_maps(directory / MAPS)
+            return Diagnosis(**read_schema_1(directory, about), pictures=SavedPictures({}, {}))
+        source = directory / ROWS
+        schema, rows = read_json("diagnosis", source, "diagnose")
+        if schema < 3:
+            rows = in_parts(rows, source)
+        pictures, maps = load_pictures(directory / PICTURES), _read_maps(directory / MAPS)
+        parts = {
+            part.name: from_values(
+                part.found, kept[part.name], f"{source}: {part.name}", schema=schema, tensors=maps
+            )
+            for kept in [_kept(rows, source)]
+            for part in registry.named(kept)
+        }
         return from_values(
-            Diagnosis, rows | {"pictures": pictures}, directory / ROWS, schema=schema, tensors=maps
+            Diagnosis, rows | {"pictures": pictures, "parts": parts}, source, schema=schema, tensors=maps
         )
+
+
+def _kept(rows: Mapping[str, Any], source: Path) -> Mapping[str, Any]:
+    kept = rows.get("parts")
+    if not isinstance(kept, Mapping):
+        raise InputError(f"{source} holds no parts; run `nearsight diagnose` again")
+    return kept
 
 
 def _read_maps(path: Path) -> dict[str, Tensor]:

@@ -6,16 +6,19 @@ from typing import Any
 
 import torch
 
-from nearsight.diagnosis.atlas import Atlas, ClassReasons
-from nearsight.diagnosis.duplicates import Duplicate
-from nearsight.diagnosis.errors import ConfusionPair, Errors, ImageError
-from nearsight.diagnosis.faithfulness import Faithfulness, MethodRow
-from nearsight.diagnosis.flip import Flip
-from nearsight.diagnosis.locality import AgreementRow, Locality, SizeRow
+from nearsight.diagnosis.errors.flip import Flip
+from nearsight.diagnosis.errors.image_errors import ConfusionPair, Errors, ImageError
+from nearsight.diagnosis.faithfulness.maps import Faithfulness, MethodRow
+from nearsight.diagnosis.labels.duplicates import Duplicate
+from nearsight.diagnosis.labels.part import Labels
+from nearsight.diagnosis.labels.suspects import LabelSuspect
+from nearsight.diagnosis.locality.sizes import Locality, SizeRow
 from nearsight.diagnosis.place import Place
-from nearsight.diagnosis.reasons import AtlasTile, Reason
-from nearsight.diagnosis.reliance import Reliance, RelianceRow
-from nearsight.diagnosis.suspects import LabelSuspect
+from nearsight.diagnosis.protocols.agreement import AgreementRow, Protocols
+from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons
+from nearsight.diagnosis.reasons.reason import AtlasTile, Reason
+from nearsight.diagnosis.reliance.background import Reliance, RelianceRow
+from nearsight.diagnosis.schema_2 import ABSENT, decided_by
 from nearsight.diagnosis.tile_crops import kept_classes
 from nearsight.errors import InputError
 from nearsight.evidence import TileEvidence
@@ -36,7 +39,7 @@ _ESTIMATES = {
 }
 
 
-def read_parts(directory: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+def read_schema_1(directory: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a `Diagnosis`, but its pictures, from the files of the first schema.
 
     `about` is what its diagnosis.json holds. Raises `InputError` where a table is missing or damaged.
@@ -89,32 +92,37 @@ def _parts(about: Mapping[str, Any], tables: Tables) -> dict[str, Any]:
         )
         for row in tables["pairs"]
     )
+    locality = Locality(
+        tuple(
+            SizeRow(tile=row["tile"], tiles=round(row["tiles"]), **_estimates("locality", row))
+            for row in tables["locality"]
+        )
+    )
+    suspects = tuple(
+        LabelSuspect(**{**row, "label": numbers[row["label"]], "suggested": numbers[row["suggested"]]})
+        for row in tables["suspects"]
+    )
+    found = {
+        "protocols": Protocols(accuracies),
+        "reliance": reliance,
+        "reasons": atlas,
+        "errors": Errors(tuple(_error(row, numbers, about) for row in tables["errors"]), pairs, images),
+        "labels": Labels(suspects, tuple(Duplicate(**row) for row in tables["duplicates"])),
+        "locality": locality if locality.sizes else None,
+        "faithfulness": _faithfulness(tables["faithfulness"], about["trained_tile"]),
+    }
     names = ("model", "data", "split", "network", "trained_tile", "tile", "stride", "grid", "seed")
     return {
         **{name: about[name] for name in names},
         "classes": classes,
         "images": images,
-        "accuracies": accuracies,
-        "errors": Errors(tuple(_error(row, numbers, about) for row in tables["errors"]), pairs, images),
-        "suspects": tuple(
-            LabelSuspect(**{**row, "label": numbers[row["label"]], "suggested": numbers[row["suggested"]]})
-            for row in tables["suspects"]
-        ),
-        "duplicates": tuple(Duplicate(**row) for row in tables["duplicates"]),
-        "atlas": atlas,
-        "reliance": reliance,
-        "locality": Locality(
-            tuple(
-                SizeRow(tile=row["tile"], tiles=round(row["tiles"]), **_estimates("locality", row))
-                for row in tables["locality"]
-            ),
-            accuracies,
-        ),
-        "faithfulness": _faithfulness(tables["faithfulness"], about["trained_tile"]),
+        "decision": decided_by(about["trained_tile"], [row.protocol for row in accuracies]),
         "notes": (*about["notes"], NOTE),
         "versions": about["versions"],
         "machine": about["machine"],
         "class_images": _class_images(atlas, reliance, pairs, len(classes)),
+        "parts": {name: part for name, part in found.items() if part is not None},
+        "absent": {name: why for name, why in ABSENT.items() if found[name] is None},
     }
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet
-from nearsight.diagnosis.errors import KEPT_CLASSES
-from nearsight.diagnosis.reasons import AtlasTile
+from nearsight.diagnosis.errors.image_errors import KEPT_CLASSES
+from nearsight.diagnosis.reasons.reason import AtlasTile
 from nearsight.evidence import TiledModel
 from nearsight.tiles import TileGrid
 

@@ -8,6 +8,7 @@ from nearsight import diagnosis
 from nearsight.data import Data, ImageSet
 from nearsight.data.decode import allowed_pixels
 from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.parts import named
 from nearsight.errors import InputError
 from nearsight.evaluation.class_matching import match_classes
 from nearsight.progress import Progress, watched
@@ -25,8 +26,10 @@ def diagnose(
     data: Data | None = None,
     *,
     split: str = DEFAULT_SPLIT,
+    parts: Sequence[str] | None = None,
     images: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
+    seed: int = 0,
     out: str | Path | None = None,
     new_images: bool = False,
     machine: Machine | None = None,
@@ -46,13 +49,16 @@ def diagnose(
     'tile'
 
     `model` is a run, a `TiledModel` or anything else, as for `heatmap`; a run needs no `data`, which is what
-    `evaluate` takes. Of a set with splits, near-duplicates are looked for in its other splits. `images`
-    examines so many, drawn at random; `faithfulness` is on how many of them the maps are checked, 0 for none.
+    `evaluate` takes. Of a set with splits, near-duplicates are looked for in its other splits. `parts` are
+    the names of the parts to keep, all for None. `images` examines so many, drawn at random; `faithfulness` is on how
+    many of them the maps are checked, 0 for none. `seed` fixes everything that is drawn.
     With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
     A run's own images are those that it listed when it was trained; `new_images` counts those that came since as
     well. How images are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is shown; a
     `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
+    # Before a model is loaded for nothing.
+    named(parts)
     reading = Reading(**fields_of(Reading, options))
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(model)
@@ -73,8 +79,10 @@ def diagnose(
             matched.images,
             model=model_name(model),
             others=_others(examined.others, bound.classes),
+            parts=parts,
             limit=images,
             faithfulness=faithfulness,
+            seed=seed,
             workers=(machine or Machine()).decoding_workers(),
             progress=channel,
         )

@@ -10,21 +10,26 @@ import pytest
 import torch
 
 from nearsight.data import ImageSet, MemoryImages, draw_scenes
-from nearsight.diagnosis.atlas import Atlas, ClassReasons
-from nearsight.diagnosis.duplicates import Duplicate
-from nearsight.diagnosis.errors import collect_errors, image_error
-from nearsight.diagnosis.faithfulness import Faithfulness, MethodRow
-from nearsight.diagnosis.locality import AgreementRow, Locality, SizeRow
+from nearsight.diagnosis.errors.image_errors import collect_errors, image_error
+from nearsight.diagnosis.faithfulness.maps import Faithfulness, MethodRow
+from nearsight.diagnosis.labels.duplicates import Duplicate
+from nearsight.diagnosis.labels.part import Labels
+from nearsight.diagnosis.labels.suspects import LabelSuspect
+from nearsight.diagnosis.locality.sizes import Locality, SizeRow
+from nearsight.diagnosis.parts import PARTS
 from nearsight.diagnosis.pictures import ExaminedPictures
 from nearsight.diagnosis.place import Place
-from nearsight.diagnosis.reasons import AtlasTile, Reason
-from nearsight.diagnosis.reliance import Reliance, RelianceRow
+from nearsight.diagnosis.protocols.agreement import AgreementRow, Protocols
+from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons
+from nearsight.diagnosis.reasons.reason import AtlasTile, Reason
+from nearsight.diagnosis.reliance.background import Reliance, RelianceRow
+from nearsight.diagnosis.reliance.part import NO_REGION
 from nearsight.diagnosis.result import Diagnosis
-from nearsight.diagnosis.suspects import LabelSuspect
 from nearsight.evidence import EvidenceMap
 from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
+PART_NAMES = tuple(part.name for part in PARTS)
 GRID = TileGrid(64, 64, tile=16, stride=8)
 Make = Callable[..., Diagnosis]
 
@@ -35,7 +40,7 @@ def estimate(value: float, n: int = 40, chance: float | None = 0.125, half: floa
 
 @pytest.fixture(scope="session")
 def make_diagnosis() -> Make:
-    """Return what makes a diagnosis of `count` scenes; keywords replace its fields."""
+    """Return what makes a diagnosis of `count` scenes; keywords replace its fields and, by name, its parts."""
 
     def make(
         *,
@@ -44,12 +49,12 @@ def make_diagnosis() -> Make:
         grid: TileGrid = GRID,
         names: Sequence[str] | None = None,
         paths: Sequence[str] | None = None,
-        labels: np.ndarray | None = None,
+        numbers: np.ndarray | None = None,
         **changes: Any,
     ) -> Diagnosis:
         scenes = draw_scenes("test", count=count)
         classes = scenes.classes if names is None else tuple(names)
-        labels = scenes.labels if labels is None else labels
+        labels = scenes.labels if numbers is None else numbers
         paths = paths or [f"test/{classes[label]}/{i:04}.png" for i, label in enumerate(labels)]
         examined = ImageSet("scenes", "test", classes, labels, MemoryImages(scenes.pixels, tuple(paths)))
         maps = [random_map(i, int(label), i < wrong, grid, classes) for i, label in enumerate(labels)]
@@ -70,17 +75,33 @@ def make_diagnosis() -> Make:
             trained_tile=grid.tile,
             images=count,
             seed=0,
-            accuracies=(
-                AgreementRow("full-pass", estimate(1.0, count, None, 0), estimate(0.61, count)),
-                AgreementRow("mean-logit", estimate(0.88, count), estimate(0.58, count)),
-                AgreementRow("vote", estimate(0.82, count), estimate(0.55, count)),
+            decision="mean-logit",
+            notes=("56 of 1,000 images were examined, drawn at random with seed 0",),
+            versions={"nearsight": "0.1.0", "torch": "2.15.0"},
+            machine="cpu, 2 cores",
+            class_images=tuple(np.bincount(labels, minlength=len(classes)).tolist()),
+            pictures=ExaminedPictures(examined, lambda image: image),
+            parts={},
+            absent={},
+        )
+        parts = {
+            "protocols": Protocols(
+                (
+                    AgreementRow("full-pass", estimate(1.0, count, None, 0), estimate(0.61, count)),
+                    AgreementRow("mean-logit", estimate(0.88, count), estimate(0.58, count)),
+                    AgreementRow("vote", estimate(0.82, count), estimate(0.55, count)),
+                )
             ),
-            errors=collect_errors(found, labels, classes),
-            suspects=(LabelSuspect(0, paths[0], 0, len(classes) - 1, 0.82, 0.06, 0.77),),
-            duplicates=(Duplicate(0, paths[0], "train", 12, "train/cup/12.png", 0.021, False),),
-            atlas=Atlas(tuple(class_reasons(number, maps, labels, paths) for number in range(len(classes)))),
-            reliance=reliance(classes, count),
-            locality=Locality(
+            "errors": collect_errors(found, labels, classes),
+            "labels": Labels(
+                (LabelSuspect(0, paths[0], 0, len(classes) - 1, 0.82, 0.06, 0.77),),
+                (Duplicate(0, paths[0], "train", 12, "train/cup/12.png", 0.021, False),),
+            ),
+            "reasons": Atlas(
+                tuple(class_reasons(number, maps, labels, paths) for number in range(len(classes)))
+            ),
+            "reliance": reliance(classes, count),
+            "locality": Locality(
                 tuple(
                     SizeRow(
                         tile,
@@ -91,10 +112,9 @@ def make_diagnosis() -> Make:
                         estimate(0.3 - tile / 220, count, None),
                     )
                     for tile in (8, 16, 24, 32, 48, 64)
-                ),
-                (),
+                )
             ),
-            faithfulness=Faithfulness(
+            "faithfulness": Faithfulness(
                 "mean-logit",
                 32,
                 (
@@ -110,13 +130,10 @@ def make_diagnosis() -> Make:
                 ),
                 ("filling with the mean colour makes images that the network was never trained on",),
             ),
-            notes=("56 of 1,000 images were examined, drawn at random with seed 0",),
-            versions={"nearsight": "0.1.0", "torch": "2.15.0"},
-            machine="cpu, 2 cores",
-            class_images=tuple(np.bincount(labels, minlength=len(classes)).tolist()),
-            pictures=ExaminedPictures(examined, lambda image: image),
-        )
-        return replace(made, **changes)
+        } | {name: changes.pop(name) for name in [*changes] if name in PART_NAMES}
+        known = {name: parts[name] for name in PART_NAMES if parts[name] is not None}
+        absent = {} if "reliance" in known else {"reliance": NO_REGION}
+        return replace(made, parts=known, absent=absent, **changes)
 
     return make
 

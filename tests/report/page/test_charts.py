@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nearsight.diagnosis.locality import SizeRow
+from nearsight.diagnosis.locality.sizes import SizeRow
 from nearsight.report.page.charts import BOTTOM, LEFT, RIGHT, TOP, locality_chart, strip
 from nearsight.statistics import Estimate
 

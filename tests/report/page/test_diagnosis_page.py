@@ -14,9 +14,11 @@ import torch
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis import Diagnosis
-from nearsight.diagnosis.atlas import Atlas
-from nearsight.diagnosis.locality import Locality
+from nearsight.diagnosis.faithfulness.maps import Faithfulness
+from nearsight.diagnosis.labels.part import Labels
+from nearsight.diagnosis.locality.sizes import Locality
 from nearsight.diagnosis.pictures import ExaminedPictures
+from nearsight.diagnosis.reasons.atlas import Atlas
 from nearsight.report.page import write_diagnosis_page
 from nearsight.report.page.diagnosis_page import diagnosis_html
 from nearsight.statistics import Estimate
@@ -57,11 +59,9 @@ def test_every_figure_is_on_the_page_with_its_interval_and_chance(
 ) -> None:
     diagnosis = make_diagnosis()
     text = parse(diagnosis_html(diagnosis)).text.replace("\xa0", " ").replace("−", "-")
-    assert all(len(found.reasons) > 1 for found in diagnosis.atlas.classes)
+    assert all(len(found.reasons) > 1 for found in diagnosis["reasons"].classes)
     held = [
-        one
-        for part in (diagnosis.accuracies, diagnosis.reliance, diagnosis.atlas, diagnosis.locality)
-        for one in estimates(part)
+        one for part in ("protocols", "reliance", "reasons", "locality") for one in estimates(diagnosis[part])
     ]
     assert len(held) > 100
     for one in held:
@@ -69,7 +69,7 @@ def test_every_figure_is_on_the_page_with_its_interval_and_chance(
         assert re.search(shown, text), shown
         if one.chance is not None:
             assert re.search(rf"{100 * one.chance:z.1f}( %)?", text)
-    for one in estimates(diagnosis.faithfulness):
+    for one in estimates(diagnosis["faithfulness"]):
         assert f"{one.value:z.2f} ({one.low:z.2f} to {one.high:z.2f})" in text
     for sentence in (*diagnosis.sentences(), *diagnosis.notes):
         assert sentence.replace("\xa0", " ").replace("−", "-") in text
@@ -107,12 +107,12 @@ def test_every_error_is_shown_costliest_first_with_its_pictures(
     diagnosis = make_diagnosis()
     page = parse(diagnosis_html(diagnosis))
     cards = page.all("article", class_="error")
-    errors = diagnosis.errors.errors
+    errors = diagnosis["errors"].errors
     assert [card["data-pair"] for card in cards] == [f"{error.label}-{error.prediction}" for error in errors]
     assert len(page.all("svg", class_="map")) == 3 * len(errors)
     assert all(error.path in page.text for error in errors)
     options = [option["value"] for option in page.all("option")]
-    assert options == ["", *(f"{pair.label}-{pair.prediction}" for pair in diagnosis.errors.pairs)]
+    assert options == ["", *(f"{pair.label}-{pair.prediction}" for pair in diagnosis["errors"].pairs)]
 
 
 def test_fewer_errors_than_there_are_is_said(make_diagnosis: Callable, parse: Callable) -> None:
@@ -172,22 +172,21 @@ def test_headings_do_not_skip_a_level_and_pictures_have_words(
 
 
 def one_class(make: Callable) -> Any:
-    return make(count=8, wrong=0, names=["only"], labels=np.zeros(8, dtype=np.int64))
+    return make(count=8, wrong=0, names=["only"], numbers=np.zeros(8, dtype=np.int64))
 
 
 def unknown_regions(make: Callable) -> Any:
-    found = make(count=8, wrong=2)
+    found = make(count=8, wrong=2)["reliance"]
     names = ("off_share", "off_area", "background", "object", "pointing", "excess")
-    row = replace(found.reliance.overall, images=0, **dict.fromkeys(names, UNKNOWN))
-    return replace(
-        found, reliance=replace(found.reliance, overall=row, classes=(row,) * 8, known=1, notes=("few",))
-    )
+    row = replace(found.overall, images=0, **dict.fromkeys(names, UNKNOWN))
+    odd = replace(found, overall=row, classes=(row,) * 8, known=1, notes=("few",))
+    return make(count=8, wrong=2, reliance=odd)
 
 
 def one_reason(make: Callable) -> Any:
-    found = make(count=8, wrong=2)
-    classes = tuple(replace(one, reasons=one.reasons[:1]) for one in found.atlas.classes)
-    return replace(found, atlas=Atlas(classes))
+    found = make(count=8, wrong=2)["reasons"]
+    classes = tuple(replace(one, reasons=one.reasons[:1]) for one in found.classes)
+    return make(count=8, wrong=2, reasons=Atlas(classes))
 
 
 @pytest.mark.parametrize(
@@ -200,11 +199,14 @@ def one_reason(make: Callable) -> Any:
             "960 more classes, in words",
         ),
         (lambda make: make(count=8, wrong=2, names=[*"abcdefgh", "empty"]), "This class has no images."),
-        (lambda make: make(count=8, wrong=2, reliance=None), "it is not known where the objects are"),
-        (lambda make: make(count=8, wrong=2, faithfulness=None), "It was not measured whether"),
-        (lambda make: make(count=8, wrong=2, atlas=Atlas(())), "There is no atlas"),
-        (lambda make: make(count=8, wrong=2, locality=Locality((), ())), "was not measured"),
-        (lambda make: make(count=8, wrong=2, suspects=(), duplicates=()), "None was found."),
+        (lambda make: make(count=8, wrong=2, reliance=None), "No region is known"),
+        (
+            lambda make: make(count=8, wrong=2, faithfulness=Faithfulness("vote", 0, (), ())),
+            "It was not measured",
+        ),
+        (lambda make: make(count=8, wrong=2, reasons=Atlas(())), "There is no atlas"),
+        (lambda make: make(count=8, wrong=2, locality=Locality(())), "was not measured"),
+        (lambda make: make(count=8, wrong=2, labels=Labels((), ())), "None was found."),
         (lambda make: make(count=8, wrong=2, grid=TileGrid(64, 64, tile=64, stride=1)), "of the tiles"),
         (unknown_regions, "no images"),
         (one_reason, "the only one"),

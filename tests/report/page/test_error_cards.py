@@ -11,10 +11,10 @@ from nearsight.tiles import TileGrid
 
 def test_the_costliest_errors_are_shown(make_diagnosis: Callable) -> None:
     diagnosis = make_diagnosis(count=24, wrong=12)
-    cards = make_cards(diagnosis.errors, diagnosis.pictures, most=5)
-    assert [card.error for card in cards] == list(diagnosis.errors.errors[:5])
+    cards = make_cards(diagnosis["errors"], diagnosis.pictures, most=5)
+    assert [card.error for card in cards] == list(diagnosis["errors"].errors[:5])
     assert len({card.name for card in cards}) == 5
-    assert make_cards(diagnosis.errors, diagnosis.pictures, most=0) == ()
+    assert make_cards(diagnosis["errors"], diagnosis.pictures, most=0) == ()
     for card in cards:
         assert card.limit == pytest.approx(float(card.error.evidence[:2].abs().max()))
 
@@ -23,14 +23,14 @@ def test_cards_stop_at_the_bound_of_their_size(
     make_diagnosis: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     diagnosis = make_diagnosis(count=24, wrong=12)
-    sizes = [card.size for card in make_cards(diagnosis.errors, diagnosis.pictures, most=100)]
+    sizes = [card.size for card in make_cards(diagnosis["errors"], diagnosis.pictures, most=100)]
     monkeypatch.setattr(error_cards, "MOST_BYTES", sum(sizes[:4]))
-    assert len(make_cards(diagnosis.errors, diagnosis.pictures, most=100)) == 4
+    assert len(make_cards(diagnosis["errors"], diagnosis.pictures, most=100)) == 4
 
 
 def test_enlarged_tiles_have_the_logits_of_their_place(make_diagnosis: Callable) -> None:
     diagnosis = make_diagnosis(count=8, wrong=2, grid=TileGrid(64, 64, tile=16, stride=1))
-    for card in make_cards(diagnosis.errors, diagnosis.pictures, most=100):
+    for card in make_cards(diagnosis["errors"], diagnosis.pictures, most=100):
         grid, lens = card.error.grid, card.lens
         assert len(lens["tops"]) * len(lens["lefts"]) <= HOVERED_TILES < len(grid)
         for which in (0, 1):

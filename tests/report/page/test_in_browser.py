@@ -3,12 +3,14 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nearsight.diagnosis.labels.part import Labels
+from nearsight.diagnosis.reasons.atlas import Atlas
 from nearsight.report.page import write_comparison_page, write_diagnosis_page
 
 if TYPE_CHECKING:
@@ -128,8 +130,8 @@ def shown(page: "Page") -> list[str]:
 
 def test_the_filter_shows_the_chosen_pair(open_file: Open, report: Path, diagnosis: Any) -> None:
     page = open_file(report).page
-    first, second = diagnosis.errors.pairs[1:3]
-    assert len(shown(page)) == len(diagnosis.errors.errors)
+    first, second = diagnosis["errors"].pairs[1:3]
+    assert len(shown(page)) == len(diagnosis["errors"].errors)
     choice = page.get_by_label("Show", exact=True)
     choice.select_option(f"{first.label}-{first.prediction}")
     assert shown(page) == [f"{first.label}-{first.prediction}"] * first.count
@@ -138,7 +140,7 @@ def test_the_filter_shows_the_chosen_pair(open_file: Open, report: Path, diagnos
     assert shown(page) == [f"{second.label}-{second.prediction}"] * second.count
     assert page.evaluate("document.activeElement.id") == "pair"
     choice.select_option("")
-    assert len(shown(page)) == len(diagnosis.errors.errors)
+    assert len(shown(page)) == len(diagnosis["errors"].errors)
 
 
 def test_pointing_at_a_tile_enlarges_it_with_its_evidence(
@@ -148,7 +150,7 @@ def test_pointing_at_a_tile_enlarges_it_with_its_evidence(
     lens = page.locator("#lens")
     assert not lens.is_visible()
     page.locator("#class-2 .tile").first.hover()
-    tile = diagnosis.atlas.classes[2].reasons[0].examples[0]
+    tile = diagnosis["reasons"].classes[2].reasons[0].examples[0]
     wanted = dict(zip((diagnosis.classes[n] for n in tile.kept), tile.logits, strict=True))
     found = bars(page)
     assert found == pytest.approx(wanted, abs=0.0056)
@@ -187,7 +189,7 @@ def test_tab_and_arrows_walk_the_tiles_and_escape_closes(
     assert page.locator(":focus").bounding_box()["x"] >= 0
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
-    examples = diagnosis.atlas.classes[0].reasons[0].examples
+    examples = diagnosis["reasons"].classes[0].reasons[0].examples
     page.locator("#reasons-heading").evaluate("e => { e.tabIndex = -1; e.focus(); }")
     page.keyboard.press("Tab")
     for tile in (examples[0], examples[1]):
@@ -200,7 +202,7 @@ def test_tab_and_arrows_walk_the_tiles_and_escape_closes(
     page.keyboard.press("Escape")
     assert not page.locator("#lens").is_visible()
     page.keyboard.press("Tab")
-    second = diagnosis.atlas.classes[0].reasons[1].examples[0]
+    second = diagnosis["reasons"].classes[0].reasons[1].examples[0]
     assert bars(page)[diagnosis.classes[0]] == pytest.approx(second.logits[0], abs=0.0056)
 
 
@@ -208,7 +210,7 @@ def test_a_map_shows_the_tile_below_the_pointer_and_arrows_walk_over_it(
     open_file: Open, report: Path, diagnosis: Any
 ) -> None:
     page = open_file(report).page
-    error = diagnosis.errors.errors[0]
+    error = diagnosis["errors"].errors[0]
     grid = error.grid
     for which, (row, column) in ((0, (2, 5)), (1, (4, 1)), (2, (0, 0))):
         drawn = page.locator("#e1 .map").nth(which)
@@ -331,8 +333,8 @@ def test_without_scripts_all_is_there_but_the_controls(open_file: Open, report: 
 def test_a_page_without_errors_or_atlas_works(
     open_file: Open, make_diagnosis: Callable, tmp_path: Path
 ) -> None:
-    found = make_diagnosis(count=8, wrong=0, suspects=(), duplicates=(), reliance=None, faithfulness=None)
-    found = replace(found, atlas=replace(found.atlas, classes=()))
+    nothing = {"labels": Labels((), ()), "reasons": Atlas(()), "reliance": None, "faithfulness": None}
+    found = make_diagnosis(count=8, wrong=0, **nothing)
     write_diagnosis_page(found, tmp_path / "empty.html")
     page = open_file(tmp_path / "empty.html").page
     page.keyboard.press("Escape")

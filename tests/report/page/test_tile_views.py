@@ -9,7 +9,7 @@ from PIL import Image
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.pictures import ExaminedPictures
-from nearsight.diagnosis.reasons import AtlasTile
+from nearsight.diagnosis.reasons.reason import AtlasTile
 from nearsight.report.page.tile_views import lens_images, tile_view
 
 

@@ -40,6 +40,20 @@ def declare(parser: OneLineParser) -> None:
         metavar="N",
         help=f"images on which the maps are checked, 0 for none (default: {FAITHFULNESS_IMAGES})",
     )
+    parser.add_argument(
+        "--parts",
+        type=_names,
+        default=None,
+        metavar="A,B",
+        help="parts to keep, such as errors,reasons; the others are left out (default: all)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=whole_number("--seed", 0),
+        default=0,
+        metavar="N",
+        help="fixes the images and everything else that is drawn at random (default: 0)",
+    )
     add_memory(parser)
     parser.add_argument(
         "--out",
@@ -64,8 +78,10 @@ def run(options: Namespace) -> Result:
         model,
         data,
         split=options.split,
+        parts=options.parts,
         images=options.images,
         faithfulness=options.faithfulness,
+        seed=options.seed,
         out=out,
         new_images=options.new_images,
         machine=Machine(device=options.device, workers=options.workers),
@@ -76,3 +92,7 @@ def run(options: Namespace) -> Result:
     if not options.json:
         print_diagnosis(found, out)
     return {"out": out, **found.to_json()}
+
+
+def _names(value: str) -> list[str]:
+    return [name.strip() for name in value.split(",")]

@@ -1,14 +1,12 @@
 """The atlas on the page: which classes and tiles are drawn, and which are only told in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from nearsight.diagnosis.atlas import Atlas, ClassReasons
-from nearsight.diagnosis.errors import Errors
-from nearsight.diagnosis.pictures import Pictures
-from nearsight.diagnosis.reasons import Reason
-from nearsight.diagnosis.shown import Strips, atlas_strips
-from nearsight.report.page.tile_views import TileView, tile_view
+from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons
+from nearsight.diagnosis.reasons.reason import AtlasTile, Reason
+from nearsight.diagnosis.reasons.strips import Strips, atlas_strips
+from nearsight.report.page.tile_views import TileView
 
 
 @dataclass(frozen=True)
@@ -31,31 +29,23 @@ class ClassView:
     imitators: tuple[TileView, ...]
     drawn: bool
 
-    def tiles(self) -> Iterator[TileView]:
-        """Yield all tiles that are drawn of the class."""
-        for reason in self.reasons:
-            yield from reason.tiles
-        yield from self.imitators
-
 
 def view_atlas(
-    atlas: Atlas, errors: Errors, side: int, classes: Sequence[str], pictures: Pictures
+    atlas: Atlas, wrong: Mapping[int, int], view: Callable[[AtlasTile, str, int], TileView]
 ) -> tuple[ClassView, ...]:
-    """Return the classes of an atlas in their order, with the tiles of `atlas_strips`; tiles are `side` pixels."""
-    strips = atlas_strips(atlas, errors)
+    """Return the classes of an atlas in their order, with the tiles of `atlas_strips`.
+
+    `wrong` counts errors by class. `view` makes the view of a tile, by its name on the page and its class's number.
+    """
+    strips = atlas_strips(atlas, wrong)
     return tuple(
-        _view_class(found, number, drawn, side, classes, pictures)
+        _view_class(found, number, drawn, view)
         for number, (found, drawn) in enumerate(zip(atlas.classes, strips, strict=True))
     )
 
 
 def _view_class(
-    found: ClassReasons,
-    number: int,
-    strips: Strips,
-    side: int,
-    classes: Sequence[str],
-    pictures: Pictures,
+    found: ClassReasons, number: int, strips: Strips, view: Callable[[AtlasTile, str, int], TileView]
 ) -> ClassView:
     return ClassView(
         number=number,
@@ -65,16 +55,12 @@ def _view_class(
             ReasonView(
                 reason,
                 reason.sentence(found.name),
-                tuple(
-                    tile_view(tile, f"r{number}-{place}-{rank}", side, number, classes, pictures)
-                    for rank, tile in enumerate(examples)
-                ),
+                tuple(view(tile, f"r{number}-{place}-{rank}", number) for rank, tile in enumerate(examples)),
             )
             for place, (reason, examples) in enumerate(zip(found.reasons, strips.reasons, strict=True))
         ),
         imitators=tuple(
-            tile_view(tile, f"i{number}-{rank}", side, number, classes, pictures)
-            for rank, tile in enumerate(strips.imitators)
+            view(tile, f"i{number}-{rank}", number) for rank, tile in enumerate(strips.imitators)
         ),
         drawn=strips.drawn,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nearsight.diagnosis.locality import SizeRow
+from nearsight.diagnosis.locality.sizes import SizeRow
 from nearsight.statistics import Estimate
 
 

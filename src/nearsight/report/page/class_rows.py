@@ -1,48 +1,46 @@
 """The table of classes: what each class's evidence is, how often it is missed, and for what it is taken."""
 
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from nearsight.diagnosis.errors import ConfusionPair
-from nearsight.diagnosis.reasons import Reason
-from nearsight.diagnosis.reliance import RelianceRow
-
-if TYPE_CHECKING:
-    from nearsight.diagnosis.result import Diagnosis
+from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.errors.image_errors import ConfusionPair
+from nearsight.diagnosis.errors.part import ERRORS
+from nearsight.diagnosis.reasons.part import REASONS
+from nearsight.diagnosis.reasons.reason import Reason
 
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: its images, how many are wrong, the class it is most often taken for, and its reasons."""
+    """One class: its images, how many are wrong, the class it is most often taken for, and its reasons.
+
+    `wrong` is None where errors were left out.
+    """
 
     number: int
     name: str
     images: int
-    wrong: int
+    wrong: int | None
     taken_for: ConfusionPair | None
     reasons: tuple[Reason, ...]
-    reliance: RelianceRow | None
 
 
-def class_rows(diagnosis: "Diagnosis") -> tuple[ClassRow, ...]:
+def class_rows(diagnosis: Diagnosis) -> tuple[ClassRow, ...]:
     """Return a row for each class, in the order of the classes."""
-    wrong = Counter(error.label for error in diagnosis.errors.errors)
+    errors, atlas = ERRORS.of(diagnosis), REASONS.of(diagnosis)
+    wrong = None if errors is None else errors.by_class
     pairs: dict[int, ConfusionPair] = {}
-    for pair in diagnosis.errors.pairs:
+    for pair in () if errors is None else errors.pairs:
         pairs.setdefault(pair.label, pair)
     # By place, not by name: two classes may share a name.
-    reasons = {number: found.reasons for number, found in enumerate(diagnosis.atlas.classes)}
-    known = {} if diagnosis.reliance is None else dict(enumerate(diagnosis.reliance.classes))
+    reasons = {} if atlas is None else {number: found.reasons for number, found in enumerate(atlas.classes)}
     return tuple(
         ClassRow(
             number=number,
             name=name,
             images=diagnosis.class_images[number],
-            wrong=wrong[number],
+            wrong=None if wrong is None else wrong[number],
             taken_for=pairs.get(number),
             reasons=reasons.get(number, ()),
-            reliance=known.get(number),
         )
         for number, name in enumerate(diagnosis.classes)
     )

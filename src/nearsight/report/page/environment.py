@@ -8,11 +8,19 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from nearsight.report.page import wording
+from nearsight.report.page.charts import strip
+from nearsight.report.page.pictures import scale_colours
+from nearsight.settings.protocols import scored_by
 from nearsight.statistics import writing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
+
+SECTION = "section.html.j2"
+# Longer tables and lists are folded after so many rows.
+ROWS = 30
+PAIRS = 200
 
 
 def render(template: str, **values: Any) -> str:
@@ -34,6 +42,16 @@ def render(template: str, **values: Any) -> str:
         style=Markup(style), script=Markup(script), policy=content_security_policy(style, script), **values
     )
     return html.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def render_section(package: str, **values: Any) -> "Markup":
+    """Return the section of a part of a diagnosis as HTML, from the `section.html.j2` of the part's package.
+
+    Its values are escaped as those of a page, and `jinja2.UndefinedError` is raised as for one.
+    """
+    from markupsafe import Markup
+
+    return Markup(_environment().get_template(f"{package}/{SECTION}").render(**values))
 
 
 def content_security_policy(style: str, script: str) -> str:
@@ -71,10 +89,10 @@ def _packaged(name: str) -> str:
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, FunctionLoader, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader(__package__),
+        loader=ChoiceLoader([PackageLoader(__package__), FunctionLoader(_section)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -90,4 +108,15 @@ def _environment() -> "Environment":
         "sentence": wording.sentence,
         "code": code,
     }
+    environment.globals |= {
+        "strip": strip,
+        "scored_by": scored_by,
+        "colours": scale_colours(),
+        "caps": {"rows": ROWS, "pairs": PAIRS},
+    }
     return environment
+
+
+def _section(name: str) -> str | None:
+    package, _, file = name.rpartition("/")
+    return resources.files(package).joinpath(file).read_text(encoding="utf-8") if package else None

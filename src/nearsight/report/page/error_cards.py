@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from nearsight.diagnosis.errors import Errors, ImageError
+from nearsight.diagnosis.errors.image_errors import Errors, ImageError
+from nearsight.diagnosis.errors.part import ERROR_SIDE
 from nearsight.diagnosis.pictures import Picture, Pictures
-from nearsight.diagnosis.shown import ERROR_SIDE
 from nearsight.report.page.outline import outline_path
 from nearsight.report.page.pictures import data_uri, map_uri
 from nearsight.tiles import TileGrid

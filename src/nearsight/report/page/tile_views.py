@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nearsight.diagnosis.pictures import Picture, Pictures
-from nearsight.diagnosis.reasons import AtlasTile
-from nearsight.diagnosis.shown import AROUND_SIDE, TILE_SIDE
+from nearsight.diagnosis.reasons.reason import AtlasTile
+from nearsight.diagnosis.reasons.strips import AROUND_SIDE, TILE_SIDE
 from nearsight.report.page.pictures import data_uri
 from nearsight.statistics.writing import signed
 

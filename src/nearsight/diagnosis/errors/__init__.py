@@ -1,0 +1,1 @@
+"""Misclassified images, and what would have turned them."""

@@ -1,0 +1,1 @@
+"""Whether maps show what the classifier uses."""

@@ -1,0 +1,41 @@
+"""The part `faithfulness`: whether the maps show what the classifier uses, beside other maps."""
+
+from collections.abc import Sequence
+
+from nearsight.diagnosis.faithfulness.maps import Faithfulness, ScoredBy, measure_faithfulness
+from nearsight.diagnosis.part import Part
+from nearsight.diagnosis.subject import Subject
+from nearsight.diagnosis.table import ESTIMATE, Column, Table
+
+
+def _measure(subject: Subject, _seen: Sequence[None]) -> Faithfulness:
+    subject.progress.say("faithfulness: what the maps are worth, beside others")
+    protocol: ScoredBy = "full-pass" if subject.decision.whole else "mean-logit"
+    return measure_faithfulness(
+        subject.bound,
+        subject.images,
+        protocol=protocol,
+        limit=subject.faithfulness,
+        seed=subject.seed,
+        progress=subject.progress,
+    )
+
+
+FAITHFULNESS = Part(
+    package=__package__,
+    title="Faithfulness of the map",
+    found=Faithfulness,
+    measure=_measure,
+    tables=(
+        Table(
+            "faithfulness",
+            lambda found: found.rows,
+            (
+                Column("method", "string"),
+                Column("correlation", ESTIMATE),
+                Column("insertion", ESTIMATE),
+                Column("deletion", ESTIMATE),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,63 @@
+"""The facts of a diagnosis and what its parts found: what sentences, tables and pictures are made of."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nearsight.diagnosis.pictures import Pictures
+from nearsight.settings.protocols import MEAN_LOGIT, scored_by
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Findings(Mapping[str, Any]):
+    """What each part found, by the part's name, beside the facts of what was examined.
+
+    `network` is the classifier's architecture and `trained_tile` the tile it was trained on, None for whole images.
+    `decision` is the protocol by which it is meant to predict. `images` is how many were examined, `class_images` how
+    many of each class; every `index` is a place in their set. `pictures` gives the pictures of examined images as the
+    network's preprocessing resizes them, which is what positions are pixels of. `absent` says of a part that could
+    say nothing why it could not; it has no entry among `parts`. A part in neither was left out.
+    """
+
+    model: str
+    data: str
+    split: str
+    classes: tuple[str, ...]
+    network: str
+    trained_tile: int | None
+    tile: int
+    stride: int
+    grid: str
+    images: int
+    seed: int
+    decision: str
+    notes: tuple[str, ...]
+    versions: Mapping[str, str]
+    machine: str
+    class_images: tuple[int, ...]
+    pictures: Pictures
+    parts: Mapping[str, Any]
+    absent: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what a part found; raises `KeyError` where it found nothing or was left out, and says which."""
+        if name not in self.parts:
+            raise KeyError(self.absent.get(name, f"the part '{name}' was not measured"))
+        return self.parts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of the parts that found something, in the order of the page."""
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        """Return how many parts found something."""
+        return len(self.parts)
+
+    # Maps of evidence do not compare to one truth.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    @property
+    def scored(self) -> str:
+        """How scores of tiles were made: under `mean-logit`, with their tile and stride."""
+        return scored_by(MEAN_LOGIT, self.tile, self.stride)

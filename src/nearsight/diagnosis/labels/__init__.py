@@ -1,0 +1,1 @@
+"""Labels that are contradicted, and pictures that another split holds as well."""

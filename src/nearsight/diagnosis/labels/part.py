@@ -1,0 +1,100 @@
+"""The part `labels`: images whose tiles contradict their label, and images that another split holds as well."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.labels.duplicates import Duplicate, near_duplicates
+from nearsight.diagnosis.labels.suspects import LabelCheck, LabelSuspect, image_suspect, label_suspects
+from nearsight.diagnosis.look import Look
+from nearsight.diagnosis.part import Part
+from nearsight.diagnosis.pictures import Picture
+from nearsight.diagnosis.subject import Subject
+from nearsight.diagnosis.table import Column, Table, of_class
+
+# So many of each list are shown, and their longest side in pixels.
+LISTED = 30
+LISTED_SIDE = 96
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Likely label errors, the widest margin first, and near-duplicates in other splits, the nearest first."""
+
+    suspects: tuple[LabelSuspect, ...]
+    duplicates: tuple[Duplicate, ...]
+
+
+def _observe(look: Look) -> LabelCheck:
+    return image_suspect(look.evidence, look.label, look.number, look.path)
+
+
+def _measure(subject: Subject, seen: Sequence[LabelCheck]) -> Labels:
+    duplicates: tuple[Duplicate, ...] = ()
+    if subject.others:
+        subject.progress.say(f"near-duplicates in {', '.join(subject.others)}")
+        duplicates = near_duplicates(subject.images, subject.others, memory=subject.bound.memory)
+    return Labels(label_suspects(seen, subject.images.classes), duplicates)
+
+
+def _sentences(found: Labels, about: Findings) -> Iterator[str]:
+    if found.suspects:
+        count = len(found.suspects)
+        yield (
+            f"{count:,} {'label is' if count == 1 else 'labels are'} contradicted by the image's tiles; look at "
+            "them before you trust or mend them"
+        )
+    if found.duplicates:
+        images = len({duplicate.index for duplicate in found.duplicates})
+        other = len({duplicate.index for duplicate in found.duplicates if not duplicate.same_label})
+        yield (
+            f"{images:,} of {about.images:,} images {'has' if images == 1 else 'have'} a near-duplicate, nearly "
+            "the same picture, in another split"
+            + (f", {other:,} of them under another label" if other else "")
+        )
+
+
+def _pictures(found: Labels, _about: Findings) -> Iterator[Picture]:
+    listed = [suspect.index for suspect in found.suspects[:LISTED]]
+    listed += [duplicate.index for duplicate in found.duplicates[:LISTED]]
+    for index in listed:
+        yield Picture(index, LISTED_SIDE)
+
+
+LABELS = Part(
+    package=__package__,
+    title="Labels and near-duplicates",
+    found=Labels,
+    observe=_observe,
+    measure=_measure,
+    tables=(
+        Table(
+            "suspects",
+            lambda found: found.suspects,
+            (
+                Column("index", "int64"),
+                Column("path", "string"),
+                of_class("label"),
+                of_class("suggested"),
+                Column("share", "float64"),
+                Column("share_label", "float64"),
+                Column("probability", "float64"),
+            ),
+        ),
+        Table(
+            "duplicates",
+            lambda found: found.duplicates,
+            (
+                Column("index", "int64"),
+                Column("path", "string"),
+                Column("other_split", "string"),
+                Column("other_index", "int64"),
+                Column("other_path", "string"),
+                Column("distance", "float64"),
+                Column("same_label", "bool"),
+            ),
+        ),
+    ),
+    sentences=_sentences,
+    pictures=_pictures,
+)

@@ -1,0 +1,1 @@
+"""How near-sighted a classifier is."""

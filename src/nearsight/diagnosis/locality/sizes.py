@@ -1,0 +1,189 @@
+"""How near-sighted a classifier is: accuracy and agreement with the full pass against the size of tiles."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.draw import draw
+from nearsight.diagnosis.protocols.agreement import protocol_agreement
+from nearsight.evaluation import correctness, tile_scores
+from nearsight.evidence import TiledModel
+from nearsight.progress import SILENT, Progress
+from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT, SINGLE_TILE, scored_by
+from nearsight.statistics import Estimate, mean_estimate
+from nearsight.statistics.writing import whole_per_cent
+
+SIZES = 6
+
+
+@dataclass(frozen=True)
+class SizeRow:
+    """Tiles of one size, in pixels: `tiles` of them an image (the mean, rounded), under `mean-logit`.
+
+    `accuracy` and `agreement` (with the full pass) are of images, `single` the accuracy of one tile. `drop` is
+    the accuracy of the full pass less `accuracy`, image by image.
+    """
+
+    tile: int
+    tiles: int
+    accuracy: Estimate
+    agreement: Estimate
+    single: Estimate
+    drop: Estimate
+
+    @property
+    def stride(self) -> int:
+        """The step of the tiles, in pixels: tiles overlap by half."""
+        return half_stride(self.tile)
+
+
+@dataclass(frozen=True)
+class Locality:
+    """Accuracy and agreement against the size of tiles, smallest first."""
+
+    sizes: tuple[SizeRow, ...]
+
+    @property
+    def smallest(self) -> SizeRow | None:
+        """The smallest tiles whose loss of accuracy against the full pass may be none; None without any."""
+        return next((row for row in self.sizes if row.drop.low is not None and row.drop.low <= 0), None)
+
+    def sentence(self) -> str:
+        """Say how near-sighted the classifier is; nothing where no size was measured.
+
+        >>> same = Estimate(0.5, 0.25, 0.75, n=16, chance=0.25)
+        >>> row = SizeRow(8, 9, same, same, same, drop=Estimate(0.0, -0.1, 0.1, n=16, chance=0.0))
+        >>> Locality((row,)).sentence().split(":")[0]
+        'no loss of accuracy shows with tiles of 8 pixels, the smallest tried'
+        """
+        if not self.sizes:
+            return ""
+        found = self.smallest
+        if found is None:
+            widest = self.sizes[-1]
+            return (
+                f"it needs whole images: under {scored_by(MEAN_LOGIT, widest.tile, widest.stride)} it is "
+                f"{whole_per_cent(widest.drop)} less accurate than in the full pass"
+            )
+        smaller = [row.tile for row in self.sizes if row.tile < found.tile]
+        limit = f"though with {smaller[-1]}" if smaller else "the smallest tried"
+        most = max(0.0, 100 * (found.drop.high or 0.0))
+        return (
+            f"no loss of accuracy shows with tiles of {found.tile} pixels, {limit}: under "
+            f"{scored_by(MEAN_LOGIT, found.tile, found.stride)} it is "
+            f"{whole_per_cent(found.accuracy)} accurate, at most {most:.0f} points below the full pass, and agrees "
+            f"with it on {whole_per_cent(found.agreement)} of {found.accuracy.n} images"
+        )
+
+
+def measure_locality(
+    bound: TiledModel,
+    images: ImageSet,
+    *,
+    sizes: Sequence[int] | None = None,
+    limit: int = 400,
+    seed: int = 0,
+    leave_out: Callable[[str], None] = SILENT.warn,
+    progress: Progress = SILENT,
+) -> tuple[SizeRow, ...]:
+    """Measure a model on tiles of several sizes of the same images, each size on a covering grid.
+
+    >>> from nearsight.data import MemoryImages
+    >>> from nearsight.models import Architecture, Classifier, Preprocessing
+    >>> pixels = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 8, 8)
+    >>> toy = ImageSet("toy", "test", ("dark", "light"), np.array([0, 1]), MemoryImages(pixels, ("a", "b")))
+    >>> class Light(torch.nn.Module):
+    ...     def forward(self, images):
+    ...         return torch.stack([-images.mean((1, 2, 3)), images.mean((1, 2, 3))], dim=1)
+    >>> halves = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    >>> classifier = Classifier(Light().eval(), Architecture("light", 2), toy.classes, 4, halves)
+    >>> rows = measure_locality(TiledModel(classifier), toy)
+    >>> [(row.tile, row.tiles, row.accuracy.value) for row in rows]
+    [(2, 49, 1.0), (4, 9, 1.0), (5, 9, 1.0), (6, 4, 1.0), (7, 4, 1.0), (8, 1, 1.0)]
+
+    `sizes` are by default half of the tile bound, that tile, and from there to the short side of the smallest image
+    in four equal ratios; those that the model does not take are left out, and `leave_out` is told of them. Tiles
+    overlap by half. At most `limit` images, drawn by `seed`, take part. `progress` is told how many sizes are done.
+    """
+    order = draw(len(images), limit, seed)
+    if not len(order):
+        return ()
+    labels = images.labels[order]
+    shortest: list[int] = []
+
+    def resized() -> Iterator[Tensor]:
+        for i in order.tolist():
+            image = bound.resize(images.image(i))
+            shortest.append(min(image.shape[1:]))
+            yield image
+
+    full_scores = bound.full_pass(resized()).float().numpy()
+    tile, _ = bound.sides()
+    asked = sorted(sizes or _between(tile, min(shortest)))
+    chosen = [size for size in asked if takes(bound, size)]
+    if refused := [str(size) for size in asked if size not in chosen]:
+        leave_out(f"locality leaves out tiles of {', '.join(refused)} pixels, which the model does not take")
+    rows = []
+    for done, size in enumerate(chosen, start=1):
+        maps = bound.at(size, half_stride(size), "covering").maps(images.image(i) for i in order.tolist())
+        scores, votes, tiles = [], [], []
+        for evidence_map in maps:
+            scores.append(tile_scores("mean-logit", evidence_map).numpy())
+            votes.append(tile_scores(SINGLE_TILE, evidence_map).numpy())
+            tiles.append(len(evidence_map.grid))
+        rows.append(_size_row(size, tiles, full_scores, np.stack(scores), np.stack(votes), labels))
+        progress.count("measuring tile sizes", done, len(chosen))
+    return tuple(rows)
+
+
+def half_stride(tile: int) -> int:
+    """Return the step at which tiles overlap by half, in pixels.
+
+    >>> half_stride(16), half_stride(1)
+    (8, 1)
+    """
+    return max(1, tile // 2)
+
+
+def takes(bound: TiledModel, size: int) -> bool:
+    """Tell whether a model gives finite logits for a tile of some size.
+
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 9), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    >>> [takes(TiledModel(network, tile=16), size) for size in (8, 9)]
+    [False, True]
+    """
+    try:
+        return bool(bound.logits([torch.zeros(3, size, size)]).isfinite().all())
+    except Exception:
+        # A model may raise anything at a size that it does not take.
+        return False
+
+
+def _between(tile: int, shortest: int) -> list[int]:
+    half, tile = (min(max(1, size), shortest) for size in (tile // 2, tile))
+    return sorted({half, *(round(size) for size in np.geomspace(tile, shortest, SIZES - 1))})
+
+
+def _size_row(
+    size: int,
+    tiles: list[int],
+    full: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    votes: NDArray[np.float32],
+    labels: NDArray[np.int64],
+) -> SizeRow:
+    rows = protocol_agreement({FULL_PASS: full, "mean-logit": scores, SINGLE_TILE: votes}, labels)
+    right = correctness(FULL_PASS, full, labels) - correctness("mean-logit", scores, labels)
+    return SizeRow(
+        size,
+        round(float(np.mean(tiles))),
+        accuracy=rows[1].accuracy,
+        agreement=rows[1].agreement,
+        single=rows[2].accuracy,
+        drop=mean_estimate(right, chance=0.0),
+    )

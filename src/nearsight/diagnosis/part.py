@@ -1,0 +1,74 @@
+"""A part of a diagnosis: what it observes and measures, and how it says it in tables, words and pictures."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.look import Look
+from nearsight.diagnosis.pictures import Picture
+from nearsight.diagnosis.subject import Subject
+from nearsight.diagnosis.table import Table
+
+Seen = TypeVar("Seen")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Why a part can say nothing of a subject, as a sentence without its full stop."""
+
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part(Generic[Seen, Found]):
+    """One part of a diagnosis, which lies in a folder of its own with its section of the page, `section.html.j2`.
+
+    >>> def measure(subject, seen):
+    ...     return Counted(max(seen))
+    >>> @dataclass(frozen=True)
+    ... class Counted:
+    ...     most: int
+    >>> most = Part(
+    ...     package="nearsight.diagnosis.counted",
+    ...     title="The most tiles",
+    ...     found=Counted,
+    ...     observe=lambda look: look.evidence.logits[0].numel(),
+    ...     measure=measure,
+    ...     sentences=lambda found, about: [f"no image has more than {found.most} tiles"],
+    ... )
+    >>> most.name, list(most.sentences(Counted(9), None))
+    ('counted', ['no image has more than 9 tiles'])
+
+    `package` is the folder, as `__package__` gives it; its last part is the part's `name`, under which its findings
+    are in a diagnosis and its section on the page. `found` is the type of what it finds, a frozen dataclass of plain
+    values, estimates, tensors and such dataclasses, which is how it is read back from a file.
+
+    `observe` is given each image in the one pass over the evidence maps and returns a small record, or None.
+    `measure` is given the subject and these records, in order, and returns what was found, or `Nothing` with the
+    reason.
+    `sentences` say it. `pictures` are those that its section shows; only these are kept with a saved diagnosis.
+    `needs` are the names of parts whose findings `measure` asks for; they are measured before it, even where they are
+    not kept.
+    """
+
+    package: str
+    title: str
+    found: type[Found]
+    measure: Callable[[Subject, Sequence[Seen]], Found | Nothing]
+    observe: Callable[[Look], Seen | None] | None = None
+    tables: tuple[Table[Found], ...] = ()
+    sentences: Callable[[Found, Findings], Iterable[str]] = lambda _found, _about: ()
+    pictures: Callable[[Found, Findings], Iterable[Picture]] = lambda _found, _about: ()
+    needs: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The part's key in a diagnosis and its files, and its section on the page."""
+        return self.package.rpartition(".")[2]
+
+    def of(self, findings: Mapping[str, Any]) -> Found | None:
+        """Return what the part found, from the findings of several parts by name; None where it found nothing."""
+        found: Found | None = findings.get(self.name)
+        return found

@@ -1,0 +1,67 @@
+"""The parts of a diagnosis in the order of its page: the one place where a part is registered."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from nearsight.diagnosis.errors.part import ERRORS
+from nearsight.diagnosis.faithfulness.part import FAITHFULNESS
+from nearsight.diagnosis.labels.part import LABELS
+from nearsight.diagnosis.locality.part import LOCALITY
+from nearsight.diagnosis.part import Part
+from nearsight.diagnosis.protocols.part import PROTOCOLS
+from nearsight.diagnosis.reasons.part import REASONS
+from nearsight.diagnosis.reliance.part import RELIANCE
+from nearsight.diagnosis.table import Table
+from nearsight.errors import unknown_name
+
+PARTS: tuple[Part[Any, Any], ...] = (
+    PROTOCOLS,
+    RELIANCE,
+    REASONS,
+    ERRORS,
+    LABELS,
+    LOCALITY,
+    FAITHFULNESS,
+)
+
+# The tables of all parts, by name.
+TABLES: Mapping[str, Table[Any]] = MappingProxyType(
+    {table.name: table for part in PARTS for table in part.tables}
+)
+
+
+def named(names: Iterable[str] | None) -> tuple[Part[Any, Any], ...]:
+    """Return the parts of some names in the order of the page; all of them for None.
+
+    >>> [part.name for part in named(["labels", "errors"])]
+    ['errors', 'labels']
+
+    Raises `InputError` for a name that no part has.
+    """
+    known = {part.name: part for part in PARTS}
+    if names is None:
+        return PARTS
+    asked = tuple(names)
+    for name in asked:
+        if name not in known:
+            raise unknown_name("part", name, known)
+    return tuple(part for part in PARTS if part.name in asked)
+
+
+def with_needs(parts: Iterable[Part[Any, Any]]) -> tuple[Part[Any, Any], ...]:
+    """Return some parts and all that they need, in an order in which each comes after what it needs.
+
+    >>> [part.name for part in with_needs(named(["errors"]))]
+    ['errors']
+    """
+    ordered: dict[str, Part[Any, Any]] = {}
+
+    def add(part: Part[Any, Any]) -> None:
+        for needed in named(part.needs):
+            add(needed)
+        ordered[part.name] = part
+
+    for part in parts:
+        add(part)
+    return tuple(ordered.values())

@@ -1,0 +1,1 @@
+"""The accuracy under every protocol."""

@@ -1,0 +1,74 @@
+"""How accurate a classifier is under every protocol, and how each agrees with the full pass."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.evaluation import correctness, predict
+from nearsight.settings.protocols import FULL_PASS, SINGLE_TILE
+from nearsight.statistics import Estimate, absent, accuracy_estimate
+
+
+@dataclass(frozen=True)
+class AgreementRow:
+    """A protocol beside the full pass.
+
+    `agreement` is the share of images predicted as by the full pass, by chance that of independent predictions
+    with the same frequencies of classes. Under `single-tile` both are shares of tiles.
+    """
+
+    protocol: str
+    agreement: Estimate
+    accuracy: Estimate
+
+
+@dataclass(frozen=True)
+class Protocols:
+    """A row for each protocol under which the images were scored."""
+
+    rows: tuple[AgreementRow, ...]
+
+
+def protocol_agreement(
+    scores: Mapping[str, NDArray[np.float32]], labels: NDArray[np.int64]
+) -> tuple[AgreementRow, ...]:
+    """Return how every protocol agrees with the full pass and the labels, in the order of `scores`.
+
+    >>> full, tiles = np.eye(2, dtype=np.float32), np.array([[0.9, 0.1], [0.8, 0.2]], dtype=np.float32)
+    >>> rows = protocol_agreement({"full-pass": full, "mean-logit": tiles}, np.array([0, 1]))
+    >>> [(row.protocol, row.agreement.value, row.agreement.chance) for row in rows]
+    [('full-pass', 1.0, 0.5), ('mean-logit', 0.5, 0.5)]
+
+    `scores` holds float32 (images, classes) for each protocol; `labels` is (images,). Without `full-pass` among them
+    agreement is not known.
+    """
+    if FULL_PASS not in scores:
+        return tuple(
+            AgreementRow(protocol, absent(f"{FULL_PASS} is left out"), _accuracy(protocol, rows, labels))
+            for protocol, rows in scores.items()
+        )
+    full = predict(scores[FULL_PASS])
+    frequencies = np.bincount(full, minlength=scores[FULL_PASS].shape[1]) / len(full)
+    return tuple(
+        AgreementRow(
+            protocol,
+            agreement=accuracy_estimate(
+                correctness(protocol, rows, full), chance=float(frequencies @ _frequencies(protocol, rows))
+            ),
+            accuracy=_accuracy(protocol, rows, labels),
+        )
+        for protocol, rows in scores.items()
+    )
+
+
+def _accuracy(protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Estimate:
+    return accuracy_estimate(correctness(protocol, scores, labels), chance=1 / scores.shape[1])
+
+
+def _frequencies(protocol: str, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    if protocol == SINGLE_TILE:
+        shares: NDArray[np.float64] = scores.astype(np.float64).mean(0)
+        return shares
+    return np.bincount(predict(scores), minlength=scores.shape[1]) / len(scores)

@@ -1,0 +1,1 @@
+"""What speaks for each class: its strongest tiles, sorted into reasons."""

@@ -1,0 +1,208 @@
+"""The atlas: for each class the tiles with the most evidence for it, sorted into reasons, and its imitators."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.appearance import appearance
+from nearsight.diagnosis.grouping import group
+from nearsight.diagnosis.place import typical_place
+from nearsight.diagnosis.reasons.reason import AtlasTile, Reason, by_share
+from nearsight.diagnosis.reasons.strongest import ImageTiles
+from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource
+from nearsight.evidence import TiledModel
+from nearsight.progress import SILENT, Progress
+from nearsight.statistics import Estimate, accuracy_estimate, ratio_estimate
+from nearsight.tiles import TileGrid
+
+OnObject = Callable[[int], Tensor | None]
+
+EXAMPLES = 12
+
+
+@dataclass(frozen=True)
+class ClassReasons:
+    """The reasons of one class, the one with the largest share first, and the tiles of other classes like them.
+
+    `images` is how many images of the class there are. `imitators` are the tiles with the most evidence for
+    the class in images of other classes, one an image, strongest first.
+    """
+
+    name: str
+    images: int
+    reasons: tuple[Reason, ...]
+    imitators: tuple[AtlasTile, ...]
+
+    @property
+    def main(self) -> Reason | None:
+        """The reason with the most of all evidence for the class; None where there is no reason.
+
+        It need not be the first one, which has the most of the strongest tiles: a mark in a corner is the strongest
+        tile of an image and little of its area, a background the opposite.
+        """
+        return max(self.reasons, key=lambda reason: reason.total_share, default=None)
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """The reasons of every class, in the order of the classes."""
+
+    classes: tuple[ClassReasons, ...]
+
+
+def build_atlas(
+    bound: TiledModel,
+    images: ImageSet,
+    grids: Sequence[TileGrid],
+    tiles: Sequence[ImageTiles],
+    *,
+    on_object: OnObject | None = None,
+    per_class: int = 400,
+    reasons: int = 5,
+    imitators: int = EXAMPLES,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> Atlas:
+    """Sort the strongest tiles of each class into reasons, by the model's own embedding of them.
+
+    >>> from nearsight.data import MemoryImages
+    >>> from nearsight.models import Architecture, Classifier, Preprocessing
+    >>> pixels = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+    >>> black = ImageSet("black", "test", ("cat", "dog"), np.array([0]), MemoryImages(pixels, ("a.png",)))
+    >>> tile = ImageTiles(torch.tensor([0, 0]), torch.tensor([2.0, -2.0]), torch.tensor([0]), torch.tensor([2.0]))
+    >>> class Cats(torch.nn.Module):
+    ...     def forward(self, tiles):
+    ...         return torch.tensor([[2.0, -2.0]]).expand(len(tiles), 2)
+    >>> halves = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    >>> bound = TiledModel(Classifier(Cats().eval(), Architecture("cats", 2), black.classes, 4, halves))
+    >>> cats, dogs = build_atlas(bound, black, [TileGrid(4, 4, tile=4, stride=4)], [tile]).classes
+    >>> cats.reasons[0].appearance, cats.reasons[0].share.value, dogs.reasons
+    ('flat black', 1.0, ())
+
+    `grids` and `tiles` are those of each image of `images`, as the pass over the maps left them. `on_object`
+    gives, for an image by its place in the set, the share of each of its tiles on the object, float (rows,
+    columns), or None. Of each class at most `per_class` images, drawn at random, take part with their
+    strongest tile where it speaks for the class, as many images of other classes for the purity, and the
+    sampled tiles of the same images for the total. `progress` is told how many classes are done.
+    A class without images, or whose tiles all speak against it, has no reasons. What each measure of a reason
+    means is said at `Reason`.
+
+    The intervals are over images, the groups as found: they do not cover that other images might be grouped in
+    another way.
+    """
+    source = TileSource(bound, images, grids)
+    index = np.stack([image.index.numpy() for image in tiles])
+    evidence = np.stack([image.evidence.numpy() for image in tiles])
+    found = []
+    for number, name in enumerate(images.classes):
+        mine, others = (np.flatnonzero(which) for which in (images.labels == number, images.labels != number))
+        random = np.random.default_rng((seed, number))
+        chosen = random.permutation(mine)[:per_class]
+        compared = random.permutation(others)[: len(chosen)]
+        strongest, imitating, imitators_of = (
+            _speaking(ChosenTiles(some, index[some, number].astype(np.int64), evidence[some, number]))
+            for some in (chosen, compared, others)
+        )
+        parts = _Parts(strongest, imitating, _speaking(_sampled(chosen, tiles)))
+        found.append(
+            ClassReasons(
+                name,
+                images=len(mine),
+                reasons=_reasons(source, parts, number, on_object, reasons, seed),
+                imitators=source.shown(imitators_of.strongest(imitators), number),
+            )
+        )
+        progress.count("sorting the tiles of classes", number + 1, len(images.classes))
+    return Atlas(tuple(found))
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """The tiles that tell of one class: the strongest of its images and of others, and its images' sample."""
+
+    strongest: ChosenTiles
+    imitating: ChosenTiles
+    sample: ChosenTiles
+
+
+def _speaking(tiles: ChosenTiles) -> ChosenTiles:
+    return tiles.select(tiles.evidence > 0)
+
+
+def _sampled(chosen: NDArray[np.int64], tiles: Sequence[ImageTiles]) -> ChosenTiles:
+    samples = [(image, tiles[image].sample, tiles[image].sample_evidence) for image in chosen.tolist()]
+    return ChosenTiles(
+        np.array([image for image, numbers, _ in samples for _ in numbers], dtype=np.int64),
+        np.array([number for _, numbers, _ in samples for number in numbers.tolist()], dtype=np.int64),
+        np.array([value for _, _, values in samples for value in values.tolist()], dtype=np.float32),
+    )
+
+
+def _reasons(
+    source: TileSource, parts: _Parts, class_number: int, on_object: OnObject | None, most: int, seed: int
+) -> tuple[Reason, ...]:
+    strongest, imitating, sample = parts.strongest, parts.imitating, parts.sample
+    if not len(strongest):
+        return ()
+    embeddings = source.embeddings(strongest)
+    groups = group(embeddings, strongest.evidence, most=most, seed=seed)
+    of_strongest = groups.nearest(embeddings)
+    of_imitating = groups.nearest(source.embeddings(imitating))
+    of_sample = groups.nearest(source.embeddings(sample))
+    pixels = torch.stack(list(source.pixels(strongest)))
+    covered = None if on_object is None else _covered(sample, on_object)
+    sampled_total = float(sample.evidence.sum())
+    reasons = []
+    order = by_share(of_strongest, strongest.evidence)
+    for number in order:
+        inside = of_strongest == number
+        own = strongest.select(inside)
+        alike = int((of_imitating == number).sum())
+        reasons.append(
+            Reason(
+                share=ratio_estimate(
+                    np.where(inside, strongest.evidence, 0), strongest.evidence, chance=1 / len(order)
+                ),
+                total_share=float(sample.evidence[of_sample == number].sum()) / (sampled_total or 1.0),
+                purity=accuracy_estimate(
+                    np.repeat([1.0, 0.0], [len(own), alike]),
+                    chance=len(strongest) / (len(strongest) + len(imitating)),
+                ),
+                place=typical_place(source.corners(own), [source.grids[i] for i in own.images.tolist()]),
+                appearance=appearance(pixels[torch.from_numpy(inside)]),
+                on_object=None if covered is None else _on_object(sample, of_sample == number, covered),
+                examples=source.shown(own.strongest(EXAMPLES), class_number),
+                count=len(own),
+            )
+        )
+    return tuple(reasons)
+
+
+def _covered(tiles: ChosenTiles, on_object: OnObject) -> NDArray[np.float64]:
+    """Return how much of each tile is on the object, and of all tiles of its image; (n, 2), NaN where unknown."""
+    found = np.full((len(tiles), 2), np.nan)
+    for place, (image, number) in enumerate(zip(tiles.images.tolist(), tiles.numbers.tolist(), strict=True)):
+        shares = on_object(image)
+        if shares is not None:
+            found[place] = float(shares.flatten()[number]), float(shares.mean())
+    return found
+
+
+def _on_object(
+    sample: ChosenTiles, inside: NDArray[np.bool_], covered: NDArray[np.float64]
+) -> Estimate | None:
+    """Return how much of the evidence of some tiles lies on the object; images count, not tiles."""
+    inside = inside & ~np.isnan(covered[:, 0])
+    if not inside.any():
+        return None
+    _, place = np.unique(sample.images[inside], return_inverse=True)
+    evidence = sample.evidence[inside]
+    parts = np.bincount(place, weights=evidence * covered[inside, 0])
+    return ratio_estimate(
+        parts, np.bincount(place, weights=evidence), chance=float(covered[inside, 1].mean())
+    )

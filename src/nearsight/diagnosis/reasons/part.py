@@ -1,0 +1,161 @@
+"""The part `reasons`: the strongest tiles of each class, sorted by the network's own embedding of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from nearsight.diagnosis.errors.part import ERRORS
+from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.look import Look
+from nearsight.diagnosis.overlap import object_shares
+from nearsight.diagnosis.part import Part
+from nearsight.diagnosis.pictures import Picture
+from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons, build_atlas
+from nearsight.diagnosis.reasons.main_reason import off_object
+from nearsight.diagnosis.reasons.reason import AtlasTile, Reason
+from nearsight.diagnosis.reasons.strips import AROUND_SIDE, TILE_SIDE, atlas_strips
+from nearsight.diagnosis.reasons.strongest import ImageTiles, strongest_tiles
+from nearsight.diagnosis.subject import Subject
+from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
+
+NAMED = 5
+
+
+def _observe(look: Look) -> ImageTiles:
+    return strongest_tiles(look.evidence, look.label, look.generator())
+
+
+def _measure(subject: Subject, seen: Sequence[ImageTiles]) -> Atlas:
+    subject.progress.say("reasons: the strongest tiles of each class, sorted by the network's own embedding")
+    images = subject.images
+
+    def on_object(index: int) -> Tensor | None:
+        region = images.region(index)
+        return None if region is None else object_shares(region, subject.grids[index])
+
+    return build_atlas(
+        subject.bound,
+        images,
+        subject.grids,
+        seen,
+        on_object=on_object if images.has_regions else None,
+        seed=subject.seed,
+        progress=subject.progress,
+    )
+
+
+def _sentences(found: Atlas, _about: Findings) -> Iterator[str]:
+    known = [(reasons, off_object(reasons)) for reasons in found.classes]
+    background = [reasons for reasons, off in known if off]
+    answered = sum(off is not None for _, off in known)
+    if answered:
+        named = ", ".join(reasons.name for reasons in background[:NAMED])
+        more = f" and {len(background) - NAMED} more" if len(background) > NAMED else ""
+        yield (
+            f"the main reason of {len(background)} of {answered} classes is background"
+            + (f": {named}{more}" if background else "")
+        )
+    for reasons in background[:NAMED]:
+        if reasons.main is not None:
+            yield reasons.main.sentence(reasons.name)
+
+
+def _pictures(found: Atlas, about: Findings) -> Iterator[Picture]:
+    errors = ERRORS.of(about)
+    for strips in atlas_strips(found, {} if errors is None else errors.by_class):
+        for tile in strips.tiles():
+            yield Picture(tile.index, TILE_SIDE, (tile.top, tile.left, about.tile))
+            yield Picture(tile.index, AROUND_SIDE)
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """A reason of a class with its rank, from 1."""
+
+    of_class: ClassReasons
+    rank: int
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A tile under a class: of the reason with this rank, or an imitator without one."""
+
+    class_name: str
+    rank: int | None
+    tile: AtlasTile
+
+
+def _ranked(found: Atlas) -> Iterator[_Ranked]:
+    for reasons in found.classes:
+        for rank, reason in enumerate(reasons.reasons, start=1):
+            yield _Ranked(reasons, rank, reason)
+
+
+def _tiles(found: Atlas) -> Iterator[_Shown]:
+    for reasons in found.classes:
+        for rank, reason in enumerate(reasons.reasons, start=1):
+            yield from (_Shown(reasons.name, rank, tile) for tile in reason.examples)
+        yield from (_Shown(reasons.name, None, tile) for tile in reasons.imitators)
+
+
+def _of_tile(name: str, kind: str) -> Column:
+    return Column(name, kind, lambda shown, _: getattr(shown.tile, name))
+
+
+def _of_reason(name: str, kind: str) -> Column:
+    return Column(name, kind, lambda ranked, _: getattr(ranked.reason, name))
+
+
+def _of_place(name: str) -> Column:
+    return Column(f"place.{name}", "float64", lambda ranked, _: getattr(ranked.reason.place, name))
+
+
+REASONS = Part(
+    package=__package__,
+    title="Reasons",
+    found=Atlas,
+    observe=_observe,
+    measure=_measure,
+    tables=(
+        Table(
+            "reasons",
+            _ranked,
+            (
+                Column("class", "string", lambda ranked, _: ranked.of_class.name),
+                Column("rank", "int64"),
+                Column("main", "bool", lambda ranked, _: ranked.reason is ranked.of_class.main),
+                _of_reason("appearance", "string"),
+                Column("place", "string", lambda ranked, _: ranked.reason.place.name),
+                _of_place("row"),
+                _of_place("column"),
+                _of_place("spread_row"),
+                _of_place("spread_column"),
+                Column("tiles", "int64", lambda ranked, _: ranked.reason.count),
+                _of_reason("share", ESTIMATE),
+                _of_reason("total_share", "float64"),
+                _of_reason("purity", ESTIMATE),
+                _of_reason("on_object", ESTIMATE),
+            ),
+        ),
+        Table(
+            "tiles",
+            _tiles,
+            (
+                Column("class", "string", lambda shown, _: shown.class_name),
+                Column("reason", "int64", lambda shown, _: shown.rank),
+                _of_tile("index", "int64"),
+                _of_tile("path", "string"),
+                of_class("label", lambda shown: shown.tile.label),
+                _of_tile("top", "int64"),
+                _of_tile("left", "int64"),
+                _of_tile("evidence", "float64"),
+                _of_tile("kept", "list<int64>"),
+                _of_tile("logits", "list<float64>"),
+            ),
+        ),
+    ),
+    sentences=_sentences,
+    pictures=_pictures,
+)

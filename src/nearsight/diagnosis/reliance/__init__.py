@@ -1,0 +1,1 @@
+"""How much of the evidence lies off the object."""

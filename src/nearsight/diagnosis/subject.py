@@ -1,0 +1,53 @@
+"""What a part of a diagnosis measures with: the bound classifier, the images, its decision and what came before."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.decision import Decision
+from nearsight.evaluation import Evaluation
+from nearsight.evidence import TiledModel
+from nearsight.progress import SILENT, Progress
+from nearsight.settings import FAITHFULNESS_IMAGES
+from nearsight.settings.protocols import FULL_PASS
+from nearsight.tiles import TileGrid
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A bound classifier and the images it is examined on.
+
+    `evaluation` holds the scores of the images under every protocol that could be had, `grids` the tile grid of each
+    image. `decision` is how the classifier is meant to predict. `others` are the set's other splits by name, labelled
+    by the same classes. `faithfulness` is on how many images maps are checked. `seed` fixes everything that is drawn.
+    `tell` warns of something that a reader must know, and keeps it as a note. `found` holds what the parts that a
+    part needs found before it; ask it by `PART.of(subject.found)`.
+    """
+
+    bound: TiledModel
+    images: ImageSet
+    decision: Decision
+    evaluation: Evaluation
+    grids: Sequence[TileGrid]
+    others: Mapping[str, ImageSet]
+    found: Mapping[str, Any]
+    faithfulness: int = FAITHFULNESS_IMAGES
+    seed: int = 0
+    workers: int = 0
+    tell: Callable[[str], None] = SILENT.warn
+    progress: Progress = SILENT
+
+    @property
+    def takes_whole(self) -> bool:
+        """Whether the classifier takes whole images of these sizes, so that tiles have a full pass beside them."""
+        return FULL_PASS in self.evaluation.scores
+
+    @cached_property
+    def predictions(self) -> NDArray[np.int64]:
+        """The class that each image is predicted to be under `decision`, int64 (n,)."""
+        return np.asarray(self.evaluation.predictions[self.decision.protocol], dtype=np.int64)

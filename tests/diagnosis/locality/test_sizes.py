@@ -1,0 +1,85 @@
+"""Locality against evaluations one by one, under models whose sight is known."""
+
+import numpy as np
+import pytest
+import torch
+from tests.diagnosis.conftest import PLAIN, bound_function
+from torch import Tensor
+
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.locality.sizes import Locality, SizeRow, measure_locality
+from nearsight.evidence import evidence
+from nearsight.statistics import Estimate
+
+
+def toy(count: int = 30, side: int = 16) -> ImageSet:
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (count, 3, side, side), generator=generator).to(torch.uint8)
+    labels = np.random.default_rng(0).integers(0, 3, count)
+    return ImageSet("toy", "test", ("a", "b", "c"), labels, MemoryImages(pixels, ("",) * count))
+
+
+def brightest(images: Tensor) -> Tensor:
+    """Logits that are the largest value of each channel, so that a tile says other than the whole."""
+    return images.amax((2, 3)) + images.mean((2, 3))
+
+
+def test_rows_are_those_of_evidence_maps_one_by_one() -> None:
+    images = toy()
+    rows = measure_locality(bound_function(brightest, images, tile=8), images, sizes=(4, 8))
+    prepared = [PLAIN.normalise(images.image(i)) for i in range(30)]
+    full = np.array([int(brightest(image[None]).argmax()) for image in prepared])
+    for row, size in zip(rows, (4, 8), strict=True):
+        maps = evidence(brightest, prepared, tile=size, stride=size // 2, grid="covering")
+        predictions = np.array([one.predicted() for one in maps])
+        right = predictions == images.labels
+        assert (row.tile, row.tiles) == (size, len(maps[0].grid))
+        assert row.accuracy.value == pytest.approx(right.mean())
+        assert row.agreement.value == pytest.approx((predictions == full).mean())
+        single = [one.vote()[label] for one, label in zip(maps, images.labels, strict=True)]
+        assert row.single.value == pytest.approx(float(np.mean(single)), abs=1e-6)
+        assert row.drop.value == pytest.approx((full == images.labels).mean() - right.mean())
+
+
+def test_sizes_run_from_half_the_tile_to_the_image_and_the_whole_image_agrees() -> None:
+    rows = measure_locality(bound_function(brightest, toy(), tile=4), toy())
+    sizes = [row.tile for row in rows]
+    assert (sizes[:2], sizes[-1]) == ([2, 4], 16)
+    assert sizes == sorted(set(sizes))
+    assert (rows[-1].agreement.value, rows[-1].drop.value, rows[-1].tiles) == (1.0, 0.0, 1)
+
+
+def test_sizes_that_the_model_refuses_are_left_out() -> None:
+    def picky(images: Tensor) -> Tensor:
+        if images.shape[2] % 4:
+            raise ValueError("patches of 4 pixels")
+        return images.mean((2, 3)) if images.shape[2] > 4 else images.mean((2, 3)) * float("nan")
+
+    assert [
+        row.tile for row in measure_locality(bound_function(picky, toy(), tile=8), toy(), sizes=(4, 6, 8, 12))
+    ] == [8, 12]
+
+
+def test_images_are_drawn_by_the_seed_and_an_empty_set_has_no_rows() -> None:
+    one, same, other = (
+        measure_locality(bound_function(brightest, toy(), tile=8), toy(), sizes=(8,), limit=10, seed=seed)
+        for seed in (0, 0, 1)
+    )
+    assert one[0].accuracy.n == 10
+    assert one == same != other
+    assert measure_locality(bound_function(brightest, toy(), tile=8), toy(0)) == ()
+
+
+def size_row(tile: int, low: float) -> SizeRow:
+    known = Estimate(0.5, 0.25, 0.75, n=50, chance=None)
+    return SizeRow(tile, 9, known, known, known, Estimate(low + 0.1, low, low + 0.2, n=50, chance=0.0))
+
+
+def test_the_sentence_names_the_smallest_size_that_may_lose_nothing() -> None:
+    rows = (size_row(8, 0.2), size_row(12, -0.05), size_row(16, -0.1))
+    found = Locality(rows)
+    assert found.smallest is rows[1]
+    assert "with tiles of 12 pixels, though with 8: " in found.sentence()
+    assert "at most 15 points below the full pass" in found.sentence()
+    assert Locality((rows[0],)).sentence().startswith("it needs whole images")
+    assert Locality(()).sentence() == ""
