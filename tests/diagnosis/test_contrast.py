@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nearsight.diagnosis.contrast import OffShareSums, off_shares
 from nearsight.diagnosis.overlap import object_shares
-from nearsight.diagnosis.reliance import image_reliance
+from nearsight.diagnosis.reliance.background import image_reliance
 from nearsight.evidence import EvidenceMap
 from nearsight.tiles import TileGrid
 
