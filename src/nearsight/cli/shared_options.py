@@ -146,6 +146,17 @@ def _model_name(name: str) -> str:
     )
 
 
+def add_groups(parser: Container) -> None:
+    """Add `--groups`, which has nothing to do with the groups of a cut."""
+    parser.add_argument(
+        "--groups",
+        default=None,
+        metavar="COLUMN",
+        help="accuracy by the values of a column, such as a camera, and the worst class and value; also file.format, "
+        "file.camera_model, … (docs/data.md). It sorts results; --group-column keeps images on one side of a cut",
+    )
+
+
 def add_grid(parser: OneLineParser) -> None:
     """Add `--grid`."""
     add_choice(

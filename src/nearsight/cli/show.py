@@ -11,13 +11,18 @@ from rich.table import Table
 
 from nearsight.diagnosis import Diagnosis
 from nearsight.dimension import Dimension, Estimator
-from nearsight.evaluation import Predictions
+from nearsight.evaluation import GroupAccuracies, Predictions
+from nearsight.evaluation.group_accuracies import group_sentences, read_groups
 from nearsight.progress import duration
 from nearsight.report import PAGE, Heatmaps
 from nearsight.runs.evaluation_words import measure_headings, written_measures
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import MISSING, points, signed, three_digits, with_interval
 from nearsight.study import Comparison, CrossValidation
+from nearsight.study.comparison import headline
+
+# Groups, and classes in a group, that are printed; files hold all.
+GROUPS, LOWEST = 30, 10
 
 
 def print_lines(lines: Sequence[str]) -> None:
@@ -77,6 +82,22 @@ def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) ->
     columns = ["protocol", *measure_headings(measured)]
     for number, part in enumerate(_fitting(columns, rows, Console(width=_width()).width)):
         print_table("" if number else where, *part, whole=True)
+    spoken = headline(settings.get("tile"))
+    spoken = spoken if spoken in metrics else next(iter(metrics), "")
+    found = read_groups(metrics.get(spoken, {}), "by_group")
+    if found is not None:
+        print_groups(found, spoken)
+
+
+def print_groups(found: GroupAccuracies, protocol: str) -> None:
+    """Print accuracies by group under one protocol: of each group, of the worst classes in one, and what was cut."""
+    lowest = found.lowest[:LOWEST]
+    rows = [
+        [row.class_name or "all", row.group, with_interval(row.accuracy), f"{row.accuracy.n:,}"]
+        for row in (*found.groups[:GROUPS], *lowest)
+    ]
+    print_table(f"{found.column}, {protocol}", ["class", "group", "accuracy % (95 %)", "images"], rows)
+    print_lines(group_sentences(found))
 
 
 def print_predictions(found: Predictions) -> None:

@@ -208,7 +208,7 @@ def value_groups(column: ColumnValues) -> ValueGroups:
     >>> import pyarrow as pa
     >>> found = value_groups(column_values("age", pa.chunked_array([list(range(100))])))
     >>> found.names, found.cut
-    (('0 to 19', '20 to 39', '40 to 59', '60 to 79', '80 to 99'), '5 ranges of about as many images')
+    (('0 to 19', '20 to 39', '40 to 59', '60 to 79', '80 to 99'), 'into 5 ranges of about as many images')
     >>> value_groups(column_values("day", pa.chunked_array([["2023-01-05", "2024-01-31"]]))).names
     ('2023', '2024')
 
@@ -244,7 +244,7 @@ def _ranges(column: ColumnValues, known: NDArray[Any], write: Any) -> ValueGroup
         low, high = known[number == k].min(), known[number == k].max()
         names.append(write(low) if low == high else f"{write(low)} to {write(high)}")
     number = np.unique(number, return_inverse=True)[1]
-    return _placed(column, number, _distinct(names), f"{len(names)} ranges of about as many images")
+    return _placed(column, number, _distinct(names), f"into {len(names)} ranges of about as many images")
 
 
 def _by_order(column: ColumnValues, known: NDArray[Any], names: Sequence[str]) -> ValueGroups:

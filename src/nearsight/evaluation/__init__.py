@@ -1,6 +1,7 @@
 """Protocols, measures and paired statistics of a trained classifier."""
 
 from nearsight.evaluation.evaluating import evaluate
+from nearsight.evaluation.group_accuracies import GroupAccuracies
 from nearsight.evaluation.metrics import (
     calibration_error,
     confusion_matrix,
@@ -12,6 +13,7 @@ from nearsight.evaluation.result import Evaluation
 
 __all__ = [
     "Evaluation",
+    "GroupAccuracies",
     "Predictions",
     "calibration_error",
     "confusion_matrix",

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet, require_tile
+from nearsight.data.value_groups import checked_groups, column_of, column_values
 from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.evaluation.chunks import resized_chunks
 from nearsight.evaluation.metrics import protocol_metrics
@@ -20,6 +21,9 @@ from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, REESTIMATED
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 # Of the bound on memory, for images that wait, decoded.
 WAITING_SHARE = 1 / 8
 
@@ -30,6 +34,7 @@ def evaluate(
     *,
     protocols: Sequence[str] | None = None,
     reestimate: ImageSet | None = None,
+    groups: str | None = None,
     workers: int = 0,
     observe: Callable[[int, EvidenceMap], None] | None = None,
     progress: Progress = SILENT,
@@ -51,18 +56,21 @@ def evaluate(
     images, adds `full-pass+bn`: full-pass with BatchNorm statistics re-estimated on whole images. `bound` says
     what memory is worked in, whatever the number of images; scores and predictions come on top. `workers` processes
     decode a set that streams. `observe` is given each image's number and its evidence map, as the protocols reduce
-    it, in order; none is kept. `progress` is told how many images are done.
+    it, in order; none is kept. `progress` is told how many images are done. `groups` is a column of the set, or a
+    fact of its files such as `file.format`, by whose values accuracies are told apart (`GroupAccuracies`).
 
     A full pass of images of a size that the model refuses, as one that takes a single size does, is left out where
     other protocols remain; `progress` is warned, and `settings` say so under "left_out".
 
-    Raises `InputError` for an unknown protocol, an empty set, classes that are not the classifier's, a tile
+    Raises `InputError` for an unknown protocol or column, an empty set, classes that are not the classifier's, a tile
     that does not fit an image, logits that are not finite, and a model that fails for another reason than the size.
     """
     started = time.perf_counter()
     _check_classes(bound.classes, images)
     asked = _chosen(protocols, bound.tile)
     tiled = [protocol for protocol in asked if protocol != FULL_PASS]
+    column = None if groups is None else column_of(images, groups, progress)
+    grouped = None if groups is None or column is None else checked_groups(column_values(groups, column))
     if tiled:
         _check_tile(images, bound)
     passes = {FULL_PASS: bound} if FULL_PASS in asked else {}
@@ -76,6 +84,7 @@ def evaluate(
         "split": images.split,
         "images": len(images),
         "device": str(bound.device),
+        **({} if groups is None else {"groups": groups}),
     }
 
     def leave_out(name: str, error: Exception) -> None:
@@ -105,15 +114,25 @@ def evaluate(
     settings["seconds"] = time.perf_counter() - started
     return Evaluation(
         metrics={
-            name: protocol_metrics(name, rows, images.labels, images.classes) for name, rows in scores.items()
+            name: protocol_metrics(name, rows, images.labels, images.classes, grouped)
+            for name, rows in scores.items()
         },
         settings=settings,
         labels=images.labels,
         predictions={name: predict(rows) for name, rows in scores.items()},
         scores=scores,
         paths=tuple(images.paths()),
-        columns=images.columns,
+        columns=_with_column(images, groups, column),
     )
+
+
+def _with_column(images: ImageSet, name: str | None, column: "pa.ChunkedArray | None") -> "pa.Table | None":
+    """Return the columns of a set with the one that a fact of its files was made."""
+    if name is None or column is None or (images.columns is not None and name in images.columns.column_names):
+        return images.columns
+    import pyarrow as pa
+
+    return pa.table({name: column}) if images.columns is None else images.columns.append_column(name, column)
 
 
 def _passed_whole(

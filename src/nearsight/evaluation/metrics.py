@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.data.value_groups import ValueGroups
 from nearsight.evaluation.class_measures import class_measures
+from nearsight.evaluation.group_accuracies import group_accuracies, group_measures
 from nearsight.evaluation.protocols import correctness, predict, probabilities
 from nearsight.settings.metric_words import OF_EACH_CLASS, RESTRICTED_ACCURACY
 from nearsight.settings.protocols import SINGLE_TILE
@@ -76,7 +78,11 @@ def calibration_error(protocol: str, scores: NDArray[np.float32], labels: NDArra
 
 
 def protocol_metrics(
-    protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64], classes: Sequence[str]
+    protocol: str,
+    scores: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    groups: ValueGroups | None = None,
 ) -> dict[str, Any]:
     """Return every measure of one protocol as plain numbers for JSON; shares run from 0 to 1.
 
@@ -89,7 +95,8 @@ def protocol_metrics(
     the mean over the classes that have images (`class_measures`); `restricted_accuracy`, the accuracy where only
     classes that have images can be predicted, None where all classes have some; `per_class` (name, images,
     accuracy, interval and the same measures; None for a class without images), `confusion` (rows are true classes)
-    and `ece` (lower is better). What each means is said at its function.
+    and `ece` (lower is better); with `groups`, `worst_group_accuracy` (higher is better) and `by_group`
+    (`GroupAccuracies`). What each means is said at its function.
     """
     correct = correctness(protocol, scores, labels)
     measures = class_measures(protocol, scores, labels)
@@ -101,6 +108,7 @@ def protocol_metrics(
         "ece": calibration_error(protocol, scores, labels),
         **{name: asdict(measure.average) for name, measure in measures.items()},
         RESTRICTED_ACCURACY: _restricted(protocol, scores, labels),
+        **({} if groups is None else group_measures(group_accuracies(correct, labels, classes, groups))),
         "per_class": [
             {
                 "class": name,

@@ -1,7 +1,7 @@
 """What an evaluation leaves: metrics, and the prediction of every image."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.data.value_groups import column_values, value_groups
 from nearsight.errors import InputError
+from nearsight.evaluation.group_accuracies import class_groups, read_groups
 from nearsight.evaluation.metrics import confusion_matrix
+from nearsight.evaluation.protocols import correctness
 from nearsight.notebook import Shown, Summary
+from nearsight.rows import to_values
 from nearsight.runs.evaluation_words import estimate_of, how_cut, measure_headings, written_measures
 from nearsight.runs.run import METADATA, PREDICTIONS, RESULT, check_result, read_predictions
 from nearsight.schema import SCHEMA, numbered
-from nearsight.settings.metric_words import ACCURACY, ECE, ESTIMATES, OF_EACH_CLASS, TOP5
+from nearsight.settings.metric_words import (
+    ACCURACY,
+    BY_GROUP,
+    ECE,
+    ESTIMATES,
+    OF_EACH_CLASS,
+    TOP5,
+    WORST_GROUP,
+)
 from nearsight.write import check_writable, plain, replace_atomically, write_json, write_text
 
 if TYPE_CHECKING:
@@ -26,9 +38,12 @@ if TYPE_CHECKING:
 KEPT = "nearsight.columns"
 MEASURES = "evaluation.csv"
 CLASSES = "classes.csv"
+GROUPS = "groups.csv"
 PROTOCOLS_KEY = "protocols"
 # A larger matrix would fill result.json; `confusion_matrix` makes it from the scores in predictions.parquet.
 CONFUSION_CLASSES = 100
+# So would more accuracies of a class in a group, which are made again from predictions.parquet.
+CLASS_GROUPS = 1000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,7 +76,8 @@ class Evaluation(Shown):
         """Write the predictions and put the metrics into result.json under "evaluation" and the split.
 
         The test split's predictions are predictions.parquet, another split's predictions-SPLIT.parquet; beside them
-        lie both tables of `table` as evaluation.csv and classes.csv, named alike. The rest of result.json stays.
+        lie the tables of `table` as evaluation.csv, classes.csv and, where it was evaluated by group, groups.csv,
+        named alike. The rest of result.json stays.
         Raises `InputError` when a file cannot be read or written; each is replaced whole or not at all.
         """
         result_path = Path(run_dir) / RESULT
@@ -70,6 +86,12 @@ class Evaluation(Shown):
         self._write_predictions(Path(run_dir) / split_name(PREDICTIONS, split))
         for rows, name in ((self.table(), MEASURES), (self.table("class"), CLASSES)):
             write_text(Path(run_dir) / split_name(name, split), rows.to_csv(index=False))
+        groups, place = self.table("group"), Path(run_dir) / split_name(GROUPS, split)
+        if len(groups):
+            write_text(place, groups.to_csv(index=False))
+        else:
+            # One that lies there is of an evaluation that is no more.
+            place.unlink(missing_ok=True)
         protocols = {protocol: _compact(measured) for protocol, measured in self.metrics.items()}
         evaluations = result.setdefault("evaluation", {})
         evaluations[split] = {**self.settings, PROTOCOLS_KEY: protocols}
@@ -123,9 +145,10 @@ class Evaluation(Shown):
             if name.endswith(".scores") and name not in kept
         ]
         scores = {name: _matrix(table[f"{name}.scores"], len(labels)) for name in names}
+        columns = _columns(table)
         return Evaluation(
             metrics={
-                name: _whole(name, measured, scores[name], labels)
+                name: _whole(name, measured, scores[name], labels, columns)
                 for name, measured in held[split].get(PROTOCOLS_KEY, {}).items()
             },
             settings=settings,
@@ -133,11 +156,11 @@ class Evaluation(Shown):
             predictions={name: table[f"{name}.prediction"].to_numpy() for name in names},
             scores=scores,
             paths=tuple(table["path"].to_pylist()) if "path" in table.column_names else None,
-            columns=_columns(table),
+            columns=columns,
         )
 
-    def table(self, row: Literal["protocol", "class"] = "protocol") -> "pandas.DataFrame":
-        """Return what was measured as a table: a row a protocol, or a row for each protocol and class.
+    def table(self, row: Literal["protocol", "class", "group"] = "protocol") -> "pandas.DataFrame":
+        """Return what was measured as a table: a row a protocol, or a row for each protocol and class, or group.
 
         >>> labels, scores = np.array([0, 1]), np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
         >>> from nearsight.evaluation.metrics import protocol_metrics
@@ -146,19 +169,38 @@ class Evaluation(Shown):
         [1.0, 1.0]
 
         Columns have the names of `metrics`; the ends of a measure's interval are NAME.low and NAME.high. What is not
-        known is missing.
+        known is missing. Rows by group are of all classes, where `class` is missing, and of each class in each group;
+        there are none where it was not evaluated by group.
         """
         import pandas
 
+        if row == "group":
+            return pandas.DataFrame(list(self._group_rows()))
         rows = []
         for protocol, measured in self.metrics.items():
+            of_all = [name for name in ESTIMATES if name != WORST_GROUP or name in measured]
             for one in [measured] if row == "protocol" else measured["per_class"]:
-                names = ESTIMATES if row == "protocol" else OF_EACH_CLASS
+                names = of_all if row == "protocol" else OF_EACH_CLASS
                 named = {} if row == "protocol" else {"class": one["class"]}
                 rows.append({"protocol": protocol, **named, "n": one["n"], **_flat(one, (ACCURACY, *names))})
                 if row == "protocol":
                     rows[-1] |= {name: one.get(name) for name in (TOP5, ECE)}
         return pandas.DataFrame(rows)
+
+    def _group_rows(self) -> Iterator[dict[str, Any]]:
+        for protocol, measured in self.metrics.items():
+            found = read_groups(measured, "by_group")
+            for row in () if found is None else (*found.groups, *found.classes):
+                yield {
+                    "protocol": protocol,
+                    "column": found.column if found else "",
+                    "class": row.class_name,
+                    "group": row.group,
+                    "n": row.accuracy.n,
+                    ACCURACY: row.accuracy.value,
+                    f"{ACCURACY}.low": row.accuracy.low,
+                    f"{ACCURACY}.high": row.accuracy.high,
+                }
 
     def _summary(self) -> Summary:
         settings = self.settings
@@ -228,11 +270,17 @@ def _compact(measured: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(measured)
     if len(kept["confusion"]) > CONFUSION_CLASSES:
         del kept["confusion"]
+    if BY_GROUP in kept and len(kept[BY_GROUP]["classes"]) > CLASS_GROUPS:
+        kept[BY_GROUP] = {**kept[BY_GROUP], "classes": None}
     return kept
 
 
 def _whole(
-    protocol: str, measured: Mapping[str, Any], scores: NDArray[np.float32], labels: NDArray[np.int64]
+    protocol: str,
+    measured: Mapping[str, Any],
+    scores: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    columns: "pyarrow.Table | None",
 ) -> dict[str, Any]:
     """Return the metrics of a protocol as they were before JSON had them and `_compact` made them smaller."""
     found = dict(measured)
@@ -243,6 +291,12 @@ def _whole(
     ]
     if "confusion" not in found:
         found["confusion"] = confusion_matrix(protocol, scores, labels).tolist()
+    held = found.get(BY_GROUP)
+    if held is not None and held["classes"] is None and columns is not None:
+        groups = value_groups(column_values(held["column"], columns[held["column"]]))
+        names = [row["class"] for row in found["per_class"]]
+        rows = class_groups(correctness(protocol, scores, labels), labels, names, groups)
+        found[BY_GROUP] = {**held, "classes": to_values(rows)}
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nearsight.settings.metric_words import ACCURACY, ECE, ESTIMATES, RESTRICTED_ACCURACY, TOP5
+from nearsight.settings.metric_words import ACCURACY, ECE, ESTIMATES, OF_SOME, TOP5
 from nearsight.settings.protocols import WHOLE
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import MISSING, points, with_interval
@@ -77,7 +77,8 @@ def shown_estimates(protocols: Iterable[Mapping[str, Any]]) -> list[str]:
     >>> "restricted_accuracy" in shown_estimates([{"restricted_accuracy": None}])
     False
 
-    The accuracy among the set's classes is one of them where the model knows more.
+    The accuracy among the set's classes is one of them where the model knows more, and the worst group where a column
+    was named.
     """
-    restricted = any(measured.get(RESTRICTED_ACCURACY) for measured in protocols)
-    return [name for name in ESTIMATES if name != RESTRICTED_ACCURACY or restricted]
+    there = {name for measured in protocols for name in OF_SOME if measured.get(name)}
+    return [name for name in ESTIMATES if name not in OF_SOME or name in there]

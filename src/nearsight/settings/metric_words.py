@@ -6,6 +6,8 @@ from types import MappingProxyType
 ACCURACY, TOP5, ECE = "accuracy", "top5", "ece"
 BALANCED_ACCURACY, F1, AUROC, AVERAGE_PRECISION = "balanced_accuracy", "f1", "auroc", "average_precision"
 RESTRICTED_ACCURACY = "restricted_accuracy"
+# The lowest accuracy of a class in a group of a column, and the accuracies of all.
+WORST_GROUP, BY_GROUP = "worst_group_accuracy", "by_group"
 
 # Estimates with an interval, and how each is called in a heading. Those by class have the same names there.
 ESTIMATES: Mapping[str, str] = MappingProxyType(
@@ -15,6 +17,9 @@ ESTIMATES: Mapping[str, str] = MappingProxyType(
         AUROC: "AUROC",
         AVERAGE_PRECISION: "average precision",
         RESTRICTED_ACCURACY: "accuracy among the set's classes",
+        WORST_GROUP: "worst group",
     }
 )
+# What is measured of some evaluations only, and is shown where it was.
+OF_SOME = (RESTRICTED_ACCURACY, WORST_GROUP)
 OF_EACH_CLASS = (F1, AUROC, AVERAGE_PRECISION)

@@ -27,6 +27,7 @@ def evaluate(
     protocols: Sequence[str] | None = None,
     reestimate: bool = False,
     class_map: ClassMap | None = None,
+    groups: str | None = None,
     out: str | Path | None = None,
     new_images: bool = False,
     machine: Machine | None = None,
@@ -51,9 +52,11 @@ def evaluate(
     are kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm
     statistics taken from whole training images. Classes of other data are matched with the model's by name, and by
     `class_map`, which names the model's class for each of the set's: a mapping, "a=b,c=d" or a file (a=b a line, CSV
-    or JSON); images of classes that the model does not know are left out, and it is said. A run's own
-    images are those that it listed when it was trained; `new_images` counts those that came since as well, and what
-        is then found is kept only in `out`. How images are read is said as in `nearsight.settings.Reading`. With
+    or JSON); images of classes that the model does not know are left out, and it is said. `groups` names a column of
+    the set, or a fact of its files such as `file.format`: accuracies are told apart by its values, and the class that
+    does worst in a group is named. (`group_column` is another matter: it keeps images on one side of a cut.) A run's
+    own images are those that it listed when it was trained; `new_images` counts those that came since as well, and
+    what is then found is kept only in `out`. How images are read is said as in `nearsight.settings.Reading`. With
     `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     run, reading = opened_run(model), Reading(**fields_of(Reading, options))
@@ -80,6 +83,7 @@ def evaluate(
             matched.images,
             protocols=protocols,
             reestimate=found.sets["train"] if reestimate else None,
+            groups=groups,
             workers=(machine or Machine()).decoding_workers(),
             progress=channel,
         )

@@ -11,6 +11,7 @@ from nearsight.cli.options import (
 from nearsight.cli.reading_options import add_new_images, add_reading_options, reading_options
 from nearsight.cli.shared_options import (
     add_grid,
+    add_groups,
     add_memory,
     add_run_or_model,
     add_stride,
@@ -56,6 +57,7 @@ def declare(parser: OneLineParser) -> None:
         metavar="FILE|A=B,…",
         help="for classes of DATA the model's own, in a file, one a line or as JSON, or with commas; A= leaves A out",
     )
+    add_groups(parser)
     add_memory(parser)
     parser.add_argument(
         "--out", default=None, metavar="DIR", help="where metrics and predictions go (default: RUN)"
@@ -79,6 +81,7 @@ def run(options: Namespace) -> Result:
         protocols=listed(options.protocols),
         reestimate=options.reestimate,
         class_map=options.class_map,
+        groups=options.groups,
         out=options.out,
         new_images=options.new_images,
         machine=Machine(device=options.device, workers=options.workers),

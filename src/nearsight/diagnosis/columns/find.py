@@ -34,10 +34,10 @@ SAME = 0.95
 # Which facts of files say the same thing best, first to last; before them come the set's own columns.
 _ORDER = (
     *("folder", "camera_model", "camera_make", "software", "taken", "format", "jpeg_quality", "mode"),
-    *("bits", "aspect", "width", "height", "orientation", "fault", "bytes"),
+    *("bits", "aspect", "width", "height", "orientation", "fault"),
 )
-# With all else equal, a file is large where its picture has much detail: that is of the object too.
-_OF_THE_PICTURE = (f"{FILE}bytes",)
+# With format, quality and size equal, a file is large where its picture has much detail: that is of the object.
+_OF_THE_PICTURE = f"{FILE}bytes"
 
 
 def find_columns(examined: Examined) -> Iterator[Candidate]:
@@ -46,8 +46,9 @@ def find_columns(examined: Examined) -> Iterator[Candidate]:
     A value, a stretch of time, or a side of a number goes with a class if more of its images have it than of the
     others: by Fisher's exact test at a false discovery rate of 5 % over all columns, values and classes, with five
     images of the class and 10 points more than among the others, of which less than half have it. Of one number the
-    best side is named, of values up to three; what nearly the same images have is named once. Columns that have a
-    value of its own for every image are left out.
+    best side is named, of values up to three; what nearly the same images have is named once. Left out are columns
+    that have a value of its own for every image, and the size of files: where format, quality and sides are equal it
+    says how much detail a picture has, and where they are not, they are named themselves.
     """
     rules = [
         rule
@@ -67,7 +68,7 @@ def _ordered(examined: Examined) -> list[tuple[str, "pa.ChunkedArray"]]:
     table = image_columns(examined.images, examined.progress)
     rank = {f"{FILE}{fact}": place for place, fact in enumerate(_ORDER)}
     names = sorted(table.column_names, key=lambda name: rank.get(name, -1))
-    return [(name, table[name]) for name in names]
+    return [(name, table[name]) for name in names if name != _OF_THE_PICTURE]
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +134,7 @@ def _candidate(rule: Rule, class_number: int, examined: Examined) -> Candidate:
         class_number=class_number,
         attribute=kind_of(rule.column),
         words=rule.words,
-        artefact=rule.column not in _OF_THE_PICTURE,
+        artefact=True,
         has=rule.has,
         value=rule.value,
         effect=_effect(rule, class_number, examined),

@@ -1,0 +1,175 @@
+"""Accuracy by group of a column: of each group, of each class in each group, and of the worst of these."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.data.value_groups import ValueGroups
+from nearsight.rows import from_values, to_values
+from nearsight.settings.metric_words import BY_GROUP, WORST_GROUP
+from nearsight.statistics import Estimate, absent, accuracy_estimate
+from nearsight.statistics.writing import interval, points
+
+# A class in a group of fewer images is listed, and is not called the worst: it may be so by chance.
+LEAST_IMAGES = 10
+# What the worst would be if groups did not matter is the mean over so many draws.
+DRAWS = 100
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """The accuracy of the images of one group, of one class or of all (None), with its interval and their number."""
+
+    class_name: str | None
+    group: str
+    accuracy: Estimate
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has images enough to be called the worst."""
+        return (self.accuracy.n or 0) >= LEAST_IMAGES
+
+
+@dataclass(frozen=True)
+class GroupAccuracies:
+    """Accuracy by the groups of a column: `groups` over all classes, `classes` of each class in each group.
+
+    >>> found = ValueGroups("camera", ("a", "b"), np.array([0] * 20 + [1] * 20))
+    >>> right = np.array([1.0] * 20 + [1.0, 0.0] * 10)
+    >>> by_camera = group_accuracies(right, np.zeros(40, dtype=int), ("cat",), found)
+    >>> by_camera.worst.group, by_camera.worst.accuracy.value, round(by_camera.worst.accuracy.chance, 2)
+    ('b', 0.5, 0.69)
+
+    `cut` says how numbers or times became groups. `worst` is the lowest accuracy of a class in a group of `least`
+    images or more; its value by chance is what the lowest would be if the groups of a class's images were drawn anew,
+    for the lowest of many is low by chance alone. None where no class has so many images in a group.
+    """
+
+    column: str
+    cut: str | None
+    least: int
+    groups: tuple[GroupRow, ...]
+    classes: tuple[GroupRow, ...]
+    worst: GroupRow | None
+
+    @property
+    def small(self) -> int:
+        """How many pairs of a class and a group have too few images to be called the worst."""
+        return sum(not row.counts for row in self.classes)
+
+    @property
+    def lowest(self) -> tuple[GroupRow, ...]:
+        """The classes in groups of images enough, the least accurate first."""
+        counted = [row for row in self.classes if row.counts]
+        return tuple(sorted(counted, key=lambda row: (row.accuracy.value or 0.0, -(row.accuracy.n or 0))))
+
+    @property
+    def estimate(self) -> Estimate:
+        """The accuracy of the worst; where there is none, why."""
+        if self.worst is None:
+            return absent(f"no class has {self.least} images in one group")
+        return self.worst.accuracy
+
+
+def group_accuracies(
+    correct: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    groups: ValueGroups,
+    *,
+    seed: int = 0,
+) -> GroupAccuracies:
+    """Return the accuracy by group of images that are right (1), wrong (0) or in part right, (n,)."""
+    of_class = class_groups(correct, labels, classes, groups)
+    counted = [row for row in of_class if row.counts]
+    worst = min(counted, key=lambda row: (row.accuracy.value or 0.0, -(row.accuracy.n or 0)), default=None)
+    if worst is not None:
+        chance = _worst_by_chance(correct, labels, groups, seed)
+        worst = replace(worst, accuracy=replace(worst.accuracy, chance=chance))
+    return GroupAccuracies(
+        groups.column,
+        groups.cut,
+        LEAST_IMAGES,
+        tuple(
+            GroupRow(None, name, accuracy_estimate(correct[groups.of_image == number]))
+            for number, name in enumerate(groups.names)
+            if (groups.of_image == number).any()
+        ),
+        of_class,
+        worst,
+    )
+
+
+def class_groups(
+    correct: NDArray[np.float64], labels: NDArray[np.int64], classes: Sequence[str], groups: ValueGroups
+) -> tuple[GroupRow, ...]:
+    """Return the accuracy of each class in each group that has images of it."""
+    cells = labels * len(groups.names) + groups.of_image
+    order = np.argsort(cells, kind="stable")
+    there, starts = np.unique(cells[order], return_index=True)
+    return tuple(
+        GroupRow(
+            classes[int(cell) // len(groups.names)],
+            groups.names[int(cell) % len(groups.names)],
+            accuracy_estimate(correct[images]),
+        )
+        for cell, images in zip(there, np.split(order, starts[1:]), strict=True)
+    )
+
+
+def _worst_by_chance(
+    correct: NDArray[np.float64], labels: NDArray[np.int64], groups: ValueGroups, seed: int
+) -> float:
+    """Return the mean of the lowest accuracy where each image has the group of another of its class."""
+    random = np.random.default_rng(seed)
+    by_class = np.argsort(labels, kind="stable")
+    cells = labels[by_class] * len(groups.names) + groups.of_image[by_class]
+    images = np.bincount(cells)
+    counted = images >= LEAST_IMAGES
+    lowest = []
+    for _ in range(DRAWS):
+        drawn = np.lexsort((random.random(len(labels)), labels))
+        lowest.append(float((np.bincount(cells, correct[drawn])[counted] / images[counted]).min()))
+    return float(np.mean(lowest))
+
+
+def group_measures(found: GroupAccuracies) -> dict[str, Any]:
+    """Return what the metrics of a protocol hold of its groups, as plain values: the worst, and all of them."""
+    return {WORST_GROUP: asdict(found.estimate), BY_GROUP: to_values(found)}
+
+
+def read_groups(measured: Mapping[str, Any], source: object) -> GroupAccuracies | None:
+    """Return the groups that the metrics of a protocol hold, None where it was not evaluated by group."""
+    held = measured.get(BY_GROUP)
+    return None if held is None else from_values(GroupAccuracies, held, source)
+
+
+def group_sentences(found: GroupAccuracies) -> list[str]:
+    """Say which class does worst in which group, how its groups were made, and what is too small to be called so.
+
+    >>> camera = ValueGroups("camera", ("a", "b"), np.array([0] * 20 + [1] * 20))
+    >>> right = np.array([1.0] * 20 + [1.0, 0.0] * 10)
+    >>> group_sentences(group_accuracies(right, np.zeros(40, dtype=int), ("cat",), camera))
+    ['worst: cat, camera b: 50.0 % (29.9 to 70.1) of 20 images; by chance the worst would be at 69.1 %']
+    """
+    told = []
+    if found.worst is None:
+        told.append(f"worst: not known, as {found.estimate.reason}")
+    else:
+        worst = found.worst.accuracy
+        chance = "" if worst.chance is None else f"; by chance the worst would be at {points(worst.chance)} %"
+        told.append(
+            f"worst: {found.worst.class_name}, {found.column} {found.worst.group}: {points(worst.value or 0.0)} %"
+            f"{interval(worst)} of {worst.n:,} images{chance}"
+        )
+    if found.cut is not None:
+        told.append(f"{found.column} is cut {found.cut}")
+    if found.small:
+        pairs = "class in a group has" if found.small == 1 else "classes in a group have"
+        told.append(
+            f"{found.small:,} {pairs} fewer than {found.least} images, and none of them is called the worst"
+        )
+    return told
