@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nearsight.evaluation import Evaluation
+from nearsight.evaluation import Evaluation, GroupAccuracies
+from nearsight.evaluation.group_accuracies import group_sentences, read_groups
 from nearsight.report.comparison_text import scaled
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.runs import RECIPE, Run
 from nearsight.runs.evaluation_words import estimate_of, how_cut, shown_estimates
-from nearsight.settings.metric_words import ESTIMATES, OF_EACH_CLASS
+from nearsight.settings.metric_words import BY_GROUP, ESTIMATES, OF_EACH_CLASS
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.study.comparison import headline
 from nearsight.write import write_text
@@ -19,6 +20,8 @@ from nearsight.write import write_text
 # The classes with the lowest accuracy, and the pairs that are confused most often.
 CLASSES = 20
 PAIRS = 10
+# Groups, and classes in a group.
+GROUPS = 30
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Evaluated:
     classes: Sequence[Mapping[str, Any]]
     of_classes: int
     confused: Sequence[Confused]
+    groups: GroupAccuracies | None
 
 
 def write_run_page(directory: Path, path: Path) -> None:
@@ -73,6 +77,8 @@ def run_html(directory: Path) -> str:
         of_each_class=OF_EACH_CLASS,
         scaled=scaled,
         strip=strip,
+        group_sentences=group_sentences,
+        most_groups=GROUPS,
     )
 
 
@@ -101,4 +107,5 @@ def _evaluated(found: Evaluation) -> Evaluated:
         classes=classes[:CLASSES],
         of_classes=len(names),
         confused=confused[:PAIRS],
+        groups=read_groups(measured, BY_GROUP),
     )
