@@ -57,3 +57,8 @@ def test_equal_embeddings_are_one_group(value: float) -> None:
     assert len(groups) == 1
     assert groups.nearest(points[:0]).tolist() == []
     assert groups.nearest(points).tolist() == [0] * 40
+
+
+def test_there_are_no_more_groups_than_points_that_differ() -> None:
+    two = np.repeat(np.array([[1.0], [-1.0]], dtype=np.float32), 40, axis=0)
+    assert len(group(two, np.ones(80, np.float32))) == 2

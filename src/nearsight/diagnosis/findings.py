@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nearsight.diagnosis.pictures import Pictures
-from nearsight.settings.protocols import MEAN_LOGIT, scored_by
+from nearsight.settings.protocols import MEAN_LOGIT, WHOLE, scored_by
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -13,7 +13,8 @@ class Findings(Mapping[str, Any]):
     """What each part found, by the part's name, beside the facts of what was examined.
 
     `network` is the classifier's architecture and `trained_tile` the tile it was trained on, None for whole images.
-    `decision` is the protocol by which it is meant to predict. `images` is how many were examined, `class_images` how
+    `decision` is the protocol by which it is meant to
+    predict, which errors, labels and reasons follow. `images` is how many were examined, `class_images` how
     many of each class; every `index` is a place in their set. `pictures` gives the pictures of examined images as the
     network's preprocessing resizes them, which is what positions are pixels of. `absent` says of a part that could
     say nothing why it could not; it has no entry among `parts`. A part in neither was left out.
@@ -61,3 +62,13 @@ class Findings(Mapping[str, Any]):
     def scored(self) -> str:
         """How scores of tiles were made: under `mean-logit`, with their tile and stride."""
         return scored_by(MEAN_LOGIT, self.tile, self.stride)
+
+    @property
+    def decided(self) -> str:
+        """How the classifier decides: its protocol, with the tile and stride of one that reads tiles."""
+        return scored_by(self.decision, self.tile, self.stride)
+
+    @property
+    def decides_whole(self) -> bool:
+        """Whether the classifier decides on whole images, and not by their tiles."""
+        return self.decision in WHOLE

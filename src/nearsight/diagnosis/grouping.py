@@ -61,8 +61,9 @@ def group(
     from sklearn.decomposition import PCA
 
     points = _unit(embeddings)
-    largest = min(most, len(points) // SMALLEST_GROUP)
-    if largest < 2 or np.ptp(points, axis=0).max() == 0:
+    # There are no more groups than points that differ by more than rounding: some networks see tiles in two ways.
+    largest = min(most, len(points) // SMALLEST_GROUP, len(np.unique(points.round(9), axis=0)))
+    if largest < 2:
         return Groups(np.zeros((1, 0)), None)
     pca = PCA(min(AXES, *points.shape), random_state=seed).fit(points)
     placed = pca.transform(points)

@@ -6,6 +6,7 @@ from typing import Any
 
 from nearsight.diagnosis.errors.part import ERRORS
 from nearsight.diagnosis.faithfulness.part import FAITHFULNESS
+from nearsight.diagnosis.gate.part import GATE
 from nearsight.diagnosis.labels.part import LABELS
 from nearsight.diagnosis.locality.part import LOCALITY
 from nearsight.diagnosis.part import Part
@@ -16,6 +17,7 @@ from nearsight.diagnosis.table import Table
 from nearsight.errors import unknown_name
 
 PARTS: tuple[Part[Any, Any], ...] = (
+    GATE,
     PROTOCOLS,
     RELIANCE,
     REASONS,
@@ -53,7 +55,7 @@ def with_needs(parts: Iterable[Part[Any, Any]]) -> tuple[Part[Any, Any], ...]:
     """Return some parts and all that they need, in an order in which each comes after what it needs.
 
     >>> [part.name for part in with_needs(named(["errors"]))]
-    ['errors']
+    ['gate', 'errors']
     """
     ordered: dict[str, Part[Any, Any]] = {}
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from torch import Tensor
 
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.faithfulness.curves import drop_grid
 from nearsight.evidence import EvidenceMap
 from nearsight.settings import Fill
 from nearsight.settings.choices import DEFAULT_FILL
@@ -31,3 +32,22 @@ def removal_maps(
     image where no part of a pass can be kept: it is for a chosen few.
     """
     return decision.bound.removal_maps(images, protocol=decision.protocol, fill=fill, others=others)
+
+
+def coarse_removal_map(decision: Decision, image: Tensor) -> EvidenceMap:
+    """Return an image's removal map on tiles that overlap by half, or lie further apart where these were many.
+
+    >>> import torch
+    >>> from nearsight.evidence import TiledModel
+    >>> bound = TiledModel(lambda images: images.amax((2, 3)), tile=4, stride=1, classes=("red", "green", "blue"))
+    >>> coarse_removal_map(Decision(bound, "full-pass"), torch.zeros(3, 8, 8)).grid.shape
+    (3, 3)
+    """
+    resized = decision.bound.resize(image)
+    tile, _ = decision.bound.sides()
+    _, height, width = resized.shape
+    grid = drop_grid(height, width, tile)
+    [found] = removal_maps(
+        Decision(decision.bound.at(tile, grid.stride, grid.kind), decision.protocol), [resized]
+    )
+    return found

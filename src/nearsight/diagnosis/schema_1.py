@@ -18,7 +18,7 @@ from nearsight.diagnosis.protocols.agreement import AgreementRow, Protocols
 from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons
 from nearsight.diagnosis.reasons.reason import AtlasTile, Reason
 from nearsight.diagnosis.reliance.background import Reliance, RelianceRow
-from nearsight.diagnosis.schema_2 import ABSENT, decided_by
+from nearsight.diagnosis.schema_2 import ABSENT, DECISION
 from nearsight.diagnosis.tile_crops import kept_classes
 from nearsight.errors import InputError
 from nearsight.evidence import TileEvidence
@@ -116,7 +116,7 @@ def _parts(about: Mapping[str, Any], tables: Tables) -> dict[str, Any]:
         **{name: about[name] for name in names},
         "classes": classes,
         "images": images,
-        "decision": decided_by(about["trained_tile"], [row.protocol for row in accuracies]),
+        "decision": DECISION,
         "notes": (*about["notes"], NOTE),
         "versions": about["versions"],
         "machine": about["machine"],

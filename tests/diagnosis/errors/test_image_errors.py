@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nearsight.diagnosis.errors.image_errors import ImageError, collect_errors, image_error
+from nearsight.diagnosis.errors.image_errors import ImageError, collect_errors, tile_error
 from nearsight.errors import InputError
 from nearsight.evaluation import confusion_matrix
 from nearsight.evidence import EvidenceMap
@@ -27,7 +27,7 @@ LABELS = np.random.default_rng(1).integers(0, len(CLASSES), len(MAPS))
 ERRORS = [
     error
     for i, (tiles, label) in enumerate(zip(MAPS, LABELS, strict=True))
-    if (error := image_error(tiles, int(label), i, f"{i}.png")) is not None
+    if (error := tile_error(tiles, int(label), i, f"{i}.png")) is not None
 ]
 
 
@@ -80,7 +80,7 @@ def test_flips_change_the_prediction_of_mean_logit() -> None:
 
 def test_an_error_does_not_hold_on_to_the_map() -> None:
     tiles = random_map(0)
-    error = image_error(tiles, (tiles.predicted() + 1) % len(CLASSES), 0, "")
+    error = tile_error(tiles, (tiles.predicted() + 1) % len(CLASSES), 0, "")
     assert error.evidence.untyped_storage().nbytes() == error.evidence.nbytes
 
 
@@ -116,6 +116,6 @@ def test_classes_without_images_and_sets_without_errors_make_no_pairs() -> None:
 
 def test_one_class_is_never_wrong_and_a_class_that_does_not_exist_is_refused() -> None:
     alone = EvidenceMap(torch.ones(1, *GRID.shape), GRID, ("cat",))
-    assert image_error(alone, 0, 0, "") is None
+    assert tile_error(alone, 0, 0, "") is None
     with pytest.raises(InputError, match="class 1 does not exist"):
-        image_error(alone, 1, 0, "")
+        tile_error(alone, 1, 0, "")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nearsight.diagnosis import baselines
+from nearsight.diagnosis.faithfulness import baselines
 from nearsight.diagnosis.faithfulness.baselines import edge_map, grad_cam, random_map
 from nearsight.models import build, published_classifier
 

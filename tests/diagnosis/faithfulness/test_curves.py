@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nearsight.diagnosis import curves
+from nearsight.diagnosis.faithfulness import curves
 from nearsight.diagnosis.faithfulness.curves import (
     area,
     curve,

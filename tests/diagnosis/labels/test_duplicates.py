@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nearsight import load
 from nearsight.data import ImageSet, MemoryImages, decode_image, thumbnails
-from nearsight.diagnosis import duplicates
+from nearsight.diagnosis.labels import duplicates
 from nearsight.diagnosis.labels.duplicates import near_duplicates
 
 CLASSES = ("cat", "dog")

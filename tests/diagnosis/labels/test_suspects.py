@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from nearsight.diagnosis.labels.suspects import LabelCheck, LabelSuspect, image_suspect, label_suspects
+from nearsight.diagnosis.labels.suspects import LabelSuspect, label_suspects
 from nearsight.evidence import EvidenceMap
 from nearsight.tiles import TileGrid
 
@@ -26,11 +26,14 @@ def maps(skill: float) -> list[EvidenceMap]:
 
 
 def suspects_of(found: list[EvidenceMap], labels: np.ndarray) -> tuple[LabelSuspect, ...]:
-    checks = [
-        image_suspect(tiles, int(label), i, f"{i}.png")
-        for i, (tiles, label) in enumerate(zip(found, labels, strict=True))
-    ]
-    return label_suspects(checks, CLASSES)
+    probabilities, votes, scores = (
+        np.stack([tensor.numpy() for tensor in tensors])
+        for tensors in zip(
+            *((tiles.probabilities(), tiles.vote(), tiles.mean()) for tiles in found), strict=True
+        )
+    )
+    paths = [f"{i}.png" for i in range(len(found))]
+    return label_suspects(probabilities, scores.argmax(1), labels, paths, votes)
 
 
 def planted(share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +67,7 @@ def test_a_suspect_is_what_the_criterion_says_and_nothing_else_is() -> None:
     labels, _ = planted(0.1)
     probabilities = np.stack([tiles.probabilities().numpy() for tiles in found])
     thresholds = [probabilities[labels == number, number].mean() for number in range(len(CLASSES))]
-    best = probabilities.argmax(1)
+    best = np.array([tiles.predicted() for tiles in found])
     expected = [
         i
         for i, label in enumerate(labels)
@@ -86,13 +89,21 @@ def test_a_suspect_is_what_the_criterion_says_and_nothing_else_is() -> None:
 
 
 def test_a_class_that_labels_no_image_is_not_suggested() -> None:
-    rival = LabelSuspect(0, "a", label=0, suggested=1, share=1.0, share_label=0.0, probability=0.99)
-    checks = [LabelCheck(0, 0.01, rival), LabelCheck(0, 0.9, None)]
-    assert label_suspects(checks, ("cat", "dog")) == ()
-    assert label_suspects([*checks, LabelCheck(1, 0.8, None)], ("cat", "dog")) == (rival,)
+    probabilities = np.array([[0.01, 0.99], [0.9, 0.1], [0.2, 0.8]], dtype=np.float32)
+    predictions, paths = probabilities.argmax(1), ["a", "b", "c"]
+    assert label_suspects(probabilities[:2], predictions[:2], np.array([0, 0]), paths) == ()
+    [found] = label_suspects(probabilities, predictions, np.array([0, 0, 1]), paths)
+    assert (found.path, found.suggested, found.share) == ("a", 1, None)
+
+
+def test_what_is_decided_rightly_is_no_suspect_whatever_the_probabilities() -> None:
+    probabilities = np.array([[0.1, 0.9], [0.9, 0.1], [0.1, 0.9]], dtype=np.float32)
+    labels = np.array([0, 0, 1])
+    assert label_suspects(probabilities, labels, labels, ["a", "b", "c"]) == ()
 
 
 def test_no_images_and_one_class_have_no_suspects() -> None:
-    assert label_suspects([], CLASSES) == ()
-    alone = EvidenceMap(torch.ones(1, *GRID.shape), GRID, ("cat",))
-    assert label_suspects([image_suspect(alone, 0, 0, "")], ("cat",)) == ()
+    nothing = np.empty(0, dtype=np.int64)
+    assert label_suspects(np.empty((0, 5), dtype=np.float32), nothing, nothing, []) == ()
+    one = np.array([0])
+    assert label_suspects(np.ones((1, 1), dtype=np.float32), one, one, ["a"]) == ()

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from nearsight.data import ImageSet, MemoryImages, draw_scenes
-from nearsight.diagnosis.errors.image_errors import collect_errors, image_error
+from nearsight.diagnosis.errors.image_errors import collect_errors, tile_error
 from nearsight.diagnosis.faithfulness.maps import Faithfulness, MethodRow
+from nearsight.diagnosis.gate.agreement import Gate
 from nearsight.diagnosis.labels.duplicates import Duplicate
 from nearsight.diagnosis.labels.part import Labels
 from nearsight.diagnosis.labels.suspects import LabelSuspect
@@ -61,7 +62,7 @@ def make_diagnosis() -> Make:
         found = [
             error
             for i, one in enumerate(maps)
-            if (error := image_error(one, int(labels[i]), i, paths[i])) is not None
+            if (error := tile_error(one, int(labels[i]), i, paths[i])) is not None
         ]
         made = Diagnosis(
             model="runs/tile-16/seed-0",
@@ -85,6 +86,7 @@ def make_diagnosis() -> Make:
             absent={},
         )
         parts = {
+            "gate": made_gate("mean-logit", count),
             "protocols": Protocols(
                 (
                     AgreementRow("full-pass", estimate(1.0, count, None, 0), estimate(0.61, count)),
@@ -136,6 +138,25 @@ def make_diagnosis() -> Make:
         return replace(made, parts=known, absent=absent, **changes)
 
     return make
+
+
+def made_gate(protocol: str, count: int, agreement: float = 0.9) -> Gate:
+    """Return a gate of a classifier that decides under a protocol."""
+    kappa = (agreement - 0.2) / 0.8
+    return Gate(
+        protocol,
+        "mean-logit",
+        estimate(agreement, count, 0.2),
+        Estimate(kappa, kappa - 0.1, min(1.0, kappa + 0.1), count, 0.0),
+        estimate(0.7, 20, 0.15),
+        estimate(0.8, count, 0.0),
+    )
+
+
+@pytest.fixture
+def make_gate() -> Callable[..., Gate]:
+    """Return what makes a gate, of a protocol, a number of images and an agreement."""
+    return made_gate
 
 
 def random_map(seed: int, label: int, wrong: bool, grid: TileGrid, classes: Sequence[str]) -> EvidenceMap:

@@ -18,13 +18,18 @@ class Flip:
     """Tiles whose removal changes the prediction, and the class that wins without them.
 
     `tiles` are row-major numbers, strongest first; `share` is theirs of all tiles. `smallest` says whether it
-    is certain that no smaller set does it, as it always is for `smallest_flip`.
+    is certain that no smaller set does it, as it always is for `smallest_flip`. `area` is the share of the image's
+    pixels that they cover: of tiles that overlap far more than `share`; None in files that did not reckon it. `holds`
+    says whether the decision changes as well when these pixels are hidden by the image's mean colour and the image
+    is judged again; None where that was not tried.
     """
 
     tiles: tuple[int, ...]
     to: int
     share: float
     smallest: bool = True
+    area: float | None = None
+    holds: bool | None = None
 
 
 ADDITIVE_PROTOCOLS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
@@ -58,8 +63,9 @@ def smallest_flip(values: Tensor, prediction: int) -> Flip | None:
 
     >>> import torch
     >>> values = torch.tensor([[4.0, 1.0, 1.0, 0.0], [0.0, 1.0, 2.0, 1.0]], dtype=torch.float64)
-    >>> smallest_flip(values, prediction=0)
-    Flip(tiles=(0,), to=1, share=0.25, smallest=True)
+    >>> found = smallest_flip(values, prediction=0)
+    >>> found.tiles, found.to, found.share, found.smallest
+    ((0,), 1, 0.25, True)
 
     `values` is (classes, tiles) of a protocol that adds up (`additive_values`), `prediction` the class with
     the largest sum; of equal sums the first class wins. At least one tile is left. Computed, not searched:

@@ -2,14 +2,20 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.errors.flip import Flip, additive_values, flip_to, smallest_flip
+from nearsight.diagnosis.errors.hidden import covered_share
+from nearsight.evaluation import predict
 from nearsight.evidence import EvidenceMap, TileEvidence
+from nearsight.evidence.kinds import Kind
+from nearsight.settings.protocols import LOGIT_PROTOCOLS, MEAN_LOGIT
+from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
 DECIDING_TILES = 5
@@ -19,15 +25,18 @@ KEPT_CLASSES = 10
 
 @dataclass(frozen=True, eq=False)
 class ImageError:
-    """One misclassified image under `mean-logit`.
+    """One image that the decision gets wrong.
 
-    `index` is its place in the examined set. `margin` is the mean logit of the prediction less that of the
-    label, `cost` the cross-entropy in nats, −log softmax(mean logits)[label]. `evidence` is float (kept, rows,
-    columns): the plain logits of the classes `kept`, at most 10: the predicted one, the label, then the others by
-    their mean logit. `deciding` are the tiles, no two
-    sharing a pixel, whose logit of the prediction exceeds that of the label by most; their `evidence` is the
-    difference. `flip` is the smallest removal that makes any other class win, `to_label` one that makes the
-    label win (`flip_to`); None where there is none.
+    `index` is its place in the examined set. `margin` is the score of the prediction less that of the label, in
+    logits, `cost` the cross-entropy in nats, −log softmax(scores)[label].
+
+    What explains it is a map, of the `kind` "tile" (the logits of tiles alone) or "removal" (what the scores lose
+    without each tile); None, and no grid, where there is none. `evidence` is float (kept, rows, columns): the map's
+    values for the classes `kept`, at most 10: the predicted one, the label, then the others by their score.
+    `deciding` are the tiles, no two sharing a pixel, whose value for the prediction exceeds that for the label by
+    most; their `evidence` is the difference. `flip` are tiles whose removal makes any other class win, `to_label`
+    ones that make the label win; None where none are found. Of a decision by tiles they are left out of the mean, and
+    `flip` is the smallest set (`smallest_flip`, `flip_to`); of one on whole images they are hidden (`hiding_flips`).
     """
 
     index: int
@@ -36,12 +45,31 @@ class ImageError:
     prediction: int
     margin: float
     cost: float
-    grid: TileGrid
-    kept: tuple[int, ...]
-    evidence: Tensor
-    deciding: tuple[TileEvidence, ...]
-    flip: Flip | None
-    to_label: Flip | None
+    grid: TileGrid | None = None
+    kept: tuple[int, ...] = ()
+    evidence: Tensor | None = None
+    deciding: tuple[TileEvidence, ...] = ()
+    flip: Flip | None = None
+    to_label: Flip | None = None
+    kind: Kind | None = "tile"
+
+    def explained(self, evidence_map: EvidenceMap) -> "ImageError":
+        """Return the same error with a map of its image, and the tiles that decided it."""
+        prediction, label = self.prediction, self.label
+        kept = _kept(evidence_map, prediction, label)
+        return replace(
+            self,
+            grid=evidence_map.grid,
+            kept=kept,
+            evidence=evidence_map.logits[list(kept)],
+            deciding=_deciding(evidence_map, prediction, label),
+            kind=evidence_map.kind,
+        )
+
+    @property
+    def lead(self) -> Tensor | None:
+        """Each tile's value for the prediction less that for the label, float (tiles,); None without a map."""
+        return None if self.evidence is None else (self.evidence[0] - self.evidence[1]).flatten()
 
 
 @dataclass(frozen=True)
@@ -62,12 +90,16 @@ class ConfusionPair:
 class Errors:
     """All misclassified images, the costliest first, and by confusion pair, the most frequent first.
 
-    `images` counts the images examined, right ones included.
+    `images` counts the images examined, right ones included. `tried` is how many errors, the costliest, were looked
+    at again. Of those whose flip was hidden in the image, `hidden` is the share whose prediction then really changes,
+    by chance that with as many pixels hidden elsewhere; None where none was.
     """
 
     errors: tuple[ImageError, ...]
     pairs: tuple[ConfusionPair, ...]
     images: int
+    tried: int = 0
+    hidden: Estimate | None = None
 
     @property
     def by_class(self) -> Counter[int]:
@@ -75,44 +107,78 @@ class Errors:
         return Counter(error.label for error in self.errors)
 
 
-def image_error(evidence_map: EvidenceMap, label: int, index: int, path: str) -> ImageError | None:
-    """Return what there is to say of an image that `mean-logit` gets wrong, None for one it gets right.
+def wrong_images(
+    protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64], paths: Sequence[str]
+) -> tuple[ImageError, ...]:
+    """Return the images that a decision gets wrong, in their order, without a map yet.
 
-    >>> import torch
-    >>> logits = torch.tensor([[[3.0, 1.0, 0.0]], [[0.0, 1.0, 2.0]]])
-    >>> tiles = EvidenceMap(logits, TileGrid(2, 6, tile=2, stride=2), ("cat", "dog"))
-    >>> error = image_error(tiles, label=1, index=7, path="dog/7.png")
-    >>> error.flip.tiles, [(tile.left, tile.evidence) for tile in error.deciding]
-    ((0,), [(0, 3.0)])
+    >>> scores = np.array([[2.0, 1.0], [1.0, 3.0]], dtype=np.float32)
+    >>> [error] = wrong_images("full-pass", scores, np.array([0, 0]), ("a.png", "b.png"))
+    >>> error.path, error.prediction, error.margin, round(error.cost, 2)
+    ('b.png', 1, 2.0, 2.13)
 
-    `label` is the number of the true class, `index` the image's place in the examined set.
+    `scores` are those of all images under `protocol`, (n, classes), `labels` int64 (n,).
     """
-    label, prediction = evidence_map.class_number(label), evidence_map.predicted()
-    if prediction == label:
-        return None
-    kept = _kept(evidence_map, prediction, label)
-    scores, values = evidence_map.mean().double(), additive_values("mean-logit", evidence_map)
-    return ImageError(
-        index=index,
-        path=path,
-        label=label,
-        prediction=prediction,
-        margin=float(scores[prediction] - scores[label]),
-        cost=-float(scores.log_softmax(0)[label]),
-        grid=evidence_map.grid,
-        kept=kept,
-        evidence=evidence_map.logits[list(kept)],
-        deciding=_deciding(evidence_map, prediction, label),
-        flip=smallest_flip(values, prediction),
-        to_label=flip_to(values, prediction, label),
+    predictions = predict(scores)
+    wrong = np.flatnonzero(predictions != labels)
+    exact = torch.from_numpy(scores[wrong]).double()
+    costs = -(exact.log_softmax(1) if protocol in LOGIT_PROTOCOLS else exact.log())
+    return tuple(
+        ImageError(
+            index=index,
+            path=paths[index],
+            label=int(labels[index]),
+            prediction=int(predictions[index]),
+            margin=float(own[predictions[index]] - own[labels[index]]),
+            cost=float(cost[labels[index]]),
+            kind=None,
+        )
+        for index, own, cost in zip(wrong.tolist(), exact, costs, strict=True)
     )
 
 
-def collect_errors(errors: Sequence[ImageError], labels: NDArray[np.int64], classes: Sequence[str]) -> Errors:
+def tile_error(evidence_map: EvidenceMap, label: int, index: int, path: str) -> ImageError | None:
+    """Return what an image's tiles say where their mean gets it wrong, with its flips; None where it is right.
+
+    >>> logits = torch.tensor([[[3.0, 1.0, 0.0]], [[0.0, 1.0, 2.0]]])
+    >>> tiles = EvidenceMap(logits, TileGrid(2, 6, tile=2, stride=2), ("cat", "dog"))
+    >>> error = tile_error(tiles, label=1, index=7, path="dog/7.png")
+    >>> error.flip.tiles, error.flip.area, [(tile.left, tile.evidence) for tile in error.deciding]
+    ((0,), 0.3333333333333333, [(0, 3.0)])
+
+    `label` is the number of the true class, `index` the image's place in the examined set.
+    """
+    label = evidence_map.class_number(label)
+    [*wrong] = wrong_images(
+        MEAN_LOGIT, evidence_map.mean().numpy()[None], np.array([label], dtype=np.int64), (path,)
+    )
+    if not wrong:
+        return None
+    error = replace(wrong[0], index=index).explained(evidence_map)
+    values, grid = additive_values(MEAN_LOGIT, evidence_map), evidence_map.grid
+    return replace(
+        error,
+        flip=_with_area(smallest_flip(values, error.prediction), grid),
+        to_label=_with_area(flip_to(values, error.prediction, label), grid),
+    )
+
+
+def _with_area(flip: Flip | None, grid: TileGrid) -> Flip | None:
+    return None if flip is None else replace(flip, area=covered_share(grid, flip.tiles))
+
+
+def collect_errors(
+    errors: Sequence[ImageError],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    *,
+    tried: int = 0,
+    hidden: Estimate | None = None,
+) -> Errors:
     """Order the errors by cost and group them by what was taken for what.
 
     >>> collect_errors([], labels=np.array([0, 1, 1]), classes=("cat", "dog"))
-    Errors(errors=(), pairs=(), images=3)
+    Errors(errors=(), pairs=(), images=3, tried=0, hidden=None)
 
     `labels` are those of all images examined, int64 (n,), right ones included; `classes` all class names. Of
     errors of equal cost the first in the set comes first, of pairs of equal count the first label.
@@ -127,11 +193,11 @@ def collect_errors(errors: Sequence[ImageError], labels: NDArray[np.int64], clas
         for (label, prediction), indices in found.items()
     ]
     pairs.sort(key=lambda pair: (-pair.count, pair.label, pair.prediction))
-    return Errors(tuple(ordered), tuple(pairs), len(labels))
+    return Errors(tuple(ordered), tuple(pairs), len(labels), tried, hidden)
 
 
 def _kept(evidence_map: EvidenceMap, prediction: int, label: int) -> tuple[int, ...]:
-    by_score = evidence_map.mean().argsort(descending=True, stable=True).tolist()
+    by_score = evidence_map.scores().argsort(descending=True, stable=True).tolist()
     others = [number for number in by_score if number not in (prediction, label)]
     return (prediction, label, *others[: KEPT_CLASSES - 2])
 

@@ -1,12 +1,19 @@
 """The part `errors`: which images are wrong, what decided them, and what would have turned them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
-
+from nearsight.diagnosis.errors.explaining import explain_errors
 from nearsight.diagnosis.errors.flip import Flip
-from nearsight.diagnosis.errors.image_errors import Errors, ImageError, collect_errors, image_error
+from nearsight.diagnosis.errors.image_errors import (
+    Errors,
+    ImageError,
+    collect_errors,
+    tile_error,
+    wrong_images,
+)
+from nearsight.diagnosis.errors.words import hiding_words, removal_words
 from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.gate.part import GATE, explains
 from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.pictures import Picture
@@ -20,30 +27,38 @@ ERROR_SIDE = 384
 
 
 def _observe(look: Look) -> ImageError | None:
-    return image_error(look.evidence, look.label, look.number, look.path)
+    return tile_error(look.evidence, look.label, look.number, look.path)
 
 
 def _measure(subject: Subject, seen: Sequence[ImageError]) -> Errors:
-    return collect_errors(seen, subject.images.labels, subject.images.classes)
+    decision, images = subject.decision, subject.images
+    scores = subject.evaluation.scores[decision.protocol]
+    subject.progress.say("errors: what explains them, and what would have changed them")
+    errors, hidden = explain_errors(
+        decision,
+        images,
+        wrong_images(decision.protocol, scores, images.labels, images.paths()),
+        {error.index: error for error in seen},
+        by_gate=explains(GATE.of(subject.found)),
+        most=ERRORS_SHOWN,
+        seed=subject.seed,
+        progress=subject.progress,
+    )
+    tried = min(len(errors), ERRORS_SHOWN)
+    return collect_errors(errors, images.labels, images.classes, tried=tried, hidden=hidden)
 
 
 def _sentences(found: Errors, about: Findings) -> Iterator[str]:
     if not found.errors:
-        yield f"none of {found.images:,} images is wrong under {about.scored}"
+        yield f"none of {found.images:,} images is wrong under {about.decided}"
         return
     pair = found.pairs[0]
     yield (
-        f"{len(found.errors):,} of {found.images:,} images are wrong under {about.scored}; most often "
+        f"{len(found.errors):,} of {found.images:,} images are wrong under {about.decided}; most often "
         f"{about.classes[pair.label]} is taken for {about.classes[pair.prediction]} ({pair.count:,} images, "
         f"{points(pair.share, 0)} % of the class)"
     )
-    shares = [error.flip.share for error in found.errors if error.flip is not None]
-    standing = len(found.errors) - len(shares)
-    if shares:
-        yield (
-            f"taking away {points(float(np.median(shares)), 0)} % of its tiles (the median; the strongest ones) "
-            f"would change a wrong prediction; {standing:,} of them stand whatever is taken"
-        )
+    yield from hiding_words(found) if about.decides_whole else removal_words(found)
 
 
 def _pictures(found: Errors, _about: Findings) -> Iterator[Picture]:
@@ -68,7 +83,17 @@ def _flip_columns(name: str) -> tuple[Column, ...]:
         Column(f"{name}.to", "string", to),
         column("share", "float64"),
         column("smallest", "bool"),
+        column("area", "float64"),
+        column("holds", "bool"),
     )
+
+
+def _side(axis: int) -> Callable[[ImageError, Findings], int | None]:
+    return lambda error, _: None if error.grid is None else error.grid.shape[axis]
+
+
+def _map(number: int) -> Callable[[ImageError, Findings], list[float] | None]:
+    return lambda error, _: None if error.evidence is None else error.evidence[number].flatten().tolist()
 
 
 ERRORS = Part(
@@ -91,12 +116,11 @@ ERRORS = Part(
                 *_flip_columns("flip"),
                 *_flip_columns("to_label"),
                 Column("deciding", "list<int64>", lambda error, _: [tile.index for tile in error.deciding]),
-                Column("rows", "int64", lambda error, _: error.grid.shape[0]),
-                Column("columns", "int64", lambda error, _: error.grid.shape[1]),
-                Column(
-                    "map.prediction", "list<float32>", lambda error, _: error.evidence[0].flatten().tolist()
-                ),
-                Column("map.label", "list<float32>", lambda error, _: error.evidence[1].flatten().tolist()),
+                Column("kind", "string"),
+                Column("rows", "int64", _side(0)),
+                Column("columns", "int64", _side(1)),
+                Column("map.prediction", "list<float32>", _map(0)),
+                Column("map.label", "list<float32>", _map(1)),
             ),
         ),
         Table(
@@ -113,4 +137,5 @@ ERRORS = Part(
     ),
     sentences=_sentences,
     pictures=_pictures,
+    needs=(GATE.name,),
 )

@@ -70,25 +70,23 @@ class Gate:
         """Say whether tiles explain the decisions; `scored` is how the tiles are read (`scored_by`).
 
         >>> gate = measure_gate("full-pass", *2 * [np.eye(2, dtype=np.float32)[[0, 1] * 9]], np.array([0, 1] * 9))
-        >>> gate.sentence("mean-logit, tile 16, stride 4")[:62]
-        'it decides on whole images, and tiles explain that (mean-logit'
+        >>> gate.sentence("mean-logit, tile 16, stride 4")[:66]
+        'it decides on whole images, and tiles explain that: read by tiles '
         """
         if self.exact:
             return f"it decides by its tiles ({scored}), so their maps are its decision"
         alike = (
-            f"they predict {_against_chance(self.agreement)} of {self.agreement.n:,} images as it does, kappa "
-            f"{with_interval(self.kappa, number)}"
+            f"read by tiles ({scored}) it predicts {_beside_chance(self.agreement)} of {self.agreement.n:,} images "
+            f"alike, kappa {with_interval(self.kappa, number)}"
         )
         if self.open:
-            return f"it decides on whole images, and tiles explain that ({scored}): {alike}"
+            return f"it decides on whole images, and tiles explain that: {alike}"
         if not self.agrees:
-            return (
-                f"it decides on whole images, and tiles do not explain that ({scored}): {alike}, where an interval "
-                f"from {LEAST_KAPPA} up is asked"
-            )
+            asked = f"where {LEAST_KAPPA} is asked of the whole interval"
+            return f"it decides on whole images, and tiles do not explain that: {alike}, {asked}"
         return (
-            f"it decides on whole images, and tiles do not explain its errors ({scored}): {alike}, but of its "
-            f"{self.on_errors.n:,} errors they make {_against_chance(self.on_errors)}"
+            f"it decides on whole images, and tiles do not explain its errors: {alike}, but of {self.on_errors.n:,} "
+            f"errors only {_beside_chance(self.on_errors)} are the same"
         )
 
 
@@ -126,9 +124,12 @@ def measure_gate(
     )
 
 
-def _against_chance(share: Estimate) -> str:
-    chance = "" if share.chance is None else f", by chance {points(share.chance, 0)} %"
-    return f"{whole_per_cent(share)}{chance}"
+def _beside_chance(share: Estimate) -> str:
+    said = whole_per_cent(share)
+    if share.chance is None:
+        return said
+    chance = f"chance {points(share.chance, 0)}"
+    return f"{said[:-1]}; {chance})" if said.endswith(")") else f"{said} ({chance})"
 
 
 def _kappa(agreement: Estimate) -> Estimate:
@@ -163,6 +164,8 @@ def _margins(decided: NDArray[np.float32], by_tiles: NDArray[np.float32]) -> Est
     """Return Spearman's correlation of the decision's lead, with the interval of Bonett and Wright (2000)."""
     from scipy.stats import spearmanr
 
+    if decided.shape[1] < 2:
+        return absent("there is one class only")
     first, second = np.argsort(-decided, axis=1, kind="stable")[:, :2].T
     rows = np.arange(len(decided))
     leads = [scores[rows, first] - scores[rows, second] for scores in (decided, by_tiles)]

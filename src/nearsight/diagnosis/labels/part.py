@@ -1,16 +1,18 @@
-"""The part `labels`: images whose tiles contradict their label, and images that another split holds as well."""
+"""The part `labels`: images whose label the decision contradicts, and images that another split holds as well."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.gate.part import GATE, explains
 from nearsight.diagnosis.labels.duplicates import Duplicate, near_duplicates
-from nearsight.diagnosis.labels.suspects import LabelCheck, LabelSuspect, image_suspect, label_suspects
-from nearsight.diagnosis.look import Look
+from nearsight.diagnosis.labels.suspects import LabelSuspect, label_suspects
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.pictures import Picture
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import Column, Table, of_class
+from nearsight.evaluation.protocols import probabilities
+from nearsight.settings.protocols import MEAN_LOGIT, MEAN_PROBABILITY, VOTE
 
 # So many of each list are shown, and their longest side in pixels.
 LISTED = 30
@@ -25,24 +27,34 @@ class Labels:
     duplicates: tuple[Duplicate, ...]
 
 
-def _observe(look: Look) -> LabelCheck:
-    return image_suspect(look.evidence, look.label, look.number, look.path)
-
-
-def _measure(subject: Subject, seen: Sequence[LabelCheck]) -> Labels:
+def _measure(subject: Subject, _seen: Sequence[None]) -> Labels:
     duplicates: tuple[Duplicate, ...] = ()
     if subject.others:
         subject.progress.say(f"near-duplicates in {', '.join(subject.others)}")
         duplicates = near_duplicates(subject.images, subject.others, memory=subject.bound.memory)
-    return Labels(label_suspects(seen, subject.images.classes), duplicates)
+    return Labels(_suspects(subject), duplicates)
+
+
+def _suspects(subject: Subject) -> tuple[LabelSuspect, ...]:
+    scores, decision = subject.evaluation.scores, subject.decision
+    return label_suspects(
+        # Of tiles: their mean logits are decided on, and as probabilities far too sure or unsure.
+        scores[MEAN_PROBABILITY]
+        if decision.protocol == MEAN_LOGIT
+        else probabilities(decision.protocol, scores[decision.protocol]),
+        subject.predictions,
+        subject.images.labels,
+        subject.images.paths(),
+        votes=scores[VOTE] if explains(GATE.of(subject.found)) else None,
+    )
 
 
 def _sentences(found: Labels, about: Findings) -> Iterator[str]:
     if found.suspects:
         count = len(found.suspects)
         yield (
-            f"{count:,} {'label is' if count == 1 else 'labels are'} contradicted by the image's tiles; look at "
-            "them before you trust or mend them"
+            f"{count:,} {'label is' if count == 1 else 'labels are'} contradicted by what is decided under "
+            f"{about.decided}; look at them before you trust or mend them"
         )
     if found.duplicates:
         images = len({duplicate.index for duplicate in found.duplicates})
@@ -65,7 +77,6 @@ LABELS = Part(
     package=__package__,
     title="Labels and near-duplicates",
     found=Labels,
-    observe=_observe,
     measure=_measure,
     tables=(
         Table(
@@ -97,4 +108,5 @@ LABELS = Part(
     ),
     sentences=_sentences,
     pictures=_pictures,
+    needs=(GATE.name,),
 )

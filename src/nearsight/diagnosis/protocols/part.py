@@ -7,7 +7,7 @@ from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.protocols.agreement import AgreementRow, Protocols, protocol_agreement
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
-from nearsight.settings.protocols import MEAN_LOGIT, WHOLE
+from nearsight.settings.protocols import WHOLE
 from nearsight.statistics.writing import whole_per_cent
 
 
@@ -17,12 +17,13 @@ def _measure(subject: Subject, _seen: Sequence[None]) -> Protocols:
 
 def _sentences(found: Protocols, about: Findings) -> Iterator[str]:
     for row in found.rows:
-        if row.protocol == MEAN_LOGIT:
-            agreeing = f"; {whole_per_cent(row.agreement)} are predicted as by the full pass"
+        if row.protocol == about.decision:
+            # How a decision on whole images agrees with its tiles is told by the gate.
+            told = row.protocol in WHOLE or row.agreement.value is None
             yield (
-                f"{whole_per_cent(row.accuracy)} of {about.images:,} images are right under {about.scored} "
+                f"{whole_per_cent(row.accuracy)} of {about.images:,} images are right under {about.decided} "
                 f"(chance {100 / len(about.classes):.2g} %)"
-                f"{'' if row.agreement.value is None else agreeing}"
+                f"{'' if told else f'; {whole_per_cent(row.agreement)} are predicted as by the full pass'}"
             )
 
 

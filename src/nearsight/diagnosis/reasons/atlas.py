@@ -16,6 +16,7 @@ from nearsight.diagnosis.reasons.reason import AtlasTile, Reason, by_share
 from nearsight.diagnosis.reasons.strongest import ImageTiles
 from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource
 from nearsight.evidence import TiledModel
+from nearsight.evidence.kinds import Kind
 from nearsight.progress import SILENT, Progress
 from nearsight.statistics import Estimate, accuracy_estimate, ratio_estimate
 from nearsight.tiles import TileGrid
@@ -50,9 +51,15 @@ class ClassReasons:
 
 @dataclass(frozen=True)
 class Atlas:
-    """The reasons of every class, in the order of the classes."""
+    """The reasons of every class, in the order of the classes.
+
+    `kind` says what makes a tile strong: "tile", the logits of the tile alone, or "removal", what the decision loses
+    without it. `counted` is how many images took part; None where all did.
+    """
 
     classes: tuple[ClassReasons, ...]
+    kind: Kind = "tile"
+    counted: int | None = None
 
 
 def build_atlas(
@@ -61,6 +68,7 @@ def build_atlas(
     grids: Sequence[TileGrid],
     tiles: Sequence[ImageTiles],
     *,
+    counted: NDArray[np.bool_] | None = None,
     on_object: OnObject | None = None,
     per_class: int = 400,
     reasons: int = 5,
@@ -84,11 +92,12 @@ def build_atlas(
     >>> cats.reasons[0].appearance, cats.reasons[0].share.value, dogs.reasons
     ('flat black', 1.0, ())
 
-    `grids` and `tiles` are those of each image of `images`, as the pass over the maps left them. `on_object`
-    gives, for an image by its place in the set, the share of each of its tiles on the object, float (rows,
-    columns), or None. Of each class at most `per_class` images, drawn at random, take part with their
-    strongest tile where it speaks for the class, as many images of other classes for the purity, and the
-    sampled tiles of the same images for the total. `progress` is told how many classes are done.
+    `grids` and `tiles` are those of each image of `images`, as the pass over the maps left them. `counted`, bool
+    (n,), says which images take part, by default all. `on_object` gives, for an image by its place in the set, the
+    share of each of its tiles on the object, float (rows, columns), or None. Of each class at most `per_class`
+    images, drawn at random, take part with their strongest tile where it speaks for the class, as many images of
+    other classes for the purity, and the sampled tiles of the same images for the total. `progress` is told how many
+    classes are done.
     A class without images, or whose tiles all speak against it, has no reasons. What each measure of a reason
     means is said at `Reason`.
 
@@ -98,9 +107,13 @@ def build_atlas(
     source = TileSource(bound, images, grids)
     index = np.stack([image.index.numpy() for image in tiles])
     evidence = np.stack([image.evidence.numpy() for image in tiles])
+    taking_part = np.ones(len(images), dtype=bool) if counted is None else counted
     found = []
     for number, name in enumerate(images.classes):
-        mine, others = (np.flatnonzero(which) for which in (images.labels == number, images.labels != number))
+        mine, others = (
+            np.flatnonzero(which & taking_part)
+            for which in (images.labels == number, images.labels != number)
+        )
         random = np.random.default_rng((seed, number))
         chosen = random.permutation(mine)[:per_class]
         compared = random.permutation(others)[: len(chosen)]
@@ -112,7 +125,7 @@ def build_atlas(
         found.append(
             ClassReasons(
                 name,
-                images=len(mine),
+                images=int((images.labels == number).sum()),
                 reasons=_reasons(source, parts, number, on_object, reasons, seed),
                 imitators=source.shown(imitators_of.strongest(imitators), number),
             )

@@ -1,23 +1,29 @@
 """The part `reasons`: the strongest tiles of each class, sorted by the network's own embedding of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.errors.part import ERRORS
 from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.gate.part import GATE
 from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.overlap import object_shares
-from nearsight.diagnosis.part import Part
+from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.pictures import Picture
 from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons, build_atlas
 from nearsight.diagnosis.reasons.main_reason import off_object
 from nearsight.diagnosis.reasons.reason import AtlasTile, Reason
 from nearsight.diagnosis.reasons.strips import AROUND_SIDE, TILE_SIDE, atlas_strips
 from nearsight.diagnosis.reasons.strongest import ImageTiles, strongest_tiles
+from nearsight.diagnosis.reasons.without_tiles import drawn_evenly, tiles_by_removal
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
+from nearsight.settings.protocols import MEAN_LOGIT
+from nearsight.tiles import TileGrid
 
 NAMED = 5
 
@@ -26,26 +32,59 @@ def _observe(look: Look) -> ImageTiles:
     return strongest_tiles(look.evidence, look.label, look.generator())
 
 
-def _measure(subject: Subject, seen: Sequence[ImageTiles]) -> Atlas:
+def _measure(subject: Subject, seen: Sequence[ImageTiles]) -> Atlas | Nothing:
     subject.progress.say("reasons: the strongest tiles of each class, sorted by the network's own embedding")
+    gate = GATE.of(subject.found)
+    if gate is None or gate.exact:
+        return _atlas(subject, subject.grids, seen)
+    if gate.open:
+        # An image that tiles predict otherwise was not decided for what they show.
+        agreeing = subject.predictions == subject.evaluation.predictions[MEAN_LOGIT]
+        return replace(_atlas(subject, subject.grids, seen, agreeing), counted=int(agreeing.sum()))
+    images = subject.images
+    chosen = drawn_evenly(images.labels, seed=subject.seed)
+    if not len(chosen):
+        return Nothing(
+            "no reasons are told: tiles do not explain the decision, and there are too many classes to take tiles "
+            "away from enough images of each"
+        )
+    found = tiles_by_removal(subject.decision, images, chosen, seed=subject.seed, progress=subject.progress)
+    grids = [found[place][0] if place in found else grid for place, grid in enumerate(subject.grids)]
+    tiles = [found[place][1] if place in found else tile for place, tile in enumerate(seen)]
+    counted = np.isin(np.arange(len(images)), chosen)
+    return replace(_atlas(subject, grids, tiles, counted), kind="removal", counted=len(chosen))
+
+
+def _atlas(
+    subject: Subject,
+    grids: Sequence[TileGrid],
+    tiles: Sequence[ImageTiles],
+    counted: NDArray[np.bool_] | None = None,
+) -> Atlas:
     images = subject.images
 
     def on_object(index: int) -> Tensor | None:
         region = images.region(index)
-        return None if region is None else object_shares(region, subject.grids[index])
+        return None if region is None else object_shares(region, grids[index])
 
     return build_atlas(
         subject.bound,
         images,
-        subject.grids,
-        seen,
+        grids,
+        tiles,
+        counted=counted,
         on_object=on_object if images.has_regions else None,
         seed=subject.seed,
         progress=subject.progress,
     )
 
 
-def _sentences(found: Atlas, _about: Findings) -> Iterator[str]:
+def _sentences(found: Atlas, about: Findings) -> Iterator[str]:
+    if found.kind == "removal":
+        yield (
+            "reasons are the tiles without which the decision loses most, looked for in "
+            f"{found.counted:,} of {about.images:,} images"
+        )
     known = [(reasons, off_object(reasons)) for reasons in found.classes]
     background = [reasons for reasons, off in known if off]
     answered = sum(off is not None for _, off in known)
@@ -158,4 +197,5 @@ REASONS = Part(
     ),
     sentences=_sentences,
     pictures=_pictures,
+    needs=(GATE.name,),
 )

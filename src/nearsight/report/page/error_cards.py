@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from torch import Tensor
+
 from nearsight.diagnosis.errors.image_errors import Errors, ImageError
 from nearsight.diagnosis.errors.part import ERROR_SIDE
 from nearsight.diagnosis.pictures import Picture, Pictures
@@ -43,11 +45,16 @@ class ErrorCard:
 
 
 def make_cards(errors: Errors, pictures: Pictures, most: int) -> tuple[ErrorCard, ...]:
-    """Return the cards of the costliest errors: `most` of them, or as many as make 8 MB."""
+    """Return the cards of the costliest errors: of the first `most` those with a map, or as many as make 8 MB."""
     cards: list[ErrorCard] = []
     size = 0
-    for number, error in zip(count(1), errors.errors[:most]):
-        card = _card(error, f"e{number}", pictures)
+    explained = (
+        (error, error.grid, error.evidence)
+        for error in errors.errors[:most]
+        if error.grid is not None and error.evidence is not None
+    )
+    for number, (error, grid, evidence) in zip(count(1), explained):
+        card = _card(error, grid, evidence, f"e{number}", pictures)
         size += card.size
         if size > MOST_BYTES:
             break
@@ -67,28 +74,28 @@ def enlargeable(starts: Sequence[int], others: int) -> Sequence[int]:
     return range(0, len(starts), step)
 
 
-def _card(error: ImageError, name: str, pictures: Pictures) -> ErrorCard:
+def _card(error: ImageError, grid: TileGrid, evidence: Tensor, name: str, pictures: Pictures) -> ErrorCard:
     from nearsight.evidence.plot import shared_limit
 
-    predicted, label = error.evidence[:2]
+    predicted, label = evidence[:2]
     limit = shared_limit([predicted, label])
     return ErrorCard(
         error=error,
         name=name,
         picture=data_uri(pictures.encoded(Picture(error.index, ERROR_SIDE))),
-        predicted_map=map_uri(predicted, error.grid, limit),
-        label_map=map_uri(label, error.grid, limit),
+        predicted_map=map_uri(predicted, grid, limit),
+        label_map=map_uri(label, grid, limit),
         limit=limit,
-        flip_outline="" if error.flip is None else outline_path(error.flip.tiles, error.grid),
-        to_label_outline="" if error.to_label is None else outline_path(error.to_label.tiles, error.grid),
-        lens=_lens(error, error.grid, limit),
+        flip_outline="" if error.flip is None else outline_path(error.flip.tiles, grid),
+        to_label_outline="" if error.to_label is None else outline_path(error.to_label.tiles, grid),
+        lens=_lens(error, grid, evidence, limit),
     )
 
 
-def _lens(error: ImageError, grid: TileGrid, limit: float) -> dict[str, Any]:
+def _lens(error: ImageError, grid: TileGrid, evidence: Tensor, limit: float) -> dict[str, Any]:
     rows = enlargeable(grid.tops, len(grid.lefts))
     columns = enlargeable(grid.lefts, len(grid.tops))
-    values = error.evidence[:, list(rows)][:, :, list(columns)].flatten(1).tolist()
+    values = evidence[:, list(rows)][:, :, list(columns)].flatten(1).tolist()
     return {
         "title": error.path,
         "label": error.label,
@@ -97,11 +104,14 @@ def _lens(error: ImageError, grid: TileGrid, limit: float) -> dict[str, Any]:
         "tops": [grid.tops[row] for row in rows],
         "lefts": [grid.lefts[column] for column in columns],
         "values": [[float(f"{value:.4g}") for value in of_class] for of_class in values],
-        "deciding": [[tile.left, tile.top, _bars(error, tile.row, tile.column)] for tile in error.deciding],
+        "deciding": [
+            [
+                tile.left,
+                tile.top,
+                list(zip(error.kept, evidence[:, tile.row, tile.column].tolist(), strict=True)),
+            ]
+            for tile in error.deciding
+        ],
         "limit": limit,
+        "unit": "logits lost without the tile" if error.kind == "removal" else "in logits",
     }
-
-
-def _bars(error: ImageError, row: int, column: int) -> list[tuple[int, float]]:
-    values = error.evidence[:, row, column].tolist()
-    return list(zip(error.kept, values, strict=True))

@@ -56,6 +56,7 @@
       close: picture,
       around: picture,
       box: { left, top, side, width, height },
+      unit: error.unit,
       more: all > bars.length ? `${bars.length} of ${all} classes: predicted, label, the likeliest others` : "",
     };
   };
@@ -107,7 +108,7 @@
       write("p", "", `${tile.title}, labelled ${data().classes[tile.label]}`),
       write("p", "note-line", tile.note),
       list,
-      write("p", "note-line", `in logits${tile.more ? `; ${tile.more}` : ""}`),
+      write("p", "note-line", `${tile.unit ?? "in logits"}${tile.more ? `; ${tile.more}` : ""}`),
     );
   };
 

@@ -1,0 +1,95 @@
+"""What explains the errors of a decision: tiles where these decide alike, else what is lost without each tile."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.errors.hidden import changed_by_hiding, covered, hiding_flips
+from nearsight.diagnosis.errors.image_errors import ImageError
+from nearsight.diagnosis.removal import coarse_removal_map
+from nearsight.progress import SILENT, Progress
+from nearsight.statistics import Estimate
+
+
+def explain_errors(
+    decision: Decision,
+    images: ImageSet,
+    wrong: Sequence[ImageError],
+    by_tiles: Mapping[int, ImageError],
+    *,
+    by_gate: bool,
+    most: int,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> tuple[tuple[ImageError, ...], Estimate | None]:
+    """Return the errors of a decision with what explains them, and how often hiding their flips changes them.
+
+    `wrong` are all of them, without a map (`wrong_images`); `by_tiles` holds, by their place, the errors that the
+    mean of tiles makes, with theirs (`tile_error`). Of a decision by tiles these are the same. Of one on whole
+    images an error has the map of its tiles where the gate is open (`by_gate`) and its tiles predict the same wrong
+    class; else, of the `most` costliest, its removal map. Their flips are found by hiding tiles in the order of the
+    map. Of a decision by tiles the flips of the `most` costliest are hidden to see whether they hold.
+
+    Errors are in the order of `wrong`. The share is of the errors tried, by chance that with the same pixels hidden
+    elsewhere in the image, drawn by `seed`. `progress` is told how many are done.
+    """
+    found = {error.index: _with_tiles(decision, error, by_tiles.get(error.index), by_gate) for error in wrong}
+    costliest = sorted(found.values(), key=lambda error: (-error.cost, error.index))[:most]
+    for done, error in enumerate(costliest, start=1):
+        if decision.whole:
+            found[error.index] = _looked_into(decision, error, images.image(error.index))
+        progress.count("looking into errors", done, len(costliest))
+    tried = [found[error.index] for error in costliest]
+    held, share = _hidden(decision, images, tried, seed)
+    return tuple(held.get(error.index, found[error.index]) for error in wrong), share
+
+
+def _with_tiles(decision: Decision, error: ImageError, tiles: ImageError | None, by_gate: bool) -> ImageError:
+    if tiles is None or tiles.prediction != error.prediction:
+        return error
+    if not decision.whole:
+        return tiles
+    if not by_gate:
+        return error
+    return replace(tiles, margin=error.margin, cost=error.cost, flip=None, to_label=None)
+
+
+def _looked_into(decision: Decision, error: ImageError, image: Tensor) -> ImageError:
+    resized = decision.bound.resize(image)
+    if error.evidence is None:
+        error = error.explained(coarse_removal_map(decision, resized))
+    lead, grid = error.lead, error.grid
+    assert lead is not None
+    assert grid is not None
+    # A tile that speaks for the label is not in the way of it.
+    order = [tile for tile in lead.argsort(descending=True, stable=True).tolist() if lead[tile] > 0]
+    flip, to_label = hiding_flips(
+        decision, resized, grid, order, prediction=error.prediction, label=error.label
+    )
+    return replace(error, flip=flip, to_label=to_label)
+
+
+def _hidden(
+    decision: Decision, images: ImageSet, errors: Sequence[ImageError], seed: int
+) -> tuple[dict[int, ImageError], Estimate | None]:
+    """Return the errors whose flips were hidden, which say whether they hold, and the share that do."""
+    tried = [error for error in errors if error.flip is not None and error.flip.tiles]
+
+    def pixels() -> Iterator[tuple[Tensor, Tensor, int]]:
+        for error in tried:
+            assert error.flip is not None
+            assert error.grid is not None
+            image = decision.bound.resize(images.image(error.index))
+            yield image, covered(error.grid, error.flip.tiles), error.prediction
+
+    if not tried:
+        return {}, None
+    changed, share = changed_by_hiding(decision, pixels(), seed=seed)
+    return {
+        error.index: replace(error, flip=replace(error.flip, holds=held))
+        for error, held in zip(tried, changed, strict=True)
+        if error.flip is not None
+    }, share

@@ -1,0 +1,54 @@
+"""The part `gate`: whether maps of tiles explain what the classifier decides."""
+
+from collections.abc import Iterator, Sequence
+
+from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.gate.agreement import Gate, measure_gate
+from nearsight.diagnosis.part import Part
+from nearsight.diagnosis.subject import Subject
+from nearsight.diagnosis.table import ESTIMATE, Column, Table
+from nearsight.settings.protocols import MEAN_LOGIT
+
+
+def _measure(subject: Subject, _seen: Sequence[None]) -> Gate:
+    scores, protocol = subject.evaluation.scores, subject.decision.protocol
+    return measure_gate(protocol, scores[protocol], scores[MEAN_LOGIT], subject.images.labels)
+
+
+def _sentences(found: Gate, about: Findings) -> Iterator[str]:
+    # What decides by tiles needs no word on it: the maps are the decision.
+    if not found.exact:
+        yield found.sentence(about.scored)
+
+
+def explains(gate: Gate | None) -> bool:
+    """Say whether maps of tiles explain the decision; older versions, without a gate, took them to.
+
+    >>> explains(None)
+    True
+    """
+    return gate is None or gate.open
+
+
+GATE = Part(
+    package=__package__,
+    title="Do tiles explain its decisions?",
+    found=Gate,
+    measure=_measure,
+    tables=(
+        Table(
+            "gate",
+            lambda found: (found,),
+            (
+                Column("protocol", "string"),
+                Column("tiles", "string"),
+                Column("open", "bool"),
+                Column("agreement", ESTIMATE),
+                Column("kappa", ESTIMATE),
+                Column("on_errors", ESTIMATE),
+                Column("margins", ESTIMATE),
+            ),
+        ),
+    ),
+    sentences=_sentences,
+)
