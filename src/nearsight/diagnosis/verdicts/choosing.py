@@ -1,0 +1,20 @@
+"""Which images choose what is looked for, and which test it: never the same."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def choosing_half(labels: NDArray[np.int64], seed: int = 0) -> NDArray[np.bool_]:
+    """Return which images choose, bool (n,): of each class half, drawn by `seed`; the others test.
+
+    >>> choosing_half(np.array([0, 0, 0, 0, 1, 1, 1, 2])).reshape(2, 4).sum(1).tolist()
+    [2, 1]
+
+    `labels` is int64 (n,). Of an odd number the smaller half chooses, so that a class of one image only tests.
+    """
+    chosen = np.zeros(len(labels), dtype=np.bool_)
+    random = np.random.default_rng((seed, 16))
+    for number in np.unique(labels):
+        mine = np.flatnonzero(labels == number)
+        chosen[random.permutation(mine)[: len(mine) // 2]] = True
+    return chosen

@@ -1,0 +1,129 @@
+"""From candidates to verdicts: screened, proven by intervention, corrected for how many there are, and merged."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.verdicts.associations import Association, associate
+from nearsight.diagnosis.verdicts.interventions import Intervention, transplanted, without
+from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, SUSPECT, Rule
+from nearsight.statistics import false_discovery
+
+# Candidates that interventions are made for: of a class, and of all classes. The others cost nothing.
+PROVEN_OF_CLASS = 6
+PROVEN = 80
+# From this overlap of their images on, two candidates of a class are one thing (Jaccard).
+SAME = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A candidate with all that was found of it: its association, the interventions, the rate `q` and the word.
+
+    `p` joins the tests: the larger of the probability that it does not go with the class and of the smallest
+    probability, corrected for their number, that it does not matter. `q` is the rate of false discoveries over
+    all candidates at which it is believed. `also` are the words of other candidates that some of the same
+    images have.
+    """
+
+    association: Association
+    interventions: tuple[Intervention, ...]
+    p: float
+    q: float
+    word: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def candidate(self) -> Candidate:
+        """What was judged."""
+        return self.association.candidate
+
+    @property
+    def weight(self) -> float:
+        """How much hangs on it: its share of the class times the most that it was seen to move."""
+        moved = [one.effect for one in self.interventions]
+        difference = self.association.difference.value
+        return (self.association.share.value or 0.0) * max([*moved, difference or 0.0])
+
+
+def judge(
+    examined: Examined,
+    candidates: Sequence[Candidate],
+    strength: NDArray[np.float32] | None = None,
+    rule: Rule = RULE,
+) -> tuple[Judged, ...]:
+    """Return the candidates of which something is to be said, shortcuts first, then by how much hangs on them.
+
+    `strength` is as for `associate`. Candidates that do not go with their class on the images that test are not
+    intervened on; all are counted when the rate of false discoveries is reckoned. Of candidates of one class
+    that half of the same images have, the best one stands for all.
+    """
+    found = [associate(examined, candidate, strength) for candidate in candidates]
+    proofs: dict[int, tuple[Intervention, ...]] = {}
+    chosen = _worth_proving(found, rule)
+    for done, place in enumerate(chosen, start=1):
+        candidate = found[place].candidate
+        made = (transplanted(examined, candidate), without(examined, candidate))
+        proofs[place] = tuple(one for one in made if one is not None)
+        examined.progress.count("changing images and judging them again", done, len(chosen))
+    together = [_joined(one, proofs.get(place, ())) for place, one in enumerate(found)]
+    rates = false_discovery(together)
+    judged = [
+        Judged(one, proofs.get(place, ()), p, float(q), rule.word(one, proofs.get(place, ()), float(q)))
+        for place, (one, p, q) in enumerate(zip(found, together, rates, strict=True))
+    ]
+    kept = list(_merged(examined, [one for one in judged if one.word != NOTHING]))
+    return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, one.word != SUSPECT, -one.weight)))
+
+
+def _worth_proving(found: Sequence[Association], rule: Rule) -> list[int]:
+    rates = false_discovery([one.p_share for one in found])
+    worth = [k for k, one in enumerate(found) if rates[k] <= rule.rate and rule.worth_proving(one)]
+    worth.sort(key=lambda k: (not found[k].candidate.artefact, found[k].p_share * found[k].p_difference))
+    of_class: dict[int, int] = defaultdict(int)
+    chosen: list[int] = []
+    for k in worth:
+        number = found[k].candidate.class_number
+        of_class[number] += 1
+        if of_class[number] <= PROVEN_OF_CLASS and len(chosen) < PROVEN:
+            chosen.append(k)
+    return chosen
+
+
+def _joined(found: Association, interventions: Sequence[Intervention]) -> float:
+    tests = [one.p for one in interventions]
+    if found.difference.value is not None:
+        tests.append(found.p_difference)
+    matters = min(1.0, len(tests) * min(tests)) if tests else 1.0
+    return max(found.p_share, matters)
+
+
+def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
+    """Yield of candidates that many of the same images have the best one, with the words of the others."""
+    by_class: dict[int, list[Judged]] = defaultdict(list)
+    for one in judged:
+        by_class[one.candidate.class_number].append(one)
+    for number, some in by_class.items():
+        mine = examined.labels == number
+        left = sorted(some, key=lambda one: (one.word != SHORTCUT, not one.candidate.artefact, -_clear(one)))
+        while left:
+            best, *rest = left
+            same = [one for one in rest if _overlap(best.candidate, one.candidate, mine) >= SAME]
+            left = [one for one in rest if one not in same]
+            words = dict.fromkeys(one.candidate.words for one in same)
+            yield replace(best, also=tuple(word for word in words if word != best.candidate.words))
+
+
+def _clear(judged: Judged) -> float:
+    """How clearly a candidate tells its images: the better of two that name the same images."""
+    return judged.candidate.effect
+
+
+def _overlap(one: Candidate, other: Candidate, mine: NDArray[np.bool_]) -> float:
+    a, b = one.has & mine, other.has & mine
+    either = int((a | b).sum())
+    return int((a & b).sum()) / either if either else 0.0

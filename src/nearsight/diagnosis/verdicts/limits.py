@@ -1,0 +1,52 @@
+"""How small a shortcut would have been found in each class: what the number of its images allows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nearsight.diagnosis.candidates import Examined
+from nearsight.diagnosis.verdicts.power import smallest_difference
+from nearsight.diagnosis.verdicts.rule import Rule
+
+
+@dataclass(frozen=True)
+class ClassLimit:
+    """A class, how many of its images test, and the smallest difference that would have been found in it.
+
+    `difference` is None where none would: too few images, or nearly all are right as it is.
+    """
+
+    class_number: int
+    images: int
+    difference: float | None
+
+
+def class_limits(examined: Examined, tests: int, rule: Rule) -> tuple[ClassLimit, ...]:
+    """Return the limit of every class, with so many tests made in all.
+
+    The level is that of the first of so many tests to be believed (Benjamini and Hochberg), so a limit is what
+    one shortcut alone would have needed by its difference of accuracy; with an intervention less is enough.
+    """
+    level = rule.rate / max(1, tests)
+    known: dict[tuple[int, int], float | None] = {}
+    found = []
+    for number in range(len(examined.images.classes)):
+        mine = examined.of_class(number, choosing=False)
+        accuracy = float((examined.predictions[mine] == number).mean()) if len(mine) else 0.0
+        # Classes of one size are alike but for their accuracy, which moves the limit little.
+        key = (len(mine), round(10 * accuracy))
+        if key not in known:
+            known[key] = smallest_difference(len(mine), key[1] / 10, level)
+        found.append(ClassLimit(number, len(mine), known[key]))
+    return tuple(found)
+
+
+def typical_limit(limits: tuple[ClassLimit, ...]) -> float | None:
+    """Return the median of the classes' limits, None where half of them have none.
+
+    >>> typical_limit((ClassLimit(0, 50, 0.3), ClassLimit(1, 50, 0.4), ClassLimit(2, 3, None)))
+    0.4
+    """
+    values = [np.inf if one.difference is None else one.difference for one in limits if one.images]
+    middle = float(np.median(values)) if values else np.inf
+    return middle if np.isfinite(middle) else None

@@ -1,0 +1,191 @@
+"""The part `verdicts` of a diagnosis."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.part import Nothing, Part
+from nearsight.diagnosis.pictures import Picture
+from nearsight.diagnosis.subject import Subject
+from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
+from nearsight.diagnosis.verdicts.choosing import choosing_half
+from nearsight.diagnosis.verdicts.finders import FINDERS
+from nearsight.diagnosis.verdicts.interventions import Intervention
+from nearsight.diagnosis.verdicts.judging import Judged, judge
+from nearsight.diagnosis.verdicts.limits import ClassLimit, class_limits, typical_limit
+from nearsight.diagnosis.verdicts.remaining import remaining_accuracy
+from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT
+from nearsight.diagnosis.verdicts.verdict import Verdict
+from nearsight.statistics import Estimate, accuracy_estimate
+from nearsight.statistics.writing import points, whole_per_cent
+
+EXAMPLES = 6
+EXAMPLE_SIDE = 128
+# Of verdicts so many are shown with pictures, the strongest.
+SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The shortcuts and suspects of all classes, the strongest first, and what would have been found.
+
+    `candidates` is how many were tested, `accuracy` that of the decision on the images that test, and
+    `remaining` what would remain of it without the shortcuts. `limits` has an entry for every class.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    candidates: int
+    accuracy: Estimate
+    remaining: Estimate
+    limits: tuple[ClassLimit, ...]
+
+    @property
+    def shortcuts(self) -> tuple[Verdict, ...]:
+        """The verdicts that are proven."""
+        return tuple(one for one in self.verdicts if one.verdict == SHORTCUT)
+
+    @property
+    def suspects(self) -> tuple[Verdict, ...]:
+        """The verdicts that are not."""
+        return tuple(one for one in self.verdicts if one.verdict != SHORTCUT)
+
+    @property
+    def typical_limit(self) -> float | None:
+        """The smallest difference that would have been found in the median class; None where none would."""
+        return typical_limit(self.limits)
+
+
+def _measure(subject: Subject, _seen: Sequence[object]) -> Verdicts | Nothing:
+    images = subject.images
+    examined = Examined(
+        images,
+        subject.decision,
+        subject.predictions,
+        choosing_half(images.labels, subject.seed),
+        subject.seed,
+        subject.progress,
+    )
+    if not examined.choosing.any():
+        return Nothing("no class has two images, one to choose and one to test what is looked for")
+    subject.progress.say("verdicts: what images of a class share, and whether the decision hangs on it")
+    candidates: list[Candidate] = [one for find in FINDERS.values() for one in find(examined)]
+    judged = judge(examined, candidates)
+    testing = ~examined.choosing
+    return Verdicts(
+        verdicts=tuple(_verdict(examined, one) for one in judged),
+        candidates=len(candidates),
+        accuracy=accuracy_estimate(
+            examined.predictions[testing] == examined.labels[testing], chance=1 / len(images.classes)
+        ),
+        remaining=remaining_accuracy(examined, [one for one in judged if one.word == SHORTCUT]),
+        limits=class_limits(examined, len(candidates), RULE),
+    )
+
+
+def _verdict(examined: Examined, judged: Judged) -> Verdict:
+    candidate, found = judged.candidate, judged.association
+    mine = examined.labels == candidate.class_number
+    having = np.flatnonzero(mine & candidate.has)
+    lacking = np.flatnonzero(mine & ~candidate.has)
+    clearest = having[np.argsort(-np.nan_to_num(candidate.value[having]), kind="stable")]
+    return Verdict(
+        class_number=candidate.class_number,
+        verdict=judged.word,
+        attribute=candidate.attribute,
+        words=candidate.words,
+        also=judged.also,
+        artefact=candidate.artefact,
+        seen_in=candidate.seen_in,
+        place=candidate.place,
+        images=tuple(having.tolist()),
+        examples=tuple(clearest[:EXAMPLES].tolist()),
+        beside=tuple(lacking[:EXAMPLES].tolist()),
+        share=found.share,
+        accuracy_with=found.accuracy_with,
+        accuracy_without=found.accuracy_without,
+        difference=found.difference,
+        errors_without=found.errors_without,
+        interventions=judged.interventions,
+        q=judged.q,
+    )
+
+
+def _sentences(found: Verdicts, about: Findings) -> Iterator[str]:
+    shortcuts, suspects = found.shortcuts, found.suspects
+    for one in found.verdicts[:5]:
+        name = about.classes[one.class_number]
+        yield f"{one.verdict}: {one.sentence(name)}"
+        yield from one.proofs(name)
+    if len(found.verdicts) > 5:
+        yield f"{len(found.verdicts) - 5} more verdicts are on the page and in the table"
+    if shortcuts:
+        yield (
+            f"without its {'shortcut' if len(shortcuts) == 1 else 'shortcuts'} accuracy would be "
+            f"{whole_per_cent(found.remaining)}, where it is {whole_per_cent(found.accuracy)}"
+        )
+        return
+    limit = found.typical_limit
+    small = (
+        "there are too few images to find one by accuracy alone"
+        if limit is None
+        else f"one in a third of a class's images would have been found from {points(limit, 0)} points on"
+    )
+    yield f"{'no shortcut is proven' if suspects else 'no shortcut was found'}: {small} (the median class)"
+
+
+def _pictures(found: Verdicts, _about: Findings) -> Iterator[Picture]:
+    for one in found.verdicts[:SHOWN]:
+        for index in (*one.examples, *one.beside):
+            yield Picture(index, EXAMPLE_SIDE)
+
+
+def _made(kind: str, name: str) -> Column:
+    def take(verdict: Verdict, _about: Findings) -> Estimate | None:
+        made: Intervention | None = next((one for one in verdict.interventions if one.kind == kind), None)
+        return None if made is None else getattr(made, name)
+
+    return Column(f"{kind}.{name}", ESTIMATE, take)
+
+
+VERDICTS: Part[object, Verdicts] = Part(
+    package=__package__,
+    title="Verdicts",
+    found=Verdicts,
+    measure=_measure,
+    tables=(
+        Table(
+            "verdicts",
+            lambda found: found.verdicts,
+            (
+                of_class("class", lambda verdict: verdict.class_number),
+                Column("verdict", "string"),
+                Column("attribute", "string"),
+                Column("words", "string"),
+                Column("also", "list<string>"),
+                Column("artefact", "bool"),
+                Column("images", "list<int64>"),
+                Column("share", ESTIMATE),
+                Column("accuracy_with", ESTIMATE),
+                Column("accuracy_without", ESTIMATE),
+                Column("difference", ESTIMATE),
+                Column("errors_without", ESTIMATE),
+                *(_made(kind, name) for kind in ("transplanted", "without") for name in ("after", "change")),
+                Column("q", "float64"),
+            ),
+        ),
+        Table(
+            "limits",
+            lambda found: found.limits,
+            (
+                of_class("class", lambda limit: limit.class_number),
+                Column("images", "int64"),
+                Column("difference", "float64"),
+            ),
+        ),
+    ),
+    sentences=_sentences,
+    pictures=_pictures,
+)

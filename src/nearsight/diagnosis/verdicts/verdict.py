@@ -1,0 +1,97 @@
+"""A verdict as it is told: what some images of a class have, what hangs on it, and what proved it."""
+
+from dataclasses import dataclass
+
+from nearsight.diagnosis.candidates import TABLE
+from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, Intervention
+from nearsight.diagnosis.verdicts.rule import SHORTCUT
+from nearsight.statistics import Estimate
+from nearsight.statistics.writing import points, whole_per_cent
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One shortcut, or suspect, of one class.
+
+    `attribute` is the name of its kind, `words` what a person calls it; `also` are the words of other
+    attributes that the same images have. `images` are the places of all the class's images that have it,
+    `examples` of six that show it best, `beside` of some of the class that have it not; `place` is where it is
+    seen, (top, left, bottom, right) as shares of height and width, None for everywhere. `share` is of the
+    class's images, by chance that of other classes' images; `accuracy_with` and `accuracy_without` are of the
+    class's images, `difference` the first less the second, by chance that of as many images drawn by strength
+    of evidence; `errors_without` is the share of the class's errors that lie in images without it, by chance
+    the share of such images. All are of images that did not choose. `q` is the rate of false discoveries over
+    all candidates at which it is believed.
+    """
+
+    class_number: int
+    verdict: str
+    attribute: str
+    words: str
+    also: tuple[str, ...]
+    artefact: bool
+    seen_in: str
+    place: tuple[float, float, float, float] | None
+    images: tuple[int, ...]
+    examples: tuple[int, ...]
+    beside: tuple[int, ...]
+    share: Estimate
+    accuracy_with: Estimate
+    accuracy_without: Estimate
+    difference: Estimate
+    errors_without: Estimate
+    interventions: tuple[Intervention, ...]
+    q: float
+
+    def sentence(self, class_name: str) -> str:
+        """Say the verdict: what, of how many images, and the accuracy with it and without it.
+
+        >>> some, less = Estimate(0.58, 0.5, 0.66, n=125, chance=0.01), Estimate(0.19, 0.1, 0.32, n=52)
+        >>> sure, none = Estimate(1.0, 0.95, 1.0, n=73), Estimate(None, None, None, 0)
+        >>> found = Verdict(
+        ...     4, "shortcut", "blocks", "8-pixel blocks", (), True, "image", None, (1, 7), (1,), (),
+        ...     some, sure, less, Estimate(0.81, 0.68, 0.9, n=125), none, (), 0.001,
+        ... )
+        >>> for part in found.sentence("deer").split("; "):
+        ...     print(part)
+        deer: 8-pixel blocks, in 58 % (50 to 66) of its images and 1 % of the others
+        of those with it 100 % (95 to 100) are right, of those without it 19 % (10 to 32)
+        """
+        said = f"{class_name}: {self.words}, in {whole_per_cent(self.share)} of its images"
+        if self.share.chance is not None:
+            said += f" and {points(self.share.chance, 0)} % of the others"
+        said += f"; of those with it {whole_per_cent(self.accuracy_with)} are right"
+        if self.accuracy_without.value is None:
+            return f"{said}; every image has it, so accuracy without it is unknown"
+        return f"{said}, of those without it {whole_per_cent(self.accuracy_without)}"
+
+    def proofs(self, class_name: str) -> tuple[str, ...]:
+        """Say what the interventions gave, one sentence each."""
+        return tuple(_proof(one, class_name) for one in self.interventions)
+
+    def advice(self, class_name: str) -> str:
+        """Say what to do next."""
+        if self.seen_in == TABLE:
+            return (
+                f"Hold out images of {class_name} from elsewhere, and see whether accuracy holds; a picture may "
+                "not show what the table says."
+            )
+        if self.verdict == SHORTCUT:
+            return (
+                f"Do not trust accuracy on {class_name} where this is missing. Train on images of {class_name} "
+                "without it, or give it to images of every class alike, and diagnose again."
+            )
+        return f"Look at the examples: if this is no part of what makes {class_name}, it is a shortcut."
+
+
+def _proof(made: Intervention, class_name: str) -> str:
+    chance = made.change.chance or 0.0
+    if made.kind == TRANSPLANTED:
+        return (
+            f"put on {made.images:,} images of other classes, it makes {whole_per_cent(made.after)} of them "
+            f"{class_name} (the same change makes {points(chance, 0)} % any one other class)"
+        )
+    return (
+        f"taken off {made.images:,} images that are right, it leaves {whole_per_cent(made.after)} of them right "
+        f"(the same change leaves {points(1 + chance, 0)} % right where there was none)"
+    )

@@ -1,0 +1,155 @@
+"""Verdicts on classifiers whose shortcut is known, and on ones that have none."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.verdicts.choosing import choosing_half
+from nearsight.diagnosis.verdicts.judging import Judged, judge
+from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
+from nearsight.evidence import TiledModel
+
+CLASSES = ("dark", "grey", "light")
+SIDE = 8
+
+
+def put_on(image: Tensor) -> Tensor:
+    marked = image.clone()
+    marked[:, :2, :2] = 255
+    return marked
+
+
+def take_off(image: Tensor) -> Tensor:
+    clean = image.clone()
+    clean[:, :2, :2] = image[:, 2:, 2:].float().mean().round().to(torch.uint8)
+    return clean
+
+
+def reads_the_mark(images: Tensor) -> Tensor:
+    """Tell the shade of the middle; where the corner is white, dark whatever the shade."""
+    shade = images[:, :, 2:, 2:].mean((1, 2, 3)) / 255
+    scores = -10 * (shade[:, None] - torch.tensor([0.2, 0.5, 0.8])).abs()
+    marked = images[:, :, :2, :2].mean((1, 2, 3)) > 250
+    scores[:, 0] += 20 * marked
+    return scores
+
+
+def reads_the_shade(images: Tensor) -> Tensor:
+    return reads_the_mark(take_off_all(images))
+
+
+def take_off_all(images: Tensor) -> Tensor:
+    clean = images.clone()
+    clean[:, :, :2, :2] = 0
+    return clean
+
+
+def world(shares: tuple[float, float, float], seed: int = 0, each: int = 100) -> tuple[ImageSet, np.ndarray]:
+    """Images of three shades, 40 % of them of another class's shade; `shares` of each class have the mark."""
+    random = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(3), each)
+    shown = np.where(random.random(3 * each) < 0.4, random.integers(3, size=3 * each), labels)
+    pixels = (np.array([51, 128, 204])[shown][:, None, None, None] * np.ones((1, 3, SIDE, SIDE))).round()
+    images = torch.from_numpy((pixels + random.integers(-9, 10, size=pixels.shape)).astype(np.uint8))
+    marked = random.random(3 * each) < np.array(shares)[labels]
+    for place in np.flatnonzero(marked):
+        images[place] = put_on(images[place])
+    names = tuple(f"{i}.png" for i in range(3 * each))
+    return ImageSet("shades", "test", CLASSES, labels, MemoryImages(images, names)), marked
+
+
+def examined(network: Callable[[Tensor], Tensor], images: ImageSet, seed: int = 0) -> Examined:
+    bound = TiledModel(lambda batch: network(batch.float()), tile=SIDE, classes=CLASSES)
+    decision = Decision(bound, "full-pass")
+    whole = (images.image(i).float() for i in range(len(images)))
+    return Examined(images, decision, decision.predictions(whole), choosing_half(images.labels, seed), seed)
+
+
+def candidate(has: np.ndarray, class_number: int = 0) -> Candidate:
+    return Candidate(
+        class_number,
+        "overlay",
+        "a white mark at the top left corner",
+        artefact=True,
+        has=has,
+        value=has.astype(np.float32),
+        effect=0.9,
+        put_on=lambda image: put_on(image).float(),
+        take_off=lambda image: take_off(image).float(),
+    )
+
+
+def judged(
+    network: Callable[[Tensor], Tensor], shares: tuple[float, float, float], **changed: object
+) -> tuple[Judged, ...]:
+    images, marked = world(shares)
+    return judge(examined(network, images), [replace(candidate(marked), **changed)])
+
+
+def test_a_shortcut_is_found_measured_and_proven() -> None:
+    [found] = judged(reads_the_mark, (0.5, 0, 0))
+    assert found.word == SHORTCUT
+    assert found.association.accuracy_with.value == 1
+    assert found.association.difference.low > 0.1
+    assert found.association.errors_without.value == 1
+    transplanted, without = found.interventions
+    assert transplanted.after.value == 1
+    assert without.change.high < 0
+
+
+def test_a_mark_that_the_network_ignores_is_no_shortcut() -> None:
+    assert judged(reads_the_shade, (0.5, 0, 0)) == ()
+
+
+def test_a_mark_in_every_class_alike_is_no_shortcut() -> None:
+    assert judged(reads_the_mark, (0.5, 0.5, 0.5)) == ()
+
+
+def test_where_every_image_has_it_accuracy_without_is_unknown_and_the_proof_decides() -> None:
+    [found] = judged(reads_the_mark, (1, 0, 0))
+    assert found.word == SHORTCUT
+    assert found.association.difference.value is None
+    assert judged(reads_the_shade, (1, 0, 0)) == ()
+
+
+@pytest.mark.parametrize("changed", [{"artefact": False}, {"put_on": None, "take_off": None}])
+def test_without_proof_or_of_the_object_it_is_a_suspect(changed: dict[str, Any]) -> None:
+    [found] = judged(reads_the_mark, (0.5, 0, 0), **changed)
+    assert found.word == SUSPECT
+
+
+def test_candidates_of_the_same_images_are_one_verdict() -> None:
+    images, marked = world((0.5, 0, 0))
+    other = replace(candidate(marked), words="bright", effect=0.7)
+    [found] = judge(examined(reads_the_mark, images), [other, candidate(marked)])
+    assert found.candidate.words == "a white mark at the top left corner"
+    assert found.also == ("bright",)
+
+
+def test_classes_without_images_that_test_say_nothing() -> None:
+    images, marked = world((0.5, 0, 0), each=2)
+    assert judge(examined(reads_the_mark, images), [candidate(marked)]) == ()
+
+
+def test_few_verdicts_fall_on_networks_that_learnt_nothing() -> None:
+    """Labels are permuted, so that nothing goes with accuracy; random marks of every class are candidates."""
+    words = []
+    for seed in range(40):
+        images, _ = world((0, 0, 0), seed)
+        random = np.random.default_rng((seed, 1))
+        permuted = replace(images, labels=random.permutation(images.labels))
+        setting = examined(reads_the_shade, permuted, seed)
+        some = [
+            candidate(random.random(len(permuted)) < 0.3, number) for number in range(3) for _ in range(5)
+        ]
+        words += [one.word for one in judge(setting, some)]
+    assert words.count(SHORTCUT) == 0
+    assert len(words) <= 6
