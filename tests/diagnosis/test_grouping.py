@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.grouping import group
+from nearsight.diagnosis.grouping import Groups, group, stability
 
 
 def blobs(count: int, *, size: int = 30, apart: float = 4.0, seed: int = 0) -> NDArray[np.float32]:
@@ -62,3 +62,16 @@ def test_equal_embeddings_are_one_group(value: float) -> None:
 def test_there_are_no_more_groups_than_points_that_differ() -> None:
     two = np.repeat(np.array([[1.0], [-1.0]], dtype=np.float32), 40, axis=0)
     assert len(group(two, np.ones(80, np.float32))) == 2
+
+
+def test_groups_that_are_there_are_found_again_and_pieces_of_one_cloud_are_not() -> None:
+    random = np.random.default_rng(0)
+    cloud = random.normal(size=(120, 8)).astype(np.float32)
+    apart = np.concatenate([cloud[:60] + 6, cloud[60:] - 6])
+    ones = np.ones(120, np.float32)
+    sure = stability(group(apart, ones), apart, ones)
+    assert (sure > 0.95).all()
+    # Borders in a continuum are arbitrary, and fall elsewhere with other draws.
+    pieces = group(apart, ones)
+    pieces = Groups(random.normal(size=(4, pieces.centres.shape[1])), pieces.pca)
+    assert stability(pieces, cloud, ones).mean() < 0.75
