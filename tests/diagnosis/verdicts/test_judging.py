@@ -97,9 +97,9 @@ def judged(
 def test_a_shortcut_is_found_measured_and_proven() -> None:
     [found] = judged(reads_the_mark, (0.5, 0, 0))
     assert found.word == SHORTCUT
-    assert found.association.accuracy_with.value == 1
-    assert found.association.difference.low > 0.1
-    assert found.association.errors_without.value == 1
+    assert found.association.accuracy.accuracy_with.value == 1
+    assert found.association.accuracy.difference.low > 0.1
+    assert found.association.accuracy.errors_without.value == 1
     transplanted, without = found.interventions
     assert transplanted.after.value == 1
     assert without.change.high < 0
@@ -116,7 +116,7 @@ def test_a_mark_in_every_class_alike_is_no_shortcut() -> None:
 def test_where_every_image_has_it_accuracy_without_is_unknown_and_the_proof_decides() -> None:
     [found] = judged(reads_the_mark, (1, 0, 0))
     assert found.word == SHORTCUT
-    assert found.association.difference.value is None
+    assert found.association.accuracy.difference.value is None
     assert judged(reads_the_shade, (1, 0, 0)) == ()
 
 

@@ -46,7 +46,7 @@ class Judged:
     def weight(self) -> float:
         """How much hangs on it: its share of the class times the most that it was seen to move."""
         moved = [one.effect for one in self.interventions]
-        difference = self.association.difference.value
+        difference = self.association.accuracy.difference.value
         return (self.association.share.value or 0.0) * max([*moved, difference or 0.0])
 
 
@@ -96,7 +96,7 @@ def _worth_proving(found: Sequence[Association], rule: Rule) -> list[int]:
 
 def _joined(found: Association, interventions: Sequence[Intervention]) -> float:
     tests = [one.p for one in interventions]
-    if found.difference.value is not None:
+    if found.accuracy.difference.value is not None:
         tests.append(found.p_difference)
     matters = min(1.0, len(tests) * min(tests)) if tests else 1.0
     return max(found.p_share, matters)

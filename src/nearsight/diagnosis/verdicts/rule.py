@@ -27,8 +27,8 @@ class Rule:
     def worth_proving(self, found: Association) -> bool:
         """Say whether a candidate goes with its class so much that interventions are worth their cost."""
         more = (found.share.value or 0.0) - (found.share.chance or 0.0)
-        unknown = found.difference.value is None
-        return more >= self.least_share and (unknown or (found.difference.value or 0.0) > 0)
+        unknown = found.accuracy.difference.value is None
+        return more >= self.least_share and (unknown or (found.accuracy.difference.value or 0.0) > 0)
 
     def proves(self, intervention: Intervention) -> bool:
         """Say whether an intervention proves that a candidate decides: by size, and beyond chance by its interval."""
@@ -41,10 +41,10 @@ class Rule:
 
     def matters(self, found: Association, interventions: Sequence[Intervention]) -> bool:
         """Say whether accuracy hangs on a candidate: by the difference, or by what is lost when it is taken away."""
-        if found.difference.value is None:
+        if found.accuracy.difference.value is None:
             return any(self.proves(one) for one in interventions)
         lost = max((one.effect for one in interventions if one.kind == WITHOUT), default=0.0)
-        return max(found.difference.value, lost) >= self.least_difference
+        return max(found.accuracy.difference.value, lost) >= self.least_difference
 
     def word(self, found: Association, interventions: Sequence[Intervention], q: float) -> str:
         """Return the verdict on a candidate: "shortcut", "suspect" or "nothing found"."""

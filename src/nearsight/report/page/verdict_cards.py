@@ -55,9 +55,7 @@ def verdict_cards(found: Verdicts, classes: Sequence[str], pictures: Pictures) -
     )
 
 
-def _example(
-    index: int, pictures: Pictures, place: tuple[float, float, float, float] | None
-) -> Example:
+def _example(index: int, pictures: Pictures, place: tuple[float, float, float, float] | None) -> Example:
     height, width = pictures.size(index)
     box = None
     if place is not None:
