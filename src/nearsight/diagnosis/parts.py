@@ -14,9 +14,11 @@ from nearsight.diagnosis.protocols.part import PROTOCOLS
 from nearsight.diagnosis.reasons.part import REASONS
 from nearsight.diagnosis.reliance.part import RELIANCE
 from nearsight.diagnosis.table import Table
+from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.errors import unknown_name
 
 PARTS: tuple[Part[Any, Any], ...] = (
+    VERDICTS,
     GATE,
     PROTOCOLS,
     RELIANCE,

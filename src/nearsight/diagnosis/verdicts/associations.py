@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.candidates import TILE, Candidate, Examined
 from nearsight.diagnosis.with_and_without import WithAndWithout, with_and_without
 from nearsight.statistics import Estimate, accuracy_estimate, more_often
 
@@ -14,10 +14,10 @@ from nearsight.statistics import Estimate, accuracy_estimate, more_often
 class Association:
     """A candidate on the images that test.
 
-    `share` is of the class's images that have it, by chance that of the other classes' images; `accuracy` says how
-    right the class's images are with it and without it. `p_share` is the probability that a candidate which does
-    not go with its class looks like this by chance, `p_difference` that one which does not go with accuracy does; 1
-    where that is not known.
+    `share` is of the class's images that have it, by chance that of the other classes' images; `accuracy` says
+    how right the class's images are with it and without it. `p_share` is the probability that a candidate which
+    does not go with its class looks like this by chance, `p_difference` that one which does not go with
+    accuracy does; 1 where that is not known.
     """
 
     candidate: Candidate
@@ -32,18 +32,20 @@ def associate(
 ) -> Association:
     """Test a candidate on the images that did not choose, by Fisher's exact test, one-sided.
 
-    `strength` is float32 (n,): how strongly each image speaks for its own class, for the chance of the difference.
-    Where every image of a class has a candidate, accuracy without it is unknown.
+    `strength` is float32 (n,): how strongly each image speaks for its own class. A candidate that is seen in
+    tiles was found in the strongest, so the chance of its difference is that of strength alone. Where every
+    image of a class has a candidate, accuracy without it is unknown.
     """
     testing = ~examined.choosing & ~np.isnan(candidate.value)
     mine = np.flatnonzero(testing & (examined.labels == candidate.class_number))
     others = np.flatnonzero(testing & (examined.labels != candidate.class_number))
     has, elsewhere = candidate.has[mine], candidate.has[others]
     right = examined.predictions[mine] == candidate.class_number
+    chosen_by = strength if candidate.seen_in == TILE else None
     return Association(
         candidate,
         share=accuracy_estimate(has, chance=float(elsewhere.mean()) if len(others) else None),
-        accuracy=with_and_without(has, right, None if strength is None else strength[mine]),
+        accuracy=with_and_without(has, right, None if chosen_by is None else chosen_by[mine]),
         p_share=more_often(has, elsewhere),
         p_difference=more_often(right[has], right[~has]),
     )

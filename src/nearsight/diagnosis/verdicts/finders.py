@@ -1,8 +1,9 @@
-"""What looks for candidates: each finder by its name, in one place."""
+"""What looks for candidates: each finder by the name of what it looks for, in one place."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from nearsight.diagnosis.candidates import Finder
+from nearsight.diagnosis.columns.find import find_columns
 
-FINDERS: Mapping[str, Finder] = MappingProxyType({})
+FINDERS: Mapping[str, Finder] = MappingProxyType({"columns": find_columns})

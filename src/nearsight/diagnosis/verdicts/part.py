@@ -7,8 +7,10 @@ import numpy as np
 
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.pictures import Picture
+from nearsight.diagnosis.relative import relative
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
 from nearsight.diagnosis.verdicts.choosing import choosing_half
@@ -43,6 +45,16 @@ class Verdicts:
     limits: tuple[ClassLimit, ...]
 
     @property
+    def shown(self) -> tuple[Verdict, ...]:
+        """The verdicts that are shown with pictures, the strongest; a table holds them all."""
+        return self.verdicts[:SHOWN]
+
+    @property
+    def side(self) -> int:
+        """The longest side of these pictures, in pixels."""
+        return EXAMPLE_SIDE
+
+    @property
     def shortcuts(self) -> tuple[Verdict, ...]:
         """The verdicts that are proven."""
         return tuple(one for one in self.verdicts if one.verdict == SHORTCUT)
@@ -58,7 +70,12 @@ class Verdicts:
         return typical_limit(self.limits)
 
 
-def _measure(subject: Subject, _seen: Sequence[object]) -> Verdicts | Nothing:
+def _observe(look: Look) -> float:
+    """Return how strongly an image speaks for its own class: the relative evidence of its strongest tile."""
+    return float(relative(look.evidence.logits)[look.label].max())
+
+
+def _measure(subject: Subject, seen: Sequence[float]) -> Verdicts | Nothing:
     images = subject.images
     examined = Examined(
         images,
@@ -72,7 +89,7 @@ def _measure(subject: Subject, _seen: Sequence[object]) -> Verdicts | Nothing:
         return Nothing("no class has two images, one to choose and one to test what is looked for")
     subject.progress.say("verdicts: what images of a class share, and whether the decision hangs on it")
     candidates: list[Candidate] = [one for find in FINDERS.values() for one in find(examined)]
-    judged = judge(examined, candidates)
+    judged = judge(examined, candidates, np.asarray(seen, dtype=np.float32))
     testing = ~examined.choosing
     return Verdicts(
         verdicts=tuple(_verdict(examined, one) for one in judged),
@@ -137,7 +154,7 @@ def _sentences(found: Verdicts, about: Findings) -> Iterator[str]:
 
 
 def _pictures(found: Verdicts, _about: Findings) -> Iterator[Picture]:
-    for one in found.verdicts[:SHOWN]:
+    for one in found.shown:
         for index in (*one.examples, *one.beside):
             yield Picture(index, EXAMPLE_SIDE)
 
@@ -150,10 +167,11 @@ def _made(kind: str, name: str) -> Column:
     return Column(f"{kind}.{name}", ESTIMATE, take)
 
 
-VERDICTS: Part[object, Verdicts] = Part(
+VERDICTS: Part[float, Verdicts] = Part(
     package=__package__,
     title="Verdicts",
     found=Verdicts,
+    observe=_observe,
     measure=_measure,
     tables=(
         Table(
