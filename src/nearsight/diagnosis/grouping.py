@@ -111,7 +111,7 @@ def stability(
                 for other in np.unique(again)
             ]
             found[draw, number] = max(overlaps)
-    return found.mean(0)
+    return np.asarray(found.mean(0), dtype=np.float64)
 
 
 def _kmeans(points: NDArray[np.float64], weights: NDArray[np.float32], count: int, seed: int) -> "KMeans":

@@ -133,7 +133,7 @@ def make_diagnosis() -> Make:
                 ("filling with the mean colour makes images that the network was never trained on",),
             ),
         } | {name: changes.pop(name) for name in [*changes] if name in PART_NAMES}
-        known = {name: parts[name] for name in PART_NAMES if parts[name] is not None}
+        known = {name: parts[name] for name in PART_NAMES if parts.get(name) is not None}
         absent = {} if "reliance" in known else {"reliance": NO_REGION}
         return replace(made, parts=known, absent=absent, **changes)
 
