@@ -14,7 +14,7 @@ from nearsight.data.value_groups import ValueGroups
 from nearsight.errors import InputError
 from nearsight.evaluation import Evaluation, evaluate
 from nearsight.evaluation import result as result_module
-from nearsight.evaluation.group_accuracies import LEAST_IMAGES, group_accuracies, group_sentences, read_groups
+from nearsight.evaluation.group_accuracies import LEAST_IMAGES, group_accuracies, read_groups
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.settings.metric_words import BY_GROUP, WORST_GROUP
@@ -106,7 +106,7 @@ def test_without_images_enough_nothing_is_called_the_worst() -> None:
     found = group_accuracies(np.zeros(5), np.zeros(5, int), ("a",), groups)
     assert found.worst is None
     assert found.estimate.reason == f"no class has {LEAST_IMAGES} images in one group"
-    assert group_sentences(found)[0].startswith("worst: not known")
+    assert found.sentences()[0].startswith("worst: not known")
 
 
 def test_groups_are_saved_and_read_again(evaluated: Evaluation, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from nearsight.diagnosis import Diagnosis
 from nearsight.dimension import Dimension, Estimator
 from nearsight.evaluation import GroupAccuracies, Predictions
-from nearsight.evaluation.group_accuracies import group_sentences, read_groups
+from nearsight.evaluation.group_accuracies import read_groups
 from nearsight.progress import duration
 from nearsight.report import PAGE, Heatmaps
 from nearsight.runs.evaluation_words import measure_headings, written_measures
@@ -97,7 +97,7 @@ def print_groups(found: GroupAccuracies, protocol: str) -> None:
         for row in (*found.groups[:GROUPS], *lowest)
     ]
     print_table(f"{found.column}, {protocol}", ["class", "group", "accuracy % (95 %)", "images"], rows)
-    print_lines(group_sentences(found))
+    print_lines(found.sentences())
 
 
 def print_predictions(found: Predictions) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nearsight.data import ImageSet
+from nearsight.data.value_groups import groups_of
 from nearsight.diagnosis import parts as registry
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.draw import draw
@@ -34,6 +35,7 @@ def diagnose(
     model: str = "",
     others: Mapping[str, ImageSet] | None = None,
     parts: Sequence[str] | None = None,
+    groups: str | None = None,
     limit: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
     seed: int = 0,
@@ -52,14 +54,15 @@ def diagnose(
     (6, 9)
 
     `model` and the set's name are for the reader. `others` are the splits in which near-duplicates are looked for, by
-    name. `parts` are the names of the parts that are kept; the others are left out, or measured for these alone. Of a
+    name. `parts` are the names of the parts that are kept; the others are left out, or measured for these alone.
+    `groups` is a column of the set, or a fact of its files such as `file.format`, by which accuracy is shown. Of a
     larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are checked; 0
     leaves it out. `workers` processes decode a set that streams. `progress` is told what begins and how
     much of it is done, and warned of what `TiledModel.notes` tells. Where the model refuses whole images, what
     compares tiles with them is left out, and said. The diagnosis's `notes` keep both.
 
-    Raises `InputError` for an unknown part, a set without images, a bare model or one without a tile, and what
-    `evaluate` raises.
+    Raises `InputError` for an unknown part or column, a set without images, a bare model or one without a tile, and
+    what `evaluate` raises.
     """
     classifier = diagnosed(bound)
     tile, stride = bound.sides()
@@ -68,6 +71,9 @@ def diagnose(
         asked = tuple(part for part in asked if part is not FAITHFULNESS)
     measured = registry.with_needs(asked)
     examined, drawn = _drawn(images, limit, seed)
+    if groups is not None:
+        # Before the images are looked at for nothing.
+        groups_of(examined, groups)
     notes = list(drawn)
 
     def tell(note: str) -> None:
@@ -91,6 +97,7 @@ def diagnose(
         grids=grids,
         others=others or {},
         found=found,
+        groups=groups,
         faithfulness=faithfulness,
         seed=seed,
         workers=workers,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from nearsight.diagnosis.columns.part import COLUMNS
 from nearsight.diagnosis.errors.part import ERRORS
 from nearsight.diagnosis.faithfulness.part import FAITHFULNESS
 from nearsight.diagnosis.gate.part import GATE
@@ -25,6 +26,7 @@ PARTS: tuple[Part[Any, Any], ...] = (
     REASONS,
     ERRORS,
     LABELS,
+    COLUMNS,
     LOCALITY,
     FAITHFULNESS,
 )

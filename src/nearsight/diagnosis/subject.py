@@ -22,11 +22,12 @@ from nearsight.tiles import TileGrid
 class Subject:
     """A bound classifier and the images it is examined on.
 
-    `evaluation` holds the scores of the images under every protocol that could be had, `grids` the tile grid of each
-    image. `decision` is how the classifier is meant to predict. `others` are the set's other splits by name, labelled
-    by the same classes. `faithfulness` is on how many images maps are checked. `seed` fixes everything that is drawn.
-    `tell` warns of something that a reader must know, and keeps it as a note. `found` holds what the parts that a
-    part needs found before it; ask it by `PART.of(subject.found)`.
+    `evaluation` holds the scores of the images under every protocol that could be had, `grids` the tile grid of
+    each image. `decision` is how the classifier is meant to predict. `others` are the set's other splits by name,
+    labelled by the same classes. `groups` is the column that accuracy is asked by. `faithfulness` is on how many
+    images maps are checked. `seed` fixes everything that is drawn. `tell` warns of something that a reader must
+    know, and keeps it as a note. `found` holds what the parts that a part needs found before it; ask it by
+    `PART.of(subject.found)`.
     """
 
     bound: TiledModel
@@ -36,6 +37,7 @@ class Subject:
     grids: Sequence[TileGrid]
     others: Mapping[str, ImageSet]
     found: Mapping[str, Any]
+    groups: str | None = None
     faithfulness: int = FAITHFULNESS_IMAGES
     seed: int = 0
     workers: int = 0

@@ -73,6 +73,35 @@ class GroupAccuracies:
             return absent(f"no class has {self.least} images in one group")
         return self.worst.accuracy
 
+    def sentences(self) -> list[str]:
+        """Say which class does worst in which group, how groups were made, and what is too small to be called so.
+
+        >>> camera = ValueGroups("camera", ("a", "b"), np.array([0] * 20 + [1] * 20))
+        >>> right = np.array([1.0] * 20 + [1.0, 0.0] * 10)
+        >>> group_accuracies(right, np.zeros(40, dtype=int), ("cat",), camera).sentences()
+        ['worst: cat, camera b: 50.0 % (29.9 to 70.1) of 20 images; by chance the worst would be at 69.1 %']
+        """
+        told = []
+        if self.worst is None:
+            told.append(f"worst: not known, as {self.estimate.reason}")
+        else:
+            worst = self.worst.accuracy
+            chance = (
+                "" if worst.chance is None else f"; by chance the worst would be at {points(worst.chance)} %"
+            )
+            told.append(
+                f"worst: {self.worst.class_name}, {self.column} {self.worst.group}: {points(worst.value or 0.0)} %"
+                f"{interval(worst)} of {worst.n:,} images{chance}"
+            )
+        if self.cut is not None:
+            told.append(f"{self.column} is cut {self.cut}")
+        if self.small:
+            pairs = "class in a group has" if self.small == 1 else "classes in a group have"
+            told.append(
+                f"{self.small:,} {pairs} fewer than {self.least} images, and none of them is called the worst"
+            )
+        return told
+
 
 def group_accuracies(
     correct: NDArray[np.float64],
@@ -145,31 +174,3 @@ def read_groups(measured: Mapping[str, Any], source: object) -> GroupAccuracies 
     """Return the groups that the metrics of a protocol hold, None where it was not evaluated by group."""
     held = measured.get(BY_GROUP)
     return None if held is None else from_values(GroupAccuracies, held, source)
-
-
-def group_sentences(found: GroupAccuracies) -> list[str]:
-    """Say which class does worst in which group, how its groups were made, and what is too small to be called so.
-
-    >>> camera = ValueGroups("camera", ("a", "b"), np.array([0] * 20 + [1] * 20))
-    >>> right = np.array([1.0] * 20 + [1.0, 0.0] * 10)
-    >>> group_sentences(group_accuracies(right, np.zeros(40, dtype=int), ("cat",), camera))
-    ['worst: cat, camera b: 50.0 % (29.9 to 70.1) of 20 images; by chance the worst would be at 69.1 %']
-    """
-    told = []
-    if found.worst is None:
-        told.append(f"worst: not known, as {found.estimate.reason}")
-    else:
-        worst = found.worst.accuracy
-        chance = "" if worst.chance is None else f"; by chance the worst would be at {points(worst.chance)} %"
-        told.append(
-            f"worst: {found.worst.class_name}, {found.column} {found.worst.group}: {points(worst.value or 0.0)} %"
-            f"{interval(worst)} of {worst.n:,} images{chance}"
-        )
-    if found.cut is not None:
-        told.append(f"{found.column} is cut {found.cut}")
-    if found.small:
-        pairs = "class in a group has" if found.small == 1 else "classes in a group have"
-        told.append(
-            f"{found.small:,} {pairs} fewer than {found.least} images, and none of them is called the worst"
-        )
-    return told

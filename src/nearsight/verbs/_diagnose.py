@@ -27,6 +27,7 @@ def diagnose(
     *,
     split: str = DEFAULT_SPLIT,
     parts: Sequence[str] | None = None,
+    groups: str | None = None,
     images: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
     seed: int = 0,
@@ -51,7 +52,8 @@ def diagnose(
     `model` is a run, a `TiledModel` or anything else, as for `heatmap`; a run needs no `data`, which is what
     `evaluate` takes. Of a set with splits, near-duplicates are looked for in its other splits. `parts` are
     the names of the parts to keep, all for None. `images` examines so many, drawn at random; `faithfulness` is on how
-    many of them the maps are checked, 0 for none. `seed` fixes everything that is drawn.
+    many of them the maps are checked, 0 for none. `seed` fixes everything that is drawn. `groups` is the column by
+    which accuracy is shown, as for `evaluate`.
     With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
     A run's own images are those that it listed when it was trained; `new_images` counts those that came since as
     well. How images are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is shown; a
@@ -80,6 +82,7 @@ def diagnose(
             model=model_name(model),
             others=_others(examined.others, bound.classes),
             parts=parts,
+            groups=groups,
             limit=images,
             faithfulness=faithfulness,
             seed=seed,

@@ -7,6 +7,7 @@ from nearsight.cli.reading_options import add_new_images, add_reading_options, r
 from nearsight.cli.shared_options import (
     DATA,
     add_grid,
+    add_groups,
     add_memory,
     add_run_or_model,
     add_stride,
@@ -54,6 +55,7 @@ def declare(parser: OneLineParser) -> None:
         metavar="N",
         help="fixes the images and everything else that is drawn at random (default: 0)",
     )
+    add_groups(parser)
     add_memory(parser)
     parser.add_argument(
         "--out",
@@ -79,6 +81,7 @@ def run(options: Namespace) -> Result:
         data,
         split=options.split,
         parts=options.parts,
+        groups=options.groups,
         images=options.images,
         faithfulness=options.faithfulness,
         seed=options.seed,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nearsight.evaluation import Evaluation, GroupAccuracies
-from nearsight.evaluation.group_accuracies import group_sentences, read_groups
+from nearsight.evaluation.group_accuracies import read_groups
 from nearsight.report.comparison_text import scaled
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
@@ -77,7 +77,6 @@ def run_html(directory: Path) -> str:
         of_each_class=OF_EACH_CLASS,
         scaled=scaled,
         strip=strip,
-        group_sentences=group_sentences,
         most_groups=GROUPS,
     )
 
