@@ -120,7 +120,7 @@ class DensePass:
         image, tops, lefts = (index.to(images.device) for index in (torch.zeros_like(chosen), tops, lefts))
         tiles = prepare(cut_tiles(images, image, tops, lefts, self.tile))
         alone = forward(self.model, _channels_last(tiles)).cpu()
-        return _same(logits[0].flatten(1)[:, chosen].T, alone)
+        return same(logits[0].flatten(1)[:, chosen].T, alone)
 
     def _windows(self, images: Tensor, rows: "_Run", columns: "_Run", prepare: Prepare) -> Tensor:
         cut = images[..., rows.pixels(self.tile), columns.pixels(self.tile)]
@@ -178,7 +178,7 @@ def _probed(model: Model, example: Tensor, tile: int) -> DensePass | None:
     for further in (NEAR, STRIP):
         strip, peak = _measured(model, wide[..., : tile + further], window)
         # Most networks pad, and the nearer strip tells at little cost.
-        if not _same(strip.logits[:, :, 0, 0], one.logits[:, :, 0, 0]):
+        if not same(strip.logits[:, :, 0, 0], one.logits[:, :, 0, 0]):
             return None
         growth = strip.grid[1] - window
         if growth >= SURE_STEPS and further % growth == 0:
@@ -192,7 +192,7 @@ def _probed(model: Model, example: Tensor, tile: int) -> DensePass | None:
     # Two opposite corners show what rows and columns do; the real image's own tiles are compared later.
     tiles = torch.cat((images[..., :tile, -tile:], images[..., -tile:, :tile]))
     alone = forward(model, _channels_last(tiles)).cpu()
-    if not _same(torch.stack((larger.logits[0, :, 0, -1], larger.logits[0, :, -1, 0])), alone):
+    if not same(torch.stack((larger.logits[0, :, 0, -1], larger.logits[0, :, -1, 0])), alone):
         return None
     side = (strip.flops - one.flops) / growth
     work = Work(one.flops, side, both=(larger.flops - one.flops - 3 * side) / 2)
@@ -322,7 +322,7 @@ def _mean_over_space(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return None
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
+def same(one: Tensor, other: Tensor) -> bool:
     """Whether rounding explains the differences between logits (tiles, classes); never if one is not finite."""
     spread = (other - other.mean(0)).abs().max()
     allowed = SHARE_OF_SIZE * other.abs().max() + SHARE_OF_SPREAD * spread

@@ -16,6 +16,7 @@ from nearsight.evidence.embedding import embed
 from nearsight.evidence.forward_pass import Model, bound, device_of, forward
 from nearsight.evidence.memory import UNSEEN_FACTOR, Footprints
 from nearsight.evidence.tile_settings import TileSettings
+from nearsight.evidence.winograd import Winograd
 from nearsight.models import Classifier
 from nearsight.models.outputs import is_seen
 from nearsight.models.probing import refuses_layout
@@ -24,6 +25,8 @@ from nearsight.models.probing import refuses_layout
 STACK_SHARE = 1 / 8
 BATCH_SHARE = 3 / 4
 FULL_PASS_SHARE = 1 / 4
+# Of the memory, for weights in another form.
+WEIGHTS_SHARE = 1 / 2
 
 _WATCHED_VALUES = 8
 _MIB = 2**20
@@ -73,6 +76,9 @@ class ReadyModel:
         self._footprints = Footprints(self.seen)
         self._dense: dict[int, DensePass | None] = {}
         self._checked: dict[int, set[tuple[int, int]]] = {}
+        # Of sizes of images with boxes in them, why passes over windows are not taken; empty where they are.
+        self.windows: dict[object, str] = {}
+        self.winograd = Winograd(most=self._room(WEIGHTS_SHARE))
 
     def refresh(self) -> None:
         """Rebind when the weights of the model given have changed."""
@@ -88,15 +94,17 @@ class ReadyModel:
             f"the model is {type(self.given).__name__}, no PyTorch module, and has no layers to look at"
         )
 
-    def settle(self, image: Tensor) -> None:
+    def settle(self, image: Tensor, *, whole: bool = False) -> None:
         """Find, before the first image is looked at, where the logits are in what the model returns.
 
-        The model runs where the image is, if neither its weights nor anyone says where.
+        The model runs where the image is, if neither its weights nor anyone says where. It is tried on a tile, or on
+        the `whole` image where it is to see no other.
         """
         if self._settled:
             return
         self.device = self.device if self.device is not None else image.device
-        height, width = (min(side, self._tile or side) for side in image.shape[-2:])
+        tile = None if whole else self._tile
+        height, width = (min(side, tile or side) for side in image.shape[-2:])
         number = None if self._classes is None else len(self._classes)
         try:
             self.model = bound(self.model, self.example((len(image), height, width)), classes=number)

@@ -39,6 +39,14 @@ class Removable:
         """Count the images with and without each box, one after another: image by image, the whole one first."""
         return len(self.images) * (1 + len(self.boxes))
 
+    def halves(self) -> "tuple[Removable, Removable]":
+        """Return the first half of the images, and the others."""
+        half = len(self.images) // 2
+        return (
+            Removable(self.images[:half], self.fillings[:half], self.boxes),
+            Removable(self.images[half:], self.fillings[half:], self.boxes),
+        )
+
     def write(self, number: int, place: Tensor) -> None:
         """Write one of them into a tensor (C, H, W)."""
         image, box = divmod(number, 1 + len(self.boxes))

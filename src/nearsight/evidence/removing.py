@@ -1,8 +1,9 @@
 """What the scores of images lose, tile by tile, when the tile is replaced."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from nearsight.evidence.ready import FULL_PASS_SHARE, LEAST_PASS, STACK_SHARE, R
 from nearsight.evidence.removable import Box, Removable, boxes_seen
 from nearsight.evidence.stream import Looked, class_names, evidence_maps
 from nearsight.evidence.tile_settings import TileSettings
+from nearsight.evidence.windows import windowed_logits
 from nearsight.models import Preprocessing
 from nearsight.settings import Fill
 from nearsight.settings.protocols import FULL_PASS
@@ -52,7 +54,8 @@ class Removing:
             if looked is None:
                 looked = Looked(self.ready, self.settings, channels=len(image))
             image = looked.accepted(image, number)
-            self.ready.settle(image)
+            whole = self.protocol == FULL_PASS
+            self.ready.settle(self.ready.whole(image) if whole else image, whole=whole)
             other = None
             if others is not None:
                 other = next(others, None)
@@ -118,7 +121,7 @@ class Removing:
             yield self._group(held, last)
 
     def _group(self, held: list[tuple[Tensor, Tensor]], last: "_Pair") -> "_Group":
-        images = torch.stack([image for image, _ in held])
+        images = torch.stack([image for image, _ in held]).contiguous(memory_format=torch.channels_last)
         seen = seen_whole(last.grid, self.ready.preprocessing, images.shape[-2:])
         boxes = boxes_seen(last.grid, seen)
         removable = Removable(images, torch.stack([fills for _, fills in held]), list(boxes.values()))
@@ -195,10 +198,22 @@ class _Around:
 def removed_logits(ready: ReadyModel, removable: Removable) -> Tensor:
     """Return the logits of images as they are, and without each box, float (N, 1 + boxes, classes) on the CPU.
 
+    They come from passes over windows of the maps of whole images where these pay, else from passes over each image.
+    """
+    found = windowed_logits(ready, removable, partial(plain_logits, ready)) if removable.boxes else None
+    if found is None:
+        found = plain_logits(ready, removable, range(len(removable)))
+    kept = found if found.dtype == torch.float64 else found.float()
+    return kept.view(len(removable.images), 1 + len(removable.boxes), -1)
+
+
+def plain_logits(ready: ReadyModel, removable: Removable, numbers: Sequence[int]) -> Tensor:
+    """Return the logits of some of the images with and without each box, (numbers, classes), each passed whole.
+
     Changed images are made batch by batch.
     """
     shape = _chw(removable.images[0])
-    size = min(len(removable), ready.together(shape, FULL_PASS_SHARE))
+    size = min(len(numbers), ready.together(shape, FULL_PASS_SHARE))
     batch = torch.empty(
         (size, *shape),
         dtype=removable.images.dtype,
@@ -206,14 +221,12 @@ def removed_logits(ready: ReadyModel, removable: Removable) -> Tensor:
         memory_format=torch.channels_last,
     )
     found = []
-    for start in range(0, len(removable), size):
-        numbers = range(start, min(len(removable), start + size))
-        for place, number in enumerate(numbers):
+    for start in range(0, len(numbers), size):
+        some = numbers[start : start + size]
+        for place, number in enumerate(some):
             removable.write(number, batch[place])
-        found.append(ready.logits(batch[: len(numbers)]).cpu())
-    logits = torch.cat(found)
-    kept = logits if logits.dtype == torch.float64 else logits.float()
-    return kept.view(len(removable.images), 1 + len(removable.boxes), -1)
+        found.append(ready.logits(batch[: len(some)]).cpu())
+    return torch.cat(found)
 
 
 def neighbourhoods(grid: TileGrid) -> list[_Around]:
