@@ -186,7 +186,7 @@ def _class(name: str, numbers: Mapping[str, int], tables: Tables) -> ClassReason
     reasons = tuple(
         Reason(
             share=_known(row, "share"),
-            total_share=row["total_share"],
+            total_share=Estimate(row["total_share"], None, None),
             purity=_known(row, "purity"),
             place=Place(
                 row=row["place.row"],

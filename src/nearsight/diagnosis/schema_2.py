@@ -27,7 +27,7 @@ def in_parts(rows: Mapping[str, Any], source: Path) -> dict[str, Any]:
         found = {
             "protocols": {"rows": accuracies},
             "reliance": about.pop("reliance"),
-            "reasons": about.pop("atlas"),
+            "reasons": _with_estimates(about.pop("atlas")),
             "errors": about.pop("errors"),
             "labels": {name: about.pop(name) for name in ("suspects", "duplicates")},
             "locality": {"sizes": sizes} if sizes else None,
@@ -43,3 +43,11 @@ def in_parts(rows: Mapping[str, Any], source: Path) -> dict[str, Any]:
         "parts": {name: part for name, part in found.items() if part is not None},
         "absent": {name: why for name, why in ABSENT.items() if found[name] is None},
     }
+
+
+def _with_estimates(atlas: Any) -> Any:
+    """Return an atlas whose shares of all evidence are estimates; there were no intervals."""
+    for found in atlas["classes"]:
+        for reason in found["reasons"]:
+            reason["total_share"] = {"value": reason["total_share"], "low": None, "high": None}
+    return atlas

@@ -9,10 +9,12 @@ from tests.diagnosis.conftest import bound_function
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.reasons.atlas import Atlas, build_atlas
 from nearsight.diagnosis.reasons.strongest import ImageTiles, strongest_tiles
 from nearsight.evidence import evidence
 from nearsight.models import Preprocessing
+from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 from nearsight.write import plain
 
@@ -88,7 +90,10 @@ def test_a_mark_in_a_corner_is_the_first_reason_with_its_place(atlas: Atlas) -> 
 
 def test_the_main_reason_has_the_most_of_all_evidence_and_need_not_be_first(atlas: Atlas) -> None:
     corner, wide = atlas.classes[0].reasons
-    corner, wide = dataclasses.replace(corner, total_share=0.2), dataclasses.replace(wide, total_share=0.8)
+    corner, wide = (
+        dataclasses.replace(one, total_share=Estimate(share, None, None))
+        for one, share in ((corner, 0.2), (wide, 0.8))
+    )
     assert dataclasses.replace(atlas.classes[0], reasons=(corner, wide)).main is wide
     assert atlas.classes[2].main is None
 
@@ -98,11 +103,14 @@ def test_shares_are_of_the_evidence_of_the_strongest_tiles(atlas: Atlas) -> None
     maps = evidence(model, AS_IT_IS.normalise(images.pixels[:40]), tile=TILE, stride=STRIDE)
     strongest = [float((one.logits[0] - one.logits.mean(0)).max()) for one in maps]
     first, second = atlas.classes[0].reasons
-    assert first.share.value == pytest.approx(sum(strongest[:MARKED]) / sum(strongest), abs=1e-5)
+    tested = np.flatnonzero(~choosing_half(images.labels)[:40])
+    marked = sum(strongest[image] for image in tested if image < MARKED)
+    whole = sum(strongest[image] for image in tested)
+    assert first.share.value == pytest.approx(marked / whole, abs=1e-5)
     assert first.share.value + second.share.value == pytest.approx(1)
     assert first.share.low < first.share.value < first.share.high
-    assert (first.share.chance, first.share.n) == (0.5, 40)
-    assert first.total_share + second.total_share == pytest.approx(1)
+    assert (first.share.chance, first.share.n) == (0.5, 20)
+    assert first.total_share.value + second.total_share.value == pytest.approx(1)
     assert [tile.evidence for tile in first.examples] == pytest.approx(
         sorted(strongest[:MARKED], reverse=True)[:12], abs=1e-5
     )
@@ -121,7 +129,7 @@ def test_evidence_on_the_object_is_that_of_sampled_tiles(atlas: Atlas) -> None:
     [berry] = atlas.classes[1].reasons
     assert berry.on_object.value == pytest.approx(parts / wholes, abs=1e-5)
     assert berry.on_object.chance == pytest.approx(0.5)
-    assert berry.share.value == berry.total_share == 1
+    assert berry.share.value == berry.total_share.value == 1
 
 
 def test_imitators_are_the_strongest_tiles_of_other_classes_one_an_image() -> None:
@@ -141,8 +149,26 @@ def test_purity_falls_with_tiles_of_other_classes_that_look_the_same() -> None:
     images.pixels[40 : 40 + MARKED, 2] = 0
     images.pixels[40 : 40 + MARKED, 0, 12:, 12:] = 255
     imitated = atlas_of(images).classes[0].reasons[0].purity
-    assert imitated.value == 0.5
-    assert imitated.chance == pytest.approx(40 / (40 + MARKED))
+    tested = ~choosing_half(images.labels)
+    ours, theirs = int(tested[:MARKED].sum()), int(tested[40 : 40 + MARKED].sum())
+    assert imitated.value == pytest.approx(ours / (ours + theirs))
+    assert imitated.chance == pytest.approx(20 / (20 + theirs))
+
+
+def test_each_image_has_one_reason_and_accuracy_is_counted_by_it() -> None:
+    images = planted()
+    # Right are the marked apples, and one in four of the others; all are stronger than they are right.
+    predictions = np.where(np.arange(80) < MARKED, 0, np.where(np.arange(80) % 4 == 0, images.labels, 2))
+    first, second = atlas_of(images, predictions=predictions).classes[0].reasons
+    assert first.images == tuple(range(MARKED))
+    assert second.images == tuple(range(MARKED, 40))
+    assert first.others == second.others == ()
+    tested = ~choosing_half(images.labels)
+    without = [image for image in range(MARKED, 40) if tested[image]]
+    assert first.accuracy.accuracy_with.value == 1
+    assert first.accuracy.accuracy_without.value == pytest.approx(np.mean([i % 4 == 0 for i in without]))
+    assert first.accuracy.errors_without.value == 1
+    assert first.stability > 0.95
 
 
 def test_a_class_without_images_and_one_without_evidence_have_no_reasons(atlas: Atlas) -> None:

@@ -12,7 +12,10 @@ HALF = Estimate(0.5, 0.4, 0.6, n=30, chance=0.5)
 
 
 def reason(total: float, on_object: Estimate | None) -> Reason:
-    return Reason(HALF, total, HALF, Place(0.5, 0.5, 0.2, 0.2, "anywhere"), "flat blue", on_object, (), 9)
+    all_evidence = Estimate(total, None, None)
+    return Reason(
+        HALF, all_evidence, HALF, Place(0.5, 0.5, 0.2, 0.2, "anywhere"), "flat blue", on_object, (), 9
+    )
 
 
 @pytest.mark.parametrize(

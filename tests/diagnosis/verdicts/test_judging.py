@@ -11,8 +11,8 @@ from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
-from nearsight.diagnosis.verdicts.choosing import choosing_half
 from nearsight.diagnosis.verdicts.judging import Judged, judge
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.evidence import TiledModel

@@ -179,7 +179,7 @@ def class_reasons(
     reasons = [
         Reason(
             share=estimate(share, len(tiles), 0.5),
-            total_share=share * 0.8,
+            total_share=estimate(share * 0.8, 40, None),
             purity=estimate(0.9 - share / 4, 2 * len(tiles), 0.5),
             place=place,
             appearance=appearance,

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.appearance import appearance
-from nearsight.diagnosis.grouping import group
+from nearsight.diagnosis.choosing import choosing_half
+from nearsight.diagnosis.grouping import group, stability
 from nearsight.diagnosis.place import typical_place
 from nearsight.diagnosis.reasons.reason import AtlasTile, Reason, by_share
 from nearsight.diagnosis.reasons.strongest import ImageTiles
 from nearsight.diagnosis.tile_crops import ChosenTiles, TileSource
+from nearsight.diagnosis.with_and_without import with_and_without
 from nearsight.evidence import TiledModel
 from nearsight.evidence.kinds import Kind
 from nearsight.progress import SILENT, Progress
@@ -43,18 +45,18 @@ class ClassReasons:
     def main(self) -> Reason | None:
         """The reason with the most of all evidence for the class; None where there is no reason.
 
-        It need not be the first one, which has the most of the strongest tiles: a mark in a corner is the strongest
-        tile of an image and little of its area, a background the opposite.
+        It need not be the first one, which has the most of the strongest tiles: a mark in a corner is the
+        strongest tile of an image and little of its area, a background the opposite.
         """
-        return max(self.reasons, key=lambda reason: reason.total_share, default=None)
+        return max(self.reasons, key=lambda reason: reason.total_share.value or 0.0, default=None)
 
 
 @dataclass(frozen=True)
 class Atlas:
     """The reasons of every class, in the order of the classes.
 
-    `kind` says what makes a tile strong: "tile", the logits of the tile alone, or "removal", what the decision loses
-    without it. `counted` is how many images took part; None where all did.
+    `kind` says what makes a tile strong: "tile", the logits of the tile alone, or "removal", what the decision
+    loses without it. `counted` is how many images took part; None where all did.
     """
 
     classes: tuple[ClassReasons, ...]
@@ -68,6 +70,7 @@ def build_atlas(
     grids: Sequence[TileGrid],
     tiles: Sequence[ImageTiles],
     *,
+    predictions: NDArray[np.int64] | None = None,
     counted: NDArray[np.bool_] | None = None,
     on_object: OnObject | None = None,
     per_class: int = 400,
@@ -92,18 +95,21 @@ def build_atlas(
     >>> cats.reasons[0].appearance, cats.reasons[0].share.value, dogs.reasons
     ('flat black', 1.0, ())
 
-    `grids` and `tiles` are those of each image of `images`, as the pass over the maps left them. `counted`, bool
-    (n,), says which images take part, by default all. `on_object` gives, for an image by its place in the set, the
-    share of each of its tiles on the object, float (rows, columns), or None. Of each class at most `per_class`
-    images, drawn at random, take part with their strongest tile where it speaks for the class, as many images of
-    other classes for the purity, and the sampled tiles of the same images for the total. `progress` is told how many
-    classes are done.
-    A class without images, or whose tiles all speak against it, has no reasons. What each measure of a reason
-    means is said at `Reason`.
+    `grids` and `tiles` are those of each image of `images`, as the pass over the maps left them. `counted`,
+    bool (n,), says which images take part, by default all. `on_object` gives, for an image by its place in the
+    set, the share of each of its tiles on the object, float (rows, columns), or None. Of each class at most
+    `per_class` images, drawn at random, take part with their strongest tile where it speaks for the class, as
+    many images of other classes for the purity, and the sampled tiles of the same images for the total.
+    `progress` is told how many classes are done. A class without images, or whose tiles all speak against it,
+    has no reasons. What each measure of a reason means is said at `Reason`.
 
-    The intervals are over images, the groups as found: they do not cover that other images might be grouped in
-    another way.
+    Half of each class's images choose the groups, and all that is measured of them is measured on the other
+    half (`choosing_half`); of a class with a single reason nothing is chosen, and all images count.
+    `predictions`, int64 (n,), are the classifier's decisions, for the accuracy by reason; without them it is
+    not known.
     """
+    choosing = choosing_half(images.labels, seed)
+    right = None if predictions is None else predictions == images.labels
     source = TileSource(bound, images, grids)
     index = np.stack([image.index.numpy() for image in tiles])
     evidence = np.stack([image.evidence.numpy() for image in tiles])
@@ -126,7 +132,7 @@ def build_atlas(
             ClassReasons(
                 name,
                 images=int((images.labels == number).sum()),
-                reasons=_reasons(source, parts, number, on_object, reasons, seed),
+                reasons=_reasons(source, parts, number, _Halves(choosing, right), on_object, reasons, seed),
                 imitators=source.shown(imitators_of.strongest(imitators), number),
             )
         )
@@ -143,6 +149,14 @@ class _Parts:
     sample: ChosenTiles
 
 
+@dataclass(frozen=True, eq=False)
+class _Halves:
+    """Which images choose the groups, and which images are right, where that is known; both bool (n,)."""
+
+    choosing: NDArray[np.bool_]
+    right: NDArray[np.bool_] | None
+
+
 def _speaking(tiles: ChosenTiles) -> ChosenTiles:
     return tiles.select(tiles.evidence > 0)
 
@@ -157,43 +171,80 @@ def _sampled(chosen: NDArray[np.int64], tiles: Sequence[ImageTiles]) -> ChosenTi
 
 
 def _reasons(
-    source: TileSource, parts: _Parts, class_number: int, on_object: OnObject | None, most: int, seed: int
+    source: TileSource,
+    parts: _Parts,
+    class_number: int,
+    halves: _Halves,
+    on_object: OnObject | None,
+    most: int,
+    seed: int,
 ) -> tuple[Reason, ...]:
     strongest, imitating, sample = parts.strongest, parts.imitating, parts.sample
     if not len(strongest):
         return ()
     embeddings = source.embeddings(strongest)
-    groups = group(embeddings, strongest.evidence, most=most, seed=seed)
+    choosing = halves.choosing[strongest.images]
+    chosen, weights = embeddings[choosing], strongest.evidence[choosing]
+    groups = group(chosen, weights, most=most, seed=seed)
+    found_again = stability(groups, chosen, weights, seed=seed)
+    # Of a single group nothing was chosen.
+    tested = ~choosing if len(groups) > 1 else np.ones(len(strongest), dtype=bool)
     of_strongest = groups.nearest(embeddings)
     of_imitating = groups.nearest(source.embeddings(imitating))
+    imitating_tested = (
+        ~halves.choosing[imitating.images] if len(groups) > 1 else np.ones(len(imitating), bool)
+    )
     of_sample = groups.nearest(source.embeddings(sample))
     pixels = torch.stack(list(source.pixels(strongest)))
     covered = None if on_object is None else _covered(sample, on_object)
-    sampled_total = float(sample.evidence.sum())
     reasons = []
     order = by_share(of_strongest, strongest.evidence)
     for number in order:
         inside = of_strongest == number
-        own = strongest.select(inside)
-        alike = int((of_imitating == number).sum())
+        own, alike = strongest.select(inside), of_imitating == number
         reasons.append(
             Reason(
                 share=ratio_estimate(
-                    np.where(inside, strongest.evidence, 0), strongest.evidence, chance=1 / len(order)
+                    np.where(inside, strongest.evidence, 0)[tested],
+                    strongest.evidence[tested],
+                    chance=1 / len(order),
                 ),
-                total_share=float(sample.evidence[of_sample == number].sum()) / (sampled_total or 1.0),
+                total_share=_total_share(sample, of_sample == number),
                 purity=accuracy_estimate(
-                    np.repeat([1.0, 0.0], [len(own), alike]),
-                    chance=len(strongest) / (len(strongest) + len(imitating)),
+                    np.repeat([1.0, 0.0], [(inside & tested).sum(), (alike & imitating_tested).sum()]),
+                    chance=_ratio(tested.sum(), tested.sum() + imitating_tested.sum()),
                 ),
                 place=typical_place(source.corners(own), [source.grids[i] for i in own.images.tolist()]),
                 appearance=appearance(pixels[torch.from_numpy(inside)]),
                 on_object=None if covered is None else _on_object(sample, of_sample == number, covered),
                 examples=source.shown(own.strongest(EXAMPLES), class_number),
                 count=len(own),
+                stability=float(found_again[number]),
+                images=tuple(sorted(own.images.tolist())),
+                others=tuple(sorted(imitating.images[alike].tolist())),
+                accuracy=None
+                if halves.right is None
+                else with_and_without(
+                    inside[tested], halves.right[strongest.images[tested]], strongest.evidence[tested]
+                ),
             )
         )
     return tuple(reasons)
+
+
+def _ratio(part: np.int64, whole: np.int64) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def _total_share(sample: ChosenTiles, inside: NDArray[np.bool_]) -> Estimate:
+    """Return the share of all evidence that some of the sampled tiles have; images count, not tiles."""
+    if not len(sample):
+        return Estimate(None, None, None, 0)
+    _, place = np.unique(sample.images, return_inverse=True)
+    evidence = sample.evidence.astype(np.float64)
+    return ratio_estimate(
+        np.bincount(place, weights=np.where(inside, evidence, 0)), np.bincount(place, weights=evidence)
+    )
 
 
 def _covered(tiles: ChosenTiles, on_object: OnObject) -> NDArray[np.float64]:

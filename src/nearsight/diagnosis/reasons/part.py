@@ -23,9 +23,11 @@ from nearsight.diagnosis.reasons.without_tiles import drawn_evenly, tiles_by_rem
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
 from nearsight.settings.protocols import MEAN_LOGIT
+from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
 NAMED = 5
+_ACCURACY = ("accuracy_with", "accuracy_without", "difference", "errors_without")
 
 
 def _observe(look: Look) -> ImageTiles:
@@ -72,6 +74,7 @@ def _atlas(
         images,
         grids,
         tiles,
+        predictions=subject.predictions,
         counted=counted,
         on_object=on_object if images.has_regions else None,
         seed=subject.seed,
@@ -147,6 +150,14 @@ def _of_reason(name: str, kind: str) -> Column:
     return Column(name, kind, lambda ranked, _: getattr(ranked.reason, name))
 
 
+def _of_accuracy(name: str) -> Column:
+    def take(ranked: _Ranked, _about: Findings) -> Estimate | None:
+        accuracy = ranked.reason.accuracy
+        return None if accuracy is None else getattr(accuracy, name)
+
+    return Column(name, ESTIMATE, take)
+
+
 def _of_place(name: str) -> Column:
     return Column(f"place.{name}", "float64", lambda ranked, _: getattr(ranked.reason.place, name))
 
@@ -173,9 +184,12 @@ REASONS = Part(
                 _of_place("spread_column"),
                 Column("tiles", "int64", lambda ranked, _: ranked.reason.count),
                 _of_reason("share", ESTIMATE),
-                _of_reason("total_share", "float64"),
+                _of_reason("total_share", ESTIMATE),
                 _of_reason("purity", ESTIMATE),
                 _of_reason("on_object", ESTIMATE),
+                _of_reason("stability", "float64"),
+                _of_reason("images", "list<int64>"),
+                *(_of_accuracy(name) for name in _ACCURACY),
             ),
         ),
         Table(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.diagnosis.place import Place
+from nearsight.diagnosis.with_and_without import WithAndWithout
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, whole_per_cent
 
@@ -36,35 +37,44 @@ class Reason:
     `share` is of the evidence of the class's strongest tiles, one an image; by chance one over the number of
     reasons. `total_share` is of all positive evidence for the class in its images, found on tiles sampled at
     random: a mark in a corner may be the strongest tile of every image and yet little of all evidence. Of the
-    strongest tiles of as many images of the class as of others that look like this reason and speak for the class,
-    `purity` is the share that is the class's own; by chance what it is over all reasons. `on_object` is how much
-    of its part of all evidence lies on the object, by chance how much of all tiles of the same images does;
-    None where no region is known. It is not taken from the strongest tiles, which are where two things meet
-    more often than the evidence at large. `count` is how many strongest tiles it has; `examples` are the
-    strongest of them.
+    strongest tiles of as many images of the class as of others that look like this reason and speak for the
+    class, `purity` is the share that is the class's own; by chance what it is over all reasons. `on_object` is
+    how much of its part of all evidence lies on the object, by chance how much of all tiles of the same images
+    does; None where no region is known. It is not taken from the strongest tiles, which are where two things
+    meet more often than the evidence at large. `count` is how many strongest tiles it has; `examples` are the
+    strongest of them. `stability` is how well its group is found again with other draws, from 0 to 1
+    (`stability`); None in older files, as what follows.
+
+    An image has the reason if its strongest tile for the class speaks for it and is nearest to the reason's
+    centre: `images` are the places of the class's images that have it, `others` those of the images of other
+    classes that were looked at. `accuracy` is how right the class's images are with it and without it.
     """
 
     share: Estimate
-    total_share: float
+    total_share: Estimate
     purity: Estimate
     place: Place
     appearance: str
     on_object: Estimate | None
     examples: tuple[AtlasTile, ...]
     count: int
+    stability: float | None = None
+    images: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()
+    accuracy: WithAndWithout | None = None
 
     def sentence(self, class_name: str) -> str:
         """Say the reason in one line.
 
         >>> half = Estimate(0.5, 0.4, 0.6, n=80, chance=0.5)
         >>> place = Place(0.2, 0.5, 0.1, 0.3, "top")
-        >>> Reason(half, 0.3, half, place, "flat light blue", None, (), 40).sentence("aeroplane")
-        'aeroplane: 50 % (40 to 60) of the evidence of its strongest tiles (30 % of all) is one reason: \
+        >>> Reason(half, Estimate(0.3, 0.2, 0.4), half, place, "flat light blue", None, (), 40).sentence("aeroplane")
+        'aeroplane: 50 % (40 to 60) of the evidence of its strongest tiles (30 % (20 to 40) of all) is one reason: \
 flat light blue, top'
         """
         said = (
             f"{class_name}: {whole_per_cent(self.share)} of the evidence of its strongest tiles "
-            f"({points(self.total_share, 0)} % of all) is one reason: "
+            f"({whole_per_cent(self.total_share)} of all) is one reason: "
             f"{self.appearance}, {self.place.name}"
         )
         if self.on_object is None or self.on_object.chance is None:

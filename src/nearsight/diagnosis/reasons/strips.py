@@ -34,8 +34,8 @@ class Strips:
 def atlas_strips(atlas: Atlas, wrong: Mapping[int, int]) -> tuple[Strips, ...]:
     """Return the tiles that are drawn of each class of an atlas, in order; `wrong` counts errors by class.
 
-    Of more than 40 classes the 40 with the most errors are drawn. Classes that are drawn share 800 tiles evenly,
-    a third of them imitators; a strip has 3 tiles at least and 12 at most.
+    Of more than 40 classes the 40 with the most errors are drawn. Classes that are drawn share 800 tiles
+    evenly, a third of them imitators; a strip has 3 tiles at least and 12 at most.
     """
     ranked = sorted(range(len(atlas.classes)), key=lambda number: (-wrong.get(number, 0), number))
     drawn = set(ranked[:CLASSES_DRAWN])

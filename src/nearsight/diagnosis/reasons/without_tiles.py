@@ -48,8 +48,8 @@ def tiles_by_removal(
 ) -> Mapping[int, tuple[TileGrid, ImageTiles]]:
     """Return the grid and the strongest tiles of some images, by their places, made from their removal maps.
 
-    A tile is strong for a class where the class's logit falls most without it, relative to the mean of the classes.
-    `progress` is told how many images are done.
+    A tile is strong for a class where the class's logit falls most without it, relative to the mean of the
+    classes. `progress` is told how many images are done.
     """
     found = {}
     for done, place in enumerate(chosen.tolist(), start=1):

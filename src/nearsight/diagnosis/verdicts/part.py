@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.part import Nothing, Part
@@ -13,7 +14,6 @@ from nearsight.diagnosis.pictures import Picture
 from nearsight.diagnosis.relative import relative
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
-from nearsight.diagnosis.verdicts.choosing import choosing_half
 from nearsight.diagnosis.verdicts.finders import FINDERS
 from nearsight.diagnosis.verdicts.interventions import Intervention
 from nearsight.diagnosis.verdicts.judging import Judged, judge

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nearsight.diagnosis.verdicts.choosing import choosing_half
+from nearsight.diagnosis.choosing import choosing_half
 
 
 def test_half_of_each_class_chooses_and_the_draw_follows_the_seed() -> None:
