@@ -13,6 +13,8 @@ from nearsight.diagnosis.decision import Decision
 from nearsight.progress import SILENT, Progress
 
 Edit = Callable[[Tensor], Tensor]
+# The same, of an image with its place in the set.
+EditOf = Callable[[Tensor, int], Tensor]
 
 # What a candidate is seen in: where no picture shows it, only a table does.
 IMAGE, TILE, TABLE = "image", "tile", "table"
@@ -30,10 +32,12 @@ class Candidate:
     that is not known. `effect` is how well it tells the images of the class that have it from those of other
     classes (area under the ROC curve, 0.5 to 1), measured on the images that choose.
 
-    `put_on` gives a decoded image it, `take_off` takes it away; both map uint8 (3, H, W) to the same and do
-    not change their argument. None where that cannot be done. `place` is a box of the picture (top, left,
-    bottom, right), as shares of height and width, in which it can be seen; None where it is everywhere or
-    nowhere.
+    `put_on` gives a decoded image it, `take_off` takes it away; both map uint8 (3, H, W) to the same and do not
+    change their argument. None where that cannot be done. What lies elsewhere in each image is taken off by
+    `take_off_of`, which is given the image's place in the set too. `beside` does to an image what `put_on`
+    does, but with something of the class that is not it: what it moves is the value of chance. `place` is a box
+    of the picture (top, left, bottom, right), as shares of height and width, in which it can be seen; None
+    where it is everywhere or nowhere.
     """
 
     class_number: int
@@ -46,6 +50,8 @@ class Candidate:
     seen_in: str = IMAGE
     put_on: Edit | None = None
     take_off: Edit | None = None
+    take_off_of: EditOf | None = None
+    beside: Edit | None = None
     place: tuple[float, float, float, float] | None = None
 
 

@@ -32,7 +32,8 @@ EXAMPLES = 12
 class ClassReasons:
     """The reasons of one class, the one with the largest share first, and the tiles of other classes like them.
 
-    `images` is how many images of the class there are. `imitators` are the tiles with the most evidence for
+    `images` is how many images of the class there are, `looked_at` the places of those, and of images of other
+    classes, that took part. `imitators` are the tiles with the most evidence for
     the class in images of other classes, one an image, strongest first.
     """
 
@@ -40,6 +41,7 @@ class ClassReasons:
     images: int
     reasons: tuple[Reason, ...]
     imitators: tuple[AtlasTile, ...]
+    looked_at: tuple[int, ...] = ()
 
     @property
     def main(self) -> Reason | None:
@@ -134,6 +136,7 @@ def build_atlas(
                 images=int((images.labels == number).sum()),
                 reasons=_reasons(source, parts, number, _Halves(choosing, right), on_object, reasons, seed),
                 imitators=source.shown(imitators_of.strongest(imitators), number),
+                looked_at=tuple(sorted([*chosen.tolist(), *compared.tolist()])),
             )
         )
         progress.count("sorting the tiles of classes", number + 1, len(images.classes))
@@ -220,7 +223,8 @@ def _reasons(
                 examples=source.shown(own.strongest(EXAMPLES), class_number),
                 count=len(own),
                 stability=float(found_again[number]),
-                images=tuple(sorted(own.images.tolist())),
+                images=tuple(own.images.tolist()),
+                corners=tuple(source.corners(own)),
                 others=tuple(sorted(imitating.images[alike].tolist())),
                 accuracy=None
                 if halves.right is None

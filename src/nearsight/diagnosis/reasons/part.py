@@ -188,7 +188,7 @@ REASONS = Part(
                 _of_reason("purity", ESTIMATE),
                 _of_reason("on_object", ESTIMATE),
                 _of_reason("stability", "float64"),
-                _of_reason("images", "list<int64>"),
+                Column("images", "list<int64>", lambda ranked, _: tuple(sorted(ranked.reason.images))),
                 *(_of_accuracy(name) for name in _ACCURACY),
             ),
         ),

@@ -46,8 +46,9 @@ class Reason:
     (`stability`); None in older files, as what follows.
 
     An image has the reason if its strongest tile for the class speaks for it and is nearest to the reason's
-    centre: `images` are the places of the class's images that have it, `others` those of the images of other
-    classes that were looked at. `accuracy` is how right the class's images are with it and without it.
+    centre: `images` are the places of the class's images that have it, `corners` the top and left of that tile
+    in each, `others` the places of the images of other classes that were looked at. `accuracy` is how right the
+    class's images are with it and without it.
     """
 
     share: Estimate
@@ -60,6 +61,7 @@ class Reason:
     count: int
     stability: float | None = None
     images: tuple[int, ...] = ()
+    corners: tuple[tuple[int, int], ...] = ()
     others: tuple[int, ...] = ()
     accuracy: WithAndWithout | None = None
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from nearsight.diagnosis.candidates import Candidate, Edit, Examined
+from nearsight.diagnosis.candidates import Candidate, Edit, EditOf, Examined
 from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, more_often
 
 TRANSPLANTED, WITHOUT = "transplanted", "without"
@@ -63,6 +63,8 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     # Where the same change moves images other than to the candidate's class.
     elsewhere = (after != before) & ~taken
     chance = float(elsewhere.mean()) / max(1, len(examined.images.classes) - 2)
+    if candidate.beside is not None:
+        chance = max(chance, float((_judged(examined, chosen, candidate.beside) == number).mean()))
     p = float(
         binomtest(int(taken.sum()), len(taken), max(chance, LEAST_CHANCE), alternative="greater").pvalue
     )
@@ -76,7 +78,8 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
     that are right and have it not are changed likewise: what they lose is owed to the change and not to what it
     takes away. None where it cannot be taken off, or there is no such image.
     """
-    if candidate.take_off is None:
+    take_off = _taken_off(candidate)
+    if take_off is None:
         return None
     number = candidate.class_number
     right = ~examined.choosing & (examined.labels == number) & (examined.predictions == number)
@@ -84,9 +87,9 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
     beside = _some(np.flatnonzero(right & ~candidate.has), judged, (examined.seed, 3, number))
     if not len(mine):
         return None
-    kept = _judged(examined, mine, candidate.take_off) == number
+    kept = _judged_of(examined, mine, take_off) == number
     if len(beside):
-        lost_beside = _judged(examined, beside, candidate.take_off) != number
+        lost_beside = _judged_of(examined, beside, take_off) != number
         chance, p = float(lost_beside.mean()), more_often(~kept, lost_beside)
     else:
         chance, p = 0.0, _beyond(~kept, LEAST_CHANCE)
@@ -110,8 +113,20 @@ def _compared(
     )
 
 
+def _taken_off(candidate: Candidate) -> EditOf | None:
+    """Return what takes a candidate off an image that is given with its place in the set."""
+    take_off = candidate.take_off
+    if candidate.take_off_of is not None or take_off is None:
+        return candidate.take_off_of
+    return lambda image, _: take_off(image)
+
+
 def _judged(examined: Examined, chosen: NDArray[np.int64], edit: Edit) -> NDArray[np.int64]:
-    images = (edit(examined.images.image(int(i))) for i in chosen)
+    return _judged_of(examined, chosen, lambda image, _: edit(image))
+
+
+def _judged_of(examined: Examined, chosen: NDArray[np.int64], edit: EditOf) -> NDArray[np.int64]:
+    images = (edit(examined.images.image(place), place) for place in chosen.tolist())
     return examined.decision.predictions(images)
 
 

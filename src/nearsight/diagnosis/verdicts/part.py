@@ -11,6 +11,7 @@ from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.pictures import Picture
+from nearsight.diagnosis.reasons.part import REASONS
 from nearsight.diagnosis.relative import relative
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
@@ -18,6 +19,7 @@ from nearsight.diagnosis.verdicts.finders import FINDERS
 from nearsight.diagnosis.verdicts.interventions import Intervention
 from nearsight.diagnosis.verdicts.judging import Judged, judge
 from nearsight.diagnosis.verdicts.limits import ClassLimit, class_limits, typical_limit
+from nearsight.diagnosis.verdicts.reason_candidates import reason_candidates
 from nearsight.diagnosis.verdicts.remaining import remaining_accuracy
 from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT
 from nearsight.diagnosis.verdicts.verdict import Verdict
@@ -89,6 +91,9 @@ def _measure(subject: Subject, seen: Sequence[float]) -> Verdicts | Nothing:
         return Nothing("no class has two images, one to choose and one to test what is looked for")
     subject.progress.say("verdicts: what images of a class share, and whether the decision hangs on it")
     candidates: list[Candidate] = [one for find in FINDERS.values() for one in find(examined)]
+    atlas = REASONS.of(subject.found)
+    if atlas is not None:
+        candidates += reason_candidates(atlas, examined, subject.bound.require_tile())
     judged = judge(examined, candidates, np.asarray(seen, dtype=np.float32))
     testing = ~examined.choosing
     return Verdicts(
@@ -170,6 +175,7 @@ def _made(kind: str, name: str) -> Column:
 VERDICTS: Part[float, Verdicts] = Part(
     package=__package__,
     title="Verdicts",
+    needs=(REASONS.name,),
     found=Verdicts,
     observe=_observe,
     measure=_measure,

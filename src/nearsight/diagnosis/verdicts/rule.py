@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nearsight.diagnosis.candidates import TILE
 from nearsight.diagnosis.verdicts.associations import Association
 from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, WITHOUT, Intervention
 
@@ -41,10 +42,14 @@ class Rule:
 
     def matters(self, found: Association, interventions: Sequence[Intervention]) -> bool:
         """Say whether accuracy hangs on a candidate: by the difference, or by what is lost when it is taken away."""
-        if found.accuracy.difference.value is None:
+        difference = found.accuracy.difference
+        if difference.value is None:
             return any(self.proves(one) for one in interventions)
+        if found.candidate.seen_in == TILE and (difference.low or 0.0) <= (difference.chance or 0.0):
+            # Images that speak strongly are easier: what was found in the strongest tiles must do more than they.
+            return False
         lost = max((one.effect for one in interventions if one.kind == WITHOUT), default=0.0)
-        return max(found.accuracy.difference.value, lost) >= self.least_difference
+        return max(difference.value, lost) >= self.least_difference
 
     def word(self, found: Association, interventions: Sequence[Intervention], q: float) -> str:
         """Return the verdict on a candidate: "shortcut", "suspect" or "nothing found"."""

@@ -1,0 +1,134 @@
+"""Reasons as candidates: what the network's own grouping found, put on other images and taken away."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nearsight.diagnosis.candidates import TILE, Candidate, Examined
+from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons
+from nearsight.diagnosis.reasons.reason import Reason
+
+# Of a reason's tiles so many are pasted.
+DONORS = 32
+# A group that is found again less often than this dissolves with other draws (Hennig 2007).
+LEAST_STABILITY = 0.5
+
+Resize = Callable[[Tensor], Tensor]
+
+
+def reason_candidates(atlas: Atlas, examined: Examined, tile: int) -> Iterator[Candidate]:
+    """Yield each reason of a class that has several, as something that some of its images have.
+
+    An image has it if its strongest tile is one of the reason's; of images that the atlas did not look at
+    nothing is known. `tile` is the side of tiles in pixels. A reason is put on an image by pasting one of its
+    tiles where it was, and taken off by filling the tile's place from an image of the class without it; chance
+    is what a tile of the class's other reasons does there. All images are changed as the network's
+    preprocessing resizes them. A reason whose evidence is known to lie off the object counts as an artefact: it
+    is no part of it.
+    """
+    resize = examined.decision.bound.resize
+    for number, found in enumerate(atlas.classes):
+        if len(found.reasons) < 2:
+            continue
+        for reason in found.reasons:
+            if reason.stability is not None and reason.stability >= LEAST_STABILITY:
+                yield _candidate(number, found, reason, examined, _Pasting(examined, resize, tile))
+
+
+def _candidate(
+    number: int, found: ClassReasons, reason: Reason, examined: Examined, pasting: "_Pasting"
+) -> Candidate:
+    others = [other for other in found.reasons if other is not reason]
+    has = np.zeros(len(examined.labels), dtype=np.bool_)
+    has[[*reason.images, *reason.others]] = True
+    value = np.full(len(has), np.nan, dtype=np.float32)
+    value[list(found.looked_at)] = has[list(found.looked_at)]
+    own, rest = _placed([reason]), _placed(others)
+    covered = reason.on_object
+    high = None if covered is None else covered.high
+    off_object = high is not None and covered is not None and high < (covered.chance or 0.0)
+    where = dict(zip(reason.images, reason.corners, strict=True))
+    return Candidate(
+        class_number=number,
+        attribute="background" if off_object else "reason",
+        words=f"{reason.appearance}, {reason.place.name}{', off the object' if off_object else ''}",
+        artefact=off_object,
+        has=has,
+        value=value,
+        effect=reason.purity.value or 0.5,
+        seen_in=TILE,
+        put_on=pasting.pasted(own),
+        take_off_of=pasting.filled(where, [place for place, _ in rest]),
+        beside=pasting.pasted(rest),
+        place=None,
+    )
+
+
+Placed = tuple[int, tuple[int, int]]
+
+
+def _placed(reasons: Sequence[Reason]) -> list[Placed]:
+    return [placed for reason in reasons for placed in zip(reason.images, reason.corners, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Pasting:
+    """Tiles cut out of images that choose, and put into others."""
+
+    examined: Examined
+    resize: Resize
+    tile: int
+
+    def pasted(self, tiles: Sequence[Placed]) -> Callable[[Tensor], Tensor] | None:
+        """Return what pastes one of some tiles where it was in its own image."""
+        choosing = [placed for placed in tiles if self.examined.choosing[placed[0]]][:DONORS]
+        if not choosing:
+            return None
+
+        def paste(image: Tensor) -> Tensor:
+            target = self.resize(image).clone()
+            place, (top, left) = choosing[_drawn(image, len(choosing))]
+            donor = self.resize(self.examined.images.image(place))
+            self._put(target, donor, top, left)
+            return target
+
+        return paste
+
+    def filled(
+        self, where: dict[int, tuple[int, int]], donors: Sequence[int]
+    ) -> Callable[[Tensor, int], Tensor] | None:
+        """Return what fills an image's tile from the same place of an image that has it not.
+
+        Of an image without one a tile is filled where another image has it.
+        """
+        free = [place for place in donors if self.examined.choosing[place]][:DONORS]
+        corners = list(where.values())
+        if not free or not corners:
+            return None
+
+        def fill(image: Tensor, place: int) -> Tensor:
+            target = self.resize(image).clone()
+            donor = self.resize(self.examined.images.image(free[_drawn(image, len(free))]))
+            top, left = where.get(place, corners[_drawn(image, len(corners))])
+            self._put(target, donor, top, left)
+            return target
+
+        return fill
+
+    def _put(self, target: Tensor, donor: Tensor, top: int, left: int) -> None:
+        """Put a tile of one image into another, as far along each side as it was."""
+        rows, columns = (self._along(donor, target, start, side) for start, side in ((top, 1), (left, 2)))
+        cut = donor[:, top : top + self.tile, left : left + self.tile]
+        target[:, rows : rows + self.tile, columns : columns + self.tile] = cut
+
+    def _along(self, donor: Tensor, target: Tensor, start: int, side: int) -> int:
+        room, way = target.shape[side] - self.tile, donor.shape[side] - self.tile
+        return round(start * room / way) if way else 0
+
+
+def _drawn(image: Tensor, count: int) -> int:
+    """Draw a number below `count` by an image's own pixels, so that the same image is always changed alike."""
+    return int(image.to(torch.int64).sum()) % count
