@@ -25,7 +25,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "heatmaps": 1,
         "folds": 1,
         "study": 2,
-        "comparison": 3,
+        "comparison": 4,
         "dimension": 2,
         "diagnosis": 3,
     }

@@ -428,3 +428,30 @@ def test_missing_runs_are_not_trained_on_other_images(tmp_path: Path, folds: int
         nearsight.compare(photos, resume=True, **options)
     (photos / trained).write_bytes(content)
     assert nearsight.compare(photos, resume=True, **options).images == found.images
+
+
+def test_a_finished_comparison_is_asked_by_group_without_another_run(
+    copied: Path, finished: tuple[Path, Comparison]
+) -> None:
+    trained = {path: path.stat().st_mtime_ns for path in (copied / "runs").rglob("model.safetensors")}
+    found = study(copied, groups="file.width")
+    assert trained == {path: path.stat().st_mtime_ns for path in (copied / "runs").rglob("model.safetensors")}
+    assert replace(found, groups=None, directory=finished[0]) == finished[1]
+    assert found.groups is not None
+    assert [(row.arm, row.protocol) for row in found.groups.arms] == [
+        ("full", "full-pass"),
+        ("full+standard", "full-pass"),
+        ("tile-4", "mean-logit"),
+    ]
+    for row in found.groups.arms:
+        (whole,) = row.accuracies.groups
+        assert whole.accuracy.value == pytest.approx(right(copied, row.arm, row.protocol).mean())
+        assert len(row.accuracies.classes) == 10
+    assert Comparison.load(copied).groups == found.groups
+    write_comparison(found, copied)
+    assert "## By file.width" in (copied / "comparison.md").read_text()
+    assert 'id="groups"' in (copied / "report.html").read_text()
+    with pytest.raises(
+        InputError, match=r"unknown column for `groups` 'file\.with'; did you mean 'file\.width'"
+    ):
+        study(copied, groups="file.with")

@@ -146,9 +146,9 @@ def _model_name(name: str) -> str:
     )
 
 
-def add_groups(parser: Container) -> None:
+def add_groups(container: Container) -> None:
     """Add `--groups`, which has nothing to do with the groups of a cut."""
-    parser.add_argument(
+    container.add_argument(
         "--groups",
         default=None,
         metavar="COLUMN",

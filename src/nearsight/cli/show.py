@@ -169,8 +169,16 @@ def print_comparison(comparison: Comparison) -> None:
         if comparison.folds is None
         else [f"intervals cover {comparison.arms[0].accuracies[0].interval.covers}"]
     )
+    grouped = [] if comparison.groups is None else ["", *comparison.groups.sentences()]
     print_lines(
-        ["", *comparison.verdicts, *varied, "", f"table, figure and every number: {comparison.directory}"]
+        [
+            "",
+            *comparison.verdicts,
+            *varied,
+            *grouped,
+            "",
+            f"table, figure and every number: {comparison.directory}",
+        ]
     )
 
 

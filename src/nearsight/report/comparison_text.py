@@ -5,7 +5,7 @@ from typing import Any
 
 from nearsight.settings import Recipe
 from nearsight.settings.protocols import PROTOCOLS, scored_by
-from nearsight.statistics.writing import interval, points
+from nearsight.statistics.writing import interval, points, with_interval
 from nearsight.study import Accuracy, ArmResult, Comparison, Difference
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
@@ -24,6 +24,7 @@ def comparison_markdown(comparison: Comparison, figure: str) -> str:
         [f"![Accuracy against tile size]({figure})"],
         ["## Accuracy", "", *_accuracy_table(comparison)],
         ["## Differences", "", *_differences(comparison)],
+        *_groups(comparison),
         ["## Cost of one run", "", *_cost_table(comparison)],
         ["## How it was made", "", *(f"- {sentence}" for sentence in method_sentences(comparison))],
     )
@@ -84,6 +85,25 @@ def _accuracy_table(comparison: Comparison) -> list[str]:
         "",
         *markdown_table(["arm", *protocols, "the bold one, seed by seed"], rows),
     ]
+
+
+def _groups(comparison: Comparison) -> list[list[str]]:
+    """Return the section on the groups of a column, none where no column was asked for."""
+    groups = comparison.groups
+    if groups is None:
+        return []
+    of_arm = [{row.group: row.accuracy for row in arm.accuracies.groups} for arm in groups.arms]
+    rows = [
+        [
+            row.group.replace("|", "\\|"),
+            *(with_interval(found[row.group]) for found in of_arm),
+            f"{row.accuracy.n:,}",
+        ]
+        for row in groups.arms[0].accuracies.groups
+    ]
+    columns = [groups.column, *(f"{row.arm} ({row.protocol})" for row in groups.arms), "images"]
+    sentences = [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in groups.sentences()]
+    return [[f"## By {groups.column}", "", *sentences, "", *markdown_table(columns, rows)]]
 
 
 def _accuracy_cell(arm: ArmResult, protocol: str) -> str:

@@ -1,15 +1,16 @@
 """Compare: arms × seeds under a budget, trained, evaluated and measured, resumable run by run."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nearsight.data import ImageSet, ImageSets, require_tile
 from nearsight.data.folds import FOLD, FoldedSet
 from nearsight.data.split_list import Listing
+from nearsight.data.value_groups import ValueGroups, checked_groups, column_of, column_values, groups_of
 from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
@@ -28,6 +29,9 @@ from nearsight.training import train
 from nearsight.training.batches import training_size
 from nearsight.training.prepare import build_classifier
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 SPLIT = "test"
 GRID: GridKind = "covering"
 TRIAL_IMAGES = 64
@@ -43,6 +47,7 @@ def compare(
     budget: Budget = DEFAULT_BUDGET,
     protocols: Iterable[str] | None = None,
     stride: int | None = None,
+    groups: str | None = None,
     resume: bool = True,
     machine: Machine | None = None,
     progress: Progress = SILENT,
@@ -59,10 +64,11 @@ def compare(
     `sets` is one set for all seeds, or gives that of a seed where the validation cut follows the seed. Of a set in
     folds every arm is trained and tested on each fold at each seed, in runs/ARM/seed-N/fold-K, and intervals cover
     the choice of training sets.
-    `tiles` holds None for whole images; `protocols` are those of the tile arms, to which mean-logit always
-    belongs; `stride` is by default a quarter of each tile. Every arm has the same seeds; all arms of one seed
-    come before the next seed, so that an unfinished comparison is paired. `progress` is told of every
-    run what is done.
+    `tiles` holds None for whole images; `protocols` are those of the tile arms, to which mean-logit always belongs;
+    `stride` is by default a quarter of each tile. Every arm has the same seeds; all arms of one seed come
+    before the next seed, so that an unfinished comparison is paired. `groups` is a column of the set, or a fact
+    of its files such as `file.format`, by which the arms are compared too; it changes no run. `progress` is
+    told of every run what is done.
 
     The same call resumes: finished runs are kept, begun ones continued and missing ones made; with `resume`
     false only a new directory is taken. Raises `InputError` when `out` holds something else or an arm cannot
@@ -79,6 +85,9 @@ def compare(
     sets_of = _held(sets, base.validation)
     first = sets_of(base.seed, 1)
     size = reference_size(base, study.tiles, first["train"])
+    if groups is not None:
+        # Before anything is trained for nothing.
+        groups_of(first[SPLIT], groups)
     arms = make_arms(study.base, study.tiles, budget, size)
     _require_trainable(arms, first)
     planned = [
@@ -95,6 +104,7 @@ def compare(
     elif not all(_finished(place) for *_, place in planned):
         _require_same_images(out, listed, now)
     runs: dict[str, list[list[Run]]] = {arm.name: [[] for _ in study.all_seeds] for arm in arms}
+    values: dict[int, pa.ChunkedArray] = {}
     for number, (arm, recipe, fold, place) in enumerate(planned, start=1):
         of_folds = f", fold {fold} of {folds}" if folds else ""
         progress.say(f"{arm.name}, seed {recipe.seed}{of_folds} (run {number} of {len(planned)})")
@@ -104,9 +114,20 @@ def compare(
         first_of_arm = recipe.seed == study.all_seeds[0] and fold == 1
         _evaluate(run, arm, study, of_seed[SPLIT], machine, progress, tell=first_of_arm)
         runs[arm.name][recipe.seed - base.seed].append(run)
-    comparison = measure(study, arms, runs, out, first, size, SPLIT)
+        if groups is not None and fold not in values:
+            values[fold] = column_of(of_seed[SPLIT], groups, progress)
+    grouped = None if groups is None else _grouped(groups, [values[fold] for fold in sorted(values)])
+    comparison = measure(study, arms, runs, out, first, size, SPLIT, grouped)
     comparison.save()
     return comparison
+
+
+def _grouped(name: str, values: "Sequence[pa.ChunkedArray]") -> ValueGroups:
+    """Return the groups that a column makes of the images of all folds."""
+    import pyarrow as pa
+
+    whole = pa.concat_tables([pa.table({name: one}) for one in values], promote_options="permissive")
+    return checked_groups(column_values(name, whole[name]))
 
 
 def _finished(place: Path) -> bool:

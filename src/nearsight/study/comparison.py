@@ -14,6 +14,7 @@ from nearsight.settings.protocols import FULL_PASS, scored_by
 from nearsight.settings.recipe import recipe_from_table, recipe_table
 from nearsight.statistics import Estimate, McNemar
 from nearsight.statistics.writing import MISSING, with_interval
+from nearsight.study.compared_groups import ComparedGroups
 from nearsight.study.verdicts import verdict
 
 COMPARISON = "comparison.json"
@@ -26,6 +27,8 @@ UNITS = {
     "accuracy, difference": "share of test images from 0 to 1 (single-tile: of tiles); higher is better",
     "interval": "a value with its 95 % interval, percentiles of a bootstrap over what `covers` names; n images. With "
     "folds, as wide as the corrected resampled t over folds where that is wider",
+    "groups": "accuracy under each arm's headline protocol, mean over seeds, by the values of a column; intervals "
+    "over images, of the worst over seeds too",
     "mcnemar": "images that one arm alone gets right, and the exact two-sided p",
     "flops": "floating-point operations of forward and backward passes, a multiply-add is two",
     "training_pixels, images_seen": "of one run, counted with repetition",
@@ -110,8 +113,8 @@ class Comparison(Shown):
     """A finished comparison: what was compared, how, the arms as they turned out and their differences.
 
     `images` is the number of test images. With `folds`, a cross-validation, all images are, each for the networks
-    that were not trained on its fold. `hardware` and `versions` have an entry for each different one
-    that the runs were trained on.
+    that were not trained on its fold. `groups` are the accuracies by the column that was asked for. `hardware`
+    and `versions` have an entry for each different one that the runs were trained on.
     """
 
     directory: Path
@@ -130,6 +133,7 @@ class Comparison(Shown):
     versions: tuple[dict[str, str], ...]
     notes: tuple[str, ...]
     folds: int | None = None
+    groups: ComparedGroups | None = None
 
     def arm(self, name: str) -> ArmResult:
         """Return an arm by its name; raises `InputError` for one that was not compared."""

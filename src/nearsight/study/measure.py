@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.data import ImageSets
+from nearsight.data.value_groups import ValueGroups
 from nearsight.errors import InputError
 from nearsight.evaluation import correctness
 from nearsight.runs import Run
 from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, SINGLE_TILE
 from nearsight.statistics import Estimate, arm_estimate, mcnemar, paired_difference, widened_by_folds
 from nearsight.study.arms import Arm
+from nearsight.study.compared_groups import compare_groups
 from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference, headline, scored_arm
 from nearsight.study.settings import Study
 from nearsight.study.verdicts import verdict
@@ -30,10 +32,12 @@ def measure(
     sets: ImageSets,
     size: tuple[int, int],
     split: str,
+    groups: ValueGroups | None = None,
 ) -> Comparison:
     """Return the comparison of arms from their evaluated runs, for each seed one, or one for each fold.
 
-    `sets` are those of the first run, and `size` is what the pixel budget refers to. Accuracies, intervals and
+    `sets` are those of the first run, and `size` is what the pixel budget refers to; `groups` are those of all tested
+    images, one fold after the other. Accuracies, intervals and
     tests are computed from each run's predictions.parquet alone, costs from its result.json. Raises `InputError`
     when two runs were evaluated on different images.
     """
@@ -71,6 +75,16 @@ def measure(
         versions=_distinct(metrics["versions"] for metrics in trained),
         notes=sets.notes,
         folds=study.folds,
+        groups=None
+        if groups is None
+        else compare_groups(
+            {arm.name: correct[arm.name][headline(arm.recipe.tile)] for arm in arms},
+            {arm.name: headline(arm.recipe.tile) for arm in arms},
+            [(arm.name, reference.name) for arm, reference in pairs(arms)],
+            np.concatenate([labels[part] for part in sorted(labels)]),
+            sets.classes,
+            groups,
+        ),
     )
 
 

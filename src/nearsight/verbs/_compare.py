@@ -33,21 +33,22 @@ def compare(
     resume: bool = False,
     protocols: Sequence[str] | None = None,
     stride: int | None = None,
+    groups: str | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **fields: Any,
 ) -> Comparison:
     """Compare training on tiles with training on whole images, arm by arm over paired seeds.
 
-    `data` and `classes` are those of `train`. `tiles` are the sides in pixels, None for whole images, which
-    come as two arms: without augmentation and with the usual one. `budget` is what the arms have equal:
-    optimizer steps or training pixels. With `folds`, for small sets, every arm is trained and tested on each of so
-    many parts of train at each seed, as by `train`, and intervals cover the choice of images and training sets.
-    With `resume`, what is done already in `out` (by default comparisons/DATA-RECIPE-BUDGET, with -folds-N after it
-    where there are some) is kept. Writes comparison.json, comparison.md and the figure there.
-    How images are read is said as in
-    `nearsight.settings.Reading`. With `progress` False
-    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    `data` and `classes` are those of `train`. `tiles` are the sides in pixels, None for whole images, which come as
+    two arms: without augmentation and with the usual one. `budget` is what the arms have equal: optimizer steps
+    or training pixels. With `folds`, for small sets, every arm is trained and tested on each of so many parts
+    of train at each seed, as by `train`, and intervals cover the choice of images and training sets. With
+    `resume`, what is done already in `out` (by default comparisons/DATA-RECIPE-BUDGET, with -folds-N after it
+    where there are some) is kept. Writes comparison.json, comparison.md and the figure there. `groups` is a
+    column by which the arms are compared too, as for `evaluate`; with `resume` it can be asked for later. How
+    images are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is shown; a
+    `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     reading = Reading(**fields_of(Reading, fields))
     fields = without_fields_of(Reading, fields)
@@ -69,6 +70,7 @@ def compare(
             budget=budget,
             protocols=protocols,
             stride=stride,
+            groups=groups,
             resume=resume,
             machine=machine,
             progress=channel,

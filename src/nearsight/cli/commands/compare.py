@@ -15,7 +15,7 @@ from nearsight.cli.options import (
     written_tiles,
 )
 from nearsight.cli.reading_options import reading_options
-from nearsight.cli.shared_options import add_folds, declare_training, machine_of
+from nearsight.cli.shared_options import add_folds, add_groups, declare_training, machine_of
 from nearsight.settings import Budget
 from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
 from nearsight.settings.protocols import PROTOCOLS
@@ -53,6 +53,7 @@ def declare(parser: OneLineParser) -> None:
         metavar="NAME,…",
         help=f"of the tile arms: {', '.join(PROTOCOLS)} (default: all)",
     )
+    add_groups(group)
     declare_training(parser, out="comparisons/DATA-RECIPE-BUDGET")
     add_recipe_options(parser, without=("tile", "tile_schedule"))
 
@@ -76,6 +77,7 @@ def run(options: Namespace) -> Result:
         resume=options.resume,
         protocols=listed(options.protocols),
         stride=options.stride,
+        groups=options.groups,
         machine=machine_of(options),
         progress=not options.quiet,
         **reading_options(options),
