@@ -1,11 +1,12 @@
 """What a classifier's own decision on some images loses without each tile of them."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from torch import Tensor
 
 from nearsight.diagnosis.decision import Decision
-from nearsight.diagnosis.faithfulness.curves import drop_grid
+from nearsight.diagnosis.faithfulness.curves import MOST_DROPS
 from nearsight.evidence import EvidenceMap
 from nearsight.settings import Fill
 from nearsight.settings.choices import DEFAULT_FILL
@@ -35,19 +36,21 @@ def removal_maps(
 
 
 def coarse_removal_map(decision: Decision, image: Tensor) -> EvidenceMap:
-    """Return an image's removal map on tiles that overlap by half, or lie further apart where these were many.
+    """Return an image's removal map on some of the bound tiles: half overlapping, or further apart, 256 at most.
 
     >>> import torch
     >>> from nearsight.evidence import TiledModel
     >>> bound = TiledModel(lambda images: images.amax((2, 3)), tile=4, stride=1, classes=("red", "green", "blue"))
-    >>> coarse_removal_map(Decision(bound, "full-pass"), torch.zeros(3, 8, 8)).grid.shape
-    (3, 3)
+    >>> coarse_removal_map(Decision(bound, "full-pass"), torch.zeros(3, 8, 8)).grid.tops
+    (0, 2, 4)
+
+    Every tile of its grid is one of the bound grid too.
     """
-    resized = decision.bound.resize(image)
-    tile, _ = decision.bound.sides()
-    _, height, width = resized.shape
-    grid = drop_grid(height, width, tile)
-    [found] = removal_maps(
-        Decision(decision.bound.at(tile, grid.stride, grid.kind), decision.protocol), [resized]
-    )
+    bound = decision.bound
+    resized = bound.resize(image)
+    grid = bound.grid_of(resized)
+    stride = grid.stride
+    while stride < grid.tile // 2 or len(replace(grid, stride=stride)) > MOST_DROPS:
+        stride += grid.stride
+    [found] = removal_maps(Decision(bound.at(grid.tile, stride, grid.kind), decision.protocol), [resized])
     return found

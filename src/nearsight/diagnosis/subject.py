@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.removal_sample import sampled_removals
 from nearsight.evaluation import Evaluation
-from nearsight.evidence import TiledModel
+from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import FAITHFULNESS_IMAGES
 from nearsight.settings.protocols import FULL_PASS
@@ -53,3 +54,8 @@ class Subject:
     def predictions(self) -> NDArray[np.int64]:
         """The class that each image is predicted to be under `decision`, int64 (n,)."""
         return np.asarray(self.evaluation.predictions[self.decision.protocol], dtype=np.int64)
+
+    @cached_property
+    def removals(self) -> Mapping[int, EvidenceMap]:
+        """Removal maps of a sample of images, by their places, made when a part first asks; it may be empty."""
+        return sampled_removals(self.decision, self.images, seed=self.seed, progress=self.progress)

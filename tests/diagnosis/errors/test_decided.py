@@ -1,11 +1,14 @@
 """What is said of errors and labels follows the decision that the classifier makes, not what its tiles would."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.data.regions import MaskRegions
 from nearsight.diagnosis import Diagnosis, diagnose
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.errors.hidden import covered, hide
@@ -33,6 +36,14 @@ class Colour(nn.Module):
         """Return the logits of red and blue."""
         dots = (images - 0.5).relu().mean((2, 3))
         return 40 * torch.stack([dots[:, 0] - dots[:, 2], dots[:, 2] - dots[:, 0]], dim=1)
+
+
+class Waves(nn.Module):
+    """Gives each of 40 classes a logit that jumps with the mean of the view."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits."""
+        return torch.cos(1000 * images.mean((1, 2, 3))[:, None] * torch.arange(1, 41))
 
 
 def squares(count: int, seed: int = 0) -> tuple[Tensor, np.ndarray]:
@@ -95,6 +106,31 @@ def test_its_real_errors_are_listed_all_of_them_and_no_others() -> None:
     # They are also the labels that it contradicts.
     assert sorted(suspect.index for suspect in found["labels"].suspects) == wrong
     assert all(suspect.share is None for suspect in found["labels"].suspects)
+
+
+def test_reasons_and_reliance_are_of_what_the_decision_loses_below_the_gate() -> None:
+    pixels, right = squares(40, seed=3)
+    images = replace(image_set(pixels, right), regions=MaskRegions(pixels[:, 0] > 200))
+    found = diagnose(bound(Side()), images, parts=["reasons", "reliance"], faithfulness=0)
+    assert found["reasons"].kind == found["reliance"].evidence == "removal"
+    # Without the square the side is lost, so that the strongest tile is on it.
+    pointing = found["reliance"].overall.pointing
+    assert pointing.low > pointing.chance
+    assert found["reliance"].overall.background.value is None
+    for reasons in found["reasons"].classes:
+        for tile in reasons.reasons[0].examples[:3]:
+            shown = images.image(tile.index)[0, tile.top : tile.top + TILE, tile.left : tile.left + TILE]
+            assert (shown > 200).any()
+
+
+def test_too_many_classes_for_a_sample_leave_reasons_out_with_the_reason() -> None:
+    names = tuple(f"class {number}" for number in range(40))
+    random = np.random.default_rng(0)
+    pixels = torch.from_numpy(random.integers(0, 255, (40, 3, SIDE, SIDE), dtype=np.uint8))
+    images = ImageSet("many", "test", names, np.arange(40), MemoryImages(pixels, ("",) * 40))
+    known = Classifier(Waves(), Architecture("own", classes=40), names, None, HALF).eval()
+    found = diagnose(TiledModel(known, tile=TILE, stride=8), images, parts=["reasons"], faithfulness=0)
+    assert "too many classes" in found.absent["reasons"]
 
 
 def coloured(count: int) -> tuple[Tensor, np.ndarray]:

@@ -12,6 +12,7 @@ from nearsight.diagnosis.errors.image_errors import ImageError
 from nearsight.diagnosis.removal import coarse_removal_map
 from nearsight.progress import SILENT, Progress
 from nearsight.statistics import Estimate
+from nearsight.tiles import TileGrid
 
 
 def explain_errors(
@@ -30,8 +31,9 @@ def explain_errors(
     `wrong` are all of them, without a map (`wrong_images`); `by_tiles` holds, by their place, the errors that the
     mean of tiles makes, with theirs (`tile_error`). Of a decision by tiles these are the same. Of one on whole
     images an error has the map of its tiles where the gate is open (`by_gate`) and its tiles predict the same wrong
-    class; else, of the `most` costliest, its removal map. Their flips are found by hiding tiles in the order of the
-    map. Of a decision by tiles the flips of the `most` costliest are hidden to see whether they hold.
+    class; else, of the `most` costliest, its removal map. Flips of these are found by hiding tiles, those first
+    without which the prediction loses most against the label. Of a decision by tiles the flips of the `most`
+    costliest are hidden to see whether they hold.
 
     Errors are in the order of `wrong`. The share is of the errors tried, by chance that with the same pixels hidden
     elsewhere in the image, drawn by `seed`. `progress` is told how many are done.
@@ -59,17 +61,29 @@ def _with_tiles(decision: Decision, error: ImageError, tiles: ImageError | None,
 
 def _looked_into(decision: Decision, error: ImageError, image: Tensor) -> ImageError:
     resized = decision.bound.resize(image)
-    if error.evidence is None:
-        error = error.explained(coarse_removal_map(decision, resized))
-    lead, grid = error.lead, error.grid
-    assert lead is not None
+    lost = coarse_removal_map(decision, resized)
+    if error.grid is None:
+        error = error.explained(lost)
+    grid = error.grid
     assert grid is not None
+    lead = (lost.logits[error.prediction] - lost.logits[error.label]).flatten()
     # A tile that speaks for the label is not in the way of it.
     order = [tile for tile in lead.argsort(descending=True, stable=True).tolist() if lead[tile] > 0]
     flip, to_label = hiding_flips(
-        decision, resized, grid, order, prediction=error.prediction, label=error.label
+        decision,
+        resized,
+        grid,
+        [_same_tile(tile, lost.grid, grid) for tile in order],
+        prediction=error.prediction,
+        label=error.label,
     )
     return replace(error, flip=flip, to_label=to_label)
+
+
+def _same_tile(number: int, grid: TileGrid, other: TileGrid) -> int:
+    """Return the number that a tile has in another grid with a tile at the same place."""
+    row, column = divmod(number, grid.shape[1])
+    return other.tops.index(grid.tops[row]) * other.shape[1] + other.lefts.index(grid.lefts[column])
 
 
 def _hidden(

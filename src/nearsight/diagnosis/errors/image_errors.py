@@ -66,11 +66,6 @@ class ImageError:
             kind=evidence_map.kind,
         )
 
-    @property
-    def lead(self) -> Tensor | None:
-        """Each tile's value for the prediction less that for the label, float (tiles,); None without a map."""
-        return None if self.evidence is None else (self.evidence[0] - self.evidence[1]).flatten()
-
 
 @dataclass(frozen=True)
 class ConfusionPair:

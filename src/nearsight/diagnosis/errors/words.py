@@ -43,13 +43,13 @@ def hiding_words(errors: Errors) -> Iterator[str]:
     flips = [error.flip for error in explained if error.flip is not None]
     removal = sum(error.kind == "removal" for error in explained)
     by_kind = {"what is lost without each tile": removal, "the map of their tiles": len(explained) - removal}
-    said = ", ".join(f"{count:,} by {what}" for what, count in by_kind.items() if count)
+    said = ", ".join(f"by {what} in {count:,}" for what, count in by_kind.items() if count)
     yield f"these errors are explained {said}{_others(len(errors.errors) - len(explained))}"
     if flips and errors.hidden is not None:
         yield (
-            f"hiding the strongest tiles in the image's mean colour changes {len(flips):,} of {errors.tried:,} wrong "
-            f"predictions, with {_median([flip.area for flip in flips])} % of the image hidden (the median); with as "
-            f"many pixels hidden elsewhere {_chance(errors.hidden)} of these change"
+            f"hiding the tiles that are missed most, in the image's mean colour, changes {len(flips):,} of "
+            f"{errors.tried:,} wrong predictions, with {_median([flip.area for flip in flips])} % of the image "
+            f"hidden (the median); with as many pixels hidden elsewhere {_chance(errors.hidden)} of these change"
         )
 
 

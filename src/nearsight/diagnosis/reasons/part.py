@@ -19,7 +19,6 @@ from nearsight.diagnosis.reasons.main_reason import off_object
 from nearsight.diagnosis.reasons.reason import AtlasTile, Reason
 from nearsight.diagnosis.reasons.strips import AROUND_SIDE, TILE_SIDE, atlas_strips
 from nearsight.diagnosis.reasons.strongest import ImageTiles, strongest_tiles
-from nearsight.diagnosis.reasons.without_tiles import drawn_evenly, tiles_by_removal
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
 from nearsight.settings.protocols import MEAN_LOGIT
@@ -44,17 +43,17 @@ def _measure(subject: Subject, seen: Sequence[ImageTiles]) -> Atlas | Nothing:
         agreeing = subject.predictions == subject.evaluation.predictions[MEAN_LOGIT]
         return replace(_atlas(subject, subject.grids, seen, agreeing), counted=int(agreeing.sum()))
     images = subject.images
-    chosen = drawn_evenly(images.labels, seed=subject.seed)
-    if not len(chosen):
+    lost = subject.removals
+    if not lost:
         return Nothing(
             "no reasons are told: tiles do not explain the decision, and there are too many classes to take tiles "
             "away from enough images of each"
         )
-    found = tiles_by_removal(subject.decision, images, chosen, seed=subject.seed, progress=subject.progress)
-    grids = [found[place][0] if place in found else grid for place, grid in enumerate(subject.grids)]
-    tiles = [found[place][1] if place in found else tile for place, tile in enumerate(seen)]
-    counted = np.isin(np.arange(len(images)), chosen)
-    return replace(_atlas(subject, grids, tiles, counted), kind="removal", counted=len(chosen))
+    looks = {place: Look(images, place, evidence, subject.seed) for place, evidence in lost.items()}
+    grids = [lost[place].grid if place in lost else grid for place, grid in enumerate(subject.grids)]
+    tiles = [_observe(looks[place]) if place in looks else tile for place, tile in enumerate(seen)]
+    counted = np.isin(np.arange(len(images)), list(lost))
+    return replace(_atlas(subject, grids, tiles, counted), kind="removal", counted=len(lost))
 
 
 def _atlas(

@@ -13,6 +13,7 @@ from nearsight.diagnosis.overlap import fit_region
 from nearsight.diagnosis.relative import relative
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
+from nearsight.evidence.kinds import Kind
 from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
 from nearsight.statistics.writing import whole_per_cent
@@ -73,7 +74,8 @@ class Reliance:
     """Background reliance overall and by class; `known` of the `images` examined have a region.
 
     `kind` is how regions are given, None where a file does not say. `classes` has a row for every class, in order,
-    also for those without a known region.
+    also for those without a known region. `evidence` is "tile", the logits of tiles alone, or "removal", what the
+    decision loses without each tile, of a sample of images; then no tile is asked alone what it would predict.
     """
 
     kind: RegionKind | None
@@ -82,6 +84,7 @@ class Reliance:
     known: int
     images: int
     notes: tuple[str, ...]
+    evidence: Kind = "tile"
 
     def sentence(self, scored: str = MEAN_LOGIT) -> str:
         """Say the overall measures beside what chance gives; `scored` is how the accuracies were made (`scored_by`).
@@ -97,6 +100,11 @@ class Reliance:
         row = self.overall
         if not row.images:
             return "background reliance is unknown: no image has a region"
+        if self.evidence == "removal":
+            return (
+                f"{whole_per_cent(row.off_share)} of what the true class loses without single tiles lies off the "
+                f"object, as does {whole_per_cent(row.off_area)} of the area, in {row.images:,} images"
+            )
         return (
             f"{whole_per_cent(row.off_share)} of the evidence for the true class lies off the object, as does "
             f"{whole_per_cent(row.off_area)} of the area; tiles off the object alone ({scored}) are right for "

@@ -1,0 +1,61 @@
+"""Removal maps of a sample of images, where tiles alone do not explain a decision."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.removal import coarse_removal_map
+from nearsight.evidence import EvidenceMap
+from nearsight.progress import SILENT, Progress
+
+# Images of all classes together, as each takes a pass for each of its tiles; and of each class, to tell of it.
+MOST_IMAGES = 240
+FEWEST_IMAGES = 8
+
+
+def drawn_evenly(
+    labels: NDArray[np.int64], most: int = MOST_IMAGES, fewest: int = FEWEST_IMAGES, *, seed: int = 0
+) -> NDArray[np.int64]:
+    """Return the places of some images, as many of each class that has any; none where that would be too few.
+
+    >>> labels = np.array([0] * 50 + [2] * 50)
+    >>> np.bincount(labels[drawn_evenly(labels, most=20)]).tolist(), len(drawn_evenly(np.arange(99)))
+    ([10, 0, 10], 0)
+
+    `labels` is int64 (n,). Of a class with fewer images than its share all are taken.
+    """
+    present = np.unique(labels)
+    share = most // max(1, len(present))
+    if share < fewest:
+        return np.empty(0, dtype=np.int64)
+    random = np.random.default_rng(seed)
+    chosen = [random.permutation(np.flatnonzero(labels == number))[:share] for number in present]
+    return np.sort(np.concatenate(chosen))
+
+
+def sampled_removals(
+    decision: Decision, images: ImageSet, *, seed: int = 0, progress: Progress = SILENT
+) -> Mapping[int, EvidenceMap]:
+    """Return the removal maps of some images, by their places: as many of each class, drawn by `seed`.
+
+    >>> from nearsight.data import load
+    >>> from nearsight.evidence import TiledModel
+    >>> from nearsight.models import Architecture, Classifier, Preprocessing
+    >>> scenes = load("scenes")["test"].select(np.arange(3))
+    >>> half, architecture = (0.5, 0.5, 0.5), Architecture("airbench", classes=8, width=0.1)
+    >>> toy = Classifier(architecture.build(), architecture, scenes.classes, None, Preprocessing(half, half))
+    >>> found = sampled_removals(Decision(TiledModel(toy.eval(), tile=32), "full-pass"), scenes)
+    >>> sorted(found), found[0].kind
+    ([0, 1, 2], 'removal')
+
+    None of any where there are too many classes for enough images of each. `progress` is told how many are done.
+    """
+    chosen = drawn_evenly(images.labels, seed=seed).tolist()
+    found = {}
+    for done, place in enumerate(chosen, start=1):
+        found[place] = coarse_removal_map(decision, images.image(place))
+        progress.count("taking tiles away", done, len(chosen))
+    return found
