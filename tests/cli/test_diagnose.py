@@ -39,7 +39,7 @@ def test_the_summary_and_the_page_are_told(
     assert main(["diagnose", str(trained), "digits", "--split", "train", *FEW]) == 0
     told = capsys.readouterr().out
     assert "on digits train, 40 images, tile 6, stride 1" in told
-    assert "of 40 images are right under mean-logit, tile " in told
+    assert "of 40 images, under mean-logit, tile " in told
     assert "no region is known" in told
     page = told.strip().splitlines()[-1].removeprefix("the page: ")
     assert (tmp_path / page).is_file()

@@ -214,7 +214,7 @@ def print_diagnosis(found: Diagnosis, out: str) -> None:
             f"{found.model} on {found.data} {found.split}, {found.images:,} images, tile {found.tile}, "
             f"stride {found.stride}",
             "",
-            *(f"- {sentence}" for sentence in found.sentences()),
+            *(f"- {line}" for line in found.summary()),
             "",
             f"the page: {Path(out) / PAGE}",
         ]

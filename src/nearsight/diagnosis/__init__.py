@@ -7,6 +7,7 @@ from nearsight.diagnosis.faithfulness.maps import Faithfulness, MethodRow
 from nearsight.diagnosis.labels.duplicates import Duplicate, near_duplicates
 from nearsight.diagnosis.labels.part import Labels
 from nearsight.diagnosis.labels.suspects import LabelSuspect
+from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.locality.sizes import Locality, SizeRow
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.parts import PARTS, TABLES
@@ -33,6 +34,7 @@ __all__ = [
     "ImageError",
     "LabelSuspect",
     "Labels",
+    "Lead",
     "Locality",
     "MethodRow",
     "Nothing",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.pictures import Picture
 from nearsight.diagnosis.subject import Subject
@@ -48,9 +49,10 @@ class Part(Generic[Seen, Found]):
     `observe` is given each image in the one pass over the evidence maps and returns a small record, or None.
     `measure` is given the subject and these records, in order, and returns what was found, or `Nothing` with the
     reason.
-    `sentences` say it. `pictures` are those that its section shows; only these are kept with a saved diagnosis.
-    `needs` are the names of parts whose findings `measure` asks for; they are measured before it, even where they are
-    not kept.
+    `leads` are its figures on the first screen, which its folder may draw otherwise in a template `first.html.j2`.
+    `sentences` say all of it, above its section. `pictures` are those that the page shows; only these are kept with a
+    saved diagnosis. `needs` are the names of parts whose findings `measure` asks for; they are measured before it,
+    even where they are not kept.
     """
 
     package: str
@@ -59,6 +61,7 @@ class Part(Generic[Seen, Found]):
     measure: Callable[[Subject, Sequence[Seen]], Found | Nothing]
     observe: Callable[[Look], Seen | None] | None = None
     tables: tuple[Table[Found], ...] = ()
+    leads: Callable[[Found, Findings], Iterable[Lead]] = lambda _found, _about: ()
     sentences: Callable[[Found, Findings], Iterable[str]] = lambda _found, _about: ()
     pictures: Callable[[Found, Findings], Iterable[Picture]] = lambda _found, _about: ()
     needs: tuple[str, ...] = ()

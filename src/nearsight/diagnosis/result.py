@@ -60,8 +60,20 @@ class Diagnosis(Findings, Shown):
         """The parts that were not left out, in the order of the page."""
         return tuple(part for part in registry.PARTS if part.name in self or part.name in self.absent)
 
+    def summary(self) -> tuple[str, ...]:
+        """Return what the first screen says: a line a figure, and why a part could say nothing."""
+        return tuple(
+            line
+            for part in self.asked
+            for line in (
+                [lead.line() for lead in part.leads(self[part.name], self)]
+                if part.name in self
+                else [self.absent[part.name]]
+            )
+        )
+
     def sentences(self) -> tuple[str, ...]:
-        """Return the summary: what was found, in sentences, each with its numbers."""
+        """Return what was found, in sentences, each with its numbers."""
         return tuple(
             sentence
             for part in self.asked
@@ -94,7 +106,7 @@ class Diagnosis(Findings, Shown):
         return Summary(
             f"Diagnosis(tile {self.tile}, stride {self.stride}, {self.grid} grid; {self.images:,} images of "
             f"{self.data} {self.split}; {self.model})",
-            notes=(*self.sentences(), *self.notes),
+            notes=(*self.summary(), *self.notes),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -103,6 +115,7 @@ class Diagnosis(Findings, Shown):
         The maps of the misclassified images are in the table `errors`.
         """
         found = {
+            "summary": self.summary(),
             "sentences": self.sentences(),
             **{name: getattr(self, name) for name in _ABOUT},
             **{name: _without_maps(table).to_pylist() for name, table in self._tables().items()},

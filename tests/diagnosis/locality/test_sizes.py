@@ -1,5 +1,7 @@
 """Locality against evaluations one by one, under models whose sight is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -79,7 +81,16 @@ def test_the_sentence_names_the_smallest_size_that_may_lose_nothing() -> None:
     rows = (size_row(8, 0.2), size_row(12, -0.05), size_row(16, -0.1))
     found = Locality(rows)
     assert found.smallest is rows[1]
-    assert "with tiles of 12 pixels, though with 8: " in found.sentence()
+    assert "with tiles of 12 pixels (30 % (20 to 40) lost with tiles of 8 pixels): " in found.sentence()
     assert "at most 15 points below the full pass" in found.sentence()
     assert Locality((rows[0],)).sentence().startswith("it needs whole images")
     assert Locality(()).sentence() == ""
+
+
+def test_a_tile_that_is_the_image_is_not_said_to_lose_nothing() -> None:
+    image = replace(size_row(32, -0.1), tiles=1)
+    found = Locality((size_row(8, 0.3), size_row(16, 0.2), image))
+    assert found.smallest is None
+    assert found.sentence().startswith("it needs whole images: under mean-logit, tile 16")
+    assert found.losses().split(", ")[1] == "40 % (30 to 50) lost with tiles of 8 pixels"
+    assert "nothing is said" in Locality((image,)).sentence()

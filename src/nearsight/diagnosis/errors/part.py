@@ -14,6 +14,7 @@ from nearsight.diagnosis.errors.image_errors import (
 from nearsight.diagnosis.errors.words import hiding_words, removal_words
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.gate.part import GATE, explains
+from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.pictures import Picture
@@ -59,6 +60,13 @@ def _sentences(found: Errors, about: Findings) -> Iterator[str]:
         f"{points(pair.share, 0)} % of the class)"
     )
     yield from hiding_words(found) if about.decides_whole else removal_words(found)
+
+
+def _leads(found: Errors, about: Findings) -> Iterator[Lead]:
+    if found.pairs:
+        pair = found.pairs[0]
+        taken = f"{about.classes[pair.label]} is taken for {about.classes[pair.prediction]} ({pair.count:,})"
+        yield Lead("wrong", f"{len(found.errors):,}", f"of {found.images:,} images; most often {taken}")
 
 
 def _pictures(found: Errors, _about: Findings) -> Iterator[Picture]:
@@ -135,6 +143,7 @@ ERRORS = Part(
             ),
         ),
     ),
+    leads=_leads,
     sentences=_sentences,
     pictures=_pictures,
     needs=(GATE.name,),

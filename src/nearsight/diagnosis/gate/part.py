@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.gate.agreement import Gate, measure_gate
+from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
@@ -19,6 +20,13 @@ def _sentences(found: Gate, about: Findings) -> Iterator[str]:
     # What decides by tiles needs no word on it: the maps are the decision.
     if not found.exact:
         yield found.sentence(about.scored)
+
+
+def _leads(found: Gate, about: Findings) -> Iterator[Lead]:
+    if not found.exact:
+        verdict = "so their maps explain it" if found.open else "too few for their maps to explain it"
+        says = f"of what it decides on whole images is predicted by tiles ({about.scored}), {verdict}"
+        yield Lead.of_share("decided as by tiles", found.agreement, says)
 
 
 def explains(gate: Gate | None) -> bool:
@@ -50,5 +58,6 @@ GATE = Part(
             ),
         ),
     ),
+    leads=_leads,
     sentences=_sentences,
 )

@@ -7,6 +7,7 @@ from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.gate.part import GATE, explains
 from nearsight.diagnosis.labels.duplicates import Duplicate, near_duplicates
 from nearsight.diagnosis.labels.suspects import LabelSuspect, label_suspects
+from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.pictures import Picture
 from nearsight.diagnosis.subject import Subject
@@ -66,6 +67,13 @@ def _sentences(found: Labels, about: Findings) -> Iterator[str]:
         )
 
 
+def _leads(found: Labels, about: Findings) -> Iterator[Lead]:
+    copies = len({duplicate.index for duplicate in found.duplicates})
+    also = f"; {copies:,} of {about.images:,} images have a near-duplicate in another split" if copies else ""
+    if found.suspects or copies:
+        yield Lead("labels to look at", f"{len(found.suspects):,}", f"contradicted by what is decided{also}")
+
+
 def _pictures(found: Labels, _about: Findings) -> Iterator[Picture]:
     listed = [suspect.index for suspect in found.suspects[:LISTED]]
     listed += [duplicate.index for duplicate in found.duplicates[:LISTED]]
@@ -106,6 +114,7 @@ LABELS = Part(
             ),
         ),
     ),
+    leads=_leads,
     sentences=_sentences,
     pictures=_pictures,
     needs=(GATE.name,),

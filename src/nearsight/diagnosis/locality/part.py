@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.locality.sizes import Locality, measure_locality
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
+from nearsight.settings.protocols import MEAN_LOGIT, scored_by
 
 # Without a full pass there is nothing that tiles could agree with.
 NO_FULL_PASS = "locality is left out: it compares tiles with the full pass"
@@ -32,6 +34,18 @@ def _sentences(found: Locality, _about: Findings) -> Iterator[str]:
         yield said
 
 
+def _leads(found: Locality, _about: Findings) -> Iterator[Lead]:
+    if not found.sizes:
+        return
+    enough = found.smallest
+    if enough is None:
+        yield Lead("what it needs", "whole images", found.losses(1) or "no smaller tile was taken")
+    else:
+        scored = scored_by(MEAN_LOGIT, enough.tile, enough.stride)
+        says = f"are enough: no loss against full-pass shows under {scored}"
+        yield Lead("what it needs", f"tiles of {enough.tile} px", says)
+
+
 LOCALITY = Part(
     package=__package__,
     title="Locality: how near-sighted it is",
@@ -52,5 +66,6 @@ LOCALITY = Part(
             ),
         ),
     ),
+    leads=_leads,
     sentences=_sentences,
 )

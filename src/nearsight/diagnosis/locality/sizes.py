@@ -49,9 +49,22 @@ class Locality:
     sizes: tuple[SizeRow, ...]
 
     @property
+    def partial(self) -> tuple[SizeRow, ...]:
+        """The sizes of which an image has several tiles: a tile that is the image loses nothing to it."""
+        return tuple(row for row in self.sizes if row.tiles > 1)
+
+    @property
     def smallest(self) -> SizeRow | None:
         """The smallest tiles whose loss of accuracy against the full pass may be none; None without any."""
-        return next((row for row in self.sizes if row.drop.low is not None and row.drop.low <= 0), None)
+        return next((row for row in self.partial if row.drop.low is not None and row.drop.low <= 0), None)
+
+    def losses(self, most: int = 3) -> str:
+        """Say what the sizes smaller than enough lose against the full pass, the largest first."""
+        enough = self.smallest
+        smaller = [row for row in self.partial if enough is None or row.tile < enough.tile]
+        return ", ".join(
+            f"{whole_per_cent(row.drop)} lost with tiles of {row.tile} pixels" for row in smaller[::-1][:most]
+        )
 
     def sentence(self) -> str:
         """Say how near-sighted the classifier is; nothing where no size was measured.
@@ -63,18 +76,19 @@ class Locality:
         """
         if not self.sizes:
             return ""
-        found = self.smallest
+        found, losses = self.smallest, self.losses()
+        if found is None and not self.partial:
+            return "no tile smaller than the image was taken, so nothing is said of how near-sighted it is"
         if found is None:
-            widest = self.sizes[-1]
+            widest = self.partial[-1]
             return (
-                f"it needs whole images: under {scored_by(MEAN_LOGIT, widest.tile, widest.stride)} it is "
-                f"{whole_per_cent(widest.drop)} less accurate than in the full pass"
+                f"it needs whole images: under {scored_by(MEAN_LOGIT, widest.tile, widest.stride)} it is less "
+                f"accurate than in the full pass; {losses}"
             )
-        smaller = [row.tile for row in self.sizes if row.tile < found.tile]
-        limit = f"though with {smaller[-1]}" if smaller else "the smallest tried"
+        limit = f" ({losses})" if losses else ", the smallest tried"
         most = max(0.0, 100 * (found.drop.high or 0.0))
         return (
-            f"no loss of accuracy shows with tiles of {found.tile} pixels, {limit}: under "
+            f"no loss of accuracy shows with tiles of {found.tile} pixels{limit}: under "
             f"{scored_by(MEAN_LOGIT, found.tile, found.stride)} it is "
             f"{whole_per_cent(found.accuracy)} accurate, at most {most:.0f} points below the full pass, and agrees "
             f"with it on {whole_per_cent(found.agreement)} of {found.accuracy.n} images"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.protocols.agreement import AgreementRow, Protocols, protocol_agreement
 from nearsight.diagnosis.subject import Subject
@@ -25,6 +26,12 @@ def _sentences(found: Protocols, about: Findings) -> Iterator[str]:
                 f"(chance {100 / len(about.classes):.2g} %)"
                 f"{'' if told else f'; {whole_per_cent(row.agreement)} are predicted as by the full pass'}"
             )
+
+
+def _leads(found: Protocols, about: Findings) -> Iterator[Lead]:
+    for row in found.rows:
+        if row.protocol == about.decision:
+            yield Lead.of_share("right", row.accuracy, f"of {about.images:,} images, under {about.decided}")
 
 
 def _of_tiles(side: str) -> Column:
@@ -53,5 +60,6 @@ PROTOCOLS = Part(
             ),
         ),
     ),
+    leads=_leads,
     sentences=_sentences,
 )

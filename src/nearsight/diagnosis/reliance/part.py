@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.gate.part import GATE, explains
+from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.reliance.background import (
@@ -57,6 +58,13 @@ def _sentences(found: Reliance, about: Findings) -> Iterator[str]:
     yield found.sentence(about.scored)
 
 
+def _leads(found: Reliance, about: Findings) -> Iterator[Lead]:
+    alone = found.overall.background
+    if alone.value is not None:
+        says = f"right of {alone.n:,} images by tiles without any of the object ({about.scored})"
+        yield Lead.of_share("from background alone", alone, says)
+
+
 RELIANCE = Part(
     package=__package__,
     title="The object or the background",
@@ -79,6 +87,7 @@ RELIANCE = Part(
             ),
         ),
     ),
+    leads=_leads,
     sentences=_sentences,
     needs=(GATE.name,),
 )

@@ -1,13 +1,21 @@
 """The page of a diagnosis: one file that a browser opens from disk, offline."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.errors.part import ERRORS_SHOWN
+from nearsight.diagnosis.part import Part
 from nearsight.report.page.class_rows import class_rows
 from nearsight.report.page.drawing import Drawing
-from nearsight.report.page.environment import render, render_section
+from nearsight.report.page.environment import has_template, render, render_part
 from nearsight.write import write_text
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+# The templates in a part's folder: its section, and, where it has one, what it shows on the first screen.
+SECTION, FIRST = "section.html.j2", "first.html.j2"
 
 
 def write_diagnosis_page(diagnosis: Diagnosis, path: Path, *, shown: int = ERRORS_SHOWN) -> None:
@@ -24,19 +32,29 @@ def write_diagnosis_page(diagnosis: Diagnosis, path: Path, *, shown: int = ERROR
 def diagnosis_html(diagnosis: Diagnosis, *, shown: int = ERRORS_SHOWN) -> str:
     """Return the page of a diagnosis as HTML text; `shown` as for `write_diagnosis_page`."""
     drawing = Drawing(diagnosis, shown)
-    # Sections first: what they drew is among the page's data.
-    sections = {
-        part.name: render_section(
-            part.package, found=diagnosis[part.name], about=diagnosis, draw=drawing, classes=diagnosis.classes
-        )
-        for part in diagnosis.asked
-        if part.name in diagnosis
-    }
+    found = [part for part in diagnosis.asked if part.name in diagnosis]
+
+    def rendered(part: Part[Any, Any], template: str) -> "Markup":
+        values = {"found": diagnosis[part.name], "about": diagnosis, "draw": drawing}
+        return render_part(part.package, template, **values, classes=diagnosis.classes)
+
+    # Before the page: what they drew is among its data.
+    first = {part.name: rendered(part, FIRST) for part in found if has_template(part.package, FIRST)}
+    sections = {part.name: rendered(part, SECTION) for part in found}
     return render(
         "diagnosis.html.j2",
         diagnosis=diagnosis,
         classes=diagnosis.classes,
         rows=class_rows(diagnosis),
+        names=_names(diagnosis),
+        first=first,
         sections=sections,
         data=drawing.data(),
     )
+
+
+def _names(diagnosis: Diagnosis) -> list[str]:
+    """Return the sections in order: those of the parts, and among them the classes, which lead to their reasons."""
+    parts = [part.name for part in diagnosis.asked]
+    place = next((number for number, name in enumerate(parts) if name in ("reasons", "errors")), len(parts))
+    return ["summary", *parts[:place], "classes", *parts[place:], "method"]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-SECTION = "section.html.j2"
 # Longer tables and lists are folded after so many rows.
 ROWS = 30
 PAIRS = 200
@@ -44,14 +43,23 @@ def render(template: str, **values: Any) -> str:
     return html.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def render_section(package: str, **values: Any) -> "Markup":
-    """Return the section of a part of a diagnosis as HTML, from the `section.html.j2` of the part's package.
+def render_part(package: str, template: str, **values: Any) -> "Markup":
+    """Return a template of the package of a part of a diagnosis as HTML.
 
     Its values are escaped as those of a page, and `jinja2.UndefinedError` is raised as for one.
     """
     from markupsafe import Markup
 
-    return Markup(_environment().get_template(f"{package}/{SECTION}").render(**values))
+    return Markup(_environment().get_template(f"{package}/{template}").render(**values))
+
+
+def has_template(package: str, template: str) -> bool:
+    """Tell whether the package of a part has a template.
+
+    >>> has_template("nearsight.diagnosis.errors", "section.html.j2")
+    True
+    """
+    return resources.files(package).joinpath(template).is_file()
 
 
 def content_security_policy(style: str, script: str) -> str:

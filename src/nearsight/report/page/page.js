@@ -242,12 +242,15 @@
 
   const pair = document.getElementById("pair");
   const shown = document.getElementById("shown");
+  const more = document.getElementById("more-errors");
   const filter = () => {
     let count = 0;
     for (const card of document.querySelectorAll(".error")) {
       card.hidden = pair.value !== "" && card.dataset.pair !== pair.value;
       count += !card.hidden;
     }
+    // A choice may lie in the fold.
+    if (pair.value !== "" && more) more.open = true;
     const which = pair.value === "" ? "" : `: ${pair.selectedOptions[0].textContent}`;
     shown.textContent = `Showing ${count} ${count === 1 ? "image" : "images"}${which}.`;
   };
@@ -260,6 +263,18 @@
       pair.focus({ preventScroll: true });
     });
   }
+
+  // A link into a fold opens it.
+
+  const reveal = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const fold = target?.closest("details:not([open])");
+    if (!fold) return;
+    fold.open = true;
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
 
   // On paper nothing is folded.
 
