@@ -8,6 +8,7 @@ import numpy as np
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.pictures import Picture
@@ -158,6 +159,31 @@ def _sentences(found: Verdicts, about: Findings) -> Iterator[str]:
     yield f"{'no shortcut is proven' if suspects else 'no shortcut was found'}: {small} (the median class)"
 
 
+def _leads(found: Verdicts, about: Findings) -> Iterator[Lead]:
+    for one in found.verdicts[:3]:
+        name, without = about.classes[one.class_number], one.accuracy_without
+        right = f"{_whole(one.accuracy_with)} right with it, {_whole(without)} without"
+        yield Lead(one.verdict, f"{name}: {one.words}", f"in {_whole(one.share)} of its images, {right}")
+    if len(found.verdicts) > 3:
+        yield Lead("more verdicts", f"{len(found.verdicts) - 3:,}", "on the page")
+    if found.shortcuts and found.remaining.value is not None:
+        yield Lead.of_share(
+            "right without shortcuts", found.remaining, f"(with them {_whole(found.accuracy)})"
+        )
+    if not found.verdicts:
+        limit = found.typical_limit
+        small = (
+            "too few images to find one"
+            if limit is None
+            else f"from {points(limit, 0)} points on it would be"
+        )
+        yield Lead("shortcuts", "none found", f"({small})")
+
+
+def _whole(share: Estimate) -> str:
+    return "unknown" if share.value is None else f"{points(share.value, 0)} %"
+
+
 def _pictures(found: Verdicts, _about: Findings) -> Iterator[Picture]:
     for one in found.shown:
         for index in (*one.examples, *one.beside):
@@ -210,6 +236,7 @@ VERDICTS: Part[float, Verdicts] = Part(
             ),
         ),
     ),
+    leads=_leads,
     sentences=_sentences,
     pictures=_pictures,
 )

@@ -1,0 +1,64 @@
+"""The first screen: verdicts before all figures, in words and pictures, or what would have been found."""
+
+from collections.abc import Callable
+
+import pytest
+
+from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.verdicts.part import Verdicts
+from nearsight.diagnosis.verdicts.verdict import Verdict
+from nearsight.report.page.diagnosis_page import diagnosis_html
+from nearsight.statistics import Estimate
+
+MOST = Estimate(0.58, 0.5, 0.66, n=125, chance=0.01)
+SURE, LESS = Estimate(1.0, 0.95, 1.0, n=73), Estimate(0.19, 0.1, 0.32, n=52)
+UNKNOWN = Estimate(None, None, None, 0, reason="every image has it")
+
+
+def verdict(word: str, without: Estimate = LESS) -> Verdict:
+    fields = (0, word, "blocks", "8-pixel blocks", (), True, "image", None, (1, 7), (1, 7), (2,))
+    return Verdict(*fields, MOST, SURE, without, Estimate(0.81, 0.68, 0.9, n=125), UNKNOWN, (), 0.001)
+
+
+def screen(diagnosis: Diagnosis) -> str:
+    html = diagnosis_html(diagnosis)
+    return html[html.index('<section id="summary"') :].partition("</section>")[0]
+
+
+@pytest.fixture
+def with_verdicts(make_diagnosis: Callable) -> Callable[..., Diagnosis]:
+    def make(*verdicts: Verdict, remaining: Estimate = LESS) -> Diagnosis:
+        return make_diagnosis(count=16, wrong=4, verdicts=Verdicts(verdicts, 9, SURE, remaining, ()))
+
+    return make
+
+
+def test_verdicts_come_before_every_figure(with_verdicts: Callable, parse: Callable) -> None:
+    found = with_verdicts(verdict("shortcut"), verdict("suspect"))
+    html = screen(found)
+    assert html.index("8-pixel blocks") < html.index('class="leads"')
+    text = parse(html).text.replace("\xa0", " ")
+    assert "in 58 % of its images; right are 100 % with it, 19 % without" in text
+    assert "Without 1 shortcut accuracy would be 19 % , where it is 100 %" in text
+    assert len(parse(html).all("img")) == 4
+    name = found.classes[0]
+    said = f"shortcut: {name}: 8-pixel blocks in 58 % of its images, 100 % right with it, 19 % without"
+    assert found.summary()[0] == said
+
+
+def test_only_three_are_on_it(with_verdicts: Callable, parse: Callable) -> None:
+    found = with_verdicts(*(verdict("suspect") for _ in range(5)))
+    assert "2 more verdicts" in parse(screen(found)).text
+    assert found.summary()[3] == "more verdicts: 2 on the page"
+
+
+def test_what_is_unknown_without_it_is_said(with_verdicts: Callable, parse: Callable) -> None:
+    text = parse(screen(with_verdicts(verdict("shortcut", UNKNOWN), remaining=UNKNOWN))).text
+    assert "unknown without it" in text
+    assert "is unknown: every image has it." in text
+
+
+def test_nothing_found_is_said(with_verdicts: Callable, parse: Callable) -> None:
+    found = with_verdicts()
+    assert "No shortcut was found. There are too few images" in parse(screen(found)).text
+    assert found.summary()[0] == "shortcuts: none found (too few images to find one)"
