@@ -100,3 +100,32 @@ def test_bad_input_is_one_line_and_writes_nothing(
     arguments = [option.format(**names) for option in options]
     assert refused("heatmap", *arguments, "--out", tmp_path / "out").startswith(line.format(**names))
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_prediction_loses_without_each_tile_is_shown_and_kept(
+    trained: Path, pictures: list[Path], printed: Printed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    asked = ("--evidence", "removal", "--fill", "other", "--out", out)
+    found = printed("heatmap", trained, *pictures, *asked)
+    for image in found["images"]:
+        kept = EvidenceMap.load(out / f"{image['files']}.safetensors")
+        assert kept.removal is not None
+        assert (kept.removal.protocol, kept.removal.fill) == ("mean-logit", "other")
+        assert (image["evidence"], image["fill"]) == ("removal", "other")
+        assert image["predicted"] == kept.classes[kept.scores().argmax()]
+        [(name, measured)] = image["classes"].items()
+        logits = kept.logits[kept.class_number(name)]
+        assert measured["mean-logit"] == pytest.approx(kept.scores()[kept.class_number(name)].item())
+        assert measured["for"][0]["evidence"] == logits.max()
+    capsys.readouterr()
+    assert main(["report", str(out)]) == 0
+    assert main(["heatmap", str(trained), *map(str, pictures), *map(str, asked)]) == 0
+    assert "lost in mean-logit when a tile is replaced by the same place of another image" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
+def test_one_image_has_no_other_to_fill_it(trained: Path, pictures: list[Path], refused: Refused) -> None:
+    said = refused("heatmap", trained, pictures[0], "--evidence", "removal", "--fill", "other")
+    assert "there is one image; give two, or another --fill" in said

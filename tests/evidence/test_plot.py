@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
+from nearsight.evidence.kinds import Removal
 from nearsight.evidence.plot import COLOURS, NotebookFigure, draw_map, shared_limit
 from nearsight.tiles import TileGrid
 
@@ -104,3 +105,11 @@ def test_the_map_lies_on_the_pixels_of_its_image(evidence_map: EvidenceMap) -> N
     [shown] = axes.images
     assert tuple(shown.get_extent()) == (0, 15, 20, 0)
     assert (axes.get_xlim(), axes.get_ylim()) == ((0, 15), (20, 0))
+
+
+def test_a_map_of_removal_says_what_its_colours_and_its_score_are() -> None:
+    removal = Removal("full-pass", "blur", (2.5,))
+    tiles = EvidenceMap(torch.ones(1, 1, 2), TileGrid(2, 4, tile=2, stride=2), ("cat",), removal)
+    figure = tiles.plot("cat")
+    assert figure.axes[0].get_title(loc="left") == "cat: full-pass logit +2.50"
+    assert figure.axes[-1].get_ylabel() == "lost without the tile, logits"

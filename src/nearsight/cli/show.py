@@ -192,12 +192,16 @@ def print_heatmaps(heatmaps: Heatmaps, out: str) -> None:
                 [
                     heatmap.name,
                     f"{name} ({heatmap.role(number)})",
-                    signed(measured["mean-logit"]),
+                    signed(measured[heatmap.evidence.protocol]),
                     *(f"{signed(tile['evidence'])} at {tile['left']}, {tile['top']}" for tile in strongest),
                 ]
             )
-    columns = ["image", "class", "mean logit", "most at x, y", "least at x, y"]
-    print_table("mean logit: the mean of the drawn map", columns, rows)
+    first = heatmaps.images[0].evidence if heatmaps.images else None
+    if first is None or first.removal is None:
+        score, title = "mean logit", "mean logit: the mean of the drawn map"
+    else:
+        score, title = first.protocol, f"the maps: what is {first.words}"
+    print_table(title, ["image", "class", score, "most at x, y", "least at x, y"], rows)
     limit = heatmaps.limit
     print_lines(
         [

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from nearsight.errors import unknown_name
-from nearsight.settings import Fill
+from nearsight.settings import EvidenceKind, Fill
 from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT
 
-Kind = Literal["tile", "removal"]
+Kind = EvidenceKind
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FILLS: tuple[Fill, ...] = get_args(Fill)
 FILL_WORDS: dict[Fill, str] = {

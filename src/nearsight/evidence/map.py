@@ -13,6 +13,7 @@ from nearsight.evidence.kinds import Kind, Removal
 from nearsight.evidence.storage import load_logits, save_logits
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
+from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics.writing import signed
 from nearsight.tiles import TileGrid
 
@@ -78,6 +79,20 @@ class EvidenceMap(Shown):
     def kind(self) -> Kind:
         """What a value says: `tile`, the logit of the tile alone, or `removal`, what is lost without the tile."""
         return "tile" if self.removal is None else "removal"
+
+    @property
+    def protocol(self) -> str:
+        """The protocol that the `scores` are of."""
+        return MEAN_LOGIT if self.removal is None else self.removal.protocol
+
+    @property
+    def words(self) -> str:
+        """What a value of the map is.
+
+        >>> EvidenceMap(torch.zeros(1, 1, 1), TileGrid(4, 4, tile=4, stride=4), ("cat",)).words
+        'evidence of a tile'
+        """
+        return "evidence of a tile" if self.removal is None else self.removal.words
 
     def scores(self) -> Tensor:
         """Return the image's scores, float of shape (classes,): the mean of its tiles, or those of its removal."""
@@ -263,14 +278,14 @@ class EvidenceMap(Shown):
         return plot_map(self, number, image=image, limit=limit)
 
     def _summary(self) -> Summary:
-        means, grid = self.mean(), self.grid
-        strongest = means.argsort(descending=True, stable=True)[:5].tolist()
+        scores, grid = self.scores(), self.grid
+        strongest = scores.argsort(descending=True, stable=True)[:5].tolist()
         rows, columns = grid.shape
         return Summary(
             f"EvidenceMap({len(self.classes):,} classes, {rows}×{columns} tiles of {grid.tile}×{grid.tile} pixels, "
-            f"stride {grid.stride}, {grid.kind} grid)",
-            ("class", "mean-logit"),
-            [(self.classes[number], signed(float(means[number]))) for number in strongest],
+            f"stride {grid.stride}, {grid.kind} grid{'' if self.removal is None else f'; {self.words}'})",
+            ("class", self.protocol),
+            [(self.classes[number], signed(float(scores[number]))) for number in strongest],
         )
 
     def _repr_html_(self) -> str:

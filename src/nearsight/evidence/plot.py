@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nearsight.errors import InputError
 from nearsight.models.resizing import resized
+from nearsight.settings.protocols import FULL_PASS
 from nearsight.statistics.writing import signed
 from nearsight.tiles import TileGrid, cell_edges
 
@@ -73,15 +74,25 @@ def plot_map(
     if image is not None:
         draw_image(axes[0], image, evidence_map.grid)
     mesh = draw_map(axes[-1], evidence_map, number, limit, image)
-    mean = float(evidence_map.mean()[number])
+    score = float(evidence_map.scores()[number])
     axes[-1].set_title(
-        f"{short_name(evidence_map.classes[number])}: mean logit {signed(mean)}",
+        f"{short_name(evidence_map.classes[number])}: {score_words(evidence_map)} {signed(score)}",
         loc="left",
         fontsize=10,
         parse_math=False,
     )
-    figure.colorbar(mesh, ax=axes[-1], label="evidence of a tile, logits", shrink=0.8)
+    figure.colorbar(mesh, ax=axes[-1], label=bar_label(evidence_map), shrink=0.8)
     return figure
+
+
+def score_words(evidence_map: "EvidenceMap") -> str:
+    """Say what the scores of a map are."""
+    return "full-pass logit" if evidence_map.protocol == FULL_PASS else "mean logit"
+
+
+def bar_label(evidence_map: "EvidenceMap") -> str:
+    """Say what the colours of a map stand for."""
+    return "evidence of a tile, logits" if evidence_map.kind == "tile" else "lost without the tile, logits"
 
 
 def short_name(name: str) -> str:

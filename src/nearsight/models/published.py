@@ -68,6 +68,12 @@ def _published_config(name: str, known: str) -> dict[str, Any]:
     return {"num_classes": 0} if not published else asdict(published)
 
 
+def takes_one_size(network: nn.Module) -> bool:
+    """Say whether a network of timm is built for images of one size, and takes no other."""
+    config = getattr(network, "pretrained_cfg", None)
+    return isinstance(config, dict) and bool(config.get("fixed_input_size"))
+
+
 def is_published(network: nn.Module) -> bool:
     """Say whether a network was made by timm, and so has a configuration that says how it takes images."""
     return isinstance(getattr(network, "pretrained_cfg", None), dict) and hasattr(network, "num_classes")

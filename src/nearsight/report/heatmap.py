@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from nearsight.evidence import EvidenceMap, TileEvidence
+from nearsight.evidence.kinds import FILL_WORDS, Kind
 from nearsight.notebook import Shown, Summary
 from nearsight.report.figure_file import save_figure
 from nearsight.report.saved_heatmaps import read_saved, save_pictures
+from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics.writing import signed
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Heatmap(Shown):
 
     @property
     def predicted(self) -> int:
-        """The class with the largest mean logit."""
+        """The class with the largest score."""
         return self.evidence.predicted()
 
     @property
@@ -54,8 +56,8 @@ class Heatmap(Shown):
         return " and ".join(role for role, holder in roles.items() if holder == number)
 
     def logit(self, number: int) -> float:
-        """Return a class's score under `mean-logit`, which is the mean of its drawn map."""
-        return float(self.evidence.mean()[number])
+        """Return a class's score under the map's protocol; of tiles alone, the mean of its drawn map."""
+        return float(self.evidence.scores()[number])
 
     def strongest(self, number: int, *, against: bool) -> tuple[TileEvidence, ...]:
         """Return the strongest tiles for or against a class; no two share a pixel."""
@@ -68,8 +70,9 @@ class Heatmap(Shown):
             for number in self.shown
         ]
         return Summary(
-            f"Heatmap(tile {grid.tile}, stride {grid.stride}, {grid.kind} grid: {self.name})",
-            ("class", "shown as", "mean-logit"),
+            f"Heatmap({self.evidence.kind} evidence, tile {grid.tile}, stride {grid.stride}, {grid.kind} grid: "
+            f"{self.name})",
+            ("class", "shown as", self.evidence.protocol),
             rows,
         )
 
@@ -145,20 +148,25 @@ class Heatmaps(Shown):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the numbers of all images as JSON can hold them: mean logits and strongest tiles, in logits."""
+        """Return the numbers of all images as JSON can hold them: scores by protocol and strongest tiles, in logits.
+
+        `evidence` is the kind of the map; `fill` is what replaced a tile, None where nothing did.
+        """
         return {
             "limit": self.limit,
             "images": [
                 {
                     "image": heatmap.name,
                     "files": stem,
+                    "evidence": heatmap.evidence.kind,
+                    "fill": None if heatmap.evidence.removal is None else heatmap.evidence.removal.fill,
                     "predicted": heatmap.evidence.classes[heatmap.predicted],
                     "chosen": None if heatmap.chosen is None else heatmap.evidence.classes[heatmap.chosen],
                     "grid": asdict(heatmap.evidence.grid),
                     "tiles": len(heatmap.evidence.grid),
                     "classes": {
                         heatmap.evidence.classes[number]: {
-                            "mean-logit": heatmap.logit(number),
+                            heatmap.evidence.protocol: heatmap.logit(number),
                             "for": [asdict(tile) for tile in heatmap.strongest(number, against=False)],
                             "against": [asdict(tile) for tile in heatmap.strongest(number, against=True)],
                         }
@@ -182,7 +190,8 @@ class Heatmaps(Shown):
                 )
             )
         count = f"{len(self)} image{'' if len(self) == 1 else 's'}"
-        return Summary(f"Heatmaps({count})", ("image", "predicted", "mean-logit", "cut"), rows)
+        protocol = self.images[0].evidence.protocol if self.images else MEAN_LOGIT
+        return Summary(f"Heatmaps({count})", ("image", "predicted", protocol, "cut"), rows)
 
     def _repr_html_(self) -> str:
         summary = self._summary()
@@ -208,13 +217,15 @@ class Heatmaps(Shown):
 
 def heatmap_figure(heatmap: Heatmap, limit: float) -> "NotebookFigure":
     """Return one image's figure: a row a class, with the picture, the map and the strongest tiles enlarged."""
-    from nearsight.evidence.plot import NotebookFigure, short_name
+    from nearsight.evidence.plot import NotebookFigure, bar_label, short_name
 
     evidence, grid = heatmap.evidence, heatmap.evidence.grid
     # A picture is 2.7 inches wide; a row is never so low that the tiles beside it become small.
     height = 2.7 * min(2.0, max(0.8, grid.height / grid.width)) + 0.35
     figure = NotebookFigure(
-        figsize=(11.5, 0.4 + height * len(heatmap.shown)), layout="constrained", facecolor="white"
+        figsize=(11.5, (0.4 if evidence.removal is None else 0.6) + height * len(heatmap.shown)),
+        layout="constrained",
+        facecolor="white",
     )
     places = figure.add_gridspec(len(heatmap.shown), 3, width_ratios=(1, 1, 1.2))
     maps, mesh = [], None
@@ -223,17 +234,24 @@ def heatmap_figure(heatmap: Heatmap, limit: float) -> "NotebookFigure":
         mesh = _draw_row(figure, heatmap, number, limit, maps[-1], places[row, 0], places[row, 2])
     if mesh is not None:
         bar = figure.colorbar(mesh, ax=maps, location="right", shrink=0.85, aspect=24, pad=0.02)
-        bar.set_label("evidence of a tile, logits")
+        bar.set_label(bar_label(evidence))
     predicted = short_name(evidence.classes[heatmap.predicted])
     figure.suptitle(
-        f"{short_name(Path(heatmap.name).name)}: {predicted} predicted from {len(grid):,} tiles of "
-        f"{grid.tile}×{grid.tile} pixels, stride {grid.stride}",
+        f"{short_name(Path(heatmap.name).name)}: {predicted} predicted {_from_what(heatmap)}",
         parse_math=False,
         x=0.004,
         ha="left",
         fontsize=11,
     )
     return figure
+
+
+def _from_what(heatmap: Heatmap) -> str:
+    grid, removal = heatmap.evidence.grid, heatmap.evidence.removal
+    tiles = f"{len(grid):,} tiles of {grid.tile}×{grid.tile} pixels, stride {grid.stride}"
+    if removal is None:
+        return f"from {tiles}"
+    return f"under {removal.protocol}\nWhat is lost when one of {tiles}, is replaced by {FILL_WORDS[removal.fill]}"
 
 
 def _draw_row(
@@ -245,7 +263,16 @@ def _draw_row(
     picture: "SubplotSpec",
     crops: "SubplotSpec",
 ) -> "QuadMesh":
-    from nearsight.evidence.plot import AGAINST, FOR, draw_image, draw_map, number_cells, outline, short_name
+    from nearsight.evidence.plot import (
+        AGAINST,
+        FOR,
+        draw_image,
+        draw_map,
+        number_cells,
+        outline,
+        score_words,
+        short_name,
+    )
 
     grid = heatmap.evidence.grid
     picture_axes = figure.add_subplot(picture)
@@ -259,7 +286,9 @@ def _draw_row(
     )
     mesh = draw_map(map_axes, heatmap.evidence, number, limit, heatmap.image)
     map_axes.set_title(
-        f"{heatmap.role(number)}: mean logit {signed(heatmap.logit(number))}", loc="left", fontsize=10
+        f"{heatmap.role(number)}: {score_words(heatmap.evidence)} {signed(heatmap.logit(number))}",
+        loc="left",
+        fontsize=10,
     )
     cells = crops.subgridspec(2, STRONGEST)
     for place, (colour, against) in enumerate(((FOR, False), (AGAINST, True))):
@@ -268,11 +297,20 @@ def _draw_row(
         number_cells(map_axes, tiles, grid.tile, colour)
         crop_axes = [figure.add_subplot(cells[place, rank]) for rank in range(STRONGEST)]
         _draw_crops(crop_axes, heatmap, tiles, colour)
-        crop_axes[0].set_ylabel(_heading(tiles, against=against), fontsize=9, color=colour)
+        heading = _heading(tiles, heatmap.evidence.kind, against=against)
+        crop_axes[0].set_ylabel(heading, fontsize=9, color=colour)
     return mesh
 
 
-def _heading(tiles: tuple[TileEvidence, ...], *, against: bool) -> str:
+def _heading(tiles: tuple[TileEvidence, ...], kind: Kind, *, against: bool) -> str:
+    if kind == "removal":
+        # Without such a tile the score is higher.
+        gained = tiles[0].evidence < 0
+        return (
+            ("most gained" if gained else "least lost")
+            if against
+            else ("least gained" if gained else "most lost")
+        )
     # The least of many tiles for a class is not against it.
     if against:
         return "strongest against" if tiles[0].evidence < 0 else "least for"

@@ -3,7 +3,7 @@
 The command line's options come from here, so that help and misspelt options need no PyTorch.
 """
 
-from nearsight.settings.choices import FAITHFULNESS_IMAGES, Budget, Fill, GridKind
+from nearsight.settings.choices import FAITHFULNESS_IMAGES, Budget, EvidenceKind, Fill, GridKind
 from nearsight.settings.machine import Machine
 from nearsight.settings.reading import Reading, ReadingOptions
 from nearsight.settings.recipe import Recipe, recipe_from_toml, recipe_from_values, recipe_to_toml
@@ -14,6 +14,7 @@ __all__ = [
     "FAITHFULNESS_IMAGES",
     "RECIPES",
     "Budget",
+    "EvidenceKind",
     "Fill",
     "GridKind",
     "Machine",

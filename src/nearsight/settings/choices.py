@@ -8,6 +8,9 @@ Budget = Literal["steps", "pixels"]
 # Tiles at multiples of the stride, or one more row and column flush with the far edges.
 GridKind = Literal["aligned", "covering"]
 
+# What a map says of a tile: the logits of it alone, or what the image's scores lose without it.
+EvidenceKind = Literal["tile", "removal"]
+
 # What a tile is replaced by where it is taken away: the image's mean colour, the image blurred, another image.
 Fill = Literal["mean", "blur", "other"]
 
@@ -22,6 +25,7 @@ DEFAULT_TILES: tuple[int | None, ...] = (16, 24, None)
 DEFAULT_SEEDS = 3
 DEFAULT_BUDGET: Budget = "steps"
 DEFAULT_GRID: GridKind = "covering"
+DEFAULT_EVIDENCE: EvidenceKind = "tile"
 DEFAULT_FILL: Fill = "mean"
 DEFAULT_RECIPE = "standard"
 DEFAULT_SPLIT = "test"

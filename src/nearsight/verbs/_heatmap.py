@@ -9,7 +9,8 @@ from nearsight.data.pictures import Pictures
 from nearsight.data.values import values_from
 from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
-from nearsight.settings import Machine, Reading
+from nearsight.settings import EvidenceKind, Fill, Machine, Reading
+from nearsight.settings.choices import DEFAULT_EVIDENCE, DEFAULT_FILL
 from nearsight.signatures import takes_fields_of
 from nearsight.verbs.binding import Binding, ModelOptions
 from nearsight.verbs.sources import AnyModel, as_trained, trained_on_among
@@ -21,6 +22,8 @@ def heatmap(
     images: Pictures,
     *,
     class_name: str | Sequence[str | None] | None = None,
+    evidence: EvidenceKind = DEFAULT_EVIDENCE,
+    fill: Fill = DEFAULT_FILL,
     out: str | Path | None = None,
     max_pixels: int | None = None,
     value_range: tuple[float, float] | None = None,
@@ -43,8 +46,10 @@ def heatmap(
     and tensors (3, H, W), uint8 from 0 to 255 or floating-point from 0 to 1. `class_name` is one for all images
     or one for each; by default it is the name of a file's directory where that is a class, as in an image
     folder. The mean of a map is the image's score under `mean-logit` for that tile grid; tile and stride are by
-    default those of `evaluate`. With `out`, each image's figure is left there as PNG and SVG, with the map as
-    safetensors. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970), and
+    default those of `evaluate`. With `evidence` "removal" the map says what the score by which the classifier decides
+    loses when a tile is replaced, by the image's mean colour (`fill` "mean"), by the image blurred ("blur") or by the
+    same place of the next image ("other"). With `out`, each image's figure is left there as PNG and SVG, with the
+    map as safetensors. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970), and
     `value_range` what becomes black and white in images of more than 8 bits, by default what the model was trained
     in. With
     `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input,
@@ -54,7 +59,9 @@ def heatmap(
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         bound = Binding(machine=machine, **options).bind(model)
         with values_from(as_trained(reading, bound).value_range, of_a_set=False):
-            found = make_heatmaps(bound, images, class_name=class_name, progress=channel)
+            found = make_heatmaps(
+                bound, images, class_name=class_name, evidence=evidence, fill=fill, progress=channel
+            )
         seen = trained_on_among(model, images)
         if seen:
             channel.warn(

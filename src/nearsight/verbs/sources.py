@@ -22,6 +22,7 @@ from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.models.classifier import Network
 from nearsight.models.onnx_session import OnnxSession
+from nearsight.models.published import takes_one_size
 from nearsight.models.said import Classes
 from nearsight.progress import Progress
 from nearsight.runs import RECIPE, Run
@@ -69,7 +70,8 @@ def find_classifier(
 ) -> Classifier:
     """Return the classifier that a verb is given: itself, a run's, or one made by `Classifier.of`.
 
-    `network` is for a run of a network of your own. A name of timm needs a `tile` where the verb is `tiled`.
+    `network` is for a run of a network of your own. A name of timm needs a `tile` where the verb is `tiled`: the tile
+    to look at, as published networks were trained on whole images. A `Classifier` keeps the tile it was trained on.
     Raises what `Run.classifier` and `Classifier.of` raise.
     """
     if isinstance(model, TiledModel):
@@ -82,7 +84,12 @@ def find_classifier(
         raise InputError("`network` is for a run that was trained with a network of your own; leave it out")
     if tiled and tile is None and isinstance(model, str) and model.startswith(TIMM):
         raise InputError(f"'{model}' needs the side of the tiles in pixels, such as `tile=64`")
-    return Classifier.of(model, tile=tile, classes=classes, weights=weights, pretrained=pretrained)
+    if isinstance(model, Classifier):
+        return Classifier.of(model, classes=classes, weights=weights)
+    made = Classifier.of(model, tile=tile, classes=classes, weights=weights, pretrained=pretrained)
+    if isinstance(model, str) and model.startswith(TIMM) and not takes_one_size(made.network):
+        made.tile = None
+    return made
 
 
 def model_name(model: AnyModel) -> str:

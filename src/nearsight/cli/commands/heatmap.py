@@ -12,7 +12,8 @@ from nearsight.cli.shared_options import (
     check_model,
     model_options,
 )
-from nearsight.settings import Machine
+from nearsight.settings import EvidenceKind, Fill, Machine
+from nearsight.settings.choices import DEFAULT_EVIDENCE, DEFAULT_FILL
 from nearsight.settings.machine import Device
 
 HEATMAP_OUT = "heatmaps"
@@ -37,6 +38,22 @@ def declare(parser: OneLineParser) -> None:
         metavar="N",
         help="step of the tile grid in pixels; a smaller one is the only smoothing (default: a quarter of "
         "the tile)",
+    )
+    add_choice(
+        parser,
+        "--evidence",
+        get_args(EvidenceKind),
+        default=DEFAULT_EVIDENCE,
+        text="what a map says of a tile: the logit of the tile alone, or what the score by which the classifier "
+        "decides loses when the tile is replaced",
+    )
+    add_choice(
+        parser,
+        "--fill",
+        get_args(Fill),
+        default=DEFAULT_FILL,
+        text="with --evidence removal, what takes a tile's place: the image's mean colour, the image blurred, or the "
+        "same place of the next image",
     )
     add_grid(parser)
     add_memory(parser)
@@ -64,6 +81,8 @@ def run(options: Namespace) -> Result:
         model,
         places,
         class_name=options.class_name,
+        evidence=options.evidence,
+        fill=options.fill,
         out=options.out,
         max_pixels=options.max_pixels,
         value_range=options.value_range,
