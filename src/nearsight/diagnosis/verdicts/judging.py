@@ -17,7 +17,7 @@ from nearsight.statistics import false_discovery
 PROVEN_OF_CLASS = 6
 PROVEN = 80
 # From this overlap of their images on, two candidates of a class are one thing (Jaccard).
-SAME = 0.5
+SAME = 1 / 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ def judge(
 
     `strength` is as for `associate`. Candidates that do not go with their class on the images that test are not
     intervened on; all are counted when the rate of false discoveries is reckoned. Of candidates of one class
-    that half of the same images have, the best one stands for all.
+    that a third of the same images have, the best one stands for all.
     """
     found = [associate(examined, candidate, strength) for candidate in candidates]
     proofs: dict[int, tuple[Intervention, ...]] = {}

@@ -42,14 +42,15 @@ class Rule:
 
     def matters(self, found: Association, interventions: Sequence[Intervention]) -> bool:
         """Say whether accuracy hangs on a candidate: by the difference, or by what is lost when it is taken away."""
+        lost = any(self.proves(one) for one in interventions if one.kind == WITHOUT)
         difference = found.accuracy.difference
-        if difference.value is None:
-            return any(self.proves(one) for one in interventions)
-        if found.candidate.seen_in == TILE and (difference.low or 0.0) <= (difference.chance or 0.0):
-            # Images that speak strongly are easier: what was found in the strongest tiles must do more than they.
-            return False
-        lost = max((one.effect for one in interventions if one.kind == WITHOUT), default=0.0)
-        return max(difference.value, lost) >= self.least_difference
+        if difference.value is None or difference.low is None:
+            # Every image of the class has it: only what is changed can tell.
+            return lost or any(self.proves(one) for one in interventions)
+        # Images that speak strongly are easier: what was found in the strongest tiles must do more than they.
+        least = (difference.chance or 0.0) if found.candidate.seen_in == TILE else 0.0
+        differs = difference.value >= self.least_difference and difference.low > least
+        return differs or (lost and found.candidate.seen_in != TILE)
 
     def word(self, found: Association, interventions: Sequence[Intervention], q: float) -> str:
         """Return the verdict on a candidate: "shortcut", "suspect" or "nothing found"."""
