@@ -1,0 +1,199 @@
+"""Finding attributes of whole images that go with a class: compression, blur, noise, tone, tint and their like."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
+from nearsight.diagnosis.attributes.fitting import Aim, fitted
+from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, Attribute
+from nearsight.diagnosis.attributes.measuring import measure_all
+from nearsight.diagnosis.attributes.rules import Rule, rule_of
+from nearsight.diagnosis.attributes.spectrum import strongest_wave
+from nearsight.diagnosis.candidates import Candidate, Edit, Examined
+from nearsight.statistics import false_discovery
+
+Values = NDArray[np.float32]
+
+# Of all that is found, over attributes and classes, so much may be chance.
+FALSE_DISCOVERIES = 0.05
+# Rules of a class that so many of its images have in common are one.
+SAME = 0.6
+# Of these the attribute with the fewest causes is named, if it is as clear but for so much.
+NEAR = 0.85
+MOST_OF_A_CLASS = 3
+# Over all classes: each takes a second or so to find its edits.
+MOST = 60
+# How many times more frequent in the class an attribute that comes from how pictures are made must be, and any
+# other, to be called an artefact: classes of natural pictures differ in all of them, but not as clearly.
+CLEAN, VERY_CLEAN = 10.0, 20.0
+# Pictures on which the strength of an edit is found.
+PICTURES = 8
+_WAVES = ("lines across", "lines down", "pattern")
+
+
+def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
+    """Yield what tells some images of a class from those of other classes, as a whole, among those that choose.
+
+    For each class and attribute, both for much and for little of it, a threshold is put where it parts best some
+    of the class's images from the others (`rule_of`): at most 5 % of the others lie beyond it, at least five
+    images and 8 % of the class more than that, at a false discovery rate of 5 % over attributes and classes.
+    Attributes that nearly the same images have are one, named by that with the fewest causes. It is an *artefact*
+    if it comes from how pictures are made and is 10 times as frequent in the class as elsewhere, or 20 times
+    whatever it is.
+    """
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        examined.progress.count("measuring", done, len(examined.images))
+
+    values = measure_all((examined.images.image(i) for i in range(len(examined.images))), step)
+    found = Found(examined, values)
+    yield from (found.candidate(rule) for rule in found.named)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was measured of all examined images, float32 (n, attributes), and the rules in it."""
+
+    examined: Examined
+    values: Values
+
+    @cached_property
+    def named(self) -> list[Rule]:
+        """The rules worth naming, a few of each class, the clearest first."""
+        by_class: dict[int, list[list[Rule]]] = {}
+        for rule in sorted(self._believed, key=self._strength, reverse=True):
+            kinds = by_class.setdefault(rule.class_number, [])
+            like = next((kind for kind in kinds if self._same(rule, kind[0])), None)
+            if like is not None:
+                like.append(rule)
+            elif len(kinds) < MOST_OF_A_CLASS:
+                kinds.append([rule])
+        rules = [self._best(kind) for kinds in by_class.values() for kind in kinds]
+        return sorted(rules, key=self._strength, reverse=True)[:MOST]
+
+    def _strength(self, rule: Rule) -> tuple[bool, float]:
+        return self.is_artefact(rule), _clear(rule)
+
+    def _best(self, kind: list[Rule]) -> Rule:
+        """Return which rule names best what nearly the same images have, the clearest first."""
+        artefact, clear = self._strength(kind[0])
+        near = [rule for rule in kind if self.is_artefact(rule) == artefact and _clear(rule) >= NEAR * clear]
+        return min(near, key=lambda rule: rule.column)
+
+    def is_artefact(self, rule: Rule) -> bool:
+        """Return whether what a rule says has nothing to do with what is pictured."""
+        others = int((self.examined.choosing & (self.examined.labels != rule.class_number)).sum())
+        times = rule.share / (rule.elsewhere + 1 / max(1, others))
+        return times >= (CLEAN if ATTRIBUTES[rule.column].artefact else VERY_CLEAN)
+
+    def candidate(self, rule: Rule) -> Candidate:
+        """Return a rule as what may be a shortcut, with its edits."""
+        attribute, column = ATTRIBUTES[rule.column], self.values[:, rule.column]
+        mine = self.examined.labels == rule.class_number
+        has, choosing = rule.has(column), self.examined.choosing
+        signed = column if rule.much else -column
+        return Candidate(
+            class_number=rule.class_number,
+            attribute=attribute.name,
+            words=str(attribute.much if rule.much else attribute.little),
+            artefact=self.is_artefact(rule),
+            has=has,
+            value=column,
+            effect=_area(signed[mine & has & choosing], signed[~mine & choosing]),
+            put_on=self._edit(rule, mine & has, ~mine & ~has, on=True),
+            take_off=self._edit(rule, _without(mine, has), mine & has, on=False),
+        )
+
+    @property
+    def _believed(self) -> list[Rule]:
+        choosing = self.examined.choosing
+        values, labels = self.values[choosing], self.examined.labels[choosing]
+        rules = [
+            rule
+            for number in np.unique(labels).tolist()
+            for column, attribute in enumerate(ATTRIBUTES)
+            for much in _directions(attribute)
+            if (
+                rule := rule_of(
+                    values[:, column], labels == number, class_number=number, column=column, much=much
+                )
+            )
+        ]
+        tests = len(np.unique(labels)) * sum(len(_directions(attribute)) for attribute in ATTRIBUTES)
+        # What gave no rule was a test too.
+        chance = np.ones(tests)
+        chance[: len(rules)] = [rule.probability for rule in rules]
+        rates = false_discovery(chance)[: len(rules)]
+        return [rule for rule, rate in zip(rules, rates, strict=True) if rate <= FALSE_DISCOVERIES]
+
+    def _same(self, rule: Rule, other: Rule) -> bool:
+        among = self.examined.of_class(rule.class_number, choosing=True)
+        one, two = (each.has(self.values[among, each.column]) for each in (rule, other))
+        return bool((one & two).sum() > SAME * (one | two).sum())
+
+    def _edit(
+        self, rule: Rule, like: NDArray[np.bool_], change: NDArray[np.bool_], *, on: bool
+    ) -> Edit | None:
+        choosing = self.examined.choosing
+        like, change = like & choosing, change & choosing
+        if not like.any() or not change.any():
+            return None
+        aim = Aim(
+            column=rule.column,
+            wanted=np.nanmedian(self.values[like], 0),
+            spread=self._spread,
+            reached=rule.has if on else lambda values: ~rule.has(values),
+        )
+        ways = self._ways(rule, like if on else change, on=on)
+        return fitted(ways, self._pictures(change), aim) if ways else None
+
+    def _ways(self, rule: Rule, having: NDArray[np.bool_], *, on: bool) -> Sequence[Way]:
+        attribute = ATTRIBUTES[rule.column]
+        more, less = WAYS[attribute.name]
+        ways = more if rule.much == on else less
+        if attribute.name in _WAVES:
+            wave = strongest_wave([picture.numpy() for picture in self._pictures(having)], attribute.name)
+            if wave is not None:
+                return (*ways, waves(wave)[0 if on else 1])
+        return ways
+
+    @cached_property
+    def _spread(self) -> Values:
+        low, high = np.nanpercentile(self.values, (16, 84), axis=0)
+        return np.asarray(np.maximum((high - low) / 2, 1e-3), dtype=np.float32)
+
+    def _pictures(self, among: NDArray[np.bool_]) -> list[Tensor]:
+        places = np.flatnonzero(among)
+        drawn = np.random.default_rng(self.examined.seed).permutation(places)[:PICTURES]
+        return [self.examined.images.image(int(i)) for i in drawn]
+
+
+def _without(mine: NDArray[np.bool_], has: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the images that those are to be like that have it no more: the class's own, if there are some."""
+    own = mine & ~has
+    return own if own.sum() >= PICTURES else ~mine & ~has
+
+
+def _directions(attribute: Attribute) -> list[bool]:
+    return [much for much, words in ((True, attribute.much), (False, attribute.little)) if words]
+
+
+def _clear(rule: Rule) -> float:
+    return rule.pure * (rule.share - rule.elsewhere)
+
+
+def _area(ours: Values, theirs: Values) -> float:
+    """Return how often one of ours has more than one of theirs: the area under the ROC curve."""
+    theirs = np.sort(theirs[~np.isnan(theirs)])
+    if not len(ours) or not len(theirs):
+        return 0.5
+    below = np.searchsorted(theirs, ours, "left") + np.searchsorted(theirs, ours, "right")
+    return float(below.mean() / (2 * len(theirs)))

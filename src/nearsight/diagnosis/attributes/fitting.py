@@ -1,0 +1,81 @@
+"""Which edit, and how strong, makes some pictures like others in what was measured of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.diagnosis.attributes.edits import Way
+from nearsight.diagnosis.attributes.kinds import NAMES
+from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
+from nearsight.diagnosis.candidates import Edit
+
+Values = NDArray[np.float32]
+# The share of the way to the wanted value that an edit must go at least.
+LEAST_OF_THE_WAY = 0.5
+# The share of the edited pictures that must be like those wanted.
+MOST_ARRIVE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """What edited pictures are to be like: `wanted` in the attribute at `column` first, then in all.
+
+    `wanted` and `spread` are float32 (attributes,): medians to reach, and how far pictures differ in each.
+    `reached` says of values of that attribute, (n,), which are like those wanted.
+    """
+
+    column: int
+    wanted: Values
+    spread: Values
+    reached: Callable[[Values], NDArray[np.bool_]]
+
+
+def fitted(ways: Sequence[Way], pictures: Sequence[Tensor], aim: Aim) -> Edit | None:
+    """Return the edit that brings `pictures` nearest to an aim; None where none brings half of them there.
+
+    `pictures` are uint8 (3, H, W). The strength of each way is found by bisection on the median of the aimed
+    attribute; of ways that reach it, the one after which all attributes are nearest, by their spread, is taken.
+    """
+    if not pictures:
+        return None
+    name = NAMES[aim.column]
+    before = float(np.nanmedian(measure_one(pictures, name)))
+    tried = [found for way in ways if (found := _nearest(way, pictures, aim, before)) is not None]
+    return min(tried, key=lambda found: found[0])[1] if tried else None
+
+
+def _nearest(way: Way, pictures: Sequence[Tensor], aim: Aim, before: float) -> tuple[float, Edit] | None:
+    """Return how far from the aim a way leads at best, and its edit there; None where it does not arrive."""
+    wanted, name = float(aim.wanted[aim.column]), NAMES[aim.column]
+    measured: dict[int, Values] = {}
+
+    def gone(place: int) -> float:
+        if place not in measured:
+            edit = way.edit(way.strengths[place])
+            measured[place] = measure_one((edit(picture) for picture in pictures), name)
+        now = float(np.nanmedian(measured[place]))
+        return (now - before) / (wanted - before) if wanted != before else 1.0
+
+    low, high = 0, len(way.strengths) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if gone(middle) >= 1 else (middle + 1, high)
+    gone(low)
+    there = [
+        place
+        for place, values in measured.items()
+        if gone(place) >= LEAST_OF_THE_WAY and aim.reached(values).mean() >= MOST_ARRIVE
+    ]
+    if not there:
+        return None
+    edit = way.edit(way.strengths[min(there, key=lambda place: abs(gone(place) - 1))])
+    return _distance(measure_all(edit(picture) for picture in pictures), aim), edit
+
+
+def _distance(values: Values, aim: Aim) -> float:
+    """Return how far edited pictures are from those wanted: the aimed attribute counts as much as all others."""
+    away = np.minimum(np.abs(np.nanmedian(values, 0) - aim.wanted) / aim.spread, 4)
+    return float(np.nanmean(away) + away[aim.column])

@@ -1,0 +1,65 @@
+"""The attributes of whole images that are measured, and what people call much and little of each."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One number about a picture.
+
+    `much` and `little` are the words for an image that has more, or less, of it than others; None where that is
+    not looked for. `artefact` says that it comes from how pictures are taken or stored and not from what they
+    show; of others, as of brightness, either may be so.
+    """
+
+    name: str
+    much: str | None
+    little: str | None
+    artefact: bool = False
+
+
+# From those that have one cause to those that have many: of two that the same images have the first says it best.
+ATTRIBUTES = (
+    Attribute("blocks", "compressed: 8-pixel blocks", None, artefact=True),
+    Attribute("few values", "few distinct values", None, artefact=True),
+    Attribute("pixelation", "pixelated", None, artefact=True),
+    Attribute("specks", "single wrong pixels", None, artefact=True),
+    Attribute("lines across", "fine horizontal lines", None, artefact=True),
+    Attribute("lines down", "fine vertical lines", None, artefact=True),
+    Attribute("pattern", "a repeating pattern", None, artefact=True),
+    Attribute(
+        "colour fringes across", "colours moved to the right", "colours moved to the left", artefact=True
+    ),
+    Attribute("colour fringes down", "colours moved down", "colours moved up", artefact=True),
+    Attribute("colour noise", "noisy colours", None, artefact=True),
+    Attribute("noise", "noisy", None, artefact=True),
+    Attribute("colour variety", "many hues", "greyscale or of one hue"),
+    Attribute("fine detail", "strong fine detail", "blurred or enlarged: no fine detail", artefact=True),
+    Attribute("sharpness", "sharpened", "blurred", artefact=True),
+    Attribute("warm edges", "reddish cast", "bluish cast", artefact=True),
+    Attribute("green edges", "greenish cast", "purplish cast", artefact=True),
+    Attribute("dark corners", "dark corners", None, artefact=True),
+    Attribute("light corners", "light corners", None, artefact=True),
+    Attribute("moved blocks", "cut after compression: 8-pixel blocks", None, artefact=True),
+    Attribute("block edges", "compressed: edges of 8-pixel blocks", None, artefact=True),
+    Attribute("blown out", "overexposed", None),
+    Attribute("drowned", "underexposed", None),
+    Attribute("brightness", "bright", "dark"),
+    Attribute("contrast", "strong contrast", "weak contrast"),
+    Attribute("darkest", "hazy: nothing dark", "black shadows"),
+    Attribute("lightest", "white lights", "dim: nothing light"),
+    Attribute("midtones", "light midtones", "dark midtones"),
+    Attribute("light from the left", "lighter on the left", "lighter on the right"),
+    Attribute("light from above", "lighter above", "lighter below"),
+    Attribute("warm", "reddish or yellow colours", "bluish colours"),
+    Attribute("green", "greenish colours", "purplish colours"),
+    Attribute("warm shadows", "reddish shadows", "bluish shadows"),
+    Attribute("green shadows", "greenish shadows", "purplish shadows"),
+    Attribute("warm lights", "reddish or yellow lights", "bluish lights"),
+    Attribute("green lights", "greenish lights", "purplish lights"),
+    Attribute("saturation", "strong colours", "pale or grey: little colour"),
+    Attribute("upright detail", "blurred up and down", "blurred from left to right", artefact=True),
+    Attribute("equal neighbours", "patches of one colour", None, artefact=True),
+    Attribute("missing values", "stretched tones: values that never occur", None, artefact=True),
+)
+NAMES = tuple(attribute.name for attribute in ATTRIBUTES)

@@ -1,0 +1,95 @@
+"""Thresholds on one number an image that part some of a class's images from those of other classes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float32]
+
+# The share of other classes' images that may lie beyond a threshold.
+MOST_ELSEWHERE = 0.05
+# Images of the class that lie beyond it, fewer are no rule.
+LEAST = 5
+# The share of the class's images that it adds to what other classes have.
+LEAST_GAP = 0.08
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A threshold on one of the columns of a table of values, and what it parts.
+
+    `much` says that images above it have the attribute, otherwise those below. `share` of the class's images
+    have it and `elsewhere` of the others'; `pure` is the Jaccard index to expect with the images that the class
+    has beyond what others have; `probability` is the one of as many by chance, times the thresholds tried.
+    """
+
+    class_number: int
+    column: int
+    much: bool
+    threshold: float
+    share: float
+    elsewhere: float
+    pure: float
+    probability: float
+
+    def has(self, values: Values) -> NDArray[np.bool_]:
+        """Return which images have it, bool (n,), of their values, float32 (n,)."""
+        return np.asarray(values >= self.threshold if self.much else values <= self.threshold)
+
+
+def rule_of(
+    values: Values, inside: NDArray[np.bool_], *, class_number: int = 0, column: int = 0, much: bool = True
+) -> Rule | None:
+    """Return the threshold that best parts some of the images `inside` from the others; None where none does.
+
+    >>> values = np.concatenate([np.zeros(90), np.arange(10) + 1]).astype(np.float32)
+    >>> rule = rule_of(values, np.arange(100) >= 80)
+    >>> rule.threshold, rule.share, rule.elsewhere
+    (0.5, 0.5, 0.0)
+
+    `values` is float32 (n,), NaN where unknown, and `inside` bool (n,). If the images inside are a mixture of some
+    that have it and others that are like the rest, the largest gap between the shares beyond a threshold says how
+    many have it. The threshold is the one at which those beyond it, inside, have the highest Jaccard index to
+    expect with them: gap / (largest gap + share of the rest), gaps less their standard error. At most 5 % of the
+    rest may lie beyond it.
+    """
+    signed = np.asarray(values if much else -values, dtype=np.float64)
+    known = ~np.isnan(signed)
+    ours, theirs = np.sort(signed[known & inside]), np.sort(signed[known & ~inside])
+    if len(ours) < LEAST or not len(theirs):
+        return None
+    # Beyond the smallest of ours, the second and so on; of equal ones all.
+    first = np.flatnonzero(np.r_[True, np.diff(ours) > 0])
+    share = 1 - first / len(ours)
+    elsewhere = 1 - np.searchsorted(theirs, ours[first], "left") / len(theirs)
+    # Less a standard error of how many of ours are beyond it that are like the rest.
+    gap = share - elsewhere - np.sqrt(elsewhere * (1 - elsewhere) / len(ours))
+    pure = np.where(elsewhere <= MOST_ELSEWHERE, gap / (max(gap.max(), 1e-9) + elsewhere), -1)
+    best = int(pure.argmax())
+    if pure[best] <= 0 or gap[best] < LEAST_GAP or share[best] * len(ours) < LEAST:
+        return None
+    # Between the first image that has it and the last that has it not.
+    edge = ours[first[best]]
+    below = max(
+        theirs[np.searchsorted(theirs, edge, "left") - 1] if theirs[0] < edge else edge,
+        ours[first[best] - 1] if first[best] else -np.inf,
+    )
+    threshold = (edge + below) / 2 if np.isfinite(below) else edge
+    return Rule(
+        class_number,
+        column,
+        much,
+        float(threshold if much else -threshold),
+        float(share[best]),
+        float(elsewhere[best]),
+        float(pure[best]),
+        _chance(share[best] * len(ours), len(ours), elsewhere[best] * len(theirs), len(theirs), len(first)),
+    )
+
+
+def _chance(having: float, ours: int, elsewhere: float, theirs: int, tried: int) -> float:
+    from scipy.stats import hypergeom
+
+    marked = round(having + elsewhere)
+    return min(1.0, tried * float(hypergeom.sf(round(having) - 1, ours + theirs, marked, ours)))

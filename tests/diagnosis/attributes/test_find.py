@@ -1,0 +1,93 @@
+"""The finder of attributes of whole images against plants in pictures that are alike otherwise."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tests.diagnosis.attributes.conftest import Photographs
+from torch import Tensor
+
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.attributes import find_whole_image_attributes
+from nearsight.diagnosis.attributes.edits import BLUR, COMPRESSED, GREYSCALE, LEVELLED, NOISE, Way, waves
+from nearsight.diagnosis.attributes.measuring import measure_all
+from nearsight.diagnosis.candidates import Candidate, Edit, Examined
+from nearsight.diagnosis.decision import Decision
+from nearsight.evidence import TiledModel
+
+CLASSES, EACH, SIDE = 3, 50, 40
+
+
+def examined(pictures: list[Tensor], seed: int = 0) -> Examined:
+    labels = np.repeat(np.arange(CLASSES), len(pictures) // CLASSES)
+    classes = tuple("abc")
+    held = MemoryImages(torch.stack(pictures), tuple(f"{place}.png" for place in range(len(pictures))))
+    images = ImageSet("toy", "test", classes, labels, held)
+    choosing = np.random.default_rng(seed).random(len(labels)) < 0.5
+    bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=1, classes=classes)
+    return Examined(images, Decision(bound, "mean-logit"), labels, choosing, seed)
+
+
+def planted(pictures: list[Tensor], edit: Edit, *, share: float = 0.5) -> tuple[Examined, NDArray[np.bool_]]:
+    """Edit a share of the second class."""
+    marked = np.zeros(len(pictures), dtype=bool)
+    marked[EACH : EACH + round(share * EACH)] = True
+    order = np.r_[0:EACH, EACH + np.random.default_rng(3).permutation(EACH), 2 * EACH : 3 * EACH]
+    marked = marked[order]
+    return examined(
+        [edit(image) if mark else image for image, mark in zip(pictures, marked, strict=True)]
+    ), marked
+
+
+PLANTS: list[tuple[Way, float, str]] = [
+    (COMPRESSED, 80, "compressed"),
+    (NOISE, 11, "noisy"),
+    (BLUR, 1.0, "blurred"),
+    (GREYSCALE, 1.0, "grey"),
+    (LEVELLED, 25, "few"),
+    (waves((0.25, 0.0))[0], 12, "horizontal lines"),
+]
+
+
+@pytest.mark.parametrize(("way", "strength", "word"), PLANTS, ids=[plant[2] for plant in PLANTS])
+def test_a_plant_is_named_and_its_edits_carry_it(
+    photographs: Photographs, way: Way, strength: float, word: str
+) -> None:
+    of, marked = planted(photographs(CLASSES * EACH, side=SIDE), way.edit(strength))
+    first: Candidate = next(iter(find_whole_image_attributes(of)))
+    assert first.class_number == 1
+    assert first.artefact
+    assert word in first.words
+    mine = of.labels == 1
+    assert (first.has & marked & mine).sum() >= 0.8 * ((first.has | marked) & mine).sum()
+    assert first.effect > 0.95
+    assert first.put_on is not None
+    before = float(np.median(first.value[~marked]))
+    others = [of.images.image(int(i)) for i in np.flatnonzero(of.labels == 0)[:8]]
+    aimed = float(np.median(first.value[marked]))
+    moved = measure_all(map(first.put_on, others))
+    column = int(np.abs(measure_all(others) - first.value[of.labels == 0][:8, None]).sum(0).argmin())
+    assert abs(np.median(moved[:, column]) - aimed) < abs(before - aimed)
+
+
+def test_classes_that_are_alike_give_no_artefact(photographs: Photographs) -> None:
+    of = examined(photographs(CLASSES * EACH, side=SIDE))
+    assert not [found for found in find_whole_image_attributes(of) if found.artefact]
+
+
+def test_what_every_class_has_is_of_none(photographs: Photographs) -> None:
+    blurred = BLUR.edit(1.0)
+    of = examined([blurred(picture) for picture in photographs(CLASSES * EACH, side=SIDE)])
+    assert not [found for found in find_whole_image_attributes(of) if found.artefact]
+
+
+def test_a_class_of_which_all_have_it_is_found(photographs: Photographs) -> None:
+    of, marked = planted(photographs(CLASSES * EACH, side=SIDE), COMPRESSED.edit(80), share=1)
+    first = next(iter(find_whole_image_attributes(of)))
+    assert first.words == "compressed: 8-pixel blocks"
+    assert np.array_equal(first.has, marked)
+
+
+def test_five_images_a_class_and_images_too_small_find_nothing() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (15, 3, 8, 8), dtype=np.uint8)
+    assert not list(find_whole_image_attributes(examined(list(torch.from_numpy(noise)))))

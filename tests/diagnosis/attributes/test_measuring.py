@@ -1,0 +1,72 @@
+"""What is measured of whole images."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.diagnosis.attributes.conftest import Photographs
+
+from nearsight.diagnosis.attributes.kinds import NAMES
+from nearsight.diagnosis.attributes.measuring import measure, measure_all, measure_one
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_attribute_is_the_same_as_among_all(photographs: Photographs, name: str) -> None:
+    pictures = photographs(2) + photographs(1, side=210)
+    assert np.array_equal(measure_one(pictures, name), measure_all(pictures)[:, NAMES.index(name)])
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 16), (3, 17, 400), (3, 300, 20), (3, 700, 500)])
+@pytest.mark.parametrize("value", [0, 77, 255])
+def test_flat_pictures_of_any_size_have_attributes(shape: tuple[int, int, int], value: int) -> None:
+    found = measure(torch.full(shape, value, dtype=torch.uint8))
+    assert np.isfinite(found).all()
+    for name in ("blocks", "pixelation", "noise", "specks", "pattern", "warm edges", "dark corners"):
+        assert abs(found[NAMES.index(name)]) < 1e-3
+
+
+def test_pictures_too_small_have_none() -> None:
+    assert np.isnan(measure(torch.zeros(3, 15, 40, dtype=torch.uint8))).all()
+
+
+def test_nothing_to_measure_is_an_empty_table() -> None:
+    assert measure_all([]).shape == (0, len(NAMES))
+
+
+def test_blocks_grow_as_quality_falls(photographs: Photographs) -> None:
+    (picture,) = photographs(1, side=96)
+
+    def blocks(quality: int) -> float:
+        file = BytesIO()
+        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality)
+        again = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
+        return float(measure_one([again], "blocks")[0])
+
+    found = [float(measure_one([picture], "blocks")[0]), *(blocks(quality) for quality in (90, 60, 30))]
+    assert found == sorted(found)
+    assert abs(found[0]) < 0.2
+    assert found[-1] > 1
+
+
+def test_a_tint_shows_in_edges_as_large_as_it_is(photographs: Photographs) -> None:
+    pictures = photographs(4)
+    gains = torch.tensor([1.1, 1.0, 0.9])[:, None, None]
+    tinted = [(picture * gains).round().clamp(0, 255).to(torch.uint8) for picture in pictures]
+    moved = measure_one(tinted, "warm edges") - measure_one(pictures, "warm edges")
+    assert moved == pytest.approx(np.log2(1.1 / 0.9), abs=0.05)
+
+
+def test_noise_is_measured_in_grey_levels(photographs: Photographs) -> None:
+    pictures = photographs(4, side=128)
+    generator = np.random.default_rng(0)
+    noisy = [
+        torch.from_numpy(
+            np.clip(np.rint(picture.numpy() + generator.normal(0, 20, picture.shape)), 0, 255).astype(
+                np.uint8
+            )
+        )
+        for picture in pictures
+    ]
+    assert measure_one(noisy, "colour noise") == pytest.approx(np.full(4, 17.5), abs=2.5)
