@@ -9,7 +9,7 @@ from studies.mark import MARKED_CLASS, plant, some
 
 from nearsight import Classifier, Diagnosis, ImageSet, Machine, diagnose, load, train, training
 from nearsight.data import ImageSets
-from nearsight.diagnosis.reasons.main_reason import off_object
+from nearsight.diagnosis.reliance.verdict import BACKGROUND, OBJECT
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.settings import make_recipe
@@ -50,13 +50,16 @@ def test_a_network_that_uses_the_background_is_told_from_one_that_cannot(tmp_pat
     assert honest.excess.high < 0 < misled.excess.low
     assert honest.background.low < 1 / 8 < 0.5 < misled.background.low
     assert misled.pointing.high < honest.pointing.low > honest.pointing.chance
-    background = {
-        shortcut: [off_object(reasons) for reasons in one["reasons"].classes]
-        for shortcut, one in found.items()
-    }
-    assert not any(background[0.0])
-    assert all(background[1.0])
-    assert any("main reason of 8 of 8 classes is background" in line for line in found[1.0].sentences())
+    # The contrast has its zero where the area has none.
+    assert honest.contrast.high < 0 < misled.contrast.low
+    by_intervention = {shortcut: one["reliance"].asked for shortcut, one in found.items()}
+    assert (by_intervention[0.0].overall.verdict, by_intervention[1.0].overall.verdict) == (
+        OBJECT,
+        BACKGROUND,
+    )
+    assert not by_intervention[0.0].of(BACKGROUND)
+    assert len(by_intervention[1.0].of(BACKGROUND)) == 8
+    assert any("the background decides 8 of 8 classes" in line for line in found[1.0].sentences())
 
 
 def test_a_planted_mark_is_the_first_reason_of_its_class(

@@ -38,6 +38,7 @@ def diagnose(
     groups: str | None = None,
     limit: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
+    nulls: Sequence[TiledModel] = (),
     seed: int = 0,
     workers: int = 0,
     progress: Progress = SILENT,
@@ -57,9 +58,10 @@ def diagnose(
     name. `parts` are the names of the parts that are kept; the others are left out, or measured for these alone.
     `groups` is a column of the set, or a fact of its files such as `file.format`, by which accuracy is shown. Of a
     larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are checked; 0
-    leaves it out. `workers` processes decode a set that streams. `progress` is told what begins and how
-    much of it is done, and warned of what `TiledModel.notes` tells. Where the model refuses whole images, what
-    compares tiles with them is left out, and said. The diagnosis's `notes` keep both.
+    leaves it out. `nulls` are networks like this one that learned nothing, bound alike: what they give is the value
+    by chance where a part can use it. `workers` processes decode a set that streams. `progress` is told what begins
+    and how much of it is done, and warned of what `TiledModel.notes` tells. Where the model refuses whole images,
+    what compares tiles with them is left out, and said. The diagnosis's `notes` keep both.
 
     Raises `InputError` for an unknown part or column, a set without images, a bare model or one without a tile, and
     what `evaluate` raises.
@@ -99,6 +101,7 @@ def diagnose(
         found=found,
         groups=groups,
         faithfulness=faithfulness,
+        nulls=nulls,
         seed=seed,
         workers=workers,
         tell=tell,

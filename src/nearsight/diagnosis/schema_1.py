@@ -228,8 +228,10 @@ def _tile(row: Row, numbers: Mapping[str, int]) -> AtlasTile:
 def _reliance(rows: list[dict[str, Any]], images: int) -> Reliance | None:
     if not rows:
         return None
+    measured: list[dict[str, Any]] = [dict(_estimates("reliance", row)) for row in rows]
     overall, *classes = (
-        RelianceRow(name=row["class"], images=row["images"], **_estimates("reliance", row)) for row in rows
+        RelianceRow(name=row["class"], images=row["images"], **estimates)
+        for row, estimates in zip(rows, measured, strict=True)
     )
     return Reliance(
         kind=None,

@@ -15,7 +15,6 @@ from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.pictures import Picture
 from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons, build_atlas
-from nearsight.diagnosis.reasons.main_reason import off_object
 from nearsight.diagnosis.reasons.reason import AtlasTile, Reason
 from nearsight.diagnosis.reasons.strips import AROUND_SIDE, TILE_SIDE, atlas_strips
 from nearsight.diagnosis.reasons.strongest import ImageTiles, strongest_tiles
@@ -25,7 +24,6 @@ from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
-NAMED = 5
 _ACCURACY = ("accuracy_with", "accuracy_without", "difference", "errors_without")
 
 
@@ -87,19 +85,6 @@ def _sentences(found: Atlas, about: Findings) -> Iterator[str]:
             "reasons are the tiles without which the decision loses most, looked for in "
             f"{found.counted:,} of {about.images:,} images"
         )
-    known = [(reasons, off_object(reasons)) for reasons in found.classes]
-    background = [reasons for reasons, off in known if off]
-    answered = sum(off is not None for _, off in known)
-    if answered:
-        named = ", ".join(reasons.name for reasons in background[:NAMED])
-        more = f" and {len(background) - NAMED} more" if len(background) > NAMED else ""
-        yield (
-            f"the main reason of {len(background)} of {answered} classes is background"
-            + (f": {named}{more}" if background else "")
-        )
-    for reasons in background[:NAMED]:
-        if reasons.main is not None:
-            yield reasons.main.sentence(reasons.name)
 
 
 def _pictures(found: Atlas, about: Findings) -> Iterator[Picture]:

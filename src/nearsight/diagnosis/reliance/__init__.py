@@ -1,1 +1,1 @@
-"""How much of the evidence lies off the object."""
+"""Object or background: where the evidence lies, and what is decided when either is taken away."""

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,22 +12,30 @@ from torch import Tensor
 from nearsight.data.regions import RegionKind
 from nearsight.diagnosis.overlap import fit_region
 from nearsight.diagnosis.relative import relative
+from nearsight.diagnosis.reliance.contrast import OffShareSums
+from nearsight.diagnosis.reliance.verdict import ByIntervention
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
 from nearsight.evidence.kinds import Kind
 from nearsight.settings.protocols import MEAN_LOGIT
-from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
+from nearsight.statistics import Estimate, absent, accuracy_estimate, mean_estimate
 from nearsight.statistics.writing import whole_per_cent
 from nearsight.tiles import TileGrid
 
 # From this share of its pixels on, a tile counts as one of the object.
 OBJECT_TILE = 0.5
 
+# The measures whose values by chance are taken from networks that learned nothing, where these are at hand.
+BY_NULLS = ("off_share", "excess", "pointing", "contrast")
+
 KIND_NOTES: dict[RegionKind, str] = {
     "mask": "masks are exact: what is off the object is background",
     "boxes": "boxes hold background at their corners, so what is off the object is less than all background",
     "cells": "cells are coarse: along the object's edge they hold some background",
 }
+
+
+_UNMEASURED = absent("it was not measured")
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,10 @@ class RelianceRow:
     `images` counts those whose region is known. The measures are those of `ImageReliance`: the chance of
     `off_share` is the `off_area` of the same images, that of `background` and `object`, which are accuracies,
     one in the number of classes, that of `pointing` the share of tiles that would point at the object.
-    `excess` is `off_share` less `off_area`, image by image: above 0, the evidence prefers the background.
+    `excess` is `off_share` less `off_area`, image by image. It is not 0 on networks that know nothing; `contrast` is
+    (`OffShareSums.contrasts`): above 0, the evidence for the class in its own images prefers the background.
+    `contrast_q` is the false discovery rate at which it would be the last contrast believed. Neither is in older
+    files.
     """
 
     name: str
@@ -67,6 +79,8 @@ class RelianceRow:
     object: Estimate
     pointing: Estimate
     excess: Estimate
+    contrast: Estimate = _UNMEASURED
+    contrast_q: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +90,8 @@ class Reliance:
     `kind` is how regions are given, None where a file does not say. `classes` has a row for every class, in order,
     also for those without a known region. `evidence` is "tile", the logits of tiles alone, or "removal", what the
     decision loses without each tile, of a sample of images; then no tile is asked alone what it would predict.
+    `asked` is what the classifier decides without object and without background, None where nothing could be asked.
+    `nulls` is how many networks that learned nothing gave the values by chance; without them chance is reckoned.
     """
 
     kind: RegionKind | None
@@ -85,6 +101,8 @@ class Reliance:
     images: int
     notes: tuple[str, ...]
     evidence: Kind = "tile"
+    asked: ByIntervention | None = None
+    nulls: int = 0
 
     def sentence(self, scored: str = MEAN_LOGIT) -> str:
         """Say the overall measures beside what chance gives; `scored` is how the accuracies were made (`scored_by`).
@@ -98,6 +116,8 @@ class Reliance:
         tiles on it for no image
         """
         row = self.overall
+        if not row.images and self.evidence == "removal":
+            return "nothing is said of the evidence off the object: there are too few images to take tiles away from"
         if not row.images:
             return "background reliance is unknown: no image has a region"
         if self.evidence == "removal":
@@ -181,6 +201,51 @@ def summarise_reliance(
         images=images,
         notes=(*notes, KIND_NOTES[kind], *((unknown,) if missing else ())),
     )
+
+
+def with_contrasts(found: Reliance, sums: OffShareSums) -> Reliance:
+    """Return the same with the contrast of all classes and of each, from the shares of the same images.
+
+    >>> record = ImageReliance(0, 0.75, 0.5, background=True, object=None, pointed=False, pointed_chance=0.25)
+    >>> bare, sums = summarise_reliance([record], ("cat", "dog"), "mask", images=1), OffShareSums(2)
+    >>> sums.add(0, torch.tensor([0.75, 0.5]))
+    >>> with_contrasts(bare, sums).overall.contrast.value is None  # one class has images: nothing to compare with
+    True
+    """
+    overall, classes = sums.contrasts()
+    return replace(
+        found,
+        overall=replace(found.overall, contrast=overall.estimate, contrast_q=overall.q),
+        classes=tuple(
+            replace(row, contrast=one.estimate, contrast_q=one.q)
+            for row, one in zip(found.classes, classes, strict=True)
+        ),
+    )
+
+
+def with_chance(found: Reliance, nulls: Sequence[Reliance]) -> Reliance:
+    """Return the same with the values by chance that networks which learned nothing have on such images.
+
+    `nulls` are what was found of these networks. The chance of the share and the excess off the object, of the
+    strongest tile and of the contrast is their mean, class by class; where a class has none, it stays.
+    """
+    rows = [(one.overall, *one.classes) for one in nulls]
+
+    def known(row: RelianceRow, of_nulls: Sequence[RelianceRow]) -> RelianceRow:
+        chances: dict[str, Any] = {name: _by_chance(name, row, of_nulls) for name in BY_NULLS}
+        return replace(row, **chances)
+
+    overall, *classes = [
+        known(row, of_nulls)
+        for row, of_nulls in zip((found.overall, *found.classes), zip(*rows, strict=True), strict=True)
+    ]
+    return replace(found, overall=overall, classes=tuple(classes), nulls=len(nulls))
+
+
+def _by_chance(name: str, row: RelianceRow, of_nulls: Sequence[RelianceRow]) -> Estimate:
+    found: Estimate = getattr(row, name)
+    values = [value for null in of_nulls if (value := getattr(null, name).value) is not None]
+    return replace(found, chance=float(np.mean(values))) if values and found.value is not None else found
 
 
 def _right(logits: Tensor, chosen: Tensor, label: int) -> bool | None:

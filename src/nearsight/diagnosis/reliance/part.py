@@ -1,21 +1,33 @@
-"""The part `reliance`: how much of the evidence lies off the object, where it is known where the object is."""
+"""The part `reliance`: object or background, where it is known where the object is."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+
+from torch import Tensor
 
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.gate.part import GATE, explains
 from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.look import Look
+from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.part import Nothing, Part
+from nearsight.diagnosis.reliance.asking import ask, draw_asked
 from nearsight.diagnosis.reliance.background import (
     ImageReliance,
     Reliance,
     image_reliance,
     summarise_reliance,
+    with_chance,
+    with_contrasts,
 )
+from nearsight.diagnosis.reliance.contrast import OffShareSums, off_shares
+from nearsight.diagnosis.reliance.verdict import FillRow, RegionRow, judge_regions
+from nearsight.diagnosis.reliance.wording import accuracies, verdicts
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
+from nearsight.evidence import EvidenceMap, TiledModel
+from nearsight.statistics.writing import whole_per_cent
 
 NO_SAMPLE = (
     "nothing is said of the evidence off the object: tiles do not explain the decision, and there are too few images "
@@ -24,13 +36,27 @@ NO_SAMPLE = (
 NO_REGION = "no region is known, so nothing is said of object and background"
 
 
-def _observe(look: Look) -> ImageReliance | None:
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What one image's evidence owes to tiles off the object, and each class's share off it, float16 (classes,)."""
+
+    reliance: ImageReliance
+    shares: Tensor
+
+
+def _observe(look: Look) -> _Seen | None:
     if look.region is None or look.on_object is None:
         return None
-    return image_reliance(look.evidence, look.label, look.on_object, look.region)
+    return _seen(look.evidence, look.label, look.on_object, look.region)
 
 
-def _measure(subject: Subject, seen: Sequence[ImageReliance]) -> Reliance | Nothing:
+def _seen(evidence_map: EvidenceMap, label: int, on_object: Tensor, region: Tensor) -> _Seen:
+    return _Seen(
+        image_reliance(evidence_map, label, on_object, region), off_shares(evidence_map, on_object).half()
+    )
+
+
+def _measure(subject: Subject, seen: Sequence[_Seen]) -> Reliance | Nothing:
     images = subject.images
     if images.regions is None or not seen:
         return Nothing(NO_REGION)
@@ -38,27 +64,102 @@ def _measure(subject: Subject, seen: Sequence[ImageReliance]) -> Reliance | Noth
     if not by_tiles:
         lost = [_of_loss(Look(images, place, found)) for place, found in subject.removals.items()]
         seen = [record for record in lost if record is not None]
-        if not seen:
-            return Nothing(NO_SAMPLE)
     cut, empty = images.box_faults()
     notes = [f"boxes that reach beyond their image and are cut off there: {cut:,}"] if cut else []
     notes += [f"boxes without a pixel in their image, which say nothing: {empty:,}"] if empty else []
-    looked_at = len(images) if by_tiles else len(subject.removals)
-    found = summarise_reliance(seen, images.classes, images.regions.kind, looked_at, notes)
-    return found if by_tiles else replace(found, evidence="removal")
+    subject.progress.say("object or background: either taken away, and the classifier asked again")
+    answers = ask(subject.decision, images, subject.predictions, seed=subject.seed, progress=subject.progress)
+    if not seen and answers is None:
+        return Nothing(NO_SAMPLE)
+    found = replace(
+        _summarised(subject, seen, len(images) if by_tiles else len(subject.removals), notes),
+        asked=None if answers is None else judge_regions(answers, images.classes),
+        evidence="tile" if by_tiles else "removal",
+    )
+    # What networks that learned nothing say by their tiles is no chance of what a decision loses without them.
+    if not subject.nulls or not by_tiles:
+        return found
+    return with_chance(found, [_of_null(subject, null) for null in subject.nulls])
 
 
-def _of_loss(look: Look) -> ImageReliance | None:
+def _of_loss(look: Look) -> _Seen | None:
     """Return the reliance of what the decision loses without each tile, which no tile answers alone."""
     found = _observe(look)
-    return None if found is None else replace(found, background=None, object=None)
+    if found is None:
+        return None
+    return replace(found, reliance=replace(found.reliance, background=None, object=None))
+
+
+def _summarised(
+    subject: Subject, seen: Sequence[_Seen], looked_at: int, notes: Sequence[str] = ()
+) -> Reliance:
+    images = subject.images
+    assert images.regions is not None
+    sums = OffShareSums(len(images.classes))
+    for one in seen:
+        sums.add(one.reliance.label, one.shares)
+    records = [one.reliance for one in seen]
+    return with_contrasts(
+        summarise_reliance(records, images.classes, images.regions.kind, looked_at, notes), sums
+    )
+
+
+def _of_null(subject: Subject, null: TiledModel) -> Reliance:
+    """Return what is found of a network that learned nothing, on the images that are asked about."""
+    images = subject.images
+    assert images.regions is not None
+    drawn = draw_asked(images.labels, images.regions.known, seed=subject.seed).tolist()
+    seen = []
+    for index, evidence_map in zip(drawn, null.maps(map(images.image, drawn)), strict=True):
+        region = images.region(index)
+        if region is not None:
+            on_object = object_shares(region, evidence_map.grid)
+            seen.append(_seen(evidence_map, int(images.labels[index]), on_object, region))
+    return _summarised(subject, seen, len(drawn))
 
 
 def _sentences(found: Reliance, about: Findings) -> Iterator[str]:
     yield found.sentence(about.scored)
+    if found.asked is not None:
+        yield accuracies(found.asked)
+        yield verdicts(found.asked)
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """What was decided about the images of a class, or of all, under one intervention."""
+
+    name: str
+    row: FillRow
+
+
+def _regions(found: Reliance) -> Iterator[RegionRow]:
+    if found.asked is not None:
+        yield from (found.asked.overall, *found.asked.classes)
+
+
+def _changed(found: Reliance) -> Iterator[_Changed]:
+    yield from (_Changed(row.name, fill) for row in _regions(found) for fill in row.fills)
+
+
+_of_class = partial(Column, "class", "string", lambda row, _: row.name)
+
+
+def _of_fill(name: str, kind: str) -> Column:
+    return Column(name, kind, lambda changed, _: getattr(changed.row, name))
 
 
 def _leads(found: Reliance, about: Findings) -> Iterator[Lead]:
+    if found.asked is not None:
+        row = found.asked.overall
+        erased = next(
+            fill.accuracy
+            for fill in row.fills
+            if (fill.side, fill.fill) == ("object", found.asked.object_fill)
+        )
+        beside = f"right of {row.images:,} images with the object erased, {whole_per_cent(row.original)} as they are"
+        yield Lead.of_share("without the object", erased, f"{beside}; what decides: {row.verdict}")
+        return
     alone = found.overall.background
     if alone.value is not None:
         says = f"right of {alone.n:,} images by tiles without any of the object ({about.scored})"
@@ -76,14 +177,43 @@ RELIANCE = Part(
             "reliance",
             lambda found: (found.overall, *found.classes),
             (
-                Column("class", "string", lambda row, _: row.name),
+                _of_class(),
                 Column("images", "int64"),
                 Column("off_share", ESTIMATE),
                 Column("off_area", ESTIMATE),
                 Column("excess", ESTIMATE),
+                Column("contrast", ESTIMATE),
+                Column("contrast_q", "float64"),
                 Column("background", ESTIMATE),
                 Column("object", ESTIMATE),
                 Column("pointing", ESTIMATE),
+            ),
+        ),
+        Table(
+            "regions",
+            _regions,
+            (
+                _of_class(),
+                Column("images", "int64"),
+                Column("verdict", "string"),
+                Column("q", "float64"),
+                Column("reason", "string"),
+                Column("original", ESTIMATE),
+                Column("known", ESTIMATE),
+                Column("background_keeps", ESTIMATE),
+                Column("object_keeps", ESTIMATE),
+                Column("took_donor", ESTIMATE),
+            ),
+        ),
+        Table(
+            "interventions",
+            _changed,
+            (
+                _of_class(),
+                _of_fill("side", "string"),
+                _of_fill("fill", "string"),
+                _of_fill("accuracy", ESTIMATE),
+                _of_fill("change", ESTIMATE),
             ),
         ),
     ),

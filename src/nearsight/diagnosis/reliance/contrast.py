@@ -77,8 +77,9 @@ class OffShareSums:
         The contrast of a class is its own cell less what row and column say of it, fitted to all cells that are
         nobody's own; that of all classes is the mean of theirs, which is the mean of the own cells less that of the
         others. A network that knows nothing of the classes treats its outputs alike, so its own cells lie as far
-        from the fit as others do, and the t-interval is made of the others' deviations, C² − 3C + 1 of them free.
-        It covers the images and what an output happens to like. Classes without images take no part; with fewer
+        from the fit as others do, and the t-intervals are made of the others' deviations: of a class, of those in its
+        row and column, 2C − 4 of them free, since some outputs stray more than others; of all, of all C² − 3C + 1.
+        They cover the images and what an output happens to like. Classes without images take no part; with fewer
         than `LEAST_CLASSES` others there is no interval.
         """
         known = np.flatnonzero(self.images)
@@ -94,14 +95,17 @@ class OffShareSums:
             found = [_bare(float(value), int(n)) for value, n in zip(own, images, strict=True)]
             overall = _bare(float(own.mean()), int(images.sum()))
         else:
-            free = count**2 - 3 * count + 1
-            outside = ~np.eye(count, dtype=np.bool_)
-            spread = math.sqrt(float(((means - fitted)[outside] ** 2).sum()) / free)
-            error = spread * math.sqrt(1 + 2 / (count - 1) + 1 / ((count - 1) * (count - 2)))
-            rates = false_discovery([_probability(value, error, free) for value in own.tolist()])
+            free, of_class = count**2 - 3 * count + 1, 2 * count - 4
+            # Degrees of freedom that the fit took are given back to every square alike.
+            squares = np.where(np.eye(count), 0, (means - fitted) ** 2) * count * (count - 1) / free
+            spread = math.sqrt(float(squares.sum()) / (count * (count - 1)))
+            near = np.sqrt((squares.sum(0) + squares.sum(1)) / (2 * (count - 1)))
+            errors = (near * math.sqrt(1 + 2 / (count - 1) + 1 / ((count - 1) * (count - 2)))).tolist()
+            together = list(zip(own.tolist(), errors, strict=True))
+            rates = false_discovery([_probability(value, error, of_class) for value, error in together])
             found = [
-                ClassContrast(_interval(value, error, free, n), float(q))
-                for value, n, q in zip(own.tolist(), images.tolist(), rates, strict=True)
+                ClassContrast(_interval(value, error, of_class, n), float(q))
+                for (value, error), n, q in zip(together, images.tolist(), rates, strict=True)
             ]
             mean, wide = float(own.mean()), spread / math.sqrt(count - 1)
             overall = ClassContrast(

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.intervention.asking import (
+from nearsight.diagnosis.reliance.asking import (
     AS_IT_IS,
     INTERVENTIONS,
     SWAPPED,
     Answers,
+    Example,
     Intervention,
     Side,
 )
@@ -75,6 +76,27 @@ class RegionRow:
 
 
 @dataclass(frozen=True)
+class ByIntervention:
+    """What is decided without object and without background: all classes together, and each, in order.
+
+    `object_fill` and `background_fill` are the fills under which verdicts are made: of each side the one that leaves
+    most images right. `images` were asked about; `left_out` are nearly all object or all background.
+    """
+
+    overall: RegionRow
+    classes: tuple[RegionRow, ...]
+    object_fill: str
+    background_fill: str
+    examples: tuple[Example, ...]
+    images: int
+    left_out: int
+
+    def of(self, verdict: str) -> tuple[str, ...]:
+        """Return the names of the classes that were given a verdict."""
+        return tuple(row.name for row in self.classes if row.verdict == verdict)
+
+
+@dataclass(frozen=True)
 class _Judged:
     """A row and the verdict that its numbers point to, with the probability of one so clear by chance."""
 
@@ -83,7 +105,7 @@ class _Judged:
     p: float
 
 
-def judge_regions(answers: Answers, classes: Sequence[str]) -> tuple[RegionRow, tuple[RegionRow, ...]]:
+def judge_regions(answers: Answers, classes: Sequence[str]) -> ByIntervention:
     """Return the verdict on all classes together and on each class.
 
     The rule. What a classifier *knows* of a class is the rate at which it takes its images for it less the rate at
@@ -102,8 +124,14 @@ def judge_regions(answers: Answers, classes: Sequence[str]) -> tuple[RegionRow, 
     ]
     counted = [place for place, judged in enumerate(found) if judged.row.images >= 2]
     rates = dict(zip(counted, false_discovery([found[place].p for place in counted]).tolist(), strict=True))
-    return _decided(whole, whole.p), tuple(
-        _decided(each, rates.get(place)) for place, each in enumerate(found)
+    return ByIntervention(
+        overall=_decided(whole, whole.p),
+        classes=tuple(_decided(each, rates.get(place)) for place, each in enumerate(found)),
+        object_fill=best["object"].fill,
+        background_fill=best["background"].fill,
+        examples=answers.examples,
+        images=len(answers.labels),
+        left_out=answers.left_out,
     )
 
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nearsight.diagnosis.intervention.fills import covering, fill_from_image, fill_with_surroundings, grow
+from nearsight.diagnosis.reliance.fills import covering, fill_from_image, fill_with_surroundings, grow
 
 
 def random_image(seed: int, height: int = 13, width: int = 17) -> torch.Tensor:

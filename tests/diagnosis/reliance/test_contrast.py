@@ -5,9 +5,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.contrast import OffShareSums, off_shares
 from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.reliance.background import image_reliance
+from nearsight.diagnosis.reliance.contrast import OffShareSums, off_shares
 from nearsight.evidence import EvidenceMap
 from nearsight.tiles import TileGrid
 

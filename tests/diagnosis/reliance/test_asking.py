@@ -5,14 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from tests.diagnosis.conftest import bound_function
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.data.regions import MaskRegions
 from nearsight.diagnosis.decision import Decision
-from nearsight.diagnosis.intervention.asking import AS_IT_IS, INTERVENTIONS, SWAPPED, Answers, ask, draw_asked
-from nearsight.diagnosis.intervention.verdict import (
+from nearsight.diagnosis.reliance.asking import AS_IT_IS, INTERVENTIONS, SWAPPED, Answers, ask, draw_asked
+from nearsight.diagnosis.reliance.verdict import (
     BACKGROUND,
     BOTH,
     INDIFFERENT,
@@ -67,8 +68,13 @@ def by_both(images: Tensor) -> Tensor:
     return torch.where(sure & (sides.argmax(2)[0] == sides.argmax(2)[1])[:, None], sides.sum(0), 0.0)
 
 
+def decided(decision: Decision, images: ImageSet) -> NDArray[np.int64]:
+    return decision.predictions(map(images.image, range(len(images))))
+
+
 def answers_of(function: Callable[[Tensor], Tensor], images: ImageSet, **settings: int) -> Answers:
-    found = ask(Decision(bound_function(function, images), "full-pass"), images, **settings)
+    decision = Decision(bound_function(function, images), "full-pass")
+    found = ask(decision, images, decided(decision, images), **settings)
     assert found is not None
     return found
 
@@ -79,7 +85,8 @@ def answers_of(function: Callable[[Tensor], Tensor], images: ImageSet, **setting
 )
 def test_toys_have_their_verdict(function: Callable[[Tensor], Tensor], verdict: str) -> None:
     answers = answers_of(function, two_sided())
-    whole, rows = judge_regions(answers, CLASSES)
+    found = judge_regions(answers, CLASSES)
+    whole, rows = found.overall, found.classes
     assert whole.original.value == 1
     assert whole.verdict == verdict
     assert {row.verdict for row in rows} <= {verdict, NOT_KNOWN}
@@ -92,6 +99,8 @@ def test_every_intervention_changes_one_side_alone() -> None:
     answers = answers_of(by_object, images)
     assert len(answers.examples) == 3
     for example in answers.examples:
+        assert example.label == images.labels[example.index]
+        assert example.predictions == tuple(answers.predictions[answers.index == example.index][0])
         region, original = images.region(example.index), images.image(example.index)
         assert region is not None
         for intervention, picture in zip(INTERVENTIONS, example.pictures, strict=True):
@@ -124,10 +133,11 @@ def test_without_regions_nothing_is_asked() -> None:
     images = two_sided(1)
     decision = Decision(bound_function(by_object, images), "full-pass")
     bare = ImageSet(images.name, "test", CLASSES, images.labels, images.images)
-    assert ask(decision, bare) is None
+    predictions = decided(decision, images)
+    assert ask(decision, bare, predictions) is None
     assert isinstance(images.regions, MaskRegions)
     images.regions.masks[:] = False
-    assert ask(decision, images) is None
+    assert ask(decision, images, predictions) is None
 
 
 def test_the_sample_is_drawn_within_classes_and_bounded() -> None:
@@ -144,7 +154,7 @@ def test_the_sample_is_drawn_within_classes_and_bounded() -> None:
 def test_a_tile_classifier_is_asked_through_its_tiles() -> None:
     images = two_sided()
     bound = bound_function(by_background, images, tile=8, stride=4)
-    answers = ask(Decision(bound, "mean-logit"), images)
+    decision = Decision(bound, "mean-logit")
+    answers = ask(decision, images, decided(decision, images))
     assert answers is not None
-    whole, _ = judge_regions(answers, CLASSES)
-    assert whole.verdict == BACKGROUND
+    assert judge_regions(answers, CLASSES).overall.verdict == BACKGROUND

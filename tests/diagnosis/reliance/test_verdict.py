@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.intervention.asking import AS_IT_IS, INTERVENTIONS, SWAPPED, Answers
-from nearsight.diagnosis.intervention.verdict import (
+from nearsight.diagnosis.reliance.asking import AS_IT_IS, INTERVENTIONS, SWAPPED, Answers
+from nearsight.diagnosis.reliance.verdict import (
     BACKGROUND,
     BOTH,
     INDIFFERENT,
     NOT_KNOWN,
     OBJECT,
-    RegionRow,
     judge_regions,
 )
 
@@ -42,8 +41,8 @@ def made(labels: NDArray[np.int64], predictions: NDArray[np.int64]) -> Answers:
 
 
 def verdicts(answers: Answers) -> tuple[str, list[str]]:
-    whole, rows = judge_regions(answers, CLASSES)
-    return whole.verdict, [row.verdict for row in rows]
+    found = judge_regions(answers, CLASSES)
+    return found.overall.verdict, [row.verdict for row in found.classes]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +97,8 @@ def test_at_the_border_classes_are_rarely_given_a_verdict() -> None:
 
 
 def test_few_images_decide_nothing_and_say_so() -> None:
-    whole, rows = judge_regions(answered((0.9, 0.2, 0.9), each=4), CLASSES)
+    found = judge_regions(answered((0.9, 0.2, 0.9), each=4), CLASSES)
+    whole, rows = found.overall, found.classes
     assert whole.verdict == OBJECT
     assert {row.verdict for row in rows} == {NOT_KNOWN}
     assert all("do not decide it" in (row.reason or "") for row in rows if row.known.value > 0.25)
@@ -106,7 +106,8 @@ def test_few_images_decide_nothing_and_say_so() -> None:
 
 def test_a_row_holds_the_accuracies_and_their_changes() -> None:
     answers = answered((0.8, 0.5, 0.7))
-    whole, rows = judge_regions(answers, CLASSES)
+    found = judge_regions(answers, CLASSES)
+    whole, rows = found.overall, found.classes
     assert whole.original.value == np.mean(answers.of(AS_IT_IS) == answers.labels)
     for row in (whole, *rows):
         for fill in row.fills:
@@ -129,8 +130,7 @@ def test_the_fill_that_harms_least_decides() -> None:
 def test_a_class_without_images_and_one_with_a_single_image_are_not_known() -> None:
     answers = answered((0.9, 0.2, 0.9))
     some = np.flatnonzero((answers.labels != 5) & ((answers.labels != 4) | (np.arange(300) == 200)))
-    rows: tuple[RegionRow, ...]
-    _, rows = judge_regions(made(answers.labels[some], answers.predictions[some]), CLASSES)
+    rows = judge_regions(made(answers.labels[some], answers.predictions[some]), CLASSES).classes
     assert [(row.images, row.verdict) for row in rows[4:]] == [(1, NOT_KNOWN), (0, NOT_KNOWN)]
     assert rows[5].reason == "it has fewer than two images with a region"
     assert rows[0].verdict == OBJECT

@@ -12,14 +12,14 @@ from torch import Tensor
 from nearsight.data import ImageSet
 from nearsight.data.regions import RegionKind
 from nearsight.diagnosis.decision import Decision
-from nearsight.diagnosis.intervention.fills import (
+from nearsight.diagnosis.overlap import fit_region
+from nearsight.diagnosis.reliance.fills import (
     covering,
     fill_from_image,
     fill_with_colour,
     fill_with_surroundings,
     grow,
 )
-from nearsight.diagnosis.overlap import fit_region
 from nearsight.evaluation import predict
 from nearsight.progress import SILENT, Progress
 from nearsight.tiles import TileGrid
@@ -29,7 +29,8 @@ Side = Literal["object", "background"]
 PER_CLASS, IN_ALL = 50, 1000
 # An image must have so much on both sides for either to be taken away.
 LEAST_SHARE = 0.02
-EXAMPLES = 3
+# The images that are shown under every intervention, and the longest side of their pictures.
+EXAMPLES, EXAMPLE_SIDE = 3, 160
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,25 @@ INTERVENTIONS = tuple(_WORDS)
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One image under every intervention: uint8 (interventions, 3, H, W), and its place in the set."""
+    """One image under every intervention.
+
+    `index` is its place in the set and `label` its class; `pictures` is uint8 (interventions, 3, H, W), at most
+    `EXAMPLE_SIDE` pixels a side; `predictions` is what each was taken for.
+    """
 
     index: int
+    label: int
     pictures: Tensor
+    predictions: tuple[int, ...]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another example shows the same."""
+        return isinstance(other, Example) and (
+            (self.index, self.label, self.predictions) == (other.index, other.label, other.predictions)
+            and torch.equal(self.pictures, other.pictures)
+        )
+
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +138,7 @@ def draw_asked(
 def ask(
     decision: Decision,
     images: ImageSet,
+    predictions: NDArray[np.int64],
     *,
     seed: int = 0,
     per_class: int = PER_CLASS,
@@ -130,6 +147,7 @@ def ask(
 ) -> Answers | None:
     """Take object and background away from images in turn, and ask a classifier each time what it sees.
 
+    `predictions` int64 (n,) is what it decides about all images of the set as they are; they are not asked again.
     Only images with a region take part, `per_class` of a class and about `most` in all, drawn by `seed`; None where
     there is none. Images are changed as the network's preprocessing resizes them, before they are normalised. For
     erasing, the object's region is grown by `GROWN` of the shorter side; its background is erased, or swapped, up to
@@ -149,24 +167,28 @@ def ask(
     alike = np.array([_other(asked, labels == label, place, random) for place, label in enumerate(labels)])
     foreign = np.array([_other(asked, labels != label, place, random) for place, label in enumerate(labels)])
     colour = whole.mean_colour(asked)
-    examples: list[Example] = []
-    shown = _spread(labels, EXAMPLES)
+    shown = _spread(labels, predictions[asked] == labels, EXAMPLES)
+    pictures: dict[int, Tensor] = {}
 
     def changed() -> Iterator[Tensor]:
         for place, index in enumerate(asked):
-            pictures = whole.changed(index, int(alike[place]), int(foreign[place]), colour)
+            original, *others = whole.changed(index, int(alike[place]), int(foreign[place]), colour)
             if place in shown:
-                examples.append(Example(index, torch.stack(pictures)))
-            yield from pictures
+                pictures[place] = torch.stack([_small(each) for each in (original, *others)])
+            yield from others
             progress.count("object and background taken away", place + 1, len(asked))
 
-    scores = decision.scores(changed())
+    answered = predict(decision.scores(changed())).reshape(len(asked), len(INTERVENTIONS) - 1)
+    decided = np.concatenate((predictions[asked][:, None], answered), axis=1).astype(np.int64)
     return Answers(
         index=np.array(asked, dtype=np.int64),
         labels=labels,
-        predictions=predict(scores).astype(np.int64).reshape(len(asked), len(INTERVENTIONS)),
+        predictions=decided,
         donors=images.labels[foreign].astype(np.int64),
-        examples=tuple(examples),
+        examples=tuple(
+            Example(asked[place], int(labels[place]), pictures[place], tuple(decided[place].tolist()))
+            for place in shown
+        ),
         left_out=len(drawn) - len(asked),
     )
 
@@ -181,10 +203,21 @@ def _other(asked: list[int], wanted: NDArray[np.bool_], place: int, random: np.r
     return asked[int(random.choice(among))]
 
 
-def _spread(labels: NDArray[np.int64], count: int) -> set[int]:
-    """Return the places of the first images of so many classes."""
-    _, first = np.unique(labels, return_index=True)
-    return set(first[:count].tolist())
+def _spread(labels: NDArray[np.int64], right: NDArray[np.bool_], count: int) -> list[int]:
+    """Return the places of an image of each of so many classes, one that is right where there is one."""
+    classes = np.unique(labels)[:count].tolist()
+    return [
+        min(np.flatnonzero(labels == label).tolist(), key=lambda place: not right[place]) for label in classes
+    ]
+
+
+def _small(picture: Tensor) -> Tensor:
+    """Return a picture, uint8 (3, H, W), of at most `EXAMPLE_SIDE` pixels a side."""
+    height, width = picture.shape[1:]
+    scale = EXAMPLE_SIDE / max(height, width)
+    if scale >= 1:
+        return picture
+    return covering(picture, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
 @dataclass(frozen=True, eq=False)
