@@ -15,7 +15,7 @@ from nearsight.diagnosis.candidates import Candidate, Edit, Examined
 from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
 
-CLASSES, EACH, SIDE = 3, 50, 40
+CLASSES, EACH, SIDE = 3, 60, 48
 
 
 def examined(pictures: list[Tensor], seed: int = 0) -> Examined:
