@@ -1,0 +1,218 @@
+"""Finding what repeats from image to image at the same place: frames, stamps, digits, logos, watermarks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.repeats.alike import Ground
+from nearsight.diagnosis.repeats.anchors import Anchor, anchors_of
+from nearsight.diagnosis.repeats.pattern import Pattern, patterns_of
+from nearsight.diagnosis.repeats.wording import Said, place_of, said_of
+
+# Images of a class that are searched, and of all classes that show what is usual.
+SEARCHED = 120
+GROUND = 300
+FEWEST = 5
+TOGETHER = 64
+# Patterns whose images are nearly the same are one.
+SAME_IMAGES = 0.7
+
+
+def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
+    """Yield what repeats at the same place in some images of a class, and hardly in those of other classes.
+
+    Per class at most 120 of the images that choose are searched; classes of fewer than 5 are passed over, and
+    what fewer than 3 images have is not found. Images are decoded one after the other, once for the search and,
+    where something is found, once more to ask all of them.
+    """
+    random = np.random.default_rng((examined.seed, 1))
+    grounds = _grounds(examined.images, np.flatnonzero(examined.choosing), examined.labels, random)
+    if grounds is None:
+        return
+    found: list[tuple[int, Pattern]] = []
+    classes = len(examined.images.classes)
+    for number in range(classes):
+        mine = random.permutation(examined.of_class(number, choosing=True))[:SEARCHED]
+        if len(mine) >= FEWEST:
+            found += [(number, pattern) for pattern in grounds.patterns(mine, number)]
+        examined.progress.count("looking for what repeats in classes", number + 1, classes)
+    if not found:
+        return
+    values = _values(examined.images, [pattern for _, pattern in found], np.arange(len(examined.labels)))
+    for number in sorted({number for number, _ in found}):
+        rows = [row for row, (other, _) in enumerate(found) if other == number]
+        chosen = _distinct([found[row][1] for row in rows], values[rows][:, examined.choosing])
+        for row in (rows[place] for place in chosen):
+            pattern = found[row][1]
+            has = values[row] >= pattern.threshold
+            own = examined.choosing & (examined.labels == number) & has
+            others = examined.choosing & (examined.labels != number)
+            if not own.any():
+                continue
+            said, place = _described(pattern, examined.images)
+            yield Candidate(
+                class_number=number,
+                attribute=said.attribute,
+                words=said.words,
+                artefact=True,
+                has=has,
+                value=values[row],
+                effect=_area(values[row][own], values[row][others]),
+                put_on=pattern.put_on,
+                take_off=pattern.take_off,
+                place=place,
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat:
+    """Something that repeats in a group of images, at the same place.
+
+    `words` say what and where. `share` is how many of the group's images have it, `elsewhere` how many of the
+    others; `effect` how well its value tells the group from the others (area under the ROC curve). `pattern`
+    puts it on and takes it off; `place` is its box, as in `Candidate`.
+    """
+
+    attribute: str
+    words: str
+    share: float
+    elsewhere: float
+    effect: float
+    pattern: Pattern
+    place: tuple[float, float, float, float]
+
+
+def describe_repeats(
+    images: ImageSet, group: NDArray[np.int64], others: NDArray[np.int64], *, seed: int = 0
+) -> tuple[Repeat, ...]:
+    """Return what repeats at the same place in a given group of images, what tells them best from others first.
+
+    `group` and `others` are places in `images`. At most 120 and 300 of them, drawn at random, are looked at.
+    """
+    random = np.random.default_rng((seed, 2))
+    mine, rest = random.permutation(group)[:SEARCHED], random.permutation(others)[:GROUND]
+    grounds = _grounds(images, rest, np.zeros(len(images.labels), dtype=np.int64), random)
+    if grounds is None or len(mine) < FEWEST:
+        return ()
+    patterns = grounds.patterns(mine, None)
+    if not patterns:
+        return ()
+    inside, outside = _values(images, patterns, mine), _values(images, patterns, rest)
+    found = []
+    for row in _distinct(patterns, inside):
+        pattern = patterns[row]
+        said, place = _described(pattern, images)
+        found.append(
+            Repeat(
+                attribute=said.attribute,
+                words=said.words,
+                share=float((inside[row] >= pattern.threshold).mean()),
+                elsewhere=float((outside[row] >= pattern.threshold).mean()),
+                effect=_area(inside[row], outside[row]),
+                pattern=pattern,
+                place=place,
+            )
+        )
+    return tuple(sorted(found, key=lambda repeat: -repeat.effect))
+
+
+@dataclass(frozen=True, eq=False)
+class _Grounds:
+    """Images of all classes at each anchor."""
+
+    images: ImageSet
+    grounds: dict[Anchor, Ground]
+
+    def patterns(self, chosen: NDArray[np.int64], label: int | None) -> list[Pattern]:
+        views = _views(self.images, tuple(self.grounds), chosen)
+        return [
+            pattern
+            for anchor, ground in self.grounds.items()
+            for pattern in patterns_of(views[anchor], label, ground, anchor)
+        ]
+
+
+def _grounds(
+    images: ImageSet, allowed: NDArray[np.int64], labels: NDArray[np.int64], random: np.random.Generator
+) -> _Grounds | None:
+    chosen = random.permutation(allowed)[:GROUND]
+    if len(chosen) < FEWEST:
+        return None
+    grounds = {}
+    for anchor in anchors_of(images.sizes):
+        fitting = chosen[[anchor.fits(*map(int, images.sizes[i])) for i in chosen]]
+        if len(fitting) >= FEWEST:
+            grounds[anchor] = fitting
+    views = _views(images, tuple(grounds), chosen)
+    return _Grounds(images, {anchor: Ground(views[anchor], labels[own]) for anchor, own in grounds.items()})
+
+
+def _views(images: ImageSet, anchors: Sequence[Anchor], chosen: NDArray[np.int64]) -> dict[Anchor, Tensor]:
+    """Return what each anchor sees of images that are large enough for it."""
+    seen: dict[Anchor, list[Tensor]] = {anchor: [] for anchor in anchors}
+    for i in chosen.tolist():
+        pixels = images.image(i)
+        for anchor in anchors:
+            if anchor.fits(*pixels.shape[1:]):
+                seen[anchor].append(anchor.view(pixels))
+    return {
+        anchor: torch.stack(views)
+        if views
+        else torch.empty(0, 3, anchor.height, anchor.width, dtype=torch.uint8)
+        for anchor, views in seen.items()
+    }
+
+
+def _values(images: ImageSet, patterns: Sequence[Pattern], chosen: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return how much of each pattern each image has, (patterns, n); NaN where an image is too small for it."""
+    values = np.full((len(patterns), len(chosen)), np.nan, dtype=np.float32)
+    anchors = tuple({pattern.anchor for pattern in patterns})
+    for start in range(0, len(chosen), TOGETHER):
+        some = chosen[start : start + TOGETHER]
+        views = _views(images, anchors, some)
+        for row, pattern in enumerate(patterns):
+            fitting = [pattern.anchor.fits(*map(int, images.sizes[i])) for i in some]
+            if any(fitting):
+                places = start + np.flatnonzero(fitting)
+                values[row, places] = pattern.values(views[pattern.anchor]).numpy()
+    return values
+
+
+def _distinct(patterns: Sequence[Pattern], values: NDArray[np.float32]) -> list[int]:
+    """Return which patterns are not the same as a more unusual one, seen at another anchor."""
+    kept: list[int] = []
+    has = [row >= pattern.threshold for row, pattern in zip(values, patterns, strict=True)]
+    for place in sorted(range(len(patterns)), key=lambda place: -patterns[place].unusual):
+        overlaps = [
+            (has[place] & has[other]).sum() / max(1, (has[place] | has[other]).sum())
+            for other in kept
+            if patterns[other].anchor != patterns[place].anchor
+        ]
+        if not overlaps or max(overlaps) < SAME_IMAGES:
+            kept.append(place)
+    return kept
+
+
+def _described(pattern: Pattern, images: ImageSet) -> tuple[Said, tuple[float, float, float, float]]:
+    height, width = (int(side) for side in np.median(images.sizes, axis=0))
+    box = pattern.anchor.box(pattern.overlay.box, height, width)
+    if pattern.anchor.whole:
+        return said_of(pattern.overlay), box
+    rows, columns = pattern.anchor.part(height, width)
+    drawn = np.zeros((height, width), dtype=np.bool_)
+    drawn[rows, columns] = pattern.overlay.drawn.numpy()
+    return said_of(pattern.overlay, place_of(drawn)), box
+
+
+def _area(own: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    own, others = own[~np.isnan(own)], others[~np.isnan(others)]
+    if not len(own) or not len(others):
+        return 0.5
+    return float(roc_auc_score(np.repeat([1, 0], [len(own), len(others)]), np.concatenate([own, others])))

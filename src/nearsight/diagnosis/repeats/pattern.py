@@ -1,0 +1,176 @@
+"""A pattern that some images of a group have at the same place, and the rule that says which images have it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.stats import fisher_exact
+from torch import Tensor
+
+from nearsight.diagnosis.repeats.alike import Ground
+from nearsight.diagnosis.repeats.anchors import Anchor
+from nearsight.diagnosis.repeats.overlay import Overlay, drawn_over
+from nearsight.diagnosis.repeats.steps import Usual, in_blocks
+from nearsight.diagnosis.repeats.template import FEWEST_IMAGES, Sharing, Template, shared_by
+
+# A group counts from so many times what is usual of images drawn from all classes (mean and one standard
+# deviation of the group's size). Where it is not clearly larger its images must agree all the better.
+UNUSUAL = 1.9
+CLEAR = 5.0
+# The mean distance of members' amounts from 1: that of a mark drawn over all of them, and of a clear group.
+EXACT = 0.14
+LOOSE = 0.4
+SEPARATED, CLEARLY_SEPARATED = 8.0, 4.0
+FALSE = 0.02
+# Windows that are tried, the most unusual first, and patterns of one class.
+TRIED = 4
+PATTERNS = 3
+BELONGS = 0.4
+STRONGEST = 3
+# A pattern is had from so many of its pixels, or so much of its steps; in any case more than 99 % of other
+# classes' images have of it.
+MATCHED = 0.75
+AMOUNT = 0.5
+OTHERS = 0.99
+SIGNIFICANT = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """What repeats at one anchor: what is drawn, its steps, and from which value on an image has it."""
+
+    anchor: Anchor
+    overlay: Overlay
+    template: Template
+    usual: Usual
+    threshold: float
+    unusual: float
+
+    def values(self, views: Tensor) -> Tensor:
+        """Return how much of the pattern each image has, (n,), given what its anchor sees of it.
+
+        Of an opaque pattern the share of its pixels that are there, of a translucent one how much of its steps.
+        """
+        if self.overlay.opaque:
+            return self.overlay.match(views)
+        return self.template.amounts(self.usual.unusual(views))
+
+    def put_on(self, pixels: Tensor) -> Tensor:
+        """Return an image with the pattern at its place."""
+        return self.anchor.changed(pixels, lambda seen: self._sized(seen).put_on(seen))
+
+    def take_off(self, pixels: Tensor) -> Tensor:
+        """Return an image without the pattern."""
+        return self.anchor.changed(pixels, lambda seen: self._sized(seen).take_off(seen))
+
+    def _sized(self, seen: Tensor) -> Overlay:
+        return self.overlay.resized(int(seen.shape[1]), int(seen.shape[2]))
+
+
+def patterns_of(views: Tensor, label: int | None, ground: Ground, anchor: Anchor) -> list[Pattern]:
+    """Return what repeats in images of one class at one anchor, the most unusual first.
+
+    `views` is uint8 (n, 3, height, width), what the anchor sees of them; `label` is their class, whose images
+    among those of `ground` do not count as others.
+    """
+    others = ground.pixels[ground.others(label)]
+    compared = min(len(views), len(others))
+    if compared < FEWEST_IMAGES:
+        return []
+    usual = ground.usual(label)
+    steps = usual.unusual(views)
+    sizes, belonging = ground.groups(steps)
+    mean, spread = ground.chance(compared, label)
+    # Groups by chance grow as the root of the number of images.
+    unusual = sizes / (mean + spread) * (compared / len(views)) ** 0.5
+    found: list[Pattern] = []
+    free = torch.ones(len(unusual), dtype=torch.bool)
+    searched = _Searched(views, steps, usual.unusual(others), others, usual, anchor)
+    while len(found) < PATTERNS:
+        pattern = _strongest(searched, unusual * free, belonging)
+        if pattern is None:
+            return found
+        found.append(pattern)
+        free &= ~_touching(pattern, ground)
+        searched = searched.without(pattern)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Searched:
+    """Images of a class and of others as an anchor sees them, and their unusual steps."""
+
+    views: Tensor
+    steps: Tensor
+    steps_of_others: Tensor
+    others: Tensor
+    usual: Usual
+    anchor: Anchor
+
+    def without(self, pattern: Pattern) -> "_Searched":
+        """Return the same without the steps around a pattern that is found already."""
+        taken = (pattern.template.support.any(0) | pattern.overlay.drawn).float()[None, None]
+        kept = 1 - F.max_pool2d(taken, 5, 1, 2)
+        return replace(self, steps=self.steps * kept, steps_of_others=self.steps_of_others * kept)
+
+
+def _strongest(searched: _Searched, unusual: Tensor, belonging: Tensor) -> Pattern | None:
+    best: Sharing | None = None
+    most = 0.0
+    for window in unusual.argsort(descending=True)[:TRIED].tolist():
+        excess = float(unusual[window])
+        if excess < UNUSUAL:
+            break
+        loads = belonging[window]
+        members = loads > BELONGS * loads.topk(min(STRONGEST, len(loads))).values.mean()
+        sharing = shared_by(searched.steps, searched.steps_of_others, members)
+        if sharing is None or not _sure(sharing, excess) or not _there(sharing, searched.usual):
+            continue
+        if best is None or sharing.separation > best.separation:
+            best, most = sharing, excess
+    if best is None:
+        return None
+    views, others = searched.views, searched.others
+    without = torch.cat([views[~best.members], others])
+    overlay = drawn_over(views[best.members], without, best.template.support)
+    if overlay is None:
+        return None
+    pattern = Pattern(searched.anchor, overlay, best.template, searched.usual, 0.0, most)
+    elsewhere = pattern.values(others)
+    threshold = max(MATCHED if overlay.opaque else AMOUNT, float(torch.quantile(elsewhere, OTHERS)))
+    own, other = pattern.values(views) >= threshold, elsewhere >= threshold
+    if int(own.sum()) < FEWEST_IMAGES or not more_common(own.numpy(), other.numpy()):
+        return None
+    return replace(pattern, threshold=threshold)
+
+
+def _there(sharing: Sharing, usual: Usual) -> bool:
+    """Whether the group has the steps itself, and not others that it lacks."""
+    steps = sharing.template.steps
+    return float(((steps + usual.mean) * steps).sum()) > float((steps**2).sum()) / 2
+
+
+def _sure(sharing: Sharing, unusual: float) -> bool:
+    share = min(1.0, (unusual - UNUSUAL) / (CLEAR - UNUSUAL))
+    allowed = EXACT + share * (LOOSE - EXACT)
+    apart = SEPARATED + share * (CLEARLY_SEPARATED - SEPARATED)
+    return sharing.spread <= allowed and sharing.separation >= apart and sharing.false <= FALSE
+
+
+def more_common(own: NDArray[np.bool_], others: NDArray[np.bool_]) -> bool:
+    """Whether something is surely more common among one's own images than among others (Fisher's exact test).
+
+    >>> more_common(np.array([True] * 5 + [False] * 5), np.zeros(50, dtype=bool))
+    True
+    """
+    table = [[own.sum(), (~own).sum()], [others.sum(), (~others).sum()]]
+    return float(fisher_exact(table, alternative="greater").pvalue) < SIGNIFICANT
+
+
+def _touching(pattern: Pattern, ground: Ground) -> Tensor:
+    """Return which windows hold a part of a pattern, bool (windows,)."""
+    drawn = pattern.template.support.any(0) | pattern.overlay.drawn
+    blocks, _ = in_blocks(drawn.float().expand(1, 6, -1, -1), ground.block)
+    return (ground.windows @ blocks.sum((1, 2))) > 0

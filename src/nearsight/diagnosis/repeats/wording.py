@@ -1,0 +1,149 @@
+"""What a person calls something that is drawn over images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+
+from nearsight.diagnosis.appearance import nearest_colour, to_lab
+from nearsight.diagnosis.place import typical_place
+from nearsight.diagnosis.repeats.overlay import Overlay
+from nearsight.tiles import TileGrid
+
+BORDER, OVERLAY, WATERMARK = "border", "overlay", "watermark"
+SIDES = ("top", "bottom", "left", "right")
+# Of a line of pixels along a side, how much must be drawn for the line to be part of a border.
+COVERED = 0.8
+# The part of a border that may lie elsewhere.
+ASTRAY = 0.25
+# Strokes are thin: no pixel is farther from their edge, in pixels of an image of 96.
+THIN = 2.0
+FULL = 0.65
+ACROSS = 0.5
+BRIGHT, DARK = 200, 60
+
+
+@dataclass(frozen=True)
+class Said:
+    """The kind of what is drawn, and the words for it."""
+
+    attribute: str
+    words: str
+
+
+def said_of(overlay: Overlay, place: str | None = None) -> Said:
+    """Return the kind of an overlay and the words for it.
+
+    >>> import torch
+    >>> alpha = torch.ones(20, 20)
+    >>> alpha[2:-2, 2:-2] = 0
+    >>> said_of(Overlay(alpha, torch.zeros(3, 20, 20), alpha * 12))
+    Said(attribute='border', words='black frame, 2 pixels')
+    >>> mark = torch.zeros(20, 20)
+    >>> mark[17:, 17:] = 1
+    >>> said_of(Overlay(mark, 255 * mark.expand(3, 20, 20), mark * 12)).words
+    'the same mark, white, at the bottom right corner'
+
+    `place` is where it is in the image, where the overlay is of a part only.
+    """
+    drawn = overlay.drawn.numpy()
+    pale = "" if overlay.opaque else "translucent "
+    colour = colour_of(overlay.colours)
+    widths = border_widths(drawn)
+    if any(widths.values()) and place is None:
+        return Said(BORDER, f"{pale}{colour} {_border(widths)}")
+    name = place or place_of(drawn)
+    if not overlay.opaque and _across(drawn):
+        return Said(WATERMARK, f"a pale watermark across the middle, {colour}")
+    if _strokes(drawn):
+        return Said(OVERLAY, f"{pale}text-like strokes, {colour}, at the {name}")
+    return Said(OVERLAY, f"the same {pale}mark, {colour}, at the {name}")
+
+
+def colour_of(colours: Tensor) -> str:
+    """Return the colour that half of some pixels have, uint8 (3, n), or else "bright", "dark" or "many colours".
+
+    >>> import torch
+    >>> colour_of(torch.tensor([[250, 250, 20], [250, 250, 30], [250, 250, 20]], dtype=torch.uint8))
+    'white'
+    """
+    names = nearest_colour(to_lab(colours[None, :, None])[0, :, 0].T)
+    found, counts = np.unique(np.array(names), return_counts=True)
+    if counts.max() >= len(names) / 2:
+        return str(found[counts.argmax()])
+    grey = float(colours.float().mean())
+    if grey > BRIGHT:
+        return "bright"
+    return "dark" if grey < DARK else "many colours"
+
+
+def border_widths(drawn: NDArray[np.bool_]) -> dict[str, int]:
+    """Return how many pixels of each side a border covers, 0 where what is drawn is no border.
+
+    >>> drawn = np.zeros((6, 6), dtype=bool)
+    >>> drawn[:, -2:] = True
+    >>> border_widths(drawn)
+    {'top': 0, 'bottom': 0, 'left': 0, 'right': 2}
+
+    A line of pixels along a side belongs to it where 80 % are drawn; at most a quarter of what is drawn may lie
+    elsewhere, and at most a third of a side's way may be border.
+    """
+    height, width = drawn.shape
+    lines = {"top": drawn, "bottom": drawn[::-1], "left": drawn.T, "right": drawn.T[::-1]}
+    found = {side: _depth(picture) for side, picture in lines.items()}
+    inside = drawn.copy()
+    inside[: found["top"]] = False
+    inside[height - found["bottom"] :] = False
+    inside[:, : found["left"]] = False
+    inside[:, width - found["right"] :] = False
+    wide = any(found[side] > (height if side in ("top", "bottom") else width) / 3 for side in SIDES)
+    if wide or inside.sum() > ASTRAY * drawn.sum():
+        return dict.fromkeys(SIDES, 0)
+    return found
+
+
+def _depth(picture: NDArray[np.bool_]) -> int:
+    covered = picture.mean(1) >= COVERED
+    return len(covered) if covered.all() else int(covered.argmin())
+
+
+def _border(widths: dict[str, int]) -> str:
+    sides = [side for side in SIDES if widths[side]]
+    thickness = max(widths.values())
+    pixels = f"{thickness} pixel{'s' if thickness > 1 else ''}"
+    if len(sides) == len(SIDES):
+        return f"frame, {pixels}"
+    if sides in (["top", "bottom"], ["left", "right"]):
+        return f"bars at the {sides[0]} and {sides[1]}, {pixels}"
+    return f"border at the {' and '.join(sides)}, {pixels}"
+
+
+def place_of(drawn: NDArray[np.bool_]) -> str:
+    """Return the name of the place of the middle of what is drawn.
+
+    >>> drawn = np.zeros((9, 9), dtype=bool)
+    >>> drawn[8, 0] = True
+    >>> place_of(drawn)
+    'bottom left corner'
+    """
+    rows, columns = np.nonzero(drawn)
+    height, width = drawn.shape
+    middle = (round((rows.min() + rows.max()) / 2), round((columns.min() + columns.max()) / 2))
+    return typical_place([middle], [TileGrid(height, width, tile=1, stride=1)]).name
+
+
+def _across(drawn: NDArray[np.bool_]) -> bool:
+    rows, columns = np.nonzero(drawn)
+    height, width = drawn.shape
+    wide = (columns.max() - columns.min() + 1) >= ACROSS * width
+    middle = abs((rows.min() + rows.max() + 1) / 2 / height - 0.5) < 1 / 6
+    return bool(wide and middle)
+
+
+def _strokes(drawn: NDArray[np.bool_]) -> bool:
+    rows, columns = np.nonzero(drawn)
+    box = drawn[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    depth = ndimage.distance_transform_cdt(np.pad(box, 1), "chessboard").max()
+    return bool(depth <= max(1.0, THIN * max(drawn.shape) / 96) and box.mean() < FULL and min(box.shape) > 2)
