@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from nearsight.diagnosis.attributes.find import find_whole_image_attributes
 from nearsight.diagnosis.candidates import Finder
 from nearsight.diagnosis.columns.find import find_columns
 
-FINDERS: Mapping[str, Finder] = MappingProxyType({"columns": find_columns})
+FINDERS: Mapping[str, Finder] = MappingProxyType(
+    {"attributes": find_whole_image_attributes, "columns": find_columns}
+)
