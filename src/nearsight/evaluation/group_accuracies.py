@@ -1,6 +1,6 @@
 """Accuracy by group of a column: of each group, of each class in each group, and of the worst of these."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,8 +15,9 @@ from nearsight.statistics.writing import interval, points
 
 # A class in a group of fewer images is listed, and is not called the worst: it may be so by chance.
 LEAST_IMAGES = 10
-# What the worst would be if groups did not matter is the mean over so many draws.
-DRAWS = 100
+# What the worst would be if groups did not matter is the mean over so many draws, fewer of many images.
+DRAWS, LEAST_DRAWS = 100, 20
+DRAWN_IMAGES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class GroupAccuracies:
 
     `cut` says how numbers or times became groups. `worst` is the lowest accuracy of a class in a group of `least`
     images or more; its value by chance is what the lowest would be if the groups of a class's images were drawn anew,
-    for the lowest of many is low by chance alone. None where no class has so many images in a group.
+    for the lowest of many is low by chance alone. None where no class has so many images in a group. `small` is how
+    many pairs of a class and a group have fewer images.
     """
 
     column: str
@@ -54,11 +56,7 @@ class GroupAccuracies:
     groups: tuple[GroupRow, ...]
     classes: tuple[GroupRow, ...]
     worst: GroupRow | None
-
-    @property
-    def small(self) -> int:
-        """How many pairs of a class and a group have too few images to be called the worst."""
-        return sum(not row.counts for row in self.classes)
+    small: int
 
     @property
     def lowest(self) -> tuple[GroupRow, ...]:
@@ -109,13 +107,20 @@ def group_accuracies(
     classes: Sequence[str],
     groups: ValueGroups,
     *,
+    keep: int | None = None,
     seed: int = 0,
 ) -> GroupAccuracies:
-    """Return the accuracy by group of images that are right (1), wrong (0) or in part right, (n,)."""
-    of_class = class_groups(correct, labels, classes, groups)
-    counted = [row for row in of_class if row.counts]
-    worst = min(counted, key=lambda row: (row.accuracy.value or 0.0, -(row.accuracy.n or 0)), default=None)
-    if worst is not None:
+    """Return the accuracy by group of images that are right (1), wrong (0) or in part right, (n,).
+
+    With `keep` only so many classes in groups are listed, the least accurate of those with images enough.
+    """
+    cells = _Cells.of(correct, labels, groups)
+    counted = np.flatnonzero(cells.images >= LEAST_IMAGES)
+    lowest = counted[np.lexsort((-cells.images[counted], cells.accuracy[counted]))]
+    rows = cells.rows(correct, classes, groups, range(len(cells.number)) if keep is None else lowest[:keep])
+    worst = None
+    if len(lowest):
+        (worst,) = cells.rows(correct, classes, groups, lowest[:1])
         chance = _worst_by_chance(correct, labels, groups, seed)
         worst = replace(worst, accuracy=replace(worst.accuracy, chance=chance))
     return GroupAccuracies(
@@ -127,8 +132,9 @@ def group_accuracies(
             for number, name in enumerate(groups.names)
             if (groups.of_image == number).any()
         ),
-        of_class,
+        rows,
         worst,
+        len(cells.number) - len(counted),
     )
 
 
@@ -136,17 +142,43 @@ def class_groups(
     correct: NDArray[np.float64], labels: NDArray[np.int64], classes: Sequence[str], groups: ValueGroups
 ) -> tuple[GroupRow, ...]:
     """Return the accuracy of each class in each group that has images of it."""
-    cells = labels * len(groups.names) + groups.of_image
-    order = np.argsort(cells, kind="stable")
-    there, starts = np.unique(cells[order], return_index=True)
-    return tuple(
-        GroupRow(
-            classes[int(cell) // len(groups.names)],
-            groups.names[int(cell) % len(groups.names)],
-            accuracy_estimate(correct[images]),
+    cells = _Cells.of(correct, labels, groups)
+    return cells.rows(correct, classes, groups, range(len(cells.number)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """The pairs of a class and a group that have images: their number, how many, their accuracy, and which images."""
+
+    number: NDArray[np.int64]
+    images: NDArray[np.int64]
+    accuracy: NDArray[np.float64]
+    places: tuple[NDArray[np.int64], ...]
+
+    @staticmethod
+    def of(correct: NDArray[np.float64], labels: NDArray[np.int64], groups: ValueGroups) -> "_Cells":
+        cells = labels * len(groups.names) + groups.of_image
+        order = np.argsort(cells, kind="stable")
+        number, starts, images = np.unique(cells[order], return_index=True, return_counts=True)
+        accuracy = np.bincount(np.repeat(np.arange(len(number)), images), correct[order]) / images
+        return _Cells(number, images, accuracy, tuple(np.split(order, starts[1:])))
+
+    def rows(
+        self,
+        correct: NDArray[np.float64],
+        classes: Sequence[str],
+        groups: ValueGroups,
+        kept: Iterable[int],
+    ) -> tuple[GroupRow, ...]:
+        """Return the rows of some of the pairs, with their intervals."""
+        return tuple(
+            GroupRow(
+                classes[int(self.number[k]) // len(groups.names)],
+                groups.names[int(self.number[k]) % len(groups.names)],
+                accuracy_estimate(correct[self.places[k]]),
+            )
+            for k in kept
         )
-        for cell, images in zip(there, np.split(order, starts[1:]), strict=True)
-    )
 
 
 def _worst_by_chance(
@@ -159,8 +191,9 @@ def _worst_by_chance(
     images = np.bincount(cells)
     counted = images >= LEAST_IMAGES
     lowest = []
-    for _ in range(DRAWS):
-        drawn = np.lexsort((random.random(len(labels)), labels))
+    for _ in range(max(LEAST_DRAWS, min(DRAWS, DRAWN_IMAGES // len(labels)))):
+        # Sorted by class, and at random within each.
+        drawn = np.argsort(labels + random.random(len(labels)))
         lowest.append(float((np.bincount(cells, correct[drawn])[counted] / images[counted]).min()))
     return float(np.mean(lowest))
 

@@ -76,10 +76,11 @@ def permutation_tests(
     of_class = _Count([_by_class(groups, classes) for groups in columns], classes)
     of_accuracy = _Count([_by_accuracy(groups[by_class]) for groups in columns], left_by_class)
     for _ in range(DRAWS):
-        if not (of_class.open or of_accuracy.open):
-            break
-        of_class.draw(classes[random.permutation(len(classes))])
-        of_accuracy.draw(left[np.lexsort((random.random(len(classes)), classes))])
+        if of_class.open:
+            of_class.draw(classes[random.permutation(len(classes))])
+        if of_accuracy.open:
+            # Sorted by class, and at random within each.
+            of_accuracy.draw(left[np.argsort(classes + random.random(len(classes)))])
     return [
         Chances(*pair) for pair in zip(of_class.probabilities(), of_accuracy.probabilities(), strict=True)
     ]

@@ -1,8 +1,7 @@
 """The part `columns`: what the set's columns and its files go with, and how accuracy differs by them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -153,10 +152,8 @@ def _groups(column: ColumnValues, subject: Subject) -> ValueGroups:
 def _accuracies(
     correct: NDArray[np.float64], images: ImageSet, groups: ValueGroups, subject: Subject
 ) -> GroupAccuracies:
-    found = group_accuracies(correct, images.labels, images.classes, groups, seed=subject.seed)
-    if groups.column == subject.groups:
-        return found
-    return replace(found, classes=tuple(islice(found.lowest, KEPT_CLASSES)))
+    keep = None if groups.column == subject.groups else KEPT_CLASSES
+    return group_accuracies(correct, images.labels, images.classes, groups, keep=keep, seed=subject.seed)
 
 
 def _training(subject: Subject) -> "tuple[pa.Table, NDArray[np.int64]] | None":
