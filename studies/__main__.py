@@ -2,9 +2,15 @@
 
 import argparse
 
-from studies import folds, mark, near_duplicates, truth
+from studies import columns, folds, mark, near_duplicates, truth
 
-STUDIES = {"folds": folds, "mark": mark, "near-duplicates": near_duplicates, "truth": truth}
+STUDIES = {
+    "columns": columns,
+    "folds": folds,
+    "mark": mark,
+    "near-duplicates": near_duplicates,
+    "truth": truth,
+}
 
 
 def main() -> None:

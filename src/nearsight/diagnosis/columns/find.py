@@ -45,10 +45,11 @@ def find_columns(examined: Examined) -> Iterator[Candidate]:
 
     A value, a stretch of time, or a side of a number goes with a class if more of its images have it than of the
     others: by Fisher's exact test at a false discovery rate of 5 % over all columns, values and classes, with five
-    images of the class and 10 points more than among the others, of which less than half have it. Of one number the
-    best side is named, of values up to three; what nearly the same images have is named once. Left out are columns
-    that have a value of its own for every image, and the size of files: where format, quality and sides are equal it
-    says how much detail a picture has, and where they are not, they are named themselves.
+    images of the class and 10 points more than among the others, of which less than half have it. Columns have the
+    same weight, however many values they have (Genovese, Roeder and Wasserman, Biometrika 93, 2006). Of one number
+    the best side is named, of values up to three; what nearly the same images have is named once. Left out are
+    columns that have a value of its own for every image, and the size of files: where format, quality and sides are
+    equal it says how much detail a picture has, and where they are not, they are named themselves.
     """
     rules = [
         rule
@@ -105,9 +106,16 @@ def _associated(rules: Sequence[Rule], examined: Examined) -> _Associated:
     chance = np.ones(having.shape)
     rule_of, class_of = np.nonzero(worth)
     chance[worth] = hypergeom.sf(having[worth] - 1, images, of_rule[rule_of, 0], of_class[class_of])
-    believed = false_discovery(chance.ravel()).reshape(chance.shape) <= FALSE_DISCOVERIES
+    weighted = np.minimum(1.0, chance / _weights(rules)[:, None])
+    believed = false_discovery(weighted.ravel()).reshape(chance.shape) <= FALSE_DISCOVERIES
     rule_of, class_of = np.nonzero(believed & worth & (gap >= LEAST_GAP) & (elsewhere < MOST_ELSEWHERE))
     return _Associated(rule_of, class_of, gap[rule_of, class_of])
+
+
+def _weights(rules: Sequence[Rule]) -> NDArray[np.float64]:
+    """Return a weight for each rule, 1 on average, that gives all columns the same, however many rules they have."""
+    _, column, counts = np.unique([rule.column for rule in rules], return_inverse=True, return_counts=True)
+    return np.asarray(len(rules) / (len(counts) * counts[column]), dtype=np.float64)
 
 
 def _named(
