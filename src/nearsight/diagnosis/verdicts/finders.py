@@ -6,7 +6,12 @@ from types import MappingProxyType
 from nearsight.diagnosis.attributes.find import find_whole_image_attributes
 from nearsight.diagnosis.candidates import Finder
 from nearsight.diagnosis.columns.find import find_columns
+from nearsight.diagnosis.repeats import find_fixed_patterns
 
 FINDERS: Mapping[str, Finder] = MappingProxyType(
-    {"attributes": find_whole_image_attributes, "columns": find_columns}
+    {
+        "attributes": find_whole_image_attributes,
+        "columns": find_columns,
+        "repeats": find_fixed_patterns,
+    }
 )
