@@ -30,6 +30,7 @@ bench: install
 	$(BIN)/python -m benchmarks ceilings
 	$(BIN)/python -m benchmarks evidence
 	$(BIN)/python -m benchmarks maps
+	$(BIN)/python -m benchmarks removal
 	$(BIN)/python -m benchmarks batches
 	$(BIN)/python -m benchmarks step
 	$(BIN)/python -m benchmarks small-grids

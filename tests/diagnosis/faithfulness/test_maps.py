@@ -93,7 +93,7 @@ def test_where_pixels_add_up_evidence_beats_random_maps_and_edges() -> None:
 def test_chance_is_the_random_map_and_the_notes_say_what_is_left_out() -> None:
     result = measured(additive, toy(), tile=TILE, stride=STRIDE)
     rows = {row.method: row for row in result.rows}
-    assert list(rows) == ["evidence", "random", "edges"]
+    assert list(rows) == ["evidence", "removal", "random", "edges"]
     assert rows["evidence"].insertion.chance == pytest.approx(rows["random"].insertion.value)
     assert rows["edges"].deletion.chance == pytest.approx(rows["random"].deletion.value)
     assert rows["random"].insertion.chance is None
@@ -109,7 +109,7 @@ def test_a_network_is_measured_beside_grad_cam() -> None:
             nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)
         ).eval()
     result = measured(network, toy(3), tile=TILE, stride=STRIDE, protocol="mean-logit")
-    assert [row.method for row in result.rows] == ["evidence", "random", "edges", "grad-cam"]
+    assert [row.method for row in result.rows] == ["evidence", "removal", "random", "edges", "grad-cam"]
     assert (result.protocol, result.images) == ("mean-logit", 3)
 
 

@@ -39,7 +39,7 @@ from nearsight.statistics import Estimate, mean_estimate
 from nearsight.tiles import TileGrid
 
 ScoredBy = Literal["full-pass", "mean-logit"]
-RANDOM = "random"
+RANDOM, REMOVAL = "random", "removal"
 # Alive at once: the image and a changed one in float, its channels' sum, and maps and their order.
 _BYTES_A_PIXEL = 48
 
@@ -50,6 +50,8 @@ NOTES = (
     "though it points nowhere, so deletion alone proves little.",
     "The map of evidence is the mean over overlapping tiles, so it is no finer than a tile. Deletion of single "
     "pixels favours finer maps; the correlation, which removes tiles, does not.",
+    "The map of removal is made as it is tested, by replacing tiles by the mean colour: its correlation is high by "
+    "construction, and says how much a map can reach at all. Insertion and deletion test it too.",
     "Evidence is of the predicted class and plain; the probability depends on the other classes' evidence too.",
 )
 _COARSE = (
@@ -112,12 +114,13 @@ def measure_faithfulness(
     >>> classifier = Classifier(Light().eval(), Architecture("light", 2), toy.classes, 4, halves)
     >>> found = measure_faithfulness(TiledModel(classifier, stride=4), toy)
     >>> [row.method for row in found.rows], round(found.rows[0].correlation.value, 6)
-    (['evidence', 'random', 'edges'], 1.0)
+    (['evidence', 'removal', 'random', 'edges'], 1.0)
 
     The map of evidence is that of the predicted class, on a covering grid of the tile and stride bound, spread over
-    pixels. Prediction and probability are those of `protocol`. At most `limit` images, drawn by `seed`, take part.
-    `progress` is told how many are done. Changed images are made as they are scored, so that few exist at once; an
-    image of which even these would exceed the bound on memory takes no part, and a note says how many did not.
+    pixels; that of removal is what its logit loses without each tile of the grid that the correlation takes.
+    Prediction and probability are those of `protocol`. At most `limit` images, drawn by `seed`, take part. `progress`
+    is told how many are done. Changed images are made as they are scored, so that few exist at once; an image of
+    which even these would exceed the bound on memory takes no part, and a note says how many did not.
     Raises `InputError` for another protocol.
     """
     tile, stride = bound.sides()
@@ -144,7 +147,11 @@ def measure_faithfulness(
             explain, note = _explaining(bound, image)
         [evidence_map] = covering.maps([image])
         prediction = int(score([image])[0].argmax())
-        maps = _maps(evidence_map, image, prediction, generator)
+        _, height, width = image.shape
+        grid = drop_grid(height, width, tile)
+        apart = bound.at(tile, grid.stride, grid.kind)
+        [removal_map] = apart.removal_maps([image], protocol=protocol)
+        maps = _maps(evidence_map, removal_map, image, prediction, generator)
         if explain is not None:
             try:
                 bound.check_full_pass(image)
@@ -154,8 +161,6 @@ def measure_faithfulness(
                 # It may end on this image, as at another size; a row of some images would not be beside the others.
                 explain, note = None, left_out(error)
                 measured.pop(GRAD_CAM, None)
-        _, height, width = image.shape
-        grid = drop_grid(height, width, tile)
         large = large or grid.stride > max(1, tile // 2) or square_side(height, width) > 1
         for method, figures in _measure(score, image, prediction, maps, grid, generator).items():
             measured.setdefault(method, []).append(figures)
@@ -199,12 +204,17 @@ def scorer(bound: TiledModel, protocol: ScoredBy) -> Score:
 
 
 def _maps(
-    evidence_map: EvidenceMap, image: Tensor, prediction: int, generator: torch.Generator
+    evidence_map: EvidenceMap,
+    removal_map: EvidenceMap,
+    image: Tensor,
+    prediction: int,
+    generator: torch.Generator,
 ) -> dict[str, Callable[[], Tensor]]:
     """Return what makes each map (H, W) when it is its turn; the random one is drawn before any order is."""
     drawn = random_map(image, generator)
     return {
         "evidence": lambda: evidence_map.per_pixel(prediction),
+        REMOVAL: lambda: removal_map.per_pixel(prediction),
         RANDOM: partial(_itself, drawn),
         "edges": lambda: edge_map(image),
     }
