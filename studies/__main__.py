@@ -2,11 +2,12 @@
 
 import argparse
 
-from studies import columns, folds, mark, near_duplicates, truth
+from studies import columns, folds, gate, mark, near_duplicates, truth
 
 STUDIES = {
     "columns": columns,
     "folds": folds,
+    "gate": gate,
     "mark": mark,
     "near-duplicates": near_duplicates,
     "truth": truth,

@@ -6,10 +6,15 @@ from dataclasses import replace
 from torch import Tensor
 
 from nearsight.diagnosis.decision import Decision
-from nearsight.diagnosis.faithfulness.curves import MOST_DROPS
-from nearsight.evidence import EvidenceMap
+from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.settings import Fill
 from nearsight.settings.choices import DEFAULT_FILL
+from nearsight.tiles import TileGrid
+
+# Of an image so many tiles are taken away, one by one.
+MOST_TILES = 100
+# What the passes for errors, or for a sample of images, may take together: 100 tiles of 100 images of 512×512 pixels.
+MOST_PIXELS = 100 * 100 * 512**2
 
 
 def removal_maps(
@@ -35,22 +40,32 @@ def removal_maps(
     return decision.bound.removal_maps(images, protocol=decision.protocol, fill=fill, others=others)
 
 
-def coarse_removal_map(decision: Decision, image: Tensor) -> EvidenceMap:
-    """Return an image's removal map on some of the bound tiles: half overlapping, or further apart, 256 at most.
+def coarse_grid(bound: TiledModel, image: Tensor) -> TileGrid:
+    """Return some of the bound tiles of an image: half overlapping, or further apart where there are more than 100.
 
     >>> import torch
-    >>> from nearsight.evidence import TiledModel
     >>> bound = TiledModel(lambda images: images.amax((2, 3)), tile=4, stride=1, classes=("red", "green", "blue"))
-    >>> coarse_removal_map(Decision(bound, "full-pass"), torch.zeros(3, 8, 8)).grid.tops
+    >>> coarse_grid(bound, torch.zeros(3, 8, 8)).tops
     (0, 2, 4)
 
-    Every tile of its grid is one of the bound grid too.
+    Every tile of it is one of the bound grid too. `image` is as decoded or resized.
     """
-    bound = decision.bound
-    resized = bound.resize(image)
-    grid = bound.grid_of(resized)
+    grid = bound.grid_of(image)
     stride = grid.stride
-    while stride < grid.tile // 2 or len(replace(grid, stride=stride)) > MOST_DROPS:
+    while stride < grid.tile // 2 or len(replace(grid, stride=stride)) > MOST_TILES:
         stride += grid.stride
-    [found] = removal_maps(Decision(bound.at(grid.tile, stride, grid.kind), decision.protocol), [resized])
+    return replace(grid, stride=stride)
+
+
+def removal_cost(bound: TiledModel, image: Tensor) -> int:
+    """Return how many pixels the passes for an image's coarse removal map take, where no part of one can be kept."""
+    grid = coarse_grid(bound, image)
+    return len(grid) * grid.height * grid.width
+
+
+def coarse_removal_map(decision: Decision, image: Tensor) -> EvidenceMap:
+    """Return an image's removal map on its `coarse_grid`."""
+    bound, grid = decision.bound, coarse_grid(decision.bound, image)
+    coarse = Decision(bound.at(grid.tile, grid.stride, grid.kind), decision.protocol)
+    [found] = removal_maps(coarse, [bound.resize(image)])
     return found

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.decision import Decision
-from nearsight.diagnosis.removal import coarse_removal_map
+from nearsight.diagnosis.removal import MOST_PIXELS, coarse_removal_map, removal_cost
+from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
 from nearsight.progress import SILENT, Progress
 
@@ -51,11 +52,19 @@ def sampled_removals(
     >>> sorted(found), found[0].kind
     ([0, 1, 2], 'removal')
 
-    None of any where there are too many classes for enough images of each. `progress` is told how many are done.
+    None of any where there are too many classes, or too large images, for enough of each. `progress` is told how many
+    are done.
     """
-    chosen = drawn_evenly(images.labels, seed=seed).tolist()
+    if not len(images):
+        return {}
+    affordable = MOST_PIXELS // removal_cost(decision.bound, images.image(0))
+    chosen = drawn_evenly(images.labels, min(MOST_IMAGES, affordable), seed=seed).tolist()
     found = {}
     for done, place in enumerate(chosen, start=1):
-        found[place] = coarse_removal_map(decision, images.image(place))
+        try:
+            found[place] = coarse_removal_map(decision, images.image(place))
+        except InputError:
+            # Changed copies of a large image may exceed the memory bound, which the pass over it does not.
+            continue
         progress.count("taking tiles away", done, len(chosen))
     return found

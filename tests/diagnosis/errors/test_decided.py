@@ -11,7 +11,10 @@ from nearsight.data import ImageSet, MemoryImages
 from nearsight.data.regions import MaskRegions
 from nearsight.diagnosis import Diagnosis, diagnose
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.errors import explaining
 from nearsight.diagnosis.errors.hidden import covered, hide
+from nearsight.diagnosis.removal import removal_cost
+from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
@@ -202,3 +205,31 @@ def test_the_flips_of_a_tile_classifier_say_whether_they_hold_where_their_pixels
         held.append(changed)
     assert errors.hidden.value == pytest.approx(np.mean(held))
     assert errors.hidden.n == len(flips)
+
+
+def test_images_whose_changed_copies_exceed_the_memory_leave_their_errors_without_a_map(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels, right = squares(30, seed=4)
+    labels = right.copy()
+    labels[:3] = 1 - labels[:3]
+
+    def refused(*_: object) -> None:
+        raise InputError("an image has too many pixels")
+
+    monkeypatch.setattr(explaining, "coarse_removal_map", refused)
+    found = diagnose(bound(Side()), image_set(pixels, labels), parts=["errors"], faithfulness=0)
+    assert [error.kind for error in found["errors"].errors] == [None] * 3
+    assert any("too many pixels" in note for note in found.notes)
+    assert found.table("errors")["rows"].isna().all()
+
+
+def test_of_large_images_fewer_errors_are_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels, right = squares(30, seed=5)
+    model, images = bound(Side()), image_set(pixels, 1 - right)
+    one = removal_cost(model, images.image(0))
+    monkeypatch.setattr(explaining, "MOST_PIXELS", 4 * one)
+    found = diagnose(model, images, parts=["errors"], faithfulness=0)
+    assert found["errors"].tried == sum(error.kind is not None for error in found["errors"].errors) == 4
+    assert len(found["errors"].errors) == 30
+    assert any("too long" in note for note in found.notes)

@@ -1,7 +1,7 @@
 """What explains the errors of a decision: tiles where these decide alike, else what is lost without each tile."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -9,10 +9,26 @@ from nearsight.data import ImageSet
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.errors.hidden import changed_by_hiding, covered, hiding_flips
 from nearsight.diagnosis.errors.image_errors import ImageError
-from nearsight.diagnosis.removal import coarse_removal_map
+from nearsight.diagnosis.removal import MOST_PIXELS, coarse_removal_map, removal_cost
+from nearsight.errors import InputError
 from nearsight.progress import SILENT, Progress
 from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """Errors with what explains them.
+
+    `tried` is how many, the costliest, were looked at again, and `hidden` the share of their flips that change the
+    prediction where they are hidden, by chance that with as many pixels hidden elsewhere; None where none was.
+    `left_out` says why one could not be looked at; empty where all could.
+    """
+
+    errors: tuple[ImageError, ...]
+    tried: int
+    hidden: Estimate | None
+    left_out: str = ""
 
 
 def explain_errors(
@@ -25,28 +41,40 @@ def explain_errors(
     most: int,
     seed: int = 0,
     progress: Progress = SILENT,
-) -> tuple[tuple[ImageError, ...], Estimate | None]:
-    """Return the errors of a decision with what explains them, and how often hiding their flips changes them.
+) -> Explained:
+    """Explain the errors of a decision, and say how often hiding their flips changes them.
 
     `wrong` are all of them, without a map (`wrong_images`); `by_tiles` holds, by their place, the errors that the
     mean of tiles makes, with theirs (`tile_error`). Of a decision by tiles these are the same. Of one on whole
     images an error has the map of its tiles where the gate is open (`by_gate`) and its tiles predict the same wrong
     class; else, of the `most` costliest, its removal map. Flips of these are found by hiding tiles, those first
     without which the prediction loses most against the label. Of a decision by tiles the flips of the `most`
-    costliest are hidden to see whether they hold.
+    costliest are hidden to see whether they hold. Of large images fewer than `most` are looked at (`MOST_PIXELS`).
 
-    Errors are in the order of `wrong`. The share is of the errors tried, by chance that with the same pixels hidden
-    elsewhere in the image, drawn by `seed`. `progress` is told how many are done.
+    Errors are in the order of `wrong`. Where chance is drawn, it is by `seed`. `progress` is told how many are done.
     """
     found = {error.index: _with_tiles(decision, error, by_tiles.get(error.index), by_gate) for error in wrong}
     costliest = sorted(found.values(), key=lambda error: (-error.cost, error.index))[:most]
+    tried: list[int] = []
+    left, left_out = MOST_PIXELS, ""
     for done, error in enumerate(costliest, start=1):
         if decision.whole:
-            found[error.index] = _looked_into(decision, error, images.image(error.index))
+            image = decision.bound.resize(images.image(error.index))
+            left -= removal_cost(decision.bound, image)
+            if left < 0 and tried:
+                left_out = "the passes for more images as large would take too long"
+                break
+            try:
+                found[error.index] = _looked_into(decision, error, image)
+            except InputError as problem:
+                # As of images whose changed copies exceed the memory bound: the error stands without a map.
+                left_out = str(problem)
+                continue
+        tried.append(error.index)
         progress.count("looking into errors", done, len(costliest))
-    tried = [found[error.index] for error in costliest]
-    held, share = _hidden(decision, images, tried, seed)
-    return tuple(held.get(error.index, found[error.index]) for error in wrong), share
+    held, share = _hidden(decision, images, [found[index] for index in tried], seed)
+    errors = tuple(held.get(error.index, found[error.index]) for error in wrong)
+    return Explained(errors, len(tried), share, left_out)
 
 
 def _with_tiles(decision: Decision, error: ImageError, tiles: ImageError | None, by_gate: bool) -> ImageError:
@@ -59,8 +87,7 @@ def _with_tiles(decision: Decision, error: ImageError, tiles: ImageError | None,
     return replace(tiles, margin=error.margin, cost=error.cost, flip=None, to_label=None)
 
 
-def _looked_into(decision: Decision, error: ImageError, image: Tensor) -> ImageError:
-    resized = decision.bound.resize(image)
+def _looked_into(decision: Decision, error: ImageError, resized: Tensor) -> ImageError:
     lost = coarse_removal_map(decision, resized)
     if error.grid is None:
         error = error.explained(lost)

@@ -35,7 +35,7 @@ def _measure(subject: Subject, seen: Sequence[ImageError]) -> Errors:
     decision, images = subject.decision, subject.images
     scores = subject.evaluation.scores[decision.protocol]
     subject.progress.say("errors: what explains them, and what would have changed them")
-    errors, hidden = explain_errors(
+    explained = explain_errors(
         decision,
         images,
         wrong_images(decision.protocol, scores, images.labels, images.paths()),
@@ -45,8 +45,11 @@ def _measure(subject: Subject, seen: Sequence[ImageError]) -> Errors:
         seed=subject.seed,
         progress=subject.progress,
     )
-    tried = min(len(errors), ERRORS_SHOWN)
-    return collect_errors(errors, images.labels, images.classes, tried=tried, hidden=hidden)
+    if explained.left_out:
+        subject.tell(f"errors are not all explained by what is lost without tiles: {explained.left_out}")
+    return collect_errors(
+        explained.errors, images.labels, images.classes, tried=explained.tried, hidden=explained.hidden
+    )
 
 
 def _sentences(found: Errors, about: Findings) -> Iterator[str]:

@@ -44,8 +44,8 @@ def _measure(subject: Subject, seen: Sequence[ImageTiles]) -> Atlas | Nothing:
     lost = subject.removals
     if not lost:
         return Nothing(
-            "no reasons are told: tiles do not explain the decision, and there are too many classes to take tiles "
-            "away from enough images of each"
+            "no reasons are told: tiles do not explain the decision, and there are too many classes, or too large "
+            "images, to take tiles away from enough images of each"
         )
     looks = {place: Look(images, place, evidence, subject.seed) for place, evidence in lost.items()}
     grids = [lost[place].grid if place in lost else grid for place, grid in enumerate(subject.grids)]
