@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.attributes import find_whole_image_attributes
-from nearsight.diagnosis.attributes.edits import BLUR, COMPRESSED, GREYSCALE, LEVELLED, NOISE, Way, waves
+from nearsight.diagnosis.attributes.edits import BLUR, COMPRESSED, GREYSCALE, Way, waves
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.candidates import Candidate, Edit, Examined
 from nearsight.diagnosis.decision import Decision
@@ -41,10 +41,8 @@ def planted(pictures: list[Tensor], edit: Edit, *, share: float = 0.5) -> tuple[
 
 PLANTS: list[tuple[Way, float, str]] = [
     (COMPRESSED, 80, "compressed"),
-    (NOISE, 11, "noisy"),
     (BLUR, 1.0, "blurred"),
     (GREYSCALE, 1.0, "grey"),
-    (LEVELLED, 25, "few"),
     (waves((0.25, 0.0))[0], 12, "horizontal lines"),
 ]
 

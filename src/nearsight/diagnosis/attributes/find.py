@@ -1,7 +1,7 @@
 """Finding attributes of whole images that go with a class: compression, blur, noise, tone, tint and their like."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
 from nearsight.diagnosis.attributes.fitting import Aim, fitted
-from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, Attribute
+from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.attributes.rules import Rule, rule_of
 from nearsight.diagnosis.attributes.spectrum import strongest_wave
@@ -33,6 +33,11 @@ MOST = 60
 CLEAN, VERY_CLEAN = 10.0, 20.0
 # Pictures on which the strength of an edit is found.
 PICTURES = 8
+# What tones are stretched for.
+_TONES = (
+    *("warm edges", "green edges", "brightness", "contrast", "midtones", "saturation"),
+    *("dark corners", "light from the left", "light from above"),
+)
 _WAVES = ("lines across", "lines down", "pattern")
 
 
@@ -96,21 +101,41 @@ class Found:
 
     def candidate(self, rule: Rule) -> Candidate:
         """Return a rule as what may be a shortcut, with its edits."""
-        attribute, column = ATTRIBUTES[rule.column], self.values[:, rule.column]
+        column = self.values[:, rule.column]
         mine = self.examined.labels == rule.class_number
         has, choosing = rule.has(column), self.examined.choosing
         signed = column if rule.much else -column
+        shown = self._shown(rule, mine & has & choosing, mine & ~has & choosing)
+        attribute = ATTRIBUTES[shown.column]
         return Candidate(
             class_number=rule.class_number,
             attribute=attribute.name,
-            words=str(attribute.much if rule.much else attribute.little),
+            words=str(attribute.much if shown.much else attribute.little),
             artefact=self.is_artefact(rule),
             has=has,
             value=column,
             effect=_area(signed[mine & has & choosing], signed[~mine & choosing]),
-            put_on=self._edit(rule, mine & has, ~mine & ~has, on=True),
-            take_off=self._edit(rule, _without(mine, has), mine & has, on=False),
+            put_on=self._edit(shown, mine & has, ~mine & ~has, on=True),
+            take_off=self._edit(shown, _without(mine, has), mine & has, on=False),
         )
+
+    def _shown(self, rule: Rule, having: NDArray[np.bool_], without: NDArray[np.bool_]) -> Rule:
+        """Return the rule to name and to edit by: of stretched tones, what they were stretched for.
+
+        That is the tone or colour in which the class's images that have it differ most from those without, by the
+        spread of all; its threshold lies between them.
+        """
+        if NAMES[rule.column] != "missing values" or min(having.sum(), without.sum()) < PICTURES:
+            return rule
+        ours, theirs = np.nanmedian(self.values[having], 0), np.nanmedian(self.values[without], 0)
+        apart = (ours - theirs) / self._spread
+        named = [ATTRIBUTES[k].much if apart[k] > 0 else ATTRIBUTES[k].little for k in range(len(apart))]
+        toned = [k for k in range(len(apart)) if NAMES[k] in _TONES and named[k]]
+        column = max(toned, key=lambda k: abs(apart[k]))
+        if abs(apart[column]) < 1:
+            return rule
+        threshold = float(ours[column] + theirs[column]) / 2
+        return replace(rule, column=column, much=bool(apart[column] > 0), threshold=threshold)
 
     @property
     def _believed(self) -> list[Rule]:

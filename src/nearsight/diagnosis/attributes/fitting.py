@@ -15,6 +15,10 @@ from nearsight.diagnosis.candidates import Edit
 Values = NDArray[np.float32]
 # The share of the way to the wanted value that an edit must go at least.
 LEAST_OF_THE_WAY = 0.5
+# Of so few strengths all are tried: an attribute need not grow with them.
+FEW = 8
+# Of strengths that arrive so many, the nearest ones, are compared in all attributes.
+COMPARED = 3
 # The share of the edited pictures that must be like those wanted.
 MOST_ARRIVE = 0.5
 
@@ -59,11 +63,15 @@ def _nearest(way: Way, pictures: Sequence[Tensor], aim: Aim, before: float) -> t
         now = float(np.nanmedian(measured[place]))
         return (now - before) / (wanted - before) if wanted != before else 1.0
 
-    low, high = 0, len(way.strengths) - 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if gone(middle) >= 1 else (middle + 1, high)
-    gone(low)
+    if len(way.strengths) <= FEW:
+        for place in range(len(way.strengths)):
+            gone(place)
+    else:
+        low, high = 0, len(way.strengths) - 1
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if gone(middle) >= 1 else (middle + 1, high)
+        gone(low)
     there = [
         place
         for place, values in measured.items()
@@ -71,8 +79,12 @@ def _nearest(way: Way, pictures: Sequence[Tensor], aim: Aim, before: float) -> t
     ]
     if not there:
         return None
-    edit = way.edit(way.strengths[min(there, key=lambda place: abs(gone(place) - 1))])
-    return _distance(measure_all(edit(picture) for picture in pictures), aim), edit
+    nearest = sorted(there, key=lambda place: abs(gone(place) - 1))[:COMPARED]
+    edits = [way.edit(way.strengths[place]) for place in nearest]
+    return min(
+        ((_distance(measure_all(map(edit, pictures)), aim), edit) for edit in edits),
+        key=lambda found: found[0],
+    )
 
 
 def _distance(values: Values, aim: Aim) -> float:
