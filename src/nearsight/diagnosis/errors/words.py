@@ -63,4 +63,4 @@ def _chance(share: Estimate) -> str:
 
 
 def _others(count: int) -> str:
-    return f"; {count:,} less costly ones have no map" if count else ""
+    return f"; {count:,} less costly {'one has' if count == 1 else 'ones have'} no map" if count else ""
