@@ -37,6 +37,7 @@ class ImageError:
     most; their `evidence` is the difference. `flip` are tiles whose removal makes any other class win, `to_label`
     ones that make the label win; None where none are found. Of a decision by tiles they are left out of the mean, and
     `flip` is the smallest set (`smallest_flip`, `flip_to`); of one on whole images they are hidden (`hiding_flips`).
+    `region` is where the object is, bool and as small as `kept_region` makes it; None where that is not known.
     """
 
     index: int
@@ -52,6 +53,7 @@ class ImageError:
     flip: Flip | None = None
     to_label: Flip | None = None
     kind: Kind | None = "tile"
+    region: Tensor | None = None
 
     def explained(self, evidence_map: EvidenceMap) -> "ImageError":
         """Return the same error with a map of its image, and the tiles that decided it."""

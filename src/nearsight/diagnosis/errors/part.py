@@ -1,7 +1,9 @@
 """The part `errors`: which images are wrong, what decided them, and what would have turned them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
+from nearsight.data import ImageSet
 from nearsight.diagnosis.errors.explaining import explain_errors
 from nearsight.diagnosis.errors.flip import Flip
 from nearsight.diagnosis.errors.image_errors import (
@@ -11,6 +13,7 @@ from nearsight.diagnosis.errors.image_errors import (
     tile_error,
     wrong_images,
 )
+from nearsight.diagnosis.errors.regions import kept_region
 from nearsight.diagnosis.errors.words import hiding_words, removal_words
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.gate.part import GATE, explains
@@ -47,9 +50,16 @@ def _measure(subject: Subject, seen: Sequence[ImageError]) -> Errors:
     )
     if explained.left_out:
         subject.tell(f"errors are not all explained by what is lost without tiles: {explained.left_out}")
-    return collect_errors(
+    found = collect_errors(
         explained.errors, images.labels, images.classes, tried=explained.tried, hidden=explained.hidden
     )
+    shown = tuple(_with_region(error, images) for error in found.errors[:ERRORS_SHOWN])
+    return replace(found, errors=(*shown, *found.errors[ERRORS_SHOWN:]))
+
+
+def _with_region(error: ImageError, images: ImageSet) -> ImageError:
+    region = images.region(error.index)
+    return error if region is None else replace(error, region=kept_region(region))
 
 
 def _sentences(found: Errors, about: Findings) -> Iterator[str]:

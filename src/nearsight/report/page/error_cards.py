@@ -10,7 +10,7 @@ from torch import Tensor
 from nearsight.diagnosis.errors.image_errors import Errors, ImageError
 from nearsight.diagnosis.errors.part import ERROR_SIDE
 from nearsight.diagnosis.pictures import Picture, Pictures
-from nearsight.report.page.outline import outline_path
+from nearsight.report.page.outline import outline_path, region_path
 from nearsight.report.page.pictures import data_uri, map_uri
 from nearsight.tiles import TileGrid
 
@@ -35,13 +35,15 @@ class ErrorCard:
     limit: float
     flip_outline: str
     to_label_outline: str
+    region_outline: str
     lens: dict[str, Any]
 
     @property
     def size(self) -> int:
         """Bytes of the card's pictures and numbers, as they stand in the page."""
         numbers = sum(map(len, self.lens["values"]))
-        return len(self.picture) + len(self.predicted_map) + len(self.label_map) + 7 * numbers
+        drawn = (self.picture, self.predicted_map, self.label_map, self.region_outline)
+        return sum(map(len, drawn)) + 7 * numbers
 
 
 def make_cards(errors: Errors, pictures: Pictures, most: int) -> tuple[ErrorCard, ...]:
@@ -88,6 +90,7 @@ def _card(error: ImageError, grid: TileGrid, evidence: Tensor, name: str, pictur
         limit=limit,
         flip_outline="" if error.flip is None else outline_path(error.flip.tiles, grid),
         to_label_outline="" if error.to_label is None else outline_path(error.to_label.tiles, grid),
+        region_outline="" if error.region is None else region_path(error.region, grid.height, grid.width),
         lens=_lens(error, grid, evidence, limit),
     )
 

@@ -1,9 +1,10 @@
-"""The outline of a set of tiles on their evidence map, as an SVG path."""
+"""Outlines as SVG paths: of a set of tiles on their evidence map, and of a region of the image."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from nearsight.tiles import TileGrid, cell_edges
 
@@ -17,10 +18,27 @@ def outline_path(tiles: Collection[int], grid: TileGrid) -> str:
     Borders between two tiles of the set are left out, so tiles that touch become one shape.
     """
     rows, columns = grid.shape
-    inside = np.zeros((rows + 2, columns + 2), dtype=np.int8)
     numbers = np.fromiter(tiles, dtype=np.int64)
-    inside[numbers // columns + 1, numbers % columns + 1] = 1
-    ys, xs = ([f"{edge:g}" for edge in cell_edges(starts, grid.tile)] for starts in (grid.tops, grid.lefts))
+    inside = np.zeros((rows, columns), dtype=np.bool_)
+    inside[numbers // columns, numbers % columns] = True
+    return _border(inside, cell_edges(grid.tops, grid.tile), cell_edges(grid.lefts, grid.tile))
+
+
+def region_path(region: Tensor, height: int, width: int) -> str:
+    """Return the border of a region, bool (rows, columns), that covers an image of so many pixels.
+
+    >>> import torch
+    >>> region_path(torch.tensor([[True, False]]), height=4, width=12)
+    'M0 0H6M0 4H6M0 0V4M6 0V4'
+    """
+    rows, columns = region.shape
+    ys, xs = np.linspace(0, height, rows + 1), np.linspace(0, width, columns + 1)
+    return _border(region.numpy(), ys.round(1).tolist(), xs.round(1).tolist())
+
+
+def _border(cells: NDArray[np.bool_], tops: Sequence[float], lefts: Sequence[float]) -> str:
+    inside = np.pad(cells, 1).astype(np.int8)
+    ys, xs = ([f"{edge:g}" for edge in edges] for edges in (tops, lefts))
     across = [
         f"M{xs[first]} {ys[line]}H{xs[last]}"
         for line, first, last in _runs(np.diff(inside, axis=0)[:, 1:-1] != 0)
