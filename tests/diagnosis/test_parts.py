@@ -124,6 +124,7 @@ def test_each_part_stands_alone(name: str, shades: Callable, shaded: Callable, t
     again = Diagnosis.load(tmp_path)
     assert again.sentences() == found.sentences()
     assert (tmp_path / "report.html").read_text().count(f'<section id="{name}"') == 1
+    assert "no tile speaks" not in (tmp_path / "report.html").read_text()
     written = {path.stem for path in tmp_path.glob("*.parquet")} - {"pictures"}
     assert written == {table.name for part in named([name]) for table in part.tables}
 

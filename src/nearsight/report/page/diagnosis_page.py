@@ -55,6 +55,6 @@ def diagnosis_html(diagnosis: Diagnosis, *, shown: int = ERRORS_SHOWN) -> str:
 
 def _names(diagnosis: Diagnosis) -> list[str]:
     """Return the sections in order: those of the parts, and among them the classes, which lead to their reasons."""
-    parts = [part.name for part in diagnosis.asked]
-    place = next((number for number, name in enumerate(parts) if name in ("reasons", "errors")), len(parts))
-    return ["summary", *parts[:place], "classes", *parts[place:], "method"]
+    names = ["summary", *(part.name for part in diagnosis.asked), "method"]
+    told = [number for number, name in enumerate(names) if name in ("reasons", "errors")]
+    return [*names[: told[0]], "classes", *names[told[0] :]] if told else names
