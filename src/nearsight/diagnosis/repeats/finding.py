@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.repeats.alike import Ground
 from nearsight.diagnosis.repeats.anchors import Anchor, anchors_of
-from nearsight.diagnosis.repeats.pattern import Pattern, patterns_of
+from nearsight.diagnosis.repeats.pattern import Pattern, area_under_curve, patterns_of
 from nearsight.diagnosis.repeats.wording import Said, place_of, said_of
 
 # Images of a class that are searched, and of all classes that show what is usual.
@@ -64,7 +63,7 @@ def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
                 artefact=True,
                 has=has,
                 value=values[row],
-                effect=_area(values[row][own], values[row][others]),
+                effect=area_under_curve(values[row][own], values[row][others]),
                 put_on=pattern.put_on,
                 take_off=pattern.take_off,
                 place=place,
@@ -115,7 +114,7 @@ def describe_repeats(
                 words=said.words,
                 share=float((inside[row] >= pattern.threshold).mean()),
                 elsewhere=float((outside[row] >= pattern.threshold).mean()),
-                effect=_area(inside[row], outside[row]),
+                effect=area_under_curve(inside[row], outside[row]),
                 pattern=pattern,
                 place=place,
             )
@@ -209,10 +208,3 @@ def _described(pattern: Pattern, images: ImageSet) -> tuple[Said, tuple[float, f
     drawn = np.zeros((height, width), dtype=np.bool_)
     drawn[rows, columns] = pattern.overlay.drawn.numpy()
     return said_of(pattern.overlay, place_of(drawn)), box
-
-
-def _area(own: NDArray[np.float32], others: NDArray[np.float32]) -> float:
-    own, others = own[~np.isnan(own)], others[~np.isnan(others)]
-    if not len(own) or not len(others):
-        return 0.5
-    return float(roc_auc_score(np.repeat([1, 0], [len(own), len(others)]), np.concatenate([own, others])))

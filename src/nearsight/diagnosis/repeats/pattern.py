@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.stats import fisher_exact
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from nearsight.diagnosis.repeats.alike import Ground
@@ -167,6 +168,20 @@ def more_common(own: NDArray[np.bool_], others: NDArray[np.bool_]) -> bool:
     """
     table = [[own.sum(), (~own).sum()], [others.sum(), (~others).sum()]]
     return float(fisher_exact(table, alternative="greater").pvalue) < SIGNIFICANT
+
+
+def area_under_curve(own: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """Return how well values tell one's own images from others: the area under the ROC curve.
+
+    >>> area_under_curve(np.array([3.0, 2.0]), np.array([1.0, 2.5]))
+    0.75
+
+    Values that are not known (NaN) do not count; 0.5 where none of a side are.
+    """
+    own, others = own[~np.isnan(own)], others[~np.isnan(others)]
+    if not len(own) or not len(others):
+        return 0.5
+    return float(roc_auc_score(np.repeat([1, 0], [len(own), len(others)]), np.concatenate([own, others])))
 
 
 def _touching(pattern: Pattern, ground: Ground) -> Tensor:

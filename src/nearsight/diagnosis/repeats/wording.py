@@ -13,6 +13,7 @@ from nearsight.diagnosis.repeats.overlay import Overlay
 from nearsight.tiles import TileGrid
 
 BORDER, OVERLAY, WATERMARK = "border", "overlay", "watermark"
+ANYWHERE = "anywhere"
 SIDES = ("top", "bottom", "left", "right")
 # Of a line of pixels along a side, how much must be drawn for the line to be part of a border.
 COVERED = 0.8
@@ -55,11 +56,12 @@ def said_of(overlay: Overlay, place: str | None = None) -> Said:
     if any(widths.values()) and place is None:
         return Said(BORDER, f"{pale}{colour} {_border(widths)}")
     name = place or place_of(drawn)
-    if not overlay.opaque and _across(drawn):
+    if place is None and not overlay.opaque and _across(drawn):
         return Said(WATERMARK, f"a pale watermark across the middle, {colour}")
+    where = name if name == ANYWHERE else f"at the {name}"
     if _strokes(drawn):
-        return Said(OVERLAY, f"{pale}text-like strokes, {colour}, at the {name}")
-    return Said(OVERLAY, f"the same {pale}mark, {colour}, at the {name}")
+        return Said(OVERLAY, f"{pale}text-like strokes, {colour}, {where}")
+    return Said(OVERLAY, f"the same {pale}mark, {colour}, {where}")
 
 
 def colour_of(colours: Tensor) -> str:

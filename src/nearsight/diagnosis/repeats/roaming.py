@@ -1,0 +1,259 @@
+"""Finding the same mark at different places: tiles of a class that show it, laid upon each other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.place import Place, typical_place
+from nearsight.diagnosis.repeats.alike import Ground, strongest_group
+from nearsight.diagnosis.repeats.anchors import Anchor
+from nearsight.diagnosis.repeats.overlay import Overlay
+from nearsight.diagnosis.repeats.pattern import area_under_curve, more_common, patterns_of
+from nearsight.diagnosis.repeats.steps import Usual
+from nearsight.diagnosis.repeats.wording import ANYWHERE, said_of
+from nearsight.tiles import TileGrid
+
+# Tiles of a class that are laid upon each other, and of other classes.
+TILES = 80
+OTHER_TILES = 160
+FEWEST = 5
+BELONGS = 0.4
+# By chance a group of tiles at their best shifts is so much larger than one of tiles of all classes.
+UNUSUAL = 3.0
+OTHERS = 0.99
+# Root of the mean squared difference, of 255, at which nothing of a mark is left to see.
+UNLIKE = 128.0
+SURE = 0.75
+
+
+class TileAt(NamedTuple):
+    """A tile of an image: the image's place in the set, its corner and side in pixels."""
+
+    image: int
+    top: int
+    left: int
+    side: int
+
+
+def find_repeated_marks(examined: Examined, tiles: Mapping[int, Sequence[TileAt]]) -> Iterator[Candidate]:
+    """Yield the marks that tiles of a class show again and again, wherever they are in their images.
+
+    `tiles` are, for the number of each class, tiles that speak for it in images that choose, such as the
+    strongest of each; all of one side. Those of other classes show what is usual. At most 80 of a class are
+    compared, each with each at all shifts.
+    """
+    for number, own in tiles.items():
+        rest = [tile for other, some in tiles.items() if other != number for tile in some]
+        random = np.random.default_rng((examined.seed, number, 3))
+        mine = [own[i] for i in random.permutation(len(own))[:TILES]]
+        compared = [rest[i] for i in random.permutation(len(rest))[:OTHER_TILES]]
+        if min(len(mine), len(compared)) < FEWEST:
+            continue
+        mark = _mark(examined.images, mine, compared)
+        if mark is None:
+            continue
+        candidate = _candidate(examined, number, mark)
+        if candidate is not None:
+            yield candidate
+
+
+@dataclass(frozen=True, eq=False)
+class RoamingMark:
+    """An opaque mark that may be anywhere: what is drawn, and where its corner typically is.
+
+    `place` is of the middle of the mark, as shares of height and width.
+    """
+
+    overlay: Overlay
+    place: Place
+
+    def best(self, pixels: Tensor) -> tuple[float, int, int]:
+        """Return how well an image matches the mark where it does so best, and the top and left of that place.
+
+        1 for the same pixels, 0 where they differ by half the range and more (root of the mean square).
+        `pixels` is uint8 (3, height, width); an image smaller than the mark matches by 0.
+        """
+        mask, light = self.overlay.alpha, self.overlay.light
+        if pixels.shape[1] < mask.shape[0] or pixels.shape[2] < mask.shape[1]:
+            return 0.0, 0, 0
+        values = pixels[None].float()
+        weights = mask.expand(1, 3, *mask.shape)
+        squares = F.conv2d(values**2, weights) - 2 * F.conv2d(values, light[None]) + (light**2).sum()
+        error = (squares[0, 0].clamp(min=0) / (3 * mask.sum())).sqrt()
+        top, left = divmod(int(error.argmin()), error.shape[1])
+        return max(0.0, 1 - float(error.min()) / UNLIKE), top, left
+
+    def put_on(self, pixels: Tensor) -> Tensor:
+        """Return an image with the mark at its typical place."""
+        height, width = self.overlay.alpha.shape
+        if pixels.shape[1] < height or pixels.shape[2] < width:
+            return pixels.clone()
+        top = _inside(self.place.row * pixels.shape[1] - height / 2, pixels.shape[1] - height)
+        left = _inside(self.place.column * pixels.shape[2] - width / 2, pixels.shape[2] - width)
+        return self._changed(pixels, top, left, put=True)
+
+    def take_off(self, pixels: Tensor, threshold: float) -> Tensor:
+        """Return an image without the mark, where it matches by `threshold` and more; filled from around it."""
+        value, top, left = self.best(pixels)
+        return self._changed(pixels, top, left, put=False) if value >= threshold else pixels.clone()
+
+    def _changed(self, pixels: Tensor, top: int, left: int, *, put: bool) -> Tensor:
+        height, width = self.overlay.alpha.shape
+        # With a margin: it is filled from there.
+        above, before = min(top, height), min(left, width)
+        below = min(pixels.shape[1] - top - height, height)
+        after = min(pixels.shape[2] - left - width, width)
+        layers = torch.cat([self.overlay.alpha[None], self.overlay.light, self.overlay.tolerance[None]])
+        layers = F.pad(layers, (before, after, above, below))
+        placed = Overlay(layers[0], layers[1:4], layers[4])
+        part = (
+            slice(None),
+            slice(top - above, top + height + below),
+            slice(left - before, left + width + after),
+        )
+        result = pixels.clone()
+        result[part] = placed.put_on(pixels[part]) if put else placed.take_off(pixels[part])
+        return result
+
+
+def _inside(start: float, last: int) -> int:
+    return min(max(0, round(start)), last)
+
+
+def _crops(images: ImageSet, tiles: Sequence[TileAt]) -> Tensor:
+    return torch.stack(
+        [images.tile(tile.image, tile.top, tile.left, (tile.side, tile.side)) for tile in tiles]
+    )
+
+
+def best_shifts(steps: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how alike tiles are at the shift that suits each pair best, and that shift.
+
+    >>> tile = torch.zeros(1, 6, 8, 8)
+    >>> tile[0, 0, 2:5, 3] = 1.0
+    >>> alike, shifts = best_shifts(tile, tile.roll((1, -2), (2, 3)))
+    >>> round(float(alike), 3), shifts[0, 0].tolist()
+    (1.0, [1, -2])
+
+    `steps` is (n, 6, side, side), `others` (m, 6, side, side): the likeness is (n, m), 1 for the same steps. The
+    shift (n, m, 2), at most half a side down and to the right, is where in the other tile the first's content is.
+    """
+    side = steps.shape[2]
+    size = (2 * side, 2 * side)
+    first, second = torch.fft.rfft2(steps, s=size), torch.fft.rfft2(others, s=size)
+    lengths = steps.flatten(1).norm(dim=1)[:, None] * others.flatten(1).norm(dim=1)
+    most = side // 2
+    ways = torch.arange(-most, most + 1)
+    alike = torch.empty(len(steps), len(others))
+    shifts = torch.empty(len(steps), len(others), 2, dtype=torch.int64)
+    for i, one in enumerate(first):
+        products = torch.fft.irfft2((one.conj() * second).sum(1), s=size)
+        near = products[:, ways][:, :, ways].flatten(1)
+        alike[i], best = near.max(1)
+        shifts[i] = torch.stack([best // len(ways), best % len(ways)], 1) - most
+    return alike / lengths.clamp(min=1e-6), shifts
+
+
+def _mark(images: ImageSet, mine: Sequence[TileAt], others: Sequence[TileAt]) -> RoamingMark | None:
+    foreign = _crops(images, others)
+    usual = Usual.of(foreign)
+    # No place of a tile is like another: only what is usual of steps at large counts.
+    usual = Usual(usual.scale, torch.zeros_like(usual.mean))
+    steps, steps_of_others = usual.unusual(_crops(images, mine)), usual.unusual(foreign)
+    alike, shifts = best_shifts(steps, steps)
+    chance, _ = best_shifts(steps_of_others, steps_of_others)
+    apart = ~torch.eye(len(chance), dtype=torch.bool)
+    level = chance[apart].mean()
+    count = min(len(mine), len(others))
+    by_chance, _ = _group((chance - level)[:count, :count])
+    size, belongs = _group(alike - level)
+    if size < UNUSUAL * max(by_chance, 0.5):
+        return None
+    centre = int(belongs.argmax())
+    members = (belongs > BELONGS * belongs.topk(3).values.mean()).nonzero()[:, 0].tolist()
+    moved = [_moved(mine[i], shifts[centre, i].tolist(), images) for i in members]
+    aligned = [tile for tile in moved if tile is not None]
+    # Fewer than these may be alike by the choice of their shifts.
+    if len(aligned) < FEWEST:
+        return None
+    views = _crops(images, aligned)
+    side = aligned[0].side
+    ground = Ground(foreign, np.zeros(len(foreign), dtype=np.int64))
+    patterns = [
+        pattern for pattern in patterns_of(views, None, ground, Anchor(side, side)) if pattern.overlay.opaque
+    ]
+    if not patterns:
+        return None
+    overlay = patterns[0].overlay
+    top, left, bottom, right = overlay.box
+    part = (slice(top, bottom), slice(left, right))
+    cut = Overlay(overlay.alpha[part], overlay.light[:, *part], overlay.tolerance[part])
+    having = [tile for tile, has in zip(aligned, overlay.match(views) >= SURE, strict=True) if has]
+    smaller = min(bottom - top, right - left)
+    grids = [_grid(images, tile, smaller) for tile in having]
+    place = typical_place([(tile.top + top, tile.left + left) for tile in having], grids)
+    return RoamingMark(cut, place)
+
+
+def _grid(images: ImageSet, tile: TileAt, side: int) -> TileGrid:
+    height, width = (int(length) for length in images.sizes[tile.image])
+    return TileGrid(height, width, tile=side, stride=1)
+
+
+def _group(alike: Tensor) -> tuple[float, Tensor]:
+    own = alike.clone()
+    own.fill_diagonal_(1.0)
+    size, belongs = strongest_group(own[None])
+    return float(size), belongs[0]
+
+
+def _moved(tile: TileAt, shift: Sequence[int], images: ImageSet) -> TileAt | None:
+    height, width = (int(side) for side in images.sizes[tile.image])
+    top, left = tile.top + shift[0], tile.left + shift[1]
+    if 0 <= top <= height - tile.side and 0 <= left <= width - tile.side:
+        return TileAt(tile.image, top, left, tile.side)
+    return None
+
+
+def _candidate(examined: Examined, number: int, mark: RoamingMark) -> Candidate | None:
+    images = examined.images
+    value = np.array([mark.best(images.image(i))[0] for i in range(len(examined.labels))], dtype=np.float32)
+    own = examined.choosing & (examined.labels == number)
+    others = examined.choosing & (examined.labels != number)
+    threshold = max(SURE, float(np.quantile(value[others], OTHERS)))
+    has: NDArray[np.bool_] = value >= threshold
+    if not more_common(has[own], has[others]):
+        return None
+    said = said_of(mark.overlay, mark.place.name)
+    return Candidate(
+        class_number=number,
+        attribute=said.attribute,
+        words=said.words,
+        artefact=True,
+        has=has,
+        value=value,
+        effect=area_under_curve(value[own & has], value[others]),
+        put_on=mark.put_on,
+        take_off=lambda pixels: mark.take_off(pixels, threshold),
+        place=None if ANYWHERE in mark.place.name else _box(mark),
+    )
+
+
+def _box(mark: RoamingMark) -> tuple[float, float, float, float]:
+    """Return where the middle of the mark mostly is, two standard deviations to each side."""
+    place = mark.place
+    down, across = 2 * place.spread_row, 2 * place.spread_column
+    return (
+        max(0.0, place.row - down),
+        max(0.0, place.column - across),
+        min(1.0, place.row + down),
+        min(1.0, place.column + across),
+    )
