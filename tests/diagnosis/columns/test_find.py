@@ -109,6 +109,15 @@ def test_columns_that_know_nothing_of_the_classes_are_named_no_more_often_than_s
     assert sets_with_any <= 5
 
 
+def test_a_column_of_many_numbers_hides_no_other() -> None:
+    """Nine of fifteen images that choose are enough, beside columns that are tried at many bounds."""
+    labels, random = drawn(10, 30, 2)
+    planted = random.random(300) < np.where(labels == 3, 0.7, 0.1)
+    columns: dict[str, Any] = {f"n{k}": random.normal(size=300).tolist() for k in range(12)}
+    columns["camera"] = np.where(planted, "X", "Y").tolist()
+    assert (3, "camera: X") in [(one.class_number, one.words) for one in found(examined(labels, columns, 2))]
+
+
 def test_a_class_of_a_few_images_is_never_named() -> None:
     labels = np.repeat(np.arange(40), 5)
     assert found(examined(labels, {"camera": [f"camera {label}" for label in labels]})) == []
