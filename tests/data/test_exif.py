@@ -48,6 +48,16 @@ def test_tags_are_those_that_were_written_in_every_format(form: str) -> None:
     assert (found.orientation, found.fault) == (6, None)
 
 
+def test_the_orientation_of_xmp_turns_a_picture_that_has_other_exif_too() -> None:
+    camera = Image.Exif()
+    camera[MAKE] = "Canon"
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    file = BytesIO()
+    PICTURE.save(file, "JPEG", exif=camera, xmp=xmp)
+    assert image_header(file.getvalue()).size == (12, 8)
+    assert decode_image(file.getvalue()).shape == (3, 12, 8)
+
+
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize(
     "exif", [b"Exif\0\0nothing of the kind", tags().tobytes()[:-9]], ids=["other", "cut"]

@@ -76,6 +76,21 @@ def test_images_held_in_memory_keep_their_files_through_every_selection() -> Non
     assert file_facts(joined)["jpeg_quality"].to_pylist() == quality[[6, 1]].tolist()
 
 
+def test_exif_after_the_pixels_of_a_png_is_found() -> None:
+    plain, tagged = encoded("PNG"), encoded("PNG", exif=of_camera("EOS"))
+    start = tagged.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(tagged[start : start + 4], "big")
+    last = tagged.index(b"IEND") - 4
+    moved = tagged[:start] + tagged[end:last] + tagged[start:end] + tagged[last:]
+    rows = [
+        {"image": {"bytes": file, "path": None}, "label": k % 2} for k, file in enumerate([plain, moved] * 10)
+    ]
+    images = image_sets(Dataset.from_list(rows), classes=("a", "b"), validation=0)["train"]
+    assert file_facts(images)["camera_model"].to_pylist() == [
+        "EOS" if label else None for label in images.labels
+    ]
+
+
 def test_sets_without_files_say_what_is_known() -> None:
     pixels = torch.zeros(2, 3, 4, 8, dtype=torch.uint8)
     images = ImageSet(

@@ -58,13 +58,23 @@ def read_exif(image: Image.Image) -> Exif:
             tags = image.getexif() if raw is None else _loaded(raw)
             for name, tag in _TAGS:
                 found[name] = _text(tags.get(tag))
-            found["orientation"] = _whole(tags.get(ORIENTATION))
+            # Pillow's own also knows the orientation of XMP, by which it turns pictures.
+            found["orientation"] = _whole(tags.get(ORIENTATION) or image.getexif().get(ORIENTATION))
             found["taken"] = _text(tags.get_ifd(_EXIF).get(_TAKEN))
         except Exception as error:
             fault = one_line(error)
     if fault is None and told:
         fault = str(told[0].message).strip()
     return Exif(**found, fault=fault)
+
+
+def mentions_exif(png: bytes) -> bool:
+    """Whether a PNG may have EXIF or XMP anywhere, so that it is worth being read whole.
+
+    >>> mentions_exif(b"IHDR...IDAT...eXIf..."), mentions_exif(b"IHDR...IDAT...IEND")
+    (True, False)
+    """
+    return any(mark in png for mark in (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp"))
 
 
 _TAGS = (("make", _MAKE), ("model", _MODEL), ("software", _SOFTWARE), ("saved", _SAVED))

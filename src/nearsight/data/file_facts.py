@@ -12,7 +12,7 @@ from PIL import Image
 
 from nearsight.data.decode import opened
 from nearsight.data.encoded_files import EncodedFiles
-from nearsight.data.exif import read_exif
+from nearsight.data.exif import Exif, mentions_exif, read_exif
 from nearsight.data.faults import one_line
 from nearsight.data.groups import read_time
 from nearsight.data.image_set import ImageSet, image_file
@@ -108,7 +108,9 @@ def _read(file: bytes | str) -> _Facts:
         return _Facts(fault=one_line(error))
     try:
         with opened(file) as image:
-            exif = read_exif(image)
+            # EXIF may follow the pixels of a PNG: they are decoded only where it does.
+            silent = image.format == "PNG" and not mentions_exif(_content(file))
+            exif = Exif() if silent else read_exif(image)
             return _Facts(
                 format=image.format,
                 bytes=size,
@@ -124,6 +126,10 @@ def _read(file: bytes | str) -> _Facts:
             )
     except Exception as error:
         return _Facts(bytes=size, fault=one_line(error))
+
+
+def _content(file: bytes | str) -> bytes:
+    return file if isinstance(file, bytes) else Path(file).read_bytes()
 
 
 def _bits(image: Image.Image) -> int:

@@ -95,6 +95,13 @@ def test_a_column_that_is_asked_for_is_shown_with_all_its_classes(tmp_path: Path
     assert "<code>dice</code>, which was asked for" in page
 
 
+def test_the_time_in_exif_can_be_asked_for_by_the_name_that_it_has_in_the_set() -> None:
+    times = [f"20{10 + k % 3}:05:01 10:00:00" for k in range(120)]
+    found = diagnosed(pictures("test", {"exif_time": times}), groups="exif_time")
+    (row,) = found["columns"].rows
+    assert (row.column, row.accuracies.cut, len(row.accuracies.groups)) == ("exif_time", "by year", 3)
+
+
 def test_a_set_of_which_nothing_is_known_has_no_such_part() -> None:
     assert diagnosed(pictures("test", None)).absent["columns"] == NO_COLUMNS
 

@@ -13,6 +13,7 @@ from nearsight.data.value_groups import (
     ColumnValues,
     ValueGroups,
     checked_groups,
+    column_of,
     column_values,
     image_columns,
     value_groups,
@@ -105,6 +106,9 @@ class Columns:
 def _measure(subject: Subject, _seen: Sequence[None]) -> Columns | Nothing:
     images = subject.images
     table = image_columns(images, subject.progress)
+    if subject.groups is not None and subject.groups not in table.column_names:
+        # One that is among the facts of files by another name.
+        table = table.append_column(subject.groups, column_of(images, subject.groups))
     columns = [column_values(name, table[name]) for name in table.column_names]
     naming = tuple(column.name for column in columns if column.identifies)
     grouped = [(column, _groups(column, subject)) for column in columns if _tells(column, subject)]
