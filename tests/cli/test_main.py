@@ -226,6 +226,7 @@ def test_evaluate_refuses_other_classes(trained: Path, folder: Path, refused: Re
         (["--protocols", "vot"], "unknown protocol 'vot'; did you mean 'vote'?"),
         (["--split", "vall"], "'digits' has no split 'vall'; it has: train, val, test"),
         (["--tile", "9"], "a tile of 9 pixels does not fit"),
+        (["--groups", "file.with"], "unknown column for --groups 'file.with'; did you mean 'file.width'?"),
         (["--memory", "lots"], "--memory takes a size such as 512M or 2G, got 'lots'"),
     ],
 )
@@ -235,6 +236,18 @@ def test_evaluate_refuses(
     before = snapshot(trained)
     assert refused("evaluate", trained, *options).startswith(line)
     assert snapshot(trained) == before
+
+
+def test_evaluate_prints_accuracy_by_group(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--groups", "file.width", "--protocols", "vote", "--out", str(tmp_path / "out"), "--quiet"]
+    main(["evaluate", str(trained), *options])
+    printed = capsys.readouterr().out
+    assert "worst group %" in printed
+    assert "file.width, vote" in printed
+    assert "worst: " in printed
+    assert (tmp_path / "out" / "groups.csv").is_file()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +42,18 @@ def file_facts(images: ImageSet, progress: Progress = SILENT) -> "pa.Table":
     - `folder`, the directories above the file without those that say its class;
     - `fault`, why its metadata, or the file, cannot be read whole: nothing is raised for it.
 
-    What was drawn or given by a program has no files: of it sizes are known, and folders where it has paths.
+    What was drawn or given by a program has no files: of it sizes are known, and folders where it has paths. Files
+    are read once for a set, and what is known of them is kept as long as it is.
     """
+    if images not in _KNOWN:
+        _KNOWN[images] = _facts(images, progress)
+    return _KNOWN[images]
+
+
+_KNOWN: "WeakKeyDictionary[ImageSet, pa.Table]" = WeakKeyDictionary()
+
+
+def _facts(images: ImageSet, progress: Progress) -> "pa.Table":
     import pyarrow as pa
 
     paths = [str(path) for path in images.identity.paths]
