@@ -9,13 +9,14 @@ class Attribute:
 
     `much` and `little` are the words for an image that has more, or less, of it than others; None where that is
     not looked for. `artefact` says that it comes from how pictures are taken or stored and not from what they
-    show; of others, as of brightness, either may be so.
+    show, and `pictured` that it comes from that; of others, as of brightness, either may be so.
     """
 
     name: str
     much: str | None
     little: str | None
     artefact: bool = False
+    pictured: bool = False
 
 
 # From those that have one cause to those that have many: of two that the same images have the first says it best.
@@ -51,12 +52,12 @@ ATTRIBUTES = (
     Attribute("midtones", "light midtones", "dark midtones"),
     Attribute("light from the left", "lighter on the left", "lighter on the right"),
     Attribute("light from above", "lighter above", "lighter below"),
-    Attribute("warm", "reddish or yellow colours", "bluish colours"),
-    Attribute("green", "greenish colours", "purplish colours"),
+    Attribute("warm", "reddish or yellow colours", "bluish colours", pictured=True),
+    Attribute("green", "greenish colours", "purplish colours", pictured=True),
     Attribute("warm shadows", "reddish shadows", "bluish shadows"),
     Attribute("green shadows", "greenish shadows", "purplish shadows"),
-    Attribute("warm lights", "reddish or yellow lights", "bluish lights"),
-    Attribute("green lights", "greenish lights", "purplish lights"),
+    Attribute("warm lights", "reddish or yellow lights", "bluish lights", pictured=True),
+    Attribute("green lights", "greenish lights", "purplish lights", pictured=True),
     Attribute("saturation", "strong colours", "pale or grey: little colour"),
     Attribute("upright detail", "blurred up and down", "blurred from left to right", artefact=True),
     Attribute("equal neighbours", "patches of one colour", None, artefact=True),
