@@ -25,6 +25,11 @@ EXACT = 0.14
 LOOSE = 0.4
 SEPARATED, CLEARLY_SEPARATED = 8.0, 4.0
 FALSE = 0.02
+# A group that is hardly unusual in any window counts where it has many members that stand far from the others:
+# members times separation. Of clean photographs' groups it is 30 to 60.
+HARDLY = 1.25
+MANY_AND_FAR = 110.0
+FAIRLY_EXACT = 0.22
 # Windows that are tried, the most unusual first, and patterns of one class.
 TRIED = 4
 PATTERNS = 3
@@ -122,7 +127,7 @@ def _strongest(searched: _Searched, unusual: Tensor, belonging: Tensor) -> Patte
     most = 0.0
     for window in unusual.argsort(descending=True)[:TRIED].tolist():
         excess = float(unusual[window])
-        if excess < UNUSUAL:
+        if excess < HARDLY:
             break
         loads = belonging[window]
         members = loads > BELONGS * loads.topk(min(STRONGEST, len(loads))).values.mean()
@@ -154,10 +159,17 @@ def _there(sharing: Sharing, usual: Usual) -> bool:
 
 
 def _sure(sharing: Sharing, unusual: float) -> bool:
+    if sharing.false > FALSE:
+        return False
+    many_and_far = float(sharing.members.sum()) * sharing.separation >= MANY_AND_FAR
+    if many_and_far and sharing.separation >= SEPARATED and sharing.spread <= FAIRLY_EXACT:
+        return True
+    if unusual < UNUSUAL:
+        return False
     share = min(1.0, (unusual - UNUSUAL) / (CLEAR - UNUSUAL))
     allowed = EXACT + share * (LOOSE - EXACT)
     apart = SEPARATED + share * (CLEARLY_SEPARATED - SEPARATED)
-    return sharing.spread <= allowed and sharing.separation >= apart and sharing.false <= FALSE
+    return sharing.spread <= allowed and sharing.separation >= apart
 
 
 def more_common(own: NDArray[np.bool_], others: NDArray[np.bool_]) -> bool:
