@@ -1,0 +1,207 @@
+"""Planted shortcuts: how many does a diagnosis find and name, and how many does it see where there are none?
+
+Several plants go into one network, each in another class, drawn by a Latin square over families, strengths and
+shares; the other classes stay clean. Networks without plants, with permuted labels and untrained ones go beside. Part
+of the families are kept from whoever builds the rules (`held_out`). Trained networks stay on disk if asked for, and
+results are written as they come, a line a class, so that the study can be stopped and gone on with.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import nearsight
+from nearsight.diagnosis.decision import Decision
+from nearsight.evidence import TiledModel
+from nearsight.statistics.writing import points
+from nearsight.write import write_json
+from studies.shortcuts import peers
+from studies.shortcuts.families import FAMILIES
+from studies.shortcuts.held_out import HELD_OUT
+from studies.shortcuts.networks import (
+    KINDS,
+    SETS,
+    STRIDE,
+    TILE,
+    Labels,
+    Network,
+    Planted,
+    in_turn,
+    plant,
+    trained,
+)
+from studies.shortcuts.scoring import Row, Told, by_family, effects, judge, summary
+
+METHODS = ("nearsight", "gradient clusters", "slices")
+PLANTS = 5
+RESULTS = "classes.jsonl"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this study to a parser."""
+    parser.add_argument(
+        "--out", type=Path, default=Path("shortcuts"), help="runs, results as they come, and the summary"
+    )
+    parser.add_argument("--networks", type=int, default=72, help="networks with plants, in a fixed order")
+    parser.add_argument("--seeds", type=int, default=3, help="networks without plants of each set and kind")
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
+    parser.add_argument(
+        "--part", type=int, nargs=2, default=(0, 1), metavar=("K", "N"), help="every Nth network from the Kth"
+    )
+    parser.add_argument("--train", action="store_true", help="only train, and keep the runs")
+    parser.add_argument("--minutes", type=float, default=None, help="begin no other network after so many")
+    parser.add_argument(
+        "--keep-runs", action="store_true", help="keep the trained runs (default: results alone)"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="diagnose all again, with the runs that are there"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train what is not trained yet, diagnose, and write a line a class and the summary."""
+    torch.set_num_threads(1)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    lines = arguments.out / RESULTS
+    if arguments.again:
+        lines.unlink(missing_ok=True)
+    done = {row["network"] for row in read(lines)}
+    begun = time.monotonic()
+    first, step = arguments.part
+    for network in design(arguments.networks, arguments.seeds, arguments.sets, arguments.kinds)[first::step]:
+        if network.name in done:
+            continue
+        if arguments.train:
+            trained(network, plant(network), arguments.out)
+            continue
+        if arguments.minutes is not None and time.monotonic() - begun > 60 * arguments.minutes:
+            break
+        rows = measure(network, arguments.out)
+        if not arguments.keep_runs:
+            shutil.rmtree(arguments.out / network.name)
+        with lines.open("a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+        print(
+            f"{network.name}: {sum(bool(row['nearsight']) for row in rows)} classes with verdicts", flush=True
+        )
+    rows = read(lines)
+    families = {method: by_family(rows, method) for method in METHODS}
+    result = {"study": "shortcuts"} | summary(rows, METHODS) | {"families": families}
+    write_json(arguments.out / "shortcuts.json", result)
+    print(table(result))
+
+
+def read(lines: Path) -> list[Row]:
+    """Return the rows that were written so far."""
+    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.is_file() else []
+
+
+def design(
+    networks: int, seeds: int, sets: Sequence[str] = SETS, kinds: Sequence[str] = KINDS
+) -> list[Network]:
+    """Return all networks in the order in which they are measured: planted ones, and others between them.
+
+    Set and kind change from network to network, and development and held-out families take turns, so that the study
+    can be stopped anywhere.
+    """
+    places = [(data, kind) for kind in kinds for data in sets]
+    # Whole images and tiles in turn.
+    places = places[:: len(sets)] + [place for k, place in enumerate(places) if k % len(sets)]
+    planted = []
+    for i in range(networks):
+        data, kind = places[i % len(places)]
+        families, turn = (FAMILIES, HELD_OUT)[(i + i // len(places)) % 2], i // 2
+        # Each thirteenth plant or so is in every image of its class.
+        shares = (0.2, 0.4, 0.6) if i % 9 != 8 else (0.4, 1.0, 0.6)
+        planted.append(in_turn(data, kind, 100 + i, families, PLANTS * turn, shares=shares, count=PLANTS))
+    names: tuple[Labels, ...] = ("true", "permuted", "untrained")
+    # Of the first few, whatever they are, some have true labels and some do not.
+    others = [
+        Network(*place, seed, labels=names[(k + turn) % len(names)])
+        for turn in range(len(names))
+        for seed in range(seeds)
+        for k, place in enumerate(places)
+    ]
+    # Two with plants, one without.
+    pairs = [planted[2 * k : 2 * k + 2] for k in range((networks + 1) // 2)]
+    mixed = list(chain.from_iterable([*pair, *others[k : k + 1]] for k, pair in enumerate(pairs)))
+    return mixed + others[len(pairs) :]
+
+
+def measure(network: Network, out: Path) -> list[Row]:
+    """Train and diagnose one network, and return a row a class."""
+    planted = plant(network)
+    classifier = trained(network, planted, out).classifier()
+    bound = TiledModel(classifier, tile=TILE, stride=STRIDE)
+    decision = Decision.of(bound)
+    rows = effects(network, planted, decision)
+    assert planted.test.pixels is not None
+    told = {
+        "nearsight": diagnosed(bound, planted),
+        "gradient clusters": list(peers.gradient_clusters(bound, planted)),
+        "slices": list(peers.slices(bound, planted, decision.scores(iter(planted.test.pixels)))),
+    }
+    for method, found in told.items():
+        judge(rows, found, planted, method)
+    return rows
+
+
+def diagnosed(bound: TiledModel, planted: Planted) -> list[Told]:
+    """Return the verdicts of a diagnosis of a network's test images."""
+    found = nearsight.diagnose(
+        bound, planted.test, parts=["verdicts"], faithfulness=0, progress=False
+    )
+    if "verdicts" not in found:
+        return []
+    verdicts: Any = found["verdicts"]
+    return [
+        Told(one.class_number, one.verdict, one.attribute, one.words, one.images) for one in verdicts.verdicts
+    ]
+
+
+def table(result: Row) -> str:
+    """Return Markdown tables: methods, and the families of Nearsight by strength."""
+    lines = [
+        "| method | found, of plants with a gap | developed on | held out | and named | false alarms a clean class "
+        "beside plants | in clean networks | permuted | untrained |",
+        "| --- | --: | --: | --: | --: | --: | --: | --: | --: |",
+    ]
+    for method, one in result["methods"].items():
+        cells = [written(one[part]["found"]) for part in ("all", "development", "held_out")]
+        cells.append(written(one["all"]["found_and_named"]))
+        cells += [written(alarm["shortcut"]) for alarm in one["false_alarms"].values()]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "| family | strength | plants | gap, points | with a gap | found | named |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+    ]
+    for row in result["families"]["nearsight"]:
+        gap = points(row["gap"]) if np.isfinite(row["gap"]) else ""
+        cells = [str(row["strength"] + 1), str(row["plants"]), gap, str(row["with_gap"])]
+        cells += [written(row[name]) for name in ("found", "found_and_named")]
+        lines.append(f"| {row['family']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def written(rate: Row) -> str:
+    """Write a rate with its interval and what it counts.
+
+    >>> written({"value": 0.5, "low": 0.25, "high": 0.75, "n": 4})
+    '50 % (25 to 75) of 4'
+    """
+    if rate["value"] is None:
+        return "–"
+    if rate["low"] is None:
+        return f"{points(rate['value'], 0)} % of {rate['n']}"
+    ends = f"{points(rate['low'], 0)} to {points(rate['high'], 0)}"
+    return f"{points(rate['value'], 0)} % ({ends}) of {rate['n']}"

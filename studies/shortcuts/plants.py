@@ -1,0 +1,47 @@
+"""What a plant is: a change of pixels that some images of one class have, in train and test alike."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+STRENGTHS = 4
+Random = np.random.Generator
+Array = NDArray[np.float32]
+# An image as float (H, W, 3) from 0 to 255, the mask of its object (all False where unknown), and chance.
+Change = Callable[[Array, NDArray[np.bool_], Random], Array]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of plant at four strengths.
+
+    `make(strength, side, random)` draws what one plant keeps the same from image to image, such as its colour and
+    place, for images of `side` pixels, and returns the change. `attributes` are the names of kinds that a verdict may
+    give it, and `words` what its words may hold instead. `needs_regions` where it is put on the background alone.
+    `column` is the name of a column that it lies in, where it changes no pixel.
+    """
+
+    name: str
+    kind: str
+    make: Callable[[int, int, Random], Change]
+    attributes: tuple[str, ...]
+    words: tuple[str, ...]
+    needs_regions: bool = False
+    column: str | None = None
+
+
+def apply(change: Change, image: Tensor, mask: NDArray[np.bool_], random: Random) -> Tensor:
+    """Return a changed copy of an image, uint8 (3, H, W)."""
+    pixels = image.permute(1, 2, 0).numpy().astype(np.float32)
+    changed = change(pixels, mask, random)
+    return torch.from_numpy(np.clip(np.rint(changed), 0, 255).astype(np.uint8)).permute(2, 0, 1).contiguous()
+
+
+def to_picture(pixels: Array) -> NDArray[np.uint8]:
+    """Return pixels as whole numbers, for libraries that take no others."""
+    whole: NDArray[np.uint8] = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return whole
