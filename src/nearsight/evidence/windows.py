@@ -6,6 +6,7 @@ with the changed values in their place; the rest of the network is run whole. No
 are written down once as they run (`nearsight.evidence.tape`), and those that are not understood belong to the rest.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,12 +28,13 @@ from nearsight.evidence.winograd import Winograd, multiplications
 WINDOWS_COST = 1.2
 # What moving one number through an operation costs, in floating-point operations of a convolution.
 FLOPS_A_NUMBER = 20
-# Of the operations of whole passes, no more than this share may be left.
+# Of the operations of whole passes, and of their time, no more than this share may be left.
 MOST_WORK = 0.75
 # Images with a box filled that are compared with whole passes over them, once for each size and grid.
 CHECKED = 4
-# Windows of one batch are as large as the largest of them; so many sizes along each side are kept apart.
-SIZES = 3
+# Windows of one batch are as large as the largest of them; so many sizes along each side are kept apart, where each
+# kind then has so many windows.
+SIZES, ALIKE = 3, 16
 # What a batch may keep alive, and how many maps like the largest of the rest it keeps.
 ALIVE = 32 * 2**20
 MAPS_ALIVE = 4
@@ -279,8 +281,8 @@ def windowed_logits(ready: ReadyModel, removable: Removable, whole: Whole) -> Te
 
     `whole` gives those of some of them, by their numbers in `removable`, from passes over them as they are. What is
     found is compared with it once for each size of image and set of boxes, and is taken only if rounding explains
-    every difference. Images go together as far as their maps fit in memory. None where windows do not pay, or cannot
-    be had; `ready.windows` then says why.
+    every difference; where it saved too little time, it is not done again. Images go together as far as their maps
+    fit in memory. None where windows do not pay, or cannot be had; `ready.windows` then says why.
     """
     key = (removable.images.shape[1:], tuple(removable.boxes))
     if ready.windows.get(key) or not ready.seen or removable.images.device.type != "cpu":
@@ -290,10 +292,14 @@ def windowed_logits(ready: ReadyModel, removable: Removable, whole: Whole) -> Te
             passed = WindowedPass(ready, removable, most=int(ready.memory * FULL_PASS_SHARE))
             if passed.plan.work > MOST_WORK:
                 raise WindowsError(f"{passed.plan.work:.0%} of the operations of whole passes would be left")
-            if key not in ready.windows and not _agrees(passed, removable, whole):
-                raise WindowsError("they give other logits than whole passes")
-            ready.windows[key] = ""
+            new = key not in ready.windows
+            each = _compared(passed, removable, whole) if new else 0.0
+            started = time.process_time()
             found = passed.logits().view(len(removable.images), len(removable.boxes), -1)
+            # Many small steps, or few boxes, can take longer than their operations say.
+            took = time.process_time() - started
+            slow = new and took > MOST_WORK * each * len(removable.images) * len(removable.boxes)
+            ready.windows[key] = "they save too little time" if slow else ""
             return torch.cat((passed.whole[:, None], found), 1)
     except Exception as error:
         if isinstance(error, MemoryError) and len(removable.images) > 1:
@@ -304,12 +310,20 @@ def windowed_logits(ready: ReadyModel, removable: Removable, whole: Whole) -> Te
         return None
 
 
-def _agrees(passed: "WindowedPass", removable: Removable, whole: Whole) -> bool:
-    """Compare a few images with a box filled, those with the first and the last among them, with passes over them."""
+def _compared(passed: "WindowedPass", removable: Removable, whole: Whole) -> float:
+    """Compare a few images with a box filled, those with the first and the last among them, with passes over them.
+
+    Returns the seconds of the processor that such a pass takes; raises `WindowsError` for other logits.
+    """
     boxes = len(removable.boxes)
     inner = np.random.default_rng(0).integers(boxes, size=CHECKED - 2).tolist()
     chosen = sorted({0, boxes - 1, *inner})
-    return same(passed.logits([(0, box) for box in chosen]), whole(removable, [1 + box for box in chosen]))
+    started = time.process_time()
+    wanted = whole(removable, [1 + box for box in chosen])
+    took = time.process_time() - started
+    if not same(passed.logits([(0, box) for box in chosen]), wanted):
+        raise WindowsError("they give other logits than whole passes")
+    return took / len(chosen)
 
 
 class WindowedPass:
@@ -391,8 +405,9 @@ class WindowedPass:
 
     def _alike(self, pairs: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Yield the places of pairs whose windows are about as high and about as wide as one another's."""
+        sizes = max(1, min(SIZES, int((len(pairs) / ALIKE) ** 0.5)))
         sides = np.sum([reach.sides for reach in self.plan.reaches.values()], axis=0)
-        kinds = np.stack([_ranked(sides[:, side]) for side in (0, 1)], axis=1)[pairs[:, 1]]
+        kinds = np.stack([_ranked(sides[:, side], sizes) for side in (0, 1)], axis=1)[pairs[:, 1]]
         for kind in np.unique(kinds, axis=0):
             yield np.flatnonzero((kinds == kind).all(1))
 
@@ -527,9 +542,10 @@ class _Rest(Rest):
         return convolved(func, named(func, args, kwargs), self._winograd)
 
 
-def _ranked(values: NDArray[np.int64]) -> NDArray[np.int64]:
+def _ranked(values: NDArray[np.int64], kinds: int) -> NDArray[np.int64]:
+    """Sort values into so many kinds, the smaller before the larger."""
     different, place = np.unique(values, return_inverse=True)
-    return place * SIZES // max(SIZES, len(different))
+    return place * kinds // max(kinds, len(different))
 
 
 def _pair(value: Any) -> Sides:
