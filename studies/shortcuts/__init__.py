@@ -157,9 +157,7 @@ def measure(network: Network, out: Path) -> list[Row]:
 
 def diagnosed(bound: TiledModel, planted: Planted) -> list[Told]:
     """Return the verdicts of a diagnosis of a network's test images."""
-    found = nearsight.diagnose(
-        bound, planted.test, parts=["verdicts"], faithfulness=0, progress=False
-    )
+    found = nearsight.diagnose(bound, planted.test, parts=["verdicts"], faithfulness=0, progress=False)
     if "verdicts" not in found:
         return []
     verdicts: Any = found["verdicts"]
