@@ -43,11 +43,22 @@ class MaskLook:
 
 @dataclass(frozen=True)
 class MaskForm:
-    """Where the object is: `drawn` where a mask is not 0 and not `void`; else above `cut` in `grey` or `alpha`."""
+    """Where the object is: `drawn` where a mask is not 0 and not `void`; else above `cut` in `grey` or `alpha`.
+
+    >>> MaskForm(void=(255,)).said()
+    'where they are not 0 and not 255, which is void'
+    """
 
     how: Literal["drawn", "grey", "alpha"] = "drawn"
     void: tuple[int, ...] = ()
     cut: float = 0.0
+
+    def said(self) -> str:
+        """Say it in words."""
+        if self.how != "drawn":
+            return f"where their {'alpha' if self.how == 'alpha' else 'grey'} is above {self.cut:g}"
+        void = "".join(f" and not {value}" for value in self.void)
+        return f"where they are not 0{void}{', which is void' if void else ''}"
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,13 @@ class ColumnRegions:
             return mask if bool(mask.any()) else None
         return to_mask(self.rows[int(self.index[i])][self.column], self.kind, height, width, self.form)
 
+    def read_as(self) -> str | None:
+        """Say how boxes or masks are read, None where nothing had to be found out."""
+        if self.form is None:
+            return None
+        of_boxes = isinstance(self.form, BoxForm)
+        return f"{'boxes are read as' if of_boxes else 'masks show the object'} {self.form.said()}"
+
     def box_faults(self, i: int, height: int, width: int) -> tuple[int, int]:
         """Return how many boxes of image i are cut off at its edge, and how many mark nothing."""
         value = self.rows[int(self.index[i])][self.column] if self.kind == "boxes" else None

@@ -17,7 +17,8 @@ from nearsight.settings import FAITHFULNESS_IMAGES, Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.verbs.binding import Binding, LookingOptions
-from nearsight.verbs.sources import AnyModel, as_trained, find_images, model_name
+from nearsight.verbs.null_networks import train_nulls
+from nearsight.verbs.sources import AnyModel, as_trained, find_images, model_name, opened_run
 
 
 @takes_fields_of(Binding, Reading)
@@ -30,6 +31,7 @@ def diagnose(
     groups: str | None = None,
     images: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
+    null: bool = False,
     seed: int = 0,
     out: str | Path | None = None,
     new_images: bool = False,
@@ -54,6 +56,8 @@ def diagnose(
     the names of the parts to keep, all for None. `images` examines so many, drawn at random; `faithfulness` is on how
     many of them the maps are checked, 0 for none. `seed` fixes everything that is drawn. `groups` is the column by
     which accuracy is shown, as for `evaluate`.
+    With `null`, networks like a run's are trained shortly on permuted labels of its training images, and say what the
+    evidence off the object is by chance; how many steps that takes is said beforehand.
     With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
     A run's own images are those that it listed when it was trained; `new_images` counts those that came since as
     well. How images are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is shown; a
@@ -76,6 +80,18 @@ def diagnose(
         matched = match_classes(examined.images, bound.classes)
         for note in matched.notes:
             channel.warn(note)
+        nulls = (
+            train_nulls(
+                opened_run(model),
+                examined.sets.get("train") if examined.own else None,
+                bound,
+                network=options.get("network"),
+                machine=machine,
+                progress=channel,
+            )
+            if null
+            else ()
+        )
         found = diagnosis.diagnose(
             bound,
             matched.images,
@@ -85,6 +101,7 @@ def diagnose(
             groups=groups,
             limit=images,
             faithfulness=faithfulness,
+            nulls=nulls,
             seed=seed,
             workers=(machine or Machine()).decoding_workers(),
             progress=channel,

@@ -42,6 +42,11 @@ def declare(parser: OneLineParser) -> None:
         help=f"images on which the maps are checked, 0 for none (default: {FAITHFULNESS_IMAGES})",
     )
     parser.add_argument(
+        "--null",
+        action="store_true",
+        help="train networks like the run's shortly on permuted labels, for the values by chance",
+    )
+    parser.add_argument(
         "--parts",
         type=_names,
         default=None,
@@ -84,6 +89,7 @@ def run(options: Namespace) -> Result:
         groups=options.groups,
         images=options.images,
         faithfulness=options.faithfulness,
+        null=options.null,
         seed=options.seed,
         out=out,
         new_images=options.new_images,

@@ -6,6 +6,7 @@ from functools import partial
 
 from torch import Tensor
 
+from nearsight.data.regions import ColumnRegions
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.gate.part import GATE, explains
 from nearsight.diagnosis.lead import Lead
@@ -65,7 +66,9 @@ def _measure(subject: Subject, seen: Sequence[_Seen]) -> Reliance | Nothing:
         lost = [_of_loss(Look(images, place, found)) for place, found in subject.removals.items()]
         seen = [record for record in lost if record is not None]
     cut, empty = images.box_faults()
-    notes = [f"boxes that reach beyond their image and are cut off there: {cut:,}"] if cut else []
+    read_as = images.regions.read_as() if isinstance(images.regions, ColumnRegions) else None
+    notes = [read_as] if read_as is not None else []
+    notes += [f"boxes that reach beyond their image and are cut off there: {cut:,}"] if cut else []
     notes += [f"boxes without a pixel in their image, which say nothing: {empty:,}"] if empty else []
     subject.progress.say("object or background: either taken away, and the classifier asked again")
     answers = ask(subject.decision, images, subject.predictions, seed=subject.seed, progress=subject.progress)

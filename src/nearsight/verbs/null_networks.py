@@ -1,0 +1,61 @@
+"""Networks like a run's own that learned nothing: what a diagnosis finds of them is what chance gives."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from nearsight import training
+from nearsight.data import ImageSet, ImageSets
+from nearsight.errors import InputError
+from nearsight.evidence import TiledModel
+from nearsight.models.classifier import Network
+from nearsight.progress import Progress
+from nearsight.runs import Run
+from nearsight.settings import Machine
+
+# So many networks, each trained for at most so many steps.
+NETWORKS, STEPS = 2, 200
+
+
+def train_nulls(
+    run: Run | None,
+    images: ImageSet | None,
+    bound: TiledModel,
+    *,
+    network: Network | None = None,
+    machine: Machine | None = None,
+    progress: Progress,
+) -> tuple[TiledModel, ...]:
+    """Train networks like a run's, shortly, on its training images with permuted labels; return them bound alike.
+
+    >>> train_nulls(run, sets["train"], bound, progress=channel)  # doctest: +SKIP
+
+    There are `NETWORKS` of them, of at most `STEPS` steps each, which is said beforehand. Nothing of them is kept.
+    Raises `InputError` for a model that is no run, and where its training images are not at hand.
+    """
+    if run is None:
+        raise InputError(
+            "`null` takes a run, whose recipe its networks are trained by; give a run, or leave it out"
+        )
+    if images is None:
+        raise InputError(
+            f"`null` needs the images that {run.directory} was trained on; leave `data` out, or leave `null` out"
+        )
+    recipe = run.recipe
+    steps = min(STEPS, training.total_steps(recipe, len(images)))
+    progress.say(
+        f"chance: {NETWORKS} networks like this one are trained on permuted labels, {steps:,} steps each"
+    )
+    found = []
+    for number in range(NETWORKS):
+        seed = recipe.seed + 1 + number
+        labels = np.random.default_rng((seed, 0)).permutation(images.labels)
+        permuted = ImageSets(images.name, {"train": replace(images, labels=labels)})
+        short = replace(recipe, seed=seed, steps=steps, validation=0.0, compile=False)
+        with tempfile.TemporaryDirectory() as place:
+            null = training.train(short, permuted, Path(place) / "run", network=network, machine=machine)
+            found.append(bound.with_model(null.classifier(network)))
+        progress.count("networks that learn nothing", number + 1, NETWORKS)
+    return tuple(found)
