@@ -146,7 +146,7 @@ def test_a_removal_map_comes_back_from_its_file(tmp_path: object) -> None:
         ({"protocol": "full-pass", "fill": "black"}, "unknown fill 'black'"),
         ({"protocol": "full-pass", "fill": "other"}, "give `others`, one for each image"),
         ({"protocol": "full-pass", "others": []}, "the fill is 'mean'; leave them out"),
-        ({"protocol": "full-pass", "fill": "other", "others": []}, "`others` has 0 images"),
+        ({"protocol": "full-pass", "fill": "other", "others": []}, "others has 0 images"),
     ],
 )
 def test_what_cannot_be_taken_away_is_refused(settings: dict[str, object], message: str) -> None:

@@ -60,7 +60,7 @@ class Removing:
             if others is not None:
                 other = next(others, None)
                 if other is None:
-                    raise InputError(f"`others` has {number} images; give one for each of the images")
+                    raise InputError(f"others has {number} images; give one for each of the images")
                 other = looked.accepted(other, number)
             yield _Pair(number, image, other, looked.grid(image))
 

@@ -45,7 +45,7 @@ def change_estimate(before: ArrayLike, after: ArrayLike, *, chance: float | None
     """
     a, b = _answers("after", after), _answers("before", before)
     if len(a) != len(b):
-        raise InputError(f"`before` has {len(b)} answers and `after` {len(a)}; give those of the same images")
+        raise InputError(f"before has {len(b)} answers and after {len(a)}; give those of the same images")
     if not len(a):
         return Estimate(None, None, None, 0, reason="there is no image to ask")
     p, q = float(a.mean()), float(b.mean())
