@@ -1,6 +1,7 @@
 """Removal maps against images changed one by one and scored by the functions that score any image."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
@@ -137,6 +138,13 @@ def test_a_removal_map_comes_back_from_its_file(tmp_path: object) -> None:
         lost.classes,
     )
     assert torch.equal(found.logits, lost.logits)
+
+
+def test_a_file_of_the_first_schema_is_of_tiles_alone() -> None:
+    written = Path(__file__).parents[1] / "fixtures" / "schema-1" / "heatmaps" / "image-0.safetensors"
+    found = EvidenceMap.load(written)
+    assert (found.kind, found.removal) == ("tile", None)
+    assert torch.equal(found.scores(), found.mean())
 
 
 @pytest.mark.parametrize(
