@@ -1,0 +1,40 @@
+"""Of two planted classes a diagnosis says which images have the plant, and what it is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from studies.shortcuts import diagnosed, networks
+from studies.shortcuts.networks import STRIDE, TILE, Network, Plant, plant, trained
+from studies.shortcuts.scoring import SHORTCUT, effects, found_by, jaccard, judge
+
+from nearsight.diagnosis.decision import Decision
+from nearsight.evidence import TiledModel
+
+
+def test_two_planted_shortcuts_are_found_named_and_no_others(
+    real_data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEARSIGHT_DATA", str(real_data("cifar10").parent))
+    monkeypatch.setitem(networks.SIZES, "cifar10", (400, 100))
+    monkeypatch.setitem(networks.STEPS, "tile", 250)
+    networks.base_sets.cache_clear()
+    network = Network("cifar10", "tile", 0, (Plant(3, "border", 3, 0.6), Plant(5, "tint", 3, 0.4)))
+    planted = plant(network)
+    bound = TiledModel(trained(network, planted, tmp_path).classifier(), tile=TILE, stride=STRIDE)
+    rows = effects(network, planted, Decision.of(bound))
+    judge(rows, diagnosed(bound, planted), planted, "nearsight")
+    for row in rows:
+        if row["family"]:
+            assert row["gap"] > 0.1
+            assert row["taken_after"] > row["taken_before"]
+            assert found_by(row, "nearsight")
+            assert any(one["named"] for one in row["nearsight"] if one["word"] == SHORTCUT)
+    clean = [row for row in rows if not row["family"]]
+    assert sum(one["word"] == SHORTCUT for row in clean for one in row["nearsight"]) == 0
+
+
+def test_images_agree_as_far_as_they_are_the_same() -> None:
+    assert jaccard([1, 2], [1, 2]) == 1
+    assert jaccard([1, 2], [3]) == 0
+    assert jaccard([], []) == 0
