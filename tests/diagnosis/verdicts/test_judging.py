@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -120,10 +119,17 @@ def test_where_every_image_has_it_accuracy_without_is_unknown_and_the_proof_deci
     assert judged(reads_the_shade, (1, 0, 0)) == ()
 
 
-@pytest.mark.parametrize("changed", [{"artefact": False}, {"put_on": None, "take_off": None}])
-def test_without_proof_or_of_the_object_it_is_a_suspect(changed: dict[str, Any]) -> None:
-    [found] = judged(reads_the_mark, (0.5, 0, 0), **changed)
+def test_without_proof_it_is_a_suspect() -> None:
+    [found] = judged(reads_the_mark, (0.5, 0, 0), put_on=None, take_off=None)
     assert found.word == SUSPECT
+
+
+@pytest.mark.parametrize(("elsewhere", "word"), [(0.0, SHORTCUT), (0.15, SUSPECT)])
+def test_what_may_be_of_the_object_is_a_shortcut_only_where_it_parts_classes_cleanly(
+    elsewhere: float, word: str
+) -> None:
+    [found] = judged(reads_the_mark, (0.5, elsewhere, elsewhere), artefact=False)
+    assert found.word == word
 
 
 def test_candidates_of_the_same_images_are_one_verdict() -> None:

@@ -14,7 +14,8 @@ from nearsight.statistics import Estimate, accuracy_estimate, more_often
 class Association:
     """A candidate on the images that test.
 
-    `share` is of the class's images that have it, by chance that of the other classes' images; `accuracy` says
+    `share` is of the class's images that have it, by chance that of the other classes' images, of which there are
+    `others`; `accuracy` says
     how right the class's images are with it and without it. `p_share` is the probability that a candidate which
     does not go with its class looks like this by chance, `p_difference` that one which does not go with
     accuracy does; 1 where that is not known.
@@ -22,6 +23,7 @@ class Association:
 
     candidate: Candidate
     share: Estimate
+    others: int
     accuracy: WithAndWithout
     p_share: float
     p_difference: float
@@ -45,6 +47,7 @@ def associate(
     return Association(
         candidate,
         share=accuracy_estimate(has, chance=float(elsewhere.mean()) if len(others) else None),
+        others=len(others),
         accuracy=with_and_without(has, right, None if chosen_by is None else chosen_by[mine]),
         p_share=more_often(has, elsewhere),
         p_difference=more_often(right[has], right[~has]),

@@ -75,8 +75,9 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
     """Take a candidate off the images of its class that have it, and say how many are then lost.
 
     The images test and are right as they are; at most `judged`, drawn by the seed. As many images of the class
-    that are right and have it not are changed likewise: what they lose is owed to the change and not to what it
-    takes away. None where it cannot be taken off, or there is no such image.
+    that are right and have it not are changed likewise, it being put on them first where that can be done: what
+    they lose is owed to the change and not to what it takes away. None where it cannot be taken off, or there
+    is no such image.
     """
     take_off = _taken_off(candidate)
     if take_off is None:
@@ -89,7 +90,9 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
         return None
     kept = _judged_of(examined, mine, take_off) == number
     if len(beside):
-        lost_beside = _judged_of(examined, beside, take_off) != number
+        put_on = candidate.put_on
+        there_and_back = take_off if put_on is None else lambda image, place: take_off(put_on(image), place)
+        lost_beside = _judged_of(examined, beside, there_and_back) != number
         chance, p = float(lost_beside.mean()), more_often(~kept, lost_beside)
     else:
         chance, p = 0.0, _beyond(~kept, LEAST_CHANCE)

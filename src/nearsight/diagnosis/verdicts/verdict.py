@@ -93,5 +93,5 @@ def _proof(made: Intervention, class_name: str) -> str:
         )
     return (
         f"taken off {made.images:,} images that are right, it leaves {whole_per_cent(made.after)} of them right "
-        f"(the same change leaves {points(1 + chance, 0)} % right where there was none)"
+        f"(put on images that have it not, and taken off again: {points(1 + chance, 0)} %)"
     )
