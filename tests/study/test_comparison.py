@@ -32,7 +32,7 @@ def test_a_comparison_of_an_older_version_is_read_and_comes_back_as_it_was(
     assert found.recipe.model == held["recipe"]["model"]
     found.save(tmp_path)
     assert Comparison.load(tmp_path) == replace(found, directory=tmp_path)
-    assert json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["schema"] == 3
+    assert json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["schema"] == 4
 
 
 def test_where_there_is_none_it_is_said(tmp_path: Path) -> None:
