@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from nearsight.cli.options import OneLineParser, Result, add_machine_options, whole_number
+from nearsight.cli.options import OneLineParser, Result, add_machine_options, listed, whole_number
 from nearsight.cli.reading_options import add_new_images, add_reading_options, reading_options
 from nearsight.cli.shared_options import (
     DATA,
@@ -48,7 +48,6 @@ def declare(parser: OneLineParser) -> None:
     )
     parser.add_argument(
         "--parts",
-        type=_names,
         default=None,
         metavar="A,B",
         help="parts to keep, such as errors,reasons; the others are left out (default: all)",
@@ -85,7 +84,7 @@ def run(options: Namespace) -> Result:
         model,
         data,
         split=options.split,
-        parts=options.parts,
+        parts=listed(options.parts),
         groups=options.groups,
         images=options.images,
         faithfulness=options.faithfulness,
@@ -101,7 +100,3 @@ def run(options: Namespace) -> Result:
     if not options.json:
         print_diagnosis(found, out)
     return {"out": out, **found.to_json()}
-
-
-def _names(value: str) -> list[str]:
-    return [name.strip() for name in value.split(",")]
