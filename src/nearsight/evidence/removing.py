@@ -36,6 +36,11 @@ class Removing:
     fill: Fill
     names: tuple[str, ...] | None
 
+    @property
+    def whole(self) -> bool:
+        """Whether the score is of the whole image, and not the mean of its tiles."""
+        return self.protocol == FULL_PASS
+
     def maps(self, images: Iterable[Tensor], others: Iterable[Tensor] | None) -> Iterator[EvidenceMap]:
         """Yield the map of each image of a stream, in order; memory does not grow with their number."""
         if (others is None) == (self.fill == "other"):
@@ -46,7 +51,7 @@ class Removing:
             )
         self.ready.refresh()
         pairs = self._pairs(iter(images), None if others is None else iter(others))
-        yield from self._of_whole(pairs) if self.protocol == FULL_PASS else self._of_tiles(pairs)
+        yield from self._of_whole(pairs) if self.whole else self._of_tiles(pairs)
 
     def _pairs(self, images: Iterator[Tensor], others: Iterator[Tensor] | None) -> "Iterator[_Pair]":
         looked: Looked | None = None
@@ -54,8 +59,7 @@ class Removing:
             if looked is None:
                 looked = Looked(self.ready, self.settings, channels=len(image))
             image = looked.accepted(image, number)
-            whole = self.protocol == FULL_PASS
-            self.ready.settle(self.ready.whole(image) if whole else image, whole=whole)
+            self.ready.settle(self._seen(image), whole=self.whole)
             other = None
             if others is not None:
                 other = next(others, None)
@@ -64,9 +68,13 @@ class Removing:
                 other = looked.accepted(other, number)
             yield _Pair(number, image, other, looked.grid(image))
 
-    def _prepared(self, pair: "_Pair", *, whole: bool) -> tuple[Tensor, Tensor]:
+    def _seen(self, image: Tensor) -> Tensor:
+        """Return what the score sees of an image that is resized."""
+        return self.ready.whole(image) if self.whole else image
+
+    def _prepared(self, pair: "_Pair") -> tuple[Tensor, Tensor]:
         """Return an image as the model takes it, (C, H, W), and what fills it."""
-        seen = (self.ready.whole if whole else self.ready.resize)(pair.image)
+        seen = self._seen(pair.image)
         size = _COPIES * seen.numel() * self.ready.dtype.itemsize
         if size > max(self.ready.memory, LEAST_PASS):
             raise InputError(
@@ -74,9 +82,7 @@ class Removing:
                 f"about {size / 2**20:,.0f} MiB; give more `memory`, or have images resized (resize_short)"
             )
         image = self.ready.normalise(seen)
-        other = None
-        if pair.other is not None:
-            other = self.ready.normalise((self.ready.whole if whole else self.ready.resize)(pair.other))
+        other = None if pair.other is None else self.ready.normalise(self._seen(pair.other))
         return image, filling(image, self.fill, tile=pair.grid.tile, other=other)
 
     def _removal(self, scores: Tensor) -> Removal:
@@ -103,7 +109,7 @@ class Removing:
         last: _Pair | None = None
         most = 1
         for pair in pairs:
-            image, fills = self._prepared(pair, whole=True)
+            image, fills = self._prepared(pair)
             if last is not None and (pair.grid != last.grid or image.shape != held[0][0].shape):
                 yield self._group(held, last)
                 held = []
@@ -133,7 +139,7 @@ class Removing:
 
         def parts() -> Iterator[Tensor]:
             for pair in pairs:
-                image, fills = self._prepared(pair, whole=False)
+                image, fills = self._prepared(pair)
                 # Parts of one size are stacked.
                 around = sorted(neighbourhoods(pair.grid), key=lambda one: one.shape)
                 waiting.append((pair.grid, around))
