@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.draw import draw_of_each
 from nearsight.diagnosis.removal import MOST_PIXELS, coarse_removal_map, removal_cost
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
@@ -28,13 +29,10 @@ def drawn_evenly(
 
     `labels` is int64 (n,). Of a class with fewer images than its share all are taken.
     """
-    present = np.unique(labels)
-    share = most // max(1, len(present))
+    share = most // max(1, len(np.unique(labels)))
     if share < fewest:
         return np.empty(0, dtype=np.int64)
-    random = np.random.default_rng(seed)
-    chosen = [random.permutation(np.flatnonzero(labels == number))[:share] for number in present]
-    return np.sort(np.concatenate(chosen))
+    return draw_of_each(labels, share, np.random.default_rng(seed))
 
 
 def sampled_removals(

@@ -12,6 +12,7 @@ from torch import Tensor
 from nearsight.data import ImageSet
 from nearsight.data.regions import RegionKind
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.draw import draw_of_each
 from nearsight.diagnosis.overlap import fit_region
 from nearsight.diagnosis.reliance.fills import (
     covering,
@@ -35,36 +36,22 @@ EXAMPLES, EXAMPLE_SIDE = 3, 160
 
 @dataclass(frozen=True)
 class Intervention:
-    """What is taken away, and what is put there; `side` is None for the image as it is.
-
-    >>> Intervention("object", "surroundings").words
-    'object erased: the colours around it blurred in'
-    """
+    """What is taken away, and what is put there; `side` is None for the image as it is."""
 
     side: Side | None
     fill: str
 
-    @property
-    def words(self) -> str:
-        """What was done, for a person."""
-        return _WORDS[self]
-
 
 AS_IT_IS = Intervention(None, "")
+# In the object's place: its background's mean colour, the colours around it blurred in, or the same place of another
+# image of the class, its object erased.
 OBJECT_COLOUR = Intervention("object", "colour")
 OBJECT_SURROUNDINGS = Intervention("object", "surroundings")
 OBJECT_IMAGE = Intervention("object", "image")
+# In the background's place: the mean colour of all images, or an image of another class, its object erased.
 BACKGROUND_COLOUR = Intervention("background", "colour")
 SWAPPED = Intervention("background", "image")
-_WORDS = {
-    AS_IT_IS: "as it is",
-    OBJECT_COLOUR: "object erased: the mean colour of its background",
-    OBJECT_SURROUNDINGS: "object erased: the colours around it blurred in",
-    OBJECT_IMAGE: "object erased: the same place of another image of the class, its object erased",
-    BACKGROUND_COLOUR: "background erased: the mean colour of all images",
-    SWAPPED: "background of an image of another class, its object erased",
-}
-INTERVENTIONS = tuple(_WORDS)
+INTERVENTIONS = (AS_IT_IS, OBJECT_COLOUR, OBJECT_SURROUNDINGS, OBJECT_IMAGE, BACKGROUND_COLOUR, SWAPPED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,10 +116,9 @@ def draw_asked(
     image at least.
     """
     random = np.random.default_rng((seed, 0))
-    classes = np.unique(labels[known])
-    each = min(per_class, max(1, most // max(1, len(classes))))
-    chosen = [random.permutation(np.flatnonzero(known & (labels == number)))[:each] for number in classes]
-    return np.sort(np.concatenate(chosen)).astype(np.int64) if chosen else np.empty(0, dtype=np.int64)
+    places = np.flatnonzero(known)
+    each = min(per_class, max(1, most // max(1, len(np.unique(labels[known])))))
+    return places[draw_of_each(labels[known], each, random)]
 
 
 def ask(
