@@ -11,7 +11,6 @@ from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.gate.part import GATE, explains
 from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.look import Look
-from nearsight.diagnosis.overlap import object_shares
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.reliance.asking import ask, draw_asked
 from nearsight.diagnosis.reliance.background import (
@@ -27,7 +26,7 @@ from nearsight.diagnosis.reliance.verdict import FillRow, RegionRow, judge_regio
 from nearsight.diagnosis.reliance.wording import accuracies, verdicts
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
-from nearsight.evidence import EvidenceMap, TiledModel
+from nearsight.evidence import TiledModel
 from nearsight.statistics.writing import whole_per_cent
 
 NO_SAMPLE = (
@@ -46,14 +45,11 @@ class _Seen:
 
 
 def _observe(look: Look) -> _Seen | None:
-    if look.region is None or look.on_object is None:
+    evidence, on_object = look.evidence, look.on_object
+    if look.region is None or on_object is None:
         return None
-    return _seen(look.evidence, look.label, look.on_object, look.region)
-
-
-def _seen(evidence_map: EvidenceMap, label: int, on_object: Tensor, region: Tensor) -> _Seen:
     return _Seen(
-        image_reliance(evidence_map, label, on_object, region), off_shares(evidence_map, on_object).half()
+        image_reliance(evidence, look.label, on_object, look.region), off_shares(evidence, on_object).half()
     )
 
 
@@ -112,13 +108,9 @@ def _of_null(subject: Subject, null: TiledModel) -> Reliance:
     images = subject.images
     assert images.regions is not None
     drawn = draw_asked(images.labels, images.regions.known, seed=subject.seed).tolist()
-    seen = []
-    for index, evidence_map in zip(drawn, null.maps(map(images.image, drawn)), strict=True):
-        region = images.region(index)
-        if region is not None:
-            on_object = object_shares(region, evidence_map.grid)
-            seen.append(_seen(evidence_map, int(images.labels[index]), on_object, region))
-    return _summarised(subject, seen, len(drawn))
+    maps = zip(drawn, null.maps(map(images.image, drawn)), strict=True)
+    seen = [_observe(Look(images, index, evidence_map)) for index, evidence_map in maps]
+    return _summarised(subject, [record for record in seen if record is not None], len(drawn))
 
 
 def _sentences(found: Reliance, about: Findings) -> Iterator[str]:
