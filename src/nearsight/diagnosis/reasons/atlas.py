@@ -254,10 +254,12 @@ def _total_share(sample: ChosenTiles, inside: NDArray[np.bool_]) -> Estimate:
 def _covered(tiles: ChosenTiles, on_object: OnObject) -> NDArray[np.float64]:
     """Return how much of each tile is on the object, and of all tiles of its image; (n, 2), NaN where unknown."""
     found = np.full((len(tiles), 2), np.nan)
-    for place, (image, number) in enumerate(zip(tiles.images.tolist(), tiles.numbers.tolist(), strict=True)):
+    for image in np.unique(tiles.images).tolist():
         shares = on_object(image)
         if shares is not None:
-            found[place] = float(shares.flatten()[number]), float(shares.mean())
+            of_image = tiles.images == image
+            found[of_image, 0] = shares.flatten()[tiles.numbers[of_image]].numpy()
+            found[of_image, 1] = float(shares.mean())
     return found
 
 
