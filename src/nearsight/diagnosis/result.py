@@ -179,11 +179,11 @@ class Diagnosis(Findings, Shown):
         if schema < 3:
             rows = in_parts(rows, source)
         pictures, maps = load_pictures(directory / PICTURES), _read_maps(directory / MAPS)
+        kept = _kept(rows, source)
         parts = {
             part.name: from_values(
                 part.found, kept[part.name], f"{source}: {part.name}", schema=schema, tensors=maps
             )
-            for kept in [_kept(rows, source)]
             for part in registry.named(kept)
         }
         return from_values(

@@ -147,7 +147,7 @@ def measure_locality(
         maps = bound.at(size, half_stride(size), "covering").maps(images.image(i) for i in order.tolist())
         scores, votes, tiles = [], [], []
         for evidence_map in maps:
-            scores.append(tile_scores("mean-logit", evidence_map).numpy())
+            scores.append(tile_scores(MEAN_LOGIT, evidence_map).numpy())
             votes.append(tile_scores(SINGLE_TILE, evidence_map).numpy())
             tiles.append(len(evidence_map.grid))
         rows.append(_size_row(size, tiles, full_scores, np.stack(scores), np.stack(votes), labels))
@@ -191,8 +191,8 @@ def _size_row(
     votes: NDArray[np.float32],
     labels: NDArray[np.int64],
 ) -> SizeRow:
-    rows = protocol_agreement({FULL_PASS: full, "mean-logit": scores, SINGLE_TILE: votes}, labels)
-    right = correctness(FULL_PASS, full, labels) - correctness("mean-logit", scores, labels)
+    rows = protocol_agreement({FULL_PASS: full, MEAN_LOGIT: scores, SINGLE_TILE: votes}, labels)
+    right = correctness(FULL_PASS, full, labels) - correctness(MEAN_LOGIT, scores, labels)
     return SizeRow(
         size,
         round(float(np.mean(tiles))),
