@@ -16,10 +16,11 @@ from nearsight.evaluation.group_accuracies import read_groups
 from nearsight.progress import duration
 from nearsight.report import PAGE, Heatmaps
 from nearsight.runs.evaluation_words import measure_headings, written_measures
+from nearsight.settings.metric_words import BY_GROUP
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import MISSING, points, signed, three_digits, with_interval
 from nearsight.study import Comparison, CrossValidation
-from nearsight.study.comparison import headline
+from nearsight.study.comparison import headline_among
 
 # Groups, and classes in a group, that are printed; files hold all.
 GROUPS, LOWEST = 30, 10
@@ -82,9 +83,8 @@ def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) ->
     columns = ["protocol", *measure_headings(measured)]
     for number, part in enumerate(_fitting(columns, rows, Console(width=_width()).width)):
         print_table("" if number else where, *part, whole=True)
-    spoken = headline(settings.get("tile"))
-    spoken = spoken if spoken in metrics else next(iter(metrics), "")
-    found = read_groups(metrics.get(spoken, {}), "by_group")
+    spoken = headline_among(metrics, settings.get("tile"))
+    found = read_groups(metrics.get(spoken, {}), BY_GROUP)
     if found is not None:
         print_groups(found, spoken)
 

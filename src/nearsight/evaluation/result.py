@@ -189,11 +189,13 @@ class Evaluation(Shown):
 
     def _group_rows(self) -> Iterator[dict[str, Any]]:
         for protocol, measured in self.metrics.items():
-            found = read_groups(measured, "by_group")
-            for row in () if found is None else (*found.groups, *found.classes):
+            found = read_groups(measured, BY_GROUP)
+            if found is None:
+                continue
+            for row in (*found.groups, *found.classes):
                 yield {
                     "protocol": protocol,
-                    "column": found.column if found else "",
+                    "column": found.column,
                     "class": row.class_name,
                     "group": row.group,
                     "n": row.accuracy.n,

@@ -1,5 +1,6 @@
 """The result of a comparison, as typed rows."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -244,3 +245,13 @@ def headline(tile: int | None) -> str:
     ('mean-logit', 'full-pass')
     """
     return FULL_HEADLINE if tile is None else TILE_HEADLINE
+
+
+def headline_among(measured: Collection[str], tile: int | None) -> str:
+    """Return the protocol of those measured that speaks for a model: the `headline`, else the first of them.
+
+    >>> headline_among(["vote", "mean-logit"], 16), headline_among(["vote"], 16)
+    ('mean-logit', 'vote')
+    """
+    found = headline(tile)
+    return found if found in measured else next(iter(measured), FULL_HEADLINE)

@@ -13,8 +13,7 @@ from nearsight.report.page.environment import render
 from nearsight.runs import RECIPE, Run
 from nearsight.runs.evaluation_words import estimate_of, how_cut, shown_estimates
 from nearsight.settings.metric_words import BY_GROUP, ESTIMATES, OF_EACH_CLASS
-from nearsight.settings.protocols import FULL_PASS
-from nearsight.study.comparison import headline
+from nearsight.study.comparison import headline_among
 from nearsight.write import write_text
 
 # The classes with the lowest accuracy, and the pairs that are confused most often.
@@ -82,8 +81,7 @@ def run_html(directory: Path) -> str:
 
 
 def _evaluated(found: Evaluation) -> Evaluated:
-    protocol = headline(found.settings.get("tile"))
-    protocol = protocol if protocol in found.metrics else next(iter(found.metrics), FULL_PASS)
+    protocol = headline_among(found.metrics, found.settings.get("tile"))
     measured = found.metrics.get(protocol, {"per_class": [], "confusion": []})
     classes = [row for row in measured["per_class"] if row["accuracy"] is not None]
     classes.sort(key=lambda row: row["accuracy"])
