@@ -304,13 +304,11 @@ def _draw_row(
 
 def _heading(tiles: tuple[TileEvidence, ...], kind: Kind, *, against: bool) -> str:
     if kind == "removal":
-        # Without such a tile the score is higher.
-        gained = tiles[0].evidence < 0
-        return (
-            ("most gained" if gained else "least lost")
-            if against
-            else ("least gained" if gained else "most lost")
-        )
+        # Without a tile of a negative value the score is higher.
+        lost = tiles[0].evidence >= 0
+        if against:
+            return "least lost" if lost else "most gained"
+        return "most lost" if lost else "least gained"
     # The least of many tiles for a class is not against it.
     if against:
         return "strongest against" if tiles[0].evidence < 0 else "least for"
