@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.statistics import jaccard
+
 if TYPE_CHECKING:
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
@@ -106,10 +108,7 @@ def stability(
         again = _kmeans(placed[places], weights[places], len(groups), seed).labels_
         for number in range(len(groups)):
             inside = of[places] == number
-            overlaps = [
-                (inside & (again == other)).sum() / (inside | (again == other)).sum()
-                for other in np.unique(again)
-            ]
+            overlaps = [jaccard(inside, again == other) for other in np.unique(again)]
             found[draw, number] = max(overlaps)
     return np.asarray(found.mean(0), dtype=np.float64)
 

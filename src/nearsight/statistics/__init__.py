@@ -17,6 +17,7 @@ from nearsight.statistics.means import (
 )
 from nearsight.statistics.pairs import McNemar, arm_estimate, mcnemar, paired_difference
 from nearsight.statistics.resampled_t import widened_by_folds
+from nearsight.statistics.separation import area_under_curve, jaccard
 
 __all__ = [
     "Estimate",
@@ -25,11 +26,13 @@ __all__ = [
     "accuracy_difference",
     "accuracy_estimate",
     "accuracy_interval",
+    "area_under_curve",
     "arm_estimate",
     "change_estimate",
     "column_estimate",
     "false_discovery",
     "influence_estimate",
+    "jaccard",
     "mcnemar",
     "mean_estimate",
     "more_often",

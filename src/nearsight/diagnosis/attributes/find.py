@@ -15,7 +15,7 @@ from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.attributes.rules import Rule, rule_of
 from nearsight.diagnosis.attributes.spectrum import strongest_wave
 from nearsight.diagnosis.candidates import Candidate, Edit, Examined
-from nearsight.statistics import false_discovery
+from nearsight.statistics import area_under_curve, false_discovery, jaccard
 
 Values = NDArray[np.float32]
 
@@ -116,7 +116,7 @@ class Found:
             artefact=self.is_artefact(rule),
             has=has,
             value=column,
-            effect=_area(signed[mine & has & choosing], signed[~mine & choosing]),
+            effect=area_under_curve(signed[mine & has & choosing], signed[~mine & choosing]),
             put_on=self._edit(shown, mine & has, ~mine & ~has, on=True),
             take_off=self._edit(shown, _without(mine, has), mine & has, on=False),
         )
@@ -164,7 +164,7 @@ class Found:
     def _same(self, rule: Rule, other: Rule) -> bool:
         among = self.examined.of_class(rule.class_number, choosing=True)
         one, two = (each.has(self.values[among, each.column]) for each in (rule, other))
-        return bool((one & two).sum() > SAME * (one | two).sum())
+        return jaccard(one, two) > SAME
 
     def _edit(
         self, rule: Rule, like: NDArray[np.bool_], change: NDArray[np.bool_], *, on: bool
@@ -215,12 +215,3 @@ def _directions(attribute: Attribute) -> list[bool]:
 
 def _clear(rule: Rule) -> float:
     return rule.pure * (rule.share - rule.elsewhere)
-
-
-def _area(ours: Values, theirs: Values) -> float:
-    """Return how often one of ours has more than one of theirs: the area under the ROC curve."""
-    theirs = np.sort(theirs[~np.isnan(theirs)])
-    if not len(ours) or not len(theirs):
-        return 0.5
-    below = np.searchsorted(theirs, ours, "left") + np.searchsorted(theirs, ours, "right")
-    return float(below.mean() / (2 * len(theirs)))

@@ -86,8 +86,9 @@ def strongest_group(alike: Tensor) -> tuple[Tensor, Tensor]:
     >>> round(float(size), 2), belongs[0].round(decimals=2).tolist()
     (2.0, [0.5799999833106995, 0.5799999833106995, 0.5799999833106995, 0.0, 0.0])
 
-    `alike` is (windows, n, n) with ones on the diagonal. The size is the largest eigenvalue less 1: for k images
-    that agree fully and with no others it is k − 1; (windows,). Belonging is its eigenvector, (windows, n).
+    `alike` is (windows, n, n) with ones on the diagonal. The size is the largest eigenvalue less 1: for k
+    images that agree fully and with no others it is k − 1; (windows,). Belonging is its eigenvector, (windows,
+    n).
     """
     vector = alike.clamp(min=0).sum(2) ** 2
     vector = vector / vector.norm(dim=1, keepdim=True)

@@ -89,8 +89,8 @@ def anchors_of(sizes: NDArray[np.int32]) -> tuple[Anchor, ...]:
     >>> len(anchors_of(np.array([[300, 500], [400, 300]], dtype=np.int32)))
     5
 
-    Images of one size up to 128 pixels are seen as they are. Others are seen as a whole, reduced to a longer side
-    of 96 pixels, and in their corners, up to 64 pixels of each.
+    Images of one size up to 128 pixels are seen as they are. Others are seen as a whole, reduced to a longer
+    side of 96 pixels, and in their corners, up to 64 pixels of each.
     """
     height, width = (int(side) for side in np.median(sizes, axis=0))
     if (sizes == sizes[0]).all() and max(height, width) <= LARGEST:

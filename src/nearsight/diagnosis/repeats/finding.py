@@ -12,8 +12,9 @@ from nearsight.data import ImageSet
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.repeats.alike import Ground
 from nearsight.diagnosis.repeats.anchors import Anchor, anchors_of
-from nearsight.diagnosis.repeats.pattern import Pattern, area_under_curve, patterns_of
+from nearsight.diagnosis.repeats.pattern import Pattern, patterns_of
 from nearsight.diagnosis.repeats.wording import Said, place_of, said_of
+from nearsight.statistics import area_under_curve, jaccard
 
 # Images of a class that are searched, and of all classes that show what is usual.
 SEARCHED = 120
@@ -190,7 +191,7 @@ def _distinct(patterns: Sequence[Pattern], values: NDArray[np.float32]) -> list[
     has = [row >= pattern.threshold for row, pattern in zip(values, patterns, strict=True)]
     for place in sorted(range(len(patterns)), key=lambda place: -patterns[place].unusual):
         overlaps = [
-            (has[place] & has[other]).sum() / max(1, (has[place] | has[other]).sum())
+            jaccard(has[place], has[other])
             for other in kept
             if patterns[other].anchor != patterns[place].anchor
         ]

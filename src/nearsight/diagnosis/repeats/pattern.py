@@ -6,8 +6,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.stats import fisher_exact
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from nearsight.diagnosis.repeats.alike import Ground
@@ -15,6 +13,7 @@ from nearsight.diagnosis.repeats.anchors import Anchor
 from nearsight.diagnosis.repeats.overlay import Overlay, drawn_over
 from nearsight.diagnosis.repeats.steps import Usual, in_blocks
 from nearsight.diagnosis.repeats.template import FEWEST_IMAGES, Sharing, Template, shared_by
+from nearsight.statistics import more_often
 
 # A group counts from so many times what is usual of images drawn from all classes (mean and one standard
 # deviation of the group's size). Where it is not clearly larger its images must agree all the better.
@@ -173,27 +172,12 @@ def _sure(sharing: Sharing, unusual: float) -> bool:
 
 
 def more_common(own: NDArray[np.bool_], others: NDArray[np.bool_]) -> bool:
-    """Whether something is surely more common among one's own images than among others (Fisher's exact test).
+    """Whether something is surely more common among one's own images than among others.
 
     >>> more_common(np.array([True] * 5 + [False] * 5), np.zeros(50, dtype=bool))
     True
     """
-    table = [[own.sum(), (~own).sum()], [others.sum(), (~others).sum()]]
-    return float(fisher_exact(table, alternative="greater").pvalue) < SIGNIFICANT
-
-
-def area_under_curve(own: NDArray[np.float32], others: NDArray[np.float32]) -> float:
-    """Return how well values tell one's own images from others: the area under the ROC curve.
-
-    >>> area_under_curve(np.array([3.0, 2.0]), np.array([1.0, 2.5]))
-    0.75
-
-    Values that are not known (NaN) do not count; 0.5 where none of a side are.
-    """
-    own, others = own[~np.isnan(own)], others[~np.isnan(others)]
-    if not len(own) or not len(others):
-        return 0.5
-    return float(roc_auc_score(np.repeat([1, 0], [len(own), len(others)]), np.concatenate([own, others])))
+    return more_often(own, others) < SIGNIFICANT
 
 
 def _touching(pattern: Pattern, ground: Ground) -> Tensor:

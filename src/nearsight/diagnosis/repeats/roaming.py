@@ -16,9 +16,10 @@ from nearsight.diagnosis.place import Place, typical_place
 from nearsight.diagnosis.repeats.alike import Ground, strongest_group
 from nearsight.diagnosis.repeats.anchors import Anchor
 from nearsight.diagnosis.repeats.overlay import Overlay
-from nearsight.diagnosis.repeats.pattern import area_under_curve, more_common, patterns_of
+from nearsight.diagnosis.repeats.pattern import more_common, patterns_of
 from nearsight.diagnosis.repeats.steps import Usual
 from nearsight.diagnosis.repeats.wording import ANYWHERE, said_of
+from nearsight.statistics import area_under_curve
 from nearsight.tiles import TileGrid
 
 # Tiles of a class that are laid upon each other, and of other classes.
@@ -143,8 +144,9 @@ def best_shifts(steps: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     >>> round(float(alike), 3), shifts[0, 0].tolist()
     (1.0, [1, -2])
 
-    `steps` is (n, 6, side, side), `others` (m, 6, side, side): the likeness is (n, m), 1 for the same steps. The
-    shift (n, m, 2), at most half a side down and to the right, is where in the other tile the first's content is.
+    `steps` is (n, 6, side, side), `others` (m, 6, side, side): the likeness is (n, m), 1 for the same steps.
+    The shift (n, m, 2), at most half a side down and to the right, is where in the other tile the first's
+    content is.
     """
     side = steps.shape[2]
     size = (2 * side, 2 * side)

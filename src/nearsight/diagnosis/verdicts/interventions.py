@@ -24,7 +24,8 @@ class Intervention:
     `kind` is "transplanted": put on images of other classes that have it not and are not taken for the class;
     or "without": taken off the class's images that have it and are right. `before` and `after` are the shares
     taken for the class, `change` the second less the first. Its chance is, for "transplanted", the mean share
-    that the same change moves to each of the other classes; for "without", what the same change does to images
+    that the same change moves to each of the other classes, or what something else of the class moves to it
+    where that can be put on likewise; for "without", what putting it on and taking it off again does to images
     of the class that have it not. `images` are how many were changed. `p` is the probability that a change that
     does no more looks like this by chance.
     """
@@ -65,9 +66,7 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     chance = float(elsewhere.mean()) / max(1, len(examined.images.classes) - 2)
     if candidate.beside is not None:
         chance = max(chance, float((_judged(examined, chosen, candidate.beside) == number).mean()))
-    p = float(
-        binomtest(int(taken.sum()), len(taken), max(chance, LEAST_CHANCE), alternative="greater").pvalue
-    )
+    p = _beyond(taken, max(chance, LEAST_CHANCE))
     return _compared(TRANSPLANTED, before == number, taken, chance, p)
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.verdicts.associations import Association, associate
 from nearsight.diagnosis.verdicts.interventions import Intervention, transplanted, without
-from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, SUSPECT, Rule
-from nearsight.statistics import false_discovery
+from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, Rule
+from nearsight.statistics import false_discovery, jaccard
 
 # Candidates that interventions are made for: of a class, and of all classes. The others cost nothing.
 PROVEN_OF_CLASS = 6
@@ -76,8 +76,8 @@ def judge(
         Judged(one, proofs.get(place, ()), p, float(q), rule.word(one, proofs.get(place, ()), float(q)))
         for place, (one, p, q) in enumerate(zip(found, together, rates, strict=True))
     ]
-    kept = list(_merged(examined, [one for one in judged if one.word != NOTHING]))
-    return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, one.word != SUSPECT, -one.weight)))
+    kept = _merged(examined, [one for one in judged if one.word != NOTHING])
+    return tuple(sorted(kept, key=lambda one: (one.word != SHORTCUT, -one.weight)))
 
 
 def _worth_proving(found: Sequence[Association], rule: Rule) -> list[int]:
@@ -103,27 +103,18 @@ def _joined(found: Association, interventions: Sequence[Intervention]) -> float:
 
 
 def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
-    """Yield of candidates that many of the same images have the best one, with the words of the others."""
+    """Yield of candidates that many of the same images have the clearest, with the words of the others."""
     by_class: dict[int, list[Judged]] = defaultdict(list)
     for one in judged:
         by_class[one.candidate.class_number].append(one)
     for number, some in by_class.items():
         mine = examined.labels == number
-        left = sorted(some, key=lambda one: (one.word != SHORTCUT, not one.candidate.artefact, -_clear(one)))
+        left = sorted(
+            some, key=lambda one: (one.word != SHORTCUT, not one.candidate.artefact, -one.candidate.effect)
+        )
         while left:
             best, *rest = left
-            same = [one for one in rest if _overlap(best.candidate, one.candidate, mine) >= SAME]
+            same = [one for one in rest if jaccard(best.candidate.has[mine], one.candidate.has[mine]) >= SAME]
             left = [one for one in rest if one not in same]
             words = dict.fromkeys(one.candidate.words for one in same)
             yield replace(best, also=tuple(word for word in words if word != best.candidate.words))
-
-
-def _clear(judged: Judged) -> float:
-    """How clearly a candidate tells its images: the better of two that name the same images."""
-    return judged.candidate.effect
-
-
-def _overlap(one: Candidate, other: Candidate, mine: NDArray[np.bool_]) -> float:
-    a, b = one.has & mine, other.has & mine
-    either = int((a | b).sum())
-    return int((a & b).sum()) / either if either else 0.0

@@ -14,11 +14,12 @@ SHORTCUT, SUSPECT, NOTHING = "shortcut", "suspect", "nothing found"
 class Rule:
     """What a verdict takes; chosen on development networks, before the held-out ones were looked at.
 
-    `rate` is the rate of false discoveries over all candidates of all classes. `least_share` is by how much more
-    often images of the class must have it than those of other classes, `least_difference` how much accuracy must
-    differ with and without it, `least_effect` how far an intervention must move images beyond chance: all are
-    shares from 0 to 1. What may be part of the object, such as light or sharpness, counts as an artefact only from
-    `least_ratio` times as often in the class as in the others: classes differ in it by nature, but not so cleanly.
+    `rate` is the rate of false discoveries over all candidates of all classes. `least_share` is by how much
+    more often images of the class must have it than those of other classes, `least_difference` how much
+    accuracy must differ with and without it, `least_effect` how far an intervention must move images beyond
+    chance: all are shares from 0 to 1. What may be part of the object, such as light or sharpness, counts as an
+    artefact only from `least_ratio` times as often in the class as in the others: classes differ in it by
+    nature, but not so cleanly.
     """
 
     rate: float = 0.05
