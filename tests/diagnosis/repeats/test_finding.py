@@ -9,7 +9,7 @@ from torch import Tensor
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.decision import Decision
-from nearsight.diagnosis.repeats import describe_repeats, find_fixed_patterns
+from nearsight.diagnosis.repeats import find_fixed_patterns
 from nearsight.evidence import TiledModel
 
 SIDE = 32
@@ -147,11 +147,3 @@ def test_classes_too_small_to_tell_give_nothing() -> None:
     few = np.concatenate([np.arange(4), np.arange(80, 84)])
     small = Examined(given.images.select(few), given.decision, given.labels[few], np.ones(8, dtype=bool))
     assert found(small) == []
-
-
-def test_a_given_group_is_described() -> None:
-    given, drawn = examined(stamp)
-    first, *_ = describe_repeats(given.images, np.flatnonzero(drawn), np.flatnonzero(~drawn))
-    assert first.words == "the same mark, purple, at the bottom left corner"
-    assert (first.share, first.elsewhere) == (1.0, 0.0)
-    assert describe_repeats(given.images, np.flatnonzero(~drawn)[:40], np.flatnonzero(~drawn)[40:]) == ()

@@ -72,58 +72,6 @@ def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
 
 
 @dataclass(frozen=True, eq=False)
-class Repeat:
-    """Something that repeats in a group of images, at the same place.
-
-    `words` say what and where. `share` is how many of the group's images have it, `elsewhere` how many of the
-    others; `effect` how well its value tells the group from the others (area under the ROC curve). `pattern`
-    puts it on and takes it off; `place` is its box, as in `Candidate`.
-    """
-
-    attribute: str
-    words: str
-    share: float
-    elsewhere: float
-    effect: float
-    pattern: Pattern
-    place: tuple[float, float, float, float]
-
-
-def describe_repeats(
-    images: ImageSet, group: NDArray[np.int64], others: NDArray[np.int64], *, seed: int = 0
-) -> tuple[Repeat, ...]:
-    """Return what repeats at the same place in a given group of images, what tells them best from others first.
-
-    `group` and `others` are places in `images`. At most 120 and 300 of them, drawn at random, are looked at.
-    """
-    random = np.random.default_rng((seed, 2))
-    mine, rest = random.permutation(group)[:SEARCHED], random.permutation(others)[:GROUND]
-    grounds = _grounds(images, rest, np.zeros(len(images.labels), dtype=np.int64), random)
-    if grounds is None or len(mine) < FEWEST:
-        return ()
-    patterns = grounds.patterns(mine, None)
-    if not patterns:
-        return ()
-    inside, outside = _values(images, patterns, mine), _values(images, patterns, rest)
-    found = []
-    for row in _distinct(patterns, inside):
-        pattern = patterns[row]
-        said, place = _described(pattern, images)
-        found.append(
-            Repeat(
-                attribute=said.attribute,
-                words=said.words,
-                share=float((inside[row] >= pattern.threshold).mean()),
-                elsewhere=float((outside[row] >= pattern.threshold).mean()),
-                effect=area_under_curve(inside[row], outside[row]),
-                pattern=pattern,
-                place=place,
-            )
-        )
-    return tuple(sorted(found, key=lambda repeat: -repeat.effect))
-
-
-@dataclass(frozen=True, eq=False)
 class _Grounds:
     """Images of all classes at each anchor."""
 
