@@ -20,6 +20,7 @@ from nearsight.diagnosis.verdicts.finders import FINDERS
 from nearsight.diagnosis.verdicts.interventions import Intervention
 from nearsight.diagnosis.verdicts.judging import Judged, judge
 from nearsight.diagnosis.verdicts.limits import ClassLimit, class_limits, typical_limit
+from nearsight.diagnosis.verdicts.mark_candidates import mark_candidates
 from nearsight.diagnosis.verdicts.reason_candidates import reason_candidates
 from nearsight.diagnosis.verdicts.remaining import remaining_accuracy
 from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT
@@ -94,7 +95,8 @@ def _measure(subject: Subject, seen: Sequence[float]) -> Verdicts | Nothing:
     candidates: list[Candidate] = [one for find in FINDERS.values() for one in find(examined)]
     atlas = REASONS.of(subject.found)
     if atlas is not None:
-        candidates += reason_candidates(atlas, examined, subject.bound.require_tile())
+        tile = subject.bound.require_tile()
+        candidates += [*mark_candidates(atlas, examined, tile), *reason_candidates(atlas, examined, tile)]
     judged = judge(examined, candidates, np.asarray(seen, dtype=np.float32))
     testing = ~examined.choosing
     return Verdicts(
