@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nearsight.diagnosis.candidates import TABLE
+from nearsight.diagnosis.candidates import TABLE, TILE
 from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, Intervention
 from nearsight.diagnosis.verdicts.rule import SHORTCUT
 from nearsight.statistics import Estimate
@@ -67,7 +67,7 @@ class Verdict:
 
     def proofs(self, class_name: str) -> tuple[str, ...]:
         """Say what the interventions gave, one sentence each."""
-        return tuple(_proof(one, class_name) for one in self.interventions)
+        return tuple(self._proof(one, class_name) for one in self.interventions)
 
     def advice(self, class_name: str) -> str:
         """Say what to do next."""
@@ -83,15 +83,16 @@ class Verdict:
             )
         return f"Look at the examples: if this is no part of what makes {class_name}, it is a shortcut."
 
-
-def _proof(made: Intervention, class_name: str) -> str:
-    chance = made.change.chance or 0.0
-    if made.kind == TRANSPLANTED:
+    def _proof(self, made: Intervention, class_name: str) -> str:
+        chance = made.change.chance or 0.0
+        if made.kind == TRANSPLANTED:
+            beside = "a tile of its other reasons" if self.seen_in == TILE else "the same change"
+            to = class_name if self.seen_in == TILE else "any one other class"
+            return (
+                f"put on {made.images:,} images of other classes, it makes {whole_per_cent(made.after)} of them "
+                f"{class_name} ({beside} makes {points(chance, 0)} % {to})"
+            )
         return (
-            f"put on {made.images:,} images of other classes, it makes {whole_per_cent(made.after)} of them "
-            f"{class_name} (the same change makes {points(chance, 0)} % any one other class)"
+            f"taken off {made.images:,} images that are right, it leaves {whole_per_cent(made.after)} of them right "
+            f"(put on images that have it not, and taken off again: {points(1 + chance, 0)} %)"
         )
-    return (
-        f"taken off {made.images:,} images that are right, it leaves {whole_per_cent(made.after)} of them right "
-        f"(put on images that have it not, and taken off again: {points(1 + chance, 0)} %)"
-    )

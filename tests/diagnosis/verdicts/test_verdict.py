@@ -1,0 +1,79 @@
+"""What a verdict says, in its sentences."""
+
+from dataclasses import replace
+
+import pytest
+
+from nearsight.diagnosis.candidates import IMAGE, TABLE, TILE
+from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, WITHOUT, Intervention
+from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
+from nearsight.diagnosis.verdicts.verdict import Verdict
+from nearsight.statistics import Estimate, change_estimate
+
+HALF = Estimate(0.5, 0.4, 0.6, n=90, chance=0.1)
+NOTHING = Estimate(None, None, None, 0)
+
+
+def made(kind: str, chance: float) -> Intervention:
+    before, after = (
+        ([0] * 40, [1] * 20 + [0] * 20) if kind == TRANSPLANTED else ([1] * 40, [1] * 20 + [0] * 20)
+    )
+    return Intervention(kind, HALF, HALF, change_estimate(before, after, chance=chance), images=40, p=0.001)
+
+
+VERDICT = Verdict(
+    class_number=1,
+    verdict=SHORTCUT,
+    attribute="blocks",
+    words="8-pixel blocks",
+    also=(),
+    artefact=True,
+    seen_in=IMAGE,
+    place=None,
+    images=(1, 7),
+    examples=(1,),
+    beside=(),
+    share=HALF,
+    accuracy_with=HALF,
+    accuracy_without=HALF,
+    difference=HALF,
+    errors_without=HALF,
+    interventions=(made(TRANSPLANTED, 0.03), made(WITHOUT, -0.1)),
+    q=0.001,
+)
+
+
+def test_proofs_say_what_moved_and_what_chance_moves() -> None:
+    on, off = VERDICT.proofs("deer")
+    assert on == (
+        "put on 40 images of other classes, it makes 50 % (40 to 60) of them deer (the same change makes 3 % any one "
+        "other class)"
+    )
+    assert off.endswith(
+        "it leaves 50 % (40 to 60) of them right (put on images that have it not, and taken off again: 90 %)"
+    )
+
+
+def test_a_reason_is_compared_with_the_tiles_of_others() -> None:
+    on, _ = replace(VERDICT, seen_in=TILE).proofs("deer")
+    assert on.endswith("(a tile of its other reasons makes 3 % deer)")
+
+
+def test_where_every_image_has_it_accuracy_without_is_said_to_be_unknown() -> None:
+    assert (
+        replace(VERDICT, accuracy_without=NOTHING)
+        .sentence("deer")
+        .endswith("every image has it, so accuracy without it is unknown")
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "Do not trust accuracy on deer"),
+        ({"verdict": SUSPECT}, "Look at"),
+        ({"seen_in": TABLE}, "Hold out"),
+    ],
+)
+def test_the_advice_fits_the_verdict(changed: dict[str, str], said: str) -> None:
+    assert replace(VERDICT, **changed).advice("deer").startswith(said)
