@@ -22,7 +22,6 @@ class Association:
 
     candidate: Candidate
     share: Estimate
-    others: int
     accuracy: WithAndWithout
     p_share: float
     p_difference: float
@@ -46,7 +45,6 @@ def associate(
     return Association(
         candidate,
         share=accuracy_estimate(has, chance=float(elsewhere.mean()) if len(others) else None),
-        others=len(others),
         accuracy=with_and_without(has, right, None if chosen_by is None else chosen_by[mine]),
         p_share=more_often(has, elsewhere),
         p_difference=more_often(right[has], right[~has]),

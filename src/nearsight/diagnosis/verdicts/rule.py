@@ -14,19 +14,16 @@ SHORTCUT, SUSPECT, NOTHING = "shortcut", "suspect", "nothing found"
 class Rule:
     """What a verdict takes; chosen on development networks, before the held-out ones were looked at.
 
-    `rate` is the rate of false discoveries over all candidates of all classes. `least_share` is by how much
-    more often images of the class must have it than those of other classes, `least_difference` how much
-    accuracy must differ with and without it, `least_effect` how far an intervention must move images beyond
-    chance: all are shares from 0 to 1. What may be part of the object, such as light or sharpness, counts as an
-    artefact only from `least_ratio` times as often in the class as in the others: classes differ in it by
-    nature, but not so cleanly.
+    `rate` is the rate of false discoveries over all candidates of all classes. `least_share` is by how much more
+    often images of the class must have it than those of other classes, `least_difference` how much accuracy must
+    differ with and without it, `least_effect` how far an intervention must move images beyond chance: all are
+    shares from 0 to 1. Whether a candidate has nothing to do with the object is its finder's to say.
     """
 
     rate: float = 0.05
     least_share: float = 0.05
     least_difference: float = 0.05
     least_effect: float = 0.1
-    least_ratio: float = 8.0
 
     def worth_proving(self, found: Association) -> bool:
         """Say whether a candidate goes with its class so much that interventions are worth their cost."""
@@ -42,13 +39,6 @@ class Rule:
         chance = change.chance or 0.0
         beyond = change.low > chance if intervention.kind == TRANSPLANTED else change.high < chance
         return beyond and intervention.effect >= self.least_effect
-
-    def unnatural(self, found: Association) -> bool:
-        """Say whether a candidate has nothing to do with the object: by its kind, or as it parts classes cleanly."""
-        chance = max(found.share.chance or 0.0, 1 / max(1, found.others))
-        return found.candidate.artefact or (
-            found.candidate.seen_in != TILE and (found.share.value or 0.0) >= self.least_ratio * chance
-        )
 
     def differs(self, found: Association) -> bool:
         """Say whether accuracy differs with it and without it, by the whole interval."""
@@ -67,11 +57,11 @@ class Rule:
         lost = any(self.proves(one) for one in interventions if one.kind == WITHOUT)
         # Where every image of the class has it, only what is changed can tell.
         matters = lost or self.differs(found) or (found.accuracy.difference.value is None and proven)
-        if proven and matters and self.unnatural(found):
+        if proven and matters and found.candidate.artefact:
             return SHORTCUT
         if not self.differs(found):
             return NOTHING
-        return SUSPECT if proven or self.unnatural(found) else NOTHING
+        return SUSPECT if proven or found.candidate.artefact else NOTHING
 
 
 RULE = Rule()
