@@ -1,7 +1,7 @@
 """What a part of a diagnosis measures with: the bound classifier, the images, its decision and what came before."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -29,7 +29,7 @@ class Subject:
     images maps are checked. `nulls` are networks like this one that learned nothing, bound alike, which say what a
     measure is by chance. `seed` fixes everything that is drawn. `tell` warns of something that a reader must know,
     and keeps it as a note. `found` holds what the parts that a part needs found before it; ask it by
-    `PART.of(subject.found)`.
+    `PART.of(subject.found)`. `removed` holds the `removals` that parts before asked for, and is empty where none did.
     """
 
     bound: TiledModel
@@ -46,6 +46,7 @@ class Subject:
     workers: int = 0
     tell: Callable[[str], None] = SILENT.warn
     progress: Progress = SILENT
+    removed: dict[int, EvidenceMap] = field(default_factory=dict)
 
     @property
     def takes_whole(self) -> bool:
@@ -60,4 +61,7 @@ class Subject:
     @cached_property
     def removals(self) -> Mapping[int, EvidenceMap]:
         """Removal maps of a sample of images, by their places, made when a part first asks; it may be empty."""
-        return sampled_removals(self.decision, self.images, seed=self.seed, progress=self.progress)
+        self.removed.update(
+            sampled_removals(self.decision, self.images, seed=self.seed, progress=self.progress)
+        )
+        return self.removed

@@ -224,6 +224,25 @@ def test_images_whose_changed_copies_exceed_the_memory_leave_their_errors_withou
     assert found.table("errors")["rows"].isna().all()
 
 
+def test_what_reasons_took_tiles_away_for_is_not_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels, right = squares(40, seed=6)
+    labels = right.copy()
+    labels[:5] = 1 - labels[:5]
+    model, images = bound(Side()), image_set(pixels, labels)
+    alone = diagnose(model, images, parts=["errors"], faithfulness=0)["errors"]
+
+    def again(*_: object) -> None:
+        raise AssertionError("all images are in the sample")
+
+    monkeypatch.setattr(explaining, "coarse_removal_map", again)
+    found = diagnose(model, images, parts=["reasons", "errors"], faithfulness=0)["errors"]
+    assert [error.index for error in found.errors] == [error.index for error in alone.errors]
+    assert found.tried == alone.tried == 5
+    for error, other in zip(found.errors, alone.errors, strict=True):
+        assert (error.kind, error.flip, error.to_label) == (other.kind, other.flip, other.to_label)
+        torch.testing.assert_close(error.evidence, other.evidence)
+
+
 def test_of_large_images_fewer_errors_are_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, right = squares(30, seed=5)
     model, images = bound(Side()), image_set(pixels, 1 - right)

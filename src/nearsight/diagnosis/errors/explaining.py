@@ -11,6 +11,7 @@ from nearsight.diagnosis.errors.hidden import changed_by_hiding, covered, hiding
 from nearsight.diagnosis.errors.image_errors import ImageError
 from nearsight.diagnosis.removal import MOST_PIXELS, coarse_removal_map, removal_cost
 from nearsight.errors import InputError
+from nearsight.evidence import EvidenceMap
 from nearsight.progress import SILENT, Progress
 from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
@@ -39,6 +40,7 @@ def explain_errors(
     *,
     by_gate: bool,
     most: int,
+    known: Mapping[int, EvidenceMap],
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Explained:
@@ -50,6 +52,7 @@ def explain_errors(
     class; else, of the `most` costliest, its removal map. Flips of these are found by hiding tiles, those first
     without which the prediction loses most against the label. Of a decision by tiles the flips of the `most`
     costliest are hidden to see whether they hold. Of large images fewer than `most` are looked at (`MOST_PIXELS`).
+    `known` are removal maps of images, by their place, that need not be made again.
 
     Errors are in the order of `wrong`. Where chance is drawn, it is by `seed`. `progress` is told how many are done.
     """
@@ -65,7 +68,7 @@ def explain_errors(
                 left_out = "the passes for more images as large would take too long"
                 break
             try:
-                found[error.index] = _looked_into(decision, error, image)
+                found[error.index] = _looked_into(decision, error, image, known.get(error.index))
             except InputError as problem:
                 # As of images whose changed copies exceed the memory bound: the error stands without a map.
                 left_out = str(problem)
@@ -87,8 +90,10 @@ def _with_tiles(decision: Decision, error: ImageError, tiles: ImageError | None,
     return replace(tiles, margin=error.margin, cost=error.cost, flip=None, to_label=None)
 
 
-def _looked_into(decision: Decision, error: ImageError, resized: Tensor) -> ImageError:
-    lost = coarse_removal_map(decision, resized)
+def _looked_into(
+    decision: Decision, error: ImageError, resized: Tensor, lost: EvidenceMap | None
+) -> ImageError:
+    lost = coarse_removal_map(decision, resized) if lost is None else lost
     if error.grid is None:
         error = error.explained(lost)
     grid = error.grid

@@ -45,6 +45,7 @@ def _measure(subject: Subject, seen: Sequence[ImageError]) -> Errors:
         {error.index: error for error in seen},
         by_gate=explains(GATE.of(subject.found)),
         most=ERRORS_SHOWN,
+        known=subject.removed,
         seed=subject.seed,
         progress=subject.progress,
     )
