@@ -125,3 +125,31 @@ def test_facts_of_files_follow_the_columns_of_the_set() -> None:
     assert "exif_time" not in names
     assert "file.taken" in names
     assert groups_of(images, "file.width").names == ("2",)
+
+
+def test_long_codes_of_digits_are_values_each_its_own() -> None:
+    found = grouped(2**60, 2**60 + 1, None, 2**60)
+    assert found.names == (str(2**60), str(2**60 + 1), MISSING)
+    assert found.of_image.tolist() == [0, 1, 2, 0]
+    assert column_values("x", pa.chunked_array([pa.array([2**63, 2**63 + 1], pa.uint64())])).identifies
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "names"),
+    [
+        (pa.timestamp("s", tz="Mars/Olympus"), (1_577_836_800, 1_609_459_200), ("2020", "2021")),
+        (pa.timestamp("s"), (10**15, 10**15 + 1), None),
+    ],
+)
+def test_times_that_python_cannot_hold_are_groups_all_the_same(
+    kind: pa.DataType, seconds: tuple[int, int], names: tuple[str, ...] | None
+) -> None:
+    column = pa.chunked_array([pa.array([*seconds, None], kind)])
+    found = value_groups(column_values("taken", column))
+    assert found.of_image.tolist() == [0, 1, 2]
+    assert names is None or found.names[:2] == names
+
+
+def test_text_that_says_missing_is_missing_and_zero_has_no_sign() -> None:
+    assert grouped("a", MISSING, None).names == ("a", MISSING)
+    assert grouped(-0.0, 0.0).names == ("0",)

@@ -128,15 +128,21 @@ def column_values(name: str, column: "pa.ChunkedArray") -> ColumnValues:
     >>> found.kind, found.known.tolist()
     ('times', [True, False])
 
-    Numbers that are not numbers (NaN), and text without a letter, are missing.
+    Numbers that are not numbers (NaN), and text without a letter, are missing; so is text that says "(missing)".
+    Integers beyond 2**53 are codes: they are values, since as float64 several would be one.
     """
     import pyarrow as pa
 
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        numbers = column.cast(pa.float64()).to_numpy().astype(np.float64)
-        return ColumnValues(name, NUMBERS, numbers, ~np.isnan(numbers), pa.types.is_integer(kind))
-    found = column.to_pylist()
+        try:
+            # Without the sign of zero, which says nothing.
+            numbers = column.cast(pa.float64()).to_numpy().astype(np.float64) + 0.0
+        except pa.ArrowInvalid:
+            column = column.cast(pa.string())
+        else:
+            return ColumnValues(name, NUMBERS, numbers, ~np.isnan(numbers), pa.types.is_integer(kind))
+    found = _in_python(column)
     texts = [_text(value) for value in found]
     known = np.array([text is not None for text in texts], dtype=np.bool_)
     when = _times([value for value, there in zip(found, known, strict=True) if there])
@@ -147,12 +153,22 @@ def column_values(name: str, column: "pa.ChunkedArray") -> ColumnValues:
     return ColumnValues(name, VALUES, np.array([text or "" for text in texts], dtype=object), known)
 
 
+def _in_python(column: "pa.ChunkedArray") -> list[object]:
+    import pyarrow as pa
+
+    try:
+        return list(column.to_pylist())
+    except (pa.ArrowInvalid, OverflowError, ValueError):
+        # Times in a zone that is not known, or of years that Python has not, as they are stored.
+        bare = column.cast(pa.timestamp(column.type.unit)) if pa.types.is_timestamp(column.type) else column
+        return list(bare.cast(pa.string()).to_pylist())
+
+
 def _text(value: object) -> str | None:
     if value is None:
         return None
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or None
-    return str(value).strip() or None
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value).strip()
+    return None if text in ("", MISSING) else text
 
 
 def _times(found: Sequence[object]) -> list[datetime] | None:
@@ -252,7 +268,7 @@ def _by_order(column: ColumnValues, known: NDArray[Any], names: Sequence[str]) -
 
 
 def _grouped(column: ColumnValues, known: NDArray[Any], cut: str | None) -> ValueGroups:
-    names, number = np.unique(known.astype(str), return_inverse=True)
+    names, number = np.unique(known, return_inverse=True)
     return _placed(column, number, names.tolist(), cut)
 
 

@@ -142,3 +142,13 @@ def test_a_quality_of_jpeg_can_be_put_on() -> None:
     pixels = torch.from_numpy(np.asarray(picture).transpose(2, 0, 1).copy())
     assert torch.equal(only.put_on(pixels), compressed(pixels, 20))
     assert not torch.equal(only.put_on(pixels), pixels)
+
+
+def test_infinite_and_huge_numbers_are_compared_as_others_are() -> None:
+    labels, random = drawn(2, 200)
+    planted = (labels == 1) & (random.random(400) < 0.6)
+    for much in (float("inf"), 1e300):
+        dose = np.where(planted, much, random.random(400))
+        best = next(one for one in found(examined(labels, {"dose": dose.tolist()})) if one.class_number == 1)
+        assert best.has.tolist() == planted.tolist()
+        assert np.isfinite(best.value).all()

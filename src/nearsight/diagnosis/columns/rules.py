@@ -110,7 +110,8 @@ def _bounds(
     if not len(known):
         return
     cuts = np.unique(known[[len(known) * k // CUTS for k in range(1, CUTS)]])
-    more = np.where(column.known, numbers, np.nan).astype(np.float32)
+    most = np.finfo(np.float32).max
+    more = np.where(column.known, np.clip(numbers, -most, most), np.nan).astype(np.float32)
     for cut in cuts[cuts > known[0]]:
         bound: Any = float(cut) if column.kind == NUMBERS else cut
         below = column.known & (column.values < cut)
