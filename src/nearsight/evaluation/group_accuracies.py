@@ -128,9 +128,8 @@ def group_accuracies(
         groups.cut,
         LEAST_IMAGES,
         tuple(
-            GroupRow(None, name, accuracy_estimate(correct[groups.of_image == number]))
-            for number, name in enumerate(groups.names)
-            if (groups.of_image == number).any()
+            replace(row, class_name=None)
+            for row in class_groups(correct, np.zeros_like(labels), ("all",), groups)
         ),
         rows,
         worst,
@@ -187,7 +186,10 @@ def _worst_by_chance(
     """Return the mean of the lowest accuracy where each image has the group of another of its class."""
     random = np.random.default_rng(seed)
     by_class = np.argsort(labels, kind="stable")
-    cells = labels[by_class] * len(groups.names) + groups.of_image[by_class]
+    # Numbered anew, as most classes have no image in most of many groups.
+    _, cells = np.unique(
+        labels[by_class] * len(groups.names) + groups.of_image[by_class], return_inverse=True
+    )
     images = np.bincount(cells)
     counted = images >= LEAST_IMAGES
     lowest = []

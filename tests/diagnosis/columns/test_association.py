@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats.contingency import association, crosstab
 
+from nearsight.diagnosis.columns import association as association_module
 from nearsight.diagnosis.columns.association import DRAWS, cramers_v, permutation_tests
 
 
@@ -56,3 +57,16 @@ def test_a_group_of_hard_images_in_every_class_is_found() -> None:
     (one,) = permutation_tests([camera], labels, right)
     assert one.of_accuracy == 1 / (DRAWS + 1)
     assert one.of_class > 0.05
+
+
+def test_many_groups_are_tested_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    labels, right = np.repeat(np.arange(10), 30), random.integers(0, 2, 300).astype(float)
+    columns = [np.where(random.random(300) < 0.2, labels, random.integers(0, 40, 300)), np.arange(300)]
+    strengths, tested = (
+        [cramers_v(groups, labels) for groups in columns],
+        permutation_tests(columns, labels, right),
+    )
+    monkeypatch.setattr(association_module, "MOST_CELLS", 0)
+    assert [cramers_v(groups, labels) for groups in columns] == pytest.approx(strengths)
+    assert permutation_tests(columns, labels, right) == tested

@@ -12,6 +12,8 @@ DRAWS = 999
 ENOUGH = 20
 # Tests are made on so many images at most, drawn at random.
 MOST_IMAGES = 10_000
+# Of a table of more groups times classes, for each image, only the cells that have images are held.
+MOST_CELLS = 10
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def cramers_v(groups: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
     if r < 2 or c < 2 or n < 2:
         return 0.0
     less = (r - 1) * (c - 1) / (n - 1)
-    phi = max(0.0, _chi_square(rows, columns) / n - less)
+    phi = max(0.0, _by_class(rows, columns)(columns) - 1 - less)
     rows_less, columns_less = r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)
     least = min(rows_less, columns_less) - 1
     return float(min(1.0, np.sqrt(phi / least))) if least > 0 else 0.0
@@ -87,10 +89,19 @@ def permutation_tests(
 
 
 def _by_class(groups: NDArray[np.int64], classes: NDArray[np.int64]) -> Callable[[NDArray[Any]], float]:
-    """Return chi-square of the groups against permuted classes, but for what no permutation changes."""
-    expected = np.bincount(groups)[:, None] * np.bincount(classes)
+    """Return chi-square of the groups against permuted classes, by the number of images, plus 1."""
+    of_group, of_class = np.bincount(groups), np.bincount(classes)
+    first = groups * len(of_class)
+    if len(of_group) * len(of_class) > MOST_CELLS * len(groups):
+        # Most cells are empty: those that are not are found by sorting.
+        def of_few(permuted: NDArray[Any]) -> float:
+            cells, counts = np.unique(first + permuted, return_counts=True)
+            expected = of_group[cells // len(of_class)] * of_class[cells % len(of_class)]
+            return float((counts**2 / expected).sum())
+
+        return of_few
+    expected = of_group[:, None] * of_class
     weights = np.divide(1.0, expected, out=np.zeros(expected.shape), where=expected > 0).ravel()
-    first = groups * expected.shape[1]
 
     def statistic(permuted: NDArray[Any]) -> float:
         return float(np.bincount(first + permuted, minlength=len(weights)).astype(np.float64) ** 2 @ weights)
@@ -133,10 +144,3 @@ class _Count:
             ended, self.reached / np.maximum(1, self.draws), (self.reached + 1) / (self.draws + 1)
         )
         return [float(one) for one in found]
-
-
-def _chi_square(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> float:
-    table = np.zeros((rows.max() + 1, columns.max() + 1))
-    np.add.at(table, (rows, columns), 1)
-    expected = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
-    return float(((table - expected) ** 2 / expected).sum())
