@@ -20,7 +20,7 @@ from nearsight.data.value_groups import column_values, value_groups
 from nearsight.diagnosis.candidates import Examined
 from nearsight.diagnosis.columns import find_columns
 from nearsight.diagnosis.columns.association import permutation_tests
-from nearsight.diagnosis.columns.part import FALSE_DISCOVERIES
+from nearsight.diagnosis.columns.find import FALSE_DISCOVERIES
 from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
 from nearsight.settings.protocols import MEAN_LOGIT

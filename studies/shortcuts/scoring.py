@@ -149,15 +149,14 @@ def summary(rows: Sequence[Row], methods: Sequence[str]) -> Row:
         "methods": {},
     }
     for method in methods:
-        those = [row for row in rows if method in row]
+        large, little, none = ([row for row in those if method in row] for those in (gaps, small, clean))
         result["methods"][method] = {
-            "development": detection([row for row in gaps if not row["held_out"] and row in those], method),
-            "held_out": detection([row for row in gaps if row["held_out"] and row in those], method),
-            "all": detection([row for row in gaps if row in those], method),
-            "without_gap": detection([row for row in small if row in those], method),
+            "development": detection([row for row in large if not row["held_out"]], method),
+            "held_out": detection([row for row in large if row["held_out"]], method),
+            "all": detection(large, method),
+            "without_gap": detection(little, method),
             "false_alarms": {
-                name: alarms([row for row in clean if belongs(row) and row in those], method)
-                for name, belongs in CLEAN.items()
+                name: alarms([row for row in none if belongs(row)], method) for name, belongs in CLEAN.items()
             },
         }
     return result

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.data.decode import decode_image
 from nearsight.data.encoded_files import EncodedFiles
 from nearsight.diagnosis.candidates import TABLE, Candidate, Examined
 from nearsight.diagnosis.columns import find_columns
-from nearsight.diagnosis.columns.find import compressed
 from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
 
@@ -140,7 +140,9 @@ def test_a_quality_of_jpeg_can_be_put_on() -> None:
     assert (only.class_number, only.words) == (0, "JPEG quality 20")
     assert only.put_on is not None
     pixels = torch.from_numpy(np.asarray(picture).transpose(2, 0, 1).copy())
-    assert torch.equal(only.put_on(pixels), compressed(pixels, 20))
+    file = BytesIO()
+    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=20)
+    assert torch.equal(only.put_on(pixels), decode_image(file.getvalue()))
     assert not torch.equal(only.put_on(pixels), pixels)
 
 

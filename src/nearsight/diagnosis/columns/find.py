@@ -2,17 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
 
-from nearsight.data.decode import decode_image
 from nearsight.data.value_groups import FILE, column_values, image_columns
+from nearsight.diagnosis.attributes.edits import COMPRESSED
 from nearsight.diagnosis.candidates import TABLE, Candidate, Edit, Examined
 from nearsight.diagnosis.columns.rules import LEAST, Rule, rules_of
 from nearsight.diagnosis.columns.words import kind_of
@@ -36,8 +32,9 @@ _ORDER = (
     *("folder", "camera_model", "camera_make", "software", "taken", "format", "jpeg_quality", "mode"),
     *("bits", "aspect", "width", "height", "orientation", "fault"),
 )
-# With format, quality and size equal, a file is large where its picture has much detail: that is of the object.
-_OF_THE_PICTURE = f"{FILE}bytes"
+# With format, quality and size equal, a file is large where its picture has much detail: that is of the object, and
+# goes with the class, and with accuracy, wherever some pictures have more of it.
+OF_THE_PICTURE = f"{FILE}bytes"
 
 
 def find_columns(examined: Examined) -> Iterator[Candidate]:
@@ -69,7 +66,7 @@ def _ordered(examined: Examined) -> list[tuple[str, "pa.ChunkedArray"]]:
     table = image_columns(examined.images, examined.progress)
     rank = {f"{FILE}{fact}": place for place, fact in enumerate(_ORDER)}
     names = sorted(table.column_names, key=lambda name: rank.get(name, -1))
-    return [(name, table[name]) for name in names if name != _OF_THE_PICTURE]
+    return [(name, table[name]) for name in names if name != OF_THE_PICTURE]
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,17 +161,5 @@ def _effect(rule: Rule, class_number: int, examined: Examined) -> float:
 def _compression(rule: Rule) -> Edit | None:
     """Return what saves a picture at the quality of a rule, where it is one quality of JPEG."""
     if rule.column == f"{FILE}jpeg_quality" and rule.number is not None:
-        return partial(compressed, quality=int(rule.number))
+        return COMPRESSED.edit(100 - rule.number)
     return None
-
-
-def compressed(image: Tensor, quality: int) -> Tensor:
-    """Return a picture as it is after it was saved as JPEG at a quality, uint8 (3, H, W).
-
-    >>> import torch
-    >>> compressed(torch.zeros(3, 8, 8, dtype=torch.uint8), quality=30).shape
-    torch.Size([3, 8, 8])
-    """
-    file = BytesIO()
-    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(file, "JPEG", quality=quality)
-    return decode_image(file.getvalue())

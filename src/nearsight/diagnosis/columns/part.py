@@ -19,6 +19,7 @@ from nearsight.data.value_groups import (
     value_groups,
 )
 from nearsight.diagnosis.columns.association import cramers_v, permutation_tests
+from nearsight.diagnosis.columns.find import FALSE_DISCOVERIES, OF_THE_PICTURE
 from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.part import Nothing, Part
@@ -36,14 +37,11 @@ NO_COLUMNS = "the set has no columns, and nothing in its files differs from imag
 TRAIN = "train"
 # Of a larger training split so many images are looked at.
 MOST_TRAINING_IMAGES = 5000
-FALSE_DISCOVERIES = 0.05
 # A weaker relation with the class is not shown, however sure it is.
 LEAST_STRENGTH = 0.1
 # Of a column that was not asked for, so many classes in a group are kept, the worst.
 KEPT_CLASSES = 20
 NAMED = 3
-# The size of a file goes with the class, and with accuracy, wherever some pictures have more detail than others.
-_OF_THE_PICTURE = f"{FILE}bytes"
 
 
 @dataclass(frozen=True)
@@ -181,12 +179,12 @@ def _sentences(found: Columns, _about: Findings) -> Iterator[str]:
     for row in found.rows:
         if row.column == found.asked:
             yield row.accuracies.sentences()[0].replace("worst:", f"worst by {row.column}:", 1)
-    strong = [row for row in found.shown if row.goes_with_class and row.column != _OF_THE_PICTURE]
+    strong = [row for row in found.shown if row.goes_with_class and row.column != OF_THE_PICTURE]
     if strong:
         named = ", ".join(f"{row.column} (V {number(row.strength)})" for row in strong[:NAMED])
         more = f" and {len(strong) - NAMED} more columns" if len(strong) > NAMED else ""
         yield f"{named}{more} {'goes' if len(strong) == 1 else 'go'} with the class"
-    uneven = [row for row in found.shown if row.goes_with_accuracy and row.column != _OF_THE_PICTURE]
+    uneven = [row for row in found.shown if row.goes_with_accuracy and row.column != OF_THE_PICTURE]
     if uneven:
         named = ", ".join(row.column for row in uneven[:NAMED])
         more = f" and {len(uneven) - NAMED} more columns" if len(uneven) > NAMED else ""
