@@ -36,6 +36,7 @@ from nearsight.settings import make_recipe
 from nearsight.statistics import Estimate, mean_estimate
 from nearsight.statistics.writing import number, points, whole_per_cent, with_interval
 from nearsight.write import write_json
+from studies.mark import some
 
 SETS: dict[str, dict[str, Any]] = {
     "cifar10": {"epochs": 8, "width": 0.25},
@@ -93,18 +94,11 @@ def network(name: str, model: str, kind: str, sets: ImageSets, seed: int, out: P
     directory = out / f"{name}-{model}-{kind}-{seed}"
     if (directory / RESULT).is_file():
         return Run.open(directory).classifier()
-    train = some(sets["train"], A_CLASS, seed)
+    train = some(sets["train"], A_CLASS, np.random.default_rng(seed))
     if kind == "permuted":
         train = replace(train, labels=np.random.default_rng(seed).permutation(train.labels))
     known = ImageSets(f"{name}, {kind}", {"train": train, "test": sets["test"].select(np.arange(100))})
     return training.train(recipe, known, directory).classifier()
-
-
-def some(images: ImageSet, count: int, seed: int) -> ImageSet:
-    """Return `count` images of each class, in random order."""
-    random = np.random.default_rng(seed)
-    chosen = [np.flatnonzero(images.labels == number)[:count] for number in range(len(images.classes))]
-    return images.select(random.permutation(np.concatenate(chosen)))
 
 
 def look(classifier: Classifier, images: ImageSet, tile: int) -> dict[str, Any]:
