@@ -109,3 +109,5 @@ def test_a_file_that_is_gone_or_damaged_is_a_fault_of_its_own_and_nothing_is_rai
     facts = file_facts(images).to_pylist()
     assert [row["fault"] is None for row in facts[:3]] == [False, False, True]
     assert facts[1]["bytes"] == len(b"no picture")
+    # The same for all such files, so that they are one group.
+    assert facts[1]["fault"] == "not an image in a known format"

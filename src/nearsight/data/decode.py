@@ -259,14 +259,19 @@ def named_faults(file: bytes | str | Path, name: str | None) -> Iterator[None]:
         yield
     # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and more on damaged files.
     except Exception as fault:
-        raise InputError(f"cannot read {_named(file, name)}: {_reason(file, fault)}") from fault
+        raise InputError(f"cannot read {_named(file, name)}: {why_unread(file, fault)}") from fault
 
 
 def _named(file: bytes | str | Path, name: str | None) -> str:
     return name or ("the image" if isinstance(file, bytes) else str(file))
 
 
-def _reason(file: bytes | str | Path, fault: Exception) -> str:
+def why_unread(file: bytes | str | Path, fault: Exception) -> str:
+    """Return in words why a file could not be read, of what was raised.
+
+    >>> why_unread(b"text", UnidentifiedImageError("cannot identify image file <_io.BytesIO object at 0x7f>"))
+    'not an image in a known format'
+    """
     if isinstance(fault, UnidentifiedImageError):
         if _start(file) in _TIFF:
             return (

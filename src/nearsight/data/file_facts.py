@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nearsight.data.decode import opened
+from nearsight.data.decode import opened, why_unread
 from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.exif import Exif, mentions_exif, read_exif
 from nearsight.data.faults import one_line
@@ -136,7 +136,7 @@ def _read(file: bytes | str) -> _Facts:
                 fault=exif.fault,
             )
     except Exception as error:
-        return _Facts(bytes=size, fault=one_line(error))
+        return _Facts(bytes=size, fault=why_unread(file, error))
 
 
 def _content(file: bytes | str) -> bytes:
