@@ -367,3 +367,17 @@ def test_a_heatmap_tells_which_files_were_trained_on(
     assert "the run was trained on 2 of 3 images" in capsys.readouterr().err
     with pytest.raises(InputError, match="`new_images` does not go with the split 'train'"):
         evaluate(run, split="train", new_images=True, machine=CPU)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [("images", 0, 1), ("images", -3, 1), ("faithfulness", -2, 0), ("seed", -1, 0)],
+)
+def test_a_diagnosis_counts_in_whole_numbers_from_the_least_on(name: str, value: int, least: int) -> None:
+    with pytest.raises(InputError, match=f"`{name}` takes a whole number from {least} on, got {value}"):
+        diagnose("no such run", **{name: value})
+
+
+def test_a_seed_is_a_whole_number() -> None:
+    with pytest.raises(InputError, match=r"`seed` takes a whole number, got 1\.5"):
+        diagnose("no such run", seed=1.5)

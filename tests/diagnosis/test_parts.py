@@ -134,6 +134,18 @@ def test_an_unknown_part_is_named() -> None:
         named(["erors"])
 
 
+def test_parts_are_asked_for_by_a_list_of_names() -> None:
+    with pytest.raises(InputError, match="`parts` takes a list of names, got 'errors'; known: verdicts"):
+        named("errors")
+
+
+@pytest.mark.parametrize("asked", [[], ["faithfulness"]])
+def test_a_diagnosis_of_nothing_is_refused(asked: list[str], shades: Callable, shaded: Callable) -> None:
+    bound = TiledModel(shades("ab"))
+    with pytest.raises(InputError, match="nothing is left to diagnose"):
+        diagnose(bound, shaded("ab", [0, 1]), parts=asked, faithfulness=0)
+
+
 def test_parts_and_tables_have_names_of_their_own_and_needs_come_first() -> None:
     names = [part.name for part in PARTS]
     assert len(set(names)) == len(names)

@@ -71,6 +71,10 @@ def diagnose(
     asked = registry.named(parts)
     if not faithfulness:
         asked = tuple(part for part in asked if part is not FAITHFULNESS)
+    if not asked:
+        raise InputError(
+            "nothing is left to diagnose: name a part in `parts`, or check maps with `faithfulness`"
+        )
     measured = registry.with_needs(asked)
     examined, drawn = _drawn(images, limit, seed)
     if groups is not None:

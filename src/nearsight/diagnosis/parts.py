@@ -16,7 +16,7 @@ from nearsight.diagnosis.reasons.part import REASONS
 from nearsight.diagnosis.reliance.part import RELIANCE
 from nearsight.diagnosis.table import Table
 from nearsight.diagnosis.verdicts.part import VERDICTS
-from nearsight.errors import unknown_name
+from nearsight.errors import InputError, unknown_name
 
 PARTS: tuple[Part[Any, Any], ...] = (
     VERDICTS,
@@ -43,11 +43,13 @@ def named(names: Iterable[str] | None) -> tuple[Part[Any, Any], ...]:
     >>> [part.name for part in named(["labels", "errors"])]
     ['errors', 'labels']
 
-    Raises `InputError` for a name that no part has.
+    Raises `InputError` for a name that no part has, and for one name in place of several.
     """
     known = {part.name: part for part in PARTS}
     if names is None:
         return PARTS
+    if isinstance(names, str):
+        raise InputError(f"`parts` takes a list of names, got {names!r}; known: {', '.join(known)}")
     asked = tuple(names)
     for name in asked:
         if name not in known:

@@ -11,6 +11,7 @@ from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.parts import named
 from nearsight.errors import InputError
 from nearsight.evaluation.class_matching import match_classes
+from nearsight.numbers import whole
 from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
 from nearsight.settings import FAITHFULNESS_IMAGES, Machine, Reading
@@ -65,6 +66,9 @@ def diagnose(
     """
     # Before a model is loaded for nothing.
     named(parts)
+    for name, value, least in (("images", images, 1), ("faithfulness", faithfulness, 0), ("seed", seed, 0)):
+        if value is not None and whole(name, value) < least:
+            raise InputError(f"`{name}` takes a whole number from {least} on, got {value}")
     reading = Reading(**fields_of(Reading, options))
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(model)

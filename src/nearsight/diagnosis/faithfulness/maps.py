@@ -50,8 +50,8 @@ NOTES = (
     "though it points nowhere, so deletion alone proves little.",
     "The map of evidence is the mean over overlapping tiles, so it is no finer than a tile. Deletion of single "
     "pixels favours finer maps; the correlation, which removes tiles, does not.",
-    "The map of removal is made as it is tested, by replacing tiles by the mean colour: its correlation is high by "
-    "construction, and says how much a map can reach at all. Insertion and deletion test it too.",
+    "The map of removal is made much as it is tested, by replacing tiles by the mean colour, which favours its "
+    "correlation. Insertion and deletion test it too.",
     "Evidence is of the predicted class and plain; the probability depends on the other classes' evidence too.",
 )
 _COARSE = (
