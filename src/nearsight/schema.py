@@ -28,6 +28,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "comparison": 4,
         "dimension": 2,
         "diagnosis": 3,
+        "repair": 1,
     }
 )
 

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from nearsight.diagnosis.attributes.find import find_whole_image_attributes
-from nearsight.diagnosis.candidates import Finder
+from nearsight.diagnosis.candidates import Candidate, Examined, Finder
 from nearsight.diagnosis.columns.find import find_columns
+from nearsight.diagnosis.reasons.atlas import Atlas
 from nearsight.diagnosis.repeats import find_fixed_patterns
+from nearsight.diagnosis.verdicts.mark_candidates import mark_candidates
+from nearsight.diagnosis.verdicts.reason_candidates import reason_candidates
 
 FINDERS: Mapping[str, Finder] = MappingProxyType(
     {
@@ -15,3 +18,15 @@ FINDERS: Mapping[str, Finder] = MappingProxyType(
         "repeats": find_fixed_patterns,
     }
 )
+
+
+def find_candidates(examined: Examined, atlas: Atlas | None, tile: int | None) -> list[Candidate]:
+    """Return what all finders find, and the marks and reasons of an atlas of the same images where there is one.
+
+    Rules are made on the images that choose, and asked of all that are examined. `tile` is the side of the atlas's
+    tiles in pixels.
+    """
+    candidates = [one for find in FINDERS.values() for one in find(examined)]
+    if atlas is not None and tile is not None:
+        candidates += [*mark_candidates(atlas, examined, tile), *reason_candidates(atlas, examined, tile)]
+    return candidates

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.candidates import Examined
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.lead import Lead
@@ -16,12 +16,10 @@ from nearsight.diagnosis.reasons.part import REASONS
 from nearsight.diagnosis.relative import relative
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
-from nearsight.diagnosis.verdicts.finders import FINDERS
+from nearsight.diagnosis.verdicts.finders import find_candidates
 from nearsight.diagnosis.verdicts.interventions import Intervention
 from nearsight.diagnosis.verdicts.judging import Judged, judge
 from nearsight.diagnosis.verdicts.limits import ClassLimit, class_limits, typical_limit
-from nearsight.diagnosis.verdicts.mark_candidates import mark_candidates
-from nearsight.diagnosis.verdicts.reason_candidates import reason_candidates
 from nearsight.diagnosis.verdicts.remaining import remaining_accuracy
 from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT
 from nearsight.diagnosis.verdicts.verdict import Verdict
@@ -92,11 +90,8 @@ def _measure(subject: Subject, seen: Sequence[float]) -> Verdicts | Nothing:
     if not examined.choosing.any():
         return Nothing("no class has two images, one to choose and one to test what is looked for")
     subject.progress.say("verdicts: what images of a class share, and whether the decision hangs on it")
-    candidates: list[Candidate] = [one for find in FINDERS.values() for one in find(examined)]
     atlas = REASONS.of(subject.found)
-    if atlas is not None:
-        tile = subject.bound.require_tile()
-        candidates += [*mark_candidates(atlas, examined, tile), *reason_candidates(atlas, examined, tile)]
+    candidates = find_candidates(examined, atlas, subject.bound.require_tile() if atlas is not None else None)
     judged = judge(examined, candidates, np.asarray(seen, dtype=np.float32))
     testing = ~examined.choosing
     return Verdicts(

@@ -1,0 +1,1 @@
+"""Taking a shortcut away: from a run and what a diagnosis found of it to a new run without it."""

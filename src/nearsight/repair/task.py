@@ -1,0 +1,24 @@
+"""What a method of repair is given."""
+
+from dataclasses import dataclass
+
+from nearsight.data import ImageSet
+from nearsight.evidence import TiledModel
+from nearsight.progress import SILENT, Progress
+from nearsight.repair.shortcut import Shortcut
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The network to be repaired, bound as it was diagnosed, its training images, and what is to be taken away.
+
+    `column` is the column of `train` whose groups are balanced, where one was named. `seed` fixes everything that a
+    method draws.
+    """
+
+    bound: TiledModel
+    train: ImageSet
+    shortcuts: tuple[Shortcut, ...]
+    column: str | None = None
+    seed: int = 0
+    progress: Progress = SILENT
