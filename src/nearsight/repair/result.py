@@ -1,12 +1,20 @@
 """The result of a repair, as typed rows: what changed on the test images, and what it cost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from nearsight.diagnosis.pictures import PICTURES, Picture, Pictures, load_pictures, save_pictures
 from nearsight.notebook import Shown
+from nearsight.rows import from_values, read_json, to_values
+from nearsight.schema import numbered
 from nearsight.statistics import Estimate
+from nearsight.write import write_json
 
 REPAIR = "repair.json"
+# Images with each shortcut that are shown, and without; pixels of their longer side.
+SHOWN, SIDE = 6, 128
+# What repair.json does not hold: where it lies, and what lies beside it.
+_ELSEWHERE = ("directory", "pictures")
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,8 @@ class Change:
     """Accuracy, or another share of test images, before and after, on the same images.
 
     `name` says of which images; `class_number` is their class, None for all; `having` is whether they have the
-    shortcut numbered `shortcut` among those that were to be taken away, None where that is not asked. `change` is
-    after less before, paired over images.
+    shortcut at the place `shortcut` of `Repair.shortcuts`, from 0, None where that is not asked. `change` is after
+    less before, paired over images.
     """
 
     name: str
@@ -62,6 +70,22 @@ class FoundAgain:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A test image of a shortcut's class, `having` it or not, to be shown with what it was and is taken for.
+
+    `index` is its place in the test split, `shortcut` that of `Repair.shortcuts`, both from 0; `before` and `after`
+    are numbers of classes.
+    """
+
+    index: int
+    class_number: int
+    shortcut: int
+    having: bool
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a training took: its optimizer steps, its seconds of steps, its floating-point operations."""
 
@@ -78,7 +102,8 @@ class Repair(Shown):
     how, and `from_scratch` whether it was trained anew. `chosen_on` says which training images chose, in words.
     `groups` are the classes of shortcuts with each and without, `moved` how many images of other classes become
     the class when its shortcut is put on them, `classes` all classes. `before` and `after` are the verdicts on the
-    test images; None where they were not asked for.
+    test images; None where they were not asked for. `examples` are at most `SHOWN` images of each shortcut with it
+    and as many without, drawn by the seed; `pictures` gives them, at most `SIDE` pixels a side.
     """
 
     directory: Path
@@ -100,3 +125,32 @@ class Repair(Shown):
     cost_before: Cost | None
     cost: Cost
     notes: tuple[str, ...]
+    examples: tuple[Example, ...]
+    pictures: Pictures
+
+    def save(self, directory: str | Path) -> list[Path]:
+        """Write repair.json and pictures.parquet, which `load` reads, whole or not at all; return the paths."""
+        directory = Path(directory)
+        rows = {
+            spec.name: to_values(getattr(self, spec.name))
+            for spec in fields(self)
+            if spec.name not in _ELSEWHERE
+        }
+        save_pictures(
+            directory / PICTURES, self.pictures, (Picture(one.index, SIDE) for one in self.examples)
+        )
+        write_json(directory / REPAIR, numbered("repair", rows))
+        return [directory / REPAIR, directory / PICTURES]
+
+    @staticmethod
+    def load(directory: str | Path) -> "Repair":
+        """Read the repair that `save` left in a directory; neither the data set nor a run is needed.
+
+        >>> Repair.load("repairs/scenes").overall.change  # doctest: +SKIP
+
+        Raises `InputError` where there is none, and for files that are damaged or of a newer version.
+        """
+        directory = Path(directory)
+        schema, rows = read_json("repair", directory / REPAIR, "repair")
+        kept = {"directory": str(directory), "pictures": load_pictures(directory / PICTURES)}
+        return from_values(Repair, rows | kept, directory / REPAIR, schema=schema)
