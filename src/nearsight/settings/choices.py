@@ -17,6 +17,10 @@ Fill = Literal["mean", "blur", "other"]
 # What a network is written as, to run without us.
 ExportFormat = Literal["onnx", "torchscript", "torch-export"]
 
+# How a shortcut is taken away: put on other classes' images too, its tiles silenced, the last layer fitted anew on
+# balanced images, or groups balanced in training.
+RepairMethod = Literal["swap", "tiles", "last-layer", "groups"]
+
 # What is done unless something else is asked for, in Python as on the command line.
 # Bytes that are worked on at once.
 DEFAULT_MEMORY = 512 * 2**20
