@@ -2,7 +2,7 @@
 
 import argparse
 
-from studies import columns, folds, gate, mark, near_duplicates, shortcuts, truth
+from studies import columns, folds, gate, mark, near_duplicates, reliance, shortcuts, truth
 
 STUDIES = {
     "columns": columns,
@@ -10,6 +10,7 @@ STUDIES = {
     "gate": gate,
     "mark": mark,
     "near-duplicates": near_duplicates,
+    "reliance": reliance,
     "shortcuts": shortcuts,
     "truth": truth,
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_1samp
 
 from nearsight.errors import InputError
 from nearsight.statistics import (
@@ -15,6 +15,7 @@ from nearsight.statistics import (
     column_estimate,
     mean_estimate,
     ratio_estimate,
+    student_estimate,
 )
 
 VALUES = np.random.default_rng(5).gamma(2, 0.1, 300)
@@ -148,3 +149,16 @@ def test_columns_of_a_row_are_drawn_together() -> None:
     column = np.random.default_rng(2).random((50, 1))
     ratio = column_estimate(np.concatenate([column, 2 * column], 1), lambda means: means[:, 0] / means[:, 1])
     assert (ratio.low, ratio.high) == pytest.approx((0.5, 0.5))
+
+
+def test_a_mean_over_a_few_seeds_has_students_interval() -> None:
+    values = VALUES[:3]
+    found, oracle = student_estimate(values, covers="seeds"), ttest_1samp(values, 0).confidence_interval(0.95)
+    assert found.numbers == pytest.approx((values.mean(), oracle.low, oracle.high))
+    assert (found.n, found.covers) == (3, "seeds")
+
+
+@pytest.mark.parametrize(("values", "value"), [([], None), ([0.25, np.nan], 0.25)])
+def test_one_seed_has_no_interval(values: list[float], value: float | None) -> None:
+    found = student_estimate(values, covers="seeds")
+    assert (found.value, found.low, found.high, found.covers) == (value, None, None, "seeds")

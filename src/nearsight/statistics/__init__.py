@@ -14,6 +14,7 @@ from nearsight.statistics.means import (
     influence_estimate,
     mean_estimate,
     ratio_estimate,
+    student_estimate,
 )
 from nearsight.statistics.pairs import McNemar, arm_estimate, mcnemar, paired_difference
 from nearsight.statistics.resampled_t import widened_by_folds
@@ -38,5 +39,6 @@ __all__ = [
     "more_often",
     "paired_difference",
     "ratio_estimate",
+    "student_estimate",
     "widened_by_folds",
 ]

@@ -138,6 +138,14 @@ def test_candidates_of_the_same_images_are_one_verdict() -> None:
     assert found.also == ("bright",)
 
 
+def test_of_the_same_images_what_an_intervention_moves_gives_the_words() -> None:
+    images, marked = world((0.5, 0, 0))
+    # Cleaner, and taking it away takes the mark away too, but put on it moves nothing.
+    idle = replace(candidate(marked), words="pixelated", effect=1.0, put_on=lambda image: image.float())
+    [found] = judge(examined(reads_the_mark, images), [idle, candidate(marked)])
+    assert (found.candidate.words, found.also) == ("a white mark at the top left corner", ("pixelated",))
+
+
 def test_classes_without_images_that_test_say_nothing() -> None:
     images, marked = world((0.5, 0, 0), each=2)
     assert judge(examined(reads_the_mark, images), [candidate(marked)]) == ()

@@ -103,18 +103,22 @@ def _joined(found: Association, interventions: Sequence[Intervention]) -> float:
 
 
 def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
-    """Yield of candidates that many of the same images have the clearest, with the words of the others."""
+    """Yield of candidates that many of the same images have the best proven, with the words of the others."""
     by_class: dict[int, list[Judged]] = defaultdict(list)
     for one in judged:
         by_class[one.candidate.class_number].append(one)
     for number, some in by_class.items():
         mine = examined.labels == number
-        left = sorted(
-            some, key=lambda one: (one.word != SHORTCUT, not one.candidate.artefact, -one.candidate.effect)
-        )
+        left = sorted(some, key=_rank)
         while left:
             best, *rest = left
             same = [one for one in rest if jaccard(best.candidate.has[mine], one.candidate.has[mine]) >= SAME]
             left = [one for one in rest if one not in same]
             words = dict.fromkeys(one.candidate.words for one in same)
             yield replace(best, also=tuple(word for word in words if word != best.candidate.words))
+
+
+def _rank(one: Judged) -> tuple[bool, bool, float, float]:
+    """Rank what is proven before what is not, then what an intervention moves most: words of one thing part alike."""
+    moved = max((made.effect for made in one.interventions), default=0.0)
+    return one.word != SHORTCUT, not one.candidate.artefact, -moved, -one.candidate.effect

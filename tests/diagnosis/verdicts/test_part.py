@@ -1,0 +1,128 @@
+"""Whole diagnoses of classifiers whose shortcuts are known: what the page says of hard cases."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.diagnosis.conftest import bound_function
+from torch import Tensor
+
+import nearsight
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis import Diagnosis
+
+CLASSES = ("left", "right", "top")
+SIDE = 32
+# Where the bright bar of each class lies.
+BARS = (np.s_[:, 11:21, 11:14], np.s_[:, 11:21, 18:21], np.s_[:, 11:14, 11:21])
+EVERY = (0.5, 0.5, 0.5)
+
+
+def framed(image: Tensor) -> None:
+    """Draw a black frame of two pixels."""
+    inside = image[:, 2:-2, 2:-2].clone()
+    image.zero_()
+    image[:, 2:-2, 2:-2] = inside
+
+
+def greyed(image: Tensor) -> None:
+    """Take the colours away."""
+    image[:] = image.float().mean(0).round().to(torch.uint8)
+
+
+def natural(count: int) -> Tensor:
+    """Images whose neighbouring pixels are alike, as those of photographs are: noise whose power falls as 1/f²."""
+    random = np.random.default_rng(1)
+    frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.fftfreq(SIDE)) + 1 / SIDE
+    noise = np.fft.ifft2(np.fft.fft2(random.normal(size=(count, 3, SIDE, SIDE))) / frequency**1.5).real
+    return torch.from_numpy(np.clip(110 + 30 * noise / noise.std(), 0, 220).astype(np.uint8))
+
+
+def world(each: int, frames: Sequence[float], greys: Sequence[float] = (0, 0, 0)) -> ImageSet:
+    """Images of three classes, 70 % with any one's bar; of each these shares have a frame, or no colours."""
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(len(CLASSES)), each)
+    any_one = random.integers(len(CLASSES), size=len(labels))
+    shown = np.where(random.random(len(labels)) < 0.7, any_one, labels)
+    drawn = random.random(len(labels))
+    pixels = natural(len(labels))
+    for image, bar, label, at in zip(pixels, shown, labels, drawn, strict=True):
+        image[BARS[bar]] = 230
+        if at < frames[label]:
+            framed(image)
+        elif at > 1 - greys[label]:
+            greyed(image)
+    names = tuple(f"{i}.png" for i in range(len(labels)))
+    return ImageSet("bars", "test", CLASSES, labels, MemoryImages(pixels, names))
+
+
+def reads_plants(images: Tensor) -> Tensor:
+    """Tell by the bars; where there is a frame or no colours, the first class."""
+    pixels = 127.5 * (images + 1)
+    scores = torch.stack([pixels[:, bar[0], bar[1], bar[2]].mean((1, 2, 3)) for bar in BARS], 1) / 10
+    frame = pixels[:, :, :2].amax((1, 2, 3)) < 20
+    grey = (pixels.amax(1) - pixels.amin(1)).amax((1, 2)) < 1
+    scores[:, 0] += 50 * (frame | grey)
+    return scores
+
+
+def diagnosed(images: ImageSet) -> Diagnosis:
+    bound = bound_function(reads_plants, images, tile=SIDE)
+    return nearsight.diagnose(bound, images, parts=["verdicts"], faithfulness=0, progress=False)
+
+
+def test_two_plants_in_one_class_are_two_verdicts_in_their_own_words() -> None:
+    found = diagnosed(world(100, (0.3, 0, 0), (0.3, 0, 0)))["verdicts"]
+    assert {one.words for one in found.shortcuts} == {"black frame, 2 pixels", "greyscale or of one hue"}
+    assert {one.class_number for one in found.shortcuts} == {0}
+
+
+def test_a_plant_in_every_class_alike_is_no_shortcut() -> None:
+    found = diagnosed(world(40, EVERY, (0.3, 0.3, 0.3)))
+    assert not found["verdicts"].shortcuts
+    assert any("no shortcut was found" in said for said in found.sentences())
+
+
+def test_where_all_images_of_a_class_have_it_interventions_decide_and_accuracy_without_is_unknown() -> None:
+    found = diagnosed(world(40, (1, 0, 0)))
+    [one] = found["verdicts"].shortcuts
+    assert (one.class_number, one.words) == (0, "black frame, 2 pixels")
+    assert one.accuracy_without.value is None
+    assert one.difference.value is None
+    assert any(made.effect > 0.9 for made in one.interventions)
+    assert found["verdicts"].remaining.value is None
+    assert any("accuracy without it is unknown" in said for said in found.sentences())
+
+
+def test_of_five_images_of_a_class_nothing_is_believed_and_it_is_said() -> None:
+    found = diagnosed(world(5, (1, 0, 0)))
+    assert not found["verdicts"].verdicts
+    assert any("there are too few images to find one by accuracy alone" in said for said in found.sentences())
+
+
+def test_metadata_that_cannot_be_read_is_told_and_no_verdict(
+    tmp_path: Path, listener: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    images = world(20, (0, 0, 0))
+    for i, label in enumerate(images.labels):
+        place = tmp_path / "photos" / "test" / CLASSES[label] / f"{i}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        damaged = {"exif": b"Exif\0\0nothing of the kind"} if label == 0 else {}
+        Image.fromarray(images.image(i).permute(1, 2, 0).numpy()).save(place, **damaged)
+    bound = bound_function(reads_plants, images, tile=SIDE)
+    found = nearsight.diagnose(
+        bound,
+        tmp_path / "photos",
+        parts=["columns", "verdicts"],
+        faithfulness=0,
+        progress=listener,
+    )
+    assert found.images == 60
+    assert not found["verdicts"].shortcuts
+    assert any("the EXIF of 20 of 60 images cannot be read whole" in said for said in listener.said)
