@@ -1,12 +1,14 @@
 """The batches of a run: the images of each step, cut into tiles, flipped, as uint8."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet, require_tile
@@ -16,6 +18,7 @@ from nearsight.models import Preprocessing
 from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size, TileSizes
 from nearsight.tiles import cut_tiles, random_corners
+from nearsight.training.material import SilentTiles
 from nearsight.training.order import generator, positions
 
 # From three tiles on, decoding the image once costs less than a part of it for each tile.
@@ -25,10 +28,35 @@ _WRAPPED = f"{InputError.__module__}.{InputError.__qualname__}: "
 
 @dataclass(frozen=True)
 class Batch:
-    """One optimizer step's tiles, uint8 (B, tiles of an image, 3, h, w), and their labels, int64 (B,)."""
+    """One optimizer step's tiles, uint8 (B, tiles of an image, 3, h, w), and their labels, int64 (B,).
+
+    `silent` is bool (B,), which tiles are to say nothing, and `groups` int64 (B,), the groups of the images; None
+    where a run knows of neither.
+    """
 
     tiles: Tensor
     labels: Tensor
+    silent: Tensor | None = None
+    groups: Tensor | None = None
+
+    def part_of(self, rank: int, world: int) -> "Batch":
+        """Return the images that are those of one of `world` processes."""
+        return self._take(slice(rank, None, world))
+
+    def chunks(self, parts: int) -> list["Batch"]:
+        """Return the batch in parts, all but the last as large."""
+        count = len(self.labels)
+        size = -(-count // parts)
+        return [self._take(slice(first, first + size)) for first in range(0, count, size)]
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Return what is there, in the order of the fields."""
+        marks = (self.silent, self.groups)
+        return self.tiles, self.labels, *(held for held in marks if held is not None)
+
+    def _take(self, images: slice) -> "Batch":
+        silent, groups = (None if held is None else held[images] for held in (self.silent, self.groups))
+        return Batch(self.tiles[images], self.labels[images], silent, groups)
 
 
 def training_size(images: ImageSet, recipe: Recipe) -> Size:
@@ -96,20 +124,38 @@ def crop_margin(recipe: Recipe, size: Size, sizes: TileSizes) -> int:
     return recipe.crop_padding if _is_whole(recipe, size, sizes) else 0
 
 
-class StreamedTiles(torch.utils.data.Dataset[tuple[Tensor, int]]):
+class StreamedTiles(torch.utils.data.Dataset[tuple[Any, ...]]):
     """Positions of the sequence of epochs, each decoded, cut and flipped where it is read.
 
     A position's tiles depend on the seed and the position alone, so workers and resuming change nothing.
+    `silent` says which tiles are to say nothing, and `groups`, int64 (N,), the group of each image.
     """
 
     def __init__(
-        self, images: ImageSet, recipe: Recipe, sizes: TileSizes, preprocessing: Preprocessing
+        self,
+        images: ImageSet,
+        recipe: Recipe,
+        sizes: TileSizes,
+        preprocessing: Preprocessing,
+        *,
+        silent: SilentTiles | None = None,
+        groups: NDArray[np.int64] | None = None,
     ) -> None:
         self.images, self.recipe, self.sizes, self.preprocessing = images, recipe, sizes, preprocessing
+        self.silent, self.groups = silent, groups
         self.starting_flips = first_flips(recipe.seed, len(images))
 
-    def __getitem__(self, position: int) -> tuple[Tensor, int]:
-        """Return the tiles of a position, uint8 (tiles of an image, 3, h, w), and its label."""
+    def batch(self, tensors: Sequence[Tensor]) -> Batch:
+        """Return the batch of what `__getitem__` gave for its positions, each stacked."""
+        tiles, labels, *more = tensors
+        silent = more.pop(0) if self.silent is not None else None
+        return Batch(tiles, labels, silent, more.pop(0) if self.groups is not None else None)
+
+    def __getitem__(self, position: int) -> tuple[Any, ...]:
+        """Return the tiles of a position, uint8 (tiles of an image, 3, h, w), and its label.
+
+        After these come whether its tile is silent and the group of its image, as far as they are known.
+        """
         recipe, size = self.recipe, self.sizes.at(position // self.recipe.batch_size)
         place = positions(recipe.seed, position, position + 1, len(self.images))
         row = int(place.index)
@@ -117,23 +163,29 @@ class StreamedTiles(torch.utils.data.Dataset[tuple[Tensor, int]]):
         whole = _is_whole(recipe, size, self.sizes)
         many = recipe.tiles_per_image
         if whole or self.preprocessing.resizes or many > MOST_TILES_DECODED_APART:
-            tiles = self._cut_from_whole(row, size, draw)
+            tiles, tops, lefts = self._cut_from_whole(row, size, draw)
         else:
             height, width = self.images.sizes[row].tolist()
-            corners = zip(*random_corners(many, height, width, size, draw), strict=True)
+            tops, lefts = random_corners(many, height, width, size, draw)
+            corners = zip(tops, lefts, strict=True)
             tiles = torch.stack([self.images.tile(row, int(top), int(left), size) for top, left in corners])
         flips = flips_of(recipe, place.index, place.epoch, self.starting_flips, position)
         if flips is not None and bool(flips):
             tiles = tiles.flip(-1)
-        return tiles, int(self.images.labels[row])
+        marks: list[Any] = []
+        if self.silent is not None:
+            marks.append(bool(self.silent.at(row, tops, lefts)))
+        if self.groups is not None:
+            marks.append(int(self.groups[row]))
+        return tiles, int(self.images.labels[row]), *marks
 
-    def _cut_from_whole(self, row: int, size: Size, draw: torch.Generator) -> Tensor:
+    def _cut_from_whole(self, row: int, size: Size, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         image = self.preprocessing.resize(self.images.image(row))[None]
         if padding := crop_margin(self.recipe, size, self.sizes):
             image = pad(image, padding, self.recipe.crop_fill)
         many = self.recipe.tiles_per_image
         tops, lefts = random_corners(many, image.shape[-2], image.shape[-1], size, draw)
-        return cut_tiles(image, torch.zeros(many, dtype=torch.int64), tops, lefts, size)
+        return cut_tiles(image, torch.zeros(many, dtype=torch.int64), tops, lefts, size), tops, lefts
 
 
 def streamed_batches(
@@ -161,8 +213,8 @@ def streamed_batches(
     )
     try:
         with told_of_workers():
-            for cut, labels in loader:
-                yield Batch(cut, labels)
+            for found in loader:
+                yield tiles.batch(found)
     except InputError as error:
         # A worker's error comes wrapped in its traceback, whose last line is the message.
         raise InputError(str(error).rstrip().splitlines()[-1].removeprefix(_WRAPPED)) from None

@@ -27,12 +27,13 @@ class Milestone:
 
 @dataclass(frozen=True)
 class TrainingState:
-    """The parts of a run that change as it trains."""
+    """The parts of a run that change as it trains; `group_weights` are those of the loss of the worst group."""
 
     network: nn.Module
     optimizers: list[torch.optim.Optimizer]
     average: nn.Module | None
     running: Tensor
+    group_weights: Tensor | None = None
 
 
 def save_checkpoint(directory: Path, state: TrainingState, milestone: Milestone) -> None:
@@ -55,6 +56,8 @@ def save_checkpoint(directory: Path, state: TrainingState, milestone: Milestone)
                 elif value is not None:
                     numbers[key] = value
     tensors["running"] = state.running
+    if state.group_weights is not None:
+        tensors["group_weights"] = state.group_weights
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     schema = {SCHEMA: str(SCHEMAS["checkpoint"])}
     header = schema | {"progress": json.dumps(asdict(milestone)), "numbers": json.dumps(numbers)}
@@ -99,6 +102,8 @@ def load_checkpoint(directory: Path, state: TrainingState) -> None:
                 entries.setdefault(int(index), {})[name] = _like(parameters[int(index)], value)
         optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
     state.running.copy_(tensors["running"])
+    if state.group_weights is not None:
+        state.group_weights.copy_(tensors["group_weights"])
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from nearsight.progress import Progress
 from nearsight.settings import Machine, Recipe
 from nearsight.settings.tile_schedule import TileSizes
 from nearsight.training.checkpoint import TrainingState
+from nearsight.training.material import Material
 from nearsight.training.precision import PrecisionChoice
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """All that the steps of one run need."""
+    """All that the steps of one run need; of `sets` it is validated on, and trained on the `material`."""
 
     recipe: Recipe
     sets: ImageSets
+    material: Material
     sizes: TileSizes
     steps: int
     classifier: Classifier

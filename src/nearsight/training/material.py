@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet
+from nearsight.errors import InputError
+from nearsight.settings import Recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +30,20 @@ class SilentTiles:
     def at(self, i: int, tops: Tensor, lefts: Tensor) -> Tensor:
         """Return which tiles of image i are silent, bool, by their corners in pixels, int64 of one shape."""
         grid = torch.from_numpy(self.corners[i])
-        rows = ((tops + self.stride // 2) // self.stride).clamp_max(grid.shape[0] - 1)
-        columns = ((lefts + self.stride // 2) // self.stride).clamp_max(grid.shape[1] - 1)
-        return grid[rows, columns]
+        return grid[places(tops, lefts, self.stride, (grid.shape[0], grid.shape[1]))]
+
+
+def places(tops: Tensor, lefts: Tensor, stride: int, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return the rows and columns of a grid of corners that are nearest to corners in pixels, int64 like these.
+
+    >>> places(torch.tensor([0, 7]), torch.tensor([5, 99]), 4, (3, 2))
+    (tensor([0, 2]), tensor([1, 1]))
+    """
+    rows, columns = grid
+    return (
+        ((tops + stride // 2) // stride).clamp_max(rows - 1),
+        ((lefts + stride // 2) // stride).clamp_max(columns - 1),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,3 +59,48 @@ class Material:
     images: ImageSet
     silent: SilentTiles | None = None
     groups: NDArray[np.int64] | None = None
+
+
+def check_material(material: Material, recipe: Recipe, devices: int = 1) -> None:
+    """Raise `InputError` where a recipe, or several processes, cannot train on a material.
+
+    >>> from nearsight.data import load
+    >>> images = load("digits")["train"].select(np.arange(2))
+    >>> check_material(Material(images, groups=np.array([0])), Recipe())
+    Traceback (most recent call last):
+    nearsight.errors.InputError: `groups` must give each of the 2 images its group, got 1
+    """
+    count = len(material.images)
+    if material.groups is not None:
+        _check_groups(material.groups, count)
+        if devices > 1:
+            raise InputError(
+                f"the loss of the worst group is taken in one process, got {devices}; give `devices=1`"
+            )
+    if material.silent is None:
+        return
+    if len(material.silent.corners) != count:
+        raise InputError(
+            f"`silent` must tell of each of the {count} images, got {len(material.silent.corners)}"
+        )
+    shapes = {corners.shape for corners in material.silent.corners}
+    if material.images.pixels is not None and len(shapes) > 1:
+        raise InputError(f"images of one size have one grid of silent tiles, got {len(shapes)} shapes of it")
+    if recipe.tile is None:
+        raise InputError("tiles can be silent only where a run is trained on tiles; give `tile`")
+    if recipe.tile_schedule is not None:
+        raise InputError(
+            f"silent tiles are of one size, and tile_schedule is {recipe.tile_schedule}; leave it out"
+        )
+    if recipe.tiles_per_image > 1:
+        raise InputError(
+            f"a silent tile is judged by itself, and tiles_per_image is {recipe.tiles_per_image}; "
+            "give `tiles_per_image=1`"
+        )
+
+
+def _check_groups(groups: NDArray[np.int64], count: int) -> None:
+    if len(groups) != count:
+        raise InputError(f"`groups` must give each of the {count} images its group, got {len(groups)}")
+    if groups.min() < 0:
+        raise InputError(f"`groups` are numbered from 0, got {groups.min()}")

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size, TileSizes
 from nearsight.tiles import cut_tiles, random_corners
 from nearsight.training.batches import Batch, crop_margin, first_flips, flips_of, pad
+from nearsight.training.material import SilentTiles, places
 from nearsight.training.order import generator, positions
 
 # A GPU that gets what chance decided of so many steps at once never waits for the processor.
@@ -25,11 +28,25 @@ class MemoryTiles:
     >>> [tiles.cut(drawn, (4, 4)).tiles.shape for drawn in tiles.draws(0, 2)]
     [torch.Size([5, 1, 3, 4, 4]), torch.Size([5, 1, 3, 4, 4])]
 
-    `pixels` is uint8 (N, 3, H, W) and `labels` int64 (N,), on the device that trains.
+    `pixels` is uint8 (N, 3, H, W) and `labels` int64 (N,), on the device that trains. `silent` says which tiles are
+    to say nothing, and `groups`, int64 (N,), the group of each image.
     """
 
-    def __init__(self, pixels: Tensor, labels: Tensor, recipe: Recipe, sizes: TileSizes) -> None:
+    def __init__(
+        self,
+        pixels: Tensor,
+        labels: Tensor,
+        recipe: Recipe,
+        sizes: TileSizes,
+        *,
+        silent: SilentTiles | None = None,
+        groups: NDArray[np.int64] | None = None,
+    ) -> None:
         self.pixels, self.labels, self.recipe, self.sizes = pixels, labels, recipe, sizes
+        device = pixels.device
+        self._groups = None if groups is None else torch.from_numpy(groups).to(device)
+        self._stride = 0 if silent is None else silent.stride
+        self._silent = None if silent is None else torch.from_numpy(np.stack(silent.corners)).to(device)
         self._starting_flips = first_flips(recipe.seed, len(pixels))
 
     def draws(self, start: int, stop: int) -> Iterator[Tensor]:
@@ -81,4 +98,11 @@ class MemoryTiles:
         tiles = tiles.reshape(images, many, *tiles.shape[1:])
         if self.recipe.flip != "none":
             tiles = torch.where(flips.bool()[:, None, None, None, None], tiles.flip(-1), tiles)
-        return Batch(tiles, self.labels[index])
+        groups = None if self._groups is None else self._groups[index]
+        return Batch(tiles, self.labels[index], self._silent_at(index, tops, lefts), groups)
+
+    def _silent_at(self, index: Tensor, tops: Tensor, lefts: Tensor) -> Tensor | None:
+        if self._silent is None:
+            return None
+        _, rows, columns = self._silent.shape
+        return self._silent[index, *places(tops, lefts, self._stride, (rows, columns))]

@@ -39,17 +39,7 @@ def build_classifier(
     Raises `InputError` when the tile does not fit the images or the network, and for a network that takes one size
     where whole images have several.
     """
-    size = training_size(images, recipe)
-    if recipe.tile is None and recipe.crop_fill == "reflect" and recipe.crop_padding >= min(size):
-        raise InputError(
-            f"crop_padding must be below {min(size)}, the shorter side of the images, to be filled by reflection, "
-            f"got {recipe.crop_padding}; take less, or `crop_fill='black'`"
-        )
-    if recipe.tile is None and recipe.model_tile is not None and recipe.model_tile > min(size):
-        raise InputError(
-            f"model_tile must not exceed the {min(size)} pixels of the images' shorter side, "
-            f"got {recipe.model_tile}; give `model_tile={min(size)}`"
-        )
+    size = _size(recipe, images)
     tile = recipe.tile if recipe.tile is not None else recipe.model_tile
     built_for = min(size) if tile is None else tile
     with torch.random.fork_rng(devices=[]):
@@ -94,6 +84,53 @@ def build_classifier(
         whiten(layer, preprocessing.normalise(tiles))
     architecture = Architecture(recipe.model, len(images.classes), recipe.width, tile=built_for)
     return Classifier(network, architecture, images.classes, tile, preprocessing), size
+
+
+def begin_classifier(
+    begin: Classifier, recipe: Recipe, images: ImageSet, progress: Progress
+) -> tuple[Classifier, Size]:
+    """Return a copy of a classifier to train on from its weights, and the height and width it is trained at.
+
+    Architecture and preprocessing are the classifier's own; of the recipe, `whiten` says that the whitening layer
+    stays as it is. Raises `InputError` for other classes, or another short side, than the classifier's own, and
+    where a whole image or a tile does not fit.
+    """
+    if begin.classes != images.classes:
+        raise InputError(
+            f"`begin` tells {', '.join(begin.classes)} apart and the images are of {', '.join(images.classes)}; "
+            "train anew without it"
+        )
+    if (begin.preprocessing.resize_short, begin.preprocessing.resize_to) != (recipe.resize_short, None):
+        raise InputError(
+            f"`begin` takes images of a short side of {begin.preprocessing.resize_short} and resize_short is "
+            f"{recipe.resize_short}; give the recipe that it was trained by"
+        )
+    size = _size(recipe, images)
+    network = copy.deepcopy(begin.network)
+    if recipe.tile is None:
+        _require_whole(network, images, recipe, size)
+    seen = receptive_field(network, min(size), name=recipe.model)
+    progress.say(seen.sentence())
+    if recipe.whiten and isinstance(layer := getattr(network, "whiten", None), nn.Conv2d):
+        # That it is not trained is not kept with the weights.
+        layer.weight.requires_grad_(False)
+    tile = recipe.tile if recipe.tile is not None else recipe.model_tile
+    return Classifier(network, begin.architecture, images.classes, tile, begin.preprocessing), size
+
+
+def _size(recipe: Recipe, images: ImageSet) -> Size:
+    size = training_size(images, recipe)
+    if recipe.tile is None and recipe.crop_fill == "reflect" and recipe.crop_padding >= min(size):
+        raise InputError(
+            f"crop_padding must be below {min(size)}, the shorter side of the images, to be filled by reflection, "
+            f"got {recipe.crop_padding}; take less, or `crop_fill='black'`"
+        )
+    if recipe.tile is None and recipe.model_tile is not None and recipe.model_tile > min(size):
+        raise InputError(
+            f"model_tile must not exceed the {min(size)} pixels of the images' shorter side, "
+            f"got {recipe.model_tile}; give `model_tile={min(size)}`"
+        )
+    return size
 
 
 # How PyTorch's BatchNorm says that it was given one value a channel.

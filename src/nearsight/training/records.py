@@ -74,7 +74,7 @@ class Records:
 
     def __init__(self, job: Job, log: MetricsLog, start: Milestone) -> None:
         self._job, self._log, self._last = job, log, start
-        self._epoch_steps = max(1, len(job.sets["train"]) // job.recipe.batch_size)
+        self._epoch_steps = max(1, len(job.material.images) // job.recipe.batch_size)
         self._row_every = max(1, min(self._epoch_steps, job.steps // ROWS_PER_RUN))
         self._coming: deque[_Sums] = deque()
         self.clock = Clock(start.seconds, start.step, job)
@@ -205,7 +205,7 @@ class Clock:
         recipe = self._job.recipe
         return Tick(
             step=done,
-            epoch=done * recipe.batch_size / len(self._job.sets["train"]),
+            epoch=done * recipe.batch_size / len(self._job.material.images),
             loss=loss / max(images, 1),
             accuracy=right / max(images, 1),
             images_per_second=rate * recipe.batch_size,

@@ -14,6 +14,7 @@ from nearsight.settings.tile_schedule import Size
 from nearsight.training.batches import Batch, StreamedTiles, resized_pixels, streamed_batches
 from nearsight.training.job import Job
 from nearsight.training.memory_tiles import MemoryTiles
+from nearsight.training.objective import GROUP_STEP, image_losses, worst_group_loss
 
 
 class Step:
@@ -26,25 +27,29 @@ class Step:
 
     def __init__(self, job: Job, network: Any, optimizers: list[Any]) -> None:
         self._job, self._network, self._optimizers = job, network, optimizers
-        images, device = job.sets["train"], job.fabric.device
+        material, preprocessing, device = job.material, job.classifier.preprocessing, job.fabric.device
+        images, silent, groups = material.images, material.silent, material.groups
         self._weights = class_weights(images, job.recipe, device)
-        self._memory: MemoryTiles | None = None
+        self._tiles: MemoryTiles | StreamedTiles
         if images.pixels is not None:
-            pixels = resized_pixels(images.pixels, job.classifier.preprocessing).to(device)
+            pixels = resized_pixels(images.pixels, preprocessing).to(device)
             labels = torch.from_numpy(images.labels).to(device)
-            self._memory = MemoryTiles(pixels, labels, job.recipe, job.sizes)
+            self._tiles = MemoryTiles(pixels, labels, job.recipe, job.sizes, silent=silent, groups=groups)
+        else:
+            self._tiles = StreamedTiles(
+                images, job.recipe, job.sizes, preprocessing, silent=silent, groups=groups
+            )
 
     def inputs(self, start: int) -> Iterator[tuple[Tensor, ...]]:
         """Yield the tensors that each step from `start` on is called with, on the device."""
         job, fabric = self._job, self._job.fabric
-        if self._memory is not None:
-            for drawn in self._memory.draws(start, job.steps):
+        if isinstance(self._tiles, MemoryTiles):
+            for drawn in self._tiles.draws(start, job.steps):
                 yield (drawn,)
             return
-        tiles = StreamedTiles(job.sets["train"], job.recipe, job.sizes, job.classifier.preprocessing)
         workers, ranks = job.machine.decoding_workers(), (fabric.global_rank, fabric.world_size)
-        for batch in streamed_batches(tiles, job.recipe.batch_size, start, job.steps, workers, *ranks):
-            yield tuple(given.to(fabric.device, non_blocking=True) for given in (batch.tiles, batch.labels))
+        for batch in streamed_batches(self._tiles, job.recipe.batch_size, start, job.steps, workers, *ranks):
+            yield tuple(given.to(fabric.device, non_blocking=True) for given in batch.tensors())
 
     def __call__(self, size: Size, *inputs: Tensor) -> None:
         """Take the step on tiles of one size, height and width, and the tensors that `inputs` gave for it."""
@@ -53,30 +58,28 @@ class Step:
 
         # Its images, cut into tiles: uint8 (B, tiles of an image, 3, h, w) and labels (B,).
         batch = self._cut(size, inputs)
-        tiles, labels = batch.tiles, batch.labels
 
         # No gradient is left. Here and not after the step: what a capture that failed has left must not count.
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
 
         # Forward and backward, in as many parts as the recipe says; an image's logits are the mean of its tiles'.
-        parts = list(zip(tiles.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
-        for number, (part, wanted) in enumerate(parts, 1):
-            images = job.classifier.preprocessing.normalise(part.flatten(0, 1))
+        parts = batch.chunks(recipe.accumulate)
+        for number, part in enumerate(parts, 1):
+            images = job.classifier.preprocessing.normalise(part.tiles.flatten(0, 1))
             images = images.contiguous(memory_format=torch.channels_last)
             with fabric.no_backward_sync(network, enabled=number < len(parts)):
                 with small_grids_as_products(fabric.device, job.choice.dtype):
-                    logits = network(images).float().unflatten(0, part.shape[:2]).mean(1)
-                # PyTorch's own mean, with weights and smoothing, waits for a GPU.
-                loss = F.cross_entropy(
-                    logits,
-                    wanted,
-                    weight=self._weights,
-                    label_smoothing=recipe.label_smoothing,
-                    reduction="sum",
-                )
-                fabric.backward(loss / _weight(labels, self._weights))
-            count(state.running, loss.detach() / _weight(wanted, self._weights), logits.detach(), wanted)
+                    logits = network(images).float().unflatten(0, part.tiles.shape[:2]).mean(1)
+                if state.group_weights is None:
+                    loss = self._sum_of_losses(logits, part)
+                    fabric.backward(loss / _weight(batch.labels, self._weights))
+                    mean = loss.detach() / _weight(part.labels, self._weights)
+                else:
+                    loss = self._worst_group_loss(logits, part, state.group_weights, len(parts))
+                    fabric.backward(loss / len(parts))
+                    mean = loss.detach()
+            count(state.running, mean, logits.detach(), part.labels)
 
         # The gradient is clipped. Fabric clips each optimizer's parameters apart; the norm meant is that of all.
         if recipe.clip is not None:
@@ -90,13 +93,35 @@ class Step:
         if state.average is not None:
             state.average.update_parameters(job.classifier.network)  # type: ignore[operator]
 
+    def _sum_of_losses(self, logits: Tensor, part: Batch) -> Tensor:
+        if part.silent is not None:
+            return self._losses(logits, part).sum()
+        # PyTorch's own mean, with weights and smoothing, waits for a GPU.
+        smoothing = self._job.recipe.label_smoothing
+        return F.cross_entropy(
+            logits, part.labels, weight=self._weights, label_smoothing=smoothing, reduction="sum"
+        )
+
+    def _worst_group_loss(self, logits: Tensor, part: Batch, group_weights: Tensor, parts: int) -> Tensor:
+        # A part has losses of its own, so it moves the weights of the groups by its part of a step.
+        assert part.groups is not None
+        shares = None if self._weights is None else self._weights[part.labels]
+        losses, step = self._losses(logits, part), GROUP_STEP / parts
+        return worst_group_loss(losses, part.groups, group_weights, shares=shares, step=step)
+
+    def _losses(self, logits: Tensor, part: Batch) -> Tensor:
+        smoothing = self._job.recipe.label_smoothing
+        return image_losses(
+            logits, part.labels, weights=self._weights, smoothing=smoothing, silent=part.silent
+        )
+
     def _cut(self, size: Size, inputs: tuple[Tensor, ...]) -> Batch:
-        if self._memory is None:
-            return Batch(*inputs)
+        if isinstance(self._tiles, StreamedTiles):
+            return self._tiles.batch(inputs)
         (drawn,) = inputs
-        batch = self._memory.cut(drawn, size)
+        batch = self._tiles.cut(drawn, size)
         rank, world = self._job.fabric.global_rank, self._job.fabric.world_size
-        return Batch(batch.tiles[rank::world], batch.labels[rank::world]) if world > 1 else batch
+        return batch.part_of(rank, world) if world > 1 else batch
 
 
 def class_weights(images: ImageSet, recipe: Recipe, device: torch.device) -> Tensor | None:

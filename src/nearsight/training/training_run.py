@@ -1,10 +1,7 @@
 """From a recipe and a set to a trained run."""
 
 import logging
-import os
-import platform
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -30,19 +27,21 @@ from nearsight.training.checkpoint import (
 )
 from nearsight.training.cost import count_flops, peak_memory, reset_peak_memory
 from nearsight.training.directory import claim_directory, own_split
+from nearsight.training.hardware import trained_here
 from nearsight.training.job import Job
 from nearsight.training.layout import lay_out
 from nearsight.training.loop import run_steps
+from nearsight.training.material import Material, check_material
+from nearsight.training.objective import first_group_weights
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
-from nearsight.training.prepare import build_classifier, check_smallest_part, sample_tiles
+from nearsight.training.prepare import begin_classifier, build_classifier, check_smallest_part, sample_tiles
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 # The check of bfloat16 runs on so many images of 32×32, or on fewer of larger ones, of as many pixels.
 PRECISION_CHECK_IMAGES, PRECISION_CHECK_LEAST = 128, 16
-_VERSIONS = ("nearsight", "torch", "timm", "lightning-fabric", "datasets")
 
 
 def train(
@@ -51,6 +50,8 @@ def train(
     out: Path,
     *,
     network: Network | None = None,
+    begin: Classifier | None = None,
+    material: Material | None = None,
     resume: bool = False,
     machine: Machine | None = None,
     progress: Progress = SILENT,
@@ -65,17 +66,25 @@ def train(
     >>> train(recipe, load("digits"), Path(tempfile.mkdtemp()) / "run").result["training"]["steps"]
     2
 
-    `network` is one of your own, which the recipe only names. With `resume`, a run of this very recipe in `out`
-    goes on from its checkpoint and ends, on a CPU, with the weights, bit for bit, of a run never interrupted. The
-    recipe's seed fixes everything.
+    `network` is one of your own, which the recipe only names. `begin` is a classifier whose weights are trained on,
+    with its own architecture and preprocessing; `pretrained` is then ignored, and `whiten` says that the whitening
+    layer stays as it is. `material` is trained on in place of the `train` split, which is listed all the same.
+    With `resume`, a run of this very recipe in `out`, begun with the same weights and material, goes on from its
+    checkpoint and ends, on a CPU, with the weights, bit for bit, of a run never interrupted. The recipe's seed fixes
+    everything.
 
-    Raises `InputError` when `out` holds something else, the tile does not fit, or the loss is no longer
-    finite; raises `Interrupted` after SIGINT or SIGTERM, with the checkpoint written.
+    Raises `InputError` when `out` holds something else, the tile does not fit, the recipe cannot be trained on the
+    material, or the loss is no longer finite; raises `Interrupted` after SIGINT or SIGTERM, with the checkpoint
+    written.
     """
     machine, out = machine or Machine(), Path(out)
     device = machine.torch_device()
     _check_processes(recipe, machine, device)
-    images = sets["train"]
+    if begin is not None and network is not None:
+        raise InputError("`network` and `begin` are both networks to train; give one of them")
+    material = Material(sets["train"]) if material is None else material
+    check_material(material, recipe, machine.devices)
+    images = material.images
     # Other processes of a multi-process run start when the first has claimed the directory.
     first_process = is_first_process()
     if resume and (out / RESULT).is_file():
@@ -83,7 +92,10 @@ def train(
             claim_directory(out, recipe, resume)
         progress.say(f"{out} is already finished")
         return Run.open(out)
-    classifier, size = build_classifier(recipe, images, progress, network)
+    if begin is None:
+        classifier, size = build_classifier(recipe, images, progress, network)
+    else:
+        classifier, size = begin_classifier(begin, recipe, images, progress)
     steps = total_steps(recipe, len(images))
     sizes = tile_sizes(recipe.tile_schedule, size, steps)
     if "val" in sets:
@@ -105,11 +117,11 @@ def train(
     progress.say(f"precision {choice.precision}: {choice.reason}")
     fabric = _launch(machine, choice)
     network.to(fabric.device)
-    state = _training_state(network, recipe, choice)
+    state = _training_state(network, recipe, choice, material)
     if milestone is not None:
         load_checkpoint(out, state)
         progress.say(f"resuming {out} after step {milestone.step}")
-    job = Job(recipe, sets, sizes, steps, classifier, state, choice, out, machine, fabric, progress)
+    job = Job(recipe, sets, material, sizes, steps, classifier, state, choice, out, machine, fabric, progress)
     start = milestone or Milestone(0, 0.0, choice.precision, choice.reason)
     seconds = run_steps(job, start)
 
@@ -189,7 +201,9 @@ def _launch(machine: Machine, choice: PrecisionChoice) -> "Fabric":
     return fabric
 
 
-def _training_state(network: nn.Module, recipe: Recipe, choice: PrecisionChoice) -> TrainingState:
+def _training_state(
+    network: nn.Module, recipe: Recipe, choice: PrecisionChoice, material: Material
+) -> TrainingState:
     average = None
     if recipe.ema is not None:
         averaging = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
@@ -197,7 +211,10 @@ def _training_state(network: nn.Module, recipe: Recipe, choice: PrecisionChoice)
     device = next(network.parameters()).device
     # MPS has no float64.
     running = torch.zeros(4, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
-    return TrainingState(network, build_optimizers(network, recipe, choice.dtype), average, running)
+    groups = None
+    if material.groups is not None:
+        groups = first_group_weights(torch.from_numpy(material.groups)).to(device)
+    return TrainingState(network, build_optimizers(network, recipe, choice.dtype), average, running, groups)
 
 
 def _training_metrics(job: Job, flops: dict[Size, int], seconds: float) -> dict[str, Any]:
@@ -208,7 +225,7 @@ def _training_metrics(job: Job, flops: dict[Size, int], seconds: float) -> dict[
     tiles_of_step = recipe.batch_size * recipe.tiles_per_image
     pixels = sum(steps * tiles_of_step * size[0] * size[1] for steps, size in spans)
     operations = sum(steps * tiles_of_step * flops[size] for steps, size in spans)
-    images = len(job.sets["train"])
+    images = len(job.material.images)
     device = job.fabric.device
     return {
         "images": images,
@@ -226,13 +243,5 @@ def _training_metrics(job: Job, flops: dict[Size, int], seconds: float) -> dict[
         "precision_reason": choice.reason,
         "seed": recipe.seed,
         "parameters": sum(parameter.numel() for parameter in job.classifier.network.parameters()),
-        "hardware": {
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
-            "processes": machine.devices,
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "system": platform.system(),
-        },
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in _VERSIONS},
+        **trained_here(device, machine.devices),
     }

@@ -1,0 +1,29 @@
+"""On what machine a run was made, and with what."""
+
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+_VERSIONS = ("nearsight", "torch", "timm", "lightning-fabric", "datasets")
+
+
+def trained_here(device: torch.device, processes: int = 1) -> dict[str, Any]:
+    """Return what result.json says of the hardware and the versions of a training.
+
+    >>> trained_here(torch.device("cpu"))["hardware"]["device"]
+    'cpu'
+    """
+    return {
+        "hardware": {
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+            "processes": processes,
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "system": platform.system(),
+        },
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in _VERSIONS},
+    }
