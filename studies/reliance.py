@@ -36,11 +36,11 @@ from nearsight.write import write_json
 SETS = ("stl10", "tiny-imagenet-40")
 MODELS = ("airbench", "tilenet-pooled")
 STRIDE = 16
-# Some 45 seconds of one core.
+# Some 30 seconds of one core.
 FIELDS: dict[str, Any] = {
     "tile": 32,
     "width": 0.25,
-    "steps": 400,
+    "steps": 300,
     "batch_size": 64,
     "learning_rate": 0.06,
     "validation": 0.0,
@@ -73,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--seeds", type=int, default=3, help="networks of each set and architecture")
-    parser.add_argument("--images", type=int, default=800, help="images diagnosed, drawn from test")
+    parser.add_argument("--images", type=int, default=600, help="images diagnosed, drawn from test")
     parser.add_argument("--steps", type=int, default=FIELDS["steps"], help="of training")
     parser.add_argument(
         "--keep-runs", action="store_true", help="keep the trained runs (default: results alone)"

@@ -83,3 +83,16 @@ def test_parts_are_left_out_and_the_seed_is_kept(printed: Printed, trained: Path
         "duplicates",
         "pictures",
     }
+
+
+@pytest.mark.parametrize(
+    ("option", "part"), [(("--groups", "file.format"), "columns"), (("--null",), "reliance")]
+)
+def test_an_option_whose_part_is_left_out_is_refused(
+    option: tuple[str, ...], part: str, trained: Path, refused: Refused, tmp_path: Path
+) -> None:
+    said = refused("diagnose", trained, "--parts", "errors", *option, "--out", tmp_path / "out")
+    assert said == (
+        f"{option[0]} is for the part {part}, which --parts leaves out; name that part too, or leave {option[0]} out"
+    )
+    assert not (tmp_path / "out").exists()

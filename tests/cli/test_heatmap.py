@@ -129,3 +129,8 @@ def test_what_a_prediction_loses_without_each_tile_is_shown_and_kept(
 def test_one_image_has_no_other_to_fill_it(trained: Path, pictures: list[Path], refused: Refused) -> None:
     said = refused("heatmap", trained, pictures[0], "--evidence", "removal", "--fill", "other")
     assert "there is one image; give two, or another --fill" in said
+
+
+def test_a_fill_without_removal_is_refused(trained: Path, pictures: list[Path], refused: Refused) -> None:
+    said = refused("heatmap", trained, pictures[0], "--fill", "blur")
+    assert said.endswith("add --evidence removal, or leave --fill out")

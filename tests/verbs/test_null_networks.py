@@ -1,6 +1,7 @@
 """Networks that learned nothing: like the run's own, trained on permuted labels, and chance comes of them."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,13 +10,14 @@ import torch
 from nearsight import Machine, diagnosis, training
 from nearsight.data import ImageSet, ImageSets, MemoryImages, draw_scenes
 from nearsight.data.regions import MaskRegions
+from nearsight.diagnosis.reliance import part as reliance
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.progress import SILENT
 from nearsight.runs import Run
 from nearsight.settings import make_recipe
-from nearsight.verbs.null_networks import NETWORKS, train_nulls
+from nearsight.verbs.null_networks import NETWORKS, nulls_like
 
 
 class Told:
@@ -62,7 +64,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_they_are_like_the_run_and_bound_as_it_is(run: Run) -> None:
     bound = TiledModel(run.classifier(), stride=16)
-    nulls = train_nulls(run, scenes("train"), bound, machine=CPU, progress=SILENT)
+    nulls = nulls_like(run, scenes("train"), bound, machine=CPU, progress=SILENT)()
     assert len(nulls) == NETWORKS
     own = run.classifier().network.state_dict()
     weights = []
@@ -80,10 +82,10 @@ def test_they_are_like_the_run_and_bound_as_it_is(run: Run) -> None:
 
 def test_chance_is_what_they_give(run: Run) -> None:
     images, bound = scenes("test"), TiledModel(run.classifier(), stride=16)
-    nulls = train_nulls(run, scenes("train"), bound, machine=CPU, progress=SILENT)
+    nulls = nulls_like(run, scenes("train"), bound, machine=CPU, progress=SILENT)()
     bare, known = (
         diagnosis.diagnose(bound, images, parts=["reliance"], nulls=given)["reliance"]
-        for given in ((), nulls)
+        for given in (None, lambda: nulls)
     )
     alone = [diagnosis.diagnose(null, images, parts=["reliance"])["reliance"].overall for null in nulls]
     assert (bare.nulls, known.nulls) == (0, NETWORKS)
@@ -97,13 +99,39 @@ def test_chance_is_what_they_give(run: Run) -> None:
 
 def test_what_they_cost_is_told_beforehand(run: Run) -> None:
     told = Told()
-    train_nulls(run, scenes("train"), TiledModel(run.classifier()), machine=CPU, progress=told)
+    train = nulls_like(run, scenes("train"), TiledModel(run.classifier()), machine=CPU, progress=told)
+    assert told.said == []
+    train()
     assert told.said[0] == "chance: 2 networks like this one are trained on permuted labels, 2 steps each"
 
 
 def test_without_a_run_or_its_images_there_are_none(run: Run) -> None:
     bound = TiledModel(run.classifier())
     with pytest.raises(InputError, match="`null` takes a run"):
-        train_nulls(None, scenes("train"), bound, progress=SILENT)
+        nulls_like(None, scenes("train"), bound, progress=SILENT)
     with pytest.raises(InputError, match="leave `data` out, or leave `null` out"):
-        train_nulls(run, None, bound, progress=SILENT)
+        nulls_like(run, None, bound, progress=SILENT)
+
+
+def test_none_is_trained_where_nothing_could_use_them_and_it_is_told(run: Run) -> None:
+    without = replace(scenes("test"), regions=None)
+    found = diagnosis.diagnose(
+        TiledModel(run.classifier(), stride=16), without, parts=["reliance"], nulls=never
+    )
+    assert (
+        "no network was trained on permuted labels for the values by chance: no region is known"
+        in found.notes
+    )
+    with pytest.raises(InputError, match="unknown column for `groups` 'site'"):
+        diagnosis.diagnose(TiledModel(run.classifier()), scenes("test"), groups="site", nulls=never)
+
+
+def test_where_tiles_do_not_explain_the_decision_none_is_trained(run: Run, monkeypatch: Any) -> None:
+    monkeypatch.setattr(reliance, "explains", lambda _: False)
+    bound = TiledModel(run.classifier(), stride=16)
+    found = diagnosis.diagnose(bound, scenes("test", 8), parts=["reliance"], nulls=never)
+    assert any(note.endswith("by chance: tiles do not explain the decision") for note in found.notes)
+
+
+def never() -> tuple[TiledModel, ...]:
+    raise AssertionError("networks were trained for nothing")

@@ -59,7 +59,9 @@ class OneLineParser(argparse.ArgumentParser):
         return self.parse_args(arguments)
 
 
-def add_choice(container: Container, option: str, choices: Sequence[str], *, default: str, text: str) -> None:
+def add_choice(
+    container: Container, option: str, choices: Sequence[str], *, default: str | None, text: str
+) -> None:
     """Add an option that takes one of a few names, and proposes the nearest for any other."""
 
     def read(value: str) -> str:
@@ -67,7 +69,8 @@ def add_choice(container: Container, option: str, choices: Sequence[str], *, def
             raise unknown_name(option.removeprefix("--"), value, choices)
         return value
 
-    text = f"{text} (default: {default})"
+    if default is not None:
+        text = f"{text} (default: {default})"
     container.add_argument(option, type=read, default=default, metavar="|".join(choices), help=text)
 
 

@@ -1,7 +1,7 @@
 """From a classifier and an image set to the whole diagnosis."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -12,7 +12,6 @@ from nearsight.data.value_groups import groups_of
 from nearsight.diagnosis import parts as registry
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.draw import draw
-from nearsight.diagnosis.faithfulness.part import FAITHFULNESS
 from nearsight.diagnosis.observing import pass_over
 from nearsight.diagnosis.part import Nothing
 from nearsight.diagnosis.pictures import ExaminedPictures
@@ -38,7 +37,7 @@ def diagnose(
     groups: str | None = None,
     limit: int | None = None,
     faithfulness: int = FAITHFULNESS_IMAGES,
-    nulls: Sequence[TiledModel] = (),
+    nulls: Callable[[], Sequence[TiledModel]] | None = None,
     seed: int = 0,
     workers: int = 0,
     progress: Progress = SILENT,
@@ -58,23 +57,18 @@ def diagnose(
     name. `parts` are the names of the parts that are kept; the others are left out, or measured for these alone.
     `groups` is a column of the set, or a fact of its files such as `file.format`, by which accuracy is shown. Of a
     larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are checked; 0
-    leaves it out. `nulls` are networks like this one that learned nothing, bound alike: what they give is the value
-    by chance where a part can use it. `workers` processes decode a set that streams. `progress` is told what begins
-    and how much of it is done, and warned of what `TiledModel.notes` tells. Where the model refuses whole images,
-    what compares tiles with them is left out, and said. The diagnosis's `notes` keep both.
+    leaves it out. `nulls` gives networks like this one that learned nothing, bound alike: what they give is the value
+    by chance, and it is called only where a part can use them. `workers` processes decode a set that streams.
+    `progress` is told what begins and how much of it is done, and warned of what `TiledModel.notes` tells. Where the
+    model refuses whole images, what compares tiles with them is left out, and said. The diagnosis's `notes` keep
+    both.
 
-    Raises `InputError` for an unknown part or column, a set without images, a bare model or one without a tile, and
-    what `evaluate` raises.
+    Raises `InputError` for an unknown part or column, `groups` or `nulls` without the part that uses them, a set
+    without images, a bare model or one without a tile, and what `evaluate` raises.
     """
     classifier = diagnosed(bound)
     tile, stride = bound.sides()
-    asked = registry.named(parts)
-    if not faithfulness:
-        asked = tuple(part for part in asked if part is not FAITHFULNESS)
-    if not asked:
-        raise InputError(
-            "nothing is left to diagnose: name a part in `parts`, or check maps with `faithfulness`"
-        )
+    asked = registry.asked_for(parts, groups=groups, faithfulness=faithfulness, null=nulls is not None)
     measured = registry.with_needs(asked)
     examined, drawn = _drawn(images, limit, seed)
     if groups is not None:

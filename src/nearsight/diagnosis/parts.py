@@ -57,6 +57,31 @@ def named(names: Iterable[str] | None) -> tuple[Part[Any, Any], ...]:
     return tuple(part for part in PARTS if part.name in asked)
 
 
+def asked_for(
+    names: Iterable[str] | None, *, groups: str | None, faithfulness: int, null: bool
+) -> tuple[Part[Any, Any], ...]:
+    """Return the parts that a diagnosis is to keep, in the order of the page.
+
+    >>> [part.name for part in asked_for(["labels", "faithfulness"], groups=None, faithfulness=0, null=False)]
+    ['labels']
+
+    Raises `InputError` for what `named` refuses, where nothing is left, and where `groups` or `null` is given and the
+    part that uses it is left out.
+    """
+    asked = tuple(part for part in named(names) if faithfulness or part is not FAITHFULNESS)
+    if not asked:
+        raise InputError(
+            "nothing is left to diagnose: name a part in `parts`, or check maps with `faithfulness`"
+        )
+    for option, given, part in (("groups", groups is not None, COLUMNS), ("null", null, RELIANCE)):
+        if given and part not in asked:
+            raise InputError(
+                f"`{option}` is for the part {part.name}, which `parts` leaves out; name that part too, or leave "
+                f"`{option}` out"
+            )
+    return asked
+
+
 def with_needs(parts: Iterable[Part[Any, Any]]) -> tuple[Part[Any, Any], ...]:
     """Return some parts and all that they need, in an order in which each comes after what it needs.
 

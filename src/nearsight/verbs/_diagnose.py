@@ -8,7 +8,7 @@ from nearsight import diagnosis
 from nearsight.data import Data, ImageSet
 from nearsight.data.decode import allowed_pixels
 from nearsight.diagnosis import Diagnosis
-from nearsight.diagnosis.parts import named
+from nearsight.diagnosis.parts import asked_for
 from nearsight.errors import InputError
 from nearsight.evaluation.class_matching import match_classes
 from nearsight.numbers import whole
@@ -18,7 +18,7 @@ from nearsight.settings import FAITHFULNESS_IMAGES, Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.verbs.binding import Binding, LookingOptions
-from nearsight.verbs.null_networks import train_nulls
+from nearsight.verbs.null_networks import nulls_like
 from nearsight.verbs.sources import AnyModel, as_trained, find_images, model_name, opened_run
 
 
@@ -58,17 +58,18 @@ def diagnose(
     many of them the maps are checked, 0 for none. `seed` fixes everything that is drawn. `groups` is the column by
     which accuracy is shown, as for `evaluate`.
     With `null`, networks like a run's are trained shortly on permuted labels of its training images, and say what the
-    evidence off the object is by chance; how many steps that takes is said beforehand.
+    evidence off the object is by chance; how many steps that takes is said beforehand. Where nothing could use them,
+    none is trained, and it is told.
     With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
     A run's own images are those that it listed when it was trained; `new_images` counts those that came since as
     well. How images are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is shown; a
     `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     # Before a model is loaded for nothing.
-    named(parts)
     for name, value, least in (("images", images, 1), ("faithfulness", faithfulness, 0), ("seed", seed, 0)):
         if value is not None and whole(name, value) < least:
             raise InputError(f"`{name}` takes a whole number from {least} on, got {value}")
+    asked_for(parts, groups=groups, faithfulness=faithfulness, null=null)
     reading = Reading(**fields_of(Reading, options))
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(model)
@@ -85,7 +86,7 @@ def diagnose(
         for note in matched.notes:
             channel.warn(note)
         nulls = (
-            train_nulls(
+            nulls_like(
                 opened_run(model),
                 examined.sets.get("train") if examined.own else None,
                 bound,
@@ -94,7 +95,7 @@ def diagnose(
                 progress=channel,
             )
             if null
-            else ()
+            else None
         )
         found = diagnosis.diagnose(
             bound,

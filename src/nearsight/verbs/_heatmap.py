@@ -7,6 +7,7 @@ from typing import Unpack
 from nearsight.data.decode import allowed_pixels
 from nearsight.data.pictures import Pictures
 from nearsight.data.values import values_from
+from nearsight.errors import InputError
 from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
 from nearsight.settings import EvidenceKind, Fill, Machine, Reading
@@ -23,7 +24,7 @@ def heatmap(
     *,
     class_name: str | Sequence[str | None] | None = None,
     evidence: EvidenceKind = DEFAULT_EVIDENCE,
-    fill: Fill = DEFAULT_FILL,
+    fill: Fill | None = None,
     out: str | Path | None = None,
     max_pixels: int | None = None,
     value_range: tuple[float, float] | None = None,
@@ -39,28 +40,36 @@ def heatmap(
     >>> heatmaps.images[0].evidence.grid.shape
     (3, 4)
 
-    `model` is a run, a `TiledModel`, which is looked at as it was bound, or anything that `Classifier.of`
-    takes, with `classes`, `weights`, `tile` and `pretrained` as there; a network of timm needs a `tile`.
-    `network` is for a run that was trained with a network of your own. `stride`, `grid` and `memory` are those
-    of `TiledModel`. `images` is one or several of files, directories of files, Pillow images, arrays (H, W, 3)
-    and tensors (3, H, W), uint8 from 0 to 255 or floating-point from 0 to 1. `class_name` is one for all images
-    or one for each; by default it is the name of a file's directory where that is a class, as in an image
-    folder. The mean of a map is the image's score under `mean-logit` for that tile grid; tile and stride are by
-    default those of `evaluate`. With `evidence` "removal" the map says what the score by which the classifier decides
-    loses when a tile is replaced, by the image's mean colour (`fill` "mean"), by the image blurred ("blur") or by the
-    same place of the next image ("other"). With `out`, each image's figure is left there as PNG and SVG, with the
-    map as safetensors. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970), and
-    `value_range` what becomes black and white in images of more than 8 bits, by default what the model was trained
-    in. With
-    `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input,
-    before anything is written.
+    `model` is a run, a `TiledModel`, which is looked at as it was bound, or anything that `Classifier.of` takes, with
+    `classes`, `weights`, `tile` and `pretrained` as there; a network of timm needs a `tile`. `network` is for a run
+    that was trained with a network of your own. `stride`, `grid` and `memory` are those of `TiledModel`. `images` is
+    one or several of files, directories of files, Pillow images, arrays (H, W, 3) and tensors (3, H, W), uint8 from 0
+    to 255 or floating-point from 0 to 1. `class_name` is one for all images or one for each; by default it is the
+    name of a file's directory where that is a class, as in an image folder. The mean of a map is the image's score
+    under `mean-logit` for that tile grid; tile and stride are by default those of `evaluate`. With `evidence`
+    "removal" the map says what the score by which the classifier decides loses when a tile is replaced, by the
+    image's mean colour (`fill` "mean", the default), by the image blurred ("blur") or by the same place of the next
+    image ("other"); `fill` is for these maps alone. With `out`, each image's figure is left there as PNG and SVG,
+    with the map as safetensors. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970),
+    and `value_range` what becomes black and white in images of more than 8 bits, by default what the model was
+    trained in. With `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for
+    bad input, before anything is written.
     """
+    if fill is not None and evidence == "tile":
+        raise InputError(
+            "`fill` is what takes a tile's place in maps of removal; add `evidence='removal'`, or leave `fill` out"
+        )
     reading = Reading(max_pixels=max_pixels, value_range=value_range)
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         bound = Binding(machine=machine, **options).bind(model)
         with values_from(as_trained(reading, bound).value_range, of_a_set=False):
             found = make_heatmaps(
-                bound, images, class_name=class_name, evidence=evidence, fill=fill, progress=channel
+                bound,
+                images,
+                class_name=class_name,
+                evidence=evidence,
+                fill=fill or DEFAULT_FILL,
+                progress=channel,
             )
         seen = trained_on_among(model, images)
         if seen:

@@ -1,7 +1,9 @@
 """Networks like a run's own that learned nothing: what a diagnosis finds of them is what chance gives."""
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +15,13 @@ from nearsight.evidence import TiledModel
 from nearsight.models.classifier import Network
 from nearsight.progress import Progress
 from nearsight.runs import Run
-from nearsight.settings import Machine
+from nearsight.settings import Machine, Recipe
 
 # So many networks, each trained for at most so many steps.
 NETWORKS, STEPS = 2, 200
 
 
-def train_nulls(
+def nulls_like(
     run: Run | None,
     images: ImageSet | None,
     bound: TiledModel,
@@ -27,13 +29,14 @@ def train_nulls(
     network: Network | None = None,
     machine: Machine | None = None,
     progress: Progress,
-) -> tuple[TiledModel, ...]:
-    """Train networks like a run's, shortly, on its training images with permuted labels; return them bound alike.
+) -> Callable[[], tuple[TiledModel, ...]]:
+    """Return what trains networks like a run's, shortly, on its training images with permuted labels.
 
-    >>> train_nulls(run, sets["train"], bound, progress=channel)  # doctest: +SKIP
+    >>> nulls_like(run, sets["train"], bound, progress=channel)()  # doctest: +SKIP
 
-    There are `NETWORKS` of them, of at most `STEPS` steps each, which is said beforehand. Nothing of them is kept.
-    Raises `InputError` for a model that is no run, and where its training images are not at hand.
+    Called, it gives them, bound alike: `NETWORKS`, of at most `STEPS` steps each, which is said beforehand. Nothing
+    of them is kept. Raises `InputError` at once for a model that is no run, and where its training images are not at
+    hand.
     """
     if run is None:
         raise InputError(
@@ -43,7 +46,17 @@ def train_nulls(
         raise InputError(
             f"`null` needs the images that {run.directory} was trained on; leave `data` out, or leave `null` out"
         )
-    recipe = run.recipe
+    return partial(_trained, run.recipe, images, bound, network, machine, progress)
+
+
+def _trained(
+    recipe: Recipe,
+    images: ImageSet,
+    bound: TiledModel,
+    network: Network | None,
+    machine: Machine | None,
+    progress: Progress,
+) -> tuple[TiledModel, ...]:
     steps = min(STEPS, training.total_steps(recipe, len(images)))
     progress.say(
         f"chance: {NETWORKS} networks like this one are trained on permuted labels, {steps:,} steps each"

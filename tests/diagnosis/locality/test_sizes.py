@@ -1,6 +1,7 @@
 """Locality against evaluations one by one, under models whose sight is known."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from tests.diagnosis.conftest import PLAIN, bound_function
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.findings import Findings
+from nearsight.diagnosis.locality.part import LOCALITY
 from nearsight.diagnosis.locality.sizes import Locality, SizeRow, measure_locality
 from nearsight.evidence import evidence
 from nearsight.statistics import Estimate
@@ -26,12 +29,18 @@ def brightest(images: Tensor) -> Tensor:
     return images.amax((2, 3)) + images.mean((2, 3))
 
 
+def always_the_first(images: Tensor) -> Tensor:
+    return torch.tensor([[1.0, 0.0, 0.0]]).expand(len(images), 3)
+
+
 def test_rows_are_those_of_evidence_maps_one_by_one() -> None:
     images = toy()
-    rows = measure_locality(bound_function(brightest, images, tile=8), images, sizes=(4, 8))
+    found = measure_locality(bound_function(brightest, images, tile=8), images, sizes=(4, 8))
     prepared = [PLAIN.normalise(images.image(i)) for i in range(30)]
     full = np.array([int(brightest(image[None]).argmax()) for image in prepared])
-    for row, size in zip(rows, (4, 8), strict=True):
+    assert found.whole is not None
+    assert found.whole.value == pytest.approx((full == images.labels).mean())
+    for row, size in zip(found.sizes, (4, 8), strict=True):
         maps = evidence(brightest, prepared, tile=size, stride=size // 2, grid="covering")
         predictions = np.array([one.predicted() for one in maps])
         right = predictions == images.labels
@@ -44,7 +53,7 @@ def test_rows_are_those_of_evidence_maps_one_by_one() -> None:
 
 
 def test_sizes_run_from_half_the_tile_to_the_image_and_the_whole_image_agrees() -> None:
-    rows = measure_locality(bound_function(brightest, toy(), tile=4), toy())
+    rows = measure_locality(bound_function(brightest, toy(), tile=4), toy()).sizes
     sizes = [row.tile for row in rows]
     assert (sizes[:2], sizes[-1]) == ([2, 4], 16)
     assert sizes == sorted(set(sizes))
@@ -57,9 +66,8 @@ def test_sizes_that_the_model_refuses_are_left_out() -> None:
             raise ValueError("patches of 4 pixels")
         return images.mean((2, 3)) if images.shape[2] > 4 else images.mean((2, 3)) * float("nan")
 
-    assert [
-        row.tile for row in measure_locality(bound_function(picky, toy(), tile=8), toy(), sizes=(4, 6, 8, 12))
-    ] == [8, 12]
+    found = measure_locality(bound_function(picky, toy(), tile=8), toy(), sizes=(4, 6, 8, 12))
+    assert [row.tile for row in found.sizes] == [8, 12]
 
 
 def test_images_are_drawn_by_the_seed_and_an_empty_set_has_no_rows() -> None:
@@ -67,9 +75,9 @@ def test_images_are_drawn_by_the_seed_and_an_empty_set_has_no_rows() -> None:
         measure_locality(bound_function(brightest, toy(), tile=8), toy(), sizes=(8,), limit=10, seed=seed)
         for seed in (0, 0, 1)
     )
-    assert one[0].accuracy.n == 10
+    assert one.sizes[0].accuracy.n == 10
     assert one == same != other
-    assert measure_locality(bound_function(brightest, toy(), tile=8), toy(0)) == ()
+    assert measure_locality(bound_function(brightest, toy(), tile=8), toy(0)) == Locality(())
 
 
 def size_row(tile: int, low: float) -> SizeRow:
@@ -94,3 +102,21 @@ def test_a_tile_that_is_the_image_is_not_said_to_lose_nothing() -> None:
     assert found.sentence().startswith("it needs whole images: under mean-logit, tile 16")
     assert found.losses().split(", ")[1] == "40 % (30 to 50) lost with tiles of 8 pixels"
     assert "nothing is said" in Locality((image,)).sentence()
+
+
+def test_of_a_network_at_chance_nothing_is_said_of_sizes() -> None:
+    at_chance = Estimate(0.12, 0.08, 0.16, n=400, chance=0.1)
+    found = Locality((size_row(2, -0.1), size_row(8, -0.1)), at_chance)
+    assert found.smallest is None
+    assert found.sentence().endswith("no more often than by chance (12 % (8 to 16) of 400 images)")
+    assert "pixels" not in found.sentence()
+    [lead] = LOCALITY.leads(found, cast(Findings, None))
+    assert lead.figure == "not known"
+
+
+def test_one_answer_to_all_images_is_chance_however_frequent_its_class() -> None:
+    images = replace(toy(), labels=np.repeat([0, 0, 1, 2, 0], 6))
+    found = measure_locality(bound_function(always_the_first, images, tile=8), images, sizes=(4, 8))
+    assert found.whole is not None
+    assert (found.whole.value, found.whole.chance) == (pytest.approx(0.6), pytest.approx(0.6))
+    assert found.at_chance

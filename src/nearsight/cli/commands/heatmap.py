@@ -51,9 +51,9 @@ def declare(parser: OneLineParser) -> None:
         parser,
         "--fill",
         get_args(Fill),
-        default=DEFAULT_FILL,
+        default=None,
         text="with --evidence removal, what takes a tile's place: the image's mean colour, the image blurred, or the "
-        "same place of the next image",
+        f"same place of the next image (default: {DEFAULT_FILL})",
     )
     add_grid(parser)
     add_memory(parser)

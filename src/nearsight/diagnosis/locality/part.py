@@ -18,14 +18,12 @@ def _measure(subject: Subject, _seen: Sequence[None]) -> Locality | Nothing:
     if not subject.takes_whole:
         return Nothing(NO_FULL_PASS)
     subject.progress.say("locality: tiles of other sizes")
-    return Locality(
-        measure_locality(
-            subject.bound,
-            subject.images,
-            seed=subject.seed,
-            leave_out=subject.tell,
-            progress=subject.progress,
-        )
+    return measure_locality(
+        subject.bound,
+        subject.images,
+        seed=subject.seed,
+        leave_out=subject.tell,
+        progress=subject.progress,
     )
 
 
@@ -38,7 +36,9 @@ def _leads(found: Locality, _about: Findings) -> Iterator[Lead]:
     if not found.sizes:
         return
     enough = found.smallest
-    if enough is None:
+    if found.at_chance:
+        yield Lead("what it needs", "not known", "as the full pass is right no more often than by chance")
+    elif enough is None:
         yield Lead("what it needs", "whole images", found.losses(1) or "no smaller tile was taken")
     else:
         scored = scored_by(MEAN_LOGIT, enough.tile, enough.stride)

@@ -11,11 +11,11 @@ from torch import Tensor
 from nearsight.data import ImageSet
 from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.protocols.agreement import protocol_agreement
-from nearsight.evaluation import correctness, tile_scores
+from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT, SINGLE_TILE, scored_by
-from nearsight.statistics import Estimate, mean_estimate
+from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
 from nearsight.statistics.writing import whole_per_cent
 
 SIZES = 6
@@ -44,9 +44,21 @@ class SizeRow:
 
 @dataclass(frozen=True)
 class Locality:
-    """Accuracy and agreement against the size of tiles, smallest first."""
+    """Accuracy and agreement against the size of tiles, smallest first.
+
+    `whole` is the accuracy of the full pass on the same images, by chance that of the same predictions dealt out at
+    random; None in older files.
+    """
 
     sizes: tuple[SizeRow, ...]
+    whole: Estimate | None = None
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether no more is right in the full pass than by chance, so that there is nothing to lose."""
+        if self.whole is None or self.whole.low is None or self.whole.chance is None:
+            return False
+        return self.whole.low <= self.whole.chance
 
     @property
     def partial(self) -> tuple[SizeRow, ...]:
@@ -56,6 +68,8 @@ class Locality:
     @property
     def smallest(self) -> SizeRow | None:
         """The smallest tiles whose loss of accuracy against the full pass may be none; None without any."""
+        if self.at_chance:
+            return None
         return next((row for row in self.partial if row.drop.low is not None and row.drop.low <= 0), None)
 
     def losses(self, most: int = 3) -> str:
@@ -76,6 +90,11 @@ class Locality:
         """
         if not self.sizes:
             return ""
+        if self.at_chance and self.whole is not None:
+            return (
+                "nothing is said of how near-sighted it is: in the full pass it is right no more often than by "
+                f"chance ({whole_per_cent(self.whole)} of {self.whole.n:,} images)"
+            )
         found, losses = self.smallest, self.losses()
         if found is None and not self.partial:
             return "no tile smaller than the image was taken, so nothing is said of how near-sighted it is"
@@ -104,7 +123,7 @@ def measure_locality(
     seed: int = 0,
     leave_out: Callable[[str], None] = SILENT.warn,
     progress: Progress = SILENT,
-) -> tuple[SizeRow, ...]:
+) -> Locality:
     """Measure a model on tiles of several sizes of the same images, each size on a covering grid.
 
     >>> from nearsight.data import MemoryImages
@@ -116,8 +135,8 @@ def measure_locality(
     ...         return torch.stack([-images.mean((1, 2, 3)), images.mean((1, 2, 3))], dim=1)
     >>> halves = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     >>> classifier = Classifier(Light().eval(), Architecture("light", 2), toy.classes, 4, halves)
-    >>> rows = measure_locality(TiledModel(classifier), toy)
-    >>> [(row.tile, row.tiles, row.accuracy.value) for row in rows]
+    >>> found = measure_locality(TiledModel(classifier), toy)
+    >>> [(row.tile, row.tiles, row.accuracy.value) for row in found.sizes]
     [(2, 49, 1.0), (4, 9, 1.0), (5, 9, 1.0), (6, 4, 1.0), (7, 4, 1.0), (8, 1, 1.0)]
 
     `sizes` are by default half of the tile bound, that tile, and from there to the short side of the smallest image
@@ -126,7 +145,7 @@ def measure_locality(
     """
     order = draw(len(images), limit, seed)
     if not len(order):
-        return ()
+        return Locality(())
     labels = images.labels[order]
     shortest: list[int] = []
 
@@ -152,7 +171,7 @@ def measure_locality(
             tiles.append(len(evidence_map.grid))
         rows.append(_size_row(size, tiles, full_scores, np.stack(scores), np.stack(votes), labels))
         progress.count("measuring tile sizes", done, len(chosen))
-    return tuple(rows)
+    return Locality(tuple(rows), _of_whole(full_scores, labels))
 
 
 def half_stride(tile: int) -> int:
@@ -181,6 +200,12 @@ def takes(bound: TiledModel, size: int) -> bool:
 def _between(tile: int, shortest: int) -> list[int]:
     half, tile = (min(max(1, size), shortest) for size in (tile // 2, tile))
     return sorted({half, *(round(size) for size in np.geomspace(tile, shortest, SIZES - 1))})
+
+
+def _of_whole(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Estimate:
+    predictions, classes = predict(scores), scores.shape[1]
+    predicted, known = (np.bincount(one, minlength=classes) / len(labels) for one in (predictions, labels))
+    return accuracy_estimate(predictions == labels, chance=float(predicted @ known))
 
 
 def _size_row(

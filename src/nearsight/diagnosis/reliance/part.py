@@ -33,6 +33,7 @@ NO_SAMPLE = (
     "nothing is said of the evidence off the object: tiles do not explain the decision, and there are too few images "
     "with a region to take tiles away from"
 )
+NOT_TRAINED = "no network was trained on permuted labels for the values by chance"
 NO_REGION = "no region is known, so nothing is said of object and background"
 
 
@@ -56,6 +57,8 @@ def _observe(look: Look) -> _Seen | None:
 def _measure(subject: Subject, seen: Sequence[_Seen]) -> Reliance | Nothing:
     images = subject.images
     if images.regions is None or not seen:
+        if subject.nulls is not None:
+            subject.tell(f"{NOT_TRAINED}: no region is known")
         return Nothing(NO_REGION)
     by_tiles = explains(GATE.of(subject.found))
     if not by_tiles:
@@ -75,10 +78,13 @@ def _measure(subject: Subject, seen: Sequence[_Seen]) -> Reliance | Nothing:
         asked=None if answers is None else judge_regions(answers, images.classes),
         evidence="tile" if by_tiles else "removal",
     )
-    # What networks that learned nothing say by their tiles is no chance of what a decision loses without them.
-    if not subject.nulls or not by_tiles:
+    if subject.nulls is None:
         return found
-    return with_chance(found, [_of_null(subject, null) for null in subject.nulls])
+    # What networks that learned nothing say by their tiles is no chance of what a decision loses without them.
+    if not by_tiles:
+        subject.tell(f"{NOT_TRAINED}: tiles do not explain the decision")
+        return found
+    return with_chance(found, [_of_null(subject, null) for null in subject.nulls()])
 
 
 def _of_loss(look: Look) -> _Seen | None:
