@@ -1,13 +1,17 @@
 """The result of a repair, as typed rows: what changed on the test images, and what it cost."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from nearsight.diagnosis.pictures import PICTURES, Picture, Pictures, load_pictures, save_pictures
-from nearsight.notebook import Shown
+from nearsight.notebook import Shown, Summary
+from nearsight.progress import duration
 from nearsight.rows import from_values, read_json, to_values
 from nearsight.schema import numbered
 from nearsight.statistics import Estimate
+from nearsight.statistics.writing import interval, points, whole_per_cent, with_interval
 from nearsight.write import write_json
 
 REPAIR = "repair.json"
@@ -128,18 +132,114 @@ class Repair(Shown):
     examples: tuple[Example, ...]
     pictures: Pictures
 
-    def save(self, directory: str | Path) -> list[Path]:
-        """Write repair.json and pictures.parquet, which `load` reads, whole or not at all; return the paths."""
-        directory = Path(directory)
+    @property
+    def lost(self) -> tuple[Change, ...]:
+        """The classes whose accuracy fell, by the whole interval."""
+        return tuple(row for row in self.by_class if _sign(row.change) < 0)
+
+    def of_shortcut(self, number: int, having: bool) -> Change | None:
+        """Return what changed on images of a shortcut's class with it or without, by its place in `shortcuts`."""
+        return next((row for row in self.groups if (row.shortcut, row.having) == (number, having)), None)
+
+    def sentences(self) -> tuple[str, ...]:
+        """Say what the repair did, the conclusion first."""
+        return (self._conclusion(), *self._put_on(), *self._found_again(), self._elsewhere(), self._cost())
+
+    def _conclusion(self) -> str:
+        won = "; ".join(self._won_back(number) for number in range(len(self.shortcuts)))
+        before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
+        return f"{won}; over all {after} are right, {before} before{_proven(self.overall.change)}"
+
+    def _won_back(self, number: int) -> str:
+        one = self.shortcuts[number]
+        name = self.classes[one.class_number]
+        without, having = self.of_shortcut(number, False), self.of_shortcut(number, True)
+        if without is None or without.change.value is None:
+            return f"no test image of {name} is without it ({one.words}), so what was won back is unknown"
+        told = (
+            f"of {name} without it ({one.words}) {whole_per_cent(without.after)} are right, "
+            f"{whole_per_cent(without.before)} before{_proven(without.change)}"
+        )
+        if _sign(without.change) <= 0 or having is None or having.before.value is None:
+            return told
+        gap = having.before.value - (without.before.value or 0.0)
+        return f"{told}, of the {points(gap)} between images with it and without" if gap > 0 else told
+
+    def _put_on(self) -> Iterator[str]:
+        for row in self.moved:
+            if row.shortcut is not None:
+                one = self.shortcuts[row.shortcut]
+                after, before = whole_per_cent(row.after), whole_per_cent(row.before)
+                yield (
+                    f"put on {row.images:,} images of other classes, {one.words} makes {after} of them "
+                    f"{self.classes[one.class_number]}, {before} before"
+                )
+
+    def _found_again(self) -> Iterator[str]:
+        if self.before is None or self.after is None:
+            return
+        after = {(row.class_number, row.attribute): row for row in self.after if row.repaired}
+        for row in self.before:
+            if not row.repaired:
+                continue
+            still = after.get((row.class_number, row.attribute))
+            name = self.classes[row.class_number]
+            if still is None:
+                yield f"on the test images nothing is found any more of {name}: {row.words}, a {row.verdict} before"
+            else:
+                yield f"still found on the test images: {name}: {still.words}, a {still.verdict}"
+        known = {(row.class_number, row.attribute) for row in self.before}
+        for row in self.after:
+            if not row.repaired and (row.class_number, row.attribute) not in known:
+                yield (
+                    f"found after and not before: {self.classes[row.class_number]}: {row.words}, a {row.verdict}"
+                )
+
+    def _elsewhere(self) -> str:
+        if not self.lost:
+            return "no class is proven to have lost accuracy"
+        told = ", ".join(f"{row.name} {_points(row.change)}" for row in self.lost)
+        return f"accuracy was lost by the whole interval in {len(self.lost)} of {len(self.classes)} classes: {told}"
+
+    def _cost(self) -> str:
+        told = f"it took {self.cost.steps:,} steps and {duration(self.cost.seconds)} of training"
+        if self.cost_before is None or not self.cost_before.flops:
+            return told
+        share = points(self.cost.flops / self.cost_before.flops, 0)
+        return f"{told}, {share} % of the operations of the run before"
+
+    def _summary(self) -> Summary:
+        rows = [
+            [
+                row.name,
+                f"{row.images:,}",
+                *(with_interval(one) for one in (row.before, row.after, row.change)),
+            ]
+            for row in (self.overall, *self.groups)
+        ]
+        return Summary(
+            f"Repair of {self.run} by {self.method}",
+            ("images", "number", "before %", "after %", "change"),
+            rows,
+            self.sentences(),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all numbers and sentences as plain values: what repair.json holds."""
         rows = {
             spec.name: to_values(getattr(self, spec.name))
             for spec in fields(self)
             if spec.name not in _ELSEWHERE
         }
+        return numbered("repair", {"sentences": self.sentences(), **rows})
+
+    def save(self, directory: str | Path) -> list[Path]:
+        """Write repair.json and pictures.parquet, which `load` reads, whole or not at all; return the paths."""
+        directory = Path(directory)
         save_pictures(
             directory / PICTURES, self.pictures, (Picture(one.index, SIDE) for one in self.examples)
         )
-        write_json(directory / REPAIR, numbered("repair", rows))
+        write_json(directory / REPAIR, self.to_json())
         return [directory / REPAIR, directory / PICTURES]
 
     @staticmethod
@@ -152,5 +252,24 @@ class Repair(Shown):
         """
         directory = Path(directory)
         schema, rows = read_json("repair", directory / REPAIR, "repair")
+        rows.pop("sentences", None)
         kept = {"directory": str(directory), "pictures": load_pictures(directory / PICTURES)}
         return from_values(Repair, rows | kept, directory / REPAIR, schema=schema)
+
+
+def _sign(change: Estimate) -> int:
+    """Return 1 for a gain and -1 for a loss by the whole interval, else 0."""
+    if change.low is None or change.high is None:
+        return 0
+    return (change.low > 0) - (change.high < 0)
+
+
+def _proven(change: Estimate) -> str:
+    return f": {_points(change)}" if _sign(change) else f", which proves no change: {_points(change)}"
+
+
+def _points(change: Estimate) -> str:
+    if change.value is None:
+        return "unknown"
+    plus = "+" if change.value > 0 else ""
+    return f"{plus}{points(change.value)} points{interval(change)}"

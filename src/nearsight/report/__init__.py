@@ -7,7 +7,8 @@ from nearsight.report.dimension_text import dimension_markdown, write_dimension
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.heatmap_making import make_heatmaps
 from nearsight.report.redrawing import redraw
-from nearsight.report.write import PAGE, write_comparison, write_diagnosis
+from nearsight.report.repair_chart import draw_repair, repair_figure
+from nearsight.report.write import PAGE, write_comparison, write_diagnosis, write_repair
 
 __all__ = [
     "PAGE",
@@ -19,9 +20,12 @@ __all__ = [
     "dimension_markdown",
     "draw_accuracy",
     "draw_dimension",
+    "draw_repair",
     "make_heatmaps",
     "redraw",
+    "repair_figure",
     "write_comparison",
     "write_diagnosis",
     "write_dimension",
+    "write_repair",
 ]

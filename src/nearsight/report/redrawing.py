@@ -7,11 +7,12 @@ from types import MappingProxyType
 from nearsight.diagnosis import DIAGNOSIS, Diagnosis
 from nearsight.dimension.result import DIMENSION, Dimension
 from nearsight.errors import InputError
+from nearsight.repair.result import REPAIR, Repair
 from nearsight.report.dimension_text import draw_dimension_pages
 from nearsight.report.heatmap import Heatmaps
 from nearsight.report.page import write_diagnosis_page, write_run_page
 from nearsight.report.saved_heatmaps import HEATMAPS
-from nearsight.report.write import PAGE, write_comparison
+from nearsight.report.write import PAGE, draw_repair_pages, write_comparison
 from nearsight.runs import RECIPE, RESULT
 from nearsight.study import Comparison
 from nearsight.study.comparison import COMPARISON
@@ -40,7 +41,7 @@ def redraw(directory: Path, out: Path) -> list[Path]:
         f"; its evidence maps were saved without their pictures: run `nearsight heatmap` again, or draw one with "
         f"`EvidenceMap.load({str(maps[0])!r}).plot()`"
         if maps
-        else "; give a directory that train, compare, diagnose, dimension or heatmap wrote"
+        else "; give a directory that train, compare, diagnose, dimension, heatmap or repair wrote"
     )
     raise InputError(f"{directory} holds no results (none of {', '.join(_KINDS)}){way_out}")
 
@@ -62,6 +63,10 @@ def _heatmaps(directory: Path, out: Path) -> list[Path]:
     return Heatmaps.load(directory).draw(out)
 
 
+def _repair(directory: Path, out: Path) -> list[Path]:
+    return draw_repair_pages(Repair.load(directory), out)
+
+
 def _run(directory: Path, out: Path) -> list[Path]:
     write_run_page(directory, out / PAGE)
     return [out / PAGE]
@@ -73,6 +78,7 @@ _KINDS: Mapping[str, Callable[[Path, Path], list[Path]]] = MappingProxyType(
         DIAGNOSIS: _diagnosis,
         DIMENSION: _dimension,
         HEATMAPS: _heatmaps,
+        REPAIR: _repair,
         RECIPE: _run,
         RESULT: _run,
     }

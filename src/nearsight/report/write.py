@@ -1,11 +1,13 @@
-"""What is written of a comparison, beside its runs, and of a diagnosis."""
+"""What is written of a comparison and of a repair, beside their runs, and of a diagnosis."""
 
 from pathlib import Path
 
 from nearsight.diagnosis import Diagnosis
+from nearsight.repair.result import Repair
 from nearsight.report.accuracy_chart import draw_accuracy
 from nearsight.report.comparison_text import comparison_markdown
-from nearsight.report.page import write_comparison_page, write_diagnosis_page
+from nearsight.report.page import write_comparison_page, write_diagnosis_page, write_repair_page
+from nearsight.report.repair_chart import draw_repair
 from nearsight.study import Comparison
 from nearsight.write import write_text
 
@@ -32,3 +34,17 @@ def write_diagnosis(diagnosis: Diagnosis, directory: str | Path) -> None:
     """Write report.html, diagnosis.json and the tables into a directory, each whole or not at all."""
     diagnosis.save(directory)
     write_diagnosis_page(diagnosis, Path(directory) / PAGE)
+
+
+def write_repair(repair: Repair, directory: str | Path) -> None:
+    """Write repair.json, its pictures, report.html and the figure into a directory, each whole or not at all."""
+    repair.save(directory)
+    draw_repair_pages(repair, Path(directory))
+
+
+def draw_repair_pages(repair: Repair, directory: Path) -> list[Path]:
+    """Write report.html and the figure of a repair into a directory, each whole or not at all; return the paths."""
+    figures = [directory / FIGURE, directory / VECTOR_FIGURE]
+    draw_repair(repair, *figures)
+    write_repair_page(repair, directory / PAGE)
+    return [directory / PAGE, *figures]

@@ -10,8 +10,9 @@ def report(directory: str | Path, *, out: str | Path | None = None) -> list[Path
 
     >>> report("comparisons/cifar10-paper-steps")  # doctest: +SKIP
 
-    `directory` is what `train`, `compare`, `diagnose`, `dimension` or `heatmap` wrote, also an older version of
-    them. Neither the data set nor a model is needed. Pages and figures go to `out`, by default to the directory
-    itself. Raises `InputError` where there are no results, and for files that are damaged or of a newer version.
+    `directory` is what `train`, `compare`, `diagnose`, `dimension`, `heatmap` or `repair` wrote, also an older
+    version of them. Neither the data set nor a model is needed. Pages and figures go to `out`, by default to the
+    directory itself. Raises `InputError` where there are no results, and for files that are
+    damaged or of a newer version.
     """
     return redraw(Path(directory), Path(directory if out is None else out))

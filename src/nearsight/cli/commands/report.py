@@ -8,7 +8,7 @@ from nearsight.cli.options import OneLineParser, Result
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight report`."""
     parser.add_argument(
-        "directory", metavar="DIR", help="what train, compare, diagnose, dimension or heatmap wrote"
+        "directory", metavar="DIR", help="what train, compare, diagnose, dimension, heatmap or repair wrote"
     )
     parser.add_argument(
         "--out", default=None, metavar="DIR", help="where pages and figures go (default: DIR itself)"

@@ -1,0 +1,127 @@
+"""The page of a repair: the conclusion first, then what changed on the test images, and how it was made."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+
+from nearsight.diagnosis.pictures import Picture
+from nearsight.repair.result import SIDE, Change, Example, Repair, Repaired
+from nearsight.report.comparison_text import scaled
+from nearsight.report.page.charts import strip
+from nearsight.report.page.environment import render
+from nearsight.report.page.pictures import data_uri
+from nearsight.report.repair_chart import repair_figure
+from nearsight.statistics.writing import whole_per_cent
+from nearsight.write import write_text
+
+# Where a repair keeps the page of the diagnosis that chose.
+CHOSEN_BY = "diagnosis/report.html"
+# The drawings of changes reach a little further than the widest interval.
+ROOM = 1.05
+# The worst group has so many images.
+LEAST = 10
+_SECTIONS = (
+    ("summary", "Conclusion"),
+    ("shortcuts", "Taken away"),
+    ("accuracy", "Accuracy"),
+    ("moved", "Put on others"),
+    ("verdicts", "Verdicts"),
+    ("elsewhere", "Lost elsewhere"),
+    ("cost", "Cost"),
+    ("method", "Method"),
+    ("examples", "Examples"),
+)
+_METHODS = {
+    "swap": "`swap`: what the shortcut is made of was put on images of all classes alike, so that it says nothing "
+    "of the class any more",
+    "tiles": "`tiles`: tiles that show the shortcut were trained to say nothing, their target all classes alike",
+    "last-layer": "`last-layer`: only the last layer was fitted anew, on images balanced over with and without the "
+    "shortcut",
+    "groups": "`groups`: images of a class with the shortcut and without it were trained on equally often",
+}
+
+
+def write_repair_page(repair: Repair, path: Path) -> None:
+    """Write the page of a repair to a file, whole or not at all.
+
+    >>> write_repair_page(Repair.load("repairs/scenes"), Path("report.html"))  # doctest: +SKIP
+
+    The file needs nothing beside it. Raises what `write_text` raises.
+    """
+    write_text(path, repair_html(repair))
+
+
+def repair_html(repair: Repair) -> str:
+    """Return the page of a repair as HTML text."""
+    conclusion, *further = repair.sentences()
+    costs = [("of the run before", repair.cost_before), ("of the repair", repair.cost)]
+    return render(
+        "repair.html.j2",
+        repair=repair,
+        sections=_SECTIONS,
+        conclusion=conclusion,
+        further=further,
+        drawn=_figure(repair),
+        diagnosed=CHOSEN_BY if (repair.directory / CHOSEN_BY).is_file() else None,
+        rows=[repair.overall, *repair.groups],
+        worst=_worst(repair.groups),
+        lost=repair.lost,
+        costs=[(name, cost) for name, cost in costs if cost is not None],
+        method=method_sentences(repair),
+        examples=list(_examples(repair)),
+        picture=lambda one: data_uri(repair.pictures.encoded(Picture(one.index, SIDE))),
+        reach=_reach,
+        scaled=scaled,
+        strip=strip,
+    )
+
+
+def method_sentences(repair: Repair) -> list[str]:
+    """Say how a repair was made and what chose it, a sentence each."""
+    began = (
+        "the network was trained anew, from scratch"
+        if repair.from_scratch
+        else "training began from the weights of the run before"
+    )
+    return [
+        *(words for name, words in _METHODS.items() if name in repair.method.split(" + ")),
+        *([] if repair.method == "last-layer" else [began]),
+        f"training images chose what was to be taken away: {repair.chosen_on}; test images only tell what changed",
+        f"all that was drawn at random follows from seed {repair.seed}",
+        *repair.notes,
+    ]
+
+
+def _examples(repair: Repair) -> Iterator[tuple[Repaired, list[Example], list[Example]]]:
+    for place, one in enumerate(repair.shortcuts):
+        own = [example for example in repair.examples if example.shortcut == place]
+        yield one, [each for each in own if each.having], [each for each in own if not each.having]
+
+
+def _worst(groups: Sequence[Change]) -> str | None:
+    """Say which group is right least before, and which after, among those that are large enough."""
+    large = [one for one in groups if one.images >= LEAST and one.before.value is not None]
+    if not large:
+        return None
+    before = min(large, key=lambda one: one.before.value or 0.0)
+    after = min(large, key=lambda one: one.after.value or 0.0)
+    return (
+        f"the worst group of at least {LEAST} images was {before.name} before, {whole_per_cent(before.before)}, and "
+        f"is {after.name if after is not before else 'the same'} after, {whole_per_cent(after.after)}"
+    )
+
+
+def _reach(changes: Sequence[Change]) -> float:
+    ends = (abs(end) for row in changes for end in (row.change.low, row.change.high) if end is not None)
+    return ROOM * max(ends, default=0.0) or 1.0
+
+
+def _figure(repair: Repair) -> str:
+    import matplotlib
+
+    buffer = BytesIO()
+    # Letters as shapes: the page must look the same where the figure's font is missing.
+    with matplotlib.rc_context({"svg.hashsalt": "nearsight", "svg.fonttype": "path"}):
+        repair_figure(repair).savefig(buffer, format="svg", metadata={"Date": None})
+    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,0 +1,88 @@
+"""What is told of a repair: won back only where the interval shows it, and gone only what was there."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.repair.made_repair import make_repair
+
+from nearsight.errors import InputError
+from nearsight.repair.result import REPAIR, Repair
+from nearsight.statistics import Estimate
+
+
+def test_the_conclusion_says_what_was_won_of_what_and_at_what_cost() -> None:
+    won, *_ = make_repair().sentences()
+    assert won.startswith(
+        "of bird without it (a green tint of bird) 75 % (65 to 85) are right, 19 % (9 to 29) before"
+    )
+    assert "+56.2 points (48.2 to 64.2), of the 77.1 between images with it and without" in won
+    assert "no test image of fish is without it (a white border), so what was won back is unknown" in won
+    assert won.endswith(
+        "over all 72 % (62 to 82) are right, 70 % (60 to 80) before, which proves no change: "
+        "+2.0 points (−6.0 to 10.0)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "proves"),
+    [
+        (Estimate(0.02, -0.01, 0.05, 32), False),
+        (Estimate(0.02, 0.0, 0.05, 32), False),
+        (Estimate(-0.2, -0.3, -0.1, 32), True),
+        (Estimate(0.5, None, None, 1), False),
+    ],
+)
+def test_what_holds_zero_proves_nothing(change: Estimate, proves: bool) -> None:
+    found = make_repair()
+    groups = tuple(replace(row, change=change) for row in found.groups)
+    won = replace(found, groups=groups).sentences()[0].split(";")[0]
+    assert ("proves no change" in won) is not proves
+    assert "of the 77.1" not in won
+
+
+def test_only_what_was_found_before_is_gone() -> None:
+    found = make_repair()
+    assert found.before is not None
+    gone, still = "nothing is found any more of bird", "still found on the test images: bird"
+    assert any(gone in line for line in found.sentences())
+    again = replace(found, after=found.before[:1])
+    assert any(still in line for line in again.sentences())
+    assert not any(gone in line or "found after and not before" in line for line in again.sentences())
+    never = replace(found, before=())
+    assert not any(gone in line or still in line for line in never.sentences())
+    assert any("found after and not before: cup: blurred" in line for line in never.sentences())
+    unasked = replace(found, before=None, after=None)
+    assert not any("found" in line for line in unasked.sentences())
+
+
+def test_losses_are_those_of_the_whole_interval() -> None:
+    found = make_repair()
+    assert [row.class_number for row in found.lost] == [5]
+    assert (
+        "accuracy was lost by the whole interval in 1 of 8 classes: ladder −10.0 points (−18.0 to −2.0)"
+        in found.sentences()
+    )
+    assert (
+        "no class is proven to have lost accuracy" in replace(found, by_class=found.by_class[:2]).sentences()
+    )
+
+
+def test_it_is_read_back_as_it_was(tmp_path: Path) -> None:
+    found = make_repair(directory=tmp_path)
+    assert {path.name for path in found.save(tmp_path)} == {"repair.json", "pictures.parquet"}
+    again = Repair.load(tmp_path)
+    assert replace(again, pictures=found.pictures) == found
+    assert repr(again) == repr(found)
+    assert again.to_json() == found.to_json()
+
+
+def test_what_is_damaged_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"holds no repair\.json; give a directory that `nearsight repair` wrote"
+    ):
+        Repair.load(tmp_path)
+    make_repair().save(tmp_path)
+    (tmp_path / REPAIR).write_text('{"schema": 99}')
+    with pytest.raises(InputError, match="written by a newer Nearsight"):
+        Repair.load(tmp_path)

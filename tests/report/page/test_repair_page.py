@@ -1,0 +1,114 @@
+"""The page of a repair: the conclusion first, every figure with its interval, and names that are only letters."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.repair.made_repair import make_repair
+
+from nearsight.repair.result import Repair
+from nearsight.report.page import write_repair_page
+from nearsight.report.page.repair_page import method_sentences, repair_html
+from nearsight.statistics import Estimate
+
+HOSTILE = (
+    '"><script>window.broken = 1</script><img src=x onerror="window.broken = 1">',
+    "</style></main>",
+    "&amp;<b>",
+    "{{ 7 * 7 }}",
+    "\u202egnp.exe",
+    "a`b`c",
+    "$x$",
+    "\udcff",
+)
+
+
+def test_sections_stand_in_order_and_each_has_its_link(parse: Callable) -> None:
+    page = parse(repair_html(make_repair()))
+    ids = [held["id"] for held in page.all("section")]
+    assert ids == [
+        "summary",
+        "shortcuts",
+        "accuracy",
+        "moved",
+        "verdicts",
+        "elsewhere",
+        "cost",
+        "method",
+        "examples",
+    ]
+    links = [held["href"] for held in page.all("a")]
+    assert [f"#{name}" for name in ids] == [link for link in links if link != "#main"]
+
+
+def test_the_conclusion_comes_first_and_every_figure_is_there(parse: Callable) -> None:
+    found = make_repair()
+    text = parse(repair_html(found)).text.replace("\xa0", " ").replace("−", "-")
+    conclusion = found.sentences()[0].replace("\xa0", " ").replace("−", "-")
+    assert text.index(conclusion[1:]) < text.index("What was taken away")
+    for row in (found.overall, *found.groups, *found.moved, *found.by_class):
+        for one in (row.before, row.after, row.change):
+            low, high = one.low or 0.0, one.high or 0.0
+            shown = rf"{100 * one.value:z.1f}( %)? \({100 * low:z.1f} to {100 * high:z.1f}\)"
+            assert re.search(shown, text)
+    assert "The worst group of at least 10 images was bird without it before, 19 %" in text
+    assert "before ✗ car after ✓ bird" in text
+    assert "training images chose what was to be taken away: half of the images" in text.lower()
+
+
+def test_a_loss_is_told_only_where_the_whole_interval_shows_it() -> None:
+    found = make_repair()
+    assert "Of 8 classes 1 has lost accuracy" in repair_html(found)
+    unsure = tuple(replace(row, change=Estimate(-0.02, -0.05, 0.01, 100)) for row in found.by_class)
+    assert "No loss is proven in any of 8 classes" in repair_html(replace(found, by_class=unsure))
+
+
+def test_what_was_not_asked_is_said(parse: Callable) -> None:
+    found = make_repair(before=None, after=None, moved=(), cost_before=None, groups=(), examples=())
+    text = parse(repair_html(found)).text
+    assert "The test images were not diagnosed again." in text
+    assert "Nothing of what was taken away can be put on an image." in text
+    assert "No test image of the class is without it." in text
+    assert "worst group" not in text
+
+
+def test_a_verdict_of_every_image_has_no_accuracy_without_it(parse: Callable) -> None:
+    assert "every image has it" in parse(repair_html(make_repair())).text
+
+
+@pytest.mark.parametrize(
+    ("method", "from_scratch", "told"),
+    [
+        ("swap", False, ["swap", "the weights of the run before"]),
+        ("swap + tiles", True, ["swap", "tiles", "from scratch"]),
+        ("last-layer", False, ["last-layer"]),
+    ],
+)
+def test_the_method_is_told_in_words(method: str, from_scratch: bool, told: list[str]) -> None:
+    sentences = method_sentences(make_repair(method=method, from_scratch=from_scratch, notes=()))
+    assert len(sentences) == len(told) + 2
+    assert all(word in sentence for word, sentence in zip(told, sentences, strict=False))
+
+
+def test_names_full_of_html_are_only_letters(parse: Callable) -> None:
+    html = repair_html(make_repair(classes=HOSTILE, run=HOSTILE[0], data=HOSTILE[1], notes=HOSTILE))
+    page = parse(html)
+    assert len(page.all("script")) == 1
+    assert not page.all("img", src="x")
+    assert not page.all("b", class_="")
+    assert HOSTILE[0] in "".join(page.words)
+    assert "49" not in page.all("img")[0].get("alt", "")
+
+
+def test_a_saved_repair_has_the_same_page(tmp_path: Path) -> None:
+    found = make_repair()
+    found.save(tmp_path)
+    again = Repair.load(tmp_path)
+    assert repair_html(again) == repair_html(found)
+    write_repair_page(again, tmp_path / "report.html")
+    assert "diagnosis/report.html" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "diagnosis").mkdir()
+    (tmp_path / "diagnosis" / "report.html").write_text("")
+    assert 'href="diagnosis/report.html"' in repair_html(again)
