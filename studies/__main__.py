@@ -2,10 +2,11 @@
 
 import argparse
 
-from studies import columns, folds, gate, mark, near_duplicates, reliance, shortcuts, truth
+from studies import columns, coverage, folds, gate, mark, near_duplicates, reliance, shortcuts, truth
 
 STUDIES = {
     "columns": columns,
+    "coverage": coverage,
     "folds": folds,
     "gate": gate,
     "mark": mark,

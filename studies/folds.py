@@ -85,7 +85,7 @@ def measure(images: int, folds: int, repeats: int) -> dict[str, Any]:
         ratio = 1 / (folds - 1)
         alone = accuracy_estimate(right[0])
         found["accuracy"].append((alone, widened_by_folds(alone, right[:1], fold, ratio=ratio, least=0)))
-        alone = paired_difference(right[:1], right[1:], samples=1000)
+        alone = paired_difference(right[:1], right[1:])
         both = widened_by_folds(alone, right[:1] - right[1:], fold, ratio=ratio)
         found["difference"].append((alone, both))
     return {"images": images, "folds": folds, "truth": truth} | {
@@ -106,7 +106,7 @@ def shift(images: int, folds: int, training: float, repeats: int) -> dict[str, A
     for _ in range(repeats):
         ease = random.normal(0, EASE, images)
         right = np.stack([_probit(mean + ease, fold, training, random) for mean in ARMS])
-        alone = paired_difference(right[0], right[1], samples=1000)
+        alone = paired_difference(right[0], right[1])
         pairs.append((alone, widened_by_folds(alone, right[0] - right[1], fold, ratio=1 / (folds - 1))))
     rest = (spread**2 - training**2) ** 0.5
     accuracies = norm.cdf((ARMS[0] + random.normal(0, training, 100_000)) / rest)

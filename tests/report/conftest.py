@@ -66,7 +66,7 @@ def arm_result(name: str, right: dict[tuple[str, str], np.ndarray]) -> ArmResult
         augmentation="none",
         headline="full-pass" if tile is None else "mean-logit",
         accuracies=tuple(
-            Accuracy(protocol, arm_estimate(table, samples=500), tuple(table.mean(1).tolist()))
+            Accuracy(protocol, arm_estimate(table), tuple(table.mean(1).tolist()))
             for (arm, protocol), table in right.items()
             if arm == name
         ),
@@ -92,7 +92,7 @@ def difference(
 ) -> Difference:
     against = "mean-logit" if reference.startswith("tile") else "full-pass"
     ours, theirs = right[arm, protocol], right[reference, against]
-    interval = paired_difference(ours, theirs, samples=500)
+    interval = paired_difference(ours, theirs)
     return Difference(
         arm=arm,
         protocol=protocol,

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import bootstrap
 
 from nearsight.statistics import bootstrap as ours
-from nearsight.statistics.bootstrap import resampled_means, resampled_rows, resampled_ways
+from nearsight.statistics.bootstrap import resampled_means, resampled_rows
 
 RANDOM = np.random.default_rng(8)
 TABLE = np.stack([RANDOM.gamma(2, 0.1, 250), RANDOM.exponential(1, 250)], 1)
@@ -54,13 +54,6 @@ def test_counting_draws_is_drawing() -> None:
     low, high = np.percentile(ratio(counts @ TABLE / 250), [2.5, 97.5])
     found = resampled_means(TABLE, ratio, samples=8000)
     assert found == pytest.approx((low, high), abs=(high - low) / 20)
-
-
-def test_one_row_of_two_ways_is_the_bootstrap_of_a_mean() -> None:
-    low, high = resampled_means(TABLE[:, :1], only, samples=8000)
-    assert resampled_ways(TABLE[None, :, 0], samples=8000) == pytest.approx(
-        (low, high), abs=(high - low) / 20
-    )
 
 
 def test_the_bound_on_memory_does_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:

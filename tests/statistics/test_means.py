@@ -11,7 +11,6 @@ from nearsight.statistics import (
     Estimate,
     accuracy_estimate,
     accuracy_interval,
-    arm_estimate,
     column_estimate,
     mean_estimate,
     ratio_estimate,
@@ -19,14 +18,6 @@ from nearsight.statistics import (
 )
 
 VALUES = np.random.default_rng(5).gamma(2, 0.1, 300)
-
-
-def test_the_interval_is_that_of_the_other_bootstrap() -> None:
-    found, other = mean_estimate(VALUES, samples=8000), arm_estimate(VALUES[None], samples=8000)
-    assert (found.value, found.n) == (pytest.approx(other.value), 300)
-    assert [found.low, found.high] == pytest.approx(
-        [other.low, other.high], abs=(other.high - other.low) / 20
-    )
 
 
 def test_the_interval_holds_the_true_mean_as_often_as_it_says() -> None:

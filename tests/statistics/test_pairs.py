@@ -1,25 +1,16 @@
-"""The bootstrap against a slow one and known cases, and McNemar against binomial sums."""
+"""Intervals over images and seeds against slow sums, known cases and the truth, and McNemar against binomial sums."""
 
+from dataclasses import replace
 from math import comb
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from nearsight.errors import InputError
-from nearsight.statistics import arm_estimate, mcnemar, paired_difference
-
-
-def slow_bootstrap(table: np.ndarray, samples: int, seed: int) -> tuple[float, float]:
-    """Resample seeds and images by index, one resample at a time."""
-    random = np.random.default_rng(seed)
-    seeds, images = table.shape
-    means = [
-        table[random.integers(seeds, size=seeds)][:, random.integers(images, size=images)].mean()
-        for _ in range(samples)
-    ]
-    return tuple(np.percentile(means, [2.5, 97.5]))
+from nearsight.statistics import accuracy_estimate, arm_estimate, change_estimate, mcnemar, paired_difference
 
 
 def arms(seeds: int, images: int, shares: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -31,38 +22,61 @@ def arms(seeds: int, images: int, shares: bool = False) -> tuple[np.ndarray, np.
     return a, b
 
 
-@pytest.mark.parametrize("seeds", [1, 3])
-@pytest.mark.parametrize("shares", [False, True], ids=["right or wrong", "shares of tiles"])
-def test_the_interval_is_that_of_resampling_by_index(seeds: int, shares: bool) -> None:
-    a, b = arms(seeds, 300, shares)
-    interval = paired_difference(a, b, samples=4000)
-    low, high = slow_bootstrap(a - b, 4000, seed=1)
-    assert interval.value == pytest.approx(a.mean() - b.mean())
-    # Percentiles of 4000 resamples move by about a twentieth of the width between two draws.
-    assert interval.low == pytest.approx(low, abs=(high - low) / 12)
-    assert interval.high == pytest.approx(high, abs=(high - low) / 12)
+def test_the_mean_squares_are_those_of_an_analysis_of_variance() -> None:
+    """Against sums over a table of two ways, cell by cell, and SciPy's Student."""
+    table = arms(3, 40, shares=True)[0]
+    seeds, images = table.shape
+    mean = table.mean()
+    between_seeds = sum(images * (table[s].mean() - mean) ** 2 for s in range(seeds)) / (seeds - 1)
+    between_images = sum(seeds * (table[:, i].mean() - mean) ** 2 for i in range(images)) / (images - 1)
+    rest = sum(
+        (table[s, i] - table[s].mean() - table[:, i].mean() + mean) ** 2
+        for s in range(seeds)
+        for i in range(images)
+    ) / ((seeds - 1) * (images - 1))
+    both = between_seeds + between_images
+    freedom = both**2 / (max(between_seeds, rest) ** 2 / (seeds - 1) + between_images**2 / (images - 1))
+    half = stats.t(max(seeds - 1, freedom)).ppf(0.975) * (both / (seeds * images)) ** 0.5
+    found = arm_estimate(table)
+    assert found.numbers == pytest.approx((mean, mean - half, mean + half))
+    assert found.covers == "images and seeds"
 
 
-def test_one_seed_is_the_bootstrap_of_a_proportion() -> None:
-    """Its standard deviation is known: the root of p(1 − p)/n."""
+@settings(deadline=None)
+@given(st.integers(0, 1000), st.integers(2, 5))
+def test_seeds_alone_give_at_least_their_own_student_interval(seed: int, seeds: int) -> None:
+    """Where images tell nothing, it is a t interval of the seeds' means, which it never undercuts by much."""
+    means = np.random.default_rng(seed).uniform(0.4, 0.6, seeds)
+    found = arm_estimate(np.repeat(means[:, None], 50, 1))
+    half = stats.t(seeds - 1).ppf(0.975) * means.std(ddof=1) / seeds**0.5
+    expected = max(0, means.mean() - half), min(1, means.mean() + half)
+    assert (found.low, found.high) == pytest.approx(expected)
+
+
+def test_one_seed_has_the_interval_of_an_accuracy() -> None:
     correct = np.zeros((1, 2500))
     correct[0, :2000] = 1
-    interval = arm_estimate(correct, samples=20_000)
-    assert (interval.high - interval.low) / 2 == pytest.approx(1.96 * 0.4 / 50, rel=0.04)
-    assert interval.covers == "images"
+    found = arm_estimate(correct)
+    assert found == replace(accuracy_estimate(correct[0]), covers="images")
 
 
-def test_the_variance_is_that_of_images_and_seeds_together() -> None:
-    """Where every image is alike the seeds alone decide: two seeds at 0 and 1 give 0, ½ and 1."""
-    interval = arm_estimate(np.array([[0.0] * 40, [1.0] * 40]), samples=4000)
-    assert (interval.value, interval.low, interval.high) == (0.5, 0.0, 1.0)
-    assert interval.covers == "images and seeds"
+def test_one_seed_of_two_arms_has_newcombes_interval() -> None:
+    a, b = arms(1, 300)
+    found, known = paired_difference(a, b), change_estimate(b[0], a[0])
+    assert found.numbers == pytest.approx(known.numbers)
+    assert found.covers == "images"
 
 
-def test_arms_with_the_same_answers_do_not_differ() -> None:
-    a, _ = arms(3, 200)
-    interval = paired_difference(a, a)
-    assert (interval.value, interval.low, interval.high) == (0, 0, 0)
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_perfect_and_equal_arms_have_a_width(seeds: int) -> None:
+    right, wrong = np.ones((seeds, 200)), np.zeros((seeds, 200))
+    assert arm_estimate(right).low == pytest.approx(accuracy_estimate(right[0]).low)
+    assert paired_difference(right, wrong).low < 0.99
+    equal = paired_difference(right, right)
+    assert equal.low < 0 < equal.high
+    mixed = (np.arange(200) % 3 > 0).astype(float)[None].repeat(seeds, 0)
+    same = paired_difference(mixed, mixed)
+    assert same.low < 0 < same.high
 
 
 def test_pairing_narrows_the_interval_of_arms_that_err_on_the_same_images() -> None:
@@ -80,27 +94,32 @@ def test_swapping_the_arms_turns_the_difference_round() -> None:
     a, b = arms(3, 300)
     one, other = paired_difference(a, b), paired_difference(b, a)
     assert one.value == -other.value
-    assert one.low == pytest.approx(-other.high, abs=0.005)
+    assert one.low == pytest.approx(-other.high)
 
 
-def test_the_order_of_images_and_the_seed_decide_what_they_should() -> None:
+def test_the_order_of_images_decides_nothing() -> None:
     a, b = arms(3, 300)
     order = np.random.default_rng(0).permutation(300)
-    assert paired_difference(a, b) == paired_difference(a[:, order], b[:, order])
-    assert paired_difference(a, b, seed=1) != paired_difference(a, b)
+    assert paired_difference(a, b).numbers == pytest.approx(
+        paired_difference(a[:, order], b[:, order]).numbers
+    )
 
 
-def test_the_interval_covers_a_true_difference_of_nothing() -> None:
-    """Arms of equal skill whose seeds differ by less than the images' chance: at least 95 times in 100."""
+@pytest.mark.parametrize("spread", [0.0, 0.05, 0.3])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_the_interval_holds_a_true_difference_of_nothing_however_much_seeds_differ(
+    seeds: int, spread: float
+) -> None:
+    """A logistic model, not the study's probit: at least 9 times in 10, less chance of 200 draws."""
     random = np.random.default_rng(11)
     hits = 0
     for _ in range(200):
         hardness = random.normal(2, 1.5, 400)
-        chance = 1 / (1 + np.exp(-hardness - random.normal(0, 0.05, (2, 3, 1))))
-        a, b = random.random((2, 3, 400)) < chance
-        interval = paired_difference(a, b, samples=400)
-        hits += interval.low <= 0 <= interval.high
-    assert hits >= 190
+        chance = 1 / (1 + np.exp(-hardness - random.normal(0, spread, (2, seeds, 1))))
+        a, b = random.random((2, seeds, 400)) < chance
+        found = paired_difference(a, b)
+        hits += found.low <= 0 <= found.high
+    assert hits >= 174
 
 
 @settings(deadline=None)

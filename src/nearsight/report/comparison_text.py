@@ -128,7 +128,7 @@ def _differences(comparison: Comparison) -> list[str]:
     fixed = [_difference_row(comparison, row) for row in comparison.differences if row.headline]
     others = [_difference_row(comparison, row) for row in comparison.differences if not row.headline]
     lines = [
-        f"Points, with paired 95 % intervals by a bootstrap over {_covered(comparison)}. McNemar, for each seed: "
+        f"Points, with paired 95 % intervals over {_covered(comparison)}. McNemar, for each seed: "
         "images that only the first gets right : only the second, and the exact p."
         if comparison.folds is None
         else f"Points, with paired 95 % intervals over {_covered(comparison)}.",
@@ -231,19 +231,18 @@ def _seeds(comparison: Comparison) -> str:
         named = "Seed" if len(comparison.seeds) == 1 else "Seeds"
         return (
             f"{named} {listed}, the same in every arm, on the same folds. "
-            f"Intervals cover {_covered(comparison)}: the wider of a bootstrap and of the corrected resampled t over "
-            f"folds, which share training images (Nadeau and Bengio 2003), with {comparison.folds - 1} "
-            f"{'degree' if comparison.folds == 2 else 'degrees'} of freedom."
+            f"Intervals cover {_covered(comparison)}: the wider of those over images and seeds and of the corrected "
+            "resampled t over folds, which share training images (Nadeau and Bengio 2003), with "
+            f"{comparison.folds - 1} {'degree' if comparison.folds == 2 else 'degrees'} of freedom."
         )
     if len(comparison.seeds) == 1:
         return (
-            f"Seed {listed} alone: intervals cover the choice of test images and say nothing of how another "
-            "seed would do."
+            f"Seed {listed} alone: intervals cover the choice of test images, and what is said is of these networks; "
+            "of two ways of training it says nothing."
         )
     return (
         f"Seeds {listed}, the same in every arm, with the same test images in the same order. Intervals cover "
-        f"test images and seeds; {len(comparison.seeds)} seeds show part of their own spread only, so where "
-        "seeds differ much the intervals are too narrow."
+        "test images and seeds: crossed random effects, with degrees of freedom by Satterthwaite."
     )
 
 

@@ -10,8 +10,6 @@ Table = NDArray[np.float64]
 
 # What is drawn at once, in numbers of 8 bytes: little enough for a processor's cache.
 _BATCH_NUMBERS = 2**15
-# The two ways of a table are drawn batch by batch, so this bound is part of what is drawn.
-_WAYS_NUMBERS = 2**23
 
 
 def resampled_means(
@@ -44,29 +42,6 @@ def resampled_rows(
     """
     drawn = [statistic(rows[place]) for places in _places(len(rows), samples, seed) for place in places]
     return _percentiles(np.array(drawn))
-
-
-def resampled_ways(table: Table, *, samples: int, seed: int = 0) -> tuple[float, float]:
-    """Return the interval of the mean of a table over resampled rows and columns, drawn independently.
-
-    >>> resampled_ways(np.array([[0.0] * 40, [1.0] * 40]), samples=1000)
-    (0.0, 1.0)
-
-    The pigeonhole bootstrap (Owen, Ann. Appl. Stat. 1, 2007) of a float64 table (rows, columns). Columns that
-    are equal are drawn together, which is fast where there are few kinds of them, as of right and wrong answers.
-    """
-    # Equal columns are interchangeable: a resample is how often each kind of column is drawn.
-    kinds, counts = np.unique(table, axis=1, return_counts=True)
-    rows, columns = table.shape
-    random = np.random.default_rng(seed)
-    batch = max(1, _WAYS_NUMBERS // len(counts))
-    means = []
-    for start in range(0, samples, batch):
-        size = min(batch, samples - start)
-        of_columns = random.multinomial(columns, counts / columns, size=size)
-        of_rows = random.multinomial(rows, np.full(rows, 1 / rows), size=size)
-        means.append(np.einsum("br,rc,bc->b", of_rows, kinds, of_columns, optimize=True) / table.size)
-    return _percentiles(np.concatenate(means))
 
 
 def _places(rows: int, samples: int, seed: int) -> Iterator[NDArray[np.int64]]:

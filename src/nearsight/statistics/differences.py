@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nearsight.errors import InputError
 from nearsight.statistics.estimates import Estimate
-from nearsight.statistics.means import wilson_interval
+from nearsight.statistics.means import accuracy_interval, wilson_interval
 
 
 def accuracy_difference(first: ArrayLike, second: ArrayLike, *, chance: float | None = 0.0) -> Estimate:
@@ -48,12 +48,25 @@ def change_estimate(before: ArrayLike, after: ArrayLike, *, chance: float | None
         raise InputError(f"before has {len(b)} answers and after {len(a)}; give those of the same images")
     if not len(a):
         return Estimate(None, None, None, 0, reason="there is no image to ask")
+    return Estimate(float(a.mean()) - float(b.mean()), *paired_interval(a, b), len(a), chance)
+
+
+def paired_interval(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of a less that of b, over the same images.
+
+    >>> [round(end, 2) for end in paired_interval(np.array([1.0, 0.5, 0.5, 1.0]), np.array([0.5, 0.5, 0.0, 0.5]))]
+    [0.14, 0.53]
+
+    `a` and `b` are (images,), from 0 to 1: right and wrong answers, or shares of an image's tiles that are right.
+    Newcombe's for paired proportions from the two of `accuracy_interval`, with the correlation of answers from their
+    table, that of shares from their values.
+    """
     p, q = float(a.mean()), float(b.mean())
-    (low_p, high_p), (low_q, high_q) = wilson_interval(p, len(a)), wilson_interval(q, len(b))
+    (low_p, high_p), (low_q, high_q) = accuracy_interval(a), accuracy_interval(b)
     phi = _correlation(a, b)
     below = _hypotenuse(p - low_p, high_q - q, phi)
     above = _hypotenuse(high_p - p, q - low_q, phi)
-    return Estimate(p - q, max(-1.0, p - q - below), min(1.0, p - q + above), len(a), chance)
+    return max(-1.0, p - q - below), min(1.0, p - q + above)
 
 
 def more_often(first: ArrayLike, second: ArrayLike) -> float:
@@ -101,7 +114,9 @@ def _answers(name: str, values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Return Newcombe's correlation of paired answers, corrected for continuity where it is positive."""
+    """Return the correlation of pairs; of answers Newcombe's, corrected for continuity where it is positive."""
+    if not (np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all()):
+        return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0
     both, only_a, only_b = float((a * b).sum()), float((a * (1 - b)).sum()), float(((1 - a) * b).sum())
     neither = len(a) - both - only_a - only_b
     whole = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from nearsight.errors import InputError
 from nearsight.statistics.bootstrap import resampled_means
 from nearsight.statistics.estimates import Estimate
+from nearsight.statistics.student import student95
 
 Z95 = 1.959963984540054  # the 97.5 % point of the normal distribution
 
@@ -49,10 +50,9 @@ def student_estimate(values: ArrayLike, *, covers: str, chance: float | None = N
     known = _known(values)
     if len(known) < 2:
         return replace(_without_interval(known, chance), covers=covers)
-    from scipy.stats import t
 
     mean = float(known.mean())
-    half = float(t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / len(known) ** 0.5)
+    half = student95(len(known) - 1) * float(known.std(ddof=1)) / len(known) ** 0.5
     return Estimate(mean, mean - half, mean + half, len(known), chance, covers)
 
 

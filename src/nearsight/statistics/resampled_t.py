@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nearsight.errors import InputError
 from nearsight.statistics.estimates import Estimate
+from nearsight.statistics.student import student95
 
 
 def widened_by_folds(
@@ -39,7 +40,7 @@ def widened_by_folds(
     means = _means_of_folds(np.asarray(values, dtype=np.float64), np.asarray(fold))
     value, low, high = known.numbers
     variance = (1 / means.size + ratio) * float(means.var(ddof=1))
-    half = _student95(means.shape[1] - 1) * variance**0.5
+    half = student95(means.shape[1] - 1) * variance**0.5
     covers = "images and training sets" if len(means) == 1 else "images, training sets and seeds"
     return replace(
         known, low=max(least, min(low, value - half)), high=min(1.0, max(high, value + half)), covers=covers
@@ -55,9 +56,3 @@ def _means_of_folds(table: NDArray[np.float64], fold: NDArray[np.int64]) -> NDAr
     if len(names) < 2:
         raise InputError("an interval over training sets takes two folds or more, got one")
     return np.stack([table[:, fold == name].mean(1) for name in names], 1)
-
-
-def _student95(freedom: int) -> float:
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, freedom))

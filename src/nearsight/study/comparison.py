@@ -26,8 +26,9 @@ FULL_HEADLINE = FULL_PASS
 
 UNITS = {
     "accuracy, difference": "share of test images from 0 to 1 (single-tile: of tiles); higher is better",
-    "interval": "a value with its 95 % interval, percentiles of a bootstrap over what `covers` names; n images. With "
-    "folds, as wide as the corrected resampled t over folds where that is wider",
+    "interval": "a value with its 95 % interval over what `covers` names, by crossed random effects and Student's t; "
+    "of one seed Wilson's and Newcombe's, over images; n images. With folds, as wide as the corrected resampled t "
+    "over folds where that is wider",
     "groups": "accuracy under each arm's headline protocol, mean over seeds, by the values of a column; intervals "
     "over images, of the worst over seeds too",
     "mcnemar": "images that one arm alone gets right, and the exact two-sided p",
