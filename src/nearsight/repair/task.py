@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from nearsight.data import ImageSet
 from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT, Progress
-from nearsight.repair.shortcut import Shortcut
+from nearsight.repair.shortcut import BACKGROUND, Shortcut
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,3 +22,8 @@ class Task:
     column: str | None = None
     seed: int = 0
     progress: Progress = SILENT
+
+    def name(self, shortcut: Shortcut) -> str:
+        """Return what a shortcut is called in messages: its class and number, and its words."""
+        number = BACKGROUND if shortcut.seen_in == BACKGROUND else shortcut.number
+        return f"{self.train.classes[shortcut.class_number]}:{number} ({shortcut.words})"

@@ -1,0 +1,92 @@
+"""Images of a set with edits put on some of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nearsight.data import GivenImages, ImageSet, MemoryImages
+from nearsight.data.image_set import JoinedImages
+from nearsight.repair.shortcut import EditIn
+
+Edits = Mapping[int, Sequence[EditIn]]
+
+
+def edit_image(images: ImageSet, i: int, edits: Sequence[EditIn]) -> Tensor:
+    """Return image i of a set after some edits, each made on what the one before left; uint8 (3, H, W).
+
+    >>> pixels = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
+    >>> black = ImageSet("black", "train", ("a", "b"), np.array([0]), MemoryImages(pixels, ("a.png",)))
+    >>> brighter = lambda images, i: images.image(i) + 5
+    >>> edit_image(black, 0, [brighter, brighter]).unique().tolist()
+    [10]
+    """
+    pixels = images.image(i)
+    for number, edit in enumerate(edits):
+        pixels = edit(images if number == 0 else _with_image(images, i, pixels), i)
+    return pixels
+
+
+def edited(images: ImageSet, edits: Edits, resize: Callable[[Tensor], Tensor]) -> ImageSet:
+    """Return a set in which the images that `edits` names by their places are edited, the others as they are.
+
+    >>> pixels = torch.zeros(2, 3, 2, 2, dtype=torch.uint8)
+    >>> black = ImageSet("black", "train", ("a", "b"), np.array([0, 1]), MemoryImages(pixels, ("a.png", "b.png")))
+    >>> edited(black, {1: [lambda images, i: images.image(i) + 5]}, lambda image: image).pixels[:, 0, 0, 0].tolist()
+    [0, 5]
+
+    Edited images are `resize`d, as the network's preprocessing does, because some edits leave them so. A set in
+    memory stays there, all of its images in that size; of any other nothing is held, and an image is edited each
+    time it is read.
+    """
+    if isinstance(images.images, MemoryImages):
+        first = resize(images.image(0)) if len(images) else torch.empty(0)
+        pixels = images.images.pixels.clone()
+        if len(images) and first.shape != pixels.shape[1:]:
+            pixels = torch.stack([resize(image) for image in images.images.pixels])
+        for i, some in edits.items():
+            pixels[i] = resize(edit_image(images, i, some))
+        return replace(images, images=replace(images.images, pixels=pixels), files=None)
+    order = np.array(sorted(edits), dtype=np.int64)
+    part, place = np.zeros(len(images), dtype=np.int64), np.arange(len(images), dtype=np.int64)
+    part[order], place[order] = 1, np.arange(len(order))
+    sizes = images.sizes[order].copy()
+    by_size = {
+        size: resize(torch.zeros(3, *size, dtype=torch.uint8)).shape[1:]
+        for size in set(map(tuple, sizes.tolist()))
+    }
+    resized = np.array([by_size[tuple(size)] for size in sizes.tolist()], dtype=np.int32).reshape(-1, 2)
+    made = GivenImages(
+        _Items(images, edits, order, resize),
+        np.arange(len(order)),
+        resized,
+        f"the edited images of {images.name}",
+    )
+    return replace(images, images=JoinedImages((images.images, made), part, place), files=None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Items:
+    """The edited images of a set, in the order of their places, each made when it is asked for."""
+
+    images: ImageSet
+    edits: Edits
+    order: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    resize: Callable[[Tensor], Tensor]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        i = int(self.order[number])
+        return self.resize(edit_image(self.images, i, self.edits[i])), int(self.images.labels[i])
+
+
+def _with_image(images: ImageSet, i: int, pixels: Tensor) -> ImageSet:
+    """Return a set whose image i has other pixels, and all others are as they are."""
+    part, place = np.zeros(len(images), dtype=np.int64), np.arange(len(images), dtype=np.int64)
+    part[i], place[i] = 1, 0
+    one = MemoryImages(pixels[None], (images.path(i),), images.value_range)
+    return replace(images, images=JoinedImages((images.images, one), part, place))

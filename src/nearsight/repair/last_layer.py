@@ -1,0 +1,276 @@
+"""Last layer: the head alone is fitted anew, on images balanced over with and without a shortcut."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.diagnosis.decision import Decision
+from nearsight.errors import InputError
+from nearsight.models import Classifier
+from nearsight.repair.edited import edit_image
+from nearsight.repair.head import head_of
+from nearsight.repair.shortcut import EditIn, Shortcut
+from nearsight.repair.task import Task
+
+# Images of a cell (a class with a shortcut, or without it) in one draw, and of all cells together.
+CELL, IN_ALL = 250, 10_000
+# A cell of fewer images is filled by putting the shortcut on, or taking it off.
+LEAST_CELL = 25
+# Draws whose heads are averaged, as Kirichenko and others do.
+DRAWS = 10
+# How much the mean loss counts beside L2, of which the cut chooses; the share of the images that is cut off for it,
+# and how many a cell must have there to be judged.
+STRENGTHS, CUT, LEAST_JUDGED = (1.0, 10.0, 100.0, 1000.0), 0.25, 5
+MOST_STEPS = 300
+# Tiles of an image at most whose embeddings are averaged, and images that are embedded at once.
+TILES, TOGETHER = 64, 128
+
+
+@dataclass(frozen=True, eq=False)
+class _Cell:
+    """Images of a class with a shortcut or without: places among all embeddings, and the images they come from."""
+
+    class_number: int
+    rows: NDArray[np.int64]
+    sources: NDArray[np.int64]
+
+    def among(self, wanted: NDArray[np.bool_]) -> "_Cell":
+        """Return the cell of the images, bool (n,), that are wanted."""
+        inside = wanted[self.sources]
+        return _Cell(self.class_number, self.rows[inside], self.sources[inside])
+
+
+def refit_last_layer(task: Task) -> Classifier:
+    """Return the classifier with its head fitted anew; no other number of it is changed.
+
+    >>> refit_last_layer(task).architecture == task.bound.model.architecture  # doctest: +SKIP
+    True
+
+    Deep feature reweighting (Kirichenko, Izmailov and Wilson, ICLR 2023), on training images: logistic regression on
+    standardised embeddings of images drawn, with replacement, so that each class has as many with each shortcut as
+    without; the mean of `DRAWS` such draws. The strength of L2 is chosen on a cut of the training images, by the
+    worst class with a shortcut or without; then all images are fitted. Where a class has fewer than `LEAST_CELL` images
+    with a shortcut or without, more are made by its edits; where there are none, the class stays as it is, and
+    that is said. The embedding of an image is that by which it is decided: its own, or of a network of tiles the
+    mean over at most `TILES` of its tiles.
+
+    Raises `InputError` for a head that is not one linear layer, and for a class without an image.
+    """
+    head = head_of(task.bound)
+    classifier = task.bound.model
+    assert isinstance(classifier, Classifier)
+    _check(task)
+    asked, cells = _cells(task)
+    embeddings = _embeddings(task, asked)
+    fitting = _Fitting(embeddings, len(task.train.classes), intercept=head.bias is not None)
+    cut = np.random.default_rng((task.seed, 21)).random(len(task.train)) < CUT
+    strength = _chosen_strength(fitting, cells, cut, task.seed)
+    task.progress.say(f"the last layer is fitted on {len(asked):,} images, with an L2 of 1/{strength:g}")
+    weights = []
+    for draw in range(DRAWS):
+        weights.append(fitting.fitted(cells, strength, (task.seed, 22, draw)))
+        task.progress.count("last layers fitted", draw + 1, DRAWS)
+    weight, bias = fitting.unstandardised(np.mean(weights, axis=0))
+    return head.replaced(classifier, torch.from_numpy(weight), torch.from_numpy(bias))
+
+
+def _check(task: Task) -> None:
+    if not task.shortcuts:
+        raise InputError("there is no shortcut to balance images by; name one with `verdicts`")
+    counts = np.bincount(task.train.labels, minlength=len(task.train.classes))
+    if (counts == 0).any():
+        name = task.train.classes[int(counts.argmin())]
+        raise InputError(
+            f"no training image is of the class '{name}', and the head is fitted for every class; use `method='swap'`"
+        )
+
+
+_Asked = tuple[int, Sequence[EditIn]]
+
+
+def _cells(task: Task) -> tuple[list[_Asked], list[list[_Cell]]]:
+    """Return the images to be embedded, with their edits, and the cells of each class for each shortcut.
+
+    A pair of cells (with, without) for each class and shortcut; a single cell where one of them cannot be had.
+    """
+    classes = len(task.train.classes)
+    most = min(CELL, max(LEAST_CELL, IN_ALL // (2 * classes * len(task.shortcuts))))
+    rows: dict[tuple[int, str], int] = {}
+    asked: list[_Asked] = []
+
+    def row(i: int, edits: Sequence[EditIn], name: str) -> int:
+        if (i, name) not in rows:
+            rows[i, name] = len(asked)
+            asked.append((i, edits))
+        return rows[i, name]
+
+    found, left = [], []
+    for place, shortcut in enumerate(task.shortcuts):
+        for number in range(classes):
+            random = np.random.default_rng((task.seed, 20, place, number))
+            mine = task.train.labels == number
+            pair = []
+            for having in (True, False):
+                own = random.permutation(np.flatnonzero(mine & (shortcut.in_train == having)))[:most]
+                other = random.permutation(np.flatnonzero(mine & (shortcut.in_train != having)))
+                edit = shortcut.put_on if having else shortcut.take_off
+                places = [row(i, (), "") for i in own.tolist()]
+                sources = own
+                if len(own) < LEAST_CELL and edit is not None:
+                    made = other[: most - len(own)]
+                    places += [row(i, (edit,), f"{place} {having}") for i in made.tolist()]
+                    sources = np.concatenate([own, made])
+                if places:
+                    pair.append(_Cell(number, np.array(places, dtype=np.int64), sources))
+            if len(pair) < 2:
+                left.append((shortcut, number))
+            found.append(pair)
+    _say_left(task, left)
+    return asked, found
+
+
+def _say_left(task: Task, left: Sequence[tuple[Shortcut, int]]) -> None:
+    for shortcut in task.shortcuts:
+        mine = [number for one, number in left if one is shortcut]
+        if shortcut.class_number in mine:
+            task.progress.warn(
+                f"images with {task.name(shortcut)} and without it cannot both be had of its class, which is fitted "
+                "as it is"
+            )
+        if others := len(set(mine) - {shortcut.class_number}):
+            task.progress.say(
+                f"{others} other classes have no image with {task.name(shortcut)} and one without: they are fitted "
+                "as they are"
+            )
+
+
+def _embeddings(task: Task, asked: Sequence[_Asked]) -> NDArray[np.float64]:
+    """Return the embedding by which each image is decided, (images, features)."""
+    found = []
+    for start in range(0, len(asked), TOGETHER):
+        some = asked[start : start + TOGETHER]
+        pictures = [task.bound.resize(edit_image(task.train, i, edits)) for i, edits in some]
+        found.append(
+            _of_whole(task, pictures) if Decision.of(task.bound).whole else _of_tiles(task, pictures)
+        )
+        task.progress.count("images embedded", start + len(some), len(asked))
+    return torch.cat(found).double().numpy()
+
+
+def _of_whole(task: Task, pictures: Sequence[Tensor]) -> Tensor:
+    preprocessing = task.bound.preprocessing
+    seen = pictures if preprocessing is None else [preprocessing.cut_whole(picture) for picture in pictures]
+    return torch.cat([task.bound.embed(some) for _, some in groupby(seen, lambda picture: picture.shape)])
+
+
+def _of_tiles(task: Task, pictures: Sequence[Tensor]) -> Tensor:
+    tile = task.bound.require_tile()
+    half = task.bound.at(tile, max(1, tile // 2))
+    random = np.random.default_rng((task.seed, 23))
+    tiles, counts = [], []
+    for picture in pictures:
+        grid = half.grid_of(picture)
+        corners = [(top, left) for top in grid.tops for left in grid.lefts]
+        chosen = random.permutation(len(corners))[:TILES].tolist()
+        tiles += [
+            picture[:, top : top + tile, left : left + tile] for top, left in map(corners.__getitem__, chosen)
+        ]
+        counts.append(len(chosen))
+    return torch.stack([some.mean(0) for some in torch.split(half.embed(tiles), counts)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitting:
+    """Logistic regression on standardised embeddings, (images, features), for so many classes.
+
+    Without an `intercept` embeddings are scaled and not centred, since a head without a bias cannot take a mean up.
+    """
+
+    embeddings: NDArray[np.float64]
+    classes: int
+    intercept: bool
+
+    @cached_property
+    def mean(self) -> NDArray[np.float64]:
+        """What is taken from embeddings, (features,)."""
+        found: NDArray[np.float64] = (
+            self.embeddings.mean(0) if self.intercept else np.zeros(self.embeddings.shape[1])
+        )
+        return found
+
+    @cached_property
+    def scale(self) -> NDArray[np.float64]:
+        """What they are divided by then, (features,); 1 where all are alike."""
+        spread = np.sqrt(((self.embeddings - self.mean) ** 2).mean(0))
+        return np.where(spread > 0, spread, 1.0)
+
+    def standardised(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the embeddings of some images as they are fitted."""
+        found: NDArray[np.float64] = (self.embeddings[rows] - self.mean) / self.scale
+        return found
+
+    def fitted(
+        self, pairs: Sequence[Sequence[_Cell]], strength: float, seed: tuple[int, ...]
+    ) -> NDArray[np.float64]:
+        """Return the weights and, last, the bias of each class, (classes, features + 1), fitted on one draw."""
+        from sklearn.linear_model import LogisticRegression
+
+        random = np.random.default_rng(seed)
+        size = max(len(cell.rows) for pair in pairs for cell in pair)
+        drawn = [
+            (cell.class_number, random.choice(cell.rows, 2 * size // len(pair)))
+            for pair in pairs
+            for cell in pair
+        ]
+        rows = np.concatenate([places for _, places in drawn])
+        labels = np.concatenate([np.full(len(places), number) for number, places in drawn])
+        model = LogisticRegression(C=strength / len(rows), fit_intercept=self.intercept, max_iter=MOST_STEPS)
+        with warnings.catch_warnings():
+            # What has not quite settled after so many steps is good enough, and the cut judges it.
+            warnings.simplefilter("ignore")
+            model.fit(self.standardised(rows), labels)
+        weights = np.concatenate(
+            [model.coef_, np.zeros((len(model.coef_), 1)) + model.intercept_[:, None]], axis=1
+        )
+        if len(weights) == 1:
+            weights = np.concatenate([-weights / 2, weights / 2])
+        found = np.zeros((self.classes, weights.shape[1]))
+        found[model.classes_] = weights
+        return found
+
+    def right(self, weights: NDArray[np.float64], cell: _Cell) -> float:
+        """Return the share of a cell's images that are right."""
+        scores = self.standardised(cell.rows) @ weights[:, :-1].T + weights[:, -1]
+        return float((scores.argmax(1) == cell.class_number).mean())
+
+    def unstandardised(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return weights (classes, features) and bias (classes,) for embeddings as they are."""
+        plain = weights[:, :-1] / self.scale
+        return plain, weights[:, -1] - plain @ self.mean
+
+
+def _chosen_strength(
+    fitting: _Fitting, pairs: Sequence[Sequence[_Cell]], cut: NDArray[np.bool_], seed: int
+) -> float:
+    """Return the strength of which the worst cell of the cut is best, then the mean of all, then the strongest."""
+    kept = [pair for pair in (_among(pair, ~cut) for pair in pairs) if pair]
+    judged = [cell for pair in pairs for cell in _among(pair, cut) if len(cell.rows) >= LEAST_JUDGED]
+    if not judged or not kept or len({cell.class_number for pair in kept for cell in pair}) < 2:
+        return STRENGTHS[0]
+    scores = []
+    for strength in STRENGTHS:
+        weights = fitting.fitted(kept, strength, (seed, 24))
+        right = [fitting.right(weights, cell) for cell in judged]
+        scores.append((min(right), float(np.mean(right))))
+    return STRENGTHS[max(range(len(STRENGTHS)), key=lambda place: scores[place])]
+
+
+def _among(pair: Sequence[_Cell], wanted: NDArray[np.bool_]) -> list[_Cell]:
+    return [cell for cell in (each.among(wanted) for each in pair) if len(cell.rows)]

@@ -1,0 +1,96 @@
+"""The methods of repair by name, which one a shortcut has by default, and several in one repair."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, get_args
+
+from nearsight.diagnosis.candidates import TILE
+from nearsight.errors import InputError, unknown_name
+from nearsight.repair.groups import balanced, group_numbers
+from nearsight.repair.shortcut import Shortcut
+from nearsight.repair.swap import swap
+from nearsight.repair.task import Task
+from nearsight.repair.tiles import silence_tiles
+from nearsight.settings.choices import RepairMethod
+from nearsight.training.material import Material
+
+SWAP: Final = "swap"
+TILES: Final = "tiles"
+LAST_LAYER: Final = "last-layer"
+GROUPS: Final = "groups"
+METHODS: tuple[RepairMethod, ...] = get_args(RepairMethod)
+
+
+def default_method(shortcut: Shortcut) -> RepairMethod:
+    """Return how a shortcut is taken away where no method is named.
+
+    >>> import numpy as np
+    >>> has = np.array([True, False])
+    >>> default_method(Shortcut(0, 1, "shortcut", "column:camera", "camera a", "table", has, has, column="camera"))
+    'groups'
+
+    A reason's tiles are silenced where they can be; else what can be put on images is put on those of the other
+    classes, tiles are silenced, and groups of a column balanced. Of what is left the last layer is fitted anew.
+    """
+    if shortcut.tiles is not None and (shortcut.seen_in == TILE or shortcut.put_on is None):
+        return TILES
+    if shortcut.put_on is not None:
+        return SWAP
+    return GROUPS if shortcut.column is not None else LAST_LAYER
+
+
+def planned(
+    shortcuts: Sequence[Shortcut], method: str | None = None, column: str | None = None
+) -> dict[RepairMethod, tuple[Shortcut, ...]]:
+    """Return which shortcuts are taken away by which method, in the order of `METHODS`.
+
+    With `method` all by that one; with a `column` alone all by its groups. Otherwise each has its own
+    (`default_method`); where some can be swapped or silenced and for others only the last layer is left, those are
+    balanced as groups, since one repair either trains or fits the last layer. Raises `InputError` for an unknown
+    method, and for a column beside another method than groups.
+    """
+    if method is not None and method not in METHODS:
+        raise unknown_name("method of repair", method, METHODS)
+    if column is not None and method not in (None, GROUPS):
+        raise InputError(
+            f"`column` names groups to balance, and `method='{method}'` has none; leave it out, or give "
+            "`method='groups'`"
+        )
+    wanted = GROUPS if column is not None else method
+    found: dict[RepairMethod, list[Shortcut]] = {}
+    for shortcut in shortcuts:
+        own = next((name for name in METHODS if name == wanted), None) or default_method(shortcut)
+        found.setdefault(own, []).append(shortcut)
+    if LAST_LAYER in found and len(found) > 1:
+        found.setdefault(GROUPS, []).extend(found.pop(LAST_LAYER))
+    return {name: tuple(found[name]) for name in METHODS if name in found}
+
+
+def material_of(task: Task, method: str | None = None) -> Material:
+    """Return what a repair trains on; several shortcuts, each by its method, in one.
+
+    What is swapped, silenced and drawn by groups is all of the same images: they are edited, tiles of them are
+    silent, and they are drawn. Raises `InputError` as the methods and `planned` do, and for `last-layer`, which
+    trains on nothing (`refit_last_layer`).
+    """
+    plan = planned(task.shortcuts, method, task.column)
+    if LAST_LAYER in plan:
+        raise InputError("`method='last-layer'` fits the head and trains on nothing; call `refit_last_layer`")
+    return _combined(task, plan)
+
+
+def _combined(task: Task, plan: Mapping[RepairMethod, tuple[Shortcut, ...]]) -> Material:
+    tasks = {name: replace(task, shortcuts=shortcuts) for name, shortcuts in plan.items()}
+    if len(tasks) > 1:
+        said = "; ".join(
+            f"{name}: {', '.join(map(task.name, shortcuts))}" for name, shortcuts in plan.items()
+        )
+        task.progress.say(f"several methods in one repair: {said}")
+    images = swap(tasks[SWAP]).images if SWAP in tasks else task.train
+    silent = silence_tiles(tasks[TILES]).silent if TILES in tasks else None
+    material = Material(images, silent)
+    if GROUPS not in tasks:
+        return material
+    index = balanced(tasks[GROUPS], group_numbers(tasks[GROUPS]))
+    drawn = None if silent is None else replace(silent, corners=tuple(silent.corners[i] for i in index))
+    return Material(images.select(index), drawn)

@@ -1,0 +1,62 @@
+"""Tiles: those that show a shortcut are trained to say nothing."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.errors import InputError
+from nearsight.models import Classifier
+from nearsight.repair.task import Task
+from nearsight.training.material import Material, SilentTiles
+
+
+def silence_tiles(task: Task) -> Material:
+    """Return the training images with the tiles that are of a shortcut to be silent, in images of all classes.
+
+    >>> import torch
+    >>> from nearsight.data import ImageSet, MemoryImages
+    >>> from nearsight.evidence import TiledModel
+    >>> from nearsight.repair.places import tiles_at
+    >>> from nearsight.repair.shortcut import Shortcut
+    >>> pixels = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    >>> images = ImageSet("toy", "train", ("a", "b"), np.array([0, 1]), MemoryImages(pixels, ("1", "2")))
+    >>> has = np.array([True, False])
+    >>> corner = tiles_at([(0, 0, 0.25, 0.25)], has)
+    >>> mark = Shortcut(0, 1, "shortcut", "overlay", "a dot", "image", has, has, tiles=corner)
+    >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3))[:, :2], tile=2, stride=2)
+    >>> [places.tolist() for places in silence_tiles(Task(bound, images, (mark,))).silent.corners]
+    [[[True, False], [False, False]], [[False, False], [False, False]]]
+
+    Which tiles are of it, each shortcut says itself (`Shortcut.tiles`). Raises `InputError` for a network of whole
+    images, for a shortcut that no tiles show, and where every tile of a class's images would be silent.
+    """
+    bound = task.bound
+    if isinstance(bound.model, Classifier) and bound.model.tile is None:
+        raise InputError(
+            "this run was trained on whole images and sees no tiles that could be silent; use `method='swap'` or "
+            "`method='last-layer'`"
+        )
+    finders = []
+    for shortcut in task.shortcuts:
+        if shortcut.tiles is None:
+            raise InputError(
+                f"no tiles are known to show {task.name(shortcut)}; use `method='swap'` or `method='last-layer'`"
+            )
+        finders.append(shortcut.tiles)
+    corners: list[NDArray[np.bool_]] = []
+    for i in range(len(task.train)):
+        corners.append(np.logical_or.reduce([find(bound, task.train, i) for find in finders]))
+        task.progress.count("tiles of shortcuts looked for", i + 1, len(task.train))
+    _check_left(task, corners)
+    share = sum(int(of.sum()) for of in corners) / sum(of.size for of in corners)
+    task.progress.say(f"{100 * share:.1f} % of all training tiles are to say nothing")
+    return Material(task.train, silent=SilentTiles(tuple(corners), bound.sides()[1]))
+
+
+def _check_left(task: Task, corners: list[NDArray[np.bool_]]) -> None:
+    speaking = np.array([not of.all() for of in corners])
+    for number in np.unique(task.train.labels):
+        if not speaking[task.train.labels == number].any():
+            raise InputError(
+                f"every tile of every training image of '{task.train.classes[number]}' shows a shortcut, so none "
+                "would be left to learn it from; use `method='swap'` or `method='last-layer'`"
+            )

@@ -1,0 +1,54 @@
+"""A set with edits: the same images whether they are held or read one by one."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from tests.repair.conftest import stamp, unstamp
+
+from nearsight.models import Preprocessing
+from nearsight.repair.edited import edit_image, edited
+
+
+def _same(image):
+    return image
+
+
+def test_a_held_and_a_streamed_set_are_edited_alike(painted) -> None:
+    edits = {3: [stamp], 20: [stamp, unstamp]}
+    held, streamed = (edited(painted(held=held), edits, _same) for held in (True, False))
+    assert held.pixels is not None
+    assert streamed.pixels is None
+    for i in range(len(held)):
+        assert torch.equal(held.image(i), streamed.image(i))
+        assert torch.equal(streamed.tile(i, 1, 2, (3, 4)), held.tile(i, 1, 2, (3, 4)))
+    assert np.array_equal(held.sizes, streamed.sizes)
+
+
+def test_the_set_itself_stays_as_it_is(painted) -> None:
+    images = painted(share=0)
+    before = images.pixels.clone()
+    changed = edited(images, {0: [stamp]}, _same)
+    assert torch.equal(images.pixels, before)
+    assert not torch.equal(changed.image(0), before[0])
+    assert torch.equal(changed.pixels[1:], before[1:])
+
+
+def test_an_edit_is_given_what_the_one_before_left_and_all_other_images(painted) -> None:
+    images = painted(share=0, each=2)
+
+    def beside(given, i):
+        assert all(torch.equal(given.image(k), images.image(k)) for k in range(len(images)) if k != i)
+        return given.image(i) // 2
+
+    assert torch.equal(edit_image(images, 1, [stamp, beside]), stamp(images, 1) // 2)
+
+
+def test_edits_that_leave_an_image_resized_fit_the_others(painted) -> None:
+    resize = replace(Preprocessing((0.5,) * 3, (0.5,) * 3), resize_short=8).resize
+    edits = {0: [stamp], 1: [lambda images, i: resize(images.image(i))]}
+    held, streamed = (edited(painted(held=held), edits, resize) for held in (True, False))
+    assert held.pixels.shape[2:] == (8, 8)
+    assert streamed.sizes[:3].tolist() == [[8, 8], [8, 8], [16, 16]]
+    for i in range(3):
+        assert torch.equal(held.image(i), resize(streamed.image(i)))

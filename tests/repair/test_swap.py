@@ -1,0 +1,93 @@
+"""Swap: a shortcut is as frequent in all classes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.repair.conftest import stamped
+
+from nearsight.data.regions import MaskRegions
+from nearsight.errors import InputError
+from nearsight.repair.shortcut import BACKGROUND
+from nearsight.repair.swap import swap
+from nearsight.repair.task import Task
+
+
+def _shares(images):
+    has = stamped(images)
+    return [float(has[images.labels == number].mean()) for number in range(3)]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_every_class_has_the_shortcut_as_often_as_its_own(painted, whole, mark, share) -> None:
+    images = painted(share=share)
+    swapped = swap(Task(whole, images, (mark(images),))).images
+    assert _shares(swapped) == pytest.approx([share] * 3)
+    own = images.labels == 0
+    assert torch.equal(swapped.pixels[own], images.pixels[own])
+
+
+def test_what_nearly_all_have_is_taken_off_half_and_leaves_nothing_that_tells(painted, whole, mark) -> None:
+    images = painted(share=1.0)
+    swapped = swap(Task(whole, images, (mark(images),))).images
+    assert _shares(swapped) == pytest.approx([0.5] * 3)
+    # Where it was taken off the corner repeats what is beside it: as often in every class.
+    again = (swapped.pixels[:, :, :4, :4] == swapped.pixels[:, :, :4, 4:8]).flatten(1).all(1).numpy()
+    assert [again[images.labels == number].mean() for number in range(3)] == pytest.approx([0.5] * 3)
+
+
+def test_what_cannot_be_taken_off_is_put_on_all(painted, whole, mark, listener) -> None:
+    images = painted(share=1.0)
+    task = Task(whole, images, (mark(images, take_off=None),), progress=listener)
+    assert _shares(swap(task).images) == [1.0] * 3
+    assert any("no image without it is trained on" in said for said in listener.said)
+
+
+def test_images_of_other_classes_that_have_it_count(painted, whole, mark) -> None:
+    images = painted(share=0.5)
+    images.pixels[20:28, :, :4, :4] = 255
+    assert _shares(swap(Task(whole, images, (mark(images),))).images) == pytest.approx([0.5] * 3)
+
+
+def test_the_seed_draws_and_shortcuts_are_drawn_apart(painted, whole, mark) -> None:
+    images = painted(share=0.5)
+    one = mark(images)
+    tasks = [Task(whole, images, (one,), seed=seed) for seed in (0, 0, 1)]
+    first, again, other = (swap(task).images.pixels for task in tasks)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    second = replace(one, number=2, put_on=lambda given, i: given.image(i) // 2, take_off=None)
+    both = swap(Task(whole, images, (one, second))).images
+    assert _shares(both)[1:] != _shares(images)[1:]
+
+
+def test_a_background_is_put_behind_every_class_alike(painted, whole, mark, listener) -> None:
+    images = painted(share=0.0, each=30)
+    images = replace(images, regions=MaskRegions(torch.ones(len(images), 16, 16, dtype=torch.bool)))
+    has = images.labels == 0
+    behind = replace(
+        mark(images, put_on=lambda given, i: given.image(i) * 0),
+        seen_in=BACKGROUND,
+        number=0,
+        in_train=has,
+        take_off=None,
+    )
+    swapped = swap(Task(whole, images, (behind,), progress=listener)).images
+    black = (swapped.pixels.flatten(1) == 0).all(1).numpy()
+    assert [black[images.labels == number].mean() for number in range(3)] == pytest.approx([2 / 3] * 3)
+
+
+def test_a_shortcut_that_cannot_be_put_on_is_refused_by_its_name(painted, whole, mark) -> None:
+    images = painted()
+    with pytest.raises(
+        InputError, match=r"red:1 \(a white corner\) cannot be put on other images; repair it"
+    ):
+        swap(Task(whole, images, (mark(images, put_on=None),)))
+
+
+def test_a_streamed_set_is_edited_as_it_is_read(painted, whole, mark) -> None:
+    held, streamed = painted(share=0.5), painted(share=0.5, held=False)
+    one, other = (swap(Task(whole, images, (mark(images),))).images for images in (held, streamed))
+    assert other.pixels is None
+    assert all(torch.equal(one.image(i), other.image(i)) for i in np.arange(len(held)))
