@@ -56,8 +56,8 @@ def refit_last_layer(task: Task) -> Classifier:
     Deep feature reweighting (Kirichenko, Izmailov and Wilson, ICLR 2023), on training images: logistic regression on
     standardised embeddings of images drawn, with replacement, so that each class has as many with each shortcut as
     without; the mean of `DRAWS` such draws. The strength of L2 is chosen on a cut of the training images, by the
-    worst class with a shortcut or without; then all images are fitted. Where a class has fewer than `LEAST_CELL` images
-    with a shortcut or without, more are made by its edits; where there are none, the class stays as it is, and
+    worst class with a shortcut or without; then all images are fitted. Where a class has fewer than `LEAST_CELL`
+    images with a shortcut or without, more are made by its edits; where there are none, the class stays as it is, and
     that is said. The embedding of an image is that by which it is decided: its own, or of a network of tiles the
     mean over at most `TILES` of its tiles.
 
