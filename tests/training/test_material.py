@@ -16,7 +16,7 @@ from nearsight.errors import InputError
 from nearsight.progress import Silent
 from nearsight.settings import Machine, Recipe
 from nearsight.training import Interrupted, Material, SilentTiles, train
-from nearsight.training.material import check_material, places
+from nearsight.training.material import check_material, fingerprint, places
 
 CPU = Machine(device="cpu")
 Weights = Callable[[Path], dict[str, Tensor]]
@@ -70,6 +70,8 @@ def test_a_run_stopped_on_any_material_ends_as_one_never_stopped(
     train(recipe, whole, tmp_path / "whole", material=material, machine=CPU)
     with pytest.raises(Interrupted):
         train(recipe, whole, tmp_path / "run", material=material, machine=CPU, progress=stop_at(3))
+    with pytest.raises(InputError, match="was begun on other images, silent tiles or groups"):
+        train(recipe, whole, tmp_path / "run", resume=True, machine=CPU)
     run = train(recipe, whole, tmp_path / "run", material=material, resume=True, machine=CPU)
     ours, theirs = read_weights(tmp_path / "run"), read_weights(tmp_path / "whole")
     assert all(ours[name].equal(theirs[name]) for name in theirs)
@@ -195,6 +197,21 @@ def test_what_cannot_be_begun_with_is_refused_and_nothing_is_written(
     with pytest.raises(InputError, match="give one of them"):
         train(recipe, sets, tmp_path / "new", begin=given, network=nn.Flatten(), machine=CPU)
     assert not (tmp_path / "new").exists()
+
+
+def test_materials_are_told_apart_by_all_that_they_hold(make_images: Callable[..., ImageSet]) -> None:
+    images = make_images(40)
+    kinds = [
+        *(make(images) for make in MATERIALS.values()),
+        Material(images),
+        Material(make_images(40, seed=1)),
+        Material(images, silent=corners_of(images, seed=1)),
+        Material(images, silent=replace(corners_of(images), stride=2)),
+        Material(images, groups=groups_of(images)[::-1].copy()),
+    ]
+    found = [fingerprint(kind) for kind in kinds]
+    assert len(set(found)) == len(kinds)
+    assert found == [fingerprint(kind) for kind in kinds]
 
 
 @pytest.mark.parametrize(

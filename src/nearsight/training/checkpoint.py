@@ -17,12 +17,16 @@ _FILE = "state.safetensors"
 
 @dataclass(frozen=True)
 class Milestone:
-    """How far a run has come, and what must stay the same when it goes on."""
+    """How far a run has come, and what must stay the same when it goes on.
+
+    `material` is the fingerprint of what it is trained on, empty where that are the set's own images.
+    """
 
     step: int
     seconds: float
     precision: str
     reason: str
+    material: str = ""
 
 
 @dataclass(frozen=True)

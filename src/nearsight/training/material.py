@@ -1,6 +1,7 @@
 """What a run is trained on where that is not the set's images just as they are."""
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -10,6 +11,9 @@ from torch import Tensor
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.settings import Recipe
+
+# Reading all images again would take as long as a pass over them.
+FINGERPRINT_IMAGES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,29 @@ class Material:
     images: ImageSet
     silent: SilentTiles | None = None
     groups: NDArray[np.int64] | None = None
+
+
+def fingerprint(material: Material) -> str:
+    """Return what tells one material from another: labels, groups, silent tiles and the pixels of some images.
+
+    >>> from dataclasses import replace
+    >>> from nearsight.data import load
+    >>> images = load("digits")["train"].select(np.arange(20))
+    >>> one, other = Material(images), Material(images, groups=np.arange(20))
+    >>> fingerprint(one) == fingerprint(replace(other, groups=None)), fingerprint(one) == fingerprint(other)
+    (True, False)
+    """
+    images, silent, groups = material.images, material.silent, material.groups
+    digest = blake2b(images.labels.tobytes(), digest_size=16)
+    for i in np.linspace(0, len(images) - 1, FINGERPRINT_IMAGES).astype(int):
+        digest.update(images.image(int(i)).numpy().tobytes())
+    if groups is not None:
+        digest.update(b"groups" + groups.tobytes())
+    if silent is not None:
+        digest.update(b"silent %d" % silent.stride)
+        for corners in silent.corners:
+            digest.update(np.packbits(corners).tobytes())
+    return digest.hexdigest()
 
 
 def check_material(material: Material, recipe: Recipe, devices: int = 1) -> None:

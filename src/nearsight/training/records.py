@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -106,8 +106,7 @@ class Records:
         with self.clock.paused():
             self._finite(_Sums.of(done, self._job.state.running))
             self._require_finite_weights(done)
-            choice = self._job.choice
-            milestone = Milestone(done, self.clock.seconds, choice.precision, choice.reason)
+            milestone = replace(self._last, step=done, seconds=self.clock.seconds)
             save_checkpoint(self._job.out, self._job.state, milestone)
             self._last = milestone
             self.clock.checkpoint_written()

@@ -31,7 +31,7 @@ from nearsight.training.hardware import trained_here
 from nearsight.training.job import Job
 from nearsight.training.layout import lay_out
 from nearsight.training.loop import run_steps
-from nearsight.training.material import Material, check_material
+from nearsight.training.material import Material, check_material, fingerprint
 from nearsight.training.objective import first_group_weights
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
@@ -82,8 +82,12 @@ def train(
     _check_processes(recipe, machine, device)
     if begin is not None and network is not None:
         raise InputError("`network` and `begin` are both networks to train; give one of them")
-    material = Material(sets["train"]) if material is None else material
-    check_material(material, recipe, machine.devices)
+    mark = ""
+    if material is None:
+        material = Material(sets["train"])
+    else:
+        check_material(material, recipe, machine.devices)
+        mark = fingerprint(material)
     images = material.images
     # Other processes of a multi-process run start when the first has claimed the directory.
     first_process = is_first_process()
@@ -104,6 +108,7 @@ def train(
         check_smallest_part(classifier.network, recipe, side, machine.devices)
     if first_process:
         milestone = claim_directory(out, recipe, resume)
+        _check_same_material(out, milestone, mark)
         own_split(out, sets)
     else:
         milestone = read_milestone(out)
@@ -122,7 +127,7 @@ def train(
         load_checkpoint(out, state)
         progress.say(f"resuming {out} after step {milestone.step}")
     job = Job(recipe, sets, material, sizes, steps, classifier, state, choice, out, machine, fabric, progress)
-    start = milestone or Milestone(0, 0.0, choice.precision, choice.reason)
+    start = milestone or Milestone(0, 0.0, choice.precision, choice.reason, mark)
     seconds = run_steps(job, start)
 
     if fabric.is_global_zero:
@@ -153,6 +158,14 @@ def _check_processes(recipe: Recipe, machine: Machine, device: torch.device) -> 
     if machine.devices < 1 or recipe.batch_size % machine.devices:
         raise InputError(
             f"devices must divide batch_size {recipe.batch_size}, got {machine.devices}; change either"
+        )
+
+
+def _check_same_material(out: Path, milestone: Milestone | None, mark: str) -> None:
+    if milestone is not None and milestone.material != mark:
+        raise InputError(
+            f"{out} was begun on other images, silent tiles or groups than are given now; go on with those, or "
+            "choose another `out`"
         )
 
 
