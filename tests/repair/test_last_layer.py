@@ -1,13 +1,16 @@
 """The last layer is fitted on images that are balanced, and on nothing of a shortcut."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from tests.repair.conftest import STAMP, Linear, classifier_of, stamp
+from tests.repair.conftest import STAMP, Linear, classifier_of, stamp, unstamp
 
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.repair.last_layer import refit_last_layer
+from nearsight.repair.shortcut import BACKGROUND
 from nearsight.repair.task import Task
 
 
@@ -55,6 +58,32 @@ def test_without_edits_real_images_are_balanced_and_it_is_said(painted, mark, li
     task = Task(TiledModel(_reading_the_stamp(), tile=4), images, (shortcut,), progress=listener)
     assert _right(refit_last_layer(task), images) > 0.95
     assert any("2 other classes have no image with red:1" in said for said in listener.said)
+
+
+def test_a_few_images_that_a_rule_takes_wrongly_do_not_stand_for_half_of_their_class(painted, mark) -> None:
+    images = painted(each=60, share=0.5)
+    # As white as the stamp, and of the class's colour nowhere.
+    images.pixels[60:62] = 255
+    shortcut = mark(images, put_on=None, take_off=None)
+    assert shortcut.in_train[60:].sum() == 2
+    after = refit_last_layer(Task(TiledModel(_reading_the_stamp(), tile=4), images, (shortcut,)))
+    assert _right(after, images.select(np.arange(62, len(images)))) > 0.95
+
+
+def test_a_background_is_fitted_as_it_is_and_swapped(painted, mark) -> None:
+    images = painted(each=60, share=1.0)
+    behind = replace(
+        mark(images), seen_in=BACKGROUND, number=0, in_train=images.labels == 0, put_on=unstamp, take_off=None
+    )
+    before = _reading_the_stamp()
+    assert _right(before, _without(images)) < 0.9
+    after = refit_last_layer(Task(TiledModel(before, tile=4), images, (behind,)))
+    assert _right(after, _without(images)) > 0.95
+
+
+def _without(images):
+    bare = torch.stack([unstamp(images, i) for i in range(len(images))])
+    return replace(images, images=replace(images.images, pixels=bare))
 
 
 def test_the_same_seed_gives_the_same_head(painted, mark) -> None:

@@ -15,8 +15,9 @@ from nearsight.diagnosis.decision import Decision
 from nearsight.errors import InputError
 from nearsight.models import Classifier
 from nearsight.repair.edited import edit_image
+from nearsight.repair.groups import LEAST_GROUP
 from nearsight.repair.head import head_of
-from nearsight.repair.shortcut import EditIn, Shortcut
+from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut
 from nearsight.repair.task import Task
 
 # Images of a cell (a class with a shortcut, or without it) in one draw, and of all cells together.
@@ -98,7 +99,8 @@ _Asked = tuple[int, Sequence[EditIn]]
 def _cells(task: Task) -> tuple[list[_Asked], list[list[_Cell]]]:
     """Return the images to be embedded, with their edits, and the cells of each class for each shortcut.
 
-    A pair of cells (with, without) for each class and shortcut; a single cell where one of them cannot be had.
+    A pair of cells (with, without) for each class and shortcut; a single cell where one of them cannot be had, and of
+    a class of few images one of them all.
     """
     classes = len(task.train.classes)
     most = min(CELL, max(LEAST_CELL, IN_ALL // (2 * classes * len(task.shortcuts))))
@@ -115,25 +117,42 @@ def _cells(task: Task) -> tuple[list[_Asked], list[list[_Cell]]]:
     for place, shortcut in enumerate(task.shortcuts):
         for number in range(classes):
             random = np.random.default_rng((task.seed, 20, place, number))
-            mine = task.train.labels == number
             pair = []
-            for having in (True, False):
-                own = random.permutation(np.flatnonzero(mine & (shortcut.in_train == having)))[:most]
-                other = random.permutation(np.flatnonzero(mine & (shortcut.in_train != having)))
-                edit = shortcut.put_on if having else shortcut.take_off
-                places = [row(i, (), "") for i in own.tolist()]
-                sources = own
+            for side, (real, editable, edit) in enumerate(_sides(task, shortcut, number)):
+                own = random.permutation(np.flatnonzero(real))[:most]
+                made = np.empty(0, dtype=np.int64)
                 if len(own) < LEAST_CELL and edit is not None:
-                    made = other[: most - len(own)]
-                    places += [row(i, (edit,), f"{place} {having}") for i in made.tolist()]
-                    sources = np.concatenate([own, made])
-                if places:
-                    pair.append(_Cell(number, np.array(places, dtype=np.int64), sources))
+                    made = random.permutation(np.flatnonzero(editable))[: most - len(own)]
+                places = [row(i, (), "") for i in own.tolist()]
+                if edit is not None:
+                    places += [row(i, (edit,), f"{place} {side}") for i in made.tolist()]
+                # The few that a rule takes for what they are not would stand for half of their class.
+                if len(places) >= LEAST_GROUP:
+                    pair.append(_Cell(number, np.array(places, dtype=np.int64), np.concatenate([own, made])))
+            if not pair:
+                every = np.flatnonzero(task.train.labels == number)
+                pair.append(_Cell(number, np.array([row(i, (), "") for i in every.tolist()]), every))
             if len(pair) < 2:
                 left.append((shortcut, number))
             found.append(pair)
     _say_left(task, left)
     return asked, found
+
+
+_Side = tuple[NDArray[np.bool_], NDArray[np.bool_], EditIn | None]
+
+
+def _sides(task: Task, shortcut: Shortcut, number: int) -> tuple[_Side, _Side]:
+    """Return which images of a class are with a shortcut, which can be edited to be, and how; and without it.
+
+    Of a background each image is as it is, or edited to have another class's.
+    """
+    mine = task.train.labels == number
+    having, without = mine & shortcut.in_train, mine & ~shortcut.in_train
+    if shortcut.seen_in == BACKGROUND:
+        none = np.zeros_like(mine)
+        return (mine, none, None), (none, mine, shortcut.put_on)
+    return (having, without, shortcut.put_on), (without, having, shortcut.take_off)
 
 
 def _say_left(task: Task, left: Sequence[tuple[Shortcut, int]]) -> None:

@@ -29,8 +29,9 @@ class Shortcut:
     0 for what decides, object or background. `verdict`, `attribute`, `words` and `seen_in` are the verdict's own
     (`diagnosis.verdicts.Verdict`), or `BACKGROUND`. `in_train` and `in_test` are bool: which images have it, by the
     rule that was made on training images alone. `put_on` and `take_off` give image i of a set it and take it off
-    it; `tiles` says which of its tiles are of it. Each is None where that cannot be done. `column` is the column
-    that it is seen in, for a table's.
+    it; `tiles` says which of its tiles are of it. Each is None where that cannot be done. Of a `BACKGROUND`, `put_on`
+    puts the image's own object before the background of an image of another class. `column` is the column that it
+    is seen in, for a table's.
     """
 
     class_number: int
