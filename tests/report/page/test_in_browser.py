@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.repair.made_repair import make_repair
 
 from nearsight.diagnosis.labels.part import Labels
 from nearsight.diagnosis.reasons.atlas import Atlas
-from nearsight.report.page import write_comparison_page, write_diagnosis_page
+from nearsight.report.page import write_comparison_page, write_diagnosis_page, write_repair_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -351,6 +352,21 @@ def test_the_page_of_a_comparison_opens_and_reads(
     assert page.locator("figure img").evaluate("image => image.naturalWidth") > 0
     page.get_by_text("for completeness").click()
     assert page.locator("#differences table").nth(1).is_visible()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert [row for row in page.evaluate(CONTRASTS) if row[0] < 4.5] == []
+
+
+def test_the_page_of_a_repair_opens_and_reads(open_file: Open, tmp_path: Path) -> None:
+    write_repair_page(
+        make_repair(classes=tuple(f"{HOSTILE}{number}" for number in range(8))), tmp_path / "a.html"
+    )
+    page = open_file(tmp_path / "a.html", viewport={"width": 700, "height": 900}).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 700
+    assert page.locator("figure img").evaluate("image => image.naturalWidth") > 0
+    page.get_by_text("All classes", exact=True).click()
+    assert page.locator("#elsewhere table").nth(1).is_visible()
+    assert page.evaluate("window.broken") is None
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         assert [row for row in page.evaluate(CONTRASTS) if row[0] < 4.5] == []
