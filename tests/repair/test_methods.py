@@ -42,6 +42,14 @@ def test_a_mark_in_a_place_is_swapped_though_its_tiles_are_known(several) -> Non
     assert default_method(replace(shortcuts["swap"], tiles=tiles_at(CORNER, stamped(images)))) == "swap"
 
 
+def test_a_network_of_whole_images_has_no_tiles_to_silence(several, whole) -> None:
+    images, shortcuts = several
+    pasted = replace(shortcuts["swap"], seen_in="tile", tiles=tiles_at(CORNER, stamped(images)))
+    assert default_method(pasted) == "tiles"
+    assert default_method(pasted, of_tiles=False) == "swap"
+    assert material_of(Task(whole, images, (pasted,))).silent is None
+
+
 def test_each_is_taken_away_by_its_own_or_all_by_the_one_that_is_named(several) -> None:
     _, shortcuts = several
     every = tuple(shortcuts.values())

@@ -10,7 +10,7 @@ from nearsight.repair.groups import balanced, group_numbers
 from nearsight.repair.shortcut import Shortcut
 from nearsight.repair.swap import swap
 from nearsight.repair.task import Task
-from nearsight.repair.tiles import silence_tiles
+from nearsight.repair.tiles import sees_tiles, silence_tiles
 from nearsight.settings.choices import RepairMethod
 from nearsight.training.material import Material
 
@@ -21,7 +21,7 @@ GROUPS: Final = "groups"
 METHODS: tuple[RepairMethod, ...] = get_args(RepairMethod)
 
 
-def default_method(shortcut: Shortcut) -> RepairMethod:
+def default_method(shortcut: Shortcut, *, of_tiles: bool = True) -> RepairMethod:
     """Return how a shortcut is taken away where no method is named.
 
     >>> import numpy as np
@@ -29,10 +29,11 @@ def default_method(shortcut: Shortcut) -> RepairMethod:
     >>> default_method(Shortcut(0, 1, "shortcut", "column:camera", "camera a", "table", has, has, column="camera"))
     'groups'
 
-    A reason's tiles are silenced where they can be; else what can be put on images is put on those of the other
-    classes, tiles are silenced, and groups of a column balanced. Of what is left the last layer is fitted anew.
+    A reason's tiles are silenced where the network is one `of_tiles`; else what can be put on images is put on those
+    of the other classes, tiles are silenced, and groups of a column balanced. Of what is left the last layer is
+    fitted anew.
     """
-    if shortcut.tiles is not None and (shortcut.seen_in == TILE or shortcut.put_on is None):
+    if of_tiles and shortcut.tiles is not None and (shortcut.seen_in == TILE or shortcut.put_on is None):
         return TILES
     if shortcut.put_on is not None:
         return SWAP
@@ -40,14 +41,18 @@ def default_method(shortcut: Shortcut) -> RepairMethod:
 
 
 def planned(
-    shortcuts: Sequence[Shortcut], method: str | None = None, column: str | None = None
+    shortcuts: Sequence[Shortcut],
+    method: str | None = None,
+    column: str | None = None,
+    *,
+    of_tiles: bool = True,
 ) -> dict[RepairMethod, tuple[Shortcut, ...]]:
     """Return which shortcuts are taken away by which method, in the order of `METHODS`.
 
     With `method` all by that one; with a `column` alone all by its groups. Otherwise each has its own
-    (`default_method`); where some can be swapped or silenced and for others only the last layer is left, those are
-    balanced as groups, since one repair either trains or fits the last layer. Raises `InputError` for an unknown
-    method, and for a column beside another method than groups.
+    (`default_method`), as a network `of_tiles` or of whole images has it; where some can be swapped or silenced and
+    for others only the last layer is left, those are balanced as groups, since one repair either trains or fits the
+    last layer. Raises `InputError` for an unknown method, and for a column beside another method than groups.
     """
     if method is not None and method not in METHODS:
         raise unknown_name("method of repair", method, METHODS)
@@ -59,7 +64,9 @@ def planned(
     wanted = GROUPS if column is not None else method
     found: dict[RepairMethod, list[Shortcut]] = {}
     for shortcut in shortcuts:
-        own = next((name for name in METHODS if name == wanted), None) or default_method(shortcut)
+        own = next((name for name in METHODS if name == wanted), None) or default_method(
+            shortcut, of_tiles=of_tiles
+        )
         found.setdefault(own, []).append(shortcut)
     if LAST_LAYER in found and len(found) > 1:
         found.setdefault(GROUPS, []).extend(found.pop(LAST_LAYER))
@@ -73,7 +80,7 @@ def material_of(task: Task, method: str | None = None) -> Material:
     silent, and they are drawn. Raises `InputError` as the methods and `planned` do, and for `last-layer`, which
     trains on nothing (`refit_last_layer`).
     """
-    plan = planned(task.shortcuts, method, task.column)
+    plan = planned(task.shortcuts, method, task.column, of_tiles=sees_tiles(task.bound))
     if LAST_LAYER in plan:
         raise InputError("`method='last-layer'` fits the head and trains on nothing; call `refit_last_layer`")
     return _combined(task, plan)

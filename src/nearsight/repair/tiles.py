@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.errors import InputError
+from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.repair.task import Task
 from nearsight.training.material import Material, SilentTiles
@@ -30,7 +31,7 @@ def silence_tiles(task: Task) -> Material:
     images, for a shortcut that no tiles show, and where every tile of a class's images would be silent.
     """
     bound = task.bound
-    if isinstance(bound.model, Classifier) and bound.model.tile is None:
+    if not sees_tiles(bound):
         raise InputError(
             "this run was trained on whole images and sees no tiles that could be silent; use `method='swap'` or "
             "`method='last-layer'`"
@@ -50,6 +51,11 @@ def silence_tiles(task: Task) -> Material:
     share = sum(int(of.sum()) for of in corners) / sum(of.size for of in corners)
     task.progress.say(f"{100 * share:.1f} % of all training tiles are to say nothing")
     return Material(task.train, silent=SilentTiles(tuple(corners), bound.sides()[1]))
+
+
+def sees_tiles(bound: TiledModel) -> bool:
+    """Return whether a bound network was trained on tiles, so that there are some that could be silent."""
+    return not (isinstance(bound.model, Classifier) and bound.model.tile is None)
 
 
 def _check_left(task: Task, corners: list[NDArray[np.bool_]]) -> None:
