@@ -7,17 +7,17 @@ import pytest
 from nearsight.settings import RECIPES
 from nearsight.training import fine_tuning
 from nearsight.training.training_run import total_steps
-from nearsight.training.tuning import FACTOR_OF_RATES, SHARE_OF_STEPS
+from nearsight.training.tuning import SHARE_OF_STEPS
 
 
 @pytest.mark.parametrize("steps", [None, 1000])
-def test_it_takes_a_share_of_the_steps_and_of_the_rates(steps: int | None) -> None:
+def test_it_takes_a_share_of_the_steps_at_the_rates_of_the_run(steps: int | None) -> None:
     recipe = replace(RECIPES["fast"], steps=steps, tile_schedule="8@0.5", tile=16)
     tuned = fine_tuning(recipe)
     share = total_steps(tuned, 50_000) / total_steps(recipe, 50_000)
     assert share == pytest.approx(SHARE_OF_STEPS, rel=0.01)
     for rate in ("learning_rate", "bias_learning_rate", "head_learning_rate"):
-        assert getattr(tuned, rate) == pytest.approx(getattr(recipe, rate) * FACTOR_OF_RATES)
+        assert getattr(tuned, rate) == getattr(recipe, rate)
     assert tuned.tile_schedule is None
     assert (tuned.batch_size, tuned.weight_decay) == (recipe.batch_size, recipe.weight_decay)
 

@@ -106,7 +106,7 @@ def begin_classifier(
             f"{recipe.resize_short}; give the recipe that it was trained by"
         )
     size = _size(recipe, images)
-    network = copy.deepcopy(begin.network)
+    network = copy.deepcopy(begin.network).cpu()
     if recipe.tile is None:
         _require_whole(network, images, recipe, size)
     seen = receptive_field(network, min(size), name=recipe.model)

@@ -4,19 +4,27 @@ from dataclasses import replace
 
 from nearsight.settings import Recipe
 
+# Tried on a cut of STL-10's training images, of half their size, with five plants (tint, digits, mark, watermark,
+# border) in 90 % of a class each, one seed. Of whole images, the accuracy of these classes' images without their
+# plant was 0.12 before; with the plants put on images of other classes it became 0.13 and 0.19 after 0.15 of the
+# steps at 0.3 of the rates and at all of them, 0.22 and 0.28 after 0.3 of the steps, 0.22 after 0.6 at 0.3 of the
+# rates; with each plant in half of all images it became 0.32 after 0.3 of the steps at 0.3 of the rates, 0.44 at all
+# of them, and 0.45 after 0.6 of the steps. Of tiles, with the plants put on images of other classes, it was 0.25
+# before, and 0.21 and 0.23 after 0.3 of the steps at 0.3 of the rates and at all of them.
 SHARE_OF_STEPS = 0.3
-FACTOR_OF_RATES = 0.3
 
 
 def fine_tuning(recipe: Recipe, *, steps: int | None = None) -> Recipe:
     """Return the recipe of a training that goes on from the weights of a run of this recipe (`begin`).
 
     >>> tuned = fine_tuning(Recipe(steps=1000, learning_rate=0.1))
-    >>> tuned.steps, round(tuned.learning_rate, 6)
-    (300, 0.03)
+    >>> tuned.steps, tuned.learning_rate
+    (300, 0.1)
 
-    It takes a share of the run's steps, or epochs, and of its rates, which fall as the run's own do; tiles are of
-    the run's last size from the first step on. `steps` are optimizer steps in place of that share.
+    It takes a share of the run's steps, or epochs, at the run's own rates, which fall as the run's did: on training
+    images with planted shortcuts, more was unlearned at these than at 0.3 of them in every trial on whole images,
+    and little more in 0.6 of the steps than in 0.3. Tiles are of the run's last size from the first step on.
+    `steps` are optimizer steps in place of that share.
     """
     epochs, share = recipe.epochs, None
     if recipe.steps is None:
@@ -29,7 +37,4 @@ def fine_tuning(recipe: Recipe, *, steps: int | None = None) -> Recipe:
         tile_schedule=None,
         epochs=epochs,
         steps=share if steps is None else steps,
-        learning_rate=recipe.learning_rate * FACTOR_OF_RATES,
-        bias_learning_rate=recipe.bias_learning_rate * FACTOR_OF_RATES,
-        head_learning_rate=recipe.head_learning_rate * FACTOR_OF_RATES,
     )
