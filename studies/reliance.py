@@ -23,7 +23,9 @@ from nearsight import training
 from nearsight.data import ImageSets
 from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.reasons.atlas import ClassReasons
+from nearsight.diagnosis.reasons.part import REASONS
 from nearsight.diagnosis.reliance.verdict import FALSE_DISCOVERIES
+from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
@@ -48,18 +50,20 @@ FIELDS: dict[str, Any] = {
 }
 CPU = Machine(device="cpu", workers=0, checkpoint_seconds=1e6)
 # Of a class, or of all: shares of evidence and area, accuracies from tiles, and with the object or background erased.
-MEASURES = (
-    "off_share",
-    "off_area",
-    "contrast",
-    "background",
-    "object",
-    "pointing",
-    "as_it_is",
-    "without_object",
-    "without_background",
-)
+MEASURES = {
+    "accuracy": "right",
+    "off_share": "evidence off the object",
+    "off_area": "area off it",
+    "contrast": "contrast, points",
+    "background": "right from background tiles",
+    "object": "from tiles on the object",
+    "pointing": "strongest tile on it",
+    "as_it_is": "right of those asked again",
+    "without_object": "without object",
+    "without_background": "without background",
+}
 ALL = "all"
+PARTS = ("reasons", "verdicts")
 RESULTS = "networks.jsonl"
 
 Row = dict[str, Any]
@@ -74,6 +78,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--seeds", type=int, default=3, help="networks of each set and architecture")
     parser.add_argument("--images", type=int, default=600, help="images diagnosed, drawn from test")
+    parser.add_argument(
+        "--parts", nargs="*", default=list(PARTS), choices=PARTS, help="that are diagnosed beside reliance"
+    )
     parser.add_argument("--steps", type=int, default=FIELDS["steps"], help="of training")
     parser.add_argument(
         "--keep-runs", action="store_true", help="keep the trained runs (default: results alone)"
@@ -95,7 +102,8 @@ def run(arguments: argparse.Namespace) -> None:
         if data not in loaded:
             loaded[data] = nearsight.load(data, validation=0)
         row = {"network": name, "set": data, "model": model, "seed": seed}
-        row |= measure(trained(data, model, seed, loaded[data], arguments), loaded[data], arguments.images)
+        classifier = trained(data, model, seed, loaded[data], arguments)
+        row |= measure(classifier, loaded[data], arguments.images, arguments.parts)
         with lines.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(f"{name}: {points(row['accuracy'])} % right", flush=True)
@@ -126,23 +134,24 @@ def trained(data: str, model: str, seed: int, sets: ImageSets, arguments: argpar
     return training.train(recipe, few, directory, resume=True, machine=CPU).classifier()
 
 
-def measure(classifier: Classifier, sets: ImageSets, images: int) -> Row:
+def measure(classifier: Classifier, sets: ImageSets, images: int, parts: Sequence[str]) -> Row:
     """Return what a diagnosis says of a network: accuracy, a row a class with known objects, and its verdicts."""
     found = nearsight.diagnose(
         TiledModel(classifier, stride=STRIDE),
         sets["test"],
         images=images,
-        parts=["protocols", "reasons", "reliance", "verdicts"],
+        parts=["protocols", "reliance", *parts],
         faithfulness=0,
         progress=False,
     )
+    verdicts, reasons = VERDICTS.of(found), REASONS.of(found)
     by_protocol = {row.protocol: row.accuracy.value for row in found["protocols"].rows}
     return {
         "accuracy": by_protocol[found.decision],
         "images": found.images,
         "classes": list(of_classes(found)),
-        "verdicts": [of_verdict(one, found.classes) for one in found["verdicts"].verdicts],
-        "reasons": [of_reasons(one) for one in found["reasons"].classes if one.reasons],
+        "verdicts": verdicts and [of_verdict(one, found.classes) for one in verdicts.verdicts],
+        "reasons": reasons and [of_reasons(one) for one in reasons.classes if one.reasons],
     }
 
 
@@ -210,14 +219,15 @@ def of_seeds(data: str, model: str, name: str, rows: Sequence[Row]) -> Row:
     """Return the mean of each measure of a class over the seeds of an architecture on a set."""
     networks = [row for row in rows if (row["set"], row["model"]) == (data, model)]
     classes = [one for row in networks for one in row["classes"] if one["class"] == name]
-    values = {measure: [one[measure] for one in classes] for measure in MEASURES}
+    values = {measure: [one[measure] for one in classes] for measure in MEASURES if measure != "accuracy"}
+    found: Row = {"set": data, "model": model, "class": name, "seeds": len(classes)}
     if name == ALL:
         values = {"accuracy": [row["accuracy"] for row in networks]} | values
-    return {
-        "set": data,
-        "model": model,
-        "class": name,
-        "seeds": len(classes),
+        # Of each network, how many classes had each answer.
+        found["classes_decide"] = [
+            dict(Counter(one["decides"] for one in row["classes"] if one["class"] != ALL)) for row in networks
+        ]
+    return found | {
         "decides": dict(Counter(one["decides"] for one in classes).most_common()),
         "contrast_believed": sum(one["contrast_believed"] for one in classes),
         "measures": {measure: over_seeds(each) for measure, each in values.items()},
@@ -233,17 +243,16 @@ def over_seeds(values: Sequence[float | None]) -> Row:
 
 def table(rows: Sequence[Row], shown: int = 10) -> str:
     """Return a Markdown table: a row for each set and architecture, and for its classes where they are few."""
-    names = ("accuracy", *MEASURES)
     lines = [
-        f"| set | network | class | what decides | {' | '.join(names)} |",
-        f"| --- | --- | --- | --- | {' | '.join('---:' for _ in names)} |",
+        f"| set | network | class | what decides | {' | '.join(MEASURES.values())} |",
+        f"| --- | --- | --- | --- | {' | '.join('---:' for _ in MEASURES)} |",
     ]
     for row in rows:
         beside = [one for one in rows if (one["set"], one["model"]) == (row["set"], row["model"])]
         if row["class"] != ALL and len(beside) > shown:
             continue
         decides = ", ".join(f"{verdict} ({count})" for verdict, count in row["decides"].items())
-        cells = [written(row["measures"][name]) if name in row["measures"] else MISSING for name in names]
+        cells = [written(row["measures"][name]) if name in row["measures"] else MISSING for name in MEASURES]
         lines.append(f"| {row['set']} | {row['model']} | {row['class']} | {decides} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -265,7 +274,9 @@ def verdict_table(rows: Iterable[Row]) -> str:
     found = Counter[tuple[str, str, str, str]]()
     networks: dict[tuple[str, str, str, str], Counter[str]] = {}
     for row in rows:
-        for key in {(row["set"], one["class"], one["attribute"], one["verdict"]) for one in row["verdicts"]}:
+        for key in {
+            (row["set"], one["class"], one["attribute"], one["verdict"]) for one in row["verdicts"] or ()
+        }:
             found[key] += 1
             networks.setdefault(key, Counter())[row["model"]] += 1
     lines = ["| set | class | attribute | verdict | networks |", "| --- | --- | --- | --- | --- |"]

@@ -10,7 +10,7 @@ import argparse
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ from studies.shortcuts.networks import (
 )
 from studies.shortcuts.scoring import Row, Told, by_family, effects, judge, summary
 
-METHODS = ("nearsight", "gradient clusters", "slices")
+DATALAB = "spurious correlations"
+METHODS = ("nearsight", "gradient clusters", "slices", DATALAB)
 PLANTS = 5
 RESULTS = "classes.jsonl"
 
@@ -65,6 +66,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--again", action="store_true", help="diagnose all again, with the runs that are there"
     )
+    parser.add_argument(
+        "--datalab",
+        action="store_true",
+        help="only ask Datalab, about the images of what was measured already",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -76,6 +82,11 @@ def run(arguments: argparse.Namespace) -> None:
         lines.unlink(missing_ok=True)
     done = {row["network"] for row in read(lines)}
     begun = time.monotonic()
+    if arguments.datalab:
+        known = design(arguments.networks, arguments.seeds)
+        write(lines, ask_datalab(read(lines), known))
+        done_with(arguments.out)
+        return
     first, step = arguments.part
     for network in design(arguments.networks, arguments.seeds, arguments.sets, arguments.kinds)[first::step]:
         if network.name in done:
@@ -88,21 +99,45 @@ def run(arguments: argparse.Namespace) -> None:
         rows = measure(network, arguments.out)
         if not arguments.keep_runs:
             shutil.rmtree(arguments.out / network.name)
-        with lines.open("a") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+        write(lines, rows, more=True)
         print(
             f"{network.name}: {sum(bool(row['nearsight']) for row in rows)} classes with verdicts", flush=True
         )
-    rows = read(lines)
+    done_with(arguments.out)
+
+
+def done_with(out: Path) -> None:
+    """Write the summary of the rows that are there, and print the tables."""
+    rows = read(out / RESULTS)
     families = {method: by_family(rows, method) for method in METHODS}
     result = {"study": "shortcuts"} | summary(rows, METHODS) | {"families": families}
-    write_json(arguments.out / "shortcuts.json", result)
+    write_json(out / "shortcuts.json", result)
     print(table(result))
 
 
 def read(lines: Path) -> list[Row]:
     """Return the rows that were written so far."""
     return [json.loads(line) for line in lines.read_text().splitlines()] if lines.is_file() else []
+
+
+def write(lines: Path, rows: Iterable[Row], *, more: bool = False) -> None:
+    """Write rows, a line each, after those that are there or in their place."""
+    written = "".join(json.dumps(row) + "\n" for row in rows)
+    with lines.open("a" if more else "w") as file:
+        file.write(written)
+
+
+def ask_datalab(rows: Sequence[Row], networks: Iterable[Network]) -> list[Row]:
+    """Return rows with what Datalab says of the same images, which takes no network."""
+    known = {network.name: network for network in networks}
+    asked: dict[str, list[Row]] = {}
+    for row in rows:
+        asked.setdefault(row["network"], []).append(row)
+    for name, mine in asked.items():
+        planted = plant(known[name])
+        judge(mine, peers.spurious_correlations(planted), planted, DATALAB)
+        print(f"{name}: {sum(bool(row[DATALAB]) for row in mine)} classes with correlations", flush=True)
+    return list(chain.from_iterable(asked.values()))
 
 
 def design(
@@ -149,6 +184,7 @@ def measure(network: Network, out: Path) -> list[Row]:
         "nearsight": diagnosed(bound, planted),
         "gradient clusters": list(peers.gradient_clusters(bound, planted)),
         "slices": list(peers.slices(bound, planted, decision.scores(iter(planted.test.pixels)))),
+        DATALAB: list(peers.spurious_correlations(planted)),
     }
     for method, found in told.items():
         judge(rows, found, planted, method)

@@ -85,6 +85,40 @@ def slices(bound: TiledModel, planted: Planted, scores: NDArray[np.float32]) -> 
             yield Told(commonest, SHORTCUT, "slice", "slice", tuple(mine.tolist()))
 
 
+def spurious_correlations(planted: Planted) -> Iterator[Told]:
+    """Cleanlab's Datalab: properties of images by which the label could be told, over all classes together.
+
+    It names a property and neither class nor images; so a candidate is what CleanVision marks for that property, of
+    the class that it is commonest in, as for a slice.
+    """
+    from cleanlab import Datalab
+    from cleanlab.datalab.internal.adapter.constants import DEFAULT_CLEANVISION_ISSUES
+    from datasets import ClassLabel, Dataset, Features, Image
+    from PIL import Image as Pillow
+
+    assert planted.test.pixels is not None
+    labels = planted.test.labels
+    data = Dataset.from_dict(
+        {
+            "image": [Pillow.fromarray(image.permute(1, 2, 0).numpy()) for image in planted.test.pixels],
+            "label": labels.tolist(),
+        },
+        features=Features({"image": Image(), "label": ClassLabel(names=list(planted.test.classes))}),
+    )
+    lab = Datalab(data, label_name="label", image_key="image", verbosity=0)
+    lab.find_issues(
+        issue_types={"image_issue_types": DEFAULT_CLEANVISION_ISSUES, "spurious_correlations": {}}
+    )
+    scores, marked = lab.get_info("spurious_correlations"), lab.get_issues()
+    for one in scores["correlations_df"].to_dict("records"):
+        name = one["property"].removesuffix("_score")
+        inside = np.flatnonzero(marked[f"is_{name}_issue"].to_numpy(dtype=np.bool_))
+        if one["score"] < scores["threshold"] and len(inside):
+            commonest = int(np.bincount(labels[inside]).argmax())
+            mine = inside[labels[inside] == commonest]
+            yield Told(commonest, SHORTCUT, name, name.replace("_", " "), tuple(mine.tolist()))
+
+
 def _candidates(number: int, mine: NDArray[np.int64], cluster: NDArray[np.int64]) -> Iterator[Told]:
     sizes = np.bincount(cluster)
     for one in range(len(sizes)):
