@@ -70,6 +70,14 @@ def test_a_few_images_that_a_rule_takes_wrongly_do_not_stand_for_half_of_their_c
     assert _right(after, images.select(np.arange(62, len(images)))) > 0.95
 
 
+def test_a_cell_of_few_images_is_filled_by_edits(painted, mark, listener) -> None:
+    images = painted(each=20, share=0.9)
+    task = Task(TiledModel(_reading_the_stamp(), tile=4), images, (mark(images),), progress=listener)
+    refit_last_layer(task)
+    # Each image is given with the stamp and without it.
+    assert ("images embedded", 2 * len(images), 2 * len(images)) in listener.counted
+
+
 def test_a_background_is_fitted_as_it_is_and_swapped(painted, mark) -> None:
     images = painted(each=60, share=1.0)
     behind = replace(

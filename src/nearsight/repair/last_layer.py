@@ -20,14 +20,14 @@ from nearsight.repair.head import head_of
 from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut
 from nearsight.repair.task import Task
 
-# Images of a cell (a class with a shortcut, or without it) in one draw, and of all cells together.
-CELL, IN_ALL = 250, 10_000
-# A cell of fewer images is filled by putting the shortcut on, or taking it off.
-LEAST_CELL = 25
+# Images of a cell (a class with a shortcut, or without it): at most, at least where there are many cells, and of all
+# cells together.
+CELL, LEAST_CELL, IN_ALL = 250, 25, 10_000
 # Draws whose heads are averaged, as Kirichenko and others do.
 DRAWS = 10
 # How much the mean loss counts beside L2, of which the cut chooses; the share of the images that is cut off for it,
-# and how many a cell must have there to be judged.
+# and how many a cell must have there to be judged. The network knows its training images by heart: they would choose
+# ever weaker ones, by which other images are lost.
 STRENGTHS, CUT, LEAST_JUDGED = (1.0, 10.0, 100.0, 1000.0), 0.25, 5
 MOST_STEPS = 300
 # Tiles of an image at most whose embeddings are averaged, and images that are embedded at once.
@@ -57,10 +57,10 @@ def refit_last_layer(task: Task) -> Classifier:
     Deep feature reweighting (Kirichenko, Izmailov and Wilson, ICLR 2023), on training images: logistic regression on
     standardised embeddings of images drawn, with replacement, so that each class has as many with each shortcut as
     without; the mean of `DRAWS` such draws. The strength of L2 is chosen on a cut of the training images, by the
-    worst class with a shortcut or without; then all images are fitted. Where a class has fewer than `LEAST_CELL`
-    images with a shortcut or without, more are made by its edits; where there are none, the class stays as it is, and
-    that is said. The embedding of an image is that by which it is decided: its own, or of a network of tiles the
-    mean over at most `TILES` of its tiles.
+    worst class with a shortcut or without; then all images are fitted. Where a class has too few images with a
+    shortcut or without, more are made by its edits: a few images given again and again are no measure of a class.
+    Where there are none, the class stays as it is, and that is said. The embedding of an image is that by which it
+    is decided: its own, or of a network of tiles the mean over at most `TILES` of its tiles.
 
     Raises `InputError` for a head that is not one linear layer, and for a class without an image.
     """
@@ -73,7 +73,9 @@ def refit_last_layer(task: Task) -> Classifier:
     fitting = _Fitting(embeddings, len(task.train.classes), intercept=head.bias is not None)
     cut = np.random.default_rng((task.seed, 21)).random(len(task.train)) < CUT
     strength = _chosen_strength(fitting, cells, cut, task.seed)
-    task.progress.say(f"the last layer is fitted on {len(asked):,} images, with an L2 of 1/{strength:g}")
+    task.progress.say(
+        f"the last layer is fitted on {len(asked):,} images, their mean loss {strength:,.0f} times L2"
+    )
     weights = []
     for draw in range(DRAWS):
         weights.append(fitting.fitted(cells, strength, (task.seed, 22, draw)))
@@ -121,7 +123,7 @@ def _cells(task: Task) -> tuple[list[_Asked], list[list[_Cell]]]:
             for side, (real, editable, edit) in enumerate(_sides(task, shortcut, number)):
                 own = random.permutation(np.flatnonzero(real))[:most]
                 made = np.empty(0, dtype=np.int64)
-                if len(own) < LEAST_CELL and edit is not None:
+                if edit is not None:
                     made = random.permutation(np.flatnonzero(editable))[: most - len(own)]
                 places = [row(i, (), "") for i in own.tolist()]
                 if edit is not None:
