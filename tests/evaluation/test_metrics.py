@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torchmetrics.functional.classification import multiclass_accuracy
 
 from nearsight.evaluation import calibration_error, confusion_matrix, top_k_accuracy
@@ -26,6 +28,24 @@ def test_top_k_is_that_of_torchmetrics(k: int) -> None:
         torch.from_numpy(scores), torch.from_numpy(labels), num_classes=7, top_k=k, average="micro"
     )
     assert top_k_accuracy(scores, labels, k) == pytest.approx(float(expected))
+
+
+@given(st.permutations(range(8)), st.integers(0, 1000))
+def test_top_k_does_not_depend_on_the_order_of_classes_whatever_is_equal(order: list[int], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    votes = (random.multinomial(6, np.full(8, 1 / 8), size=20) / 6).astype(np.float32)
+    labels = random.integers(8, size=20)
+    new = np.argsort(order)
+    found = top_k_accuracy(votes, labels, 5)
+    assert top_k_accuracy(votes[:, order], new[labels], 5) == pytest.approx(found)
+
+
+def test_top_k_of_equal_scores_is_what_drawing_their_order_gives() -> None:
+    votes = np.array([[0.5, 0.5, 0, 0, 0, 0, 0, 0]], dtype=np.float32)
+    random = np.random.default_rng(0)
+    drawn = [np.lexsort((random.random(8), -votes[0]))[:5] for _ in range(4000)]
+    expected = np.mean([7 in best for best in drawn])
+    assert top_k_accuracy(votes, np.array([7]), 5) == pytest.approx(expected, abs=0.03)
 
 
 def test_equal_scores_rank_in_the_order_of_the_classes() -> None:

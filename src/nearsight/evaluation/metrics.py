@@ -24,15 +24,18 @@ def top_k_accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64], k: in
     >>> top_k_accuracy(np.array([[0.1, 0.3, 0.6]], dtype=np.float32), np.array([1]), k=2)
     1.0
 
-    Equal scores rank in the order of the classes. None where there are no more than k classes: it could not
-    fail.
+    >>> top_k_accuracy(np.array([[1.0, 0.0, 0.0]], dtype=np.float32), np.array([2]), k=2)
+    0.5
+
+    Of classes with equal scores, as those that no tile votes for, each is as likely to be among the best as another:
+    an image counts by the share of their orders that have its class there, so that the order of classes changes
+    nothing. None where there are no more than k classes: it could not fail.
     """
     if scores.shape[1] <= k:
         return None
     own = scores[np.arange(len(labels)), labels][:, None]
-    before = (scores > own).sum(1)
-    before += ((scores == own) & (np.arange(scores.shape[1]) < labels[:, None])).sum(1)
-    return float((before < k).mean())
+    better, equal = (scores > own).sum(1), (scores == own).sum(1)
+    return float(((k - better) / equal).clip(0, 1).mean())
 
 
 def confusion_matrix(

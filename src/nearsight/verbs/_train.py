@@ -107,6 +107,10 @@ def train(
         own = kind if isinstance(network, nn.Module) else getattr(network, "__name__", kind).strip("<>")
         fields["model"] = CUSTOM + own
     asked = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
+    if stride is not None and asked.tile is None:
+        raise InputError(
+            "`stride` is of tiles, and whole images are trained on; give a `tile`, or leave it out"
+        )
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         sets = whole_sets(data, classes=classes, progress=channel, **reading.options)
         chosen = replace(asked, data=sets.name)

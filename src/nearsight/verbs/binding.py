@@ -69,6 +69,8 @@ class Binding:
             weights=self.weights,
             network=self.network,
         )
+        if self.tile is None and classifier.tile is None:
+            self._check_without_tile()
         return TiledModel(
             classifier,
             tile=classifier.tile_to_look_at(self.tile) if tiled else self.tile,
@@ -77,6 +79,14 @@ class Binding:
             memory=self.memory,
             device=(self.machine or Machine()).torch_device(),
         )
+
+    def _check_without_tile(self) -> None:
+        for name, asked in (("stride", self.stride is not None), ("grid", self.grid != DEFAULT_GRID)):
+            if asked:
+                raise InputError(
+                    f"`{name}` is of tiles, and this classifier was trained on whole images; give a `tile` too, or "
+                    f"leave `{name}` out"
+                )
 
     def _check_beside(self, bound: TiledModel) -> None:
         said = {
