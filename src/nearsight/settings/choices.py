@@ -37,4 +37,6 @@ DEFAULT_SPLIT = "test"
 DEFAULT_VALIDATION = 0.1
 # On how many images a diagnosis checks its maps.
 FAITHFULNESS_IMAGES = 32
+# Of a diagnosis, every shortcut that is proven is taken away.
+ALL_VERDICTS = "all"
 DEMO_OUT = "nearsight-demo"

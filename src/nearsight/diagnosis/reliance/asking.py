@@ -144,7 +144,7 @@ def ask(
     if images.regions is None or not images.has_regions:
         return None
     drawn = draw_asked(images.labels, images.regions.known, seed=seed, per_class=per_class, most=most)
-    whole = _Whole(images, decision.bound.resize, images.regions.kind)
+    whole = KnownObjects(images, decision.bound.resize, images.regions.kind)
     asked = [index for index in drawn.tolist() if whole.has_both(index)]
     if len(asked) < 2:
         return None
@@ -207,7 +207,7 @@ def _small(picture: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class _Whole:
+class KnownObjects:
     """The images of a set as the network's preprocessing resizes them, and the regions of their objects."""
 
     images: ImageSet

@@ -1,0 +1,118 @@
+"""Which verdicts of a diagnosis a repair takes away."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.reliance.part import RELIANCE
+from nearsight.diagnosis.reliance.verdict import BACKGROUND as DECIDES
+from nearsight.diagnosis.reliance.verdict import INDIFFERENT
+from nearsight.diagnosis.verdicts.part import VERDICTS
+from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
+from nearsight.diagnosis.verdicts.verdict import Verdict
+from nearsight.errors import InputError, unknown_name
+from nearsight.repair.shortcut import BACKGROUND
+from nearsight.settings.choices import ALL_VERDICTS
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A verdict that is to be taken away: of a class, by its number among the class's verdicts, from 1.
+
+    `verdict` is None, and `number` 0, for the background, of which the part reliance tells; `proven` says whether
+    it decides the class, or is a shortcut.
+    """
+
+    class_number: int
+    number: int
+    proven: bool
+    verdict: Verdict | None = None
+
+    def name(self, classes: Sequence[str]) -> str:
+        """Return what it is called on the command line.
+
+        >>> Chosen(1, 2, True).name(("cat", "deer")), Chosen(0, 0, True).name(("cat", "deer"))
+        ('deer:2', 'cat:background')
+        """
+        return f"{classes[self.class_number]}:{self.number or BACKGROUND}"
+
+
+def check_names(verdicts: str | Sequence[str], classes: Sequence[str]) -> None:
+    """Raise `InputError` for what is no name of a verdict of these classes, whatever a diagnosis finds.
+
+    >>> check_names("der:1", ("cat", "deer"))
+    Traceback (most recent call last):
+    nearsight.errors.InputError: unknown class 'der'; did you mean 'deer'? known: cat, deer
+    """
+    if verdicts == ALL_VERDICTS:
+        return
+    names = _names(verdicts)
+    if not names:
+        raise InputError(
+            f"`verdicts` names nothing to repair; give '{ALL_VERDICTS}', or names such as '{classes[0]}:1'"
+        )
+    for name in names:
+        of_class, colon, number = name.rpartition(":")
+        if not colon:
+            raise InputError(
+                f"`verdicts` takes '{ALL_VERDICTS}' or CLASS:NUMBER, such as '{classes[0]}:1', got '{name}'"
+            )
+        if of_class not in classes:
+            raise unknown_name("class", of_class, classes)
+        if number != BACKGROUND and not (number.isdecimal() and int(number) > 0):
+            raise InputError(
+                f"`verdicts` numbers the verdicts of a class from 1, or says '{of_class}:{BACKGROUND}', got '{name}'"
+            )
+
+
+def choose(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -> tuple[Chosen, ...]:
+    """Return the verdicts that are named, in the order they are named in, or all that are proven.
+
+    >>> choose(Diagnosis.load("diagnoses/scenes"), ["dog:1"])  # doctest: +SKIP
+
+    All are the shortcuts, and the background of classes that it decides. Suspects, and backgrounds that suffice
+    without being needed, are taken only by name. Raises `InputError` where nothing is left to repair, and for a
+    name that is none of the diagnosis's.
+    """
+    classes = diagnosis.classes
+    check_names(verdicts, classes)
+    known = {one.name(classes): one for one in _all(diagnosis)}
+    if verdicts != ALL_VERDICTS:
+        for name in _names(verdicts):
+            if name not in known:
+                raise unknown_name("verdict", name, known)
+        return tuple(known[name] for name in dict.fromkeys(_names(verdicts)))
+    proven = tuple(one for one in known.values() if one.proven)
+    if not proven:
+        raise InputError(f"nothing to repair: {_nothing(diagnosis, list(known))}")
+    return proven
+
+
+def _names(verdicts: str | Sequence[str]) -> list[str]:
+    return [verdicts] if isinstance(verdicts, str) else list(verdicts)
+
+
+def _all(diagnosis: Diagnosis) -> Iterator[Chosen]:
+    told = VERDICTS.of(diagnosis)
+    count = [0] * len(diagnosis.classes)
+    for one in () if told is None else told.verdicts:
+        count[one.class_number] += 1
+        yield Chosen(one.class_number, count[one.class_number], one.verdict == SHORTCUT, one)
+    reliance = RELIANCE.of(diagnosis)
+    if reliance is not None and reliance.asked is not None:
+        for number, row in enumerate(reliance.asked.classes):
+            if row.verdict in (DECIDES, INDIFFERENT):
+                yield Chosen(number, 0, row.verdict == DECIDES)
+
+
+def _nothing(diagnosis: Diagnosis, others: Sequence[str]) -> str:
+    if not others:
+        if VERDICTS.of(diagnosis) is None:
+            why = diagnosis.absent.get(VERDICTS.name, "its part 'verdicts' was left out")
+            return f"the diagnosis of {diagnosis.split} has no verdicts ({why})"
+        return f"the diagnosis of {diagnosis.split} found no shortcut and no {SUSPECT}"
+    named = ", ".join(f"'{name}'" for name in others[:3]) + (" …" if len(others) > 3 else "")
+    return (
+        f"the diagnosis of {diagnosis.split} proves no shortcut; what it finds all the same is taken away by name: "
+        f"`verdicts` takes {named}"
+    )

@@ -1,0 +1,221 @@
+"""What a repair changed: the classifiers before and after are asked about the same test images."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.reliance.asking import SWAPPED
+from nearsight.diagnosis.reliance.part import RELIANCE
+from nearsight.diagnosis.reliance.verdict import BACKGROUND as DECIDES
+from nearsight.diagnosis.verdicts.part import VERDICTS
+from nearsight.diagnosis.verdicts.rule import SHORTCUT
+from nearsight.progress import SILENT, Progress
+from nearsight.repair.result import SHOWN, Change, Example, FoundAgain
+from nearsight.repair.shortcut import BACKGROUND, Shortcut
+from nearsight.statistics import accuracy_estimate, change_estimate, jaccard
+
+# A shortcut is put on so many images of other classes.
+MOST_MOVED = 200
+# A verdict on test images is of a shortcut if it is called the same, or so many of the images of either are of both.
+SAME_IMAGES = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What changed on the test images; the fields are those of `Repair`."""
+
+    overall: Change
+    groups: tuple[Change, ...]
+    moved: tuple[Change, ...]
+    by_class: tuple[Change, ...]
+    examples: tuple[Example, ...]
+
+
+def judge(
+    before: Decision,
+    after: Decision,
+    test: ImageSet,
+    shortcuts: Sequence[Shortcut],
+    *,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> Judged:
+    """Ask two classifiers about the same test images, and say what changed, paired over images.
+
+    >>> judge(Decision.of(old), Decision.of(new), sets["test"], shortcuts).overall.change  # doctest: +SKIP
+
+    Of each shortcut, its class's images with it and without it apart, and at most `MOST_MOVED` images of other
+    classes, drawn by `seed`, with it put on: how many of them become the class. Of a background, the class's images
+    as they are are with it, and the same images before the background of another class without it.
+    """
+    return _Judging(before, after, test, seed, progress).judged(shortcuts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Judging:
+    before: Decision
+    after: Decision
+    test: ImageSet
+    seed: int
+    progress: Progress
+
+    def judged(self, shortcuts: Sequence[Shortcut]) -> Judged:
+        test = self.test
+        self.progress.say(f"the networks before and after are asked about {len(test):,} test images")
+        old, new = (
+            decision.predictions(test.image(i) for i in range(len(test)))
+            for decision in (self.before, self.after)
+        )
+        was, now = old == test.labels, new == test.labels
+        everything = np.ones(len(test), dtype=np.bool_)
+        groups: list[Change] = []
+        moved: list[Change] = []
+        for place, shortcut in enumerate(shortcuts):
+            groups += self._groups(place, shortcut, was, now)
+            moved += self._moved(place, shortcut)
+        return Judged(
+            overall=_change("all", was, now, everything),
+            groups=tuple(groups),
+            moved=tuple(moved),
+            by_class=tuple(
+                _change(test.classes[number], was, now, test.labels == number, number)
+                for number in np.unique(test.labels).tolist()
+            ),
+            examples=tuple(
+                example
+                for place, shortcut in enumerate(shortcuts)
+                for example in self._examples(place, shortcut, old, new)
+            ),
+        )
+
+    def _groups(
+        self, place: int, shortcut: Shortcut, was: NDArray[np.bool_], now: NDArray[np.bool_]
+    ) -> Iterator[Change]:
+        number, name = shortcut.class_number, self.test.classes[shortcut.class_number]
+        mine = self.test.labels == number
+        if shortcut.seen_in != BACKGROUND:
+            for having, word in ((True, "with"), (False, "without")):
+                some = mine & (shortcut.in_test == having)
+                yield _change(f"{name} {word} it", was, now, some, number, place, having)
+            return
+        yield _change(f"{name} before its own background", was, now, mine, number, place, True)
+        regions = self.test.regions
+        if regions is None or shortcut.put_on is None:
+            return
+        asked = np.flatnonzero(mine & regions.known)
+        old, new = self._put_on(shortcut, asked)
+        every = np.ones(len(asked), dtype=np.bool_)
+        swapped = f"{name} before the background of another class"
+        yield _change(swapped, old == number, new == number, every, number, place, False)
+
+    def _moved(self, place: int, shortcut: Shortcut) -> Iterator[Change]:
+        if shortcut.put_on is None or shortcut.seen_in == BACKGROUND:
+            return
+        number = shortcut.class_number
+        random = np.random.default_rng((self.seed, 32, place))
+        others = np.flatnonzero((self.test.labels != number) & ~shortcut.in_test)
+        asked = np.sort(random.permutation(others)[:MOST_MOVED])
+        old, new = self._put_on(shortcut, asked)
+        every = np.ones(len(asked), dtype=np.bool_)
+        become = f"become {self.test.classes[number]}"
+        yield _change(become, old == number, new == number, every, number, place)
+
+    def _put_on(
+        self, shortcut: Shortcut, asked: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return what images are taken for with a shortcut put on, before and after."""
+        put_on = shortcut.put_on
+        assert put_on is not None
+        old, new = (
+            decision.predictions(put_on(self.test, i) for i in asked.tolist())
+            for decision in (self.before, self.after)
+        )
+        return old, new
+
+    def _examples(
+        self, place: int, shortcut: Shortcut, old: NDArray[np.int64], new: NDArray[np.int64]
+    ) -> Iterator[Example]:
+        random = np.random.default_rng((self.seed, 33, place))
+        mine = self.test.labels == shortcut.class_number
+        for having in (True, False):
+            some = random.permutation(np.flatnonzero(mine & (shortcut.in_test == having)))[:SHOWN]
+            for i in some.tolist():
+                yield Example(i, shortcut.class_number, place, having, int(old[i]), int(new[i]))
+
+
+def found_again(diagnosis: Diagnosis, shortcuts: Sequence[Shortcut]) -> tuple[FoundAgain, ...]:
+    """Return the verdicts of a diagnosis of all test images, each with whether it is of one of some shortcuts.
+
+    >>> found_again(diagnosis, shortcuts)  # doctest: +SKIP
+
+    A verdict is of a shortcut of its class that is called the same, or has the same images, by `SAME_IMAGES`.
+    Backgrounds that decide a class are told beside them.
+    """
+    told, reliance = VERDICTS.of(diagnosis), RELIANCE.of(diagnosis)
+    found = []
+    for one in () if told is None else told.verdicts:
+        has = np.zeros(diagnosis.images, dtype=np.bool_)
+        has[list(one.images)] = True
+        same = [each for each in shortcuts if each.class_number == one.class_number]
+        found.append(
+            FoundAgain(
+                one.class_number,
+                one.verdict,
+                one.attribute,
+                one.words,
+                one.share,
+                one.accuracy_with,
+                one.accuracy_without,
+                any(
+                    (each.attribute, each.words) == (one.attribute, one.words)
+                    or jaccard(each.in_test & has, has) >= SAME_IMAGES
+                    for each in same
+                    if each.seen_in != BACKGROUND
+                ),
+            )
+        )
+    if reliance is None or reliance.asked is None:
+        return tuple(found)
+    for number, row in enumerate(reliance.asked.classes):
+        if row.verdict == DECIDES:
+            [swapped] = [each for each in row.fills if (each.side, each.fill) == (SWAPPED.side, SWAPPED.fill)]
+            found.append(
+                FoundAgain(
+                    number,
+                    SHORTCUT,
+                    BACKGROUND,
+                    "its background",
+                    accuracy_estimate(np.ones(row.images)),
+                    row.original,
+                    swapped.accuracy,
+                    any(each.seen_in == BACKGROUND and each.class_number == number for each in shortcuts),
+                )
+            )
+    return tuple(found)
+
+
+def _change(
+    name: str,
+    was: NDArray[np.bool_],
+    now: NDArray[np.bool_],
+    some: NDArray[np.bool_],
+    class_number: int | None = None,
+    shortcut: int | None = None,
+    having: bool | None = None,
+) -> Change:
+    before, after = was[some].astype(np.float64), now[some].astype(np.float64)
+    return Change(
+        name,
+        class_number,
+        shortcut,
+        having,
+        len(before),
+        accuracy_estimate(before),
+        accuracy_estimate(after),
+        change_estimate(before, after),
+    )

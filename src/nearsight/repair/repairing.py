@@ -1,0 +1,325 @@
+"""From a run and a diagnosis of its training images to a new run without what was found, and what that changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from nearsight import training
+from nearsight.data import ImageSet, ImageSets
+from nearsight.data.split_list import TRAINED_ON, Listing
+from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.candidates import TILE
+from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.diagnosing import diagnose, diagnosed
+from nearsight.diagnosis.pictures import ExaminedPictures
+from nearsight.diagnosis.reasons.part import REASONS
+from nearsight.diagnosis.reliance.part import RELIANCE
+from nearsight.diagnosis.result import DIAGNOSIS
+from nearsight.diagnosis.verdicts.part import VERDICTS
+from nearsight.errors import InputError
+from nearsight.evidence import TiledModel
+from nearsight.progress import SILENT, Progress
+from nearsight.repair.asked import Asked, begin, check_place
+from nearsight.repair.choosing import check_names, choose
+from nearsight.repair.judging import found_again, judge
+from nearsight.repair.last_layer import refit_last_layer
+from nearsight.repair.methods import LAST_LAYER, material_of, planned
+from nearsight.repair.result import Cost, Repair, Repaired
+from nearsight.repair.shortcut import Shortcut
+from nearsight.repair.shortcuts import find_shortcuts
+from nearsight.repair.task import Task
+from nearsight.runs import RESULT, Run
+from nearsight.settings import Machine
+from nearsight.settings.choices import ALL_VERDICTS, RepairMethod
+from nearsight.settings.models import CUSTOM
+
+# In the directory of a repair: the diagnosis that chose, and the new run.
+DIAGNOSED, RUN = "diagnosis", "run"
+
+
+def repair(
+    run: Run,
+    sets: ImageSets,
+    *,
+    bound: TiledModel,
+    verdicts: str | Sequence[str] = ALL_VERDICTS,
+    method: RepairMethod | None = None,
+    from_scratch: bool = False,
+    column: str | None = None,
+    diagnosis: Diagnosis | None = None,
+    again: bool = True,
+    out: Path,
+    resume: bool = False,
+    seed: int = 0,
+    machine: Machine | None = None,
+    progress: Progress = SILENT,
+) -> Repair:
+    """Take shortcuts of a run away: make a new run without them, and judge both on the same test images.
+
+    >>> repair(run, sets, bound=TiledModel(run.classifier()), out=Path("repaired")).sentences()  # doctest: +SKIP
+
+    `sets` are the run's own, with the images to train on that it lists, and `bound` its classifier. A diagnosis of
+    `train` chooses, made here unless a `diagnosis` of `train` or `val` is given; `verdicts` are `all` that are
+    proven, or names such as `deer:1` (`choosing.choose`). `method` is one of `methods.METHODS`, by default each
+    shortcut's own; `column` names groups to balance. Training goes on from the run's weights, or begins anew
+    `from_scratch`. `again` diagnoses the test images before and after. The new run is left in `out`/run, and the
+    diagnosis in `out`/diagnosis; `resume` goes on with what the same call left there. `seed` fixes what is drawn.
+
+    Raises `InputError` for bad input; nothing is overwritten then. What was diagnosed is kept where it proves
+    nothing, so that `resume` can name what else it found.
+    """
+    out = Path(out)
+    asked = Asked(
+        run=run.directory.name,
+        data=sets.name,
+        verdicts=(verdicts,) if isinstance(verdicts, str) else tuple(verdicts),
+        method=method,
+        from_scratch=from_scratch,
+        column=column,
+        seed=seed,
+    )
+    _check_run(run, sets, bound, asked)
+    check_names(verdicts, sets.classes)
+    planned((), method, column)
+    if diagnosis is not None:
+        _check_diagnosis(diagnosis, run, sets, bound)
+    check_place(out, asked, resume, DIAGNOSED)
+    found = diagnosis or _diagnosis(run, sets, bound, out, resume, asked, machine, progress)
+    if (found.tile, found.stride) != bound.sides():
+        bound = bound.at(found.tile, found.stride)
+    chosen = choose(found, verdicts)
+    decision = Decision(bound, found.decision)
+    shortcuts = find_shortcuts(decision, found, sets, chosen, seed=seed, progress=progress)
+    task = Task(bound, sets["train"], shortcuts, column, seed, progress)
+    plan = planned(shortcuts, method, column)
+    if from_scratch and LAST_LAYER in plan:
+        raise InputError(
+            "the last layer is fitted on what the run has learned, and not `from_scratch`; leave that out, or give "
+            "`method='swap'`"
+        )
+    if diagnosis is not None:
+        diagnosis.save(out / DIAGNOSED)
+    for shortcut in shortcuts:
+        progress.say(f"to be taken away: {task.name(shortcut)}")
+    made = _Making(run, sets, task, method, from_scratch, out, resume, machine, asked)
+    new = made.run_by_last_layer() if LAST_LAYER in plan else made.run_by_training()
+    after = bound.with_model(new.classifier(_network(bound)))
+    judged = judge(
+        decision, Decision(after, found.decision), sets["test"], shortcuts, seed=seed, progress=progress
+    )
+    told = [
+        _found_again(one, sets["test"], shortcuts, seed, machine, progress) if again else None
+        for one in (bound, after)
+    ]
+    result = Repair(
+        directory=out,
+        run=run.directory.name,
+        data=sets.name,
+        classes=sets.classes,
+        method=" and ".join(plan),
+        from_scratch=from_scratch,
+        decision=found.decision,
+        chosen_on=_chosen_on(found),
+        seed=seed,
+        shortcuts=tuple(_repaired(one, sets) for one in shortcuts),
+        overall=judged.overall,
+        groups=judged.groups,
+        moved=judged.moved,
+        by_class=judged.by_class,
+        before=told[0],
+        after=told[1],
+        cost_before=_cost(run),
+        cost=_cost(new) or Cost(0, 0.0, 0),
+        notes=found.notes,
+        examples=judged.examples,
+        pictures=ExaminedPictures(sets["test"], bound.resize),
+    )
+    result.save(out)
+    return result
+
+
+def _check_run(run: Run, sets: ImageSets, bound: TiledModel, asked: Asked) -> None:
+    if not run.finished:
+        raise InputError(
+            f"{run.directory} is not finished, so there is nothing to repair; finish it with `resume=True`"
+        )
+    classes = diagnosed(bound).classes
+    if tuple(sets.classes) != tuple(classes):
+        raise InputError(
+            f"{sets.name} has other classes than the run, or in another order; give the set that it was trained on"
+        )
+    for split in ("train", "test"):
+        if split not in sets:
+            raise InputError(
+                f"'{sets.name}' has no split '{split}': training images choose and are trained on, and test images "
+                "say what changed; give a set with both"
+            )
+    listed = Listing.load(run.directory)
+    if listed is not None and not listed.trained_with(Listing.of(sets)):
+        there = sum(listed.count(split) for split in TRAINED_ON)
+        here = sum(len(sets[split]) for split in TRAINED_ON if split in sets)
+        raise InputError(
+            f"{run.directory.name} was trained on {there:,} images of {sets.name}, and the set now gives {here:,}, "
+            "or others; put back what was removed or changed, or train a new run"
+        )
+    if asked.from_scratch and run.recipe.model.startswith(CUSTOM):
+        raise InputError(
+            "a network of your own cannot be built again here; leave `from_scratch` out, which trains on from the "
+            "run's weights"
+        )
+
+
+def _check_diagnosis(diagnosis: Diagnosis, run: Run, sets: ImageSets, bound: TiledModel) -> None:
+    if diagnosis.split not in TRAINED_ON:
+        raise InputError(
+            f"`diagnosis` is of the split '{diagnosis.split}', and test images never choose; leave it out, or "
+            "diagnose the run with `split='train'`"
+        )
+    if diagnosis.split not in sets:
+        raise InputError(
+            f"`diagnosis` is of the split '{diagnosis.split}', which '{sets.name}' does not have; leave it out"
+        )
+    classifier = diagnosed(bound)
+    theirs = (Path(diagnosis.model).name, diagnosis.classes, diagnosis.network, diagnosis.trained_tile)
+    ours = (
+        run.directory.resolve().name,
+        classifier.classes,
+        classifier.architecture.name,
+        classifier.tile,
+    )
+    if theirs != ours:
+        raise InputError(
+            f"`diagnosis` is of {diagnosis.model} and not of {run.directory}; give one of this run, or leave it out"
+        )
+    told = VERDICTS.of(diagnosis)
+    seen_in = {one.seen_in for one in told.verdicts} if told is not None else set()
+    if REASONS.of(diagnosis) is None and TILE in seen_in:
+        raise InputError("`diagnosis` was made without the part 'reasons'; diagnose with it, or leave it out")
+
+
+def _diagnosis(
+    run: Run,
+    sets: ImageSets,
+    bound: TiledModel,
+    out: Path,
+    resume: bool,
+    asked: Asked,
+    machine: Machine | None,
+    progress: Progress,
+) -> Diagnosis:
+    place = out / DIAGNOSED
+    if resume and (place / DIAGNOSIS).is_file():
+        kept = Diagnosis.load(place)
+        _check_diagnosis(kept, run, sets, bound)
+        return kept
+    progress.say("the run's training images are diagnosed, which chooses what is taken away")
+    found = _diagnosed(bound, sets["train"], run.directory.resolve().name, asked.seed, machine, progress)
+    found.save(place)
+    return found
+
+
+def _diagnosed(
+    bound: TiledModel, images: ImageSet, name: str, seed: int, machine: Machine | None, progress: Progress
+) -> Diagnosis:
+    parts = [REASONS.name, VERDICTS.name, *([RELIANCE.name] if images.has_regions else [])]
+    workers = (machine or Machine()).decoding_workers()
+    return diagnose(
+        bound,
+        images,
+        model=name,
+        parts=parts,
+        faithfulness=0,
+        seed=seed,
+        workers=workers,
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Making:
+    """What makes the new run."""
+
+    run: Run
+    sets: ImageSets
+    task: Task
+    method: str | None
+    from_scratch: bool
+    out: Path
+    resume: bool
+    machine: Machine | None
+    asked: Asked
+
+    def run_by_training(self) -> Run:
+        """Train on what the methods make of the training images; a finished run is kept."""
+        recipe = self.run.recipe if self.from_scratch else training.fine_tuning(self.run.recipe)
+        material = material_of(self.task, self.method)
+        begin(self.out, self.asked)
+        return training.train(
+            recipe,
+            self.sets,
+            self.out / RUN,
+            begin=None if self.from_scratch else diagnosed(self.task.bound),
+            material=material,
+            resume=self.resume,
+            machine=self.machine,
+            progress=self.task.progress,
+        )
+
+    def run_by_last_layer(self) -> Run:
+        """Fit the last layer; a finished run is kept."""
+        if self.resume and (self.out / RUN / RESULT).is_file():
+            return Run.open(self.out / RUN)
+        start = perf_counter()
+        classifier = refit_last_layer(self.task)
+        begin(self.out, self.asked)
+        metrics = {"seconds": perf_counter() - start}
+        return training.keep(
+            self.run.recipe, self.sets, self.out / RUN, classifier, metrics, resume=self.resume
+        )
+
+
+def _found_again(
+    bound: TiledModel,
+    test: ImageSet,
+    shortcuts: Sequence[Shortcut],
+    seed: int,
+    machine: Machine | None,
+    progress: Progress,
+) -> Any:
+    return found_again(_diagnosed(bound, test, "", seed, machine, progress), shortcuts)
+
+
+def _network(bound: TiledModel) -> Any:
+    """Return the network that a run of a network of your own is opened with."""
+    classifier = diagnosed(bound)
+    return classifier.network if classifier.architecture.name.startswith(CUSTOM) else None
+
+
+def _repaired(shortcut: Shortcut, sets: ImageSets) -> Repaired:
+    counts = [
+        int(((images.labels == shortcut.class_number) & (has == having)).sum())
+        for images, has in ((sets["train"], shortcut.in_train), (sets["test"], shortcut.in_test))
+        for having in (True, False)
+    ]
+    return Repaired(
+        shortcut.class_number, shortcut.number, shortcut.verdict, shortcut.attribute, shortcut.words, *counts
+    )
+
+
+def _cost(run: Run) -> Cost | None:
+    told = run.result.get("training", {})
+    if not {"steps", "seconds"} <= told.keys():
+        return None
+    return Cost(int(told["steps"]), float(told["seconds"]), int(told.get("flops", 0)))
+
+
+def _chosen_on(diagnosis: Diagnosis) -> str:
+    count = int(np.sum(np.array(diagnosis.class_images) // 2))
+    return (
+        f"{count:,} of {diagnosis.images:,} images of {diagnosis.split} made the rules, drawn by seed "
+        f"{diagnosis.seed}, and the others of {diagnosis.split} tested them; no test image chose anything"
+    )

@@ -1,0 +1,289 @@
+"""From the verdicts of a diagnosis to shortcuts that are known in every training and test image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.data import ImageSet, ImageSets
+from nearsight.data.joined_images import chosen_of
+from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.candidates import TABLE, TILE, Candidate, Edit, EditOf, Examined
+from nearsight.diagnosis.choosing import choosing_half
+from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.draw import draw
+from nearsight.diagnosis.reasons.part import REASONS
+from nearsight.diagnosis.reasons.reason import Reason
+from nearsight.diagnosis.relative import relative
+from nearsight.diagnosis.reliance.asking import KnownObjects
+from nearsight.diagnosis.reliance.fills import fill_from_image
+from nearsight.diagnosis.verdicts.finders import find_candidates
+from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
+from nearsight.diagnosis.verdicts.verdict import Verdict
+from nearsight.errors import InputError
+from nearsight.progress import SILENT, Progress
+from nearsight.repair.choosing import Chosen
+from nearsight.repair.places import tiles_at, tiles_of_reason, tiles_off_object
+from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut, TilesIn
+from nearsight.statistics import jaccard
+
+# A candidate is the verdict's if it is called the same and so many of the images of either are of both.
+SAME_IMAGES = 0.9
+# So many images are tried for a background that shows more than its object.
+TRIES = 20
+COLUMN = "column:"
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """The splits of a set as one list, in which the images that were diagnosed come first, in their order.
+
+    `name` is the split that was diagnosed, and `chosen` which of its images were; `sets` has `train` and `test`.
+    """
+
+    sets: ImageSets
+    name: str
+    chosen: NDArray[np.int64]
+
+    @staticmethod
+    def of(sets: ImageSets, diagnosis: Diagnosis) -> "Splits":
+        """Return the splits of a set, with the images that were diagnosed before all others.
+
+        Raises `InputError` where the set has fewer images of a class than were diagnosed, or others.
+        """
+        images = sets[diagnosis.split]
+        chosen = np.arange(len(images))
+        if diagnosis.images < len(images):
+            chosen = draw(len(images), diagnosis.images, diagnosis.seed)
+        counts = np.bincount(images.labels[chosen], minlength=len(sets.classes)).tolist()
+        if tuple(counts) != diagnosis.class_images:
+            raise changed(sets.name)
+        return Splits(sets, diagnosis.split, chosen)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The splits that are joined, the diagnosed one first."""
+        return tuple(dict.fromkeys((self.name, "train", "test")))
+
+    @cached_property
+    def images(self) -> ImageSet:
+        """All images as one set."""
+        return chosen_of([self.sets[name] for name in self.names], self._order)
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        count = sum(len(self.sets[name]) for name in self.names)
+        others = np.ones(count, dtype=np.bool_)
+        others[self.chosen] = False
+        return np.concatenate([self.chosen, np.flatnonzero(others)])
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        return np.argsort(self._order)
+
+    def places(self, split: str) -> NDArray[np.int64]:
+        """Return where the images of a split are among all, int64 (n,)."""
+        before = sum(len(self.sets[name]) for name in self.names[: self.names.index(split)])
+        return self._places[before : before + len(self.sets[split])]
+
+    def choosing(self, seed: int) -> NDArray[np.bool_]:
+        """Return which of all images choose: those that did in the diagnosis of this seed."""
+        found = np.zeros(len(self._order), dtype=np.bool_)
+        found[: len(self.chosen)] = choosing_half(self.sets[self.name].labels[self.chosen], seed)
+        return found
+
+
+def changed(name: str) -> InputError:
+    """Return the error for a set whose images are not those that were diagnosed."""
+    return InputError(
+        f"the images of {name} are not those that were diagnosed: some were added, removed or changed since; put "
+        "them back, or leave `diagnosis` out to diagnose again"
+    )
+
+
+def find_shortcuts(
+    decision: Decision,
+    diagnosis: Diagnosis,
+    sets: ImageSets,
+    chosen: Sequence[Chosen],
+    *,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> tuple[Shortcut, ...]:
+    """Return the chosen verdicts as shortcuts, known in every training and test image, with what puts them on.
+
+    >>> find_shortcuts(decision, diagnosis, sets, choose(diagnosis))  # doctest: +SKIP
+
+    Candidates are looked for again, as the diagnosis of `train` or `val` did, over all images: its choosing half
+    alone makes the rules, which every image is then asked. A verdict's candidate is that of its class, attribute and
+    words, in the same images. Of a reason, an image of the class at which the atlas did not look has it if its
+    strongest tile is like the reason's own (`tiles_of_reason`). A background lies behind every object, and is
+    swapped for that of an image of another class, drawn by `seed`, its object erased.
+
+    Raises `InputError` where a verdict is not found again, since the images are others then.
+    """
+    finding = _Finding(decision, diagnosis, Splits.of(sets, diagnosis), seed, progress)
+    candidates = finding.candidates() if any(one.verdict is not None for one in chosen) else []
+    return tuple(
+        finding.background(one) if one.verdict is None else finding.shortcut(one, one.verdict, candidates)
+        for one in chosen
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Finding:
+    decision: Decision
+    diagnosis: Diagnosis
+    splits: Splits
+    seed: int
+    progress: Progress
+
+    def candidates(self) -> list[Candidate]:
+        images, atlas = self.splits.images, REASONS.of(self.diagnosis)
+        self.progress.say(f"what the verdicts are of is looked for again in {len(images):,} images")
+        examined = Examined(
+            images,
+            self.decision,
+            self.decision.predictions(images.image(i) for i in range(len(images))),
+            self.splits.choosing(self.diagnosis.seed),
+            self.diagnosis.seed,
+            self.progress,
+        )
+        tile = None if atlas is None else self.decision.bound.require_tile()
+        return find_candidates(examined, atlas, tile)
+
+    def shortcut(self, chosen: Chosen, verdict: Verdict, candidates: Sequence[Candidate]) -> Shortcut:
+        candidate = self._same(verdict, candidates)
+        reason = self._reason(candidate)
+        tiles = None if reason is None else self._tiles_of(reason, candidate.class_number)
+        has = candidate.has
+        if tiles is not None:
+            has = self._asked(candidate, tiles)
+        elif candidate.place is not None:
+            in_split = {name: has[self.splits.places(name)] for name in ("train", "test")}
+            place = candidate.place
+            tiles = lambda bound, images, i: tiles_at([place], in_split[images.split])(bound, images, i)  # noqa: E731
+        table = candidate.seen_in == TABLE
+        return Shortcut(
+            class_number=candidate.class_number,
+            number=chosen.number,
+            verdict=verdict.verdict,
+            attribute=verdict.attribute,
+            words=verdict.words,
+            seen_in=candidate.seen_in,
+            in_train=has[self.splits.places("train")],
+            in_test=has[self.splits.places("test")],
+            put_on=_edit_in(candidate.put_on),
+            take_off=_edit_in(candidate.take_off) or self._take_off(candidate.take_off_of),
+            tiles=tiles,
+            column=candidate.attribute.removeprefix(COLUMN) if table else None,
+        )
+
+    def background(self, chosen: Chosen) -> Shortcut:
+        train, test = self.splits.sets["train"], self.splits.sets["test"]
+        return Shortcut(
+            class_number=chosen.class_number,
+            number=chosen.number,
+            verdict=SHORTCUT if chosen.proven else SUSPECT,
+            attribute=BACKGROUND,
+            words="its background",
+            seen_in=BACKGROUND,
+            in_train=np.ones(len(train), dtype=np.bool_),
+            in_test=np.ones(len(test), dtype=np.bool_),
+            put_on=_Backgrounds(train, self.decision.bound.resize, self.seed).swapped,
+            tiles=tiles_off_object,
+        )
+
+    def _same(self, verdict: Verdict, candidates: Sequence[Candidate]) -> Candidate:
+        count = len(self.splits.chosen)
+        told = np.zeros(count, dtype=np.bool_)
+        if verdict.images and max(verdict.images) >= count:
+            raise changed(self.splits.sets.name)
+        told[list(verdict.images)] = True
+        mine = self.splits.images.labels[:count] == verdict.class_number
+        named = (verdict.class_number, verdict.attribute, verdict.words)
+        best, overlap = None, 0.0
+        for one in candidates:
+            if (one.class_number, one.attribute, one.words) == named:
+                found = jaccard(one.has[:count] & mine, told)
+                if found > overlap:
+                    best, overlap = one, found
+        if best is None or overlap < SAME_IMAGES:
+            raise changed(self.splits.sets.name)
+        return best
+
+    def _reason(self, candidate: Candidate) -> Reason | None:
+        """Return the reason that a candidate is of; None for what is no reason."""
+        atlas = REASONS.of(self.diagnosis)
+        if atlas is None or candidate.seen_in != TILE:
+            return None
+        for reason in atlas.classes[candidate.class_number].reasons:
+            has = np.zeros(len(candidate.has), dtype=np.bool_)
+            has[[*reason.images, *reason.others]] = True
+            if np.array_equal(has, candidate.has):
+                return reason
+        return None
+
+    def _tiles_of(self, reason: Reason, class_number: int) -> TilesIn:
+        atlas = REASONS.of(self.diagnosis)
+        assert atlas is not None
+        return tiles_of_reason(
+            self.decision.bound, self.splits.images, atlas.classes[class_number], reason, class_number
+        )
+
+    def _asked(self, candidate: Candidate, tiles: TilesIn) -> NDArray[np.bool_]:
+        """Return which images have a reason: images of the class that the atlas did not look at are asked now."""
+        images, bound = self.splits.images, self.decision.bound
+        has = candidate.has.copy()
+        unknown = np.flatnonzero((images.labels == candidate.class_number) & np.isnan(candidate.value))
+        maps = bound.maps(bound.resize(images.image(int(i))) for i in unknown)
+        for done, (i, evidence_map) in enumerate(zip(unknown.tolist(), maps, strict=True)):
+            evidence = relative(evidence_map.logits)[candidate.class_number].numpy()
+            strongest = np.unravel_index(int(evidence.argmax()), evidence.shape)
+            has[i] = bool(tiles(bound, images, i)[strongest])
+            self.progress.count("images asked for a reason", done + 1, len(unknown))
+        return has
+
+    def _take_off(self, edit: EditOf | None) -> EditIn | None:
+        if edit is None:
+            return None
+        places = {name: self.splits.places(name) for name in ("train", "test")}
+        return lambda images, i: edit(images.image(i), int(places[images.split][i]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Backgrounds:
+    """Backgrounds of training images, put behind the objects of images of other classes."""
+
+    train: ImageSet
+    resize: Edit
+    seed: int
+
+    @cached_property
+    def donors(self) -> KnownObjects:
+        return KnownObjects(
+            self.train, self.resize, self.train.regions.kind if self.train.regions else "mask"
+        )
+
+    def swapped(self, images: ImageSet, i: int) -> Tensor:
+        """Return image i of a set before the background of a training image of another class."""
+        known = KnownObjects(images, self.resize, self.donors.kind)
+        if not known.has_both(i):
+            return self.resize(images.image(i))
+        pixels, region = known.read(i)
+        random = np.random.default_rng((self.seed, 31, i, images.split == "test"))
+        regions = self.train.regions
+        assert regions is not None
+        others = np.flatnonzero((self.train.labels != images.labels[i]) & regions.known)
+        for donor in random.choice(others, TRIES).tolist() if len(others) else []:
+            if self.donors.has_both(donor):
+                height, width = pixels.shape[1:]
+                return fill_from_image(pixels, ~region, self.donors.erased(donor, height, width))
+        return pixels
+
+
+def _edit_in(edit: Edit | None) -> EditIn | None:
+    return None if edit is None else (lambda images, i: edit(images.image(i)))

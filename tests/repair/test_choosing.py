@@ -1,0 +1,82 @@
+"""Which verdicts are taken away: all that are proven, or those that are named."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nearsight.errors import InputError
+from nearsight.repair.choosing import check_names, choose
+
+CLASSES = ("cat", "deer", "red:fox")
+
+
+def verdict(class_number: int, word: str = "shortcut") -> Any:
+    return SimpleNamespace(class_number=class_number, verdict=word)
+
+
+class Found(dict[str, Any]):
+    """What `choose` reads of a diagnosis."""
+
+    classes, split = CLASSES, "train"
+
+    def __init__(self, *verdicts: Any, regions: tuple[str, ...] = ()) -> None:
+        found: dict[str, Any] = {"verdicts": SimpleNamespace(verdicts=verdicts)}
+        if regions:
+            rows = [SimpleNamespace(verdict=one) for one in regions]
+            found["reliance"] = SimpleNamespace(asked=SimpleNamespace(classes=rows))
+        super().__init__(found)
+        self.absent: dict[str, str] = {}
+
+
+def names(found: Any, verdicts: Any = "all") -> list[str]:
+    return [one.name(CLASSES) for one in choose(found, verdicts)]
+
+
+def test_all_are_the_shortcuts_and_the_backgrounds_that_decide() -> None:
+    found = Found(
+        *(verdict(1), verdict(0, "suspect"), verdict(1, "suspect"), verdict(1)),
+        regions=("the background", "the object", "indifferent: the background suffices"),
+    )
+    assert names(found) == ["deer:1", "deer:3", "cat:background"]
+
+
+def test_what_is_not_proven_is_taken_by_name_in_the_order_given() -> None:
+    found = Found(
+        verdict(1),
+        verdict(1, "suspect"),
+        regions=("the object", "both are needed", "indifferent: the background suffices"),
+    )
+    assert names(found, ["deer:2", "red:fox:background", "deer:2"]) == ["deer:2", "red:fox:background"]
+    assert names(found, "deer:1") == ["deer:1"]
+
+
+def test_a_name_that_is_none_gets_the_nearest() -> None:
+    with pytest.raises(InputError, match="unknown verdict 'deer:9'; did you mean 'deer:1'"):
+        choose(Found(verdict(1)), "deer:9")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("dear:1", "did you mean 'deer'"),
+        ("deer", "takes 'all' or CLASS:NUMBER"),
+        ("deer:0", "from 1"),
+        ("deer:first", "from 1"),
+    ],
+)
+def test_what_is_no_name_is_told_before_anything_is_diagnosed(name: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        check_names([name], CLASSES)
+
+
+def test_nothing_named_is_told() -> None:
+    with pytest.raises(InputError, match="names nothing to repair"):
+        check_names([], CLASSES)
+
+
+def test_nothing_proven_names_what_could_be_taken_by_name() -> None:
+    with pytest.raises(InputError, match=r"nothing to repair: .* `verdicts` takes 'cat:1'"):
+        choose(Found(verdict(0, "suspect")))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"nothing to repair: .* found no shortcut and no suspect"):
+        choose(Found())  # type: ignore[arg-type]
