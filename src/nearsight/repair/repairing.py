@@ -32,6 +32,7 @@ from nearsight.repair.result import Cost, Repair, Repaired
 from nearsight.repair.shortcut import Shortcut
 from nearsight.repair.shortcuts import find_shortcuts
 from nearsight.repair.task import Task
+from nearsight.repair.tiles import sees_tiles
 from nearsight.runs import RESULT, Run
 from nearsight.settings import Machine
 from nearsight.settings.choices import ALL_VERDICTS, RepairMethod
@@ -95,7 +96,7 @@ def repair(
     decision = Decision(bound, found.decision)
     shortcuts = find_shortcuts(decision, found, sets, chosen, seed=seed, progress=progress)
     task = Task(bound, sets["train"], shortcuts, column, seed, progress)
-    plan = planned(shortcuts, method, column)
+    plan = planned(shortcuts, method, column, of_tiles=sees_tiles(bound))
     if from_scratch and LAST_LAYER in plan:
         raise InputError(
             "the last layer is fitted on what the run has learned, and not `from_scratch`; leave that out, or give "
@@ -120,7 +121,7 @@ def repair(
         run=run.directory.name,
         data=sets.name,
         classes=sets.classes,
-        method=" and ".join(plan),
+        method=" + ".join(plan),
         from_scratch=from_scratch,
         decision=found.decision,
         chosen_on=_chosen_on(found),
