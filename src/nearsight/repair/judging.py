@@ -148,10 +148,12 @@ class _Judging:
                 yield Example(i, shortcut.class_number, place, having, int(old[i]), int(new[i]))
 
 
-def found_again(diagnosis: Diagnosis, shortcuts: Sequence[Shortcut]) -> tuple[FoundAgain, ...]:
-    """Return the verdicts of a diagnosis of all test images, each with whether it is of one of some shortcuts.
+def found_again(
+    diagnosis: Diagnosis, test: ImageSet, shortcuts: Sequence[Shortcut]
+) -> tuple[FoundAgain, ...]:
+    """Return the verdicts of a diagnosis of all images of `test`, each with whether it is of one of some shortcuts.
 
-    >>> found_again(diagnosis, shortcuts)  # doctest: +SKIP
+    >>> found_again(diagnosis, sets["test"], shortcuts)  # doctest: +SKIP
 
     A verdict is of a shortcut of its class that is called the same, or has the same images, by `SAME_IMAGES`.
     Backgrounds that decide a class are told beside them.
@@ -173,7 +175,7 @@ def found_again(diagnosis: Diagnosis, shortcuts: Sequence[Shortcut]) -> tuple[Fo
                 one.accuracy_without,
                 any(
                     (each.attribute, each.words) == (one.attribute, one.words)
-                    or jaccard(each.in_test & has, has) >= SAME_IMAGES
+                    or jaccard(each.in_test & (test.labels == one.class_number), has) >= SAME_IMAGES
                     for each in same
                     if each.seen_in != BACKGROUND
                 ),

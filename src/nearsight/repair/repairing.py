@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -22,13 +21,14 @@ from nearsight.diagnosis.result import DIAGNOSIS
 from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
+from nearsight.models.classifier import Network
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.asked import Asked, begin, check_place
 from nearsight.repair.choosing import check_names, choose
 from nearsight.repair.judging import found_again, judge
 from nearsight.repair.last_layer import refit_last_layer
 from nearsight.repair.methods import LAST_LAYER, material_of, planned
-from nearsight.repair.result import Cost, Repair, Repaired
+from nearsight.repair.result import Cost, FoundAgain, Repair, Repaired
 from nearsight.repair.shortcut import Shortcut
 from nearsight.repair.shortcuts import find_shortcuts
 from nearsight.repair.task import Task
@@ -290,11 +290,11 @@ def _found_again(
     seed: int,
     machine: Machine | None,
     progress: Progress,
-) -> Any:
-    return found_again(_diagnosed(bound, test, "", seed, machine, progress), shortcuts)
+) -> tuple[FoundAgain, ...]:
+    return found_again(_diagnosed(bound, test, "", seed, machine, progress), test, shortcuts)
 
 
-def _network(bound: TiledModel) -> Any:
+def _network(bound: TiledModel) -> Network | None:
     """Return the network that a run of a network of your own is opened with."""
     classifier = diagnosed(bound)
     return classifier.network if classifier.architecture.name.startswith(CUSTOM) else None

@@ -1,0 +1,132 @@
+"""A whole repair, from a run to a run; what chooses has tests of its own, and the stamp is given here."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nearsight import training
+from nearsight.data import ImageSet, ImageSets
+from nearsight.errors import InputError
+from nearsight.evidence import TiledModel
+from nearsight.repair import repairing
+from nearsight.repair.repairing import repair
+from nearsight.repair.result import Repair
+from nearsight.repair.shortcut import Shortcut
+from nearsight.runs import Run
+from nearsight.settings import RECIPES
+
+Repairing = Callable[..., Repair]
+
+
+@pytest.fixture
+def sets(painted: Callable[..., ImageSet]) -> ImageSets:
+    test = painted(each=10, share=0.6)
+    return ImageSets("painted", {"train": painted(each=30), "test": replace(test, split="test")})
+
+
+@pytest.fixture
+def run(sets: ImageSets, tmp_path: Path) -> Run:
+    recipe = replace(RECIPES["fast"], data="painted", tile=8, steps=4, width=0.1, batch_size=16)
+    return training.train(recipe, sets, tmp_path / "old")
+
+
+class Given(SimpleNamespace):
+    """A diagnosis of training images, as far as it is read once its verdicts are chosen."""
+
+    def save(self, directory: Path) -> None:
+        (directory).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture
+def repaired(
+    run: Run,
+    sets: ImageSets,
+    mark: Callable[..., Shortcut],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Repairing:
+    """Return what repairs the run of its stamp."""
+    stamp = replace(mark(sets["train"]), in_test=mark(sets["test"]).in_test)
+    given = Given(
+        tile=8,
+        stride=4,
+        decision="mean-logit",
+        notes=(),
+        split="train",
+        images=90,
+        seed=0,
+        class_images=(30,) * 3,
+    )
+    monkeypatch.setattr(repairing, "_diagnosis", lambda *_: given)
+    monkeypatch.setattr(repairing, "choose", lambda *_: ())
+    monkeypatch.setattr(repairing, "find_shortcuts", lambda *_, **__: (stamp,))
+
+    def make(**settings: Any) -> Repair:
+        bound = TiledModel(run.classifier(), stride=4)
+        return repair(run, sets, **{"bound": bound, "out": tmp_path / "new", "again": False} | settings)
+
+    return make
+
+
+def test_a_repair_leaves_a_run_and_is_read_again(repaired: Repairing, tmp_path: Path) -> None:
+    made = repaired()
+    assert (made.method, made.shortcuts[0].train_images, made.shortcuts[0].test_without) == ("swap", 15, 4)
+    assert [row.images for row in made.groups] == [6, 4]
+    new = Run.open(tmp_path / "new" / "run")
+    assert new.recipe.steps == made.cost.steps == 1
+    read = Repair.load(tmp_path / "new")
+    assert (read.groups, read.sentences()) == (made.groups, made.sentences())
+
+
+def test_a_repair_goes_on_to_the_same_end(repaired: Repairing) -> None:
+    first = repaired()
+    with pytest.raises(InputError, match="give `resume=True`"):
+        repaired()
+    again = repaired(resume=True)
+    assert (again.groups, again.moved, again.cost) == (first.groups, first.moved, first.cost)
+
+
+def test_from_scratch_is_the_recipe_of_the_run(repaired: Repairing, run: Run, tmp_path: Path) -> None:
+    repaired(from_scratch=True)
+    assert Run.open(tmp_path / "new" / "run").recipe == run.recipe
+
+
+def test_the_last_layer_takes_no_step(repaired: Repairing, tmp_path: Path) -> None:
+    made = repaired(method="last-layer")
+    assert (made.method, made.cost.steps, made.cost.flops) == ("last-layer", 0, 0)
+    with pytest.raises(InputError, match="not `from_scratch`"):
+        repaired(method="last-layer", from_scratch=True, out=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"verdicts": "rde:1"}, "did you mean 'red'"),
+        ({"method": "swp"}, "did you mean 'swap'"),
+        ({"diagnosis": SimpleNamespace(split="test")}, "test images never choose"),
+        ({"diagnosis": SimpleNamespace(split="val")}, "does not have"),
+    ],
+)
+def test_bad_input_writes_nothing(
+    repaired: Repairing, settings: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=told):
+        repaired(**settings)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_that_is_not_finished_or_of_other_images_is_refused(
+    run: Run, sets: ImageSets, tmp_path: Path, painted: Callable[..., ImageSet]
+) -> None:
+    bound = TiledModel(run.classifier(), stride=4)
+    fewer = ImageSets("painted", {**sets, "train": painted(each=29)})
+    with pytest.raises(InputError, match="was trained on 90 images of painted, and the set now gives 87"):
+        repair(run, fewer, bound=bound, out=tmp_path / "new")
+    (run.directory / "result.json").unlink()
+    with pytest.raises(InputError, match="is not finished"):
+        repair(run, sets, bound=bound, out=tmp_path / "new")

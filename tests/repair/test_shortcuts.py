@@ -1,0 +1,81 @@
+"""Splits as one list, and backgrounds that are swapped; the same rules find a shortcut in every split."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nearsight.data import ImageSet, ImageSets, MemoryImages, draw_scenes
+from nearsight.data.regions import MaskRegions
+from nearsight.diagnosis.choosing import choosing_half
+from nearsight.diagnosis.decision import Decision
+from nearsight.errors import InputError
+from nearsight.evidence import TiledModel
+from nearsight.repair.choosing import Chosen
+from nearsight.repair.shortcuts import Splits, find_shortcuts
+
+
+def diagnosis_of(images: ImageSet, count: int, **parts: Any) -> Any:
+    labels = images.labels if count == len(images) else images.labels[:0]
+    counts = tuple(np.bincount(labels, minlength=len(images.classes)).tolist())
+    return SimpleNamespace(split=images.split, images=count, seed=0, class_images=counts, **parts)
+
+
+def test_diagnosed_images_come_first_and_alone_choose(painted: Callable[..., ImageSet]) -> None:
+    train = painted(each=10)
+    test = replace(painted(each=4), split="test")
+    sets = ImageSets("painted", {"train": train, "test": test})
+    chosen = np.array([2, 5, 11, 12, 25])
+    splits = Splits(sets, "train", chosen)
+    for name in ("train", "test"):
+        for i, place in enumerate(splits.places(name).tolist()):
+            assert torch.equal(splits.images.image(place), sets[name].image(i))
+    assert splits.places("train")[chosen].tolist() == [0, 1, 2, 3, 4]
+    choosing = splits.choosing(seed=0)
+    assert choosing[:5].tolist() == choosing_half(train.labels[chosen], 0).tolist()
+    assert not choosing[5:].any()
+
+
+def test_validation_images_may_choose_and_the_others_are_asked(painted: Callable[..., ImageSet]) -> None:
+    parts = {name: replace(painted(each=4), split=name) for name in ("train", "val", "test")}
+    splits = Splits(ImageSets("painted", parts), "val", np.arange(12))
+    assert splits.names == ("val", "train", "test")
+    assert splits.places("train").tolist() == list(range(12, 24))
+
+
+def test_a_set_with_other_images_is_refused(painted: Callable[..., ImageSet]) -> None:
+    train = painted(each=10)
+    sets = ImageSets("painted", {"train": painted(each=9), "test": train})
+    with pytest.raises(InputError, match="not those that were diagnosed"):
+        Splits.of(sets, diagnosis_of(train, len(train)))
+
+
+def test_a_background_is_that_of_another_class_and_the_object_stays() -> None:
+    drawn = draw_scenes("train", count=24)
+    names = tuple(map(str, range(24)))
+    train = ImageSet(
+        "scenes",
+        "train",
+        drawn.classes,
+        drawn.labels,
+        MemoryImages(drawn.pixels, names),
+        MaskRegions(drawn.masks),
+    )
+    sets = ImageSets("scenes", {"train": train, "test": replace(train, split="test")})
+    bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=8, classes=train.classes)
+    chosen = [Chosen(0, 0, proven=True)]
+    [one], [same] = (
+        find_shortcuts(Decision(bound, "mean-logit"), diagnosis_of(train, 24), sets, chosen) for _ in range(2)
+    )
+    assert one.put_on is not None
+    assert same.put_on is not None
+    for i in np.flatnonzero(train.labels == 0).tolist():
+        swapped, region = one.put_on(train, i), train.region(i)
+        assert region is not None
+        assert torch.equal(swapped[:, region], train.image(i)[:, region])
+        assert (swapped != train.image(i)).any()
+        assert torch.equal(swapped, same.put_on(train, i))
