@@ -43,6 +43,7 @@ from studies.shortcuts.scoring import Row, Told, by_family, effects, judge, summ
 DATALAB = "spurious correlations"
 METHODS = ("nearsight", "gradient clusters", "slices", DATALAB)
 PLANTS = 5
+SEEDS_OF_A_DRAW = 1000
 RESULTS = "classes.jsonl"
 
 
@@ -53,11 +54,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--networks", type=int, default=72, help="networks with plants, in a fixed order")
     parser.add_argument("--seeds", type=int, default=3, help="networks without plants of each set and kind")
+    parser.add_argument(
+        "--draw", type=int, default=0, help="another draw of plants, classes and seeds (default: the first)"
+    )
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument(
         "--part", type=int, nargs=2, default=(0, 1), metavar=("K", "N"), help="every Nth network from the Kth"
     )
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--train", action="store_true", help="only train, and keep the runs")
     parser.add_argument("--minutes", type=float, default=None, help="begin no other network after so many")
     parser.add_argument(
@@ -83,12 +88,15 @@ def run(arguments: argparse.Namespace) -> None:
     done = {row["network"] for row in read(lines)}
     begun = time.monotonic()
     if arguments.datalab:
-        known = design(arguments.networks, arguments.seeds)
+        known = design(arguments.networks, arguments.seeds, draw=arguments.draw)
         write(lines, ask_datalab(read(lines), known))
         done_with(arguments.out)
         return
     first, step = arguments.part
-    for network in design(arguments.networks, arguments.seeds, arguments.sets, arguments.kinds)[first::step]:
+    networks = design(
+        arguments.networks, arguments.seeds, arguments.sets, arguments.kinds, draw=arguments.draw
+    )
+    for network in networks[first::step]:
         if network.name in done:
             continue
         if arguments.train:
@@ -96,7 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
             continue
         if arguments.minutes is not None and time.monotonic() - begun > 60 * arguments.minutes:
             break
-        rows = measure(network, arguments.out)
+        rows = measure(network, arguments.out, arguments.methods)
         if not arguments.keep_runs:
             shutil.rmtree(arguments.out / network.name)
         write(lines, rows, more=True)
@@ -141,27 +149,30 @@ def ask_datalab(rows: Sequence[Row], networks: Iterable[Network]) -> list[Row]:
 
 
 def design(
-    networks: int, seeds: int, sets: Sequence[str] = SETS, kinds: Sequence[str] = KINDS
+    networks: int, seeds: int, sets: Sequence[str] = SETS, kinds: Sequence[str] = KINDS, *, draw: int = 0
 ) -> list[Network]:
     """Return all networks in the order in which they are measured: planted ones, and others between them.
 
     Set and kind change from network to network, and development and held-out families take turns, so that the study
-    can be stopped anywhere.
+    can be stopped anywhere. Another `draw` goes on in the Latin square where the one before ended, with other seeds.
     """
+    first_seed = draw * SEEDS_OF_A_DRAW
     places = [(data, kind) for kind in kinds for data in sets]
     # Whole images and tiles in turn.
     places = places[:: len(sets)] + [place for k, place in enumerate(places) if k % len(sets)]
     planted = []
     for i in range(networks):
         data, kind = places[i % len(places)]
-        families, turn = (FAMILIES, HELD_OUT)[(i + i // len(places)) % 2], i // 2
+        families, turn = (FAMILIES, HELD_OUT)[(i + i // len(places)) % 2], (draw * networks + i) // 2
         # Each thirteenth plant or so is in every image of its class.
         shares = (0.2, 0.4, 0.6) if i % 9 != 8 else (0.4, 1.0, 0.6)
-        planted.append(in_turn(data, kind, 100 + i, families, PLANTS * turn, shares=shares, count=PLANTS))
+        planted.append(
+            in_turn(data, kind, first_seed + 100 + i, families, PLANTS * turn, shares=shares, count=PLANTS)
+        )
     names: tuple[Labels, ...] = ("true", "permuted", "untrained")
     # Of the first few, whatever they are, some have true labels and some do not.
     others = [
-        Network(*place, seed, labels=names[(k + turn) % len(names)])
+        Network(*place, first_seed + seed, labels=names[(k + turn) % len(names)])
         for turn in range(len(names))
         for seed in range(seeds)
         for k, place in enumerate(places)
@@ -172,23 +183,28 @@ def design(
     return mixed + others[len(pairs) :]
 
 
-def measure(network: Network, out: Path) -> list[Row]:
-    """Train and diagnose one network, and return a row a class."""
+def measure(network: Network, out: Path, methods: Sequence[str] = METHODS) -> list[Row]:
+    """Train and diagnose one network by some methods, and return a row a class."""
     planted = plant(network)
     classifier = trained(network, planted, out).classifier()
     bound = TiledModel(classifier, tile=TILE, stride=STRIDE)
     decision = Decision.of(bound)
     rows = effects(network, planted, decision)
-    assert planted.test.pixels is not None
-    told = {
-        "nearsight": diagnosed(bound, planted),
-        "gradient clusters": list(peers.gradient_clusters(bound, planted)),
-        "slices": list(peers.slices(bound, planted, decision.scores(iter(planted.test.pixels)))),
-        DATALAB: list(peers.spurious_correlations(planted)),
-    }
-    for method, found in told.items():
-        judge(rows, found, planted, method)
+    for method in methods:
+        judge(rows, told_by(method, bound, planted, decision), planted, method)
     return rows
+
+
+def told_by(method: str, bound: TiledModel, planted: Planted, decision: Decision) -> list[Told]:
+    """Return what one of `METHODS` says of a network's test images."""
+    if method == "nearsight":
+        return diagnosed(bound, planted)
+    if method == "gradient clusters":
+        return list(peers.gradient_clusters(bound, planted))
+    if method == DATALAB:
+        return list(peers.spurious_correlations(planted))
+    assert planted.test.pixels is not None
+    return list(peers.slices(bound, planted, decision.scores(iter(planted.test.pixels))))
 
 
 def diagnosed(bound: TiledModel, planted: Planted) -> list[Told]:

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.candidates import TILE, Candidate, Examined
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.verdicts.judging import Judged, judge
@@ -124,10 +123,24 @@ def test_without_proof_it_is_a_suspect() -> None:
     assert found.word == SUSPECT
 
 
-@pytest.mark.parametrize("elsewhere", [0.0, 0.15])
-def test_what_may_be_of_the_object_is_a_suspect_however_cleanly_it_parts_classes(elsewhere: float) -> None:
-    [found] = judged(reads_the_mark, (0.5, elsewhere, elsewhere), artefact=False)
+def test_what_may_be_of_the_object_is_a_suspect_however_cleanly_it_parts_classes() -> None:
+    [found] = judged(reads_the_mark, (0.5, 0, 0), artefact=False)
     assert found.word == SUSPECT
+
+
+def test_of_whole_images_it_is_none_where_other_classes_have_it_too() -> None:
+    shares = (0.5, 0.15, 0.15)
+    assert judged(reads_the_mark, shares, artefact=False) == ()
+    [found] = judged(reads_the_mark, shares, artefact=False, seen_in=TILE)
+    assert found.word == SUSPECT
+
+
+def test_what_few_images_have_is_a_shortcut_by_what_it_moves() -> None:
+    [found] = judged(reads_the_mark, (0.1, 0, 0), take_off=None)
+    difference = found.association.accuracy.difference
+    assert difference.low < 0.05 < difference.value
+    assert found.word == SHORTCUT
+    assert judged(reads_the_mark, (0.1, 0, 0), take_off=None, artefact=False) == ()
 
 
 def test_candidates_of_the_same_images_are_one_verdict() -> None:

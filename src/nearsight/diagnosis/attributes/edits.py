@@ -150,6 +150,12 @@ def _contrasted(pixels: Pixels, octaves: float) -> Floats:
     return np.asarray(mean + (channels - mean) * np.float32(2**octaves))
 
 
+def _faded(pixels: Pixels, share: float) -> Floats:
+    """Bring all values nearer to grey; take them away from it where `share` is negative, and undo the same share."""
+    factor = np.float32(1 - share if share >= 0 else 1 / (1 + share))
+    return 128 + (pixels.astype(np.float32) - 128) * factor
+
+
 def _mixed(level: float, pixels: Pixels, share: float) -> Floats:
     return pixels * np.float32(1 - share) + np.float32(share * level)
 
@@ -236,6 +242,7 @@ def _both(name: str, other: str, change: Change, strengths: tuple[float, ...]) -
 BRIGHTER, DARKER = _both("brighter", "darker", _added, _LEVELS)
 LIGHT_GAMMA, DARK_GAMMA = _both("light midtones", "dark midtones", _gamma, _OCTAVES)
 HARD, SOFT = _both("more contrast", "less contrast", _contrasted, _OCTAVES)
+FADED, UNFADED = _both("faded", "unfaded", _faded, _SHARES)
 HAZE, VEIL = Way("haze", partial(_mixed, 255), _SHARES), Way("dimmed", partial(_mixed, 0), _SHARES)
 COLOURED, PALE = _both("more colour", "less colour", _saturated, _OCTAVES)
 GREYSCALE = Way("greyscale", _grey, (0.5, 0.7, 0.8, 0.9, 0.95, 1.0))
@@ -243,6 +250,23 @@ WARMER, COOLER = _both("red gains", "blue gains", partial(_gained, _WARM), _OCTA
 GREENER, PURPLER = _both("green gains", "purple gains", partial(_gained, _GREEN), _OCTAVES)
 REDDER, BLUER = _both("red added", "blue added", partial(_offset, _WARM), _LEVELS)
 GREENISH, PURPLISH = _both("green added", "purple added", partial(_offset, _GREEN), _LEVELS)
+_HUES = {
+    "reddish": (1.0, -0.5, -0.5),
+    "yellowish": (0.5, 0.5, -1.0),
+    "greenish": (-0.5, 1.0, -0.5),
+    "turquoise": (-1.0, 0.5, 0.5),
+    "bluish": (-0.5, -0.5, 1.0),
+    "purplish": (0.5, -1.0, 0.5),
+}
+# Casts of light by hue: ways to it and away from it, added to all pixels or multiplied.
+CASTS = tuple(
+    (hue, *_both(f"{hue} cast", f"less {hue} cast", partial(change, axis), strengths))
+    for hue, axis in _HUES.items()
+    for change, strengths in (
+        (_offset, (4.0, 7.0, 10.0, 15.0, 20.0, 27.0, 35.0, 50.0)),
+        (_gained, (0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 0.7)),
+    )
+)
 LIGHT_CORNERS, DARK_CORNERS = _both(
     "light corners", "dark corners", _lit, (0.1, 0.2, 0.4, 0.6, 0.9, 1.3, 1.8, 2.5)
 )

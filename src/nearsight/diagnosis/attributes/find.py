@@ -11,6 +11,7 @@ from torch import Tensor
 from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
 from nearsight.diagnosis.attributes.fitting import Aim, fitted
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
+from nearsight.diagnosis.attributes.likeness import find_likenesses
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.attributes.rules import Rule, rule_of
 from nearsight.diagnosis.attributes.spectrum import strongest_wave
@@ -49,7 +50,8 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     images and 8 % of the class more than that, at a false discovery rate of 5 % over attributes and classes.
     Attributes that nearly the same images have are one, named by that with the fewest causes. It is an *artefact*
     if it comes from how pictures are made and is 10 times as frequent in the class as elsewhere, less a standard
-    error, or 20 times if it may come from either; what colours things have is never one.
+    error, or 20 times if it may come from either; what colours things have is never one. What only all that is
+    measured shows together comes after them (`find_likenesses`).
     """
     done = 0
 
@@ -61,6 +63,7 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     values = measure_all((examined.images.image(i) for i in range(len(examined.images))), step)
     found = Found(examined, values)
     yield from (found.candidate(rule) for rule in found.named)
+    yield from find_likenesses(examined, values)
 
 
 @dataclass(frozen=True, eq=False)

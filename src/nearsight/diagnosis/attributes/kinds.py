@@ -61,6 +61,11 @@ ATTRIBUTES = (
     Attribute("saturation", "strong colours", "pale or grey: little colour"),
     Attribute("upright detail", "blurred up and down", "blurred from left to right", artefact=True),
     Attribute("equal neighbours", "patches of one colour", None, artefact=True),
+    # Measured, and not looked for alone.
+    Attribute("lowest", None, None),
+    Attribute("lowest of a channel", None, None),
+    Attribute("highest", None, None),
+    Attribute("highest of a channel", None, None),
     Attribute("missing values", "stretched tones: values that never occur", None, artefact=True),
 )
 NAMES = tuple(attribute.name for attribute in ATTRIBUTES)

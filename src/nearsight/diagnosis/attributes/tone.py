@@ -23,11 +23,13 @@ def tone_measures(pixels: Pixels, luma: Plane) -> dict[str, float]:
     `pixels` is uint8 (3, H, W) and `luma` float32 (H, W), of the same picture. In grey levels: "brightness" the
     mean, "contrast" the standard deviation, "darkest" and "lightest" percentiles 2 and 98. "midtones" is where
     the median lies between those, 0 to 1. "blown out" and "drowned" are the shares of values of 255 and 0, in
-    per cent. "dark corners" and "light
+    per cent. "lowest" and "highest" are the extremes of all values, and "of a channel" those of the channel that goes
+    least far. "dark corners" and "light
     corners" say by how much (log2) the lightest corner is darker, and the darkest lighter, than the middle;
     "light from the left" and "light from above" are ratios (log2) of the outer thirds.
     """
     low, middle, high = np.percentile(luma, (2, 50, 98))
+    lowest, highest = pixels.min((1, 2)), pixels.max((1, 2))
     return {
         "brightness": float(luma.mean()),
         "contrast": float(luma.std()),
@@ -36,6 +38,10 @@ def tone_measures(pixels: Pixels, luma: Plane) -> dict[str, float]:
         "midtones": float((middle - low + 1) / (high - low + 2)),
         "blown out": float(100 * (pixels == 255).mean()),
         "drowned": float(100 * (pixels == 0).mean()),
+        "lowest": float(lowest.min()),
+        "lowest of a channel": float(lowest.max()),
+        "highest": float(highest.max()),
+        "highest of a channel": float(highest.min()),
         **_light(luma),
     }
 

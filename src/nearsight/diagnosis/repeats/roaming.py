@@ -61,7 +61,7 @@ def find_repeated_marks(examined: Examined, tiles: Mapping[int, Sequence[TileAt]
         mark = _mark(examined.images, mine, compared)
         if mark is None:
             continue
-        candidate = _candidate(examined, number, mark)
+        candidate = candidate_of(examined, number, mark)
         if candidate is not None:
             yield candidate
 
@@ -93,12 +93,15 @@ class RoamingMark:
         return max(0.0, 1 - float(error.min()) / UNLIKE), top, left
 
     def put_on(self, pixels: Tensor) -> Tensor:
-        """Return an image with the mark at its typical place."""
+        """Return an image with the mark at one of its places, drawn anew for each image and the same for the same."""
         height, width = self.overlay.alpha.shape
         if pixels.shape[1] < height or pixels.shape[2] < width:
             return pixels.clone()
-        top = _inside(self.place.row * pixels.shape[1] - height / 2, pixels.shape[1] - height)
-        left = _inside(self.place.column * pixels.shape[2] - width / 2, pixels.shape[2] - width)
+        down, right = np.random.default_rng(int(pixels.sum())).uniform(-(3**0.5), 3**0.5, 2)
+        row = self.place.row + down * self.place.spread_row
+        column = self.place.column + right * self.place.spread_column
+        top = _inside(row * pixels.shape[1] - height / 2, pixels.shape[1] - height)
+        left = _inside(column * pixels.shape[2] - width / 2, pixels.shape[2] - width)
         return self._changed(pixels, top, left, put=True)
 
     def take_off(self, pixels: Tensor, threshold: float) -> Tensor:
@@ -200,13 +203,14 @@ def _mark(images: ImageSet, mine: Sequence[TileAt], others: Sequence[TileAt]) ->
     cut = Overlay(overlay.alpha[part], overlay.light[:, *part], overlay.tolerance[part])
     having = [tile for tile, has in zip(aligned, overlay.match(views) >= SURE, strict=True) if has]
     smaller = min(bottom - top, right - left)
-    grids = [_grid(images, tile, smaller) for tile in having]
+    grids = [grid_of(images, tile.image, smaller) for tile in having]
     place = typical_place([(tile.top + top, tile.left + left) for tile in having], grids)
     return RoamingMark(cut, place)
 
 
-def _grid(images: ImageSet, tile: TileAt, side: int) -> TileGrid:
-    height, width = (int(length) for length in images.sizes[tile.image])
+def grid_of(images: ImageSet, image: int, side: int) -> TileGrid:
+    """Return all places of a square of some side in an image."""
+    height, width = (int(length) for length in images.sizes[image])
     return TileGrid(height, width, tile=side, stride=1)
 
 
@@ -225,12 +229,16 @@ def _moved(tile: TileAt, shift: Sequence[int], images: ImageSet) -> TileAt | Non
     return None
 
 
-def _candidate(examined: Examined, number: int, mark: RoamingMark) -> Candidate | None:
+def candidate_of(examined: Examined, number: int, mark: RoamingMark, least: float = SURE) -> Candidate | None:
+    """Return a mark as what may be a shortcut of a class; None where its images do not have it more often.
+
+    An image has it where it matches by `least` and more, and better than 99 % of other classes' images that choose.
+    """
     images = examined.images
     value = np.array([mark.best(images.image(i))[0] for i in range(len(examined.labels))], dtype=np.float32)
     own = examined.choosing & (examined.labels == number)
     others = examined.choosing & (examined.labels != number)
-    threshold = max(SURE, float(np.quantile(value[others], OTHERS)))
+    threshold = max(SURE, least, float(np.quantile(value[others], OTHERS)))
     has: NDArray[np.bool_] = value >= threshold
     if not more_common(has[own], has[others]):
         return None

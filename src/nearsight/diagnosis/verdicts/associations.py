@@ -14,8 +14,8 @@ from nearsight.statistics import Estimate, accuracy_estimate, more_often
 class Association:
     """A candidate on the images that test.
 
-    `share` is of the class's images that have it, by chance that of the other classes' images, of which there
-    are `others`; `accuracy` says how right the class's images are with it and without it. `p_share` is the
+    `share` is of the class's images that have it, by chance that of the other classes' images;
+    `accuracy` says how right the class's images are with it and without it. `p_share` is the
     probability that a candidate which does not go with its class looks like this by chance, `p_difference` that
     one which does not go with accuracy does; 1 where that is not known.
     """

@@ -7,7 +7,7 @@ from nearsight.diagnosis.attributes.find import find_whole_image_attributes
 from nearsight.diagnosis.candidates import Candidate, Examined, Finder
 from nearsight.diagnosis.columns.find import find_columns
 from nearsight.diagnosis.reasons.atlas import Atlas
-from nearsight.diagnosis.repeats import find_fixed_patterns
+from nearsight.diagnosis.repeats import find_fixed_patterns, find_marks_anywhere
 from nearsight.diagnosis.verdicts.mark_candidates import mark_candidates
 from nearsight.diagnosis.verdicts.reason_candidates import reason_candidates
 
@@ -16,6 +16,7 @@ FINDERS: Mapping[str, Finder] = MappingProxyType(
         "attributes": find_whole_image_attributes,
         "columns": find_columns,
         "repeats": find_fixed_patterns,
+        "marks": find_marks_anywhere,
     }
 )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nearsight.diagnosis.candidates import TILE
+from nearsight.diagnosis.candidates import IMAGE, TILE
 from nearsight.diagnosis.verdicts.associations import Association
 from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, WITHOUT, Intervention
 
@@ -17,13 +17,20 @@ class Rule:
     `rate` is the rate of false discoveries over all candidates of all classes. `least_share` is by how much more
     often images of the class must have it than those of other classes, `least_difference` how much accuracy must
     differ with and without it, `least_effect` how far an intervention must move images beyond chance: all are
-    shares from 0 to 1. Whether a candidate has nothing to do with the object is its finder's to say.
+    shares from 0 to 1. Of an artefact that at most the share `hardly` of the others has, `least_effect_of_own` is
+    enough, and an effect of `enough` stands for the interval of the difference. What may be part of the object
+    must be `times` as frequent in the class as elsewhere to be a suspect. Whether a candidate has nothing to do
+    with the object is its finder's to say.
     """
 
     rate: float = 0.05
     least_share: float = 0.05
     least_difference: float = 0.05
     least_effect: float = 0.1
+    least_effect_of_own: float = 0.05
+    hardly: float = 0.01
+    enough: float = 0.2
+    times: float = 10.0
 
     def worth_proving(self, found: Association) -> bool:
         """Say whether a candidate goes with its class so much that interventions are worth their cost."""
@@ -31,14 +38,20 @@ class Rule:
         unknown = found.accuracy.difference.value is None
         return more >= self.least_share and (unknown or (found.accuracy.difference.value or 0.0) > 0)
 
-    def proves(self, intervention: Intervention) -> bool:
+    def own(self, found: Association) -> bool:
+        """Say whether a candidate is an artefact that hardly any image of other classes has."""
+        return found.candidate.artefact and (found.share.chance or 0.0) <= self.hardly
+
+    def proves(self, found: Association, intervention: Intervention) -> bool:
         """Say whether an intervention proves that a candidate decides: by size, and beyond chance by its interval."""
         change = intervention.change
         if change.value is None or change.low is None or change.high is None:
             return False
         chance = change.chance or 0.0
         beyond = change.low > chance if intervention.kind == TRANSPLANTED else change.high < chance
-        return beyond and intervention.effect >= self.least_effect
+        return beyond and intervention.effect >= (
+            self.least_effect_of_own if self.own(found) else self.least_effect
+        )
 
     def differs(self, found: Association) -> bool:
         """Say whether accuracy differs with it and without it, by the whole interval."""
@@ -49,19 +62,32 @@ class Rule:
         least = (difference.chance or 0.0) if found.candidate.seen_in == TILE else 0.0
         return difference.value >= self.least_difference and difference.low > least
 
+    def set_apart(self, found: Association) -> bool:
+        """Say whether something is so much more frequent in the class that it is worth a look; of tiles it always is.
+
+        Classes of natural pictures differ in all that whole images are like, and classifiers use it.
+        """
+        if found.candidate.seen_in != IMAGE:
+            return True
+        return (found.share.value or 0.0) >= self.times * (found.share.chance or 0.0)
+
     def word(self, found: Association, interventions: Sequence[Intervention], q: float) -> str:
         """Return the verdict on a candidate: "shortcut", "suspect" or "nothing found"."""
         if q > self.rate or not self.worth_proving(found):
             return NOTHING
-        proven = any(self.proves(one) for one in interventions)
-        lost = any(self.proves(one) for one in interventions if one.kind == WITHOUT)
-        # Where every image of the class has it, only what is changed can tell.
-        matters = lost or self.differs(found) or (found.accuracy.difference.value is None and proven)
+        proven = any(self.proves(found, one) for one in interventions)
+        lost = any(self.proves(found, one) for one in interventions if one.kind == WITHOUT)
+        strong = max((one.effect for one in interventions if self.proves(found, one)), default=0.0)
+        difference = found.accuracy.difference.value
+        # Where every image of the class has it, only what is changed can tell; where few have it, their accuracy
+        # alone can hardly, and what an artefact moves that no other class has may do.
+        few = self.own(found) and strong >= self.enough and (difference or 0.0) >= self.least_difference
+        matters = lost or self.differs(found) or few or (difference is None and proven)
         if proven and matters and found.candidate.artefact:
             return SHORTCUT
         if not self.differs(found):
             return NOTHING
-        return SUSPECT if proven or found.candidate.artefact else NOTHING
+        return SUSPECT if found.candidate.artefact or (proven and self.set_apart(found)) else NOTHING
 
 
 RULE = Rule()

@@ -1,0 +1,205 @@
+"""Images that look as if an edit had been made of them: all that it changes in what is measured, as one number."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.diagnosis.attributes import edits
+from nearsight.diagnosis.attributes.edits import Way
+from nearsight.diagnosis.attributes.measuring import measure_all
+from nearsight.diagnosis.attributes.rules import Rule, rule_of
+from nearsight.diagnosis.candidates import Candidate, Edit, Examined
+from nearsight.statistics import area_under_curve, false_discovery, jaccard
+
+Values = NDArray[np.float32]
+
+# Pictures that are edited to see what an edit changes, and those on which its strength is found.
+EDITED, PICTURES = 16, 8
+# Values count up to so many times their spread, so that none decides alone.
+FARTHEST = 6.0
+# Added to the variances, in squared spreads: what hardly varies is not trusted all the more.
+STEADY = 0.1
+FALSE_DISCOVERIES = 0.05
+# Classes of fewer images that choose are passed over: a group that is set off cannot be told in them.
+FEWEST = 10
+# The images beyond the threshold must be set off from the class's others (`Rule.pure`), be so many times as frequent
+# as elsewhere, and this share of edited pictures must lie there too.
+SET_OFF, CLEAN, REACHED = 0.8, 10.0, 0.5
+# Rules of a class that so many of its images have in common are one; of others so many are kept.
+SAME, MOST_OF_A_CLASS = 1 / 3, 2
+# An edit is given up where no strength of it goes this share of the way.
+LEAST_OF_THE_WAY = 0.5
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """An edit that is looked for: what people call its result, how it is made, at which strengths, and undone."""
+
+    attribute: str
+    words: str
+    way: Way
+    strengths: tuple[float, ...]
+    back: Way
+
+
+LIKENESSES = (
+    Likeness("blocks", "compressed: 8-pixel blocks", edits.COMPRESSED, (50, 80), edits.BLUR),
+    Likeness("colour noise", "noisy colours", edits.NOISE, (4, 11), edits.CALMED),
+    Likeness("fine detail", "blurred or enlarged: no fine detail", edits.BLUR, (0.5, 0.8, 1.3), edits.SHARP),
+    Likeness("sharpness", "sharpened", edits.SHARP, (60, 200), edits.BLUR),
+    Likeness("colour variety", "greyscale or of one hue", edits.GREYSCALE, (1.0,), edits.COLOURED),
+    *(
+        Likeness("cast", f"{hue} cast", more, (more.strengths[3], more.strengths[6]), less)
+        for hue, more, less in edits.CASTS
+    ),
+    Likeness("contrast", "weak contrast", edits.FADED, (0.15, 0.3, 0.5), edits.UNFADED),
+    Likeness("contrast", "weak contrast", edits.SOFT, (-0.3, -0.8), edits.HARD),
+    Likeness("contrast", "strong contrast", edits.HARD, (0.3, 0.8), edits.SOFT),
+    Likeness("midtones", "dark midtones", edits.DARK_GAMMA, (-0.3, -0.8), edits.LIGHT_GAMMA),
+    Likeness("midtones", "light midtones", edits.LIGHT_GAMMA, (0.3, 0.8), edits.DARK_GAMMA),
+    Likeness("darkest", "hazy: nothing dark", edits.HAZE, (0.15, 0.4), edits.DARKER),
+    Likeness("lightest", "dim: nothing light", edits.VEIL, (0.15, 0.4), edits.BRIGHTER),
+    Likeness("brightness", "bright", edits.BRIGHTER, (20, 55), edits.DARKER),
+    Likeness("brightness", "dark", edits.DARKER, (-20, -55), edits.BRIGHTER),
+    Likeness("saturation", "strong colours", edits.COLOURED, (0.4, 0.8), edits.PALE),
+    Likeness("saturation", "pale or grey: little colour", edits.PALE, (-0.4, -1.1), edits.COLOURED),
+)
+
+
+def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
+    """Yield what looks as if an edit had been made of some images of a class, and of hardly any others.
+
+    `values` are what `measure_all` found of all examined images. 16 of the images that choose are edited and measured
+    again; the direction along which edited and unedited pictures lie farthest apart, by how pictures differ
+    anyway, gives each image one number (Fisher's discriminant). What pictures show moves them along other
+    directions: bluish skies are not what a bluish cast makes of a picture. A threshold is put as for one
+    attribute (`rule_of`), and counts where the images beyond it are set off from the others of the class, are ten
+    times as frequent in it as elsewhere, less a standard error, and where half of the edited pictures lie, too.
+    """
+    known = ~np.isnan(values).any(1)
+    choosing = examined.choosing & known
+    labels = examined.labels[choosing]
+    classes = [number for number in np.unique(labels).tolist() if (labels == number).sum() >= FEWEST]
+    if not classes:
+        return
+    scale = _Scale.of(values[choosing])
+    near = scale(values)
+    places = np.random.default_rng((examined.seed, 5)).permutation(np.flatnonzero(choosing))[:EDITED]
+    plain = [examined.images.image(int(i)) for i in places]
+    common = np.cov(near[choosing].T) + STEADY * np.eye(near.shape[1])
+    found: list[_Found] = []
+    tests = 0
+    for likeness in LIKENESSES:
+        for strength in likeness.strengths:
+            changed = scale(measure_all(map(likeness.way.edit(strength), plain))) - near[places]
+            weights = np.linalg.solve(common + np.cov(changed.T) / 2, changed.mean(0))
+            score = np.where(known, near @ weights, np.nan).astype(np.float32)
+            reached = score[places] + changed @ weights
+            tests += len(classes)
+            for number in classes:
+                rule = rule_of(score[choosing], labels == number, class_number=number)
+                if rule is not None and (reached >= rule.threshold).mean() >= REACHED:
+                    found.append(_Found(likeness, rule, score, weights))
+    for one in _distinct(examined, found, tests):
+        yield _candidate(examined, one, scale)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scale:
+    """Brings what is measured to its median and spread in pictures, float64 (n, attributes)."""
+
+    middle: Values
+    spread: Values
+
+    @staticmethod
+    def of(values: Values) -> "_Scale":
+        low, middle, high = np.percentile(values, (16, 50, 84), axis=0)
+        return _Scale(middle, np.maximum((high - low) / 2, 1e-3))
+
+    def __call__(self, values: Values) -> NDArray[np.float64]:
+        away = (np.nan_to_num(values) - self.middle) / self.spread
+        return np.asarray(np.clip(away, -FARTHEST, FARTHEST), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A threshold on how much images look like an edit's results; `weights` are of all that is measured."""
+
+    likeness: Likeness
+    rule: Rule
+    score: Values
+    weights: NDArray[np.float64]
+
+    @property
+    def clear(self) -> float:
+        return self.rule.pure * (self.rule.share - self.rule.elsewhere)
+
+
+def _distinct(examined: Examined, found: Sequence[_Found], tests: int) -> Iterator[_Found]:
+    """Yield those that are believed and set off, the clearest first; of those that the same images have only one."""
+    chance = np.ones(tests)
+    chance[: len(found)] = [one.rule.probability for one in found]
+    rates = false_discovery(chance)[: len(found)]
+    believed = [
+        one
+        for one, rate in zip(found, rates, strict=True)
+        if rate <= FALSE_DISCOVERIES and one.rule.pure >= SET_OFF and _clean(examined, one.rule)
+    ]
+    kept: dict[int, list[NDArray[np.bool_]]] = {}
+    for one in sorted(believed, key=lambda one: -one.clear):
+        others = kept.setdefault(one.rule.class_number, [])
+        has = one.rule.has(one.score) & (examined.labels == one.rule.class_number) & examined.choosing
+        if len(others) < MOST_OF_A_CLASS and all(jaccard(has, other) < SAME for other in others):
+            others.append(has)
+            yield one
+
+
+def _clean(examined: Examined, rule: Rule) -> bool:
+    mine = examined.labels[examined.choosing] == rule.class_number
+    spread = np.sqrt(rule.share * (1 - rule.share) / max(1, int(mine.sum())))
+    return bool(rule.share - spread >= CLEAN * (rule.elsewhere + 1 / max(1, int((~mine).sum()))))
+
+
+def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
+    rule, score = found.rule, found.score
+    mine, has, choosing = examined.labels == rule.class_number, rule.has(score), examined.choosing
+    own = mine & ~has
+    without = own if (own & choosing).sum() >= PICTURES else ~has
+
+    def measured(pictures: Sequence[Tensor]) -> Values:
+        return np.asarray(scale(measure_all(pictures)) @ found.weights, dtype=np.float32)
+
+    def fitted(way: Way, change: NDArray[np.bool_], like: NDArray[np.bool_]) -> Edit | None:
+        places = np.random.default_rng(examined.seed).permutation(np.flatnonzero(change & choosing))[
+            :PICTURES
+        ]
+        pictures = [examined.images.image(int(i)) for i in places]
+        return _nearest(way, pictures, float(np.nanmedian(score[like & choosing])), measured)
+
+    return Candidate(
+        class_number=rule.class_number,
+        attribute=found.likeness.attribute,
+        words=found.likeness.words,
+        artefact=True,
+        has=has,
+        value=score,
+        effect=area_under_curve(score[mine & has & choosing], score[~mine & choosing & ~np.isnan(score)]),
+        put_on=fitted(found.likeness.way, ~mine & ~has, mine & has),
+        take_off=fitted(found.likeness.back, mine & has, without),
+    )
+
+
+def _nearest(
+    way: Way, pictures: Sequence[Tensor], wanted: float, measured: Callable[[Sequence[Tensor]], Values]
+) -> Edit | None:
+    """Return the edit after which pictures come nearest to a wanted number; None where none goes half of the way."""
+    if not pictures:
+        return None
+    before = float(np.nanmedian(measured(pictures)))
+    tried = [way.edit(strength) for strength in way.strengths]
+    away = [abs(float(np.nanmedian(measured([edit(one) for one in pictures]))) - wanted) for edit in tried]
+    best = int(np.argmin(away))
+    return tried[best] if away[best] <= (1 - LEAST_OF_THE_WAY) * abs(before - wanted) else None
