@@ -2,7 +2,7 @@
 
 import argparse
 
-from studies import columns, coverage, folds, gate, mark, near_duplicates, reliance, shortcuts, truth
+from studies import columns, coverage, folds, gate, mark, near_duplicates, reliance, repair, shortcuts, truth
 
 STUDIES = {
     "columns": columns,
@@ -12,6 +12,7 @@ STUDIES = {
     "mark": mark,
     "near-duplicates": near_duplicates,
     "reliance": reliance,
+    "repair": repair,
     "shortcuts": shortcuts,
     "truth": truth,
 }

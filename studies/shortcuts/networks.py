@@ -83,19 +83,20 @@ class Planted:
 def base_sets(data: str) -> tuple[ImageSet, ImageSet]:
     """Return the images to train on and those to be diagnosed, as many of each class, in memory."""
     factor = HALVED[data]
-    train, test = (_halved(images, factor) if factor > 1 else images for images in _whole_sets(data))
+    train, test = (halved(images, factor) if factor > 1 else images for images in _whole_sets(data))
     return train, test
 
 
-def _halved(images: ImageSet, factor: int) -> ImageSet:
+def halved(images: ImageSet, factor: int) -> ImageSet:
+    """Return images of which each pixel is the mean of `factor` times as many a side."""
     assert isinstance(images.images, MemoryImages)
     means = functional.avg_pool2d(images.images.pixels.float(), factor).round().to(torch.uint8)
     masks = torch.from_numpy(masks_of(images))
-    halved = functional.max_pool2d(masks[:, None].float(), factor)[:, 0] > 0
+    smaller = functional.max_pool2d(masks[:, None].float(), factor)[:, 0] > 0
     return replace(
         images,
         images=MemoryImages(means, images.images.paths),
-        regions=None if images.regions is None else MaskRegions(halved),
+        regions=None if images.regions is None else MaskRegions(smaller),
     )
 
 
@@ -105,20 +106,20 @@ def _whole_sets(data: str) -> tuple[ImageSet, ImageSet]:
     if data == "tiny-imagenet-40":
         # Too few images of a class lie in its own test split.
         whole = sets["train"]
-        parts = _of_each(whole, 0, train_size), _of_each(whole, train_size, train_size + 100)
-        rest = _of_each(sets["test"], 0, test_size - 100)
-        return _in_memory(parts[0]), _joined(_in_memory(parts[1]), _in_memory(rest))
-    return _in_memory(_of_each(sets["train"], 0, train_size)), _in_memory(
-        _of_each(sets["test"], 0, test_size)
-    )
+        parts = of_each(whole, 0, train_size), of_each(whole, train_size, train_size + 100)
+        rest = of_each(sets["test"], 0, test_size - 100)
+        return in_memory(parts[0]), _joined(in_memory(parts[1]), in_memory(rest))
+    return in_memory(of_each(sets["train"], 0, train_size)), in_memory(of_each(sets["test"], 0, test_size))
 
 
-def _of_each(images: ImageSet, first: int, last: int) -> ImageSet:
+def of_each(images: ImageSet, first: int, last: int) -> ImageSet:
+    """Return the images of the first `CLASSES` classes that stand from `first` to before `last` in their class."""
     chosen = [np.flatnonzero(images.labels == number)[first:last] for number in range(CLASSES)]
     return replace(images.select(np.sort(np.concatenate(chosen))), classes=images.classes[:CLASSES])
 
 
-def _in_memory(images: ImageSet) -> ImageSet:
+def in_memory(images: ImageSet) -> ImageSet:
+    """Return images of one size with their pixels in memory."""
     count = len(images)
     pixels = torch.stack([images.image(i) for i in range(count)])
     side = pixels.shape[-1]

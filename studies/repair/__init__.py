@@ -1,0 +1,136 @@
+"""Repairs: how much of what a planted shortcut cost is won back, beside what others do and what the best could?
+
+Networks are trained with plants of the study of shortcuts, and on `scenes`. Nearsight finds the shortcut on training
+images and takes it away; beside it stand plain training, JTT, group DRO and DFR that know the true groups, and a
+network that was trained without the plant. Results are written as they come, a line a network and method, so that the
+study can be stopped and gone on with.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import process_time as cpu_clock
+
+import torch
+
+from nearsight import training
+from nearsight.write import write_json
+from studies.repair.baselines import BASELINES
+from studies.repair.cases import Case
+from studies.repair.figures import Row, figures
+from studies.repair.ours import DEFAULT, NAMED, Repairs
+from studies.repair.planted import planted_case, planted_name, planted_networks
+from studies.repair.scene_cases import SHORTCUTS, scene_case, scene_name
+from studies.repair.summary import BEFORE, CEILING, summary
+from studies.repair.tables import table
+from studies.shortcuts.networks import CPU
+
+RESULTS = "networks.jsonl"
+METHODS = (BEFORE, *BASELINES, DEFAULT, *NAMED)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A case that is not made yet."""
+
+    name: str
+    make: Callable[[], Case]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this study to a parser."""
+    parser.add_argument(
+        "--out", type=Path, default=Path("repair"), help="runs, results as they come, the summary"
+    )
+    parser.add_argument("--networks", type=int, default=30, help="how many, in a fixed order")
+    parser.add_argument("--seeds", type=int, default=3, help="of each set and kind of network")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, metavar="METHOD")
+    parser.add_argument(
+        "--part", type=int, nargs=2, default=(0, 1), metavar=("K", "N"), help="every Nth network from the Kth"
+    )
+    parser.add_argument("--minutes", type=float, default=None, help="begin no other method after so many")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train what is not trained yet, repair and measure it; write a line a network and method, and the summary."""
+    torch.set_num_threads(1)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    lines = arguments.out / RESULTS
+    end = time.monotonic() + 60 * (arguments.minutes or 1e9)
+    first, step = arguments.part
+    done = {(row["network"], row["method"]) for row in read(lines)}
+    for named in design(arguments.seeds)[: arguments.networks][first::step]:
+        wanted = [method for method in arguments.methods if (named.name, method) not in done]
+        if not wanted or time.monotonic() > end:
+            continue
+        for row in measure(named.make(), wanted, arguments.out, end):
+            with lines.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(told(row), flush=True)
+    result = {"study": "repair"} | summary(read(lines))
+    write_json(arguments.out / "repair.json", result)
+    print(table(result, METHODS))
+
+
+def read(lines: Path) -> list[Row]:
+    """Return the rows that were written so far."""
+    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.is_file() else []
+
+
+def design(seeds: int) -> list[Named]:
+    """Return all networks in the order in which they are measured: two planted ones, then one on `scenes`.
+
+    >>> [named.name for named in design(3)][:3]
+    ['stl10-tile-500-border-tint-caption', 'cifar10-whole-500-tint-noise-watermark', 'scenes-0.9-0']
+    """
+    planted = [Named(planted_name(one), lambda one=one: planted_case(one)) for one in planted_networks(seeds)]
+    scenes = [
+        Named(scene_name(shortcut, seed), lambda shortcut=shortcut, seed=seed: scene_case(shortcut, seed))
+        for seed in range(seeds)
+        for shortcut in SHORTCUTS
+    ]
+    found = []
+    for k in range(0, len(planted), 2):
+        found += [*planted[k : k + 2], *scenes[k // 2 : k // 2 + 1]]
+    return found
+
+
+def measure(case: Case, methods: Sequence[str], out: Path, end: float) -> Iterator[Row]:
+    """Yield the row of each method on one network, until the time is over.
+
+    `seconds` are of one core; None of what another network, or an interrupted run, had trained before.
+    """
+    directory = out / case.name
+    begun = cpu_clock()
+    fresh = not (directory / "run").exists()
+    planted = training.train(case.recipe, case.sets, directory / "run", resume=True, machine=CPU)
+    seconds = cpu_clock() - begun if fresh else None
+    network = planted.classifier()
+    before = case.predictions(network)
+    repairs = Repairs(case, planted, before, directory)
+    for method in methods:
+        if time.monotonic() > end:
+            return
+        row: Row = {name: getattr(case, name) for name in ("data", "kind", "seed")}
+        row |= {"network": case.name, "method": method}
+        if method == BEFORE:
+            yield row | {"seconds": seconds} | figures(case, before, before)
+        elif method in BASELINES:
+            place = out / case.ceiling if method == CEILING else directory / method.replace(" ", "-")
+            begun, fresh = cpu_clock(), not place.exists()
+            made = BASELINES[method](case, network, place)
+            seconds = cpu_clock() - begun if fresh else None
+            yield row | {"seconds": seconds} | figures(case, before, case.predictions(made))
+        else:
+            yield row | repairs.row(method)
+
+
+def told(row: Row) -> str:
+    """Say a row in a line."""
+    if "refused" in row:
+        return f"{row['network']}, {row['method']}: {row['refused']}"
+    known = "; ".join(f"{one['family']} {one['without']:.2f}" for one in row["known"])
+    return f"{row['network']}, {row['method']}: {row['usual']:.3f}, without {known}"
