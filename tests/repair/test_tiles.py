@@ -9,7 +9,7 @@ from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.repair.places import tiles_at
 from nearsight.repair.task import Task
-from nearsight.repair.tiles import silence_tiles
+from nearsight.repair.tiles import silence_tiles, silent_tiles
 
 CORNER = [(0, 0, 0.25, 0.25)]
 
@@ -25,7 +25,7 @@ def test_tiles_of_each_shortcut_are_silent_where_its_images_have_it(painted, til
     images = painted(share=0.5)
     one = mark(images, tiles=tiles_at(CORNER, stamped(images)))
     bottom = mark(images, tiles=tiles_at([(0.8, 0, 1, 1)], images.labels == 2))
-    silent = silence_tiles(Task(tiled, images, (one, bottom))).silent
+    silent = silent_tiles(Task(tiled, images, (one, bottom)))
     assert silent.stride == 2
     assert len(silent.corners) == len(images)
     assert np.argwhere(silent.corners[0]).tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
@@ -34,6 +34,17 @@ def test_tiles_of_each_shortcut_are_silent_where_its_images_have_it(painted, til
     assert silent.corners[45].any(1).nonzero()[0].tolist() == [5, 6]
     tops, lefts = torch.tensor([0, 8]), torch.tensor([1, 8])
     assert silent.at(0, tops, lefts).tolist() == [True, False]
+
+
+def test_of_each_class_as_many_tiles_speak(painted, tiled, mark) -> None:
+    images = painted(share=1.0, each=30)
+    half = mark(images, tiles=tiles_at([(0, 0, 0.5, 1)], stamped(images)))
+    material = silence_tiles(Task(tiled, images, (half,)))
+    speaking = np.array([(~of).sum() for of in material.silent.corners])
+    counts = np.bincount(material.images.labels, weights=speaking)
+    assert counts[1] == counts[2] == 30 * 49
+    assert counts[0] == pytest.approx(counts[1], rel=0.02)
+    assert stamped(material.images).sum() == np.bincount(material.images.labels)[0]
 
 
 def test_a_run_of_whole_images_is_refused_with_the_way_out(painted, whole, mark) -> None:

@@ -10,7 +10,7 @@ from nearsight.repair.groups import balanced, group_numbers
 from nearsight.repair.shortcut import Shortcut
 from nearsight.repair.swap import swap
 from nearsight.repair.task import Task
-from nearsight.repair.tiles import sees_tiles, silence_tiles
+from nearsight.repair.tiles import sees_tiles, silent_tiles, speaking_alike
 from nearsight.settings.choices import RepairMethod
 from nearsight.training.material import Material
 
@@ -94,10 +94,11 @@ def _combined(task: Task, plan: Mapping[RepairMethod, tuple[Shortcut, ...]]) -> 
         )
         task.progress.say(f"several methods in one repair: {said}")
     images = swap(tasks[SWAP]).images if SWAP in tasks else task.train
-    silent = silence_tiles(tasks[TILES]).silent if TILES in tasks else None
-    material = Material(images, silent)
-    if GROUPS not in tasks:
-        return material
-    index = balanced(tasks[GROUPS], group_numbers(tasks[GROUPS]))
-    drawn = None if silent is None else replace(silent, corners=tuple(silent.corners[i] for i in index))
-    return Material(images.select(index), drawn)
+    silent = silent_tiles(tasks[TILES]) if TILES in tasks else None
+    if GROUPS in tasks:
+        index = balanced(tasks[GROUPS], group_numbers(tasks[GROUPS]))
+    elif silent is not None:
+        index = speaking_alike(tasks[TILES], silent)
+    else:
+        return Material(images)
+    return Material(images.select(index), None if silent is None else silent.select(index))

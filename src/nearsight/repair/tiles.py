@@ -6,8 +6,12 @@ from numpy.typing import NDArray
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
+from nearsight.repair.groups import draw_alike
 from nearsight.repair.task import Task
 from nearsight.training.material import Material, SilentTiles
+
+# An image is given so often at most, however few of its class's tiles speak.
+MOST_GIVEN = 4
 
 
 def silence_tiles(task: Task) -> Material:
@@ -27,9 +31,20 @@ def silence_tiles(task: Task) -> Material:
     >>> [places.tolist() for places in silence_tiles(Task(bound, images, (mark,))).silent.corners]
     [[[True, False], [False, False]], [[False, False], [False, False]]]
 
-    Which tiles are of it, each shortcut says itself (`Shortcut.tiles`). Raises `InputError` for a network of whole
-    images, for a shortcut that no tiles show, and where every tile of a class's images would be silent.
+    Which tiles are of it, each shortcut says itself (`Shortcut.tiles`). A class whose tiles are silenced has its
+    images given more often, so that its other tiles are as many as those of other classes: else the network learns
+    that what shows no shortcut is rarely of the class.
+
+    Raises `InputError` for a network of whole images, for a shortcut that no tiles show, and where every tile of a
+    class's images would be silent.
     """
+    silent = silent_tiles(task)
+    index = speaking_alike(task, silent)
+    return Material(task.train.select(index), silent=silent.select(index))
+
+
+def silent_tiles(task: Task) -> SilentTiles:
+    """Return the tiles of each training image that are of a shortcut; raises what `silence_tiles` does."""
     bound = task.bound
     if not sees_tiles(bound):
         raise InputError(
@@ -50,7 +65,24 @@ def silence_tiles(task: Task) -> Material:
     _check_left(task, corners)
     share = sum(int(of.sum()) for of in corners) / sum(of.size for of in corners)
     task.progress.say(f"{100 * share:.1f} % of all training tiles are to say nothing")
-    return Material(task.train, silent=SilentTiles(tuple(corners), bound.sides()[1]))
+    return SilentTiles(tuple(corners), bound.sides()[1])
+
+
+def speaking_alike(task: Task, silent: SilentTiles) -> NDArray[np.int64]:
+    """Return the training images that are given, int64, so that of each class as many tiles speak as of the others.
+
+    A class keeps its images, and some, drawn by the seed, are given again; each at most `MOST_GIVEN` times.
+    """
+    labels = task.train.labels
+    speaking = np.array([1 - of.mean() for of in silent.corners])
+    shares = {number: float(speaking[labels == number].mean()) for number in np.unique(labels).tolist()}
+    most = max(shares.values())
+    random = np.random.default_rng((task.seed, 25))
+    drawn = []
+    for number, share in shares.items():
+        mine = np.flatnonzero(labels == number)
+        drawn.append(draw_alike(mine, round(len(mine) * min(MOST_GIVEN, most / share)), random))
+    return np.sort(np.concatenate(drawn))
 
 
 def sees_tiles(bound: TiledModel) -> bool:

@@ -36,6 +36,10 @@ class SilentTiles:
         grid = torch.from_numpy(self.corners[i])
         return grid[places(tops, lefts, self.stride, (grid.shape[0], grid.shape[1]))]
 
+    def select(self, index: NDArray[np.int64]) -> "SilentTiles":
+        """Return those of a subset of the images, in the order of `index`."""
+        return SilentTiles(tuple(self.corners[i] for i in index.tolist()), self.stride)
+
 
 def places(tops: Tensor, lefts: Tensor, stride: int, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Return the rows and columns of a grid of corners that are nearest to corners in pixels, int64 like these.
