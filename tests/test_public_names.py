@@ -28,6 +28,7 @@ PUBLIC = [
     "Predictions",
     "Progress",
     "Recipe",
+    "Repair",
     "Run",
     "Sampling",
     "TileGrid",
@@ -45,6 +46,7 @@ PUBLIC = [
     "load",
     "predict",
     "receptive_field",
+    "repair",
     "report",
     "summarise",
     "train",
@@ -98,7 +100,19 @@ def test_no_room_takes_the_name_of_a_function_in_whatever_order_modules_are_impo
 
 
 @pytest.mark.parametrize(
-    "verb", ["compare", "demo", "diagnose", "dimension", "evaluate", "evidence", "heatmap", "report", "train"]
+    "verb",
+    [
+        "compare",
+        "demo",
+        "diagnose",
+        "dimension",
+        "evaluate",
+        "evidence",
+        "heatmap",
+        "repair",
+        "report",
+        "train",
+    ],
 )
 def test_a_verb_is_a_plain_function_that_says_what_it_takes(verb: str) -> None:
     function = getattr(nearsight, verb)

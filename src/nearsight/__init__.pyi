@@ -7,12 +7,25 @@ from .evaluation import Evaluation, Predictions
 from .evidence import EvidenceMap, TiledModel, evidence
 from .models import Classifier, build, receptive_field
 from .progress import Progress
+from .repair import Repair
 from .report import Heatmaps
 from .runs import Run
 from .settings import RECIPES, Machine, Recipe, Sampling
 from .study import Comparison, CrossValidation
 from .tiles import TileGrid
-from .verbs import compare, demo, diagnose, dimension, evaluate, export, heatmap, predict, report, train
+from .verbs import (
+    compare,
+    demo,
+    diagnose,
+    dimension,
+    evaluate,
+    export,
+    heatmap,
+    predict,
+    repair,
+    report,
+    train,
+)
 
 __all__ = [
     "RECIPES",
@@ -31,6 +44,7 @@ __all__ = [
     "Predictions",
     "Progress",
     "Recipe",
+    "Repair",
     "Run",
     "Sampling",
     "TileGrid",
@@ -48,6 +62,7 @@ __all__ = [
     "load",
     "predict",
     "receptive_field",
+    "repair",
     "report",
     "summarise",
     "train",

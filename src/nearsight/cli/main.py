@@ -20,6 +20,7 @@ from nearsight.cli.commands import (
     export,
     heatmap,
     predict,
+    repair,
     report,
     train,
 )
@@ -90,6 +91,12 @@ COMMANDS = {
         "RUN [DATA] [--stride N] [--images N] [--out DIR] [options]",
         diagnose.declare,
         diagnose.run,
+    ),
+    "repair": Command(
+        "Take the shortcuts of a run away: a new run without them, and what that changed.",
+        "RUN [DATA] [--verdicts all|CLASS:N,…] [--method NAME] [--from-scratch] [--out DIR] [options]",
+        repair.declare,
+        repair.run,
     ),
     "export": Command(
         "Write a run's network as ONNX, TorchScript or torch.export, compared with the original.",

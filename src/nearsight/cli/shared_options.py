@@ -32,14 +32,19 @@ def declare_training(parser: OneLineParser, out: str) -> Container:
     add_stride(parser)
     add_reading_options(parser)
     machine = add_machine_options(parser)
-    machine.add_argument(
+    add_checkpoint_seconds(machine)
+    return machine
+
+
+def add_checkpoint_seconds(container: Container) -> None:
+    """Add `--checkpoint-seconds`."""
+    container.add_argument(
         "--checkpoint-seconds",
         type=float,
         default=Machine.checkpoint_seconds,
         metavar="X",
         help=f"time between checkpoints (default: {Machine.checkpoint_seconds:g})",
     )
-    return machine
 
 
 def add_folds(container: Container) -> None:

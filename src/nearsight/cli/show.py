@@ -14,6 +14,7 @@ from nearsight.dimension import Dimension, Estimator
 from nearsight.evaluation import GroupAccuracies, Predictions
 from nearsight.evaluation.group_accuracies import read_groups
 from nearsight.progress import duration
+from nearsight.repair import Repair
 from nearsight.report import PAGE, Heatmaps
 from nearsight.runs.evaluation_words import measure_headings, written_measures
 from nearsight.settings.metric_words import BY_GROUP
@@ -223,6 +224,19 @@ def print_diagnosis(found: Diagnosis, out: str) -> None:
             f"the page: {Path(out) / PAGE}",
         ]
     )
+
+
+def print_repair(found: Repair) -> None:
+    """Print the conclusion of a repair, its figures on the test images, and where page and new run are."""
+    conclusion, *others = found.sentences()
+    print_lines([conclusion, "", *(f"- {line}" for line in others), ""])
+    rows = [
+        [row.name, *(with_interval(one) for one in (row.before, row.after, row.change)), f"{row.images:,}"]
+        for row in (found.overall, *found.groups)
+    ]
+    title = f"{found.data} test, {found.decision}, repaired by {found.method}"
+    print_table(title, ["right, %", "before (95 %)", "after (95 %)", "change, points", "images"], rows)
+    print_lines(["", f"the new run: {found.directory / 'run'}", f"the page: {found.directory / PAGE}"])
 
 
 def print_dimension(found: Dimension, out: str) -> None:

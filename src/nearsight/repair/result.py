@@ -157,7 +157,7 @@ class Repair(Shown):
         if without is None or without.change.value is None:
             return f"no test image of {name} is without it ({one.words}), so what was won back is unknown"
         told = (
-            f"of {name} without it ({one.words}) {whole_per_cent(without.after)} are right, "
+            f"of {without.name}{f' ({one.words})' if one.number else ''} {whole_per_cent(without.after)} are right, "
             f"{whole_per_cent(without.before)} before{_proven(without.change)}"
         )
         if _sign(without.change) <= 0 or having is None or having.before.value is None:

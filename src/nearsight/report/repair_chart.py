@@ -36,30 +36,32 @@ def repair_figure(repair: Repair) -> "Figure":
     from matplotlib.figure import Figure
 
     rows = (repair.overall, *repair.groups[:GROUPS])
-    shown = {
-        having: [one for one in repair.examples if one.shortcut == 0 and one.having is having][:SHOWN]
+    shown = [
+        (having, some)
         for having in (False, True)
-    }
+        if (some := [one for one in repair.examples if (one.shortcut, one.having) == (0, having)][:SHOWN])
+    ]
     figure = Figure(figsize=(11.5, max(3.6, 1.3 + 0.62 * len(rows))), layout="constrained", facecolor="white")
-    if not repair.examples:
+    if not shown:
         _draw_changes(figure.subplots(), rows)
     else:
         left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.35))[0]
         _draw_changes(left.subplots(), rows)
-        name = repair.classes[repair.shortcuts[0].class_number]
-        places = right.subfigures(2, 1)
-        for place, (having, examples) in zip(places, shown.items(), strict=True):
-            words = repair.shortcuts[0].words
-            place.suptitle(
-                f"{name} with it: {words}" if having else f"{name} without it",
-                parse_math=False,
-                x=0.01,
-                ha="left",
-                fontsize=10,
-            )
+        places = right.subfigures(len(shown), 1, squeeze=False)[:, 0]
+        for place, (having, examples) in zip(places, shown, strict=True):
+            place.suptitle(_heading(repair, having=having), parse_math=False, x=0.01, ha="left", fontsize=10)
             for axes, one in zip(place.subplots(1, SHOWN), [*examples, *[None] * SHOWN], strict=False):
                 _draw_example(axes, repair, one)
     return figure
+
+
+def _heading(repair: Repair, *, having: bool) -> str:
+    """Say what images of the first shortcut's class are shown."""
+    first = repair.shortcuts[0]
+    name = repair.classes[first.class_number]
+    if not first.number:
+        return f"{name}: {first.words}"
+    return f"{name} with it: {first.words}" if having else f"{name} without it"
 
 
 def _draw_changes(axes: "Axes", rows: tuple[Change, ...]) -> None:

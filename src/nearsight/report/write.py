@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis import DIAGNOSIS, Diagnosis
+from nearsight.repair.repairing import DIAGNOSED
 from nearsight.repair.result import Repair
 from nearsight.report.accuracy_chart import draw_accuracy
 from nearsight.report.comparison_text import comparison_markdown
@@ -37,9 +38,16 @@ def write_diagnosis(diagnosis: Diagnosis, directory: str | Path) -> None:
 
 
 def write_repair(repair: Repair, directory: str | Path) -> None:
-    """Write repair.json, its pictures, report.html and the figure into a directory, each whole or not at all."""
+    """Write repair.json, its pictures, report.html and the figure into a directory, each whole or not at all.
+
+    The diagnosis that chose, where it lies there, gets its page too.
+    """
+    directory = Path(directory)
     repair.save(directory)
-    draw_repair_pages(repair, Path(directory))
+    chosen_by = directory / DIAGNOSED
+    if (chosen_by / DIAGNOSIS).is_file():
+        write_diagnosis_page(Diagnosis.load(chosen_by), chosen_by / PAGE)
+    draw_repair_pages(repair, directory)
 
 
 def draw_repair_pages(repair: Repair, directory: Path) -> list[Path]:

@@ -8,12 +8,14 @@ from nearsight.verbs._evaluate import evaluate
 from nearsight.verbs._export import export
 from nearsight.verbs._heatmap import heatmap
 from nearsight.verbs._predict import predict
+from nearsight.verbs._repair import repair
 from nearsight.verbs._report import report
 from nearsight.verbs._train import train
 from nearsight.verbs.default_directories import (
     default_comparison,
     default_diagnosis,
     default_dimension,
+    default_repair,
     default_run,
 )
 
@@ -22,6 +24,7 @@ __all__ = [
     "default_comparison",
     "default_diagnosis",
     "default_dimension",
+    "default_repair",
     "default_run",
     "demo",
     "diagnose",
@@ -30,6 +33,7 @@ __all__ = [
     "export",
     "heatmap",
     "predict",
+    "repair",
     "report",
     "train",
 ]

@@ -34,6 +34,11 @@ def default_diagnosis(model: str | Path, data: str | Path | None) -> Path:
     return Path("diagnoses") / "-".join(_slug(str(part)) for part in (model, data) if part is not None)
 
 
+def default_repair(run: str | Path) -> Path:
+    """Return where a repair of a run, by its directory, goes when no directory is given, under the current one."""
+    return Path("repairs") / _slug(str(run))
+
+
 def _slug(data: str) -> str:
     name = Path(data).name if Path(data).exists() else data
     return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-") or "data"

@@ -82,7 +82,7 @@ def test_a_verdict_of_every_image_has_no_accuracy_without_it(parse: Callable) ->
     ("method", "from_scratch", "told"),
     [
         ("swap", False, ["swap", "the weights of the run before"]),
-        ("swap + tiles", True, ["swap", "tiles", "from scratch"]),
+        ("swap and tiles", True, ["swap", "tiles", "from scratch"]),
         ("last-layer", False, ["last-layer"]),
     ],
 )
@@ -111,4 +111,4 @@ def test_a_saved_repair_has_the_same_page(tmp_path: Path) -> None:
     assert "diagnosis/report.html" not in (tmp_path / "report.html").read_text(encoding="utf-8")
     (tmp_path / "diagnosis").mkdir()
     (tmp_path / "diagnosis" / "report.html").write_text("")
-    assert 'href="diagnosis/report.html"' in repair_html(again)
+    assert 'href="diagnosis/report.html"' in repair_html(again, tmp_path)

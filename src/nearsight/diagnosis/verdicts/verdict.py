@@ -79,7 +79,7 @@ class Verdict:
         if self.verdict == SHORTCUT:
             return (
                 f"Do not trust accuracy on {class_name} where this is missing. Train on images of {class_name} "
-                "without it, or give it to images of every class alike, and diagnose again."
+                "without it, or give it to images of every class alike; `nearsight repair` does that."
             )
         return f"Look at the examples: if this is no part of what makes {class_name}, it is a shortcut."
 

@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 from nearsight.diagnosis.pictures import Picture
+from nearsight.repair.repairing import DIAGNOSED
 from nearsight.repair.result import SIDE, Change, Example, Repair, Repaired
 from nearsight.report.comparison_text import scaled
 from nearsight.report.page.charts import strip
@@ -16,7 +17,7 @@ from nearsight.statistics.writing import whole_per_cent
 from nearsight.write import write_text
 
 # Where a repair keeps the page of the diagnosis that chose.
-CHOSEN_BY = "diagnosis/report.html"
+_CHOSEN_BY = f"{DIAGNOSED}/report.html"
 # The drawings of changes reach a little further than the widest interval.
 ROOM = 1.05
 # The worst group has so many images.
@@ -49,11 +50,11 @@ def write_repair_page(repair: Repair, path: Path) -> None:
 
     The file needs nothing beside it. Raises what `write_text` raises.
     """
-    write_text(path, repair_html(repair))
+    write_text(path, repair_html(repair, path.parent))
 
 
-def repair_html(repair: Repair) -> str:
-    """Return the page of a repair as HTML text."""
+def repair_html(repair: Repair, directory: Path | None = None) -> str:
+    """Return the page of a repair as HTML text, for a directory, in which the diagnosis that chose may lie."""
     conclusion, *further = repair.sentences()
     costs = [("of the run before", repair.cost_before), ("of the repair", repair.cost)]
     return render(
@@ -63,7 +64,7 @@ def repair_html(repair: Repair) -> str:
         conclusion=conclusion,
         further=further,
         drawn=_figure(repair),
-        diagnosed=CHOSEN_BY if (repair.directory / CHOSEN_BY).is_file() else None,
+        diagnosed=_CHOSEN_BY if directory is not None and (directory / _CHOSEN_BY).is_file() else None,
         rows=[repair.overall, *repair.groups],
         worst=_worst(repair.groups),
         lost=repair.lost,
@@ -85,7 +86,7 @@ def method_sentences(repair: Repair) -> list[str]:
         else "training began from the weights of the run before"
     )
     return [
-        *(words for name, words in _METHODS.items() if name in repair.method.split(" + ")),
+        *(words for name, words in _METHODS.items() if name in repair.method.split(" and ")),
         *([] if repair.method == "last-layer" else [began]),
         f"training images chose what was to be taken away: {repair.chosen_on}; test images only tell what changed",
         f"all that was drawn at random follows from seed {repair.seed}",

@@ -1,0 +1,95 @@
+"""Take shortcuts away from a run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Unpack
+
+from nearsight.data import Data
+from nearsight.data.decode import allowed_pixels
+from nearsight.diagnosis import Diagnosis
+from nearsight.errors import InputError
+from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.models.classifier import Network
+from nearsight.numbers import whole
+from nearsight.progress import Progress, watched
+from nearsight.repair import Repair
+from nearsight.repair.repairing import repair as repair_run
+from nearsight.report import write_repair
+from nearsight.runs import Run
+from nearsight.settings import GridKind, Machine, Reading, ReadingOptions
+from nearsight.settings.choices import ALL_VERDICTS, DEFAULT_GRID, RepairMethod
+from nearsight.signatures import takes_fields_of
+from nearsight.verbs.binding import Binding
+from nearsight.verbs.default_directories import default_repair
+from nearsight.verbs.sources import as_trained, find_images
+
+
+@takes_fields_of(Reading)
+def repair(
+    run: Run | str | Path,
+    data: Data | None = None,
+    *,
+    verdicts: str | Sequence[str] = ALL_VERDICTS,
+    method: RepairMethod | None = None,
+    from_scratch: bool = False,
+    column: str | None = None,
+    diagnosis: Diagnosis | str | Path | None = None,
+    again: bool = True,
+    tile: int | None = None,
+    stride: int | None = None,
+    grid: GridKind = DEFAULT_GRID,
+    memory: int = DEFAULT_MEMORY,
+    network: Network | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    resume: bool = False,
+    machine: Machine | None = None,
+    progress: Progress | bool = True,
+    **options: Unpack[ReadingOptions],
+) -> Repair:
+    """Take the shortcuts of a run away: make a new run without them, and say what that changed on the test images.
+
+    >>> repair("runs/scenes-tile-16").sentences()  # doctest: +SKIP
+
+    The run's training images are diagnosed, which chooses; test images only tell. `diagnosis` is one of the same run
+    on its split train or val that was made before, or its directory. `verdicts` are "all" shortcuts, or names
+    such as "deer:1": the first verdict of the class deer, "deer:background" for what lies off the object; suspects
+    are taken away only by name. `method` is "swap", "tiles", "last-layer" or "groups", by default what fits the
+    verdict (docs/repair.md); `column` is one of the set, whose groups are balanced. Training goes on from the run's
+    weights, or begins anew `from_scratch`. `again` diagnoses the test images before and after. `tile`, `stride`,
+    `grid` and `memory` say how the run is looked at, as for `diagnose`; `network` is for a run of a network of your
+    own.
+
+    The new run is left in `out`/run and the page in `out`, by default repairs/RUN; `resume` goes on with what was
+    begun there. How images are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is
+    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input, and then nothing is written.
+    """
+    if whole("seed", seed) < 0:
+        raise InputError(f"`seed` takes a whole number from 0 on, got {seed}")
+    chosen_by = Diagnosis.load(diagnosis) if isinstance(diagnosis, str | Path) else diagnosis
+    opened = run if isinstance(run, Run) else Run.open(run)
+    reading = Reading(**options)
+    place = Path(out) if out is not None else default_repair(opened.directory)
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
+        bound = Binding(tile, stride, grid, memory, machine, network=network).bind(opened)
+        found = find_images(
+            opened, data, "train", classes=bound.classes, reading=as_trained(reading, bound), progress=channel
+        )
+        repaired = repair_run(
+            opened,
+            found.sets,
+            bound=bound,
+            verdicts=verdicts,
+            method=method,
+            from_scratch=from_scratch,
+            column=column,
+            diagnosis=chosen_by,
+            again=again,
+            seed=seed,
+            out=place,
+            resume=resume,
+            machine=machine,
+            progress=channel,
+        )
+    write_repair(repaired, place)
+    return repaired

@@ -1,0 +1,102 @@
+"""`nearsight repair`: what it passes on, what it prints, and what it refuses."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.repair.made_repair import make_repair
+
+from nearsight.cli.main import main
+from nearsight.verbs import _repair
+
+Printed = Callable[..., dict[str, Any]]
+Refused = Callable[..., str]
+
+CPU = ["--device", "cpu", "--workers", "0"]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return what the repair is asked for; it is made up, and no network is trained."""
+    told: dict[str, Any] = {}
+
+    def repair_run(run: Any, sets: Any, **options: Any) -> Any:
+        told.update(options, run=run, sets=sets)
+        return make_repair(directory=options["out"])
+
+    monkeypatch.setattr(_repair, "repair_run", repair_run)
+    return told
+
+
+def test_options_reach_the_repair(
+    asked: dict[str, Any], printed: Printed, trained: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = [
+        "--verdicts",
+        "3:1, 5:background",
+        "--method",
+        "swap",
+        "--seed",
+        "4",
+        "--no-again",
+        "--from-scratch",
+    ]
+    result = printed("repair", trained, *options, "--out", out, *CPU)
+    assert result["out"] == str(out)
+    assert result["overall"]["change"]["value"] == pytest.approx(0.02)
+    wanted = {"method": "swap", "seed": 4, "again": False, "from_scratch": True, "out": out, "resume": False}
+    assert {name: asked[name] for name in wanted} == wanted
+    assert list(asked["verdicts"]) == ["3:1", "5:background"]
+    assert set(asked["sets"]) == {"train", "val", "test"}
+    assert {path.name for path in out.iterdir()} == {
+        "repair.json",
+        "pictures.parquet",
+        "report.html",
+        "accuracy.png",
+        "accuracy.svg",
+    }
+
+
+def test_the_conclusion_comes_first_and_the_page_last(
+    asked: dict[str, Any],
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["repair", str(trained), *CPU]) == 0
+    assert asked["verdicts"] == "all"
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines[0].startswith("of bird without it (a green tint of bird) 75 % (65 to 85) are right")
+    assert lines[-1] == f"the page: repairs/{trained.name}/report.html"
+    assert lines[-2] == f"the new run: repairs/{trained.name}/run"
+    assert (tmp_path / "repairs" / trained.name / "report.html").is_file()
+    assert main(["report", f"repairs/{trained.name}"]) == 0
+    assert capsys.readouterr().out.split() == [
+        f"repairs/{trained.name}/{name}" for name in ("report.html", "accuracy.png", "accuracy.svg")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--method", "swpa"], "unknown method 'swpa'; did you mean 'swap'?"),
+        (["--seed", "-1"], "--seed takes a whole number of at least 0, got '-1'"),
+        (["--diagnosis", "nowhere"], "nowhere holds no diagnosis.json"),
+        (["nothing-here"], "unknown image set 'nothing-here'"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    options: list[str], line: str, refused: Refused, trained: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert line in refused("repair", trained, *options, "--out", out, *CPU)
+    assert not out.exists()
+
+
+def test_what_is_no_run_is_refused(refused: Refused, tmp_path: Path) -> None:
+    assert "nowhere does not exist" in refused("repair", tmp_path / "nowhere")
+    assert "required: RUN; see" in refused("repair")
