@@ -1,6 +1,6 @@
 """The result of a repair, as typed rows: what changed on the test images, and what it cost."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -143,10 +143,22 @@ class Repair(Shown):
 
     def sentences(self) -> tuple[str, ...]:
         """Say what the repair did, the conclusion first."""
-        return (self._conclusion(), *self._put_on(), *self._found_again(), self._elsewhere(), self._cost())
+        each = [self._won_back(number) for number in range(len(self.shortcuts))]
+        return (
+            self._conclusion(each),
+            *(each if len(each) > 1 else ()),
+            *self._put_on(),
+            *self._found_again(),
+            self._elsewhere(),
+            self._cost(),
+        )
 
-    def _conclusion(self) -> str:
-        won = "; ".join(self._won_back(number) for number in range(len(self.shortcuts)))
+    def _conclusion(self, each: Sequence[str]) -> str:
+        won = each[0]
+        if len(each) > 1:
+            changes = [self.of_shortcut(number, False) for number in range(len(each))]
+            rises = sum(one is not None and _sign(one.change) > 0 for one in changes)
+            won = f"without what was to be taken away more images are right for {rises} of {len(each)} shortcuts"
         before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
         return f"{won}; over all {after} are right, {before} before{_proven(self.overall.change)}"
 
@@ -163,7 +175,7 @@ class Repair(Shown):
         if _sign(without.change) <= 0 or having is None or having.before.value is None:
             return told
         gap = having.before.value - (without.before.value or 0.0)
-        return f"{told}, of the {points(gap)} between images with it and without" if gap > 0 else told
+        return f"{told}, against a gap of {points(gap)} to {having.name}" if gap > 0 else told
 
     def _put_on(self) -> Iterator[str]:
         for row in self.moved:

@@ -36,22 +36,22 @@ def repair_figure(repair: Repair) -> "Figure":
     from matplotlib.figure import Figure
 
     rows = (repair.overall, *repair.groups[:GROUPS])
-    shown = [
-        (having, some)
-        for having in (False, True)
-        if (some := [one for one in repair.examples if (one.shortcut, one.having) == (0, having)][:SHOWN])
-    ]
-    figure = Figure(figsize=(11.5, max(3.6, 1.3 + 0.62 * len(rows))), layout="constrained", facecolor="white")
-    if not shown:
+    first = [one for one in repair.examples if one.shortcut == 0]
+    shown = [(having, [one for one in first if one.having is having][:SHOWN]) for having in (False, True)]
+    height = max(3.6, 1.3 + 0.62 * len(rows))
+    # Images that all have it show nothing of what changed.
+    if not shown[0][1]:
+        figure = Figure(figsize=(8, height), layout="constrained", facecolor="white")
         _draw_changes(figure.subplots(), rows)
-    else:
-        left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.35))[0]
-        _draw_changes(left.subplots(), rows)
-        places = right.subfigures(len(shown), 1, squeeze=False)[:, 0]
-        for place, (having, examples) in zip(places, shown, strict=True):
-            place.suptitle(_heading(repair, having=having), parse_math=False, x=0.01, ha="left", fontsize=10)
-            for axes, one in zip(place.subplots(1, SHOWN), [*examples, *[None] * SHOWN], strict=False):
-                _draw_example(axes, repair, one)
+        return figure
+    figure = Figure(figsize=(11.5, height), layout="constrained", facecolor="white")
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.35))[0]
+    _draw_changes(left.subplots(), rows)
+    places = right.subfigures(2, 1)
+    for place, (having, examples) in zip(places, shown, strict=True):
+        place.suptitle(_heading(repair, having=having), parse_math=False, x=0.01, ha="left", fontsize=10)
+        for axes, one in zip(place.subplots(1, SHOWN), [*examples, *[None] * SHOWN], strict=False):
+            _draw_example(axes, repair, one)
     return figure
 
 
@@ -59,8 +59,6 @@ def _heading(repair: Repair, *, having: bool) -> str:
     """Say what images of the first shortcut's class are shown."""
     first = repair.shortcuts[0]
     name = repair.classes[first.class_number]
-    if not first.number:
-        return f"{name}: {first.words}"
     return f"{name} with it: {first.words}" if having else f"{name} without it"
 
 
