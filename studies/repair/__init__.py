@@ -21,7 +21,7 @@ from nearsight.write import write_json
 from studies.repair.baselines import BASELINES
 from studies.repair.cases import Case
 from studies.repair.figures import Row, figures
-from studies.repair.ours import DEFAULT, NAMED, Repairs
+from studies.repair.ours import NAMED, Repairs
 from studies.repair.planted import planted_case, planted_name, planted_networks
 from studies.repair.scene_cases import SHORTCUTS, scene_case, scene_name
 from studies.repair.summary import BEFORE, CEILING, summary
@@ -29,7 +29,7 @@ from studies.repair.tables import table
 from studies.shortcuts.networks import CPU
 
 RESULTS = "networks.jsonl"
-METHODS = (BEFORE, *BASELINES, DEFAULT, *NAMED)
+METHODS = (BEFORE, *BASELINES, *NAMED)
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,18 @@ import numpy as np
 from nearsight import training
 from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.diagnosing import diagnose
+from nearsight.diagnosis.result import DIAGNOSIS
 from nearsight.errors import InputError
+from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.repair.choosing import Chosen, choose
 from nearsight.repair.last_layer import refit_last_layer
-from nearsight.repair.methods import LAST_LAYER, material_of
-from nearsight.repair.repairing import repair
+from nearsight.repair.methods import LAST_LAYER, material_of, planned
 from nearsight.repair.shortcuts import find_shortcuts
 from nearsight.repair.task import Task
-from nearsight.runs import RESULT, Run
+from nearsight.repair.tiles import sees_tiles
+from nearsight.runs import Run
 from nearsight.settings.choices import RepairMethod
 from studies.repair.cases import Case, Known
 from studies.repair.figures import Predictions, Row, figures
@@ -28,7 +31,8 @@ from studies.shortcuts.scoring import OVERLAP, jaccard
 
 # The default, and every method by its name.
 DEFAULT = "ours"
-NAMED: dict[str, RepairMethod] = {
+NAMED: dict[str, RepairMethod | None] = {
+    DEFAULT: None,
     "ours: swap": "swap",
     "ours: tiles": "tiles",
     "ours: last-layer": "last-layer",
@@ -40,7 +44,8 @@ NAMED: dict[str, RepairMethod] = {
 class Repairs:
     """Repairs of one network, `before` of which is what it says of the views of its case.
 
-    The default is made as a user makes it; the methods by name take away what it chose.
+    They take the steps of `nearsight.repair`: all verdicts that are proven, on the run's training images alone. What
+    they are of is looked for once, for all methods.
     """
 
     case: Case
@@ -51,37 +56,39 @@ class Repairs:
     def row(self, method: str) -> Row:
         """Return the figures of a repair, and of each known shortcut whether it was `found` on training images.
 
-        `seconds` are of one core; those of the default hold the diagnosis. Where nothing was found to repair, nothing
-        is changed; where a method does not take the network, or what was found, `refused` says why.
+        `seconds` are of one core; those of the default hold the diagnosis and what was looked for again, None what
+        another method trained alike. Where nothing was found to repair, nothing is changed; where a method does not
+        take the network, or what was found, `refused` says why.
         """
         begun = cpu_clock()
-        if method == DEFAULT:
-            try:
-                how = self._by_default()
-            except InputError as error:
-                return self._row([], self.before, cpu_clock() - begun) | {"said": str(error)}
-            after = Run.open(self.directory / DEFAULT / "run").classifier()
-        elif not self.repaired:
-            return self._row([], self.before, 0.0)
-        else:
-            how, task = NAMED[method], self.task
+        try:
+            chosen, task = self.chosen, self.task
+        except InputError as error:
+            return self._row([], self.before, cpu_clock() - begun) | {"said": str(error)}
+        if method != DEFAULT:
             begun = cpu_clock()
-            try:
-                after = self._by(how, task)
-            except InputError as error:
-                return {"refused": str(error), "known": []}
-        seconds = cpu_clock() - begun
-        return self._row(self.chosen, self.case.predictions(after), seconds) | {"how": how}
+        try:
+            how, after, fresh = self._made(NAMED[method], task)
+        except InputError as error:
+            return {"refused": str(error), "known": []}
+        seconds = cpu_clock() - begun if fresh else None
+        return self._row(chosen, self.case.predictions(after), seconds) | {"how": how}
 
-    @property
-    def repaired(self) -> bool:
-        """Whether the default found something to repair."""
-        return (self.directory / DEFAULT / "run" / RESULT).is_file()
+    @cached_property
+    def bound(self) -> TiledModel:
+        """The network, as it is diagnosed and repaired."""
+        return self.case.bound(self.run.classifier())
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
-        """What chose."""
-        return Diagnosis.load(self.directory / DEFAULT / "diagnosis")
+        """What chooses."""
+        place, train = self.directory / "diagnosis", self.case.sets["train"]
+        if (place / DIAGNOSIS).is_file():
+            return Diagnosis.load(place)
+        parts = ["reasons", "verdicts", *(["reliance"] if train.has_regions else [])]
+        found = diagnose(self.bound, train, parts=parts, faithfulness=0)
+        found.save(place)
+        return found
 
     @cached_property
     def chosen(self) -> Sequence[Chosen]:
@@ -91,37 +98,29 @@ class Repairs:
     @cached_property
     def task(self) -> Task:
         """What a method is given."""
-        bound = self.case.bound(self.run.classifier())
-        found = find_shortcuts(Decision.of(bound), self.diagnosis, self.case.sets, self.chosen)
-        return Task(bound, self.case.sets["train"], found)
+        found = find_shortcuts(Decision.of(self.bound), self.diagnosis, self.case.sets, self.chosen)
+        return Task(self.bound, self.case.sets["train"], found)
 
-    def _by_default(self) -> str:
-        made = repair(
-            self.run,
-            self.case.sets,
-            bound=self.case.bound(self.run.classifier()),
-            again=False,
-            out=self.directory / DEFAULT,
-            resume=True,
-            machine=CPU,
-        )
-        return made.method
-
-    def _by(self, method: RepairMethod, task: Task) -> Classifier:
-        if method == LAST_LAYER:
-            return refit_last_layer(task)
+    def _made(self, method: RepairMethod | None, task: Task) -> tuple[str, Classifier, bool]:
+        """Return which methods were taken, the classifier, and whether it was made now."""
+        plan = planned(task.shortcuts, method, of_tiles=sees_tiles(self.bound))
+        how = " and ".join(plan)
+        if LAST_LAYER in plan:
+            return how, refit_last_layer(task), True
+        place = self.directory / how.replace(" ", "-")
+        fresh = not place.exists()
         run = training.train(
             training.fine_tuning(self.run.recipe),
             self.case.sets,
-            self.directory / method,
+            place,
             begin=self.run.classifier(),
             material=material_of(task, method),
             resume=True,
             machine=CPU,
         )
-        return run.classifier()
+        return how, run.classifier(), fresh
 
-    def _row(self, chosen: Sequence[Chosen], after: Predictions, seconds: float) -> Row:
+    def _row(self, chosen: Sequence[Chosen], after: Predictions, seconds: float | None) -> Row:
         row = figures(self.case, self.before, after)
         known = [
             figure | {"found": any(self._is(one, known) for one in chosen)}
