@@ -51,7 +51,7 @@ def judge(
 
     Of each shortcut, its class's images with it and without it apart, and at most `MOST_MOVED` images of other
     classes, drawn by `seed`, with it put on: how many of them become the class. Of a background, the class's images
-    as they are are with it, and the same images before the background of another class without it.
+    as they are are with it, and the same images on a background of another class without it.
     """
     return _Judging(before, after, test, seed, progress).judged(shortcuts)
 
@@ -103,14 +103,14 @@ class _Judging:
                 some = mine & (shortcut.in_test == having)
                 yield _change(f"{name} {word} it", was, now, some, number, place, having)
             return
-        yield _change(f"{name} before its own background", was, now, mine, number, place, True)
+        yield _change(f"{name} on its own background", was, now, mine, number, place, True)
         regions = self.test.regions
         if regions is None or shortcut.put_on is None:
             return
         asked = np.flatnonzero(mine & regions.known)
         old, new = self._put_on(shortcut, asked)
         every = np.ones(len(asked), dtype=np.bool_)
-        swapped = f"{name} before the background of another class"
+        swapped = f"{name} on a background of another class"
         yield _change(swapped, old == number, new == number, every, number, place, False)
 
     def _moved(self, place: int, shortcut: Shortcut) -> Iterator[Change]:

@@ -30,7 +30,7 @@ class Shortcut:
     (`diagnosis.verdicts.Verdict`), or `BACKGROUND`. `in_train` and `in_test` are bool: which images have it, by the
     rule that was made on training images alone. `put_on` and `take_off` give image i of a set it and take it off
     it; `tiles` says which of its tiles are of it. Each is None where that cannot be done. Of a `BACKGROUND`, `put_on`
-    puts the image's own object before the background of an image of another class. `column` is the column that it
+    puts the image's own object on the background of an image of another class. `column` is the column that it
     is seen in, for a table's.
     """
 

@@ -269,7 +269,7 @@ class _Backgrounds:
         )
 
     def swapped(self, images: ImageSet, i: int) -> Tensor:
-        """Return image i of a set before the background of a training image of another class."""
+        """Return image i of a set on the background of a training image of another class."""
         known = KnownObjects(images, self.resize, self.donors.kind)
         if not known.has_both(i):
             return self.resize(images.image(i))

@@ -43,7 +43,7 @@ def swap(task: Task) -> Material:
     gets it and loses it again, so that what the edit leaves behind says nothing either.
 
     Backgrounds are put behind the objects of all classes: of K classes, in a share of 1 - 1/K of each one's images,
-    so that a class is as often before its own background as before any other's. Images whose object is not known stay
+    so that a class is as often on its own background as on any other's. Images whose object is not known stay
     as they are.
 
     Edited images take the place of their originals: beside them, a shortcut that nearly all images of its class have
