@@ -33,6 +33,8 @@ OTHERS = 0.99
 # Root of the mean squared difference, of 255, at which nothing of a mark is left to see.
 UNLIKE = 128.0
 SURE = 0.75
+# Values of images that are matched at once.
+TOGETHER = 2**18
 
 
 class TileAt(NamedTuple):
@@ -82,15 +84,38 @@ class RoamingMark:
         1 for the same pixels, 0 where they differ by half the range and more (root of the mean square).
         `pixels` is uint8 (3, height, width); an image smaller than the mark matches by 0.
         """
-        mask, light = self.overlay.alpha, self.overlay.light
-        if pixels.shape[1] < mask.shape[0] or pixels.shape[2] < mask.shape[1]:
+        if not self._fits(pixels):
             return 0.0, 0, 0
-        values = pixels[None].float()
-        weights = mask.expand(1, 3, *mask.shape)
-        squares = F.conv2d(values**2, weights) - 2 * F.conv2d(values, light[None]) + (light**2).sum()
-        error = (squares[0, 0].clamp(min=0) / (3 * mask.sum())).sqrt()
-        top, left = divmod(int(error.argmin()), error.shape[1])
-        return max(0.0, 1 - float(error.min()) / UNLIKE), top, left
+        likeness = self._likeness(pixels[None])[0]
+        top, left = divmod(int(likeness.argmax()), likeness.shape[1])
+        return float(likeness.max()), top, left
+
+    def values(self, images: ImageSet) -> NDArray[np.float32]:
+        """Return how well each image of a set matches the mark where it does so best, float32 (n,)."""
+        found = [np.zeros(0, dtype=np.float32)]
+        for pixels in _stacks(images):
+            if self._fits(pixels[0]):
+                found.append(self._likeness(pixels).flatten(1).amax(1).numpy().astype(np.float32))
+            else:
+                found.append(np.zeros(len(pixels), dtype=np.float32))
+        return np.concatenate(found)
+
+    def _fits(self, pixels: Tensor) -> bool:
+        height, width = self.overlay.alpha.shape
+        return pixels.shape[1] >= height and pixels.shape[2] >= width
+
+    def _likeness(self, pixels: Tensor) -> Tensor:
+        """Return how well images (n, 3, H, W) match at each place, float64 (n, rows, columns)."""
+        mask, light = self.overlay.alpha.double(), self.overlay.light.double()
+        sides = (pixels.shape[2], pixels.shape[3])
+        values = pixels.double()
+        # Products of transforms: a mark may be as large as half an image, and sums over its places take long then.
+        layers = torch.fft.rfft2(torch.cat([values, (values**2).sum(1, keepdim=True)], 1))
+        weights = torch.fft.rfft2(torch.cat([-2 * light, mask[None]]), s=sides)
+        sums = torch.fft.irfft2((layers * weights.conj()).sum(1), s=sides)
+        places = sums[:, : sides[0] - mask.shape[0] + 1, : sides[1] - mask.shape[1] + 1]
+        error = ((places + (light**2).sum()).clamp(min=0) / (3 * mask.sum())).sqrt()
+        return (1 - error / UNLIKE).clamp(min=0)
 
     def put_on(self, pixels: Tensor) -> Tensor:
         """Return an image with the mark at one of its places, drawn anew for each image and the same for the same."""
@@ -126,6 +151,19 @@ class RoamingMark:
         result = pixels.clone()
         result[part] = placed.put_on(pixels[part]) if put else placed.take_off(pixels[part])
         return result
+
+
+def _stacks(images: ImageSet) -> Iterator[Tensor]:
+    """Yield all images in their order, uint8 (n, 3, H, W), as many of one size at once as memory allows."""
+    same: list[Tensor] = []
+    for i in range(len(images)):
+        image = images.image(i)
+        if same and (image.shape != same[0].shape or len(same) * image.numel() >= TOGETHER):
+            yield torch.stack(same)
+            same = []
+        same.append(image)
+    if same:
+        yield torch.stack(same)
 
 
 def _inside(start: float, last: int) -> int:
@@ -235,7 +273,7 @@ def candidate_of(examined: Examined, number: int, mark: RoamingMark, least: floa
     An image has it where it matches by `least` and more, and better than 99 % of other classes' images that choose.
     """
     images = examined.images
-    value = np.array([mark.best(images.image(i))[0] for i in range(len(examined.labels))], dtype=np.float32)
+    value = mark.values(images)
     own = examined.choosing & (examined.labels == number)
     others = examined.choosing & (examined.labels != number)
     threshold = max(SURE, least, float(np.quantile(value[others], OTHERS)))
