@@ -60,18 +60,19 @@ class Repairs:
         another method trained alike. Where nothing was found to repair, nothing is changed; where a method does not
         take the network, or what was found, `refused` says why.
         """
-        begun = cpu_clock()
+        begun, known = cpu_clock(), (self.directory / "diagnosis").exists()
         try:
             chosen, task = self.chosen, self.task
         except InputError as error:
-            return self._row([], self.before, cpu_clock() - begun) | {"said": str(error)}
+            took = None if known else cpu_clock() - begun
+            return self._row([], self.before, took) | {"said": str(error)}
         if method != DEFAULT:
-            begun = cpu_clock()
+            begun, known = cpu_clock(), False
         try:
             how, after, fresh = self._made(NAMED[method], task)
         except InputError as error:
             return {"refused": str(error), "known": []}
-        seconds = cpu_clock() - begun if fresh else None
+        seconds = cpu_clock() - begun if fresh and not known else None
         return self._row(chosen, self.case.predictions(after), seconds) | {"how": how}
 
     @cached_property

@@ -8,7 +8,10 @@ from torch import Tensor
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.candidates import Examined
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.place import Place
 from nearsight.diagnosis.repeats import TileAt, find_repeated_marks
+from nearsight.diagnosis.repeats.overlay import Overlay
+from nearsight.diagnosis.repeats.roaming import RoamingMark
 from nearsight.evidence import TiledModel
 
 SIDE, TILE, MARK = 40, 16, 8
@@ -73,3 +76,19 @@ def test_unlike_tiles_have_no_mark() -> None:
 def test_too_few_tiles_tell_nothing() -> None:
     given, tiles, _ = examined(marked=True)
     assert list(find_repeated_marks(given, {0: tiles[0][:4], 1: tiles[1]})) == []
+
+
+def test_how_well_a_mark_matches_is_the_difference_at_its_best_place() -> None:
+    random = np.random.default_rng(4)
+    pixels = smooth(6)
+    alpha = torch.from_numpy(random.random((5, 7)) < 0.6).float()
+    light = torch.from_numpy(random.integers(0, 256, (3, 5, 7))).float() * alpha
+    pixels[2, :, 9:14, 20:27] = torch.where(alpha > 0, light, pixels[2, :, 9:14, 20:27]).to(torch.uint8)
+    mark = RoamingMark(Overlay(alpha, light, torch.zeros(5, 7)), Place(0.5, 0.5, 0.1, 0.1, "anywhere"))
+    images = ImageSet("toy", "test", ("a",), np.zeros(6, dtype=np.int64), MemoryImages(pixels, ("",) * 6))
+    windows = pixels.double().unfold(2, 5, 1).unfold(3, 7, 1)
+    squares = ((windows - light[None, :, None, None].double()) ** 2 * alpha).sum((1, 4, 5))
+    error = (squares / (3 * alpha.sum())).sqrt().flatten(1).amin(1).numpy()
+    np.testing.assert_allclose(mark.values(images), np.maximum(0, 1 - error / 128), atol=1e-6)
+    value, top, left = mark.best(pixels[2])
+    assert (round(value, 6), top, left) == (1.0, 9, 20)

@@ -115,7 +115,8 @@ class RoamingMark:
         sums = torch.fft.irfft2((layers * weights.conj()).sum(1), s=sides)
         places = sums[:, : sides[0] - mask.shape[0] + 1, : sides[1] - mask.shape[1] + 1]
         error = ((places + (light**2).sum()).clamp(min=0) / (3 * mask.sum())).sqrt()
-        return (1 - error / UNLIKE).clamp(min=0)
+        likeness: Tensor = (1 - error / UNLIKE).clamp(min=0)
+        return likeness
 
     def put_on(self, pixels: Tensor) -> Tensor:
         """Return an image with the mark at one of its places, drawn anew for each image and the same for the same."""
