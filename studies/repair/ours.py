@@ -29,10 +29,11 @@ from studies.repair.figures import Predictions, Row, figures
 from studies.shortcuts.networks import CPU
 from studies.shortcuts.scoring import OVERLAP, jaccard
 
-# The default, and every method by its name.
-DEFAULT = "ours"
+# The default, the same trained anew, and every method by its name.
+DEFAULT, ANEW = "ours", "ours: from scratch"
 NAMED: dict[str, RepairMethod | None] = {
     DEFAULT: None,
+    ANEW: None,
     "ours: swap": "swap",
     "ours: tiles": "tiles",
     "ours: last-layer": "last-layer",
@@ -69,7 +70,7 @@ class Repairs:
         if method != DEFAULT:
             begun, known = cpu_clock(), False
         try:
-            how, after, fresh = self._made(NAMED[method], task)
+            how, after, fresh = self._made(NAMED[method], task, anew=method == ANEW)
         except InputError as error:
             return {"refused": str(error), "known": []}
         seconds = cpu_clock() - begun if fresh and not known else None
@@ -102,19 +103,21 @@ class Repairs:
         found = find_shortcuts(Decision.of(self.bound), self.diagnosis, self.case.sets, self.chosen)
         return Task(self.bound, self.case.sets["train"], found)
 
-    def _made(self, method: RepairMethod | None, task: Task) -> tuple[str, Classifier, bool]:
+    def _made(self, method: RepairMethod | None, task: Task, *, anew: bool) -> tuple[str, Classifier, bool]:
         """Return which methods were taken, the classifier, and whether it was made now."""
         plan = planned(task.shortcuts, method, of_tiles=sees_tiles(self.bound))
         how = " and ".join(plan)
         if LAST_LAYER in plan:
+            if anew:
+                raise InputError("the last layer is fitted on what the network has learned")
             return how, refit_last_layer(task), True
-        place = self.directory / how.replace(" ", "-")
+        place = self.directory / (how.replace(" ", "-") + ("-anew" if anew else ""))
         fresh = not place.exists()
         run = training.train(
-            training.fine_tuning(self.run.recipe),
+            self.run.recipe if anew else training.fine_tuning(self.run.recipe),
             self.case.sets,
             place,
-            begin=self.run.classifier(),
+            begin=None if anew else self.run.classifier(),
             material=material_of(task, method),
             resume=True,
             machine=CPU,
