@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.diagnosis.attributes.curves import MOST as MOST_PICTURES
+from nearsight.diagnosis.attributes.curves import TONAL, tone_curve
 from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
-from nearsight.diagnosis.attributes.fitting import Aim, fitted
+from nearsight.diagnosis.attributes.fitting import MOST_ARRIVE, Aim, fitted
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
 from nearsight.diagnosis.attributes.likeness import find_likenesses
-from nearsight.diagnosis.attributes.measuring import measure_all
+from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
 from nearsight.diagnosis.attributes.rules import Rule, rule_of
 from nearsight.diagnosis.attributes.spectrum import strongest_wave
 from nearsight.diagnosis.candidates import Candidate, Edit, Examined
@@ -176,14 +178,22 @@ class Found:
         like, change = like & choosing, change & choosing
         if not like.any() or not change.any():
             return None
-        aim = Aim(
-            column=rule.column,
-            wanted=np.nanmedian(self.values[like], 0),
-            spread=self._spread,
-            reached=rule.has if on else lambda values: ~rule.has(values),
-        )
+        reached = rule.has if on else lambda values: ~rule.has(values)
+        name, pictures = NAMES[rule.column], self._pictures(change)
+        if name in TONAL:
+            curve = self._curve(rule, on=on)
+            if curve is not None and reached(measure_one(map(curve, pictures), name)).mean() >= MOST_ARRIVE:
+                return curve
+        aim = Aim(rule.column, np.nanmedian(self.values[like], 0), self._spread, reached)
         ways = self._ways(rule, like if on else change, on=on)
-        return fitted(ways, self._pictures(change), aim) if ways else None
+        return fitted(ways, pictures, aim) if ways else None
+
+    def _curve(self, rule: Rule, *, on: bool) -> Edit | None:
+        """Return the curve of tones between the class's images that have it and those that have it not."""
+        mine = (self.examined.labels == rule.class_number) & self.examined.choosing
+        has = rule.has(self.values[:, rule.column])
+        having, without = (self._pictures(mine & these, MOST_PICTURES) for these in (has, ~has))
+        return tone_curve(without, having) if on else tone_curve(having, without)
 
     def _ways(self, rule: Rule, having: NDArray[np.bool_], *, on: bool) -> Sequence[Way]:
         attribute = ATTRIBUTES[rule.column]
@@ -200,9 +210,9 @@ class Found:
         low, high = np.nanpercentile(self.values, (16, 84), axis=0)
         return np.asarray(np.maximum((high - low) / 2, 1e-3), dtype=np.float32)
 
-    def _pictures(self, among: NDArray[np.bool_]) -> list[Tensor]:
+    def _pictures(self, among: NDArray[np.bool_], most: int = PICTURES) -> list[Tensor]:
         places = np.flatnonzero(among)
-        drawn = np.random.default_rng(self.examined.seed).permutation(places)[:PICTURES]
+        drawn = np.random.default_rng(self.examined.seed).permutation(places)[:most]
         return [self.examined.images.image(int(i)) for i in drawn]
 
 

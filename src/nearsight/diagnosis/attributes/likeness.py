@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.attributes import edits
+from nearsight.diagnosis.attributes.curves import MOST as MOST_PICTURES
+from nearsight.diagnosis.attributes.curves import TONAL, tone_curve
 from nearsight.diagnosis.attributes.edits import Way
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.attributes.rules import Rule, rule_of
@@ -172,12 +174,18 @@ def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
     def measured(pictures: Sequence[Tensor]) -> Values:
         return np.asarray(scale(measure_all(pictures)) @ found.weights, dtype=np.float32)
 
-    def fitted(way: Way, change: NDArray[np.bool_], like: NDArray[np.bool_]) -> Edit | None:
-        places = np.random.default_rng(examined.seed).permutation(np.flatnonzero(change & choosing))[
-            :PICTURES
-        ]
-        pictures = [examined.images.image(int(i)) for i in places]
-        return _nearest(way, pictures, float(np.nanmedian(score[like & choosing])), measured)
+    def some(among: NDArray[np.bool_], most: int) -> list[Tensor]:
+        places = np.random.default_rng(examined.seed).permutation(np.flatnonzero(among & choosing))[:most]
+        return [examined.images.image(int(i)) for i in places]
+
+    def fitted(way: Way, change: NDArray[np.bool_], like: NDArray[np.bool_], *, on: bool) -> Edit | None:
+        pictures, wanted = some(change, PICTURES), float(np.nanmedian(score[like & choosing]))
+        if found.likeness.attribute in TONAL:
+            having, lacking = (some(these, MOST_PICTURES) for these in (mine & has, own))
+            curve = tone_curve(lacking, having) if on else tone_curve(having, lacking)
+            if curve is not None and (arrives := _nearest([curve], pictures, wanted, measured)) is not None:
+                return arrives
+        return _nearest([way.edit(strength) for strength in way.strengths], pictures, wanted, measured)
 
     return Candidate(
         class_number=rule.class_number,
@@ -187,19 +195,21 @@ def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
         has=has,
         value=score,
         effect=area_under_curve(score[mine & has & choosing], score[~mine & choosing & ~np.isnan(score)]),
-        put_on=fitted(found.likeness.way, ~mine & ~has, mine & has),
-        take_off=fitted(found.likeness.back, mine & has, without),
+        put_on=fitted(found.likeness.way, ~mine & ~has, mine & has, on=True),
+        take_off=fitted(found.likeness.back, mine & has, without, on=False),
     )
 
 
 def _nearest(
-    way: Way, pictures: Sequence[Tensor], wanted: float, measured: Callable[[Sequence[Tensor]], Values]
+    tried: Sequence[Edit],
+    pictures: Sequence[Tensor],
+    wanted: float,
+    measured: Callable[[Sequence[Tensor]], Values],
 ) -> Edit | None:
     """Return the edit after which pictures come nearest to a wanted number; None where none goes half of the way."""
     if not pictures:
         return None
     before = float(np.nanmedian(measured(pictures)))
-    tried = [way.edit(strength) for strength in way.strengths]
     away = [abs(float(np.nanmedian(measured([edit(one) for one in pictures]))) - wanted) for edit in tried]
     best = int(np.argmin(away))
     return tried[best] if away[best] <= (1 - LEAST_OF_THE_WAY) * abs(before - wanted) else None

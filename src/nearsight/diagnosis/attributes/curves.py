@@ -1,0 +1,62 @@
+"""An edit of tones learned from pictures: the curve, a channel, that makes the tones of some like those of others."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.diagnosis.candidates import Edit
+
+LEVELS = 256
+# Of fewer pictures on either side a curve shows what they happen to picture.
+FEWEST, MOST = 8, 64
+# What a change of tones alone can make.
+TONAL = (
+    *("cast", "warm edges", "green edges", "warm", "green"),
+    *("warm shadows", "green shadows", "warm lights", "green lights"),
+    *("blown out", "drowned", "brightness", "contrast", "darkest", "lightest", "midtones"),
+)
+
+
+def tone_curve(change: Sequence[Tensor], like: Sequence[Tensor]) -> Edit | None:
+    """Return the edit that gives pictures like `change` the tones of pictures like `like`; None of too few.
+
+    >>> random = np.random.default_rng(0)
+    >>> plain = [torch.from_numpy(random.integers(60, 160, (3, 8, 8), dtype=np.uint8)) for _ in range(8)]
+    >>> bluish = [torch.clamp(one.int() + torch.tensor([-20, 0, 40])[:, None, None], 0, 255).byte() for one in plain]
+    >>> edit = tone_curve(plain, bluish)
+    >>> edit(torch.full((3, 1, 1), 100, dtype=torch.uint8)).flatten().tolist()
+    [80, 100, 140]
+
+    Pictures are uint8 (3, H, W). Each channel has a curve that matches the pooled histogram of the ones to that of
+    the others, where each picture counts the same: a cast, more or less contrast, darker and lighter tones all are
+    such curves, however strong. What the pictures show is in it too, and evens out over many.
+    """
+    if min(len(change), len(like)) < FEWEST:
+        return None
+    ours, theirs = _shares(change), _shares(like)
+    levels = np.arange(LEVELS)
+    curves = np.stack(
+        [
+            np.interp(own.cumsum() - own / 2, other.cumsum() - other / 2, levels)
+            for own, other in zip(ours, theirs, strict=True)
+        ]
+    )
+    return partial(_toned, torch.from_numpy(np.rint(curves).astype(np.uint8)))
+
+
+def _shares(pictures: Sequence[Tensor]) -> NDArray[np.float64]:
+    """Return which share of the pixels has each level, float64 (3, levels), mean over pictures."""
+    found = np.zeros((3, LEVELS))
+    for picture in pictures:
+        for channel in range(3):
+            counts = torch.bincount(picture[channel].flatten().long(), minlength=LEVELS).numpy()
+            found[channel] += counts / counts.sum()
+    return found / len(pictures)
+
+
+def _toned(curves: Tensor, image: Tensor) -> Tensor:
+    return torch.stack([curve[channel.long()] for curve, channel in zip(curves, image, strict=True)])
