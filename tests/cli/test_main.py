@@ -226,7 +226,7 @@ def test_evaluate_refuses_other_classes(trained: Path, folder: Path, refused: Re
         (["--protocols", "vot"], "unknown protocol 'vot'; did you mean 'vote'?"),
         (["--split", "vall"], "'digits' has no split 'vall'; it has: train, val, test"),
         (["--tile", "9"], "a tile of 9 pixels does not fit"),
-        (["--groups", "file.with"], "unknown column for --groups 'file.with'; did you mean 'file.width'?"),
+        (["--groups", "file.with"], "unknown column 'file.with'; did you mean 'file.width'?"),
         (["--memory", "lots"], "--memory takes a size such as 512M or 2G, got 'lots'"),
     ],
 )

@@ -156,5 +156,5 @@ def test_an_unknown_column_is_refused_before_the_model_is_asked() -> None:
     def fails(tiles: torch.Tensor) -> torch.Tensor:
         raise AssertionError(tiles)
 
-    with pytest.raises(InputError, match="unknown column for `groups` 'camra'; did you mean 'camera'"):
+    with pytest.raises(InputError, match="unknown column 'camra'; did you mean 'camera'"):
         evaluate(bound(fails), pictures(), groups="camra")

@@ -54,6 +54,7 @@ def repaired(
     given = Given(
         tile=8,
         stride=4,
+        grid="covering",
         decision="mean-logit",
         notes=(),
         split="train",
@@ -108,6 +109,8 @@ def test_the_last_layer_takes_no_step(repaired: Repairing, tmp_path: Path) -> No
     [
         ({"verdicts": "rde:1"}, "did you mean 'red'"),
         ({"method": "swp"}, "did you mean 'swap'"),
+        ({"method": "last-layer", "from_scratch": True}, "not `from_scratch`"),
+        ({"column": "camra"}, "unknown column 'camra'"),
         ({"diagnosis": SimpleNamespace(split="test")}, "test images never choose"),
         ({"diagnosis": SimpleNamespace(split="val")}, "does not have"),
     ],

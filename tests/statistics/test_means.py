@@ -105,6 +105,12 @@ def test_the_interval_of_right_and_wrong_is_wilsons(images: int, data: st.DataOb
     assert accuracy_interval(correct) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
+@pytest.mark.parametrize("images", range(2, 100))
+def test_all_and_none_right_lie_within_their_interval_to_the_last_bit(images: int) -> None:
+    assert accuracy_interval(np.ones(images))[1] == 1
+    assert accuracy_interval(np.zeros(images))[0] == 0
+
+
 def test_tiles_of_one_image_do_not_count_as_independent() -> None:
     """Images whose tiles all agree are worth one answer each, however many tiles they have."""
     agreeing = np.array([1.0] * 70 + [0.0] * 30)

@@ -190,7 +190,7 @@ def test_what_cannot_be_begun_with_is_refused_and_nothing_is_written(
 ) -> None:
     given = train(replace(recipe, steps=1), sets, tmp_path / "old", machine=CPU).classifier()
     others = ImageSets("toy", {"train": make_images(12, classes=2)})
-    with pytest.raises(InputError, match="`begin` tells class 0, class 1, class 2 apart"):
+    with pytest.raises(InputError, match="begin tells class 0, class 1, class 2 apart"):
         train(recipe, others, tmp_path / "new", begin=given, machine=CPU)
     with pytest.raises(InputError, match="short side of None and resize_short is 16"):
         train(replace(recipe, resize_short=16), sets, tmp_path / "new", begin=given, machine=CPU)

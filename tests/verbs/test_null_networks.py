@@ -122,7 +122,7 @@ def test_none_is_trained_where_nothing_could_use_them_and_it_is_told(run: Run) -
         "no network was trained on permuted labels for the values by chance: no region is known"
         in found.notes
     )
-    with pytest.raises(InputError, match="unknown column for `groups` 'site'"):
+    with pytest.raises(InputError, match="unknown column 'site'"):
         diagnosis.diagnose(TiledModel(run.classifier()), scenes("test"), groups="site", nulls=never)
 
 

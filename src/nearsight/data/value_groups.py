@@ -113,7 +113,7 @@ def column_of(images: ImageSet, name: str, progress: Progress = SILENT) -> "pa.C
             return facts[name.removeprefix(FILE)]
     own = [] if images.columns is None else images.columns.column_names
     known = [*own, *(f"{FILE}{fact}" for fact in _facts(images))]
-    raise unknown_name("column for `groups`", name, known)
+    raise unknown_name("column", name, known)
 
 
 def _facts(images: ImageSet) -> list[str]:
@@ -209,10 +209,10 @@ def groups_of(images: ImageSet, name: str, progress: Progress = SILENT) -> Value
 def checked_groups(column: ColumnValues) -> ValueGroups:
     """Return the groups of a column that was asked for; raises `InputError` where it makes none."""
     if not column.known.any():
-        raise InputError(f"the column '{column.name}' for `groups` says nothing of any image; give another")
+        raise InputError(f"the column '{column.name}' says nothing of any image; give another")
     if column.kind == VALUES and column.identifies:
         raise InputError(
-            f"the column '{column.name}' for `groups` has another value for every image, such as "
+            f"the column '{column.name}' has another value for every image, such as "
             f"'{column.values[column.known][0]}'; give one whose values several images share"
         )
     return value_groups(column)

@@ -82,7 +82,7 @@ def material_of(task: Task, method: str | None = None) -> Material:
     """
     plan = planned(task.shortcuts, method, task.column, of_tiles=sees_tiles(task.bound))
     if LAST_LAYER in plan:
-        raise InputError("`method='last-layer'` fits the head and trains on nothing; call `refit_last_layer`")
+        raise InputError("`method='last-layer'` fits the head and trains on nothing; call refit_last_layer")
     return _combined(task, plan)
 
 

@@ -1,15 +1,18 @@
 """From a run and a diagnosis of its training images to a new run without what was found, and what that changed."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 
 from nearsight import training
 from nearsight.data import ImageSet, ImageSets
 from nearsight.data.split_list import TRAINED_ON, Listing
+from nearsight.data.value_groups import groups_of
 from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.candidates import TILE
 from nearsight.diagnosis.decision import Decision
@@ -25,18 +28,20 @@ from nearsight.models.classifier import Network
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.asked import Asked, begin, check_place
 from nearsight.repair.choosing import check_names, choose
+from nearsight.repair.head import head_of
 from nearsight.repair.judging import found_again, judge
 from nearsight.repair.last_layer import refit_last_layer
-from nearsight.repair.methods import LAST_LAYER, material_of, planned
+from nearsight.repair.methods import LAST_LAYER, TILES, material_of, planned
 from nearsight.repair.result import Cost, FoundAgain, Repair, Repaired
 from nearsight.repair.shortcut import Shortcut
 from nearsight.repair.shortcuts import find_shortcuts
 from nearsight.repair.task import Task
-from nearsight.repair.tiles import sees_tiles
+from nearsight.repair.tiles import no_tiles, sees_tiles
 from nearsight.runs import RESULT, Run
-from nearsight.settings import Machine
+from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import ALL_VERDICTS, RepairMethod
 from nearsight.settings.models import CUSTOM
+from nearsight.write import plain
 
 # In the directory of a repair: the diagnosis that chose, and the new run.
 DIAGNOSED, RUN = "diagnosis", "run"
@@ -75,7 +80,7 @@ def repair(
     """
     out = Path(out)
     asked = Asked(
-        run=run.directory.name,
+        run=run.directory.resolve().name,
         data=sets.name,
         verdicts=(verdicts,) if isinstance(verdicts, str) else tuple(verdicts),
         method=method,
@@ -85,28 +90,24 @@ def repair(
     )
     _check_run(run, sets, bound, asked)
     check_names(verdicts, sets.classes)
-    planned((), method, column)
+    _check_method(method, column, from_scratch, sets, bound, progress)
+    check_place(out, asked, resume, DIAGNOSED)
     if diagnosis is not None:
         _check_diagnosis(diagnosis, run, sets, bound)
-    check_place(out, asked, resume, DIAGNOSED)
+        _check_kept(diagnosis, out)
     found = diagnosis or _diagnosis(run, sets, bound, out, resume, asked, machine, progress)
-    if (found.tile, found.stride) != bound.sides():
-        bound = bound.at(found.tile, found.stride)
+    if (found.tile, found.stride, found.grid) != (*bound.sides(), bound.grid):
+        bound = bound.at(found.tile, found.stride, cast(GridKind, found.grid))
     chosen = choose(found, verdicts)
     decision = Decision(bound, found.decision)
     shortcuts = find_shortcuts(decision, found, sets, chosen, seed=seed, progress=progress)
     task = Task(bound, sets["train"], shortcuts, column, seed, progress)
     plan = planned(shortcuts, method, column, of_tiles=sees_tiles(bound))
     if from_scratch and LAST_LAYER in plan:
-        raise InputError(
-            "the last layer is fitted on what the run has learned, and not `from_scratch`; leave that out, or give "
-            "`method='swap'`"
-        )
-    if diagnosis is not None:
-        diagnosis.save(out / DIAGNOSED)
+        raise _not_from_scratch()
     for shortcut in shortcuts:
         progress.say(f"to be taken away: {task.name(shortcut)}")
-    made = _Making(run, sets, task, method, from_scratch, out, resume, machine, asked)
+    made = _Making(run, sets, task, method, from_scratch, out, resume, machine, asked, diagnosis)
     new = made.run_by_last_layer() if LAST_LAYER in plan else made.run_by_training()
     after = bound.with_model(new.classifier(_network(bound)))
     judged = judge(
@@ -118,10 +119,10 @@ def repair(
     ]
     result = Repair(
         directory=out,
-        run=run.directory.name,
+        run=asked.run,
         data=sets.name,
         classes=sets.classes,
-        method=" + ".join(plan),
+        method=" and ".join(plan),
         from_scratch=from_scratch,
         decision=found.decision,
         chosen_on=_chosen_on(found),
@@ -146,7 +147,7 @@ def repair(
 def _check_run(run: Run, sets: ImageSets, bound: TiledModel, asked: Asked) -> None:
     if not run.finished:
         raise InputError(
-            f"{run.directory} is not finished, so there is nothing to repair; finish it with `resume=True`"
+            f"{run.directory} is not finished, so there is nothing to repair yet; finish its training first"
         )
     classes = diagnosed(bound).classes
     if tuple(sets.classes) != tuple(classes):
@@ -172,6 +173,43 @@ def _check_run(run: Run, sets: ImageSets, bound: TiledModel, asked: Asked) -> No
             "a network of your own cannot be built again here; leave `from_scratch` out, which trains on from the "
             "run's weights"
         )
+
+
+def _check_method(
+    method: RepairMethod | None,
+    column: str | None,
+    from_scratch: bool,
+    sets: ImageSets,
+    bound: TiledModel,
+    progress: Progress,
+) -> None:
+    """Raise `InputError` for what a method cannot do whatever is diagnosed, before that is waited for."""
+    planned((), method, column)
+    if column is not None:
+        groups_of(sets["train"], column, progress)
+    if method == LAST_LAYER:
+        if from_scratch:
+            raise _not_from_scratch()
+        head_of(bound)
+    if method == TILES and not sees_tiles(bound):
+        raise no_tiles()
+
+
+def _not_from_scratch() -> InputError:
+    return InputError(
+        "the last layer is fitted on what the run has learned, and not `from_scratch`; leave that out, or give "
+        "`method='swap'`"
+    )
+
+
+def _check_kept(diagnosis: Diagnosis, out: Path) -> None:
+    """Raise `InputError` where a repair was begun on another diagnosis than the one given."""
+    if (out / DIAGNOSED / DIAGNOSIS).is_file():
+        kept = Diagnosis.load(out / DIAGNOSED)
+        if json.dumps(plain(kept.to_json())) != json.dumps(plain(diagnosis.to_json())):
+            raise InputError(
+                f"{out} was begun on another `diagnosis`, which it keeps; leave that out, or choose another `out`"
+            )
 
 
 def _check_diagnosis(diagnosis: Diagnosis, run: Run, sets: ImageSets, bound: TiledModel) -> None:
@@ -253,12 +291,13 @@ class _Making:
     resume: bool
     machine: Machine | None
     asked: Asked
+    given: Diagnosis | None
 
     def run_by_training(self) -> Run:
         """Train on what the methods make of the training images; a finished run is kept."""
         recipe = self.run.recipe if self.from_scratch else training.fine_tuning(self.run.recipe)
         material = material_of(self.task, self.method)
-        begin(self.out, self.asked)
+        self._begin()
         return training.train(
             recipe,
             self.sets,
@@ -276,11 +315,17 @@ class _Making:
             return Run.open(self.out / RUN)
         start = perf_counter()
         classifier = refit_last_layer(self.task)
-        begin(self.out, self.asked)
+        self._begin()
         metrics = {"seconds": perf_counter() - start}
         return training.keep(
             self.run.recipe, self.sets, self.out / RUN, classifier, metrics, resume=self.resume
         )
+
+    def _begin(self) -> None:
+        """Write what is asked for, and the diagnosis that was given, once nothing more can be refused."""
+        if self.given is not None:
+            self.given.save(self.out / DIAGNOSED)
+        begin(self.out, self.asked)
 
 
 def _found_again(

@@ -47,10 +47,7 @@ def silent_tiles(task: Task) -> SilentTiles:
     """Return the tiles of each training image that are of a shortcut; raises what `silence_tiles` does."""
     bound = task.bound
     if not sees_tiles(bound):
-        raise InputError(
-            "this run was trained on whole images and sees no tiles that could be silent; use `method='swap'` or "
-            "`method='last-layer'`"
-        )
+        raise no_tiles()
     finders = []
     for shortcut in task.shortcuts:
         if shortcut.tiles is None:
@@ -88,6 +85,14 @@ def speaking_alike(task: Task, silent: SilentTiles) -> NDArray[np.int64]:
 def sees_tiles(bound: TiledModel) -> bool:
     """Return whether a bound network was trained on tiles, so that there are some that could be silent."""
     return not (isinstance(bound.model, Classifier) and bound.model.tile is None)
+
+
+def no_tiles() -> InputError:
+    """Return the error for a network of whole images, whose tiles are to be silent."""
+    return InputError(
+        "this run was trained on whole images and sees no tiles that could be silent; use `method='swap'` or "
+        "`method='last-layer'`"
+    )
 
 
 def _check_left(task: Task, corners: list[NDArray[np.bool_]]) -> None:

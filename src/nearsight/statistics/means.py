@@ -139,7 +139,9 @@ def wilson_interval(share: float, count: float) -> tuple[float, float]:
     centre = share + Z95**2 / (2 * count)
     spread = Z95 * np.sqrt(share * (1 - share) / count + (Z95 / (2 * count)) ** 2)
     scale = 1 + Z95**2 / count
-    return float(max(0.0, (centre - spread) / scale)), float(min(1.0, (centre + spread) / scale))
+    # Of all and of none, rounding would leave the share itself outside by its last bit.
+    low, high = min(share, (centre - spread) / scale), max(share, (centre + spread) / scale)
+    return float(max(0.0, low)), float(min(1.0, high))
 
 
 def influence_estimate(

@@ -112,7 +112,7 @@ def check_material(material: Material, recipe: Recipe, devices: int = 1) -> None
         return
     if len(material.silent.corners) != count:
         raise InputError(
-            f"`silent` must tell of each of the {count} images, got {len(material.silent.corners)}"
+            f"silent must tell of each of the {count} images, got {len(material.silent.corners)}"
         )
     shapes = {corners.shape for corners in material.silent.corners}
     if material.images.pixels is not None and len(shapes) > 1:

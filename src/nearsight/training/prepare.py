@@ -97,12 +97,12 @@ def begin_classifier(
     """
     if begin.classes != images.classes:
         raise InputError(
-            f"`begin` tells {', '.join(begin.classes)} apart and the images are of {', '.join(images.classes)}; "
+            f"begin tells {', '.join(begin.classes)} apart and the images are of {', '.join(images.classes)}; "
             "train anew without it"
         )
     if (begin.preprocessing.resize_short, begin.preprocessing.resize_to) != (recipe.resize_short, None):
         raise InputError(
-            f"`begin` takes images of a short side of {begin.preprocessing.resize_short} and resize_short is "
+            f"begin takes images of a short side of {begin.preprocessing.resize_short} and resize_short is "
             f"{recipe.resize_short}; give the recipe that it was trained by"
         )
     size = _size(recipe, images)

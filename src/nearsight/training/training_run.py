@@ -81,7 +81,7 @@ def train(
     device = machine.torch_device()
     _check_processes(recipe, machine, device)
     if begin is not None and network is not None:
-        raise InputError("`network` and `begin` are both networks to train; give one of them")
+        raise InputError("`network` and begin are both networks to train; give one of them")
     mark = ""
     if material is None:
         material = Material(sets["train"])

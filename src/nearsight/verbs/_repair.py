@@ -69,7 +69,7 @@ def repair(
     chosen_by = Diagnosis.load(diagnosis) if isinstance(diagnosis, str | Path) else diagnosis
     opened = run if isinstance(run, Run) else Run.open(run)
     reading = Reading(**options)
-    place = Path(out) if out is not None else default_repair(opened.directory)
+    place = Path(out) if out is not None else default_repair(opened.directory.resolve())
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         bound = Binding(tile, stride, grid, memory, machine, network=network).bind(opened)
         found = find_images(

@@ -112,7 +112,7 @@ def test_an_unknown_column_is_refused_before_the_images_are_looked_at() -> None:
     def fails(tiles: torch.Tensor) -> torch.Tensor:
         raise AssertionError(tiles)
 
-    with pytest.raises(InputError, match="unknown column for `groups` 'sight'; did you mean 'site'"):
+    with pytest.raises(InputError, match="unknown column 'sight'; did you mean 'site'"):
         diagnose(bound(fails), pictures("test", columns), groups="sight")
 
 
