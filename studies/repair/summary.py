@@ -100,6 +100,12 @@ def won_back(rows: Sequence[Row]) -> Estimate:
     )
 
 
+def still_right(rows: Sequence[Row]) -> Estimate:
+    """Return the share of the images that were right without a shortcut before which still are, over all of them."""
+    known = [row for row in rows if row["kept"] is not None]
+    return over_networks(known, lambda row: (row["kept"] * row["right_before"], row["right_before"]), _ratio)
+
+
 def _ratio(means: NDArray[np.float64]) -> NDArray[np.float64]:
     parts, wholes = means.T
     found: NDArray[np.float64] = np.divide(parts, wholes, out=np.full(len(means), np.nan), where=wholes > 0)
@@ -151,7 +157,8 @@ def of_method(rows: Sequence[Row], method: str) -> Row:
         for row in mine
     ]
     paired = [row | {"to_dro": row["without"] - of_dro[_place(row)]} for row in mine if _place(row) in of_dro]
-    figures = {name: mean_of(mine, name) for name in ("having", "without", "moved", "kept", "seconds")} | {
+    figures = {name: mean_of(mine, name) for name in ("having", "without", "moved", "seconds")} | {
+        "kept": still_right(mine),
         "won": won_back(mine),
         "to_dro": mean_of(paired, "to_dro"),
         "usual_change": mean_of(changed, "usual_change"),

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from nearsight.statistics.writing import points
 from studies.repair.figures import Row
 
+# Of the first part of the shortcuts all is told, of the others these.
+SHORT = ("without", "won", "moved", "usual_change", "to_dro", "found")
 COLUMNS = {
     "without": "class without it, %",
     "won": "of the gap won back, %",
@@ -15,19 +17,24 @@ COLUMNS = {
     "elsewhere_change": "classes without a shortcut, points",
     "to_dro": "beside group DRO, points",
     "found": "found, %",
-    "won_given_found": "won back where found, %",
+    "won_given_found": "won back of those found, %",
 }
 
 
 def table(result: Row, order: Sequence[str]) -> str:
-    """Return a table a part, a row a method in the order given."""
-    return "\n".join(line for part, one in result["parts"].items() for line in _part(part, one, order))
+    """Return a table a part of the shortcuts, a row a method in the order given."""
+    parts: dict[str, Row] = result["parts"]
+    return "\n".join(
+        line
+        for k, (name, part) in enumerate(parts.items())
+        for line in _part(name, part, order, SHORT if k else tuple(COLUMNS))
+    )
 
 
-def _part(name: str, part: Row, order: Sequence[str]) -> list[str]:
+def _part(name: str, part: Row, order: Sequence[str], columns: Sequence[str]) -> list[str]:
     if not part["shortcuts"]:
         return []
-    header = ["method", *COLUMNS.values(), "seconds"]
+    header = ["method", *(COLUMNS[column] for column in columns), "seconds"]
     lines = [
         f"**{name}**: {part['shortcuts']} shortcuts in {part['networks']} networks",
         "",
@@ -37,7 +44,7 @@ def _part(name: str, part: Row, order: Sequence[str]) -> list[str]:
     for method in order:
         if method in part["methods"]:
             one = part["methods"][method]
-            cells = [written(one.get(column)) for column in COLUMNS]
+            cells = [written(one.get(column)) for column in columns]
             lines.append(f"| {method} | {' | '.join(cells)} | {_seconds(one)} |")
     return [*lines, ""]
 
