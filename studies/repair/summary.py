@@ -16,6 +16,8 @@ BEFORE, CEILING, DRO = "planted", "ceiling", "group DRO"
 # What a network does not lean on is no shortcut, by the rule of the study of shortcuts; and where the ceiling is no
 # higher there is nothing to win back.
 GAP = 0.10
+# Of fewer networks draws with replacement say too little: no interval is given.
+LEAST_NETWORKS = 5
 
 
 def kept_rows(rows: Sequence[Row]) -> list[Row]:
@@ -67,11 +69,11 @@ def over_networks(
 
     >>> rows = [{"network": name, "x": x} for name, x in (("a", 1.0), ("a", 3.0), ("b", 5.0))]
     >>> found = over_networks(rows, lambda row: (row["x"], 1.0), lambda sums: sums[:, 0] / sums[:, 1])
-    >>> found.numbers, found.n
-    ((3.0, 2.0, 5.0), 3)
+    >>> found.value, found.low, found.n
+    (3.0, None, 3)
 
     `columns` gives the columns of a row and `statistic` maps their sums or means, (n, columns), to (n,). Shortcuts
-    of one network are drawn together. A network alone has no interval.
+    of one network are drawn together. Fewer than `LEAST_NETWORKS` have no interval.
     """
     sums: dict[str, NDArray[np.float64]] = {}
     for row in rows:
@@ -82,7 +84,7 @@ def over_networks(
         return Estimate(None, None, None, 0)
     table = np.stack(list(sums.values()))
     value = float(statistic(table.mean(0, keepdims=True))[0])
-    if len(table) < 2:
+    if len(table) < LEAST_NETWORKS:
         return Estimate(value, None, None, len(rows))
     return Estimate(value, *resampled_means(table, statistic, samples=4000), len(rows))
 
