@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.repair.made_repair import make_repair
 
 from nearsight.cli.main import main
+from nearsight.diagnosis.diagnosing import diagnose
+from nearsight.errors import InputError
 from nearsight.verbs import _repair
 
 Printed = Callable[..., dict[str, Any]]
@@ -95,6 +98,20 @@ def test_bad_input_is_one_line_and_writes_nothing(
     out = tmp_path / "out"
     assert line in refused("repair", trained, *options, "--out", out, *CPU)
     assert not out.exists()
+
+
+def test_where_nothing_is_proven_the_diagnosis_has_its_page(
+    refused: Refused, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing_proven(_run: Any, sets: Any, *, bound: Any, out: Path, **_: Any) -> Any:
+        some = sets["train"].select(np.arange(8))
+        diagnose(bound, some, parts=["locality"], faithfulness=0).save(out / "diagnosis")
+        raise InputError("nothing to repair")
+
+    monkeypatch.setattr(_repair, "repair_run", nothing_proven)
+    out = tmp_path / "out"
+    assert refused("repair", trained, "--out", out, *CPU) == "nothing to repair"
+    assert (out / "diagnosis" / "report.html").is_file()
 
 
 def test_what_is_no_run_is_refused(refused: Refused, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.heatmap_making import make_heatmaps
 from nearsight.report.redrawing import redraw
 from nearsight.report.repair_chart import draw_repair, repair_figure
-from nearsight.report.write import PAGE, write_comparison, write_diagnosis, write_repair
+from nearsight.report.write import PAGE, write_comparison, write_diagnosis, write_repair, write_what_chose
 
 __all__ = [
     "PAGE",
@@ -28,4 +28,5 @@ __all__ = [
     "write_diagnosis",
     "write_dimension",
     "write_repair",
+    "write_what_chose",
 ]

@@ -44,10 +44,15 @@ def write_repair(repair: Repair, directory: str | Path) -> None:
     """
     directory = Path(directory)
     repair.save(directory)
+    write_what_chose(directory)
+    draw_repair_pages(repair, directory)
+
+
+def write_what_chose(directory: Path) -> None:
+    """Write report.html of the diagnosis that chose what is repaired, where there is one in a repair's directory."""
     chosen_by = directory / DIAGNOSED
     if (chosen_by / DIAGNOSIS).is_file():
         write_diagnosis_page(Diagnosis.load(chosen_by), chosen_by / PAGE)
-    draw_repair_pages(repair, directory)
 
 
 def draw_repair_pages(repair: Repair, directory: Path) -> list[Path]:

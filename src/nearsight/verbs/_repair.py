@@ -13,8 +13,9 @@ from nearsight.models.classifier import Network
 from nearsight.numbers import whole
 from nearsight.progress import Progress, watched
 from nearsight.repair import Repair
+from nearsight.repair.repairing import DIAGNOSED
 from nearsight.repair.repairing import repair as repair_run
-from nearsight.report import write_repair
+from nearsight.report import PAGE, write_repair, write_what_chose
 from nearsight.runs import Run
 from nearsight.settings import GridKind, Machine, Reading, ReadingOptions
 from nearsight.settings.choices import ALL_VERDICTS, DEFAULT_GRID, RepairMethod
@@ -75,21 +76,32 @@ def repair(
         found = find_images(
             opened, data, "train", classes=bound.classes, reading=as_trained(reading, bound), progress=channel
         )
-        repaired = repair_run(
-            opened,
-            found.sets,
-            bound=bound,
-            verdicts=verdicts,
-            method=method,
-            from_scratch=from_scratch,
-            column=column,
-            diagnosis=chosen_by,
-            again=again,
-            seed=seed,
-            out=place,
-            resume=resume,
-            machine=machine,
-            progress=channel,
-        )
+        try:
+            repaired = repair_run(
+                opened,
+                found.sets,
+                bound=bound,
+                verdicts=verdicts,
+                method=method,
+                from_scratch=from_scratch,
+                column=column,
+                diagnosis=chosen_by,
+                again=again,
+                seed=seed,
+                out=place,
+                resume=resume,
+                machine=machine,
+                progress=channel,
+            )
+        except InputError:
+            _draw_left_behind(place)
+            raise
     write_repair(repaired, place)
     return repaired
+
+
+def _draw_left_behind(place: Path) -> None:
+    """Draw the diagnosis that a repair made and could do nothing with: it says what there is to choose from."""
+    alone = place.is_dir() and [path.name for path in place.iterdir()] == [DIAGNOSED]
+    if alone and not (place / DIAGNOSED / PAGE).exists():
+        write_what_chose(place)
