@@ -18,6 +18,7 @@ BEFORE, CEILING, DRO = "planted", "ceiling", "group DRO"
 GAP = 0.10
 # Of fewer networks draws with replacement say too little: no interval is given.
 LEAST_NETWORKS = 5
+COVERS = "networks"
 
 
 def kept_rows(rows: Sequence[Row]) -> list[Row]:
@@ -85,8 +86,9 @@ def over_networks(
     table = np.stack(list(sums.values()))
     value = float(statistic(table.mean(0, keepdims=True))[0])
     if len(table) < LEAST_NETWORKS:
-        return Estimate(value, None, None, len(rows))
-    return Estimate(value, *resampled_means(table, statistic, samples=4000), len(rows))
+        return Estimate(value, None, None, len(rows), covers=COVERS)
+    interval = resampled_means(table, statistic, samples=4000)
+    return Estimate(value, *interval, len(rows), covers=COVERS)
 
 
 def mean_of(rows: Sequence[Row], name: str) -> Estimate:
