@@ -12,6 +12,8 @@ from nearsight.training.material import Material
 # The largest share of its class's images that may have a shortcut which can be taken off: a network that sees a class
 # with it and hardly without learns little of the images that it is to be right about.
 MOST_WITH = 0.5
+# The largest share of another class's images that is changed: what is never trained on as it is, is not known so.
+MOST_CHANGED = 0.8
 
 _Draw = tuple[NDArray[np.int64], EditIn]
 
@@ -40,7 +42,8 @@ def swap(task: Task) -> Material:
     Of every other class so many images get a shortcut that as large a share of them has it as of its own class.
     Which ones, the seed draws, for each shortcut apart. Where more than `MOST_WITH` of its own class's images have it
     and it can be taken off, it is taken off as many as are too many; as large a share of the other classes' images
-    gets it and loses it again, so that what the edit leaves behind says nothing either.
+    gets it and loses it again, so that what the edit leaves behind says nothing either. Of another class at most
+    `MOST_CHANGED` are changed for one shortcut: it says next to nothing, and images without it are still trained on.
 
     Backgrounds are put behind the objects of all classes: of K classes, in a share of 1 - 1/K of each one's images,
     so that a class is as often on its own background as on any other's. Images whose object is not known stay
@@ -77,8 +80,8 @@ def _alike(task: Task, shortcut: Shortcut, put_on: EditIn) -> list[_Draw]:
     taken = max(0.0, share - MOST_WITH) if take_off is not None else 0.0
     if share == 1 and take_off is None:
         task.progress.warn(
-            f"{task.name(shortcut)} is in every training image of its class and cannot be taken off: it is put on "
-            "every image of the other classes, and no image without it is trained on"
+            f"{task.name(shortcut)} is in every training image of its class and cannot be taken off: no image of the "
+            "class without it is trained on"
         )
     draws: list[_Draw] = []
     if take_off is not None and taken:
@@ -90,11 +93,12 @@ def _alike(task: Task, shortcut: Shortcut, put_on: EditIn) -> list[_Draw]:
     for number in np.unique(labels[~own]).tolist():
         mine = labels == number
         free = random.permutation(np.flatnonzero(mine & ~has))
+        changed = free[: round(MOST_CHANGED * int(mine.sum()))]
         missing = max(0, round((share - taken) * int(mine.sum())) - int((mine & has).sum()))
-        draws.append((free[:missing], put_on))
-        given += len(free[:missing])
+        draws.append((changed[:missing], put_on))
+        given += len(changed[:missing])
         if take_off is not None and taken:
-            draws.append((free[missing:][: round(taken * int(mine.sum()))], there_and_back))
+            draws.append((changed[missing:][: round(taken * int(mine.sum()))], there_and_back))
     task.progress.say(f"{task.name(shortcut)} is put on {given:,} images of other classes")
     return draws
 
