@@ -46,6 +46,21 @@ def test_what_cannot_be_taken_off_is_put_on_most_and_never_on_all(painted, whole
     assert any("no image of the class without it is trained on" in said for said in listener.said)
 
 
+def test_however_many_shortcuts_there_are_a_fifth_of_each_class_stays_as_it_is(painted, whole, mark) -> None:
+    images = painted(share=1.0)
+    one = mark(images, take_off=None)
+    two = replace(
+        one,
+        class_number=1,
+        number=2,
+        in_train=images.labels == 1,
+        put_on=lambda given, i: given.image(i) // 2,
+    )
+    swapped = swap(Task(whole, images, (one, two))).images
+    as_it_was = (swapped.pixels == images.pixels).flatten(1).all(1).numpy()
+    assert as_it_was[images.labels == 2].mean() == pytest.approx(0.2)
+
+
 def test_images_of_other_classes_that_have_it_count(painted, whole, mark) -> None:
     images = painted(share=0.5)
     images.pixels[20:28, :, :4, :4] = 255

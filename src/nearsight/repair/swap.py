@@ -12,8 +12,8 @@ from nearsight.training.material import Material
 # The largest share of its class's images that may have a shortcut which can be taken off: a network that sees a class
 # with it and hardly without learns little of the images that it is to be right about.
 MOST_WITH = 0.5
-# The largest share of another class's images that is changed: what is never trained on as it is, is not known so.
-MOST_CHANGED = 0.8
+# The share of each class's images on which nothing is put: what is never trained on as it is, is not known so.
+AS_THEY_ARE = 0.2
 
 _Draw = tuple[NDArray[np.int64], EditIn]
 
@@ -42,8 +42,9 @@ def swap(task: Task) -> Material:
     Of every other class so many images get a shortcut that as large a share of them has it as of its own class.
     Which ones, the seed draws, for each shortcut apart. Where more than `MOST_WITH` of its own class's images have it
     and it can be taken off, it is taken off as many as are too many; as large a share of the other classes' images
-    gets it and loses it again, so that what the edit leaves behind says nothing either. Of another class at most
-    `MOST_CHANGED` are changed for one shortcut: it says next to nothing, and images without it are still trained on.
+    gets it and loses it again, so that what the edit leaves behind says nothing either. On `AS_THEY_ARE` of
+    each class's images nothing is put, whatever there is to put on: a shortcut that all images of its class have then
+    says next to nothing, and images as they are are still trained on.
 
     Backgrounds are put behind the objects of all classes: of K classes, in a share of 1 - 1/K of each one's images,
     so that a class is as often on its own background as on any other's. Images whose object is not known stay
@@ -55,7 +56,7 @@ def swap(task: Task) -> Material:
     """
     edits: dict[int, list[EditIn]] = {}
     # What lies behind the object first: it would cover what was put on before.
-    draws = _backgrounds(task)
+    draws, changed = _backgrounds(task), _changed(task)
     for shortcut in task.shortcuts:
         if shortcut.put_on is None:
             raise InputError(
@@ -63,15 +64,25 @@ def swap(task: Task) -> Material:
                 "`method='last-layer'` or `method='groups'`"
             )
         if shortcut.seen_in != BACKGROUND:
-            draws += _alike(task, shortcut, shortcut.put_on)
+            draws += _alike(task, shortcut, shortcut.put_on, changed)
     for places, edit in draws:
         for i in places.tolist():
             edits.setdefault(i, []).append(edit)
     return Material(edited(task.train, edits, task.bound.resize))
 
 
-def _alike(task: Task, shortcut: Shortcut, put_on: EditIn) -> list[_Draw]:
-    """Draw which images get a shortcut, lose it, or get it and lose it again."""
+def _changed(task: Task) -> NDArray[np.bool_]:
+    """Draw which images something may be put on, the same ones for all shortcuts."""
+    random = np.random.default_rng((task.seed, 19))
+    changed = np.ones(len(task.train.labels), dtype=np.bool_)
+    for number in np.unique(task.train.labels).tolist():
+        mine = np.flatnonzero(task.train.labels == number)
+        changed[random.permutation(mine)[: round(AS_THEY_ARE * len(mine))]] = False
+    return changed
+
+
+def _alike(task: Task, shortcut: Shortcut, put_on: EditIn, changed: NDArray[np.bool_]) -> list[_Draw]:
+    """Draw which images get a shortcut, lose it, or get it and lose it again; it is put on `changed` ones alone."""
     random = np.random.default_rng((task.seed, 17, shortcut.class_number, shortcut.number))
     labels, has = task.train.labels, shortcut.in_train
     own = labels == shortcut.class_number
@@ -92,13 +103,12 @@ def _alike(task: Task, shortcut: Shortcut, put_on: EditIn) -> list[_Draw]:
     given = 0
     for number in np.unique(labels[~own]).tolist():
         mine = labels == number
-        free = random.permutation(np.flatnonzero(mine & ~has))
-        changed = free[: round(MOST_CHANGED * int(mine.sum()))]
+        free = random.permutation(np.flatnonzero(mine & ~has & changed))
         missing = max(0, round((share - taken) * int(mine.sum())) - int((mine & has).sum()))
-        draws.append((changed[:missing], put_on))
-        given += len(changed[:missing])
+        draws.append((free[:missing], put_on))
+        given += len(free[:missing])
         if take_off is not None and taken:
-            draws.append((changed[missing:][: round(taken * int(mine.sum()))], there_and_back))
+            draws.append((free[missing:][: round(taken * int(mine.sum()))], there_and_back))
     task.progress.say(f"{task.name(shortcut)} is put on {given:,} images of other classes")
     return draws
 
