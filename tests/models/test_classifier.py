@@ -1,4 +1,5 @@
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -56,9 +57,10 @@ def test_resize_keeps_the_proportions_to_half_a_pixel(height, width, short):
         return
     rows, columns = Preprocessing(MEAN, STD, short).resize(image).shape[1:]
     assert min(rows, columns) == short
-    scale = short / min(height, width)
-    assert abs(rows - height * scale) <= 0.5
-    assert abs(columns - width * scale) <= 0.5
+    # Of fractions, since half a pixel in floating point can be a little more.
+    scale = Fraction(short, min(height, width))
+    assert abs(rows - height * scale) <= Fraction(1, 2)
+    assert abs(columns - width * scale) <= Fraction(1, 2)
 
 
 @pytest.mark.parametrize("short", [None, 9])
