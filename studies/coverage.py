@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 from scipy.stats import multivariate_normal, norm
 
 from nearsight.statistics import Estimate, accuracy_estimate, arm_estimate, paired_difference
-from nearsight.statistics.student import student95
+from nearsight.statistics.pairs import crossed_half_width
 from nearsight.statistics.writing import points, with_interval
 from nearsight.study import Comparison
 from nearsight.write import write_json
@@ -115,9 +115,7 @@ def _anew(of_seeds: Table, squares: float, images: int) -> str:
     of_these = images * float(((of_seeds - mean) ** 2).sum())
     between_seeds = of_these / (seeds - 1)
     between_images = (squares - seeds * images * mean**2 - of_these) / (images - 1)
-    both = between_seeds + between_images
-    freedom = both**2 / (between_seeds**2 / (seeds - 1) + between_images**2 / (images - 1))
-    half = student95(max(seeds - 1, freedom)) * (both / (seeds * images)) ** 0.5
+    half = crossed_half_width(between_seeds, between_images, 0.0, seeds=seeds, images=images)
     return with_interval(Estimate(mean, mean - half, mean + half))
 
 

@@ -75,6 +75,11 @@ class Examined:
         """The class of each image, int64 (n,)."""
         return np.asarray(self.images.labels, dtype=np.int64)
 
+    def pictures(self, among: NDArray[np.bool_], most: int) -> list[Tensor]:
+        """Return at most so many of some images that choose, drawn by the seed, uint8 (3, H, W) each."""
+        drawn = np.random.default_rng(self.seed).permutation(np.flatnonzero(among & self.choosing))[:most]
+        return [self.images.image(int(i)) for i in drawn]
+
     def of_class(self, class_number: int, *, choosing: bool) -> NDArray[np.int64]:
         """Return the places of a class's images that choose, or of those that test."""
         return np.flatnonzero((self.labels == class_number) & (self.choosing == choosing))

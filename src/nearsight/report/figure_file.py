@@ -1,5 +1,7 @@
-"""A figure in a file: whole or not at all, and the same bytes each time."""
+"""A figure in a file, whole or not at all, or in a page: the same bytes each time."""
 
+import base64
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,3 +20,14 @@ def save_figure(figure: "Figure", path: Path, *, dpi: int = 160) -> None:
         date = {"Date": None} if path.suffix == ".svg" else {}
         with replace_atomically(path) as temporary:
             figure.savefig(temporary, dpi=dpi, metadata=date)
+
+
+def figure_uri(figure: "Figure") -> str:
+    """Return a figure as the data URI of an SVG, as a page holds it."""
+    import matplotlib
+
+    buffer = BytesIO()
+    # Letters as shapes: the page must look the same where the figure's font is missing.
+    with matplotlib.rc_context({"svg.hashsalt": "nearsight", "svg.fonttype": "path"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

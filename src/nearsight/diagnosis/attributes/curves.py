@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.diagnosis.candidates import Edit
+from nearsight.diagnosis.candidates import Edit, Examined
 
 LEVELS = 256
 # Of fewer pictures on either side a curve shows what they happen to picture.
@@ -46,6 +46,16 @@ def tone_curve(change: Sequence[Tensor], like: Sequence[Tensor]) -> Edit | None:
         ]
     )
     return partial(_toned, torch.from_numpy(np.rint(curves).astype(np.uint8)))
+
+
+def curve_of_class(examined: Examined, number: int, has: NDArray[np.bool_], *, on: bool) -> Edit | None:
+    """Return the curve that makes a class's images without something like those with it, or back; None of too few.
+
+    `has` is bool (n,), which of all examined images have it. Only images that choose are looked at.
+    """
+    mine = examined.labels == number
+    having, without = (examined.pictures(mine & these, MOST) for these in (has, ~has))
+    return tone_curve(without, having) if on else tone_curve(having, without)
 
 
 def _shares(pictures: Sequence[Tensor]) -> NDArray[np.float64]:

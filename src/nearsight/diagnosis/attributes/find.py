@@ -6,10 +6,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from nearsight.diagnosis.attributes.curves import MOST as MOST_PICTURES
-from nearsight.diagnosis.attributes.curves import TONAL, tone_curve
+from nearsight.diagnosis.attributes.curves import TONAL, curve_of_class
 from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
 from nearsight.diagnosis.attributes.fitting import MOST_ARRIVE, Aim, fitted
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
@@ -101,10 +99,9 @@ class Found:
     def is_artefact(self, rule: Rule) -> bool:
         """Return whether what a rule says has nothing to do with what is pictured."""
         attribute = ATTRIBUTES[rule.column]
+        least = CLEAN if attribute.artefact else VERY_CLEAN
         mine = self.examined.labels[self.examined.choosing] == rule.class_number
-        spread = np.sqrt(rule.share * (1 - rule.share) / max(1, int(mine.sum())))
-        times = (rule.share - spread) / (rule.elsewhere + 1 / max(1, int((~mine).sum())))
-        return not attribute.pictured and bool(times >= (CLEAN if attribute.artefact else VERY_CLEAN))
+        return not attribute.pictured and rule.times_as_frequent(mine) >= least
 
     def candidate(self, rule: Rule) -> Candidate:
         """Return a rule as what may be a shortcut, with its edits."""
@@ -179,28 +176,24 @@ class Found:
         if not like.any() or not change.any():
             return None
         reached = rule.has if on else lambda values: ~rule.has(values)
-        name, pictures = NAMES[rule.column], self._pictures(change)
+        name, pictures = NAMES[rule.column], self.examined.pictures(change, PICTURES)
         if name in TONAL:
-            curve = self._curve(rule, on=on)
+            has = rule.has(self.values[:, rule.column])
+            curve = curve_of_class(self.examined, rule.class_number, has, on=on)
             if curve is not None and reached(measure_one(map(curve, pictures), name)).mean() >= MOST_ARRIVE:
                 return curve
         aim = Aim(rule.column, np.nanmedian(self.values[like], 0), self._spread, reached)
         ways = self._ways(rule, like if on else change, on=on)
         return fitted(ways, pictures, aim) if ways else None
 
-    def _curve(self, rule: Rule, *, on: bool) -> Edit | None:
-        """Return the curve of tones between the class's images that have it and those that have it not."""
-        mine = (self.examined.labels == rule.class_number) & self.examined.choosing
-        has = rule.has(self.values[:, rule.column])
-        having, without = (self._pictures(mine & these, MOST_PICTURES) for these in (has, ~has))
-        return tone_curve(without, having) if on else tone_curve(having, without)
-
     def _ways(self, rule: Rule, having: NDArray[np.bool_], *, on: bool) -> Sequence[Way]:
         attribute = ATTRIBUTES[rule.column]
         more, less = WAYS[attribute.name]
         ways = more if rule.much == on else less
         if attribute.name in _WAVES:
-            wave = strongest_wave([picture.numpy() for picture in self._pictures(having)], attribute.name)
+            wave = strongest_wave(
+                [picture.numpy() for picture in self.examined.pictures(having, PICTURES)], attribute.name
+            )
             if wave is not None:
                 return (*ways, waves(wave)[0 if on else 1])
         return ways
@@ -209,11 +202,6 @@ class Found:
     def _spread(self) -> Values:
         low, high = np.nanpercentile(self.values, (16, 84), axis=0)
         return np.asarray(np.maximum((high - low) / 2, 1e-3), dtype=np.float32)
-
-    def _pictures(self, among: NDArray[np.bool_], most: int = PICTURES) -> list[Tensor]:
-        places = np.flatnonzero(among)
-        drawn = np.random.default_rng(self.examined.seed).permutation(places)[:most]
-        return [self.examined.images.image(int(i)) for i in drawn]
 
 
 def _without(mine: NDArray[np.bool_], has: NDArray[np.bool_]) -> NDArray[np.bool_]:

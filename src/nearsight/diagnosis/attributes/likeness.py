@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.attributes import edits
-from nearsight.diagnosis.attributes.curves import MOST as MOST_PICTURES
-from nearsight.diagnosis.attributes.curves import TONAL, tone_curve
+from nearsight.diagnosis.attributes.curves import TONAL, curve_of_class
 from nearsight.diagnosis.attributes.edits import Way
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.attributes.rules import Rule, rule_of
@@ -145,10 +144,13 @@ def _distinct(examined: Examined, found: Sequence[_Found], tests: int) -> Iterat
     chance = np.ones(tests)
     chance[: len(found)] = [one.rule.probability for one in found]
     rates = false_discovery(chance)[: len(found)]
+    labels = examined.labels[examined.choosing]
     believed = [
         one
         for one, rate in zip(found, rates, strict=True)
-        if rate <= FALSE_DISCOVERIES and one.rule.pure >= SET_OFF and _clean(examined, one.rule)
+        if rate <= FALSE_DISCOVERIES
+        and one.rule.pure >= SET_OFF
+        and one.rule.times_as_frequent(labels == one.rule.class_number) >= CLEAN
     ]
     kept: dict[int, list[NDArray[np.bool_]]] = {}
     for one in sorted(believed, key=lambda one: -one.clear):
@@ -157,12 +159,6 @@ def _distinct(examined: Examined, found: Sequence[_Found], tests: int) -> Iterat
         if len(others) < MOST_OF_A_CLASS and all(jaccard(has, other) < SAME for other in others):
             others.append(has)
             yield one
-
-
-def _clean(examined: Examined, rule: Rule) -> bool:
-    mine = examined.labels[examined.choosing] == rule.class_number
-    spread = np.sqrt(rule.share * (1 - rule.share) / max(1, int(mine.sum())))
-    return bool(rule.share - spread >= CLEAN * (rule.elsewhere + 1 / max(1, int((~mine).sum()))))
 
 
 def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
@@ -174,15 +170,10 @@ def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
     def measured(pictures: Sequence[Tensor]) -> Values:
         return np.asarray(scale(measure_all(pictures)) @ found.weights, dtype=np.float32)
 
-    def some(among: NDArray[np.bool_], most: int) -> list[Tensor]:
-        places = np.random.default_rng(examined.seed).permutation(np.flatnonzero(among & choosing))[:most]
-        return [examined.images.image(int(i)) for i in places]
-
     def fitted(way: Way, change: NDArray[np.bool_], like: NDArray[np.bool_], *, on: bool) -> Edit | None:
-        pictures, wanted = some(change, PICTURES), float(np.nanmedian(score[like & choosing]))
+        pictures, wanted = examined.pictures(change, PICTURES), float(np.nanmedian(score[like & choosing]))
         if found.likeness.attribute in TONAL:
-            having, lacking = (some(these, MOST_PICTURES) for these in (mine & has, own))
-            curve = tone_curve(lacking, having) if on else tone_curve(having, lacking)
+            curve = curve_of_class(examined, rule.class_number, has, on=on)
             if curve is not None and (arrives := _nearest([curve], pictures, wanted, measured)) is not None:
                 return arrives
         return _nearest([way.edit(strength) for strength in way.strengths], pictures, wanted, measured)

@@ -37,6 +37,15 @@ class Rule:
         """Return which images have it, bool (n,), of their values, float32 (n,)."""
         return np.asarray(values >= self.threshold if self.much else values <= self.threshold)
 
+    def times_as_frequent(self, mine: NDArray[np.bool_]) -> float:
+        """Return how many times more frequent it is in the class than elsewhere, less a standard error.
+
+        `mine` is bool (n,): which of the images that the rule was made on are of the class.
+        """
+        own, others = max(1, int(mine.sum())), max(1, int((~mine).sum()))
+        spread = (self.share * (1 - self.share) / own) ** 0.5
+        return float((self.share - spread) / (self.elsewhere + 1 / others))
+
 
 def rule_of(
     values: Values, inside: NDArray[np.bool_], *, class_number: int = 0, column: int = 0, much: bool = True

@@ -16,6 +16,7 @@ from torch import Tensor
 from nearsight.diagnosis.relative import relative
 from nearsight.evidence import EvidenceMap
 from nearsight.statistics import Estimate, false_discovery
+from nearsight.statistics.student import student95
 
 # With fewer classes too few outputs are left to compare with.
 LEAST_CLASSES = 4
@@ -148,9 +149,7 @@ def _bare(value: float, images: int) -> ClassContrast:
 
 
 def _interval(value: float, error: float, free: int, images: int) -> Estimate:
-    from scipy.stats import t
-
-    wide = float(t.ppf(0.975, free)) * error
+    wide = student95(free) * error
     return Estimate(value, value - wide, value + wide, images, 0.0, covers=COVERS)
 
 

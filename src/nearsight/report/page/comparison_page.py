@@ -1,12 +1,11 @@
 """The page of a comparison: verdicts first, then the figure, the tables and how it was made."""
 
-import base64
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
 from nearsight.report.accuracy_chart import accuracy_figure
 from nearsight.report.comparison_text import method_sentences, scaled
+from nearsight.report.figure_file import figure_uri
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.settings.protocols import PROTOCOLS, scored_by
@@ -38,7 +37,7 @@ def comparison_html(comparison: Comparison) -> str:
         fixed=[row for row in comparison.differences if row.headline],
         others=[row for row in comparison.differences if not row.headline],
         reach=_reach(comparison.differences),
-        picture=_picture(comparison),
+        picture=figure_uri(accuracy_figure(comparison)),
         method=method_sentences(comparison),
         covers=comparison.arms[0].accuracies[0].interval.covers,
         scored_by=scored_by,
@@ -51,13 +50,3 @@ def comparison_html(comparison: Comparison) -> str:
 def _reach(differences: tuple[Difference, ...]) -> float:
     ends = (abs(end) for row in differences for end in row.interval.numbers[1:])
     return ROOM * max(ends, default=0.0) or 1.0
-
-
-def _picture(comparison: Comparison) -> str:
-    import matplotlib
-
-    buffer = BytesIO()
-    # Letters as shapes: the page must look the same where the figure's font is missing.
-    with matplotlib.rc_context({"svg.hashsalt": "nearsight", "svg.fonttype": "path"}):
-        accuracy_figure(comparison).savefig(buffer, format="svg", metadata={"Date": None})
-    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,14 +1,13 @@
 """The page of a repair: the conclusion first, then what changed on the test images, and how it was made."""
 
-import base64
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from pathlib import Path
 
 from nearsight.diagnosis.pictures import Picture
 from nearsight.repair.repairing import DIAGNOSED
 from nearsight.repair.result import SIDE, Change, Example, Repair, Repaired
 from nearsight.report.comparison_text import scaled
+from nearsight.report.figure_file import figure_uri
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.report.page.pictures import data_uri
@@ -63,7 +62,7 @@ def repair_html(repair: Repair, directory: Path | None = None) -> str:
         sections=_SECTIONS,
         conclusion=conclusion,
         further=further,
-        drawn=_figure(repair),
+        drawn=figure_uri(repair_figure(repair)),
         diagnosed=_CHOSEN_BY if directory is not None and (directory / _CHOSEN_BY).is_file() else None,
         rows=[repair.overall, *repair.groups],
         worst=_worst(repair.groups),
@@ -116,13 +115,3 @@ def _worst(groups: Sequence[Change]) -> str | None:
 def _reach(changes: Sequence[Change]) -> float:
     ends = (abs(end) for row in changes for end in (row.change.low, row.change.high) if end is not None)
     return ROOM * max(ends, default=0.0) or 1.0
-
-
-def _figure(repair: Repair) -> str:
-    import matplotlib
-
-    buffer = BytesIO()
-    # Letters as shapes: the page must look the same where the figure's font is missing.
-    with matplotlib.rc_context({"svg.hashsalt": "nearsight", "svg.fonttype": "path"}):
-        repair_figure(repair).savefig(buffer, format="svg", metadata={"Date": None})
-    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
