@@ -106,7 +106,7 @@ def crossed_half_width(
     """Return how far the 95 % interval of a mean over seeds and images reaches, as `arm_estimate` has it.
 
     >>> round(crossed_half_width(0.5, 0.2, 0.1, seeds=3, images=100), 3)
-    0.133
+    0.135
 
     The mean squares are those between seeds and between images, and that of the rest.
     """
