@@ -73,7 +73,7 @@ def swap(task: Task) -> Material:
 
 def _changed(task: Task) -> NDArray[np.bool_]:
     """Draw which images something may be put on, the same ones for all shortcuts."""
-    random = np.random.default_rng((task.seed, 19))
+    random = np.random.default_rng((task.seed, 26))
     changed = np.ones(len(task.train.labels), dtype=np.bool_)
     for number in np.unique(task.train.labels).tolist():
         mine = np.flatnonzero(task.train.labels == number)

@@ -200,7 +200,7 @@ class Found:
 
     @cached_property
     def _spread(self) -> Values:
-        low, high = np.nanpercentile(self.values, (16, 84), axis=0)
+        low, high = np.nanpercentile(self.values[self.examined.choosing], (16, 84), axis=0)
         return np.asarray(np.maximum((high - low) / 2, 1e-3), dtype=np.float32)
 
 

@@ -114,7 +114,7 @@ def _searched(examined: Examined) -> dict[int, Places]:
     """Return the images of each class that are searched, by its number."""
     random = np.random.default_rng((examined.seed, 4))
     classes = len(examined.images.classes)
-    area = float(examined.images.sizes.astype(np.float64).prod(1).mean())
+    area = float(examined.images.sizes[examined.choosing].astype(np.float64).prod(1).mean())
     most = min(SEARCHED, int(PATCHES / (area * classes)))
     if most < min(SEARCHED, FEWEST_SEARCHED):
         return {}

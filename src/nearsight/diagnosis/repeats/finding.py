@@ -56,7 +56,7 @@ def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
             others = examined.choosing & (examined.labels != number)
             if not own.any():
                 continue
-            said, place = _described(pattern, examined.images)
+            said, place = _described(pattern, examined.images.sizes[examined.choosing])
             yield Candidate(
                 class_number=number,
                 attribute=said.attribute,
@@ -94,7 +94,7 @@ def _grounds(
     if len(chosen) < FEWEST:
         return None
     grounds = {}
-    for anchor in anchors_of(images.sizes):
+    for anchor in anchors_of(images.sizes[allowed]):
         fitting = chosen[[anchor.fits(*map(int, images.sizes[i])) for i in chosen]]
         if len(fitting) >= FEWEST:
             grounds[anchor] = fitting
@@ -148,8 +148,8 @@ def _distinct(patterns: Sequence[Pattern], values: NDArray[np.float32]) -> list[
     return kept
 
 
-def _described(pattern: Pattern, images: ImageSet) -> tuple[Said, tuple[float, float, float, float]]:
-    height, width = (int(side) for side in np.median(images.sizes, axis=0))
+def _described(pattern: Pattern, sizes: NDArray[np.int32]) -> tuple[Said, tuple[float, float, float, float]]:
+    height, width = (int(side) for side in np.median(sizes, axis=0))
     box = pattern.anchor.box(pattern.overlay.box, height, width)
     if pattern.anchor.whole:
         return said_of(pattern.overlay), box
