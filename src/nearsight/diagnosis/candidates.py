@@ -59,16 +59,24 @@ class Candidate:
 class Examined:
     """What a finder of candidates is given: the images, what the classifier decided, and which images choose.
 
-    `predictions` is int64 (n,), under `decision`. `choosing` is bool (n,), drawn within each class: rules,
+    `decided` is int64 (n,), the predictions under `decision` where they are known; else images are asked once these
+    are needed, which no finder does. `choosing` is bool (n,), drawn within each class: rules,
     thresholds and groups are chosen on these images alone, and are tested on the others.
     """
 
     images: ImageSet
     decision: Decision
-    predictions: NDArray[np.int64]
+    decided: NDArray[np.int64] | None
     choosing: NDArray[np.bool_]
     seed: int = 0
     progress: Progress = SILENT
+
+    @cached_property
+    def predictions(self) -> NDArray[np.int64]:
+        """The class that each image is predicted to be, int64 (n,)."""
+        if self.decided is not None:
+            return self.decided
+        return self.decision.predictions(self.images.image(i) for i in range(len(self.images)))
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:

@@ -147,7 +147,7 @@ class _Finding:
         examined = Examined(
             images,
             self.decision,
-            self.decision.predictions(images.image(i) for i in range(len(images))),
+            None,
             self.splits.choosing(self.diagnosis.seed),
             self.diagnosis.seed,
             self.progress,
