@@ -8,9 +8,15 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
+from nearsight.digest import PLACEHOLDER, seal_table, seal_tensors, sealed_toml
 from nearsight.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow
+    from torch import Tensor
 
 _REFUSALS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG,
@@ -87,8 +93,8 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file, whole or not at all; raises what `replace_atomically` raises.
+def write_json(path: Path, content: Mapping[str, Any], *, compact: bool = False) -> None:
+    """Write a JSON object, whole or not at all; raises what `replace_atomically` raises.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "result.json"
@@ -96,9 +102,57 @@ def write_json(path: Path, content: Any) -> None:
     >>> json.loads(path.read_text())
     {'accuracy': 0.9, 'loss': None}
 
-    What JSON does not have becomes what `plain` makes of it.
+    What JSON does not have becomes what `plain` makes of it. `compact` is one line in ASCII, for what programs read.
     """
-    write_text(path, json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(plain(content), indent=None if compact else 2, ensure_ascii=compact, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def write_toml(path: Path, text: str) -> None:
+    """Write the text of a TOML file with its digest, whole or not at all; raises what `replace_atomically` raises.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "recipe.toml"
+    >>> write_toml(path, "tile = 16")
+    >>> print(path.read_text())
+    # digest xxh128:87398ab6d12a72096eed6371aa1a079e
+    tile = 16
+    """
+    write_text(path, sealed_toml(text))
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Write tensors as a safetensors file with its digest, whole or not at all.
+
+    >>> import tempfile, torch
+    >>> path = Path(tempfile.mkdtemp()) / "maps.safetensors"
+    >>> write_tensors(path, {"map": torch.zeros(2, 3)})
+
+    They may lie on any device and in any layout; those that share memory must be copied first. Raises what
+    `replace_atomically` raises.
+    """
+    from safetensors.torch import save
+
+    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replace_atomically(path) as temporary:
+        temporary.write_bytes(save(held, metadata={**metadata, **PLACEHOLDER}))
+        seal_tensors(temporary)
+
+
+def write_table(path: Path, table: "pyarrow.Table") -> None:
+    """Write a table as a Parquet file with its digest, whole or not at all; raises what `replace_atomically` raises.
+
+    >>> import tempfile, pyarrow
+    >>> path = Path(tempfile.mkdtemp()) / "errors.parquet"
+    >>> write_table(path, pyarrow.table({"index": [3, 7]}))
+    """
+    from pyarrow import parquet
+
+    with replace_atomically(path) as temporary:
+        parquet.write_table(table, temporary)
+        seal_table(temporary)
 
 
 def plain(content: Any) -> Any:

@@ -17,7 +17,7 @@ from nearsight.data.joined_images import chosen_of
 from nearsight.errors import InputError
 from nearsight.schema import SCHEMA, numbered, read_schema
 from nearsight.settings import Reading
-from nearsight.write import replace_atomically
+from nearsight.write import write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -124,7 +124,6 @@ class Listing:
     def save(self, directory: Path) -> None:
         """Write the listing to split.parquet in a directory."""
         import pyarrow as pa
-        from pyarrow import parquet
 
         said = numbered(
             "split",
@@ -138,8 +137,7 @@ class Listing:
         )
         columns = {name: pa.array(getattr(self, name).tolist()) for name in _COLUMNS}
         table = pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(said)})
-        with replace_atomically(Path(directory) / LISTING) as temporary:
-            parquet.write_table(table, temporary)
+        write_table(Path(directory) / LISTING, table)
 
     @staticmethod
     def load(directory: Path) -> "Listing | None":

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
-from nearsight.write import replace_atomically
+from nearsight.write import write_table
 
 PICTURES = "pictures.parquet"
 # Small pictures are kept pixel by pixel; larger ones would fill the page.
@@ -125,7 +125,6 @@ def encode(pixels: Tensor, longest: int) -> bytes:
 def save_pictures(path: Path, pictures: Pictures, wanted: Iterable[Picture]) -> None:
     """Write the pictures that are wanted as a Parquet file, a row each, whole or not at all."""
     import pyarrow
-    from pyarrow import parquet
 
     rows = []
     for picture in dict.fromkeys(wanted):
@@ -134,8 +133,7 @@ def save_pictures(path: Path, pictures: Pictures, wanted: Iterable[Picture]) -> 
         rows.append(dict(zip(_COLUMNS, place, strict=True)) | {"image": {"bytes": pictures.encoded(picture)}})
     image = pyarrow.struct([("bytes", pyarrow.binary())])
     columns = [*((name, pyarrow.int64()) for name in _COLUMNS), ("image", image)]
-    with replace_atomically(path) as temporary:
-        parquet.write_table(pyarrow.Table.from_pylist(rows, pyarrow.schema(columns)), temporary)
+    write_table(path, pyarrow.Table.from_pylist(rows, pyarrow.schema(columns)))
 
 
 def load_pictures(path: Path) -> SavedPictures:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
 from nearsight.diagnosis import parts as registry
@@ -20,7 +20,7 @@ from nearsight.errors import InputError, unknown_name
 from nearsight.notebook import Shown, Summary
 from nearsight.rows import from_values, read_json, to_values
 from nearsight.schema import numbered
-from nearsight.write import plain, replace_atomically, write_json, write_text
+from nearsight.write import plain, write_json, write_table, write_tensors, write_text
 
 if TYPE_CHECKING:
     import pandas
@@ -133,8 +133,6 @@ class Diagnosis(Findings, Shown):
         `load` reads rows.json, the maps in maps.safetensors and the pictures that the page shows in
         pictures.parquet. Each file is written whole or not at all.
         """
-        from pyarrow import parquet
-
         directory = Path(directory)
         maps: dict[str, Tensor] = {}
         rows = {
@@ -149,14 +147,12 @@ class Diagnosis(Findings, Shown):
             for picture in part.pictures(self[part.name], self)
         )
         save_pictures(directory / PICTURES, self.pictures, shown)
-        with replace_atomically(directory / MAPS) as temporary:
-            temporary.write_bytes(save({name: tensor.cpu().contiguous() for name, tensor in maps.items()}))
+        write_tensors(directory / MAPS, maps)
         # Names of files may hold what UTF-8 may not.
         write_text(directory / ROWS, json.dumps(plain(numbered("diagnosis", rows)), allow_nan=False) + "\n")
         tables = self._tables()
         for name, table in tables.items():
-            with replace_atomically(directory / f"{name}.parquet") as temporary:
-                parquet.write_table(table, temporary)
+            write_table(directory / f"{name}.parquet", table)
         write_json(directory / DIAGNOSIS, self.to_json())
         names = (DIAGNOSIS, *(f"{name}.parquet" for name in tables), ROWS, MAPS, PICTURES)
         return [directory / name for name in names]

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nearsight.digest import seal_table
 from nearsight.errors import InputError
 from nearsight.runs.run import METADATA
 from nearsight.schema import numbered, read_schema
 from nearsight.settings.prediction_words import FAULT, MARGIN, MODEL, PATH, PROBABILITY, PROTOCOL
-from nearsight.write import plain, replace_atomically
+from nearsight.write import plain, replace_atomically, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,12 +87,9 @@ class PartedTable:
 
     def write(self, rows: "pa.Table") -> None:
         """Write some rows as one more part."""
-        from pyarrow import parquet
-
         parts = self._parts()
         number = int(parts[-1].stem.rpartition("-")[2]) + 1 if parts else 0
-        with replace_atomically(self.directory / f"part-{number:06}{PARQUET}") as temporary:
-            parquet.write_table(self._described(rows), temporary)
+        write_table(self.directory / f"part-{number:06}{PARQUET}", self._described(rows))
 
     def finish(self, before: Sequence[Path]) -> None:
         """Put the table together: the rows of before, without faults, as these were tried again, and the new ones."""
@@ -101,11 +99,14 @@ class PartedTable:
         schema = pa.unify_schemas(
             [_schema(file, self.path.suffix) for file in files], promote_options="permissive"
         )
-        with replace_atomically(self.path) as temporary, self._writer(temporary, schema) as writer:
-            for file in files:
-                for table in _read(file):
-                    kept = _without_faults(table) if file in before else table
-                    writer.write_table(_shaped(kept, schema))
+        with replace_atomically(self.path) as temporary:
+            with self._writer(temporary, schema) as writer:
+                for file in files:
+                    for table in _read(file):
+                        kept = _without_faults(table) if file in before else table
+                        writer.write_table(_shaped(kept, schema))
+            if self.path.suffix == PARQUET:
+                seal_table(temporary)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _writer(self, path: Path, schema: "pa.Schema") -> Any:

@@ -28,7 +28,7 @@ from nearsight.settings.metric_words import (
     TOP5,
     WORST_GROUP,
 )
-from nearsight.write import check_writable, plain, replace_atomically, write_json, write_text
+from nearsight.write import check_writable, plain, write_json, write_table, write_text
 
 if TYPE_CHECKING:
     import pandas
@@ -214,7 +214,6 @@ class Evaluation(Shown):
 
     def _write_predictions(self, path: Path) -> None:
         import pyarrow
-        from pyarrow import parquet
 
         columns: dict[str, Any] = {
             "index": np.arange(len(self.labels), dtype=np.int64),
@@ -233,8 +232,7 @@ class Evaluation(Shown):
         named = {f"data.{name}" if name in columns else name: values for name, values in kept.items()}
         told = {METADATA: made_with, KEPT: json.dumps(dict(zip(named, kept, strict=True)))}
         table = pyarrow.table(columns | named).replace_schema_metadata(told)
-        with replace_atomically(path) as temporary:
-            parquet.write_table(table, temporary)
+        write_table(path, table)
 
 
 def split_name(name: str, split: str) -> str:

@@ -1,24 +1,19 @@
 """Logits with their description in one safetensors file, written and read whole."""
 
-import errno
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from nearsight.errors import InputError
 from nearsight.schema import SCHEMA, numbered, read_schema
-from nearsight.write import replace_atomically
+from nearsight.write import write_tensors
 
 _LOGITS = "logits"
 _DESCRIPTION = "evidence"
-# How safetensors tells what the system refused.
-_SYSTEM_CODE = re.compile(r"code: (\d+)")
 
 
 def save_logits(path: Path, logits: Tensor, description: Mapping[str, Any]) -> None:
@@ -32,15 +27,7 @@ def save_logits(path: Path, logits: Tensor, description: Mapping[str, Any]) -> N
 
     Raises `InputError` when the disk is full or the place refuses.
     """
-    tensors = {_LOGITS: logits.detach().cpu().contiguous()}
-    with replace_atomically(path) as temporary:
-        try:
-            save_file(
-                tensors, temporary, metadata={_DESCRIPTION: json.dumps(numbered("evidence", description))}
-            )
-        except SafetensorError as error:
-            code = _SYSTEM_CODE.search(str(error))
-            raise OSError(int(code[1]) if code else errno.EIO, str(error)) from error
+    write_tensors(path, {_LOGITS: logits}, {_DESCRIPTION: json.dumps(numbered("evidence", description))})
 
 
 def load_logits(path: Path) -> tuple[Tensor, dict[str, Any]]:

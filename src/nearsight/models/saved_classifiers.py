@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
@@ -21,7 +20,7 @@ from nearsight.models.weights import load_weights, read_weights
 from nearsight.numbers import real, whole
 from nearsight.schema import numbered, read_schema
 from nearsight.settings.models import CUSTOM
-from nearsight.write import replace_atomically, write_json
+from nearsight.write import write_json, write_tensors
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
@@ -58,8 +57,7 @@ def save_classifier(classifier: Classifier, directory: Path) -> None:
             f"'{classifier.architecture.name}' is no network of PyTorch: it has no weights to save"
         )
     state = _state(classifier.network)
-    with replace_atomically(Path(directory) / WEIGHTS) as temporary:
-        temporary.write_bytes(save(state, metadata={"format": "pt"}))
+    write_tensors(Path(directory) / WEIGHTS, state, {"format": "pt"})
     write_json(Path(directory) / DESCRIPTION, describe_classifier(classifier))
 
 

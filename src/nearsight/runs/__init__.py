@@ -1,7 +1,7 @@
 """A run's directory, written and read whole."""
 
 from nearsight.runs.run import CHECKPOINT, PREDICTIONS, RECIPE, RESULT, Run
-from nearsight.write import replace_atomically, write_json, write_text
+from nearsight.write import write_json, write_text
 
 __all__ = [
     "CHECKPOINT",
@@ -9,7 +9,6 @@ __all__ = [
     "RECIPE",
     "RESULT",
     "Run",
-    "replace_atomically",
     "write_json",
     "write_text",
 ]

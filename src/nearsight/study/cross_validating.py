@@ -20,7 +20,7 @@ from nearsight.settings import Machine, Recipe
 from nearsight.statistics import accuracy_estimate, widened_by_folds
 from nearsight.study.cross_validation import CrossValidation, FoldedAccuracy
 from nearsight.training import train
-from nearsight.write import replace_atomically
+from nearsight.write import write_table
 
 SPLIT = "test"
 
@@ -151,7 +151,6 @@ def _together(
 def _write_predictions(runs: Sequence[Run], out: Path) -> None:
     """Write the predictions of all runs as one table, a row an image, with the fold that it was tested in."""
     import pyarrow as pa
-    from pyarrow import parquet
 
     parts = []
     for number, run in enumerate(runs, start=1):
@@ -163,5 +162,4 @@ def _write_predictions(runs: Sequence[Run], out: Path) -> None:
     table = table.set_column(0, "index", pa.array(np.arange(len(table))))
     settings = {"data": runs[0].result["evaluation"][SPLIT].get("data"), "folds": len(runs)}
     table = table.replace_schema_metadata({METADATA: json.dumps(numbered("predictions", settings))})
-    with replace_atomically(out / PREDICTIONS) as temporary:
-        parquet.write_table(table, temporary)
+    write_table(out / PREDICTIONS, table)

@@ -9,10 +9,11 @@ from typing import Any
 from nearsight.errors import InputError
 from nearsight.numbers import whole
 from nearsight.rows import from_values
-from nearsight.runs import RECIPE, Run, write_text
+from nearsight.runs import RECIPE, Run
 from nearsight.schema import FIRST, SCHEMA, numbered, read_schema
 from nearsight.settings import Budget, Recipe
 from nearsight.settings.recipe import FULL, recipe_from_table, recipe_table
+from nearsight.write import write_toml
 
 STUDY = "study.toml"
 RUNS = "runs"
@@ -70,7 +71,7 @@ class Study:
         """Write study.toml into a directory, whole or not at all."""
         import tomli_w
 
-        write_text(directory / STUDY, tomli_w.dumps(self.values()))
+        write_toml(directory / STUDY, tomli_w.dumps(self.values()))
 
     @staticmethod
     def load(directory: Path) -> "Study":

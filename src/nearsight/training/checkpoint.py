@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
-from nearsight.runs import CHECKPOINT, replace_atomically
+from nearsight.runs import CHECKPOINT
 from nearsight.schema import FIRST, SCHEMA, SCHEMAS, read_schema
+from nearsight.write import write_tensors
 
 _FILE = "state.safetensors"
 
@@ -45,8 +46,6 @@ def save_checkpoint(directory: Path, state: TrainingState, milestone: Milestone)
 
     Raises `InputError` when the disk is full; the old one is then kept.
     """
-    from safetensors.torch import save
-
     tensors = {f"network.{name}": value for name, value in state.network.state_dict().items()}
     if state.average is not None:
         tensors |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
@@ -65,8 +64,7 @@ def save_checkpoint(directory: Path, state: TrainingState, milestone: Milestone)
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     schema = {SCHEMA: str(SCHEMAS["checkpoint"])}
     header = schema | {"progress": json.dumps(asdict(milestone)), "numbers": json.dumps(numbers)}
-    with replace_atomically(directory / CHECKPOINT / _FILE) as temporary:
-        temporary.write_bytes(save(whole, metadata=header))
+    write_tensors(directory / CHECKPOINT / _FILE, whole, header)
 
 
 def read_milestone(directory: Path) -> Milestone | None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from nearsight.data import ImageSets
 from nearsight.data.split_list import TRAINED_ON, Listing
 from nearsight.errors import InputError
-from nearsight.runs import CHECKPOINT, RECIPE, RESULT, Run, write_text
+from nearsight.runs import CHECKPOINT, RECIPE, RESULT, Run
 from nearsight.settings import Recipe, recipe_to_toml
 from nearsight.training.checkpoint import Milestone, read_milestone
+from nearsight.write import write_toml
 
 # What `replace_atomically` leaves of our files when the process is killed.
 _HALF_WRITTEN = re.compile(r"\.(recipe|split|metrics|state|model|result)\.[0-9a-f]{8}\.\w+")
@@ -84,4 +85,4 @@ def _write_recipe(directory: Path, recipe: Recipe) -> None:
         raise InputError(
             f"cannot make the directory {directory}: {error.strerror}; choose another `out`"
         ) from None
-    write_text(directory / RECIPE, recipe_to_toml(recipe))
+    write_toml(directory / RECIPE, recipe_to_toml(recipe))
