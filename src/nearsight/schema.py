@@ -24,6 +24,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "evidence": 2,
         "heatmaps": 1,
         "folds": 1,
+        "on-tiles": 1,
         "study": 2,
         "comparison": 4,
         "dimension": 2,

@@ -1,10 +1,11 @@
-"""BatchNorm statistics re-estimated on whole images, for a network that was trained on tiles."""
+"""BatchNorm statistics re-estimated on other images than a network was trained on: whole ones, or single tiles."""
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nearsight.data import ImageSet
@@ -16,13 +17,33 @@ REESTIMATION_IMAGES = 10_240
 REESTIMATION_BATCH = 256
 
 
-def reestimate_batch_norm(bound: TiledModel, images: ImageSet) -> TiledModel:
-    """Return a classifier bound in the same way, whose BatchNorm statistics are those of whole training images.
+def _as_they_are(batch: Tensor) -> Tensor:
+    return batch
+
+
+def has_batch_norm(network: nn.Module) -> bool:
+    """Say whether a network has BatchNorm, whose statistics could be re-estimated.
+
+    >>> has_batch_norm(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))), has_batch_norm(nn.ReLU())
+    (True, False)
+    """
+    return any(isinstance(module, _BatchNorm) for module in network.modules())
+
+
+def reestimate_batch_norm(
+    bound: TiledModel,
+    images: ImageSet,
+    *,
+    shown: Callable[[Tensor], Tensor] = _as_they_are,
+    most: int = REESTIMATION_IMAGES,
+) -> TiledModel:
+    """Return a classifier bound in the same way, whose BatchNorm statistics are those of training images.
 
     A net trained on tiles keeps the statistics of tiles, of which padding is a larger share than of whole
-    images. The weights stay. Up to 10,240 images, drawn from the set by a fixed seed, pass in batches of 256,
-    or of as many as the bound takes at once, each batch with equal weight. Images of different sizes are cut to
-    the central square of `resize_short`.
+    images; of one trained on whole images it is the other way round. The weights stay. At `most` so many images,
+    drawn from the set by a fixed seed, pass in batches of 256, or of as many as the bound takes at once, each batch
+    with equal weight. Images of different sizes are cut to the central square of `resize_short`. `shown` says what
+    of a batch of whole images, float (B, 3, H, W) as the network takes them, it is given: by default all.
 
     Raises `InputError` for a model that is no classifier or has no BatchNorm, and where sizes differ and nothing
     resizes them.
@@ -32,24 +53,24 @@ def reestimate_batch_norm(bound: TiledModel, images: ImageSet) -> TiledModel:
     copied = copy.deepcopy(bound.model).to(bound.device).eval()
     preprocessing = copied.preprocessing
     norms = [module for module in copied.modules() if isinstance(module, _BatchNorm)]
-    if not norms:
+    if not has_batch_norm(copied):
         raise InputError(
             "the network has no BatchNorm whose statistics could be re-estimated; leave `reestimate` out"
         )
-    order = np.random.default_rng(0).permutation(len(images))[:REESTIMATION_IMAGES]
+    order = np.random.default_rng(0).permutation(len(images))[:most]
     square = _square(images, preprocessing)
     first = _whole(images, int(order[0]), preprocessing, square)
-    most = min(REESTIMATION_BATCH, bound.together(first))
+    together = min(REESTIMATION_BATCH, bound.together(first))
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
         norm.train()
     # Parts of nearly equal size, because the cumulative average weighs every batch alike.
-    for part in np.array_split(order, -(-len(order) // most)):
+    for part in np.array_split(order, -(-len(order) // together)):
         batch = torch.stack([_whole(images, int(i), preprocessing, square) for i in part]).to(bound.device)
         try:
             with torch.no_grad():
-                copied(preprocessing.normalise(batch))
+                copied(shown(preprocessing.normalise(batch)))
         except Exception as error:
             # At a size that it does not take a model may raise anything.
             height, width = batch.shape[2:]

@@ -1,5 +1,6 @@
 """Estimates with their intervals: one type, one bootstrap, one way of writing them."""
 
+from nearsight.statistics.agreement import chance_agreement, kappa_estimate
 from nearsight.statistics.differences import (
     accuracy_difference,
     change_estimate,
@@ -29,11 +30,13 @@ __all__ = [
     "accuracy_interval",
     "area_under_curve",
     "arm_estimate",
+    "chance_agreement",
     "change_estimate",
     "column_estimate",
     "false_discovery",
     "influence_estimate",
     "jaccard",
+    "kappa_estimate",
     "mcnemar",
     "mean_estimate",
     "more_often",

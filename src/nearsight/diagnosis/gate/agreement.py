@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from nearsight.evaluation import predict
 from nearsight.settings.protocols import MEAN_LOGIT
-from nearsight.statistics import Estimate, absent, accuracy_estimate
+from nearsight.statistics import Estimate, absent, accuracy_estimate, chance_agreement, kappa_estimate
+from nearsight.statistics.agreement import SUBSTANTIAL_KAPPA
 from nearsight.statistics.means import Z95
 from nearsight.statistics.writing import number, points, whole_per_cent, with_interval
 
-# The lower end of kappa's interval must reach it; Landis and Koch (Biometrics 33, 1977) call it substantial.
-LEAST_KAPPA = 0.6
+# The lower end of kappa's interval must reach it.
+LEAST_KAPPA = SUBSTANTIAL_KAPPA
 # Of fewer errors it is not asked whether tiles make them too.
 FEWEST_ERRORS = 10
 LARGEST = 1 - 1e-9
@@ -112,13 +113,12 @@ def measure_gate(
     """
     ours, theirs = predict(decided), predict(by_tiles)
     classes = decided.shape[1]
-    frequencies = [np.bincount(found, minlength=classes) / len(found) for found in (ours, theirs)]
-    agreement = accuracy_estimate(ours == theirs, chance=float(frequencies[0] @ frequencies[1]))
+    agreement = accuracy_estimate(ours == theirs, chance=chance_agreement(ours, theirs))
     return Gate(
         protocol,
         tiles,
         agreement,
-        kappa=_kappa(agreement),
+        kappa=kappa_estimate(agreement),
         on_errors=_on_errors(ours, theirs, labels, classes),
         margins=_margins(decided, by_tiles),
     )
@@ -130,17 +130,6 @@ def _beside_chance(share: Estimate) -> str:
         return said
     chance = f"chance {points(share.chance, 0)}"
     return f"{said[:-1]}; {chance})" if said.endswith(")") else f"{said} ({chance})"
-
-
-def _kappa(agreement: Estimate) -> Estimate:
-    chance = agreement.chance
-    if chance is None or agreement.value is None or chance >= 1:
-        return absent("both predict one class only")
-    value, low, high = (
-        None if found is None else (found - chance) / (1 - chance)
-        for found in (agreement.value, agreement.low, agreement.high)
-    )
-    return Estimate(value, low, high, agreement.n, chance=0.0)
 
 
 def _on_errors(

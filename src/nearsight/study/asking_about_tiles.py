@@ -1,0 +1,186 @@
+"""Asking the whole-image arms of a study about tiles: run by run, kept beside each, and over seeds."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.data import ImageSet
+from nearsight.errors import InputError
+from nearsight.evaluation.whole_on_tiles import TileAnswers, ViewAnswers, ask_about_tiles, sizes_to_ask
+from nearsight.evidence import TiledModel
+from nearsight.progress import SILENT, Progress
+from nearsight.rows import from_values, read_json, to_values
+from nearsight.runs import Run, write_json
+from nearsight.schema import numbered
+from nearsight.statistics import (
+    Estimate,
+    absent,
+    accuracy_estimate,
+    arm_estimate,
+    chance_agreement,
+    paired_difference,
+)
+from nearsight.study.on_tiles import ArmOnTiles, SizeOnTiles, ViewOnTiles
+
+ANSWERS = "on-tiles.json"
+
+Table = NDArray[np.float64]
+# Makes an estimate as wide as the choice of folds has it, of its values (seeds, images) and the least there can be.
+Widen = Callable[[Estimate, Table, float], Estimate]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run was asked about, and its answers: what on-tiles.json beside it holds."""
+
+    data: str
+    split: str
+    images: int
+    most: int
+    sizes: tuple[int, ...]
+    answers: TileAnswers
+
+
+def ask_run(
+    run: Run,
+    bound: TiledModel,
+    images: ImageSet,
+    training: ImageSet,
+    tiles: Iterable[int],
+    *,
+    most: int,
+    progress: Progress = SILENT,
+) -> TileAnswers:
+    """Return what a run of whole images, bound, says of tiles; its answers of before, to the same, are kept.
+
+    It is asked about `tiles`, and about a quarter, half and three quarters of the images' side, on at `most` so many
+    images. The answers are left in the run's directory. Raises what `ask_about_tiles` raises.
+    """
+    sizes = sizes_to_ask(bound, images, tiles)
+    path = run.directory / ANSWERS
+    if path.is_file():
+        held = _read(run)
+        same = (held.data, held.split, held.images, held.most, held.sizes)
+        if same == (images.name, images.split, len(images), most, sizes):
+            return held.answers
+    answers = ask_about_tiles(bound, images, training, sizes, most=most, progress=progress)
+    asked = Asked(images.name, images.split, len(images), most, sizes, answers)
+    write_json(path, numbered("on-tiles", to_values(asked)))
+    return answers
+
+
+def measure_on_tiles(
+    arm: str,
+    answers: Sequence[Sequence[TileAnswers]],
+    tiles: Iterable[int],
+    widen: Widen | None = None,
+) -> ArmOnTiles:
+    """Return how an arm of whole images does on tiles, from the answers of its runs: for each seed one a fold.
+
+    `tiles` are the sizes that its sentences are of: those of the comparison's arms of tiles, or none. Intervals are
+    those of the comparison, over images and seeds (`arm_estimate`); `widen` makes them as wide as folds have it.
+    Raises `InputError` for runs that were asked about different images.
+    """
+    for of_seed in answers[1:]:
+        if [one.labels for one in of_seed] != [one.labels for one in answers[0]]:
+            raise InputError(f"the runs of {arm} were asked about tiles of different images; ask them again")
+    labels = np.concatenate([one.labels for one in answers[0]])
+    whole = np.array([np.concatenate([one.whole for one in of_seed]) for of_seed in answers])
+    judged = _Judged(labels, whole, _as_known if widen is None else widen)
+    sizes = []
+    for tile, stride in sorted({(one.tile, one.stride) for one in answers[0][0].views}):
+        views = _views_of(answers, tile, stride)
+        tiles_per_image = float(np.mean([one.tiles for of_seed in views[0] for one in of_seed]))
+        sizes.append(SizeOnTiles(tile, stride, tiles_per_image, tuple(map(judged.view, views))))
+    return ArmOnTiles(
+        arm=arm,
+        images=len(labels),
+        training_images=answers[0][0].training_images,
+        full_pass=judged.share(whole == labels),
+        between_seeds=_between(whole),
+        sizes=tuple(sizes),
+        asked=_in_question([size.tile for size in sizes], tiles),
+        left_out=tuple(dict.fromkeys(why for of_seed in answers for one in of_seed for why in one.left_out)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """The labels of images, (images,), and what the full passes of all seeds predict, (seeds, images)."""
+
+    labels: NDArray[np.int64]
+    whole: NDArray[np.int64]
+    widen: Widen
+
+    def share(self, found: NDArray[Any], chance: float | None = None) -> Estimate:
+        """Return the mean of what is found of (seeds, images)."""
+        table = found.astype(np.float64)
+        return replace(self.widen(arm_estimate(table), table, 0), chance=chance)
+
+    def view(self, answers: Sequence[Sequence[ViewAnswers]]) -> ViewOnTiles:
+        """Return what the answers under one view come to: for each seed one a fold."""
+        predicted, right, alike = (
+            np.array([np.concatenate([getattr(one, name) for one in of_seed]) for of_seed in answers])
+            for name in ("predictions", "right", "alike")
+        )
+        correct, correct_whole = (
+            (found == self.labels).astype(np.float64) for found in (predicted, self.whole)
+        )
+        lost = self.widen(paired_difference(correct_whole, correct), correct_whole - correct, -1)
+        pairs = zip(predicted, self.whole, strict=True)
+        return ViewOnTiles(
+            view=answers[0][0].view,
+            accuracy=self.share(correct),
+            lost=lost,
+            agreement=self.share(predicted == self.whole, _mean(chance_agreement(*pair) for pair in pairs)),
+            single_accuracy=self.share(right),
+            single_agreement=self.share(alike, _mean(one.chance for row in answers for one in row)),
+        )
+
+
+def _as_known(known: Estimate, _values: Table, _least: float) -> Estimate:
+    return known
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def _read(run: Run) -> Asked:
+    path = run.directory / ANSWERS
+    schema, values = read_json("on-tiles", path, "compare")
+    return from_values(Asked, values, path, schema=schema)
+
+
+def _views_of(
+    answers: Sequence[Sequence[TileAnswers]], tile: int, stride: int
+) -> list[list[list[ViewAnswers]]]:
+    """Return the answers about tiles of a size: by view, seed and fold."""
+    of_size = [
+        [[one for one in fold.views if (one.tile, one.stride) == (tile, stride)] for fold in of_seed]
+        for of_seed in answers
+    ]
+    views = [one.view for one in of_size[0][0]]
+    return [
+        [[next(one for one in fold if one.view == view) for fold in of_seed] for of_seed in of_size]
+        for view in views
+    ]
+
+
+def _between(whole: NDArray[np.int64]) -> Estimate:
+    """Return on what share of images two seeds predict alike, over all pairs of them; the interval is over images."""
+    pairs = list(combinations(whole, 2))
+    if not pairs:
+        return absent("there is one seed only")
+    alike = np.mean([one == other for one, other in pairs], axis=0)
+    return accuracy_estimate(alike, chance=_mean(chance_agreement(*pair) for pair in pairs))
+
+
+def _in_question(sizes: Sequence[int], tiles: Iterable[int]) -> tuple[int, ...]:
+    """Return the sizes that sentences are of: those asked for that there are, or else the middle one."""
+    found = tuple(sorted(set(tiles) & set(sizes)))
+    return found or tuple(sizes[len(sizes) // 2 : len(sizes) // 2 + 1])

@@ -1,0 +1,125 @@
+"""What the whole-image arms of a comparison say of small tiles, and in words whether it is much the same."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nearsight.evaluation.tile_views import ALONE, ALONE_BN, IN_PLACE, IN_PLACE_BN, View
+from nearsight.statistics import Estimate, kappa_estimate
+from nearsight.statistics.agreement import SUBSTANTIAL_KAPPA
+from nearsight.statistics.pairs import IMAGES
+from nearsight.statistics.writing import interval, number, points, with_interval
+
+SHOWN: dict[View, str] = {
+    ALONE: "alone",
+    ALONE_BN: "alone, with BatchNorm re-estimated on such tiles",
+    IN_PLACE: "at their place in an image of the mean colour",
+    IN_PLACE_BN: "at their place in an image of the mean colour, with BatchNorm re-estimated on such images",
+}
+
+
+@dataclass(frozen=True)
+class ViewOnTiles:
+    """How far the tiles of one size, shown in one way, say what the whole image does.
+
+    `accuracy` and `agreement` are of the mean logit of an image's tiles, right and alike to the full pass;
+    `single_accuracy` and `single_agreement` of its tiles one by one. Agreements have the share by chance, that of
+    independent predictions with the same frequencies of classes. `lost` is the accuracy of the full pass less
+    `accuracy`, paired.
+    """
+
+    view: View
+    accuracy: Estimate
+    lost: Estimate
+    agreement: Estimate
+    single_accuracy: Estimate
+    single_agreement: Estimate
+
+    @property
+    def kappa(self) -> Estimate:
+        """Cohen's kappa of the agreement of mean logit and full pass."""
+        return kappa_estimate(self.agreement)
+
+    @property
+    def same(self) -> bool | None:
+        """Whether tiles say much the same: kappa from 0.6 up by its whole interval; None where that holds 0.6."""
+        found = self.kappa
+        if found.low is None or found.high is None:
+            return None
+        return True if found.low >= SUBSTANTIAL_KAPPA else False if found.high < SUBSTANTIAL_KAPPA else None
+
+
+@dataclass(frozen=True)
+class SizeOnTiles:
+    """One size of tiles, its stride in pixels and its tiles an image, under each view that could be asked for."""
+
+    tile: int
+    stride: int
+    tiles_per_image: float
+    views: tuple[ViewOnTiles, ...]
+
+    @property
+    def best(self) -> ViewOnTiles:
+        """The view under which most images are predicted as by the full pass: the most favourable to tiles."""
+        return max(self.views, key=lambda row: row.agreement.value or 0.0)
+
+
+@dataclass(frozen=True)
+class ArmOnTiles:
+    """An arm of whole images, asked about tiles.
+
+    `images` is on how many test images, drawn by a fixed seed; BatchNorm was re-estimated on tiles of
+    `training_images`. `full_pass` is the accuracy of the full pass on these images, and `between_seeds` the share of
+    them that the full passes of two seeds predict alike, over all pairs of seeds. `asked` are the sizes of the
+    comparison's arms of tiles; where it has none, the size next to half the image.
+    """
+
+    arm: str
+    images: int
+    training_images: int
+    full_pass: Estimate
+    between_seeds: Estimate
+    sizes: tuple[SizeOnTiles, ...]
+    asked: tuple[int, ...]
+    left_out: tuple[str, ...] = ()
+
+    def sentences(self) -> Iterator[str]:
+        """Say for each size in question how much of the same its tiles say, and what the loss is of."""
+        for size in self.sizes:
+            if size.tile in self.asked and size.views:
+                yield self._told(size)
+
+    def _told(self, size: SizeOnTiles) -> str:
+        first, best = size.views[0], size.best
+        whose = "this network" if self.full_pass.covers == IMAGES else "its networks"
+        said = (
+            f"{self.arm.replace('-', ' ')}, trained on whole images, asked about tiles of {size.tile} pixels "
+            f"{SHOWN[first.view]}: {whose} predict{'s' if whose == 'this network' else ''} "
+            f"{with_interval(first.agreement)} % of images as on the whole image{_beside(first.agreement)}, "
+            f"kappa {with_interval(first.kappa, number)}"
+        )
+        if self.between_seeds.value is not None:
+            said += f", where two seeds agree on {with_interval(self.between_seeds)} % of whole images"
+        said += f"; right are {with_interval(first.accuracy)} %, on whole images {with_interval(self.full_pass)} %"
+        if best is not first:
+            said += (
+                f"; shown most favourably, {SHOWN[best.view]}, they predict {with_interval(best.agreement)} % alike "
+                f"and lose {points(best.lost.value or 0.0)} points{interval(best.lost)} in place of "
+                f"{points(first.lost.value or 0.0)}, which no padding or statistics explain"
+            )
+        return f"{said}: {_conclusion(size)}"
+
+
+def _beside(agreement: Estimate) -> str:
+    return "" if agreement.chance is None else f" (by chance {points(agreement.chance, 0)})"
+
+
+def _conclusion(size: SizeOnTiles) -> str:
+    """Return the verdict on a size, by the bound on kappa that was fixed before any result."""
+    found = [row.same for row in size.views]
+    if size.views[0].same:
+        return "tiles say much the same"
+    if True in found:
+        return "tiles say much the same once they are shown so"
+    if None in found:
+        return "whether tiles say much the same is not settled"
+    return f"tiles do not say much the same (kappa below {SUBSTANTIAL_KAPPA}, however they are shown)"
