@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import nearsight.data.scenes
+
 
 @pytest.fixture(autouse=True)
 def image_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -22,6 +24,15 @@ def image_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", cache)
     monkeypatch.chdir(tmp_path)
     return cache
+
+
+@pytest.fixture
+def few_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw 16 scenes a split, as drawing all takes seconds."""
+    draw = nearsight.data.scenes.draw_scenes
+    monkeypatch.setattr(
+        nearsight.data.scenes, "draw_scenes", lambda split, **options: draw(split, count=16, **options)
+    )
 
 
 @pytest.fixture

@@ -20,15 +20,6 @@ def test_digits_are_scikit_learns() -> None:
             assert own[np.rint(image[0] * (16 / 255)).astype(float).tobytes()] == label
 
 
-@pytest.fixture
-def few_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw 16 scenes a split, as drawing all takes seconds."""
-    draw = nearsight.data.scenes.draw_scenes
-    monkeypatch.setattr(
-        nearsight.data.scenes, "draw_scenes", lambda split, **options: draw(split, count=16, **options)
-    )
-
-
 @pytest.mark.usefixtures("few_scenes")
 def test_scenes_have_their_splits_and_masks() -> None:
     sets = load("scenes:shortcut=0.9,seed=3")

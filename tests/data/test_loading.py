@@ -130,6 +130,7 @@ def test_another_fault_is_left_as_it_is(
         load(write_folder({"a": [png(0)]}))
 
 
+@pytest.mark.usefixtures("few_scenes")
 def test_only_a_validation_cut_follows_the_seed() -> None:
     assert load("digits").splits_follow_seed
     # Its test split is cut too, by a seed that never changes.

@@ -1,5 +1,6 @@
 """The two sets that come with the package: scikit-learn's digits, and the generated scenes."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,17 @@ def read_digits() -> dict[str, ImageSet]:
 def read_scenes(name: str) -> dict[str, ImageSet]:
     """Draw every split of `scenes` or, say, `scenes:shortcut=0.9,seed=1`, with a mask for each image.
 
+    What was drawn is kept beside the cache of `datasets` (HF_HOME), so that it is drawn once.
+
     Raises `InputError` on options that `scenes` does not have and on values that are no numbers.
     """
-    from nearsight.data.scenes import SPLITS, draw_scenes
+    from datasets import config
 
-    options = _scenes_options(name)
+    from nearsight.data.scene_cache import drawn_scenes
+
     found = {}
-    for split in SPLITS:
-        drawn = draw_scenes(split, **options)
+    cache = Path(config.HF_DATASETS_CACHE) / "nearsight-scenes"
+    for split, drawn in drawn_scenes(cache, _scenes_options(name)).items():
         images = MemoryImages(
             drawn.pixels, tuple(f"scenes/{split}/{row}" for row in range(len(drawn.labels)))
         )
