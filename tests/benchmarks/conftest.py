@@ -21,7 +21,7 @@ def benchmark(tmp_path: Path) -> Callable[..., tuple[dict[str, Any], str]]:
 
     def run(options: str, **environment: str) -> tuple[dict[str, Any], str]:
         command = [sys.executable, "-m", "benchmarks", *options.split(), "--results", "results.json"]
-        own = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        own = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "BENCHMARK_TURNS": "1"}
         said = subprocess.run(
             command,
             cwd=tmp_path,
