@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from nearsight.data import scenes
 from nearsight.data.scenes import BACKGROUNDS, SHAPES, SceneImages
+from nearsight.digest import PLACEHOLDER, check_tensors, seal_tensors
 from nearsight.errors import InputError
 from nearsight.write import replace_atomically
 
@@ -22,7 +23,6 @@ from nearsight.write import replace_atomically
 _DRAWN_BY = ("scenes", "scene_objects", "scene_shapes", "scene_paint", "scene_backgrounds")
 _KEPT = 4  # sets of 120 MB
 _PARTS = ("pixels", "masks", "labels", "backgrounds")
-_DIGEST = "digest"
 
 
 def drawn_scenes(cache: Path, options: Mapping[str, Any]) -> dict[str, SceneImages]:
@@ -54,13 +54,12 @@ def _key(options: Mapping[str, Any]) -> str:
 
 def _read(file: Path) -> dict[str, SceneImages] | None:
     try:
-        with safe_open(file, framework="pt") as held:
-            tensors = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
-            written = (held.metadata() or {}).get(_DIGEST)
-        if written != _digest(tensors):
-            return None
+        with file.open("rb") as held:
+            if not check_tensors(held, file):
+                return None
+            tensors = load(held.read())
         file.touch()  # the files used last are kept
-    except (OSError, SafetensorError):
+    except (OSError, SafetensorError, InputError):
         return None
     return {split: _scenes(tensors, split) for split in scenes.SPLITS}
 
@@ -73,7 +72,8 @@ def _keep(file: Path, drawn: Mapping[str, SceneImages]) -> None:
     }
     # What cannot be kept is drawn again.
     with suppress(InputError), replace_atomically(file) as temporary:
-        save_file(tensors, temporary, {_DIGEST: _digest(tensors)})
+        save_file(tensors, temporary, PLACEHOLDER)
+        seal_tensors(temporary)
     with suppress(OSError):
         files = sorted(file.parent.glob("*.safetensors"), key=lambda kept: kept.stat().st_mtime)
         for old in files[:-_KEPT]:
@@ -83,11 +83,3 @@ def _keep(file: Path, drawn: Mapping[str, SceneImages]) -> None:
 def _scenes(tensors: Mapping[str, Tensor], split: str) -> SceneImages:
     pixels, masks, labels, backgrounds = (tensors[f"{split}.{part}"] for part in _PARTS)
     return SceneImages(pixels, masks, labels.numpy(), backgrounds.numpy(), tuple(SHAPES), tuple(BACKGROUNDS))
-
-
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    found = blake2b(digest_size=16)
-    for name in sorted(tensors):
-        found.update(name.encode())
-        found.update(tensors[name].numpy())
-    return found.hexdigest()
