@@ -2,7 +2,19 @@
 
 import argparse
 
-from studies import columns, coverage, folds, gate, mark, near_duplicates, reliance, repair, shortcuts, truth
+from studies import (
+    columns,
+    coverage,
+    folds,
+    gate,
+    mark,
+    near_duplicates,
+    other_half,
+    reliance,
+    repair,
+    shortcuts,
+    truth,
+)
 
 STUDIES = {
     "columns": columns,
@@ -11,6 +23,7 @@ STUDIES = {
     "gate": gate,
     "mark": mark,
     "near-duplicates": near_duplicates,
+    "other-half": other_half,
     "reliance": reliance,
     "repair": repair,
     "shortcuts": shortcuts,

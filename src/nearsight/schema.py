@@ -26,7 +26,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "folds": 1,
         "on-tiles": 1,
         "study": 2,
-        "comparison": 4,
+        "comparison": 5,
         "dimension": 2,
         "diagnosis": 3,
         "repair": 1,

@@ -42,6 +42,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--device",
         "cpu",
     ]
+    quick += ["--on-tiles", "0"]
     code = main(["compare", "digits", "--tiles", "4,6,full", "--seeds", "1", "--out", str(out), *quick])
     assert code == 0
     return out

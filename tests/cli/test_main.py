@@ -280,14 +280,17 @@ def test_a_damaged_run_is_named_and_left_as_it_is(
 
 def test_compare_prints_and_resumes(printed: Printed, quick: list[str], tmp_path: Path) -> None:
     arguments = ["compare", "digits", "--tiles", "6,full", "--seeds", "1", "--steps", "2", *quick]
+    arguments += ["--on-tiles", "3"]
     found = printed(*arguments, "--out", tmp_path / "study")
     assert [arm["name"] for arm in found["arms"]] == ["full", "full+standard", "tile-6"]
+    assert [(arm["arm"], arm["images"]) for arm in found["on_tiles"]] == [("full", 3), ("full+standard", 3)]
     assert found == json.loads((tmp_path / "study" / "comparison.json").read_text())
     weights = tmp_path / "study" / "runs" / "tile-6" / "seed-0" / "model.safetensors"
     written = weights.stat().st_mtime_ns
     shutil.rmtree(tmp_path / "study" / "runs" / "full")
     (tmp_path / "study" / "comparison.json").unlink()
-    again = printed(*arguments, "--out", tmp_path / "study", "--resume")
+    again = printed(*arguments, "--out", tmp_path / "study", "--resume", "--on-tiles", "0")
+    assert again["on_tiles"] == []
     assert again["verdicts"] == found["verdicts"]
     assert weights.stat().st_mtime_ns == written
 

@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nearsight.evaluation.tile_views import VIEWS
+from nearsight.evaluation.whole_on_tiles import TileAnswers, ViewAnswers
 from nearsight.settings import RECIPES
 from nearsight.statistics import arm_estimate, mcnemar, paired_difference
 from nearsight.study import Accuracy, ArmResult, Comparison, Cost, Difference, verdict
+from nearsight.study.asking_about_tiles import measure_on_tiles
+from nearsight.study.on_tiles import ArmOnTiles
 
 Make = Callable[..., Comparison]
 
@@ -17,7 +21,14 @@ Make = Callable[..., Comparison]
 def make_comparison() -> Make:
     """Return what makes a comparison of tile 8, tile 16 and both full arms, or of the tiles alone."""
 
-    def make(*, whole: bool = True, seeds: int = 3, hardware: int = 1, budget: str = "pixels") -> Comparison:
+    def make(
+        *,
+        whole: bool = True,
+        seeds: int = 3,
+        hardware: int = 1,
+        budget: str = "pixels",
+        on_tiles: bool = False,
+    ) -> Comparison:
         random = np.random.default_rng(0)
         chances = {"full": {"full-pass": 0.88}, "full+standard": {"full-pass": 0.92}} if whole else {}
         chances |= {
@@ -51,9 +62,30 @@ def make_comparison() -> Make:
             hardware=tuple({"device": "cpu", "cores": 2 + i} for i in range(hardware)),
             versions=({"torch": "2.15"},),
             notes=("val: 500 of the 5500 images of train, stratified, seed 0",),
+            on_tiles=(arm_on_tiles("full", seeds),) if on_tiles else (),
         )
 
     return make
+
+
+def arm_on_tiles(name: str, seeds: int) -> ArmOnTiles:
+    """What an arm says of tiles of 8 and 16 pixels: the larger, the more alike."""
+    random, labels = np.random.default_rng(len(name)), np.arange(60) % 10
+    answers = []
+    for _ in range(seeds):
+        whole = np.where(random.random(60) < 0.8, labels, random.integers(10, size=60))
+        views = []
+        for tile in (8, 16):
+            for view in VIEWS:
+                said = np.where(random.random(60) < tile / 20, whole, random.integers(10, size=60))
+                shares = random.random((2, 60))
+                views.append(
+                    ViewAnswers(
+                        tile, tile // 2, 16.0, view, tuple(said.tolist()), *map(tuple, shares.tolist()), 0.1
+                    )
+                )
+        answers.append([TileAnswers(tuple(range(60)), tuple(labels), tuple(whole), tuple(views), 2560)])
+    return measure_on_tiles(name, answers, [16])
 
 
 def arm_result(name: str, right: dict[tuple[str, str], np.ndarray]) -> ArmResult:

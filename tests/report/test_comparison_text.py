@@ -116,8 +116,9 @@ def test_a_scaled_number_is_itself_to_three_digits(number: float) -> None:
 
 
 def test_the_report_lies_beside_the_comparison(make_comparison: Make, tmp_path: Path) -> None:
-    write_comparison(make_comparison(), tmp_path / "study")
+    write_comparison(make_comparison(on_tiles=True), tmp_path / "study")
     names = {path.name for path in (tmp_path / "study").iterdir()}
-    assert names == {"comparison.md", "accuracy.png", "accuracy.svg", "report.html"}
+    figures = {f"{name}.{kind}" for name in ("accuracy", "on-tiles") for kind in ("png", "svg")}
+    assert names == {"comparison.md", "report.html", *figures}
     markdown = (tmp_path / "study" / "comparison.md").read_text(encoding="utf-8")
     assert all(name in names for name in re.findall(r"!\[.*\]\((.*)\)", markdown))

@@ -1,9 +1,7 @@
 """What whole-image arms say of tiles, redone from made-up answers, and kept beside a run."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +14,7 @@ from nearsight.evaluation.whole_on_tiles import TileAnswers, ViewAnswers
 from nearsight.evidence import TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
 from nearsight.runs import Run
-from nearsight.statistics import arm_estimate, paired_difference
+from nearsight.statistics import arm_estimate, paired_difference, widened_by_folds
 from nearsight.study.asking_about_tiles import ANSWERS, ask_run, measure_on_tiles
 
 IMAGES, CLASSES, SEEDS = 60, 4, 3
@@ -74,19 +72,13 @@ def test_estimates_are_those_of_the_answers() -> None:
 
 def test_folds_are_put_one_after_the_other_and_widen_what_is_estimated() -> None:
     halves = [[answers_of(seed, LABELS[:30]), answers_of(seed + 9, LABELS[30:])] for seed in range(SEEDS)]
-    shapes = []
-
-    def noted(known: Any, values: np.ndarray, least: float) -> Any:
-        shapes.append(values.shape)
-        return replace(known, low=least)
-
-    found = measure_on_tiles("full", halves, [], noted)
-    assert set(shapes) == {(SEEDS, IMAGES)}
-    assert found.full_pass.low == 0
-    assert {row.lost.low for size in found.sizes for row in size.views} == {-1}
-    assert found.full_pass.value == np.mean(
-        [np.concatenate([one.whole for one in of_seed]) == LABELS for of_seed in halves]
+    found = measure_on_tiles("full", halves, [], ratio=0.5)
+    right = [np.concatenate([one.whole for one in of_seed]) == LABELS for of_seed in halves]
+    assert found.full_pass == widened_by_folds(
+        arm_estimate(right), right, np.repeat([0, 1], 30), ratio=0.5, least=0
     )
+    covered = {row.lost.covers for size in found.sizes for row in size.views}
+    assert covered == {"images, training sets and seeds"}
 
 
 def test_runs_of_different_images_are_not_put_together() -> None:

@@ -20,6 +20,7 @@ from nearsight.data import ImageSets, load
 from nearsight.data.folds import fold_set
 from nearsight.data.sources import held_sets
 from nearsight.data.split_list import Listing
+from nearsight.data.splits import cut
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
@@ -321,6 +322,28 @@ def test_arms_of_tiles_alone_are_held_against_the_largest(tmp_path: Path) -> Non
     ]
     assert {(arm.stride, arm.cost.steps) for arm in comparison.arms} == {(2, 2)}
     assert {row.interval.covers for row in comparison.differences} == {"images"}
+
+
+def test_whole_image_arms_are_asked_about_tiles_once(tmp_path: Path) -> None:
+    random, out = np.random.default_rng(0), tmp_path / "study"
+    pixels = torch.from_numpy(random.integers(256, size=(48, 3, 8, 8), dtype=np.uint8))
+    sets = cut(held_sets((pixels, ["cat", "dog"] * 24)), 0.2, 0)
+    base = replace(BASE, steps=2, batch_size=10)
+    options: dict[str, Any] = {"tiles": [6, None], "seeds": 1, "on_tiles": 5}
+    with pytest.raises(InputError, match="on_tiles must be a number of images, 0 for none, got -1"):
+        compare(base, sets, out, **options | {"on_tiles": -1})
+    found = compare(base, sets, out, **options)
+    assert [(arm.arm, arm.images, arm.asked) for arm in found.on_tiles] == [
+        ("full", 5, (6,)),
+        ("full+standard", 5, (6,)),
+    ]
+    assert [size.tile for size in found.on_tiles[0].sizes] == [2, 4, 6]
+    assert Comparison.load(out) == found
+    kept = out / "runs" / "full" / "seed-3" / "on-tiles.json"
+    before = kept.stat().st_mtime_ns
+    assert compare(base, sets, out, **options).on_tiles == found.on_tiles
+    assert kept.stat().st_mtime_ns == before
+    assert not list((out / "runs" / "tile-6").rglob("on-tiles.json"))
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nearsight.errors import InputError
+from nearsight.schema import SCHEMAS
 from nearsight.study import Comparison
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,10 @@ def test_a_comparison_of_an_older_version_is_read_and_comes_back_as_it_was(
     assert found.recipe.model == held["recipe"]["model"]
     found.save(tmp_path)
     assert Comparison.load(tmp_path) == replace(found, directory=tmp_path)
-    assert json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["schema"] == 4
+    assert (
+        json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["schema"]
+        == SCHEMAS["comparison"]
+    )
 
 
 def test_where_there_is_none_it_is_said(tmp_path: Path) -> None:

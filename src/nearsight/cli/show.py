@@ -171,12 +171,14 @@ def print_comparison(comparison: Comparison) -> None:
         else [f"intervals cover {comparison.arms[0].accuracies[0].interval.covers}"]
     )
     grouped = [] if comparison.groups is None else ["", *comparison.groups.sentences()]
+    asked = [sentence for arm in comparison.on_tiles for sentence in arm.sentences()]
     print_lines(
         [
             "",
             *comparison.verdicts,
             *varied,
             *grouped,
+            *(["", *asked] if asked else []),
             "",
             f"table, figure and every number: {comparison.directory}",
         ]

@@ -32,7 +32,7 @@ from nearsight.progress import SILENT, Progress
 # Of the smallest side of the images, beside the tiles that are asked for.
 SHARES = (1 / 4, 1 / 2, 3 / 4)
 # Training images, a tile of each, on which BatchNorm is re-estimated.
-REESTIMATED_TILES = 2_560
+REESTIMATED_TILES = 1_024
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def ask_about_tiles(
 
     `alone`, the network is given the tile and nothing else: its padding lies at the tile's borders, and what it sees
     is smaller than in training. `in place`, it is given an image of full size in which all but the tile is the mean
-    colour. With `+bn`, its BatchNorm has the statistics of tiles shown in that way: of one tile each of up to 2,560
+    colour. With `+bn`, its BatchNorm has the statistics of tiles shown in that way: of one tile each of up to 1,024
     images of `training`, never of the images that are asked about. So the four differ in what goes with a tile, and
     not in what is seen. Tiles lie on a grid of five by five at most on the smallest side (`view_stride`). Images
     are what a full pass sees of them. Everything else, memory and device among it, is as bound.

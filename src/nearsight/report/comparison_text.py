@@ -1,8 +1,9 @@
 """A comparison as a page of Markdown: verdicts, tables, and how it was made."""
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
+from nearsight.report.markdown_rows import markdown_table
+from nearsight.report.on_tiles_text import on_tiles_section
 from nearsight.settings import Recipe
 from nearsight.settings.protocols import PROTOCOLS, scored_by
 from nearsight.statistics.writing import interval, points, with_interval
@@ -11,8 +12,8 @@ from nearsight.study import Accuracy, ArmResult, Comparison, Difference
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
-def comparison_markdown(comparison: Comparison, figure: str) -> str:
-    """Return a comparison as Markdown; `figure` is the name of the picture that lies beside it."""
+def comparison_markdown(comparison: Comparison, figure: str, on_tiles_figure: str = "on-tiles.png") -> str:
+    """Return a comparison as Markdown; the figures are the names of the pictures that lie beside it."""
     sections = (
         [f"# {comparison.data}: training on tiles against training on whole images"],
         [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in comparison.verdicts],
@@ -25,20 +26,11 @@ def comparison_markdown(comparison: Comparison, figure: str) -> str:
         ["## Accuracy", "", *_accuracy_table(comparison)],
         ["## Differences", "", *_differences(comparison)],
         *_groups(comparison),
+        *on_tiles_section(comparison, on_tiles_figure),
         ["## Cost of one run", "", *_cost_table(comparison)],
         ["## How it was made", "", *(f"- {sentence}" for sentence in method_sentences(comparison))],
     )
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
-
-
-def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table; the first column is text, the others are numbers.
-
-    >>> markdown_table(["arm", "accuracy"], [["full", "90.0"]])
-    ['| arm | accuracy |', '| :-- | --: |', '| full | 90.0 |']
-    """
-    rule = [":--", *("--:" for _ in columns[1:])]
-    return [f"| {' | '.join(cells)} |" for cells in (columns, rule, *rows)]
 
 
 def scaled(number: float, unit: str) -> str:

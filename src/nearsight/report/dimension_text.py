@@ -8,8 +8,8 @@ from typing import get_args
 from nearsight.dimension import Dimension, SideBySide, Space, TileDimension, tile_name
 from nearsight.dimension.order import SizeAccuracy
 from nearsight.dimension.words import number_range
-from nearsight.report.comparison_text import markdown_table
 from nearsight.report.dimension_chart import draw_dimension
+from nearsight.report.markdown_rows import markdown_table
 from nearsight.settings.protocols import scored_by
 from nearsight.statistics.writing import number, points, three_digits, whole, with_interval
 from nearsight.write import write_text

@@ -7,6 +7,8 @@ from nearsight.repair.repairing import DIAGNOSED
 from nearsight.repair.result import Repair
 from nearsight.report.accuracy_chart import draw_accuracy
 from nearsight.report.comparison_text import comparison_markdown
+from nearsight.report.figure_file import save_figure
+from nearsight.report.on_tiles_chart import on_tiles_figure
 from nearsight.report.page import write_comparison_page, write_diagnosis_page, write_repair_page
 from nearsight.report.repair_chart import draw_repair
 from nearsight.study import Comparison
@@ -15,18 +17,25 @@ from nearsight.write import write_text
 MARKDOWN = "comparison.md"
 FIGURE = "accuracy.png"
 VECTOR_FIGURE = "accuracy.svg"
+ON_TILES, VECTOR_ON_TILES = "on-tiles.png", "on-tiles.svg"
 PAGE = "report.html"
 
 
 def write_comparison(comparison: Comparison, directory: Path) -> list[Path]:
     """Write comparison.md, accuracy.png, accuracy.svg and report.html into a directory; return the paths.
 
-    Each is written whole or not at all.
+    Where arms of whole images were asked about tiles, on-tiles.png and on-tiles.svg too. Each is written whole or
+    not at all.
     """
     directory = Path(directory)
     figures = [directory / FIGURE, directory / VECTOR_FIGURE]
     draw_accuracy(comparison, *figures)
-    write_text(directory / MARKDOWN, comparison_markdown(comparison, FIGURE))
+    if comparison.on_tiles:
+        figure = on_tiles_figure(comparison.on_tiles, comparison.data)
+        figures += [directory / ON_TILES, directory / VECTOR_ON_TILES]
+        for path in figures[-2:]:
+            save_figure(figure, path)
+    write_text(directory / MARKDOWN, comparison_markdown(comparison, FIGURE, ON_TILES))
     write_comparison_page(comparison, directory)
     return [directory / PAGE, directory / MARKDOWN, *figures]
 

@@ -28,6 +28,8 @@ DEFAULT_MEMORY = 512 * 2**20
 DEFAULT_TILES: tuple[int | None, ...] = (16, 24, None)
 DEFAULT_SEEDS = 3
 DEFAULT_BUDGET: Budget = "steps"
+# On how many test images the arms of whole images are asked about tiles.
+DEFAULT_ON_TILES = 100
 DEFAULT_GRID: GridKind = "covering"
 DEFAULT_EVIDENCE: EvidenceKind = "tile"
 DEFAULT_FILL: Fill = "mean"

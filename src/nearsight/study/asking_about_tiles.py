@@ -1,6 +1,6 @@
 """Asking the whole-image arms of a study about tiles: run by run, kept beside each, and over seeds."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -24,13 +24,10 @@ from nearsight.statistics import (
     chance_agreement,
     paired_difference,
 )
+from nearsight.study.measure import Tested
 from nearsight.study.on_tiles import ArmOnTiles, SizeOnTiles, ViewOnTiles
 
 ANSWERS = "on-tiles.json"
-
-Table = NDArray[np.float64]
-# Makes an estimate as wide as the choice of folds has it, of its values (seeds, images) and the least there can be.
-Widen = Callable[[Estimate, Table, float], Estimate]
 
 
 @dataclass(frozen=True)
@@ -77,20 +74,22 @@ def measure_on_tiles(
     arm: str,
     answers: Sequence[Sequence[TileAnswers]],
     tiles: Iterable[int],
-    widen: Widen | None = None,
+    ratio: float = 0.0,
 ) -> ArmOnTiles:
     """Return how an arm of whole images does on tiles, from the answers of its runs: for each seed one a fold.
 
     `tiles` are the sizes that its sentences are of: those of the comparison's arms of tiles, or none. Intervals are
-    those of the comparison, over images and seeds (`arm_estimate`); `widen` makes them as wide as folds have it.
-    Raises `InputError` for runs that were asked about different images.
+    those of the comparison: over images and seeds (`arm_estimate`), and as wide as folds have it, where there are
+    several with `ratio` images each for one that is trained on (`widened_by_folds`). Raises `InputError` for runs
+    that were asked about different images.
     """
     for of_seed in answers[1:]:
         if [one.labels for one in of_seed] != [one.labels for one in answers[0]]:
             raise InputError(f"the runs of {arm} were asked about tiles of different images; ask them again")
     labels = np.concatenate([one.labels for one in answers[0]])
     whole = np.array([np.concatenate([one.whole for one in of_seed]) for of_seed in answers])
-    judged = _Judged(labels, whole, _as_known if widen is None else widen)
+    fold = np.repeat(np.arange(len(answers[0])), [len(one.labels) for one in answers[0]])
+    judged = _Judged(labels, whole, Tested(fold, ratio))
     sizes = []
     for tile, stride in sorted({(one.tile, one.stride) for one in answers[0][0].views}):
         views = _views_of(answers, tile, stride)
@@ -114,12 +113,12 @@ class _Judged:
 
     labels: NDArray[np.int64]
     whole: NDArray[np.int64]
-    widen: Widen
+    tested: Tested
 
     def share(self, found: NDArray[Any], chance: float | None = None) -> Estimate:
         """Return the mean of what is found of (seeds, images)."""
         table = found.astype(np.float64)
-        return replace(self.widen(arm_estimate(table), table, 0), chance=chance)
+        return replace(self.tested.widened(arm_estimate(table), table, 0), chance=chance)
 
     def view(self, answers: Sequence[Sequence[ViewAnswers]]) -> ViewOnTiles:
         """Return what the answers under one view come to: for each seed one a fold."""
@@ -130,7 +129,7 @@ class _Judged:
         correct, correct_whole = (
             (found == self.labels).astype(np.float64) for found in (predicted, self.whole)
         )
-        lost = self.widen(paired_difference(correct_whole, correct), correct_whole - correct, -1)
+        lost = self.tested.widened(paired_difference(correct_whole, correct), correct_whole - correct, -1)
         pairs = zip(predicted, self.whole, strict=True)
         return ViewOnTiles(
             view=answers[0][0].view,
@@ -140,10 +139,6 @@ class _Judged:
             single_accuracy=self.share(right),
             single_agreement=self.share(alike, _mean(one.chance for row in answers for one in row)),
         )
-
-
-def _as_known(known: Estimate, _values: Table, _least: float) -> Estimate:
-    return known
 
 
 def _mean(values: Iterable[float]) -> float:

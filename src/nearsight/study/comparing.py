@@ -13,7 +13,9 @@ from nearsight.data.split_list import Listing
 from nearsight.data.value_groups import ValueGroups, checked_groups, column_of, column_values, groups_of
 from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import evaluate
+from nearsight.evaluation.whole_on_tiles import TileAnswers
 from nearsight.evidence import TiledModel
+from nearsight.numbers import whole
 from nearsight.progress import SILENT, Progress
 from nearsight.runs import PREDICTIONS, Run
 from nearsight.runs.run import read_predictions
@@ -21,6 +23,7 @@ from nearsight.settings import Budget, GridKind, Machine, Recipe
 from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
 from nearsight.settings.protocols import PROTOCOLS
 from nearsight.study.arms import Arm, make_arms, order_tiles, reference_size
+from nearsight.study.asking_about_tiles import ask_run, measure_on_tiles
 from nearsight.study.comparison import Comparison
 from nearsight.study.measure import measure, protocols_of
 from nearsight.study.settings import RUNS, Study, claim_study
@@ -48,6 +51,7 @@ def compare(
     protocols: Iterable[str] | None = None,
     stride: int | None = None,
     groups: str | None = None,
+    on_tiles: int = 0,
     resume: bool = True,
     machine: Machine | None = None,
     progress: Progress = SILENT,
@@ -67,8 +71,9 @@ def compare(
     `tiles` holds None for whole images; `protocols` are those of the tile arms, to which mean-logit always belongs;
     `stride` is by default a quarter of each tile. Every arm has the same seeds; all arms of one seed come
     before the next seed, so that an unfinished comparison is paired. `groups` is a column of the set, or a fact
-    of its files such as `file.format`, by which the arms are compared too; it changes no run. `progress` is
-    told of every run what is done.
+    of its files such as `file.format`, by which the arms are compared too; it changes no run. On `on_tiles` test
+    images, drawn by a fixed seed, the arms of whole images are asked about tiles (`ask_run`). `progress` is told of
+    every run what is done.
 
     The same call resumes: finished runs are kept, begun ones continued and missing ones made; with `resume`
     false only a new directory is taken. Raises `InputError` when `out` holds something else or an arm cannot
@@ -78,6 +83,9 @@ def compare(
     out, machine = Path(out), machine or Machine()
     if machine.devices != 1:
         raise InputError(f"a comparison trains in one process, got devices {machine.devices}; leave it at 1")
+    on_tiles = whole("on_tiles", on_tiles)
+    if on_tiles < 0:
+        raise InputError(f"on_tiles must be a number of images, 0 for none, got {on_tiles}")
     folds = sets.count if isinstance(sets, FoldedSet) else None
     study = Study(
         replace(base, tile=None), order_tiles(tiles), seeds, budget, _chosen(protocols), stride, folds
@@ -103,6 +111,8 @@ def compare(
         now.save(out)
     elif not all(_finished(place) for *_, place in planned):
         _require_same_images(out, listed, now)
+    sides = [tile for tile in study.tiles if tile is not None]
+    asked: dict[str, list[list[TileAnswers]]] = {}
     runs: dict[str, list[list[Run]]] = {arm.name: [[] for _ in study.all_seeds] for arm in arms}
     values: dict[int, pa.ChunkedArray] = {}
     for number, (arm, recipe, fold, place) in enumerate(planned, start=1):
@@ -114,10 +124,21 @@ def compare(
         first_of_arm = recipe.seed == study.all_seeds[0] and fold == 1
         _evaluate(run, arm, study, of_seed[SPLIT], machine, progress, tell=first_of_arm)
         runs[arm.name][recipe.seed - base.seed].append(run)
+        if on_tiles and arm.recipe.tile is None:
+            bound = TiledModel(run.classifier(), device=machine.torch_device())
+            most = -(-on_tiles // (folds or 1))
+            answers = ask_run(
+                run, bound, of_seed[SPLIT], of_seed["train"], sides, most=most, progress=progress
+            )
+            of_arm = asked.setdefault(arm.name, [[] for _ in study.all_seeds])
+            of_arm[recipe.seed - base.seed].append(answers)
         if groups is not None and fold not in values:
             values[fold] = column_of(of_seed[SPLIT], groups, progress)
     grouped = None if groups is None else _grouped(groups, [values[fold] for fold in sorted(values)])
     comparison = measure(study, arms, runs, out, first, size, SPLIT, grouped)
+    ratio = comparison.images / (folds or 1) / comparison.training_images
+    told = (measure_on_tiles(name, answers, sides, ratio) for name, answers in asked.items())
+    comparison = replace(comparison, on_tiles=tuple(told))
     comparison.save()
     return comparison
 
@@ -126,8 +147,8 @@ def _grouped(name: str, values: "Sequence[pa.ChunkedArray]") -> ValueGroups:
     """Return the groups that a column makes of the images of all folds."""
     import pyarrow as pa
 
-    whole = pa.concat_tables([pa.table({name: one}) for one in values], promote_options="permissive")
-    return checked_groups(column_values(name, whole[name]))
+    joined = pa.concat_tables([pa.table({name: one}) for one in values], promote_options="permissive")
+    return checked_groups(column_values(name, joined[name]))
 
 
 def _finished(place: Path) -> bool:

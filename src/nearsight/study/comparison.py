@@ -16,6 +16,7 @@ from nearsight.settings.recipe import recipe_from_table, recipe_table
 from nearsight.statistics import Estimate, McNemar
 from nearsight.statistics.writing import MISSING, with_interval
 from nearsight.study.compared_groups import ComparedGroups
+from nearsight.study.on_tiles import ArmOnTiles
 from nearsight.study.verdicts import verdict
 
 COMPARISON = "comparison.json"
@@ -31,6 +32,8 @@ UNITS = {
     "over folds where that is wider",
     "groups": "accuracy under each arm's headline protocol, mean over seeds, by the values of a column; intervals "
     "over images, of the worst over seeds too",
+    "on_tiles": "agreement: share of images, or single of tiles, predicted as by the full pass of the same network; "
+    "accuracy as above, on the images that were asked about; lost: full pass less mean-logit",
     "mcnemar": "images that one arm alone gets right, and the exact two-sided p",
     "flops": "floating-point operations of forward and backward passes, a multiply-add is two",
     "training_pixels, images_seen": "of one run, counted with repetition",
@@ -115,8 +118,9 @@ class Comparison(Shown):
     """A finished comparison: what was compared, how, the arms as they turned out and their differences.
 
     `images` is the number of test images. With `folds`, a cross-validation, all images are, each for the networks
-    that were not trained on its fold. `groups` are the accuracies by the column that was asked for. `hardware`
-    and `versions` have an entry for each different one that the runs were trained on.
+    that were not trained on its fold. `groups` are the accuracies by the column that was asked for, and `on_tiles`
+    what the arms of whole images say of tiles. `hardware` and `versions` have an entry for each different one that
+    the runs were trained on.
     """
 
     directory: Path
@@ -136,6 +140,7 @@ class Comparison(Shown):
     notes: tuple[str, ...]
     folds: int | None = None
     groups: ComparedGroups | None = None
+    on_tiles: tuple[ArmOnTiles, ...] = ()
 
     def arm(self, name: str) -> ArmResult:
         """Return an arm by its name; raises `InputError` for one that was not compared."""

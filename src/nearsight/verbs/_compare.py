@@ -12,7 +12,14 @@ from nearsight.data.split_list import Listing
 from nearsight.progress import Progress, watched
 from nearsight.report import write_comparison
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
-from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_RECIPE, DEFAULT_SEEDS, DEFAULT_TILES, Budget
+from nearsight.settings.choices import (
+    DEFAULT_BUDGET,
+    DEFAULT_ON_TILES,
+    DEFAULT_RECIPE,
+    DEFAULT_SEEDS,
+    DEFAULT_TILES,
+    Budget,
+)
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import Comparison
 from nearsight.verbs.default_directories import default_comparison
@@ -34,6 +41,7 @@ def compare(
     protocols: Sequence[str] | None = None,
     stride: int | None = None,
     groups: str | None = None,
+    on_tiles: int = DEFAULT_ON_TILES,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **fields: Any,
@@ -46,9 +54,10 @@ def compare(
     of train at each seed, as by `train`, and intervals cover the choice of images and training sets. With
     `resume`, what is done already in `out` (by default comparisons/DATA-RECIPE-BUDGET, with -folds-N after it
     where there are some) is kept. Writes comparison.json, comparison.md and the figure there. `groups` is a
-    column by which the arms are compared too, as for `evaluate`; with `resume` it can be asked for later. How
-    images are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is shown; a
-    `Progress` of yours is told instead. Raises `InputError` for bad input.
+    column by which the arms are compared too, as for `evaluate`. On `on_tiles` test images (0: none) the arms of
+    whole images are asked about tiles: how far they say the same of these, and what they lose. With `resume` both
+    can be asked for later. How images are read is said as in `nearsight.settings.Reading`. With `progress` False
+    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     reading = Reading(**fields_of(Reading, fields))
     fields = without_fields_of(Reading, fields)
@@ -71,6 +80,7 @@ def compare(
             protocols=protocols,
             stride=stride,
             groups=groups,
+            on_tiles=on_tiles,
             resume=resume,
             machine=machine,
             progress=channel,

@@ -17,7 +17,7 @@ from nearsight.cli.options import (
 from nearsight.cli.reading_options import reading_options
 from nearsight.cli.shared_options import add_folds, add_groups, declare_training, machine_of
 from nearsight.settings import Budget
-from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
+from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_ON_TILES, DEFAULT_SEEDS, DEFAULT_TILES
 from nearsight.settings.protocols import PROTOCOLS
 
 
@@ -54,6 +54,14 @@ def declare(parser: OneLineParser) -> None:
         help=f"of the tile arms: {', '.join(PROTOCOLS)} (default: all)",
     )
     add_groups(group)
+    group.add_argument(
+        "--on-tiles",
+        type=whole_number("--on-tiles", 0),
+        default=DEFAULT_ON_TILES,
+        metavar="N",
+        help="test images on which the arms of whole images are asked about tiles: how far they say the same of "
+        f"these, and what they lose; 0 for none (default: {DEFAULT_ON_TILES})",
+    )
     declare_training(parser, out="comparisons/DATA-RECIPE-BUDGET")
     add_recipe_options(parser, without=("tile", "tile_schedule"))
 
@@ -78,6 +86,7 @@ def run(options: Namespace) -> Result:
         protocols=listed(options.protocols),
         stride=options.stride,
         groups=options.groups,
+        on_tiles=options.on_tiles,
         machine=machine_of(options),
         progress=not options.quiet,
         **reading_options(options),

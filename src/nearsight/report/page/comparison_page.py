@@ -6,6 +6,8 @@ from pathlib import Path
 from nearsight.report.accuracy_chart import accuracy_figure
 from nearsight.report.comparison_text import method_sentences, scaled
 from nearsight.report.figure_file import figure_uri
+from nearsight.report.on_tiles_chart import on_tiles_figure
+from nearsight.report.on_tiles_text import TITLE, on_tiles_method
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.settings.protocols import PROTOCOLS, scored_by
@@ -38,6 +40,11 @@ def comparison_html(comparison: Comparison) -> str:
         others=[row for row in comparison.differences if not row.headline],
         reach=_reach(comparison.differences),
         picture=figure_uri(accuracy_figure(comparison)),
+        on_tiles_picture=figure_uri(on_tiles_figure(comparison.on_tiles, comparison.data))
+        if comparison.on_tiles
+        else None,
+        on_tiles_title=TITLE,
+        on_tiles_method=on_tiles_method(comparison.on_tiles) if comparison.on_tiles else [],
         method=method_sentences(comparison),
         covers=comparison.arms[0].accuracies[0].interval.covers,
         scored_by=scored_by,
