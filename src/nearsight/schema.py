@@ -27,7 +27,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "on-tiles": 1,
         "study": 2,
         "comparison": 5,
-        "dimension": 2,
+        "dimension": 3,
         "diagnosis": 3,
         "repair": 1,
     }

@@ -21,6 +21,8 @@ FEW = [
     "100",
     "--pairs",
     "30",
+    "--example-images",
+    "64",
     "--device",
     "cpu",
 ]
@@ -67,7 +69,7 @@ def test_a_table_and_the_paragraph_are_printed(
     kept = json.loads((tmp_path / "dimensions" / "digits" / "dimension.json").read_text())
     assert kept["words"] in told.out
     assert "dimensions/digits" in told.out
-    assert "searching training images: 400/400" in told.err
+    assert "searching training images: 528/528" in told.err
 
 
 def test_predicted_and_measured_order_stand_side_by_side(

@@ -16,7 +16,9 @@ from nearsight.settings import Sampling
 MakeSet = Callable[..., ImageSet]
 NoiseSets = Callable[..., ImageSets]
 
-FEW = Sampling(training_tiles=300, test_images=30, tiles_per_test_image=3, points=100, pairs=60)
+FEW = Sampling(
+    training_tiles=300, test_images=30, tiles_per_test_image=3, points=100, pairs=60, example_images=64
+)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def test_noise_is_predicted_by_nothing(noise_sets: NoiseSets) -> None:
 
 def test_progress_counts_training_images_of_all_sizes(noise_sets: NoiseSets, listener: Any) -> None:
     measure_dimension(noise_sets(train=40), tiles=[2, 4], sampling=FEW, progress=listener)
-    assert listener.counted[-1] == ("searching training images", 80, 80)
+    assert listener.counted[-1] == ("searching training images", 160, 160)
     assert listener.counted == sorted(listener.counted)
     assert listener.said == [
         "tile 2: 12 dimensions, 1,960 training tiles",

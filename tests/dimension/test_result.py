@@ -14,7 +14,14 @@ from nearsight.settings import Sampling
 
 @pytest.fixture(scope="module")
 def digits() -> Dimension:
-    few = Sampling(training_tiles=200, test_images=20, tiles_per_test_image=2, points=100, pairs=40)
+    few = Sampling(
+        training_tiles=200,
+        test_images=20,
+        tiles_per_test_image=2,
+        points=100,
+        pairs=40,
+        example_images=64,
+    )
     return measure_dimension(load("digits"), tiles=[2, 5, None], sampling=few)
 
 

@@ -15,7 +15,14 @@ from nearsight.statistics.writing import three_digits, with_interval
 
 @pytest.fixture(scope="module")
 def digits() -> Dimension:
-    few = Sampling(training_tiles=400, test_images=40, tiles_per_test_image=3, points=150, pairs=40)
+    few = Sampling(
+        training_tiles=400,
+        test_images=40,
+        tiles_per_test_image=3,
+        points=150,
+        pairs=40,
+        example_images=64,
+    )
     return measure_dimension(load("digits"), tiles=[4, 6, None], sampling=few)
 
 

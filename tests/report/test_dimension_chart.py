@@ -18,7 +18,14 @@ from nearsight.statistics import absent
 
 @pytest.fixture(scope="module")
 def digits() -> Dimension:
-    few = Sampling(training_tiles=400, test_images=40, tiles_per_test_image=3, points=150, pairs=40)
+    few = Sampling(
+        training_tiles=400,
+        test_images=40,
+        tiles_per_test_image=3,
+        points=150,
+        pairs=40,
+        example_images=64,
+    )
     return measure_dimension(load("digits"), tiles=[4, 6, None], sampling=few)
 
 
@@ -33,13 +40,15 @@ def lines(axes: Axes) -> dict[str, tuple[list[float], list[float]]]:
 
 
 def test_lines_are_the_figures_against_the_side(digits: Dimension) -> None:
-    dimensions, tiles, distances, slopes, labels, bound = map(lines, dimension_figure(digits).axes)
+    dimensions, tiles, distances, worth, slopes, labels, bound, curves = map(
+        lines, dimension_figure(digits).axes
+    )
     rows, sides = digits.tiles, [4.0, 6.0, 8.0]
     coverage = [row.coverage["normalised"] for row in rows]
     wanted = [
         (dimensions["two-nn"], [row.dimension("two-nn").estimate.value for row in rows]),
         (tiles["all positions"], [row.tiles for row in rows]),
-        (tiles["effective, raw"], [row.effective["raw"].value for row in rows]),
+        (tiles["independent for their mean, raw"], [row.effective["raw"].value for row in rows]),
         (distances["normalised"], [found.relative.value for found in coverage]),
         (slopes["normalised"], [found.slope.value for found in coverage]),
         (labels["normalised, one tile"], [100 * (found.tile_agreement.value or 0) for found in coverage]),
@@ -47,6 +56,11 @@ def test_lines_are_the_figures_against_the_side(digits: Dimension) -> None:
             (row.coverage["raw"].nearest.value or 0) / row.bound.diameter for row in rows
         ]),
     ]  # fmt: skip
+    # Whole images have one tile each, and none to weigh.
+    most = [row.examples["raw"].most_tiles for row in rows[:-1]]
+    assert worth["raw, distance"][0] == sides[:-1]
+    assert worth["raw, distance"][1] == [row and row.by_distance.value for row in most]
+    assert curves["one tile of each"][0] == [2, 4, 8, 16, 32, 64]
     for (xs, ys), values in wanted:
         assert xs == sides
         assert ys == pytest.approx(values)
@@ -60,7 +74,7 @@ def test_what_is_not_known_is_a_gap(digits: Dimension) -> None:
     coverage = {space: replace(found, relative=absent("no")) for space, found in first.coverage.items()}
     intrinsic = tuple(replace(found, estimate=absent("no"), known=()) for found in first.intrinsic)
     less = replace(digits, tiles=(replace(first, coverage=coverage, intrinsic=intrinsic), *digits.tiles[1:]))
-    dimensions, _, distances, slopes, _, _ = map(lines, dimension_figure(less).axes)
+    dimensions, _, distances, _, slopes, *_ = map(lines, dimension_figure(less).axes)
     assert dimensions["levina-bickel"][0] == distances["raw"][0] == [6.0, 8.0]
     assert slopes["−1/dimension (levina-bickel, raw)"][0] == [6.0, 8.0]
     assert slopes["raw"][0] == [4.0, 6.0, 8.0]
@@ -81,7 +95,7 @@ def test_an_interval_without_a_bound_is_drawn_up_to_its_value(digits: Dimension,
 
 
 def test_ticks_name_the_sizes(digits: Dimension) -> None:
-    for axes in dimension_figure(digits).axes:
+    for axes in dimension_figure(digits).axes[:-1]:
         assert [text.get_text() for text in axes.get_xticklabels()] == ["4", "6", "full"]
 
 

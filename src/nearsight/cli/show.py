@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from nearsight.diagnosis import Diagnosis
-from nearsight.dimension import Dimension, Estimator
+from nearsight.dimension import Dimension, Estimator, Examples, Space
 from nearsight.evaluation import GroupAccuracies, Predictions
 from nearsight.evaluation.group_accuracies import read_groups
 from nearsight.progress import duration
@@ -244,6 +244,8 @@ def print_repair(found: Repair) -> None:
 def print_dimension(found: Dimension, out: str) -> None:
     """Print what was measured of a set's tiles, a row a tile size, the paragraph, and where the rest is."""
     rows = []
+    weighed = [each.most_tiles for row in found.tiles for each in row.examples.values()]
+    most = max((worth.tiles for worth in weighed if worth is not None), default=0)
     for row in found.tiles:
         raw, plain = row.coverage["raw"], row.coverage["normalised"]
         rows.append(
@@ -251,7 +253,7 @@ def print_dimension(found: Dimension, out: str) -> None:
                 row.label,
                 f"{row.input_dimension:,}",
                 f"{row.tiles:,}",
-                _value(row.effective["raw"], ",.0f"),
+                "\n".join(_worth(row.examples.get(space)) for space in get_args(Space)),
                 *(with_interval(row.dimension(name).estimate, three_digits) for name in get_args(Estimator)),
                 f"{_value(raw.relative, '.2f')}\n{_value(plain.relative, '.2f')}",
                 f"{with_interval(raw.tile_agreement)}\n{with_interval(plain.tile_agreement)}",
@@ -262,7 +264,7 @@ def print_dimension(found: Dimension, out: str) -> None:
         "tile",
         "dimensions",
         "tiles",
-        "effective",
+        f"{most} in images" if most else "in images",
         *get_args(Estimator),
         "nearest/random",
         "tile's label %",
@@ -271,6 +273,11 @@ def print_dimension(found: Dimension, out: str) -> None:
     title = f"{found.data}: 95 % intervals; chance {points(found.chance)} %; second line: normalised"
     print_table(title, columns, rows)
     print_lines(["", found.words(), "", f"table, figure and every number: {out}"])
+
+
+def _worth(found: Examples | None) -> str:
+    most = None if found is None else found.most_tiles
+    return MISSING if most is None else with_interval(most.by_distance, three_digits)
 
 
 def _value(measured: Estimate, form: str) -> str:

@@ -76,8 +76,8 @@ def measure_curve(found: Neighbours) -> LearningCurve:
         labels = found.neighbour_labels.reshape(near.shape)
         choice = near.argmin(2)[:, :, None]
         images.append(width * sum(found.block_images) / blocks)
-        distances.append(_by_image(np.take_along_axis(near, choice, 2)[:, :, 0].mean(1), found))
-        right.append(_by_image((np.take_along_axis(labels, choice, 2)[:, :, 0] == own).mean(1), found))
+        distances.append(by_image(np.take_along_axis(near, choice, 2)[:, :, 0].mean(1), found))
+        right.append(by_image((np.take_along_axis(labels, choice, 2)[:, :, 0] == own).mean(1), found))
         width *= 2
     return LearningCurve(np.array(images), np.stack(distances, 1), np.stack(right, 1))
 
@@ -88,7 +88,7 @@ def measure_coverage(found: Neighbours, curve: LearningCurve, classes: int) -> C
     Intervals are over test images, and do not cover which images there are to train on. What cannot be
     measured says why: all tiles alike, too few training images for a slope, all images of one class.
     """
-    per_image = np.stack([curve.distances[:, -1], _by_image(found.random, found)], 1)
+    per_image = np.stack([curve.distances[:, -1], by_image(found.random, found)], 1)
     nearest, random = (column_estimate(column[:, None], _only) for column in per_image.T)
     alike = not per_image[:, 1].any()
     one_class = len(np.unique(np.append(found.labels, found.neighbour_labels))) < 2
@@ -132,6 +132,19 @@ def image_votes(found: Neighbours, classes: int) -> NDArray[np.float64]:
     return shares
 
 
+def by_image(of_tiles: NDArray[np.float64], found: Neighbours) -> NDArray[np.float64]:
+    """Return the mean over each test image's tiles, float64 (images,), of one number a tile.
+
+    >>> two = Neighbours(np.array([0, 0]), np.array([7]), np.ones((2, 1)), np.ones((2, 1)), np.ones(2), (10,), 20)
+    >>> by_image(np.array([1.0, 4.0]), two).tolist()
+    [2.5]
+    """
+    count = len(found.labels)
+    sums = np.bincount(found.owners, weights=of_tiles, minlength=count)
+    means: NDArray[np.float64] = sums / np.bincount(found.owners, minlength=count)
+    return means
+
+
 def line_slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the least-squares slope of each row of y (n, points) against x, (points,) or (n, points).
 
@@ -162,10 +175,3 @@ def _only(means: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _accuracy(right: NDArray[np.float64]) -> Estimate:
     return Estimate(float(right.mean()), *accuracy_interval(right), len(right))
-
-
-def _by_image(of_tiles: NDArray[np.float64], found: Neighbours) -> NDArray[np.float64]:
-    count = len(found.labels)
-    sums = np.bincount(found.owners, weights=of_tiles, minlength=count)
-    means: NDArray[np.float64] = sums / np.bincount(found.owners, minlength=count)
-    return means

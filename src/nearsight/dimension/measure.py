@@ -13,12 +13,16 @@ from nearsight.dimension.bound import measure_bound
 from nearsight.dimension.coverage import measure_coverage, measure_curve
 from nearsight.dimension.drawing import CHANNELS, choose_images, draw_tiles, positions
 from nearsight.dimension.effective import effective_tiles, tile_correlation
+from nearsight.dimension.examples import Examples, unweighed, weigh_tiles
 from nearsight.dimension.neighbours import find_neighbours
 from nearsight.dimension.order import SideBySide, side_by_side
 from nearsight.dimension.result import Dimension, Sampled, TileDimension, tile_name
+from nearsight.dimension.several_tiles import Place, find_several
 from nearsight.dimension.sizes import choose_sizes
 from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import intrinsic_dimensions
+from nearsight.evidence import TiledModel
+from nearsight.models import Classifier
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import Sampling
 from nearsight.statistics import Estimate, absent
@@ -32,6 +36,7 @@ def measure_dimension(
     tiles: Iterable[int | None] | None = None,
     comparison: str | Path | None = None,
     sampling: Sampling | None = None,
+    embedding: TiledModel | None = None,
     device: torch.device | None = None,
     progress: Progress = SILENT,
 ) -> Dimension:
@@ -45,7 +50,9 @@ def measure_dimension(
 
     `tiles` holds None for whole images; by default it is an eighth, a quarter, three eighths, a half and three
     quarters of the smallest side, and whole images where they have one size. `comparison` is a directory that
-    `compare` wrote. `progress` is told what begins and how many training images are searched.
+    `compare` wrote. What several tiles of an image are worth in images is weighed in the embedding of the model
+    `embedding` too; one that was trained on these training images knows them, and makes them seem nearer than others.
+    `progress` is told what begins and how many training images are searched.
 
     Raises `InputError`, before anything is measured, when a tile does not fit, a split is missing or the comparison
     cannot be used.
@@ -55,7 +62,7 @@ def measure_dimension(
     sizes, notes = choose_sizes(train, test, tiles)
     if comparison is not None:
         _require_common(comparison, sizes)
-    searched = min(len(train), sampling.training_tiles)
+    searched = sum(min(len(train), most) for most in (sampling.training_tiles, sampling.example_images))
     done = 0
 
     def tick(images: int) -> None:
@@ -70,7 +77,7 @@ def measure_dimension(
             f"tile {tile_name(tile)}: {CHANNELS * size[0] * size[1]:,} dimensions, "
             f"{int(positions(train, size).sum()):,} training tiles"
         )
-        rows.append(_measure_tile(train, test, tile, size, sampling, chance, device, tick))
+        rows.append(_measure_tile(train, test, tile, size, sampling, chance, embedding, device, tick))
     return Dimension(
         data=sets.name,
         split=SPLITS[1],
@@ -83,6 +90,7 @@ def measure_dimension(
         tiles=tuple(rows),
         comparison=None if comparison is None else _compared(comparison, rows),
         notes=(*sets.notes, *notes),
+        embedding=None if embedding is None else _name(embedding),
     )
 
 
@@ -93,6 +101,7 @@ def _measure_tile(
     size: tuple[int, int],
     sampling: Sampling,
     chance: float,
+    embedding: TiledModel | None,
     device: torch.device,
     tick: Callable[[int], None],
 ) -> TileDimension:
@@ -107,6 +116,7 @@ def _measure_tile(
     found = find_neighbours(train, test, size, sampling, generator, device=device, tick=tick)
     curves = {space: measure_curve(neighbours) for space, neighbours in found.items()}
     raw = found["raw"]
+    examples = _examples(train, test, size, sampling, embedding, device, tick)
     return TileDimension(
         tile=tile,
         height=size[0],
@@ -123,7 +133,35 @@ def _measure_tile(
         sampled=Sampled(sum(raw.block_images), raw.training_tiles, len(raw.labels), len(raw.owners)),
         seconds=time.perf_counter() - started,
         cpu_seconds=time.process_time() - worked,
+        examples=examples,
     )
+
+
+def _examples(
+    train: ImageSet,
+    test: ImageSet,
+    size: tuple[int, int],
+    sampling: Sampling,
+    embedding: TiledModel | None,
+    device: torch.device,
+    tick: Callable[[int], None],
+) -> Mapping[Place, Examples]:
+    if sampling.example_images == 0:
+        return {}
+    if positions(train, size).max() == 1:
+        tick(min(len(train), sampling.example_images))
+        places: list[Place] = [*get_args(Space), *(() if embedding is None else ("embedding",))]
+        return dict.fromkeys(places, unweighed("each image has one tile of this size"))
+    found = find_several(
+        train,
+        test,
+        size,
+        sampling,
+        device=device,
+        embed=None if embedding is None else embedding.embed,
+        tick=tick,
+    )
+    return {place: weigh_tiles(several) for place, several in found.items()}
 
 
 def _correlations(
@@ -135,6 +173,11 @@ def _correlations(
     chosen = several[np.random.default_rng(sampling.seed).permutation(len(several))[: sampling.pairs]]
     pairs = draw_tiles(train, chosen, size, 2, generator)[0].reshape(len(chosen), 2, -1)
     return {space: tile_correlation(pairs, space, seed=sampling.seed) for space in get_args(Space)}
+
+
+def _name(bound: TiledModel) -> str:
+    model = bound.model
+    return model.architecture.name if isinstance(model, Classifier) else type(model).__name__
 
 
 def _chances(train: ImageSet, test: ImageSet) -> tuple[float, float]:

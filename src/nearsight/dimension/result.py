@@ -1,14 +1,16 @@
 """The result of measuring a set's tiles, as typed rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearsight.dimension.bound import Bound
 from nearsight.dimension.coverage import Coverage
+from nearsight.dimension.examples import Examples
 from nearsight.dimension.intrinsic import Estimator
 from nearsight.dimension.order import SideBySide
+from nearsight.dimension.several_tiles import Place
 from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import IntrinsicDimension
 from nearsight.notebook import Shown, Summary
@@ -31,7 +33,9 @@ UNITS = {
     "normalised": "distances between tiles without their own mean and contrast; two unrelated tiles are about "
     "the root of twice the input dimension apart",
     "tiles": "tiles of all training images at every position",
-    "effective": "independent tiles that these are worth",
+    "effective": "independent tiles whose mean varies as much as that of these; no number of examples",
+    "examples": "what several tiles of each image are worth: by_distance and by_label are how many times the "
+    "training images cover as well, or have as often the right label, with one tile each",
     "relative": "mean distance to the nearest training tile over that to a random one; lower is better covered",
     "slope": "of log distance to the nearest tile against log training images; theory: −1/dimension",
     "agreement": "share from 0 to 1, of test tiles or of test images; higher is better",
@@ -54,7 +58,8 @@ class TileDimension:
     """Everything measured of one tile size; `tile` is None for whole images.
 
     `tiles` counts every position in the training images, `input_dimension` three channels. `correlation`,
-    `effective` and `coverage` are by space.
+    `effective` and `coverage` are by space, and so is `examples`, beside the embedding of a model that was given; it
+    is empty where it was left out.
     """
 
     tile: int | None
@@ -70,6 +75,7 @@ class TileDimension:
     sampled: Sampled
     seconds: float
     cpu_seconds: float
+    examples: Mapping[Place, Examples] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -86,7 +92,8 @@ class Dimension(Shown):
     """The dimensions of a set's tiles, tile size by tile size, and what they predict.
 
     `chance` is how often the label of a random training tile is right, `commonest` how often that of the
-    commonest class is. `comparison` holds predicted and measured orders of tile sizes, where a comparison was given.
+    commonest class is. `comparison` holds predicted and measured orders of tile sizes, where a comparison was given,
+    and `embedding` says in whose embedding tiles were compared too.
     """
 
     data: str
@@ -100,6 +107,7 @@ class Dimension(Shown):
     tiles: tuple[TileDimension, ...]
     comparison: SideBySide | None
     notes: tuple[str, ...]
+    embedding: str | None = None
 
     def words(self) -> str:
         """Return what was found as a paragraph."""
@@ -179,4 +187,9 @@ def _row(row: TileDimension) -> dict[str, Any]:
         found[f"slope, {space}"] = coverage.slope.value
         found[f"tile agreement, {space}"] = coverage.tile_agreement.value
         found[f"image agreement, {space}"] = coverage.image_agreement.value
+    for place, examples in row.examples.items():
+        for worth in examples.worth:
+            if worth.images == examples.worth[0].images:
+                found[f"{worth.tiles} tiles in images, {place}"] = worth.by_distance.value
+                found[f"{worth.tiles} tiles in images by label, {place}"] = worth.by_label.value
     return found | {"bound's distance over diameter": row.bound.radius / row.bound.diameter}

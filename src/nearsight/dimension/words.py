@@ -1,6 +1,6 @@
 """What was measured, as a paragraph."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -8,10 +8,17 @@ from typing import TypeVar
 
 from nearsight.dimension.order import SideBySide
 from nearsight.dimension.result import Dimension, TileDimension, tile_name
+from nearsight.dimension.several_tiles import Place
 from nearsight.dimension.spaces import Space
 from nearsight.statistics.writing import number, points, three_digits, with_interval
 
 _Item = TypeVar("_Item")
+# Where tiles are compared, after a number.
+_PLACES: Mapping[Place, str] = {
+    "raw": "",
+    "normalised": " (without brightness and contrast)",
+    "embedding": " (in the embedding)",
+}
 
 
 def paragraph(found: Dimension) -> str:
@@ -19,6 +26,7 @@ def paragraph(found: Dimension) -> str:
     sentences = [
         f"{found.data}: {found.training_images:,} training images, {found.classes} classes.",
         _dimensions(found.tiles),
+        _examples(found),
         _effective(found),
         _distances(found.tiles),
         _slopes(found.tiles),
@@ -62,15 +70,50 @@ def _dimensions(rows: Sequence[TileDimension]) -> str:
     return f"Tiles are spread over few dimensions: {'; '.join(told)}."
 
 
+def _examples(found: Dimension) -> str:
+    rows = [(row, row.examples["raw"].most_tiles) for row in found.tiles if "raw" in row.examples]
+    told = [
+        f"at {_size(row)}, {most.tiles} tiles of each of {most.images:,.0f} images {_worth(row)}"
+        for row, most in _ends([(row, most) for row, most in rows if most is not None])
+    ]
+    return f"More tiles against more images: {'; '.join(told)}." if told else ""
+
+
+def _worth(row: TileDimension) -> str:
+    """Return what the most tiles of an image are worth, in each place, as the end of a clause."""
+    known = [(place, most) for place, found in row.examples.items() if (most := found.most_tiles)]
+    distances = [
+        f"{with_interval(most.by_distance, three_digits)}{_PLACES[place]}"
+        for place, most in known
+        if most.by_distance.value is not None
+    ]
+    labels = [
+        f"{with_interval(most.by_label, three_digits)}{_PLACES[place]}"
+        for place, most in known
+        if most.by_label.value is not None
+    ]
+    covered = (
+        f"cover as well as one tile each of {', '.join(distances)} times the images"
+        if distances
+        else f"cannot be weighed by distance: {known[0][1].by_distance.reason}"
+    )
+    named = (
+        f", and the nearest has the right label as often as with {', '.join(labels)} times" if labels else ""
+    )
+    return covered + named
+
+
 def _effective(found: Dimension) -> str:
     rows = [row for row in found.tiles if row.tile is not None and row.effective["raw"].value is not None]
     told = [
-        f"{row.tiles / found.training_images:,.0f} of {_size(row)} are worth "
+        f"{row.tiles / found.training_images:,.0f} of {_size(row)} varies as that of "
         f"{_an_image(row, 'raw', found)} independent ones, and "
         f"{_an_image(row, 'normalised', found)} without brightness and contrast"
         for row in _ends(rows)
     ]
-    return f"Tiles of one image resemble each other: its {'; its '.join(told)}." if told else ""
+    return (
+        f"The mean of all tiles of an image is another matter: that of {'; of '.join(told)}." if told else ""
+    )
 
 
 def _an_image(row: TileDimension, space: Space, found: Dimension) -> str:

@@ -5,9 +5,9 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nearsight.dimension import Dimension, Estimator, Space, TileDimension
+from nearsight.dimension import Dimension, Estimator, Place, Space, TileDimension, Worth
 from nearsight.report.figure_file import save_figure
-from nearsight.statistics import Estimate
+from nearsight.statistics import Estimate, absent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, told apart with any colour vision; a marker each besides.
 _BLUE, _ORANGE, _GREEN, _PURPLE, _BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"
 _SPACES: Mapping[Space, tuple[str, str]] = {"raw": (_BLUE, "o"), "normalised": (_ORANGE, "s")}
+_PLACES: Mapping[Place, tuple[str, str]] = {**_SPACES, "embedding": (_GREEN, "D")}
 _ESTIMATORS: Mapping[Estimator, tuple[str, str]] = {
     "levina-bickel": (_BLUE, "o"),
     "two-nn": (_GREEN, "^"),
@@ -30,18 +31,25 @@ def draw_dimension(dimension: Dimension, *paths: Path) -> None:
 
 
 def dimension_figure(dimension: Dimension) -> "Figure":
-    """Return the figure: six panels against the side of the tile, bars are 95 % intervals.
+    """Return the figure: panels against the side of the tile, bars are 95 % intervals.
 
-    What could not be measured leaves a gap. It is drawn without any global state of matplotlib.
+    Where tiles were weighed against images, one more panel, and one of distances against the number of images. What
+    could not be measured leaves a gap. It is drawn without any global state of matplotlib.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 7.6), layout="constrained", facecolor="white")
-    panels = figure.subplots(2, 3).flat
+    weighed = any(found.worth for row in dimension.tiles for found in row.examples.values())
+    columns = 4 if weighed else 3
+    figure = Figure(figsize=(13 / 3 * columns, 7.6), layout="constrained", facecolor="white")
+    panels = figure.subplots(2, columns)
     draw = (_draw_dimensions, _draw_tiles, _draw_distances, _draw_slopes, _draw_labels, _draw_bound)
-    for axes, panel in zip(panels, draw, strict=True):
+    for axes, panel in zip(panels[:, :3].flat, draw, strict=True):
         panel(axes, dimension)
         _finish(axes, dimension.tiles)
+    if weighed:
+        _draw_worth(panels[0, 3], dimension)
+        _finish(panels[0, 3], dimension.tiles)
+        _draw_coverage(panels[1, 3], dimension)
     figure.suptitle(
         f"{dimension.data}: tiles of {dimension.training_images:,} training images, before any training",
         x=0.01,
@@ -66,7 +74,7 @@ def _draw_tiles(axes: "Axes", found: Dimension) -> None:
     _line(axes, found, [row.tiles for row in found.tiles], "all positions", _BLACK, "P")
     for space, (colour, marker) in _SPACES.items():
         worth = [row.effective[space] for row in found.tiles]
-        _points(axes, found, worth, f"effective, {space}", colour, marker)
+        _points(axes, found, worth, f"independent for their mean, {space}", colour, marker)
     axes.set_yscale("log")
     axes.set_ylabel("tiles")
 
@@ -118,6 +126,54 @@ def _draw_bound(axes: "Axes", found: Dimension) -> None:
     axes.axhline(1, color=_BLACK, linewidth=0.8, dashes=(5, 2), label="diameter of the cube of all tiles")
     axes.set_yscale("log")
     axes.set_ylabel("share of the diameter")
+
+
+def _draw_worth(axes: "Axes", found: Dimension) -> None:
+    most = max(worth.tiles for row in found.tiles for each in row.examples.values() for worth in each.worth)
+    axes.set_title(f"What {most} tiles of an image, or all, are worth", loc="left", fontsize=10)
+    none = absent("not weighed")
+    for place, (colour, marker) in _PLACES.items():
+        rows = [row.examples[place].most_tiles if place in row.examples else None for row in found.tiles]
+        if any(rows):
+            by_distance = [none if row is None else row.by_distance for row in rows]
+            by_label = [none if row is None else row.by_label for row in rows]
+            _points(axes, found, by_distance, f"{place}, distance", colour, marker)
+            _points(axes, found, by_label, f"{place}, label", colour, marker, style=":")
+    axes.axhline(most, color=_BLACK, linewidth=0.8, dashes=(5, 2))
+    axes.axhline(1, color=_BLACK, linewidth=0.8, dashes=(5, 2))
+    axes.set_yscale("log", base=2)
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_ylabel("times the images, one tile each")
+
+
+def _draw_coverage(axes: "Axes", found: Dimension) -> None:
+    """Draw the curves of one tile size, that in the middle: several tiles of each image, and one of more images."""
+    rows = [row for row in found.tiles if "raw" in row.examples and row.examples["raw"].worth]
+    row = rows[len(rows) // 2]
+    examples = row.examples["raw"]
+    axes.set_title(f"Tile {row.label}: more tiles or more images, raw", loc="left", fontsize=10)
+    images, distances = (
+        [getattr(point, name) for point in examples.single] for name in ("images", "distance")
+    )
+    axes.plot(images, distances, color=_BLACK, marker="P", markersize=4.5, label="one tile of each")
+    by_tiles: dict[int, list[Worth]] = {}
+    for worth in examples.worth:
+        by_tiles.setdefault(worth.tiles, []).append(worth)
+    for (tiles, several), colour in zip(by_tiles.items(), (_BLUE, _ORANGE, _GREEN, _PURPLE), strict=False):
+        axes.plot(
+            [worth.images for worth in several],
+            [worth.distance for worth in several],
+            color=colour,
+            marker="o",
+            markersize=4.5,
+            linewidth=1.2,
+            label=f"{tiles} tiles of each",
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("training images")
+    axes.set_ylabel("distance to the nearest training tile")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=7.5, edgecolor="none", framealpha=0.9)
 
 
 def _band(

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
-from nearsight.dimension import Dimension, SideBySide, Space, TileDimension, tile_name
+from nearsight.dimension import Dimension, SideBySide, Space, TileDimension, Worth, tile_name
 from nearsight.dimension.order import SizeAccuracy
 from nearsight.dimension.words import number_range
 from nearsight.report.dimension_chart import draw_dimension
 from nearsight.report.markdown_rows import markdown_table
 from nearsight.settings.protocols import scored_by
-from nearsight.statistics.writing import number, points, three_digits, whole, with_interval
+from nearsight.statistics.writing import MISSING, number, points, three_digits, whole, with_interval
 from nearsight.write import write_text
 
 MARKDOWN = "dimension.md"
@@ -42,6 +43,9 @@ def dimension_markdown(dimension: Dimension, picture: str) -> str:
         ["## Numbers", "", *_numbers(dimension)],
         ["## The bound", "", *_bound(dimension)],
     ]
+    weighed = _examples(dimension)
+    if weighed:
+        sections.insert(4, ["## Tiles against images", "", *weighed])
     if dimension.comparison is not None:
         sections.append(["## Predicted and measured order", "", *_orders(dimension.comparison)])
     sections.append(["## How it was measured", "", *_method(dimension)])
@@ -57,7 +61,9 @@ def _numbers(found: Dimension) -> list[str]:
     for space in get_args(Space):
         covered = [row.coverage[space] for row in rows]
         cells |= {
-            f"effective tiles, {space}": [with_interval(row.effective[space], whole) for row in rows],
+            f"independent tiles whose mean varies as much, {space}": [
+                with_interval(row.effective[space], whole) for row in rows
+            ],
             f"levina-bickel, {space}": [
                 with_interval(row.dimension("levina-bickel", space).estimate, three_digits) for row in rows
             ],
@@ -81,6 +87,44 @@ def _numbers(found: Dimension) -> list[str]:
         "",
         *_turned(found, cells),
     ]
+
+
+def _examples(found: Dimension) -> list[str]:
+    """Return a line for each number of tiles at the fewest images, and for the most tiles at more images."""
+    cells: dict[str, list[str]] = {}
+    places = list(dict.fromkeys(place for row in found.tiles for place in row.examples))
+    for place, measure in product(places, ("by_distance", "by_label")):
+        by_size = [{_key(worth): worth for worth in row.examples[place].worth} for row in found.tiles]
+        keys = sorted({key for of_size in by_size for key in of_size}, key=lambda key: (key[1], key[0]))
+        if not keys:
+            continue
+        least, most = min(images for images, _ in keys), max(tiles for _, tiles in keys)
+        for key in keys:
+            images, tiles = key
+            if images == least or tiles == most:
+                name = (
+                    f"{tiles} of each of {images:,}, {place}{', by label' if measure == 'by_label' else ''}"
+                )
+                cells[name] = [
+                    with_interval(getattr(of_size[key], measure), three_digits) if key in of_size else MISSING
+                    for of_size in by_size
+                ]
+    if not cells:
+        return []
+    embedding = "" if found.embedding is None else f" The embedding is that of {found.embedding}."
+    return [
+        "What several tiles of each of so many training images are worth: with one tile each, so many times the "
+        "images cover as well (have the nearest tile as near), or by label have its label right as often. Copies of "
+        "one tile would be worth 1, tiles as different as those of different images their number. Intervals, 95 %, "
+        "are over test and training images; a dash is what could not be weighed, or is beyond all "
+        f"images.{embedding}",
+        "",
+        *_turned(found, cells),
+    ]
+
+
+def _key(worth: Worth) -> tuple[int, int]:
+    return round(worth.images), worth.tiles
 
 
 def _bound(found: Dimension) -> list[str]:

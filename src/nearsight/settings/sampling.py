@@ -11,8 +11,8 @@ MOST_BLOCKS = 32
 _HELD_BYTES = 512 * 2**20
 
 
-def _number(default: int, text: str, *, least: int = 1) -> int:
-    number: int = field(default=default, metadata={"help": text, "least": least})
+def _number(default: int, text: str, *, least: int = 1, **metadata: object) -> int:
+    number: int = field(default=default, metadata={"help": text, "least": least, **metadata})
     return number
 
 
@@ -26,7 +26,8 @@ class Sampling:
     Nearest neighbours are looked for among at most `training_tiles` tiles, the same number from each training
     image and at least one, for `tiles_per_test_image` tiles of each of `test_images` images. The intrinsic
     dimension is that of `points` tiles, one an image, by their `neighbours` nearest. The correlation of tiles
-    of one image is that of two tiles of each of `pairs` images. All draws are fixed by `seed`. Raises
+    of one image is that of two tiles of each of `pairs` images. What several tiles of an image are worth in images is
+    weighed on `example_images` training images, and left out where that is 0. All draws are fixed by `seed`. Raises
     `InputError` for a number out of range.
     """
 
@@ -36,6 +37,13 @@ class Sampling:
     points: int = _number(5_000, "tiles, one an image, for the intrinsic dimension")
     neighbours: int = _number(10, "neighbours of each for Levina-Bickel", least=3)
     pairs: int = _number(2_000, "training images of which two tiles show the correlation")
+    example_images: int = _number(
+        10_000,
+        "training images on which several tiles of one are weighed against one of each of more; 0 leaves that out",
+        least=0,
+        # Files of the first schemas did not weigh them.
+        was={2: 0},
+    )
     seed: int = _number(0, "fixes every draw", least=0)
 
     def __post_init__(self) -> None:
@@ -58,6 +66,8 @@ class Sampling:
             test_images=min(self.test_images, max(1, rows // (4 * self.tiles_per_test_image))),
             points=min(self.points, rows),
             pairs=min(self.pairs, max(1, rows // 2)),
+            # Of a block, a thirty-second of them, sixteen tiles of each image are held.
+            example_images=min(self.example_images, 2 * rows),
         )
 
 

@@ -17,7 +17,7 @@ from nearsight.statistics.means import (
     ratio_estimate,
     student_estimate,
 )
-from nearsight.statistics.pairs import McNemar, arm_estimate, mcnemar, paired_difference
+from nearsight.statistics.pairs import McNemar, arm_estimate, crossed_interval, mcnemar, paired_difference
 from nearsight.statistics.resampled_t import widened_by_folds
 from nearsight.statistics.separation import area_under_curve, jaccard
 
@@ -33,6 +33,7 @@ __all__ = [
     "chance_agreement",
     "change_estimate",
     "column_estimate",
+    "crossed_interval",
     "false_discovery",
     "influence_estimate",
     "jaccard",

@@ -116,19 +116,46 @@ def crossed_half_width(
     return float(student95(freedom) * (both / (seeds * images)) ** 0.5)
 
 
+def crossed_interval(table: NDArray[np.float64]) -> float:
+    """Return how far the 95 % interval of a mean over two crossed random effects reaches to either side.
+
+    >>> round(crossed_interval(np.array([[0.0, 1.0, 2.0], [0.5, 1.0, 2.5]])), 2)
+    2.3
+
+    `table` is float64 (few, many): sets of images drawn and test images, say. With one row only the columns are
+    varied. See `arm_estimate`.
+    """
+    few, many = table.shape
+    if few == 1:
+        return float(student95(max(1, many - 1)) * table.std(ddof=1) / many**0.5)
+    between_rows, between_columns, within = _mean_squares(table)
+    if not between_rows + between_columns > 0:
+        return 0.0
+    return crossed_half_width(between_rows, between_columns, within, seeds=few, images=many)
+
+
 def _over_seeds(table: NDArray[np.float64], alone: Estimate, *, least: float) -> Estimate:
     """Return the mean of (seeds, images) by crossed random effects; `alone` is that of the first seed."""
     seeds, images = table.shape
     mean = float(table.mean())
-    of_seeds, of_images = table.mean(1) - mean, table.mean(0) - mean
-    rest = table - mean - of_seeds[:, None] - of_images
-    few, many = seeds - 1, max(1, images - 1)
-    between_seeds = images * float(of_seeds @ of_seeds) / few
-    between_images = seeds * float(of_images @ of_images) / many
-    within = float((rest * rest).sum()) / (few * many)
+    between_seeds, between_images, within = _mean_squares(table)
     if not (between_seeds + between_images) * seeds * images > 1e-12:
         # The same everywhere: what one seed says of the images is left.
         _, low, high = alone.numbers
         return replace(alone, value=mean, low=low, high=high, covers=IMAGES_AND_SEEDS)
     half = crossed_half_width(between_seeds, between_images, within, seeds=seeds, images=images)
     return Estimate(mean, max(least, mean - half), min(1.0, mean + half), images, covers=IMAGES_AND_SEEDS)
+
+
+def _mean_squares(table: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the mean squares between the rows, between the columns and of the rest."""
+    seeds, images = table.shape
+    mean = float(table.mean())
+    of_seeds, of_images = table.mean(1) - mean, table.mean(0) - mean
+    rest = table - mean - of_seeds[:, None] - of_images
+    few, many = seeds - 1, max(1, images - 1)
+    return (
+        images * float(of_seeds @ of_seeds) / few,
+        seeds * float(of_images @ of_images) / many,
+        float((rest * rest).sum()) / (few * many),
+    )

@@ -11,6 +11,8 @@ from nearsight.progress import Progress, watched
 from nearsight.report import write_dimension
 from nearsight.settings import Machine, Reading, ReadingOptions, Sampling
 from nearsight.signatures import takes_fields_of
+from nearsight.verbs.binding import Binding
+from nearsight.verbs.sources import AnyModel
 
 
 @takes_fields_of(Reading)
@@ -20,6 +22,7 @@ def dimension(
     classes: Sequence[str] | None = None,
     tiles: Sequence[int | None] | None = None,
     comparison: str | Path | None = None,
+    embedding: AnyModel | None = None,
     sampling: Sampling | None = None,
     out: str | Path | None = None,
     machine: Machine | None = None,
@@ -36,11 +39,14 @@ def dimension(
     Nothing is trained. `data` and `classes` are those of `train`. `tiles` are sides in pixels, None for whole
     images; left out, shares of the smallest side. All training images count: none are cut off for validation.
     With `comparison`, a directory that `compare` wrote, the order of tile sizes that each measure predicts is
-    put beside the measured one. With `out`, dimension.json, dimension.md and the figure are left there.
+    put beside the measured one. What several tiles of an image are worth in images is weighed in pixels, and in the
+    embedding of a model where `embedding` gives one; a network that was trained on these very images would make them
+    seem nearer than others. With `out`, dimension.json, dimension.md and the figure are left there.
     How images are read is said as in
     `nearsight.settings.Reading`. With `progress` False
     nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
+    bound = None if embedding is None else Binding(machine=machine).bind(embedding, tiled=False)
     with watched(progress) as channel, allowed_pixels(options.get("max_pixels")):
         sets = image_sets(data, classes=classes, validation=0, progress=channel, **options)
         for note in sets.notes:
@@ -49,6 +55,7 @@ def dimension(
             sets,
             tiles=tiles,
             comparison=comparison,
+            embedding=bound,
             sampling=sampling,
             device=(machine or Machine()).torch_device(),
             progress=channel,

@@ -35,6 +35,13 @@ def declare(parser: OneLineParser) -> None:
         help="a directory that `nearsight compare` wrote: predicted and measured order side by side",
     )
     parser.add_argument(
+        "--embedding",
+        default=None,
+        metavar="RUN",
+        help="a directory that `nearsight train` wrote, of other images: tiles are weighed against images in its "
+        "embedding too, not in pixels alone",
+    )
+    parser.add_argument(
         "--out",
         default=None,
         metavar="DIR",
@@ -58,6 +65,7 @@ def run(options: Namespace) -> Result:
         options.data,
         tiles=options.tiles,
         comparison=options.comparison,
+        embedding=options.embedding,
         sampling=sampling,
         out=out,
         machine=Machine(device=options.device),
