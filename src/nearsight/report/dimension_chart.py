@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, told apart with any colour vision; a marker each besides.
 _BLUE, _ORANGE, _GREEN, _PURPLE, _BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"
 _SPACES: Mapping[Space, tuple[str, str]] = {"raw": (_BLUE, "o"), "normalised": (_ORANGE, "s")}
-_PLACES: Mapping[Place, tuple[str, str]] = {**_SPACES, "embedding": (_GREEN, "D")}
+_PLACES: Mapping[Place, tuple[str, str]] = {
+    "raw": _SPACES["raw"],
+    "normalised": _SPACES["normalised"],
+    "embedding": (_GREEN, "D"),
+}
 _ESTIMATORS: Mapping[Estimator, tuple[str, str]] = {
     "levina-bickel": (_BLUE, "o"),
     "two-nn": (_GREEN, "^"),
