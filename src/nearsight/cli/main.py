@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from nearsight import __version__
 from nearsight.allocator import keep_freed_memory
 from nearsight.cli.commands import (
     compare,
@@ -24,7 +24,9 @@ from nearsight.cli.commands import (
     report,
     train,
 )
+from nearsight.cli.completion import completion_script, read_shell
 from nearsight.cli.options import OneLineParser
+from nearsight.cli.versions import installed_versions
 from nearsight.cli.wording import in_options
 from nearsight.errors import InputError, unknown_name
 from nearsight.progress import is_first_process
@@ -127,7 +129,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(_help())
             return DONE
         if given[0] in ("-V", "--version"):
-            print(f"nearsight {__version__}")
+            print(*installed_versions(), sep="\n")
+            return DONE
+        if given[0] == "--print-completion":
+            print(completion_script(_declarations(), read_shell(given[1:])))
             return DONE
         if given[0] not in COMMANDS:
             raise unknown_name("command", given[0], COMMANDS)
@@ -159,9 +164,7 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
         description=command.text,
         allow_abbrev=False,
     )
-    command.declare(parser)
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
-    parser.add_argument("--quiet", action="store_true", help="print no progress on stderr")
+    _declare(command, parser)
     options = parser.parse_all(arguments)
     keep_freed_memory()
     try:
@@ -174,6 +177,16 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
     if is_first_process():
         print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False), flush=True)
     return DONE
+
+
+def _declare(command: Command, parser: OneLineParser) -> None:
+    command.declare(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
+    parser.add_argument("--quiet", action="store_true", help="print no progress on stderr")
+
+
+def _declarations() -> dict[str, tuple[str, Callable[[OneLineParser], None]]]:
+    return {name: (command.text, partial(_declare, command)) for name, command in COMMANDS.items()}
 
 
 def _drop_output() -> None:
@@ -193,6 +206,8 @@ def _help() -> str:
             *lines,
             "",
             "'nearsight COMMAND --help' shows a command's options; 'nearsight demo' is a good start.",
+            "'nearsight --version' shows the versions of what matters, and",
+            "'nearsight --print-completion bash|zsh|tcsh' a script that completes commands and options.",
         ]
     )
 
