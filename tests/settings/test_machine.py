@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,20 @@ def test_no_worker_starts_where_it_would_run_the_script_again(
     else:
         with pytest.warns(UserWarning, match=r"script\.py has no `if __name__ == '__main__':`"):
             assert Machine(workers=3).decoding_workers() == 0
+
+
+def test_where_rows_go_is_a_known_name_whose_package_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = {"wandb": ModuleSpec("wandb", None, origin="wandb.py"), "mlflow": None}
+    monkeypatch.setattr("nearsight.settings.machine.find_spec", specs.get)
+    assert Machine().log == ()
+    assert Machine(log=["wandb", "wandb"]).log == ("wandb",)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"`log` needs mlflow, .*; pip install 'nearsight\[mlflow\]'"):
+        Machine(log=("mlflow",))
+    with pytest.raises(InputError, match="unknown log 'wandbb'; did you mean 'wandb'"):
+        Machine(log=("wandbb",))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"got 'wandb'; give `log=\('wandb',\)`"):
+        Machine(log="wandb")  # type: ignore[arg-type]
+    # A directory `mlflow` in the working directory is no package.
+    specs["mlflow"] = ModuleSpec("mlflow", None, is_package=True)
+    with pytest.raises(InputError, match="`log` needs mlflow, which is not installed"):
+        Machine(log=("mlflow",))

@@ -2,13 +2,14 @@
 
 from argparse import BooleanOptionalAction, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from nearsight.cli.options import (
     Container,
     OneLineParser,
     add_choice,
     add_machine_options,
+    listed,
     parse_memory,
     whole_number,
 )
@@ -16,6 +17,7 @@ from nearsight.cli.reading_options import add_reading_options
 from nearsight.errors import InputError
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_MEMORY
+from nearsight.settings.machine import LoggerName
 from nearsight.settings.models import MODELS, ONNX, TIMM
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def declare_training(parser: OneLineParser, out: str) -> Container:
     add_reading_options(parser)
     machine = add_machine_options(parser)
     add_checkpoint_seconds(machine)
+    add_log(machine)
     return machine
 
 
@@ -44,6 +47,17 @@ def add_checkpoint_seconds(container: Container) -> None:
         default=Machine.checkpoint_seconds,
         metavar="X",
         help=f"time between checkpoints (default: {Machine.checkpoint_seconds:g})",
+    )
+
+
+def add_log(container: Container) -> None:
+    """Add `--log`."""
+    names = get_args(LoggerName)
+    container.add_argument(
+        "--log",
+        default=None,
+        metavar="NAME,…",
+        help=f"{' or '.join(names)}: where the rows of metrics go besides the run's directory (docs/scale.md)",
     )
 
 
@@ -65,6 +79,7 @@ def machine_of(options: Namespace) -> Machine:
         devices=getattr(options, "devices", 1),
         workers=options.workers,
         checkpoint_seconds=options.checkpoint_seconds,
+        log=cast(tuple[LoggerName, ...], tuple(listed(options.log) or ())),
     )
 
 

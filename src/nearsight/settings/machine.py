@@ -4,17 +4,21 @@ import ast
 import os
 import sys
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-from nearsight.errors import InputError
+from nearsight.errors import InputError, unknown_name
 from nearsight.numbers import settle_numbers
 
 if TYPE_CHECKING:
     import torch
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+# Where the rows of a run go besides its directory: the name is the package's and the extra's.
+LoggerName = Literal["wandb", "mlflow"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +29,21 @@ class Machine:
     2
 
     `device` is auto, cpu, cuda or mps; `devices` the number of processes; `workers` the decoding processes of
-    a set that streams (None: one a core, at most 16); a checkpoint is written every `checkpoint_seconds`.
+    a set that streams (None: one a core, at most 16); a checkpoint is written every `checkpoint_seconds`; `log` names
+    where the rows of a run go besides its directory, "wandb" or "mlflow".
+
+    Raises `InputError` for another name in `log`, or for one whose package is not installed.
     """
 
     device: Device = "auto"
     devices: int = 1
     workers: int | None = None
     checkpoint_seconds: float = 60.0
+    log: tuple[LoggerName, ...] = ()
 
     def __post_init__(self) -> None:
         settle_numbers(self)
+        object.__setattr__(self, "log", _logger_names(self.log))
 
     def torch_device(self) -> "torch.device":
         """Return the device of this machine, CUDA or MPS first where `device` is auto.
@@ -71,6 +80,20 @@ class Machine:
         # A container or a batch system may grant fewer cores than the machine has.
         granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(16, granted)
+
+
+def _logger_names(given: Iterable[LoggerName]) -> tuple[LoggerName, ...]:
+    if isinstance(given, str):
+        raise InputError(f"`log` takes a tuple of names, got '{given}'; give `log=('{given}',)`")
+    names = tuple(dict.fromkeys(given))
+    for name in names:
+        if name not in get_args(LoggerName):
+            raise unknown_name("log", name, get_args(LoggerName))
+        # A directory of that name, where wandb keeps its runs, is found too, with no file of its own.
+        found = find_spec(name)
+        if found is None or found.origin is None:
+            raise InputError(f"`log` needs {name}, which is not installed; pip install 'nearsight[{name}]'")
+    return names
 
 
 def unguarded_script() -> str | None:

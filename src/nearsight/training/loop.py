@@ -8,6 +8,7 @@ import torch
 
 from nearsight.errors import InputError
 from nearsight.training.checkpoint import Milestone
+from nearsight.training.experiment import begun_experiment
 from nearsight.training.interruption import Interrupted, Interruption
 from nearsight.training.job import Job
 from nearsight.training.metrics_log import MetricsLog
@@ -128,5 +129,8 @@ def _open_records(job: Job, start: Milestone) -> Iterator[Records | None]:
     if not job.fabric.is_global_zero:
         yield None
         return
-    with MetricsLog(job.out, start.step) as log:
-        yield Records(job, log, start)
+    with (
+        MetricsLog(job.out, start.step) as log,
+        begun_experiment(job.fabric, job.recipe, job.progress) as experiment,
+    ):
+        yield Records(job, log, experiment, start)

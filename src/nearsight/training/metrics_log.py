@@ -27,6 +27,18 @@ class MetricsRow:
     images_per_second: float
     seconds: float
 
+    def curves(self) -> dict[str, float]:
+        """Return what is drawn against the steps, by the name of its curve.
+
+        >>> sorted(MetricsRow(9, 0.5, 1.2, 0.6, 0.1, None, 800.0, 4.0).curves())[:2]
+        ['training/accuracy', 'training/epoch']
+        """
+        values = asdict(self).items()
+        drawn = {
+            name: value for name, value in values if name not in ("step", "seconds") and value is not None
+        }
+        return {f"training/{name}": value for name, value in drawn.items()}
+
 
 COLUMNS = tuple(spec.name for spec in fields(MetricsRow))
 
@@ -59,9 +71,8 @@ class MetricsLog:
             cells = ["" if value is None else value for value in values.values()]
             csv.writer(file, lineterminator="\n").writerow(cells)
         with _refusals(self._path.parent):
-            for name, value in values.items():
-                if name not in ("step", "seconds") and value is not None:
-                    self._events.add_scalar(f"training/{name}", value, row.step)
+            for name, value in row.curves().items():
+                self._events.add_scalar(name, value, row.step)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nearsight.errors import InputError
 from nearsight.training.checkpoint import Milestone, save_checkpoint
+from nearsight.training.experiment import Experiment
 from nearsight.training.job import Job
 from nearsight.training.metrics_log import MetricsLog, MetricsRow
 from nearsight.training.optimizers import rate_at
@@ -72,8 +73,8 @@ class Records:
     A row is written when its sums have arrived from the device, so that no step waits for one.
     """
 
-    def __init__(self, job: Job, log: MetricsLog, start: Milestone) -> None:
-        self._job, self._log, self._last = job, log, start
+    def __init__(self, job: Job, log: MetricsLog, experiment: Experiment, start: Milestone) -> None:
+        self._job, self._log, self._experiment, self._last = job, log, experiment, start
         self._epoch_steps = max(1, len(job.material.images) // job.recipe.batch_size)
         self._row_every = max(1, min(self._epoch_steps, job.steps // ROWS_PER_RUN))
         self._coming: deque[_Sums] = deque()
@@ -153,18 +154,18 @@ class Records:
         job = self._job
         group = job.state.optimizers[0].param_groups[0]
         with self.clock.paused():
-            self._log.add(
-                MetricsRow(
-                    step=tick.step,
-                    epoch=tick.epoch,
-                    loss=tick.loss,
-                    accuracy=tick.accuracy,
-                    learning_rate=rate_at(group, job.recipe, tick.step - 1, job.steps),
-                    val_accuracy=validation_accuracy(job) if validate else None,
-                    images_per_second=tick.images_per_second,
-                    seconds=self.clock.seconds,
-                )
+            row = MetricsRow(
+                step=tick.step,
+                epoch=tick.epoch,
+                loss=tick.loss,
+                accuracy=tick.accuracy,
+                learning_rate=rate_at(group, job.recipe, tick.step - 1, job.steps),
+                val_accuracy=validation_accuracy(job) if validate else None,
+                images_per_second=tick.images_per_second,
+                seconds=self.clock.seconds,
             )
+            self._log.add(row)
+            self._experiment.add(row.curves(), row.step)
 
 
 class Clock:

@@ -120,7 +120,7 @@ def train(
     lay_out(network, size)
     choice = _precision(recipe, milestone, classifier, images, size, machine)
     progress.say(f"precision {choice.precision}: {choice.reason}")
-    fabric = _launch(machine, choice)
+    fabric = _launch(machine, choice, out)
     network.to(fabric.device)
     state = _training_state(network, recipe, choice, material)
     if milestone is not None:
@@ -199,8 +199,10 @@ def _precision(
     return choose_precision(recipe.precision, classifier.network, batch, timed=machine.devices == 1)
 
 
-def _launch(machine: Machine, choice: PrecisionChoice) -> "Fabric":
+def _launch(machine: Machine, choice: PrecisionChoice, out: Path) -> "Fabric":
     from lightning_fabric import Fabric
+
+    from nearsight.training.experiment_loggers import LOGGERS
 
     # It announces the precision and the processes in its own words; we have said them in ours.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
@@ -209,6 +211,7 @@ def _launch(machine: Machine, choice: PrecisionChoice) -> "Fabric":
         devices=machine.devices,
         strategy="ddp" if machine.devices > 1 else "auto",
         precision="bf16-mixed" if choice.precision == "bfloat16" else "32-true",
+        loggers=[LOGGERS[name](out) for name in machine.log],
     )
     fabric.launch()
     return fabric

@@ -9,6 +9,7 @@ from nearsight.cli.shared_options import (
     DATA,
     add_checkpoint_seconds,
     add_grid,
+    add_log,
     add_memory,
     add_stride,
     machine_of,
@@ -78,7 +79,9 @@ def declare(parser: OneLineParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="continue what --out holds")
     add_reading_options(parser)
-    add_checkpoint_seconds(add_machine_options(parser))
+    machine = add_machine_options(parser)
+    add_checkpoint_seconds(machine)
+    add_log(machine)
 
 
 def run(options: Namespace) -> Result:
