@@ -25,8 +25,8 @@ from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.report.figure_file import save_figure
 from nearsight.settings import Machine, make_recipe
-from nearsight.statistics import Estimate, arm_estimate, paired_difference
-from nearsight.statistics.writing import with_interval
+from nearsight.statistics import Estimate, arm_estimate, paired_difference, student_estimate
+from nearsight.statistics.writing import number, with_interval
 from nearsight.write import write_json
 
 if TYPE_CHECKING:
@@ -223,6 +223,7 @@ def of_setting(setting: tuple[int, int, str], rows: Sequence[Row]) -> Row:
     found: Row = {"side": side, "tile": side // 2, "images": images, "budget": equal, "points": points}
     if len(counts) > 1:
         found["slope"] = asdict(slope(shares, counts))
+        found["slope_of_log_odds"] = asdict(slope_of_log_odds(shares, counts))
     return found
 
 
@@ -237,13 +238,35 @@ def slope(shares: dict[tuple[str, int], Table], counts: Sequence[int]) -> Estima
     >>> round(slope(shares, [5, 10]).value, 3)
     -0.1
     """
-    doublings = np.log2(counts) - np.log2(counts).mean()
-    weights = doublings / (doublings @ doublings)
     sums = {
-        arm: sum(weight * shares[arm, count] for weight, count in zip(weights, counts, strict=True))
+        arm: sum(weight * shares[arm, count] for weight, count in zip(_weights(counts), counts, strict=True))
         for arm in ARMS
     }
     return _over(paired_difference(sums["tile"], sums["whole"]))
+
+
+def slope_of_log_odds(shares: dict[tuple[str, int], Table], counts: Sequence[int]) -> Estimate:
+    """Return the same slope of the difference in the log odds of being right, with Student's interval over seeds.
+
+    A difference in points may grow for no other reason than that fewer images are right with more classes.
+
+    >>> shares = {(arm, count): np.full((2, 3), 0.5) for arm in ARMS for count in (5, 10)}
+    >>> slope_of_log_odds(shares, [5, 10]).value
+    0.0
+    """
+    odds = {key: np.log(found.mean(1) / (1 - found.mean(1))) for key, found in shares.items()}
+    of_seeds = sum(
+        weight * (odds["tile", count] - odds["whole", count])
+        for weight, count in zip(_weights(counts), counts, strict=True)
+    )
+    return student_estimate(of_seeds, covers="seeds")
+
+
+def _weights(counts: Sequence[int]) -> Table:
+    """Return the weights that make a slope against doublings of values at these numbers of classes."""
+    doublings = np.log2(counts) - np.log2(counts).mean()
+    weights: Table = doublings / (doublings @ doublings)
+    return weights
 
 
 def _over(found: Estimate) -> Estimate:
@@ -294,7 +317,11 @@ def slopes(summary: Sequence[Row]) -> Iterator[str]:
     for one in summary:
         if "slope" in one:
             written = with_interval(Estimate(**one["slope"]))
-            yield f"{one['side']} pixels, {one['budget']}: {written} points each time the classes double"
+            odds = with_interval(Estimate(**one["slope_of_log_odds"]), number)
+            yield (
+                f"{one['side']} pixels, {one['budget']}: {written} points each time the classes double; "
+                f"{odds} in log odds"
+            )
 
 
 def draw_figure(summary: Sequence[Row]) -> "Figure":
@@ -303,19 +330,19 @@ def draw_figure(summary: Sequence[Row]) -> "Figure":
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for number, one in enumerate(summary):
+    for place, one in enumerate(summary):
         classes = [point["classes"] for point in one["points"]]
         label = f"{one['side']} px, {one['budget']}"
         for arm, style in zip(ARMS, ("--", "-"), strict=True):
             values = [100 * point[arm]["value"] for point in one["points"]]
-            left.plot(classes, values, style, marker="o", color=f"C{number}", label=f"{label}: {arm}")
+            left.plot(classes, values, style, marker="o", color=f"C{place}", label=f"{label}: {arm}")
         means, lows, highs = (
             [100 * point["difference"][name] for point in one["points"]] for name in ("value", "low", "high")
         )
         # Beside each other, so that no interval hides another.
-        moved = [count * 1.04**number for count in classes]
+        moved = [count * 1.04**place for count in classes]
         ends = [np.subtract(means, lows), np.subtract(highs, means)]
-        right.errorbar(moved, means, ends, fmt="o-", capsize=3, color=f"C{number}", label=label)
+        right.errorbar(moved, means, ends, fmt="o-", capsize=3, color=f"C{place}", label=label)
     right.axhline(0, color="0.6", linewidth=0.8)
     left.set_ylabel("accuracy, %")
     right.set_ylabel("tiles less whole images, points")

@@ -35,7 +35,7 @@ from nearsight.write import write_json
 from studies.many_classes import CPU, plain, read
 
 DATA, TILE, STRIDE = "cifar10", 16, 4
-TILES, TIMES = (1, 4, 16), (2, 4, 8, 16)
+TILES, TIMES = (1, 4, 16), (4, 16)
 SEVERAL, SINGLE, ANEW = "several tiles", "more images", "a tile anew"
 FIELDS: dict[str, Any] = {
     "width": 0.125,
@@ -57,8 +57,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this study to a parser."""
     parser.add_argument("--out", type=Path, default=Path("more-examples"), help="results and table")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--images", type=int, default=3125, help="n, the few images")
-    parser.add_argument("--steps", type=int, default=600, help="of each network")
+    parser.add_argument("--images", type=int, default=800, help="n, the few images")
+    parser.add_argument("--steps", type=int, default=400, help="of each network")
     parser.add_argument("--test-images", type=int, default=2000)
     parser.add_argument("--most", type=int, help="networks to train now (default: all that are left)")
     parser.add_argument(
