@@ -50,6 +50,7 @@ PUBLIC = [
     "report",
     "summarise",
     "train",
+    "verify",
 ]
 
 
@@ -112,6 +113,7 @@ def test_no_room_takes_the_name_of_a_function_in_whatever_order_modules_are_impo
         "repair",
         "report",
         "train",
+        "verify",
     ],
 )
 def test_a_verb_is_a_plain_function_that_says_what_it_takes(verb: str) -> None:

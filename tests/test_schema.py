@@ -23,7 +23,7 @@ from nearsight.settings import Machine, Recipe, recipe_from_toml
 from nearsight.settings.recipe import recipe_table
 from nearsight.study.settings import Study
 from nearsight.training import train
-from nearsight.training.checkpoint import read_milestone
+from nearsight.training.checkpoint import read_checkpoint
 
 OLD = Path(__file__).parent / "fixtures" / "schema-1"
 
@@ -57,7 +57,7 @@ def test_a_run_from_before_the_numbers_opens_whole(old: Path) -> None:
     assert len(run.predictions()) == 359
     held = Evaluation.load(run.directory)
     assert held.metrics["vote"]["n"] == 359
-    assert read_milestone(old / "begun").step == 4
+    assert read_checkpoint(old / "begun").milestone.step == 4
 
 
 def test_a_run_from_before_the_numbers_goes_on_and_is_evaluated(old: Path) -> None:
@@ -135,7 +135,7 @@ NEWER: list[tuple[str, Callable[[Path], None], Callable[[Path], object]]] = [
     ("run/model.json", _of_json, lambda old: load_classifier(old / "run")),
     ("run/predictions.parquet", _of_parquet, lambda old: Run(old / "run").predictions()),
     ("run/predictions.parquet", _of_parquet, lambda old: Evaluation.load(old / "run")),
-    ("begun/checkpoint/state.safetensors", _of_tensors, lambda old: read_milestone(old / "begun")),
+    ("begun/checkpoint/state.safetensors", _of_tensors, lambda old: read_checkpoint(old / "begun")),
     (
         "heatmaps/image-0.safetensors",
         _of_tensors,

@@ -25,6 +25,7 @@ from .verbs import (
     repair,
     report,
     train,
+    verify,
 )
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "report",
     "summarise",
     "train",
+    "verify",
 ]
 
 __version__: str

@@ -1,5 +1,6 @@
 """A file's digest, kept in the file itself: one flipped bit is noticed when the file is read."""
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -30,6 +31,15 @@ _COPY = "put back a copy of it, or make it again"
 
 # What the metadata of a safetensors file holds until `seal_tensors` has put its digest there.
 PLACEHOLDER = {"nearsight.digest": (_NAME + _UNKNOWN).decode()}
+
+
+def digest_of(content: bytes) -> str:
+    """Return the digest of what has no place for one, for another file to hold.
+
+    >>> digest_of(b"step,loss")
+    'xxh128:0613744786282bff216ad6f4c8a98eb7'
+    """
+    return _digest(content).decode()
 
 
 def sealed_json(text: str) -> str:
@@ -82,7 +92,9 @@ def unsealed_toml(content: bytes, source: object, mend: str = _EDITED) -> bytes:
 
 
 def seal_tensors(path: Path) -> None:
-    """Put the digest of a safetensors file in the place of the `PLACEHOLDER` in its metadata.
+    """Put the digest of a safetensors file in the place of the `PLACEHOLDER` in its metadata, which are put in order.
+
+    The library writes them in any order, and equal tensors are to be equal files.
 
     >>> import tempfile, torch
     >>> from safetensors.torch import save_file
@@ -94,9 +106,12 @@ def seal_tensors(path: Path) -> None:
     True
     """
     with path.open("r+b") as file:
-        found = _TENSORS.search(_header(file))
+        header = _in_order(_header(file))
+        found = _TENSORS.search(header)
         if found is None:
             raise ValueError(f"{path} has no place for its digest")
+        file.seek(8)
+        file.write(header)
         start, length = 8 + found.start(1), len(found[1])
         digest = _digest_around(file, start, length)
         file.seek(start)
@@ -168,7 +183,9 @@ def check_table(file: BinaryIO, source: object, mend: str = _COPY) -> bool:
 def _unsealed(
     content: bytes, seal: re.Pattern[bytes], mark: bytes, opening: bytes, source: object, mend: str
 ) -> bytes:
-    if not content or not _near(content[: len(mark)], mark):
+    # JSON that was cut short is none, whether it had a digest or not.
+    cut_short = not opening and 0 < len(content) < len(mark) and mark.startswith(content)
+    if not cut_short and not _near(content, mark):
         return content
     found = seal.match(content)
     if found is not None:
@@ -179,10 +196,12 @@ def _unsealed(
 
 
 def _near(content: bytes, mark: bytes) -> bool:
-    """Whether content begins with a mark, damaged as it may be, or is what is left of one that was cut short."""
-    if len(content) < len(mark):
-        return mark.startswith(content)
-    return sum(one != other for one, other in zip(content, mark, strict=False)) <= _DAMAGED_BYTES
+    """Whether content begins with a mark, damaged as it may be."""
+    return len(content) >= len(mark) and _differing(content, mark) <= _DAMAGED_BYTES
+
+
+def _differing(content: bytes, mark: bytes) -> int:
+    return sum(one != other for one, other in zip(content, mark, strict=False))
 
 
 def _digest(content: bytes) -> bytes:
@@ -220,6 +239,16 @@ def _header(file: BinaryIO) -> bytes:
     """Return the header of a safetensors file, or of what claims to be one what can be its header."""
     file.seek(0)
     return file.read(min(int.from_bytes(file.read(8), "little"), _LARGEST_HEADER))
+
+
+def _in_order(header: bytes) -> bytes:
+    """Return the header of a safetensors file, as long as it was, with its metadata sorted by name."""
+    said = json.loads(header)
+    said["__metadata__"] = dict(sorted(said.get("__metadata__", {}).items()))
+    ordered = json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode("utf-8").ljust(len(header))
+    if len(ordered) != len(header):
+        raise ValueError("the header of a safetensors file is not written as JSON is")
+    return ordered
 
 
 def _footer_start(file: BinaryIO) -> int | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from nearsight.digest import unsealed_json
 from nearsight.errors import InputError, unknown_name
 from nearsight.schema import FIRST, SCHEMA, default_at, read_schema
 
@@ -55,11 +56,13 @@ def read_json(kind: str, path: Path, command: str) -> tuple[int, dict[str, Any]]
     is no file and for one that is damaged or of a newer version.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(unsealed_json(path.read_bytes(), path, f"run `nearsight {command}` again"))
     except FileNotFoundError:
         raise InputError(
             f"{path.parent} holds no {path.name}; give a directory that `nearsight {command}` wrote"
         ) from None
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read as a {kind}: {error}; run `nearsight {command}` again"

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from nearsight.digest import PLACEHOLDER, seal_table, seal_tensors, sealed_toml
+from nearsight.digest import PLACEHOLDER, seal_table, seal_tensors, sealed_json, sealed_toml
 from nearsight.errors import InputError
 
 if TYPE_CHECKING:
@@ -94,18 +94,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any], *, compact: bool = False) -> None:
-    """Write a JSON object, whole or not at all; raises what `replace_atomically` raises.
+    """Write a JSON object with its digest, whole or not at all; raises what `replace_atomically` raises.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "result.json"
     >>> write_json(path, {"accuracy": 0.9, "loss": math.nan})
     >>> json.loads(path.read_text())
-    {'accuracy': 0.9, 'loss': None}
+    {'digest': 'xxh128:b54846e0d234369cdcd65ae0b62c2d84', 'accuracy': 0.9, 'loss': None}
 
     What JSON does not have becomes what `plain` makes of it. `compact` is one line in ASCII, for what programs read.
     """
     text = json.dumps(plain(content), indent=None if compact else 2, ensure_ascii=compact, allow_nan=False)
-    write_text(path, text + "\n")
+    write_text(path, sealed_json(text + "\n"))
 
 
 def write_toml(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from nearsight.cli.main import main
 from nearsight.diagnosis import TABLES
+from nearsight.digest import unsealed_json
 
 Printed = Callable[..., dict[str, Any]]
 Refused = Callable[..., str]
@@ -20,7 +21,7 @@ def test_one_object_is_printed_and_kept(printed: Printed, trained: Path, tmp_pat
     out = tmp_path / "out"
     result = printed("diagnose", trained, "--out", out, *FEW)
     assert result.pop("out") == str(out)
-    assert result == json.loads((out / "diagnosis.json").read_text())
+    assert result == json.loads(unsealed_json((out / "diagnosis.json").read_bytes(), "file"))
     assert (result["images"], result["tile"], result["stride"]) == (40, 6, 1)
     assert {path.name for path in out.iterdir()} == {
         "diagnosis.json",

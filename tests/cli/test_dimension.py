@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nearsight.cli.main import main
+from nearsight.digest import unsealed_json
 
 Printed = Callable[..., dict[str, Any]]
 Refused = Callable[..., str]
@@ -54,7 +55,7 @@ def test_one_object_is_printed_and_kept(printed: Printed, tmp_path: Path) -> Non
     out = tmp_path / "out"
     result = printed("dimension", "digits", "--tiles", "4,full", "--out", out, "--seed", "3", *FEW)
     assert result.pop("out") == str(out)
-    assert result == json.loads((out / "dimension.json").read_text())
+    assert result == json.loads(unsealed_json((out / "dimension.json").read_bytes(), "file"))
     assert [row["tile"] for row in result["tiles"]] == [4, None]
     assert result["sampling"] | {"seed": 3, "points": 100, "neighbours": 10} == result["sampling"]
     assert {path.suffix for path in out.iterdir()} == {".json", ".md", ".png", ".svg"}

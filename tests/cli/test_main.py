@@ -19,6 +19,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from nearsight.cli.main import COMMANDS, main
+from nearsight.digest import unsealed_json
 
 Printed = Callable[..., dict[str, Any]]
 Refused = Callable[..., str]
@@ -136,6 +137,7 @@ def test_train_prints_its_result(printed: Printed, trained: Path, quick: list[st
     result = printed(*arguments)
     assert result["run"] == str(tmp_path / "run")
     kept = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert kept.pop("digest").startswith("xxh128:")
     assert kept.pop("schema") == 1
     assert result == {"run": str(tmp_path / "run"), **kept}
     assert list(result["evaluation"]) == ["test"]
@@ -284,7 +286,7 @@ def test_compare_prints_and_resumes(printed: Printed, quick: list[str], tmp_path
     found = printed(*arguments, "--out", tmp_path / "study")
     assert [arm["name"] for arm in found["arms"]] == ["full", "full+standard", "tile-6"]
     assert [(arm["arm"], arm["images"]) for arm in found["on_tiles"]] == [("full", 3), ("full+standard", 3)]
-    assert found == json.loads((tmp_path / "study" / "comparison.json").read_text())
+    assert found == json.loads(unsealed_json((tmp_path / "study" / "comparison.json").read_bytes(), "file"))
     weights = tmp_path / "study" / "runs" / "tile-6" / "seed-0" / "model.safetensors"
     written = weights.stat().st_mtime_ns
     shutil.rmtree(tmp_path / "study" / "runs" / "full")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
 from nearsight.models import (
     Architecture,
@@ -212,7 +213,7 @@ def test_a_description_of_something_else_is_refused(tmp_path, content):
 def test_a_description_with_a_value_of_another_kind_is_refused_by_its_file(tmp_path, part, name, value):
     save_classifier(make(), tmp_path)
     path = tmp_path / "model.json"
-    content = json.loads(path.read_text())
+    content = json.loads(unsealed_json(path.read_bytes(), path))
     (content if part is None else content[part])[name] = value
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"model\.json") as caught:
@@ -263,7 +264,7 @@ def test_bytes_and_turned_colours_are_normalised_in_their_own_units():
 def test_a_description_of_before_there_were_crops_is_read(tmp_path):
     save_classifier(make(resize_short=12), tmp_path)
     path = tmp_path / "model.json"
-    description = json.loads(path.read_text(encoding="utf-8"))
+    description = json.loads(unsealed_json(path.read_bytes(), path))
     del description["schema"]
     for name in ("resize_to", "crop", "input_range", "channels", "layout"):
         del description["preprocessing"][name]

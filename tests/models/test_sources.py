@@ -10,6 +10,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
 from nearsight.evidence import evidence
 from nearsight.models import Architecture, Classifier, Preprocessing, load_classifier, save_classifier
@@ -324,6 +325,7 @@ def test_what_outputs_are_is_saved_with_a_classifier(outputs: str, tmp_path: Pat
 def test_what_no_output_can_be_is_refused_in_a_description(tmp_path: Path) -> None:
     save_classifier(Classifier.of("airbench", classes=2, pretrained=False, width=0.1), tmp_path)
     description = tmp_path / "model.json"
-    description.write_text(description.read_text().replace('"outputs": "logits"', '"outputs": "shares"'))
+    written = unsealed_json(description.read_bytes(), description).decode()
+    description.write_text(written.replace('"outputs": "logits"', '"outputs": "shares"'))
     with pytest.raises(InputError, match=r"model\.json .*'shares' is not what an output can be"):
         load_classifier(tmp_path)

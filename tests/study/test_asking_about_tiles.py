@@ -9,6 +9,7 @@ import torch
 from sklearn.metrics import cohen_kappa_score
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
 from nearsight.evaluation.whole_on_tiles import TileAnswers, ViewAnswers
 from nearsight.evidence import TiledModel
@@ -123,7 +124,7 @@ def test_answers_are_kept_with_the_run_until_something_else_is_asked(tmp_path: P
 
     first, written = ask([5], 10), (tmp_path / ANSWERS).read_bytes()
     assert {one.tile for one in first.views} == {2, 4, 5, 6}
-    content = json.loads(written)
+    content = json.loads(unsealed_json(written, ANSWERS))
     content["answers"]["whole"][0] = 7
     (tmp_path / ANSWERS).write_text(json.dumps(content))
     assert ask([5], 10).whole == (7, *first.whole[1:])

@@ -21,6 +21,7 @@ from nearsight.data.folds import fold_set
 from nearsight.data.sources import held_sets
 from nearsight.data.split_list import Listing
 from nearsight.data.splits import cut
+from nearsight.digest import unsealed_toml
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
@@ -65,7 +66,7 @@ def written(out: Path) -> dict[str, Any]:
 
 
 def timeless(out: Path) -> dict[str, Any]:
-    content = written(out)
+    content = {name: value for name, value in written(out).items() if name != "digest"}
     for arm in content["arms"]:
         del arm["cost"]["seconds"], arm["cost"]["peak_memory_bytes"]
     return content
@@ -245,7 +246,8 @@ def test_another_comparison_is_refused_and_nothing_touched(
 
 def spoil_recipe(out: Path) -> None:
     recipe = out / "runs" / "tile-4" / "seed-4" / "recipe.toml"
-    recipe.write_text(recipe.read_text().replace("momentum = 0.6", "momentum = 0.7"))
+    written = unsealed_toml(recipe.read_bytes(), recipe).decode()
+    recipe.write_text(written.replace("momentum = 0.6", "momentum = 0.7"))
 
 
 def spoil_study(out: Path) -> None:

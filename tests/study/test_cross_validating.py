@@ -126,10 +126,12 @@ def test_images_stay_in_their_folds_when_the_folder_changes(tmp_path: Path) -> N
 def test_a_directory_of_something_else_is_refused_and_left(
     finished: CrossValidation, options: dict[str, Any], said: str
 ) -> None:
-    before = {path: path.stat().st_mtime_ns for path in finished.directory.rglob("*")}
+    before = {path: path.stat().st_mtime_ns for path in finished.directory.rglob("*") if path.is_file()}
     with pytest.raises(InputError, match=said):
         nearsight.train(images(), out=finished.directory, **FIELDS | options)
-    assert {path: path.stat().st_mtime_ns for path in finished.directory.rglob("*")} == before
+    assert {
+        path: path.stat().st_mtime_ns for path in finished.directory.rglob("*") if path.is_file()
+    } == before
 
 
 def test_pages_are_those_of_its_runs(finished: CrossValidation, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import copy
 import errno
 import json
+import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,22 +13,32 @@ from typing import NoReturn
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nearsight.errors import InputError
 from nearsight.models import build
+from nearsight.progress import Silent
 from nearsight.settings import Recipe
 from nearsight.training.checkpoint import (
+    BEFORE,
+    NEWEST,
     Milestone,
     TrainingState,
-    load_checkpoint,
-    read_milestone,
+    keep_as_newest,
+    read_checkpoint,
+    restore,
     save_checkpoint,
 )
 from nearsight.training.optimizers import build_optimizers
+from nearsight.write import write_tensors
 
 MILESTONE = Milestone(step=7, seconds=1.25, precision="bfloat16", reason="within 1 % of float32")
+
+
+STEPS = 10
 
 
 def make_state(optimizer: str, seed: int, ema: bool = True) -> TrainingState:
@@ -39,6 +51,17 @@ def make_state(optimizer: str, seed: int, ema: bool = True) -> TrainingState:
     return TrainingState(
         network, build_optimizers(network, recipe), average, torch.rand(4, dtype=torch.float64)
     )
+
+
+def milestone(directory: Path) -> Milestone | None:
+    checkpoint = read_checkpoint(directory)
+    return None if checkpoint is None else checkpoint.milestone
+
+
+def go_on(directory: Path, state: TrainingState) -> None:
+    checkpoint = read_checkpoint(directory)
+    assert checkpoint is not None
+    restore(checkpoint, state, STEPS)
 
 
 def advance(state: TrainingState, steps: range) -> None:
@@ -78,9 +101,9 @@ def test_a_state_read_back_goes_on_bit_for_bit(optimizer: str, ema: bool, tmp_pa
     state, other = make_state(optimizer, 0, ema), make_state(optimizer, 1, ema)
     advance(state, range(3))
     save_checkpoint(tmp_path, state, MILESTONE)
-    assert read_milestone(tmp_path) == MILESTONE
+    assert milestone(tmp_path) == MILESTONE
     assert not same(other, state)
-    load_checkpoint(tmp_path, other)
+    go_on(tmp_path, other)
     assert same(other, state)
     advance(state, range(3, 6))
     advance(other, range(3, 6))
@@ -90,7 +113,7 @@ def test_a_state_read_back_goes_on_bit_for_bit(optimizer: str, ema: bool, tmp_pa
 def test_a_checkpoint_before_the_first_step_holds_no_momentum(tmp_path: Path) -> None:
     state, other = make_state("sgd", 0), make_state("sgd", 1)
     save_checkpoint(tmp_path, state, MILESTONE)
-    load_checkpoint(tmp_path, other)
+    go_on(tmp_path, other)
     assert same(other, state)
 
 
@@ -100,14 +123,14 @@ def test_saving_does_not_tie_the_file_to_the_running_weights(tmp_path: Path) -> 
     kept = copy.deepcopy(state)
     save_checkpoint(tmp_path, state, MILESTONE)
     advance(state, range(2, 4))
-    load_checkpoint(tmp_path, other)
+    go_on(tmp_path, other)
     assert same(other, kept)
 
 
 def test_a_directory_without_a_checkpoint_has_no_progress(tmp_path: Path) -> None:
-    assert read_milestone(tmp_path) is None
+    assert read_checkpoint(tmp_path) is None
     (tmp_path / "checkpoint").mkdir()
-    assert read_milestone(tmp_path) is None
+    assert read_checkpoint(tmp_path) is None
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -128,17 +151,17 @@ def test_a_full_disk_leaves_the_older_checkpoint_whole(
         save_checkpoint(tmp_path, state, replace(MILESTONE, step=9))
     monkeypatch.undo()
     assert snapshot(tmp_path) == before
-    assert read_milestone(tmp_path) == MILESTONE
+    assert milestone(tmp_path) == MILESTONE
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 def test_a_device_that_is_really_full_is_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nearsight.write.secrets.token_hex", lambda _: "0")
     (tmp_path / "checkpoint").mkdir()
-    (tmp_path / "checkpoint" / ".state.0.safetensors").symlink_to("/dev/full")
+    (tmp_path / "checkpoint" / ".next.0.safetensors").symlink_to("/dev/full")
     with pytest.raises(InputError, match="the disk is full"):
         save_checkpoint(tmp_path, make_state("sgd", 0), MILESTONE)
-    assert read_milestone(tmp_path) is None
+    assert read_checkpoint(tmp_path) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"\xff" * 100])
@@ -148,7 +171,7 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(content: bytes, tmp_path: P
     with pytest.raises(
         InputError, match=r"state\.safetensors is not a checkpoint of ours .* remove it"
     ) as caught:
-        read_milestone(tmp_path)
+        read_checkpoint(tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -158,8 +181,8 @@ def test_a_checkpoint_cut_short_at_any_place_is_refused(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for length in (1, 7, 8, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(InputError, match="is not a checkpoint of ours"):
-            read_milestone(tmp_path)
+        with pytest.raises(InputError, match=r"is (not a checkpoint of ours|damaged)"):
+            read_checkpoint(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -174,4 +197,130 @@ def test_safetensors_that_are_no_checkpoint_are_refused(
     weights = nn.Linear(2, 2).state_dict()
     save_file(weights, tmp_path / "checkpoint" / "state.safetensors", metadata=metadata)
     with pytest.raises(InputError, match="is not a checkpoint of ours"):
-        read_milestone(tmp_path)
+        read_checkpoint(tmp_path)
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+class Warned(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def two_checkpoints(directory: Path) -> TrainingState:
+    """Write a checkpoint of step 2, and one of step 4 after it; return the state at step 2."""
+    state = make_state("adamw", 0)
+    advance(state, range(2))
+    kept = copy.deepcopy(state)
+    save_checkpoint(directory, state, replace(MILESTONE, step=2))
+    advance(state, range(2, 4))
+    save_checkpoint(directory, state, replace(MILESTONE, step=4))
+    return kept
+
+
+def test_where_the_last_is_damaged_the_one_before_it_is_used_and_said(tmp_path: Path) -> None:
+    kept, other, warned = two_checkpoints(tmp_path), make_state("adamw", 1), Warned()
+    damage(tmp_path / "checkpoint" / NEWEST)
+    checkpoint = read_checkpoint(tmp_path, warned)
+    assert checkpoint is not None
+    assert checkpoint.milestone.step == 2
+    (line,) = warned.lines
+    assert re.search(r"state\.safetensors is damaged: .*; the checkpoint before it is used$", line)
+    assert same(other, kept) is False
+    keep_as_newest(restore(checkpoint, other, STEPS))
+    assert same(other, kept)
+    # The next one does not put the damaged one in the place of the whole one.
+    save_checkpoint(tmp_path, other, replace(MILESTONE, step=3))
+    damage(tmp_path / "checkpoint" / NEWEST)
+    before = read_checkpoint(tmp_path)
+    assert before is not None
+    assert before.milestone.step == 2
+
+
+def test_where_both_are_damaged_one_line_says_so(tmp_path: Path) -> None:
+    two_checkpoints(tmp_path)
+    for name in (NEWEST, BEFORE):
+        damage(tmp_path / "checkpoint" / name)
+    with pytest.raises(InputError, match=r"previous\.safetensors is damaged: .* remove it to begin again"):
+        read_checkpoint(tmp_path)
+
+
+def test_a_kill_between_the_two_moves_leaves_the_one_before(tmp_path: Path) -> None:
+    two_checkpoints(tmp_path)
+    (tmp_path / "checkpoint" / NEWEST).rename(tmp_path / "checkpoint" / "next.safetensors")
+    warned = Warned()
+    checkpoint = read_checkpoint(tmp_path, warned)
+    assert checkpoint is not None
+    assert (checkpoint.milestone.step, warned.lines) == (2, [])
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Tensor], dict[str, str]], None], sealed: bool) -> None:
+    """Write a checkpoint again with something changed, with a digest that is right or without any."""
+    with safe_open(path, framework="pt") as file:
+        held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        header = {name: value for name, value in file.metadata().items() if name != "nearsight.digest"}
+    change(held, header)
+    if sealed:
+        write_tensors(path, held, header)
+    else:
+        header.pop("tensors")
+        save_file(held, path, metadata=header)
+
+
+def of_progress(**values: object) -> Callable[[dict[str, Tensor], dict[str, str]], None]:
+    def change(_held: dict[str, Tensor], header: dict[str, str]) -> None:
+        header["progress"] = json.dumps(json.loads(header["progress"]) | values)
+
+    return change
+
+
+MOMENTUM = "optimizer.0.3.exp_avg"
+UNFIT: list[tuple[Callable[[dict[str, Tensor], dict[str, str]], object], str]] = [
+    (of_progress(step=-5), "step -5"),
+    (of_progress(step=STEPS + 1), "the run has 10"),
+    (of_progress(step="4"), "takes a whole number"),
+    (of_progress(seconds=-1.0), "-1.0 seconds"),
+    (of_progress(precision="float8"), "float8"),
+    (of_progress(more=1), "unknown field"),
+    (lambda _held, header: header.update(numbers='{"optimizer.0.0.step": NaN}'), "no finite number"),
+    (lambda held, _header: held.pop(MOMENTUM), "lacks exp_avg|tensors and was written with"),
+    (lambda held, _header: held.update({MOMENTUM: torch.zeros(1, 2)}), "float32 1×2, not of float32"),
+    (lambda held, _header: held.update({MOMENTUM: held[MOMENTUM].half()}), "float16"),
+    (lambda held, _header: held[MOMENTUM].fill_(math.nan), "is not a number"),
+    (lambda held, _header: held["running"].fill_(math.nan), "running is not finite"),
+    (lambda held, _header: held.update({"running": torch.zeros(3)}), "running is float32 3"),
+    (
+        lambda held, _header: held.update({"optimizer.0.99.step": torch.zeros(1)}),
+        "of something else|written with",
+    ),
+    (lambda held, _header: held.update({"optimizer.x": torch.zeros(1)}), "of something else|written with"),
+    (lambda held, _header: held.update({"other": torch.zeros(1)}), "of something else|written with"),
+]
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize(("change", "message"), UNFIT)
+def test_what_does_not_fit_the_run_is_refused_or_the_one_before_is_used(
+    change: Callable[[dict[str, Tensor], dict[str, str]], None], message: str, sealed: bool, tmp_path: Path
+) -> None:
+    kept, other = two_checkpoints(tmp_path), make_state("adamw", 1)
+    rewrite(tmp_path / "checkpoint" / NEWEST, change, sealed)
+    warned = Warned()
+    checkpoint = read_checkpoint(tmp_path, warned)
+    assert checkpoint is not None
+    assert restore(checkpoint, other, STEPS, warned).milestone.step == 2
+    assert same(other, kept)
+    (line,) = warned.lines
+    assert re.search(message, line)
+    (tmp_path / "checkpoint" / BEFORE).unlink()
+    with pytest.raises(InputError, match=message) as caught:
+        restore(read_checkpoint(tmp_path) or checkpoint, other, STEPS)
+    assert "\n" not in str(caught.value)
+    assert same(other, kept)

@@ -36,7 +36,7 @@ recipe = replace(RECIPES["fast"], data="digits", tile=6, width=0.1, batch_size=2
 KILLED = """
 import os, random, signal, time
 import lightning_fabric, safetensors.torch, sklearn.model_selection, torch.utils.tensorboard
-from nearsight.training.checkpoint import read_milestone
+from nearsight.training.checkpoint import read_checkpoint
 recipe = replace(recipe, steps=100, ema=0.9)
 
 def begin(out):
@@ -56,8 +56,8 @@ for _ in range(4):
     time.sleep(moments.uniform(0.0, 0.6 * length))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    milestone = read_milestone(out / "run")
-    reached.append(milestone.step if milestone else reached[-1])
+    checkpoint = read_checkpoint(out / "run")
+    reached.append(checkpoint.milestone.step if checkpoint else reached[-1])
 assert os.waitpid(begin(out / "run"), 0)[1] == 0
 print(*reached)
 """

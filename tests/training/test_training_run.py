@@ -169,6 +169,36 @@ def test_a_run_stopped_twice_ends_with_the_weights_of_one_never_stopped(
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+@pytest.mark.parametrize("damaged", [("state",), ("state", "previous"), ("metrics",)])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before_it_and_changes_no_bit(
+    damaged: tuple[str, ...],
+    sets: ImageSets,
+    recipe: Recipe,
+    tmp_path: Path,
+    read_weights: Weights,
+    stop_at: Callable[..., Silent],
+    listener: Any,
+) -> None:
+    with pytest.raises(Interrupted):
+        train(recipe, sets, tmp_path / "run", machine=EVERY_STEP, progress=stop_at(5))
+    for name in damaged:
+        path = tmp_path / "run" / ("metrics.csv" if name == "metrics" else f"checkpoint/{name}.safetensors")
+        content = bytearray(path.read_bytes())
+        content[-20] ^= 1
+        path.write_bytes(content)
+    if damaged != ("state",):
+        with pytest.raises(InputError, match=r"is damaged: [^\n]*; (remove it|put back a copy)[^\n]*$"):
+            train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
+        return
+    train(recipe, sets, tmp_path / "run", resume=True, machine=CPU, progress=listener)
+    warned = [line for line in listener.said if line.startswith("warning:") and "checkpoint" in line]
+    assert [line.endswith("digest says; the checkpoint before it is used") for line in warned] == [True]
+    assert f"resuming {tmp_path / 'run'} after step 4" in listener.said
+    train(recipe, sets, tmp_path / "whole", machine=CPU)
+    assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+
+
 def test_dropout_too_is_fixed_by_the_seed_and_outlives_a_stop(
     sets: ImageSets,
     recipe: Recipe,
@@ -217,16 +247,16 @@ def test_resuming_a_finished_run_changes_nothing(
 def test_seconds_count_steps_on_both_sides_of_a_stop(
     sets: ImageSets, recipe: Recipe, tmp_path: Path, stop_at: Callable[..., Silent]
 ) -> None:
-    from nearsight.training.checkpoint import read_milestone
+    from nearsight.training.checkpoint import read_checkpoint
 
     with pytest.raises(Interrupted):
         train(recipe, sets, tmp_path, machine=CPU, progress=stop_at(4))
-    milestone = read_milestone(tmp_path)
-    assert milestone is not None
-    assert milestone.step == 4
-    assert milestone.seconds > 0
+    checkpoint = read_checkpoint(tmp_path)
+    assert checkpoint is not None
+    assert checkpoint.milestone.step == 4
+    assert checkpoint.milestone.seconds > 0
     metrics = train(recipe, sets, tmp_path, resume=True, machine=CPU).result["training"]
-    assert metrics["seconds"] > milestone.seconds
+    assert metrics["seconds"] > checkpoint.milestone.seconds
 
 
 def test_a_resumed_run_keeps_its_precision(
@@ -250,7 +280,7 @@ def test_a_resumed_run_keeps_its_precision(
 def test_a_loss_that_is_no_longer_finite_stops_with_step_checkpoint_and_what_to_try(
     machine: Machine, sets: ImageSets, recipe: Recipe, tmp_path: Path
 ) -> None:
-    from nearsight.training.checkpoint import TrainingState, load_checkpoint, read_milestone
+    from nearsight.training.checkpoint import TrainingState, read_checkpoint, restore
     from nearsight.training.optimizers import build_optimizers
     from nearsight.training.prepare import build_classifier
 
@@ -260,17 +290,18 @@ def test_a_loss_that_is_no_longer_finite_stops_with_step_checkpoint_and_what_to_
         train(recipe, sets, tmp_path, machine=machine)
     assert "\n" not in str(caught.value)
     assert "`clip=1`" in str(caught.value)
-    milestone = read_milestone(tmp_path)
+    checkpoint = read_checkpoint(tmp_path)
     if machine is CPU:
         assert "no checkpoint had been written" in str(caught.value)
-        assert milestone is None
+        assert checkpoint is None
     else:
-        assert milestone is not None
-        assert f"the last good checkpoint, of step {milestone.step}, is in {tmp_path}" in str(caught.value)
+        assert checkpoint is not None
+        step = checkpoint.milestone.step
+        assert f"the last good checkpoint, of step {step}, is in {tmp_path}" in str(caught.value)
         classifier, _ = build_classifier(recipe, sets["train"], Silent())
         network = classifier.network
         running = torch.zeros(4, dtype=torch.float64)
-        load_checkpoint(tmp_path, TrainingState(network, build_optimizers(network, recipe), None, running))
+        restore(checkpoint, TrainingState(network, build_optimizers(network, recipe), None, running), 40)
         assert all(value.isfinite().all() for value in network.state_dict().values())
     assert not (tmp_path / "result.json").exists()
     with pytest.raises(InputError, match="became NaN or infinite"):
@@ -510,7 +541,7 @@ def test_a_full_disk_at_a_checkpoint_keeps_the_one_before_and_the_run_resumable(
 ) -> None:
     import errno
 
-    from nearsight.training.checkpoint import read_milestone
+    from nearsight.training.checkpoint import read_checkpoint
 
     written = Path.write_bytes
     calls = []
@@ -526,9 +557,9 @@ def test_a_full_disk_at_a_checkpoint_keeps_the_one_before_and_the_run_resumable(
     with pytest.raises(InputError, match="the disk is full"):
         train(recipe, sets, tmp_path / "run", machine=EVERY_STEP)
     monkeypatch.undo()
-    milestone = read_milestone(tmp_path / "run")
-    assert milestone is not None
-    assert milestone.step == 3
+    checkpoint = read_checkpoint(tmp_path / "run")
+    assert checkpoint is not None
+    assert checkpoint.milestone.step == 3
     train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
 

@@ -23,6 +23,7 @@ from nearsight.cli.commands import (
     repair,
     report,
     train,
+    verify,
 )
 from nearsight.cli.completion import completion_script, read_shell
 from nearsight.cli.options import OneLineParser
@@ -111,6 +112,12 @@ COMMANDS = {
         "DIR [--out DIR]",
         report.declare,
         report.run,
+    ),
+    "verify": Command(
+        "Check every file of a directory of results: whole, damaged, missing, or without a digest.",
+        "DIR",
+        verify.declare,
+        verify.run,
     ),
     "dimension": Command(
         "Measure, before any training, how many dimensions tiles have and how well they are covered.",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nearsight.data.groups import group_names
 from nearsight.data.image_set import ImageSets
 from nearsight.data.joined_images import chosen_of
+from nearsight.digest import check_table
 from nearsight.errors import InputError
 from nearsight.schema import SCHEMA, numbered, read_schema
 from nearsight.settings import Reading
@@ -331,8 +332,12 @@ def _read(path: Path) -> tuple["pa.Table", dict[str, Any]]:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path, memory_map=False)
+        with path.open("rb") as file:
+            check_table(file, path, _WAY_OUT)
+            table = parquet.read_table(file)
         said = json.loads((table.schema.metadata or {}).get(_METADATA, b"{}"))
+    except InputError:
+        raise
     except (pa.ArrowInvalid, OSError, ValueError) as error:
         raise InputError(f"{path} is damaged or cut short; {_WAY_OUT}") from error
     read_schema("split", said, path)

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from nearsight.data import ImageSet
+from nearsight.digest import check_table
 from nearsight.errors import InputError
 from nearsight.write import write_table
 
@@ -142,7 +143,9 @@ def load_pictures(path: Path) -> SavedPictures:
     from pyarrow import parquet
 
     try:
-        rows = parquet.read_table(path, memory_map=False).to_pylist()
+        with path.open("rb") as file:
+            check_table(file, path, "run `nearsight diagnose` again")
+            rows = parquet.read_table(file).to_pylist()
         sizes = {row["index"]: (row["height"], row["width"]) for row in rows}
         files = {
             Picture(

@@ -1,6 +1,5 @@
 """A diagnosis: everything that was found, as typed rows, tables and files."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,11 +15,13 @@ from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.pictures import PICTURES, SavedPictures, load_pictures, save_pictures
 from nearsight.diagnosis.schema_1 import read_schema_1
 from nearsight.diagnosis.schema_2 import in_parts
+from nearsight.digest import check_tensors
 from nearsight.errors import InputError, unknown_name
+from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
 from nearsight.rows import from_values, read_json, to_values
 from nearsight.schema import numbered
-from nearsight.write import plain, write_json, write_table, write_tensors, write_text
+from nearsight.write import write_json, write_table, write_tensors
 
 if TYPE_CHECKING:
     import pandas
@@ -127,6 +128,7 @@ class Diagnosis(Findings, Shown):
         }
         return numbered("diagnosis", found)
 
+    @writes("directory")
     def save(self, directory: str | Path) -> list[Path]:
         """Write diagnosis.json, every table as Parquet, and what `load` reads; return the paths.
 
@@ -149,7 +151,7 @@ class Diagnosis(Findings, Shown):
         save_pictures(directory / PICTURES, self.pictures, shown)
         write_tensors(directory / MAPS, maps)
         # Names of files may hold what UTF-8 may not.
-        write_text(directory / ROWS, json.dumps(plain(numbered("diagnosis", rows)), allow_nan=False) + "\n")
+        write_json(directory / ROWS, numbered("diagnosis", rows), compact=True)
         tables = self._tables()
         for name, table in tables.items():
             write_table(directory / f"{name}.parquet", table)
@@ -196,7 +198,9 @@ def _kept(rows: Mapping[str, Any], source: Path) -> Mapping[str, Any]:
 
 def _read_maps(path: Path) -> dict[str, Tensor]:
     try:
-        return load(path.read_bytes())
+        with path.open("rb") as file:
+            check_tensors(file, path, "run `nearsight diagnose` again")
+            return load(file.read())
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be read ({error}); run `nearsight diagnose` again") from error
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nearsight.digest import seal_table
+from nearsight.digest import check_table, seal_table
 from nearsight.errors import InputError
 from nearsight.runs.run import METADATA
 from nearsight.schema import numbered, read_schema
@@ -70,7 +70,8 @@ class PartedTable:
             and self.path.stat().st_mtime_ns >= max(part.stat().st_mtime_ns for part in parts)
         ):
             # The table was finished with these, and only they were not removed any more.
-            shutil.rmtree(self.directory)
+            for part in parts:
+                part.unlink()
             parts = []
         before += parts
         for file in before:
@@ -156,8 +157,12 @@ def _described_by(file: Path) -> dict[str, Any] | None:
     if file.suffix == CSV:
         return None
     try:
-        metadata = parquet.read_schema(file).metadata or {}
+        with file.open("rb") as held:
+            check_table(held, file)
+            metadata = parquet.read_schema(held).metadata or {}
         found: dict[str, Any] = json.loads(metadata[METADATA.encode()])
+    except InputError:
+        raise
     except (pa.ArrowInvalid, OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{file} holds no predictions that can be gone on with; give another `out`"
@@ -174,6 +179,9 @@ def read_predicted(path: Path) -> "pa.Table":
     import pyarrow as pa
 
     try:
+        if path.suffix == PARQUET:
+            with path.open("rb") as file:
+                check_table(file, path)
         return pa.concat_tables(list(_read(path)), promote_options="permissive")
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"cannot read the predictions in {path}: {error}") from error

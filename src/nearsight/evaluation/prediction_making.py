@@ -14,6 +14,7 @@ from nearsight.evaluation.predicting import Scored, predicting_protocol, scored
 from nearsight.evaluation.prediction_rows import prediction_rows
 from nearsight.evaluation.predictions import Predictions
 from nearsight.evidence import EvidenceMap, TiledModel
+from nearsight.lock import writing
 from nearsight.numbers import whole
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.choices import DEFAULT_GRID
@@ -72,75 +73,78 @@ def make_predictions(
     file = (
         None if out is None else PartedTable(Path(out), columns_of(top, mapped=maps is not None), made_with)
     )
-    before = [] if file is None else file.begin(resume=resume)
-    done = {} if file is None else file.done(before)
-    keys = images.keys()
-    numbers = [number for number, (path, times) in enumerate(keys) if times >= done.get(path, 0)]
-    if len(numbers) < len(images):
-        progress.say(f"{len(images) - len(numbers):,} of {len(images):,} images are predicted already")
-    places = None if maps is None else _map_files(Path(maps), [path for path, _ in keys])
-    held: list[pyarrow.Table] = []
-    rows = faults = 0
-    waiting: list[Scored] = []
+    with writing(None if file is None else file.directory, progress):
+        before = [] if file is None else file.begin(resume=resume)
+        done = {} if file is None else file.done(before)
+        keys = images.keys()
+        numbers = [number for number, (path, times) in enumerate(keys) if times >= done.get(path, 0)]
+        if len(numbers) < len(images):
+            progress.say(f"{len(images) - len(numbers):,} of {len(images):,} images are predicted already")
+        places = None if maps is None else _map_files(Path(maps), [path for path, _ in keys])
+        held: list[pyarrow.Table] = []
+        rows = faults = 0
+        waiting: list[Scored] = []
 
-    def save_map(number: int, evidence_map: EvidenceMap) -> None:
-        if places is not None:
-            evidence_map.save(places[number])
+        def save_map(number: int, evidence_map: EvidenceMap) -> None:
+            if places is not None:
+                evidence_map.save(places[number])
 
-    def flush() -> None:
-        nonlocal rows, faults
-        if not waiting:
-            return
-        table = prediction_rows(
-            images,
-            waiting,
-            classes=bound.classes,
-            protocol=protocol,
-            said=said,
-            model=model,
-            top=top,
-            maps=None
-            if places is None
-            else [places[one.number] if one.fault is None else None for one in waiting],
-        )
-        if file is None:
-            held.append(table)
-        else:
-            file.write(table)
-        rows += len(waiting)
-        faults += sum(one.fault is not None for one in waiting)
-        waiting.clear()
+        def flush() -> None:
+            nonlocal rows, faults
+            if not waiting:
+                return
+            table = prediction_rows(
+                images,
+                waiting,
+                classes=bound.classes,
+                protocol=protocol,
+                said=said,
+                model=model,
+                top=top,
+                maps=None
+                if places is None
+                else [places[one.number] if one.fault is None else None for one in waiting],
+            )
+            if file is None:
+                held.append(table)
+            else:
+                file.write(table)
+            rows += len(waiting)
+            faults += sum(one.fault is not None for one in waiting)
+            waiting.clear()
 
-    last = time.monotonic()
-    try:
-        for one in scored(
-            bound,
-            images,
-            numbers,
-            protocol=protocol,
-            workers=workers,
-            observe=None if places is None else save_map,
-        ):
-            waiting.append(one)
-            progress.count("predicting images", rows + len(waiting), len(numbers))
-            if len(waiting) >= PART_ROWS or time.monotonic() - last > PART_SECONDS:
-                flush()
-                last = time.monotonic()
-    except BaseException as error:
+        last = time.monotonic()
+        try:
+            for one in scored(
+                bound,
+                images,
+                numbers,
+                protocol=protocol,
+                workers=workers,
+                observe=None if places is None else save_map,
+            ):
+                waiting.append(one)
+                progress.count("predicting images", rows + len(waiting), len(numbers))
+                if len(waiting) >= PART_ROWS or time.monotonic() - last > PART_SECONDS:
+                    flush()
+                    last = time.monotonic()
+        except BaseException as error:
+            flush()
+            if isinstance(error, KeyboardInterrupt) and file is not None:
+                raise KeyboardInterrupt(
+                    f"interrupted; {rows:,} more images are kept in {file.directory}: go on with `resume=True`"
+                ) from None
+            raise
         flush()
-        if isinstance(error, KeyboardInterrupt) and file is not None:
-            raise KeyboardInterrupt(
-                f"interrupted; {rows:,} more images are kept in {file.directory}: go on with `resume=True`"
-            ) from None
-        raise
-    flush()
-    if faults:
-        progress.warn(f"{faults:,} of {len(images):,} images have no prediction; the column fault says why")
-    settings = {**made_with, "images": len(images), "faults": faults}
-    if file is None:
-        return Predictions(settings, held=pyarrow.concat_tables(held))
-    file.finish(before)
-    return Predictions(settings, file.path)
+        if faults:
+            progress.warn(
+                f"{faults:,} of {len(images):,} images have no prediction; the column fault says why"
+            )
+        settings = {**made_with, "images": len(images), "faults": faults}
+        if file is None:
+            return Predictions(settings, held=pyarrow.concat_tables(held))
+        file.finish(before)
+        return Predictions(settings, file.path)
 
 
 def how_scored(bound: TiledModel, protocol: str) -> str:

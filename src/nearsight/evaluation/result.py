@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.data.value_groups import column_values, value_groups
+from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
 from nearsight.evaluation.group_accuracies import class_groups, read_groups
 from nearsight.evaluation.metrics import confusion_matrix
 from nearsight.evaluation.protocols import correctness
+from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
 from nearsight.rows import to_values
 from nearsight.runs.evaluation_words import estimate_of, how_cut, measure_headings, written_measures
@@ -72,6 +74,7 @@ class Evaluation(Shown):
     paths: tuple[str, ...] | None = None
     columns: "pyarrow.Table | None" = None
 
+    @writes("run_dir")
     def save(self, run_dir: str | Path) -> None:
         """Write the predictions and put the metrics into result.json under "evaluation" and the split.
 
@@ -309,7 +312,9 @@ def _read_result(path: Path, doing: str, way_out: str) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(unsealed_json(path.read_bytes(), path))
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"cannot {doing} {path}: {error}; mend it or {way_out}") from error
     if not isinstance(content, dict):

@@ -8,6 +8,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from nearsight.digest import check_tensors
 from nearsight.errors import InputError
 from nearsight.schema import SCHEMA, numbered, read_schema
 from nearsight.write import write_tensors
@@ -33,6 +34,8 @@ def save_logits(path: Path, logits: Tensor, description: Mapping[str, Any]) -> N
 def load_logits(path: Path) -> tuple[Tensor, dict[str, Any]]:
     """Read what `save_logits` wrote; raises `InputError` when it is missing, damaged or something else."""
     try:
+        with path.open("rb") as content:
+            check_tensors(content, path)
         with safe_open(path, framework="pt") as file:
             description = json.loads((file.metadata() or {})[_DESCRIPTION])
             read_schema("evidence", description, path)

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
+from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
 from nearsight.models.classifier import Architecture, Classifier, Network
 from nearsight.models.outputs import Outputs, is_seen
@@ -113,7 +114,9 @@ def load_classifier(directory: Path, network: Network | None = None) -> Classifi
 
 def _describe(path: Path, network: Network | None) -> Classifier:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = unsealed_json(path.read_bytes(), path, "put back a copy of it, or train the run again").decode(
+            "utf-8"
+        )
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}; is {path.parent} a finished run?") from error
     described = read_description(text, str(path))

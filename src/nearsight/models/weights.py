@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from nearsight.digest import check_tensors
 from nearsight.errors import InputError, first_line
 
 SAFETENSORS = ".safetensors"
@@ -39,7 +40,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     try:
-        content = path.read_bytes() if path.suffix == SAFETENSORS else _unpickled(path)
+        content = _checked(path) if path.suffix == SAFETENSORS else _unpickled(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if isinstance(content, bytes):
@@ -48,6 +49,13 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         except SafetensorError as error:
             raise InputError(f"{path} is damaged or cut short ({error})") from error
     return _inner(content, path)
+
+
+def _checked(path: Path) -> bytes:
+    """Return a safetensors file's content, whose digest was checked if it has one."""
+    with path.open("rb") as file:
+        check_tensors(file, path)
+        return file.read()
 
 
 def check_held(network: nn.Module) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from nearsight.errors import InputError
+from nearsight.lock import contents
 from nearsight.rows import from_values, read_json, to_values
 from nearsight.schema import numbered
 from nearsight.write import check_writable, write_json
@@ -36,7 +37,7 @@ def check_place(out: Path, asked: Asked, resume: bool, diagnosed: str) -> None:
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose another `out`")
-    held = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    held = {path.name for path in contents(out)}
     if not held:
         check_writable(out)
         return

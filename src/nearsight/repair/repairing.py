@@ -24,6 +24,7 @@ from nearsight.diagnosis.result import DIAGNOSIS
 from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
+from nearsight.lock import writes
 from nearsight.models.classifier import Network
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.asked import Asked, begin, check_place
@@ -47,6 +48,7 @@ from nearsight.write import plain
 DIAGNOSED, RUN = "diagnosis", "run"
 
 
+@writes("out")
 def repair(
     run: Run,
     sets: ImageSets,

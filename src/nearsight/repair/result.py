@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nearsight.diagnosis.pictures import PICTURES, Picture, Pictures, load_pictures, save_pictures
+from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
 from nearsight.progress import duration
 from nearsight.rows import from_values, read_json, to_values
@@ -245,6 +246,7 @@ class Repair(Shown):
         }
         return numbered("repair", {"sentences": self.sentences(), **rows})
 
+    @writes("directory")
     def save(self, directory: str | Path) -> list[Path]:
         """Write repair.json and pictures.parquet, which `load` reads, whole or not at all; return the paths."""
         directory = Path(directory)

@@ -8,12 +8,15 @@ from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.heatmap_making import make_heatmaps
 from nearsight.report.redrawing import redraw
 from nearsight.report.repair_chart import draw_repair, repair_figure
+from nearsight.report.verifying import Checked, Verified, verify_files
 from nearsight.report.write import PAGE, write_comparison, write_diagnosis, write_repair, write_what_chose
 
 __all__ = [
     "PAGE",
+    "Checked",
     "Heatmap",
     "Heatmaps",
+    "Verified",
     "accuracy_figure",
     "comparison_markdown",
     "dimension_figure",
@@ -24,6 +27,7 @@ __all__ = [
     "make_heatmaps",
     "redraw",
     "repair_figure",
+    "verify_files",
     "write_comparison",
     "write_diagnosis",
     "write_dimension",

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nearsight.evidence import EvidenceMap, TileEvidence
 from nearsight.evidence.kinds import FILL_WORDS, Kind
+from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
 from nearsight.report.figure_file import save_figure
 from nearsight.report.saved_heatmaps import read_saved, save_pictures
@@ -111,6 +112,7 @@ class Heatmaps(Shown):
         """Return the figure of one image, which a notebook shows."""
         return heatmap_figure(self.images[number], self.limit)
 
+    @writes("directory")
     def save(self, directory: str | Path) -> list[Path]:
         """Write NAME.png, NAME.svg and the map as NAME.safetensors for each image; return the paths.
 

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from nearsight.data.decode import allowed_pixels, decode_image
+from nearsight.digest import digest_of
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
 from nearsight.rows import from_values, read_json, to_values
@@ -26,11 +27,15 @@ PICTURES = "pictures"
 
 @dataclass(frozen=True)
 class SavedHeatmap:
-    """One image of a directory of heatmaps: its name, the name of its files, and the class that was asked for."""
+    """One image of a directory of heatmaps: its name, the name of its files, and the class that was asked for.
+
+    `digest` is that of its picture, empty where the version that wrote it kept none.
+    """
 
     name: str
     files: str
     chosen: int | None
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,11 @@ def save_pictures(directory: Path, heatmaps: Sequence["Heatmap"], stems: Sequenc
             pixels = np.ascontiguousarray(heatmap.image.permute(1, 2, 0).cpu().numpy())
             # A photograph takes the strongest compression minutes and little becomes of it.
             Image.fromarray(pixels).save(temporary, "PNG", compress_level=1)
-    rows = [SavedHeatmap(each.name, stem, each.chosen) for each, stem in zip(heatmaps, stems, strict=True)]
+    digests = [digest_of(path.read_bytes()) for path in paths]
+    rows = [
+        SavedHeatmap(each.name, stem, each.chosen, digest)
+        for each, stem, digest in zip(heatmaps, stems, digests, strict=True)
+    ]
     paths.append(directory / HEATMAPS)
     write_json(paths[-1], numbered("heatmaps", {"images": to_values(rows)}))
     return paths
@@ -63,15 +72,17 @@ def read_saved(directory: Path) -> list[tuple[SavedHeatmap, Tensor, EvidenceMap]
     return [
         (
             row,
-            _read_picture(directory / PICTURES / f"{row.files}.png"),
+            _read_picture(directory / PICTURES / f"{row.files}.png", row.digest),
             EvidenceMap.load(directory / f"{row.files}.safetensors"),
         )
         for row in listed.images
     ]
 
 
-def _read_picture(path: Path) -> Tensor:
+def _read_picture(path: Path, digest: str) -> Tensor:
     try:
+        if digest and path.is_file() and digest_of(path.read_bytes()) != digest:
+            raise InputError(f"{path} is damaged: its content is not what {HEATMAPS} says")
         # It was written here, of an image that was allowed.
         with allowed_pixels(sys.maxsize):
             return decode_image(path)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS, read_description
 from nearsight.runs.model_card import model_card
@@ -67,7 +68,7 @@ def _classes(run: Run) -> tuple[str, ...]:
     """Return the class names of a run whose weights and description were read and belong together."""
     path = run.directory / DESCRIPTION
     try:
-        described = read_description(path.read_text(encoding="utf-8"), str(path))
+        described = read_description(unsealed_json(path.read_bytes(), path).decode("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}; train the run again") from error
     # A network of one's own is built by its author alone.

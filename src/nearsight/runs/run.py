@@ -1,11 +1,12 @@
 """A run's directory, read whole."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nearsight.digest import check_table, unsealed_json
 from nearsight.errors import InputError
 from nearsight.models.classifier import Classifier, Network
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS, load_classifier
@@ -24,6 +25,8 @@ CHECKPOINT = "checkpoint"
 PREDICTIONS = "predictions.parquet"
 # The key of what predictions were made with, in the metadata of their schema.
 METADATA = "nearsight"
+# The key in result.json of the digests of files that hold none themselves, by their names.
+DIGESTS = "digests"
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,7 +82,7 @@ class Run(Shown):
         path = self.directory / RESULT
         self._need(path)
         try:
-            content = json.loads(_read_text(path))
+            content = json.loads(_read_text(path, unsealed_json))
         except json.JSONDecodeError as error:
             raise InputError(f"{path} is not valid JSON: {error}; train or evaluate the run again") from error
         if not isinstance(content, dict):
@@ -199,8 +202,12 @@ def read_predictions(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
 
     try:
         # Read in full by this process: a memory map would outlive a replacement of the file.
-        table = parquet.read_table(path, memory_map=False)
+        with path.open("rb") as file:
+            check_table(file, path, f"run `nearsight evaluate {path.parent}` again")
+            table = parquet.read_table(file)
         made_with: dict[str, Any] = json.loads((table.schema.metadata or {}).get(METADATA.encode(), b"{}"))
+    except InputError:
+        raise
     except (pyarrow.ArrowInvalid, OSError, ValueError) as error:
         raise InputError(
             f"{path} is damaged or cut short; run `nearsight evaluate {path.parent}` again"
@@ -209,8 +216,8 @@ def read_predictions(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
     return table, {name: value for name, value in made_with.items() if name != SCHEMA}
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, unsealed: Callable[[bytes, Path], bytes]) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return unsealed(path.read_bytes(), path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}") from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from nearsight.digest import unsealed_toml
 from nearsight.errors import InputError, unknown_name
 from nearsight.numbers import settle_numbers
 from nearsight.schema import SCHEMA, SCHEMAS, default_at, numbered, read_schema
@@ -213,7 +214,7 @@ def recipe_from_toml(text: str, source: object = "recipe", *, unnumbered: int = 
 def read_recipe(path: Path, *, unnumbered: int = SCHEMAS["recipe"]) -> Recipe:
     """Read a recipe from a TOML file; raises `InputError`, naming the file, as `recipe_from_toml` does."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = unsealed_toml(path.read_bytes(), path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the recipe {path}: {error}") from None
     return recipe_from_toml(text, source=path, unnumbered=unnumbered)

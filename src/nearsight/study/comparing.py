@@ -15,6 +15,7 @@ from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import evaluate
 from nearsight.evaluation.whole_on_tiles import TileAnswers
 from nearsight.evidence import TiledModel
+from nearsight.lock import writes
 from nearsight.numbers import whole
 from nearsight.progress import SILENT, Progress
 from nearsight.runs import PREDICTIONS, Run
@@ -40,6 +41,7 @@ GRID: GridKind = "covering"
 TRIAL_IMAGES = 64
 
 
+@writes("out")
 def compare(
     base: Recipe,
     sets: ImageSets | Callable[[int], ImageSets] | FoldedSet,

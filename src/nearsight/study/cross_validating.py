@@ -11,6 +11,7 @@ from nearsight.data.split_list import LISTING, Listing
 from nearsight.errors import InputError
 from nearsight.evaluation import correctness, evaluate
 from nearsight.evidence import TiledModel
+from nearsight.lock import contents, writes
 from nearsight.models.classifier import Network
 from nearsight.progress import SILENT, Progress
 from nearsight.runs import PREDICTIONS, RECIPE, Run
@@ -25,6 +26,7 @@ from nearsight.write import write_table
 SPLIT = "test"
 
 
+@writes("out")
 def cross_validate(
     recipe: Recipe,
     folded: FoldedSet,
@@ -91,7 +93,7 @@ def _claim(out: Path, folded: FoldedSet, *, resume: bool) -> None:
         raise InputError(f"{out} is a file; choose another `out`")
     listed = listed_folds(out)
     if listed is None:
-        if out.is_dir() and {entry.name for entry in out.iterdir()} - {LISTING}:
+        if {entry.name for entry in contents(out)} - {LISTING}:
             raise InputError(f"{out} is not empty and holds no cross-validation; choose another `out`")
         out.mkdir(parents=True, exist_ok=True)
         folded.listing().save(out)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nearsight.digest import unsealed_toml
 from nearsight.errors import InputError
+from nearsight.lock import contents
 from nearsight.numbers import whole
 from nearsight.rows import from_values
 from nearsight.runs import RECIPE, Run
@@ -78,7 +80,9 @@ class Study:
         """Read what `save` wrote; raises `InputError`, naming the file, where it cannot be used."""
         path = directory / STUDY
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            values = tomllib.loads(unsealed_toml(path.read_bytes(), path).decode("utf-8"))
+        except InputError:
+            raise
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read: {error}; mend it or choose another `out`") from error
         schema = read_schema("study", values, path)
@@ -102,7 +106,7 @@ def claim_study(directory: Path, study: Study, runs: Mapping[Path, Recipe], *, r
     if directory.is_file():
         raise InputError(f"{directory} is a file; choose another `out`")
     path = directory / STUDY
-    held = {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
+    held = {entry.name for entry in contents(directory)}
     if path.is_file():
         _require_same(directory, Study.load(directory), study)
     elif held - {RUNS}:
@@ -145,5 +149,5 @@ def _require_recipe(directory: Path, recipe: Recipe) -> None:
                 f"{directory} already holds a run of another recipe than this comparison's; "
                 "choose another `out`"
             )
-    elif directory.exists() and (directory.is_file() or any(directory.iterdir())):
+    elif directory.exists() and (directory.is_file() or contents(directory)):
         raise InputError(f"{directory} is not empty and holds no run; choose another `out`")

@@ -1,26 +1,35 @@
-"""The latest training state of a run: one file, written whole or not at all, without pickle."""
+"""The latest training states of a run: the last one and the one before it, each a file without pickle."""
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nearsight.errors import InputError
+from nearsight.digest import check_tensors
+from nearsight.errors import InputError, first_line
+from nearsight.progress import SILENT, Progress
+from nearsight.rows import from_values
 from nearsight.runs import CHECKPOINT
 from nearsight.schema import FIRST, SCHEMA, SCHEMAS, read_schema
 from nearsight.write import write_tensors
 
-_FILE = "state.safetensors"
+NEWEST, BEFORE = "state.safetensors", "previous.safetensors"
+# Whole, but not yet in its place.
+_NEXT = "next.safetensors"
+_BEGIN_AGAIN = "remove it to begin again"
 
 
 @dataclass(frozen=True)
 class Milestone:
     """How far a run has come, and what must stay the same when it goes on.
 
-    `material` is the fingerprint of what it is trained on, empty where that are the set's own images.
+    `material` is the fingerprint of what it is trained on, empty where that are the set's own images; `metrics` the
+    digest of the rows of metrics.csv until then, empty where that was not known.
     """
 
     step: int
@@ -28,6 +37,7 @@ class Milestone:
     precision: str
     reason: str
     material: str = ""
+    metrics: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,22 @@ class TrainingState:
     group_weights: Tensor | None = None
 
 
-def save_checkpoint(directory: Path, state: TrainingState, milestone: Milestone) -> None:
-    """Write the training state under `directory`; a reader finds the old one or the new one, never a part.
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a file of a training state holds, read at once; `counted` is whether it says of how many tensors."""
 
-    Raises `InputError` when the disk is full; the old one is then kept.
+    path: Path
+    milestone: Milestone
+    tensors: Mapping[str, Tensor]
+    numbers: Mapping[str, float]
+    counted: bool
+
+
+def save_checkpoint(directory: Path, state: TrainingState, milestone: Milestone) -> None:
+    """Write the training state under `directory`, and keep the one before it.
+
+    A reader finds the old one or the new one, never a part. Raises `InputError` when the disk is full; what was there
+    is then kept.
     """
     tensors = {f"network.{name}": value for name, value in state.network.state_dict().items()}
     if state.average is not None:
@@ -62,53 +84,218 @@ def save_checkpoint(directory: Path, state: TrainingState, milestone: Milestone)
     if state.group_weights is not None:
         tensors["group_weights"] = state.group_weights
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    schema = {SCHEMA: str(SCHEMAS["checkpoint"])}
-    header = schema | {"progress": json.dumps(asdict(milestone)), "numbers": json.dumps(numbers)}
-    write_tensors(directory / CHECKPOINT / _FILE, whole, header)
+    header = {
+        SCHEMA: str(SCHEMAS["checkpoint"]),
+        "progress": json.dumps(asdict(milestone)),
+        "numbers": json.dumps(numbers),
+        "tensors": str(len(whole)),
+    }
+    place = directory / CHECKPOINT
+    write_tensors(place / _NEXT, whole, header)
+    if (place / NEWEST).is_file():
+        (place / NEWEST).replace(place / BEFORE)
+    (place / _NEXT).replace(place / NEWEST)
 
 
-def read_milestone(directory: Path) -> Milestone | None:
-    """Return how far the run in `directory` had come at its last checkpoint, or None if it has none."""
-    from safetensors import SafetensorError, safe_open
+def read_checkpoint(directory: Path, progress: Progress = SILENT) -> Checkpoint | None:
+    """Return the last checkpoint of the run in `directory`, or None if it has none.
 
-    path = directory / CHECKPOINT / _FILE
-    if not path.is_file():
-        return None
+    Where that is damaged the one before it is returned, and `progress` is told. Raises `InputError` where none is
+    whole, and for one of a newer version.
+    """
+    places = [path for path in _places(directory) if path.is_file()]
+    for path in places[:-1]:
+        try:
+            return _read(path)
+        except InputError as error:
+            progress.warn(_gives_way(error))
+    return _read(places[-1]) if places else None
+
+
+def restore(
+    checkpoint: Checkpoint, state: TrainingState, steps: int, progress: Progress = SILENT
+) -> Checkpoint:
+    """Put a checkpoint's values into `state`, bit for bit, in the parameters' memory layout; return the checkpoint.
+
+    Where it does not fit the state of a run of so many steps, the one before it is taken, if there is one, and
+    `progress` is told. Raises `InputError` where none fits; `state` is then as before.
+    """
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata()
-            read_schema("checkpoint", {SCHEMA: int(header.get(SCHEMA, FIRST))}, path)
-            return Milestone(**json.loads(header["progress"]))
+        entries = _checked(checkpoint, state, steps)
+    except InputError as error:
+        before = checkpoint.path.with_name(BEFORE)
+        if before == checkpoint.path or not before.is_file():
+            raise
+        progress.warn(_gives_way(error))
+        return restore(_read(before), state, steps)
+    state.network.load_state_dict(_under("network.", checkpoint.tensors))
+    if state.average is not None:
+        state.average.load_state_dict(_under("average.", checkpoint.tensors))
+    for optimizer, held in zip(state.optimizers, entries, strict=True):
+        parameters = _parameters(optimizer)
+        laid_out = {
+            index: {name: _like(parameters[index], value) for name, value in values.items()}
+            for index, values in held.items()
+        }
+        optimizer.load_state_dict({"state": laid_out, "param_groups": optimizer.state_dict()["param_groups"]})
+    state.running.copy_(checkpoint.tensors["running"])
+    if state.group_weights is not None:
+        state.group_weights.copy_(checkpoint.tensors["group_weights"])
+    return checkpoint
+
+
+def keep_as_newest(checkpoint: Checkpoint) -> None:
+    """Put the checkpoint that a run goes on from in the place of a newer one that was damaged."""
+    if checkpoint.path.name != NEWEST:
+        checkpoint.path.replace(checkpoint.path.with_name(NEWEST))
+
+
+def _gives_way(error: InputError) -> str:
+    return f"{str(error).removesuffix(f'; {_BEGIN_AGAIN}')}; the checkpoint before it is used"
+
+
+def _places(directory: Path) -> tuple[Path, Path]:
+    return directory / CHECKPOINT / NEWEST, directory / CHECKPOINT / BEFORE
+
+
+def _read(path: Path) -> Checkpoint:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        with path.open("rb") as file:
+            check_tensors(file, path, _BEGIN_AGAIN)
+            content = file.read()
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        read_schema("checkpoint", {SCHEMA: int(header.get(SCHEMA, FIRST))}, path)
+        tensors, numbers = load(content), json.loads(header["numbers"])
+        counted = "tensors" in header
+        if counted and int(header["tensors"]) != len(tensors):
+            raise ValueError(f"it holds {len(tensors)} tensors and was written with {header['tensors']}")
+        milestone = from_values(Milestone, json.loads(header["progress"]), path)
+        _check_milestone(milestone)
+        _check_numbers(numbers)
     except InputError:
         raise
-    except (SafetensorError, TypeError, KeyError, ValueError, AttributeError) as error:
-        raise InputError(f"{path} is not a checkpoint of ours ({error}); remove it to begin again") from None
+    except (
+        SafetensorError,
+        OSError,
+        TypeError,
+        KeyError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise InputError(
+            f"{path} is not a checkpoint of ours ({first_line(error)}); {_BEGIN_AGAIN}"
+        ) from None
+    return Checkpoint(path, milestone, tensors, numbers, counted)
 
 
-def load_checkpoint(directory: Path, state: TrainingState) -> None:
-    """Put the last checkpoint's values into `state`, bit for bit, in the parameters' memory layout."""
-    from safetensors import safe_open
+def _check_milestone(milestone: Milestone) -> None:
+    if milestone.step < 0:
+        raise ValueError(f"step {milestone.step}")
+    if not (isfinite(milestone.seconds) and milestone.seconds >= 0):
+        raise ValueError(f"{milestone.seconds} seconds")
+    if milestone.precision not in ("float32", "bfloat16"):
+        raise ValueError(f"precision {milestone.precision[:40]!r}")
 
-    with safe_open(directory / CHECKPOINT / _FILE, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        numbers: dict[str, float] = json.loads(file.metadata()["numbers"])
-    state.network.load_state_dict(_under("network.", tensors))
+
+def _check_numbers(numbers: Any) -> None:
+    for name, value in numbers.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+            raise ValueError(f"{name} is no finite number")
+
+
+Entries = dict[int, dict[str, Tensor | float]]
+
+
+def _checked(checkpoint: Checkpoint, state: TrainingState, steps: int) -> list[Entries]:
+    """Return what each optimizer held, once all of a checkpoint is known to fit."""
+    faults = _faults(checkpoint, state, steps)
+    fault = next(faults, None)
+    if fault is not None:
+        raise InputError(f"{checkpoint.path} does not fit this run: {fault}; {_BEGIN_AGAIN}")
+    return [_entries(checkpoint, number) for number in range(len(state.optimizers))]
+
+
+def _faults(checkpoint: Checkpoint, state: TrainingState, steps: int) -> Iterator[str]:
+    step, tensors = checkpoint.milestone.step, checkpoint.tensors
+    if step > steps:
+        yield f"it is of step {step:,}, and the run has {steps:,}"
+    expected = {f"network.{name}": value for name, value in state.network.state_dict().items()}
     if state.average is not None:
-        state.average.load_state_dict(_under("average.", tensors))
-    for number, optimizer in enumerate(state.optimizers):
-        entries: dict[int, dict[str, Any]] = {}
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        for key, value in (tensors | numbers).items():
-            if key.startswith(f"optimizer.{number}."):
-                _, _, index, name = key.split(".", 3)
-                entries.setdefault(int(index), {})[name] = _like(parameters[int(index)], value)
-        optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})
-    state.running.copy_(tensors["running"])
+        expected |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
+    expected["running"] = state.running
     if state.group_weights is not None:
-        state.group_weights.copy_(tensors["group_weights"])
+        expected["group_weights"] = state.group_weights
+    others = {name for name in tensors if not name.startswith("optimizer.")}
+    for name in sorted(expected.keys() ^ others):
+        yield f"{name} is {'missing' if name in expected else 'of something else'}"
+    for name, value in expected.items():
+        found = tensors[name]
+        # What is summed has another precision on some devices.
+        kind_differs = found.dtype != value.dtype and name not in ("running", "group_weights")
+        if found.shape != value.shape or kind_differs:
+            yield f"{name} is {_kind(found)}, and {_kind(value)} is expected"
+        if not bool(torch.isfinite(found).all()):
+            yield f"{name} is not finite"
+    yield from _optimizer_faults(checkpoint, state)
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _optimizer_faults(checkpoint: Checkpoint, state: TrainingState) -> Iterator[str]:
+    for key in (*checkpoint.tensors, *checkpoint.numbers):
+        parts = key.split(".", 3)
+        if parts[0] == "optimizer" and not (
+            len(parts) == 4
+            and all(part.isdecimal() for part in parts[1:3])
+            and int(parts[1]) < len(state.optimizers)
+            and int(parts[2]) < len(_parameters(state.optimizers[int(parts[1])]))
+        ):
+            yield f"{key} is of something else"
+            return
+    for number, optimizer in enumerate(state.optimizers):
+        entries, parameters = _entries(checkpoint, number), _parameters(optimizer)
+        names = {name for held in entries.values() for name in held}
+        kinds: dict[str, torch.dtype] = {}
+        for index, parameter in enumerate(parameters):
+            held = entries.get(index, {})
+            # A parameter that no loss reaches has none of them; older files do not say how many there were.
+            if held.keys() != names and (held or not checkpoint.counted):
+                yield f"optimizer.{number}.{index} lacks {', '.join(sorted(names - held.keys()))}"
+            for name, value in held.items():
+                if not isinstance(value, Tensor):
+                    continue
+                kind = kinds.setdefault(name, value.dtype)
+                if value.ndim and value.shape != parameter.shape:
+                    yield f"optimizer.{number}.{index}.{name} is {_kind(value)}, not of {_kind(parameter)}"
+                if value.dtype != kind or not value.is_floating_point():
+                    yield f"optimizer.{number}.{index}.{name} is {_kind(value)}"
+                # A mean of squares may be infinite, and the step it makes is then none.
+                if bool(torch.isnan(value).any()):
+                    yield f"optimizer.{number}.{index}.{name} is not a number"
+
+
+def _entries(checkpoint: Checkpoint, number: int) -> Entries:
+    """Return what one optimizer held of each of its parameters, by their number."""
+    entries: Entries = {}
+    every: Mapping[str, Tensor | float] = {**checkpoint.tensors, **checkpoint.numbers}
+    for key, value in every.items():
+        if key.startswith(f"optimizer.{number}."):
+            _, _, index, name = key.split(".", 3)
+            entries.setdefault(int(index), {})[name] = value
+    return entries
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {'×'.join(map(str, tensor.shape)) or 'scalar'}"
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 

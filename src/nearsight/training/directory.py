@@ -7,24 +7,28 @@ from pathlib import Path
 from nearsight.data import ImageSets
 from nearsight.data.split_list import TRAINED_ON, Listing
 from nearsight.errors import InputError
+from nearsight.lock import contents
+from nearsight.progress import SILENT, Progress
 from nearsight.runs import CHECKPOINT, RECIPE, RESULT, Run
 from nearsight.settings import Recipe, recipe_to_toml
-from nearsight.training.checkpoint import Milestone, read_milestone
+from nearsight.training.checkpoint import Checkpoint, read_checkpoint
 from nearsight.write import write_toml
 
 # What `replace_atomically` leaves of our files when the process is killed.
-_HALF_WRITTEN = re.compile(r"\.(recipe|split|metrics|state|model|result)\.[0-9a-f]{8}\.\w+")
+_HALF_WRITTEN = re.compile(r"\.(recipe|split|metrics|next|state|model|result)\.[0-9a-f]{8}\.\w+")
 
 
-def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Milestone | None:
-    """Make `directory` the home of a run of `recipe`, and return how far it had come if it resumes one.
+def claim_directory(
+    directory: Path, recipe: Recipe, resume: bool, progress: Progress = SILENT
+) -> Checkpoint | None:
+    """Make `directory` the home of a run of `recipe`, and return its last whole checkpoint if it resumes one.
 
     A new or empty directory gets the recipe. One that holds a run of this very recipe is taken when `resume`
     is true. Anything else raises `InputError` and is left as it was.
     """
     if directory.is_file():
         raise InputError(f"{directory} is a file; choose another `out`")
-    if not directory.exists() or all(map(_half_written, directory.iterdir())):
+    if not directory.exists() or all(map(_half_written, contents(directory))):
         _sweep(directory)
         _write_recipe(directory, recipe)
         return None
@@ -46,10 +50,10 @@ def claim_directory(directory: Path, recipe: Recipe, resume: bool) -> Milestone 
         raise InputError(
             f"{directory} already holds {state} of this recipe; give `resume=True`, or choose another `out`"
         )
-    milestone = read_milestone(directory)
+    checkpoint = read_checkpoint(directory, progress)
     _sweep(directory)
     _sweep(directory / CHECKPOINT)
-    return milestone
+    return checkpoint
 
 
 def own_split(directory: Path, sets: ImageSets) -> None:

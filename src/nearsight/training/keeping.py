@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from nearsight.data import ImageSets
+from nearsight.lock import writes
 from nearsight.models import Classifier, save_classifier
 from nearsight.runs import RESULT, Run, write_json
 from nearsight.schema import numbered
@@ -15,6 +16,7 @@ from nearsight.training.directory import claim_directory, own_split
 from nearsight.training.hardware import trained_here
 
 
+@writes("out")
 def keep(
     recipe: Recipe,
     sets: ImageSets,

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from nearsight.digest import digest_of
 from nearsight.errors import InputError
 from nearsight.runs import write_text
 
@@ -50,8 +51,7 @@ class MetricsLog:
         from torch.utils.tensorboard import SummaryWriter
 
         self._path = directory / METRICS
-        kept = [row for row in _whole_rows(self._path) if int(row[0]) <= step] if step else []
-        write_text(self._path, "".join(",".join(row) + "\n" for row in [list(COLUMNS), *kept]))
+        write_text(self._path, _rows_until(self._path, step))
         with _refusals(directory):
             self._events = SummaryWriter(str(directory), purge_step=step + 1)
 
@@ -85,9 +85,34 @@ def _refusals(path: Path) -> Iterator[None]:
         ) from None
 
 
+def rows_digest(directory: Path) -> str:
+    """Return the digest of the rows in a directory, as they are now."""
+    return digest_of((directory / METRICS).read_bytes())
+
+
+def check_rows(directory: Path, step: int, digest: str) -> None:
+    """Raise `InputError` where the rows up to a step are not those that a digest is of; an empty digest is of any.
+
+    Rows that were removed, file and all, are not missed.
+    """
+    path = directory / METRICS
+    if digest and path.is_file() and digest_of(_rows_until(path, step).encode("utf-8")) != digest:
+        raise InputError(
+            f"{path} is damaged: its rows are not those of the checkpoint; put back a copy of it, or remove it to go "
+            "on without them"
+        )
+
+
+def _rows_until(path: Path, step: int) -> str:
+    """Return the text of the rows up to a step, under their names."""
+    kept = [row for row in _whole_rows(path) if row[0].isdecimal() and int(row[0]) <= step] if step else []
+    return "".join(",".join(row) + "\n" for row in [list(COLUMNS), *kept])
+
+
 def _whole_rows(path: Path) -> list[list[str]]:
     if not path.is_file():
         return []
-    lines = path.read_text().splitlines(keepends=True)[1:]
+    # A damaged byte is no reason to fail here: the digest says so.
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[1:]
     rows = [line.rstrip("\n").split(",") for line in lines if line.endswith("\n")]
     return [row for row in rows if len(row) == len(COLUMNS)]

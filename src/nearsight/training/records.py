@@ -13,7 +13,7 @@ from nearsight.errors import InputError
 from nearsight.training.checkpoint import Milestone, save_checkpoint
 from nearsight.training.experiment import Experiment
 from nearsight.training.job import Job
-from nearsight.training.metrics_log import MetricsLog, MetricsRow
+from nearsight.training.metrics_log import MetricsLog, MetricsRow, rows_digest
 from nearsight.training.optimizers import rate_at
 from nearsight.training.step import first_bad_step
 from nearsight.training.validation import validation_accuracy
@@ -102,12 +102,17 @@ class Records:
             self.save(done)
 
     def save(self, done: int) -> None:
-        """Write a checkpoint; raises `InputError` rather than one that is not finite."""
+        """Write a checkpoint, unless that of this step is there; raises `InputError` where one is not finite."""
+        if done == self._last.step:
+            # A second one would take the place of the one before it.
+            return
         self._write_rows(wait=True)
         with self.clock.paused():
             self._finite(_Sums.of(done, self._job.state.running))
             self._require_finite_weights(done)
-            milestone = replace(self._last, step=done, seconds=self.clock.seconds)
+            milestone = replace(
+                self._last, step=done, seconds=self.clock.seconds, metrics=rows_digest(self._job.out)
+            )
             save_checkpoint(self._job.out, self._job.state, milestone)
             self._last = milestone
             self.clock.checkpoint_written()

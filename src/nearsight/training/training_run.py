@@ -11,10 +11,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
+from nearsight.lock import writes
 from nearsight.models import Classifier, save_classifier
 from nearsight.models.classifier import Network
 from nearsight.progress import SILENT, Progress, is_first_process
 from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
+from nearsight.runs.run import DIGESTS
 from nearsight.schema import numbered
 from nearsight.settings import Machine, Recipe
 from nearsight.settings.tile_schedule import Size, tile_sizes
@@ -22,8 +24,9 @@ from nearsight.training.batches import training_size
 from nearsight.training.checkpoint import (
     Milestone,
     TrainingState,
-    load_checkpoint,
-    read_milestone,
+    keep_as_newest,
+    read_checkpoint,
+    restore,
 )
 from nearsight.training.cost import count_flops, peak_memory, reset_peak_memory
 from nearsight.training.directory import claim_directory, own_split
@@ -32,6 +35,7 @@ from nearsight.training.job import Job
 from nearsight.training.layout import lay_out
 from nearsight.training.loop import run_steps
 from nearsight.training.material import Material, check_material, fingerprint
+from nearsight.training.metrics_log import METRICS, check_rows, rows_digest
 from nearsight.training.objective import first_group_weights
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 PRECISION_CHECK_IMAGES, PRECISION_CHECK_LEAST = 128, 16
 
 
+@writes("out")
 def train(
     recipe: Recipe,
     sets: ImageSets,
@@ -107,11 +112,15 @@ def train(
     for _, side in sizes.spans(steps):
         check_smallest_part(classifier.network, recipe, side, machine.devices)
     if first_process:
-        milestone = claim_directory(out, recipe, resume)
+        checkpoint = claim_directory(out, recipe, resume, progress)
+        milestone = None if checkpoint is None else checkpoint.milestone
         _check_same_material(out, milestone, mark)
+        if milestone is not None:
+            check_rows(out, milestone.step, milestone.metrics)
         own_split(out, sets)
     else:
-        milestone = read_milestone(out)
+        checkpoint = read_checkpoint(out)
+        milestone = None if checkpoint is None else checkpoint.milestone
 
     reset_peak_memory()
     network = classifier.network
@@ -123,8 +132,13 @@ def train(
     fabric = _launch(machine, choice, out)
     network.to(fabric.device)
     state = _training_state(network, recipe, choice, material)
-    if milestone is not None:
-        load_checkpoint(out, state)
+    if checkpoint is not None:
+        checkpoint = restore(checkpoint, state, steps, progress)
+        # No process may still be reading when one of the files moves.
+        fabric.barrier()
+        if fabric.is_global_zero:
+            keep_as_newest(checkpoint)
+        milestone = checkpoint.milestone
         progress.say(f"resuming {out} after step {milestone.step}")
     job = Job(recipe, sets, material, sizes, steps, classifier, state, choice, out, machine, fabric, progress)
     start = milestone or Milestone(0, 0.0, choice.precision, choice.reason, mark)
@@ -134,7 +148,8 @@ def train(
         if state.average is not None:
             network.load_state_dict(cast(nn.Module, state.average.module).state_dict())
         save_classifier(classifier, out)
-        write_json(out / RESULT, numbered("result", {"training": _training_metrics(job, flops, seconds)}))
+        kept = {"training": _training_metrics(job, flops, seconds), DIGESTS: {METRICS: rows_digest(out)}}
+        write_json(out / RESULT, numbered("result", kept))
         shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
     fabric.barrier()
     return Run.open(out)

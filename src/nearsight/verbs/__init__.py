@@ -11,6 +11,7 @@ from nearsight.verbs._predict import predict
 from nearsight.verbs._repair import repair
 from nearsight.verbs._report import report
 from nearsight.verbs._train import train
+from nearsight.verbs._verify import verify
 from nearsight.verbs.default_directories import (
     default_comparison,
     default_diagnosis,
@@ -36,4 +37,5 @@ __all__ = [
     "repair",
     "report",
     "train",
+    "verify",
 ]

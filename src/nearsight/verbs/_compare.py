@@ -9,6 +9,7 @@ from nearsight import study
 from nearsight.data import Data, ImageSets
 from nearsight.data.decode import allowed_pixels
 from nearsight.data.split_list import Listing
+from nearsight.lock import writing
 from nearsight.progress import Progress, watched
 from nearsight.report import write_comparison
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
@@ -66,24 +67,27 @@ def compare(
         whole = whole_sets(data, classes=classes, progress=channel, **reading.options)
         base = replace(base, data=whole.name)
         directory = Path(out) if out is not None else default_comparison(base.data, base.name, budget, folds)
+        with writing(directory, channel):
 
-        def load_sets(seed: int) -> ImageSets:
-            return split_as_before(whole, directory, base.validation, seed, channel)
+            def load_sets(seed: int) -> ImageSets:
+                return split_as_before(whole, directory, base.validation, seed, channel)
 
-        comparison = study.compare(
-            base,
-            load_sets if folds is None else folds_as_before(whole, Listing.load(directory), folds, channel),
-            directory,
-            tiles=tiles,
-            seeds=seeds,
-            budget=budget,
-            protocols=protocols,
-            stride=stride,
-            groups=groups,
-            on_tiles=on_tiles,
-            resume=resume,
-            machine=machine,
-            progress=channel,
-        )
-    write_comparison(comparison, directory)
+            comparison = study.compare(
+                base,
+                load_sets
+                if folds is None
+                else folds_as_before(whole, Listing.load(directory), folds, channel),
+                directory,
+                tiles=tiles,
+                seeds=seeds,
+                budget=budget,
+                protocols=protocols,
+                stride=stride,
+                groups=groups,
+                on_tiles=on_tiles,
+                resume=resume,
+                machine=machine,
+                progress=channel,
+            )
+            write_comparison(comparison, directory)
     return comparison

@@ -11,6 +11,7 @@ from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.parts import asked_for
 from nearsight.errors import InputError
 from nearsight.evaluation.class_matching import match_classes
+from nearsight.lock import writing
 from nearsight.numbers import whole
 from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
@@ -71,7 +72,7 @@ def diagnose(
             raise InputError(f"`{name}` takes a whole number from {least} on, got {value}")
     asked_for(parts, groups=groups, faithfulness=faithfulness, null=null)
     reading = Reading(**fields_of(Reading, options))
-    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels), writing(out, channel):
         bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(model)
         examined = find_images(
             model,
@@ -111,8 +112,8 @@ def diagnose(
             workers=(machine or Machine()).decoding_workers(),
             progress=channel,
         )
-    if out is not None:
-        write_diagnosis(found, out)
+        if out is not None:
+            write_diagnosis(found, out)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Unpack
 from nearsight.data import Data, image_sets
 from nearsight.data.decode import allowed_pixels
 from nearsight.dimension import Dimension, measure_dimension
+from nearsight.lock import writing
 from nearsight.progress import Progress, watched
 from nearsight.report import write_dimension
 from nearsight.settings import Machine, Reading, ReadingOptions, Sampling
@@ -47,7 +48,7 @@ def dimension(
     nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
     bound = None if embedding is None else Binding(machine=machine).bind(embedding, tiled=False)
-    with watched(progress) as channel, allowed_pixels(options.get("max_pixels")):
+    with watched(progress) as channel, allowed_pixels(options.get("max_pixels")), writing(out, channel):
         sets = image_sets(data, classes=classes, validation=0, progress=channel, **options)
         for note in sets.notes:
             channel.say(note)
@@ -60,6 +61,6 @@ def dimension(
             device=(machine or Machine()).torch_device(),
             progress=channel,
         )
-    if out is not None:
-        write_dimension(found, out)
+        if out is not None:
+            write_dimension(found, out)
     return found

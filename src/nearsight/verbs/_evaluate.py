@@ -10,6 +10,7 @@ from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.evaluation import Evaluation
 from nearsight.evaluation.class_matching import ClassMap, match_classes
+from nearsight.lock import writing
 from nearsight.progress import Progress, watched
 from nearsight.settings import Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
@@ -75,19 +76,20 @@ def evaluate(
         place = Path(out) if out is not None else run.directory if run is not None and kept else None
         if place is not None:
             Evaluation.check_place(place)
-        matched = match_classes(found.images, bound.classes, class_map)
-        for note in (*bound.notes, *matched.notes):
-            channel.warn(note)
-        result = evaluation.evaluate(
-            bound,
-            matched.images,
-            protocols=protocols,
-            reestimate=found.sets["train"] if reestimate else None,
-            groups=groups,
-            workers=(machine or Machine()).decoding_workers(),
-            progress=channel,
-        )
-        result = replace(result, settings={**result.settings, **matched.settings})
-    if place is not None:
-        result.save(place)
+        with writing(place, channel):
+            matched = match_classes(found.images, bound.classes, class_map)
+            for note in (*bound.notes, *matched.notes):
+                channel.warn(note)
+            result = evaluation.evaluate(
+                bound,
+                matched.images,
+                protocols=protocols,
+                reestimate=found.sets["train"] if reestimate else None,
+                groups=groups,
+                workers=(machine or Machine()).decoding_workers(),
+                progress=channel,
+            )
+            result = replace(result, settings={**result.settings, **matched.settings})
+            if place is not None:
+                result.save(place)
     return result

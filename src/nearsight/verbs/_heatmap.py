@@ -8,6 +8,7 @@ from nearsight.data.decode import allowed_pixels
 from nearsight.data.pictures import Pictures
 from nearsight.data.values import values_from
 from nearsight.errors import InputError
+from nearsight.lock import writing
 from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
 from nearsight.settings import EvidenceKind, Fill, Machine, Reading
@@ -60,7 +61,7 @@ def heatmap(
             "`fill` is what takes a tile's place in maps of removal; add `evidence='removal'`, or leave `fill` out"
         )
     reading = Reading(max_pixels=max_pixels, value_range=value_range)
-    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels), writing(out, channel):
         bound = Binding(machine=machine, **options).bind(model)
         with values_from(as_trained(reading, bound).value_range, of_a_set=False):
             found = make_heatmaps(
@@ -76,6 +77,6 @@ def heatmap(
             channel.warn(
                 f"the run was trained on {len(seen)} of {len(found.images)} images, such as {seen[0]}"
             )
-    if out is not None:
-        found.save(out)
+        if out is not None:
+            found.save(out)
     return found

@@ -9,6 +9,7 @@ from nearsight.data.decode import allowed_pixels
 from nearsight.diagnosis import Diagnosis
 from nearsight.errors import InputError
 from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.lock import contents, writing
 from nearsight.models.classifier import Network
 from nearsight.numbers import whole
 from nearsight.progress import Progress, watched
@@ -71,7 +72,7 @@ def repair(
     opened = run if isinstance(run, Run) else Run.open(run)
     reading = Reading(**options)
     place = Path(out) if out is not None else default_repair(opened.directory.resolve())
-    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels), writing(place, channel):
         bound = Binding(tile, stride, grid, memory, machine, network=network).bind(opened)
         found = find_images(
             opened, data, "train", classes=bound.classes, reading=as_trained(reading, bound), progress=channel
@@ -96,12 +97,12 @@ def repair(
         except InputError:
             _draw_left_behind(place)
             raise
-    write_repair(repaired, place)
+        write_repair(repaired, place)
     return repaired
 
 
 def _draw_left_behind(place: Path) -> None:
     """Draw the diagnosis that a repair made and could do nothing with: it says what there is to choose from."""
-    alone = place.is_dir() and [path.name for path in place.iterdir()] == [DIAGNOSED]
+    alone = [path.name for path in contents(place)] == [DIAGNOSED]
     if alone and not (place / DIAGNOSED / PAGE).exists():
         write_what_chose(place)

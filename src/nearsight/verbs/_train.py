@@ -12,6 +12,7 @@ from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
+from nearsight.lock import writing
 from nearsight.progress import Progress, is_first_process, watched
 from nearsight.runs import Run
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
@@ -116,32 +117,34 @@ def train(
         chosen = replace(asked, data=sets.name)
         if folds is not None:
             place = Path(out) if out is not None else default_cross_validation(chosen, folds)
-            folded = folds_as_before(sets, listed_folds(place), folds, channel)
-            for note in folded.whole.notes:
-                channel.say(note)
-            return cross_validate(
-                chosen,
-                folded,
-                place,
-                network=network,
-                stride=stride,
-                resume=resume,
-                machine=machine,
-                progress=channel,
-            )
+            with writing(place, channel):
+                folded = folds_as_before(sets, listed_folds(place), folds, channel)
+                for note in folded.whole.notes:
+                    channel.say(note)
+                return cross_validate(
+                    chosen,
+                    folded,
+                    place,
+                    network=network,
+                    stride=stride,
+                    resume=resume,
+                    machine=machine,
+                    progress=channel,
+                )
         directory = Path(out) if out is not None else default_run(chosen)
-        sets = split_as_before(sets, directory, asked.validation, asked.seed, channel)
-        for note in sets.notes:
-            channel.say(note)
-        run = training.train(
-            chosen, sets, directory, network=network, resume=resume, machine=machine, progress=channel
-        )
-        if "test" in sets and is_first_process() and "test" not in run.result.get("evaluation", {}):
-            machine = machine or Machine()
-            bound = TiledModel(run.classifier(network), stride=stride, device=machine.torch_device())
-            for note in bound.notes:
-                channel.warn(note)
-            evaluation.evaluate(
-                bound, sets["test"], workers=machine.decoding_workers(), progress=channel
-            ).save(run.directory)
+        with writing(directory, channel):
+            sets = split_as_before(sets, directory, asked.validation, asked.seed, channel)
+            for note in sets.notes:
+                channel.say(note)
+            run = training.train(
+                chosen, sets, directory, network=network, resume=resume, machine=machine, progress=channel
+            )
+            if "test" in sets and is_first_process() and "test" not in run.result.get("evaluation", {}):
+                machine = machine or Machine()
+                bound = TiledModel(run.classifier(network), stride=stride, device=machine.torch_device())
+                for note in bound.notes:
+                    channel.warn(note)
+                evaluation.evaluate(
+                    bound, sets["test"], workers=machine.decoding_workers(), progress=channel
+                ).save(run.directory)
     return run

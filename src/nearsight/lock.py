@@ -1,0 +1,257 @@
+"""One writer a directory: a lock of the operating system, which the kernel releases when its holder dies."""
+
+import errno
+import inspect
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from nearsight.errors import InputError
+from nearsight.progress import SILENT, Progress, is_first_process
+
+try:
+    import fcntl
+
+    _LOCKS = True
+except ImportError:  # Windows has none
+    _LOCKS = False
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Whether this file is there means nothing: what counts is whether a living process has it locked.
+LOCK = ".nearsight.lock"
+_BUSY = (errno.EWOULDBLOCK, errno.EACCES)
+# Who holds a lock is written in fewer bytes.
+_LONGEST = 1024
+
+
+@dataclass(frozen=True)
+class _Held:
+    descriptor: int
+    thread: int
+
+
+@dataclass
+class _Process:
+    """What this process holds, by the real path of each directory, and whether it was told that nothing can be."""
+
+    held: dict[str, _Held]
+    guard: threading.Lock
+    told: bool = False
+
+    def forget(self) -> None:
+        """Let go, in a process forked from this one, of what its parent goes on holding."""
+        for each in self.held.values():
+            with suppress(OSError):
+                os.close(each.descriptor)
+        self.held.clear()
+        self.guard = threading.Lock()
+
+
+_OURS = _Process({}, threading.Lock())
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_OURS.forget)
+
+
+@contextmanager
+def writing(directory: str | Path | None, progress: Progress = SILENT) -> Iterator[None]:
+    """Be the one process that writes into a directory, while entered; None is no directory.
+
+    >>> import tempfile
+    >>> directory = Path(tempfile.mkdtemp())
+    >>> with writing(directory):
+    ...     print(whoever_writes(directory) == f"process {os.getpid()}", contents(directory))
+    True []
+    >>> list(directory.iterdir())
+    []
+
+    A directory that is missing is made, and removed again where nothing was put into it. What holds the directory
+    already may enter again, in the same thread. Of the processes of one training the first holds it for all.
+    Where the file system has no locks, `progress` is told so once, and all goes on without.
+    Raises `InputError` where another process holds it, and where the directory cannot be made or written.
+    """
+    if directory is None or not is_first_process():
+        yield
+        return
+    directory, place = Path(directory), os.path.realpath(directory)
+    with _OURS.guard:
+        held = _OURS.held.get(place)
+    if held is not None and held.thread == threading.get_ident():
+        yield
+        return
+    if held is not None:
+        raise _refusal(directory, f"process {os.getpid()}, which is this one")
+    made = _make(directory)
+    ours = None
+    try:
+        descriptor = _lock(directory, progress)
+        if descriptor is not None:
+            ours = _Held(descriptor, threading.get_ident())
+            with _OURS.guard:
+                _OURS.held[place] = ours
+        yield
+    finally:
+        # A process that was forked meanwhile holds nothing, and must remove nothing.
+        if ours is not None and _OURS.held.get(place) is ours:
+            with _OURS.guard:
+                del _OURS.held[place]
+            with suppress(OSError):
+                (directory / LOCK).unlink()
+            os.close(ours.descriptor)
+        with suppress(OSError):
+            for each in made:
+                each.rmdir()
+
+
+def writes(parameter: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make of a function one that writes alone into the directory that is given as `parameter`, while it runs.
+
+    >>> @writes("out")
+    ... def note(text, out):
+    ...     return whoever_writes(out) is not None
+    >>> import tempfile
+    >>> note("tile 16", tempfile.mkdtemp())
+    True
+
+    Raises what `writing` raises, before the function is called; a `progress` that it is given is told.
+    """
+
+    def of_one_process(function: Callable[P, R]) -> Callable[P, R]:
+        takes = inspect.signature(function)
+
+        @wraps(function)
+        def alone(*values: P.args, **options: P.kwargs) -> R:
+            given = takes.bind(*values, **options).arguments
+            with writing(given[parameter], given.get("progress", SILENT)):
+                return function(*values, **options)
+
+        return alone
+
+    return of_one_process
+
+
+def whoever_writes(directory: str | Path) -> str | None:
+    """Say which process writes into a directory, and since when if it is another one; None where none does.
+
+    >>> whoever_writes(Path("no/such/directory")) is None
+    True
+    """
+    if os.path.realpath(directory) in _OURS.held:
+        return f"process {os.getpid()}"
+    if not _LOCKS:
+        return None
+    try:
+        descriptor = os.open(Path(directory) / LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return _holder(descriptor) if error.errno in _BUSY else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def contents(directory: Path) -> list[Path]:
+    """Return what lies in a directory but the lock, in no order; nothing where there is no directory.
+
+    >>> contents(Path("no/such/directory"))
+    []
+    """
+    return [path for path in directory.iterdir() if path.name != LOCK] if directory.is_dir() else []
+
+
+def _lock(directory: Path, progress: Progress) -> int | None:
+    """Return the open descriptor of the locked file; None where the file system has no locks."""
+    while _LOCKS:
+        descriptor = _open(directory)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = _holder(descriptor) if error.errno in _BUSY else None
+            os.close(descriptor)
+            if holder is not None:
+                raise _refusal(directory, holder) from None
+            break
+        if _is_at(descriptor, directory / LOCK):
+            _sign(descriptor)
+            return descriptor
+        # Whoever held it removed it between the two calls.
+        os.close(descriptor)
+    with suppress(OSError):
+        (directory / LOCK).unlink()
+    if not _OURS.told and progress is not SILENT:
+        _OURS.told = True
+        progress.warn(f"{directory} cannot be locked here: take care that no other process writes into it")
+    return None
+
+
+def _open(directory: Path) -> int:
+    try:
+        return os.open(
+            directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666
+        )
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(
+            f"cannot write into {directory}: {os.strerror(error.errno or 0)}; choose another `out` or mend this one"
+        ) from error
+
+
+def _make(directory: Path) -> list[Path]:
+    """Make a directory; return those that were missing, itself first."""
+    if directory.is_file():
+        raise InputError(f"{directory} is a file; choose another `out`")
+    missing = [each for each in (directory, *directory.parents) if not os.path.lexists(each)]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the directory {directory}: {error.strerror}; choose another `out`"
+        ) from None
+    return missing
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat(follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
+def _sign(descriptor: int) -> None:
+    signed = {
+        "process": os.getpid(),
+        "host": socket.gethostname(),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    # A full disk is no reason not to hold it.
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(signed).encode(), 0)
+
+
+def _holder(descriptor: int) -> str:
+    """Say who holds a locked file, as far as that is written in it."""
+    try:
+        signed = json.loads(os.pread(descriptor, _LONGEST, 0))
+        process, host, since = int(signed["process"]), str(signed["host"]), str(signed["since"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+    elsewhere = "" if host == socket.gethostname() else f" on {host}"
+    return f"process {process}{elsewhere} since {since}"
+
+
+def _refusal(directory: Path, holder: str) -> InputError:
+    return InputError(f"{directory} is being written by {holder}; wait for it, or choose another `out`")

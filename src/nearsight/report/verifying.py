@@ -1,0 +1,232 @@
+"""Checking every file of a directory that Nearsight wrote, without using any of them."""
+
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO, Literal
+
+from nearsight.diagnosis.pictures import PICTURES
+from nearsight.diagnosis.result import DIAGNOSIS, MAPS, ROWS
+from nearsight.digest import check_table, check_tensors, digest_of, unsealed_json, unsealed_toml
+from nearsight.errors import InputError, first_line
+from nearsight.lock import whoever_writes
+from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS
+from nearsight.notebook import Shown, Summary
+from nearsight.repair.result import REPAIR
+from nearsight.report.saved_heatmaps import HEATMAPS
+from nearsight.report.saved_heatmaps import PICTURES as HEATMAP_PICTURES
+from nearsight.rows import to_values
+from nearsight.runs import RECIPE, RESULT
+from nearsight.runs.run import DIGESTS
+from nearsight.training.checkpoint import read_checkpoint
+from nearsight.training.metrics_log import METRICS, check_rows
+
+State = Literal["whole", "damaged", "missing", "no digest"]
+_WAY_OUT = "put back a copy of it, or make it again"
+# What lies in one directory when the first of these does.
+_TOGETHER = ((RESULT, (WEIGHTS, DESCRIPTION)), (ROWS, (DIAGNOSIS, MAPS, PICTURES)), (REPAIR, (PICTURES,)))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One file, by its place below the directory, and how it is; `why` where it is damaged."""
+
+    file: str
+    state: State
+    why: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Verified(Shown):
+    """The files of a directory that are read back, each with its state; `others` is how many others lie there.
+
+    `writer` is the process that is writing there now, None where there is none.
+    """
+
+    directory: Path
+    files: tuple[Checked, ...]
+    others: int
+    writer: str | None
+
+    @property
+    def damaged(self) -> tuple[Checked, ...]:
+        """The files that are damaged or missing."""
+        return tuple(one for one in self.files if one.state in ("damaged", "missing"))
+
+    def sentences(self) -> tuple[str, ...]:
+        """Say how the files are, the conclusion first."""
+        count = {state: sum(one.state == state for one in self.files) for state in ("whole", "no digest")}
+        told = [f"{count['whole']:,} of {len(self.files):,} files that are read back are whole"]
+        if self.damaged:
+            told.append(f"{len(self.damaged):,} are damaged or missing")
+        if count["no digest"]:
+            told.append(
+                f"{count['no digest']:,} can be read and have no digest, as older versions wrote none"
+            )
+        lines = ["; ".join(told)]
+        if self.others:
+            lines.append(f"{self.others:,} other files, such as pages and figures, are never read back")
+        if self.writer is not None:
+            lines.append(f"{self.writer} is writing into it now")
+        return tuple(lines)
+
+    def _summary(self) -> Summary:
+        rows = [(one.file, one.state, one.why) for one in self.files if one.state != "whole"]
+        return Summary(f"Verified({self.directory})", ("file", "state", "why"), rows, self.sentences())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as plain values."""
+        return {
+            "directory": str(self.directory),
+            "files": to_values(self.files),
+            "others": self.others,
+            "writer": self.writer,
+        }
+
+
+def verify_files(directory: Path) -> Verified:
+    """Check every file that is read back below a directory; nothing is changed, and links are not followed.
+
+    Raises `InputError` where there is no such directory, and where it holds no file of ours.
+    """
+    if not directory.is_dir():
+        what = "is a file, not a directory" if directory.exists() else "does not exist"
+        raise InputError(f"{directory} {what}; give a directory that a command of Nearsight wrote")
+    checked: list[Checked] = []
+    others = 0
+    for place, inner, names in os.walk(directory):
+        inner.sort()
+        here = Path(place)
+        listed = _listed(here)
+        for name in sorted(names):
+            path = here / name
+            # What begins with a dot is a lock, or what a killed process had half written.
+            ours = not name.startswith(".") and (
+                path.suffix in _KINDS or path.name == METRICS or path in listed
+            )
+            if ours:
+                checked.append(_state(path, directory, listed))
+            others += not ours
+        checked += [Checked(str(path.relative_to(directory)), "missing") for path in _missing(here, listed)]
+    if not checked:
+        raise InputError(
+            f"{directory} holds no file that Nearsight reads back; give a directory that it wrote"
+        )
+    return Verified(directory, tuple(checked), others, whoever_writes(directory))
+
+
+def _state(path: Path, directory: Path, listed: Mapping[Path, str]) -> Checked:
+    name = str(path.relative_to(directory))
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return Checked(name, "damaged", "it is no regular file")
+        if path in listed:
+            digest = listed[path]
+            sealed = bool(digest)
+            if sealed and digest_of(path.read_bytes()) != digest:
+                raise InputError(f"{path} is damaged: its content is not what its digest says")
+        elif path.name == METRICS:
+            sealed = _check_metrics(path)
+        else:
+            with path.open("rb") as file:
+                sealed = _KINDS[path.suffix](file, path)
+    except (InputError, OSError, ValueError, RecursionError) as error:
+        why = first_line(error).removeprefix(f"{path} ").removeprefix("is damaged: ")
+        return Checked(name, "damaged", why.removesuffix(f"; {_WAY_OUT}"))
+    return Checked(name, "whole" if sealed else "no digest")
+
+
+def _check_json(file: BinaryIO, path: Path) -> bool:
+    content = file.read()
+    bare = unsealed_json(content, path, _WAY_OUT)
+    json.loads(bare)
+    return bare != content
+
+
+def _check_toml(file: BinaryIO, path: Path) -> bool:
+    import tomllib
+
+    content = file.read()
+    bare = unsealed_toml(content, path, _WAY_OUT)
+    tomllib.loads(bare.decode("utf-8"))
+    return bare != content
+
+
+def _check_tensors(file: BinaryIO, path: Path) -> bool:
+    from safetensors import SafetensorError, safe_open
+
+    sealed = check_tensors(file, path, _WAY_OUT)
+    try:
+        with safe_open(path, framework="pt"):
+            return sealed
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def _check_table(file: BinaryIO, path: Path) -> bool:
+    import pyarrow
+    from pyarrow import parquet
+
+    sealed = check_table(file, path, _WAY_OUT)
+    if not sealed:
+        try:
+            for _ in parquet.ParquetFile(file).iter_batches():
+                pass
+        except pyarrow.ArrowException as error:
+            raise ValueError(str(error)) from error
+    return sealed
+
+
+_KINDS: Mapping[str, Callable[[BinaryIO, Path], bool]] = MappingProxyType(
+    {".json": _check_json, ".toml": _check_toml, ".safetensors": _check_tensors, ".parquet": _check_table}
+)
+
+
+def _check_metrics(path: Path) -> bool:
+    """Whether a digest of a run's rows is known, in its result or its checkpoint, which was checked."""
+    digests = _values(path.with_name(RESULT)).get(DIGESTS)
+    digest = digests.get(METRICS) if isinstance(digests, dict) else None
+    if digest is not None:
+        if digest_of(path.read_bytes()) != digest:
+            raise InputError(f"{path} is damaged: its content is not what {RESULT} says")
+        return True
+    try:
+        checkpoint = read_checkpoint(path.parent)
+    except InputError:
+        return False
+    if checkpoint is None or not checkpoint.milestone.metrics:
+        return False
+    check_rows(path.parent, checkpoint.milestone.step, checkpoint.milestone.metrics)
+    return True
+
+
+def _listed(directory: Path) -> dict[Path, str]:
+    """Return the pictures that heatmaps in a directory's parent list, by their place, with their digests."""
+    if directory.name != HEATMAP_PICTURES:
+        return {}
+    rows = _values(directory.parent / HEATMAPS).get("images")
+    known = (
+        [row for row in rows if isinstance(row, dict) and "files" in row] if isinstance(rows, list) else []
+    )
+    return {directory / f"{row['files']}.png": str(row.get("digest", "")) for row in known}
+
+
+def _missing(directory: Path, listed: Mapping[Path, str]) -> Iterator[Path]:
+    yield from (path for path in listed if not path.exists())
+    for name, others in _TOGETHER:
+        # What `evaluate` leaves elsewhere is a result without its run.
+        if (directory / name).is_file() and (name != RESULT or (directory / RECIPE).is_file()):
+            yield from (directory / other for other in others if not (directory / other).exists())
+
+
+def _values(path: Path) -> dict[str, Any]:
+    """Return what a JSON file holds; nothing where it cannot be read, which is said of itself."""
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
