@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check bench bench-training bench-accelerator clean
+.PHONY: install demo test check docs bench bench-training bench-accelerator clean
 
 install: $(VENV)/installed
 
@@ -23,6 +23,11 @@ check: install
 # Two processes of one thread each: quicker than one of two, and the same on every machine.
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+# The site in build/docs. A broken link, anchor or docstring fails it; `make test` checks the links without it.
+docs: install
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
 
 # Half an hour on two free cores; each can be run alone: python -m benchmarks NAME.
 bench: install

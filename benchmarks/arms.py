@@ -2,7 +2,7 @@
 
 from typing import Any
 
-# Of airbench94: what a held-out tenth of train preferred for each of these arms (docs/performance.md).
+# Of airbench94: what a held-out tenth of train preferred for each of these arms (docs/notebook/training.md).
 _TUNED = {"batch_size": 250, "learning_rate": 0.12, "weight_decay": 5e-4}
 # Of 5,000 images a batch of 2,000 would make five steps in two epochs.
 _SMALL_SET = {"width": 0.5, "batch_size": 125, "learning_rate": 0.06, "weight_decay": 2.5e-4}

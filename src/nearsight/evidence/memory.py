@@ -13,7 +13,7 @@ from nearsight.evidence.operations import OperationMode
 # Larger batches gain nothing.
 LARGEST_BATCH = 8192
 # What a batch may keep alive on a CPU. Where the C library hands freed memory back, larger batches wait for the
-# system to find and clear it again; where it is kept, they gain nothing: docs/performance.md, log of the engine.
+# system to find and clear it again; where it is kept, they gain nothing: log in docs/notebook/evidence.md.
 ALIVE_HANDED_BACK = 32 * 2**20
 ALIVE_KEPT = 128 * 2**20
 LEAST_BATCH_CPU = 8

@@ -25,7 +25,7 @@ _FAST = Recipe(
 )
 
 # The mean over an image's tiles is smaller than the maximum that airbench's head takes, and how far a step of the
-# head moves the logits goes with its square. 64 times the rate did best of those tried (docs/performance.md).
+# head moves the logits goes with its square. 64 times the rate did best of those tried (docs/notebook/training.md).
 _HEAD_OF_A_MEAN = 43.0
 
 RECIPES: dict[str, Recipe] = {
@@ -54,7 +54,7 @@ RECIPES: dict[str, Recipe] = {
         batch_size=125,
         head_learning_rate=_HEAD_OF_A_MEAN,
     ),
-    # Rates, batch and decay were tried on a validation cut of CIFAR-10 (docs/performance.md).
+    # Rates, batch and decay were tried on a validation cut of CIFAR-10 (docs/notebook/training.md).
     "tilenet-pooled": replace(
         _FAST,
         name="tilenet-pooled",

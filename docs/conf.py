@@ -1,0 +1,36 @@
+"""The documentation site: `make docs` builds it, and a broken link or a page outside the contents fails it."""
+
+import tomllib
+from pathlib import Path
+
+import nearsight
+
+ROOT = Path(__file__).parents[1]
+HOME = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"]["hooks"]["custom"][
+    "home"
+]
+
+project = "Nearsight"
+author = "The Nearsight developers"
+version = release = nearsight.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["results/**", "images/**"]
+nitpicky = False
+
+myst_heading_anchors = 4
+# Files of the project beside the pages, such as a study or its results, are kept with the site.
+suppress_warnings = ["myst.xref_not_included"]
+
+# Docstrings are plain sentences in which backticks mark code.
+default_role = "code"
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_class_signature = "mixed"
+
+html_theme = "furo"
+html_title = f"Nearsight {version}"
+html_baseurl = HOME
+html_theme_options = (
+    {"source_repository": HOME, "source_branch": "main", "source_directory": "docs/"} if HOME else {}
+)
