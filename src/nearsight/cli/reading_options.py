@@ -19,7 +19,7 @@ def add_reading_options(parser: OneLineParser) -> None:
         "--class-pattern",
         default=None,
         metavar="REGEX",
-        help="of a folder without class directories: its first group in a file's name is the class",
+        help="for a folder without class directories: a pattern whose first group in a file's name is the class",
     )
     group.add_argument(
         "--regions",
@@ -31,20 +31,20 @@ def add_reading_options(parser: OneLineParser) -> None:
         "--group-column",
         default=None,
         metavar="NAME",
-        help="a column, such as a patient or a place: its images are never on both sides of a cut",
+        help="a column, such as a patient or a place: images with one value stay on one side of every split",
     )
     group.add_argument(
         "--group-pattern",
         default=None,
         metavar="REGEX",
-        help="so are images with the same first group of this in their path, such as a burst of shots",
+        help="the same by path, such as a burst of shots: images with one first group of this pattern stay together",
     )
     group.add_argument(
         "--group-seconds",
         type=float,
         default=None,
         metavar="X",
-        help="so are images taken within so many seconds of each other",
+        help="the same by time: images taken within this many seconds of each other stay together",
     )
 
 
@@ -53,7 +53,7 @@ def add_new_images(parser: Container) -> None:
     parser.add_argument(
         "--new-images",
         action="store_true",
-        help="of a run's own data: count images that came since as well; kept only with --out",
+        help="include images that were added to the run's data after training; results are kept only with --out",
     )
 
 

@@ -106,7 +106,7 @@ def add_run_or_model(parser: OneLineParser) -> None:
         "--classes",
         default=None,
         metavar="FILE|NAME,…",
-        help="names of the model's classes in its order, in a file with a name a line or as JSON, or with commas",
+        help="names of the model's classes, in its order: with commas, or in a file with one a line or as JSON",
     )
     parser.add_argument(
         "--pretrained",
@@ -195,7 +195,7 @@ def add_memory(parser: OneLineParser) -> None:
         type=parse_memory,
         default=DEFAULT_MEMORY,
         metavar="SIZE",
-        help=f"bound on what is worked on at once (default: {DEFAULT_MEMORY // 2**20}M)",
+        help=f"upper bound on the memory of what is worked on at once (default: {DEFAULT_MEMORY // 2**20}M)",
     )
 
 

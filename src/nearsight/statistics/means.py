@@ -81,7 +81,7 @@ def ratio_estimate(
     0.5
 
     `parts` and `wholes` are (n,), a pair an image; each resample of the images takes both its numbers.
-    Everything is None where the whole is nothing.
+    Without a whole (their sum is 0) there is no share, and all numbers are None.
     """
     table = np.stack([np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)], 1)
     if not table[:, 1].sum() > 0:

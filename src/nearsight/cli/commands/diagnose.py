@@ -32,7 +32,7 @@ def declare(parser: OneLineParser) -> None:
         type=whole_number("--images", 1),
         default=None,
         metavar="N",
-        help="examine so many images, drawn at random (default: all)",
+        help="examine this many images, drawn at random (default: all)",
     )
     parser.add_argument(
         "--faithfulness",
@@ -44,7 +44,7 @@ def declare(parser: OneLineParser) -> None:
     parser.add_argument(
         "--null",
         action="store_true",
-        help="train networks like the run's shortly on permuted labels, for the values by chance",
+        help="briefly train networks like this one on shuffled labels, to measure what chance gives",
     )
     parser.add_argument(
         "--parts",

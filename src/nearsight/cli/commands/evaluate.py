@@ -30,7 +30,7 @@ def declare(parser: OneLineParser) -> None:
         "data",
         nargs="?",
         metavar="DATA",
-        help="other data, whose classes are matched by name, and whose metrics are kept only with --out",
+        help="evaluate on other data: classes are matched by name, and metrics are kept only with --out",
     )
     parser.add_argument(
         "--split",
@@ -55,7 +55,7 @@ def declare(parser: OneLineParser) -> None:
         "--class-map",
         default=None,
         metavar="FILE|A=B,…",
-        help="for classes of DATA the model's own, in a file, one a line or as JSON, or with commas; A= leaves A out",
+        help="for a class A of DATA the class B of the model; in a file, one pair a line or JSON; A= leaves A out",
     )
     add_groups(parser)
     add_memory(parser)

@@ -36,7 +36,7 @@ def declare(parser: OneLineParser) -> None:
         type=whole_number("--stride", 1),
         default=None,
         metavar="N",
-        help="step of the tile grid in pixels; a smaller one is the only smoothing (default: a quarter of "
+        help="step of the tile grid in pixels; a smaller one gives a finer map (default: a quarter of "
         "the tile)",
     )
     add_choice(

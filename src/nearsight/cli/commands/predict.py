@@ -52,10 +52,10 @@ def declare(parser: OneLineParser) -> None:
         type=whole_number("--top", 1),
         default=DEFAULT_TOP,
         metavar="N",
-        help=f"how many classes of an image are given, with their probabilities (default: {DEFAULT_TOP})",
+        help=f"number of classes to list for each image, with their probabilities (default: {DEFAULT_TOP})",
     )
     parser.add_argument(
-        "--maps", default=None, metavar="DIR", help="leave the evidence map of each image there"
+        "--maps", default=None, metavar="DIR", help="also write each image's evidence map into this directory"
     )
     add_stride(parser)
     add_grid(parser)

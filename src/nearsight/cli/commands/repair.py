@@ -34,10 +34,12 @@ def declare(parser: OneLineParser) -> None:
         type=_method,
         default=None,
         metavar="|".join(get_args(RepairMethod)),
-        help="how (default: what fits the verdict)",
+        help="how to take it away (default: the method that fits each verdict)",
     )
     parser.add_argument(
-        "--from-scratch", action="store_true", help="train anew, and not on from the run's weights"
+        "--from-scratch",
+        action="store_true",
+        help="train from scratch instead of going on from the run's weights",
     )
     parser.add_argument(
         "--column", default=None, metavar="NAME", help="a column of the set whose groups are balanced"
@@ -46,7 +48,7 @@ def declare(parser: OneLineParser) -> None:
         "--diagnosis",
         default=None,
         metavar="DIR",
-        help="one that `nearsight diagnose RUN --split train` wrote (default: it is made)",
+        help="what `nearsight diagnose RUN --split train` wrote (default: diagnose first)",
     )
     parser.add_argument(
         "--again",
