@@ -3,13 +3,40 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+# Of a name that is not known, letters that are shown and compared.
+_LONGEST = 80
+# Of a message: what names very much is cut in the middle.
+_LONGEST_LINE = 1500
+
 
 class InputError(ValueError):
     """Bad input from the user: one line that says what came, what was expected and the way out.
 
     A message names a parameter as Python does, in backticks: `out`, `resume=True`, `tiles=[8, 16, None]`. The command
-    line writes its own options in their place, prints one line and exits with code 2.
+    line writes its own options in their place, prints one line and exits with code 2. Whatever is named in a message,
+    such as a file of another encoding, it is one line that can be printed.
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """Return text as one line that can be printed, not without end: what is no letter is written as Python does.
+
+    >>> printable("a\\x1b[31m\\ud800.png")
+    'a\\\\x1b[31m\\\\ud800.png'
+    """
+    line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(
+            each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in line
+        )
+    return (
+        line
+        if len(line) <= _LONGEST_LINE
+        else f"{line[: _LONGEST_LINE // 2]} … {line[-_LONGEST_LINE // 3 :]}"
+    )
 
 
 def first_line(error: BaseException) -> str:
@@ -28,6 +55,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     unknown model 'resnt18'; did you mean 'resnet18'? known: airbench, resnet18
     """
     names = sorted(known)
+    name = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
     close = get_close_matches(name, names, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -1,10 +1,31 @@
 """Numbers as Python's own: NumPy's and others count as what they are, wherever a number is asked for."""
 
 import operator
-from dataclasses import fields
-from typing import Any, SupportsFloat, SupportsIndex, get_args, get_type_hints
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, SupportsFloat, SupportsIndex, get_args, get_type_hints
 
 from nearsight.errors import InputError
+
+
+@dataclass(frozen=True)
+class Within:
+    """The least and the largest that a number may be, for `Annotated` types of what is read back.
+
+    >>> print(Within(0, 1))
+    from 0 to 1
+    """
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"from {self.low:,} to {self.high:,}"
+
+
+Count = Annotated[int, Within(0, 2**63 - 1)]
+"""A whole number of something: from 0 on, and as 64 bits hold it."""
+Pixels = Annotated[int, Within(1, 2**24)]
+"""A side in pixels."""
 
 
 def whole(name: str, value: SupportsIndex) -> int:

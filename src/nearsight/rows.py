@@ -1,22 +1,34 @@
 """Typed rows (dataclasses) as plain values for a file, and back."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
-from nearsight.digest import unsealed_json
-from nearsight.errors import InputError, unknown_name
+from nearsight.errors import InputError, first_line, unknown_name
+from nearsight.numbers import Within
+from nearsight.read import is_file, read_sealed_json
 from nearsight.schema import FIRST, SCHEMA, default_at, read_schema
 
 Row = TypeVar("Row")
 
 TENSOR = "tensor"
-_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", bytes: "bytes"}
 
 
 def to_values(row: Any, tensors: MutableMapping[str, Any] | None = None, path: str = "") -> Any:
@@ -49,24 +61,17 @@ def to_values(row: Any, tensors: MutableMapping[str, Any] | None = None, path: s
     return row
 
 
-def read_json(kind: str, path: Path, command: str) -> tuple[int, dict[str, Any]]:
+def read_result(kind: str, path: Path, command: str) -> tuple[int, dict[str, Any]]:
     """Return the schema of a result's JSON file, and what else it holds.
 
     `kind` is one of `SCHEMAS`, `command` what writes such files. Raises `InputError`, naming the way out, where there
     is no file and for one that is damaged or of a newer version.
     """
-    try:
-        values = json.loads(unsealed_json(path.read_bytes(), path, f"run `nearsight {command}` again"))
-    except FileNotFoundError:
+    if not is_file(path):
         raise InputError(
             f"{path.parent} holds no {path.name}; give a directory that `nearsight {command}` wrote"
-        ) from None
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read as a {kind}: {error}; run `nearsight {command}` again"
-        ) from error
+        )
+    values = read_sealed_json(path, f"run `nearsight {command}` again")
     schema = read_schema(kind, values, path)
     return schema, {name: value for name, value in values.items() if name != SCHEMA}
 
@@ -90,8 +95,10 @@ def from_values(
     Tile(side=16, place=(0.5, 1.0))
 
     A field that is absent takes the default of the version that wrote `schema` (`default_at`); null is NaN where a
-    number must stand. Raises `InputError`, naming `source` and the place in it, for a field that is not known, with
-    the nearest that is, for one that is missing, and for a value of another type.
+    number must stand. Of a `TypedDict` only the keys that it names are looked at, and the others stay as they are.
+    Raises `InputError`, naming `source` and the place in it, for a field that is not known, with the nearest that is,
+    for one that is missing, for a value of another type or beyond `numbers.Within`, and for whatever the type of a
+    row refuses itself.
     """
     found: Row = _read(kind, values, f"{source}: ", schema, tensors or {})
     return found
@@ -100,12 +107,17 @@ def from_values(
 def _read(kind: Any, value: Any, place: str, schema: int, tensors: Mapping[str, Any]) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        if value is None and NoneType in inner:
-            return None
-        (kind,) = (option for option in inner if option is not NoneType)
-        return _read(kind, value, place, schema, tensors)
+        return _read_either(inner, value, place, schema, tensors)
+    if origin in (Required, NotRequired):
+        return _read(inner[0], value, place, schema, tensors)
+    if origin is Annotated:
+        found = _read(inner[0], value, place, schema, tensors)
+        for bounds in inner[1:]:
+            if isinstance(bounds, Within) and not bounds.low <= found <= bounds.high:
+                raise _wrong(place, f"{_WORDS[inner[0]]} {bounds}", value)
+        return found
     if origin is Literal:
-        if value not in inner:
+        if isinstance(value, Mapping | list) or value not in inner:
             raise _unknown(place, "value", value, map(str, inner))
         return value
     if origin is tuple:
@@ -116,23 +128,67 @@ def _read(kind: Any, value: Any, place: str, schema: int, tensors: Mapping[str, 
             _read(one, each, f"{place}{number}.", schema, tensors)
             for number, (one, each) in enumerate(zip(kinds, value, strict=True))
         )
+    if origin is not None and issubclass(origin, list):
+        if not isinstance(value, list | tuple):
+            raise _wrong(place, "a list", value)
+        return [_read(inner[0], each, f"{place}{k}.", schema, tensors) for k, each in enumerate(value)]
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(value, Mapping):
             raise _wrong(place, "a table", value)
         return {key: _read(inner[1], each, f"{place}{key}.", schema, tensors) for key, each in value.items()}
-    if isinstance(value, Mapping) and value.keys() == {TENSOR}:
-        if value[TENSOR] not in tensors:
-            raise InputError(f"{place.removesuffix('.')} is in another file, which does not hold it")
-        return tensors[value[TENSOR]]
+    # By its name, as rows are read without PyTorch too.
+    if getattr(kind, "__name__", "") == "Tensor":
+        return _read_tensor(value, place, tensors)
+    if is_typeddict(kind):
+        return _read_known(kind, value, place, schema, tensors)
     if is_dataclass(kind):
         return _read_row(kind, value, place, schema, tensors)
     if kind is float:
         return _number(value, place)
-    if kind in _WORDS:
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise _wrong(place, _WORDS[kind], value)
-        return value
-    return Path(value) if kind is Path else value
+    if kind in _WORDS or kind is Path:
+        kept = str if kind is Path else kind
+        if not isinstance(value, kept | Path if kind is Path else kept) or (
+            kind is int and isinstance(value, bool)
+        ):
+            raise _wrong(place, _WORDS[kept], value)
+        return kind(value)
+    return value
+
+
+def _read_either(
+    options: tuple[Any, ...], value: Any, place: str, schema: int, tensors: Mapping[str, Any]
+) -> Any:
+    """Return a value of one of several types: of the first, where it is of none, for what is said of it."""
+    if value is None and NoneType in options:
+        return None
+    kinds = [kind for kind in options if kind is not NoneType]
+    for kind in kinds[1:]:
+        try:
+            return _read(kind, value, place, schema, tensors)
+        except InputError:
+            continue
+    return _read(kinds[0], value, place, schema, tensors)
+
+
+def _read_tensor(value: Any, place: str, tensors: Mapping[str, Any]) -> Any:
+    if not isinstance(value, Mapping) or value.keys() != {TENSOR} or not isinstance(value[TENSOR], str):
+        raise _wrong(place, "the name of a tensor", value)
+    if value[TENSOR] not in tensors:
+        raise InputError(f"{place.removesuffix('.')} is in another file, which does not hold it")
+    return tensors[value[TENSOR]]
+
+
+def _read_known(kind: Any, value: Any, place: str, schema: int, tensors: Mapping[str, Any]) -> Any:
+    if not isinstance(value, Mapping):
+        raise _wrong(place, "a table", value)
+    missing = sorted(kind.__required_keys__ - value.keys())
+    if missing:
+        raise InputError(f"{place}{missing[0]} is missing, and no version wrote the file without it")
+    kinds = _kinds(kind)
+    return {
+        name: _read(kinds[name], each, f"{place}{name}.", schema, tensors) if name in kinds else each
+        for name, each in value.items()
+    }
 
 
 def _read_row(kind: Any, value: Any, place: str, schema: int, tensors: Mapping[str, Any]) -> Any:
@@ -149,12 +205,16 @@ def _read_row(kind: Any, value: Any, place: str, schema: int, tensors: Mapping[s
             read[name] = default_at(spec, schema)
             if read[name] is MISSING:
                 raise InputError(f"{place}{name} is missing, and no version wrote the file without it")
-    return kind(**read)
+    try:
+        return kind(**read)
+    except (InputError, ValueError, TypeError, OverflowError) as error:
+        said = first_line(error)
+        raise InputError(f"{place.removesuffix('.').removesuffix(': ')}: {said}") from error
 
 
 @cache
 def _kinds(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+    return get_type_hints(kind, include_extras=True)
 
 
 def _number(value: Any, place: str) -> float:
@@ -162,7 +222,10 @@ def _number(value: Any, place: str) -> float:
         return math.nan
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise _wrong(place, "a number", value)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise _wrong(place, "a number", value) from None
 
 
 def _unknown(place: str, what: str, name: Any, known: Iterable[str]) -> InputError:
@@ -171,7 +234,14 @@ def _unknown(place: str, what: str, name: Any, known: Iterable[str]) -> InputErr
 
 
 def _wrong(place: str, wanted: str, value: Any) -> InputError:
-    shown = repr(value)
+    # What is long is not written out whole only to be cut.
+    shown = f"{value:.3g}" if isinstance(value, int) and abs(value) > 10**15 else repr(_few(value))
     return InputError(
         f"{place.removesuffix('.')} takes {wanted}, got {shown[:60]}{'…' if len(shown) > 60 else ''}"
     )
+
+
+def _few(value: Any) -> Any:
+    if isinstance(value, str | list):
+        return value[:61]
+    return dict(list(value.items())[:8]) if isinstance(value, Mapping) else value

@@ -58,7 +58,7 @@ def read_schema(kind: str, values: Any, source: object, *, unnumbered: int = FIR
         raise InputError(f"{source} cannot be read: it takes names and values, got {type(values).__name__}")
     found = values.get(SCHEMA, unnumbered)
     if not isinstance(found, int) or isinstance(found, bool) or found < FIRST:
-        raise InputError(f"{source}: {SCHEMA} takes a whole number from {FIRST} on, got {found!r}")
+        raise InputError(f"{source}: {SCHEMA} takes a whole number from {FIRST} on, got {str(found)[:40]!r}")
     if found > SCHEMAS[kind]:
         raise InputError(
             f"{source} was written by a newer Nearsight ({kind} schema {found}, this one reads up to "

@@ -213,7 +213,7 @@ def test_corners_in_a_coco_file_are_noticed(folder: Path, tmp_path: Path) -> Non
             {"a.json": '{"images": []}'},
             "a.json is no COCO file: it has no lists of 'images' and 'annotations'",
         ),
-        ({"a.json": "{"}, r"cannot read .*a\.json"),
+        ({"a.json": "{"}, r"a\.json cannot be read"),
         ({"a.xml": "<annotation><object>"}, r"cannot read .*a\.xml"),
         ({"a.xml": "<!DOCTYPE a [<!ENTITY b 'c'>]><a/>"}, "it declares entities"),
         ({"a.xml": "<a><object><bndbox><xmin>1</xmin></bndbox></object></a>"}, r"cannot read .*a\.xml"),

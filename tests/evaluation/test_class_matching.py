@@ -116,7 +116,7 @@ def test_what_is_said_holds_and_the_rest_goes_by_name(tmp_path: Path) -> None:
     [
         ({"tiger": "cat"}, "unknown class of the set in `class_map` 'tiger'"),
         ({"cat": "dgo"}, "unknown class of the model in `class_map` 'dgo'; did you mean 'dog'"),
-        ("nowhere.csv", "cannot read `class_map` in nowhere.csv"),
+        ("nowhere.csv", "nowhere.csv cannot be read: No such file"),
         ("cat=dog,owl", "'owl', which names no two classes"),
     ],
 )

@@ -194,7 +194,7 @@ def test_a_damaged_file_is_named(tmp_path, name, damage):
 def test_a_description_of_something_else_is_refused(tmp_path, content):
     save_classifier(make(), tmp_path)
     (tmp_path / "model.json").write_text(content)
-    with pytest.raises(InputError, match=r"model\.json (does not describe a classifier|cannot be read)"):
+    with pytest.raises(InputError, match=r"model\.json(: .*; train the run again| cannot be read)"):
         load_classifier(tmp_path)
 
 

@@ -98,5 +98,5 @@ def test_what_holds_no_results_is_refused(tmp_path: Path) -> None:
 def test_a_picture_that_is_missing_is_named(heatmaps: Heatmaps, tmp_path: Path) -> None:
     heatmaps.save(tmp_path)
     (tmp_path / "pictures" / "owl-2.png").unlink()
-    with pytest.raises(InputError, match=r"cannot read .*owl-2\.png"):
+    with pytest.raises(InputError, match=r"owl-2\.png cannot be read"):
         redraw(tmp_path, tmp_path)

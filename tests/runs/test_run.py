@@ -108,14 +108,14 @@ def test_a_file_that_is_not_text_is_named(directory, name):
 
 def test_a_result_that_is_no_object_is_refused(directory):
     (directory / "result.json").write_text("[1]")
-    with pytest.raises(InputError, match="holds list, not an object"):
+    with pytest.raises(InputError, match="takes names and values, got list"):
         assert Run.open(directory).result
 
 
 @pytest.mark.parametrize("held", [3, [1], {"test": 3}])
 def test_a_result_without_evaluations_by_split_is_refused(directory, held):
     write_json(directory / "result.json", {"evaluation": held})
-    with pytest.raises(InputError, match=r"result\.json does not hold evaluations by split"):
+    with pytest.raises(InputError, match=r"result\.json: evaluation.* takes a table, got"):
         _ = Run.open(directory).result
 
 

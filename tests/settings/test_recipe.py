@@ -130,7 +130,7 @@ def test_text_becomes_a_value(name: str, text: str, value: Any) -> None:
         ("tiles_per_image = 0", "tiles_per_image must lie between 1 and 1e+06, got 0"),
         ("tiles_per_image = 'many'", "tiles_per_image takes a whole number, got 'many'"),
         ("crop_fill = 'relfect'", "unknown crop_fill 'relfect'; did you mean 'reflect'?"),
-        ("tile = ", "mine.toml is not valid TOML"),
+        ("tile = ", "mine.toml cannot be read: it is not valid TOML"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_line_that_names_the_file(toml: str, message: str) -> None:

@@ -168,9 +168,7 @@ def test_a_device_that_is_really_full_is_a_full_disk(tmp_path: Path, monkeypatch
 def test_a_damaged_checkpoint_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / "checkpoint" / "state.safetensors").write_bytes(content)
-    with pytest.raises(
-        InputError, match=r"state\.safetensors is not a checkpoint of ours .* remove it"
-    ) as caught:
+    with pytest.raises(InputError, match=r"state\.safetensors cannot be read: .* remove it") as caught:
         read_checkpoint(tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -181,7 +179,7 @@ def test_a_checkpoint_cut_short_at_any_place_is_refused(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for length in (1, 7, 8, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(InputError, match=r"is (not a checkpoint of ours|damaged)"):
+        with pytest.raises(InputError, match=r"(cannot be read|is damaged)"):
             read_checkpoint(tmp_path)
 
 
@@ -289,7 +287,7 @@ UNFIT: list[tuple[Callable[[dict[str, Tensor], dict[str, str]], object], str]] =
     (of_progress(seconds=-1.0), "-1.0 seconds"),
     (of_progress(precision="float8"), "float8"),
     (of_progress(more=1), "unknown field"),
-    (lambda _held, header: header.update(numbers='{"optimizer.0.0.step": NaN}'), "no finite number"),
+    (lambda _held, header: header.update(numbers='{"optimizer.0.0.step": NaN}'), "which JSON does not have"),
     (lambda held, _header: held.pop(MOMENTUM), "lacks exp_avg|tensors and was written with"),
     (lambda held, _header: held.update({MOMENTUM: torch.zeros(1, 2)}), "float32 1×2, not of float32"),
     (lambda held, _header: held.update({MOMENTUM: held[MOMENTUM].half()}), "float16"),

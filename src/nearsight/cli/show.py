@@ -16,7 +16,8 @@ from nearsight.evaluation.group_accuracies import read_groups
 from nearsight.progress import duration
 from nearsight.repair import Repair
 from nearsight.report import PAGE, Heatmaps
-from nearsight.runs.evaluation_words import measure_headings, written_measures
+from nearsight.runs import Run
+from nearsight.runs.evaluation_words import how_cut, measure_headings, written_measures
 from nearsight.settings.metric_words import BY_GROUP
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import MISSING, points, signed, three_digits, with_interval
@@ -76,9 +77,9 @@ def _fitting(
 
 def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Print the metrics of an evaluation as a table, a row a protocol."""
-    where = f"{settings['data']} {settings['split']}, {settings['images']:,} images"
+    where = f"{settings.get('data', '')} {settings.get('split', '')}, {settings.get('images', 0):,} images"
     if "tile" in settings:
-        where += f", tile {settings['tile']}, stride {settings['stride']}, {settings['grid']} grid"
+        where += f", {how_cut(settings)}"
     measured = list(metrics.values())
     rows = [[protocol, *written_measures(one, measured)] for protocol, one in metrics.items()]
     columns = ["protocol", *measure_headings(measured)]
@@ -108,9 +109,9 @@ def print_predictions(found: Predictions) -> None:
     print_lines([f"all rows: {found.out}"])
 
 
-def print_training(result: dict[str, Any]) -> None:
+def print_training(run: Run) -> None:
     """Print what a run cost and, where it was evaluated, how good it is."""
-    cost = result["training"]
+    cost = run.training
     print_lines(
         [
             f"trained {cost['steps']:,} steps on {cost['images_seen']:,} images, repeats counted, "
@@ -119,8 +120,8 @@ def print_training(result: dict[str, Any]) -> None:
             f"peak memory {cost['peak_memory_bytes'] / 2**30:.1f} GiB, {cost['precision']})"
         ]
     )
-    for evaluated in result.get("evaluation", {}).values():
-        print_evaluation(evaluated["protocols"], evaluated)
+    for evaluated in run.result.get("evaluation", {}).values():
+        print_evaluation(evaluated.get("protocols", {}), evaluated)
 
 
 def print_cross_validation(found: CrossValidation) -> None:

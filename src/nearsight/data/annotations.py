@@ -41,6 +41,9 @@ ANNOTATION_DIRECTORIES = frozenset(
 IMAGE_DIRECTORIES = frozenset(["image", "images", "img", "imgs", "jpegimages", "photos", "pictures"])
 COCO_NAMES = re.compile(r"_?annotations?(\.coco)?\.json|instances.*\.json|coco.*\.json", re.IGNORECASE)
 _MOST_SPLITS = 20
+_LONGEST_LINE = 2**20
+# A file is searched for COCO's names in parts of so many bytes, and in no more of them.
+_PART, _MOST_PARTS = 2**24, 256
 _EXPECTED = (
     "expected a COCO file, or a directory of Pascal VOC's .xml, YOLO's .txt or masks, each named as its image"
 )
@@ -120,12 +123,23 @@ def _kinds(files: Sequence[Path]) -> dict[str, list[Path]]:
 
 def _is_yolo(file: Path) -> bool:
     with file.open(errors="replace") as stream:
-        return re.fullmatch(r"\d+(\s+[-+.\deE]+){4,}\s*|\s*", stream.readline()) is not None
+        line = stream.readline(_LONGEST_LINE)
+    return re.fullmatch(r"\d+(\s+[-+.\deE]+){4,}\s*|\s*", line) is not None
 
 
 def _is_coco(file: Path) -> bool:
-    text = file.read_bytes()
-    return b'"annotations"' in text and b'"images"' in text
+    wanted = {b'"annotations"', b'"images"'}
+    before = b""
+    with file.open("rb") as stream:
+        for _ in range(_MOST_PARTS):
+            part = stream.read(_PART)
+            if not part:
+                break
+            wanted = {name for name in wanted if name not in before + part}
+            if not wanted:
+                return True
+            before = part[-len(b'"annotations"') :]
+    return False
 
 
 def _files(place: Path) -> list[Path]:

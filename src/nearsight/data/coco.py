@@ -1,6 +1,5 @@
 """Regions of COCO's instances: one JSON of images, categories and annotations."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +8,21 @@ from typing import Any
 import numpy as np
 
 from nearsight.data.boxes import edges, understand_boxes
-from nearsight.data.faults import one_line
-from nearsight.data.shapes import Annotated, Annotations, Shape, Shapes, packed_runs, path_within
+from nearsight.data.shapes import (
+    LARGEST_SIDE,
+    Annotated,
+    Annotations,
+    Shape,
+    Shapes,
+    packed_runs,
+    path_within,
+)
 from nearsight.errors import InputError
+from nearsight.read import belonging_together, read_json
+
+_MEND = "write the annotations again"
+# Those of COCO's training images have half a GiB.
+_LARGEST = 4 * 2**30
 
 
 def read_coco(files: Sequence[Path], root: Path) -> Annotations:
@@ -19,40 +30,41 @@ def read_coco(files: Sequence[Path], root: Path) -> Annotations:
     images: list[Annotated] = []
     notes: list[str] = []
     for file in files:
-        content = _json(file)
-        names = {each.get("id"): str(each.get("name")) for each in content.get("categories") or ()}
-        objects: dict[Any, list[Shape]] = {}
-        crowds = 0
-        for each in content["annotations"]:
-            if each.get("iscrowd"):
-                crowds += 1
-                continue
-            shape = _coco_shape(each, names.get(each.get("category_id")), file)
-            objects.setdefault(each.get("image_id"), []).append(shape)
-        if crowds:
-            notes.append(f"{file.name}: {crowds} crowds left out")
-        read = []
-        for image in content["images"]:
-            size = image.get("height"), image.get("width")
-            known = size if all(isinstance(side, int) and side > 0 for side in size) else None
-            own = tuple(objects.get(image.get("id"), ()))
-            if any(
-                shape.runs and known is not None and sum(shape.runs) != known[0] * known[1] for shape in own
-            ):
-                raise InputError(
-                    f"{file}: the runs of a mask do not cover {image.get('file_name')}; write it again"
-                )
-            path = path_within(file.parent / str(image.get("file_name")), root)
-            read.append(Annotated(path, Shapes(own, known)))
-        images += _edged(read, file.name, notes)
+        with belonging_together(file, _MEND):
+            images += _edged(_images(file, root, notes), file.name, notes)
     return Annotations("COCO", tuple(images), tuple(notes))
 
 
+def _images(file: Path, root: Path, notes: list[str]) -> list[Annotated]:
+    content = _json(file)
+    names = {each.get("id"): str(each.get("name")) for each in content.get("categories") or ()}
+    objects: dict[Any, list[Shape]] = {}
+    crowds = 0
+    for each in content["annotations"]:
+        if each.get("iscrowd"):
+            crowds += 1
+            continue
+        shape = _coco_shape(each, names.get(each.get("category_id")), file)
+        objects.setdefault(each.get("image_id"), []).append(shape)
+    if crowds:
+        notes.append(f"{file.name}: {crowds} crowds left out")
+    read = []
+    for image in content["images"]:
+        size = image.get("height"), image.get("width")
+        known = size if all(isinstance(side, int) and 0 < side <= LARGEST_SIDE for side in size) else None
+        own = tuple(objects.get(image.get("id"), ()))
+        for shape in own:
+            if shape.runs and (known is None or sum(shape.runs) != known[0] * known[1]):
+                raise InputError(
+                    f"{file}: the runs of a mask do not cover {image.get('file_name')}; write it again"
+                )
+        path = path_within(file.parent / str(image.get("file_name")), root)
+        read.append(Annotated(path, Shapes(own, known)))
+    return read
+
+
 def _json(file: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (ValueError, OSError) as fault:
-        raise InputError(f"cannot read {file}: {one_line(fault)}") from None
+    content = read_json(file, _MEND, largest=_LARGEST, most_values=None)
     lists = ("images", "annotations")
     if not isinstance(content, dict) or not all(isinstance(content.get(name), list) for name in lists):
         raise InputError(f"{file} is no COCO file: it has no lists of 'images' and 'annotations'")
@@ -69,8 +81,12 @@ def _coco_shape(each: Mapping[str, Any], name: str | None, file: Path) -> Shape:
     elif drawn:
         flat = [drawn] if _are_numbers(drawn) else drawn
         outlines = tuple(tuple(map(float, outline)) for outline in flat if len(outline) >= 6)
+        if any(len(outline) % 2 for outline in outlines):
+            raise InputError(f"{file}: an outline of annotation {each.get('id')} is not x, y, x, y, …")
     if box and (len(box) != 4 or not _are_numbers(box)):
-        raise InputError(f"{file}: the bbox of annotation {each.get('id')} is {box}, not x, y, width, height")
+        raise InputError(
+            f"{file}: the bbox of annotation {each.get('id')} is {str(box)[:60]}, not x, y, width, height"
+        )
     return Shape(tuple(map(float, box)) if box else None, outlines, runs, name)  # type: ignore[arg-type]
 
 

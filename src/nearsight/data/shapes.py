@@ -12,6 +12,9 @@ from torch import Tensor
 
 from nearsight.errors import InputError
 
+# Pixels of a side that annotations may say of an image, and how far from it an object may lie.
+LARGEST_SIDE, _FARTHEST = 2**17, 1e9
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -25,6 +28,13 @@ class Shape:
     outlines: tuple[tuple[float, ...], ...] = ()
     runs: tuple[int, ...] = ()
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        for numbers in (self.box or (), *self.outlines):
+            if not all(-_FARTHEST <= each <= _FARTHEST for each in numbers):
+                raise InputError(f"an object lies at {list(numbers)[:4]}, which is no place in an image")
+        if any(run < 0 for run in self.runs):
+            raise InputError("the runs of a mask have a length below 0")
 
 
 @dataclass(frozen=True)
@@ -132,6 +142,10 @@ def outline_mask(points: NDArray[np.float64], height: int, width: int) -> NDArra
     return np.asarray(turns.cumsum(axis=1)[:, :width] % 2 == 1)
 
 
+# Of a packed run: no image is so large.
+_MOST_BITS = 60
+
+
 def packed_runs(text: str) -> tuple[int, ...]:
     """Unpack the runs that COCO writes as a string.
 
@@ -146,7 +160,7 @@ def packed_runs(text: str) -> tuple[int, ...]:
     while at < len(text):
         value, shift, more = 0, 0, True
         while more:
-            if at >= len(text):
+            if at >= len(text) or shift > _MOST_BITS:
                 raise InputError("a mask in runs breaks off; write the annotations again")
             bits = ord(text[at]) - 48
             value |= (bits & 0x1F) << shift

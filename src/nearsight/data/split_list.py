@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from nearsight.data.groups import group_names
 from nearsight.data.image_set import ImageSets
 from nearsight.data.joined_images import chosen_of
-from nearsight.digest import check_table
 from nearsight.errors import InputError
-from nearsight.schema import SCHEMA, numbered, read_schema
+from nearsight.read import checked_columns, is_file, read_table, said_of, unreadable
+from nearsight.rows import from_values
+from nearsight.schema import numbered, read_schema
 from nearsight.settings import Reading
 from nearsight.write import write_table
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LISTING = "split.parquet"
-_METADATA = b"nearsight"
+_METADATA = "nearsight"
 _NAMED = 3
 TRAINED_ON = ("train", "val")
 
@@ -147,21 +148,31 @@ class Listing:
         Raises `InputError` for a file that is damaged or of a newer version.
         """
         path = Path(directory) / LISTING
-        if not path.is_file():
+        if not is_file(path):
             return None
-        table, said = _read(path)
+        from pyarrow import types
+
+        table = read_table(path, _WAY_OUT)
+        said = said_of(table, _METADATA, path, _WAY_OUT)
+        schema = read_schema("split", said, path)
+        checked_columns(table, dict.fromkeys(_COLUMNS, types.is_string), path, _WAY_OUT)
         try:
-            reading = Reading(**{**said["reading"], "value_range": _pair(said["reading"].get("value_range"))})
-            columns = {name: np.array(table[name].to_pylist(), dtype=np.str_) for name in _COLUMNS}
-            return Listing(
-                said["data"],
-                reading,
-                **columns,
-                follows_seed=bool(said["follows_seed"]),
-                notes=tuple(said["notes"]),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} lacks {error}; {_WAY_OUT}") from error
+            told = from_values(_Said, said, path, schema=schema)
+        except InputError as error:
+            raise InputError(f"{error}; {_WAY_OUT}") from error
+        columns = {name: _text(table, name, path) for name in _COLUMNS}
+        return Listing(
+            told["data"], told["reading"], **columns, follows_seed=told["follows_seed"], notes=told["notes"]
+        )
+
+
+class _Said(TypedDict):
+    """What the table says beside its rows."""
+
+    data: str
+    reading: Reading
+    follows_seed: bool
+    notes: tuple[str, ...]
 
 
 _COLUMNS = ("split", "path", "label", "digest", "group")
@@ -323,22 +334,8 @@ def _joined(parts: Iterable[NDArray[np.str_]]) -> NDArray[np.str_]:
     return np.concatenate(found) if found else np.zeros(0, dtype="U1")
 
 
-def _pair(given: Sequence[float] | None) -> tuple[float, float] | None:
-    return None if given is None else (given[0], given[1])
-
-
-def _read(path: Path) -> tuple["pa.Table", dict[str, Any]]:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        with path.open("rb") as file:
-            check_table(file, path, _WAY_OUT)
-            table = parquet.read_table(file)
-        said = json.loads((table.schema.metadata or {}).get(_METADATA, b"{}"))
-    except InputError:
-        raise
-    except (pa.ArrowInvalid, OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged or cut short; {_WAY_OUT}") from error
-    read_schema("split", said, path)
-    return table, {name: value for name, value in said.items() if name != SCHEMA}
+def _text(table: "pa.Table", name: str, path: Path) -> NDArray[np.str_]:
+    column = table[name]
+    if column.null_count:
+        raise unreadable(path, f"its column {name!r} has rows that say nothing", _WAY_OUT)
+    return np.array(column.to_pylist(), dtype=np.str_)

@@ -1,13 +1,16 @@
 """Regions of Pascal VOC: one XML an image, with a box for each object."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from nearsight.data.faults import one_line
-from nearsight.data.shapes import Annotated, Annotations, Shape, Shapes, path_within
+from nearsight.data.shapes import LARGEST_SIDE, Annotated, Annotations, Shape, Shapes, path_within
 from nearsight.errors import InputError
+from nearsight.read import read_bytes
 
+_LARGEST = 16 * 2**20
 _Box = tuple[float, float, float, float]
 
 
@@ -31,8 +34,9 @@ def read_voc(files: Sequence[Path], root: Path) -> Annotations:
 
 
 def _voc(file: Path) -> tuple[tuple[int, int] | None, list[tuple[str | None, _Box]]]:
-    content = file.read_bytes()
-    if b"<!ENTITY" in content:
+    content = read_bytes(file, "write the annotation again", largest=_LARGEST)
+    # In two or four bytes a letter, too.
+    if b"<!ENTITY" in content.replace(b"\0", b""):
         raise InputError(f"cannot read {file}: it declares entities, which no annotation needs")
     try:
         tree = ElementTree.fromstring(content)
@@ -42,13 +46,15 @@ def _voc(file: Path) -> tuple[tuple[int, int] | None, list[tuple[str | None, _Bo
             if found.find("bndbox") is not None
         ]
         sides = [int(float(tree.findtext(f"size/{side}") or 0)) for side in ("height", "width")]
-    except (ElementTree.ParseError, ValueError, TypeError) as fault:
+    except (ElementTree.ParseError, ValueError, TypeError, ArithmeticError, LookupError) as fault:
         raise InputError(f"cannot read {file}: {one_line(fault)}") from None
-    return ((sides[0], sides[1]) if min(sides) > 0 else None), objects
+    return ((sides[0], sides[1]) if 0 < min(sides) <= max(sides) <= LARGEST_SIDE else None), objects
 
 
 def _voc_box(found: ElementTree.Element) -> _Box:
     x0, y0, x1, y1 = (
         float(found.findtext(f"bndbox/{edge}") or "") for edge in ("xmin", "ymin", "xmax", "ymax")
     )
+    if not all(map(math.isfinite, (x0, y0, x1, y1))):
+        raise ValueError(f"a box is at {x0}, {y0}, {x1}, {y1}")
     return x0, y0, x1, y1

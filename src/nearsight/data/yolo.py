@@ -6,6 +6,9 @@ from pathlib import Path
 from nearsight.data.boxes import BoxForm, edges
 from nearsight.data.shapes import Annotated, Annotations, Shape, Shapes, path_within
 from nearsight.errors import InputError
+from nearsight.read import read_text
+
+_LARGEST = 16 * 2**20
 
 
 def read_yolo(files: Sequence[Path], root: Path) -> Annotations:
@@ -14,20 +17,21 @@ def read_yolo(files: Sequence[Path], root: Path) -> Annotations:
     images = []
     for file in files:
         objects = []
-        for number, line in enumerate(file.read_text().splitlines(), 1):
+        for number, line in enumerate(_lines(file), 1):
             if not line.split():
                 continue
             try:
-                kind, *shares = (float(word) for word in line.split())
-            except ValueError:
+                first, *shares = (float(word) for word in line.split())
+                kind = int(first)
+            except (ValueError, OverflowError):
                 raise _not_yolo(file, number, line) from None
             within = all(-0.01 <= share <= 1.01 for share in shares)
             # A sixth number is how sure a model was.
             if len(shares) in (4, 5) and within:
                 box = edges([shares[:4]], 1, 1, BoxForm("centre"))[0].tolist()
-                objects.append(Shape(tuple(box), name=names.get(int(kind))))
+                objects.append(Shape(tuple(box), name=names.get(kind)))
             elif len(shares) >= 6 and len(shares) % 2 == 0 and within:
-                objects.append(Shape(outlines=(tuple(shares),), name=names.get(int(kind))))
+                objects.append(Shape(outlines=(tuple(shares),), name=names.get(kind)))
             else:
                 raise _not_yolo(file, number, line)
         images.append(Annotated(path_within(file, root), Shapes(tuple(objects), relative=True)))
@@ -46,5 +50,9 @@ def _yolo_names(root: Path) -> dict[int, str]:
     for place in (root, root.parent):
         for file in (place / "classes.txt", place / "obj.names"):
             if file.is_file():
-                return dict(enumerate(line.strip() for line in file.read_text().splitlines()))
+                return dict(enumerate(line.strip() for line in _lines(file)))
     return {}
+
+
+def _lines(file: Path) -> list[str]:
+    return read_text(file, "write the annotations again", largest=_LARGEST).splitlines()

@@ -5,21 +5,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from nearsight.data import ImageSet
-from nearsight.digest import check_table
-from nearsight.errors import InputError
+from nearsight.errors import InputError, first_line
+from nearsight.numbers import Count, Pixels
+from nearsight.read import read_table
+from nearsight.rows import from_values
 from nearsight.write import write_table
 
 PICTURES = "pictures.parquet"
 # Small pictures are kept pixel by pixel; larger ones would fill the page.
 LOSSLESS_SIDE = 64
 QUALITY = 82
+FORMATS = ("PNG", "WEBP")
 # Of the images last looked at; an image larger than that is kept alone.
 KEPT_BYTES = 32 * 2**20
 # Nothing is known of an image whose picture was not kept: light grey.
@@ -139,25 +142,60 @@ def save_pictures(path: Path, pictures: Pictures, wanted: Iterable[Picture]) -> 
 
 def load_pictures(path: Path) -> SavedPictures:
     """Read what `save_pictures` wrote; raises `InputError` where it is missing or damaged."""
-    import pyarrow
-    from pyarrow import parquet
-
+    mend = "make it again, by the command that wrote it"
+    table = read_table(path, mend)
     try:
-        with path.open("rb") as file:
-            check_table(file, path, "run `nearsight diagnose` again")
-            rows = parquet.read_table(file).to_pylist()
-        sizes = {row["index"]: (row["height"], row["width"]) for row in rows}
-        files = {
-            Picture(
-                row["index"],
-                row["longest"],
-                None if row["side"] is None else (row["top"], row["left"], row["side"]),
-            ): row["image"]["bytes"]
-            for row in rows
-        }
-    except (pyarrow.ArrowInvalid, OSError, KeyError, TypeError) as error:
-        raise InputError(f"{path} cannot be read ({error}); run `nearsight diagnose` again") from error
+        read: tuple[_Row, ...] = from_values(tuple[_Row, ...], table.to_pylist(), path)
+        for row in read:
+            _check_encoded(row, path)
+    except InputError as error:
+        raise InputError(f"{error}; {mend}") from error
+    sizes = {row["index"]: (row["height"], row["width"]) for row in read}
+    files = {}
+    for row in read:
+        top, left, side = row["top"], row["left"], row["side"]
+        tile = None if top is None or left is None or side is None else (top, left, side)
+        files[Picture(row["index"], row["longest"], tile)] = row["image"]["bytes"]
     return SavedPictures(sizes, files)
+
+
+def decoded(file: bytes) -> Image.Image:
+    """Return a picture that `encode` wrote, decoded; raises `InputError` for any other file and a damaged one."""
+    try:
+        with Image.open(BytesIO(file), formats=FORMATS) as picture:
+            return picture.convert("RGB")
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(f"a picture is damaged ({first_line(error)}); make it again") from error
+
+
+class _Encoded(TypedDict):
+    bytes: bytes
+
+
+class _Row(TypedDict):
+    index: Count
+    longest: Pixels
+    top: Count | None
+    left: Count | None
+    side: Pixels | None
+    height: Pixels
+    width: Pixels
+    image: _Encoded
+
+
+def _check_encoded(row: _Row, path: Path) -> None:
+    """Raise `InputError` for a picture of another format than `encode` writes, or larger than it is said to be."""
+    try:
+        with Image.open(BytesIO(row["image"]["bytes"]), formats=FORMATS) as picture:
+            size = picture.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(
+            f"{path}: the picture of image {row['index']} is damaged ({first_line(error)})"
+        ) from error
+    if max(size) > row["longest"]:
+        raise InputError(
+            f"{path}: the picture of image {row['index']} is {size[0]}×{size[1]}, larger than it is said to be"
+        )
 
 
 def _written(picture: Image.Image) -> bytes:

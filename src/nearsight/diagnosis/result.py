@@ -5,8 +5,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor
 
 from nearsight.diagnosis import parts as registry
@@ -15,11 +13,11 @@ from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.pictures import PICTURES, SavedPictures, load_pictures, save_pictures
 from nearsight.diagnosis.schema_1 import read_schema_1
 from nearsight.diagnosis.schema_2 import in_parts
-from nearsight.digest import check_tensors
 from nearsight.errors import InputError, unknown_name
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
-from nearsight.rows import from_values, read_json, to_values
+from nearsight.read import belonging_together, read_tensors
+from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
 from nearsight.write import write_json, write_table, write_tensors
 
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
 DIAGNOSIS = "diagnosis.json"
 ROWS = "rows.json"
 MAPS = "maps.safetensors"
+_MEND = "run `nearsight diagnose` again"
 
 # What diagnosis.json says of what was examined.
 _ABOUT = (
@@ -169,14 +168,24 @@ class Diagnosis(Findings, Shown):
         damaged or of a newer version. Those of the first schema kept no pictures, and a note says so.
         """
         directory = Path(directory)
-        schema, about = read_json("diagnosis", directory / DIAGNOSIS, "diagnose")
+        with belonging_together(directory, _MEND):
+            found = Diagnosis._read(directory)
+            # What is told and shown takes numbers of classes and places from all parts.
+            found.summary()
+            found.sentences()
+            found._tables()
+        return found
+
+    @staticmethod
+    def _read(directory: Path) -> "Diagnosis":
+        schema, about = read_result("diagnosis", directory / DIAGNOSIS, "diagnose")
         if schema < 2:
             return Diagnosis(**read_schema_1(directory, about), pictures=SavedPictures({}, {}))
         source = directory / ROWS
-        schema, rows = read_json("diagnosis", source, "diagnose")
+        schema, rows = read_result("diagnosis", source, "diagnose")
         if schema < 3:
             rows = in_parts(rows, source)
-        pictures, maps = load_pictures(directory / PICTURES), _read_maps(directory / MAPS)
+        pictures, maps = load_pictures(directory / PICTURES), read_tensors(directory / MAPS, _MEND)[0]
         kept = _kept(rows, source)
         parts = {
             part.name: from_values(
@@ -194,15 +203,6 @@ def _kept(rows: Mapping[str, Any], source: Path) -> Mapping[str, Any]:
     if not isinstance(kept, Mapping):
         raise InputError(f"{source} holds no parts; run `nearsight diagnose` again")
     return kept
-
-
-def _read_maps(path: Path) -> dict[str, Tensor]:
-    try:
-        with path.open("rb") as file:
-            check_tensors(file, path, "run `nearsight diagnose` again")
-            return load(file.read())
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} cannot be read ({error}); run `nearsight diagnose` again") from error
 
 
 def _without_maps(table: "pyarrow.Table") -> "pyarrow.Table":

@@ -22,6 +22,7 @@ from nearsight.diagnosis.schema_2 import ABSENT, DECISION
 from nearsight.diagnosis.tile_crops import kept_classes
 from nearsight.errors import InputError
 from nearsight.evidence import TileEvidence
+from nearsight.read import read_table
 from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
@@ -63,13 +64,7 @@ _TABLES = (
 
 
 def _table(path: Path) -> list[dict[str, Any]]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        rows: list[dict[str, Any]] = parquet.read_table(path, memory_map=False).to_pylist()
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path} cannot be read ({error}); run `nearsight diagnose` again") from error
+    rows: list[dict[str, Any]] = read_table(path, "run `nearsight diagnose` again").to_pylist()
     return rows
 
 

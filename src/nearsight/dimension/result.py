@@ -14,7 +14,7 @@ from nearsight.dimension.several_tiles import Place
 from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import IntrinsicDimension
 from nearsight.notebook import Shown, Summary
-from nearsight.rows import from_values, read_json, to_values
+from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
 from nearsight.settings import Sampling
 from nearsight.statistics import Estimate
@@ -157,7 +157,7 @@ class Dimension(Shown):
         Raises `InputError` where there is nothing, and for a file that is damaged or of a newer version.
         """
         path = Path(directory) / DIMENSION
-        schema, values = read_json("dimension", path, "dimension")
+        schema, values = read_result("dimension", path, "dimension")
         # Both follow from the rest.
         rows = {name: value for name, value in values.items() if name not in ("words", "units")}
         return from_values(Dimension, rows, path, schema=schema)

@@ -1,6 +1,5 @@
 """Which of a model's classes a set's classes are: by name, by what is said, and by ImageNet's identifiers."""
 
-import json
 import re
 import unicodedata
 from collections import Counter
@@ -15,10 +14,12 @@ import numpy as np
 from nearsight.data import ImageSet
 from nearsight.data.class_names import listed
 from nearsight.errors import InputError, unknown_name
+from nearsight.read import is_file, read_json, read_text
 
 ClassMap = Mapping[str, str | None] | str | Path
 """Names of a set's classes with the model's: a mapping, `a=b,c=d`, or a file of them."""
 
+_MEND = "give `class_map` as a file of names, or a=b,c=d"
 _WNID = re.compile(r"n\d{8}")
 
 
@@ -208,16 +209,10 @@ def _said(class_map: ClassMap, found: Sequence[str], known: Sequence[str]) -> di
 
 def _read(given: str | Path) -> dict[str, str | None]:
     path = Path(given)
-    if isinstance(given, Path) or "=" not in given or path.is_file():
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"cannot read `class_map` in {path}: {error}; give a file, or a=b,c=d"
-            ) from error
+    if isinstance(given, Path) or "=" not in given or is_file(path):
         if path.suffix == ".json":
-            return _read_json(text, path)
-        lines = [line for line in text.splitlines() if line.strip()]
+            return _read_json(path)
+        lines = [line for line in read_text(path, _MEND).splitlines() if line.strip()]
         split: Callable[[str], Sequence[str]] = _pair_of(lines)
         pairs = [split(line) for line in lines]
     else:
@@ -225,19 +220,16 @@ def _read(given: str | Path) -> dict[str, str | None]:
     bad = next((pair for pair in pairs if len(pair) != 2), None)
     if bad is not None:
         raise InputError(
-            f"`class_map` has {'='.join(bad)!r}, which names no two classes; write a=b, one after another"
+            f"`class_map` has {'='.join(bad)[:80]!r}, which names no two classes; write a=b, one after another"
         )
     return {one.strip(): other.strip() or None for one, other in pairs}
 
 
-def _read_json(text: str, path: Path) -> dict[str, str | None]:
-    try:
-        content = json.loads(text)
-        if not isinstance(content, dict):
-            raise TypeError("it holds no object")
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path} holds no `class_map`: {error}; expected a JSON object of names") from error
-    return {str(name): None if own is None else str(own) for name, own in content.items()}
+def _read_json(path: Path) -> dict[str, str | None]:
+    content = read_json(path, _MEND)
+    if not isinstance(content, dict) or not all(isinstance(own, str | None) for own in content.values()):
+        raise InputError(f"{path} holds no `class_map`; expected a JSON object of names")
+    return content
 
 
 def _pair_of(lines: Sequence[str]) -> Callable[[str], Sequence[str]]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nearsight.digest import check_table, seal_table
-from nearsight.errors import InputError
+from nearsight.digest import seal_table
+from nearsight.errors import InputError, first_line
+from nearsight.read import checked_columns, open_file, opened_table, said_of, unreadable
 from nearsight.runs.run import METADATA
 from nearsight.schema import numbered, read_schema
 from nearsight.settings.prediction_words import FAULT, MARGIN, MODEL, PATH, PROBABILITY, PROTOCOL
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 CSV, PARQUET = ".csv", ".parquet"
 _KIND = "predicted"
+_MEND = "give another `out`"
+# Of a CSV file, so many bytes hold its first two lines.
+_BEGINNING = 2**20
+_PART = re.compile(r"part-\d{6,9}")
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,8 @@ class PartedTable:
         before += parts
         for file in before:
             self._check(file)
+        if before:
+            self._joined(before)
         return before
 
     def done(self, before: Sequence[Path]) -> Counter[str]:
@@ -94,12 +102,9 @@ class PartedTable:
 
     def finish(self, before: Sequence[Path]) -> None:
         """Put the table together: the rows of before, without faults, as these were tried again, and the new ones."""
-        import pyarrow as pa
 
         files = list(dict.fromkeys([*before, *self._parts()]))
-        schema = pa.unify_schemas(
-            [_schema(file, self.path.suffix) for file in files], promote_options="permissive"
-        )
+        schema = self._joined(files)
         with replace_atomically(self.path) as temporary:
             with self._writer(temporary, schema) as writer:
                 for file in files:
@@ -109,6 +114,19 @@ class PartedTable:
             if self.path.suffix == PARQUET:
                 seal_table(temporary)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _joined(self, files: Sequence[Path]) -> "pa.Schema":
+        """Return the columns of all files; raises `InputError` where a name is of two types that are not one."""
+        import pyarrow as pa
+
+        schemas = [_schema(file, self.path.suffix) for file in files]
+        try:
+            return pa.unify_schemas(schemas, promote_options="permissive")
+        except pa.ArrowException as error:
+            raise InputError(
+                f"the rows in {self.path} and {self.directory.name} do not go together "
+                f"({first_line(error)[:200]}); {_MEND}"
+            ) from error
 
     def _writer(self, path: Path, schema: "pa.Schema") -> Any:
         from pyarrow import csv as arrow_csv
@@ -125,10 +143,11 @@ class PartedTable:
         return {METADATA: json.dumps(plain(numbered(_KIND, self.made_with)))}
 
     def _parts(self) -> list[Path]:
-        return sorted(self.directory.glob(f"part-*{PARQUET}"))
+        found = self.directory.glob(f"part-*{PARQUET}")
+        return sorted(path for path in found if _PART.fullmatch(path.stem))
 
     def _check(self, file: Path) -> None:
-        found = _described_by(file)
+        found = _described_by(file, self.columns)
         if found is not None:
             for name, value in plain(self.made_with).items():
                 if found.get(name, value) != value:
@@ -136,38 +155,34 @@ class PartedTable:
                         f"{file} was made with another {name}, so it cannot be gone on with; give what it was made "
                         "with, or another `out`"
                     )
-        else:
-            with file.open(newline="", encoding="utf-8") as text:
-                rows = csv.DictReader(text)
-                first = next(rows, None)
-            said = None if first is None else (first.get(PROTOCOL), first.get(MODEL))
-            ours = (self.made_with.get(PROTOCOL), self.made_with.get(MODEL))
-            if tuple(rows.fieldnames or ())[: len(self.columns)] != self.columns or said not in (None, ours):
-                raise InputError(
-                    f"{file} holds other columns, or predictions of another model or protocol, so it cannot be gone "
-                    "on with; give what it was made with, or another `out`"
-                )
+            return
+        names, first = _csv_beginning(file)
+        said = None if first is None else (first.get(PROTOCOL), first.get(MODEL))
+        ours = (self.made_with.get(PROTOCOL), self.made_with.get(MODEL))
+        if tuple(names[: len(self.columns)]) != self.columns or said not in (None, ours):
+            raise InputError(
+                f"{file} holds other columns, or predictions of another model or protocol, so it cannot be gone "
+                "on with; give what it was made with, or another `out`"
+            )
 
 
-def _described_by(file: Path) -> dict[str, Any] | None:
-    """Return what a Parquet file was made with; None for CSV, which cannot say."""
-    import pyarrow as pa
-    from pyarrow import parquet
+def _described_by(file: Path, columns: Sequence[str]) -> dict[str, Any] | None:
+    """Return what a Parquet file was made with; None for CSV, which cannot say.
+
+    Raises `InputError` where it does not have our columns, of our types.
+    """
+    from pyarrow import types
 
     if file.suffix == CSV:
         return None
-    try:
-        with file.open("rb") as held:
-            check_table(held, file)
-            metadata = parquet.read_schema(held).metadata or {}
-        found: dict[str, Any] = json.loads(metadata[METADATA.encode()])
-    except InputError:
-        raise
-    except (pa.ArrowInvalid, OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{file} holds no predictions that can be gone on with; give another `out`"
-        ) from error
+    with opened_table(file, _MEND) as held:
+        empty = held.schema_arrow.empty_table()
+    found = said_of(empty, METADATA, file, _MEND)
+    if not found:
+        raise InputError(f"{file} holds no predictions that can be gone on with; {_MEND}")
     read_schema(_KIND, found, file)
+    kinds = {name: types.is_floating if _is_number(name) else types.is_string for name in columns}
+    checked_columns(empty, kinds, file, _MEND)
     return found
 
 
@@ -178,13 +193,7 @@ def read_predicted(path: Path) -> "pa.Table":
     """
     import pyarrow as pa
 
-    try:
-        if path.suffix == PARQUET:
-            with path.open("rb") as file:
-                check_table(file, path)
-        return pa.concat_tables(list(_read(path)), promote_options="permissive")
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"cannot read the predictions in {path}: {error}") from error
+    return pa.concat_tables(list(_read(path)), promote_options="permissive")
 
 
 def first_rows(path: Path, count: int) -> "pa.Table":
@@ -202,45 +211,59 @@ def first_rows(path: Path, count: int) -> "pa.Table":
 def _read(file: Path) -> Iterator["pa.Table"]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
-    from pyarrow import parquet
 
     if file.suffix == PARQUET:
-        held = parquet.ParquetFile(file)
-        with held:
+        with opened_table(file, _MEND) as held:
             if not held.num_row_groups:
                 yield held.schema_arrow.empty_table()
             for batch in held.iter_batches():
+                batch.validate(full=True)
                 yield pa.Table.from_batches([batch])
         return
+    names, _ = _csv_beginning(file)
+    kinds = {name: pa.float32() if _is_number(name) else pa.string() for name in names}
     options = arrow_csv.ConvertOptions(
-        column_types=dict(zip(*_csv_types(file), strict=True)),
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
+        column_types=kinds, strings_can_be_null=True, quoted_strings_can_be_null=False
     )
     parsing = arrow_csv.ParseOptions(newlines_in_values=True)
-    with arrow_csv.open_csv(file, convert_options=options, parse_options=parsing) as reader:
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
+    with open_file(file, _MEND) as opened:
+        try:
+            with arrow_csv.open_csv(opened, convert_options=options, parse_options=parsing) as reader:
+                for batch in reader:
+                    yield pa.Table.from_batches([batch])
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable(
+                file, f"it is damaged or cut short ({first_line(error)[:200]})", _MEND
+            ) from error
 
 
-def _csv_types(file: Path) -> tuple[list[str], list["pa.DataType"]]:
-    import pyarrow as pa
+def _csv_beginning(file: Path) -> tuple[list[str], dict[str, str] | None]:
+    """Return the names of the columns of a CSV file, and its first row; None where it has none."""
+    with open_file(file, _MEND) as opened:
+        try:
+            beginning = opened.read(_BEGINNING).decode("utf-8-sig", errors="replace")
+            rows = csv.reader(beginning.splitlines(keepends=True))
+            names, first = next(rows, []), next(rows, None)
+        except (OSError, ValueError, csv.Error) as error:
+            raise unreadable(file, f"it is no CSV in UTF-8 ({first_line(error)[:200]})", _MEND) from error
+    if len(set(names)) < len(names):
+        raise unreadable(file, "it has two columns of one name", _MEND)
+    return names, None if first is None else dict(zip(names, first, strict=False))
 
-    with file.open(newline="", encoding="utf-8") as text:
-        names = next(csv.reader(text), [])
+
+def _is_number(column: str) -> bool:
     # What else is known of an image is text there: a patient 007 stays one.
-    ours = (PROBABILITY, MARGIN)
-    return names, [pa.float32() if name.partition(".")[0] in ours else pa.string() for name in names]
+    return column.partition(".")[0] in (PROBABILITY, MARGIN)
 
 
 def _schema(file: Path, suffix: str) -> "pa.Schema":
     import pyarrow as pa
-    from pyarrow import parquet
 
     if file.suffix == CSV:
-        names, kinds = _csv_types(file)
-        return pa.schema(list(zip(names, kinds, strict=True)))
-    found = parquet.read_schema(file).remove_metadata()
+        names, _ = _csv_beginning(file)
+        return pa.schema([(name, pa.float32() if _is_number(name) else pa.string()) for name in names])
+    with opened_table(file, _MEND) as held:
+        found = held.schema_arrow.remove_metadata()
     if suffix == PARQUET:
         return found
     return pa.schema(

@@ -10,17 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.data.value_groups import column_values, value_groups
-from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
 from nearsight.evaluation.group_accuracies import class_groups, read_groups
 from nearsight.evaluation.metrics import confusion_matrix
 from nearsight.evaluation.protocols import correctness
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
+from nearsight.read import is_file
 from nearsight.rows import to_values
 from nearsight.runs.evaluation_words import estimate_of, how_cut, measure_headings, written_measures
-from nearsight.runs.run import METADATA, PREDICTIONS, RESULT, check_result, read_predictions
-from nearsight.schema import SCHEMA, numbered
+from nearsight.runs.result_file import read_result_file
+from nearsight.runs.run import (
+    KEPT,
+    METADATA,
+    PREDICTION,
+    PREDICTIONS,
+    RESULT,
+    SCORES,
+    kept_names,
+    read_predictions,
+    scored_protocols,
+)
+from nearsight.schema import numbered
 from nearsight.settings.metric_words import (
     ACCURACY,
     BY_GROUP,
@@ -36,8 +47,6 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-# The key of the names that a set's own columns have, in the metadata of the schema.
-KEPT = "nearsight.columns"
 MEASURES = "evaluation.csv"
 CLASSES = "classes.csv"
 GROUPS = "groups.csv"
@@ -141,22 +150,24 @@ class Evaluation(Shown):
                 f"{path} and {directory / RESULT} are of two evaluations; run `nearsight evaluate` again"
             )
         labels = table["label"].to_numpy()
-        kept = _kept_names(table)
-        names = [
-            name.removesuffix(".scores")
-            for name in table.column_names
-            if name.endswith(".scores") and name not in kept
-        ]
-        scores = {name: _matrix(table[f"{name}.scores"], len(labels)) for name in names}
-        columns = _columns(table)
+        mend = f"run `nearsight evaluate {directory}` again"
+        kept = kept_names(table, path, mend)
+        names = scored_protocols(table, kept)
+        columns = _columns(table, kept)
+        measured = held[split].get(PROTOCOLS_KEY, {})
+        whole = {name for name in names if f"{name}{PREDICTION}" in table.column_names}
+        if other := sorted(measured.keys() - whole):
+            raise InputError(f"{path} holds no predictions under {other[0]}, which {RESULT} has; {mend}")
+        names = [name for name in names if name in whole]
+        scores = {name: _matrix(table[f"{name}{SCORES}"], len(labels)) for name in names}
         return Evaluation(
             metrics={
-                name: _whole(name, measured, scores[name], labels, columns)
-                for name, measured in held[split].get(PROTOCOLS_KEY, {}).items()
+                name: _whole(name, of_protocol, scores[name], labels, columns)
+                for name, of_protocol in measured.items()
             },
             settings=settings,
             labels=labels,
-            predictions={name: table[f"{name}.prediction"].to_numpy() for name in names},
+            predictions={name: table[f"{name}{PREDICTION}"].to_numpy() for name in names},
             scores=scores,
             paths=tuple(table["path"].to_pylist()) if "path" in table.column_names else None,
             columns=columns,
@@ -224,9 +235,9 @@ class Evaluation(Shown):
             "label": self.labels,
         }
         for protocol, scores in self.scores.items():
-            columns[f"{protocol}.prediction"] = self.predictions[protocol]
+            columns[f"{protocol}{PREDICTION}"] = self.predictions[protocol]
             offsets = np.arange(len(scores) + 1, dtype=np.int32) * scores.shape[1]
-            columns[f"{protocol}.scores"] = pyarrow.ListArray.from_arrays(offsets, scores.ravel())
+            columns[f"{protocol}{SCORES}"] = pyarrow.ListArray.from_arrays(offsets, scores.ravel())
         made_with = json.dumps(plain(numbered("predictions", self.settings)))
         kept = (
             {} if self.columns is None else {name: self.columns[name] for name in self.columns.column_names}
@@ -248,14 +259,7 @@ def split_name(name: str, split: str) -> str:
     return name if split == "test" else f"{path.stem}-{split}{path.suffix}"
 
 
-def _kept_names(table: "pyarrow.Table") -> dict[str, str]:
-    """Return the columns of a table of predictions that its set had, with the names that they had there."""
-    names: dict[str, str] = json.loads((table.schema.metadata or {}).get(KEPT.encode(), b"{}"))
-    return names
-
-
-def _columns(table: "pyarrow.Table") -> "pyarrow.Table | None":
-    names = _kept_names(table)
+def _columns(table: "pyarrow.Table", names: Mapping[str, str]) -> "pyarrow.Table | None":
     if not names:
         return None
     return table.select(list(names)).rename_columns(list(names.values())).replace_schema_metadata(None)
@@ -304,21 +308,14 @@ def _whole(
 
 
 def _matrix(column: "pyarrow.ChunkedArray", rows: int) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = column.combine_chunks().flatten().to_numpy().reshape(rows, -1)
-    return found
+    flat: NDArray[np.float32] = column.combine_chunks().flatten().to_numpy()
+    return flat.reshape(rows, len(flat) // rows if rows else 0)
 
 
 def _read_result(path: Path, doing: str, way_out: str) -> dict[str, Any]:
-    if not path.exists():
+    if not is_file(path):
         return {}
     try:
-        content = json.loads(unsealed_json(path.read_bytes(), path))
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot {doing} {path}: {error}; mend it or {way_out}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"cannot {doing} {path}: it holds no JSON object; {way_out}")
-    check_result(content, path)
-    content.pop(SCHEMA, None)
-    return content
+        return read_result_file(path, f"mend it or {way_out}")
+    except InputError as error:
+        raise InputError(f"cannot {doing} {path}: {error}") from error

@@ -13,6 +13,7 @@ from nearsight.evidence.kinds import Kind, Removal
 from nearsight.evidence.storage import load_logits, save_logits
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
+from nearsight.rows import from_values
 from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics.writing import signed
 from nearsight.tiles import TileGrid
@@ -39,6 +40,15 @@ class TileEvidence:
     top: int
     left: int
     evidence: float
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What a file says of its logits."""
+
+    grid: TileGrid
+    classes: tuple[str, ...]
+    removal: Removal | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -250,10 +260,13 @@ class EvidenceMap(Shown):
         """
         logits, description = load_logits(Path(path))
         try:
-            grid, classes = TileGrid(**description["grid"]), tuple(description["classes"])
-            removal = description.get("removal")
-            return EvidenceMap(logits, grid, classes, None if removal is None else Removal.of(**removal))
-        except (KeyError, TypeError, InputError) as error:
+            said = from_values(_Description, description, path)
+            if not logits.is_floating_point():
+                raise InputError(f"{path}: logits are {logits.dtype}; expected floating-point numbers")
+            if not logits.isfinite().all():
+                raise InputError(f"{path}: logits are not all finite")
+            return EvidenceMap(logits, said.grid, said.classes, said.removal)
+        except InputError as error:
             raise InputError(f"{path} does not hold an evidence map: {error}; make it again") from error
 
     def plot(

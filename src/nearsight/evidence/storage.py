@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from nearsight.digest import check_tensors
 from nearsight.errors import InputError
+from nearsight.read import parse_json, read_tensors
 from nearsight.schema import SCHEMA, numbered, read_schema
 from nearsight.write import write_tensors
 
+_MEND = "make it again"
 _LOGITS = "logits"
 _DESCRIPTION = "evidence"
 
@@ -33,20 +33,10 @@ def save_logits(path: Path, logits: Tensor, description: Mapping[str, Any]) -> N
 
 def load_logits(path: Path) -> tuple[Tensor, dict[str, Any]]:
     """Read what `save_logits` wrote; raises `InputError` when it is missing, damaged or something else."""
-    try:
-        with path.open("rb") as content:
-            check_tensors(content, path)
-        with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})[_DESCRIPTION])
-            read_schema("evidence", description, path)
-            description.pop(SCHEMA, None)
-            # A copy: the file may be replaced or removed while the logits are in use.
-            return file.get_tensor(_LOGITS).clone(), description
-    except FileNotFoundError as error:
-        raise InputError(f"cannot read {path}: no such file") from error
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is damaged or no safetensors file ({error}); make it again") from error
-    except InputError:
-        raise
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path} is a safetensors file but holds no evidence map") from error
+    tensors, said = read_tensors(path, _MEND)
+    if _LOGITS not in tensors or _DESCRIPTION not in said:
+        raise InputError(f"{path} is a safetensors file but holds no evidence map")
+    description = parse_json(said[_DESCRIPTION], path, _MEND)
+    read_schema("evidence", description, path)
+    description.pop(SCHEMA, None)
+    return tensors[_LOGITS], description

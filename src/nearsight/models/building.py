@@ -13,11 +13,14 @@ from nearsight.models.pooled_tile_net import PooledTileNet
 from nearsight.models.quick import airbench, airbench94, resnet9
 from nearsight.models.resnet import DEPTHS, ResNet
 from nearsight.models.tile_net import TileNet
+from nearsight.read import is_file, read_json
 from nearsight.settings.models import CUSTOM, MODELS, ONE_TILE, TILENET, TILENET_POOLED, TIMM
 
 DEFAULT_TILE = 16
 
 _DIRECTORY = "local-dir:"
+# More would be a layer that no memory holds.
+_MOST_CLASSES = 1_000_000
 _ELSEWHERE = ("hf-hub:", "hf_hub:", _DIRECTORY)
 
 _ONE_TILE: Mapping[str, Callable[[int, int, float], nn.Module]] = MappingProxyType(
@@ -93,10 +96,8 @@ def _build_timm(name: str, classes: int | None, pretrained: bool, tile: int | No
 
     timm_name = name.removeprefix(TIMM)
     directory = timm_name.removeprefix(_DIRECTORY)
-    if timm_name.startswith(_DIRECTORY) and not (Path(directory) / "config.json").is_file():
-        raise InputError(
-            f"'{name}': {directory} has no config.json; give a directory that timm saved a network to"
-        )
+    if timm_name.startswith(_DIRECTORY):
+        _check_configuration(Path(directory) / "config.json")
     if not is_elsewhere(name) and not timm.is_model(timm_name):
         raise unknown_name("model", name, [TIMM + known for known in timm.list_models()])
     sizes: list[dict[str, Any]] = [{}]
@@ -123,6 +124,17 @@ def _build_timm(name: str, classes: int | None, pretrained: bool, tile: int | No
             _check_patch(name, network, tile)
             return network
     raise AssertionError("the last attempt passes no size")
+
+
+def _check_configuration(path: Path) -> None:
+    """Raise `InputError` for what timm would read as a network's configuration and could not be one."""
+    mend = "give a directory that timm saved a network to"
+    if not is_file(path):
+        raise InputError(f"{path.parent} has no config.json; {mend}")
+    content = read_json(path, mend)
+    classes = content.get("num_classes", 0) if isinstance(content, dict) else None
+    if not isinstance(classes, int) or not 0 <= classes <= _MOST_CLASSES:
+        raise InputError(f"{path} holds no configuration of timm with a number of classes; {mend}")
 
 
 def _check_patch(name: str, network: nn.Module, tile: int | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from torch import Tensor, nn
 
@@ -14,6 +14,7 @@ from nearsight.models.outputs import Outputs, SharedFunction, as_logits, logits_
 from nearsight.models.preprocessing import Channels, InputRange, Interpolation, Preprocessing, Size
 from nearsight.models.said import Classes, Said
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import Pixels, Within
 
 Network = nn.Module | Callable[[int], nn.Module]
 """A network of your own, or what builds it for a number of classes."""
@@ -31,9 +32,9 @@ class Architecture:
     """
 
     name: str
-    classes: int
-    width: float = 1.0
-    tile: int | None = None
+    classes: Annotated[int, Within(1, 2**24)]
+    width: Annotated[float, Within(0.01, 100)] = 1.0
+    tile: Pixels | None = None
 
     def build(self) -> nn.Module:
         """Build the network with initial weights; raises what `build` raises."""

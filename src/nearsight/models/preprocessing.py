@@ -1,5 +1,6 @@
 """How decoded images become what a network takes."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args
@@ -17,6 +18,8 @@ InputRange = Literal["0-1", "0-255"]
 Channels = Literal["RGB", "BGR"]
 Triple = tuple[float, float, float]
 Size = tuple[int, int]
+# As many as Pillow takes of an image before it warns; more would be no image to classify.
+_MOST_PIXELS = 178_956_970
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Preprocessing:
     value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (*self.mean, *self.std))):
+            raise InputError(f"mean and std must be finite, got mean {self.mean}, std {self.std}")
         if len(self.mean) != 3 or len(self.std) != 3 or not min(self.std) > 0:
             raise InputError(
                 f"mean and std need three channels and std above 0, got mean {self.mean}, std {self.std}"
@@ -59,6 +64,8 @@ class Preprocessing:
         for name, size in (("resize_to", self.resize_to), ("crop", self.crop)):
             if size is not None and (len(size) != 2 or min(size) < 1):
                 raise InputError(f"{name} must be a height and a width of at least 1 pixel, got {size}")
+            if size is not None:
+                _check_size(size)
         if self.resize_short is not None and self.resize_to is not None:
             raise InputError("resize_short and resize_to exclude each other; give one of them")
         for name, kind in (
@@ -84,6 +91,7 @@ class Preprocessing:
         if short is None or short == min(height, width):
             return height, width
         rows, columns = (round(side * short / min(height, width)) for side in (height, width))
+        _check_size((rows, columns))
         return rows, columns
 
     def seen_whole(self, height: int, width: int) -> Size:
@@ -203,3 +211,11 @@ def pair(values: int | Size) -> Size:
     """
     height, width = values if isinstance(values, tuple | list) else (values, values)
     return int(height), int(width)
+
+
+def _check_size(size: Size) -> None:
+    if size[0] * size[1] > _MOST_PIXELS:
+        raise InputError(
+            f"images cannot be brought to {size[0]}×{size[1]} pixels, which no memory holds; the most is "
+            f"{_MOST_PIXELS:,} pixels"
+        )

@@ -10,6 +10,7 @@ from nearsight.models.building import build, is_elsewhere
 from nearsight.models.classifier import Architecture, Classifier
 from nearsight.models.preprocessing import Interpolation, Preprocessing, triple
 from nearsight.models.said import class_numbers, distinct
+from nearsight.read import belonging_together
 from nearsight.settings.models import TIMM
 
 _INTERPOLATIONS: dict[str, Interpolation] = {
@@ -43,6 +44,12 @@ def published_classifier(
     known = name.removeprefix(TIMM)
     if not name.startswith(TIMM) or not (timm.is_model(known) or is_elsewhere(name)):
         raise unknown_name("published model", name, [TIMM + other for other in timm.list_models()])
+    # Whoever wrote the configuration of a network elsewhere may have written anything.
+    with belonging_together(f"the configuration of '{name}'", "give a network as timm saves it"):
+        return _published(name, known, tile, pretrained, classes)
+
+
+def _published(name: str, known: str, tile: int | None, pretrained: bool, classes: int | None) -> Classifier:
     network = build(name, classes, pretrained=pretrained, tile=tile) if is_elsewhere(name) else None
     config: Any = _published_config(name, known) if network is None else network.pretrained_cfg
     count: Any = classes if classes is not None else getattr(network, "num_classes", config["num_classes"])

@@ -1,6 +1,5 @@
 """What a user says of a classifier, over what its source knows."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from nearsight.models.preprocessing import (
     preprocessing_of_transforms,
     triple,
 )
+from nearsight.read import is_file, read_json, read_text
 
 Classes = Sequence[str] | str | Path | int
 
@@ -98,9 +98,9 @@ def class_names(given: Classes) -> tuple[str, ...]:
     """
     if isinstance(given, str | Path):
         path = Path(given)
-        if isinstance(given, str) and _seems_a_file(given) and not path.is_file():
+        if isinstance(given, str) and _seems_a_file(given) and not is_file(path):
             raise InputError(f"there is no file of class names {path}; give one, or names such as cat,dog")
-        names = _in_file(path) if path.is_file() or isinstance(given, Path) else str(given).split(",")
+        names = _in_file(path) if is_file(path) or isinstance(given, Path) else str(given).split(",")
         found = [name.strip() for name in names]
         if not all(found):
             raise InputError(
@@ -132,20 +132,15 @@ def _seems_a_file(given: str) -> bool:
 
 
 def _in_file(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the class names in {path}: {error}") from error
+    mend = "expected a name a line, a JSON list of them, or names by number from 0"
     if path.suffix != ".json":
-        return text.rstrip().splitlines()
-    try:
-        content = json.loads(text)
-        if isinstance(content, dict):
-            content = [content[str(number)] for number in range(len(content))]
+        return read_text(path, mend).rstrip().splitlines()
+    content = read_json(path, mend)
+    if isinstance(content, dict):
+        content = [content.get(str(number)) for number in range(len(content))]
+    if isinstance(content, list):
         # ImageNet's usual file has an identifier before each name.
-        return [str(name[-1] if isinstance(name, list) else name) for name in content]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} holds no class names ({type(error).__name__}: {error}); expected a JSON list of them, or "
-            "names by number from 0"
-        ) from error
+        names = [name[-1] if isinstance(name, list) and name else name for name in content]
+        if all(isinstance(name, str | int) for name in names):
+            return [str(name) for name in names]
+    raise InputError(f"{path} holds no class names; {mend}")

@@ -1,42 +1,49 @@
 """A classifier's directory: its weights and its description, written and read whole."""
 
 import copy
-import json
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from keyword import iskeyword
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
 from nearsight.models.classifier import Architecture, Classifier, Network
 from nearsight.models.outputs import Outputs, is_seen
 from nearsight.models.preprocessing import Preprocessing
-from nearsight.models.weights import load_weights, read_weights
-from nearsight.numbers import real, whole
-from nearsight.schema import numbered, read_schema
+from nearsight.models.weights import fitting_weights, load_weights, read_weights
+from nearsight.numbers import Pixels
+from nearsight.read import is_file, parse_json, read_sealed_text
+from nearsight.rows import from_values
+from nearsight.schema import SCHEMA, numbered, read_schema
 from nearsight.settings.models import CUSTOM
 from nearsight.write import write_json, write_tensors
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
+_MEND = "train the run again"
+# The names of very many classes.
+_LARGEST = 16 * 2**20
 
 
 @dataclass(frozen=True)
 class Description:
-    """What there is to know of a classifier but its weights, as `Classifier` takes it."""
+    """What there is to know of a classifier but its weights, as `Classifier` takes it.
+
+    Fields with a default were not known to the first versions.
+    """
 
     architecture: Architecture
     classes: tuple[str, ...]
-    tile: int | None
+    tile: Pixels | None
     preprocessing: Preprocessing
-    output: str | int | None
-    outputs: Outputs
+    output: str | int | None = None
+    outputs: Outputs = "logits"
 
 
 def save_classifier(classifier: Classifier, directory: Path) -> None:
@@ -105,23 +112,15 @@ def load_classifier(directory: Path, network: Network | None = None) -> Classifi
     weights do not fit it, naming the leaf and both shapes.
     """
     directory = Path(directory)
-    classifier = _describe(directory / DESCRIPTION, network)
-    if not (directory / WEIGHTS).is_file():
+    path, source = directory / DESCRIPTION, directory / WEIGHTS
+    described = read_description(
+        read_sealed_text(path, f"is {directory} a finished run?", largest=_LARGEST), str(path)
+    )
+    if not is_file(source):
         raise InputError(f"{directory} has no {WEIGHTS}; is it a finished run?")
-    load_weights(classifier.network, read_weights(directory / WEIGHTS), str(directory / WEIGHTS))
-    return classifier.eval()
-
-
-def _describe(path: Path, network: Network | None) -> Classifier:
-    try:
-        text = unsealed_json(path.read_bytes(), path, "put back a copy of it, or train the run again").decode(
-            "utf-8"
-        )
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}; is {path.parent} a finished run?") from error
-    described = read_description(text, str(path))
-    return Classifier(
-        _network(described.architecture, network, path.parent),
+    weights = read_weights(source)
+    classifier = Classifier(
+        _network(described.architecture, network, directory, weights),
         described.architecture,
         described.classes,
         described.tile,
@@ -129,6 +128,8 @@ def _describe(path: Path, network: Network | None) -> Classifier:
         output=described.output,
         outputs=described.outputs,
     )
+    load_weights(classifier.network, weights, str(source))
+    return classifier.eval()
 
 
 def read_description(text: str, source: str) -> Description:
@@ -136,51 +137,25 @@ def read_description(text: str, source: str) -> Description:
 
     Raises `InputError`, naming `source`, for another or a newer description.
     """
+    content = parse_json(text, source, _MEND)
+    schema = read_schema("model", content, source)
+    # Versions say what wrote it, and nothing of the classifier.
+    known = {name: value for name, value in content.items() if name not in (SCHEMA, "versions")}
     try:
-        content: dict[str, Any] = json.loads(text)
-        read_schema("model", content, source)
-        architecture = Architecture(**content["architecture"])
-        # Absent fields were not known to the version that wrote the file, and mean what they default to.
-        preprocessing: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in content["preprocessing"].items()
-        }
-        described = Description(
-            architecture,
-            tuple(content["classes"]),
-            content["tile"],
-            Preprocessing(**preprocessing),
-            content.get("output"),
-            content.get("outputs", "logits"),
-        )
-        _check_kinds(described)
+        described = from_values(Description, known, source, schema=schema)
     except InputError as error:
-        raise error if source in str(error) else InputError(f"{source}: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{error}; {_MEND}") from error
+    if len(described.classes) != described.architecture.classes:
         raise InputError(
-            f"{source} does not describe a classifier ({type(error).__name__}: {error}); train the run again"
-        ) from error
+            f"{source} names {len(described.classes)} classes of a network for {described.architecture.classes}; "
+            f"{_MEND}"
+        )
     return described
 
 
-def _check_kinds(described: Description) -> None:
-    """Raise `TypeError` for what is no text or no number where a description has one, or no kind of output."""
-    architecture, preprocessing = described.architecture, described.preprocessing
-    for text in (architecture.name, *described.classes):
-        if not isinstance(text, str):
-            raise TypeError(f"{text!r} is no name")
-    for number in (architecture.classes, architecture.width, *preprocessing.mean, *preprocessing.std):
-        real("a description", number)
-    for side in (architecture.tile, described.tile, preprocessing.resize_short):
-        if side is not None:
-            whole("a side", side)
-    if not isinstance(described.output, str | int | None):
-        raise TypeError(f"{described.output!r} is no name or number of an output")
-    if described.outputs not in get_args(Outputs):
-        raise TypeError(f"{described.outputs!r} is not what an output can be")
-
-
-def _network(architecture: Architecture, given: Network | None, directory: Path) -> nn.Module:
+def _network(
+    architecture: Architecture, given: Network | None, directory: Path, weights: Mapping[str, Tensor]
+) -> nn.Module:
     if given is None and architecture.name.startswith(CUSTOM):
         own = architecture.name.removeprefix(CUSTOM)
         # What has no name in Python is given as its user finds it.
@@ -190,5 +165,19 @@ def _network(architecture: Architecture, given: Network | None, directory: Path)
             f"Run.open({str(directory)!r}).classifier(network={given_as})"
         )
     if given is None:
+        _check_fits(architecture, weights, directory / WEIGHTS)
         return architecture.build()
     return copy.deepcopy(given) if isinstance(given, nn.Module) else given(architecture.classes)
+
+
+def _check_fits(architecture: Architecture, weights: Mapping[str, Tensor], source: Path) -> None:
+    """Raise `InputError` where a network is not that of the weights, before memory is taken for it."""
+    try:
+        with torch.device("meta"):
+            planned = architecture.build()
+    except InputError:
+        raise
+    except (NotImplementedError, RuntimeError):
+        # Some of timm's compute with their weights as they are built.
+        return
+    fitting_weights(planned, weights, str(source))

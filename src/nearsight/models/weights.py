@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor, nn
 
-from nearsight.digest import check_tensors
 from nearsight.errors import InputError, first_line
+from nearsight.read import open_file, read_tensors
 
 SAFETENSORS = ".safetensors"
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".tar")
@@ -39,23 +37,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     file cannot be read, is damaged, or holds more than weights.
     """
     path = Path(path)
-    try:
-        content = _checked(path) if path.suffix == SAFETENSORS else _unpickled(path)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    if isinstance(content, bytes):
-        try:
-            return load(content)
-        except SafetensorError as error:
-            raise InputError(f"{path} is damaged or cut short ({error})") from error
-    return _inner(content, path)
-
-
-def _checked(path: Path) -> bytes:
-    """Return a safetensors file's content, whose digest was checked if it has one."""
-    with path.open("rb") as file:
-        check_tensors(file, path)
-        return file.read()
+    if path.suffix == SAFETENSORS:
+        return read_tensors(path, "give a whole file of weights")[0]
+    return _inner(_unpickled(path), path)
 
 
 def check_held(network: nn.Module) -> None:
@@ -81,13 +65,17 @@ def _unpickled(path: Path) -> Any:
         with warnings.catch_warnings():
             # It warns of old files before it reads or refuses them.
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with open_file(path, "give a file of weights") as file:
+                return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} holds more than weights, and reading it could run code; save network.state_dict() alone, "
             "best as safetensors"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+    except InputError:
+        raise
+    except Exception as error:
+        # What unpickles, even if it runs nothing, meets damage with an error of any kind.
         raise InputError(f"{path} is damaged or cut short ({first_line(error)})") from error
 
 
@@ -115,6 +103,17 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
     Where no name fits, what wrappers put before all of them ("module.", "_orig_mod.", "model.") is taken off. Raises
     `InputError` where they do not fit, naming `source`, the leaf and both shapes; the network is then as before.
     """
+    network.load_state_dict(fitting_weights(network, weights, source))
+
+
+def fitting_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """Return weights by the names of a network's leaves, which may be on the meta device.
+
+    >>> list(fitting_weights(nn.Linear(8, 2, bias=False, device="meta"), {"weight": torch.ones(2, 8)}, "file"))
+    ['weight']
+
+    Raises `InputError` where they do not fit, naming `source`, the leaf and both shapes.
+    """
     expected = network.state_dict()
     fitting = dict(_without_prefix(weights, expected))
     for name in expected:
@@ -126,7 +125,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
             raise InputError(
                 f"{source} does not fit the architecture: '{name}' is {found} in the file but {needed} in the network"
             )
-    network.load_state_dict(fitting)
+    return fitting
 
 
 def _without_prefix(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

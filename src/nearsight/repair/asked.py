@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nearsight.errors import InputError
 from nearsight.lock import contents
-from nearsight.rows import from_values, read_json, to_values
+from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
 from nearsight.write import check_writable, write_json
 
@@ -50,7 +50,7 @@ def check_place(out: Path, asked: Asked, resume: bool, diagnosed: str) -> None:
                 "another `out`"
             )
         return
-    schema, values = read_json("repair", out / ASKED, "repair")
+    schema, values = read_result("repair", out / ASKED, "repair")
     begun = from_values(Asked, values, out / ASKED, schema=schema)
     if begun != asked:
         pairs = {spec.name: (getattr(begun, spec.name), getattr(asked, spec.name)) for spec in fields(Asked)}

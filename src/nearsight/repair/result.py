@@ -9,7 +9,8 @@ from nearsight.diagnosis.pictures import PICTURES, Picture, Pictures, load_pictu
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
 from nearsight.progress import duration
-from nearsight.rows import from_values, read_json, to_values
+from nearsight.read import belonging_together
+from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import interval, points, whole_per_cent, with_interval
@@ -265,10 +266,16 @@ class Repair(Shown):
         Raises `InputError` where there is none, and for files that are damaged or of a newer version.
         """
         directory = Path(directory)
-        schema, rows = read_json("repair", directory / REPAIR, "repair")
+        schema, rows = read_result("repair", directory / REPAIR, "repair")
         rows.pop("sentences", None)
         kept = {"directory": str(directory), "pictures": load_pictures(directory / PICTURES)}
-        return from_values(Repair, rows | kept, directory / REPAIR, schema=schema)
+        found = from_values(Repair, rows | kept, directory / REPAIR, schema=schema)
+        with belonging_together(directory / REPAIR, "run `nearsight repair` again"):
+            # What is told takes numbers of classes and of shortcuts.
+            found.sentences()
+            for one in found.examples:
+                _ = found.classes[one.before], found.classes[one.after], found.shortcuts[one.shortcut]
+        return found
 
 
 def _sign(change: Estimate) -> int:

@@ -12,7 +12,7 @@ from nearsight.evidence.kinds import FILL_WORDS, Kind
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
 from nearsight.report.figure_file import save_figure
-from nearsight.report.saved_heatmaps import read_saved, save_pictures
+from nearsight.report.saved_heatmaps import file_stems, read_saved, save_pictures
 from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics.writing import signed
 
@@ -203,18 +203,7 @@ class Heatmaps(Shown):
         return replace(summary, picture=heatmap_figure(self.images[0], self.limit).png(dpi=70)).html()
 
     def _stems(self) -> list[str]:
-        stems: list[str] = []
-        taken: set[str] = set()
-        for heatmap in self.images:
-            stem = unique = Path(heatmap.name).stem
-            count = 1
-            # Some file systems take names that differ in case alone for one name.
-            while unique.casefold() in taken:
-                count += 1
-                unique = f"{stem}-{count}"
-            taken.add(unique.casefold())
-            stems.append(unique)
-        return stems
+        return file_stems([heatmap.name for heatmap in self.images])
 
 
 def heatmap_figure(heatmap: Heatmap, limit: float) -> "NotebookFigure":

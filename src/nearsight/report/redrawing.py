@@ -1,5 +1,7 @@
 """Drawing again, from what is on disk alone, whatever a directory of results can show."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -7,6 +9,7 @@ from types import MappingProxyType
 from nearsight.diagnosis import DIAGNOSIS, Diagnosis
 from nearsight.dimension.result import DIMENSION, Dimension
 from nearsight.errors import InputError
+from nearsight.read import belonging_together, is_directory, is_file
 from nearsight.repair.result import REPAIR, Repair
 from nearsight.report.dimension_text import draw_dimension_pages
 from nearsight.report.heatmap import Heatmaps
@@ -17,6 +20,7 @@ from nearsight.runs import RECIPE, RESULT
 from nearsight.study import Comparison
 from nearsight.study.comparison import COMPARISON
 from nearsight.study.cross_validation import FOLDS
+from nearsight.write import check_writable, replace_atomically
 
 
 def redraw(directory: Path, out: Path) -> list[Path]:
@@ -25,13 +29,13 @@ def redraw(directory: Path, out: Path) -> list[Path]:
     What a directory is, is known by the file that names it. Raises `InputError` where it holds no results, and for
     files that are damaged or of a newer version; nothing is written before everything was read.
     """
-    if not directory.is_dir():
-        what = "is a file, not a directory" if directory.exists() else "does not exist"
+    if not is_directory(directory):
+        what = "is a file, not a directory" if is_file(directory) else "does not exist"
         raise InputError(f"{directory} {what}; give a directory that a command of Nearsight wrote")
     for name, draw in _KINDS.items():
-        if (directory / name).is_file():
-            return draw(directory, out)
-    if (directory / FOLDS).is_file():
+        if is_file(directory / name):
+            return _drawn_whole(draw, directory, out)
+    if is_file(directory / FOLDS):
         raise InputError(
             f"{directory} is a cross-validation, which has no page of its own; give one of its runs, such as "
             f"{directory / 'fold-1'}"
@@ -44,6 +48,20 @@ def redraw(directory: Path, out: Path) -> list[Path]:
         else "; give a directory that train, compare, diagnose, dimension, heatmap or repair wrote"
     )
     raise InputError(f"{directory} holds no results (none of {', '.join(_KINDS)}){way_out}")
+
+
+def _drawn_whole(draw: Callable[[Path, Path], list[Path]], directory: Path, out: Path) -> list[Path]:
+    """Draw elsewhere first: where files turn out not to belong together, nothing is changed."""
+    check_writable(out)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        with belonging_together(directory, "make it again, by the command that wrote it"):
+            drawn = draw(directory, Path(elsewhere))
+        paths = []
+        for path in drawn:
+            paths.append(out / path.relative_to(elsewhere))
+            with replace_atomically(paths[-1]) as temporary:
+                shutil.copyfile(path, temporary)
+    return paths
 
 
 def _comparison(directory: Path, out: Path) -> list[Path]:

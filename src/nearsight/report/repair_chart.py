@@ -1,10 +1,9 @@
 """Figure: accuracy before and after a repair, and beside it test images with what they were and are taken for."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nearsight.diagnosis.pictures import Picture
+from nearsight.diagnosis.pictures import Picture, decoded
 from nearsight.repair.result import SHOWN, SIDE, Change, Example, Repair
 from nearsight.report.figure_file import save_figure
 from nearsight.statistics import Estimate
@@ -109,14 +108,11 @@ def _short(name: str) -> str:
 
 
 def _draw_example(axes: "Axes", repair: Repair, one: Example | None) -> None:
-    from PIL import Image
-
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     if one is None:
         return
-    with Image.open(BytesIO(repair.pictures.encoded(Picture(one.index, SIDE)))) as picture:
-        axes.imshow(picture.convert("RGB"), interpolation="nearest")
+    axes.imshow(decoded(repair.pictures.encoded(Picture(one.index, SIDE))), interpolation="nearest")
     for line, (when, found, colour) in enumerate(
         (("before", one.before, BEFORE), ("after", one.after, AFTER))
     ):

@@ -1,6 +1,5 @@
 """Heatmaps on disk: what `Heatmaps.load` reads beside the maps, so that figures are drawn again."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,9 @@ from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.digest import digest_of
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
-from nearsight.rows import from_values, read_json, to_values
+from nearsight.numbers import Count
+from nearsight.read import read_bytes
+from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
 from nearsight.write import replace_atomically, write_json
 
@@ -34,7 +35,7 @@ class SavedHeatmap:
 
     name: str
     files: str
-    chosen: int | None
+    chosen: Count | None
     digest: str = ""
 
 
@@ -67,24 +68,62 @@ def read_saved(directory: Path) -> list[tuple[SavedHeatmap, Tensor, EvidenceMap]
 
     Raises `InputError` where a file is missing or damaged, or of a newer version.
     """
-    schema, values = read_json("heatmaps", directory / HEATMAPS, "heatmap")
-    listed = from_values(_Listed, values, directory / HEATMAPS, schema=schema)
-    return [
-        (
-            row,
-            _read_picture(directory / PICTURES / f"{row.files}.png", row.digest),
-            EvidenceMap.load(directory / f"{row.files}.safetensors"),
+    source = directory / HEATMAPS
+    schema, values = read_result("heatmaps", source, "heatmap")
+    listed = from_values(_Listed, values, source, schema=schema)
+    if [row.files for row in listed.images] != file_stems([row.name for row in listed.images]):
+        raise InputError(
+            f"{source}: names and files of its images do not belong together; run `nearsight heatmap` again"
         )
-        for row in listed.images
-    ]
+    return [_read_one(directory, row) for row in listed.images]
 
 
-def _read_picture(path: Path, digest: str) -> Tensor:
+def _read_one(directory: Path, row: SavedHeatmap) -> tuple[SavedHeatmap, Tensor, EvidenceMap]:
+    path, picture = directory / f"{row.files}.safetensors", directory / PICTURES / f"{row.files}.png"
+    evidence = EvidenceMap.load(path)
+    height, width = evidence.grid.height, evidence.grid.width
+    if row.chosen is not None and row.chosen >= len(evidence.classes):
+        raise InputError(
+            f"{directory / HEATMAPS}: {row.name} was drawn for class {row.chosen}, and {path.name} has "
+            f"{len(evidence.classes)} classes; run `nearsight heatmap` again"
+        )
+    pixels = _read_picture(picture, row.digest, height * width)
+    if tuple(pixels.shape[1:]) != (height, width):
+        raise InputError(
+            f"{picture} has {pixels.shape[1]}×{pixels.shape[2]} pixels, and its map is of {height}×{width}; run "
+            "`nearsight heatmap` again"
+        )
+    return row, pixels, evidence
+
+
+def file_stems(names: Sequence[str]) -> list[str]:
+    """Return the name that the files of each image have, from the images' names; of equal ones, with a number.
+
+    >>> file_stems(["a/owl.png", "b/Owl.jpg"])
+    ['owl', 'Owl-2']
+    """
+    stems: list[str] = []
+    taken: set[str] = set()
+    counts: dict[str, int] = {}
+    for name in names:
+        stem = unique = Path(name).stem
+        count = counts.get(stem, 1)
+        # Some file systems take names that differ in case alone for one name.
+        while unique.casefold() in taken:
+            count += 1
+            unique = f"{stem}-{count}"
+        taken.add(unique.casefold())
+        counts[stem] = count
+        stems.append(unique)
+    return stems
+
+
+def _read_picture(path: Path, digest: str, most_pixels: int) -> Tensor:
     try:
-        if digest and path.is_file() and digest_of(path.read_bytes()) != digest:
+        if digest and digest_of(read_bytes(path, "put back a copy of it")) != digest:
             raise InputError(f"{path} is damaged: its content is not what {HEATMAPS} says")
-        # It was written here, of an image that was allowed.
-        with allowed_pixels(sys.maxsize):
+        # It was written here, of an image that was allowed, and is as large as its map says.
+        with allowed_pixels(most_pixels):
             return decode_image(path)
     except InputError as error:
         raise InputError(f"{error}; run `nearsight heatmap` again") from error

@@ -19,7 +19,7 @@ def how_cut(settings: Mapping[str, Any], protocol: str | None = None) -> str:
     """
     if "tile" not in settings or protocol in WHOLE:
         return "whole images"
-    return f"tile {settings['tile']}, stride {settings['stride']}, {settings['grid']} grid"
+    return f"tile {settings['tile']}, stride {settings.get('stride')}, {settings.get('grid')} grid"
 
 
 def written_accuracy(measured: Mapping[str, Any]) -> str:

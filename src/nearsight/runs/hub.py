@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS, read_description
+from nearsight.read import belonging_together, read_sealed_text
 from nearsight.runs.model_card import model_card
 from nearsight.runs.run import RECIPE, RESULT, Run
 from nearsight.settings.models import CUSTOM
@@ -25,10 +25,12 @@ def upload_run(
 
     # Read whole before anything is sent.
     recipe, result, classes = run.recipe, run.result, _classes(run)
+    with belonging_together(run.directory / RESULT, "evaluate the run again"):
+        card = model_card(repo_id, recipe, result, classes)
     with tempfile.TemporaryDirectory() as staged, _as_input_error(repo_id):
         for name in FILES:
             shutil.copyfile(run.directory / name, Path(staged) / name)
-        (Path(staged) / CARD).write_text(model_card(repo_id, recipe, result, classes), encoding="utf-8")
+        (Path(staged) / CARD).write_text(card, encoding="utf-8")
         api = HfApi(token=token)
         address = str(api.create_repo(repo_id, private=private, exist_ok=True))
         api.upload_folder(
@@ -67,10 +69,7 @@ def download_run(
 def _classes(run: Run) -> tuple[str, ...]:
     """Return the class names of a run whose weights and description were read and belong together."""
     path = run.directory / DESCRIPTION
-    try:
-        described = read_description(unsealed_json(path.read_bytes(), path).decode("utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}; train the run again") from error
+    described = read_description(read_sealed_text(path, "train the run again"), str(path))
     # A network of one's own is built by its author alone.
     return described.classes if described.architecture.name.startswith(CUSTOM) else run.classifier().classes
 

@@ -1,17 +1,20 @@
 """A run's directory, read whole."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nearsight.digest import check_table, unsealed_json
+import numpy as np
+from numpy.typing import NDArray
+
 from nearsight.errors import InputError
 from nearsight.models.classifier import Classifier, Network
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS, load_classifier
 from nearsight.notebook import Shown, Summary
+from nearsight.read import checked_columns, is_directory, is_file, read_bytes, read_table, said_of, unreadable
 from nearsight.runs.evaluation_words import how_cut, written_accuracy
+from nearsight.runs.result_file import read_result_file, whole_training
 from nearsight.schema import FIRST, SCHEMA, read_schema
 from nearsight.settings import Recipe
 from nearsight.settings.recipe import read_recipe
@@ -27,6 +30,10 @@ PREDICTIONS = "predictions.parquet"
 METADATA = "nearsight"
 # The key in result.json of the digests of files that hold none themselves, by their names.
 DIGESTS = "digests"
+# The key of the names that a set's own columns have.
+KEPT = "nearsight.columns"
+# What follows on a protocol's name in the columns of its predictions.
+PREDICTION, SCORES = ".prediction", ".scores"
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,10 +57,10 @@ class Run(Shown):
     def open(path: str | Path) -> "Run":
         """Return the run in a directory; raises `InputError` where there is none."""
         directory = Path(path)
-        if not directory.is_dir():
-            what = "is a file, not a directory" if directory.exists() else "does not exist"
+        if not is_directory(directory):
+            what = "is a file, not a directory" if is_file(directory) else "does not exist"
             raise InputError(f"{directory} {what}; give the directory that `nearsight train` wrote")
-        if not (directory / RECIPE).is_file():
+        if not is_file(directory / RECIPE):
             raise InputError(
                 f"{directory} is not a run's directory: it has no {RECIPE}; "
                 "give the directory that `nearsight train` wrote"
@@ -72,7 +79,7 @@ class Run(Shown):
         A field that the file does not have, because it was added since, has the default of the version that wrote it.
         """
         path = self.directory / RECIPE
-        if path.is_file() and not path.stat().st_size:
+        if is_file(path) and not read_bytes(path, "put back what was in it").strip():
             raise InputError(f"{path} is empty; put back what was in it: without it the run is not known")
         return read_recipe(path, unnumbered=FIRST)
 
@@ -81,16 +88,12 @@ class Run(Shown):
         """The metrics of the run, from result.json."""
         path = self.directory / RESULT
         self._need(path)
-        try:
-            content = json.loads(_read_text(path, unsealed_json))
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path} is not valid JSON: {error}; train or evaluate the run again") from error
-        if not isinstance(content, dict):
-            raise InputError(
-                f"{path} holds {type(content).__name__}, not an object; train or evaluate the run again"
-            )
-        check_result(content, path)
-        return {name: value for name, value in content.items() if name != SCHEMA}
+        return read_result_file(path)
+
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """What training took, from result.json; raises `InputError` where it does not say all of it."""
+        return whole_training(self.result, self.directory / RESULT)
 
     def classifier(self, network: Network | None = None) -> Classifier:
         """Load the trained classifier, on the CPU and ready for inference.
@@ -176,48 +179,63 @@ class Run(Shown):
         raise InputError(f"{self.directory} has no {path.name}: the run is not finished; {mend}")
 
 
-def check_result(content: Mapping[str, Any], path: Path) -> None:
-    """Raise `InputError` for what result.json holds where it is of a newer schema or no result.
-
-    >>> check_result({"evaluation": {"test": 3}}, Path("result.json"))
-    Traceback (most recent call last):
-    nearsight.errors.InputError: result.json does not hold evaluations by split under "evaluation"; mend it, or \
-move it away and evaluate the run again
-    """
-    read_schema("result", content, path)
-    evaluations = content.get("evaluation", {})
-    if not isinstance(evaluations, Mapping) or not all(
-        isinstance(found, Mapping) for found in evaluations.values()
-    ):
-        raise InputError(
-            f'{path} does not hold evaluations by split under "evaluation"; mend it, or move it away and evaluate '
-            "the run again"
-        )
-
-
 def read_predictions(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
     """Return a table of predictions, and what it was made with; raises `InputError` for a damaged or newer one."""
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        # Read in full by this process: a memory map would outlive a replacement of the file.
-        with path.open("rb") as file:
-            check_table(file, path, f"run `nearsight evaluate {path.parent}` again")
-            table = parquet.read_table(file)
-        made_with: dict[str, Any] = json.loads((table.schema.metadata or {}).get(METADATA.encode(), b"{}"))
-    except InputError:
-        raise
-    except (pyarrow.ArrowInvalid, OSError, ValueError) as error:
-        raise InputError(
-            f"{path} is damaged or cut short; run `nearsight evaluate {path.parent}` again"
-        ) from error
+    mend = f"run `nearsight evaluate {path.parent}` again"
+    table = read_table(path, mend)
+    made_with = said_of(table, METADATA, path, mend)
     read_schema("predictions", made_with, path)
+    check_predictions(table, path, mend)
     return table, {name: value for name, value in made_with.items() if name != SCHEMA}
 
 
-def _read_text(path: Path, unsealed: Callable[[bytes, Path], bytes]) -> str:
-    try:
-        return unsealed(path.read_bytes(), path).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
+def check_predictions(table: "pyarrow.Table", path: Path, mend: str) -> None:
+    """Raise `InputError` unless a table has labels, and for each protocol scores of all classes."""
+    from pyarrow import types
+
+    def are_scores(kind: Any) -> bool:
+        return bool(types.is_list(kind) and types.is_floating(kind.value_type))
+
+    protocols = scored_protocols(table, kept_names(table, path, mend))
+    predicted = [name for one in protocols if (name := f"{one}{PREDICTION}") in table.column_names]
+    checked_columns(
+        table,
+        {
+            "label": types.is_int64,
+            **dict.fromkeys(predicted, types.is_int64),
+            **{f"{name}{SCORES}": are_scores for name in protocols},
+        },
+        path,
+        mend,
+    )
+    classes = len(table) and max((len(table[f"{name}{SCORES}"][0]) for name in protocols), default=0)
+    for name in protocols:
+        scores = table[f"{name}{SCORES}"].combine_chunks()
+        lengths = np.diff(np.asarray(scores.offsets))
+        if scores.null_count or scores.values.null_count or (lengths != classes).any():
+            raise unreadable(path, f"not every image has {classes} scores under {name}", mend)
+    for name in ("label", *predicted):
+        found = table[name]
+        if found.null_count or (protocols and len(found) and not _within(found.to_numpy(), classes)):
+            raise unreadable(path, f"its column {name!r} holds more than numbers of {classes} classes", mend)
+
+
+def kept_names(table: "pyarrow.Table", path: Path, mend: str) -> dict[str, str]:
+    """Return the columns of a table of predictions that its set had, with the names that they had there."""
+    names = said_of(table, KEPT, path, mend)
+    for name, own in names.items():
+        if name not in table.column_names or not isinstance(own, str):
+            raise unreadable(
+                path, f"its column {name!r} of the set, called {own!r} there, is not in it", mend
+            )
+    return names
+
+
+def scored_protocols(table: "pyarrow.Table", kept: Collection[str]) -> list[str]:
+    """Return the protocols that a table of predictions has scores of; `kept` are columns of the set's own."""
+    named = [name for name in table.column_names if name.endswith(SCORES) and name not in kept]
+    return [name.removesuffix(SCORES) for name in named]
+
+
+def _within(numbers: NDArray[np.int64], classes: int) -> bool:
+    return bool(numbers.min() >= 0 and numbers.max() < classes)

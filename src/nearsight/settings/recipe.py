@@ -1,21 +1,22 @@
 """The recipe: everything that determines a run, as one typed and frozen dataclass."""
 
-import tomllib
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from nearsight.digest import unsealed_toml
 from nearsight.errors import InputError, unknown_name
 from nearsight.numbers import settle_numbers
+from nearsight.read import parse_toml, read_toml
 from nearsight.schema import SCHEMA, SCHEMAS, default_at, numbered, read_schema
 from nearsight.settings.choices import DEFAULT_VALIDATION
 from nearsight.settings.models import MODELS, ONE_TILE
 from nearsight.settings.tile_schedule import parse_schedule
 
 FULL = "full"
+# Of a value that does not fit, letters that are shown.
+_LONGEST = 80
 
 
 def _option(default: Any, text: str) -> Any:
@@ -150,14 +151,14 @@ def parse_value(name: str, text: str) -> Any:
         return text
     if base is bool:
         if text.lower() not in ("true", "false"):
-            raise InputError(f"{name} takes true or false, got '{text}'")
+            raise InputError(f"{name} takes true or false, got '{_cut(text)}'")
         return text.lower() == "true"
     try:
         return base(text)
     except ValueError:
         wanted = {int: "a whole number", float: "a number"}[base]
         empty = f" or '{FULL if name == 'tile' else 'none'}'" if optional else ""
-        raise InputError(f"{name} takes {wanted}{empty}, got '{text}'") from None
+        raise InputError(f"{name} takes {wanted}{empty}, got '{_cut(text)}'") from None
 
 
 def recipe_to_toml(recipe: Recipe) -> str:
@@ -204,20 +205,12 @@ def recipe_from_table(
 
 def recipe_from_toml(text: str, source: object = "recipe", *, unnumbered: int = SCHEMAS["recipe"]) -> Recipe:
     """Read a recipe from TOML as `recipe_from_table` does; raises `InputError` on broken TOML too."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source} is not valid TOML: {error}") from None
-    return recipe_from_table(table, source, unnumbered=unnumbered)
+    return recipe_from_table(parse_toml(text, source, "mend it"), source, unnumbered=unnumbered)
 
 
 def read_recipe(path: Path, *, unnumbered: int = SCHEMAS["recipe"]) -> Recipe:
     """Read a recipe from a TOML file; raises `InputError`, naming the file, as `recipe_from_toml` does."""
-    try:
-        text = unsealed_toml(path.read_bytes(), path).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the recipe {path}: {error}") from None
-    return recipe_from_toml(text, source=path, unnumbered=unnumbered)
+    return recipe_from_table(read_toml(path, "give a recipe in TOML"), path, unnumbered=unnumbered)
 
 
 def recipe_from_values(values: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
@@ -236,9 +229,13 @@ def recipe_from_values(values: Mapping[str, Any], base: Recipe | None = None) ->
         if value is None:
             read[name] = None
         elif known[name] is str and not isinstance(value, str):
-            raise InputError(f"{name} takes text, got {value!r}")
+            raise InputError(f"{name} takes text, got {_cut(repr(value))}")
         else:
             # NumPy writes its numbers with their type.
             value = value.item() if hasattr(value, "item") else value
             read[name] = parse_value(name, value if isinstance(value, str) else repr(value))
     return replace(base or Recipe(), **read)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

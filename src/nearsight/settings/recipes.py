@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nearsight.errors import InputError, unknown_name
+from nearsight.read import is_file
 from nearsight.settings.models import TILENET, TILENET_POOLED
 from nearsight.settings.recipe import Recipe, read_recipe, recipe_from_values
 
@@ -78,8 +79,8 @@ def find_recipe(name: str) -> Recipe:
     if name in RECIPES:
         return RECIPES[name]
     path = Path(name)
-    if path.suffix == ".toml" or path.is_file():
-        if not path.is_file():
+    if path.suffix == ".toml" or is_file(path):
+        if not is_file(path):
             raise InputError(f"no recipe file at {name}; write one with the fields of recipe.toml")
         return read_recipe(path)
     raise unknown_name("recipe", name, RECIPES)

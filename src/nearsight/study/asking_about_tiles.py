@@ -13,7 +13,7 @@ from nearsight.errors import InputError
 from nearsight.evaluation.whole_on_tiles import TileAnswers, ViewAnswers, ask_about_tiles, sizes_to_ask
 from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT, Progress
-from nearsight.rows import from_values, read_json, to_values
+from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import Run, write_json
 from nearsight.schema import numbered
 from nearsight.statistics import (
@@ -147,7 +147,7 @@ def _mean(values: Iterable[float]) -> float:
 
 def _read(run: Run) -> Asked:
     path = run.directory / ANSWERS
-    schema, values = read_json("on-tiles", path, "compare")
+    schema, values = read_result("on-tiles", path, "compare")
     return from_values(Asked, values, path, schema=schema)
 
 

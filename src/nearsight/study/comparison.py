@@ -7,7 +7,7 @@ from typing import Any
 
 from nearsight.errors import unknown_name
 from nearsight.notebook import Shown, Summary
-from nearsight.rows import from_values, read_json, to_values
+from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import write_json
 from nearsight.schema import FIRST, numbered
 from nearsight.settings import Recipe
@@ -196,7 +196,7 @@ class Comparison(Shown):
         Raises `InputError` where there is none, and for a file that is damaged or of a newer version.
         """
         path = Path(directory) / COMPARISON
-        schema, values = read_json("comparison", path, "compare")
+        schema, values = read_result("comparison", path, "compare")
         recipe = recipe_from_table(values.get("recipe", {}), path, unnumbered=FIRST)
         # Both follow from the rest.
         rows = {name: value for name, value in values.items() if name not in ("verdicts", "units", "recipe")}

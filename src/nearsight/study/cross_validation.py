@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nearsight.notebook import Shown, Summary
-from nearsight.rows import from_values, read_json, to_values
+from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import write_json
 from nearsight.schema import FIRST, numbered
 from nearsight.settings import Recipe
@@ -100,7 +100,7 @@ class CrossValidation(Shown):
         Raises `InputError` where there is none, and for a file that is damaged or of a newer version.
         """
         path = Path(directory) / FOLDS
-        schema, values = read_json("folds", path, "train")
+        schema, values = read_result("folds", path, "train")
         recipe = recipe_from_table(values.get("recipe", {}), path, unnumbered=FIRST)
         rows = {name: value for name, value in values.items() if name != "units"}
         place = {"directory": str(directory), "recipe": {}}

@@ -53,7 +53,7 @@ def measure(
     flat = {arm.name: [run for of_seed in runs[arm.name] for run in of_seed] for arm in arms}
     results = tuple(_arm_result(arm, flat[arm.name], correct[arm.name], split, tested) for arm in arms)
     strides = {arm.name: arm.stride for arm in results}
-    trained = [run.result["training"] for arm in arms for run in flat[arm.name]]
+    trained = [run.training for arm in arms for run in flat[arm.name]]
     return Comparison(
         directory=directory,
         data=sets.name,
@@ -166,7 +166,7 @@ def _arm_result(arm: Arm, runs: Sequence[Run], correct: Correct, split: str, tes
             Accuracy(protocol, tested.widened(arm_estimate(right), right, 0), tuple(right.mean(1).tolist()))
             for protocol, right in correct.items()
         ),
-        cost=_cost([run.result["training"] for run in runs]),
+        cost=_cost([run.training for run in runs]),
         stride=evaluation["stride"] if tiled else None,
         tiles_per_image=evaluation["tiles"] / evaluation["images"] if tiled else None,
     )

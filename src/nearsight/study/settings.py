@@ -1,15 +1,14 @@
 """What determines a study, and the directory that holds it."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nearsight.digest import unsealed_toml
 from nearsight.errors import InputError
 from nearsight.lock import contents
 from nearsight.numbers import whole
+from nearsight.read import read_toml
 from nearsight.rows import from_values
 from nearsight.runs import RECIPE, Run
 from nearsight.schema import FIRST, SCHEMA, numbered, read_schema
@@ -79,12 +78,7 @@ class Study:
     def load(directory: Path) -> "Study":
         """Read what `save` wrote; raises `InputError`, naming the file, where it cannot be used."""
         path = directory / STUDY
-        try:
-            values = tomllib.loads(unsealed_toml(path.read_bytes(), path).decode("utf-8"))
-        except InputError:
-            raise
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} cannot be read: {error}; mend it or choose another `out`") from error
+        values = read_toml(path, "mend it or choose another `out`")
         schema = read_schema("study", values, path)
         rows = {name: value for name, value in values.items() if name not in (SCHEMA, "recipe")}
         if isinstance(rows.get("tiles"), list):

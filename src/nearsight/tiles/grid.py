@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from nearsight.errors import InputError
-from nearsight.numbers import whole
+from nearsight.numbers import Pixels, whole
 from nearsight.settings import GridKind
 
 
@@ -23,10 +23,10 @@ class TileGrid:
     Sizes are pixels. Raises `InputError` when the tile does not fit or a size is not positive.
     """
 
-    height: int
-    width: int
-    tile: int
-    stride: int
+    height: Pixels
+    width: Pixels
+    tile: Pixels
+    stride: Pixels
     kind: GridKind = "aligned"
 
     def __post_init__(self) -> None:
@@ -57,11 +57,16 @@ class TileGrid:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of tiles."""
-        return len(self.tops), len(self.lefts)
+        return self._count(self.height), self._count(self.width)
 
     def __len__(self) -> int:
         rows, columns = self.shape
         return rows * columns
+
+    def _count(self, length: int) -> int:
+        """Count the starts, which need not be made to be counted."""
+        last = length - self.tile
+        return last // self.stride + 1 + (self.kind == "covering" and last % self.stride > 0)
 
     def _starts(self, length: int) -> tuple[int, ...]:
         last = length - self.tile

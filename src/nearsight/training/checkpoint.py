@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nearsight.digest import check_tensors
 from nearsight.errors import InputError, first_line
 from nearsight.progress import SILENT, Progress
+from nearsight.read import parse_json, read_tensors
 from nearsight.rows import from_values
 from nearsight.runs import CHECKPOINT
 from nearsight.schema import FIRST, SCHEMA, SCHEMAS, read_schema
@@ -159,33 +159,19 @@ def _places(directory: Path) -> tuple[Path, Path]:
 
 
 def _read(path: Path) -> Checkpoint:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
+    tensors, header = read_tensors(path, _BEGIN_AGAIN)
     try:
-        with path.open("rb") as file:
-            check_tensors(file, path, _BEGIN_AGAIN)
-            content = file.read()
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
         read_schema("checkpoint", {SCHEMA: int(header.get(SCHEMA, FIRST))}, path)
-        tensors, numbers = load(content), json.loads(header["numbers"])
+        numbers = parse_json(header["numbers"], path, _BEGIN_AGAIN)
         counted = "tensors" in header
         if counted and int(header["tensors"]) != len(tensors):
-            raise ValueError(f"it holds {len(tensors)} tensors and was written with {header['tensors']}")
-        milestone = from_values(Milestone, json.loads(header["progress"]), path)
+            raise ValueError(f"it holds {len(tensors)} tensors and was written with {header['tensors'][:20]}")
+        milestone = from_values(Milestone, parse_json(header["progress"], path, _BEGIN_AGAIN), path)
         _check_milestone(milestone)
         _check_numbers(numbers)
     except InputError:
         raise
-    except (
-        SafetensorError,
-        OSError,
-        TypeError,
-        KeyError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise InputError(
             f"{path} is not a checkpoint of ours ({first_line(error)}); {_BEGIN_AGAIN}"
         ) from None

@@ -10,9 +10,11 @@ from typing import Self
 
 from nearsight.digest import digest_of
 from nearsight.errors import InputError
+from nearsight.read import is_file, read_bytes
 from nearsight.runs import write_text
 
 METRICS = "metrics.csv"
+_MEND = "put back a copy of it, or remove it to go on without its rows"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def _refusals(path: Path) -> Iterator[None]:
 
 def rows_digest(directory: Path) -> str:
     """Return the digest of the rows in a directory, as they are now."""
-    return digest_of((directory / METRICS).read_bytes())
+    return digest_of(read_bytes(directory / METRICS, _MEND))
 
 
 def check_rows(directory: Path, step: int, digest: str) -> None:
@@ -96,7 +98,7 @@ def check_rows(directory: Path, step: int, digest: str) -> None:
     Rows that were removed, file and all, are not missed.
     """
     path = directory / METRICS
-    if digest and path.is_file() and digest_of(_rows_until(path, step).encode("utf-8")) != digest:
+    if digest and is_file(path) and digest_of(_rows_until(path, step).encode("utf-8")) != digest:
         raise InputError(
             f"{path} is damaged: its rows are not those of the checkpoint; put back a copy of it, or remove it to go "
             "on without them"
@@ -105,14 +107,17 @@ def check_rows(directory: Path, step: int, digest: str) -> None:
 
 def _rows_until(path: Path, step: int) -> str:
     """Return the text of the rows up to a step, under their names."""
-    kept = [row for row in _whole_rows(path) if row[0].isdecimal() and int(row[0]) <= step] if step else []
+    rows = _whole_rows(path) if step else []
+    # No step has more digits, and Python reads no number of thousands of them.
+    kept = [row for row in rows if row[0].isdecimal() and len(row[0]) < 20 and int(row[0]) <= step]
     return "".join(",".join(row) + "\n" for row in [list(COLUMNS), *kept])
 
 
 def _whole_rows(path: Path) -> list[list[str]]:
-    if not path.is_file():
+    if not is_file(path):
         return []
     # A damaged byte is no reason to fail here: the digest says so.
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[1:]
+    text = read_bytes(path, _MEND).decode("utf-8", errors="replace")
+    lines = text.splitlines(keepends=True)[1:]
     rows = [line.rstrip("\n").split(",") for line in lines if line.endswith("\n")]
     return [row for row in rows if len(row) == len(COLUMNS)]

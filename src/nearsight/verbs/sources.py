@@ -25,6 +25,7 @@ from nearsight.models.onnx_session import OnnxSession
 from nearsight.models.published import takes_one_size
 from nearsight.models.said import Classes
 from nearsight.progress import Progress
+from nearsight.read import is_directory, is_file
 from nearsight.runs import RECIPE, Run
 from nearsight.settings import Reading, ReadingOptions, Recipe
 from nearsight.settings.models import MODELS, ONNX, TIMM
@@ -275,7 +276,8 @@ def _own_data(run: Run | None) -> str:
     if data.startswith(IN_MEMORY):
         raise InputError(f"{run.directory} was trained on a set that was held {data}; give it as `data`")
     named = data in known_names() or data.partition(":")[0] in ("hf", "scenes")
-    if not named and not Path(data).expanduser().exists():
+    place = Path(data).expanduser()
+    if not named and not is_directory(place) and not is_file(place):
         raise InputError(
             f"the set that {run.directory} was trained on, {data}, is not in {Path.cwd()}; give the place "
             "where it is now as `data`"

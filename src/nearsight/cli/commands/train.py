@@ -47,7 +47,7 @@ def run(options: Namespace) -> Result:
             print_cross_validation(run)
         return {"out": str(run.directory), **run.to_json()}
     if is_first_process() and not options.json:
-        print_training(run.result)
+        print_training(run)
         whole = run.recipe.tile is None
         following = f"report {run.directory}" if whole else f"evaluate {run.directory} --stride 1"
         print_lines([f"run: {run.directory}", f"next: nearsight {following}"])

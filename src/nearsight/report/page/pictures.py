@@ -37,10 +37,10 @@ def map_uri(logits: Tensor, grid: TileGrid, limit: float) -> str:
     rows = nearest_tiles(grid.tops, grid.tile, grid.height)
     columns = nearest_tiles(grid.lefts, grid.tile, grid.width)
     levels = np.rint(np.clip(logits.double().cpu().numpy() / limit, -1, 1) * LEVELS).astype(np.int64)
-    indices = (levels + _NEUTRAL)[np.ix_(rows, columns)]
+    # Of a byte each: there are four for each pixel of the image.
+    indices = (levels + _NEUTRAL).astype(np.uint8)[np.ix_(rows, columns)]
     indices[(rows < 0)[:, None] | (columns < 0)[None]] = 0
-    height, width = indices.shape
-    picture = Image.frombytes("P", (width, height), indices.astype(np.uint8).tobytes())
+    picture = Image.fromarray(indices)
     picture.putpalette(_palette())
     buffer = BytesIO()
     picture.save(buffer, "PNG", optimize=True, transparency=0)

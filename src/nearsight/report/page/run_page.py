@@ -94,8 +94,8 @@ def _evaluated(found: Evaluation) -> Evaluated:
     ]
     confused.sort(key=lambda pair: -pair.count)
     return Evaluated(
-        split=found.settings["split"],
-        data=found.settings["data"],
+        split=found.settings.get("split", ""),
+        data=found.settings.get("data", ""),
         images=len(found.labels),
         how=how_cut(found.settings),
         protocols=found.metrics,

@@ -1,0 +1,418 @@
+"""Files that are read back: regular files of a bounded size, text in UTF-8, plain values, tables, tensors."""
+
+import json
+import math
+import os
+import stat
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from nearsight.digest import check_table, check_tensors, unsealed_json, unsealed_toml
+from nearsight.errors import InputError, first_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow import parquet
+    from torch import Tensor
+
+_MIB = 2**20
+# What is larger is none of ours: the page of a result would not open.
+LARGEST_TEXT = 256 * _MIB
+# A value takes 64 bytes and more once it is read, whatever it takes in the file.
+MOST_VALUES = 8_000_000
+# Lists and tables in one another; no file of ours has ten.
+DEEPEST = 64
+# No count of ours is longer, and what it is used for must hold it.
+MOST_DIGITS = 30
+# What a table takes in memory may be so many times what it takes in its file, and is always allowed so much.
+TABLE_GROWTH, SMALL_TABLE = 64, 512 * _MIB
+# What safetensors itself takes for a header.
+_LARGEST_HEADER = 100_000_000
+_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_file(path: Path, mend: str) -> BinaryIO:
+    """Open a regular file to be read; never waits, as for whoever writes into a pipe.
+
+    >>> open_file(Path("/dev/null"), "give a file")
+    Traceback (most recent call last):
+    nearsight.errors.InputError: /dev/null cannot be read: it is a device and not a file; give a file
+
+    Raises `InputError`, naming the file and how to `mend` it, where there is none, for anything else that lies there,
+    and for a name that no file can have.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError) as error:
+        raise unreadable(path, getattr(error, "strerror", None) or first_line(error), mend) from error
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        what = next((name for is_so, name in _KINDS if is_so(mode)), "something else")
+        raise unreadable(path, f"it is {what} and not a file", mend)
+    return os.fdopen(handle, "rb")
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file of any kind but a directory lies at a place; False for a name that no file can have.
+
+    >>> is_file(Path("/dev/null")), is_file(Path("a\\0b")), is_file(Path("/dev"))
+    (True, False, False)
+    """
+    try:
+        return os.path.lexists(path) and not is_directory(path)
+    except ValueError:
+        return False
+
+
+def is_directory(path: Path) -> bool:
+    """Whether a directory lies at a place; False for a name that none can have, such as one that is too long.
+
+    >>> is_directory(Path("/dev")), is_directory(Path("x" * 5000))
+    (True, False)
+    """
+    # `Path.is_dir` raises what the system says of such a name.
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def unreadable(path: object, why: str, mend: str) -> InputError:
+    """Return the error for a file that cannot be read, with why and how to mend it.
+
+    >>> print(unreadable("a.json", "it is empty", "make it again"))
+    a.json cannot be read: it is empty; make it again
+    """
+    return InputError(f"{path} cannot be read: {why}; {mend}")
+
+
+def read_bytes(path: Path, mend: str, *, largest: int = LARGEST_TEXT) -> bytes:
+    """Return what a file holds; raises `InputError` as `open_file` does, and for more bytes than `largest`."""
+    with open_file(path, mend) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > largest:
+            raise unreadable(path, f"it has {_size(size)}, and such a file at most {_size(largest)}", mend)
+        try:
+            # A file that grows meanwhile is read no further.
+            return file.read(size)
+        except OSError as error:
+            raise unreadable(path, error.strerror or first_line(error), mend) from error
+
+
+def read_text(path: Path, mend: str, *, largest: int = LARGEST_TEXT) -> str:
+    """Return the text of a UTF-8 file, without the mark that some editors begin it with.
+
+    Raises `InputError` as `read_bytes` does, and for what is not UTF-8.
+    """
+    return decoded(read_bytes(path, mend, largest=largest), path, mend)
+
+
+def decoded(content: bytes, source: object, mend: str) -> str:
+    """Return bytes as the UTF-8 text that they are; raises `InputError`, naming `source`, where they are none.
+
+    >>> decoded(b"\\xff\\xfe{\\0", "a.json", "make it again")
+    Traceback (most recent call last):
+    nearsight.errors.InputError: a.json cannot be read: it is not UTF-8 text (byte 0); make it again
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise unreadable(source, f"it is not UTF-8 text (byte {error.start})", mend) from error
+
+
+def read_sealed_json(path: Path, mend: str) -> Any:
+    """Return the plain values of a JSON file of ours; raises what `read_json` does, and for another digest."""
+    return parse_json(read_sealed_text(path, mend), path, mend)
+
+
+def read_sealed_text(path: Path, mend: str, *, largest: int = LARGEST_TEXT) -> str:
+    """Return the text of a JSON file of ours less its digest; raises what `read_text` does, and for another one."""
+    return decoded(unsealed_json(read_bytes(path, mend, largest=largest), path, mend), path, mend)
+
+
+def read_json(
+    path: Path, mend: str, *, largest: int = LARGEST_TEXT, most_values: int | None = MOST_VALUES
+) -> Any:
+    """Return the plain values of a JSON file; raises `InputError` as `read_text` and `parse_json` do."""
+    return parse_json(read_text(path, mend, largest=largest), path, mend, most_values=most_values)
+
+
+def parse_json(text: str, source: object, mend: str, *, most_values: int | None = MOST_VALUES) -> Any:
+    """Return the plain values of JSON.
+
+    >>> parse_json('{"tile": 16, "loss": null}', "a.json", "make it again")
+    {'tile': 16, 'loss': None}
+    >>> parse_json('{"tile": 16, "tile": 24}', "a.json", "make it again")
+    Traceback (most recent call last):
+    nearsight.errors.InputError: a.json cannot be read: it has 'tile' twice; make it again
+
+    Raises `InputError`, naming `source` and how to `mend` it, for what is no JSON, a name that is there twice, NaN,
+    infinities, numbers of more than 30 digits, more than 64 lists and tables in one another, and more than
+    `most_values` values.
+    """
+    if most_values is not None and (count := text.count(",")) >= most_values:
+        raise unreadable(source, f"it holds {count + 1:,} values, and at most {most_values:,} are read", mend)
+    try:
+        values = json.loads(
+            text,
+            object_pairs_hook=_without_twins,
+            parse_int=_whole,
+            parse_float=_finite,
+            parse_constant=_no_constant,
+        )
+    except RecursionError as error:
+        raise unreadable(source, _TOO_DEEP, mend) from error
+    except ValueError as error:
+        raise unreadable(source, _what_is_wrong(error, "JSON"), mend) from error
+    _check_depth(values, source, mend)
+    return values
+
+
+def read_toml(path: Path, mend: str, *, largest: int = _MIB) -> dict[str, Any]:
+    """Return what a TOML file holds; raises what `read_text` and `parse_toml` do, and for another digest."""
+    content = unsealed_toml(read_bytes(path, mend, largest=largest), path)
+    return parse_toml(decoded(content, path, mend), path, mend)
+
+
+def parse_toml(text: str, source: object, mend: str) -> dict[str, Any]:
+    """Return the tables and values of TOML.
+
+    >>> parse_toml("tile = 16", "a.toml", "mend it")
+    {'tile': 16}
+
+    Raises `InputError`, naming `source` and how to `mend` it, for what is no TOML, for whole numbers of more than 30
+    digits, and for what is nested too deeply.
+    """
+    try:
+        values = tomllib.loads(text)
+    except RecursionError as error:
+        raise unreadable(source, _TOO_DEEP, mend) from error
+    except ValueError as error:
+        raise unreadable(source, _what_is_wrong(error, "TOML"), mend) from error
+    _check_depth(values, source, mend)
+    for value in _values(values):
+        if isinstance(value, int) and abs(value) >= 10**MOST_DIGITS:
+            raise unreadable(source, _TOO_LONG, mend)
+    return values
+
+
+def read_table(path: Path, mend: str) -> "pa.Table":
+    """Return the table of a Parquet file, read in full: a memory map would outlive a replacement of the file.
+
+    Raises `InputError` as `opened_table` does.
+    """
+    with opened_table(path, mend) as held:
+        table = held.read()
+        # Offsets, lengths and text are checked here, before anything follows them.
+        table.validate(full=True)
+        return table
+
+
+@contextmanager
+def opened_table(path: Path, mend: str) -> "Iterator[parquet.ParquetFile]":
+    """Yield a Parquet file that is open to be read, whose digest was checked.
+
+    Raises `InputError`, naming the file and how to `mend` it, where it cannot be read, is damaged, has two columns of
+    one name, or would take far more memory than on the disk; also for damage that is met while it is open.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with open_file(path, mend) as file:
+        try:
+            check_table(file, path, mend)
+            held = parquet.ParquetFile(file)
+            _check_growth(held.metadata, os.fstat(file.fileno()).st_size, path, mend)
+            names = held.schema_arrow.names
+            if len(set(names)) < len(names):
+                raise unreadable(path, f"it has the column {_twin(names)} twice", mend)
+            yield held
+        except InputError:
+            raise
+        except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+            raise unreadable(path, f"it is damaged or cut short ({first_line(error)[:200]})", mend) from error
+
+
+def said_of(table: "pa.Table", key: str, path: Path, mend: str) -> dict[str, Any]:
+    """Return what the metadata of a table's schema say under a key, as JSON; nothing where it is not there."""
+    content = (table.schema.metadata or {}).get(key.encode())
+    if content is None:
+        return {}
+    said = parse_json(decoded(content, path, mend), path, mend)
+    if not isinstance(said, dict):
+        raise unreadable(path, f"its '{key}' holds {_kind(said)}, and names and values were expected", mend)
+    return said
+
+
+def read_tensors(path: Path, mend: str) -> tuple[dict[str, "Tensor"], dict[str, str]]:
+    """Return the tensors of a safetensors file by name, on the CPU, and its metadata.
+
+    Raises `InputError`, naming the file and how to `mend` it, where it cannot be read or is damaged, and before it is
+    read where its header and its size do not agree.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    with open_file(path, mend) as file:
+        said = _checked_header(file, path, mend)
+        try:
+            check_tensors(file, path, mend)
+            return load(file.read()), said
+        except InputError:
+            raise
+        except (
+            SafetensorError,
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RuntimeError,
+            OverflowError,
+        ) as error:
+            raise unreadable(path, f"it is damaged or cut short ({first_line(error)[:200]})", mend) from error
+
+
+def _checked_header(file: BinaryIO, path: Path, mend: str) -> dict[str, str]:
+    """Return the metadata of a safetensors file whose header says as many bytes as follow it."""
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
+        raise unreadable(path, "it is no safetensors file, or cut short", mend)
+    header = parse_json(decoded(file.read(length), path, mend), path, mend)
+    said = header.pop("__metadata__", {}) if isinstance(header, dict) else None
+    if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
+        raise unreadable(path, "its header is not that of a safetensors file", mend)
+    try:
+        ends = [int(tensor["data_offsets"][1]) for tensor in header.values()]
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise unreadable(path, "its header is not that of a safetensors file", mend) from error
+    if size != 8 + length + max(ends, default=0):
+        raise unreadable(path, "it is cut short, or its header is of another file", mend)
+    return said
+
+
+def _check_growth(metadata: Any, size: int, path: Path, mend: str) -> None:
+    """Refuse a table whose rows would take far more memory than its file is large."""
+    needed = metadata.num_rows * max(1, metadata.num_columns) * 8
+    if needed > max(SMALL_TABLE, TABLE_GROWTH * size):
+        raise unreadable(
+            path,
+            f"it claims {metadata.num_rows:,} rows of {metadata.num_columns:,} columns in {_size(size)}",
+            mend,
+        )
+
+
+_TOO_DEEP = f"its values are nested more than {DEEPEST} deep"
+_TOO_LONG = f"it has a number of more than {MOST_DIGITS} digits"
+
+
+def _check_depth(values: Any, source: object, mend: str) -> None:
+    level = [values]
+    for _ in range(DEEPEST):
+        level = [each for one in level for each in _held(one) if isinstance(each, dict | list)]
+        if not level:
+            return
+    raise unreadable(source, _TOO_DEEP, mend)
+
+
+def _held(values: Any) -> Any:
+    return values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
+
+
+def _values(values: Any) -> Any:
+    for each in _held(values):
+        yield each
+        yield from _values(each)
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _WrongError(f"it has {_twin(names)} twice")
+    return found
+
+
+def _twin(names: Sequence[str]) -> str:
+    """Return the first name that is there twice, as it is shown."""
+    seen: set[str] = set()
+    return repr(next(name for name in names if name in seen or seen.add(name))[:60])  # type: ignore[func-returns-value]
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise _WrongError(_TOO_LONG)
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise _WrongError(f"it has the number {text[:20]}, which is not finite")
+    return value
+
+
+def _no_constant(text: str) -> None:
+    raise _WrongError(f"it has the number {text}, which JSON does not have")
+
+
+class _WrongError(ValueError):
+    """What is wrong with a value, in words that follow on "cannot be read"."""
+
+
+def _what_is_wrong(error: ValueError, form: str) -> str:
+    if isinstance(error, _WrongError):
+        return str(error)
+    # Python says this of whole numbers that it does not turn into text and back.
+    if "integer string conversion" in str(error):
+        return _TOO_LONG
+    return f"it is not valid {form} ({first_line(error)[:200]})"
+
+
+def _size(size: int) -> str:
+    return f"{size:,} bytes" if size < 10 * _MIB else f"{size / _MIB:,.0f} MiB"
+
+
+def _kind(value: Any) -> str:
+    return "nothing" if value is None else type(value).__name__
+
+
+@contextmanager
+def belonging_together(source: object, mend: str) -> Iterator[None]:
+    """Turn what goes wrong while parts of files are used together into an `InputError`.
+
+    >>> with belonging_together("a.json", "make it again"):
+    ...     ("cat", "dog")[7]
+    Traceback (most recent call last):
+    nearsight.errors.InputError: a.json holds parts that do not belong together (IndexError: tuple index out of \
+range); make it again
+
+    Types alone do not say that a number is that of a class, or that a list is as long as another.
+    """
+    try:
+        yield
+    except (InputError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {first_line(error)[:200]}"
+        raise InputError(f"{source} holds parts that do not belong together ({said}); {mend}") from error
+
+
+Check = Callable[[Any], bool]
+
+
+def checked_columns(table: "pa.Table", kinds: Mapping[str, Check], path: Path, mend: str) -> None:
+    """Raise `InputError` unless a table has columns of these names, each of a type that a function of them takes."""
+    for name, is_so in kinds.items():
+        if name not in table.column_names:
+            raise unreadable(path, f"it has no column {name!r}", mend)
+        kind = table.schema.field(name).type
+        if not is_so(kind):
+            raise unreadable(path, f"its column {name!r} holds {kind}", mend)
