@@ -54,17 +54,16 @@ def diagnose(
     'tile'
 
     `model` is a run, a `TiledModel` or anything else, as for `heatmap`; a run needs no `data`, which is what
-    `evaluate` takes. Of a set with splits, near-duplicates are looked for in its other splits. `parts` are
-    the names of the parts to keep, all for None. `images` examines so many, drawn at random; `faithfulness` is on how
-    many of them the maps are checked, 0 for none. `seed` fixes everything that is drawn. `groups` is the column by
-    which accuracy is shown, as for `evaluate`.
-    With `null`, networks like a run's are trained shortly on permuted labels of its training images, and say what the
-    evidence off the object is by chance; how many steps that takes is said beforehand. Where nothing could use them,
-    none is trained, and it is told.
-    With `out`, the page is left there as report.html, with diagnosis.json and the tables as Parquet.
-    A run's own images are those that it listed when it was trained; `new_images` counts those that came since as
-    well. How images are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is shown; a
-    `Progress` of yours is told instead. Raises `InputError` for bad input.
+    `evaluate` takes. If the set has other splits, near-duplicates are looked for there. `parts` are the names of
+    the parts to keep, all for None. `images` is how many to examine, drawn at random (None: all); `faithfulness`
+    is on how many of them the maps are checked, 0 for none. `seed` fixes everything that is drawn. `groups` is
+    the column by which accuracy is shown, as for `evaluate`. With `null`, networks like the run's are briefly
+    trained on shuffled labels of its training images. They show how much evidence lies off the object by chance.
+    The number of steps is reported first, and none is trained where no part would use it. With `out`, the page is
+    left there as report.html, with diagnosis.json and the tables as Parquet. A run's own images are those that it
+    listed when it was trained; `new_images` counts those that came since as well. How images are read is said as
+    in `nearsight.settings.Reading`. With `progress` False nothing is shown; a `Progress` of yours is told
+    instead. Raises `InputError` for bad input.
     """
     # Before a model is loaded for nothing.
     for name, value, least in (("images", images, 1), ("faithfulness", faithfulness, 0), ("seed", seed, 0)):

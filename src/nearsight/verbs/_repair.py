@@ -53,8 +53,8 @@ def repair(
 
     >>> repair("runs/scenes-tile-16").sentences()  # doctest: +SKIP
 
-    The run's training images are diagnosed, which chooses; test images only tell. `diagnosis` is one of the same run
-    on its split train or val that was made before, or its directory. `verdicts` are "all" shortcuts, or names
+    A diagnosis of the run's training images chooses what to take away; test images are only judged. `diagnosis` is an
+    earlier one of the same run, on its split train or val, or its directory. `verdicts` are "all" shortcuts, or names
     such as "deer:1": the first verdict of the class deer, "deer:background" for what lies off the object; suspects
     are taken away only by name. `method` is "swap", "tiles", "last-layer" or "groups", by default what fits the
     verdict (docs/repair.md); `column` is one of the set, whose groups are balanced. Training goes on from the run's

@@ -87,10 +87,10 @@ def train(
     `nearsight.settings.Reading`. With `progress` False
     nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
 
-    With `folds`, for small sets, train is cut into as many parts with every class in each, groups and near-duplicates
-    in one. A run for each, in out/fold-N, is trained on the others and tested on it, and what they show together is
-    returned as a `CrossValidation`; `out` is by default that of a run with -folds-N after it. A test split that
-    the set has of its own is not touched.
+    With `folds`, for small sets, train is cut into that many parts. Each part has every class; a group or a set
+    of near-duplicates is never divided. One run a part, in out/fold-N, is trained on the other parts and tested
+    on it, and the results together are returned as a `CrossValidation`; `out` is by default that of a run with
+    -folds-N after it. A test split that the set has of its own is not touched.
     """
     reading = Reading(**fields_of(Reading, fields))
     fields = without_fields_of(Reading, fields)
