@@ -24,10 +24,12 @@ check: install
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-# The site in build/docs. A broken link, anchor or docstring fails it; `make test` checks the links without it.
+# The site in build/docs, and the examples that need no data of yours. A broken link, anchor or docstring fails it;
+# `make test` checks links and commands without building it.
 docs: install
 	$(BIN)/python -m pip install --quiet -e '.[docs]'
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+	$(BIN)/python docs/run_examples.py
 
 # Half an hour on two free cores; each can be run alone: python -m benchmarks NAME.
 bench: install

@@ -329,7 +329,7 @@ class ImageSet:
         return self.images.image(i)
 
     def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
-        """Return one tile of image i, `size` (height, width) pixels from `top` and `left`, uint8 (3, *size)."""
+        """Return one tile of image i, `size` (height, width) pixels from `top` and `left`, uint8 (3, h, w)."""
         return self.images.tile(i, top, left, size)
 
     def path(self, i: int) -> str:
