@@ -1,10 +1,13 @@
 """Numbers as Python's own: NumPy's and others count as what they are, wherever a number is asked for."""
 
 import operator
+import re
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, SupportsFloat, SupportsIndex, get_args, get_type_hints
 
 from nearsight.errors import InputError
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,18 @@ def real(name: str, value: SupportsFloat) -> float:
         return float(value)
     except TypeError:
         raise InputError(f"`{name}` takes a number, got {value!r}") from None
+
+
+def memory_size(name: str, text: str) -> int:
+    """Read a size of memory in bytes; raises `InputError`, naming what it is given for, for anything else.
+
+    >>> memory_size("--memory", "512M"), memory_size("--memory", "2G")
+    (536870912, 2147483648)
+    """
+    match = re.fullmatch(r"([0-9]{1,15})([KMG]?)B?", text.strip().upper())
+    if not match or not int(match[1]):
+        raise InputError(f"{name} takes a size such as 512M or 2G, got {text[:40]!r}")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def settle_numbers(settings: Any) -> None:

@@ -320,3 +320,59 @@ def test_equal_class_names_get_a_number(write_parquet: Write, ten: list[bytes]) 
     sets = load(path)
     assert sets.classes == ("crane", "owl", "crane (2)")
     assert any("names several classes alike, which get a number: crane" in note for note in sets.notes)
+
+
+@pytest.mark.parametrize(
+    ("columns", "metadata", "said"),
+    [
+        ({"label": [2**31, 0] * 5}, None, None),
+        ({"label": pa.array([2**63, 0] * 5, pa.uint64())}, None, "holds no class numbers"),
+        ({"label": pa.array([0, 1] * 5, pa.timestamp("s"))}, None, "is timestamp.*; a label is a whole"),
+        ({"label": [[0], [1]] * 5}, None, "a label is a whole number or a class name"),
+        ({"label": pa.array(["a", "b"] * 5).dictionary_encode()}, None, None),
+        ({"label": [0, -7] * 5}, None, "the label '-7' of"),
+        ({"label": [0.5, 1] * 5}, None, "holds 0.5; a label is a whole number"),
+        (
+            {"label": [0, 1] * 5},
+            {"huggingface": {"info": {"features": {"label": {"_type": "ClassLabel", "num_classes": 2**31}}}}},
+            "said to have 2,147,483,648 classes; up to 1,000,000 are read",
+        ),
+        ({"label": [0, 1] * 5}, {"huggingface": [1]}, None),
+        ({"label": [0, 1] * 5}, {"huggingface": {"info": {"features": {"label": 7}}}}, None),
+        (
+            {"label": [0, 1] * 5},
+            {"huggingface": {"info": {"features": {"label": {"_type": "ClassLabel", "names": "ab"}}}}},
+            "names its classes by 'ab'; expected a list of names",
+        ),
+        ({"label": [0, 1] * 5}, {"class_names": {"a": 1}}, r"`class_names` of .* names its classes by"),
+        ({"label": [0, 1] * 5}, {"class_names": ["a" * 2000, "b"]}, "has a class name of 2,000 letters"),
+        ({"label": [0, 1] * 5, **{f"c{k}": [0] * 10 for k in range(2001)}}, None, "up to 2,000 are read"),
+    ],
+)
+def test_odd_labels_and_names_are_read_or_refused(
+    write_parquet: Write, ten: list[bytes], columns: dict[str, Any], metadata: Any, said: str | None
+) -> None:
+    path = write_parquet("x.parquet", ten, metadata, **columns)
+    if said is None:
+        assert len(load(path, validation=0)["train"].classes) == 2
+        return
+    with pytest.raises(InputError, match=said):
+        load(path)
+
+
+def test_a_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    columns = [pa.array(["a"] * 3), pa.array([0, 1, 0]), pa.array([0, 1, 0])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["image", "label", "label"]), path)
+    with pytest.raises(InputError, match=r"several columns of one name \(label\); name them apart"):
+        load(path)
+
+
+def test_rows_that_cannot_be_there_are_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    cells = pa.nulls(200_000, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+    pq.write_table(pa.table({"image": cells, "label": pa.array([0] * 200_000)}), path)
+    with pytest.raises(
+        InputError, match=r"claims 200,000 rows and has \S+ bytes, so that they hold no images"
+    ):
+        load(path)

@@ -3,7 +3,10 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from nearsight.data.tree import read_tree, told_left
+from nearsight.errors import InputError
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -63,3 +66,57 @@ def test_a_pipe_is_never_opened(tmp_path: Path) -> None:
     os.mkfifo(root / "a" / "2.png")
     tree = read_tree(root)
     assert (tree.count, told_left(tree, list(tree.walk()))) == (1, ["not images, and passed over: 1 pipe"])
+
+
+def test_links_in_each_directory_to_the_next_end(tmp_path: Path) -> None:
+    for k in range(30):
+        (tmp_path / f"d{k}").mkdir()
+        for side in "ab":
+            (tmp_path / f"d{k}" / side).symlink_to(tmp_path / f"d{k + 1}")
+    (tmp_path / "d30").mkdir()
+    tree = read_tree(tmp_path)
+    kinds = {left.kind for folder in tree.walk() for left in folder.left}
+    assert kinds == {"repeated link"}
+    assert sum(1 for _ in tree.walk()) < 32 * 17
+
+
+def test_directories_without_end_are_left(tmp_path: Path) -> None:
+    deep = tmp_path
+    for _ in range(120):
+        deep = deep / "d"
+        deep.mkdir()
+    (left,) = (left for folder in read_tree(tmp_path).walk() for left in folder.left)
+    assert left.kind == "directory more than 100 deep"
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    try:
+        with open(os.fsencode(tmp_path) + b"/caf\xe9.png", "wb"):  # noqa: PTH123
+            pass
+    except OSError:
+        pytest.skip("this disk takes no such name")
+    with pytest.raises(
+        InputError, match=r"the names of 1 files in .* are not UTF-8, such as 'caf\\udce9\.png'"
+    ):
+        read_tree(tmp_path)
+
+
+def test_a_directory_that_cannot_be_listed_is_an_error_and_one_that_is_gone_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").mkdir()
+    listed = os.scandir
+
+    def scandir(path: Path) -> object:
+        if path.name == "a":
+            raise fault
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    fault: OSError = PermissionError(13, "Permission denied")
+    with pytest.raises(
+        InputError, match=r"cannot list the directory .*/a: permission denied; change its perm"
+    ):
+        read_tree(tmp_path)
+    fault = FileNotFoundError(2, "No such file")
+    assert read_tree(tmp_path).is_bare

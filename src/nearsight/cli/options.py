@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn, Protocol, get_args, get_origin
 
 from nearsight.errors import InputError, unknown_name
+from nearsight.numbers import memory_size
 from nearsight.settings import RECIPES, Machine, Recipe, Sampling, make_recipe
 from nearsight.settings.choices import DEFAULT_RECIPE
 from nearsight.settings.machine import Device
@@ -18,8 +19,6 @@ _NOT_OPTIONS = ("name", "data")
 _METAVARS = {"tile": "N|full", "tile_schedule": "N@SHARE,…"}
 # What a command returns, for --json.
 Result = dict[str, Any]
-
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
 class Container(Protocol):
@@ -160,10 +159,7 @@ def parse_memory(text: str) -> int:
     >>> parse_memory("512M"), parse_memory("2G")
     (536870912, 2147483648)
     """
-    match = re.fullmatch(r"(\d+)([KMG]?)B?", text.strip().upper())
-    if not match or not int(match[1]):
-        raise InputError(f"--memory takes a size such as 512M or 2G, got '{text}'")
-    return int(match[1]) * _UNITS[match[2]]
+    return memory_size("--memory", text)
 
 
 def parse_tiles(text: str) -> tuple[int | None, ...]:

@@ -64,7 +64,7 @@ def add_max_pixels(parser: Container) -> None:
         type=whole_number("--max-pixels", 1),
         default=None,
         metavar="N",
-        help="how many pixels an image may have (default: 178956970, Pillow's bound)",
+        help="how many pixels an image may have (default: 178956970, in a format that takes up to 1 GiB to decode)",
     )
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from nearsight.diagnosis import Diagnosis
@@ -14,6 +13,7 @@ from nearsight.dimension import Dimension, Estimator, Examples, Space
 from nearsight.evaluation import GroupAccuracies, Predictions
 from nearsight.evaluation.group_accuracies import read_groups
 from nearsight.progress import duration
+from nearsight.progress.markup import unmarked
 from nearsight.repair import Repair
 from nearsight.report import PAGE, Heatmaps
 from nearsight.runs import Run
@@ -30,7 +30,7 @@ GROUPS, LOWEST = 30, 10
 
 def print_lines(lines: Sequence[str]) -> None:
     """Print lines of a result on stdout."""
-    Console(highlight=False, soft_wrap=True).print("\n".join(escape(line) for line in lines))
+    Console(highlight=False, soft_wrap=True).print("\n".join(unmarked(line) for line in lines))
 
 
 def print_table(
@@ -43,9 +43,9 @@ def print_table(
     table = Table(title=title, title_justify="left", title_style="bold")
     for number, column in enumerate(columns):
         least = max((len(row[number]) for row in rows), default=0) if whole else None
-        table.add_column(escape(column), justify="right" if number else "left", min_width=least)
+        table.add_column(unmarked(column), justify="right" if number else "left", min_width=least)
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(unmarked(cell) for cell in row))
     Console(highlight=False, width=_width()).print(table)
 
 

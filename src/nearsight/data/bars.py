@@ -1,4 +1,4 @@
-"""The bars that `datasets` and the hub's client draw while they read and download."""
+"""The bars that `datasets` and the hub's client draw while they read and download, and what they log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,3 +26,17 @@ def without_bars() -> Iterator[None]:
     finally:
         for enable, _ in drawn:
             enable()
+
+
+@contextmanager
+def without_logs() -> Iterator[None]:
+    """Keep `datasets` from logging what it raises as well, and leave its setting as it was."""
+    import logging
+
+    logger = logging.getLogger("datasets")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from nearsight.data.decode import decode_image, decode_picture, named_faults, unread_deep
+from nearsight.data.decode import check_given, decode_image, decode_picture, named_faults, unread_deep
 from nearsight.data.values import FLOATING, SIXTEEN, checked_range, telling, to_8_bits, values_from
 from nearsight.errors import InputError
 
@@ -37,6 +37,8 @@ def to_pixels(image: Any, name: str = "the image", value_range: tuple[float, flo
     if isinstance(image, bytes):
         return decode_image(image, name)
     if isinstance(image, Image.Image):
+        with named_faults(b"image", name):
+            check_given(image)
         if (file := unread_deep(image)) is not None:
             return decode_image(file, name)
         with telling(name), named_faults(b"image", name):

@@ -1,6 +1,7 @@
 """Decoding: the bytes of an image file become uint8 RGB, whatever its mode and however it is rotated."""
 
 import operator
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -9,8 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from threading import Lock
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -18,13 +18,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
+from nearsight.data.decode_memory import check_memory, decoding_bytes, taking
+from nearsight.data.encoded import FORMATS, encoded, open_image
 from nearsight.data.exif import read_exif
 from nearsight.data.faults import one_line
 from nearsight.data.values import (
     FLOATING,
     SIXTEEN,
     checked_range,
-    note_alpha,
+    note_clear,
     telling,
     to_8_bits,
     values_from,
@@ -33,7 +35,6 @@ from nearsight.errors import InputError
 
 _BAND_PIXELS = 2**20
 _MOST: ContextVar[int | None] = ContextVar("max_pixels", default=None)
-_PILLOWS_LIMIT = Lock()
 _QUARTER_TURNS = (5, 6, 7, 8)
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -61,7 +62,7 @@ def decode_image(
         opened(file) as image,
     ):
         if swapped := _swapped_bytes(image):
-            with opened(file) as again:
+            with encoded(file) as stream, open_image(stream) as again:
                 assert isinstance(again, ImageFile)
                 tiles = zip(again.tile, swapped, strict=True)
                 again.tile = [tile._replace(args=args) for tile, args in tiles]
@@ -73,14 +74,18 @@ def decode_image(
 def decode_picture(image: Image.Image) -> Tensor:
     """Decode a Pillow image, which is turned in place, to what `decode_image` makes of its file."""
     _turn(image)
-    image = _to_rgb(image)
+    image = _without_depth(image)
     width, height = image.size
     pixels = np.empty((3, height, width), dtype=np.uint8)
+    clear = image.has_transparency_data
     # A band of rows at a time: Pillow copies what it hands out, and a large image takes much memory.
     rows = max(1, _BAND_PIXELS // width)
     for top in range(0, height, rows):
-        band = image.crop((0, top, width, min(top + rows, height)))
+        band, shows = _to_rgb(image.crop((0, top, width, min(top + rows, height))))
         pixels[:, top : top + rows] = np.asarray(band).transpose(2, 0, 1)
+        clear = clear and not shows
+    if image.has_transparency_data:
+        note_clear(clear)
     return torch.from_numpy(pixels)
 
 
@@ -106,6 +111,15 @@ def _swapped_bytes(image: Image.Image) -> list[Any]:
         other = f"{colour};16{'B' if little else 'L'}"
         swapped.append((other, *args[1:]) if isinstance(args, tuple) else other)
     return swapped
+
+
+def check_given(image: Image.Image) -> None:
+    """Raise `ValueError` for an opened Pillow image that is not read here, before any of its pixels is."""
+    if isinstance(image, ImageFile) and getattr(image, "tile", None):
+        if image.format not in FORMATS:
+            raise ValueError(f"it is opened from a file of the format {image.format}; save it as PNG or JPEG")
+        _check_pixels(image)
+        check_memory(decoding_bytes(image, 0), image.width * image.height, _MOST.get())
 
 
 def unread_deep(image: Image.Image) -> bytes | None:
@@ -135,10 +149,16 @@ def _decode_deep(high: Image.Image, low: Image.Image) -> Tensor:
     """Decode colour of 16 bits a channel from two readings of a file, of the high and of the low bytes."""
     for image in (high, low):
         _turn(image)
-    deep = np.asarray(high).astype(np.uint16) * 256 + np.asarray(low)
+    width, height = high.size
+    deep = np.empty((height, width, len(high.getbands())), dtype=np.uint16)
+    rows = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        box = (0, top, width, min(top + rows, height))
+        deep[top : top + rows] = np.asarray(high.crop(box)).astype(np.uint16) << 8
+        deep[top : top + rows] |= np.asarray(low.crop(box))
     pixels = to_8_bits(deep[..., :3], SIXTEEN)
     if deep.shape[2] == 4:
-        alpha = (deep[..., 3:] * 255.0 / 65535).round().astype(np.uint8)
+        alpha = ((deep[..., 3:].astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
         return decode_picture(Image.fromarray(np.concatenate([pixels, alpha], axis=2)))
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
@@ -198,8 +218,9 @@ def allowed_pixels(most: int | None) -> Iterator[None]:
     Traceback (most recent call last):
     nearsight.errors.InputError: cannot read a.png: it has 600 pixels, and up to 500 are read; give `max_pixels=600`
 
-    Without it Pillow's limit holds, 178,956,970: a small file can hold an image that fills the memory. The bound is
-    that of this thread; what is loaded within keeps it for images that are decoded later.
+    Without it Pillow's limit holds, 178,956,970, and what decoding takes is bounded (`check_memory`): a small file
+    can hold an image that fills the memory. The bound is that of this thread; what is loaded within keeps it for
+    images that are decoded later.
     """
     if most is not None and operator.index(most) < 1:
         raise InputError(f"max_pixels must be at least 1 pixel, got {most}")
@@ -215,16 +236,6 @@ def most_pixels() -> int | None:
     return _MOST.get()
 
 
-def _large(file: BytesIO | str | Path) -> Image.Image:
-    """Open an image that Pillow refuses for its size; only its header is read."""
-    with _PILLOWS_LIMIT:
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(file)
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
-
-
 def _check_pixels(image: Image.Image) -> None:
     most = _MOST.get()
     if most is None and Image.MAX_IMAGE_PIXELS is not None:
@@ -237,19 +248,33 @@ def _check_pixels(image: Image.Image) -> None:
 
 @contextmanager
 def opened(file: bytes | str | Path) -> Iterator[Image.Image]:
-    """Open an encoded image with Pillow: its header is read, its pixels are not."""
+    """Open an encoded image with Pillow: its header is read, its pixels are not; there is memory to decode it within.
+
+    Raises `ValueError` for an image of more pixels, or whose decoding takes more, than is allowed.
+    """
     with warnings.catch_warnings():
         # Pillow warns of odd metadata and of large images; neither changes the pixels.
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        source = BytesIO(file) if isinstance(file, bytes) else file
-        try:
-            found: Image.Image = Image.open(source)
-        except Image.DecompressionBombError:
-            found = _large(source)
-        with found as image:
+        with encoded(file) as stream, open_image(stream) as image:
             _check_pixels(image)
-            yield image
+            needed = decoding_bytes(image, _size(stream))
+            check_memory(needed, image.width * image.height, _MOST.get())
+            with taking(needed):
+                yield image
+
+
+def read_encoded(path: str | Path) -> bytes:
+    """Read an image file whole; raises `ValueError` where it is larger than what may be taken to decode it."""
+    with encoded(path) as stream:
+        check_memory(_size(stream), 1, _MOST.get())
+        return stream.read()
+
+
+def _size(stream: BinaryIO) -> int:
+    if isinstance(stream, BytesIO):
+        return stream.getbuffer().nbytes
+    return os.fstat(stream.fileno()).st_size
 
 
 @contextmanager
@@ -257,6 +282,9 @@ def named_faults(file: bytes | str | Path, name: str | None) -> Iterator[None]:
     """Turn whatever is raised within into an `InputError` that names the image: `name`, or its path."""
     try:
         yield
+    except MemoryError:
+        # That says nothing of the file.
+        raise
     # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and more on damaged files.
     except Exception as fault:
         raise InputError(f"cannot read {_named(file, name)}: {why_unread(file, fault)}") from fault
@@ -280,6 +308,8 @@ def why_unread(file: bytes | str | Path, fault: Exception) -> str:
         empty = len(file) == 0 if isinstance(file, bytes) else Path(file).stat().st_size == 0
         return "the file is empty" if empty else "not an image in a known format"
     if isinstance(fault, FileNotFoundError):
+        if "://" in str(file):
+            return "it is a web address, and nothing is fetched; download the images, and give their paths"
         return "no such file"
     return one_line(fault)
 
@@ -291,15 +321,20 @@ def _start(file: bytes | str | Path) -> bytes:
         return stream.read(4)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _without_depth(image: Image.Image) -> Image.Image:
+    """Return an image of more than 8 bits as grey of 8 bits, any other as it is."""
     if image.mode[:1] in "IF":
-        values, depth = np.asarray(image), _depth(image)
-        return Image.fromarray(to_8_bits(values, depth)).convert("RGB")
+        return Image.fromarray(to_8_bits(np.asarray(image), _depth(image)))
+    return image
+
+
+def _to_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Return an image of 8 bits in colour, over white, and whether anything of it shows."""
     if image.has_transparency_data:
         layer = image.convert("RGBA")
-        note_alpha(np.asarray(layer.getchannel("A")))
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+        shows = layer.getchannel("A").getbbox() is not None
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB"), shows
+    return image if image.mode == "RGB" else image.convert("RGB"), True
 
 
 def _depth(image: Image.Image) -> str:

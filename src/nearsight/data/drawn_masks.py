@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from nearsight.data.faults import one_line
+from nearsight.data.decode import opened, why_unread
 from nearsight.errors import InputError
 
 _MOST_VALUES = 16
@@ -20,6 +19,8 @@ _VOID = 255
 _VOC_VOID = 224 << 16 | 224 << 8 | 192
 # Numbers of classes lie below; higher values beside 255 are greys.
 _HIGHEST_CLASS = 64
+# Whole numbers that floating-point ones stand for end here.
+_HIGHEST_VALUE = 2.0**53
 
 
 @dataclass(frozen=True)
@@ -204,8 +205,8 @@ def _listed(values: Sequence[int]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    values: NDArray[np.int64]
-    alpha: NDArray[np.int64] | None
+    values: NDArray[Any]
+    alpha: NDArray[Any] | None
     lossy: bool
     colours: bool
 
@@ -213,16 +214,13 @@ class _Drawn:
 def _read(value: Any, height: int, width: int) -> _Drawn:
     lossy = False
     if isinstance(value, dict):
-        value = value["bytes"] if value.get("bytes") is not None else value["path"]
+        value = value.get("bytes") if value.get("bytes") is not None else value.get("path")
     if isinstance(value, bytes | str):
-        value, lossy = _pixels(value)
-    pixels = np.array(value)
-    if pixels.dtype.kind == "f" and pixels.size and pixels.max() <= 1:
-        pixels = pixels * 255
-    pixels = pixels.astype(np.int64)
-    if pixels.shape[:2] != (height, width) or pixels.ndim > 3:
-        sides = "×".join(str(side) for side in pixels.shape)
-        raise InputError(f"a mask must be of its image's size {height}×{width}, got {sides}")
+        pixels, lossy = _pixels(value, height, width)
+    else:
+        pixels = _numbers(value)
+    if pixels.shape[:2] != (height, width) or pixels.ndim > 3 or 0 in pixels.shape:
+        raise _of_another_size(height, width, pixels.shape)
     if pixels.ndim == 2:
         return _Drawn(pixels, None, lossy, False)
     alpha = pixels[..., -1] if pixels.shape[2] in (2, 4) else None
@@ -231,17 +229,44 @@ def _read(value: Any, height: int, width: int) -> _Drawn:
         return _Drawn(colour[..., 0], alpha, lossy, False)
     if lossy:
         return _Drawn(colour.max(2), alpha, lossy, False)
-    return _Drawn(colour @ np.array([1 << 16, 1 << 8, 1]), alpha, lossy, True)
+    wide = np.int32 if colour.dtype == np.uint8 else np.int64
+    channels: list[Any] = [colour[..., k].astype(wide) for k in range(3)]
+    return _Drawn(channels[0] << 16 | channels[1] << 8 | channels[2], alpha, lossy, True)
 
 
-def _pixels(file: bytes | str) -> tuple[NDArray[Any], bool]:
+def _numbers(value: Any) -> NDArray[Any]:
+    """A mask that a table gives as numbers, in rows; bytes stay bytes, and any others become whole numbers."""
     try:
-        with Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
+        found = np.array(value)
+    except ValueError:
+        raise InputError("a mask must be rows of equally many numbers, and its rows differ") from None
+    if found.dtype.kind not in "biuf":
+        raise InputError(f"a mask must be rows of numbers, got {type(value).__name__}")
+    if found.dtype.kind == "f":
+        if not np.isfinite(found).all() or (np.abs(found) > _HIGHEST_VALUE).any():
+            raise InputError("a mask must be rows of numbers, and some of its are not finite, or too large")
+        found = found * 255 if found.size and found.max() <= 1 else found
+    return found if found.dtype == np.uint8 else found.astype(np.int64)
+
+
+def _pixels(file: bytes | str, height: int, width: int) -> tuple[NDArray[Any], bool]:
+    try:
+        with opened(file) as image:
+            if image.size != (width, height):
+                raise _of_another_size(height, width, (image.height, image.width))
             lossy = image.format in ("JPEG", "MPO")
-            return np.asarray(_by_number(image)), lossy
+            found = np.asarray(_by_number(image))
+            return found if found.dtype == np.uint8 else _numbers(found), lossy
+    except (InputError, MemoryError):
+        raise
     # Pillow's readers raise OSError, SyntaxError, ValueError and more on damaged files.
     except Exception as fault:
-        raise InputError(f"its mask cannot be read: {one_line(fault)}") from fault
+        raise InputError(f"its mask cannot be read: {why_unread(file, fault)}") from fault
+
+
+def _of_another_size(height: int, width: int, sides: Sequence[int]) -> InputError:
+    got = "×".join(str(side) for side in sides)
+    return InputError(f"a mask must be of its image's size {height}×{width}, got {got}")
 
 
 def _by_number(image: Image.Image) -> Image.Image:

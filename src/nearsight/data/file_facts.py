@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nearsight.data.decode import opened, why_unread
+from nearsight.data.decode import opened, read_encoded, why_unread
 from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.exif import Exif, mentions_exif, read_exif
 from nearsight.data.faults import one_line
@@ -140,7 +140,7 @@ def _read(file: bytes | str) -> _Facts:
 
 
 def _content(file: bytes | str) -> bytes:
-    return file if isinstance(file, bytes) else Path(file).read_bytes()
+    return file if isinstance(file, bytes) else read_encoded(file)
 
 
 def _bits(image: Image.Image) -> int:

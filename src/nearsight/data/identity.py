@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.data.encoded import UnopenedError, open_regular
+
 _BYTES = 8
 
 
@@ -54,9 +56,9 @@ def digest_of(content: bytes | memoryview | str | Path) -> str:
     """
     if isinstance(content, str | Path):
         try:
-            with Path(content).open("rb") as file:
+            with open_regular(content) as file:
                 return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_BYTES)).hexdigest()
-        except OSError:
+        except (OSError, UnopenedError):
             return ""
     return hashlib.blake2b(content, digest_size=_BYTES).hexdigest()
 

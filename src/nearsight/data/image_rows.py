@@ -1,8 +1,9 @@
 """Image files as rows of a `datasets.Dataset`."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from nearsight.data.stamps import stamp_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -16,16 +17,8 @@ def image_rows(files: Sequence[str]) -> "Dataset":
     return Dataset.from_generator(
         _rows,
         features=Features(image=Image(decode=False)),
-        gen_kwargs={"files": list(files), "stamps": ([_stamp(file) for file in files],)},
+        gen_kwargs={"files": list(files), "stamps": ([stamp_of(file) for file in files],)},
     )
-
-
-def _stamp(file: str) -> tuple[int, int]:
-    try:
-        status = Path(file).stat()
-    except OSError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
 
 
 def _rows(files: list[str], stamps: object) -> Iterator[dict[str, Any]]:

@@ -54,13 +54,14 @@ def read_listed(file: Path) -> "pa.Table":
 
     Raises `InputError`, naming the file, where it is none of these.
     """
-    import pyarrow as pa
-
     try:
         if file.suffix.casefold() in (".json", ".jsonl", ".ndjson"):
             return _read_json(file)
         return _read_text(file)
-    except (pa.ArrowException, UnicodeDecodeError, ValueError, AttributeError) as fault:
+    except MemoryError:
+        raise
+    # Arrow, csv and json raise what they will on files that are no tables, and on types that do not go together.
+    except Exception as fault:
         raise InputError(
             f"cannot read {file} as a table: {one_line(fault)}; expected a file and a label in each line"
         ) from None

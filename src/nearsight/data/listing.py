@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nearsight.data.class_names import listed
+from nearsight.data.encoded import is_regular
+from nearsight.data.faults import one_line
 from nearsight.data.image_rows import image_rows
 from nearsight.data.listed_table import file_column, label_column, read_listed, split_column
 from nearsight.data.split_names import keyed
@@ -29,6 +31,8 @@ def read_listing(file: Path) -> tuple[dict[str, Table], list[str]]:
     Files are relative to the table's directory, or to one of a usual name in it. Raises `InputError`, listing the
     columns, where it is not clear which is which, where no file is there, and where one is listed with two labels.
     """
+    import pyarrow as pa
+
     table = read_listed(file)
     path = file_column(table)
     if path is None:
@@ -49,6 +53,11 @@ def read_listing(file: Path) -> tuple[dict[str, Table], list[str]]:
         raise InputError(
             f"{file} has no column of labels (columns: {', '.join(table.column_names)}); {_WAY_OUT}"
         )
+    for name in filter(None, (path, label, split)):
+        if pa.types.is_nested(table[name].type):
+            raise InputError(
+                f"the column '{name}' of {file} holds {table[name].type}; expected one name or number in each line"
+            )
     columns = f"files in '{path}', labels in '{label}'" + (f", splits in '{split}'" if split else "")
     notes.insert(0, f"a table of files and labels: {columns}")
     table, told = _without_repeats(table, path, label, file)
@@ -58,7 +67,7 @@ def read_listing(file: Path) -> tuple[dict[str, Table], list[str]]:
     kept = table.drop_columns([path] + ([split] if split else []))
     if label != "label":
         kept = kept.drop_columns([label]).append_column("label", table[label])
-    named = [] if split is None else [str(value) for value in table[split].unique().to_pylist()]
+    named = [] if split is None else list(dict.fromkeys(map(str, table[split].to_pylist())))
     if not named:
         return {"train": with_columns(files, kept, str(file))}, notes
     keys, told = keyed(named, named)
@@ -77,9 +86,14 @@ def with_columns(files: Sequence[str], columns: "pa.Table", where: str) -> Table
     rows = image_rows(files)
     columns = columns.drop_columns([name for name in columns.column_names if name == "image"])
     if columns.num_columns:
-        rows = concatenate_datasets(
-            [rows, Dataset(columns.combine_chunks().replace_schema_metadata(None))], axis=1
-        )
+        try:
+            beside = Dataset(columns.combine_chunks().replace_schema_metadata(None))
+            rows = concatenate_datasets([rows, beside], axis=1)
+        # `datasets` raises what its parsing of types leads to.
+        except Exception as fault:
+            raise InputError(
+                f"the columns of {where} cannot be read: {one_line(fault)}; write them as text"
+            ) from None
     return as_table(rows, where)
 
 
@@ -135,7 +149,7 @@ def _located(names: Sequence[object], file: Path, column: str) -> tuple[list[str
         endings = {""} if Path(text).suffix.casefold() in IMAGE_SUFFIXES else set(_ENDINGS)
         for way in sorted(ways, key=lambda way: -used.get(way, 0)) if used else ways:
             place = os.path.normpath(way[0] / (text + way[1]))
-            if way[1] in endings and Path(place).is_file():
+            if way[1] in endings and is_regular(place):
                 used[way] = used.get(way, 0) + 1
                 there += 1
                 break

@@ -10,6 +10,7 @@ from typing import Unpack
 from nearsight.data.bars import without_bars
 from nearsight.data.builtin import read_digits, read_scenes
 from nearsight.data.decode import allowed_pixels
+from nearsight.data.encoded import check_path
 from nearsight.data.hub import read_hub
 from nearsight.data.image_set import ImageSet, ImageSets
 from nearsight.data.opening import open_tables
@@ -75,6 +76,7 @@ def read_set(
     ['train']
     """
     name, reading = str(data), Reading(**options)
+    check_path(name)
     try:
         with allowed_pixels(reading.max_pixels):
             found, notes = _find(name, reading, shown=progress not in (False, SILENT))

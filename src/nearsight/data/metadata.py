@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nearsight.data.faults import one_line
 from nearsight.data.listed_table import label_column, read_listed, usual_column
 from nearsight.data.listing import with_columns
 from nearsight.data.table import Table
@@ -46,7 +47,13 @@ def find_metadata(root: Folder) -> Metadata | None:
         tables.append(table.drop_columns([column]))
     if not tables:
         return None
-    columns = pa.concat_tables(tables, promote_options="permissive")
+    try:
+        columns = pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as fault:
+        raise InputError(
+            f"the files of metadata in {root.path} have columns of one name and of other types: {one_line(fault)}; "
+            "write them alike"
+        ) from None
     row = {path: number for number, path in enumerate(paths)}
     return Metadata(columns, row, label_column(columns.column_names), tuple(files))
 
@@ -103,5 +110,7 @@ def _read(file: Path) -> Any:
 
     try:
         return pq.read_table(file)
-    except pa.ArrowInvalid as fault:
-        raise InputError(f"{file} is not a whole Parquet file: {fault}; write or download it again") from None
+    except (pa.ArrowException, OSError) as fault:
+        raise InputError(
+            f"{file} is not a whole Parquet file: {one_line(fault)}; write or download it again"
+        ) from None

@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from nearsight.data.faults import one_line
+from nearsight.errors import InputError
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -17,7 +20,8 @@ def with_flat_boxes(rows: "Dataset") -> "Dataset":
     >>> with_flat_boxes(rows)["objects.bbox"][:]
     [[[1.0, 2.0, 3.0, 4.0]], [], None]
 
-    `objects` is a struct of lists or a list of structs; both are met.
+    `objects` is a struct of lists or a list of structs; both are met. Raises `InputError` for boxes of anything but
+    numbers.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -40,7 +44,11 @@ def with_flat_boxes(rows: "Dataset") -> "Dataset":
             None if each is None else [one[name] for one in each if one is not None]
             for each in column.to_pylist()
         ]
-    return rows.add_column(f"{OBJECTS}.bbox", boxes, feature=List(List(Value("float64"))))
+    try:
+        return rows.add_column(f"{OBJECTS}.bbox", boxes, feature=List(List(Value("float64"))))
+    # `datasets` raises what Arrow and its own casts do.
+    except Exception as fault:
+        raise InputError(f"its '{name}' are no boxes of numbers ({one_line(fault)})") from None
 
 
 def _several(boxes: list[Any] | None) -> list[Any] | None:

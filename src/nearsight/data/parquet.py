@@ -1,24 +1,25 @@
 """Reading a Parquet file, or a directory of them, in the Hugging Face image layout."""
 
-import json
+import hashlib
 import re
 from dataclasses import replace
 from glob import escape
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from nearsight.data.class_names import distinct, listed
+from nearsight.data.bars import without_logs
+from nearsight.data.encoded import is_regular
 from nearsight.data.faults import one_line
+from nearsight.data.files_beside import with_files_beside
+from nearsight.data.parquet_schema import ParquetSchema, parquet_schema, read_header
 from nearsight.data.shards import joined
 from nearsight.data.split_names import keyed, split_in, usual_split
+from nearsight.data.stamps import stamp_of
 from nearsight.data.table import Table, as_table
 from nearsight.errors import InputError
 
-if TYPE_CHECKING:
-    from datasets import Features
-    from pyarrow.parquet import FileMetaData
-
+# Rows that are read at once.
+_TOGETHER = 256
 _SHARD = re.compile(r"[-_.]?\d+(-of-\d+)?(-[0-9a-f]{8,})?$")
 
 
@@ -32,6 +33,7 @@ def parquet_files(path: Path) -> list[Path]:
         file
         for file in found
         if file.name != "metadata.parquet"
+        and is_regular(file)
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
     )
 
@@ -83,87 +85,52 @@ def _stem(file: Path) -> str:
 
 def _read(files: list[Path]) -> Table:
     where = str(files[0]) if len(files) == 1 else f"{files[0].parent} ({len(files)} files)"
-    headers = {file: _header(file) for file in files}
+    headers = {file: read_header(file) for file in files}
     filled = [file for file, header in headers.items() if header.num_rows]
     if not filled:
         raise InputError(f"{where} has no rows; write or download it again")
+    schemas = {file: parquet_schema(headers[file], file) for file in filled}
     # What numbers its classes alike is one table to `datasets`, which takes the names from the first file.
-    alike = [(key, list(group)) for key, group in groupby(filled, lambda file: _numbering(headers[file]))]
+    alike = [(key, list(group)) for key, group in groupby(filled, lambda file: schemas[file].numbering)]
     if len(alike) == 1:
-        return _read_alike(filled, where, _class_names(headers[filled[0]]))
-    tables = {
-        _span(group): _read_alike(group, _span(group), _class_names(headers[group[0]])) for _, group in alike
-    }
+        return _read_alike(filled, where, schemas[filled[0]])
+    tables = {_span(group): _read_alike(group, _span(group), schemas[group[0]]) for _, group in alike}
     return joined(tables, where)
 
 
-def _read_alike(files: list[Path], where: str, class_names: tuple[str, ...] | None) -> Table:
+def _read_alike(files: list[Path], where: str, schema: ParquetSchema) -> Table:
     import pyarrow.dataset as ds
     from datasets import load_dataset
-    from datasets.exceptions import DatasetGenerationError
 
-    features, notes = _features_of_equal_names(files[0])
     try:
-        rows = load_dataset(
-            "parquet",
-            # `datasets` takes the names for patterns.
-            data_files=[escape(str(file)) for file in files],
-            split="train",
-            features=features,
-            # Otherwise a file of any size is read into memory whole.
-            fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
-        )
-    except DatasetGenerationError as fault:
+        with without_logs():
+            rows = load_dataset(
+                "parquet",
+                # It keeps what it has read until a file's time changes, which a program may set back.
+                name=_stamp(files),
+                # `datasets` takes the names for patterns.
+                data_files=[escape(str(file)) for file in files],
+                split="train",
+                features=schema.features,
+                columns=list(schema.features),
+                # Otherwise the rows that were written together are held in memory together, and a file is read whole.
+                batch_size=_TOGETHER,
+                fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
+            )
+    except MemoryError:
+        raise
+    # It raises what Arrow, its own casts or the disk do.
+    except Exception as fault:
         raise InputError(f"cannot read {where} as one table: {one_line(fault.__cause__ or fault)}") from fault
-    table = as_table(rows, where, class_names)
-    return replace(table, notes=(*table.notes, *notes)) if notes else table
+    table = as_table(rows, where, schema.class_names)
+    table, told = with_files_beside(table, files[0].parent)
+    return replace(table, notes=(*table.notes, *schema.notes, *told))
 
 
-def _features_of_equal_names(file: Path) -> tuple["Features | None", list[str]]:
-    """The features of a file whose class names are not distinct, made so; `datasets` refuses these."""
-    import pyarrow.parquet as pq
-    from datasets import Features
-
-    schema = pq.read_schema(file)
-    metadata = schema.metadata or {}
-    written = json.loads(metadata.get(b"huggingface", b"{}"))
-    notes = []
-    for name, kind in ((written.get("info") or {}).get("features") or {}).items():
-        names = kind.get("names") if isinstance(kind, dict) else None
-        if isinstance(names, list) and len(set(names)) < len(names):
-            kind["names"] = list(distinct(list(map(str, names))))
-            equal = sorted({own for own in names if names.count(own) > 1})
-            notes.append(f"'{name}' names several classes alike, which get a number: {listed(equal)}")
-    if not notes:
-        return None, []
-    told = {**metadata, b"huggingface": json.dumps(written).encode()}
-    return Features.from_arrow_schema(schema.with_metadata(told)), notes
+def _stamp(files: list[Path]) -> str:
+    stamps = repr([stamp_of(file) for file in files])
+    return hashlib.blake2b(stamps.encode(), digest_size=8).hexdigest()
 
 
 def _span(files: list[Path]) -> str:
     return files[0].name if len(files) == 1 else f"{files[0].name} to {files[-1].name}"
-
-
-def _numbering(header: "FileMetaData") -> str:
-    """Return what differs between files whose numbers stand for other classes."""
-    written = json.loads((header.metadata or {}).get(b"huggingface", b"{}"))
-    features = (written.get("info") or {}).get("features") or {}
-    named = {name: kind for name, kind in features.items() if isinstance(kind, dict) and "names" in kind}
-    return json.dumps([named, _class_names(header)], sort_keys=True)
-
-
-def _header(file: Path) -> "FileMetaData":
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_metadata(file)
-    except pa.ArrowInvalid as fault:
-        raise InputError(
-            f"{file} is not a whole Parquet file: {one_line(fault)}; write or download it again"
-        ) from None
-
-
-def _class_names(header: "FileMetaData") -> tuple[str, ...] | None:
-    names = json.loads((header.metadata or {}).get(b"class_names", b"null"))
-    return None if names is None else tuple(str(name) for name in names)

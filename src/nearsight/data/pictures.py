@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.data.encoded import check_path
 from nearsight.data.folder import files_below
 from nearsight.errors import InputError
 
@@ -30,6 +31,7 @@ def named_pictures(images: Pictures) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for image in _several(images):
         if isinstance(image, str | Path):
+            check_path(image)
             place = Path(image)
             found += (
                 [(file, file) for file in files_below(place)] if place.is_dir() else [(str(image), image)]

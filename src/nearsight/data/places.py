@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from nearsight.data.cifar import is_cifar, read_cifar
+from nearsight.data.encoded import special
 from nearsight.data.folder import read_folder
 from nearsight.data.image_set import ImageSet
 from nearsight.data.listed_table import TABLES
@@ -21,6 +22,9 @@ def read_place(path: Path, reading: Reading) -> tuple[dict[str, Table], list[str
 
     Raises `InputError` on a layout that is not known, and on an archive.
     """
+    kind = special(path.stat().st_mode)
+    if kind not in (None, "a directory"):
+        raise InputError(f"{path} is {kind}; give a file or a directory")
     if is_saved(path):
         return read_saved(path)
     if path.is_file():

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nearsight.data.encoded import is_regular
 from nearsight.data.faults import one_line
 from nearsight.data.split_names import keyed, split_in
 from nearsight.data.table import Table, as_table
@@ -20,7 +21,11 @@ def is_saved(path: Path) -> bool:
     """Whether a directory is one that `save_to_disk` wrote, or an Arrow file or a directory of them."""
     if path.is_file():
         return path.suffix == ".arrow"
-    return (path / _DICTIONARY).is_file() or (path / _STATE).is_file() or any(path.glob("*.arrow"))
+    return (
+        (path / _DICTIONARY).is_file()
+        or (path / _STATE).is_file()
+        or any(map(is_regular, path.glob("*.arrow")))
+    )
 
 
 def read_saved(path: Path) -> tuple[dict[str, Table], list[str]]:
@@ -30,6 +35,8 @@ def read_saved(path: Path) -> tuple[dict[str, Table], list[str]]:
     """
     try:
         found, notes = _read(path)
+    except MemoryError:
+        raise
     # `datasets` raises what Arrow, JSON or its own features raise.
     except Exception as fault:
         raise InputError(f"cannot read {path}: {one_line(fault)}; save it again, or as Parquet") from fault
@@ -46,7 +53,7 @@ def _read(path: Path) -> tuple[dict[str, "Dataset"], list[str]]:
             keys, told = keyed(list(map(str, saved)), list(map(str, saved)))
             return {keys[str(split)]: rows for split, rows in saved.items()}, [*told, kind]
         return {str(saved.split or "train"): saved}, [kind]
-    files = [path] if path.is_file() else sorted(path.glob("*.arrow"))
+    files = [path] if path.is_file() else sorted(filter(is_regular, path.glob("*.arrow")))
     shards: dict[str, list[Dataset]] = {}
     for file in files:
         if file.name.startswith(("cache-", "tmp")):

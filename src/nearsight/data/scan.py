@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +18,13 @@ from nearsight.data.decode import (
     image_header,
     most_pixels,
     named_faults,
+    read_encoded,
 )
 from nearsight.data.drawn_masks import MaskLook, look_at_mask
 from nearsight.data.identity import digest_of
 from nearsight.data.image_set import image_file, image_name
 from nearsight.data.regions import COLUMN_KINDS, REGION_COLUMNS, cells_mask
+from nearsight.data.stamps import stamp_of_sources
 from nearsight.data.values import Measured, ValueRange, measuring, values_from
 from nearsight.errors import InputError
 
@@ -68,7 +69,7 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
     from datasets import Features, Value
 
     found = rows.map(
-        _Measure(split, full),
+        _Measure(split, full, stamp_of_sources(rows)),
         batched=True,
         batch_size=_BATCH,
         with_indices=True,
@@ -137,7 +138,7 @@ def read_pixels(
 
     together = max(1, min(_BATCH, _TOGETHER // (3 * height * width)))
     decoded = rows.map(
-        _Decode(height, width, value_range),
+        _Decode(height, width, value_range, stamp_of_sources(rows)),
         batched=True,
         batch_size=together,
         writer_batch_size=together,
@@ -161,6 +162,7 @@ def read_pixels(
 class _Measure:
     split: str
     full: bool
+    sources: str
     decoding: int = _DECODING
     max_pixels: int | None = field(default_factory=most_pixels)
 
@@ -229,6 +231,7 @@ class _Decode:
     height: int
     width: int
     value_range: ValueRange | None
+    sources: str
     decoding: int = _DECODING
     max_pixels: int | None = field(default_factory=most_pixels)
 
@@ -264,7 +267,7 @@ def _content(cell: Mapping[str, Any] | None) -> tuple[bytes, str | None]:
         return file, None
     try:
         with named_faults(file, "image"):
-            return Path(file).read_bytes(), None
+            return read_encoded(file), None
     except InputError as error:
         return b"", _reason(error)
 

@@ -68,7 +68,12 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
     label = next((name for name in _LABEL_COLUMNS if name in features), None) or next(
         (name for name, kind in features.items() if isinstance(kind, ClassLabel)), None
     )
-    rows = with_flat_boxes(rows)
+    _check_text(rows, where)
+    notes = []
+    try:
+        rows = with_flat_boxes(rows)
+    except InputError as fault:
+        notes.append(f"{OBJECTS}: left out, as {fault}")
     region = next((name for name in REGION_COLUMNS if name in rows.column_names), None)
     labels, classes = None, class_names
     if label is not None:
@@ -81,13 +86,27 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
         kept = kept.cast_column("image", Image(decode=False))
         if region is not None and isinstance(kept.features[region], Image):
             kept = kept.cast_column(region, Image(decode=False))
-    except (TypeError, ValueError, NotImplementedError) as fault:
+    # `datasets` raises what Arrow and its own casts do.
+    except Exception as fault:
         raise InputError(
             f"the column '{image}' of {where} does not hold images ({one_line(fault)}); expected a struct "
             "of encoded bytes and path"
         ) from None
     others = [name for name in features if name not in (image, label, region, OBJECTS)]
-    return Table(kept, labels, classes, other_columns(rows, others))
+    return Table(kept, labels, classes, other_columns(rows, others), tuple(notes))
+
+
+def _check_text(rows: "Dataset", where: str) -> None:
+    """Raise `InputError` where what a table holds for text is none, before any of it is turned into Python's."""
+    import pyarrow as pa
+
+    for name in rows.column_names:
+        try:
+            rows.data.column(name).validate(full=True)
+        except (pa.ArrowException, ValueError) as fault:
+            raise InputError(
+                f"the column '{name}' of {where} is damaged: {one_line(fault)}; write it again"
+            ) from None
 
 
 def other_columns(rows: "Dataset", names: Sequence[str]) -> "pa.Table | None":
@@ -154,15 +173,15 @@ def _read_labels(column: "Dataset", label: str, where: str) -> NDArray[np.int64]
         return np.full(len(values), MISSING, dtype=np.int64)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return list(values.to_pylist())
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _whole(values.cast(pa.float64()).to_numpy(), label, where)
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        try:
+    try:
+        if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+            return _whole(values.cast(pa.float64()).to_numpy(), label, where)
+        if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
             return np.asarray(values.cast(pa.int64()).fill_null(MISSING).to_numpy())
-        except pa.ArrowInvalid as fault:
-            raise InputError(
-                f"the column '{label}' of {where} holds no class numbers: {one_line(fault)}"
-            ) from None
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as fault:
+        raise InputError(
+            f"the column '{label}' of {where} holds no class numbers: {one_line(fault)}"
+        ) from None
     raise InputError(f"the column '{label}' of {where} is {kind}; a label is a whole number or a class name")
 
 

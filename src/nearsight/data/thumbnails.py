@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.image_set import ImageSet, StreamedImages, image_file
+from nearsight.data.stamps import stamp_of_sources
 from nearsight.data.values import ValueRange, values_from
 from nearsight.errors import InputError
 from nearsight.settings.choices import DEFAULT_MEMORY
@@ -128,6 +129,7 @@ class _Reduce:
 
     max_pixels: int | None
     value_range: ValueRange | None
+    sources: str
     cells: int = THUMBNAIL
 
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[bytes]]:
@@ -148,7 +150,7 @@ def _kept(images: StreamedImages) -> "Dataset":
     from datasets import Features, Value
 
     return images.rows.map(
-        _Reduce(images.max_pixels, images.value_range),
+        _Reduce(images.max_pixels, images.value_range, stamp_of_sources(images.rows)),
         batched=True,
         batch_size=128,
         remove_columns=images.rows.column_names,

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.data.decode import decode_image, named_faults, opened
+from nearsight.data.decode import decode_image, named_faults, opened, read_encoded
 from nearsight.data.exif import read_exif
 from nearsight.data.jpeg import Frame, sequential_frame, shortened
 from nearsight.errors import InputError
@@ -41,7 +41,7 @@ def decode_tile(
     """
     label = name or (None if isinstance(file, bytes) else str(file))
     with named_faults(file, label):
-        content = file if isinstance(file, bytes) else Path(file).read_bytes()
+        content = file if isinstance(file, bytes) else read_encoded(file)
         frame = sequential_frame(content)
         if (
             frame

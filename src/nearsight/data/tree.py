@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from nearsight.data.encoded import UnopenedError, open_regular, special
+from nearsight.errors import InputError
+
 IMAGE_SUFFIXES = frozenset(
     [
         ".jpg",
@@ -33,12 +36,8 @@ IMAGE_SUFFIXES = frozenset(
         ".avif",
         ".heic",
         ".heif",
-        ".ico",
         ".pcx",
         ".sgi",
-        ".xbm",
-        ".xpm",
-        ".dds",
     ]
 )
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
@@ -57,7 +56,10 @@ _SERVICE_DIRECTORIES = frozenset(
 )
 # Of the formats that people store without a suffix or under another program's.
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
-_LISTED = 3
+# A directory that links lead to again and again is entered so often; links in each of many directories to the next
+# would otherwise make a walk without end.
+_MOST_WAYS = 16
+_DEEPEST = 100
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,15 @@ def read_tree(path: Path) -> Folder:
     """List a directory and all below it, following links; a directory is not entered again from within itself.
 
     Images are known by their suffix, or by their first bytes where the suffix is none of an image. Hidden and service
-    files, dangling and circular links, pipes and sockets are passed over, and nothing of them is opened.
+    files, dangling and circular links, pipes and sockets are passed over, and nothing of them is opened; so are
+    directories more than 100 deep, and what is gone when its turn comes. Raises `InputError` on a directory that
+    cannot be listed, and on names that are no text.
     """
     status = path.stat()
-    return _read(path, frozenset([(status.st_dev, status.st_ino)]))
+    if not stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{path} is {special(status.st_mode) or 'a file'}, and no directory")
+    mark = (status.st_dev, status.st_ino)
+    return _read(path, frozenset([mark]), Counter([mark]))
 
 
 def told_left(root: Folder, folders: Sequence[Folder], used: Container[str] = ()) -> list[str]:
@@ -141,7 +148,7 @@ def told_left(root: Folder, folders: Sequence[Folder], used: Container[str] = ()
         return []
     told = []
     for kind, count in sorted(kinds.items()):
-        where = f" ({_within(firsts[kind], root.path)})" if "link" in kind or "closed" in kind else ""
+        where = f" ({_within(firsts[kind], root.path)})" if "link" in kind or "deep" in kind else ""
         several = "s" if count > 1 and kind.endswith("link") else ""
         told.append(f"{count:,} {kind}{several}{where}")
     return [f"not images, and passed over: {', '.join(told)}"]
@@ -151,12 +158,41 @@ def _within(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _read(path: Path, above: frozenset[tuple[int, int]]) -> Folder:
+def _listed(path: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(path) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        # It has gone since its own directory was listed.
+        return []
+    except OSError as fault:
+        raise InputError(
+            f"cannot list the directory {path}: {(fault.strerror or str(fault)).lower()}; change its permissions, or "
+            "move it out of the set"
+        ) from None
+    strange = [entry.name for entry in found if not _is_text(entry.name)]
+    if strange:
+        raise InputError(
+            f"the names of {len(strange)} files in {path} are not UTF-8, such as {strange[0]!a}; rename them, as by "
+            "`convmv -f latin1 -t utf-8 -r`"
+        )
+    return found
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _read(path: Path, above: frozenset[tuple[int, int]], entered: Counter[tuple[int, int]]) -> Folder:
     images: list[str] = []
     others: list[str] = []
     folders: list[Folder] = []
     left: list[Left] = []
-    for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+    for entry in _listed(path):
         place = path / entry.name
         if entry.name.startswith("."):
             left.append(Left("hidden", place))
@@ -175,8 +211,13 @@ def _read(path: Path, above: frozenset[tuple[int, int]]) -> Folder:
                 left.append(Left("service directory", place))
             elif mark in above:
                 left.append(Left("circular link", place))
+            elif entered[mark] >= _MOST_WAYS:
+                left.append(Left("repeated link", place))
+            elif len(above) > _DEEPEST:
+                left.append(Left(f"directory more than {_DEEPEST} deep", place))
             else:
-                folders.append(_read(place, above | {mark}))
+                entered[mark] += 1
+                folders.append(_read(place, above | {mark}, entered))
         elif is_file:
             if entry.name.casefold() in _SERVICE_FILES:
                 left.append(Left("service file", place))
@@ -184,26 +225,19 @@ def _read(path: Path, above: frozenset[tuple[int, int]]) -> Folder:
                 images.append(entry.name)
             else:
                 others.append(entry.name)
-        elif entry.is_symlink() and not place.exists():
-            left.append(Left(_lost(place), place))
         else:
-            left.append(Left(_special(place), place))
+            left.append(Left(_odd(place), place))
     return Folder(path, tuple(images), tuple(others), tuple(folders), tuple(left))
 
 
-def _lost(place: Path) -> str:
+def _odd(place: Path) -> str:
     try:
-        place.stat()
+        kind = special(place.stat().st_mode)
     except FileNotFoundError:
-        return "dangling link"
+        return "dangling link" if place.is_symlink() else "file that is gone"
     except OSError:
         return "circular link"
-    return "dangling link"
-
-
-def _special(place: Path) -> str:
-    mode = place.stat().st_mode
-    return "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
+    return kind.removeprefix("a ") if kind else "file that is gone"
 
 
 def _is_image(place: Path) -> bool:
@@ -225,8 +259,8 @@ def _is_image(place: Path) -> bool:
     ):
         return False
     try:
-        with place.open("rb") as file:
+        with open_regular(place) as file:
             start = file.read(12)
-    except OSError:
+    except (OSError, UnopenedError):
         return False
     return start.startswith(_SIGNATURES) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")

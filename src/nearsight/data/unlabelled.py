@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image
+from nearsight.data.encoded import check_path
 from nearsight.data.hub import read_hub
 from nearsight.data.image_set import ImageSet, ImageSets, image_file, image_paths
 from nearsight.data.parquet import parquet_files, read_parquet
@@ -174,6 +175,7 @@ def unlabelled(
     for place in _several(images):
         if isinstance(place, str | Path):
             add_held()
+            check_path(place)
             found = _tables(place)
             if found is None:
                 files = [file for file in _files(place, notes) if file not in known]

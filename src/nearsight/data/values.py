@@ -19,6 +19,7 @@ SIXTEEN = "16-bit"
 FLOATING = "floating-point"
 FULL: ValueRange = (0, 65535)
 _BITS = (8, 10, 12, 14)
+_TOGETHER = 2**20
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,7 @@ def to_8_bits(values: NDArray[Any], depth: str) -> NDArray[np.uint8]:
     floating-point ones. Raises `ValueError` where the range must be said, and on values that are not finite.
     """
     reading = _here()
-    if depth == FLOATING and not bool(np.isfinite(values).all()):
-        count = int((~np.isfinite(values)).sum())
+    if depth == FLOATING and (count := sum(int((~np.isfinite(part)).sum()) for part in _parts(values))):
         raise ValueError(f"{count} of its {values.size} values are not finite numbers")
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if reading.measured is not None:
@@ -134,6 +134,20 @@ def to_8_bits(values: NDArray[Any], depth: str) -> NDArray[np.uint8]:
             f"its 16-bit values end at {_number(high)}, and 0 to 65535 becomes 0 to 255, so that few greys are left; "
             f"if they are of {bits} bits, give `value_range=(0, {2**bits - 1})`"
         )
+    found = np.empty(values.shape, np.uint8)
+    for part, into in zip(_parts(values), _parts(found), strict=True):
+        into[...] = _spread(part, black, white, depth)
+    return found
+
+
+def _parts(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Views of some rows of an array, one after another: whole numbers and shares take eight times its bytes."""
+    rows = max(1, _TOGETHER * len(values) // max(1, values.size))
+    for first in range(0, len(values), rows):
+        yield values[first : first + rows]
+
+
+def _spread(values: NDArray[Any], black: float, white: float, depth: str) -> NDArray[np.uint8]:
     if depth != FLOATING and black == int(black) and white == int(white):
         start, span = int(black), int(white) - int(black)
         whole = values.astype(np.int64).clip(start, start + span) - start
@@ -142,9 +156,8 @@ def to_8_bits(values: NDArray[Any], depth: str) -> NDArray[np.uint8]:
     return np.asarray((share * 255).round(), dtype=np.uint8)
 
 
-def note_alpha(alpha: NDArray[np.uint8]) -> None:
-    """Notice an image whose alpha is 0 everywhere: it is measured as clear, or a warning where it is read alone."""
-    clear = alpha.size > 0 and not bool(alpha.any())
+def note_clear(clear: bool) -> None:
+    """Notice whether an image's alpha is 0 everywhere: that is measured, or a warning where it is read alone."""
     reading = _here()
     if reading.measured is not None:
         *before, last = reading.measured or [Measured()]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet
+from nearsight.data.decode_memory import shared_decode_memory
 from nearsight.data.workers import told_of_workers
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
@@ -74,7 +75,9 @@ def _resized(images: ImageSet, preprocessing: Preprocessing | None, workers: int
     if images.pixels is not None or workers == 0:
         items: Iterable[Tensor | InputError] = (source[i] for i in range(len(source)))
     else:
-        items = torch.utils.data.DataLoader(source, batch_size=None, num_workers=workers)
+        items = torch.utils.data.DataLoader(
+            source, batch_size=None, num_workers=workers, worker_init_fn=shared_decode_memory(workers)
+        )
     with told_of_workers():
         for item in items:
             if isinstance(item, InputError):

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.data.decode_memory import shared_decode_memory
 from nearsight.data.unlabelled import Unlabelled, ValueRangeNeededError
 from nearsight.data.workers import told_of_workers
 from nearsight.errors import InputError, first_line, unknown_name
@@ -116,8 +117,11 @@ def _decoded(
     images: Unlabelled, numbers: Sequence[int], preprocessing: Preprocessing | None, workers: int
 ) -> _Stream:
     source = _Decoded(images, numbers, preprocessing)
+    processes = min(workers, len(source))
     loader = (
-        torch.utils.data.DataLoader(source, batch_size=None, num_workers=min(workers, len(source)))
+        torch.utils.data.DataLoader(
+            source, batch_size=None, num_workers=processes, worker_init_fn=shared_decode_memory(processes)
+        )
         if workers and len(source) > 1
         else (source[place] for place in range(len(source)))
     )

@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from nearsight.progress.markup import unmarked
 from nearsight.progress.watching import duration
 
 # Between two lines where nothing can be redrawn.
@@ -65,11 +65,11 @@ class Display:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        self._console.print(escape(text))
+        self._console.print(unmarked(text))
 
     def warn(self, text: str) -> None:
         """Print one line as a warning."""
-        self._console.print(f"[yellow]warning:[/] {escape(text)}")
+        self._console.print(f"[yellow]warning:[/] {unmarked(text)}")
 
     def count(self, what: str, done: int, total: int, detail: str = "") -> None:
         """Show how much is done, what else there is to say, and the time that is left at the rate so far."""
@@ -84,15 +84,15 @@ class Display:
         if self._live:
             self._bar.update(
                 self._task,
-                description=escape(what),
+                description=unmarked(what),
                 completed=done,
                 total=total,
-                text=escape(text),
+                text=unmarked(text),
                 visible=done < total,
             )
         else:
             self._printed = now
-            self._console.print(escape(f"{what}: {text}"))
+            self._console.print(unmarked(f"{what}: {text}"))
 
 
 def _console() -> Console:

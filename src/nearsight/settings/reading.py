@@ -16,11 +16,12 @@ class Reading:
     (0.0, 4095.0)
 
     `skip_bad` leaves out images that cannot be read; `max_pixels` is how many pixels an image may have, by default
-    Pillow's 178,956,970. `value_range` holds the values that become black and white in images of more than 8 bits.
-    `class_pattern` is a regular expression whose first group is the class in the file names of a flat folder.
-    `regions` is a file or directory that says where the objects are. Images are of one group, and never on both sides
-    of a cut, where the column `group_column` or the first group of the regular expression `group_pattern` in their
-    path is the same, or where they were taken within `group_seconds` of each other.
+    Pillow's 178,956,970 where they take up to 1 GiB to decode. `value_range` holds the values that become black and
+    white in images of more than 8 bits. `class_pattern` is a regular expression whose first group is the class in the
+    file names of a flat folder. `regions` is a file or directory that says where the objects are. Images are of one
+    group, and never on both sides of a cut, where the column `group_column` or the first group of the regular
+    expression `group_pattern` in their path is the same, or where they were taken within `group_seconds` of each
+    other.
     Raises `InputError` for values out of range.
     """
 

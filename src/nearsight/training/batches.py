@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet, require_tile
+from nearsight.data.decode_memory import SharedDecodeMemory, shared_decode_memory
 from nearsight.data.workers import told_of_workers
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
@@ -209,7 +210,7 @@ def streamed_batches(
         num_workers=workers,
         prefetch_factor=2 if workers else None,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_leave_signals_to_the_trainer,
+        worker_init_fn=_Worker(shared_decode_memory(workers)),
     )
     try:
         with told_of_workers():
@@ -220,10 +221,17 @@ def streamed_batches(
         raise InputError(str(error).rstrip().splitlines()[-1].removeprefix(_WRAPPED)) from None
 
 
-def _leave_signals_to_the_trainer(_worker: int) -> None:
-    # Ctrl-C reaches every process of the terminal; the trainer finishes its step and then ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+@dataclass(frozen=True)
+class _Worker:
+    """What a process that decodes for a trainer does first."""
+
+    memory: SharedDecodeMemory
+
+    def __call__(self, worker: int) -> None:
+        # Ctrl-C reaches every process of the terminal; the trainer finishes its step and then ends its workers.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.memory(worker)
 
 
 def first_flips(seed: int, images: int) -> Tensor:

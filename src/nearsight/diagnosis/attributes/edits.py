@@ -55,7 +55,7 @@ def _pixels(picture: Image.Image) -> Pixels:
 def _compressed(pixels: Pixels, loss: float) -> Pixels:
     file = BytesIO()
     _picture(pixels).save(file, "JPEG", quality=100 - int(loss))
-    return _pixels(Image.open(file))
+    return _pixels(Image.open(file, formats=["JPEG"]))
 
 
 def _compressed_moved(pixels: Pixels, loss: float) -> Pixels:

@@ -1,0 +1,174 @@
+"""Opening image files: regular files alone, of formats whose readers start no program and read no other file."""
+
+import errno
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from io import BufferedReader, BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
+
+from PIL import Image
+
+from nearsight.errors import InputError
+
+# Pillow tries every reader that it knows, whatever a file's name says: an EPS called .jpg starts Ghostscript. HEIF is
+# read where the program has registered a reader of it.
+FORMATS = (
+    *("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM"),
+    *("JPEG2000", "AVIF", "HEIF", "PCX", "SGI", "TGA"),
+)
+_OTHERS = {
+    b"%!PS": "PostScript (EPS), which only another program can draw",
+    b"\xc5\xd0\xd3\xc6": "PostScript (EPS), which only another program can draw",
+    b"%PDF": "a PDF, which only another program can draw",
+    b"8BPS": "a Photoshop document",
+    b"\xd7\xcd\xc6\x9a": "a Windows metafile, which only another program can draw",
+    b"\0\0\1\0": "an icon of several images",
+    b"/* XPM": "an X pixmap",
+    b"DDS ": "a texture (DDS)",
+}
+_PILLOWS_LIMIT = Lock()
+# Each registers what it reads. Pillow itself would import all readers to find one that is not there.
+for _module in (
+    "Bmp",
+    "Gif",
+    "Jpeg2K",
+    "Jpeg",
+    "Mpo",
+    "Pcx",
+    "Png",
+    "Ppm",
+    "Sgi",
+    "Tga",
+    "Tiff",
+    "WebP",
+    "Avif",
+):
+    with suppress(ImportError):
+        import_module(f"PIL.{_module}ImagePlugin")
+
+
+class UnopenedError(ValueError):
+    """What is opened is no regular file, or no image of a format that is opened; the message says what it is."""
+
+
+def open_image(file: BinaryIO) -> Image.Image:
+    """Open an encoded image with Pillow, by the readers of `FORMATS` alone; its header is read, its pixels are not.
+
+    >>> buffer = BytesIO()
+    >>> Image.new("RGB", (3, 2)).save(buffer, "EPS")
+    >>> open_image(buffer)
+    Traceback (most recent call last):
+    nearsight.data.encoded.UnopenedError: it is PostScript (EPS), which only another program can draw; save it as \
+PNG or JPEG
+
+    Raises `UnopenedError` for known formats of other kinds, and what Pillow raises. Images that Pillow refuses for
+    their size are opened: whoever asks for their pixels decides on these.
+    """
+    file.seek(0)
+    start = file.read(16)
+    for signature, kind in _OTHERS.items():
+        if start.startswith(signature):
+            raise UnopenedError(f"it is {kind}; save it as PNG or JPEG")
+    file.seek(0)
+    with warnings.catch_warnings():
+        # Pillow warns of odd metadata and of large images; neither changes the pixels.
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            return Image.open(file, formats=_known())
+        except Image.DecompressionBombError:
+            file.seek(0)
+            with _PILLOWS_LIMIT:
+                before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+                try:
+                    return Image.open(file, formats=_known())
+                finally:
+                    Image.MAX_IMAGE_PIXELS = before
+
+
+def _known() -> list[str]:
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+@contextmanager
+def open_regular(path: str | Path) -> Iterator[BufferedReader]:
+    """Open a regular file to read, following links; never waits for whatever else is at a path.
+
+    >>> with open_regular("/dev/null"):
+    ...     pass
+    Traceback (most recent call last):
+    nearsight.data.encoded.UnopenedError: it is a device, and no file
+
+    Raises `UnopenedError` for a directory, a pipe, a socket or a device, and `OSError` for what cannot be opened.
+    """
+    kind = special(Path(path).stat().st_mode)
+    if kind is not None:
+        raise UnopenedError(f"it is {kind}, and no file")
+    # What was a file a moment ago may be a pipe by now, whose opening waits for someone to write.
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(number, "rb") as file:
+        kind = special(os.fstat(number).st_mode)
+        if kind is not None:
+            raise UnopenedError(f"it is {kind}, and no file")
+        yield file
+
+
+def special(mode: int) -> str | None:
+    """Say what a thing of this mode is, None for a regular file.
+
+    >>> special(stat.S_IFIFO), special(stat.S_IFREG)
+    ('a pipe', None)
+    """
+    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    form = stat.S_IFMT(mode)
+    return None if form == stat.S_IFREG else kinds.get(form, "a device")
+
+
+def check_path(path: str | Path) -> None:
+    """Raise `InputError` for what can be no path on this disk, whatever lies on it.
+
+    >>> check_path("cats\\0dogs")
+    Traceback (most recent call last):
+    nearsight.errors.InputError: 'cats\\x00dogs' is no path: it holds a null character
+    """
+    try:
+        Path(path).expanduser().stat()
+        return
+    except RuntimeError:
+        reason = "there is no such user"
+    except ValueError:
+        reason = "it holds a null character"
+    except OSError as fault:
+        if fault.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            return
+        reason = (fault.strerror or "").lower()
+    text = str(path)
+    raise InputError(f"{text[:60]!r}{'…' if len(text) > 60 else ''} is no path: {reason}")
+
+
+def is_regular(path: str | Path) -> bool:
+    """Whether there is a regular file at a path, or behind a link at it; False where that cannot be found out.
+
+    >>> is_regular("/dev/null"), is_regular("name" * 1000)
+    (False, False)
+    """
+    try:
+        return special(Path(path).stat().st_mode) is None
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def encoded(file: bytes | str | Path) -> Iterator[BinaryIO]:
+    """Open an encoded image, given as bytes or as the path of a file, as a stream; raises as `open_regular` does."""
+    if isinstance(file, bytes):
+        yield BytesIO(file)
+        return
+    with open_regular(file) as stream:
+        yield stream
