@@ -1,6 +1,7 @@
 """What whole-image arms say of tiles, redone from made-up answers, and kept beside a run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,22 +91,38 @@ def test_runs_of_different_images_are_not_put_together() -> None:
 @pytest.mark.parametrize(
     ("same", "ending"),
     [
-        (1.0, ": tiles say much the same"),
-        (0.3, ": tiles do not say much the same (kappa below 0.6, however they are shown)"),
-        (0.66, ": whether tiles say much the same is not settled"),
+        (1.0, "; so its tiles together say much the same"),
+        (0.3, "; so its tiles do not say much the same (kappa below 0.6, however they are shown)"),
+        (0.66, "; whether its tiles together say much the same is not settled"),
     ],
 )
 def test_the_verdict_goes_by_the_whole_interval_of_kappa(same: float, ending: str) -> None:
     found = measure_on_tiles("full+standard", [[answers_of(seed, same=same)] for seed in range(SEEDS)], [16])
     [sentence] = found.sentences()
     assert sentence.endswith(ending)
-    assert "full+standard, trained on whole images, asked about tiles of 16 pixels alone" in sentence
+    assert sentence.startswith(
+        "full+standard, trained on whole images, predicts by tiles of 16 pixels alone "
+    )
     assert "where two seeds agree on" in sentence
 
 
-def test_one_seed_is_of_this_network() -> None:
+def test_a_control_that_is_better_says_what_is_not_of_the_size() -> None:
+    answers = [answers_of(seed, same=0.1) for seed in range(SEEDS)]
+    views = [
+        replace(one, predictions=given.whole) if one.view == "in place" else one
+        for given in answers
+        for one in given.views
+    ]
+    shown = [replace(given, views=tuple(views[4 * k : 4 * k + 4])) for k, given in enumerate(answers)]
+    [sentence] = measure_on_tiles("full", [[one] for one in shown], [16]).sentences()
+    assert "at their place in an image of the mean colour, tiles predict 100.0 (" in sentence
+    assert "lose 0.0 points (" in sentence
+    assert sentence.endswith("so its tiles together say much the same once they are shown so")
+
+
+def test_one_seed_is_of_one_network() -> None:
     [sentence] = measure_on_tiles("full", [[answers_of(0)]], []).sentences()
-    assert "this network predicts" in sentence
+    assert sentence.startswith("one network of full, trained on whole images, predicts by tiles of ")
     assert "two seeds" not in sentence
 
 

@@ -90,23 +90,24 @@ class ArmOnTiles:
 
     def _told(self, size: SizeOnTiles) -> str:
         first, best = size.views[0], size.best
-        whose = "this network" if self.full_pass.covers == IMAGES else "its networks"
-        said = (
-            f"{self.arm.replace('-', ' ')}, trained on whole images, asked about tiles of {size.tile} pixels "
-            f"{SHOWN[first.view]}: {whose} predict{'s' if whose == 'this network' else ''} "
-            f"{with_interval(first.agreement)} % of images as on the whole image{_beside(first.agreement)}, "
-            f"kappa {with_interval(first.kappa, number)}"
-        )
+        name = self.arm.replace("-", " ")
+        who = f"one network of {name}" if self.full_pass.covers == IMAGES else name
+        told = [
+            f"{who}, trained on whole images, predicts by tiles of {size.tile} pixels {SHOWN[first.view]} "
+            f"{with_interval(first.agreement)} % of images as on the whole image{_beside(first.agreement)}, kappa "
+            f"{with_interval(first.kappa, number)}",
+            f"right are {with_interval(first.accuracy)} %, on whole images {with_interval(self.full_pass)} %, and "
+            f"one tile says the same as its image {with_interval(first.single_agreement)} % of the time",
+        ]
         if self.between_seeds.value is not None:
-            said += f", where two seeds agree on {with_interval(self.between_seeds)} % of whole images"
-        said += f"; right are {with_interval(first.accuracy)} %, on whole images {with_interval(self.full_pass)} %"
+            told[0] += f", where two seeds agree on {with_interval(self.between_seeds)} % of whole images"
         if best is not first:
-            said += (
-                f"; shown most favourably, {SHOWN[best.view]}, they predict {with_interval(best.agreement)} % alike "
-                f"and lose {points(best.lost.value or 0.0)} points{interval(best.lost)} in place of "
-                f"{points(first.lost.value or 0.0)}, which no padding or statistics explain"
+            told.append(
+                f"shown most favourably, {SHOWN[best.view]}, tiles predict {with_interval(best.agreement)} % alike "
+                f"and lose {points(best.lost.value or 0.0)} points{interval(best.lost)}, not "
+                f"{points(first.lost.value or 0.0)}: the rest goes with padding and statistics, not with their size"
             )
-        return f"{said}: {_conclusion(size)}"
+        return "; ".join((*told, _conclusion(size)))
 
 
 def _beside(agreement: Estimate) -> str:
@@ -117,9 +118,9 @@ def _conclusion(size: SizeOnTiles) -> str:
     """Return the verdict on a size, by the bound on kappa that was fixed before any result."""
     found = [row.same for row in size.views]
     if size.views[0].same:
-        return "tiles say much the same"
+        return "so its tiles together say much the same"
     if True in found:
-        return "tiles say much the same once they are shown so"
+        return "so its tiles together say much the same once they are shown so"
     if None in found:
-        return "whether tiles say much the same is not settled"
-    return f"tiles do not say much the same (kappa below {SUBSTANTIAL_KAPPA}, however they are shown)"
+        return "whether its tiles together say much the same is not settled"
+    return f"so its tiles do not say much the same (kappa below {SUBSTANTIAL_KAPPA}, however they are shown)"
