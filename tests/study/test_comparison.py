@@ -46,7 +46,7 @@ def test_where_there_is_none_it_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{", "cannot be read as a comparison"),
+        ("{", "cannot be read: it is not valid JSON"),
         ("[]", "cannot be read: it takes names and values, got list"),
         ('{"schema": 99}', "written by a newer Nearsight"),
         ('{"arms": 3}', "takes a list, got 3"),
