@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,13 @@ from nearsight.settings.metric_words import OF_EACH_CLASS, RESTRICTED_ACCURACY
 from nearsight.settings.protocols import SINGLE_TILE
 from nearsight.statistics import Estimate, accuracy_estimate, accuracy_interval
 
+if TYPE_CHECKING:
+    import scipy.sparse
+
 CALIBRATION_BINS = 15
+# Of more classes a matrix is mostly zeros, and its rows as numbers of Python fill the memory.
+CONFUSION_CLASSES = 100
+CELLS = ("label", "prediction", "count")
 
 
 def top_k_accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> float | None:
@@ -41,7 +47,7 @@ def top_k_accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64], k: in
 def confusion_matrix(
     protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return how many images of each class (row) are taken for each class (column).
+    """Return how many images of each class (row) are taken for each class (column), zeros and all.
 
     >>> scores = np.array([[0.75, 0.25], [0.25, 0.75]], dtype=np.float32)
     >>> confusion_matrix("vote", scores, np.array([0, 0])).tolist()
@@ -50,14 +56,51 @@ def confusion_matrix(
     More on the diagonal is better. `scores` is (images, classes), the result (classes, classes). Under
     `single-tile` an image is divided among the classes in the proportions that its tiles choose them.
     """
-    classes = scores.shape[1]
-    if protocol == SINGLE_TILE:
-        shares = np.zeros((classes, classes))
-        np.add.at(shares, labels, scores.astype(np.float64))
-        return shares
-    pairs = np.bincount(labels * classes + predict(scores), minlength=classes**2)
-    counts: NDArray[np.float64] = pairs.reshape(classes, classes).astype(np.float64)
+    counts: NDArray[np.float64] = confusion_cells(protocol, scores, labels).toarray()
     return counts
+
+
+def confusion_cells(
+    protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]
+) -> "scipy.sparse.coo_array":
+    """Return the cells of the confusion matrix that are not 0, in order; its size grows with the images alone.
+
+    >>> scores = np.array([[0.75, 0.25], [0.25, 0.75]], dtype=np.float32)
+    >>> confusion_cells("vote", scores, np.array([0, 0])).toarray().tolist()
+    [[1.0, 1.0], [0.0, 0.0]]
+
+    It is float64 (classes, classes); `confusion_matrix` says what it counts.
+    """
+    from scipy import sparse
+
+    if protocol == SINGLE_TILE:
+        images, chosen = scores.nonzero()
+        counts = scores[images, chosen].astype(np.float64)
+    else:
+        images, chosen = np.arange(len(labels)), predict(scores)
+        counts = np.ones(len(labels))
+    shape = (scores.shape[1], scores.shape[1])
+    # Rows of cells that are told apart, and equal ones added up.
+    summed = sparse.csr_array((counts, (labels[images], chosen)), shape=shape)
+    return summed.tocoo()
+
+
+def written_confusion(
+    protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]
+) -> list[list[float]] | dict[str, list[float]]:
+    """Return the confusion matrix as plain numbers: its rows, or of more than 100 classes the cells that are not 0.
+
+    >>> scores = np.array([[0.75, 0.25], [0.25, 0.75]], dtype=np.float32)
+    >>> written_confusion("vote", scores, np.array([0, 0]))
+    [[1.0, 1.0], [0.0, 0.0]]
+
+    Cells are three lists of one length: `label`, `prediction` (numbers of classes) and `count`.
+    """
+    cells = confusion_cells(protocol, scores, labels)
+    if scores.shape[1] <= CONFUSION_CLASSES:
+        rows: list[list[float]] = cells.toarray().tolist()
+        return rows
+    return dict(zip(CELLS, (part.tolist() for part in (*cells.coords, cells.data)), strict=True))
 
 
 def calibration_error(protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float | None:
@@ -97,12 +140,15 @@ def protocol_metrics(
     `balanced_accuracy`, `f1`, `auroc` and `average_precision` (higher is better), each an `Estimate` as values and
     the mean over the classes that have images (`class_measures`); `restricted_accuracy`, the accuracy where only
     classes that have images can be predicted, None where all classes have some; `per_class` (name, images,
-    accuracy, interval and the same measures; None for a class without images), `confusion` (rows are true classes)
-    and `ece` (lower is better); with `groups`, `worst_group_accuracy` (higher is better) and `by_group`
-    (`GroupAccuracies`). What each means is said at its function.
+    accuracy, interval and the same measures; None for a class without images), `confusion` (rows are true classes;
+    of more than 100 classes the cells alone that are not 0: `written_confusion`) and `ece`
+    (lower is better); with `groups`, `worst_group_accuracy` (higher is better) and `by_group` (`GroupAccuracies`).
+    What each means is said at its function.
     """
     correct = correctness(protocol, scores, labels)
     measures = class_measures(protocol, scores, labels)
+    of_label = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[of_label], np.arange(len(classes) + 1))
     return {
         "n": len(labels),
         "accuracy": float(correct.mean()),
@@ -115,12 +161,12 @@ def protocol_metrics(
         "per_class": [
             {
                 "class": name,
-                **_of_class(correct[labels == number]),
+                **_of_class(correct[of_label[starts[number] : starts[number + 1]]]),
                 **{measure: _values(measures[measure].classes[number]) for measure in OF_EACH_CLASS},
             }
             for number, name in enumerate(classes)
         ],
-        "confusion": confusion_matrix(protocol, scores, labels).tolist(),
+        "confusion": written_confusion(protocol, scores, labels),
     }
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nearsight.data.value_groups import column_values, value_groups
 from nearsight.errors import InputError
 from nearsight.evaluation.group_accuracies import class_groups, read_groups
-from nearsight.evaluation.metrics import confusion_matrix
+from nearsight.evaluation.metrics import written_confusion
 from nearsight.evaluation.protocols import correctness
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
@@ -51,9 +51,8 @@ MEASURES = "evaluation.csv"
 CLASSES = "classes.csv"
 GROUPS = "groups.csv"
 PROTOCOLS_KEY = "protocols"
-# A larger matrix would fill result.json; `confusion_matrix` makes it from the scores in predictions.parquet.
-CONFUSION_CLASSES = 100
-# So would more accuracies of a class in a group, which are made again from predictions.parquet.
+# More accuracies of a class in a group would fill result.json; they are made again from predictions.parquet, as the
+# confusion of many classes is.
 CLASS_GROUPS = 1000
 
 
@@ -275,7 +274,7 @@ def _flat(measured: Mapping[str, Any], names: Iterable[str]) -> dict[str, float 
 
 def _compact(measured: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(measured)
-    if len(kept["confusion"]) > CONFUSION_CLASSES:
+    if isinstance(kept["confusion"], Mapping):
         del kept["confusion"]
     if BY_GROUP in kept and len(kept[BY_GROUP]["classes"]) > CLASS_GROUPS:
         kept[BY_GROUP] = {**kept[BY_GROUP], "classes": None}
@@ -297,7 +296,7 @@ def _whole(
         for row in found["per_class"]
     ]
     if "confusion" not in found:
-        found["confusion"] = confusion_matrix(protocol, scores, labels).tolist()
+        found["confusion"] = written_confusion(protocol, scores, labels)
     held = found.get(BY_GROUP)
     if held is not None and held["classes"] is None and columns is not None:
         groups = value_groups(column_values(held["column"], columns[held["column"]]))

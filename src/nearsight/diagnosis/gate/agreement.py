@@ -139,11 +139,13 @@ def _on_errors(
     if not len(wrong):
         return absent("it makes no error")
     alike = theirs == ours
-    # Of every label, how often tiles predict each class; an image is not its own chance.
-    table = np.zeros((classes, classes))
-    np.add.at(table, (labels, theirs), 1)
+    # Of every label, how often tiles predict each class; an image is not its own chance. Of many classes most pairs
+    # never occur, and only those that do are counted.
+    pairs, counts = np.unique(labels * classes + theirs, return_counts=True)
+    asked = labels[wrong] * classes + ours[wrong]
+    places = np.searchsorted(pairs, asked).clip(max=len(pairs) - 1)
     others = np.bincount(labels, minlength=classes)[labels[wrong]] - 1
-    same = table[labels[wrong], ours[wrong]] - alike[wrong]
+    same = np.where(pairs[places] == asked, counts[places], 0) - alike[wrong]
     known = others > 0
     chance = float((same[known] / others[known]).mean()) if known.any() else None
     return accuracy_estimate(alike[wrong], chance=chance)

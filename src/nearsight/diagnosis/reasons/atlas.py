@@ -103,7 +103,7 @@ def build_atlas(
     `per_class` images, drawn at random, take part with their strongest tile where it speaks for the class, as
     many images of other classes for the purity, and the sampled tiles of the same images for the total.
     `progress` is told how many classes are done. A class without images, or whose tiles all speak against it,
-    has no reasons. What each measure of a reason means is said at `Reason`.
+    has no reasons, and one without images no imitators. What each measure of a reason means is said at `Reason`.
 
     Half of each class's images choose the groups, and all that is measured of them is measured on the other
     half (`choosing_half`); of a class with a single reason nothing is chosen, and all images count.
@@ -117,7 +117,12 @@ def build_atlas(
     evidence = np.stack([image.evidence.numpy() for image in tiles])
     taking_part = np.ones(len(images), dtype=bool) if counted is None else counted
     found = []
+    there = np.bincount(images.labels, minlength=len(images.classes))
     for number, name in enumerate(images.classes):
+        if not there[number]:
+            # What imitates a class that is not there imitates nothing.
+            found.append(ClassReasons(name, images=0, reasons=(), imitators=(), looked_at=()))
+            continue
         mine, others = (
             np.flatnonzero(which & taking_part)
             for which in (images.labels == number, images.labels != number)
@@ -133,7 +138,7 @@ def build_atlas(
         found.append(
             ClassReasons(
                 name,
-                images=int((images.labels == number).sum()),
+                images=int(there[number]),
                 reasons=_reasons(source, parts, number, _Halves(choosing, right), on_object, reasons, seed),
                 imitators=source.shown(imitators_of.strongest(imitators), number),
                 looked_at=tuple(sorted([*chosen.tolist(), *compared.tolist()])),

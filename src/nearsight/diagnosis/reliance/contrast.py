@@ -62,12 +62,14 @@ class OffShareSums:
     """
 
     def __init__(self, classes: int) -> None:
-        self.sums = np.zeros((classes, classes))
+        # Rows of classes that have images, as most of many classes may have none.
+        self.sums: dict[int, NDArray[np.float64]] = {}
         self.images = np.zeros(classes, dtype=np.int64)
 
     def add(self, label: int, shares: Tensor) -> None:
         """Count one image."""
-        self.sums[label] += shares.cpu().numpy()
+        added = shares.cpu().numpy().astype(np.float64)
+        self.sums[label] = self.sums[label] + added if label in self.sums else added
         self.images[label] += 1
 
     def contrasts(self) -> tuple[ClassContrast, tuple[ClassContrast, ...]]:
@@ -88,7 +90,7 @@ class OffShareSums:
         unknown = ClassContrast(Estimate(None, None, None, 0, 0.0, covers=COVERS), None)
         if count < 2:
             return unknown, (unknown,) * len(self.images)
-        means = self.sums[np.ix_(known, known)] / self.images[known, None]
+        means = np.stack([self.sums[label][known] for label in known.tolist()]) / self.images[known, None]
         fitted = _fit(means)
         own = np.diag(means) - np.diag(fitted) if count > 2 else _rows(means)
         images = self.images[known]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # Longer tables and lists are folded after so many rows.
 ROWS = 30
 PAIRS = 200
+# A page has no more rows of one table: the tables beside it have all.
+MOST_ROWS = 1000
 
 
 def render(template: str, **values: Any) -> str:
@@ -120,7 +122,7 @@ def _environment() -> "Environment":
         "strip": strip,
         "scored_by": scored_by,
         "colours": scale_colours(),
-        "caps": {"rows": ROWS, "pairs": PAIRS},
+        "caps": {"rows": ROWS, "pairs": PAIRS, "most": MOST_ROWS},
     }
     return environment
 

@@ -1,12 +1,13 @@
 """The page of a run: how good it is under each protocol, where it errs, and how it was trained; a screen or two."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nearsight.evaluation import Evaluation, GroupAccuracies
 from nearsight.evaluation.group_accuracies import read_groups
+from nearsight.evaluation.metrics import CELLS
 from nearsight.report.comparison_text import scaled
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
@@ -88,8 +89,7 @@ def _evaluated(found: Evaluation) -> Evaluated:
     names = [row["class"] for row in measured["per_class"]]
     confused = [
         Confused(names[label], names[prediction], count)
-        for label, row in enumerate(measured["confusion"])
-        for prediction, count in enumerate(row)
+        for label, prediction, count in _cells(measured["confusion"])
         if label != prediction and count > 0
     ]
     confused.sort(key=lambda pair: -pair.count)
@@ -106,3 +106,14 @@ def _evaluated(found: Evaluation) -> Evaluated:
         confused=confused[:PAIRS],
         groups=read_groups(measured, BY_GROUP),
     )
+
+
+def _cells(confusion: list[list[float]] | Mapping[str, list[float]]) -> Iterator[tuple[int, int, float]]:
+    """Yield label, prediction and count of the cells of a confusion matrix, as `written_confusion` writes it."""
+    if isinstance(confusion, Mapping):
+        for label, prediction, count in zip(*(confusion[name] for name in CELLS), strict=True):
+            yield int(label), int(prediction), count
+        return
+    for label, row in enumerate(confusion):
+        for prediction, count in enumerate(row):
+            yield label, prediction, count
