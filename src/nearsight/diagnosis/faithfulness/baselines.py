@@ -63,7 +63,11 @@ def grad_cam(model: Model, example: Tensor, classes: int | None = None) -> tuple
         return None, f"{LEFT_OUT}: it needs the gradients of a PyTorch module"
     try:
         # A copy: it is watched, and its weights are held still.
-        own = _LogitsAlone(copy.deepcopy(model).to(example.device), example, classes).eval()
+        copied = copy.deepcopy(model).to(example.device)
+        # Gradients of narrow convolutions in channels-last order have crashed PyTorch (training/layout.py).
+        for tensor in (*copied.parameters(), *copied.buffers()):
+            tensor.data = tensor.data.contiguous()
+        own = _LogitsAlone(copied, example, classes).eval()
         layer = last_feature_map(own, example)
         if layer is None:
             return (
