@@ -15,6 +15,8 @@ SOURCE = Path(nearsight.__file__).parent
 # The table of the design: what each room is built on. A room may also import what those are built on.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "stopping": set(),
+    "shortage": {"errors"},
     "notebook": set(),
     "numbers": {"errors"},
     "signatures": set(),
@@ -28,12 +30,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "statistics": {"errors"},
     "progress": set(),
     "lock": {"errors", "progress"},
-    "data": {"notebook", "signatures", "write", "progress", "rows", "settings"},
+    "data": {"notebook", "signatures", "write", "progress", "rows", "settings", "shortage"},
     "tiles": {"settings"},
-    "models": {"notebook", "write", "rows", "settings"},
+    "models": {"notebook", "write", "rows", "settings", "shortage"},
     "runs": {"lock", "models", "statistics"},
-    "evidence": {"allocator", "progress", "statistics", "tiles", "models"},
-    "training": {"progress", "data", "tiles", "models", "runs"},
+    "evidence": {"allocator", "progress", "statistics", "tiles", "models", "shortage"},
+    "training": {"progress", "data", "tiles", "models", "runs", "shortage", "stopping"},
     "evaluation": {"data", "statistics", "evidence", "runs"},
     "diagnosis": {"data", "evidence", "evaluation", "runs"},
     "study": {"data", "tiles", "training", "evaluation", "runs"},
@@ -41,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "repair": {"diagnosis", "training"},
     "report": {"diagnosis", "study", "dimension", "repair"},
     "verbs": {"report"},
-    "cli": {"verbs"},
+    "cli": {"verbs", "stopping"},
     "__main__": {"cli"},
 }
 

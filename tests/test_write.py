@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
-from nearsight.write import replace_atomically, write_json, write_text
+from nearsight.write import discard_unfinished, replace_atomically, write_json, write_text
 
 
 def names(directory):
@@ -148,3 +149,31 @@ def test_what_json_cannot_hold_keeps_the_old_file(tmp_path):
     with pytest.raises(TypeError):
         write_json(tmp_path / "a.json", {"kept": object()})
     assert read_json(tmp_path / "a.json") == {"kept": 1}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        RuntimeError("PytorchStreamWriter failed writing file data/3: file write failed"),
+        RuntimeError("Error writing bytes to file. Detail: [errno 28] No space left on device"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_full_disk_is_said_whichever_library_met_it(tmp_path, error):
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(InputError, match=r"the disk is full: .*a.txt could not be written"):
+        write_half(tmp_path / "a.txt", error)
+    assert names(tmp_path) == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_process_that_ends_at_once_leaves_nothing_unfinished(tmp_path):
+    writing = replace_atomically(tmp_path / "a.txt")
+    writing.__enter__().write_text("half")
+    discard_unfinished()
+    assert not names(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        writing.__exit__(None, None, None)

@@ -1,8 +1,6 @@
 """The command line as `python -m nearsight`."""
 
-import sys
-
-from nearsight.cli.main import main
+from nearsight.cli.entry import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ _REFUSALS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG,
     errno.EFBIG,
 }  # fmt: skip
+# As Rust and C++ write it.
+_NAMED = re.compile(r"\(os error (\d+)\)|\[?errno (\d+)\]?", re.IGNORECASE)
+_unfinished: set[Path] = set()
 
 
 @contextmanager
@@ -41,6 +45,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    _unfinished.add(temporary)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -51,17 +56,49 @@ def replace_atomically(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
             raise
         _flush(path.parent, os.O_RDONLY)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        number = None if isinstance(error, InputError) else refusal_of(error)
+        if number in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(
                 f"the disk is full: {path} could not be written and what was there is kept; "
                 "free some space and try again"
             ) from error
-        if error.errno in _REFUSALS:
+        if number in _REFUSALS:
             raise InputError(
-                f"cannot write {path}: {os.strerror(error.errno)}; choose another place or mend this one"
+                f"cannot write {path}: {os.strerror(number)}; choose another place or mend this one"
             ) from error
         raise
+    finally:
+        _unfinished.discard(temporary)
+
+
+def refusal_of(error: Exception) -> int | None:
+    """Return the system's number for why something could not be written; None where an error tells of none.
+
+    >>> refusal_of(OSError(28, "No space left on device")), refusal_of(ValueError("no number"))
+    (28, None)
+    >>> refusal_of(RuntimeError("I/O error: No space left on device (os error 28)"))
+    28
+
+    Libraries in other languages raise errors of their own that only name it; PyTorch's writer of archives names none,
+    and is taken to have met a full disk.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    said = str(error)
+    if "PytorchStreamWriter failed writing" in said:
+        return errno.ENOSPC
+    named = _NAMED.search(said)
+    return int(named[1] or named[2]) if named else None
+
+
+def discard_unfinished() -> None:
+    """Remove the files that are being written: for a process that ends at once, and unwinds nothing."""
+    for temporary in list(_unfinished):
+        try:
+            temporary.unlink(missing_ok=True)
+        except OSError:
+            continue
 
 
 def check_writable(directory: Path) -> None:

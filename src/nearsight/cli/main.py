@@ -1,8 +1,6 @@
-"""The entry point: finds the command, runs it, and turns bad input into one line and exit code 2."""
+"""The commands: which one is meant, its options, and what it prints."""
 
-import errno
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from nearsight.allocator import keep_freed_memory
+from nearsight.cli.boundary import DONE, bounded
 from nearsight.cli.commands import (
     compare,
     data,
@@ -31,9 +30,10 @@ from nearsight.cli.versions import installed_versions
 from nearsight.cli.wording import in_options
 from nearsight.errors import InputError, unknown_name
 from nearsight.progress import is_first_process
+from nearsight.shortage import ShortOfMemoryError
 from nearsight.write import plain
 
-DONE, FAULT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+TRACEBACK = "--traceback"
 
 
 @dataclass(frozen=True)
@@ -129,39 +129,24 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 2 bad input, 130 interrupted, 1 a fault of ours."""
-    try:
-        given = list(sys.argv[1:] if arguments is None else arguments)
-        if not given or given[0] in ("-h", "--help", "help"):
-            print(_help())
-            return DONE
-        if given[0] in ("-V", "--version"):
-            print(*installed_versions(), sep="\n")
-            return DONE
-        if given[0] == "--print-completion":
-            print(completion_script(_declarations(), read_shell(given[1:])))
-            return DONE
-        if given[0] not in COMMANDS:
-            raise unknown_name("command", given[0], COMMANDS)
-        return _run(COMMANDS[given[0]], given[0], given[1:])
-    except InputError as error:
-        print(f"nearsight: {' '.join(str(error).split())}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt as error:
-        print(f"nearsight: {str(error) or 'interrupted'}", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough.
-        _drop_output()
+    """Run one command and return its exit code; the boundary says which (`nearsight.cli.boundary.bounded`)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return bounded(lambda: _main(given), given, shown=TRACEBACK in given)
+
+
+def _main(given: list[str]) -> int:
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(_help())
         return DONE
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        if error.filename is None:
-            _drop_output()
-        place = error.filename or "where its output goes"
-        print(f"nearsight: the disk is full: {place}; free some space and try again", file=sys.stderr)
-        return BAD_INPUT
+    if given[0] in ("-V", "--version"):
+        print(*installed_versions(), sep="\n")
+        return DONE
+    if given[0] == "--print-completion":
+        print(completion_script(_declarations(), read_shell(given[1:])))
+        return DONE
+    if given[0] not in COMMANDS:
+        raise unknown_name("command", given[0], COMMANDS)
+    return _run(COMMANDS[given[0]], given[0], given[1:])
 
 
 def _run(command: Command, name: str, arguments: list[str]) -> int:
@@ -176,6 +161,10 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
     keep_freed_memory()
     try:
         result = command.run(options)
+    except ShortOfMemoryError as error:
+        known = error.among({action.dest for action in parser.actions})
+        error.args = (in_options(str(known), parser.actions),)
+        raise
     except (InputError, KeyboardInterrupt) as error:
         error.args = (in_options(str(error), parser.actions),)
         raise
@@ -190,15 +179,11 @@ def _declare(command: Command, parser: OneLineParser) -> None:
     command.declare(parser)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
     parser.add_argument("--quiet", action="store_true", help="print no progress on stderr")
+    parser.add_argument(TRACEBACK, action="store_true", help="show where an error was raised")
 
 
 def _declarations() -> dict[str, tuple[str, Callable[[OneLineParser], None]]]:
     return {name: (command.text, partial(_declare, command)) for name, command in COMMANDS.items()}
-
-
-def _drop_output() -> None:
-    # What is still buffered has nowhere to go, and would fail again as the program ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _help() -> str:
@@ -217,7 +202,3 @@ def _help() -> str:
             "'nearsight --print-completion bash|zsh|tcsh' a script that completes commands and options.",
         ]
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,6 +9,7 @@ from typing import Unpack
 
 from nearsight.data.bars import without_bars
 from nearsight.data.builtin import read_digits, read_scenes
+from nearsight.data.cache_damage import told_of_damage
 from nearsight.data.decode import allowed_pixels
 from nearsight.data.encoded import check_path
 from nearsight.data.hub import read_hub
@@ -78,7 +79,7 @@ def read_set(
     name, reading = str(data), Reading(**options)
     check_path(name)
     try:
-        with allowed_pixels(reading.max_pixels):
+        with allowed_pixels(reading.max_pixels), told_of_damage():
             found, notes = _find(name, reading, shown=progress not in (False, SILENT))
     except Exception as fault:
         if _is_disk_full(fault):

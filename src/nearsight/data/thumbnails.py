@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.data.cache_damage import told_of_damage
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.image_set import ImageSet, StreamedImages, image_file
 from nearsight.data.stamps import stamp_of_sources
@@ -149,14 +150,15 @@ def _kept(images: StreamedImages) -> "Dataset":
     """Reduce all rows of a table once; `datasets` keeps the result beside its cache."""
     from datasets import Features, Value
 
-    return images.rows.map(
-        _Reduce(images.max_pixels, images.value_range, stamp_of_sources(images.rows)),
-        batched=True,
-        batch_size=128,
-        remove_columns=images.rows.column_names,
-        features=Features(small=Value("binary")),
-        desc=f"Comparing {images.name}",
-    ).with_format("arrow")
+    with told_of_damage():
+        return images.rows.map(
+            _Reduce(images.max_pixels, images.value_range, stamp_of_sources(images.rows)),
+            batched=True,
+            batch_size=128,
+            remove_columns=images.rows.column_names,
+            features=Features(small=Value("binary")),
+            desc=f"Comparing {images.name}",
+        ).with_format("arrow")
 
 
 def _read(kept: "Dataset", rows: NDArray[np.int64]) -> Tensor:

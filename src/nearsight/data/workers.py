@@ -1,30 +1,129 @@
-"""Processes that decode images: what is said when one of them ends on the way."""
+"""Processes that decode images: how many there can be, how they end, and what is said when one of them is lost."""
 
-from collections.abc import Iterator
+import errno
+import os
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
 
+from nearsight.data.decode_memory import SharedDecodeMemory, shared_decode_memory
 from nearsight.errors import InputError
+from nearsight.shortage import is_shortage
 
-# How PyTorch's loader begins what it raises then.
+# How PyTorch's loader begins what it raises when a process has ended, and how what one of them raised begins.
 _ENDED = "DataLoader worker"
+_CAUGHT = "Caught "
+# What PyTorch and multiprocessing say where tensors cannot be handed over.
+_UNSHARED = ("shared memory", "ancdata", "/torch_", "too many open files", "can't start new thread")
+ENDED_AFTER_SECONDS = 60.0
+_NO_MORE = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC}
+
+# Of the address of a socket in the file system, in bytes with the zero at its end: sockaddr_un of Linux and macOS.
+_LONGEST_ADDRESS = 104
+# What multiprocessing puts behind the temporary directory, as in /pymp-0k3z9w_1/listener-7d_4hx0a.
+_BEHIND = len("/pymp-xxxxxxxx/listener-xxxxxxxx") + 1
+
+
+def usable_workers(asked: int) -> int:
+    """Return how many processes can decode images: as many as asked for, or none, which is warned of.
+
+    >>> usable_workers(0)
+    0
+
+    They hand tensors over by sockets in the temporary directory, whose path must not be too long: PyTorch would wait
+    for ever.
+    """
+    if asked == 0:
+        return 0
+    try:
+        place = tempfile.gettempdir()
+    except FileNotFoundError:
+        warnings.warn(
+            "there is no temporary directory that can be written, so images are decoded without more processes; "
+            "set TMPDIR to one",
+            stacklevel=2,
+        )
+        return 0
+    if len(os.fsencode(place)) + _BEHIND > _LONGEST_ADDRESS:
+        warnings.warn(
+            f"the path of the temporary directory {place} is too long for the sockets of processes that decode "
+            "images, so they are decoded without more of them; set TMPDIR to a shorter one",
+            stacklevel=2,
+        )
+        return 0
+    return asked
+
+
+def begin_worker(processes: int) -> Callable[[int], None]:
+    """Return what each of so many processes that decode images does first.
+
+    They share the bound on what decoding takes. They ignore Ctrl-C, and SIGTERM once: signals of a terminal, or of
+    whoever ends a whole group, reach every process of it. The first one finishes what it does and ends the others, which
+    is a SIGTERM more where one does not end by itself. One that nobody ends has a minute.
+    """
+    return _Beginning(shared_decode_memory(processes))
+
+
+@dataclass(frozen=True)
+class _Beginning:
+    memory: SharedDecodeMemory
+
+    def __call__(self, worker: int) -> None:
+        for name in ("SIGINT", "SIGHUP", "SIGTERM"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), _wait_to_be_ended)
+        self.memory(worker)
+
+
+def _wait_to_be_ended(number: int, _frame: FrameType | None) -> None:
+    # What this process says from now on is that the first one has gone.
+    sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 (it is open to the end)
+    if number == signal.SIGTERM:
+        signal.signal(number, signal.SIG_DFL)
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, ENDED_AFTER_SECONDS)
 
 
 @contextmanager
 def told_of_workers() -> Iterator[None]:
-    """Turn the end of a process that decodes images into an `InputError` that says what can be done.
+    """Turn the loss of a process that decodes images into an `InputError` that says what can be done.
 
     >>> with told_of_workers():
     ...     raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     nearsight.errors.InputError: a process that decodes images has ended (DataLoader worker (pid 7) is killed ...
+
+    So it does where one cannot be started, runs out of memory, or cannot hand over what it has decoded.
     """
     try:
         yield
-    except RuntimeError as error:
-        said = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        if not said.startswith(_ENDED):
-            raise
-        raise InputError(
-            f"a process that decodes images has ended ({said}); give fewer, or `workers=0`, as where memory is "
-            "short; and put what a script does under `if __name__ == '__main__':`, as each process runs it anew"
-        ) from error
+    except InputError:
+        raise
+    except (RuntimeError, OSError, MemoryError, EOFError) as error:
+        said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if said.startswith(_ENDED):
+            raise InputError(
+                f"a process that decodes images has ended ({said}); give fewer, or `workers=0`, as where memory is "
+                "short; and put what a script does under `if __name__ == '__main__':`, as each process runs it anew"
+            ) from error
+        if _is_theirs(error):
+            said = str(error).strip().splitlines()[-1] if said.startswith(_CAUGHT) else said
+            raise InputError(
+                f"the processes that decode images have too little memory or too few open files ({said}); give "
+                "fewer, or `workers=0`"
+            ) from error
+        raise
+
+
+def _is_theirs(error: Exception) -> bool:
+    said = str(error)
+    if said.startswith(_CAUGHT):
+        return is_shortage(error) or any(words in said.lower() for words in _UNSHARED)
+    if isinstance(error, OSError):
+        return error.errno in _NO_MORE and error.filename is None
+    return isinstance(error, RuntimeError) and any(words in said.lower() for words in _UNSHARED)

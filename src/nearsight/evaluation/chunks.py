@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet
-from nearsight.data.decode_memory import shared_decode_memory
-from nearsight.data.workers import told_of_workers
+from nearsight.data.workers import begin_worker, told_of_workers, usable_workers
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
 
@@ -72,11 +71,12 @@ class _Resized(torch.utils.data.Dataset[Tensor | InputError]):
 
 def _resized(images: ImageSet, preprocessing: Preprocessing | None, workers: int) -> Iterator[Tensor]:
     source = _Resized(images, preprocessing)
-    if images.pixels is not None or workers == 0:
+    workers = 0 if images.pixels is not None else usable_workers(workers)
+    if workers == 0:
         items: Iterable[Tensor | InputError] = (source[i] for i in range(len(source)))
     else:
         items = torch.utils.data.DataLoader(
-            source, batch_size=None, num_workers=workers, worker_init_fn=shared_decode_memory(workers)
+            source, batch_size=None, num_workers=workers, worker_init_fn=begin_worker(workers)
         )
     with told_of_workers():
         for item in items:

@@ -9,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.data.decode_memory import shared_decode_memory
 from nearsight.data.unlabelled import Unlabelled, ValueRangeNeededError
-from nearsight.data.workers import told_of_workers
+from nearsight.data.workers import begin_worker, told_of_workers, usable_workers
 from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.evaluation.chunks import LARGEST_CHUNK
 from nearsight.evaluation.evaluating import WAITING_SHARE
@@ -117,12 +116,15 @@ def _decoded(
     images: Unlabelled, numbers: Sequence[int], preprocessing: Preprocessing | None, workers: int
 ) -> _Stream:
     source = _Decoded(images, numbers, preprocessing)
-    processes = min(workers, len(source))
+    workers = usable_workers(min(workers, len(source))) if len(source) > 1 else 0
     loader = (
         torch.utils.data.DataLoader(
-            source, batch_size=None, num_workers=processes, worker_init_fn=shared_decode_memory(processes)
+            source,
+            batch_size=None,
+            num_workers=workers,
+            worker_init_fn=begin_worker(workers),
         )
-        if workers and len(source) > 1
+        if workers
         else (source[place] for place in range(len(source)))
     )
     with told_of_workers():

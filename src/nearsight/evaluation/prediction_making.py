@@ -131,9 +131,9 @@ def make_predictions(
         except BaseException as error:
             flush()
             if isinstance(error, KeyboardInterrupt) and file is not None:
-                raise KeyboardInterrupt(
-                    f"interrupted; {rows:,} more images are kept in {file.directory}: go on with `resume=True`"
-                ) from None
+                error.args = (
+                    f"interrupted; {rows:,} more images are kept in {file.directory}: go on with `resume=True`",
+                )
             raise
         flush()
         if faults:

@@ -12,6 +12,7 @@ from nearsight.data import ImageSet
 from nearsight.errors import InputError, first_line
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier, Preprocessing
+from nearsight.shortage import is_shortage
 
 REESTIMATION_IMAGES = 10_240
 REESTIMATION_BATCH = 256
@@ -72,6 +73,8 @@ def reestimate_batch_norm(
             with torch.no_grad():
                 copied(shown(preprocessing.normalise(batch)))
         except Exception as error:
+            if is_shortage(error):
+                raise
             # At a size that it does not take a model may raise anything.
             height, width = batch.shape[2:]
             raise InputError(

@@ -20,6 +20,7 @@ from nearsight.evidence.winograd import Winograd
 from nearsight.models import Classifier
 from nearsight.models.outputs import is_seen
 from nearsight.models.probing import refuses_layout
+from nearsight.shortage import is_shortage
 
 # Of the memory, for stacks of whole images; the rest is for batches of tiles or parts of images.
 STACK_SHARE = 1 / 8
@@ -108,9 +109,9 @@ class ReadyModel:
         number = None if self._classes is None else len(self._classes)
         try:
             self.model = bound(self.model, self.example((len(image), height, width)), classes=number)
-        except (InputError, MemoryError, torch.OutOfMemoryError):
-            raise
         except Exception as error:
+            if isinstance(error, InputError) or is_shortage(error):
+                raise
             # At a size that it does not take a model may raise anything.
             raise InputError(
                 f"the model refuses images of {height}×{width} pixels ({first_line(error)}); choose another tile, "

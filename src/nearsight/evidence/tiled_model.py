@@ -20,6 +20,7 @@ from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
 from nearsight.settings import Fill, GridKind
 from nearsight.settings.choices import DEFAULT_FILL, DEFAULT_GRID, DEFAULT_MEMORY
+from nearsight.shortage import is_shortage
 from nearsight.tiles import TileGrid
 
 
@@ -318,10 +319,8 @@ class TiledModel(Shown):
         batch = self._ready.normalise(images).contiguous(memory_format=torch.channels_last)
         try:
             return run(batch).cpu()
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise _too_large(batch, error) from error
-        except RuntimeError as error:
-            if "can't allocate memory" not in str(error):
+        except Exception as error:
+            if not is_shortage(error):
                 raise
             raise _too_large(batch, error) from error
 
@@ -355,7 +354,8 @@ def _chw(shape: torch.Size) -> tuple[int, int, int]:
 
 def _too_large(batch: Tensor, error: Exception) -> InputError:
     count, _, height, width = batch.shape
+    fewer = "give a smaller `memory`, so that fewer go at once, " if count > 1 else ""
     return InputError(
         f"the memory of this machine does not hold a pass over {count} images of {height}×{width} pixels "
-        f"({first_line(error)}); leave out full-pass, or have images resized (resize_short)"
+        f"({first_line(error)}); {fewer}leave out full-pass, or have images resized (resize_short)"
     )

@@ -18,7 +18,8 @@ from nearsight.models.classifier import Classifier
 from nearsight.models.outputs import is_seen
 from nearsight.models.saved_classifiers import describe_classifier
 from nearsight.settings.choices import ExportFormat
-from nearsight.write import plain, replace_atomically
+from nearsight.shortage import is_shortage
+from nearsight.write import plain, refusal_of, replace_atomically
 
 # Under this key, or file, an exported network says what its classes are and how images are prepared.
 DESCRIPTION_KEY = "nearsight"
@@ -224,6 +225,9 @@ def _as_input_error(form: str) -> Iterator[None]:
     except (InputError, KeyboardInterrupt, MemoryError):
         raise
     except Exception as error:
+        # What the machine lacks is no fault of the network.
+        if is_shortage(error) or refusal_of(error) is not None:
+            raise
         raise InputError(f"{form} does not take it ({type(error).__name__}: {first_line(error)})") from error
 
 

@@ -1,6 +1,5 @@
 """The batches of a run: the images of each step, cut into tiles, flipped, as uint8."""
 
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.data import ImageSet, require_tile
-from nearsight.data.decode_memory import SharedDecodeMemory, shared_decode_memory
-from nearsight.data.workers import told_of_workers
+from nearsight.data.workers import begin_worker, told_of_workers, usable_workers
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
 from nearsight.settings import Recipe
@@ -203,6 +201,7 @@ def streamed_batches(
     Of `world` training processes, the one numbered `rank` gets every `world`-th image. Raises `InputError`
     naming the file when an image cannot be decoded.
     """
+    workers = usable_workers(workers)
     loader = torch.utils.data.DataLoader(
         tiles,
         batch_size=batch_size // world,
@@ -210,7 +209,7 @@ def streamed_batches(
         num_workers=workers,
         prefetch_factor=2 if workers else None,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_Worker(shared_decode_memory(workers)),
+        worker_init_fn=begin_worker(workers),
     )
     try:
         with told_of_workers():
@@ -219,19 +218,6 @@ def streamed_batches(
     except InputError as error:
         # A worker's error comes wrapped in its traceback, whose last line is the message.
         raise InputError(str(error).rstrip().splitlines()[-1].removeprefix(_WRAPPED)) from None
-
-
-@dataclass(frozen=True)
-class _Worker:
-    """What a process that decodes for a trainer does first."""
-
-    memory: SharedDecodeMemory
-
-    def __call__(self, worker: int) -> None:
-        # Ctrl-C reaches every process of the terminal; the trainer finishes its step and then ends its workers.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        self.memory(worker)
 
 
 def first_flips(seed: int, images: int) -> Tensor:

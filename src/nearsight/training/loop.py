@@ -1,5 +1,6 @@
 """The steps of a run: batches in, weights changed, rows and checkpoints written."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,8 @@ def run_steps(job: Job, start: Milestone) -> float:
                 records.save(done)
                 raise Interrupted(
                     f"interrupted after step {done} of {job.steps}; "
-                    f"`resume=True` continues from the checkpoint in {job.out}"
+                    f"`resume=True` continues from the checkpoint in {job.out}",
+                    interruption.number or signal.SIGINT,
                 )
         return start.seconds if records is None else records.clock.seconds
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nearsight.models.small_grids import small_grids_as_products
+from nearsight.shortage import is_shortage
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -56,6 +57,8 @@ def choose_precision(
     try:
         result, quick = _probe(network, images, torch.bfloat16)
     except RuntimeError as error:
+        if is_shortage(error):
+            raise
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         return PrecisionChoice("float32", f"bfloat16 fails here: {reason}")
     errors = {name: _difference(result[name], reference[name]) for name in reference}

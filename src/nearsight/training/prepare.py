@@ -19,6 +19,7 @@ from nearsight.models.quick import whiten
 from nearsight.progress import Progress
 from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size, TileSizes, parse_schedule
+from nearsight.shortage import is_shortage
 from nearsight.training.batches import StreamedTiles, training_size
 from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.order import generator
@@ -147,6 +148,8 @@ def _require_whole(network: nn.Module, images: ImageSet, recipe: Recipe, size: S
             with torch.no_grad(), eval_mode(network):
                 network(torch.zeros(1, 3, height, width))
         except Exception as error:
+            if is_shortage(error):
+                raise
             # At a size that it does not take a network may raise anything.
             raise InputError(
                 f"{recipe.model} refuses whole images of {height}×{width} pixels, which {images.name} has: "
@@ -179,6 +182,8 @@ def _own(given: Network, classes: int, size: Size) -> nn.Module:
         with torch.no_grad(), eval_mode(network):
             logits = network(torch.zeros(2, 3, *size))
     except Exception as error:
+        if is_shortage(error):
+            raise
         # At a size that it does not take a network may raise anything.
         raise InputError(
             f"{type(network).__name__} refuses images of {size[0]}×{size[1]} pixels: {first_line(error)}"

@@ -20,6 +20,7 @@ from nearsight.runs.run import DIGESTS
 from nearsight.schema import numbered
 from nearsight.settings import Machine, Recipe
 from nearsight.settings.tile_schedule import Size, tile_sizes
+from nearsight.shortage import told_of_memory
 from nearsight.training.batches import training_size
 from nearsight.training.checkpoint import (
     Milestone,
@@ -79,10 +80,27 @@ def train(
     everything.
 
     Raises `InputError` when `out` holds something else, the tile does not fit, the recipe cannot be trained on the
-    material, or the loss is no longer finite; raises `Interrupted` after SIGINT or SIGTERM, with the checkpoint
-    written.
+    material, or the loss is no longer finite; `ShortOfMemoryError` where memory does not suffice, with what to lower;
+    `Interrupted` after SIGINT, SIGTERM or SIGHUP, with the checkpoint written.
     """
-    machine, out = machine or Machine(), Path(out)
+    lower = ("batch_size", "accumulate", *(("tiles_per_image",) if recipe.tiles_per_image > 1 else ()))
+    with told_of_memory("training", *lower, "workers"):
+        return _train(
+            recipe, sets, Path(out), network, begin, material, resume, machine or Machine(), progress
+        )
+
+
+def _train(
+    recipe: Recipe,
+    sets: ImageSets,
+    out: Path,
+    network: Network | None,
+    begin: Classifier | None,
+    material: Material | None,
+    resume: bool,
+    machine: Machine,
+    progress: Progress,
+) -> Run:
     device = machine.torch_device()
     _check_processes(recipe, machine, device)
     if begin is not None and network is not None:

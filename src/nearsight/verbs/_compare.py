@@ -21,6 +21,7 @@ from nearsight.settings.choices import (
     DEFAULT_TILES,
     Budget,
 )
+from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import Comparison
 from nearsight.verbs.default_directories import default_comparison
@@ -28,6 +29,7 @@ from nearsight.verbs.sources import folds_as_before, split_as_before, whole_sets
 
 
 @takes_fields_of(Reading)
+@tells_of_memory("comparing", "stride", "workers")
 def compare(
     data: Data,
     *,

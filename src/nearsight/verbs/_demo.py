@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nearsight.progress import Progress, watched
 from nearsight.settings.choices import DEMO_OUT
+from nearsight.shortage import tells_of_memory
 from nearsight.study import Comparison
 from nearsight.verbs._compare import compare
 
@@ -11,6 +12,7 @@ DEMO_DATA = "scenes:shortcut=0"
 DEMO_TILES = (16, 32, None)
 
 
+@tells_of_memory("running the demo")
 def demo(
     out: str | Path = DEMO_OUT,
     *,

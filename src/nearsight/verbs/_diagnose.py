@@ -17,6 +17,7 @@ from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
 from nearsight.settings import FAITHFULNESS_IMAGES, Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
+from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.verbs.binding import Binding, LookingOptions
 from nearsight.verbs.null_networks import nulls_like
@@ -24,6 +25,7 @@ from nearsight.verbs.sources import AnyModel, as_trained, find_images, model_nam
 
 
 @takes_fields_of(Binding, Reading)
+@tells_of_memory("diagnosing", "memory", "images", "stride", "workers")
 def diagnose(
     model: AnyModel,
     data: Data | None = None,

@@ -11,12 +11,14 @@ from nearsight.lock import writing
 from nearsight.progress import Progress, watched
 from nearsight.report import write_dimension
 from nearsight.settings import Machine, Reading, ReadingOptions, Sampling
+from nearsight.shortage import tells_of_memory
 from nearsight.signatures import takes_fields_of
 from nearsight.verbs.binding import Binding
 from nearsight.verbs.sources import AnyModel
 
 
 @takes_fields_of(Reading)
+@tells_of_memory("measuring", "training_tiles", "test_images")
 def dimension(
     data: Data,
     *,

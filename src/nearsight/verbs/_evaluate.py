@@ -14,12 +14,14 @@ from nearsight.lock import writing
 from nearsight.progress import Progress, watched
 from nearsight.settings import Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
+from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.verbs.binding import Binding, LookingOptions
 from nearsight.verbs.sources import AnyModel, as_trained, find_images, opened_run
 
 
 @takes_fields_of(Binding, Reading)
+@tells_of_memory("evaluating", "memory", "stride", "workers")
 def evaluate(
     model: AnyModel,
     data: Data | None = None,

@@ -7,9 +7,11 @@ from nearsight.models.exporting import FORMATS, export_classifier
 from nearsight.progress import Progress, watched
 from nearsight.runs import Run
 from nearsight.settings.choices import ExportFormat
+from nearsight.shortage import tells_of_memory
 from nearsight.verbs.sources import AnyModel, find_classifier, model_name
 
 
+@tells_of_memory("exporting")
 def export(
     model: AnyModel,
     *,

@@ -13,12 +13,14 @@ from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
 from nearsight.settings import EvidenceKind, Fill, Machine, Reading
 from nearsight.settings.choices import DEFAULT_EVIDENCE, DEFAULT_FILL
+from nearsight.shortage import tells_of_memory
 from nearsight.signatures import takes_fields_of
 from nearsight.verbs.binding import Binding, ModelOptions
 from nearsight.verbs.sources import AnyModel, as_trained, trained_on_among
 
 
 @takes_fields_of(Binding)
+@tells_of_memory("drawing maps", "memory", "stride")
 def heatmap(
     model: AnyModel,
     images: Pictures,

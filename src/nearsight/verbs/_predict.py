@@ -12,12 +12,14 @@ from nearsight.evaluation.prediction_making import make_predictions
 from nearsight.progress import Progress, watched
 from nearsight.settings import Machine, Reading
 from nearsight.settings.prediction_words import DEFAULT_TOP
+from nearsight.shortage import tells_of_memory
 from nearsight.signatures import takes_fields_of
 from nearsight.verbs.binding import Binding, ModelOptions
 from nearsight.verbs.sources import AnyModel, as_trained, model_name, opened_run
 
 
 @takes_fields_of(Binding)
+@tells_of_memory("predicting", "memory", "stride", "workers")
 def predict(
     model: AnyModel,
     images: Pictures | ImageSet | ImageSets | Sequence[Any],

@@ -20,6 +20,7 @@ from nearsight.report import PAGE, write_repair, write_what_chose
 from nearsight.runs import Run
 from nearsight.settings import GridKind, Machine, Reading, ReadingOptions
 from nearsight.settings.choices import ALL_VERDICTS, DEFAULT_GRID, RepairMethod
+from nearsight.shortage import tells_of_memory
 from nearsight.signatures import takes_fields_of
 from nearsight.verbs.binding import Binding
 from nearsight.verbs.default_directories import default_repair
@@ -27,6 +28,7 @@ from nearsight.verbs.sources import as_trained, find_images
 
 
 @takes_fields_of(Reading)
+@tells_of_memory("repairing", "memory", "images", "stride", "workers")
 def repair(
     run: Run | str | Path,
     data: Data | None = None,

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from nearsight.report import redraw
+from nearsight.shortage import tells_of_memory
 
 
+@tells_of_memory("drawing")
 def report(directory: str | Path, *, out: str | Path | None = None) -> list[Path]:
     """Draw the pages and figures of a directory of results again, from what is on disk, and return their paths.
 

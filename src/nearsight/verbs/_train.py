@@ -18,6 +18,7 @@ from nearsight.runs import Run
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
 from nearsight.settings.choices import DEFAULT_RECIPE
 from nearsight.settings.models import CUSTOM
+from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import CrossValidation, cross_validate
 from nearsight.study.cross_validating import listed_folds
@@ -58,6 +59,7 @@ def train(
 
 
 @takes_fields_of(Reading)
+@tells_of_memory("working on the set", "workers", "stride")
 def train(
     data: Data,
     *,

@@ -1,0 +1,128 @@
+"""The boundary of the command line: whatever goes wrong becomes one line and an exit code."""
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from textwrap import shorten
+
+import nearsight
+from nearsight.cli.fault_report import save_report
+from nearsight.cli.signals import ENDED_BY
+from nearsight.cli.streams import drop, reader_is_gone
+from nearsight.errors import InputError, first_line
+from nearsight.shortage import ShortOfMemoryError, is_shortage
+
+DONE, FAULT, BAD_INPUT = 0, 1, 2
+DEBUG = "NEARSIGHT_DEBUG"
+# More of what an exception says is in the report.
+LONGEST_SAID = 300
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FILES = (errno.EMFILE, errno.ENFILE)
+# What a path or the machine is to blame for, and not the program.
+_OUTSIDE = {
+    getattr(errno, name)
+    for name in (
+        "EACCES", "EPERM", "ENOENT", "EIO", "EROFS", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "ELOOP", "ESTALE",
+        "ETIMEDOUT", "EHOSTDOWN", "ENODEV", "ENXIO", "EFBIG", "EBUSY", "ETXTBSY", "EREMOTEIO",
+    )
+    if hasattr(errno, name)
+}  # fmt: skip
+
+
+def bounded(work: Callable[[], int], arguments: Sequence[str], shown: bool = False) -> int:
+    """Do the work of a command and return its exit code; whatever it raises is said in one line on stderr.
+
+    >>> bounded(lambda: 0, ["data"])
+    0
+
+    2 for bad input, a full disk, and memory or rights that are missing; 128 and the number of the signal that ended
+    it, so 130 after Ctrl-C; 1 for anything that was not foreseen, whose traceback is kept in a file that the line
+    names. Where tracebacks are to be `shown`, or NEARSIGHT_DEBUG is set, each is shown as well. Raises only the
+    `SystemExit` of a work that ends by one.
+    """
+    ended: SystemExit | None = None
+    code = DONE
+    try:
+        try:
+            code = work()
+        except SystemExit as error:
+            ended = error
+        _hand_on_output()
+    except BaseException as error:
+        if shown or os.environ.get(DEBUG, "0") not in ("", "0"):
+            traceback.print_exception(error)
+        code, line = _told(error, arguments)
+        if line:
+            print(f"nearsight: {' '.join(line.split())}", file=sys.stderr)
+    else:
+        if ended is not None:
+            raise ended
+    return code
+
+
+def _hand_on_output() -> None:
+    # What is still buffered would fail as the program ends, where nobody can be told.
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _told(error: BaseException, arguments: Sequence[str]) -> tuple[int, str]:
+    """Return the exit code and the line for what was raised; no line where there is nothing to say."""
+    if (wish := _wish_to_end(error)) is not None:
+        return ENDED_BY + getattr(wish, "number", signal.SIGINT), str(wish) or "interrupted"
+    if isinstance(error, InputError | ShortOfMemoryError):
+        return BAD_INPUT, str(error)
+    if isinstance(error, BrokenPipeError) and reader_is_gone(sys.stdout):
+        # Whoever read our output has enough.
+        drop(sys.stdout)
+        return DONE, ""
+    if isinstance(error, Exception) and is_shortage(error):
+        return BAD_INPUT, str(ShortOfMemoryError("working", ()))
+    if isinstance(error, OSError) and (line := _outside(error)):
+        return BAD_INPUT, line
+    return FAULT, _unforeseen(error, arguments)
+
+
+def _wish_to_end(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the wish to end that an error is, or that it came of: a library may fail as it is broken off."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return None
+
+
+def _outside(error: OSError) -> str | None:
+    """Say what a file or the machine is to blame for; None where it may be the program."""
+    if error.errno in _FULL:
+        if error.filename is None:
+            drop(sys.stdout)
+        place = error.filename or "where its output goes"
+        return f"the disk is full: {place}; free some space and try again"
+    if error.errno in _FILES:
+        return "too many files are open; allow more of them (ulimit -n), or take fewer --workers"
+    if (
+        error.errno is None
+        or error.errno not in _OUTSIDE
+        or not isinstance(error.filename, str | bytes | os.PathLike)
+    ):
+        return None
+    place = Path(os.fsdecode(error.filename))
+    if place.is_relative_to(Path(nearsight.__file__).parent):
+        return None
+    return f"{place}: {os.strerror(error.errno)}; mend this or choose another place, and try again"
+
+
+def _unforeseen(error: BaseException, arguments: Sequence[str]) -> str:
+    report = save_report(error, arguments)
+    said = shorten(first_line(error), LONGEST_SAID, placeholder=" …")
+    what = f"a fault that was not foreseen ({type(error).__name__}: {said})"
+    if report is None:
+        return f"{what}; it could not be written to a file: {DEBUG}=1 shows it"
+    return f"{what}; please report it with {report}, which says what happened"

@@ -1,0 +1,44 @@
+"""Where the process begins and ends: signals and streams are settled before anything else is imported."""
+
+import signal
+import sys
+from typing import Any
+
+from nearsight.cli.signals import ENDED_BY, Signals, end_undisturbed
+from nearsight.cli.streams import settle_streams
+
+# What PyTorch raises of a process that has ended, also while it ends them all itself.
+LOST = "DataLoader worker"
+
+
+def entry() -> None:
+    """Run the command of this process and end it with the command's exit code."""
+    settle_streams()
+    signals = Signals()
+
+    def unraisable(what: Any) -> None:
+        # The wish to end may come where nothing can be raised, as where an object is taken apart.
+        if isinstance(what.exc_value, KeyboardInterrupt):
+            signals.ask_again(getattr(what.exc_value, "number", signal.SIGINT))
+        elif not str(what.exc_value).startswith(LOST):
+            sys.__unraisablehook__(what)
+
+    sys.unraisablehook = unraisable
+    try:
+        with signals:
+            from nearsight.cli.boundary import bounded
+
+            code = bounded(_main, sys.argv[1:])
+    except KeyboardInterrupt as error:
+        # One that came before the boundary, or as it was left.
+        code = ENDED_BY + getattr(error, "number", signal.SIGINT)
+    finally:
+        end_undisturbed()
+    sys.exit(code)
+
+
+def _main() -> int:
+    # Within the boundary: an installation may lack what the commands import.
+    from nearsight.cli.main import main
+
+    return main()

@@ -1,0 +1,94 @@
+"""How a command ends when it is asked to: Ctrl-C, SIGTERM and SIGHUP, and what comes after the first of them."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from nearsight.stopping import Stopped
+from nearsight.write import discard_unfinished
+
+# A second signal within that time is of the same wish to end: a key held down, or a terminal's and its shell's.
+SAME_WISH_SECONDS = 1.0
+# By convention a process that a signal ended has this and the signal's number as its exit code.
+ENDED_BY = 128
+
+
+class Signals:
+    """While entered, the first signal that asks to end raises `Stopped`, and a later one ends the process at once.
+
+    What is being done is then broken off in order: temporary files are removed and other processes ended. A signal
+    within a second of the first changes nothing; one after that removes what is unfinished and ends without waiting.
+    A SIGHUP that is ignored, as under nohup, stays so. Outside the main thread nothing is changed.
+    """
+
+    def __init__(self) -> None:
+        self._owner = os.getpid()
+        self._first: float | None = None
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                number = getattr(signal, name, None)
+                if number is None or (name != "SIGINT" and signal.getsignal(number) == signal.SIG_IGN):
+                    continue
+                self._previous[number] = signal.signal(number, self._end)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def ask_again(self, number: int) -> None:
+        """Ask once more, in a moment, where the first `Stopped` was raised in vain."""
+        self._first = None
+        main = threading.main_thread().ident
+        later = threading.Timer(0.05, signal.pthread_kill, [main, number])
+        later.daemon = True
+        later.start()
+
+    def _end(self, number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != self._owner:
+            # A process that was just begun and has no handlers of its own yet; the first one ends it.
+            if number == signal.SIGTERM:
+                os._exit(ENDED_BY + number)
+            return
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now
+            raise Stopped(_said(number), number)
+        if now - self._first >= SAME_WISH_SECONDS:
+            end_at_once(number)
+
+
+def end_undisturbed() -> None:
+    """Let a process that has said its last word ignore signals, and end those that it began and that still run."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    # PyTorch raises where a process that decodes images ends.
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    multiprocessing = sys.modules.get("multiprocessing")
+    for child in multiprocessing.active_children() if multiprocessing is not None else []:
+        child.kill()
+
+
+def end_at_once(number: int) -> None:
+    """Remove what is unfinished, end the processes begun, say so and end this one without waiting for anything."""
+    end_undisturbed()
+    discard_unfinished()
+    with suppress(OSError):
+        os.write(2, f"nearsight: {_said(number)}\n".encode())
+    os._exit(ENDED_BY + number)
+
+
+def _said(number: int) -> str:
+    return "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
