@@ -1,5 +1,6 @@
 """What `datasets` keeps of a set and cannot read again is told in one line that says what to remove."""
 
+import re
 from pathlib import Path
 
 import datasets.config
@@ -26,14 +27,20 @@ def kept(tmp_path: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("damage", ["cut short", "empty", "noise"])
-def test_a_damaged_cache_is_one_line(damage: str, kept: dict[Path, bytes], tmp_path: Path) -> None:
-    assert len(kept) >= 3
+def test_a_damaged_cache_is_one_line_or_made_again(
+    damage: str, kept: dict[Path, bytes], tmp_path: Path
+) -> None:
+    expected = load(tmp_path / "set", progress=False)["train"].paths()
     noise = np.random.default_rng(0).bytes(100)
+    told = []
     for place, whole in kept.items():
         place.write_bytes({"cut short": whole[: len(whole) // 2], "empty": b"", "noise": noise}[damage])
-        with pytest.raises(
-            InputError, match=r"the cache of sets is damaged \(.*\); remove .*, which is made again"
-        ):
-            load(tmp_path / "set", progress=False)
+        try:
+            # What is kept of a file that has changed since is not looked at.
+            assert load(tmp_path / "set", progress=False)["train"].paths() == expected
+        except InputError as error:
+            told.append(str(error))
         place.write_bytes(whole)
-    assert len(load(tmp_path / "set", progress=False)["train"])
+    assert told
+    for line in told:
+        assert re.fullmatch(r"the cache of sets is damaged \(.*\); remove .*, which is made again, .*", line)

@@ -63,8 +63,8 @@ def begin_worker(processes: int) -> Callable[[int], None]:
     """Return what each of so many processes that decode images does first.
 
     They share the bound on what decoding takes. They ignore Ctrl-C, and SIGTERM once: signals of a terminal, or of
-    whoever ends a whole group, reach every process of it. The first one finishes what it does and ends the others, which
-    is a SIGTERM more where one does not end by itself. One that nobody ends has a minute.
+    whoever ends a whole group, reach every process of it. The first one finishes what it does and ends the others,
+    which is a SIGTERM more where one does not end by itself. One that nobody ends has a minute.
     """
     return _Beginning(shared_decode_memory(processes))
 

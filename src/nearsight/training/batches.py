@@ -216,8 +216,8 @@ def streamed_batches(
             for found in loader:
                 yield tiles.batch(found)
     except InputError as error:
-        # A worker's error comes wrapped in its traceback, whose last line is the message.
-        raise InputError(str(error).rstrip().splitlines()[-1].removeprefix(_WRAPPED)) from None
+        # A worker's error comes wrapped in its traceback, whose end is the message.
+        raise InputError(str(error).rpartition(_WRAPPED)[2].strip()) from None
 
 
 def first_flips(seed: int, images: int) -> Tensor:
