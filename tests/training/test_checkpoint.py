@@ -212,6 +212,11 @@ class Warned(Silent):
         self.lines.append(text)
 
 
+class Untold(Silent):
+    def warn(self, text: str) -> None:
+        raise AssertionError(text)
+
+
 def two_checkpoints(directory: Path) -> TrainingState:
     """Write a checkpoint of step 2, and one of step 4 after it; return the state at step 2."""
     state = make_state("adamw", 0)
@@ -246,8 +251,11 @@ def test_where_both_are_damaged_one_line_says_so(tmp_path: Path) -> None:
     two_checkpoints(tmp_path)
     for name in (NEWEST, BEFORE):
         damage(tmp_path / "checkpoint" / name)
-    with pytest.raises(InputError, match=r"previous\.safetensors is damaged: .* remove it to begin again"):
-        read_checkpoint(tmp_path)
+    said = (
+        r"state\.safetensors is damaged: .*previous\.safetensors is damaged: .*; remove .*checkpoint to begin"
+    )
+    with pytest.raises(InputError, match=said):
+        read_checkpoint(tmp_path, Untold())
 
 
 def test_a_kill_between_the_two_moves_leaves_the_one_before(tmp_path: Path) -> None:

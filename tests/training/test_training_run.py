@@ -187,7 +187,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it_and_changes_no_bit(
         content[-20] ^= 1
         path.write_bytes(content)
     if damaged != ("state",):
-        with pytest.raises(InputError, match=r"is damaged: [^\n]*; (remove it|put back a copy)[^\n]*$"):
+        with pytest.raises(InputError, match=r"is damaged: [^\n]*; (remove|put back a copy)[^\n]*$"):
             train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
         return
     train(recipe, sets, tmp_path / "run", resume=True, machine=CPU, progress=listener)

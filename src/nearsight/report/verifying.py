@@ -109,7 +109,7 @@ def verify_files(directory: Path) -> Verified:
                 path.suffix in _KINDS or path.name == METRICS or path in listed
             )
             if ours:
-                checked.append(_state(path, directory, listed))
+                checked += _state(path, directory, listed)
             others += not ours
         checked += [Checked(str(path.relative_to(directory)), "missing") for path in _missing(here, listed)]
     if not checked:
@@ -119,11 +119,13 @@ def verify_files(directory: Path) -> Verified:
     return Verified(directory, tuple(checked), others, whoever_writes(directory))
 
 
-def _state(path: Path, directory: Path, listed: Mapping[Path, str]) -> Checked:
+def _state(path: Path, directory: Path, listed: Mapping[Path, str]) -> Iterator[Checked]:
+    """Yield how a file is; nothing of one that whoever writes there has moved meanwhile."""
     name = str(path.relative_to(directory))
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
-            return Checked(name, "damaged", "it is no regular file")
+            yield Checked(name, "damaged", "it is no regular file")
+            return
         if path in listed:
             digest = listed[path]
             sealed = bool(digest)
@@ -134,10 +136,13 @@ def _state(path: Path, directory: Path, listed: Mapping[Path, str]) -> Checked:
         else:
             with path.open("rb") as file:
                 sealed = _KINDS[path.suffix](file, path)
+    except FileNotFoundError:
+        return
     except (InputError, OSError, ValueError, RecursionError) as error:
         why = first_line(error).removeprefix(f"{path} ").removeprefix("is damaged: ")
-        return Checked(name, "damaged", why.removesuffix(f"; {_WAY_OUT}"))
-    return Checked(name, "whole" if sealed else "no digest")
+        yield Checked(name, "damaged", why.removesuffix(f"; {_WAY_OUT}"))
+        return
+    yield Checked(name, "whole" if sealed else "no digest")
 
 
 def _check_json(file: BinaryIO, path: Path) -> bool:

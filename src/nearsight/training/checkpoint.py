@@ -1,7 +1,7 @@
 """The latest training states of a run: the last one and the one before it, each a file without pickle."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
@@ -103,13 +103,15 @@ def read_checkpoint(directory: Path, progress: Progress = SILENT) -> Checkpoint 
     Where that is damaged the one before it is returned, and `progress` is told. Raises `InputError` where none is
     whole, and for one of a newer version.
     """
-    places = [path for path in _places(directory) if path.is_file()]
-    for path in places[:-1]:
-        try:
-            return _read(path)
-        except InputError as error:
-            progress.warn(_gives_way(error))
-    return _read(places[-1]) if places else None
+    newest, before = _places(directory)
+    if not newest.is_file():
+        return _read(before) if before.is_file() else None
+    try:
+        return _read(newest)
+    except InputError as error:
+        if not before.is_file():
+            raise
+        return _one_before(_read, error, before, progress)
 
 
 def restore(
@@ -126,8 +128,7 @@ def restore(
         before = checkpoint.path.with_name(BEFORE)
         if before == checkpoint.path or not before.is_file():
             raise
-        progress.warn(_gives_way(error))
-        return restore(_read(before), state, steps)
+        return _one_before(lambda path: restore(_read(path), state, steps), error, before, progress)
     state.network.load_state_dict(_under("network.", checkpoint.tensors))
     if state.average is not None:
         state.average.load_state_dict(_under("average.", checkpoint.tensors))
@@ -150,8 +151,18 @@ def keep_as_newest(checkpoint: Checkpoint) -> None:
         checkpoint.path.replace(checkpoint.path.with_name(NEWEST))
 
 
-def _gives_way(error: InputError) -> str:
-    return f"{str(error).removesuffix(f'; {_BEGIN_AGAIN}')}; the checkpoint before it is used"
+def _one_before(
+    take: Callable[[Path], Checkpoint], error: InputError, before: Path, progress: Progress
+) -> Checkpoint:
+    """Return the checkpoint before one that raised an error, and tell so; where it fails too, say both."""
+    what = str(error).removesuffix(f"; {_BEGIN_AGAIN}")
+    try:
+        found = take(before)
+    except InputError as another:
+        why = str(another).removesuffix(f"; {_BEGIN_AGAIN}")
+        raise InputError(f"{what}; {why}; remove {before.parent} to begin again") from another
+    progress.warn(f"{what}; the checkpoint before it is used")
+    return found
 
 
 def _places(directory: Path) -> tuple[Path, Path]:

@@ -157,6 +157,8 @@ def _train(
         if fabric.is_global_zero:
             keep_as_newest(checkpoint)
         milestone = checkpoint.milestone
+        # Its tensors are those of the state now.
+        checkpoint = None
         progress.say(f"resuming {out} after step {milestone.step}")
     job = Job(recipe, sets, material, sizes, steps, classifier, state, choice, out, machine, fabric, progress)
     start = milestone or Milestone(0, 0.0, choice.precision, choice.reason, mark)
