@@ -1,6 +1,7 @@
 """Verifying: whatever byte of whatever file is damaged, its file is named, and what is whole is said to be."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -90,6 +91,16 @@ def test_files_without_digest_are_said_to_have_none_and_read_all_the_same(tmp_pa
     states = {one.file: one.state for one in verify_files(tmp_path).files}
     kept = dict.fromkeys(["metrics.csv", "model.safetensors", "recipe.toml", "result.json"], "no digest")
     assert states == kept | {"model.json": "damaged"}
+
+
+def test_names_that_no_file_can_have_and_hostile_lists_are_no_traceback(copied: Path) -> None:
+    rows = [{"files": "a\0b"}, {"files": "../../up"}, {"files": 3}, 7]
+    write_json(copied / "maps" / "heatmaps.json", {"images": rows})
+    (copied / "run" / os.fsdecode(b"\xff.json")).write_text("[" * 100_000)
+    os.mkfifo(copied / "run" / "pipe.json")
+    states = {one.file: one.state for one in verify_files(copied).files}
+    assert states["run/\\udcff.json"] == states["run/pipe.json"] == "damaged"
+    assert states["maps/pictures/a\0b.png"] == "missing"
 
 
 def test_what_is_no_directory_of_ours_is_refused(tmp_path: Path) -> None:

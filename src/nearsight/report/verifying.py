@@ -1,6 +1,5 @@
 """Checking every file of a directory that Nearsight wrote, without using any of them."""
 
-import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,15 @@ from nearsight.errors import InputError, first_line
 from nearsight.lock import whoever_writes
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS
 from nearsight.notebook import Shown, Summary
+from nearsight.read import (
+    LARGEST_TEXT,
+    is_file,
+    open_file,
+    read_json,
+    read_table,
+    read_tensors,
+    read_toml,
+)
 from nearsight.repair.result import REPAIR
 from nearsight.report.saved_heatmaps import HEATMAPS
 from nearsight.report.saved_heatmaps import PICTURES as HEATMAP_PICTURES
@@ -111,7 +119,7 @@ def verify_files(directory: Path) -> Verified:
             if ours:
                 checked += _state(path, directory, listed)
             others += not ours
-        checked += [Checked(str(path.relative_to(directory)), "missing") for path in _missing(here, listed)]
+        checked += [Checked(_name(path, directory), "missing") for path in _missing(here, listed)]
     if not checked:
         raise InputError(
             f"{directory} holds no file that Nearsight reads back; give a directory that it wrote"
@@ -119,9 +127,14 @@ def verify_files(directory: Path) -> Verified:
     return Verified(directory, tuple(checked), others, whoever_writes(directory))
 
 
+def _name(path: Path, directory: Path) -> str:
+    # Names of files may hold what UTF-8 may not.
+    return str(path.relative_to(directory)).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _state(path: Path, directory: Path, listed: Mapping[Path, str]) -> Iterator[Checked]:
     """Yield how a file is; nothing of one that whoever writes there has moved meanwhile."""
-    name = str(path.relative_to(directory))
+    name = _name(path, directory)
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             yield Checked(name, "damaged", "it is no regular file")
@@ -134,11 +147,11 @@ def _state(path: Path, directory: Path, listed: Mapping[Path, str]) -> Iterator[
         elif path.name == METRICS:
             sealed = _check_metrics(path)
         else:
-            with path.open("rb") as file:
+            with open_file(path, _WAY_OUT) as file:
                 sealed = _KINDS[path.suffix](file, path)
-    except FileNotFoundError:
-        return
-    except (InputError, OSError, ValueError, RecursionError) as error:
+    except (InputError, OSError) as error:
+        if not path.exists():
+            return
         why = first_line(error).removeprefix(f"{path} ").removeprefix("is damaged: ")
         yield Checked(name, "damaged", why.removesuffix(f"; {_WAY_OUT}"))
         return
@@ -146,43 +159,28 @@ def _state(path: Path, directory: Path, listed: Mapping[Path, str]) -> Iterator[
 
 
 def _check_json(file: BinaryIO, path: Path) -> bool:
-    content = file.read()
-    bare = unsealed_json(content, path, _WAY_OUT)
-    json.loads(bare)
-    return bare != content
+    content = file.read(LARGEST_TEXT)
+    read_json(path, _WAY_OUT)
+    return unsealed_json(content, path) != content
 
 
 def _check_toml(file: BinaryIO, path: Path) -> bool:
-    import tomllib
-
-    content = file.read()
-    bare = unsealed_toml(content, path, _WAY_OUT)
-    tomllib.loads(bare.decode("utf-8"))
-    return bare != content
+    content = file.read(LARGEST_TEXT)
+    read_toml(path, _WAY_OUT)
+    return unsealed_toml(content, path) != content
 
 
 def _check_tensors(file: BinaryIO, path: Path) -> bool:
-    from safetensors import SafetensorError, safe_open
-
     sealed = check_tensors(file, path, _WAY_OUT)
-    try:
-        with safe_open(path, framework="pt"):
-            return sealed
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
+    if not sealed:
+        read_tensors(path, _WAY_OUT)
+    return sealed
 
 
 def _check_table(file: BinaryIO, path: Path) -> bool:
-    import pyarrow
-    from pyarrow import parquet
-
     sealed = check_table(file, path, _WAY_OUT)
     if not sealed:
-        try:
-            for _ in parquet.ParquetFile(file).iter_batches():
-                pass
-        except pyarrow.ArrowException as error:
-            raise ValueError(str(error)) from error
+        read_table(path, _WAY_OUT)
     return sealed
 
 
@@ -214,14 +212,13 @@ def _listed(directory: Path) -> dict[Path, str]:
     if directory.name != HEATMAP_PICTURES:
         return {}
     rows = _values(directory.parent / HEATMAPS).get("images")
-    known = (
-        [row for row in rows if isinstance(row, dict) and "files" in row] if isinstance(rows, list) else []
-    )
-    return {directory / f"{row['files']}.png": str(row.get("digest", "")) for row in known}
+    named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    names = {row["files"]: str(row.get("digest", "")) for row in named if isinstance(row.get("files"), str)}
+    return {directory / f"{name}.png": digest for name, digest in names.items() if Path(name).name == name}
 
 
 def _missing(directory: Path, listed: Mapping[Path, str]) -> Iterator[Path]:
-    yield from (path for path in listed if not path.exists())
+    yield from (path for path in listed if not is_file(path))
     for name, others in _TOGETHER:
         # What `evaluate` leaves elsewhere is a result without its run.
         if (directory / name).is_file() and (name != RESULT or (directory / RECIPE).is_file()):
@@ -230,8 +227,10 @@ def _missing(directory: Path, listed: Mapping[Path, str]) -> Iterator[Path]:
 
 def _values(path: Path) -> dict[str, Any]:
     """Return what a JSON file holds; nothing where it cannot be read, which is said of itself."""
+    if not is_file(path):
+        return {}
     try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        values = read_json(path, _WAY_OUT)
+    except InputError:
         return {}
     return values if isinstance(values, dict) else {}

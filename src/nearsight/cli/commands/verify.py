@@ -25,7 +25,7 @@ def run(options: Namespace) -> Result:
         print_lines(found.sentences())
     if found.damaged:
         if options.json:
-            print(json.dumps(found.to_json(), ensure_ascii=False), flush=True)
+            print(json.dumps(found.to_json()), flush=True)
         first = found.damaged[0]
         raise InputError(
             f"{len(found.damaged):,} of {len(found.files):,} files in {found.directory} are damaged or missing, "
