@@ -1,5 +1,7 @@
 """How tiles are shown: grids that cover, and images that say nothing beside their tile."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import nn
@@ -41,6 +43,22 @@ def test_in_place_nothing_is_seen_but_the_tile() -> None:
     assert not torch.equal(first.logits[:, 1, 1], second.logits[:, 1, 1])
     plain = network(torch.stack([left_in_place(one, top, left, 3) for top in (0, 3) for left in (0, 3)]))
     torch.testing.assert_close(first.logits.flatten(1).T, plain.detach())
+
+
+def test_few_images_are_held_at_once_where_memory_is_little() -> None:
+    """Images of 1.8 MiB, of which the share of a bound of 16 MiB holds one: each is looked at before the next."""
+    seen: list[int] = []
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    def images() -> Iterator[torch.Tensor]:
+        for number in range(4):
+            seen.append(number)
+            yield torch.full((3, 400, 400), float(number))
+
+    maps = in_place_maps(TiledModel(network, classes="rgb", memory=2**24), images(), tile=200, stride=200)
+    for number, found in enumerate(maps):
+        assert len(seen) <= number + 2
+        torch.testing.assert_close(found.logits, torch.full((3, 2, 2), number / 4))
 
 
 def test_statistics_on_tiles_are_those_of_the_tiles_shown(classifier: Classifier, uniform: ImageSet) -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,7 +127,7 @@ def test_one_seed_is_of_one_network() -> None:
     assert "two seeds" not in sentence
 
 
-def test_answers_are_kept_with_the_run_until_something_else_is_asked(tmp_path: Path) -> None:
+def test_answers_are_kept_with_the_run_until_something_else_is_asked(tmp_path: Path, listener: Any) -> None:
     torch.manual_seed(0)
     architecture, half = Architecture("airbench", classes=2, width=0.1), (0.5, 0.5, 0.5)
     toy = Classifier(
@@ -137,7 +138,7 @@ def test_answers_are_kept_with_the_run_until_something_else_is_asked(tmp_path: P
     run, bound = Run(tmp_path), TiledModel(toy)
 
     def ask(tiles: list[int], most: int) -> TileAnswers:
-        return ask_run(run, bound, images, images, tiles, most=most)
+        return ask_run(run, bound, images, images, tiles, most=most, progress=listener)
 
     first, written = ask([5], 10), (tmp_path / ANSWERS).read_bytes()
     assert {one.tile for one in first.views} == {2, 4, 5, 6}
@@ -148,3 +149,10 @@ def test_answers_are_kept_with_the_run_until_something_else_is_asked(tmp_path: P
     assert ask([5], 9).whole[0] != 7
     assert ask([5], 10) == first
     assert (tmp_path / ANSWERS).read_bytes() == written
+    content["answers"]["whole"].pop()
+    for damaged in ("{", json.dumps(content)):
+        (tmp_path / ANSWERS).write_text(damaged)
+        assert ask([5], 10) == first
+        assert "on-tiles.json" in listener.said[-1]
+        assert "asked anew" in listener.said[-1]
+    assert len(listener.said) == 2

@@ -1,7 +1,6 @@
 """How tiles are shown to a network of whole images: alone, or at their place in an image that says nothing else."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Literal
 
 import torch
@@ -22,8 +21,9 @@ VIEWS: tuple[View, ...] = (ALONE, ALONE_BN, IN_PLACE, IN_PLACE_BN)
 GRID: GridKind = "covering"
 # Places of tiles along a side; more tell little more and cost a pass over a whole image each.
 MOST_PLACES = 5
-# Images whose tiles share batches.
+# Images whose tiles share batches, and of the bound on memory the share that they may take.
 TOGETHER = 32
+HELD_SHARE = 1 / 8
 
 
 def view_stride(side: int, tile: int) -> int:
@@ -53,8 +53,7 @@ def in_place_maps(
     classifier's preprocessing takes off, that of the images it was trained on. Nothing of it depends on the image.
     The grid is the covering one. Raises what `TiledModel.full_pass` raises.
     """
-    stream = iter(images)
-    while group := list(islice(stream, TOGETHER)):
+    for group in _groups(images, int(bound.memory * HELD_SHARE)):
         grids = [TileGrid(image.shape[1], image.shape[2], tile, stride, GRID) for image in group]
         logits = bound.full_pass(
             left_in_place(image, top, left, tile)
@@ -65,6 +64,18 @@ def in_place_maps(
         of_images = torch.split_with_sizes(logits, [len(grid) for grid in grids])
         for rows, grid in zip(of_images, grids, strict=True):
             yield EvidenceMap(rows.T.reshape(-1, *grid.shape), grid, bound.classes)
+
+
+def _groups(images: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
+    """Yield images in lists of a few, and of at most so many bytes or of one."""
+    held: list[Tensor] = []
+    for image in images:
+        if held and (len(held) == TOGETHER or sum(one.nbytes for one in held) + image.nbytes > most):
+            yield held
+            held = []
+        held.append(image)
+    if held:
+        yield held
 
 
 def left_in_place(image: Tensor, top: int, left: int, tile: int) -> Tensor:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,12 +56,13 @@ def ask_run(
     """Return what a run of whole images, bound, says of tiles; its answers of before, to the same, are kept.
 
     It is asked about `tiles`, and about a quarter, half and three quarters of the images' side, on at `most` so many
-    images. The answers are left in the run's directory. Raises what `ask_about_tiles` raises.
+    images. The answers are left in the run's directory; where those of before are damaged it is told, and asked
+    anew. Raises what `ask_about_tiles` raises.
     """
     sizes = sizes_to_ask(bound, images, tiles)
     path = run.directory / ANSWERS
-    if path.is_file():
-        held = _read(run)
+    held = _held(path, progress)
+    if held is not None:
         same = (held.data, held.split, held.images, held.most, held.sizes)
         if same == (images.name, images.split, len(images), most, sizes):
             return held.answers
@@ -145,10 +147,22 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(list(values)))
 
 
-def _read(run: Run) -> Asked:
-    path = run.directory / ANSWERS
-    schema, values = read_result("on-tiles", path, "compare")
-    return from_values(Asked, values, path, schema=schema)
+def _held(path: Path, progress: Progress) -> Asked | None:
+    """Return what a run said before; None where it was not asked, and with a warning where that cannot be read."""
+    if not path.is_file():
+        return None
+    try:
+        schema, values = read_result("on-tiles", path, "compare")
+        asked = from_values(Asked, values, path, schema=schema)
+        answers = asked.answers
+        rows = [answers.labels, answers.whole]
+        rows += [row for one in answers.views for row in (one.predictions, one.right, one.alike)]
+        if {len(row) for row in rows} != {len(answers.images)}:
+            raise InputError(f"{path} does not have an answer for each image")
+    except InputError as error:
+        progress.warn(f"{error}: what it held is asked anew")
+        return None
+    return asked
 
 
 def _views_of(
