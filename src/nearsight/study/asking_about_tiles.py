@@ -155,7 +155,7 @@ def _held(path: Path, progress: Progress) -> Asked | None:
         schema, values = read_result("on-tiles", path, "compare")
         asked = from_values(Asked, values, path, schema=schema)
         answers = asked.answers
-        rows = [answers.labels, answers.whole]
+        rows: list[Sequence[float]] = [answers.labels, answers.whole]
         rows += [row for one in answers.views for row in (one.predictions, one.right, one.alike)]
         if {len(row) for row in rows} != {len(answers.images)}:
             raise InputError(f"{path} does not have an answer for each image")
