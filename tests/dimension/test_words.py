@@ -92,3 +92,15 @@ def test_predicted_orders_are_told_apart_by_being_right(digits: Dimension) -> No
 
 def test_figures_have_a_true_minus_and_three_digits() -> None:
     assert with_interval(Estimate(-0.12345, -1.0, np.pi), three_digits) == "−0.123 (−1 to 3.14)"
+
+
+def test_what_tiles_are_worth_in_images_is_told_of_both_ends(digits: Dimension) -> None:
+    words = digits.words()
+    for row in digits.tiles[:2]:
+        for place in ("raw", "normalised"):
+            most = row.examples[place].most_tiles
+            assert most is not None
+            assert f"{with_interval(most.by_distance, three_digits)} times the images" in words
+    assert digits.tiles[-1].examples["raw"].reason == "each image has one tile of this size"
+    left_out = replace(digits, tiles=tuple(replace(row, examples={}) for row in digits.tiles))
+    assert "More tiles against more images" not in left_out.words()

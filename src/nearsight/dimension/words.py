@@ -1,6 +1,6 @@
 """What was measured, as a paragraph."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -10,14 +10,15 @@ from nearsight.dimension.order import SideBySide
 from nearsight.dimension.result import Dimension, TileDimension, tile_name
 from nearsight.dimension.several_tiles import Place
 from nearsight.dimension.spaces import Space
+from nearsight.statistics import Estimate
 from nearsight.statistics.writing import number, points, three_digits, with_interval
 
 _Item = TypeVar("_Item")
 # Where tiles are compared, after a number.
 _PLACES: Mapping[Place, str] = {
     "raw": "",
-    "normalised": " (without brightness and contrast)",
-    "embedding": " (in the embedding)",
+    "normalised": " without brightness and contrast",
+    "embedding": " in the embedding",
 }
 
 
@@ -82,25 +83,21 @@ def _examples(found: Dimension) -> str:
 def _worth(row: TileDimension) -> str:
     """Return what the most tiles of an image are worth, in each place, as the end of a clause."""
     known = [(place, most) for place, found in row.examples.items() if (most := found.most_tiles)]
-    distances = [
-        f"{with_interval(most.by_distance, three_digits)}{_PLACES[place]}"
-        for place, most in known
-        if most.by_distance.value is not None
-    ]
-    labels = [
-        f"{with_interval(most.by_label, three_digits)}{_PLACES[place]}"
-        for place, most in known
-        if most.by_label.value is not None
-    ]
-    covered = (
-        f"cover as well as one tile each of {', '.join(distances)} times the images"
-        if distances
-        else f"cannot be weighed by distance: {known[0][1].by_distance.reason}"
+    distances = _times((place, most.by_distance) for place, most in known)
+    labels = _times((place, most.by_label) for place, most in known)
+    if not distances:
+        return f"cannot be weighed by distance: {known[0][1].by_distance.reason}"
+    named = f"; the nearest has the right label as often as with {labels}" if labels else ""
+    return f"cover as well as one tile each of {distances}{named}"
+
+
+def _times(found: Iterable[tuple[Place, Estimate]]) -> str:
+    """Write how many times the images, in each place where that is known; nothing where it is not."""
+    return " and ".join(
+        f"{with_interval(estimate, three_digits)} times the images{_PLACES[place]}"
+        for place, estimate in found
+        if estimate.value is not None
     )
-    named = (
-        f", and the nearest has the right label as often as with {', '.join(labels)} times" if labels else ""
-    )
-    return covered + named
 
 
 def _effective(found: Dimension) -> str:

@@ -105,10 +105,12 @@ def _examples(found: Dimension) -> list[str]:
                 name = (
                     f"{tiles} of each of {images:,}, {place}{', by label' if measure == 'by_label' else ''}"
                 )
-                cells[name] = [
+                line = [
                     with_interval(getattr(of_size[key], measure), three_digits) if key in of_size else MISSING
                     for of_size in by_size
                 ]
+                if set(line) != {MISSING}:
+                    cells[name] = line
     if not cells:
         return []
     embedding = "" if found.embedding is None else f" The embedding is that of {found.embedding}."
