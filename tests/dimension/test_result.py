@@ -72,3 +72,17 @@ def test_results_of_older_versions_are_read(directory: Path) -> None:
         row.effective["raw"].value for row in found.tiles
     ]
     assert found.chance == held["chance"]
+
+
+def test_a_file_of_the_second_schema_weighed_no_tiles(digits: Dimension, tmp_path: Path) -> None:
+    digits.save(tmp_path)
+    held = json.loads((tmp_path / "dimension.json").read_text())
+    held["schema"] = 2
+    del held["digest"], held["embedding"], held["sampling"]["example_images"]
+    for row in held["tiles"]:
+        del row["examples"]
+    (tmp_path / "dimension.json").write_text(json.dumps(held))
+    again = Dimension.load(tmp_path)
+    assert again.sampling.example_images == 0
+    assert all(not row.examples for row in again.tiles)
+    assert again.table()["two-nn, raw"].equals(digits.table()["two-nn, raw"])
