@@ -7,53 +7,69 @@ import argparse
 import json
 import shutil
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-FAILURES = "failures.jsonl"
+# What became of each case, and the damaged files of those that broke the promise, under --out.
+CASES, BROKEN = "cases.jsonl", "broken"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this study to a parser."""
     parser.add_argument("--cases", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0, help="the number of the first case")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the number of the first case, which decides all of it"
+    )
     parser.add_argument("--only", default="", help="readers whose name and folder hold this")
     parser.add_argument(
-        "--out", type=Path, default=Path("fuzz"), help="the material, and each case that broke"
+        "--seconds", type=float, default=float("inf"), help="end after so long; go on by calling again"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("fuzz"), help="the material, each outcome, and what broke"
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Try the cases one after another, keep what breaks, and print how many were read, refused and broken."""
+    """Try the cases that were not tried yet, keep what breaks, and print how many were read, refused and broken."""
     import nearsight.verbs  # noqa: F401 (once, for all children)
     from studies.fuzz.material import make_material
     from studies.fuzz.trial import as_row, try_case
 
-    home = arguments.out.resolve() / "material"
+    end = time.monotonic() + arguments.seconds
+    home, cases = arguments.out.resolve() / "material", arguments.out / CASES
     home.mkdir(parents=True, exist_ok=True)
     make_material(home)
-    counted: Counter[str] = Counter()
-    seconds: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as scratch:
+    seeds = range(arguments.seed, arguments.seed + arguments.cases)
+    tried = {row["seed"] for row in _rows(cases)}
+    with tempfile.TemporaryDirectory() as scratch, cases.open("a", encoding="utf-8") as file:
         work = Path(scratch) / "case"
-        for seed in range(arguments.seed, arguments.seed + arguments.cases):
+        for seed in seeds:
+            if seed in tried or time.monotonic() > end:
+                continue
             found = try_case(home, work, seed, arguments.only)
-            counted[found.outcome] += 1
-            seconds[found.reader] += found.seconds
+            file.write(json.dumps(as_row(found)) + "\n")
+            file.flush()
             if not found.kept:
-                kept = arguments.out / "broken" / str(seed)
+                kept = arguments.out / BROKEN / str(seed)
                 shutil.rmtree(kept, ignore_errors=True)
                 shutil.copytree(work, kept, symlinks=True, ignore=_special)
-                with (arguments.out / FAILURES).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(as_row(found)) + "\n")
                 last = found.said.strip().splitlines()[-1:] or [""]
-                print(
-                    f"{seed} {found.outcome}: {found.reader}, {found.file}, {found.damage}: {last[0][:200]}",
-                    flush=True,
-                )
+                told = f"{found.reader}, {found.file}, {found.damage}: {last[0][:200]}"
+                print(f"{seed} {found.outcome}: {told}", flush=True)
+    rows = [row for row in _rows(cases) if row["seed"] in seeds]
+    counted = Counter(row["outcome"] for row in rows)
+    readers = Counter(row["reader"] for row in rows)
     told = ", ".join(f"{count:,} {what}" for what, count in counted.most_common())
-    print(", ".join(f"{name} {spent:,.0f} s" for name, spent in seconds.most_common(8)))
-    print(f"{sum(counted.values()):,} cases from {arguments.seed} on: {told}")
+    spent = sum(row["seconds"] for row in rows)
+    print(f"{len(rows):,} cases from {arguments.seed} on, {len(readers)} readers, {spent:,.0f} s: {told}")
+
+
+def _rows(cases: Path) -> list[dict[str, Any]]:
+    if not cases.is_file():
+        return []
+    return [json.loads(line) for line in cases.read_text(encoding="utf-8").splitlines()]
 
 
 def _special(directory: str, names: list[str]) -> list[str]:
