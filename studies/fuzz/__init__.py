@@ -4,13 +4,24 @@ Each case must be read, or refused in one line with exit code 2, in bounded memo
 """
 
 import argparse
+import importlib
 import json
+import pkgutil
 import shutil
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+import nearsight
+
+# What Nearsight imports where it is used.
+_USED = (
+    "datasets", "lightning_fabric", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "onnxruntime",
+    "pandas", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "safetensors.torch", "scipy.stats",
+    "sklearn.datasets", "timm", "torch.utils.tensorboard", "torchmetrics", "xxhash",
+)  # fmt: skip
 
 # What became of each case, and the damaged files of those that broke the promise, under --out.
 CASES, BROKEN = "cases.jsonl", "broken"
@@ -33,10 +44,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Try the cases that were not tried yet, keep what breaks, and print how many were read, refused and broken."""
-    import nearsight.verbs  # noqa: F401 (once, for all children)
     from studies.fuzz.material import make_material
     from studies.fuzz.trial import as_row, try_case
 
+    _import_all()
     end = time.monotonic() + arguments.seconds
     home, cases = arguments.out.resolve() / "material", arguments.out / CASES
     home.mkdir(parents=True, exist_ok=True)
@@ -64,6 +75,15 @@ def run(arguments: argparse.Namespace) -> None:
     told = ", ".join(f"{count:,} {what}" for what, count in counted.most_common())
     spent = sum(row["seconds"] for row in rows)
     print(f"{len(rows):,} cases from {arguments.seed} on, {len(readers)} readers, {spent:,.0f} s: {told}")
+
+
+def _import_all() -> None:
+    """Import once what each case would else import in its own process."""
+    for module in pkgutil.walk_packages(nearsight.__path__, "nearsight."):
+        if module.name != "nearsight.__main__":
+            importlib.import_module(module.name)
+    for name in _USED:
+        importlib.import_module(name)
 
 
 def _rows(cases: Path) -> list[dict[str, Any]]:
