@@ -18,8 +18,8 @@ import nearsight
 
 # What Nearsight imports where it is used.
 _USED = (
-    "datasets", "lightning_fabric", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "onnxruntime",
-    "pandas", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "safetensors.torch", "scipy.stats",
+    "datasets", "lightning_fabric", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
+    "onnxruntime", "pandas", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "safetensors.torch", "scipy.stats",
     "sklearn.datasets", "timm", "torch.utils.tensorboard", "torchmetrics", "xxhash",
 )  # fmt: skip
 
