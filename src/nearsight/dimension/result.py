@@ -14,6 +14,7 @@ from nearsight.dimension.several_tiles import Place
 from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import IntrinsicDimension
 from nearsight.notebook import Shown, Summary
+from nearsight.read import belonging_together
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
 from nearsight.settings import Sampling
@@ -160,7 +161,11 @@ class Dimension(Shown):
         schema, values = read_result("dimension", path, "dimension")
         # Both follow from the rest.
         rows = {name: value for name, value in values.items() if name not in ("words", "units")}
-        return from_values(Dimension, rows, path, schema=schema)
+        found = from_values(Dimension, rows, path, schema=schema)
+        with belonging_together(path, "run `nearsight dimension` again"):
+            found._summary()
+            _ = [_row(row) for row in found.tiles]
+        return found
 
 
 def tile_name(tile: int | None) -> str:

@@ -16,7 +16,7 @@ from nearsight.evaluation.metrics import written_confusion
 from nearsight.evaluation.protocols import correctness
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
-from nearsight.read import is_file
+from nearsight.read import belonging_together, is_file
 from nearsight.rows import to_values
 from nearsight.runs.evaluation_words import estimate_of, how_cut, measure_headings, written_measures
 from nearsight.runs.result_file import read_result_file
@@ -159,18 +159,22 @@ class Evaluation(Shown):
             raise InputError(f"{path} holds no predictions under {other[0]}, which {RESULT} has; {mend}")
         names = [name for name in names if name in whole]
         scores = {name: _matrix(table[f"{name}{SCORES}"], len(labels)) for name in names}
-        return Evaluation(
-            metrics={
-                name: _whole(name, of_protocol, scores[name], labels, columns)
-                for name, of_protocol in measured.items()
-            },
-            settings=settings,
-            labels=labels,
-            predictions={name: table[f"{name}{PREDICTION}"].to_numpy() for name in names},
-            scores=scores,
-            paths=tuple(table["path"].to_pylist()) if "path" in table.column_names else None,
-            columns=columns,
-        )
+        with belonging_together(directory / RESULT, mend):
+            found = Evaluation(
+                metrics={
+                    name: _whole(name, of_protocol, scores[name], labels, columns)
+                    for name, of_protocol in measured.items()
+                },
+                settings=settings,
+                labels=labels,
+                predictions={name: table[f"{name}{PREDICTION}"].to_numpy() for name in names},
+                scores=scores,
+                paths=tuple(table["path"].to_pylist()) if "path" in table.column_names else None,
+                columns=columns,
+            )
+            found._summary()
+            _ = [*found._group_rows()]
+        return found
 
     def table(self, row: Literal["protocol", "class", "group"] = "protocol") -> "pandas.DataFrame":
         """Return what was measured as a table: a row a protocol, or a row for each protocol and class, or group.

@@ -7,6 +7,7 @@ from typing import Any
 
 from nearsight.errors import unknown_name
 from nearsight.notebook import Shown, Summary
+from nearsight.read import belonging_together
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import write_json
 from nearsight.schema import FIRST, numbered
@@ -204,10 +205,12 @@ class Comparison(Shown):
             rows = _intervals_of_schema_1(rows, rows.get("images"))
         place = {"directory": str(directory), "recipe": {}}
         found = replace(from_values(Comparison, rows | place, path, schema=schema), recipe=recipe)
-        # Sentences of the first schema did not say how the arms were scored.
-        return (
-            found if schema >= 2 else replace(found, differences=tuple(map(found._told, found.differences)))
-        )
+        with belonging_together(path, "run `nearsight compare` again"):
+            found._summary()
+            # Sentences of the first schema did not say how the arms were scored.
+            if schema < 2:
+                return replace(found, differences=tuple(map(found._told, found.differences)))
+        return found
 
     def _told(self, row: Difference) -> Difference:
         ours = scored_arm(row.arm, row.protocol, self.arm(row.arm).stride)

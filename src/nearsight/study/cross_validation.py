@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nearsight.notebook import Shown, Summary
+from nearsight.read import belonging_together
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import write_json
 from nearsight.schema import FIRST, numbered
@@ -104,4 +105,7 @@ class CrossValidation(Shown):
         recipe = recipe_from_table(values.get("recipe", {}), path, unnumbered=FIRST)
         rows = {name: value for name, value in values.items() if name != "units"}
         place = {"directory": str(directory), "recipe": {}}
-        return replace(from_values(CrossValidation, rows | place, path, schema=schema), recipe=recipe)
+        found = replace(from_values(CrossValidation, rows | place, path, schema=schema), recipe=recipe)
+        with belonging_together(path, "train it again"):
+            found._summary()
+        return found
