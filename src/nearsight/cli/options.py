@@ -81,8 +81,9 @@ def whole_number(option: str, low: int) -> Callable[[str], int]:
     """
 
     def read(value: str) -> int:
-        if not re.fullmatch(r"[+-]?\d+", value.strip()) or int(value) < low:
-            raise InputError(f"{option} takes a whole number of at least {low}, got '{value}'")
+        # Up to 18 digits: whatever is counted is held in 64 bits.
+        if not re.fullmatch(r"[+-]?\d{1,18}", value.strip()) or int(value) < low:
+            raise InputError(f"{option} takes a whole number of at least {low}, got '{value[:80]}'")
         return int(value)
 
     return read

@@ -7,7 +7,7 @@ from itertools import pairwise
 from nearsight.errors import InputError
 
 Size = tuple[int, int]
-_STAGE = re.compile(r"(\d+)@(\d*\.?\d+)")
+_STAGE = re.compile(r"(\d{1,9})@(\d*\.?\d+)")
 
 
 @dataclass(frozen=True)
