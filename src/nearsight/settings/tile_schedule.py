@@ -7,7 +7,7 @@ from itertools import pairwise
 from nearsight.errors import InputError
 
 Size = tuple[int, int]
-_STAGE = re.compile(r"(\d{1,9})@(\d*\.?\d+)")
+_STAGE = re.compile(r"(\d{1,9})@(\d{0,3}\.?\d{1,20})")
 
 
 @dataclass(frozen=True)
