@@ -88,7 +88,7 @@ def test_weights_in_a_file_are_those_of_the_named_network(printed: Printed, tmp_
             ["--model", "{graph}", "digits", "digits"],
             "with --model there is no run, so 'digits' and 'digits'",
         ),
-        (["digits", "--model", "timm:test_resnet", "--weights", "nowhere.pt"], "cannot read nowhere.pt"),
+        (["digits", "--model", "timm:test_resnet", "--weights", "nowhere.pt"], "nowhere.pt cannot be read"),
     ],
 )
 def test_bad_input_is_one_line(options: list[str], line: str, graph: Path, refused: Refused) -> None:

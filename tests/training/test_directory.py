@@ -94,7 +94,7 @@ def test_a_refused_directory_stays_byte_for_byte(
 
 def test_a_recipe_that_is_not_text_is_refused(tmp_path: Path, snapshot: Snapshot) -> None:
     (tmp_path / "recipe.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match=r"cannot read the recipe .*recipe\.toml"):
+    with pytest.raises(InputError, match=r"recipe\.toml cannot be read"):
         claim_directory(tmp_path, PAPER, resume=True)
     assert snapshot(tmp_path) == {"recipe.toml": b"\xff\xfe"}
 
