@@ -75,7 +75,7 @@ def test_resuming_clears_what_kills_left_half_written(tmp_path: Path) -> None:
         (
             {"recipe.toml": recipe_to_toml(PAPER), "checkpoint/state.safetensors": "junk", HALF_WRITTEN: "x"},
             True,
-            "is not a checkpoint of ours",
+            "state.safetensors cannot be read",
         ),
     ],
 )
