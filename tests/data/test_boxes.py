@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nearsight.data.boxes import BoxForm, boxes_mask, edges_in, understand_boxes
+from nearsight.data.boxes import BoxForm, boxes_mask, edges_in, four_numbers, understand_boxes
 from nearsight.data.loading import load
+from nearsight.errors import InputError
 
 Write = Callable[..., Path]
 Png = Callable[..., bytes]
@@ -164,3 +165,9 @@ def test_an_image_is_known_where_its_boxes_mark_a_pixel(boxes: list[tuple[float,
     ends = np.ceil(edges_in(found, np.tile([[8.0, 6.0]], (len(found), 1)), form) - 0.5).clip(0, [8, 6, 8, 6])
     for box, end in zip(boxes, ends, strict=True):
         assert bool((end[2:] > end[:2]).all()) == bool(boxes_mask(list(box), 6, 8, form).any())
+
+
+@pytest.mark.parametrize("value", [7, 1.5, True, [1, 2, 3], [[[1, 2, 3, 4]]], {"a": 1}, "abcd"])
+def test_what_is_no_box_is_refused(value: object) -> None:
+    with pytest.raises(InputError, match="a box must be four numbers"):
+        four_numbers(value)  # type: ignore[arg-type]

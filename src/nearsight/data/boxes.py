@@ -65,7 +65,7 @@ def four_numbers(boxes: Sequence[Any] | NDArray[np.float64]) -> NDArray[np.float
     """
     try:
         found = np.asarray(boxes, dtype=np.float64)
-        if found.size and (found.ndim > 2 or found.shape[-1] != 4):
+        if found.size and (found.ndim not in (1, 2) or found.shape[-1] != 4):
             raise ValueError
         if not np.isfinite(found).all():
             raise ValueError
