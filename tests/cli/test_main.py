@@ -284,10 +284,13 @@ def test_compare_prints_and_resumes(printed: Printed, quick: list[str], tmp_path
     arguments = ["compare", "digits", "--tiles", "6,full", "--seeds", "1", "--steps", "2", *quick]
     arguments += ["--on-tiles", "3"]
     found = printed(*arguments, "--out", tmp_path / "study")
-    assert [arm["name"] for arm in found["arms"]] == ["full", "full+standard", "tile-6"]
-    assert [(arm["arm"], arm["images"]) for arm in found["on_tiles"]] == [("full", 3), ("full+standard", 3)]
+    assert [arm["name"] for arm in found["arms"]] == ["full+flip", "full+standard", "tile-6+flip"]
+    assert [(arm["arm"], arm["images"]) for arm in found["on_tiles"]] == [
+        ("full+flip", 3),
+        ("full+standard", 3),
+    ]
     assert found == json.loads(unsealed_json((tmp_path / "study" / "comparison.json").read_bytes(), "file"))
-    weights = tmp_path / "study" / "runs" / "tile-6" / "seed-0" / "model.safetensors"
+    weights = tmp_path / "study" / "runs" / "tile-6+flip" / "seed-0" / "model.safetensors"
     written = weights.stat().st_mtime_ns
     shutil.rmtree(tmp_path / "study" / "runs" / "full")
     (tmp_path / "study" / "comparison.json").unlink()
@@ -313,7 +316,7 @@ def test_the_demo_can_be_run_again(
     told = capsys.readouterr().out
     assert "table, figure and every number: nearsight-demo" in told
     again = json.loads((tmp_path / "nearsight-demo" / "comparison.json").read_text())
-    assert [arm["name"] for arm in again["arms"]] == ["full", "full+standard", "tile-4"]
+    assert [arm["name"] for arm in again["arms"]] == ["full+flip", "full+standard", "tile-4+flip"]
     # Only the run that was missing is made again.
     assert [arm["accuracies"] for arm in again["arms"][1:]] == [
         arm["accuracies"] for arm in found["arms"][1:]

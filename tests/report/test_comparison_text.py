@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nearsight.report import comparison_markdown, write_comparison
-from nearsight.report.comparison_text import scaled
+from nearsight.statistics.writing import scaled
 from nearsight.study import Comparison
 
 Make = Callable[..., Comparison]
@@ -49,7 +49,7 @@ def test_the_accuracy_table_holds_every_protocol_with_its_interval(make_comparis
 
 def test_the_difference_tables_hold_every_difference(make_comparison: Make) -> None:
     comparison = make_comparison()
-    _, fixed, others, _ = tables(comparison_markdown(comparison, "accuracy.png"))
+    _, _, fixed, others, _ = tables(comparison_markdown(comparison, "accuracy.png"))
     held = [row for row in comparison.differences if row.headline]
     held += [row for row in comparison.differences if not row.headline]
     for row, (name, estimate, ends, tests) in zip(held, fixed[1:] + others[1:], strict=True):
@@ -83,7 +83,7 @@ def test_verdicts_lead_and_the_method_is_told(make_comparison: Make) -> None:
     for sentence in comparison.verdicts:
         assert f"- T{sentence[1:]}." in markdown.partition("## Accuracy")[0]
     for told in (
-        "fixed before training, not chosen on test results",
+        "was fixed before training",
         "![Accuracy against tile size](accuracy.png)",
         "Budget: pixels.",
         "Tile 8 saw 1,280,000 tiles of 8×8 in 2,560 steps: every image about 256 times",

@@ -1,6 +1,7 @@
 """Arms: what each changes of the base recipe, and what a budget holds equal."""
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.errors import InputError
 from nearsight.settings import RECIPES, Recipe
-from nearsight.study import make_arms, order_tiles, reference_size
+from nearsight.study import make_arms, order_arms, order_tiles, reference_size, usual_arms
 from nearsight.training import total_steps
 
 
@@ -23,24 +24,78 @@ def image_set(height: int, width: int) -> ImageSet:
 
 
 @pytest.mark.parametrize(
-    ("name", "standard", "tile_flip"),
-    [("paper", ("random", 4), "none"), ("fast", ("alternating", 2), "alternating")],
+    ("name", "flip", "padding"),
+    [("paper", "random", 4), ("fast", "alternating", 2), ("standard", "random", 4)],
 )
-def test_arms_differ_in_tile_and_augmentation_alone(
-    name: str, standard: tuple[str, int], tile_flip: str
+def test_an_arm_has_the_augmentation_that_its_name_says_and_no_other(
+    name: str, flip: Literal["random", "alternating"], padding: int
 ) -> None:
     base = RECIPES[name]
-    arms = {arm.name: arm for arm in make_arms(base, (24, 16, None), "steps", (32, 32))}
-    assert list(arms) == ["full", "full+standard", "tile-16", "tile-24"]
-    assert arms["full"].recipe == replace(base, tile=None, flip="none", crop_padding=0)
-    assert arms["full+standard"].recipe == replace(base, flip=standard[0], crop_padding=standard[1])
-    for side in (16, 24):
-        assert arms[f"tile-{side}"].recipe == replace(base, tile=side)
-        assert arms[f"tile-{side}"].recipe.flip == tile_flip
-    assert arms["full"].augmentation == "none"
-    assert f"{standard[0]} flip" in arms["full+standard"].augmentation
-    assert f"padding by {standard[1]} px" in arms["full+standard"].augmentation
-    assert ("flip" in arms["tile-16"].augmentation) == (tile_flip != "none")
+    plain = replace(base, tile=None, flip="none", crop_padding=0)
+    wanted = {
+        "full": plain,
+        "full+flip": replace(plain, flip=flip),
+        "full+crop": replace(plain, crop_padding=padding),
+        "full+standard": replace(plain, flip=flip, crop_padding=padding),
+        "full+cutout": replace(plain, cutout=16),
+        "full+cutmix": replace(plain, cutmix=0.5),
+        "full+standard+cutmix": replace(plain, flip=flip, crop_padding=padding, cutmix=0.5),
+        "tile-16": replace(base, tile=16, flip="none"),
+        "tile-16+flip": replace(base, tile=16, flip=flip),
+        "tile-16+cutout": replace(base, tile=16, flip="none", cutout=8),
+        "tile-24": replace(base, tile=24, flip="none"),
+    }
+    arms = make_arms(base, reversed(wanted), "steps", (32, 40))
+    assert {arm.name: arm.recipe for arm in arms} == wanted
+    assert [arm.name for arm in arms] == list(order_arms(wanted))
+    for arm in arms:
+        said = ("flip" in arm.augmentation, "crop" in arm.augmentation, "CutMix" in arm.augmentation)
+        recipe = arm.recipe
+        cropped = recipe.tile is None and recipe.crop_padding > 0
+        assert said == (recipe.flip != "none", cropped, recipe.cutmix is not None)
+
+
+def test_the_base_recipe_says_how_much_an_addition_is_of() -> None:
+    base = Recipe(cutout=5, cutmix=1.0, crop_padding=7, crop_fill="reflect")
+    names = ["full", "full+crop", "full+cutout", "full+cutmix"]
+    found = {arm.name: arm.recipe for arm in make_arms(base, names, "steps", (32, 32))}
+    assert (found["full"].cutout, found["full"].cutmix, found["full"].crop_padding) == (None, None, 0)
+    assert found["full+crop"].crop_padding == 7
+    assert (found["full+cutout"].cutout, found["full+cutmix"].cutmix) == (5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "arms must name two to compare, got nothing"),
+        (["full", "full"], r"arms must name two to compare, got full; add another, such as full\+standard"),
+        (["full", "tile"], "arms are full or tile-N, such as tile-16"),
+        (["full", "tile-0"], "got 'tile-0'"),
+        (["full", "full+flop"], "unknown addition to an arm 'flop'; did you mean 'flip'"),
+        (["full", "tile-16+standard"], r"is not cropped again, got the arm 'tile-16\+standard'"),
+        (["full", "tile-16+crop"], r"leave \+crop out"),
+    ],
+)
+def test_what_names_no_arm_is_refused(names: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        order_arms(names)
+
+
+def test_names_of_one_arm_are_one_arm() -> None:
+    assert order_arms(["full+crop+flip", "full+standard", " full+flip+crop+flip", "full"]) == (
+        "full",
+        "full+standard",
+    )
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_usual_arms_hold_the_like_of_each_tile(name: str) -> None:
+    base = RECIPES[name]
+    names = usual_arms(base, (16, 24, None))
+    arms = {arm.name: arm.recipe for arm in make_arms(base, names, "steps", (32, 32))}
+    flips = {recipe.flip for arm, recipe in arms.items() if arm != "full+standard"}
+    assert flips == {base.flip}
+    assert "full+standard" in names
 
 
 sizes = st.integers(4, 200)
@@ -59,7 +114,7 @@ def test_under_pixels_arms_see_as_many_pixels_to_within_one_step(
     height, width = size
     tile = max(1, int(share * min(size)))
     base = Recipe(epochs=epochs, batch_size=batch)
-    arms = make_arms(base, (tile, None), "pixels", size)
+    arms = make_arms(base, usual_arms(base, (tile, None)), "pixels", size)
     full, _, tiled = (total_steps(arm.recipe, images) * batch for arm in arms)
     # One step of whole images, and one image for rounding epochs to images.
     assert abs(tiled * tile**2 - full * height * width) <= (batch + 1) * height * width
@@ -71,7 +126,8 @@ def test_a_budget_of_pixels_scales_steps_where_the_recipe_gives_steps(
 ) -> None:
     height, width = size
     tile = max(1, int(share * min(size)))
-    full, _, tiled = make_arms(Recipe(steps=steps), (tile, None), "pixels", size)
+    base = Recipe(steps=steps)
+    full, _, tiled = make_arms(base, usual_arms(base, (tile, None)), "pixels", size)
     assert full.recipe.steps == steps
     assert tiled.recipe.steps is not None
     assert abs(tiled.recipe.steps * tile**2 - steps * height * width) <= height * width
@@ -86,15 +142,17 @@ def test_under_steps_arms_make_the_steps_of_the_base(
     tiles: list[int | None], images: int, epochs: float
 ) -> None:
     base = Recipe(epochs=epochs)
-    steps = {total_steps(arm.recipe, images) for arm in make_arms(base, tiles, "steps", (64, 64))}
+    steps = {
+        total_steps(arm.recipe, images) for arm in make_arms(base, usual_arms(base, tiles), "steps", (64, 64))
+    }
     assert steps == {total_steps(base, images)}
 
 
 def test_the_budget_refers_to_whole_images_or_else_to_the_largest_tile() -> None:
     images = image_set(20, 30)
-    assert reference_size(Recipe(), (8, None), images) == (20, 30)
-    assert reference_size(Recipe(), (12, 8), images) == (12, 12)
-    small, large = make_arms(Recipe(epochs=3), (12, 6), "pixels", (12, 12))
+    assert reference_size(Recipe(), ("tile-8", "full"), images) == (20, 30)
+    assert reference_size(Recipe(), ("tile-12", "tile-8"), images) == (12, 12)
+    small, large = make_arms(Recipe(epochs=3), ("tile-12", "tile-6"), "pixels", (12, 12))
     assert (small.name, small.recipe.epochs, large.name, large.recipe.epochs) == ("tile-6", 12, "tile-12", 3)
 
 
@@ -106,9 +164,9 @@ def test_one_arm_is_no_comparison(tiles: list[int | None]) -> None:
 
 def test_an_unknown_budget_is_refused() -> None:
     with pytest.raises(InputError, match="unknown budget 'pixel'; did you mean 'pixels'"):
-        make_arms(Recipe(), (8, None), "pixel", (32, 32))  # type: ignore[arg-type]
+        make_arms(Recipe(), ("tile-8", "full"), "pixel", (32, 32))  # type: ignore[arg-type]
 
 
 def test_a_schedule_of_tile_sizes_is_refused_because_an_arm_has_one() -> None:
     with pytest.raises(InputError, match=r"tile_schedule must be left out, got '16@0\.5'"):
-        make_arms(Recipe(tile_schedule="16@0.5"), [16, None], "pixels", size=(32, 32))
+        make_arms(Recipe(tile_schedule="16@0.5"), ["full", "tile-16"], "pixels", size=(32, 32))

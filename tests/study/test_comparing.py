@@ -30,11 +30,11 @@ from nearsight.report import write_comparison
 from nearsight.runs import Run
 from nearsight.settings import RECIPES, Machine, Recipe
 from nearsight.study import Comparison, compare
+from nearsight.study.comparing import some_training_images
 
 BASE = replace(
     RECIPES["fast"], data="digits", width=0.1, steps=12, batch_size=100, precision="float32", seed=3
 )
-TILES = (4, None)
 ARMS = ("full", "full+standard", "tile-4")
 SEEDS = (3, 4)
 TILE_PROTOCOLS = ["full-pass", "mean-logit", "mean-probability", "vote", "single-tile"]
@@ -45,7 +45,7 @@ def sets_of(seed: int) -> ImageSets:
 
 
 def study(out: Path, base: Recipe = BASE, **changes: Any) -> Comparison:
-    settings = {"tiles": TILES, "seeds": len(SEEDS), "budget": "pixels"} | changes
+    settings = {"arms": ARMS, "seeds": len(SEEDS), "budget": "pixels"} | changes
     return compare(base, sets_of, out, **settings)
 
 
@@ -122,24 +122,54 @@ def test_accuracies_are_those_of_the_predictions(finished: tuple[Path, Compariso
     assert tuple(arms) == ARMS
     for name, arm in arms.items():
         protocols = [row["protocol"] for row in arm["accuracies"]]
-        assert protocols == (TILE_PROTOCOLS if name == "tile-4" else ["full-pass"])
+        assert protocols == (TILE_PROTOCOLS if name == "tile-4" else ["full-pass", "five-crop"])
         for row in arm["accuracies"]:
             table = right(out, name, row["protocol"])
             assert row["seeds"] == pytest.approx(table.mean(1))
             assert_interval(row["interval"], table)
 
 
+def test_every_arm_is_judged_on_images_that_it_was_trained_on_too(finished: tuple[Path, Comparison]) -> None:
+    out, comparison = finished
+    assert comparison.judged_training_images == comparison.images
+    for arm in comparison.arms:
+        for number, seed in enumerate(SEEDS):
+            run = Run.open(out / "runs" / arm.name / f"seed-{seed}")
+            images = some_training_images(sets_of(seed))
+            assert set(images.paths()) <= set(sets_of(seed)["train"].paths())
+            judged = evaluate(TiledModel(run.classifier()), images, protocols=["full-pass"])
+            row = arm.accuracy("full-pass")
+            assert row is not None
+            assert row.train is not None
+            assert row.gap is not None
+            assert row.train_seeds[number] == pytest.approx(judged.metrics["full-pass"]["accuracy"])
+            assert row.train.value == pytest.approx(np.mean(row.train_seeds))
+            assert row.gap.value == pytest.approx(row.train.value - np.mean(row.seeds))
+
+
 def test_differences_are_those_of_the_predictions(finished: tuple[Path, Comparison]) -> None:
     out, _ = finished
     content = written(out)
-    found = [(row["arm"], row["protocol"], row["reference"]) for row in content["differences"]]
-    assert found == [
-        ("full+standard", "full-pass", "full"),
-        *(("tile-4", protocol, "full") for protocol in TILE_PROTOCOLS),
-        *(("tile-4", protocol, "full+standard") for protocol in TILE_PROTOCOLS),
+    columns = ("arm", "protocol", "reference", "reference_protocol", "asked")
+    found = [tuple(row[column] for column in columns) for row in content["differences"]]
+    strongest = [row for row in found if row[-1] == "strongest"]
+    fixed = [row for row in found if row[-1] not in ("strongest", "")]
+    others = [protocol for protocol in TILE_PROTOCOLS if protocol != "mean-logit"]
+    assert fixed == [
+        ("full+standard", "full-pass", "full", "full-pass", "added"),
+        ("tile-4", "mean-logit", "full", "full-pass", "alike"),
+        ("tile-4", "mean-logit", "full", "five-crop", "alike-views"),
+        ("tile-4", "mean-logit", "full+standard", "full-pass", "usual"),
+    ]
+    whole = [(name, protocol) for name in ARMS[:2] for protocol in ("full-pass", "five-crop")]
+    best = max(whole, key=lambda key: right(out, *key).mean())
+    assert [row[2:4] for row in strongest] == ([best] if best == ("full+standard", "five-crop") else [])
+    assert found[len(fixed) + len(strongest) :] == [
+        ("tile-4", protocol, name, "full-pass", "") for name in ARMS[:2] for protocol in others
     ]
     for row in content["differences"]:
-        ours, theirs = right(out, row["arm"], row["protocol"]), right(out, row["reference"], "full-pass")
+        ours = right(out, row["arm"], row["protocol"])
+        theirs = right(out, row["reference"], row["reference_protocol"])
         assert_interval(row["interval"], ours - theirs, least=-1)
         tests = [(test["only_a"], test["only_b"], test["p"]) for test in row["mcnemar"]]
         if row["protocol"] == "single-tile":
@@ -149,7 +179,7 @@ def test_differences_are_those_of_the_predictions(finished: tuple[Path, Comparis
             assert (only_a, only_b) == (((a == 1) & (b == 0)).sum(), ((a == 0) & (b == 1)).sum())
             assert p == pytest.approx(binomial_p(only_a, only_b))
     headlines = [row for row in content["differences"] if row["headline"]]
-    assert [row["protocol"] for row in headlines] == ["full-pass", "mean-logit", "mean-logit"]
+    assert headlines == [row for row in content["differences"] if row["asked"]]
     assert content["verdicts"] == [row["verdict"] for row in headlines]
 
 
@@ -226,7 +256,10 @@ def test_predictions_of_something_else_are_made_again(
     ("changes", "message"),
     [
         ({"seeds": 3}, r"seeds 2 there, 3 asked for"),
-        ({"tiles": (4, 6, None)}, r"tiles \[4, 'full'\] there, \[4, 6, 'full'\] asked for"),
+        (
+            {"arms": ("full", "tile-4")},
+            r"arms \['full', 'full\+standard', 'tile-4'\] there, \['full', 'tile-4'\]",
+        ),
         ({"budget": "steps"}, r"budget pixels there, steps asked for"),
         ({"stride": 2}, r"stride a quarter of the tile there, 2 asked for"),
         ({"protocols": ["vote"]}, r"protocols .* asked for"),
@@ -294,8 +327,9 @@ def test_runs_tested_on_different_images_are_not_compared(copied: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tiles": (9, None)}, "a tile of 9 pixels does not fit"),
-        ({"tiles": (4,)}, "two arms"),
+        ({"arms": ("full", "tile-9")}, "a tile of 9 pixels does not fit"),
+        ({"arms": None, "tiles": (4,)}, "two arms"),
+        ({"tiles": (4, None)}, "`arms` name their tiles, and `tiles` were given too"),
         ({"seeds": 0}, "seeds must be at least 1, got 0"),
         ({"stride": 0}, "stride must be at least 1"),
         ({"protocols": ["votes"]}, "unknown protocol 'votes'; did you mean 'vote'"),
@@ -314,7 +348,13 @@ def test_what_cannot_be_done_is_told_before_anything_is_written(
 
 def test_arms_of_tiles_alone_are_held_against_the_largest(tmp_path: Path) -> None:
     comparison = study(
-        tmp_path, replace(BASE, steps=2), tiles=(4, 6), seeds=1, budget="steps", protocols=["vote"], stride=2
+        tmp_path,
+        replace(BASE, steps=2),
+        arms=("tile-4", "tile-6"),
+        seeds=1,
+        budget="steps",
+        protocols=["vote"],
+        stride=2,
     )
     assert [
         (row.arm, row.protocol, row.reference, row.reference_protocol) for row in comparison.differences
@@ -355,7 +395,7 @@ def in_folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison
     pixels = torch.from_numpy(random.integers(256, size=(48, 3, 8, 8), dtype=np.uint8))
     folded = fold_set(held_sets((pixels, ["cat", "dog"] * 24)), 3)
     base = replace(BASE, steps=2, batch_size=10)
-    return out, compare(base, folded, out, tiles=TILES, seeds=2, budget="steps")
+    return out, compare(base, folded, out, arms=ARMS, seeds=2, budget="steps")
 
 
 def test_in_folds_every_arm_is_tested_on_every_image_at_each_seed(in_folds: tuple[Path, Comparison]) -> None:
@@ -416,7 +456,7 @@ def test_the_verb_compares_in_folds_and_resumes(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     pixels = torch.from_numpy(random.integers(256, size=(24, 3, 8, 8), dtype=np.uint8))
     data, out = (pixels, ["cat", "dog"] * 12), tmp_path / "study"
-    options: dict[str, Any] = {"tiles": [6, 8], "seeds": 1, "out": out, "progress": False}
+    options: dict[str, Any] = {"arms": ["tile-6", "tile-8"], "seeds": 1, "out": out, "progress": False}
     options |= {"recipe": "fast", "width": 0.1, "steps": 2, "batch_size": 8}
     found = nearsight.compare(data, folds=2, **options)
     shutil.rmtree(out / "runs" / "tile-6" / "seed-0" / "fold-2")
@@ -438,7 +478,13 @@ def test_missing_runs_are_not_trained_on_other_images(tmp_path: Path, folds: int
         place = photos / ("cat", "dog")[k % 2] / f"{k:02}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(place)
-    options: dict[str, Any] = {"tiles": [6, 8], "seeds": 2, "out": out, "progress": False, "folds": folds}
+    options: dict[str, Any] = {
+        "arms": ["tile-6", "tile-8"],
+        "seeds": 2,
+        "out": out,
+        "progress": False,
+        "folds": folds,
+    }
     options |= {"recipe": "fast", "width": 0.1, "steps": 2, "batch_size": 8}
     found = nearsight.compare(photos, **options)
     listing = Listing.load(out)

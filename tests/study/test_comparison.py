@@ -12,7 +12,11 @@ from nearsight.schema import SCHEMAS
 from nearsight.study import Comparison
 
 ROOT = Path(__file__).parents[2]
-OLDER = sorted(path.parent for path in (ROOT / "docs" / "results").glob("*/comparison.json"))
+OLDER = sorted(
+    path.parent
+    for path in (ROOT / "docs" / "results").glob("*/comparison.json")
+    if '"estimate":' in path.read_text(encoding="utf-8")
+)
 OLD = ROOT / "tests" / "fixtures" / "schema-1" / "comparison"
 
 

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from nearsight.training.cost import count_flops, peak_memory, reset_peak_memory
+from nearsight.models import build
+from nearsight.settings import RECIPES, Recipe
+from nearsight.training.cost import count_flops, count_optimizer_flops, peak_memory, reset_peak_memory
+from nearsight.training.optimizers import build_optimizers
 
 
 def test_flops_are_those_counted_by_hand() -> None:
@@ -25,6 +29,19 @@ def test_flops_are_those_counted_by_hand() -> None:
     head = 2 * 24 * 5
     # Backward costs a layer twice its forward: gradients of weights and of inputs; the first has no inputs'.
     assert count_flops(network, (6, 5)) == 2 * first + 3 * second + 3 * head
+
+
+@pytest.mark.parametrize("recipe", [RECIPES["fast"], RECIPES["paper"], Recipe(optimizer="adamw")])
+def test_an_optimizers_products_are_those_of_a_real_step(recipe: Recipe) -> None:
+    network = build("airbench", 10, width=0.1)
+    counted = count_optimizer_flops(network, recipe)
+    optimizers = build_optimizers(network, recipe)
+    network(torch.rand(2, 3, 16, 16)).sum().backward()
+    with FlopCounterMode(display=False) as counter:
+        for optimizer in optimizers:
+            optimizer.step()
+    assert counted == counter.get_total_flops()
+    assert (counted > 0) == (recipe.optimizer == "muon")
 
 
 def test_counting_leaves_the_network_and_the_global_generator_alone() -> None:

@@ -136,6 +136,7 @@ def print_comparison(comparison: Comparison) -> None:
     for arm in comparison.arms:
         headline = arm.accuracy(arm.headline)
         measured = "" if headline is None else with_interval(headline.interval)
+        known = None if headline is None else headline.train
         others = [
             f"{row.protocol} {points(row.interval.numbers[0])}"
             for row in arm.accuracies
@@ -146,6 +147,7 @@ def print_comparison(comparison: Comparison) -> None:
             [
                 arm.seen,
                 f"{measured} {arm.headline}",
+                MISSING if known is None else with_interval(known),
                 "\n".join(others),
                 f"{arm.cost.training_pixels / 1e6:,.0f}",
                 f"{arm.cost.flops / 1e12:,.1f}",
@@ -159,6 +161,7 @@ def print_comparison(comparison: Comparison) -> None:
     columns = [
         "arm",
         "accuracy % (95 %)",
+        "of training images %",
         "other protocols %",
         "megapixels",
         "TFLOP",

@@ -63,14 +63,14 @@ class SideBySide:
 def read_accuracies(directory: str | Path) -> tuple[Comparison, tuple[SizeAccuracy, ...]]:
     """Return the comparison of a directory, and the accuracy of each tile size under its arm's own protocol.
 
-    Whole images are the arm without augmentation, as in the paper. Raises `InputError` where there is no
-    comparison, or one that cannot be read.
+    Of several arms of one size it is the first, which has the least augmentation: of whole images in the paper none.
+    Raises `InputError` where there is no comparison, or one that cannot be read.
     """
     found = Comparison.load(directory)
     rows = []
+    first = {arm.tile: arm.name for arm in reversed(found.arms)}
     for arm in found.arms:
-        # The arm with augmentation has no tile size of its own to stand for.
-        if arm.tile is None and arm.name != "full":
+        if arm.name != first[arm.tile]:
             continue
         accuracy = arm.accuracy(arm.headline)
         if accuracy is None or accuracy.interval.value is None:

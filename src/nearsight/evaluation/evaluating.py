@@ -12,6 +12,7 @@ from nearsight.data import ImageSet, require_tile
 from nearsight.data.value_groups import checked_groups, column_of, column_values
 from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.evaluation.chunks import resized_chunks
+from nearsight.evaluation.five_crop import FiveCrop, Shifts
 from nearsight.evaluation.metrics import protocol_metrics
 from nearsight.evaluation.protocols import predict, tile_scores
 from nearsight.evaluation.reestimation import reestimate_batch_norm
@@ -19,7 +20,7 @@ from nearsight.evaluation.refusal import refuses_sizes
 from nearsight.evaluation.result import Evaluation
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
-from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, REESTIMATED
+from nearsight.settings.protocols import FIVE_CROP, FULL_PASS, PROTOCOLS, REESTIMATED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +35,7 @@ def evaluate(
     *,
     protocols: Sequence[str] | None = None,
     reestimate: ImageSet | None = None,
+    shifts: Shifts | None = None,
     groups: str | None = None,
     workers: int = 0,
     observe: Callable[[int, EvidenceMap], None] | None = None,
@@ -53,7 +55,8 @@ def evaluate(
     (['full-pass', 'mean-logit', 'mean-probability', 'vote', 'single-tile'], 24)
 
     `protocols` are all five by default, `full-pass` alone where `bound` has no tile. `reestimate`, the training
-    images, adds `full-pass+bn`: full-pass with BatchNorm statistics re-estimated on whole images. `bound` says
+    images, adds `full-pass+bn`: full-pass with BatchNorm statistics re-estimated on whole images. `shifts` add
+    `five-crop`: the mean logit of five views of the whole image (`views_of`). `bound` says
     what memory is worked in, whatever the number of images; scores and predictions come on top. `workers` processes
     decode a set that streams. `observe` is given each image's number and its evidence map, as the protocols reduce
     it, in order; none is kept. `progress` is told how many images are done. `groups` is a column of the set, or a
@@ -73,9 +76,11 @@ def evaluate(
     grouped = None if groups is None or column is None else checked_groups(column_values(groups, column))
     if tiled:
         _check_tile(images, bound)
-    passes = {FULL_PASS: bound} if FULL_PASS in asked else {}
+    passes: dict[str, TiledModel | FiveCrop] = {FULL_PASS: bound} if FULL_PASS in asked else {}
     if reestimate is not None:
         passes[REESTIMATED] = reestimate_batch_norm(bound, reestimate)
+    if shifts is not None:
+        passes[FIVE_CROP] = FiveCrop(bound, shifts)
     scores = {
         name: np.empty((len(images), len(bound.classes)), dtype=np.float32) for name in (*passes, *tiled)
     }
@@ -85,6 +90,7 @@ def evaluate(
         "images": len(images),
         "device": str(bound.device),
         **({} if groups is None else {"groups": groups}),
+        **({} if shifts is None else shifts.settings()),
     }
 
     def leave_out(name: str, error: Exception) -> None:
@@ -137,7 +143,7 @@ def _with_column(images: ImageSet, name: str | None, column: "pa.ChunkedArray | 
 
 def _passed_whole(
     chunks: Iterator[list[Tensor]],
-    passes: Mapping[str, TiledModel],
+    passes: Mapping[str, TiledModel | FiveCrop],
     scores: Mapping[str, NDArray[np.float32]],
     leave_out: Callable[[str, Exception], None],
 ) -> Iterator[Tensor]:
@@ -148,10 +154,11 @@ def _passed_whole(
     """
     first = 0
     for chunk in chunks:
-        for name, bound in list(passes.items()):
+        for name, looking in list(passes.items()):
             try:
-                found = bound.full_pass(chunk)
+                found = looking.full_pass(chunk)
             except Exception as error:
+                bound = looking.bound if isinstance(looking, FiveCrop) else looking
                 # At a size that it does not take a model may raise anything.
                 if refuses_sizes(bound, chunk):
                     leave_out(name, error)

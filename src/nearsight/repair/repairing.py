@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import cast
@@ -299,6 +299,9 @@ class _Making:
         """Train on what the methods make of the training images; a finished run is kept."""
         recipe = self.run.recipe if self.from_scratch else training.fine_tuning(self.run.recipe)
         material = material_of(self.task, self.method)
+        if material.silent is not None or material.groups is not None:
+            # What is said of an image would be said of a part of another.
+            recipe = replace(recipe, cutmix=None)
         self._begin()
         return training.train(
             recipe,

@@ -1,10 +1,11 @@
 """Figure: accuracy against tile size, a line a protocol, whole images beside it."""
 
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nearsight.report.figure_file import save_figure
-from nearsight.study import Accuracy, ArmResult, Comparison
+from nearsight.study import Accuracy, ArmResult, Comparison, Difference
 from nearsight.study.comparison import FULL_HEADLINE, TILE_HEADLINE, label
 
 if TYPE_CHECKING:
@@ -21,7 +22,14 @@ _PROTOCOL_STYLES = {
 }
 # Of protocols without their own.
 _OTHER_STYLE = ("#E69F00", "<")
-_WHOLE_STYLES = (("#000000", "P", (1.0, 1.5)), ("#D55E00", "X", (5.0, 2.0)))
+_WHOLE_STYLES = (
+    ("#000000", "P", (1.0, 1.5)),
+    ("#D55E00", "X", (5.0, 2.0)),
+    ("#8C510A", "*", (3.0, 1.0, 1.0, 1.0)),
+    ("#7B3294", "p", (6.0, 3.0)),
+    ("#01665E", "h", (2.0, 3.0)),
+    ("#A6761D", "d", (8.0, 2.0, 1.0, 2.0)),
+)
 
 
 def draw_accuracy(comparison: Comparison, *paths: Path) -> None:
@@ -36,7 +44,7 @@ def draw_accuracy(comparison: Comparison, *paths: Path) -> None:
 
 
 def accuracy_figure(comparison: Comparison) -> "Figure":
-    """Return the figure: accuracy against tile size, and beside it the differences fixed in advance.
+    """Return the figure: accuracy against tile size, and beside it the differences it is made for.
 
     It is drawn without any global state of matplotlib.
     """
@@ -62,15 +70,21 @@ def _draw_accuracies(axes: "Axes", comparison: Comparison) -> None:
     step = span / 45
     tiled = [arm for arm in comparison.arms if arm.tile is not None]
     whole = [arm for arm in comparison.arms if arm.tile is None]
-    for arm, style, place in zip(whole, _WHOLE_STYLES, (-0.5, 0.5), strict=False):
-        _draw_whole(axes, arm, sides[arm.name] + place * step, step, style)
+    for number, (arm, style) in enumerate(zip(whole, cycle(_WHOLE_STYLES), strict=False)):
+        _draw_whole(axes, arm, sides[arm.name] + (number - (len(whole) - 1) / 2) * step, step, style)
+    # Arms of tiles that differ in augmentation have lines of their own, the first of them unbroken.
+    series = list(dict.fromkeys(_addition(arm.name) for arm in tiled))
     measured = dict.fromkeys(row.protocol for arm in tiled for row in arm.accuracies)
     shown = sorted(measured, key=[*_PROTOCOL_STYLES, *measured].index)
-    for number, protocol in enumerate(shown):
-        offset = step * (number - (len(shown) - 1) / 2)
-        found = [(sides[arm.name] + offset, arm.accuracy(protocol)) for arm in tiled]
+    lines = [(addition, protocol) for addition in series for protocol in shown]
+    for number, (addition, protocol) in enumerate(lines):
+        offset = step * (number - (len(lines) - 1) / 2)
+        mine = [arm for arm in tiled if _addition(arm.name) == addition]
+        found = [(sides[arm.name] + offset, arm.accuracy(protocol)) for arm in mine]
         rows = [(x, row) for x, row in found if row is not None]
-        _draw_points(axes, rows, step, f"tiles, {protocol}", *_PROTOCOL_STYLES.get(protocol, _OTHER_STYLE))
+        colour, marker = _PROTOCOL_STYLES.get(protocol, _OTHER_STYLE)
+        dashed = "-" if addition == series[0] else "--"
+        _draw_points(axes, rows, step, f"tiles{addition}, {protocol}", colour, marker, dashed)
     ticks = {sides[arm.name]: f"{sides[arm.name]:.0f}\n(stride {arm.stride})" for arm in tiled}
     ticks |= {sides[arm.name]: f"{sides[arm.name]:.0f}\n(whole image)" for arm in whole}
     axes.set_xticks(list(ticks), list(ticks.values()), fontsize=8.5)
@@ -84,6 +98,12 @@ def _draw_accuracies(axes: "Axes", comparison: Comparison) -> None:
     )
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _addition(arm: str) -> str:
+    """Return what an arm's name says is added to tiles: "+flip" of tile-16+flip."""
+    _, plus, more = arm.partition("+")
+    return plus + more
 
 
 def _draw_differences(axes: "Axes", comparison: Comparison) -> None:
@@ -103,18 +123,23 @@ def _draw_differences(axes: "Axes", comparison: Comparison) -> None:
             linewidth=1.6,
             capsize=3,
         )
-    axes.set_yticks(range(len(rows)), [f"{label(row.arm)}\nagainst {label(row.reference)}" for row in rows])
+    axes.set_yticks(range(len(rows)), [_pair(row) for row in rows])
     axes.tick_params(axis="y", labelsize=8.5, length=0)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("points; right of 0: the first is better")
     axes.set_title(
-        f"Differences fixed in advance (paired, 95 %)\ntiles: {TILE_HEADLINE}; whole images: {FULL_HEADLINE}",
+        f"Differences (paired, 95 %)\ntiles: {TILE_HEADLINE}; whole images: {FULL_HEADLINE}",
         loc="left",
         fontsize=10,
     )
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _pair(row: Difference) -> str:
+    by = "" if row.reference_protocol in (TILE_HEADLINE, FULL_HEADLINE) else f" ({row.reference_protocol})"
+    return f"{label(row.arm)}\nagainst {label(row.reference)}{by}"
 
 
 def _draw_whole(
@@ -129,7 +154,13 @@ def _draw_whole(
 
 
 def _draw_points(
-    axes: "Axes", rows: list[tuple[float, Accuracy]], step: float, name: str, colour: str, marker: str
+    axes: "Axes",
+    rows: list[tuple[float, Accuracy]],
+    step: float,
+    name: str,
+    colour: str,
+    marker: str,
+    line: str = "-",
 ) -> None:
     estimates = [row.interval.numbers for _, row in rows]
     below = [100 * (value - low) for value, low, _ in estimates]
@@ -142,6 +173,7 @@ def _draw_points(
         color=colour,
         marker=marker,
         markersize=4.5,
+        linestyle=line,
         linewidth=1.2,
         elinewidth=1.2,
         capsize=2,

@@ -2,14 +2,21 @@
 
 from typing import Any
 
+from nearsight.report.arm_differences import difference_columns, difference_rows
 from nearsight.report.markdown_rows import markdown_table
 from nearsight.report.on_tiles_text import on_tiles_section
 from nearsight.settings import Recipe
-from nearsight.settings.protocols import PROTOCOLS, scored_by
-from nearsight.statistics.writing import interval, points, with_interval
+from nearsight.settings.protocols import ALL_PROTOCOLS, scored_by
+from nearsight.statistics.writing import MISSING, interval, points, scaled, with_interval
 from nearsight.study import Accuracy, ArmResult, Comparison, Difference
+from nearsight.study.comparison import scored_arm
+from nearsight.study.pairing import ASKED
 
-_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+FIXED = (
+    "The accuracy of an arm of tiles is that under `mean-logit`, of an arm of whole images that under `full-pass`. "
+    "Which pairs are held against each other was fixed before training; what test results chose says so."
+)
+DIFFERING = "What is said to differ is what would have to be equal for a difference to be of the tiles alone."
 
 
 def comparison_markdown(comparison: Comparison, figure: str, on_tiles_figure: str = "on-tiles.png") -> str:
@@ -18,12 +25,12 @@ def comparison_markdown(comparison: Comparison, figure: str, on_tiles_figure: st
         [f"# {comparison.data}: training on tiles against training on whole images"],
         [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in comparison.verdicts],
         [
-            "Points of accuracy, with 95 % intervals. The accuracy of an arm of tiles is that under "
-            "`mean-logit`, of an arm of whole images that under `full-pass`: fixed before training, not "
-            "chosen on test results.",
+            f"Points of accuracy, with 95 % intervals. {FIXED}",
         ],
         [f"![Accuracy against tile size]({figure})"],
         ["## Accuracy", "", *_accuracy_table(comparison)],
+        ["## In what the arms differ", "", *_arm_differences(comparison)],
+        *_fitted(comparison),
         ["## Differences", "", *_differences(comparison)],
         *_groups(comparison),
         *on_tiles_section(comparison, on_tiles_figure),
@@ -31,19 +38,6 @@ def comparison_markdown(comparison: Comparison, figure: str, on_tiles_figure: st
         ["## How it was made", "", *(f"- {sentence}" for sentence in method_sentences(comparison))],
     )
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
-
-
-def scaled(number: float, unit: str) -> str:
-    """Write a number to three digits with the prefix of its size.
-
-    >>> scaled(1_536_000_000, "px"), scaled(950, "px")
-    ('1.54 Gpx', '950 px')
-    """
-    power = 0
-    while number >= 999.5 and power < len(_PREFIXES) - 1:
-        number, power = number / 1000, power + 1
-    digits = 0 if number >= 99.5 or number == round(number) else 1 if number >= 9.95 else 2
-    return f"{number:.{digits}f} {_PREFIXES[power]}{unit}"
 
 
 def method_sentences(comparison: Comparison) -> list[str]:
@@ -66,7 +60,7 @@ def method_sentences(comparison: Comparison) -> list[str]:
 
 
 def _accuracy_table(comparison: Comparison) -> list[str]:
-    protocols = [name for name in PROTOCOLS if any(arm.accuracy(name) for arm in comparison.arms)]
+    protocols = [name for name in ALL_PROTOCOLS if any(arm.accuracy(name) for arm in comparison.arms)]
     rows = [
         [arm.seen, *(_accuracy_cell(arm, name) for name in protocols), _per_seed(arm)]
         for arm in comparison.arms
@@ -77,6 +71,72 @@ def _accuracy_table(comparison: Comparison) -> list[str]:
         "",
         *markdown_table(["arm", *protocols, "the bold one, seed by seed"], rows),
     ]
+
+
+def _arm_differences(comparison: Comparison) -> list[str]:
+    return [
+        f"{DIFFERING} A cell with several views has one number for each protocol.",
+        "",
+        *markdown_table(difference_columns(comparison), difference_rows(comparison)),
+    ]
+
+
+def _fitted(comparison: Comparison) -> list[list[str]]:
+    """Return the section on training and test accuracy, none where training images were not looked at."""
+    rows = [
+        [
+            arm.seen,
+            row.protocol,
+            with_interval(row.train, _fine),
+            with_interval(row.interval, _fine),
+            *_gap(row),
+        ]
+        for arm in comparison.arms
+        for row in arm.accuracies
+        if row.train is not None
+    ]
+    if not rows:
+        return []
+    sentences = [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in fitted_sentences(comparison)]
+    columns = ["arm", "protocol", "training images %", "test images %", "gap, points"]
+    return [
+        [
+            "## Training and test accuracy",
+            "",
+            *sentences,
+            "",
+            fitted_note(comparison),
+            "",
+            *markdown_table(columns, rows),
+        ]
+    ]
+
+
+def _gap(row: Accuracy) -> list[str]:
+    return [MISSING if row.gap is None else with_interval(row.gap, _fine)]
+
+
+def fitted_sentences(comparison: Comparison) -> list[str]:
+    """Say of each arm how right it is on images that it was trained on and on those of the test."""
+    told = []
+    for arm in comparison.arms:
+        row = _headline(arm)
+        if row.train is not None and row.gap is not None:
+            told.append(
+                f"{scored_arm(arm.name, arm.headline, arm.stride)} is right on {with_interval(row.train)} % of the "
+                f"images that it was trained on and on {with_interval(row.interval)} % of the test images, a gap of "
+                f"{with_interval(row.gap)} points"
+            )
+    return told
+
+
+def fitted_note(comparison: Comparison) -> str:
+    """Say which training images were looked at, and how the intervals of the gaps are made."""
+    return (
+        f"Each run was judged, without augmentation, on {comparison.judged_training_images:,} of the images that it "
+        "was trained on, drawn evenly, by the protocols of the test. Gaps have the intervals of both, as of "
+        "different images; the networks are the same, so they are too wide rather than too narrow."
+    )
 
 
 def _groups(comparison: Comparison) -> list[list[str]]:
@@ -115,10 +175,11 @@ def _headline(arm: ArmResult) -> Accuracy:
 
 
 def _differences(comparison: Comparison) -> list[str]:
-    columns = ["difference", "points", "95 %"]
+    asked = any(row.asked for row in comparison.differences)
+    columns = ["difference", *(["asked"] if asked else []), "points", "95 %"]
     columns += ["McNemar, seed by seed"] if comparison.folds is None else []
-    fixed = [_difference_row(comparison, row) for row in comparison.differences if row.headline]
-    others = [_difference_row(comparison, row) for row in comparison.differences if not row.headline]
+    fixed = [_difference_row(comparison, row, asked) for row in comparison.differences if row.headline]
+    others = [_difference_row(comparison, row, asked) for row in comparison.differences if not row.headline]
     lines = [
         f"Points, with paired 95 % intervals over {_covered(comparison)}. McNemar, for each seed: "
         "images that only the first gets right : only the second, and the exact p."
@@ -128,15 +189,21 @@ def _differences(comparison: Comparison) -> list[str]:
         *markdown_table(columns, fixed),
     ]
     if others:
-        lines += ["", "The other protocols, for completeness:", "", *markdown_table(columns, others)]
+        lines += [
+            "",
+            "The other pairs and protocols, for completeness:",
+            "",
+            *markdown_table(columns, others),
+        ]
     return lines
 
 
-def _difference_row(comparison: Comparison, row: Difference) -> list[str]:
+def _difference_row(comparison: Comparison, row: Difference, asked: bool) -> list[str]:
     first = _named(comparison.arm(row.arm), row.protocol)
     second = _named(comparison.arm(row.reference), row.reference_protocol)
     value, low, high = (_fine(number) for number in row.interval.numbers)
-    cells = [f"{first} − {second}", value, f"({low} to {high})"]
+    why = [ASKED.get(row.asked, MISSING)] if asked else []
+    cells = [f"{first} − {second}", *why, value, f"({low} to {high})"]
     return cells if comparison.folds is not None else [*cells, _mcnemar(row)]
 
 
@@ -173,10 +240,26 @@ def _cost_table(comparison: Comparison) -> list[str]:
     return [
         *markdown_table(columns, rows),
         "",
-        "Images are counted each time they are seen. FLOPs are those of matrix products and convolutions, "
-        "forward and backward; a multiply-add is two. Seconds and memory are as measured in these runs: other "
-        "work on the machine moves seconds, so no verdict rests on them.",
+        cost_note(comparison),
     ]
+
+
+def cost_note(comparison: Comparison) -> str:
+    """Say how costs are counted, and the optimizer's part where that was."""
+    shares = [
+        (arm.cost.optimizer_flops or 0) / arm.cost.flops
+        for arm in comparison.arms
+        if arm.cost.optimizer_flops is not None and arm.cost.flops
+    ]
+    told = "; the optimizer's were not counted when these runs were made"
+    if len(shares) == len(comparison.arms):
+        least, most = points(min(shares)), points(max(shares))
+        told = f", and of the optimizer, {least if least == most else f'{least} to {most}'} % of them"
+    return (
+        "Images are counted each time they are seen. FLOPs are those of matrix products and convolutions, "
+        f"forward and backward{told}; a multiply-add is two. Seconds and memory are as measured in these runs: "
+        "other work on the machine moves seconds, so no verdict rests on them."
+    )
 
 
 def _data(comparison: Comparison) -> str:

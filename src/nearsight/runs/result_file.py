@@ -28,6 +28,7 @@ class Training(TypedDict, total=False):
     training_pixels: Count
     flops_per_image: Count
     flops: Annotated[int, Within(0, 10**29)]
+    optimizer_flops: Annotated[int, Within(0, 10**29)]
     seconds: float
     images_per_second: float
     peak_memory_bytes: Count
@@ -93,6 +94,8 @@ class Evaluated(TypedDict, total=False):
     stride: Pixels | None
     grid: GridKind
     tiles: Count
+    shift: Count
+    shift_fill: str
     seconds: float
     left_out: tuple[str, ...]
     classes_left_out: Mapping[str, Count]

@@ -5,6 +5,9 @@ from typing import Literal
 # What is held equal between the arms of a study.
 Budget = Literal["steps", "pixels"]
 
+# What an arm of a comparison adds to whole images, or tiles, as they are; standard is a flip and a crop.
+ARM_ADDITIONS = ("flip", "crop", "standard", "cutout", "cutmix")
+
 # Tiles at multiples of the stride, or one more row and column flush with the far edges.
 GridKind = Literal["aligned", "covering"]
 

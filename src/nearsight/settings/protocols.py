@@ -2,15 +2,19 @@
 
 FULL_PASS = "full-pass"
 REESTIMATED = "full-pass+bn"  # with BatchNorm statistics re-estimated on whole images
+FIVE_CROP = "five-crop"  # the mean logit of five views of whole images
 MEAN_LOGIT, MEAN_PROBABILITY, VOTE, SINGLE_TILE = "mean-logit", "mean-probability", "vote", "single-tile"
 
 PROTOCOLS = (FULL_PASS, MEAN_LOGIT, MEAN_PROBABILITY, VOTE, SINGLE_TILE)
 
+# With those that an evaluation adds where it is asked to, in the order of tables.
+ALL_PROTOCOLS = (FULL_PASS, REESTIMATED, FIVE_CROP, *PROTOCOLS[1:])
+
 # Protocols that read no tiles.
-WHOLE = (FULL_PASS, REESTIMATED)
+WHOLE = (FULL_PASS, REESTIMATED, FIVE_CROP)
 
 # Scores that are logits; those of the other protocols are shares that sum to 1.
-LOGIT_PROTOCOLS = (FULL_PASS, REESTIMATED, MEAN_LOGIT)
+LOGIT_PROTOCOLS = (FULL_PASS, REESTIMATED, FIVE_CROP, MEAN_LOGIT)
 
 
 def scored_by(protocol: str, tile: int | None, stride: int | None) -> str:

@@ -69,6 +69,12 @@ class Recipe:
     flip: Literal["none", "random", "alternating"] = _option("random", "left-right flips")
     crop_padding: int = _option(4, "whole images only: random crop after padding with this many pixels")
     crop_fill: Literal["black", "reflect"] = _option("black", "what that padding shows")
+    cutout: int | None = _option(
+        None, "Cutout: side of a square erased at a random place of each image or tile, in pixels"
+    )
+    cutmix: float | None = _option(
+        None, "CutMix: share of the steps whose images get a part of another image, and of its label"
+    )
     label_smoothing: float = _option(0.0, "share of the target spread over all classes")
     class_weights: Literal["none", "balanced"] = _option("none", "balanced: weigh classes by 1/frequency")
     ema: float | None = _option(None, "decay a step of an average of the weights, used as the result")
@@ -121,6 +127,8 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("weight_decay", 0, 1e3),
     ("warmup", 0, 1),
     ("crop_padding", 0, 1e4),
+    ("cutout", 1, 1e6),
+    ("cutmix", 0, 1),
     ("label_smoothing", 0, 1),
     ("ema", 0, 1),
     ("clip", 1e-12, 1e12),

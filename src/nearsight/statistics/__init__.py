@@ -4,6 +4,7 @@ from nearsight.statistics.agreement import chance_agreement, kappa_estimate
 from nearsight.statistics.differences import (
     accuracy_difference,
     change_estimate,
+    difference_of_estimates,
     false_discovery,
     more_often,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "change_estimate",
     "column_estimate",
     "crossed_interval",
+    "difference_of_estimates",
     "false_discovery",
     "influence_estimate",
     "jaccard",

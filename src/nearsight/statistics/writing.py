@@ -6,6 +6,7 @@ from functools import partial
 from nearsight.statistics.estimates import Estimate
 
 MISSING = "–"
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def number(value: float, decimals: int = 2) -> str:
@@ -96,3 +97,16 @@ def interval(estimate: Estimate, write: Callable[[float], str] = points) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
     return f" ({write(estimate.low)} to {write(estimate.high)})"
+
+
+def scaled(number: float, unit: str) -> str:
+    """Write a number to three digits with the prefix of its size.
+
+    >>> scaled(1_536_000_000, "px"), scaled(950, "px")
+    ('1.54 Gpx', '950 px')
+    """
+    power = 0
+    while number >= 999.5 and power < len(_PREFIXES) - 1:
+        number, power = number / 1000, power + 1
+    digits = 0 if number >= 99.5 or number == round(number) else 1 if number >= 9.95 else 2
+    return f"{number:.{digits}f} {_PREFIXES[power]}{unit}"

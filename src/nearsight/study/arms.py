@@ -1,6 +1,6 @@
 """Arms: the ways of training that a study compares, each a recipe made from one base recipe."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -8,11 +8,17 @@ from nearsight.data import ImageSet
 from nearsight.errors import InputError, unknown_name
 from nearsight.numbers import whole
 from nearsight.settings import Budget, Recipe
+from nearsight.settings.choices import ARM_ADDITIONS
 from nearsight.settings.recipe import FULL
 from nearsight.training.batches import training_size
 
 STANDARD = "full+standard"
+TILE = "tile-"
 USUAL_PADDING = 4
+# How often the authors of CutMix mix on CIFAR.
+USUAL_MIXING = 0.5
+_FLIP, _CROP, _STANDARD, _CUTOUT, _CUTMIX = ARM_ADDITIONS
+_WHOLE_ONLY = (_CROP, _STANDARD)
 
 
 @dataclass(frozen=True)
@@ -40,28 +46,68 @@ def order_tiles(tiles: Iterable[int | None]) -> tuple[int | None, ...]:
     return (*sides, None) if None in given else tuple(sides)
 
 
-def reference_size(base: Recipe, tiles: Iterable[int | None], images: ImageSet) -> tuple[int, int]:
+def usual_arms(base: Recipe, tiles: Iterable[int | None]) -> tuple[str, ...]:
+    """Return the names of the arms that are compared unless others are asked for: like with like, and the usual.
+
+    >>> usual_arms(Recipe(flip="none"), [16, None])
+    ('full', 'full+standard', 'tile-16')
+    >>> usual_arms(Recipe(flip="random"), [16, None])
+    ('full+flip', 'full+standard', 'tile-16+flip')
+
+    Whole images and tiles have the flips of the base recipe, and whole images come with the usual augmentation too.
+    """
+    flip = "" if base.flip == "none" else f"+{_FLIP}"
+    ordered = order_tiles(tiles)
+    whole_arms = (f"{FULL}{flip}", STANDARD) if None in ordered else ()
+    return (*whole_arms, *(f"{TILE}{tile}{flip}" for tile in ordered if tile is not None))
+
+
+def order_arms(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of arms in their usual order and form, each once: whole images first, then tiles by size.
+
+    >>> order_arms(["tile-16+flip", "tile-8", "full+crop+flip", "full"])
+    ('full', 'full+standard', 'tile-8', 'tile-16+flip')
+
+    A name is `full` or `tile-N`, and after it what is added: `+flip`, `+crop`, `+standard` (both), `+cutout` and
+    `+cutmix`. Raises `InputError` for another name, a crop of tiles, and fewer than two arms.
+    """
+    parsed = {_parsed(name) for name in names}
+    if len(parsed) < 2:
+        named = " and ".join(map(_written, parsed)) or "nothing"
+        raise InputError(f"arms must name two to compare, got {named}; add another, such as {STANDARD}")
+    return tuple(_written(arm) for arm in sorted(parsed, key=_place))
+
+
+def added_to(name: str) -> tuple[str, ...]:
+    """Return what an arm of a name adds to its plain form, `standard` as the two that it is.
+
+    >>> added_to("full+standard"), added_to("tile-16")
+    (('flip', 'crop'), ())
+    """
+    return _parsed(name)[1]
+
+
+def reference_size(base: Recipe, names: Iterable[str], images: ImageSet) -> tuple[int, int]:
     """Return height and width that set the pixel budget: of whole images, or else of the largest tile.
 
     Raises `InputError` when a tile does not fit the images or whole images cannot be stacked.
     """
-    return [training_size(images, replace(base, tile=tile)) for tile in order_tiles(tiles)][-1]
+    tiles = sorted({_parsed(name)[0] for name in names}, key=lambda tile: (tile is None, tile or 0))
+    return [training_size(images, replace(base, tile=tile)) for tile in tiles][-1]
 
 
-def make_arms(
-    base: Recipe, tiles: Iterable[int | None], budget: Budget, size: tuple[int, int]
-) -> tuple[Arm, ...]:
-    """Return the arms of a study: whole images plain and with the usual augmentation, then each tile size.
+def make_arms(base: Recipe, names: Iterable[str], budget: Budget, size: tuple[int, int]) -> tuple[Arm, ...]:
+    """Return the arms of a study by their names, in the order of `order_arms`.
 
-    >>> arms = make_arms(Recipe(epochs=10), [16, None], "pixels", size=(32, 32))
+    >>> arms = make_arms(Recipe(epochs=10), ["full", "full+standard", "tile-16+flip"], "pixels", size=(32, 32))
     >>> [(arm.name, arm.recipe.epochs) for arm in arms]
-    [('full', 10.0), ('full+standard', 10.0), ('tile-16', 40.0)]
+    [('full', 10.0), ('full+standard', 10.0), ('tile-16+flip', 40.0)]
 
-    `full` has no augmentation. `full+standard` flips and crops after padding as the base recipe does, or at
-    random and by 4 pixels where it does not. A tile arm has its tile and the base recipe's flip. Under the
-    budget `steps` all arms keep the base recipe's steps; under `pixels` a tile arm trains longer by the ratio
-    of `size`, height and width from `reference_size`, to its tile. Raises `InputError` for an unknown budget, and for
-    a recipe with a `tile_schedule`: each arm has one tile.
+    An arm has of augmentation what its name says and nothing else. How much of it is the base recipe's, or where that
+    has none, the usual: random flips, a crop after padding by 4 pixels, Cutout of half the side, CutMix in half the
+    steps. Under the budget `steps` all arms keep the base recipe's steps; under `pixels` a tile arm trains longer by
+    the ratio of `size`, height and width from `reference_size`, to its tile. Raises `InputError` for an unknown
+    budget, and for a recipe with a `tile_schedule`: each arm has one tile.
     """
     if base.tile_schedule is not None:
         raise InputError(
@@ -70,31 +116,38 @@ def make_arms(
         )
     if budget not in get_args(Budget):
         raise unknown_name("budget", budget, get_args(Budget))
-    arms = []
-    ordered = order_tiles(tiles)
-    if None in ordered:
-        plain = replace(base, tile=None, flip="none", crop_padding=0)
-        standard = replace(
-            base,
-            tile=None,
-            flip="random" if base.flip == "none" else base.flip,
-            crop_padding=base.crop_padding or USUAL_PADDING,
-        )
-        arms += [
-            Arm(FULL, plain, "none"),
-            Arm(
-                STANDARD,
-                standard,
-                f"{standard.flip} flip, random crop after padding by {standard.crop_padding} px",
-            ),
-        ]
-    for tile in ordered:
-        if tile is not None:
-            recipe = replace(base, tile=tile)
-            flip = "" if base.flip == "none" else f", {base.flip} flip"
-            recipe = _at_equal_pixels(recipe, tile, size) if budget == "pixels" else recipe
-            arms.append(Arm(f"tile-{tile}", recipe, f"random position of the tile{flip}"))
-    return tuple(arms)
+    return tuple(_made(base, name, budget, size) for name in order_arms(names))
+
+
+def _made(base: Recipe, name: str, budget: Budget, size: tuple[int, int]) -> Arm:
+    tile, added = _parsed(name)
+    smaller = min(size) if tile is None else tile
+    recipe = replace(
+        base,
+        tile=tile,
+        flip="none" if _FLIP not in added else "random" if base.flip == "none" else base.flip,
+        # Of tiles, which are not padded, it says nothing, and stays what it is.
+        crop_padding=base.crop_padding if tile is not None else usual_padding(base) * (_CROP in added),
+        cutout=(base.cutout or max(1, smaller // 2)) if _CUTOUT in added else None,
+        cutmix=(base.cutmix or USUAL_MIXING) if _CUTMIX in added else None,
+    )
+    if tile is not None and budget == "pixels":
+        recipe = _at_equal_pixels(recipe, tile, size)
+    return Arm(name, recipe, _augmentation(recipe, added))
+
+
+def usual_padding(base: Recipe) -> int:
+    """Return by how many pixels whole images are padded where they are shifted: the recipe's, or the usual 4."""
+    return base.crop_padding or USUAL_PADDING
+
+
+def _augmentation(recipe: Recipe, added: Sequence[str]) -> str:
+    said = [] if recipe.tile is None else ["random position of the tile"]
+    said += [f"{recipe.flip} flip"] if _FLIP in added else []
+    said += [f"random crop after padding by {recipe.crop_padding} px"] if _CROP in added else []
+    said += [f"Cutout of a square of {recipe.cutout} px"] if _CUTOUT in added else []
+    said += [f"CutMix in {100 * (recipe.cutmix or 0):g} % of the steps"] if _CUTMIX in added else []
+    return ", ".join(said) or "none"
 
 
 def _at_equal_pixels(recipe: Recipe, tile: int, size: tuple[int, int]) -> Recipe:
@@ -102,3 +155,38 @@ def _at_equal_pixels(recipe: Recipe, tile: int, size: tuple[int, int]) -> Recipe
     if recipe.steps is not None:
         return replace(recipe, steps=max(1, round(recipe.steps * (height * width) / (tile * tile))))
     return replace(recipe, epochs=recipe.epochs * (height * width) / (tile * tile))
+
+
+# The tile, None for whole images, and what is added, in the order of ARM_ADDITIONS and `standard` taken apart.
+_Parsed = tuple[int | None, tuple[str, ...]]
+
+
+def _parsed(name: str) -> _Parsed:
+    base, *more = name.strip().split("+")
+    side = base.removeprefix(TILE)
+    if base != FULL and not (base.startswith(TILE) and side.isdecimal() and int(side)):
+        raise InputError(
+            f"arms are {FULL} or {TILE}N, such as {TILE}16, and after it +{', +'.join(ARM_ADDITIONS)}; got '{name}'"
+        )
+    tile = None if base == FULL else int(side)
+    for one in more:
+        if one not in ARM_ADDITIONS:
+            raise unknown_name("addition to an arm", one, ARM_ADDITIONS)
+        if tile is not None and one in _WHOLE_ONLY:
+            raise InputError(
+                f"a tile has its place at random and is not cropped again, got the arm '{name}'; leave +{one} out"
+            )
+    added = {*more, *((_FLIP, _CROP) if _STANDARD in more else ())} - {_STANDARD}
+    return tile, tuple(one for one in ARM_ADDITIONS if one in added)
+
+
+def _written(arm: _Parsed) -> str:
+    tile, added = arm
+    both = _FLIP in added and _CROP in added
+    named = [_STANDARD, *(one for one in added if one not in (_FLIP, _CROP))] if both else list(added)
+    return "+".join([FULL if tile is None else f"{TILE}{tile}", *named])
+
+
+def _place(arm: _Parsed) -> tuple[bool, int, int]:
+    tile, added = arm
+    return tile is not None, tile or 0, sum(1 << ARM_ADDITIONS.index(one) for one in added)

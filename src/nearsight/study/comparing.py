@@ -13,6 +13,8 @@ from nearsight.data.split_list import Listing
 from nearsight.data.value_groups import ValueGroups, checked_groups, column_of, column_values, groups_of
 from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import evaluate
+from nearsight.evaluation.five_crop import Shifts
+from nearsight.evaluation.result import split_name
 from nearsight.evaluation.whole_on_tiles import TileAnswers
 from nearsight.evidence import TiledModel
 from nearsight.lock import writes
@@ -22,8 +24,8 @@ from nearsight.runs import PREDICTIONS, Run
 from nearsight.runs.run import read_predictions
 from nearsight.settings import Budget, GridKind, Machine, Recipe
 from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
-from nearsight.settings.protocols import PROTOCOLS
-from nearsight.study.arms import Arm, make_arms, order_tiles, reference_size
+from nearsight.settings.protocols import FIVE_CROP, PROTOCOLS
+from nearsight.study.arms import Arm, make_arms, order_arms, reference_size, usual_arms, usual_padding
 from nearsight.study.asking_about_tiles import ask_run, measure_on_tiles
 from nearsight.study.comparison import Comparison
 from nearsight.study.measure import measure, protocols_of
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 SPLIT = "test"
 GRID: GridKind = "covering"
 TRIAL_IMAGES = 64
+# Of the images that a run was trained on, so many tell how well it knows them: to some points with one seed.
+MOST_TRAINING_IMAGES = 1000
 
 
 @writes("out")
@@ -47,7 +51,8 @@ def compare(
     sets: ImageSets | Callable[[int], ImageSets] | FoldedSet,
     out: Path,
     *,
-    tiles: Iterable[int | None] = DEFAULT_TILES,
+    arms: Iterable[str] | None = None,
+    tiles: Iterable[int | None] | None = None,
     seeds: int = DEFAULT_SEEDS,
     budget: Budget = DEFAULT_BUDGET,
     protocols: Iterable[str] | None = None,
@@ -63,19 +68,21 @@ def compare(
     >>> import tempfile
     >>> from nearsight.data import load
     >>> base = Recipe(data="digits", model="airbench", width=0.1, steps=2, batch_size=64)
-    >>> found = compare(base, load("digits"), Path(tempfile.mkdtemp()), tiles=[6, None], seeds=1)
+    >>> found = compare(base, load("digits"), Path(tempfile.mkdtemp()), arms=["full", "tile-6"], seeds=1)
     >>> [arm.name for arm in found.arms], found.images
-    (['full', 'full+standard', 'tile-6'], 365)
+    (['full', 'tile-6'], 365)
 
     `sets` is one set for all seeds, or gives that of a seed where the validation cut follows the seed. Of a set in
     folds every arm is trained and tested on each fold at each seed, in runs/ARM/seed-N/fold-K, and intervals cover
     the choice of training sets.
-    `tiles` holds None for whole images; `protocols` are those of the tile arms, to which mean-logit always belongs;
-    `stride` is by default a quarter of each tile. Every arm has the same seeds; all arms of one seed come
-    before the next seed, so that an unfinished comparison is paired. `groups` is a column of the set, or a fact
-    of its files such as `file.format`, by which the arms are compared too; it changes no run. On `on_tiles` test
-    images, drawn by a fixed seed, the arms of whole images are asked about tiles (`ask_run`). `progress` is told of
-    every run what is done.
+    `arms` are names as `order_arms` takes them, by default the `usual_arms` of `tiles`, which holds None for whole
+    images and is 16, 24 and whole images unless it is given. `protocols` are those of the tile arms, to which
+    mean-logit always belongs; whole images are judged in one pass and on five views; `stride` is by default a quarter
+    of each tile. Every run is judged on the test images and on some that it was trained on (`some_training_images`).
+    Every arm has the same seeds; all arms of one seed come before the next seed, so that an unfinished comparison is
+    paired. `groups` is a column of the set, or a fact of its files such as `file.format`, by which the arms are
+    compared too; it changes no run. On `on_tiles` test images, drawn by a fixed seed, the arms of whole images are
+    asked about tiles (`ask_run`). `progress` is told of every run what is done.
 
     The same call resumes: finished runs are kept, begun ones continued and missing ones made; with `resume`
     false only a new directory is taken. Raises `InputError` when `out` holds something else or an arm cannot
@@ -90,21 +97,21 @@ def compare(
         raise InputError(f"on_tiles must be a number of images, 0 for none, got {on_tiles}")
     folds = sets.count if isinstance(sets, FoldedSet) else None
     study = Study(
-        replace(base, tile=None), order_tiles(tiles), seeds, budget, _chosen(protocols), stride, folds
+        replace(base, tile=None), _named(base, arms, tiles), seeds, budget, _chosen(protocols), stride, folds
     )
     sets_of = _held(sets, base.validation)
     first = sets_of(base.seed, 1)
-    size = reference_size(base, study.tiles, first["train"])
+    size = reference_size(base, study.arms, first["train"])
     if groups is not None:
         # Before anything is trained for nothing.
         groups_of(first[SPLIT], groups)
-    arms = make_arms(study.base, study.tiles, budget, size)
-    _require_trainable(arms, first)
+    made = make_arms(study.base, study.arms, budget, size)
+    _require_trainable(made, first)
     planned = [
         (arm, replace(arm.recipe, seed=seed), fold, _place(out, arm, seed, fold if folds else None))
         for seed in study.all_seeds
         for fold in range(1, (folds or 1) + 1)
-        for arm in arms
+        for arm in made
     ]
     claim_study(out, study, {place: recipe for _, recipe, _, place in planned}, resume=resume)
     now = sets.listing() if isinstance(sets, FoldedSet) else Listing.of(first)
@@ -113,9 +120,9 @@ def compare(
         now.save(out)
     elif not all(_finished(place) for *_, place in planned):
         _require_same_images(out, listed, now)
-    sides = [tile for tile in study.tiles if tile is not None]
+    sides = sorted({arm.recipe.tile for arm in made if arm.recipe.tile is not None})
     asked: dict[str, list[list[TileAnswers]]] = {}
-    runs: dict[str, list[list[Run]]] = {arm.name: [[] for _ in study.all_seeds] for arm in arms}
+    runs: dict[str, list[list[Run]]] = {arm.name: [[] for _ in study.all_seeds] for arm in made}
     values: dict[int, pa.ChunkedArray] = {}
     for number, (arm, recipe, fold, place) in enumerate(planned, start=1):
         of_folds = f", fold {fold} of {folds}" if folds else ""
@@ -124,7 +131,7 @@ def compare(
         run = train(recipe, of_seed, place, resume=True, machine=machine, progress=progress)
         # The seeds and folds of an arm are one network, of which there is one thing to tell.
         first_of_arm = recipe.seed == study.all_seeds[0] and fold == 1
-        _evaluate(run, arm, study, of_seed[SPLIT], machine, progress, tell=first_of_arm)
+        _evaluate(run, arm, study, of_seed, machine, progress, tell=first_of_arm)
         runs[arm.name][recipe.seed - base.seed].append(run)
         if on_tiles and arm.recipe.tile is None:
             bound = TiledModel(run.classifier(), device=machine.torch_device())
@@ -137,12 +144,30 @@ def compare(
         if groups is not None and fold not in values:
             values[fold] = column_of(of_seed[SPLIT], groups, progress)
     grouped = None if groups is None else _grouped(groups, [values[fold] for fold in sorted(values)])
-    comparison = measure(study, arms, runs, out, first, size, SPLIT, grouped)
+    comparison = measure(study, made, runs, out, first, size, SPLIT, grouped)
     ratio = comparison.images / (folds or 1) / comparison.training_images
     told = (measure_on_tiles(name, answers, sides, ratio) for name, answers in asked.items())
     comparison = replace(comparison, on_tiles=tuple(told))
     comparison.save()
     return comparison
+
+
+def some_training_images(sets: ImageSets) -> ImageSet:
+    """Return the training images that a run is judged on: as many as the test set has, 1,000 at most.
+
+    They are drawn evenly and by a fixed seed, so that all runs on the same training images have the same.
+    """
+    images = sets["train"]
+    most = min(MOST_TRAINING_IMAGES, len(sets[SPLIT]))
+    return images.select(np.sort(np.random.default_rng(0).permutation(len(images))[:most]))
+
+
+def _named(base: Recipe, arms: Iterable[str] | None, tiles: Iterable[int | None] | None) -> tuple[str, ...]:
+    if arms is None:
+        return usual_arms(base, DEFAULT_TILES if tiles is None else tiles)
+    if tiles is not None:
+        raise InputError("`arms` name their tiles, and `tiles` were given too; leave either out")
+    return order_arms(arms)
 
 
 def _grouped(name: str, values: "Sequence[pa.ChunkedArray]") -> ValueGroups:
@@ -211,41 +236,57 @@ def _evaluate(
     run: Run,
     arm: Arm,
     study: Study,
-    images: ImageSet,
+    sets: ImageSets,
     machine: Machine,
     progress: Progress,
     *,
     tell: bool,
 ) -> None:
+    """Judge a run on the test images, and on some that it was trained on, where that is not done."""
     tile, protocols = arm.recipe.tile, protocols_of(arm, study)
-    wanted: dict[str, Any] = {"data": images.name, "split": images.split, "images": len(images)}
-    if tile is not None:
+    wanted: dict[str, Any] = {}
+    shifts = Shifts(usual_padding(study.base), study.base.crop_fill)
+    if tile is None:
+        wanted |= shifts.settings()
+    else:
         stride = study.stride if study.stride is not None else default_stride(tile)
         wanted |= {"tile": tile, "stride": stride, "grid": GRID}
-    if _is_evaluated(run, wanted, protocols):
+    judged = [
+        images
+        for images in (sets[SPLIT], some_training_images(sets))
+        if not _is_evaluated(run, _told(images) | wanted, images.split, protocols)
+    ]
+    if not judged:
         return
-    progress.say(f"evaluating {arm.name} on {len(images):,} images of {images.name} {images.split}")
     bound = TiledModel(
         run.classifier(), stride=wanted.get("stride"), grid=GRID, device=machine.torch_device()
     )
     for note in bound.notes if tell else ():
         progress.warn(note)
-    evaluate(
-        bound,
-        images,
-        protocols=protocols,
-        workers=machine.decoding_workers(),
-        progress=progress,
-    ).save(run.directory)
+    for images in judged:
+        progress.say(f"evaluating {arm.name} on {len(images):,} images of {images.name} {images.split}")
+        evaluate(
+            bound,
+            images,
+            protocols=[protocol for protocol in protocols if protocol != FIVE_CROP],
+            shifts=shifts if FIVE_CROP in protocols else None,
+            workers=machine.decoding_workers(),
+            progress=progress,
+        ).save(run.directory)
 
 
-def _is_evaluated(run: Run, wanted: Mapping[str, Any], protocols: Iterable[str]) -> bool:
-    """Whether result.json and predictions.parquet both hold these protocols under these settings."""
-    held = run.result.get("evaluation", {}).get(SPLIT, {})
-    if not set(protocols) <= set(held.get("protocols", ())) or not (run.directory / PREDICTIONS).is_file():
+def _told(images: ImageSet) -> dict[str, Any]:
+    return {"data": images.name, "split": images.split, "images": len(images)}
+
+
+def _is_evaluated(run: Run, wanted: Mapping[str, Any], split: str, protocols: Iterable[str]) -> bool:
+    """Whether result.json and the split's predictions both hold these protocols under these settings."""
+    held = run.result.get("evaluation", {}).get(split, {})
+    path = run.directory / split_name(PREDICTIONS, split)
+    if not set(protocols) <= set(held.get("protocols", ())) or not path.is_file():
         return False
     # The two are written one after the other, so one may be of an earlier evaluation.
-    table, predicted = read_predictions(run.directory / PREDICTIONS)
+    table, predicted = read_predictions(path)
     return {f"{protocol}.scores" for protocol in protocols} <= set(table.column_names) and all(
         settings.get(name) == value for settings in (held, predicted) for name, value in wanted.items()
     )

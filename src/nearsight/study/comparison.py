@@ -12,7 +12,7 @@ from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import write_json
 from nearsight.schema import FIRST, numbered
 from nearsight.settings import Recipe
-from nearsight.settings.protocols import FULL_PASS, scored_by
+from nearsight.settings.protocols import FIVE_CROP, FULL_PASS, SINGLE_TILE, WHOLE, scored_by
 from nearsight.settings.recipe import recipe_from_table, recipe_table
 from nearsight.statistics import Estimate, McNemar
 from nearsight.statistics.writing import MISSING, with_interval
@@ -36,7 +36,11 @@ UNITS = {
     "on_tiles": "agreement: share of images, or single of tiles, predicted as by the full pass of the same network; "
     "accuracy as above, on the images that were asked about; lost: full pass less mean-logit",
     "mcnemar": "images that one arm alone gets right, and the exact two-sided p",
-    "flops": "floating-point operations of forward and backward passes, a multiply-add is two",
+    "flops": "floating-point operations of matrix products and convolutions, a multiply-add is two: of forward and "
+    "backward passes and of the optimizer, whose part is optimizer_flops, null where it was not counted",
+    "train, gap": "accuracy on images that were trained on, as many of each run as judged_training_images says, and "
+    "how far it is above that on test images",
+    "asked": "what a difference is asked for; empty for completeness alone",
     "training_pixels, images_seen": "of one run, counted with repetition",
     "seconds, peak_memory_bytes": "of each seed's training as measured on the hardware named; with folds of each "
     "seed's and fold's",
@@ -44,17 +48,40 @@ UNITS = {
 
 
 @dataclass(frozen=True)
+class Augmented:
+    """What an arm's training does to its images: flips, the pixels of a padded crop, Cutout's square, CutMix's share.
+
+    `crop_padding` is None for tiles, whose place is random without it.
+    """
+
+    flip: str
+    crop_padding: int | None
+    cutout: int | None
+    cutmix: float | None
+
+
+@dataclass(frozen=True)
 class Accuracy:
-    """An arm's accuracy under one protocol: its mean over seeds with its interval, and each seed's."""
+    """An arm's accuracy under one protocol: its mean over seeds with its interval, and each seed's.
+
+    `train` is that on some of the images that were trained on, `train_seeds` each seed's, and `gap` how far it is
+    above; an earlier version did not look at them.
+    """
 
     protocol: str
     interval: Estimate
     seeds: tuple[float, ...]
+    train: Estimate | None = None
+    train_seeds: tuple[float, ...] = ()
+    gap: Estimate | None = None
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run of an arm costs; seconds, memory and precision are listed for each seed."""
+    """What one run of an arm costs; seconds, memory and precision are listed for each seed.
+
+    `optimizer_flops` are a part of `flops`, None where an earlier version did not count them.
+    """
 
     parameters: int
     steps: int
@@ -66,11 +93,15 @@ class Cost:
     seconds: tuple[float, ...]
     peak_memory_bytes: tuple[int, ...]
     precision: tuple[str, ...]
+    optimizer_flops: int | None = None
 
 
 @dataclass(frozen=True)
 class ArmResult:
-    """An arm as it turned out; `stride` and `tiles_per_image` tell how its images were cut for evaluation."""
+    """An arm as it turned out; `stride` and `tiles_per_image` tell how its images were cut for evaluation.
+
+    `augmented` is None for an arm of an earlier version, whose augmentation is told in words alone.
+    """
 
     name: str
     tile: int | None
@@ -80,6 +111,7 @@ class ArmResult:
     cost: Cost
     stride: int | None
     tiles_per_image: float | None
+    augmented: Augmented | None = None
 
     @property
     def label(self) -> str:
@@ -100,7 +132,8 @@ class ArmResult:
 class Difference:
     """The accuracy of `arm` under `protocol` less that of `reference` under `reference_protocol`.
 
-    `headline` marks the two protocols that were fixed in advance. `mcnemar` has a row for each seed, none
+    `headline` marks those that the comparison is made for, and `asked` says what for (`study.pairing.ASKED`);
+    an earlier version did not say. `mcnemar` has a row for each seed, none
     under `single-tile` and none with folds: it takes the networks as given.
     """
 
@@ -112,6 +145,7 @@ class Difference:
     interval: Estimate
     mcnemar: tuple[McNemar, ...]
     verdict: str
+    asked: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,9 +153,10 @@ class Comparison(Shown):
     """A finished comparison: what was compared, how, the arms as they turned out and their differences.
 
     `images` is the number of test images. With `folds`, a cross-validation, all images are, each for the networks
-    that were not trained on its fold. `groups` are the accuracies by the column that was asked for, and `on_tiles`
-    what the arms of whole images say of tiles. `hardware` and `versions` have an entry for each different one that
-    the runs were trained on.
+    that were not trained on its fold. `judged_training_images` are how many a run was judged on of those that it was
+    trained on, 0 where an earlier version looked at none. `groups` are the accuracies by the column that was asked
+    for, and `on_tiles` what the arms of whole images say of tiles. `hardware` and `versions` have an entry for each
+    different one that the runs were trained on.
     """
 
     directory: Path
@@ -142,6 +177,7 @@ class Comparison(Shown):
     folds: int | None = None
     groups: ComparedGroups | None = None
     on_tiles: tuple[ArmOnTiles, ...] = ()
+    judged_training_images: int = 0
 
     def arm(self, name: str) -> ArmResult:
         """Return an arm by its name; raises `InputError` for one that was not compared."""
@@ -159,7 +195,7 @@ class Comparison(Shown):
 
     @property
     def verdicts(self) -> tuple[str, ...]:
-        """The sentences on the differences under the protocols fixed in advance."""
+        """The sentences on the differences that the comparison is made for."""
         return tuple(row.verdict for row in self.differences if row.headline)
 
     def _summary(self) -> Summary:
@@ -245,6 +281,13 @@ def scored_arm(arm: str, protocol: str, stride: int | None) -> str:
     ('tile 16 (mean-logit, stride 4)', 'full (full-pass)')
     """
     return f"{label(arm)} ({scored_by(protocol, None, stride)})"
+
+
+def views(arm: ArmResult, protocol: str) -> float:
+    """Return of how many views of an image a protocol makes its prediction: 1 where it judges each by itself."""
+    if protocol == FIVE_CROP:
+        return 5
+    return 1 if protocol in (*WHOLE, SINGLE_TILE) or arm.tiles_per_image is None else arm.tiles_per_image
 
 
 def headline(tile: int | None) -> str:

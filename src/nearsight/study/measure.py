@@ -1,7 +1,7 @@
 """From the runs of a study to its comparison: every number from the files that the runs left."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,43 @@ from nearsight.data import ImageSets
 from nearsight.data.value_groups import ValueGroups
 from nearsight.errors import InputError
 from nearsight.evaluation import correctness
-from nearsight.runs import Run
-from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, SINGLE_TILE
-from nearsight.statistics import Estimate, arm_estimate, mcnemar, paired_difference, widened_by_folds
+from nearsight.evaluation.result import split_name
+from nearsight.runs import PREDICTIONS, Run
+from nearsight.runs.run import read_predictions
+from nearsight.settings.protocols import FIVE_CROP, FULL_PASS, PROTOCOLS, SINGLE_TILE
+from nearsight.statistics import (
+    Estimate,
+    arm_estimate,
+    difference_of_estimates,
+    mcnemar,
+    paired_difference,
+    student_estimate,
+    widened_by_folds,
+)
+from nearsight.statistics.pairs import IMAGES_AND_SEEDS
 from nearsight.study.arms import Arm
 from nearsight.study.compared_groups import compare_groups
-from nearsight.study.comparison import Accuracy, ArmResult, Comparison, Cost, Difference, headline, scored_arm
+from nearsight.study.comparison import (
+    Accuracy,
+    ArmResult,
+    Augmented,
+    Comparison,
+    Cost,
+    Difference,
+    headline,
+    scored_arm,
+)
+from nearsight.study.pairing import DIFFERENT, STRONGEST, Pair, make_pairs
 from nearsight.study.settings import Study
 from nearsight.study.verdicts import verdict
 
 Correct = Mapping[str, NDArray[np.float64]]
+TRAIN = "train"
+# What a sentence must say of how its pair was chosen.
+_SAID_TOO = {
+    DIFFERENT: "; they differ in augmentation too",
+    STRONGEST: "; these test images chose it as the strongest of whole images, which favours it",
+}
 
 
 def measure(
@@ -37,28 +64,29 @@ def measure(
     """Return the comparison of arms from their evaluated runs, for each seed one, or one for each fold.
 
     `sets` are those of the first run, and `size` is what the pixel budget refers to; `groups` are those of all tested
-    images, one fold after the other. Accuracies, intervals and
-    tests are computed from each run's predictions.parquet alone, costs from its result.json. Raises `InputError`
-    when two runs were evaluated on different images.
+    images, one fold after the other. Accuracies, intervals and tests are computed from each run's predictions alone,
+    of test images and of some training images, costs from its result.json. Raises `InputError` when two runs were
+    evaluated on different images.
     """
-    labels: dict[int, NDArray[np.int64]] = {}
-    correct: dict[str, Correct] = {}
-    for arm in arms:
-        of_seeds = [_right_of_seed(of_seed, protocols_of(arm, study), labels) for of_seed in runs[arm.name]]
-        correct[arm.name] = {
-            protocol: np.stack([right[protocol] for right in of_seeds]) for protocol in of_seeds[0]
-        }
-    images = [len(labels[part]) for part in sorted(labels)]
-    tested = Tested(np.repeat(np.arange(len(images)), images), float(np.mean(images)) / len(sets["train"]))
+    judged = {arm.name: protocols_of(arm, study) for arm in arms}
+    of_test = _right_of_arms(runs, judged, split)
+    of_train = _right_of_arms(runs, judged, TRAIN)
+    labels, correct, tested = of_test.labels, of_test.correct, of_test.tested(len(sets["train"]))
     flat = {arm.name: [run for of_seed in runs[arm.name] for run in of_seed] for arm in arms}
-    results = tuple(_arm_result(arm, flat[arm.name], correct[arm.name], split, tested) for arm in arms)
-    strides = {arm.name: arm.stride for arm in results}
+    results = tuple(
+        _arm_result(arm, flat[arm.name], of_test, of_train, split, len(sets["train"])) for arm in arms
+    )
+    by_name = {arm.name: arm for arm in results}
+    accuracies = {
+        (name, protocol): float(right.mean()) for name in correct for protocol, right in correct[name].items()
+    }
+    pairs = make_pairs(arms, judged, accuracies)
     trained = [run.training for arm in arms for run in flat[arm.name]]
     return Comparison(
         directory=directory,
         data=sets.name,
         split=split,
-        images=sum(images),
+        images=len(labels),
         training_images=len(sets["train"]),
         classes=len(sets.classes),
         size=size,
@@ -66,22 +94,24 @@ def measure(
         seeds=study.all_seeds,
         recipe=study.base,
         arms=results,
-        differences=tuple(
-            _difference(arm, protocol, correct[arm.name], reference, correct[reference.name], strides, tested)
-            for arm, reference in pairs(arms)
-            for protocol in correct[arm.name]
-        ),
+        differences=tuple(_difference(pair, correct, by_name, tested) for pair in pairs),
         hardware=_distinct(metrics["hardware"] for metrics in trained),
         versions=_distinct(metrics["versions"] for metrics in trained),
         notes=sets.notes,
         folds=study.folds,
+        judged_training_images=of_train.each,
         groups=None
         if groups is None
         else compare_groups(
             {arm.name: correct[arm.name][headline(arm.recipe.tile)] for arm in arms},
             {arm.name: headline(arm.recipe.tile) for arm in arms},
-            [(arm.name, reference.name) for arm, reference in pairs(arms)],
-            np.concatenate([labels[part] for part in sorted(labels)]),
+            [
+                (pair.arm, pair.reference)
+                for pair in pairs
+                if pair.asked not in ("", STRONGEST)
+                and pair.reference_protocol == by_name[pair.reference].headline
+            ],
+            labels,
             sets.classes,
             groups,
         ),
@@ -89,26 +119,14 @@ def measure(
 
 
 def protocols_of(arm: Arm, study: Study) -> tuple[str, ...]:
-    """Return the protocols of an arm in their usual order: its headline, and for tiles those asked for."""
+    """Return the protocols of an arm in their usual order: its headline, and for tiles those asked for.
+
+    Whole images are judged on five views too, as tiles are on many.
+    """
     if arm.recipe.tile is None:
-        return (FULL_PASS,)
+        return (FULL_PASS, FIVE_CROP)
     asked = {headline(arm.recipe.tile), *study.protocols}
     return tuple(protocol for protocol in PROTOCOLS if protocol in asked)
-
-
-def pairs(arms: Sequence[Arm]) -> Iterator[tuple[Arm, Arm]]:
-    """Yield each arm with the one it is held against: every arm of whole images, or else the largest tile.
-
-    >>> from nearsight.study.arms import make_arms
-    >>> from nearsight.settings import Recipe
-    >>> [(a.name, b.name) for a, b in pairs(make_arms(Recipe(), [8, 16], "steps", (16, 16)))]
-    [('tile-8', 'tile-16')]
-    """
-    whole = [arm for arm in arms if arm.recipe.tile is None]
-    for reference in whole:
-        yield from ((arm, reference) for arm in arms[arms.index(reference) + 1 :])
-    if not whole:
-        yield from ((arm, arms[-1]) for arm in arms[:-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,19 +143,69 @@ class Tested:
         return widened_by_folds(known, values, self.fold, ratio=self.ratio, least=least)
 
 
-def _right_of_seed(
-    runs: Sequence[Run], protocols: Sequence[str], labels: dict[int, NDArray[np.int64]]
-) -> Correct:
-    """Return how right each image is, by protocol, one fold after the other."""
-    parts = [_right_of_run(run, protocols, labels, part) for part, run in enumerate(runs)]
-    return {protocol: np.concatenate([right[protocol] for right in parts]) for protocol in protocols}
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """How right the runs of all arms are on one split: their labels, and (seeds, images) by arm and protocol.
+
+    `sizes` are the images of each fold, one after the other. `shared` says whether all seeds have the same images.
+    """
+
+    labels: NDArray[np.int64]
+    correct: Mapping[str, Correct]
+    sizes: tuple[int, ...]
+    shared: bool
+
+    @property
+    def each(self) -> int:
+        """How many images a run was judged on."""
+        return round(float(np.mean(self.sizes)))
+
+    def tested(self, trained_on: int) -> Tested:
+        """Return the folds of the images, where `trained_on` images were trained on."""
+        fold = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        return Tested(fold, float(np.mean(self.sizes)) / trained_on)
+
+
+def _right_of_arms(
+    runs: Mapping[str, Sequence[Sequence[Run]]], protocols: Mapping[str, Sequence[str]], split: str
+) -> Judged:
+    """Read how right each run is on each image of a split.
+
+    All arms of a seed and fold must have the same images, and of the test split all seeds too: of a training split
+    another cut for validation may leave others.
+    """
+    found: dict[str, Correct] = {}
+    labels: dict[tuple[int, int], NDArray[np.int64]] = {}
+    for name, of_arm in runs.items():
+        of_seeds = []
+        for seed, of_seed in enumerate(of_arm):
+            parts = [
+                _right_of_run(run, protocols[name], split, labels, (seed if split == TRAIN else 0, fold))
+                for fold, run in enumerate(of_seed)
+            ]
+            of_seeds.append(
+                {
+                    protocol: np.concatenate([right[protocol] for right in parts])
+                    for protocol in protocols[name]
+                }
+            )
+        found[name] = {
+            protocol: np.stack([right[protocol] for right in of_seeds]) for protocol in protocols[name]
+        }
+    of_first = [labels[0, fold] for seed, fold in sorted(labels) if not seed]
+    shared = all(np.array_equal(row, labels[0, fold]) for (_, fold), row in labels.items())
+    return Judged(np.concatenate(of_first), found, tuple(map(len, of_first)), shared)
 
 
 def _right_of_run(
-    run: Run, protocols: Iterable[str], labels: dict[int, NDArray[np.int64]], part: int
+    run: Run,
+    protocols: Iterable[str],
+    split: str,
+    labels: dict[tuple[int, int], NDArray[np.int64]],
+    part: tuple[int, int],
 ) -> Correct:
     """Return how right each image is, by protocol; the first run's labels of a part are kept in `labels`."""
-    table = run.predictions()
+    table, _ = read_predictions(run.directory / split_name(PREDICTIONS, split))
     own = table["label"].to_numpy()
     if not np.array_equal(own, labels.setdefault(part, own)):
         raise InputError(
@@ -154,7 +222,9 @@ def _right_of_run(
     }
 
 
-def _arm_result(arm: Arm, runs: Sequence[Run], correct: Correct, split: str, tested: Tested) -> ArmResult:
+def _arm_result(
+    arm: Arm, runs: Sequence[Run], of_test: Judged, of_train: Judged, split: str, trained_on: int
+) -> ArmResult:
     evaluation = runs[0].result["evaluation"][split]
     tiled = arm.recipe.tile is not None
     return ArmResult(
@@ -163,13 +233,48 @@ def _arm_result(arm: Arm, runs: Sequence[Run], correct: Correct, split: str, tes
         augmentation=arm.augmentation,
         headline=headline(arm.recipe.tile),
         accuracies=tuple(
-            Accuracy(protocol, tested.widened(arm_estimate(right), right, 0), tuple(right.mean(1).tolist()))
-            for protocol, right in correct.items()
+            _accuracy(protocol, right, of_train.correct[arm.name][protocol], of_test, of_train, trained_on)
+            for protocol, right in of_test.correct[arm.name].items()
         ),
         cost=_cost([run.training for run in runs]),
         stride=evaluation["stride"] if tiled else None,
         tiles_per_image=evaluation["tiles"] / evaluation["images"] if tiled else None,
+        augmented=Augmented(
+            arm.recipe.flip,
+            None if tiled else arm.recipe.crop_padding,
+            arm.recipe.cutout,
+            arm.recipe.cutmix,
+        ),
     )
+
+
+def _accuracy(
+    protocol: str,
+    right: NDArray[np.float64],
+    known: NDArray[np.float64],
+    of_test: Judged,
+    of_train: Judged,
+    trained_on: int,
+) -> Accuracy:
+    """Return an accuracy from how right the test images are and how right training images are, (seeds, images)."""
+    tested = of_test.tested(trained_on).widened(arm_estimate(right), right, 0)
+    # Seeds that were judged on different images have no image in common to vary.
+    plain = arm_estimate(known) if of_train.shared else _over_other_images(known)
+    trained = of_train.tested(trained_on).widened(plain, known, 0)
+    return Accuracy(
+        protocol,
+        tested,
+        tuple(right.mean(1).tolist()),
+        trained,
+        tuple(known.mean(1).tolist()),
+        difference_of_estimates(trained, tested),
+    )
+
+
+def _over_other_images(known: NDArray[np.float64]) -> Estimate:
+    found = student_estimate(known.mean(1), covers=IMAGES_AND_SEEDS)
+    value, low, high = found.numbers
+    return replace(found, value=value, low=max(0.0, low), high=min(1.0, high), n=known.shape[1])
 
 
 def _cost(metrics: Sequence[Mapping[str, Any]]) -> Cost:
@@ -178,36 +283,34 @@ def _cost(metrics: Sequence[Mapping[str, Any]]) -> Cost:
         for name in ("seconds", "peak_memory_bytes", "precision")
     }
     same = ("parameters", "steps", "epochs", "images_seen", "pixels_per_image", "training_pixels", "flops")
-    return Cost(**{name: metrics[0][name] for name in same}, **of_seed)
+    # Of runs that an earlier version trained it is not known.
+    optimizer = metrics[0].get("optimizer_flops")
+    return Cost(**{name: metrics[0][name] for name in same}, optimizer_flops=optimizer, **of_seed)
 
 
 def _difference(
-    arm: Arm,
-    protocol: str,
-    correct: Correct,
-    reference: Arm,
-    reference_correct: Correct,
-    strides: Mapping[str, int | None],
-    tested: Tested,
+    pair: Pair, correct: Mapping[str, Correct], arms: Mapping[str, ArmResult], tested: Tested
 ) -> Difference:
-    against = headline(reference.recipe.tile)
-    right, reference_right = correct[protocol], reference_correct[against]
+    right = correct[pair.arm][pair.protocol]
+    reference_right = correct[pair.reference][pair.reference_protocol]
     interval = tested.widened(paired_difference(right, reference_right), right - reference_right, -1)
+    said = verdict(
+        scored_arm(pair.arm, pair.protocol, arms[pair.arm].stride),
+        scored_arm(pair.reference, pair.reference_protocol, arms[pair.reference].stride),
+        interval,
+    )
     return Difference(
-        arm=arm.name,
-        protocol=protocol,
-        reference=reference.name,
-        reference_protocol=against,
-        headline=protocol == headline(arm.recipe.tile),
+        arm=pair.arm,
+        protocol=pair.protocol,
+        reference=pair.reference,
+        reference_protocol=pair.reference_protocol,
+        headline=bool(pair.asked),
         interval=interval,
         mcnemar=()
-        if protocol == SINGLE_TILE or tested.fold.any()
+        if pair.protocol == SINGLE_TILE or tested.fold.any()
         else tuple(mcnemar(ours, theirs) for ours, theirs in zip(right, reference_right, strict=True)),
-        verdict=verdict(
-            scored_arm(arm.name, protocol, strides[arm.name]),
-            scored_arm(reference.name, against, strides[reference.name]),
-            interval,
-        ),
+        verdict=f"{said}{_SAID_TOO.get(pair.asked, '')}",
+        asked=pair.asked,
     )
 
 

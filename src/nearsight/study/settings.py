@@ -14,6 +14,7 @@ from nearsight.runs import RECIPE, Run
 from nearsight.schema import FIRST, SCHEMA, numbered, read_schema
 from nearsight.settings import Budget, Recipe
 from nearsight.settings.recipe import FULL, recipe_from_table, recipe_table
+from nearsight.study.arms import STANDARD, TILE
 from nearsight.write import write_toml
 
 STUDY = "study.toml"
@@ -26,15 +27,16 @@ NO_FOLDS = "none"
 class Study:
     """Everything that determines a comparison: the base recipe, the arms, the seeds and the evaluation.
 
-    >>> Study(Recipe(seed=5), (16, None), seeds=3, budget="steps", protocols=("vote",), stride=None).all_seeds
+    >>> names = ("full", "tile-16")
+    >>> Study(Recipe(seed=5), names, seeds=3, budget="steps", protocols=("vote",), stride=None).all_seeds
     (5, 6, 7)
 
-    `tiles` holds None for whole images; `stride` None stands for a quarter of each arm's tile; `folds` is None where
-    there is one test split.
+    `arms` are their names; `stride` None stands for a quarter of each arm's tile; `folds` is None where there is one
+    test split.
     """
 
     base: Recipe
-    tiles: tuple[int | None, ...]
+    arms: tuple[str, ...]
     seeds: int
     budget: Budget
     protocols: tuple[str, ...]
@@ -58,7 +60,7 @@ class Study:
     def values(self) -> dict[str, Any]:
         """Return all settings as TOML holds them, with the number of their schema."""
         settings = {
-            "tiles": [FULL if tile is None else tile for tile in self.tiles],
+            "arms": list(self.arms),
             "seeds": self.seeds,
             "budget": self.budget,
             "protocols": list(self.protocols),
@@ -81,14 +83,22 @@ class Study:
         values = read_toml(path, "mend it or choose another `out`")
         schema = read_schema("study", values, path)
         rows = {name: value for name, value in values.items() if name not in (SCHEMA, "recipe")}
-        if isinstance(rows.get("tiles"), list):
-            rows["tiles"] = [None if tile == FULL else tile for tile in rows["tiles"]]
+        if schema < 3:
+            rows["arms"] = _arms_of_schema_2(rows.pop("tiles", None))
         if rows.get("stride") == QUARTER:
             rows["stride"] = None
         if rows.get("folds") == NO_FOLDS:
             rows["folds"] = None
         base = recipe_from_table(values.get("recipe", {}), path, unnumbered=FIRST)
         return replace(from_values(Study, rows | {"base": {}}, path, schema=schema), base=base)
+
+
+def _arms_of_schema_2(tiles: Any) -> Any:
+    """Return the names of the arms of tile sizes, whose augmentation was the recipe's and not told by the name."""
+    if not isinstance(tiles, list):
+        return tiles
+    whole_arms = [FULL, STANDARD] if FULL in tiles else []
+    return [*whole_arms, *(f"{TILE}{tile}" for tile in tiles if tile != FULL)]
 
 
 def claim_study(directory: Path, study: Study, runs: Mapping[Path, Recipe], *, resume: bool) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -16,7 +15,7 @@ from nearsight.errors import InputError
 from nearsight.models import Preprocessing
 from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size, TileSizes
-from nearsight.tiles import cut_tiles, random_corners
+from nearsight.tiles import cut_tiles, pad, random_corners
 from nearsight.training.material import SilentTiles
 from nearsight.training.order import generator, positions
 
@@ -30,13 +29,16 @@ class Batch:
     """One optimizer step's tiles, uint8 (B, tiles of an image, 3, h, w), and their labels, int64 (B,).
 
     `silent` is bool (B,), which tiles are to say nothing, and `groups` int64 (B,), the groups of the images; None
-    where a run knows of neither.
+    where a run knows of neither. Of mixed images `partners`, int64 (B,), are the labels of the other part, and
+    `kept`, a number, the share of an image that is its own.
     """
 
     tiles: Tensor
     labels: Tensor
     silent: Tensor | None = None
     groups: Tensor | None = None
+    partners: Tensor | None = None
+    kept: Tensor | None = None
 
     def part_of(self, rank: int, world: int) -> "Batch":
         """Return the images that are those of one of `world` processes."""
@@ -49,13 +51,14 @@ class Batch:
         return [self._take(slice(first, first + size)) for first in range(0, count, size)]
 
     def tensors(self) -> tuple[Tensor, ...]:
-        """Return what is there, in the order of the fields."""
+        """Return what was read of the images, in the order of the fields: tiles, labels, and what marks them."""
         marks = (self.silent, self.groups)
         return self.tiles, self.labels, *(held for held in marks if held is not None)
 
     def _take(self, images: slice) -> "Batch":
-        silent, groups = (None if held is None else held[images] for held in (self.silent, self.groups))
-        return Batch(self.tiles[images], self.labels[images], silent, groups)
+        marks = (self.silent, self.groups, self.partners)
+        silent, groups, partners = (None if held is None else held[images] for held in marks)
+        return Batch(self.tiles[images], self.labels[images], silent, groups, partners, self.kept)
 
 
 def training_size(images: ImageSet, recipe: Recipe) -> Size:
@@ -93,24 +96,6 @@ def resized_pixels(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
     if not preprocessing.resizes:
         return pixels
     return torch.stack([preprocessing.resize(image) for image in pixels])
-
-
-def pad(images: Tensor, pixels: int, fill: str) -> Tensor:
-    """Pad images (B, C, H, W) of any dtype on all sides, with black or with the image reflected at its edge.
-
-    >>> pad(torch.tensor([[[[1, 2, 3]] * 2]]), 1, "reflect")[0, 0, 0].tolist()
-    [2, 1, 2, 3, 2]
-    """
-    if fill == "black":
-        return F.pad(images, (pixels,) * 4)
-    rows, columns = (_reflected(side, pixels, images.device) for side in images.shape[-2:])
-    return images[:, :, rows[:, None], columns]
-
-
-def _reflected(side: int, pixels: int, device: torch.device) -> Tensor:
-    # PyTorch's own reflection does not take uint8.
-    places = torch.arange(-pixels, side + pixels, device=device).abs()
-    return side - 1 - (side - 1 - places).abs()
 
 
 def _is_whole(recipe: Recipe, size: Size, sizes: TileSizes) -> bool:

@@ -11,6 +11,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from nearsight.settings import Recipe
+from nearsight.training.muon import Muon, as_matrix, orthogonalise
+from nearsight.training.optimizers import build_optimizers
+
 _PEAK_RESET = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 
@@ -31,6 +35,25 @@ def count_flops(network: nn.Module, size: tuple[int, int]) -> int:
         logits = twin(images)
         F.cross_entropy(logits, torch.zeros(2, dtype=torch.int64, device=logits.device)).backward()  # type: ignore[no-untyped-call]
     return int(counter.get_total_flops()) // 2
+
+
+def count_optimizer_flops(network: nn.Module, recipe: Recipe) -> int:
+    """Count the floating-point operations of one step of a recipe's optimizers, whatever the batch.
+
+    >>> count_optimizer_flops(nn.Conv2d(3, 4, 1), Recipe(optimizer="muon"))
+    594
+
+    Counted as in `count_flops`: of Muon the products of its Newton–Schulz iteration, of SGD and AdamW, which work
+    element by element, none. The network is left as it was. (Three iterations of 2 × 3 × 3 × (4 + 3 + 4) above, and
+    the filters, 4 × 3, on their side, 3 × 4.)
+    """
+    # Without values: the shapes of the products are all that counts.
+    optimizers = build_optimizers(copy.deepcopy(network).to("meta"), recipe)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        for group in (one for each in optimizers if isinstance(each, Muon) for one in each.param_groups):
+            for parameter in group["params"]:
+                orthogonalise(as_matrix(parameter))
+    return int(counter.get_total_flops())
 
 
 def reset_peak_memory() -> None:

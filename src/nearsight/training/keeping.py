@@ -57,6 +57,7 @@ def keep(
         "training_pixels": 0,
         "flops_per_image": 0,
         "flops": 0,
+        "optimizer_flops": 0,
         "seconds": 0.0,
         "images_per_second": 0.0,
         "peak_memory_bytes": 0,

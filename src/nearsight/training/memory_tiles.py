@@ -1,6 +1,6 @@
 """The tiles of a set that lies in memory, on the device that trains: what chance decides, and one gather."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -9,13 +9,23 @@ from torch import Tensor
 
 from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size, TileSizes
-from nearsight.tiles import cut_tiles, random_corners
-from nearsight.training.batches import Batch, crop_margin, first_flips, flips_of, pad
+from nearsight.tiles import cut_tiles, pad, random_corners
+from nearsight.training.batches import Batch, crop_margin, first_flips, flips_of
 from nearsight.training.material import SilentTiles, places
 from nearsight.training.order import generator, positions
 
 # A GPU that gets what chance decided of so many steps at once never waits for the processor.
 SENT_TOGETHER = 32
+
+
+def sent(draw: Callable[[int], Tensor], start: int, stop: int, device: torch.device) -> Iterator[Tensor]:
+    """Yield on a device what is drawn for steps `start` to `stop`, of one shape for all, many steps at once."""
+    if device.type != "cuda":
+        yield from (draw(step).to(device) for step in range(start, stop))
+        return
+    for first in range(start, stop, SENT_TOGETHER):
+        drawn = [draw(step) for step in range(first, min(stop, first + SENT_TOGETHER))]
+        yield from torch.stack(drawn).pin_memory().to(device, non_blocking=True)
 
 
 class MemoryTiles:
@@ -54,13 +64,7 @@ class MemoryTiles:
 
         It holds the rows of the images, the tops and lefts of their tiles, and 1 for each image that is flipped.
         """
-        device = self.pixels.device
-        if device.type != "cuda":
-            yield from (self._draw(step).to(device) for step in range(start, stop))
-            return
-        for first in range(start, stop, SENT_TOGETHER):
-            drawn = [self._draw(step) for step in range(first, min(stop, first + SENT_TOGETHER))]
-            yield from torch.stack(drawn).pin_memory().to(device, non_blocking=True)
+        return sent(self._draw, start, stop, self.pixels.device)
 
     def _draw(self, step: int) -> Tensor:
         recipe, size = self.recipe, self.sizes.at(step)

@@ -28,6 +28,17 @@ def orthogonalise(matrix: Tensor, iterations: int = 3, epsilon: float = 1e-7) ->
     return x if wide else x.T
 
 
+def as_matrix(filters: Tensor) -> Tensor:
+    """Return filters (N, C, h, w) as the matrix whose singular values count, (N, h·w·C).
+
+    >>> as_matrix(torch.zeros(4, 3, 2, 2)).shape
+    torch.Size([4, 12])
+
+    The order of a filter's values does not matter here, and channels last is how they lie in memory.
+    """
+    return filters.movedim(1, -1).flatten(1)
+
+
 class Muon(torch.optim.Optimizer):
     """Muon as in airbench94: orthogonal updates, and filters kept at norm √(number of filters).
 
@@ -66,9 +77,8 @@ class Muon(torch.optim.Optimizer):
         torch.add(gradient, buffer, alpha=group["momentum"], out=buffer)
         direction = gradient.add(buffer, alpha=group["momentum"]) if group["nesterov"] else buffer
         parameter.mul_(len(parameter) ** 0.5 / parameter.norm())
-        # The order of a filter's values does not matter here, and channels last is how they lie in memory.
         values = direction.movedim(1, -1)
-        update = orthogonalise(values.flatten(1).to(self.dtype)).view(values.shape).movedim(-1, 1)
+        update = orthogonalise(as_matrix(direction).to(self.dtype)).view(values.shape).movedim(-1, 1)
         if isinstance(group["lr"], Tensor):
             parameter.addcmul_(update.to(parameter.dtype), group["lr"], value=-1)
         else:

@@ -126,6 +126,12 @@ def _size(recipe: Recipe, images: ImageSet) -> Size:
             f"crop_padding must be below {min(size)}, the shorter side of the images, to be filled by reflection, "
             f"got {recipe.crop_padding}; take less, or `crop_fill='black'`"
         )
+    smallest = min(*size, *(stage.tile for stage in parse_schedule(recipe.tile_schedule)))
+    if recipe.cutout is not None and recipe.cutout >= smallest:
+        raise InputError(
+            f"cutout must be below {smallest}, the shorter side of what is trained on, so that something is left, "
+            f"got {recipe.cutout}; give `cutout={max(1, smallest // 2)}`"
+        )
     if recipe.tile is None and recipe.model_tile is not None and recipe.model_tile > min(size):
         raise InputError(
             f"model_tile must not exceed the {min(size)} pixels of the images' shorter side, "

@@ -1,6 +1,7 @@
 """One optimizer step, from top to bottom: tiles in, weights changed, losses counted on the device."""
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -13,8 +14,9 @@ from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size
 from nearsight.training.batches import Batch, StreamedTiles, resized_pixels, streamed_batches
 from nearsight.training.job import Job
-from nearsight.training.memory_tiles import MemoryTiles
+from nearsight.training.memory_tiles import MemoryTiles, sent
 from nearsight.training.objective import GROUP_STEP, image_losses, worst_group_loss
+from nearsight.training.patches import draw_patches, has_patches, patch
 
 
 class Step:
@@ -30,6 +32,8 @@ class Step:
         material, preprocessing, device = job.material, job.classifier.preprocessing, job.fabric.device
         images, silent, groups = material.images, material.silent, material.groups
         self._weights = class_weights(images, job.recipe, device)
+        # What is erased has the mean colour of the training images, which the network is given as 0.
+        self._fill = torch.tensor(preprocessing.mean, device=device).mul(255).round().to(torch.uint8)
         self._tiles: MemoryTiles | StreamedTiles
         if images.pixels is not None:
             pixels = resized_pixels(images.pixels, preprocessing).to(device)
@@ -43,13 +47,17 @@ class Step:
     def inputs(self, start: int) -> Iterator[tuple[Tensor, ...]]:
         """Yield the tensors that each step from `start` on is called with, on the device."""
         job, fabric = self._job, self._job.fabric
+        patches: Iterator[tuple[Tensor, ...]] = repeat(())
+        if has_patches(job.recipe):
+            patches = ((drawn,) for drawn in sent(self._draw_patches, start, job.steps, fabric.device))
         if isinstance(self._tiles, MemoryTiles):
             for drawn in self._tiles.draws(start, job.steps):
-                yield (drawn,)
+                yield (*next(patches), drawn)
             return
         workers, ranks = job.machine.decoding_workers(), (fabric.global_rank, fabric.world_size)
         for batch in streamed_batches(self._tiles, job.recipe.batch_size, start, job.steps, workers, *ranks):
-            yield tuple(given.to(fabric.device, non_blocking=True) for given in batch.tensors())
+            given = (tensor.to(fabric.device, non_blocking=True) for tensor in batch.tensors())
+            yield (*next(patches), *given)
 
     def __call__(self, size: Size, *inputs: Tensor) -> None:
         """Take the step on tiles of one size, height and width, and the tensors that `inputs` gave for it."""
@@ -96,11 +104,20 @@ class Step:
     def _sum_of_losses(self, logits: Tensor, part: Batch) -> Tensor:
         if part.silent is not None:
             return self._losses(logits, part).sum()
+        own = self._sum_of_entropies(logits, part.labels)
+        if part.partners is None or part.kept is None:
+            return own
+        return part.kept * own + (1 - part.kept) * self._sum_of_entropies(logits, part.partners)
+
+    def _sum_of_entropies(self, logits: Tensor, labels: Tensor) -> Tensor:
         # PyTorch's own mean, with weights and smoothing, waits for a GPU.
         smoothing = self._job.recipe.label_smoothing
         return F.cross_entropy(
-            logits, part.labels, weight=self._weights, label_smoothing=smoothing, reduction="sum"
+            logits, labels, weight=self._weights, label_smoothing=smoothing, reduction="sum"
         )
+
+    def _draw_patches(self, step: int) -> Tensor:
+        return draw_patches(self._job.recipe, step, self._job.sizes.at(step))
 
     def _worst_group_loss(self, logits: Tensor, part: Batch, group_weights: Tensor, parts: int) -> Tensor:
         # A part has losses of its own, so it moves the weights of the groups by its part of a step.
@@ -116,12 +133,17 @@ class Step:
         )
 
     def _cut(self, size: Size, inputs: tuple[Tensor, ...]) -> Batch:
+        recipe, rank, world = self._job.recipe, self._job.fabric.global_rank, self._job.fabric.world_size
+        patches, inputs = (inputs[0], inputs[1:]) if has_patches(recipe) else (None, inputs)
         if isinstance(self._tiles, StreamedTiles):
-            return self._tiles.batch(inputs)
-        (drawn,) = inputs
-        batch = self._tiles.cut(drawn, size)
-        rank, world = self._job.fabric.global_rank, self._job.fabric.world_size
-        return batch.part_of(rank, world) if world > 1 else batch
+            batch = self._tiles.batch(inputs)
+        else:
+            (drawn,) = inputs
+            batch = self._tiles.cut(drawn, size)
+            batch = batch.part_of(rank, world) if world > 1 else batch
+        if patches is None:
+            return batch
+        return patch(batch, patches, recipe, self._fill, rank=rank, world=world)
 
 
 def class_weights(images: ImageSet, recipe: Recipe, device: torch.device) -> Tensor | None:

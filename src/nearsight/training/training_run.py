@@ -29,7 +29,7 @@ from nearsight.training.checkpoint import (
     read_checkpoint,
     restore,
 )
-from nearsight.training.cost import count_flops, peak_memory, reset_peak_memory
+from nearsight.training.cost import count_flops, count_optimizer_flops, peak_memory, reset_peak_memory
 from nearsight.training.directory import claim_directory, own_split
 from nearsight.training.hardware import trained_here
 from nearsight.training.job import Job
@@ -143,6 +143,7 @@ def _train(
     reset_peak_memory()
     network = classifier.network
     flops = {side: count_flops(network, side) for _, side in sizes.spans(steps)}
+    optimizer_flops = steps * count_optimizer_flops(network, recipe)
     network.to(device)
     lay_out(network, size)
     choice = _precision(recipe, milestone, classifier, images, size, machine)
@@ -168,7 +169,10 @@ def _train(
         if state.average is not None:
             network.load_state_dict(cast(nn.Module, state.average.module).state_dict())
         save_classifier(classifier, out)
-        kept = {"training": _training_metrics(job, flops, seconds), DIGESTS: {METRICS: rows_digest(out)}}
+        kept = {
+            "training": _training_metrics(job, flops, optimizer_flops, seconds),
+            DIGESTS: {METRICS: rows_digest(out)},
+        }
         write_json(out / RESULT, numbered("result", kept))
         shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
     fabric.barrier()
@@ -268,14 +272,16 @@ def _training_state(
     return TrainingState(network, build_optimizers(network, recipe, choice.dtype), average, running, groups)
 
 
-def _training_metrics(job: Job, flops: dict[Size, int], seconds: float) -> dict[str, Any]:
-    """Return what the run cost; `flops` is those of one tile of each size."""
+def _training_metrics(
+    job: Job, flops: dict[Size, int], optimizer_flops: int, seconds: float
+) -> dict[str, Any]:
+    """Return what the run cost; `flops` is those of one tile of each size, `optimizer_flops` those of all steps."""
     recipe, machine, choice = job.recipe, job.machine, job.choice
     seen = job.steps * recipe.batch_size
     spans = job.sizes.spans(job.steps)
     tiles_of_step = recipe.batch_size * recipe.tiles_per_image
     pixels = sum(steps * tiles_of_step * size[0] * size[1] for steps, size in spans)
-    operations = sum(steps * tiles_of_step * flops[size] for steps, size in spans)
+    operations = optimizer_flops + sum(steps * tiles_of_step * flops[size] for steps, size in spans)
     images = len(job.material.images)
     device = job.fabric.device
     return {
@@ -287,6 +293,7 @@ def _training_metrics(job: Job, flops: dict[Size, int], seconds: float) -> dict[
         "training_pixels": pixels,
         "flops_per_image": round(operations / seen),
         "flops": operations,
+        "optimizer_flops": optimizer_flops,
         "seconds": seconds,
         "images_per_second": seen / seconds,
         "peak_memory_bytes": peak_memory(device),

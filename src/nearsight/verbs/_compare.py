@@ -18,7 +18,6 @@ from nearsight.settings.choices import (
     DEFAULT_ON_TILES,
     DEFAULT_RECIPE,
     DEFAULT_SEEDS,
-    DEFAULT_TILES,
     Budget,
 )
 from nearsight.shortage import tells_of_memory
@@ -34,7 +33,8 @@ def compare(
     data: Data,
     *,
     classes: Sequence[str] | None = None,
-    tiles: Sequence[int | None] = DEFAULT_TILES,
+    arms: Sequence[str] | None = None,
+    tiles: Sequence[int | None] | None = None,
     seeds: int = DEFAULT_SEEDS,
     budget: Budget = DEFAULT_BUDGET,
     folds: int | None = None,
@@ -51,8 +51,10 @@ def compare(
 ) -> Comparison:
     """Compare training on tiles with training on whole images, arm by arm over paired seeds.
 
-    `data` and `classes` are those of `train`. `tiles` are the sides in pixels, None for whole images, which come as
-    two arms: without augmentation and with the usual one. `budget` is what the arms have equal: optimizer steps
+    `data` and `classes` are those of `train`. `arms` name the ways of training: `full` or `tile-16`, and after it
+    what is added, of `+flip`, `+crop`, `+standard` (both), `+cutout` and `+cutmix`. By default they are made of
+    `tiles`, the sides in pixels (16, 24), None for whole images: tiles and whole images with the recipe's own flips,
+    and whole images with the usual augmentation. `budget` is what the arms have equal: optimizer steps
     or training pixels. With `folds`, for small sets, every arm is trained and tested on each of so many parts
     of train at each seed, as by `train`, and intervals cover the choice of images and training sets. With
     `resume`, what is done already in `out` (by default comparisons/DATA-RECIPE-BUDGET, with -folds-N after it
@@ -80,6 +82,7 @@ def compare(
                 if folds is None
                 else folds_as_before(whole, Listing.load(directory), folds, channel),
                 directory,
+                arms=arms,
                 tiles=tiles,
                 seeds=seeds,
                 budget=budget,

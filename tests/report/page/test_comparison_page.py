@@ -48,7 +48,7 @@ def test_the_figure_is_inside_and_nothing_is_outside(
 def test_no_accuracy_stands_without_its_protocol_tile_and_stride(make_comparison: Callable) -> None:
     comparison = make_comparison()
     html = comparison_html(comparison)
-    accuracy, *differences, _cost = re.findall(r"<table.*?</table>", html, flags=re.S)
+    accuracy, _arms, *differences, _cost = re.findall(r"<table.*?</table>", html, flags=re.S)
     heads, body = accuracy.split("<tbody>")
     columns = re.findall(r'<th scope="col">(.*?)</th>', heads)
     assert columns[1:-1] == [f"<code>{name}</code>" for name in ("full-pass", "mean-logit", "single-tile")]

@@ -17,7 +17,13 @@ from nearsight.cli.options import (
 from nearsight.cli.reading_options import reading_options
 from nearsight.cli.shared_options import add_folds, add_groups, declare_training, machine_of
 from nearsight.settings import Budget
-from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_ON_TILES, DEFAULT_SEEDS, DEFAULT_TILES
+from nearsight.settings.choices import (
+    ARM_ADDITIONS,
+    DEFAULT_BUDGET,
+    DEFAULT_ON_TILES,
+    DEFAULT_SEEDS,
+    DEFAULT_TILES,
+)
 from nearsight.settings.protocols import PROTOCOLS
 
 
@@ -27,10 +33,17 @@ def declare(parser: OneLineParser) -> None:
     group.add_argument(
         "--tiles",
         type=parse_tiles,
-        default=DEFAULT_TILES,
+        default=None,
         metavar="N,…,full",
-        help="sides of the tiles in pixels; 'full' adds whole images, without and with the usual "
-        f"augmentation (default: {written_tiles(DEFAULT_TILES)})",
+        help="sides of the tiles in pixels, with the recipe's flips; 'full' adds whole images with the same flips, "
+        f"and with the usual augmentation (default: {written_tiles(DEFAULT_TILES)})",
+    )
+    group.add_argument(
+        "--arms",
+        default=None,
+        metavar="NAME,…",
+        help=f"the arms by name, in place of --tiles: full or tile-N, and after it +{', +'.join(ARM_ADDITIONS)}, as "
+        "in full+standard,tile-16+flip",
     )
     group.add_argument(
         "--seeds",
@@ -76,6 +89,7 @@ def run(options: Namespace) -> Result:
 
     comparison = verbs.compare(
         options.data,
+        arms=listed(options.arms),
         tiles=options.tiles,
         seeds=options.seeds,
         budget=options.budget,

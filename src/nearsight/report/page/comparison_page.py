@@ -4,14 +4,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from nearsight.report.accuracy_chart import accuracy_figure
-from nearsight.report.comparison_text import method_sentences, scaled
+from nearsight.report.arm_differences import difference_columns, difference_rows
+from nearsight.report.comparison_text import (
+    DIFFERING,
+    FIXED,
+    cost_note,
+    fitted_note,
+    fitted_sentences,
+    method_sentences,
+)
 from nearsight.report.figure_file import figure_uri
 from nearsight.report.on_tiles_chart import on_tiles_figure
 from nearsight.report.on_tiles_text import TITLE, on_tiles_method
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
-from nearsight.settings.protocols import PROTOCOLS, scored_by
+from nearsight.settings.protocols import ALL_PROTOCOLS, scored_by
+from nearsight.statistics.writing import scaled
 from nearsight.study import Comparison, Difference
+from nearsight.study.pairing import ASKED
 from nearsight.write import write_text
 
 PAGE = "report.html"
@@ -35,7 +45,7 @@ def comparison_html(comparison: Comparison) -> str:
     return render(
         "comparison.html.j2",
         comparison=comparison,
-        protocols=[name for name in PROTOCOLS if any(arm.accuracy(name) for arm in comparison.arms)],
+        protocols=[name for name in ALL_PROTOCOLS if any(arm.accuracy(name) for arm in comparison.arms)],
         fixed=[row for row in comparison.differences if row.headline],
         others=[row for row in comparison.differences if not row.headline],
         reach=_reach(comparison.differences),
@@ -46,6 +56,14 @@ def comparison_html(comparison: Comparison) -> str:
         on_tiles_title=TITLE,
         on_tiles_method=on_tiles_method(comparison.on_tiles) if comparison.on_tiles else [],
         method=method_sentences(comparison),
+        columns=difference_columns(comparison),
+        differing=difference_rows(comparison),
+        fitted=fitted_sentences(comparison),
+        fitted_note=fitted_note(comparison),
+        cost_note=cost_note(comparison),
+        about_pairs=FIXED,
+        about_differing=DIFFERING,
+        asked=ASKED,
         covers=comparison.arms[0].accuracies[0].interval.covers,
         scored_by=scored_by,
         scaled=scaled,

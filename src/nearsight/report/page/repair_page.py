@@ -6,13 +6,12 @@ from pathlib import Path
 from nearsight.diagnosis.pictures import Picture
 from nearsight.repair.repairing import DIAGNOSED
 from nearsight.repair.result import SIDE, Change, Example, Repair, Repaired
-from nearsight.report.comparison_text import scaled
 from nearsight.report.figure_file import figure_uri
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.report.page.pictures import data_uri
 from nearsight.report.repair_chart import repair_figure
-from nearsight.statistics.writing import whole_per_cent
+from nearsight.statistics.writing import scaled, whole_per_cent
 from nearsight.write import write_text
 
 # Where a repair keeps the page of the diagnosis that chose.

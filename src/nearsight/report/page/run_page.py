@@ -8,12 +8,12 @@ from typing import Any
 from nearsight.evaluation import Evaluation, GroupAccuracies
 from nearsight.evaluation.group_accuracies import read_groups
 from nearsight.evaluation.metrics import CELLS
-from nearsight.report.comparison_text import scaled
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.runs import RECIPE, Run
 from nearsight.runs.evaluation_words import estimate_of, how_cut, shown_estimates
 from nearsight.settings.metric_words import BY_GROUP, ESTIMATES, OF_EACH_CLASS
+from nearsight.statistics.writing import scaled
 from nearsight.study.comparison import headline_among
 from nearsight.write import write_text
 

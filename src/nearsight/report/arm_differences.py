@@ -1,0 +1,104 @@
+"""In what the arms of a comparison differ, arm by arm, from the arm of tiles that it is about."""
+
+from collections.abc import Iterator
+
+from nearsight.statistics.writing import MISSING, scaled, three_digits
+from nearsight.study import ArmResult, Comparison
+from nearsight.study.comparison import views
+from nearsight.study.pairing import ALIKE
+
+COLUMNS = (
+    "arm",
+    "sees",
+    "flip",
+    "crop",
+    "erased, mixed",
+    "views at test",
+    "steps",
+    "training pixels",
+    "FLOPs",
+)
+# Nearer than this, two costs are the same: budgets are equal to within a step.
+SAME = 0.02
+
+
+def subject(comparison: Comparison) -> ArmResult:
+    """Return the arm that the others are told apart from: the first of tiles that has its like, or the first."""
+    tiled = [arm for arm in comparison.arms if arm.tile is not None]
+    with_like = {row.arm for row in comparison.differences if row.asked == ALIKE}
+    return next((arm for arm in tiled if arm.name in with_like), (*tiled, *comparison.arms)[0])
+
+
+def difference_columns(comparison: Comparison) -> list[str]:
+    """Return the headings of `difference_rows`."""
+    return [*COLUMNS, f"differs from {subject(comparison).label} in"]
+
+
+def difference_rows(comparison: Comparison) -> list[list[str]]:
+    """Return a row an arm: what it sees, its augmentation, its views at test, its cost, and in what it differs."""
+    reference = subject(comparison)
+    return [
+        [
+            *_facts(arm, comparison),
+            MISSING if arm is reference else ", ".join(_differing(arm, reference)) or "nothing",
+        ]
+        for arm in comparison.arms
+    ]
+
+
+def _facts(arm: ArmResult, comparison: Comparison) -> list[str]:
+    height, width = comparison.size
+    done, cost = arm.augmented, arm.cost
+    sees = f"whole images, {height}×{width}" if arm.tile is None else f"tiles, {arm.tile}×{arm.tile}"
+    crop = (
+        MISSING if done is None else MISSING if not done.crop_padding else f"padded by {done.crop_padding} px"
+    )
+    if arm.tile is not None:
+        crop = "the tile's place"
+    return [
+        arm.label,
+        sees,
+        MISSING if done is None else done.flip,
+        crop,
+        MISSING if done is None else _patched(arm),
+        "/".join(
+            f"{number:.4g}" for number in dict.fromkeys(views(arm, row.protocol) for row in arm.accuracies)
+        ),
+        f"{cost.steps:,}",
+        scaled(cost.training_pixels, "px"),
+        scaled(cost.flops, "FLOP"),
+    ]
+
+
+def _patched(arm: ArmResult) -> str:
+    done = arm.augmented
+    said = [] if done is None or done.cutout is None else [f"Cutout of {done.cutout} px"]
+    said += [] if done is None or done.cutmix is None else [f"CutMix in {100 * done.cutmix:g} %"]
+    return ", ".join(said) or MISSING
+
+
+def _differing(arm: ArmResult, reference: ArmResult) -> Iterator[str]:
+    ours, theirs = arm.augmented, reference.augmented
+    if arm.tile != reference.tile:
+        yield "what it sees"
+    if ours is None or theirs is None:
+        yield "augmentation as told below"
+    else:
+        if ours.flip != theirs.flip:
+            yield "flip"
+        if (ours.crop_padding or 0) != (theirs.crop_padding or 0):
+            yield "crop"
+        if ours.cutout != theirs.cutout:
+            yield "Cutout"
+        if ours.cutmix != theirs.cutmix:
+            yield "CutMix"
+    if views(arm, arm.headline) != views(reference, reference.headline):
+        yield "views at test"
+    costs = [
+        ("steps", arm.cost.steps, reference.cost.steps),
+        ("pixels", arm.cost.training_pixels, reference.cost.training_pixels),
+        ("FLOPs", arm.cost.flops, reference.cost.flops),
+    ]
+    for name, mine, other in costs:
+        if other and abs(mine / other - 1) > SAME:
+            yield f"{name} (×{three_digits(mine / other)})"

@@ -1,0 +1,107 @@
+"""Which arms are held against which, and what each pair is asked for: like with like, and the strongest."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from nearsight.settings.protocols import FIVE_CROP, FULL_PASS, MEAN_LOGIT
+from nearsight.study.arms import STANDARD, Arm, added_to
+
+# What a pair is asked for. All but STRONGEST are fixed before any result is known.
+ADDED, ALIKE, ALIKE_VIEWS, USUAL, DIFFERENT = "added", "alike", "alike-views", "usual", "different"
+STRONGEST = "strongest"
+
+ASKED = {
+    ADDED: "what the addition is worth",
+    ALIKE: "the same augmentation",
+    ALIKE_VIEWS: "the same augmentation, and many views of both",
+    USUAL: "the usual augmentation of whole images",
+    DIFFERENT: "they differ in augmentation too",
+    STRONGEST: "the strongest whole images, chosen by these test images",
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An arm under a protocol, what it is held against, and what for; nothing for completeness alone."""
+
+    arm: str
+    protocol: str
+    reference: str
+    reference_protocol: str
+    asked: str = ""
+
+
+def make_pairs(
+    arms: Sequence[Arm],
+    protocols: Mapping[str, Sequence[str]],
+    accuracies: Mapping[tuple[str, str], float],
+) -> tuple[Pair, ...]:
+    """Return the pairs of arms that a comparison reports, in the order of its tables.
+
+    >>> from nearsight.settings import Recipe
+    >>> from nearsight.study.arms import make_arms
+    >>> arms = make_arms(Recipe(), ["full+flip", "tile-8+flip"], "steps", (16, 16))
+    >>> measured = {"full+flip": ["full-pass", "five-crop"], "tile-8+flip": ["mean-logit"]}
+    >>> [(pair.arm, pair.reference_protocol, pair.asked) for pair in make_pairs(arms, measured, {})]
+    [('tile-8+flip', 'full-pass', 'alike'), ('tile-8+flip', 'five-crop', 'alike-views')]
+
+    `protocols` are those under which each arm was judged, and `accuracies` its accuracy under each. Arms of tiles
+    are held against whole images with the same augmentation, judged in one pass and on five views; against those with
+    the usual one; and against the arm and protocol of whole images that is the strongest, where that is another.
+    Without whole images it is the largest tile. What is added to an arm is held against the first arm of its size.
+    """
+    whole = [arm for arm in arms if arm.recipe.tile is None]
+    tiled = [arm for arm in arms if arm.recipe.tile is not None]
+    asked = [Pair(arm.name, FULL_PASS, whole[0].name, FULL_PASS, ADDED) for arm in whole[1:]]
+    for arm in tiled:
+        first = next(other for other in tiled if other.recipe.tile == arm.recipe.tile)
+        if first is not arm:
+            asked.append(Pair(arm.name, MEAN_LOGIT, first.name, MEAN_LOGIT, ADDED))
+        asked += _against_whole(arm, whole, protocols, accuracies) if whole else _against_tiles(arm, tiled)
+    rest = [
+        Pair(arm.name, protocol, reference.name, FULL_PASS if whole else MEAN_LOGIT)
+        for reference in whole or tiled[-1:]
+        for arm in tiled
+        for protocol in protocols[arm.name]
+        if arm is not reference
+    ]
+    named = {(pair.arm, pair.protocol, pair.reference, pair.reference_protocol) for pair in asked}
+    others = (
+        pair
+        for pair in rest
+        if (pair.arm, pair.protocol, pair.reference, pair.reference_protocol) not in named
+    )
+    return (*asked, *others)
+
+
+def _against_whole(
+    arm: Arm,
+    whole: Sequence[Arm],
+    protocols: Mapping[str, Sequence[str]],
+    accuracies: Mapping[tuple[str, str], float],
+) -> Iterator[Pair]:
+    added = added_to(arm.name)
+    alike = next((other.name for other in whole if added_to(other.name) == added), None)
+    usual = next((other.name for other in whole if other.name == STANDARD), None)
+    found: dict[tuple[str, str], str] = {}
+    if alike is not None:
+        found[alike, FULL_PASS] = ALIKE
+        if FIVE_CROP in protocols[alike]:
+            found[alike, FIVE_CROP] = ALIKE_VIEWS
+    if usual is not None:
+        found.setdefault((usual, FULL_PASS), USUAL)
+    if not found:
+        found[whole[0].name, FULL_PASS] = DIFFERENT
+    known = {key: accuracy for key, accuracy in accuracies.items() if key[0] in {one.name for one in whole}}
+    if len(whole) > 1 and known:
+        found.setdefault(max(known, key=lambda key: known[key]), STRONGEST)
+    for (reference, protocol), why in found.items():
+        yield Pair(arm.name, MEAN_LOGIT, reference, protocol, why)
+
+
+def _against_tiles(arm: Arm, tiled: Sequence[Arm]) -> Iterator[Pair]:
+    alike = [other for other in tiled if added_to(other.name) == added_to(arm.name)]
+    if alike[-1] is not arm:
+        yield Pair(arm.name, MEAN_LOGIT, alike[-1].name, MEAN_LOGIT, ALIKE)
+    elif len(alike) == 1 and arm is not tiled[-1] and arm.recipe.tile != tiled[-1].recipe.tile:
+        yield Pair(arm.name, MEAN_LOGIT, tiled[-1].name, MEAN_LOGIT, DIFFERENT)

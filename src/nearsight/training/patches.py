@@ -1,0 +1,104 @@
+"""Cutout and CutMix: a square of each tile erased, and a rectangle of it exchanged for another image's."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from nearsight.settings import Recipe
+from nearsight.settings.tile_schedule import Size
+from nearsight.training.batches import Batch
+from nearsight.training.order import generator
+
+# Top, bottom, left and right of the rectangle that CutMix exchanges.
+SIDES = 4
+
+
+def has_patches(recipe: Recipe) -> bool:
+    """Whether a recipe has Cutout or CutMix.
+
+    >>> has_patches(Recipe()), has_patches(Recipe(cutmix=0.5))
+    (False, True)
+    """
+    return recipe.cutout is not None or recipe.cutmix is not None
+
+
+def draw_patches(recipe: Recipe, step: int, size: Size) -> Tensor:
+    """Return what chance decides of a step's patches, int64: of each tile the centre of its square, then a rectangle.
+
+    >>> draw_patches(Recipe(batch_size=2, cutout=4), 0, (8, 8)).shape
+    torch.Size([4])
+
+    Of Cutout come the rows of all centres and then the columns, every pixel equally likely; of CutMix top, bottom,
+    left and right, all 0 in a step that exchanges nothing. The share of the image that is kept is uniform, and the
+    rectangle has the image's proportions and its centre anywhere, cut off at the edges.
+    Sources: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017; Yun et
+    al., "CutMix", ICCV 2019, with its alpha of 1.
+    """
+    height, width = size
+    parts = [torch.zeros(0, dtype=torch.int64)]
+    if recipe.cutout is not None:
+        tiles, draw = recipe.batch_size * recipe.tiles_per_image, generator(recipe.seed, "cutout", step)
+        parts += [torch.randint(side, (tiles,), generator=draw) for side in (height, width)]
+    if recipe.cutmix is not None:
+        parts.append(_rectangle(recipe.cutmix, height, width, generator(recipe.seed, "cutmix", step)))
+    return torch.cat(parts)
+
+
+def _rectangle(share: float, height: int, width: int, draw: torch.Generator) -> Tensor:
+    mixes, kept = torch.rand(2, generator=draw, dtype=torch.float64).tolist()
+    row, column = (int(torch.randint(side, (1,), generator=draw)) for side in (height, width))
+    if mixes >= share:
+        return torch.zeros(SIDES, dtype=torch.int64)
+    reach = 0.5 * (1 - kept) ** 0.5
+    tall, wide = int(reach * height), int(reach * width)
+    ends = (max(row - tall, 0), min(row + tall, height), max(column - wide, 0), min(column + wide, width))
+    return torch.tensor(ends)
+
+
+def patch(
+    batch: Batch, drawn: Tensor, recipe: Recipe, fill: Tensor, *, rank: int = 0, world: int = 1
+) -> Batch:
+    """Return a step's batch with the patches that `draw_patches` drew for it, on the batch's device.
+
+    >>> batch = Batch(torch.full((2, 1, 3, 8, 8), 9, dtype=torch.uint8), torch.tensor([0, 1]))
+    >>> recipe = Recipe(batch_size=2, cutout=4)
+    >>> erased = patch(batch, torch.tensor([4, 0, 4, 0]), recipe, torch.zeros(3, dtype=torch.uint8))
+    >>> (erased.tiles == 0).sum((1, 2, 3, 4)).tolist()
+    [48, 12]
+
+    Squares are erased in `fill`, uint8 (3,). Each image gets the rectangle of the image before it in the batch, whose
+    label is then in `partners`; `kept` is the share of the image that is its own. Of `world` processes that share
+    a batch, the one numbered `rank` has every `world`-th image.
+    """
+    images, many = batch.tiles.shape[:2]
+    if recipe.cutout is not None:
+        centres = drawn[: 2 * images * world * many].reshape(2, images * world, many)[:, rank::world]
+        batch = replace(batch, tiles=_erased(batch.tiles, centres, recipe.cutout, fill))
+    return batch if recipe.cutmix is None else _mixed(batch, drawn[-SIDES:])
+
+
+def _erased(tiles: Tensor, centres: Tensor, side: int, fill: Tensor) -> Tensor:
+    first = centres - side // 2
+    rows, columns = (
+        _within(length, start, start + side) for length, start in zip(tiles.shape[-2:], first, strict=True)
+    )
+    inside = rows[..., :, None] & columns[..., None, :]
+    return torch.where(inside[:, :, None], fill[:, None, None], tiles)
+
+
+def _mixed(batch: Batch, rectangle: Tensor) -> Batch:
+    top, bottom, left, right = rectangle
+    height, width = batch.tiles.shape[-2:]
+    inside = _within(height, top, bottom)[:, None] & _within(width, left, right)
+    return replace(
+        batch,
+        tiles=torch.where(inside, batch.tiles.roll(1, 0), batch.tiles),
+        partners=batch.labels.roll(1, 0),
+        kept=1 - (bottom - top) * (right - left) / (height * width),
+    )
+
+
+def _within(length: int, start: Tensor, end: Tensor) -> Tensor:
+    places = torch.arange(length, device=start.device)
+    return (places >= start[..., None]) & (places < end[..., None])
