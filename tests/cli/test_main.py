@@ -292,7 +292,7 @@ def test_compare_prints_and_resumes(printed: Printed, quick: list[str], tmp_path
     assert found == json.loads(unsealed_json((tmp_path / "study" / "comparison.json").read_bytes(), "file"))
     weights = tmp_path / "study" / "runs" / "tile-6+flip" / "seed-0" / "model.safetensors"
     written = weights.stat().st_mtime_ns
-    shutil.rmtree(tmp_path / "study" / "runs" / "full")
+    shutil.rmtree(tmp_path / "study" / "runs" / "full+flip")
     (tmp_path / "study" / "comparison.json").unlink()
     again = printed(*arguments, "--out", tmp_path / "study", "--resume", "--on-tiles", "0")
     assert again["on_tiles"] == []
@@ -310,7 +310,7 @@ def test_the_demo_can_be_run_again(
     monkeypatch.chdir(tmp_path)
     found = printed("demo")
     assert printed("demo") == found
-    shutil.rmtree(tmp_path / "nearsight-demo" / "runs" / "full" / "seed-1")
+    shutil.rmtree(tmp_path / "nearsight-demo" / "runs" / "full+flip" / "seed-1")
     (tmp_path / "nearsight-demo" / "comparison.json").unlink()
     assert main(["demo"]) == 0
     told = capsys.readouterr().out

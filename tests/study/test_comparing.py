@@ -371,7 +371,7 @@ def test_whole_image_arms_are_asked_about_tiles_once(tmp_path: Path) -> None:
     pixels = torch.from_numpy(random.integers(256, size=(48, 3, 8, 8), dtype=np.uint8))
     sets = cut(held_sets((pixels, ["cat", "dog"] * 24)), 0.2, 0)
     base = replace(BASE, steps=2, batch_size=10)
-    options: dict[str, Any] = {"tiles": [6, None], "seeds": 1, "on_tiles": 5}
+    options: dict[str, Any] = {"arms": ["full", "full+standard", "tile-6"], "seeds": 1, "on_tiles": 5}
     with pytest.raises(InputError, match="on_tiles must be a number of images, 0 for none, got -1"):
         compare(base, sets, out, **options | {"on_tiles": -1})
     found = compare(base, sets, out, **options)
