@@ -162,7 +162,7 @@ def _session(path: Path) -> OnnxSession:
     except ImportError as error:
         raise InputError(f"{path} needs ONNX Runtime; install it with pip install onnxruntime") from error
     if not path.is_file():
-        raise InputError(f"{path} does not exist, or is no file; give a file of ONNX")
+        raise InputError(f"{path} does not exist; give a file of ONNX")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     # Its warnings are for exporters; errors are raised.
