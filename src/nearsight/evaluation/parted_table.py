@@ -214,7 +214,7 @@ def _read(file: Path) -> Iterator["pa.Table"]:
 
     if file.suffix == PARQUET:
         with opened_table(file, _MEND) as held:
-            if not held.num_row_groups:
+            if not held.metadata.num_rows:
                 yield held.schema_arrow.empty_table()
             for batch in held.iter_batches():
                 batch.validate(full=True)
@@ -229,6 +229,8 @@ def _read(file: Path) -> Iterator["pa.Table"]:
     with open_file(file, _MEND) as opened:
         try:
             with arrow_csv.open_csv(opened, convert_options=options, parse_options=parsing) as reader:
+                # Without a row there is no batch, and yet a table.
+                yield reader.schema.empty_table()
                 for batch in reader:
                     yield pa.Table.from_batches([batch])
         except (pa.ArrowException, OSError) as error:
