@@ -16,6 +16,7 @@ PUBLIC = [
     "Classifier",
     "Comparison",
     "CrossValidation",
+    "Demonstration",
     "Diagnosis",
     "Dimension",
     "Evaluation",

@@ -30,7 +30,7 @@ evaluation: nearsight.Evaluation = nearsight.evaluate(run, stride=2, protocols=[
 predictions: nearsight.Predictions = nearsight.predict(run, ["photos"], out="predictions.csv", top=3)
 comparison: nearsight.Comparison = nearsight.compare("digits", tiles=[4, None], seeds=1, budget="pixels", steps=2)
 folded: nearsight.CrossValidation = nearsight.train("digits", folds=5, tile=4)
-demo: nearsight.Comparison = nearsight.demo("somewhere")
+demo: nearsight.Demonstration = nearsight.demo("somewhere")
 heatmaps: nearsight.Heatmaps = nearsight.heatmap(run, [test.image(0)], class_name="3")
 diagnosis: nearsight.Diagnosis = nearsight.diagnose(run, images=10, machine=nearsight.Machine(device="cpu"))
 repaired: nearsight.Repair = nearsight.repair(run, verdicts=["3:1"], method="swap")

@@ -8,7 +8,7 @@ from .evidence import EvidenceMap, TiledModel, evidence
 from .models import Classifier, build, receptive_field
 from .progress import Progress
 from .repair import Repair
-from .report import Heatmaps
+from .report import Demonstration, Heatmaps
 from .runs import Run
 from .settings import RECIPES, Machine, Recipe, Sampling
 from .study import Comparison, CrossValidation
@@ -33,6 +33,7 @@ __all__ = [
     "Classifier",
     "Comparison",
     "CrossValidation",
+    "Demonstration",
     "Diagnosis",
     "Dimension",
     "Evaluation",

@@ -305,23 +305,27 @@ def test_the_demo_can_be_run_again(
 ) -> None:
     # The verb of the same name hides the module in its package.
     module = import_module("nearsight.verbs._demo")
-    monkeypatch.setattr(module, "DEMO_DATA", "digits")
-    monkeypatch.setattr(module, "DEMO_TILES", (4, None))
+    few = {"train": 240, "val": 40, "test": 40, "swapped": 40}
+    monkeypatch.setattr(module, "IMAGES", few)
+    monkeypatch.setattr(module, "DIAGNOSED_IMAGES", 240)
+    monkeypatch.setattr(module, "EPOCHS", 20)
     monkeypatch.chdir(tmp_path)
     found = printed("demo")
-    assert printed("demo") == found
-    shutil.rmtree(tmp_path / "nearsight-demo" / "runs" / "full+flip" / "seed-1")
-    (tmp_path / "nearsight-demo" / "comparison.json").unlink()
+    trained = (tmp_path / "nearsight-demo" / "run" / "model.safetensors").read_bytes()
+    (tmp_path / "nearsight-demo" / "report.html").unlink()
     assert main(["demo"]) == 0
     told = capsys.readouterr().out
-    assert "table, figure and every number: nearsight-demo" in told
-    again = json.loads((tmp_path / "nearsight-demo" / "comparison.json").read_text())
-    assert [arm["name"] for arm in again["arms"]] == ["full+flip", "full+standard", "tile-4+flip"]
-    # Only the run that was missing is made again.
-    assert [arm["accuracies"] for arm in again["arms"][1:]] == [
-        arm["accuracies"] for arm in found["arms"][1:]
-    ]
-    assert "nearsight compare cifar10 --tiles 16,full" in told
+    assert "the page: nearsight-demo/report.html" in told
+    assert "nearsight repair runs/mine" in told
+    assert (tmp_path / "nearsight-demo" / "run" / "model.safetensors").read_bytes() == trained
+    page = (tmp_path / "nearsight-demo" / "report.html").read_text()
+    for place in ("diagnosis/report.html", "repair/report.html"):
+        assert f'href="{place}"' in page
+        assert (tmp_path / "nearsight-demo" / place).is_file()
+    # What was planted is what was used, found, and taken away.
+    usual, swapped = found["accuracy"]["test"], found["accuracy"]["swapped"]
+    assert swapped["before"]["high"] < usual["before"]["low"]
+    assert swapped["before"]["high"] < swapped["after"]["low"]
 
 
 def test_an_error_of_a_command_alone_is_on_stderr() -> None:

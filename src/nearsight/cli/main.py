@@ -48,7 +48,7 @@ class Command:
 
 COMMANDS = {
     "demo": Command(
-        "Compare tiles with whole images on generated scenes, in under three minutes.",
+        "Find a planted shortcut, prove it and take it away, in under three minutes.",
         "[--out DIR]",
         demo.declare,
         demo.run,

@@ -16,6 +16,7 @@ from nearsight.progress import duration
 from nearsight.progress.markup import unmarked
 from nearsight.repair import Repair
 from nearsight.report import PAGE, Heatmaps
+from nearsight.report.page.demo_page import Demonstration
 from nearsight.runs import Run
 from nearsight.runs.evaluation_words import how_cut, measure_headings, written_measures
 from nearsight.settings.metric_words import BY_GROUP
@@ -243,6 +244,23 @@ def print_repair(found: Repair) -> None:
     title = f"{found.data} test, {found.decision}, repaired by {found.method}"
     print_table(title, ["right, %", "before (95 %)", "after (95 %)", "change, points", "images"], rows)
     print_lines(["", f"the new run: {found.directory / 'run'}", f"the page: {found.directory / PAGE}"])
+
+
+def print_demonstration(found: Demonstration) -> None:
+    """Print what the demonstration showed, where its page is, and what to try on images of one's own."""
+    print_lines(
+        [
+            *(f"- {line}" for line in found.sentences()),
+            "",
+            f"the page: {found.directory / PAGE}",
+            "",
+            "Next, on a folder of photographs with a directory for each class:",
+            "  nearsight data FOLDER                                what it holds",
+            "  nearsight train FOLDER --recipe fast --out runs/mine  a network",
+            "  nearsight diagnose runs/mine                         what it uses, and where it errs",
+            "  nearsight repair runs/mine                           the same without its shortcuts",
+        ]
+    )
 
 
 def print_dimension(found: Dimension, out: str) -> None:

@@ -6,6 +6,7 @@ from nearsight.report.dimension_chart import dimension_figure, draw_dimension
 from nearsight.report.dimension_text import dimension_markdown, write_dimension
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.heatmap_making import make_heatmaps
+from nearsight.report.page.demo_page import Demonstration
 from nearsight.report.redrawing import redraw
 from nearsight.report.repair_chart import draw_repair, repair_figure
 from nearsight.report.verifying import Checked, Verified, verify_files
@@ -13,6 +14,7 @@ from nearsight.report.write import PAGE, write_comparison, write_diagnosis, writ
 
 __all__ = [
     "PAGE",
+    "Demonstration",
     "Checked",
     "Heatmap",
     "Heatmaps",

@@ -14,20 +14,11 @@ def declare(parser: OneLineParser) -> None:
 
 
 def run(options: Namespace) -> Result:
-    """Compare tiles with whole images on the generated scenes, and say what to try next."""
+    """Show on generated scenes how a shortcut is found and taken away, and say what to try next."""
     from nearsight import verbs
-    from nearsight.cli.show import print_comparison, print_lines
+    from nearsight.cli.show import print_demonstration
 
-    comparison = verbs.demo(options.out, progress=not options.quiet)
+    found = verbs.demo(options.out, progress=not options.quiet)
     if not options.json:
-        print_comparison(comparison)
-        print_lines(
-            [
-                "",
-                "Next:",
-                "  nearsight data cifar10                                        what a set holds",
-                "  nearsight compare cifar10 --tiles 16,full --recipe fast       the paper's question",
-                "  nearsight train FOLDER --tile 16                              your own images",
-            ]
-        )
-    return comparison.to_json()
+        print_demonstration(found)
+    return found.to_json()

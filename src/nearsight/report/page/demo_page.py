@@ -1,0 +1,86 @@
+"""The page of the demonstration: what a network used, how that was proven, and what it does without it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nearsight.repair import Repair
+from nearsight.report.figure_file import figure_uri
+from nearsight.report.heatmap import Heatmaps
+from nearsight.report.page.charts import strip
+from nearsight.report.page.environment import render
+from nearsight.statistics import Estimate
+from nearsight.statistics.writing import with_interval
+from nearsight.write import plain, write_text
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What `demo` made: a network that reads the background, the proof, and the network without it.
+
+    `usual` and `swapped` are accuracies before the repair and after: of test images whose objects have the background
+    of their class in nine of ten, and of the same objects on backgrounds of other classes. `verdicts` say what the
+    diagnosis of training images found. `before` and `after` are heatmaps of the same images.
+    """
+
+    directory: Path
+    data: str
+    verdicts: tuple[str, ...]
+    repair: Repair
+    usual: tuple[Estimate, Estimate]
+    swapped: tuple[Estimate, Estimate]
+    before: Heatmaps
+    after: Heatmaps
+
+    def sentences(self) -> tuple[str, ...]:
+        """Say what happened, in order."""
+        usual, swapped = self.usual, self.swapped
+        return (
+            f"of usual test images {with_interval(usual[0])} are right; of the same objects on backgrounds of other "
+            f"classes {with_interval(swapped[0])}",
+            *self.verdicts,
+            f"after the repair {with_interval(swapped[1])} are right on backgrounds of other classes, and "
+            f"{with_interval(usual[1])} of the usual images",
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the accuracies, the verdicts and the repair as JSON can hold them."""
+        accuracies = {
+            name: dict(zip(("before", "after"), map(_values, both), strict=True))
+            for name, both in (("test", self.usual), ("swapped", self.swapped))
+        }
+        return {
+            "out": str(self.directory),
+            "data": self.data,
+            "accuracy": accuracies,
+            "verdicts": list(self.verdicts),
+            "repair": self.repair.to_json(),
+        }
+
+
+def write_demo_page(found: Demonstration, path: Path) -> None:
+    """Write the page of a demonstration to a file, whole or not at all; raises what `write_text` raises."""
+    drawn = [
+        (before.name, figure_uri(found.before.figure(number)), figure_uri(found.after.figure(number)))
+        for number, before in enumerate(found.before.images)
+    ]
+    rows = [
+        ("usual test images: nine of ten on the background of their class", *found.usual),
+        ("the same objects on backgrounds of other classes", *found.swapped),
+    ]
+    write_text(
+        path,
+        render(
+            "demo.html.j2",
+            title="A shortcut found and taken away",
+            found=found,
+            rows=rows,
+            drawn=drawn,
+            strip=strip,
+        ),
+    )
+
+
+def _values(found: Estimate) -> dict[str, Any]:
+    values: dict[str, Any] = plain({name: getattr(found, name) for name in ("value", "low", "high", "n")})
+    return values
