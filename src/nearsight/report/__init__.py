@@ -14,8 +14,8 @@ from nearsight.report.write import PAGE, write_comparison, write_diagnosis, writ
 
 __all__ = [
     "PAGE",
-    "Demonstration",
     "Checked",
+    "Demonstration",
     "Heatmap",
     "Heatmaps",
     "Verified",
