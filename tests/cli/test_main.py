@@ -305,10 +305,12 @@ def test_the_demo_can_be_run_again(
 ) -> None:
     # The verb of the same name hides the module in its package.
     module = import_module("nearsight.verbs._demo")
-    few = {"train": 240, "val": 40, "test": 40, "swapped": 40}
+    few = {"train": 136, "val": 8, "test": 24, "swapped": 24}
     monkeypatch.setattr(module, "IMAGES", few)
-    monkeypatch.setattr(module, "DIAGNOSED_IMAGES", 240)
-    monkeypatch.setattr(module, "EPOCHS", 20)
+    monkeypatch.setattr(module, "DIAGNOSED_IMAGES", 128)
+    monkeypatch.setattr(module, "EPOCHS", 40)
+    monkeypatch.setattr(module, "MAP_STRIDE", 16)
+    monkeypatch.setattr(module, "DRAWN", 1)
     monkeypatch.chdir(tmp_path)
     found = printed("demo")
     trained = (tmp_path / "nearsight-demo" / "run" / "model.safetensors").read_bytes()

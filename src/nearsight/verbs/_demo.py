@@ -24,7 +24,7 @@ from nearsight.verbs._train import train
 DEMO_DATA = "scenes:shortcut=0.9"
 # Images of each split that are used: enough for an interval, few enough for three minutes.
 IMAGES = {"train": 2000, "val": 200, "test": 400, "swapped": 400}
-EPOCHS, DIAGNOSED_IMAGES, DRAWN = 4, 400, 3
+EPOCHS, DIAGNOSED_IMAGES, DRAWN = 8, 400, 3
 TILE, STRIDE, MAP_STRIDE = 16, 16, 4
 RUN, FOUND, REPAIRED, HEATMAPS = "run", "diagnosis", "repair", "heatmaps"
 
@@ -90,7 +90,7 @@ def demo(
         made = Demonstration(
             out,
             DEMO_DATA,
-            found.sentences()[:1],
+            found.sentences()[1:],
             mended,
             usual=_accuracies(usual, sets["test"]),
             swapped=_accuracies(swapped, sets["swapped"]),

@@ -6,11 +6,11 @@ from typing import Any
 
 from nearsight.repair import Repair
 from nearsight.report.figure_file import figure_uri
-from nearsight.report.heatmap import Heatmaps
+from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.statistics import Estimate
-from nearsight.statistics.writing import with_interval
+from nearsight.statistics.writing import whole_per_cent
 from nearsight.write import plain, write_text
 
 
@@ -36,11 +36,11 @@ class Demonstration:
         """Say what happened, in order."""
         usual, swapped = self.usual, self.swapped
         return (
-            f"of usual test images {with_interval(usual[0])} are right; of the same objects on backgrounds of other "
-            f"classes {with_interval(swapped[0])}",
+            f"of usual test images {whole_per_cent(usual[0])} are right; of the same objects on backgrounds of other "
+            f"classes {whole_per_cent(swapped[0])}",
             *self.verdicts,
-            f"after the repair {with_interval(swapped[1])} are right on backgrounds of other classes, and "
-            f"{with_interval(usual[1])} of the usual images",
+            f"after the repair {whole_per_cent(swapped[1])} are right on backgrounds of other classes, and "
+            f"{whole_per_cent(usual[1])} of the usual images",
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -61,8 +61,12 @@ class Demonstration:
 def write_demo_page(found: Demonstration, path: Path) -> None:
     """Write the page of a demonstration to a file, whole or not at all; raises what `write_text` raises."""
     drawn = [
-        (before.name, figure_uri(found.before.figure(number)), figure_uri(found.after.figure(number)))
-        for number, before in enumerate(found.before.images)
+        (
+            _taken_for(before, after),
+            figure_uri(found.before.figure(number)),
+            figure_uri(found.after.figure(number)),
+        )
+        for number, (before, after) in enumerate(zip(found.before.images, found.after.images, strict=True))
     ]
     rows = [
         ("usual test images: nine of ten on the background of their class", *found.usual),
@@ -79,6 +83,12 @@ def write_demo_page(found: Demonstration, path: Path) -> None:
             strip=strip,
         ),
     )
+
+
+def _taken_for(before: Heatmap, after: Heatmap) -> str:
+    classes = before.evidence.classes
+    true = before.predicted if before.chosen is None else before.chosen
+    return f"{classes[true]}, taken for {classes[before.predicted]} before and for {classes[after.predicted]} after"
 
 
 def _values(found: Estimate) -> dict[str, Any]:
