@@ -136,7 +136,7 @@ def _accuracies(predicted: Sequence[NDArray[np.int64]], images: ImageSet) -> tup
 def _drawn(images: ImageSet, before: NDArray[np.int64], after: NDArray[np.int64]) -> list[int]:
     """Return the first images that only the repaired network is right about, and others where these are too few."""
     mended = (before != images.labels) & (after == images.labels)
-    return np.argsort(~mended, kind="stable")[:DRAWN].tolist()
+    return [int(number) for number in np.argsort(~mended, kind="stable")[:DRAWN]]
 
 
 def _heatmaps(bound: TiledModel, images: ImageSet, drawn: Sequence[int], progress: Progress) -> Heatmaps:
