@@ -110,9 +110,7 @@ def test_a_forked_process_neither_holds_nor_frees_what_its_parent_holds(tmp_path
 
 
 def test_a_child_outlives_its_parent_without_the_lock(tmp_path: Path) -> None:
-    inherited = HOLD.replace(
-        'print("held", flush=True)', "import os; os.fork() and print('held', flush=True)"
-    )
+    inherited = HOLD.replace('print("held", flush=True)', "import os; os.fork() or print('held', flush=True)")
     process = subprocess.Popen(
         [sys.executable, "-c", inherited, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )

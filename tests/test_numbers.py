@@ -25,7 +25,8 @@ from nearsight.study import order_tiles
 )
 def test_settings_hold_pythons_numbers(settings: Any) -> None:
     kinds = {type(value) for value in asdict(settings).values()}
-    assert kinds <= {int, float, str, bool, type(None)}
+    # A tuple is of names.
+    assert kinds <= {int, float, str, bool, tuple, type(None)}
     assert type(settings)(**asdict(settings)) == settings
     json.dumps(asdict(settings))
 
