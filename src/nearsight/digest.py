@@ -15,6 +15,7 @@ _UNKNOWN = b"0" * 32
 _IN_JSON, _IN_TOML, _IN_TENSORS = b'{"digest": "', b"# digest ", b'"nearsight.digest":"'
 _VALUE = re.compile(rb"(xxh128:[0-9a-f]{32})")
 _JSON = re.compile(_IN_JSON + _VALUE.pattern + b'",?')
+_MOVED = re.compile(rb'"digest"\s*:\s*"' + _VALUE.pattern + b'"')
 _TOML = re.compile(_IN_TOML + _VALUE.pattern + b"\n")
 _TENSORS = re.compile(_IN_TENSORS + _VALUE.pattern + b'"')
 _TABLE = re.compile(b"digest " + _VALUE.pattern + b"\n")
@@ -64,9 +65,16 @@ def unsealed_json(content: bytes, source: object, mend: str = _EDITED) -> bytes:
     Traceback (most recent call last):
     nearsight.errors.InputError: a.json is damaged: its content is not what its digest says; train again
 
-    Raises `InputError`, naming `source` and how to `mend` it, where they do not agree.
+    Raises `InputError`, naming `source` and how to `mend` it, where they do not agree, and where another program has
+    laid the file out anew, digest and all.
     """
-    return _unsealed(content, _JSON, _IN_JSON + _NAME, b"{", source, mend)
+    bare = _unsealed(content, _JSON, _IN_JSON + _NAME, b"{", source, mend)
+    if bare is content and _MOVED.search(content):
+        raise InputError(
+            f"{source} was laid out anew by another program, and its digest is of what it was; put back a copy, or "
+            "remove the digest if nothing else was changed"
+        )
+    return bare
 
 
 def sealed_toml(text: str) -> str:

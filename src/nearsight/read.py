@@ -7,6 +7,7 @@ import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -31,13 +32,49 @@ MOST_DIGITS = 30
 TABLE_GROWTH, SMALL_TABLE = 64, 512 * _MIB
 # What safetensors itself takes for a header.
 _LARGEST_HEADER = 100_000_000
-_KINDS = (
-    (stat.S_ISDIR, "a directory"),
-    (stat.S_ISFIFO, "a pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
+_KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+
+
+class NoFileError(OSError):
+    """What lies at a path is no regular file; the message says what it is."""
+
+
+def special(mode: int) -> str | None:
+    """Say what a thing of this mode is, None for a regular file.
+
+    >>> special(stat.S_IFIFO), special(stat.S_IFREG)
+    ('a pipe', None)
+    """
+    form = stat.S_IFMT(mode)
+    return None if form == stat.S_IFREG else _KINDS.get(form, "a device")
+
+
+def open_regular(path: str | Path) -> BufferedReader:
+    """Open a regular file to read, following links; never waits for whatever else is at a path.
+
+    >>> open_regular("/dev/null")
+    Traceback (most recent call last):
+    nearsight.read.NoFileError: it is a device, and no file
+
+    Raises `NoFileError` for a directory, a pipe, a socket or a device, `OSError` for what cannot be opened, and
+    `ValueError` for a name that no file can have.
+    """
+    _require_regular(Path(path).stat().st_mode)
+    # What was a file a moment ago may be a pipe by now, whose opening waits for someone to write.
+    flags = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
+    number = os.open(path, os.O_RDONLY | sum(flags))
+    try:
+        _require_regular(os.fstat(number).st_mode)
+        return os.fdopen(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def _require_regular(mode: int) -> None:
+    kind = special(mode)
+    if kind is not None:
+        raise NoFileError(f"it is {kind}, and no file")
 
 
 def open_file(path: Path, mend: str) -> BinaryIO:
@@ -45,21 +82,15 @@ def open_file(path: Path, mend: str) -> BinaryIO:
 
     >>> open_file(Path("/dev/null"), "give a file")
     Traceback (most recent call last):
-    nearsight.errors.InputError: /dev/null cannot be read: it is a device and not a file; give a file
+    nearsight.errors.InputError: /dev/null cannot be read: it is a device, and no file; give a file
 
     Raises `InputError`, naming the file and how to `mend` it, where there is none, for anything else that lies there,
     and for a name that no file can have.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        return open_regular(path)
     except (OSError, ValueError) as error:
         raise unreadable(path, getattr(error, "strerror", None) or first_line(error), mend) from error
-    mode = os.fstat(handle).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(handle)
-        what = next((name for is_so, name in _KINDS if is_so(mode)), "something else")
-        raise unreadable(path, f"it is {what} and not a file", mend)
-    return os.fdopen(handle, "rb")
 
 
 def is_file(path: Path) -> bool:

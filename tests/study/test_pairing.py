@@ -39,6 +39,18 @@ def test_tiles_are_held_against_their_like_the_usual_and_the_strongest() -> None
     ]
 
 
+def test_an_addition_is_held_against_an_arm_that_lacks_nothing_else() -> None:
+    assert asked(["full+flip", "full+cutout", "full+standard", "full+flip+cutmix"]) == [
+        ("full+standard", "full+flip", "full-pass", "added"),
+        ("full+cutout", "full+flip", "full-pass", "other"),
+        ("full+flip+cutmix", "full+flip", "full-pass", "added"),
+    ]
+    assert asked(["tile-8+flip", "tile-8+cutout", "tile-8+cutout+cutmix"]) == [
+        ("tile-8+cutout", "tile-8+flip", "mean-logit", "other"),
+        ("tile-8+cutout+cutmix", "tile-8+cutout", "mean-logit", "added"),
+    ]
+
+
 def test_the_strongest_is_told_apart_only_where_it_is_another() -> None:
     names = ["full+flip", "full+standard", "tile-16+flip"]
     for known in (("full+standard", "full-pass"), ("full+flip", "five-crop")):

@@ -311,6 +311,27 @@ UNFIT: list[tuple[Callable[[dict[str, Tensor], dict[str, str]], object], str]] =
 ]
 
 
+def test_a_mask_that_is_infinite_from_the_start_comes_back(tmp_path: Path) -> None:
+    def masked() -> TrainingState:
+        network = nn.Linear(2, 2)
+        network.register_buffer("mask", torch.full((2, 2), -math.inf).triu(1))
+        return TrainingState(network, [torch.optim.SGD(network.parameters())], None, torch.zeros(4))
+
+    state, other = masked(), masked()
+    save_checkpoint(tmp_path, state, MILESTONE)
+    kept = read_checkpoint(tmp_path)
+    assert kept is not None
+    restore(kept, other, STEPS)
+    assert torch.equal(other.network.state_dict()["weight"], state.network.state_dict()["weight"])
+    state.network.state_dict()["mask"][1, 0] = math.inf
+    save_checkpoint(tmp_path, state, MILESTONE)
+    (tmp_path / "checkpoint" / BEFORE).unlink()
+    kept = read_checkpoint(tmp_path)
+    assert kept is not None
+    with pytest.raises(InputError, match=r"network\.mask is not finite"):
+        restore(kept, other, STEPS)
+
+
 @pytest.mark.parametrize("sealed", [False, True])
 @pytest.mark.parametrize(("change", "message"), UNFIT)
 def test_what_does_not_fit_the_run_is_refused_or_the_one_before_is_used(

@@ -48,6 +48,12 @@ def test_muon_without_rates_for_the_rest_trains_filters_alone() -> None:
     assert len(build_optimizers(build("airbench", 3, width=0.1), recipe)) == 1
 
 
+def test_muon_of_a_network_without_filters_leaves_all_to_sgd() -> None:
+    network = nn.Linear(3, 2)
+    (sgd,) = build_optimizers(network, RECIPES["fast"])
+    assert sum(len(group["params"]) for group in sgd.param_groups) == 2
+
+
 def test_a_mean_loss_takes_the_steps_of_airbench_summed_one() -> None:
     recipe = Recipe(
         optimizer="muon",

@@ -316,6 +316,27 @@ def test_a_loss_that_is_no_longer_finite_stops_with_step_checkpoint_and_what_to_
         train(recipe, sets, tmp_path, resume=True, machine=machine)
 
 
+class Masked(nn.Sequential):
+    """A network with a mask that is infinite from the start, as attention has."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3))
+        self.register_buffer("mask", torch.full((2, 2), -torch.inf).triu(1))
+
+
+def test_a_network_with_an_infinite_mask_is_trained_and_resumed(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path, stop_at: Callable[..., Silent]
+) -> None:
+    recipe = replace(recipe, model="custom:masked", whiten=False)
+    with pytest.raises(Interrupted):
+        train(recipe, sets, tmp_path, network=Masked(), machine=CPU, progress=stop_at(2))
+    assert train(recipe, sets, tmp_path, network=Masked(), resume=True, machine=CPU).finished
+    # No average of it can be taken.
+    averaged = replace(recipe, ema=0.9)
+    with pytest.raises(InputError, match="a weight became NaN or infinite"):
+        train(averaged, sets, tmp_path / "averaged", network=Masked(), machine=CPU)
+
+
 @pytest.mark.parametrize("weights", ["none", "balanced"])
 def test_a_batch_cut_into_parts_takes_the_same_steps(
     weights: str,

@@ -1,13 +1,11 @@
 """Opening image files: regular files alone, of formats whose readers start no program and read no other file."""
 
 import errno
-import os
-import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from io import BufferedReader, BytesIO
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
@@ -15,6 +13,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from nearsight.errors import InputError
+from nearsight.read import NoFileError, open_regular, special
 
 # Pillow tries every reader that it knows, whatever a file's name says: an EPS called .jpg starts Ghostscript. HEIF is
 # read where the program has registered a reader of it.
@@ -96,40 +95,6 @@ def _known() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-@contextmanager
-def open_regular(path: str | Path) -> Iterator[BufferedReader]:
-    """Open a regular file to read, following links; never waits for whatever else is at a path.
-
-    >>> with open_regular("/dev/null"):
-    ...     pass
-    Traceback (most recent call last):
-    nearsight.data.encoded.UnopenedError: it is a device, and no file
-
-    Raises `UnopenedError` for a directory, a pipe, a socket or a device, and `OSError` for what cannot be opened.
-    """
-    kind = special(Path(path).stat().st_mode)
-    if kind is not None:
-        raise UnopenedError(f"it is {kind}, and no file")
-    # What was a file a moment ago may be a pipe by now, whose opening waits for someone to write.
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(number, "rb") as file:
-        kind = special(os.fstat(number).st_mode)
-        if kind is not None:
-            raise UnopenedError(f"it is {kind}, and no file")
-        yield file
-
-
-def special(mode: int) -> str | None:
-    """Say what a thing of this mode is, None for a regular file.
-
-    >>> special(stat.S_IFIFO), special(stat.S_IFREG)
-    ('a pipe', None)
-    """
-    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
-    form = stat.S_IFMT(mode)
-    return None if form == stat.S_IFREG else kinds.get(form, "a device")
-
-
 def check_path(path: str | Path) -> None:
     """Raise `InputError` for what can be no path on this disk, whatever lies on it.
 
@@ -166,9 +131,21 @@ def is_regular(path: str | Path) -> bool:
 
 @contextmanager
 def encoded(file: bytes | str | Path) -> Iterator[BinaryIO]:
-    """Open an encoded image, given as bytes or as the path of a file, as a stream; raises as `open_regular` does."""
+    """Open an encoded image, given as bytes or as the path of a file, as a stream.
+
+    >>> with encoded("/dev/null"):
+    ...     pass
+    Traceback (most recent call last):
+    nearsight.data.encoded.UnopenedError: it is a device, and no file
+
+    Raises `UnopenedError` for a directory, a pipe, a socket or a device, and `OSError` for what cannot be opened.
+    """
     if isinstance(file, bytes):
         yield BytesIO(file)
         return
-    with open_regular(file) as stream:
+    try:
+        stream = open_regular(file)
+    except NoFileError as error:
+        raise UnopenedError(str(error)) from None
+    with stream:
         yield stream

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.data.encoded import UnopenedError, open_regular
+from nearsight.read import open_regular
 
 _BYTES = 8
 
@@ -58,7 +58,7 @@ def digest_of(content: bytes | memoryview | str | Path) -> str:
         try:
             with open_regular(content) as file:
                 return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_BYTES)).hexdigest()
-        except (OSError, UnopenedError):
+        except OSError:
             return ""
     return hashlib.blake2b(content, digest_size=_BYTES).hexdigest()
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from nearsight.data.cifar import is_cifar, read_cifar
-from nearsight.data.encoded import special
 from nearsight.data.folder import read_folder
 from nearsight.data.image_set import ImageSet
 from nearsight.data.listed_table import TABLES
@@ -14,6 +13,7 @@ from nearsight.data.stl10 import is_stl10, read_stl10
 from nearsight.data.table import Table
 from nearsight.data.tree import ARCHIVES, IMAGE_SUFFIXES
 from nearsight.errors import InputError
+from nearsight.read import special
 from nearsight.settings import Reading
 
 

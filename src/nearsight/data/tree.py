@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from nearsight.data.encoded import UnopenedError, open_regular, special
 from nearsight.errors import InputError
+from nearsight.read import open_regular, special
 
 IMAGE_SUFFIXES = frozenset(
     [
@@ -261,6 +261,6 @@ def _is_image(place: Path) -> bool:
     try:
         with open_regular(place) as file:
             start = file.read(12)
-    except (OSError, UnopenedError):
+    except OSError:
         return False
     return start.startswith(_SIGNATURES) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")

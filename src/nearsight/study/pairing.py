@@ -7,11 +7,13 @@ from nearsight.settings.protocols import FIVE_CROP, FULL_PASS, MEAN_LOGIT
 from nearsight.study.arms import STANDARD, Arm, added_to
 
 # What a pair is asked for. All but STRONGEST are fixed before any result is known.
-ADDED, ALIKE, ALIKE_VIEWS, USUAL, DIFFERENT = "added", "alike", "alike-views", "usual", "different"
+ADDED, OTHER, ALIKE, ALIKE_VIEWS = "added", "other", "alike", "alike-views"
+USUAL, DIFFERENT = "usual", "different"
 STRONGEST = "strongest"
 
 ASKED = {
     ADDED: "what the addition is worth",
+    OTHER: "another augmentation of the same size",
     ALIKE: "the same augmentation",
     ALIKE_VIEWS: "the same augmentation, and many views of both",
     USUAL: "the usual augmentation of whole images",
@@ -48,15 +50,16 @@ def make_pairs(
     `protocols` are those under which each arm was judged, and `accuracies` its accuracy under each. Arms of tiles
     are held against whole images with the same augmentation, judged in one pass and on five views; against those with
     the usual one; and against the arm and protocol of whole images that is the strongest, where that is another.
-    Without whole images it is the largest tile. What is added to an arm is held against the first arm of its size.
+    Without whole images it is the largest tile. An arm that is not the first of its size is held against the first of
+    those that lack some of what it has and have nothing else, or else against the first of its size.
     """
     whole = [arm for arm in arms if arm.recipe.tile is None]
     tiled = [arm for arm in arms if arm.recipe.tile is not None]
-    asked = [Pair(arm.name, FULL_PASS, whole[0].name, FULL_PASS, ADDED) for arm in whole[1:]]
+    asked = [_against_its_size(arm, whole, FULL_PASS) for arm in whole[1:]]
     for arm in tiled:
-        first = next(other for other in tiled if other.recipe.tile == arm.recipe.tile)
-        if first is not arm:
-            asked.append(Pair(arm.name, MEAN_LOGIT, first.name, MEAN_LOGIT, ADDED))
+        of_its_size = [other for other in tiled if other.recipe.tile == arm.recipe.tile]
+        if of_its_size[0] is not arm:
+            asked.append(_against_its_size(arm, of_its_size, MEAN_LOGIT))
         asked += _against_whole(arm, whole, protocols, accuracies) if whole else _against_tiles(arm, tiled)
     rest = [
         Pair(arm.name, protocol, reference.name, FULL_PASS if whole else MEAN_LOGIT)
@@ -72,6 +75,13 @@ def make_pairs(
         if (pair.arm, pair.protocol, pair.reference, pair.reference_protocol) not in named
     )
     return (*asked, *others)
+
+
+def _against_its_size(arm: Arm, of_its_size: Sequence[Arm], protocol: str) -> Pair:
+    added = set(added_to(arm.name))
+    without = next((other for other in of_its_size if set(added_to(other.name)) < added), None)
+    reference, why = (of_its_size[0], OTHER) if without is None else (without, ADDED)
+    return Pair(arm.name, protocol, reference.name, protocol, why)
 
 
 def _against_whole(

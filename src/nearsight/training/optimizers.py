@@ -80,13 +80,14 @@ def _muon_with_sgd(network: nn.Module, recipe: Recipe, dtype: torch.dtype) -> li
         for params, rate, share in rates
         if params and rate > 0
     ]
-    muon = Muon(
-        filters, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov, dtype=dtype
-    )
-    if not groups:
-        return [muon]
-    fused = _fuses(groups[0]["params"])
-    return [muon, torch.optim.SGD(groups, lr=bias_rate, momentum=0.85, nesterov=True, fused=fused)]
+    optimizers: list[torch.optim.Optimizer] = []
+    if filters:
+        rate, momentum = recipe.learning_rate, recipe.momentum
+        optimizers.append(Muon(filters, lr=rate, momentum=momentum, nesterov=recipe.nesterov, dtype=dtype))
+    if groups:
+        fused = _fuses(groups[0]["params"])
+        optimizers.append(torch.optim.SGD(groups, lr=bias_rate, momentum=0.85, nesterov=True, fused=fused))
+    return optimizers
 
 
 def rate_factor(

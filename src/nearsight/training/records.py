@@ -67,6 +67,10 @@ class _Sums:
         return [float(value) for value in self.values]
 
 
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
+
+
 class Records:
     """What the first process writes as the run goes: ticks, rows of metrics, checkpoints.
 
@@ -78,6 +82,9 @@ class Records:
         self._epoch_steps = max(1, len(job.material.images) // job.recipe.batch_size)
         self._row_every = max(1, min(self._epoch_steps, job.steps // ROWS_PER_RUN))
         self._coming: deque[_Sums] = deque()
+        # A mask may be infinite from the start.
+        network = job.classifier.network
+        self._infinite = {name for name, value in network.named_buffers() if not _is_finite(value)}
         self.clock = Clock(start.seconds, start.step, job)
 
     def keep(self, done: int) -> None:
@@ -124,8 +131,12 @@ class Records:
 
     def _require_finite_weights(self, done: int) -> None:
         # The loss of a step is that of the weights before it, so a finite one does not vouch for those after.
-        values = self._job.classifier.network.state_dict().values()
-        if not all(bool(torch.isfinite(value).all()) for value in values):
+        weights = self._job.classifier.network.state_dict().items()
+        values = [value for name, value in weights if name not in self._infinite]
+        if self._job.state.average is not None:
+            # Of what is infinite no average is taken.
+            values += self._job.state.average.state_dict().values()
+        if not all(map(_is_finite, values)):
             raise self._diverged("a weight", done)
 
     def _finite(self, sums: _Sums) -> list[float]:
