@@ -170,3 +170,41 @@ def test_processes_of_one_training_but_the_first_hold_nothing(
     monkeypatch.setenv("LOCAL_RANK", "1")
     with writing(tmp_path / "run"):
         assert not (tmp_path / "run").exists()
+
+
+def test_whoever_only_asks_who_writes_keeps_no_writer_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / LOCK).touch()
+    asking = os.open(tmp_path / LOCK, os.O_RDONLY)
+    lock.fcntl.flock(asking, lock.fcntl.LOCK_SH)
+    monkeypatch.setattr(lock.time, "sleep", lambda _seconds: os.close(asking))
+    with writing(tmp_path):
+        assert whoever_writes(tmp_path) == f"process {os.getpid()}"
+
+
+def test_a_lock_that_another_user_left_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / LOCK).touch()
+    opened = os.open
+
+    def of_another(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(lock.os, "open", of_another)
+    with writing(tmp_path):
+        assert (tmp_path / LOCK).exists()
+    assert contents(tmp_path) == []
+    assert not (tmp_path / LOCK).exists()
+
+
+def test_a_lock_is_freed_where_it_was_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with writing("made/run"):
+        monkeypatch.chdir(elsewhere)
+    assert [path.name for path in tmp_path.rglob("*")] == ["elsewhere"]

@@ -32,6 +32,8 @@ LOCK = ".nearsight.lock"
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 # Who holds a lock is written in fewer bytes.
 _LONGEST = 1024
+# Whoever only asks who writes holds a lock for an instant too: a writer tries again before it gives up.
+_TRIES, _BETWEEN_SECONDS = 5, 0.02
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def writing(directory: str | Path | None, progress: Progress = SILENT) -> Iterat
             with _OURS.guard:
                 del _OURS.held[place]
             with suppress(OSError):
-                (directory / LOCK).unlink()
+                Path(place, LOCK).unlink()
             os.close(ours.descriptor)
         with suppress(OSError):
             for each in made:
@@ -173,13 +175,18 @@ def contents(directory: Path) -> list[Path]:
 
 def _lock(directory: Path, progress: Progress) -> int | None:
     """Return the open descriptor of the locked file; None where the file system has no locks."""
+    tries = 0
     while _LOCKS:
+        tries += 1
         descriptor = _open(directory)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             holder = _holder(descriptor) if error.errno in _BUSY else None
             os.close(descriptor)
+            if holder is not None and tries < _TRIES:
+                time.sleep(_BETWEEN_SECONDS)
+                continue
             if holder is not None:
                 raise _refusal(directory, holder) from None
             break
@@ -197,10 +204,15 @@ def _lock(directory: Path, progress: Progress) -> int | None:
 
 
 def _open(directory: Path) -> int:
+    path, flags = directory / LOCK, os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        return os.open(
-            directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666
-        )
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+        except PermissionError:
+            # In a directory of several users one of them may have left a file that others can only read.
+            if not os.access(directory, os.W_OK | os.X_OK):
+                raise
+            return os.open(path, os.O_RDONLY | flags)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -213,7 +225,7 @@ def _make(directory: Path) -> list[Path]:
     """Make a directory; return those that were missing, itself first."""
     if directory.is_file():
         raise InputError(f"{directory} is a file; choose another `out`")
-    missing = [each for each in (directory, *directory.parents) if not os.path.lexists(each)]
+    missing = [each.absolute() for each in (directory, *directory.parents) if not os.path.lexists(each)]
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
