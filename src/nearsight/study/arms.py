@@ -164,9 +164,10 @@ _Parsed = tuple[int | None, tuple[str, ...]]
 def _parsed(name: str) -> _Parsed:
     base, *more = name.strip().split("+")
     side = base.removeprefix(TILE)
-    if base != FULL and not (base.startswith(TILE) and side.isdecimal() and int(side)):
+    if base != FULL and not (base.startswith(TILE) and side.isdecimal() and len(side) < 10 and int(side)):
         raise InputError(
-            f"arms are {FULL} or {TILE}N, such as {TILE}16, and after it +{', +'.join(ARM_ADDITIONS)}; got '{name}'"
+            f"arms are {FULL} or {TILE}N, such as {TILE}16, and after it +{', +'.join(ARM_ADDITIONS)}; "
+            f"got '{name[:60]}'"
         )
     tile = None if base == FULL else int(side)
     for one in more:
