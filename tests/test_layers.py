@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"schema", "numbers", "read"},
     "statistics": {"errors"},
     "progress": set(),
-    "lock": {"errors", "progress"},
+    "lock": {"progress", "write"},
     "data": {"notebook", "signatures", "write", "progress", "rows", "settings", "shortage"},
     "tiles": {"settings"},
     "models": {"notebook", "write", "rows", "settings", "shortage"},

@@ -14,6 +14,7 @@ from nearsight import lock
 from nearsight.errors import InputError
 from nearsight.lock import LOCK, contents, whoever_writes, writing
 from nearsight.progress import Silent
+from nearsight.write import replace_atomically
 
 HOLD = """
 import sys, time
@@ -208,3 +209,10 @@ def test_a_lock_is_freed_where_it_was_taken(tmp_path: Path, monkeypatch: pytest.
     with writing("made/run"):
         monkeypatch.chdir(elsewhere)
     assert [path.name for path in tmp_path.rglob("*")] == ["elsewhere"]
+
+
+def test_what_a_killed_process_left_half_written_is_no_content(tmp_path: Path) -> None:
+    for name in ("study.toml", "note"):
+        with replace_atomically(tmp_path / name) as temporary:
+            temporary.touch()
+            assert temporary not in contents(tmp_path)

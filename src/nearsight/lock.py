@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 
 from nearsight.errors import InputError
 from nearsight.progress import SILENT, Progress, is_first_process
+from nearsight.write import is_left_over
 
 try:
     import fcntl
@@ -165,12 +166,16 @@ def whoever_writes(directory: str | Path) -> str | None:
 
 
 def contents(directory: Path) -> list[Path]:
-    """Return what lies in a directory but the lock, in no order; nothing where there is no directory.
+    """Return what lies in a directory but the lock and what a killed process left half written, in no order.
+
+    Nothing where there is no directory.
 
     >>> contents(Path("no/such/directory"))
     []
     """
-    return [path for path in directory.iterdir() if path.name != LOCK] if directory.is_dir() else []
+    if not directory.is_dir():
+        return []
+    return [path for path in directory.iterdir() if path.name != LOCK and not is_left_over(path.name)]
 
 
 def _lock(directory: Path, progress: Progress) -> int | None:

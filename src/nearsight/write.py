@@ -26,6 +26,8 @@ _REFUSALS = {
 # As Rust and C++ write it.
 _NAMED = re.compile(r"\(os error (\d+)\)|\[?errno (\d+)\]?", re.IGNORECASE)
 _unfinished: set[Path] = set()
+# What `replace_atomically` calls its temporary files.
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?")
 
 
 @contextmanager
@@ -90,6 +92,15 @@ def refusal_of(error: Exception) -> int | None:
         return errno.ENOSPC
     named = _NAMED.search(said)
     return int(named[1] or named[2]) if named else None
+
+
+def is_left_over(name: str) -> bool:
+    """Whether a name is one of the temporary files that a process leaves where it is killed as it writes.
+
+    >>> is_left_over(".study.0123abcd.toml"), is_left_over("study.toml")
+    (True, False)
+    """
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def discard_unfinished() -> None:
