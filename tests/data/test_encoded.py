@@ -99,6 +99,18 @@ def test_formats_that_nobody_trains_on_are_named(kind: str) -> None:
         decode_image(starts[kind] + bytes(64), "a")
 
 
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+def test_a_damaged_file_is_told_of_once(compression: str, capfd: pytest.CaptureFixture[str]) -> None:
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(file, "TIFF", compression=compression)
+    sound = file.getvalue()
+    with pytest.raises(InputError):
+        decode_image(sound[:400] + b"\xff" * (len(sound) - 800) + sound[-400:])
+    # What a library in C says by itself goes past Python.
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     "kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "TGA", "PCX", "SGI"]
 )

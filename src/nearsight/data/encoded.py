@@ -1,5 +1,6 @@
 """Opening image files: regular files alone, of formats whose readers start no program and read no other file."""
 
+import ctypes
 import errno
 import warnings
 from collections.abc import Iterator
@@ -50,6 +51,12 @@ for _module in (
 ):
     with suppress(ImportError):
         import_module(f"PIL.{_module}ImagePlugin")
+# libtiff writes what is wrong with a file to stderr, past Python; Pillow raises it as well. Where the library is not
+# found beside Pillow it goes on writing.
+with suppress(AttributeError, OSError):
+    _pillow = ctypes.CDLL(import_module("PIL._imaging").__file__)
+    for _handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+        getattr(_pillow, _handler)(None)
 
 
 class UnopenedError(ValueError):
