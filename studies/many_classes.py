@@ -7,7 +7,6 @@ is written for each network as it comes, so that the study can be stopped and go
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -28,6 +27,7 @@ from nearsight.settings import Machine, make_recipe
 from nearsight.statistics import Estimate, arm_estimate, paired_difference, student_estimate
 from nearsight.statistics.writing import number, with_interval
 from nearsight.write import write_json
+from studies.rows import read_rows, write_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
-    done = {tuple(row["network"]) for row in read(lines)}
+    done = {tuple(row["network"]) for row in read_rows(lines)}
     sets: dict[int, ImageSets] = {}
     for seed in range(arguments.seeds):
         for side in arguments.side:
@@ -83,10 +83,9 @@ def run(arguments: argparse.Namespace) -> None:
                         if side not in sets:
                             sets[side] = at_side(nearsight.load(DATA, validation=0), side)
                         row = measure(sets[side], classes, arm, side, seed, arguments)
-                        with lines.open("a") as file:
-                            file.write(json.dumps({"network": network} | row) + "\n")
+                        write_rows(lines, [{"network": network} | row], more=True)
                         print(network, f"{100 * np.mean(list(row['right'].values())):.1f} %", flush=True)
-    summary = summarise(read(lines))
+    summary = summarise(read_rows(lines))
     write_json(arguments.out / "many-classes.json", {"study": "many-classes", "summary": summary})
     print(table(summary))
     figure = draw_figure(summary)
@@ -97,11 +96,6 @@ def run(arguments: argparse.Namespace) -> None:
 def budget(arguments: argparse.Namespace) -> str:
     """Return what is the same for the networks of all numbers of classes, in words."""
     return f"{arguments.passes:g} passes" if arguments.steps is None else f"{arguments.steps} steps"
-
-
-def read(lines: Path) -> list[Row]:
-    """Return the rows that were written so far."""
-    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.is_file() else []
 
 
 def class_sets(seed: int, count: int) -> list[NDArray[np.int64]]:

@@ -7,7 +7,6 @@ so that the study can be stopped and gone on with.
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -32,7 +31,8 @@ from nearsight.statistics import Estimate, arm_estimate, paired_difference, stud
 from nearsight.statistics.writing import MISSING, three_digits, with_interval
 from nearsight.tiles import cut_tiles
 from nearsight.write import write_json
-from studies.many_classes import CPU, plain, read
+from studies.many_classes import CPU, plain
+from studies.rows import read_rows, write_rows
 
 DATA, TILE, STRIDE = "cifar10", 16, 4
 TILES, TIMES = (1, 4, 16), (4, 16)
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
-    done = {tuple(row["network"]) for row in read(lines)}
+    done = {tuple(row["network"]) for row in read_rows(lines)}
     sets = nearsight.load(DATA, validation=0)
     test = sets["test"].select(
         np.random.default_rng(0).permutation(len(sets["test"]))[: arguments.test_images]
@@ -87,12 +87,11 @@ def run(arguments: argparse.Namespace) -> None:
         material = tiles_of(sets["train"], arm, tiles, arguments.images, seed)
         row = measure(material, test, arm, seed, arguments.steps)
         row = {"network": (seed, arm, tiles), "images": arguments.images} | row
-        with lines.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        write_rows(lines, [row], more=True)
         print(row["network"], f"{row['right'].count('1') / len(test):.2%}", flush=True)
     if arguments.most is not None and arguments.most < len(left):
         return
-    summary = summarise(read(lines))
+    summary = summarise(read_rows(lines))
     write_json(arguments.out / "more-examples.json", {"study": "more-examples", **summary})
     print(table(summary))
     if arguments.embedding:

@@ -6,7 +6,6 @@ and gone on with.
 """
 
 import argparse
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +33,7 @@ from nearsight.settings import Machine, make_recipe
 from nearsight.statistics import Estimate, student_estimate
 from nearsight.statistics.writing import MISSING, points, whole_per_cent
 from nearsight.write import write_json
+from studies.rows import read_rows, write_rows
 
 SETS = ("stl10", "tiny-imagenet-40")
 MODELS = ("airbench", "tilenet-pooled")
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
-    done = {row["network"] for row in read(lines)}
+    done = {row["network"] for row in read_rows(lines)}
     loaded: dict[str, ImageSets] = {}
     # Seeds last, so that a stopped study has as many networks of each set.
     for seed, data, model in product(range(arguments.seeds), arguments.sets, arguments.models):
@@ -104,23 +104,17 @@ def run(arguments: argparse.Namespace) -> None:
         row = {"network": name, "set": data, "model": model, "seed": seed}
         classifier = trained(data, model, seed, loaded[data], arguments)
         row |= measure(classifier, loaded[data], arguments.images, arguments.parts)
-        with lines.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        write_rows(lines, [row], more=True)
         print(f"{name}: {points(row['accuracy'])} % right", flush=True)
         if not arguments.keep_runs:
             shutil.rmtree(arguments.out / name)
-    rows = read(lines)
+    rows = read_rows(lines)
     write_json(
         arguments.out / "reliance.json",
         {"study": "reliance", "recipe": FIELDS, "networks": len(rows), "summary": summary(rows)},
     )
     print(table(summary(rows)))
     print(verdict_table(rows))
-
-
-def read(lines: Path) -> list[Row]:
-    """Return the rows that were written so far."""
-    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.is_file() else []
 
 
 def trained(data: str, model: str, seed: int, sets: ImageSets, arguments: argparse.Namespace) -> Classifier:

@@ -6,16 +6,16 @@ Each case must be read, or refused in one line with exit code 2, in bounded memo
 import argparse
 import gc
 import importlib
-import json
 import pkgutil
 import shutil
 import tempfile
 import time
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import nearsight
+from studies.rows import read_rows, write_rows
 
 # What Nearsight imports where it is used.
 _USED = (
@@ -46,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Try the cases that were not tried yet, keep what breaks, and print how many were read, refused and broken."""
     from studies.fuzz.material import make_material
-    from studies.fuzz.trial import as_row, try_case
+    from studies.fuzz.trial import try_case
 
     _import_all()
     end = time.monotonic() + arguments.seconds
@@ -54,15 +54,14 @@ def run(arguments: argparse.Namespace) -> None:
     home.mkdir(parents=True, exist_ok=True)
     make_material(home)
     seeds = range(arguments.seed, arguments.seed + arguments.cases)
-    tried = {row["seed"] for row in _rows(cases)}
-    with tempfile.TemporaryDirectory() as scratch, cases.open("a", encoding="utf-8") as file:
+    tried = {row["seed"] for row in read_rows(cases)}
+    with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch) / "case"
         for seed in seeds:
             if seed in tried or time.monotonic() > end:
                 continue
             found = try_case(home, work, seed, arguments.only)
-            file.write(json.dumps(as_row(found)) + "\n")
-            file.flush()
+            write_rows(cases, [asdict(found)], more=True)
             if not found.kept:
                 kept = arguments.out / BROKEN / str(seed)
                 shutil.rmtree(kept, ignore_errors=True)
@@ -70,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
                 last = found.said.strip().splitlines()[-1:] or [""]
                 told = f"{found.reader}, {found.file}, {found.damage}: {last[0][:200]}"
                 print(f"{seed} {found.outcome}: {told}", flush=True)
-    rows = [row for row in _rows(cases) if row["seed"] in seeds]
+    rows = [row for row in read_rows(cases) if row["seed"] in seeds]
     counted = Counter(row["outcome"] for row in rows)
     readers = Counter(row["reader"] for row in rows)
     told = ", ".join(f"{count:,} {what}" for what, count in counted.most_common())
@@ -88,12 +87,6 @@ def _import_all() -> None:
     # What is collected in a child would copy the memory that it shares with its parent.
     gc.collect()
     gc.freeze()
-
-
-def _rows(cases: Path) -> list[dict[str, Any]]:
-    if not cases.is_file():
-        return []
-    return [json.loads(line) for line in cases.read_text(encoding="utf-8").splitlines()]
 
 
 def _special(directory: str, names: list[str]) -> list[str]:

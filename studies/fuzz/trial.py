@@ -1,30 +1,23 @@
 """One case: a folder copied, a file of it damaged, and read in a process of its own, bounded in memory and time."""
 
 import hashlib
-import os
-import resource
 import shutil
-import signal
 import sys
 import time
-import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
 from nearsight.cli.main import main
 from nearsight.errors import InputError
+from nearsight.lock import LOCK
+from studies.bounded import CODES, READ, REFUSED, tried
 from studies.fuzz.files import damage
 from studies.fuzz.readers import QUIET, Reader, readers
 
 # What a case may take on top of what the process had before it.
 MEMORY = 2 * 2**30
-SECONDS = 60
-# What says who writes in a directory stays when nobody does any more.
-LOCK = ".nearsight.lock"
-READ, REFUSED = "read", "refused"
-# How the child says what happened.
-_CODES = {READ: 0, REFUSED: 2, "broken": 70}
 
 
 @dataclass(frozen=True)
@@ -54,7 +47,7 @@ def try_case(home: Path, work: Path, seed: int, only: str = "") -> Outcome:
     place, file, told = damaged_copy(reader, home, work, draw)
     before = snapshot(place)
     started = time.perf_counter()
-    outcome, said = _in_child(reader, home, place, work)
+    outcome, said = tried(partial(_reading, reader, home, place), work, MEMORY)
     seconds = time.perf_counter() - started
     changed = sorted(name for name, _ in before.symmetric_difference(snapshot(place)))
     if outcome == REFUSED and any(not reader.keeps or not name.startswith(reader.keeps) for name in changed):
@@ -79,6 +72,7 @@ def snapshot(place: Path) -> set[tuple[str, str]]:
     """Return what lies in a directory: the name and the content of each file, and what else is there."""
     found = set()
     for path in place.rglob("*"):
+        # What says who writes in a directory stays when nobody does any more.
         if path.name == LOCK:
             continue
         what = "directory" if path.is_dir() else "special"
@@ -93,68 +87,13 @@ def _is_half(name: str) -> bool:
     return Path(name).name.startswith(".")
 
 
-def _in_child(reader: Reader, home: Path, place: Path, work: Path) -> tuple[str, str]:
-    out, told = work / "stdout", work / "stderr"
-    child = os.fork()
-    if child == 0:
-        _child(reader, home, place, out, told)
-    deadline = time.monotonic() + SECONDS
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            break
-        if time.monotonic() > deadline:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return "too long", f"more than {SECONDS} s"
-        time.sleep(0.002)
-    said = told.read_text(encoding="utf-8", errors="replace")
-    if os.WIFSIGNALED(status):
-        return "killed", f"by signal {os.WTERMSIG(status)}: {said[-2000:]}"
-    code = os.waitstatus_to_exitcode(status)
-    if "Traceback" in said:
-        return "traceback", said[-3000:]
-    if code == _CODES[READ]:
-        return READ, said[-300:]
-    if code != _CODES[REFUSED]:
-        return f"exit code {code}", said[-3000:]
-    lines = said.splitlines()
-    if len(lines) != 1 or not lines[0].strip() or not lines[0].isprintable() or len(lines[0]) > 2000:
-        return "not one line", said[-3000:]
-    return REFUSED, lines[0]
-
-
-def _child(reader: Reader, home: Path, place: Path, out: Path, told: Path) -> None:
-    """Read, in the child, and leave with the code of what happened."""
-    code = _CODES["broken"]
-    try:
-        os.dup2(os.open(out, os.O_WRONLY | os.O_CREAT), 1)
-        os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT), 2)
-        os.chdir(place.parent)
-        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, held + MEMORY))
-        if reader.arguments is not None:
-            code = main([*map(str, reader.arguments(home, place)), *QUIET])
-        elif reader.call is not None:
-            code = _called(reader, place)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _called(reader: Reader, place: Path) -> int:
+def _reading(reader: Reader, home: Path, place: Path) -> int:
+    if reader.arguments is not None:
+        return main([*map(str, reader.arguments(home, place)), *QUIET])
     assert reader.call is not None
     try:
         reader.call(place)
     except InputError as error:
         print(error, file=sys.stderr)
-        return _CODES[REFUSED]
-    return _CODES[READ]
-
-
-def as_row(outcome: Outcome) -> dict[str, object]:
-    """Return an outcome as a row of a file."""
-    return asdict(outcome)
+        return CODES[REFUSED]
+    return CODES[READ]

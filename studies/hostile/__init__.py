@@ -4,10 +4,12 @@ A case runs in a process of its own, with a bound on its memory and time.
 """
 
 import argparse
-import json
 import tempfile
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
+
+from studies.rows import write_rows
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,19 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
         counted[found.outcome] += 1
         if found.outcome not in ("read", "refused"):
             arguments.out.mkdir(parents=True, exist_ok=True)
-            with (arguments.out / "broken.jsonl").open("a", encoding="utf-8") as file:
-                file.write(
-                    json.dumps(
-                        {
-                            "seed": seed,
-                            "kind": found.kind,
-                            "outcome": found.outcome,
-                            "what": found.what,
-                            "said": found.said,
-                        }
-                    )
-                    + "\n"
-                )
+            write_rows(arguments.out / "broken.jsonl", [{"seed": seed, **asdict(found)}], more=True)
             last = found.said.strip().splitlines()[-1:] or [""]
             print(f"{seed} {found.outcome}: {found.kind}, {found.what}: {last[0][:200]}", flush=True)
     told = ", ".join(f"{count:,} {outcome}" for outcome, count in counted.most_common())

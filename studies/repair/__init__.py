@@ -7,7 +7,6 @@ study can be stopped and gone on with.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from studies.repair.planted import PLACES, planted_case, planted_name, planted_n
 from studies.repair.scene_cases import SHORTCUTS, scene_case, scene_name
 from studies.repair.summary import BEFORE, CEILING, summary
 from studies.repair.tables import table
+from studies.rows import read_rows, write_rows
 from studies.shortcuts.networks import CPU, Network
 
 RESULTS = "networks.jsonl"
@@ -61,23 +61,17 @@ def run(arguments: argparse.Namespace) -> None:
     lines = arguments.out / RESULTS
     end = time.monotonic() + 60 * (arguments.minutes or 1e9)
     first, step = arguments.part
-    done = {(row["network"], row["method"]) for row in read(lines)}
+    done = {(row["network"], row["method"]) for row in read_rows(lines)}
     for named in design(arguments.seeds)[: arguments.networks][first::step]:
         wanted = [method for method in arguments.methods if (named.name, method) not in done]
         if not wanted or time.monotonic() > end:
             continue
         for row in measure(named.make(), wanted, arguments.out, end):
-            with lines.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            write_rows(lines, [row], more=True)
             print(told(row), flush=True)
-    result = {"study": "repair"} | summary(read(lines))
+    result = {"study": "repair"} | summary(read_rows(lines))
     write_json(arguments.out / "repair.json", result)
     print(table(result, METHODS))
-
-
-def read(lines: Path) -> list[Row]:
-    """Return the rows that were written so far."""
-    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.is_file() else []
 
 
 def design(seeds: int) -> list[Named]:

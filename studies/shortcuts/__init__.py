@@ -7,7 +7,6 @@ results are written as they come, a line a class, so that the study can be stopp
 """
 
 import argparse
-import json
 import shutil
 import time
 from collections.abc import Iterable, Sequence
@@ -23,6 +22,7 @@ from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
 from nearsight.statistics.writing import points
 from nearsight.write import write_json
+from studies.rows import read_rows, write_rows
 from studies.shortcuts import peers
 from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.held_out import HELD_OUT
@@ -85,11 +85,11 @@ def run(arguments: argparse.Namespace) -> None:
     lines = arguments.out / RESULTS
     if arguments.again:
         lines.unlink(missing_ok=True)
-    done = {row["network"] for row in read(lines)}
+    done = {row["network"] for row in read_rows(lines)}
     begun = time.monotonic()
     if arguments.datalab:
         known = design(arguments.networks, arguments.seeds, draw=arguments.draw)
-        write(lines, ask_datalab(read(lines), known))
+        write_rows(lines, ask_datalab(read_rows(lines), known))
         done_with(arguments.out)
         return
     first, step = arguments.part
@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> None:
         rows = measure(network, arguments.out, arguments.methods)
         if not arguments.keep_runs:
             shutil.rmtree(arguments.out / network.name)
-        write(lines, rows, more=True)
+        write_rows(lines, rows, more=True)
         print(
             f"{network.name}: {sum(bool(row['nearsight']) for row in rows)} classes with verdicts", flush=True
         )
@@ -116,23 +116,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def done_with(out: Path) -> None:
     """Write the summary of the rows that are there, and print the tables."""
-    rows = read(out / RESULTS)
+    rows = read_rows(out / RESULTS)
     families = {method: by_family(rows, method) for method in METHODS}
     result = {"study": "shortcuts"} | summary(rows, METHODS) | {"families": families}
     write_json(out / "shortcuts.json", result)
     print(table(result))
-
-
-def read(lines: Path) -> list[Row]:
-    """Return the rows that were written so far."""
-    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.is_file() else []
-
-
-def write(lines: Path, rows: Iterable[Row], *, more: bool = False) -> None:
-    """Write rows, a line each, after those that are there or in their place."""
-    written = "".join(json.dumps(row) + "\n" for row in rows)
-    with lines.open("a" if more else "w") as file:
-        file.write(written)
 
 
 def ask_datalab(rows: Sequence[Row], networks: Iterable[Network]) -> list[Row]:

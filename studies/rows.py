@@ -1,0 +1,18 @@
+"""What a study writes as it goes: a row a line, so that it can be ended at any time and go on."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def read_rows(lines: Path) -> list[dict[str, Any]]:
+    """Return the rows that were written so far, none where there is no file."""
+    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.is_file() else []
+
+
+def write_rows(lines: Path, rows: Iterable[Mapping[str, Any]], *, more: bool = False) -> None:
+    """Write rows, a line each, after those that are there (`more`) or in their place."""
+    written = "".join(json.dumps(row) + "\n" for row in rows)
+    with lines.open("a" if more else "w") as file:
+        file.write(written)
