@@ -93,7 +93,7 @@ def writing(directory: str | Path | None, progress: Progress = SILENT) -> Iterat
         return
     if held is not None:
         raise _refusal(directory, f"process {os.getpid()}, which is this one")
-    made = _make(directory)
+    made = make_directory(directory)
     ours = None
     try:
         descriptor = _lock(directory, progress)
@@ -178,6 +178,27 @@ def contents(directory: Path) -> list[Path]:
     return [path for path in directory.iterdir() if path.name != LOCK and not is_left_over(path.name)]
 
 
+def make_directory(directory: Path) -> list[Path]:
+    """Make a directory, and those above it; return those that were missing, itself first.
+
+    >>> make_directory(Path("/dev/null/results"))
+    Traceback (most recent call last):
+    nearsight.errors.InputError: cannot make the directory /dev/null/results: Not a directory; choose another `out`
+
+    Raises `InputError` where there is a file, and where none can be made.
+    """
+    if directory.is_file():
+        raise InputError(f"{directory} is a file; choose another `out`")
+    missing = [each.absolute() for each in (directory, *directory.parents) if not os.path.lexists(each)]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the directory {directory}: {error.strerror}; choose another `out`"
+        ) from None
+    return missing
+
+
 def _lock(directory: Path, progress: Progress) -> int | None:
     """Return the open descriptor of the locked file; None where the file system has no locks."""
     tries = 0
@@ -224,20 +245,6 @@ def _open(directory: Path) -> int:
         raise InputError(
             f"cannot write into {directory}: {os.strerror(error.errno or 0)}; choose another `out` or mend this one"
         ) from error
-
-
-def _make(directory: Path) -> list[Path]:
-    """Make a directory; return those that were missing, itself first."""
-    if directory.is_file():
-        raise InputError(f"{directory} is a file; choose another `out`")
-    missing = [each.absolute() for each in (directory, *directory.parents) if not os.path.lexists(each)]
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot make the directory {directory}: {error.strerror}; choose another `out`"
-        ) from None
-    return missing
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -1,6 +1,13 @@
 """What ends work when the process is asked to stop."""
 
 import signal
+import threading
+from abc import ABC, abstractmethod
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+# What a process is asked to end by; Windows has no SIGHUP.
+ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Stopped(KeyboardInterrupt):
@@ -19,3 +26,32 @@ class Stopped(KeyboardInterrupt):
     def __str__(self) -> str:
         """Return what was said, which may since have been put in other words."""
         return str(self.args[0]) if self.args else ""
+
+
+class Asked(ABC):
+    """While entered, SIGINT, SIGTERM and SIGHUP are handled by `ask`; the handlers of before then come back.
+
+    A SIGHUP or SIGTERM that is ignored, as under nohup, stays so. Outside the main thread signals cannot be caught,
+    and nothing is changed.
+    """
+
+    def __init__(self) -> None:
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in ASKING:
+                if number != signal.SIGINT and signal.getsignal(number) == signal.SIG_IGN:
+                    continue
+                self._previous[number] = signal.signal(number, self.ask)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    @abstractmethod
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal, as a handler of Python's does."""

@@ -4,26 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.measured_digits import measured_digits
 
-from nearsight.data import load
-from nearsight.dimension import Dimension, measure_dimension
+from nearsight.dimension import Dimension
 from nearsight.dimension.order import Predicted, SideBySide, SizeAccuracy
-from nearsight.settings import Sampling
 from nearsight.statistics import Estimate, absent
 from nearsight.statistics.writing import three_digits, with_interval
 
 
 @pytest.fixture(scope="module")
 def digits() -> Dimension:
-    few = Sampling(
-        training_tiles=400,
-        test_images=40,
-        tiles_per_test_image=3,
-        points=150,
-        pairs=40,
-        example_images=64,
-    )
-    return measure_dimension(load("digits"), tiles=[4, 6, None], sampling=few)
+    return measured_digits(4, 6, None)
 
 
 def test_figures_of_the_smallest_and_the_largest_are_told(digits: Dimension) -> None:

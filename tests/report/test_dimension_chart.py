@@ -8,25 +8,16 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from PIL import Image
+from tests.measured_digits import measured_digits
 
-from nearsight.data import load
-from nearsight.dimension import Dimension, measure_dimension
+from nearsight.dimension import Dimension
 from nearsight.report import dimension_figure, draw_dimension
-from nearsight.settings import Sampling
 from nearsight.statistics import absent
 
 
 @pytest.fixture(scope="module")
 def digits() -> Dimension:
-    few = Sampling(
-        training_tiles=400,
-        test_images=40,
-        tiles_per_test_image=3,
-        points=150,
-        pairs=40,
-        example_images=64,
-    )
-    return measure_dimension(load("digits"), tiles=[4, 6, None], sampling=few)
+    return measured_digits(4, 6, None)
 
 
 def lines(axes: Axes) -> dict[str, tuple[list[float], list[float]]]:

@@ -6,10 +6,9 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from types import FrameType, TracebackType
-from typing import Any, Self
+from types import FrameType
 
-from nearsight.stopping import Stopped
+from nearsight.stopping import ASKING, Asked, Stopped
 from nearsight.write import discard_unfinished
 
 # A second signal within that time is of the same wish to end: a key held down, or a terminal's and its shell's.
@@ -18,33 +17,17 @@ SAME_WISH_SECONDS = 1.0
 ENDED_BY = 128
 
 
-class Signals:
+class Signals(Asked):
     """While entered, the first signal that asks to end raises `Stopped`, and a later one ends the process at once.
 
     What is being done is then broken off in order: temporary files are removed and other processes ended. A signal
     within a second of the first changes nothing; one after that removes what is unfinished and ends without waiting.
-    A SIGHUP that is ignored, as under nohup, stays so. Outside the main thread nothing is changed.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._owner = os.getpid()
         self._first: float | None = None
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-                number = getattr(signal, name, None)
-                if number is None or (name != "SIGINT" and signal.getsignal(number) == signal.SIG_IGN):
-                    continue
-                self._previous[number] = signal.signal(number, self._end)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
 
     def ask_again(self, number: int) -> None:
         """Ask once more, in a moment, where the first `Stopped` was raised in vain."""
@@ -54,7 +37,8 @@ class Signals:
         later.daemon = True
         later.start()
 
-    def _end(self, number: int, _frame: FrameType | None) -> None:
+    def ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 (Python's handlers are given it)
+        """Raise, wait or end the process: whichever the signal is the time for."""
         if os.getpid() != self._owner:
             # A process that was just begun and has no handlers of its own yet; the first one ends it.
             if number == signal.SIGTERM:
@@ -70,9 +54,8 @@ class Signals:
 
 def end_undisturbed() -> None:
     """Let a process that has said its last word ignore signals, and end those that it began and that still run."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in ASKING:
+        signal.signal(number, signal.SIG_IGN)
     # PyTorch raises where a process that decodes images ends.
     if hasattr(signal, "SIGCHLD"):
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -7,7 +7,7 @@ from pathlib import Path
 from nearsight.data import ImageSets
 from nearsight.data.split_list import TRAINED_ON, Listing
 from nearsight.errors import InputError
-from nearsight.lock import contents
+from nearsight.lock import contents, make_directory
 from nearsight.progress import SILENT, Progress
 from nearsight.runs import CHECKPOINT, RECIPE, RESULT, Run
 from nearsight.settings import Recipe, recipe_to_toml
@@ -28,9 +28,10 @@ def claim_directory(
     """
     if directory.is_file():
         raise InputError(f"{directory} is a file; choose another `out`")
-    if not directory.exists() or all(map(_half_written, contents(directory))):
+    if not contents(directory):
         _sweep(directory)
-        _write_recipe(directory, recipe)
+        make_directory(directory)
+        write_toml(directory / RECIPE, recipe_to_toml(recipe))
         return None
     path = directory / RECIPE
     if not path.is_file():
@@ -72,21 +73,8 @@ def own_split(directory: Path, sets: ImageSets) -> None:
         )
 
 
-def _half_written(path: Path) -> bool:
-    return _HALF_WRITTEN.fullmatch(path.name) is not None
-
-
 def _sweep(directory: Path) -> None:
     if directory.is_dir():
-        for path in filter(_half_written, list(directory.iterdir())):
-            path.unlink()
-
-
-def _write_recipe(directory: Path, recipe: Recipe) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot make the directory {directory}: {error.strerror}; choose another `out`"
-        ) from None
-    write_toml(directory / RECIPE, recipe_to_toml(recipe))
+        for path in list(directory.iterdir()):
+            if _HALF_WRITTEN.fullmatch(path.name):
+                path.unlink()
