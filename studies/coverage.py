@@ -2,7 +2,8 @@
 
 Two equally good arms in a probit model: an image's ease is the same for both, each network adds its own chance to
 each image, and each seed moves the accuracy of all images of its network at once. How much networks of one arm
-disagree is that of a measured comparison. The truth of the difference is 0.
+disagree is that of a measured comparison. The truth of the difference is 0. The gap is of one arm's networks on 1,000
+images and on the others, all equally easy on average, as of a network that over-fits nothing: its truth is 0 too.
 
 With `--saved`, the intervals of comparisons that were made by an older version are made anew, from what their
 comparison.json holds: the accuracies seed by seed and McNemar's counts. How much of the chance is that of images and
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import multivariate_normal, norm
 
-from nearsight.statistics import Estimate, accuracy_estimate, arm_estimate, paired_difference
+from nearsight.statistics import Estimate, accuracy_estimate, arm_estimate, gap_estimate, paired_difference
 from nearsight.statistics.pairs import crossed_half_width
 from nearsight.statistics.writing import points, with_interval
 from nearsight.study import Comparison
@@ -31,7 +32,9 @@ ACCURACY, DISAGREEMENT = 0.86, 0.106
 SEEDS = (1, 2, 3, 5)
 # The standard deviation of an arm's accuracy over seeds, as a share.
 SPREADS = (0.0, 0.003, 0.006, 0.01)
-KINDS = ("difference", "accuracy")
+KINDS = ("difference", "accuracy", "gap")
+# As many training images as `compare` judges at most.
+TRAINING_IMAGES = 1000
 Table = NDArray[np.float64]
 
 
@@ -65,9 +68,10 @@ def run(arguments: argparse.Namespace) -> None:
 def table(rows: list[dict[str, Any]]) -> str:
     """Return a Markdown table: how often the truth is held, with Wilson's interval, and the median width."""
     lines = [
-        "| seeds | deviation between seeds, points | difference: held | median width "
-        "| accuracy: held | median width |",
-        "| --: | --: | --: | --: | --: | --: |",
+        "| seeds | deviation between seeds, points "
+        + "".join(f"| {kind}: held | median width " for kind in KINDS)
+        + "|",
+        f"|{' --: |' * (2 + 2 * len(KINDS))}",
     ]
     for row in rows:
         cells = [str(row["seeds"]), points(row["spread"])]
@@ -88,7 +92,8 @@ def measure(seeds: int, spread: float, images: int, repeats: int) -> dict[str, A
         one, other = (_arm(ease, seeds, spread, random) for _ in range(2))
         found["difference"].append(paired_difference(one, other))
         found["accuracy"].append(arm_estimate(one))
-    truth = {"difference": 0.0, "accuracy": _accuracy(spread)}
+        found["gap"].append(gap_estimate(other[:, :TRAINING_IMAGES], other[:, TRAINING_IMAGES:]))
+    truth = {"difference": 0.0, "accuracy": _accuracy(spread), "gap": 0.0}
     return {"seeds": seeds, "spread": spread} | {kind: _judged(found[kind], truth[kind]) for kind in KINDS}
 
 

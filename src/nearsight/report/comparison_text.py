@@ -134,8 +134,13 @@ def fitted_note(comparison: Comparison) -> str:
     """Say which training images were looked at, and how the intervals of the gaps are made."""
     return (
         f"Each run was judged, without augmentation, on {comparison.judged_training_images:,} of the images that it "
-        "was trained on, drawn evenly, by the protocols of the test. Gaps have the intervals of both, as of "
-        "different images; the networks are the same, so they are too wide rather than too narrow."
+        "was trained on, drawn evenly, by the protocols of the test. "
+        + (
+            "The intervals of gaps are made of both, as if other networks had been judged on each: too wide rather "
+            "than too narrow."
+            if comparison.folds
+            else "Intervals of gaps count that the same networks were judged on both."
+        )
     )
 
 

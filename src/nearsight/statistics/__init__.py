@@ -9,6 +9,7 @@ from nearsight.statistics.differences import (
     more_often,
 )
 from nearsight.statistics.estimates import Estimate, absent
+from nearsight.statistics.gaps import gap_estimate
 from nearsight.statistics.means import (
     accuracy_estimate,
     accuracy_interval,
@@ -37,6 +38,7 @@ __all__ = [
     "crossed_interval",
     "difference_of_estimates",
     "false_discovery",
+    "gap_estimate",
     "influence_estimate",
     "jaccard",
     "kappa_estimate",

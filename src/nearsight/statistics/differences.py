@@ -40,8 +40,9 @@ def difference_of_estimates(first: Estimate, second: Estimate) -> Estimate:
     ([0.2, 0.059, 0.341], 130)
 
     The distances of the ends from the values are added as squares (Zou and Donner, Statist. Med. 27, 2008: what
-    `accuracy_difference` does with Wilson's ends). Where the two share their networks, which moves both the same way,
-    the interval is too wide rather than too narrow. Raises `ValueError` where either has no value or no interval.
+    `accuracy_difference` does with Wilson's ends). Where the two share networks of several seeds, which move both
+    the same way, the interval is too wide rather than too narrow; `gap_estimate` has a better one. Raises
+    `ValueError` where either has no value or no interval.
     """
     (p, low_p, high_p), (q, low_q, high_q) = first.numbers, second.numbers
     below, above = float(np.hypot(p - low_p, high_q - q)), float(np.hypot(high_p - p, q - low_q))

@@ -128,7 +128,7 @@ def crossed_interval(table: NDArray[np.float64]) -> float:
     few, many = table.shape
     if few == 1:
         return float(student95(max(1, many - 1)) * table.std(ddof=1) / many**0.5)
-    between_rows, between_columns, within = _mean_squares(table)
+    between_rows, between_columns, within = mean_squares(table)
     if not between_rows + between_columns > 0:
         return 0.0
     return crossed_half_width(between_rows, between_columns, within, seeds=few, images=many)
@@ -138,7 +138,7 @@ def _over_seeds(table: NDArray[np.float64], alone: Estimate, *, least: float) ->
     """Return the mean of (seeds, images) by crossed random effects; `alone` is that of the first seed."""
     seeds, images = table.shape
     mean = float(table.mean())
-    between_seeds, between_images, within = _mean_squares(table)
+    between_seeds, between_images, within = mean_squares(table)
     if not (between_seeds + between_images) * seeds * images > 1e-12:
         # The same everywhere: what one seed says of the images is left.
         _, low, high = alone.numbers
@@ -147,8 +147,14 @@ def _over_seeds(table: NDArray[np.float64], alone: Estimate, *, least: float) ->
     return Estimate(mean, max(least, mean - half), min(1.0, mean + half), images, covers=IMAGES_AND_SEEDS)
 
 
-def _mean_squares(table: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the mean squares between the rows, between the columns and of the rest."""
+def mean_squares(table: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the mean squares between the rows, between the columns and of the rest.
+
+    >>> mean_squares(np.array([[0.0, 1.0], [2.0, 3.0]]))
+    (4.0, 1.0, 0.0)
+
+    `table` is float64 (rows, columns), at least two rows.
+    """
     seeds, images = table.shape
     mean = float(table.mean())
     of_seeds, of_images = table.mean(1) - mean, table.mean(0) - mean

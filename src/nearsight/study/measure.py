@@ -20,6 +20,7 @@ from nearsight.statistics import (
     Estimate,
     arm_estimate,
     difference_of_estimates,
+    gap_estimate,
     mcnemar,
     paired_difference,
     student_estimate,
@@ -267,7 +268,9 @@ def _accuracy(
         tuple(right.mean(1).tolist()),
         trained,
         tuple(known.mean(1).tolist()),
-        difference_of_estimates(trained, tested),
+        difference_of_estimates(trained, tested)
+        if len(of_test.sizes) > 1
+        else gap_estimate(known, right, same_images=of_train.shared),
     )
 
 
