@@ -111,5 +111,7 @@ def test_every_command_that_is_shown_has_these_options(document: Path) -> None:
         for option in ("--json", "--quiet"):
             parser.add_argument(option, action="store_true")
         options: Namespace = parser.parse_all(arguments)
-        if name in ("train", "compare") and Path(options.recipe).suffix != ".toml":
+        # A file, or a run to start from, is the reader's.
+        given = name in ("train", "compare") and options.weights_of is None
+        if given and Path(options.recipe).suffix != ".toml":
             recipe_of(options)

@@ -72,3 +72,21 @@ def test_training_accuracy_stands_beside_that_of_the_test(make_comparison: Make)
     assert "on 400 of the images that it was trained on" in section
     assert section.count("\n| ") == sum(len(arm.accuracies) for arm in arms) + 2
     assert "Tile 16 (mean-logit, stride 4) is right on" in section
+
+
+def test_what_a_fine_tuned_arm_starts_from_is_a_column_and_a_difference(make_comparison: Make) -> None:
+    comparison = make_comparison()
+    tiled = replace(comparison.arms[-1], augmented=Augmented("random", None, None, None))
+    tuned = Augmented("random", 0, None, None, 0.35, "jitter", 0.5, "published weights of timm:resnet18")
+    whole = replace(comparison.arms[0], augmented=tuned)
+    comparison = replace(comparison, arms=(whole, tiled), differences=())
+    row = dict(zip(difference_columns(comparison), difference_rows(comparison)[0], strict=True))
+    assert row["starts from"] == "published weights of timm:resnet18"
+    assert row["crop"] == "35 to 100 % of the area, resized"
+    assert (row["erased, mixed"], row["colours"]) == ("mixup in 50 %", "jitter")
+    said = list(row.values())[-1]
+    assert all(word in said for word in ("mixup", "colours", "the weights it starts from"))
+    assert (
+        difference_rows(comparison)[1][difference_columns(comparison).index("starts from")]
+        == "initial weights"
+    )

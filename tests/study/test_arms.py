@@ -39,6 +39,7 @@ def test_an_arm_has_the_augmentation_that_its_name_says_and_no_other(
         "full+standard": replace(plain, flip=flip, crop_padding=padding),
         "full+cutout": replace(plain, cutout=16),
         "full+cutmix": replace(plain, cutmix=0.5),
+        "full+mixup": replace(plain, mixup=0.5),
         "full+standard+cutmix": replace(plain, flip=flip, crop_padding=padding, cutmix=0.5),
         "tile-16": replace(base, tile=16, flip="none"),
         "tile-16+flip": replace(base, tile=16, flip=flip),
@@ -171,3 +172,53 @@ def test_an_unknown_budget_is_refused() -> None:
 def test_a_schedule_of_tile_sizes_is_refused_because_an_arm_has_one() -> None:
     with pytest.raises(InputError, match=r"tile_schedule must be left out, got '16@0\.5'"):
         make_arms(Recipe(tile_schedule="16@0.5"), ["full", "tile-16"], "pixels", size=(32, 32))
+
+
+def test_a_fine_tuned_arm_has_finetunes_training_and_the_steps_of_the_others() -> None:
+    base = replace(RECIPES["fast"], epochs=3.0, batch_size=50, seed=4, resize_short=64)
+    arms = {
+        arm.name: arm.recipe
+        for arm in make_arms(base, ["full+finetune", "tile-16+finetune", "full"], "steps", (64, 64))
+    }
+    whole, tiled = arms["full+finetune"], arms["tile-16+finetune"]
+    tuning = RECIPES["finetune"]
+    kept = {"epochs": 3.0, "batch_size": 50, "seed": 4, "resize_short": 64}
+    assert whole == replace(tuning, **kept)  # type: ignore[arg-type]
+    assert tiled == replace(whole, tile=16, resized_crop=None)
+    assert (arms["full"].model, arms["full"].pretrained, arms["full"].augmentation) == (
+        "airbench",
+        False,
+        "none",
+    )
+
+
+def test_a_base_that_fine_tunes_is_what_its_tuned_arms_are() -> None:
+    base = replace(
+        RECIPES["finetune"],
+        pretrained=False,
+        weights_of="runs/first",
+        model="resnet9",
+        augmentation="randaugment",
+    )
+    names = usual_arms(base, [16, None])
+    assert names == ("full+finetune", "full+standard", "tile-16+finetune")
+    made = {arm.name: arm.recipe for arm in make_arms(base, names, "steps", (32, 32))}
+    assert made["full+finetune"] == base
+    assert made["tile-16+finetune"] == replace(base, tile=16, resized_crop=None)
+    # The usual augmentation, of the same weights trained in the same way.
+    assert made["full+standard"] == replace(base, resized_crop=None, augmentation="none", crop_padding=4)
+
+
+def test_weights_of_the_base_are_those_of_a_tuned_arm() -> None:
+    base = replace(RECIPES["fast"], weights_of="runs/first", width=0.5)
+    (made,) = (
+        arm for arm in make_arms(base, ["full", "full+finetune"], "steps", (32, 32)) if "tune" in arm.name
+    )
+    assert (made.recipe.model, made.recipe.width, made.recipe.weights_of) == ("airbench", 0.5, "runs/first")
+    assert (made.recipe.optimizer, made.recipe.pretrained) == ("adamw", False)
+
+
+def test_a_tuned_arm_flips_and_is_not_cropped_twice() -> None:
+    assert order_arms(["full+flip+finetune", "full"]) == ("full", "full+finetune")
+    with pytest.raises(InputError, match="is not cropped again, got the arm 'full\\+finetune\\+crop'"):
+        order_arms(["full+finetune+crop", "full"])

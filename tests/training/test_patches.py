@@ -1,8 +1,10 @@
-"""Cutout and CutMix against their published forms, and the same whatever redraws, splits or resumes a step."""
+"""Cutout, CutMix and mixup against their published forms, and the same whatever redraws, splits or resumes a step."""
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from torchvision.transforms import v2
 
 from nearsight.settings import Recipe
 from nearsight.training.batches import Batch
-from nearsight.training.patches import SIDES, draw_patches, patch
+from nearsight.training.patches import PARTS, SIDES, draw_patches, patch
 
 GREY = torch.tensor([1, 2, 3], dtype=torch.uint8)
 
@@ -63,6 +65,37 @@ def test_a_share_of_the_steps_is_mixed_and_the_share_kept_is_uniform() -> None:
     untouched = patch(batch_of(2), torch.zeros(SIDES, dtype=torch.int64), recipe, GREY)
     assert untouched.tiles.equal(batch_of(2).tiles)
     assert untouched.kept == 1
+
+
+@given(seed=st.integers(0, 1000))
+def test_images_are_blended_as_torchvision_blends_them(seed: int) -> None:
+    recipe = Recipe(batch_size=5, mixup=1.0, seed=seed)
+    batch, drawn = batch_of(5), draw_patches(recipe, 3, (12, 10))
+    blended = patch(batch, drawn, recipe, GREY)
+    kept = int(drawn) / PARTS
+    assert blended.kept == pytest.approx(kept)
+    assert blended.partners is not None
+    assert blended.partners.equal(batch.labels.roll(1))
+    params = {"lam": kept, "labels": batch.labels, "batch_size": 5}
+    theirs = v2.MixUp(num_classes=5).transform(batch.tiles[:, 0].float(), params)
+    assert torch.allclose(blended.tiles[:, 0].float(), theirs, atol=0.51)
+
+
+def test_shares_that_are_kept_follow_mixups_beta_distribution() -> None:
+    drawn = np.array([int(draw_patches(Recipe(mixup=0.5), step, (8, 8))) / PARTS for step in range(3000)])
+    # A half of the steps blends nothing and keeps all.
+    for kept in (0.001, 0.1, 0.5, 0.9, 0.99):
+        assert (drawn < kept).mean() == pytest.approx(0.5 * scipy.stats.beta(0.2, 0.2).cdf(kept), abs=0.03)
+
+
+def test_a_step_that_exchanges_rectangles_blends_nothing() -> None:
+    recipe = Recipe(batch_size=2, cutmix=0.5, mixup=1.0)
+    for step in range(50):
+        *rectangle, kept = draw_patches(recipe, step, (12, 10)).tolist()
+        assert any(rectangle) <= (kept == PARTS)
+        done = patch(batch_of(2), torch.tensor([*rectangle, kept]), recipe, GREY)
+        assert done.kept is not None
+        assert 0 <= done.kept <= 1
 
 
 def test_of_several_processes_each_erases_what_one_alone_would() -> None:

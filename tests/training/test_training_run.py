@@ -100,6 +100,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "cutmix": 0.7,
     },
     "bfloat16": {"precision": "bfloat16"},
+    "finetune": {
+        "optimizer": "adamw",
+        "learning_rate": 0.01,
+        "layer_decay": 0.7,
+        "decay_norms": False,
+        "head_first": 0.5,
+        "tile": None,
+        "resized_crop": 0.4,
+        "augmentation": "jitter",
+        "mixup": 0.8,
+        "ema": 0.7,
+    },
+    "randaugment": {"augmentation": "randaugment", "tile": 6, "tiles_per_image": 2},
     # The stages end at steps 2 and 6, the stops are after steps 2 and 5.
     "schedule": {"tile_schedule": "5@0.25,6@0.75"},
     "tiles of padded crops": {
@@ -604,7 +617,14 @@ def test_a_full_disk_at_a_checkpoint_keeps_the_one_before_and_the_run_resumable(
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
 
 
-@pytest.mark.parametrize("changes", [{}, {"tile_schedule": "6@0.5", "tiles_per_image": 3}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"tile_schedule": "6@0.5", "tiles_per_image": 3},
+        {"tile": None, "resize_short": 8, "resized_crop": 0.5, "augmentation": "jitter", "mixup": 0.5},
+    ],
+)
 def test_a_set_that_streams_trains_and_resumes_the_same(
     changes: dict[str, Any],
     recipe: Recipe,

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Protocol, get_args, get_origin
 from nearsight.errors import InputError, unknown_name
 from nearsight.numbers import memory_size
 from nearsight.settings import RECIPES, Machine, Recipe, Sampling, make_recipe
-from nearsight.settings.choices import DEFAULT_RECIPE
+from nearsight.settings.choices import AUTO, DEFAULT_RECIPE
 from nearsight.settings.machine import Device
 from nearsight.settings.recipe import field_types, parse_value
 
@@ -94,13 +94,14 @@ def add_recipe_options(parser: argparse.ArgumentParser, without: tuple[str, ...]
     group = parser.add_argument_group(
         "recipe",
         "What determines a run. An option left out keeps the value of the chosen recipe; where the named "
-        "recipes differ, each one's value is given.",
+        "recipes differ, each one's value is given. 'auto' chooses what is not given.",
     )
     group.add_argument(
         "--recipe",
         default=DEFAULT_RECIPE,
         metavar="NAME|FILE",
-        help=f"{', '.join(RECIPES)}, or a TOML file such as a run's recipe.toml (default: {DEFAULT_RECIPE})",
+        help=f"{AUTO}, which fits the number and size of the images, the device and the weights at hand, and says "
+        f"what it took; {', '.join(RECIPES)}; or a TOML file such as a run's recipe.toml (default: {DEFAULT_RECIPE})",
     )
     types = field_types()
     for spec in fields(Recipe):
@@ -116,9 +117,13 @@ def add_recipe_options(parser: argparse.ArgumentParser, without: tuple[str, ...]
 
 def recipe_of(arguments: argparse.Namespace) -> Recipe:
     """Return the recipe that a command line asks for; raises `InputError` as `Recipe` does."""
+    return make_recipe(arguments.data, arguments.recipe, recipe_fields(arguments))
+
+
+def recipe_fields(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of the recipe that a command line changes, as they were written."""
     given = {name: getattr(arguments, name, None) for name in field_types() if name not in _NOT_OPTIONS}
-    changes = {name: value for name, value in given.items() if value is not None}
-    return make_recipe(arguments.data, arguments.recipe, changes)
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def add_sampling_options(parser: argparse.ArgumentParser) -> None:

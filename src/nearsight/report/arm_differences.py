@@ -18,6 +18,8 @@ COLUMNS = (
     "training pixels",
     "FLOPs",
 )
+# Columns of comparisons in which an arm has them, and where they stand.
+TUNED, _PLACE = ("colours", "starts from"), COLUMNS.index("views at test")
 # Nearer than this, two costs are the same: budgets are equal to within a step.
 SAME = 0.02
 
@@ -31,7 +33,10 @@ def subject(comparison: Comparison) -> ArmResult:
 
 def difference_columns(comparison: Comparison) -> list[str]:
     """Return the headings of `difference_rows`."""
-    return [*COLUMNS, f"differs from {subject(comparison).label} in"]
+    columns = list(COLUMNS)
+    if _tunes(comparison):
+        columns[_PLACE:_PLACE] = TUNED
+    return [*columns, f"differs from {subject(comparison).label} in"]
 
 
 def difference_rows(comparison: Comparison) -> list[list[str]]:
@@ -46,21 +51,22 @@ def difference_rows(comparison: Comparison) -> list[list[str]]:
     ]
 
 
+def _tunes(comparison: Comparison) -> bool:
+    known = [arm.augmented for arm in comparison.arms if arm.augmented is not None]
+    return any(done.begun_from or done.colours != "none" for done in known)
+
+
 def _facts(arm: ArmResult, comparison: Comparison) -> list[str]:
     height, width = comparison.size
     done, cost = arm.augmented, arm.cost
     sees = f"whole images, {height}×{width}" if arm.tile is None else f"tiles, {arm.tile}×{arm.tile}"
-    crop = (
-        MISSING if done is None else MISSING if not done.crop_padding else f"padded by {done.crop_padding} px"
-    )
-    if arm.tile is not None:
-        crop = "the tile's place"
     return [
         arm.label,
         sees,
         MISSING if done is None else done.flip,
-        crop,
-        MISSING if done is None else _patched(arm),
+        _crop(arm),
+        _patched(arm),
+        *(_tuned(arm) if _tunes(comparison) else ()),
         "/".join(
             f"{number:.4g}" for number in dict.fromkeys(views(arm, row.protocol) for row in arm.accuracies)
         ),
@@ -70,10 +76,27 @@ def _facts(arm: ArmResult, comparison: Comparison) -> list[str]:
     ]
 
 
+def _crop(arm: ArmResult) -> str:
+    done = arm.augmented
+    if arm.tile is not None:
+        return "the tile's place"
+    if done is not None and done.resized_crop is not None:
+        return f"{100 * done.resized_crop:g} to 100 % of the area, resized"
+    return f"padded by {done.crop_padding} px" if done is not None and done.crop_padding else MISSING
+
+
+def _tuned(arm: ArmResult) -> tuple[str, str]:
+    done = arm.augmented
+    if done is None:
+        return MISSING, MISSING
+    return MISSING if done.colours == "none" else done.colours, done.begun_from or "initial weights"
+
+
 def _patched(arm: ArmResult) -> str:
     done = arm.augmented
     said = [] if done is None or done.cutout is None else [f"Cutout of {done.cutout} px"]
     said += [] if done is None or done.cutmix is None else [f"CutMix in {100 * done.cutmix:g} %"]
+    said += [] if done is None or done.mixup is None else [f"mixup in {100 * done.mixup:g} %"]
     return ", ".join(said) or MISSING
 
 
@@ -86,12 +109,20 @@ def _differing(arm: ArmResult, reference: ArmResult) -> Iterator[str]:
     else:
         if ours.flip != theirs.flip:
             yield "flip"
-        if (ours.crop_padding or 0) != (theirs.crop_padding or 0):
+        # Of tiles no part is resized: their place is random as it is.
+        resized = arm.tile is None and reference.tile is None and ours.resized_crop != theirs.resized_crop
+        if (ours.crop_padding or 0) != (theirs.crop_padding or 0) or resized:
             yield "crop"
         if ours.cutout != theirs.cutout:
             yield "Cutout"
         if ours.cutmix != theirs.cutmix:
             yield "CutMix"
+        if ours.mixup != theirs.mixup:
+            yield "mixup"
+        if ours.colours != theirs.colours:
+            yield "colours"
+        if ours.begun_from != theirs.begun_from:
+            yield "the weights it starts from, and how they are trained"
     if views(arm, arm.headline) != views(reference, reference.headline):
         yield "views at test"
     costs = [

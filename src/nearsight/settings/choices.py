@@ -5,8 +5,9 @@ from typing import Literal
 # What is held equal between the arms of a study.
 Budget = Literal["steps", "pixels"]
 
-# What an arm of a comparison adds to whole images, or tiles, as they are; standard is a flip and a crop.
-ARM_ADDITIONS = ("flip", "crop", "standard", "cutout", "cutmix")
+# What an arm of a comparison adds to whole images, or tiles, as they are; standard is a flip and a crop, and finetune
+# weights to start from with all that goes with them.
+ARM_ADDITIONS = ("flip", "crop", "standard", "cutout", "cutmix", "mixup", "finetune")
 
 # Tiles at multiples of the stride, or one more row and column flush with the far edges.
 GridKind = Literal["aligned", "covering"]
@@ -36,7 +37,9 @@ DEFAULT_ON_TILES = 100
 DEFAULT_GRID: GridKind = "covering"
 DEFAULT_EVIDENCE: EvidenceKind = "tile"
 DEFAULT_FILL: Fill = "mean"
-DEFAULT_RECIPE = "standard"
+# What fits the set and the machine (settings/auto.py).
+AUTO = "auto"
+DEFAULT_RECIPE = AUTO
 DEFAULT_SPLIT = "test"
 # The share of train that is cut off where a set has no split for validation.
 DEFAULT_VALIDATION = 0.1

@@ -38,6 +38,9 @@ class Recipe:
     data: str = _option("", "data set, as given to `nearsight.load`")
     model: str = _option("resnet18", f"network: {', '.join(MODELS)}, or timm:NAME")
     pretrained: bool = _option(False, "start from timm's pretrained weights")
+    weights_of: str | None = _option(
+        None, "start from the weights of a run of yours, by its directory; its network is taken too"
+    )
     width: float = _option(1.0, "factor on the channels of our networks")
     tile: int | None = _option(None, "side of the training tiles in pixels, or 'full' for whole images")
     model_tile: int | None = _option(
@@ -64,16 +67,32 @@ class Recipe:
     momentum: float = _option(0.9, "momentum of sgd and muon's filters")
     nesterov: bool = _option(True, "Nesterov momentum")
     weight_decay: float = _option(5e-4, "weight decay; with muon, on all but the filters")
+    decay_norms: bool = _option(True, "weight decay on norms and biases too; with sgd and adamw")
+    layer_decay: float | None = _option(
+        None, "factor on the learning rate from each block to the one before it; with sgd and adamw"
+    )
+    head_first: float = _option(
+        0.0, "share of the steps in which the last layer alone is trained; with sgd and adamw"
+    )
     schedule: Literal["cosine", "linear", "constant"] = _option("cosine", "decay of the learning rate to 0")
     warmup: float = _option(0.0, "share of the steps in which the learning rate rises from 0")
     flip: Literal["none", "random", "alternating"] = _option("random", "left-right flips")
     crop_padding: int = _option(4, "whole images only: random crop after padding with this many pixels")
     crop_fill: Literal["black", "reflect"] = _option("black", "what that padding shows")
+    resized_crop: float | None = _option(
+        None, "whole images only: random part of at least this share of the area, resized to all of it"
+    )
+    augmentation: Literal["none", "jitter", "randaugment"] = _option(
+        "none", "jitter: random brightness, contrast and saturation; randaugment: two of 14 changes"
+    )
     cutout: int | None = _option(
         None, "Cutout: side of a square erased at a random place of each image or tile, in pixels"
     )
     cutmix: float | None = _option(
         None, "CutMix: share of the steps whose images get a part of another image, and of its label"
+    )
+    mixup: float | None = _option(
+        None, "mixup: share of the steps whose images are blended with another image, and its label"
     )
     label_smoothing: float = _option(0.0, "share of the target spread over all classes")
     class_weights: Literal["none", "balanced"] = _option("none", "balanced: weigh classes by 1/frequency")
@@ -96,6 +115,14 @@ class Recipe:
         if self.model_tile is not None and self.model not in ONE_TILE:
             wanted = " and ".join(f"'{name}'" for name in ONE_TILE)
             raise InputError(f"model_tile is for the models {wanted}, not '{self.model}'; leave it out")
+        own_groups = (self.layer_decay, self.head_first, self.decay_norms) != (None, 0, True)
+        if self.optimizer == "muon" and own_groups:
+            raise InputError(
+                "muon has rates of its own for filters, norms and head, and takes neither layer_decay, head_first "
+                "nor decay_norms; leave them out, or give `optimizer='adamw'`"
+            )
+        if self.pretrained and self.weights_of is not None:
+            raise InputError("`pretrained` and `weights_of` are both weights to start from; give one of them")
         parse_schedule(self.tile_schedule)
         if self.accumulate > self.batch_size:
             raise InputError(
@@ -125,10 +152,14 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("head_learning_rate", 0, 1e6),
     ("momentum", 0, 1),
     ("weight_decay", 0, 1e3),
+    ("layer_decay", 0.01, 1),
+    ("head_first", 0, 1),
     ("warmup", 0, 1),
     ("crop_padding", 0, 1e4),
+    ("resized_crop", 0.01, 1),
     ("cutout", 1, 1e6),
     ("cutmix", 0, 1),
+    ("mixup", 0, 1),
     ("label_smoothing", 0, 1),
     ("ema", 0, 1),
     ("clip", 1e-12, 1e12),

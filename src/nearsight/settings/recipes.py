@@ -6,6 +6,8 @@ from typing import Any
 
 from nearsight.errors import InputError, unknown_name
 from nearsight.read import is_file
+from nearsight.schema import FIRST
+from nearsight.settings.choices import AUTO
 from nearsight.settings.models import TILENET, TILENET_POOLED
 from nearsight.settings.recipe import Recipe, read_recipe, recipe_from_values
 
@@ -29,10 +31,33 @@ _FAST = Recipe(
 # head moves the logits goes with its square. 64 times the rate did best of those tried (docs/notebook/training.md).
 _HEAD_OF_A_MEAN = 43.0
 
+# What a recipe of a run is called in its directory.
+_RECIPE_OF_A_RUN = "recipe.toml"
+
 RECIPES: dict[str, Recipe] = {
     "paper": Recipe(name="paper", flip="none", crop_padding=0, nesterov=False),
     "standard": Recipe(name="standard"),
     "fast": _FAST,
+    # From weights that are there already: few epochs, the first layers changed least.
+    "finetune": Recipe(
+        name="finetune",
+        model="timm:resnet18",
+        pretrained=True,
+        epochs=10,
+        batch_size=64,
+        optimizer="adamw",
+        learning_rate=1e-3,
+        layer_decay=0.75,
+        weight_decay=0.05,
+        decay_norms=False,
+        head_first=0.1,
+        warmup=0.1,
+        crop_padding=0,
+        resized_crop=0.35,
+        augmentation="jitter",
+        label_smoothing=0.1,
+        ema=0.98,
+    ),
     # As published, in bfloat16 where the original has half precision.
     "airbench94": replace(
         _FAST,
@@ -83,14 +108,40 @@ def find_recipe(name: str) -> Recipe:
         if not is_file(path):
             raise InputError(f"no recipe file at {name}; write one with the fields of recipe.toml")
         return read_recipe(path)
-    raise unknown_name("recipe", name, RECIPES)
+    raise unknown_name("recipe", name, (AUTO, *RECIPES))
 
 
 def make_recipe(data: str | Path, recipe: str | Recipe, fields: dict[str, Any]) -> Recipe:
     """Return a recipe for a data set: a named one, a TOML file or a `Recipe`, with some fields changed.
 
+    "auto" is `standard` here, to check the fields by; the verbs choose by the set (`settings.auto`).
+
     >>> make_recipe("digits", "paper", {"tile": 4}).tile
     4
     """
+    if recipe == AUTO:
+        # What `auto` makes of these fields is known once the set is.
+        recipe = Recipe()
     base = recipe if isinstance(recipe, Recipe) else find_recipe(recipe)
-    return recipe_from_values(fields | {"data": str(data)}, base)
+    return recipe_from_values(with_run_taken(fields) | {"data": str(data)}, base)
+
+
+def with_run_taken(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields of a recipe with what those that name a run, `weights_of`, take of that run's recipe.
+
+    >>> with_run_taken({"tile": 16})
+    {'tile': 16}
+
+    It is the network, where no other is asked for, and no published weights. Raises `InputError` where there is no
+    run.
+    """
+    if fields.get("weights_of") is None:
+        return fields
+    path = Path(fields["weights_of"]) / _RECIPE_OF_A_RUN
+    if not is_file(path):
+        raise InputError(
+            f"`weights_of` takes the directory of a run, and {path} is no file; give one of yours"
+        )
+    held = read_recipe(path, unnumbered=FIRST)
+    taken = {"model": held.model, "width": held.width, "model_tile": held.model_tile, "pretrained": False}
+    return taken | fields

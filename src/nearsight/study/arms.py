@@ -7,7 +7,7 @@ from typing import get_args
 from nearsight.data import ImageSet
 from nearsight.errors import InputError, unknown_name
 from nearsight.numbers import whole
-from nearsight.settings import Budget, Recipe
+from nearsight.settings import RECIPES, Budget, Recipe
 from nearsight.settings.choices import ARM_ADDITIONS
 from nearsight.settings.recipe import FULL
 from nearsight.training.batches import training_size
@@ -15,10 +15,18 @@ from nearsight.training.batches import training_size
 STANDARD = "full+standard"
 TILE = "tile-"
 USUAL_PADDING = 4
-# How often the authors of CutMix mix on CIFAR.
+# How often the authors of CutMix mix on CIFAR; we blend as often.
 USUAL_MIXING = 0.5
-_FLIP, _CROP, _STANDARD, _CUTOUT, _CUTMIX = ARM_ADDITIONS
+_FLIP, _CROP, _STANDARD, _CUTOUT, _CUTMIX, _MIXUP, _FINETUNE = ARM_ADDITIONS
 _WHOLE_ONLY = (_CROP, _STANDARD)
+
+
+# What a fine-tuned arm has of the base recipe: where its weights are from, if it has some, and what is not training.
+_BEGUN_FROM = ("model", "width", "model_tile", "pretrained", "weights_of")
+_HELD_EQUAL = (
+    *("data", "seed", "validation", "resize_short", "tiles_per_image", "class_weights"),
+    *("epochs", "steps", "batch_size", "accumulate", "precision", "compile"),
+)
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,9 @@ def usual_arms(base: Recipe, tiles: Iterable[int | None]) -> tuple[str, ...]:
     ('full+flip', 'full+standard', 'tile-16+flip')
 
     Whole images and tiles have the flips of the base recipe, and whole images come with the usual augmentation too.
+    Where the base recipe fine-tunes, all but the latter are fine-tuned, with its own augmentation.
     """
-    flip = "" if base.flip == "none" else f"+{_FLIP}"
+    flip = f"+{_FINETUNE}" if tunes(base) else "" if base.flip == "none" else f"+{_FLIP}"
     ordered = order_tiles(tiles)
     whole_arms = (f"{FULL}{flip}", STANDARD) if None in ordered else ()
     return (*whole_arms, *(f"{TILE}{tile}{flip}" for tile in ordered if tile is not None))
@@ -68,8 +77,9 @@ def order_arms(names: Iterable[str]) -> tuple[str, ...]:
     >>> order_arms(["tile-16+flip", "tile-8", "full+crop+flip", "full"])
     ('full', 'full+standard', 'tile-8', 'tile-16+flip')
 
-    A name is `full` or `tile-N`, and after it what is added: `+flip`, `+crop`, `+standard` (both), `+cutout` and
-    `+cutmix`. Raises `InputError` for another name, a crop of tiles, and fewer than two arms.
+    A name is `full` or `tile-N`, and after it what is added: `+flip`, `+crop`, `+standard` (both), `+cutout`,
+    `+cutmix`, `+mixup` and `+finetune`, which flips too. Raises `InputError` for another name, a crop of tiles or of
+    what is fine-tuned, and fewer than two arms.
     """
     parsed = {_parsed(name) for name in names}
     if len(parsed) < 2:
@@ -104,10 +114,12 @@ def make_arms(base: Recipe, names: Iterable[str], budget: Budget, size: tuple[in
     [('full', 10.0), ('full+standard', 10.0), ('tile-16+flip', 40.0)]
 
     An arm has of augmentation what its name says and nothing else. How much of it is the base recipe's, or where that
-    has none, the usual: random flips, a crop after padding by 4 pixels, Cutout of half the side, CutMix in half the
-    steps. Under the budget `steps` all arms keep the base recipe's steps; under `pixels` a tile arm trains longer by
-    the ratio of `size`, height and width from `reference_size`, to its tile. Raises `InputError` for an unknown
-    budget, and for a recipe with a `tile_schedule`: each arm has one tile.
+    has none, the usual: random flips, a crop after padding by 4 pixels, Cutout of half the side, CutMix or mixup in
+    half the steps. `+finetune` starts from the base recipe's weights, or else from the published ones of the recipe
+    `finetune`, and trains as the base recipe does if that fine-tunes, or else as `finetune` does; steps and batch
+    stay those of the base. Under the budget `steps` all arms keep the base recipe's steps; under `pixels` a tile arm
+    trains longer by the ratio of `size`, height and width from `reference_size`, to its tile. Raises `InputError`
+    for an unknown budget, and for a recipe with a `tile_schedule`: each arm has one tile.
     """
     if base.tile_schedule is not None:
         raise InputError(
@@ -121,19 +133,44 @@ def make_arms(base: Recipe, names: Iterable[str], budget: Budget, size: tuple[in
 
 def _made(base: Recipe, name: str, budget: Budget, size: tuple[int, int]) -> Arm:
     tile, added = _parsed(name)
+    tuned = _FINETUNE in added
+    if tuned:
+        base = _tuning(base)
     smaller = min(size) if tile is None else tile
     recipe = replace(
         base,
         tile=tile,
-        flip="none" if _FLIP not in added else "random" if base.flip == "none" else base.flip,
+        flip="none" if _FLIP not in added and not tuned else "random" if base.flip == "none" else base.flip,
         # Of tiles, which are not padded, it says nothing, and stays what it is.
         crop_padding=base.crop_padding if tile is not None else usual_padding(base) * (_CROP in added),
         cutout=(base.cutout or max(1, smaller // 2)) if _CUTOUT in added else None,
         cutmix=(base.cutmix or USUAL_MIXING) if _CUTMIX in added else None,
+        mixup=(base.mixup or USUAL_MIXING) if _MIXUP in added else None,
+        resized_crop=base.resized_crop if tuned and tile is None else None,
+        augmentation=base.augmentation if tuned else "none",
     )
     if tile is not None and budget == "pixels":
         recipe = _at_equal_pixels(recipe, tile, size)
     return Arm(name, recipe, _augmentation(recipe, added))
+
+
+def tunes(recipe: Recipe) -> bool:
+    """Say whether a recipe starts from weights that are there already, and augments as one fine-tunes.
+
+    >>> tunes(RECIPES["finetune"]), tunes(Recipe(model="timm:resnet18", pretrained=True))
+    (True, False)
+    """
+    begun = recipe.pretrained or recipe.weights_of is not None
+    return begun and (recipe.resized_crop is not None or recipe.augmentation != "none")
+
+
+def _tuning(base: Recipe) -> Recipe:
+    """Return the recipe of a fine-tuned arm, before its augmentation: of the base all that a budget holds equal."""
+    if tunes(base):
+        return base
+    begun = base.pretrained or base.weights_of is not None
+    kept = (*_HELD_EQUAL, *(_BEGUN_FROM if begun else ()))
+    return replace(RECIPES["finetune"], **{name: getattr(base, name) for name in kept})
 
 
 def usual_padding(base: Recipe) -> int:
@@ -143,11 +180,18 @@ def usual_padding(base: Recipe) -> int:
 
 def _augmentation(recipe: Recipe, added: Sequence[str]) -> str:
     said = [] if recipe.tile is None else ["random position of the tile"]
-    said += [f"{recipe.flip} flip"] if _FLIP in added else []
+    said += [_cut(recipe.resized_crop)] if recipe.resized_crop is not None else []
+    said += [f"{recipe.flip} flip"] if recipe.flip != "none" else []
     said += [f"random crop after padding by {recipe.crop_padding} px"] if _CROP in added else []
     said += [f"Cutout of a square of {recipe.cutout} px"] if _CUTOUT in added else []
     said += [f"CutMix in {100 * (recipe.cutmix or 0):g} % of the steps"] if _CUTMIX in added else []
+    said += [f"mixup in {100 * (recipe.mixup or 0):g} % of the steps"] if _MIXUP in added else []
+    said += [f"colours by {recipe.augmentation}"] if recipe.augmentation != "none" else []
     return ", ".join(said) or "none"
+
+
+def _cut(share: float) -> str:
+    return f"a random part of at least {100 * share:g} % of the area, resized"
 
 
 def _at_equal_pixels(recipe: Recipe, tile: int, size: tuple[int, int]) -> Recipe:
@@ -177,7 +221,14 @@ def _parsed(name: str) -> _Parsed:
             raise InputError(
                 f"a tile has its place at random and is not cropped again, got the arm '{name}'; leave +{one} out"
             )
+        if _FINETUNE in more and one in _WHOLE_ONLY:
+            raise InputError(
+                f"what is fine-tuned sees random parts of the images and is not cropped again, got the arm '{name}'; "
+                f"leave +{one} out"
+            )
     added = {*more, *((_FLIP, _CROP) if _STANDARD in more else ())} - {_STANDARD}
+    # It flips already.
+    added -= {_FLIP} if _FINETUNE in added else set()
     return tile, tuple(one for one in ARM_ADDITIONS if one in added)
 
 

@@ -49,15 +49,21 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Augmented:
-    """What an arm's training does to its images: flips, the pixels of a padded crop, Cutout's square, CutMix's share.
+    """What an arm's training does to its images, and what it starts from.
 
-    `crop_padding` is None for tiles, whose place is random without it.
+    Flips, the pixels of a padded crop, Cutout's square, CutMix's share; `crop_padding` is None for tiles, whose place
+    is random without it. An earlier version had none of the rest: the least share of a resized crop, what changes
+    colours, mixup's share, and the weights that are fine-tuned, empty for initial ones.
     """
 
     flip: str
     crop_padding: int | None
     cutout: int | None
     cutmix: float | None
+    resized_crop: float | None = None
+    colours: str = "none"
+    mixup: float | None = None
+    begun_from: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from nearsight.evaluation import correctness
 from nearsight.evaluation.result import split_name
 from nearsight.runs import PREDICTIONS, Run
 from nearsight.runs.run import read_predictions
+from nearsight.settings import Recipe
 from nearsight.settings.protocols import FIVE_CROP, FULL_PASS, PROTOCOLS, SINGLE_TILE
 from nearsight.statistics import (
     Estimate,
@@ -245,8 +246,18 @@ def _arm_result(
             None if tiled else arm.recipe.crop_padding,
             arm.recipe.cutout,
             arm.recipe.cutmix,
+            arm.recipe.resized_crop,
+            arm.recipe.augmentation,
+            arm.recipe.mixup,
+            _begun_from(arm.recipe),
         ),
     )
+
+
+def _begun_from(recipe: Recipe) -> str:
+    if recipe.weights_of is not None:
+        return f"weights of {recipe.weights_of}"
+    return f"published weights of {recipe.model}" if recipe.pretrained else ""
 
 
 def _accuracy(

@@ -16,6 +16,7 @@ from nearsight.models import Preprocessing
 from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size, TileSizes
 from nearsight.tiles import cut_tiles, pad, random_corners
+from nearsight.training.augmentation import Augmentation
 from nearsight.training.material import SilentTiles
 from nearsight.training.order import generator, positions
 
@@ -39,6 +40,13 @@ class Batch:
     groups: Tensor | None = None
     partners: Tensor | None = None
     kept: Tensor | None = None
+
+    @staticmethod
+    def of(tensors: Sequence[Tensor], *, silent: bool, groups: bool) -> "Batch":
+        """Return the batch of what `tensors` gives: tiles and labels, and after them what marks them, where known."""
+        tiles, labels, *more = tensors
+        marked = more.pop(0) if silent else None
+        return Batch(tiles, labels, marked, more.pop(0) if groups else None)
 
     def part_of(self, rank: int, world: int) -> "Batch":
         """Return the images that are those of one of `world` processes."""
@@ -98,14 +106,18 @@ def resized_pixels(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
     return torch.stack([preprocessing.resize(image) for image in pixels])
 
 
-def _is_whole(recipe: Recipe, size: Size, sizes: TileSizes) -> bool:
-    # What a schedule begins with are tiles, also where the run ends on whole images.
+def is_whole(recipe: Recipe, size: Size, sizes: TileSizes) -> bool:
+    """Say whether whole images are trained on at a size: a schedule that ends on them begins with tiles."""
     return recipe.tile is None and size == sizes.last
 
 
 def crop_margin(recipe: Recipe, size: Size, sizes: TileSizes) -> int:
-    """Return the pixels that images are padded with on each side before they are cut: none where tiles are."""
-    return recipe.crop_padding if _is_whole(recipe, size, sizes) else 0
+    """Return the pixels that images are padded with on each side before they are cut: none where tiles are.
+
+    Nor are whole images of which a random part is resized.
+    """
+    padded = recipe.resized_crop is None and is_whole(recipe, size, sizes)
+    return recipe.crop_padding if padded else 0
 
 
 class StreamedTiles(torch.utils.data.Dataset[tuple[Any, ...]]):
@@ -128,12 +140,11 @@ class StreamedTiles(torch.utils.data.Dataset[tuple[Any, ...]]):
         self.images, self.recipe, self.sizes, self.preprocessing = images, recipe, sizes, preprocessing
         self.silent, self.groups = silent, groups
         self.starting_flips = first_flips(recipe.seed, len(images))
+        self.augmentation = Augmentation(recipe, preprocessing.mean)
 
     def batch(self, tensors: Sequence[Tensor]) -> Batch:
         """Return the batch of what `__getitem__` gave for its positions, each stacked."""
-        tiles, labels, *more = tensors
-        silent = more.pop(0) if self.silent is not None else None
-        return Batch(tiles, labels, silent, more.pop(0) if self.groups is not None else None)
+        return Batch.of(tensors, silent=self.silent is not None, groups=self.groups is not None)
 
     def __getitem__(self, position: int) -> tuple[Any, ...]:
         """Return the tiles of a position, uint8 (tiles of an image, 3, h, w), and its label.
@@ -144,9 +155,13 @@ class StreamedTiles(torch.utils.data.Dataset[tuple[Any, ...]]):
         place = positions(recipe.seed, position, position + 1, len(self.images))
         row = int(place.index)
         draw = generator(recipe.seed, "corner", position)
-        whole = _is_whole(recipe, size, self.sizes)
+        whole = is_whole(recipe, size, self.sizes)
         many = recipe.tiles_per_image
-        if whole or self.preprocessing.resizes or many > MOST_TILES_DECODED_APART:
+        if whole and self.augmentation.cuts:
+            image = self.images.image(row)[None]
+            parts = [self.augmentation.cut(image, size, position * many + number) for number in range(many)]
+            tiles, tops, lefts = torch.cat(parts), *torch.zeros(2, many, dtype=torch.int64)
+        elif whole or self.preprocessing.resizes or many > MOST_TILES_DECODED_APART:
             tiles, tops, lefts = self._cut_from_whole(row, size, draw)
         else:
             height, width = self.images.sizes[row].tolist()
@@ -156,6 +171,7 @@ class StreamedTiles(torch.utils.data.Dataset[tuple[Any, ...]]):
         flips = flips_of(recipe, place.index, place.epoch, self.starting_flips, position)
         if flips is not None and bool(flips):
             tiles = tiles.flip(-1)
+        tiles = self.augmentation.recolour(tiles, position)
         marks: list[Any] = []
         if self.silent is not None:
             marks.append(bool(self.silent.at(row, tops, lefts)))

@@ -102,10 +102,12 @@ def check_material(material: Material, recipe: Recipe, devices: int = 1) -> None
     nearsight.errors.InputError: `groups` must give each of the 2 images its group, got 1
     """
     count = len(material.images)
-    if recipe.cutmix is not None and (material.groups is not None or material.silent is not None):
-        raise InputError(
-            f"a mixed image is of two groups and silent in a part, and cutmix is {recipe.cutmix:g}; leave it out"
-        )
+    for name in ("cutmix", "mixup"):
+        share = getattr(recipe, name)
+        if share is not None and (material.groups is not None or material.silent is not None):
+            raise InputError(
+                f"a mixed image is of two groups and silent in a part, and {name} is {share:g}; leave it out"
+            )
     if material.groups is not None:
         _check_groups(material.groups, count)
         if devices > 1:

@@ -8,6 +8,7 @@ from torch import nn
 
 from nearsight.settings import Recipe
 from nearsight.training.muon import Muon
+from nearsight.training.parameter_groups import is_one_group, parameter_groups
 
 # airbench trains the whitening layer's bias for the first 3 of its 8 epochs only.
 WHITEN_BIAS_SHARE = 3 / 8
@@ -19,15 +20,16 @@ def build_optimizers(
     """Return the recipe's optimizers over the network's trainable parameters.
 
     `dtype` is the one Muon makes its updates orthogonal in. Each group keeps its peak learning rate in
-    `peak_lr` and, as `share`, the share of the run in which it is trained. On a GPU the current rate is a tensor
-    there, so that a captured step can be replayed at another rate.
+    `peak_lr` and, as `begin` and `share`, between which shares of the run it is trained. On a GPU the current rate is
+    a tensor there, so that a captured step can be replayed at another rate.
     """
     optimizers: list[torch.optim.Optimizer]
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    given: Any = parameters if is_one_group(recipe) else parameter_groups(network, recipe)
     if recipe.optimizer == "adamw":
         optimizers = [
             torch.optim.AdamW(
-                parameters,
+                given,
                 lr=recipe.learning_rate,
                 weight_decay=recipe.weight_decay,
                 fused=_fuses(parameters),
@@ -37,7 +39,7 @@ def build_optimizers(
     elif recipe.optimizer == "sgd":
         optimizers = [
             torch.optim.SGD(
-                parameters,
+                given,
                 lr=recipe.learning_rate,
                 momentum=recipe.momentum,
                 nesterov=recipe.nesterov and recipe.momentum > 0,
@@ -50,6 +52,7 @@ def build_optimizers(
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["peak_lr"] = group["lr"]
+            group.setdefault("begin", 0.0)
             group.setdefault("share", 1.0)
             if group["params"][0].is_cuda:
                 group["lr"] = torch.tensor(group["peak_lr"], device=group["params"][0].device)
@@ -110,10 +113,17 @@ def rate_factor(
 
 
 def rate_at(group: dict[str, Any], recipe: Recipe, step: int, steps: int) -> float:
-    """Return the learning rate of a group of parameters for one step of a run."""
-    span = max(1, round(group["share"] * steps))
-    factor = rate_factor(recipe.schedule, step, span, recipe.warmup) if step < span else 0.0
-    return float(group["peak_lr"] * factor)
+    """Return the learning rate of a group of parameters for one step of a run, 0 before it begins.
+
+    >>> group = {"peak_lr": 1.0, "begin": 0.5, "share": 1.0}
+    >>> [rate_at(group, Recipe(schedule="linear"), step, 4) for step in range(4)]
+    [0.0, 0.0, 1.0, 0.5]
+    """
+    first = round(group["begin"] * steps)
+    span = max(1, round(group["share"] * steps)) - first
+    if not 0 <= step - first < span:
+        return 0.0
+    return float(group["peak_lr"] * rate_factor(recipe.schedule, step - first, span, recipe.warmup))
 
 
 def set_rates(optimizers: list[torch.optim.Optimizer], recipe: Recipe, step: int, steps: int) -> None:

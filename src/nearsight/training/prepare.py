@@ -23,6 +23,7 @@ from nearsight.shortage import is_shortage
 from nearsight.training.batches import StreamedTiles, training_size
 from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.order import generator
+from nearsight.training.own_weights import begin_with_own_weights
 
 STATISTICS_IMAGES = 5000
 # Whitening is measured on as many pixels as so many small images have: more would take time and memory only.
@@ -65,7 +66,9 @@ def build_classifier(
     progress.say(seen.sentence())
     if warning := seen.warning():
         progress.warn(warning)
-    if recipe.pretrained:
+    if recipe.weights_of is not None:
+        preprocessing = begin_with_own_weights(network, recipe, images.classes, progress)
+    elif recipe.pretrained:
         preprocessing = pretrained_preprocessing(network, recipe.resize_short)
     else:
         if images.pixels is None:
@@ -80,9 +83,11 @@ def build_classifier(
                 f"whiten needs a network with a whitening layer (airbench, tilenet), not {recipe.model}; "
                 "give `whiten=False`"
             )
-        count = min(STATISTICS_IMAGES, max(1, WHITENING_PIXELS // (size[0] * size[1])))
-        tiles = sample_tiles(images, count, recipe, size, preprocessing)
-        whiten(layer, preprocessing.normalise(tiles))
+        if recipe.weights_of is None:
+            count = min(STATISTICS_IMAGES, max(1, WHITENING_PIXELS // (size[0] * size[1])))
+            tiles = sample_tiles(images, count, recipe, size, preprocessing)
+            whiten(layer, preprocessing.normalise(tiles))
+        layer.weight.requires_grad_(False)
     architecture = Architecture(recipe.model, len(images.classes), recipe.width, tile=built_for)
     return Classifier(network, architecture, images.classes, tile, preprocessing), size
 
@@ -276,10 +281,11 @@ def sample_tiles(
 ) -> Tensor:
     """Return tiles of the first `count` training images of a run, uint8 (count, 3, h, w), one an image."""
     count = min(count, len(images))
+    plain = replace(recipe, tiles_per_image=1, augmentation="none")
     if images.pixels is not None and not preprocessing.resizes:
-        step = replace(recipe, tiles_per_image=1, accumulate=1, batch_size=max(2, count))
+        step = replace(plain, accumulate=1, batch_size=max(2, count))
         memory = MemoryTiles(images.pixels, torch.from_numpy(images.labels), step, TileSizes(size))
         (drawn,) = memory.draws(0, 1)
         return memory.cut(drawn, size).tiles[:count, 0]
-    streamed = StreamedTiles(images, replace(recipe, tiles_per_image=1), TileSizes(size), preprocessing)
+    streamed = StreamedTiles(images, plain, TileSizes(size), preprocessing)
     return torch.cat([streamed[position][0] for position in range(count)])

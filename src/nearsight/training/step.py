@@ -1,6 +1,7 @@
 """One optimizer step, from top to bottom: tiles in, weights changed, losses counted on the device."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
@@ -12,7 +13,8 @@ from nearsight.data import ImageSet
 from nearsight.models.small_grids import small_grids_as_products
 from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size
-from nearsight.training.batches import Batch, StreamedTiles, resized_pixels, streamed_batches
+from nearsight.training.augmentation import Augmentation
+from nearsight.training.batches import Batch, StreamedTiles, is_whole, resized_pixels, streamed_batches
 from nearsight.training.job import Job
 from nearsight.training.memory_tiles import MemoryTiles, sent
 from nearsight.training.objective import GROUP_STEP, image_losses, worst_group_loss
@@ -23,8 +25,9 @@ class Step:
     """The step of a run: what every step is given (`inputs`), and what it does with it (a call).
 
     `network` and `optimizers` are Fabric's. A set in memory lies whole on the device, and a step is given what
-    chance decided of its tiles; of a set that streams it is given the tiles. Either way the processor waits for
-    nothing that the device has to say, so that a call can be captured and replayed (`Replay`).
+    chance decided of its tiles. Of a set that streams it is given the tiles, and so it is of images that are
+    augmented, which happens before the step. The processor waits for nothing that the device has to say, so that a
+    call can be captured and replayed (`Replay`).
     """
 
     def __init__(self, job: Job, network: Any, optimizers: list[Any]) -> None:
@@ -34,6 +37,8 @@ class Step:
         self._weights = class_weights(images, job.recipe, device)
         # What is erased has the mean colour of the training images, which the network is given as 0.
         self._fill = torch.tensor(preprocessing.mean, device=device).mul(255).round().to(torch.uint8)
+        self._marks = {"silent": silent is not None, "groups": groups is not None}
+        self._augmentation = Augmentation(job.recipe, preprocessing.mean)
         self._tiles: MemoryTiles | StreamedTiles
         if images.pixels is not None:
             pixels = resized_pixels(images.pixels, preprocessing).to(device)
@@ -51,13 +56,14 @@ class Step:
         if has_patches(job.recipe):
             patches = ((drawn,) for drawn in sent(self._draw_patches, start, job.steps, fabric.device))
         if isinstance(self._tiles, MemoryTiles):
-            for drawn in self._tiles.draws(start, job.steps):
-                yield (*next(patches), drawn)
+            for step, drawn in enumerate(self._tiles.draws(start, job.steps), start):
+                given = self._augmented(step, drawn).tensors() if self._augmentation.changes else (drawn,)
+                yield (*next(patches), *given)
             return
         workers, ranks = job.machine.decoding_workers(), (fabric.global_rank, fabric.world_size)
         for batch in streamed_batches(self._tiles, job.recipe.batch_size, start, job.steps, workers, *ranks):
-            given = (tensor.to(fabric.device, non_blocking=True) for tensor in batch.tensors())
-            yield (*next(patches), *given)
+            sent_on = (tensor.to(fabric.device, non_blocking=True) for tensor in batch.tensors())
+            yield (*next(patches), *sent_on)
 
     def __call__(self, size: Size, *inputs: Tensor) -> None:
         """Take the step on tiles of one size, height and width, and the tensors that `inputs` gave for it."""
@@ -132,15 +138,34 @@ class Step:
             logits, part.labels, weights=self._weights, smoothing=smoothing, silent=part.silent
         )
 
+    def _own_part(self, batch: Batch) -> Batch:
+        fabric = self._job.fabric
+        return batch.part_of(fabric.global_rank, fabric.world_size) if fabric.world_size > 1 else batch
+
+    def _augmented(self, step: int, drawn: Tensor) -> Batch:
+        """Return the tiles of a set in memory as augmented bytes, cut where the set lies, before the step."""
+        job, augmentation = self._job, self._augmentation
+        assert isinstance(self._tiles, MemoryTiles)
+        size, many = job.sizes.at(step), job.recipe.tiles_per_image
+        batch = self._own_part(self._tiles.cut(drawn, size))
+        first, apart = step * job.recipe.batch_size + job.fabric.global_rank, job.fabric.world_size
+        changed = []
+        for position, tiles in enumerate(batch.tiles):
+            position = first + position * apart
+            if augmentation.cuts and is_whole(job.recipe, size, job.sizes):
+                parts = enumerate(tiles.split(1), position * many)
+                tiles = torch.cat([augmentation.cut(part, size, place) for place, part in parts])
+            changed.append(augmentation.recolour(tiles, position))
+        return replace(batch, tiles=torch.stack(changed))
+
     def _cut(self, size: Size, inputs: tuple[Tensor, ...]) -> Batch:
         recipe, rank, world = self._job.recipe, self._job.fabric.global_rank, self._job.fabric.world_size
         patches, inputs = (inputs[0], inputs[1:]) if has_patches(recipe) else (None, inputs)
-        if isinstance(self._tiles, StreamedTiles):
-            batch = self._tiles.batch(inputs)
+        if isinstance(self._tiles, StreamedTiles) or self._augmentation.changes:
+            batch = Batch.of(inputs, **self._marks)
         else:
             (drawn,) = inputs
-            batch = self._tiles.cut(drawn, size)
-            batch = batch.part_of(rank, world) if world > 1 else batch
+            batch = self._own_part(self._tiles.cut(drawn, size))
         if patches is None:
             return batch
         return patch(batch, patches, recipe, self._fill, rank=rank, world=world)

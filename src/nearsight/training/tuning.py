@@ -34,6 +34,8 @@ def fine_tuning(recipe: Recipe, *, steps: int | None = None) -> Recipe:
     return replace(
         recipe,
         pretrained=False,
+        weights_of=None,
+        head_first=0.0,
         tile_schedule=None,
         epochs=epochs,
         steps=share if steps is None else steps,

@@ -14,6 +14,7 @@ from nearsight.progress import Progress, watched
 from nearsight.report import write_comparison
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
 from nearsight.settings.choices import (
+    AUTO,
     DEFAULT_BUDGET,
     DEFAULT_ON_TILES,
     DEFAULT_RECIPE,
@@ -23,6 +24,8 @@ from nearsight.settings.choices import (
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import Comparison
+from nearsight.training.early_warnings import early_warnings
+from nearsight.verbs.auto_recipe import auto_comparison, begun_study
 from nearsight.verbs.default_directories import default_comparison
 from nearsight.verbs.sources import folds_as_before, split_as_before, whole_sets
 
@@ -51,9 +54,10 @@ def compare(
 ) -> Comparison:
     """Compare training on tiles with training on whole images, arm by arm over paired seeds.
 
-    `data` and `classes` are those of `train`. `arms` name the ways of training: `full` or `tile-16`, and after it
-    what is added, of `+flip`, `+crop`, `+standard` (both), `+cutout` and `+cutmix`. By default they are made of
-    `tiles`, the sides in pixels (16, 24), None for whole images: tiles and whole images with the recipe's own flips,
+    `data`, `classes` and `recipe` are those of `train`. `arms` name the ways of training: `full` or `tile-16`, and
+    after it what is added, of `+flip`, `+crop`, `+standard` (both), `+cutout`, `+cutmix`, `+mixup` and `+finetune`.
+    By default they are made of `tiles`, the sides in pixels, None for whole images (those that "auto" chooses, or 16,
+    24 and None with another recipe): tiles and whole images with the recipe's own flips,
     and whole images with the usual augmentation. `budget` is what the arms have equal: optimizer steps
     or training pixels. With `folds`, for small sets, every arm is trained and tested on each of so many parts
     of train at each seed, as by `train`, and intervals cover the choice of images and training sets. With
@@ -70,8 +74,23 @@ def compare(
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         whole = whole_sets(data, classes=classes, progress=channel, **reading.options)
         base = replace(base, data=whole.name)
-        directory = Path(out) if out is not None else default_comparison(base.data, base.name, budget, folds)
+        place = Path(out) if out is not None else None
+        if recipe == AUTO:
+            fields |= {"data": whole.name}
+            begun = begun_study(place, fields) if place is not None and resume else None
+            if begun is None:
+                base, fitting = auto_comparison(
+                    fields, whole["train"], machine or Machine(), channel, tiles=tiles, named=arms is not None
+                )
+                begun = begun_study(_place(place, base, budget, folds), fields) if resume else None
+                tiles = tiles if begun is not None else fitting
+            if begun is not None:
+                base = begun[0]
+                arms = begun[1] if arms is None and tiles is None else arms
+        directory = _place(place, base, budget, folds)
         with writing(directory, channel):
+            for warning in early_warnings(base, whole["train"]):
+                channel.warn(warning)
 
             def load_sets(seed: int) -> ImageSets:
                 return split_as_before(whole, directory, base.validation, seed, channel)
@@ -96,3 +115,7 @@ def compare(
             )
             write_comparison(comparison, directory)
     return comparison
+
+
+def _place(out: Path | None, base: Recipe, budget: Budget, folds: int | None) -> Path:
+    return out if out is not None else default_comparison(base.data, base.name, budget, folds)

@@ -16,12 +16,14 @@ from nearsight.lock import writing
 from nearsight.progress import Progress, is_first_process, watched
 from nearsight.runs import Run
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
-from nearsight.settings.choices import DEFAULT_RECIPE
+from nearsight.settings.choices import AUTO, DEFAULT_RECIPE
 from nearsight.settings.models import CUSTOM
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import CrossValidation, cross_validate
 from nearsight.study.cross_validating import listed_folds
+from nearsight.training.early_warnings import early_warnings
+from nearsight.verbs.auto_recipe import auto_recipe, begun_recipe
 from nearsight.verbs.default_directories import default_cross_validation, default_run
 from nearsight.verbs.sources import folds_as_before, split_as_before, whole_sets
 
@@ -80,6 +82,7 @@ def train(
     >>> sorted(run.result["evaluation"]["test"]["protocols"])
     ['full-pass', 'mean-logit', 'mean-probability', 'single-tile', 'vote']
 
+    `recipe` "auto", the default, fits number and size of the images, the device and the weights at hand, and says so.
     `data` is a name or path, as for `load`, or images held in memory, as for `nearsight.data.image_sets`; `classes`
     names the classes of data that does not. `fields` change fields of the recipe, such as `tile`, `model`, `seed`.
     `model` may also be a network of your own, which is copied, or what builds it for a number of classes, such as
@@ -110,19 +113,27 @@ def train(
         own = kind if isinstance(network, nn.Module) else getattr(network, "__name__", kind).strip("<>")
         fields["model"] = CUSTOM + own
     asked = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
-    if stride is not None and asked.tile is None:
-        raise InputError(
-            "`stride` is of tiles, and whole images are trained on; give a `tile`, or leave it out"
-        )
+    auto = recipe == AUTO
+    if not auto:
+        _require_tiles(asked, stride)
+    machine = machine or Machine()
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         sets = whole_sets(data, classes=classes, progress=channel, **reading.options)
+        place = Path(out) if out is not None else None
         chosen = replace(asked, data=sets.name)
+        if auto:
+            fields |= {"data": sets.name}
+            begun = begun_recipe(place, fields) if place is not None and resume else None
+            chosen = begun or auto_recipe(fields, sets["train"], machine, channel)
+            _require_tiles(chosen, stride)
         if folds is not None:
-            place = Path(out) if out is not None else default_cross_validation(chosen, folds)
+            place = place or default_cross_validation(chosen, folds)
             with writing(place, channel):
                 folded = folds_as_before(sets, listed_folds(place), folds, channel)
                 for note in folded.whole.notes:
                     channel.say(note)
+                for warning in early_warnings(chosen, folded.whole["train"]):
+                    channel.warn(warning)
                 return cross_validate(
                     chosen,
                     folded,
@@ -133,16 +144,19 @@ def train(
                     machine=machine,
                     progress=channel,
                 )
-        directory = Path(out) if out is not None else default_run(chosen)
+        directory = place or default_run(chosen)
+        if auto and resume:
+            chosen = begun_recipe(directory, fields) or chosen
         with writing(directory, channel):
             sets = split_as_before(sets, directory, asked.validation, asked.seed, channel)
             for note in sets.notes:
                 channel.say(note)
+            for warning in early_warnings(chosen, sets["train"]):
+                channel.warn(warning)
             run = training.train(
                 chosen, sets, directory, network=network, resume=resume, machine=machine, progress=channel
             )
             if "test" in sets and is_first_process() and "test" not in run.result.get("evaluation", {}):
-                machine = machine or Machine()
                 bound = TiledModel(run.classifier(network), stride=stride, device=machine.torch_device())
                 for note in bound.notes:
                     channel.warn(note)
@@ -150,3 +164,10 @@ def train(
                     bound, sets["test"], workers=machine.decoding_workers(), progress=channel
                 ).save(run.directory)
     return run
+
+
+def _require_tiles(recipe: Recipe, stride: int | None) -> None:
+    if stride is not None and recipe.tile is None:
+        raise InputError(
+            "`stride` is of tiles, and whole images are trained on; give a `tile`, or leave it out"
+        )

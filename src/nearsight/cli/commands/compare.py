@@ -10,6 +10,7 @@ from nearsight.cli.options import (
     add_recipe_options,
     listed,
     parse_tiles,
+    recipe_fields,
     recipe_of,
     whole_number,
     written_tiles,
@@ -36,7 +37,8 @@ def declare(parser: OneLineParser) -> None:
         default=None,
         metavar="N,…,full",
         help="sides of the tiles in pixels, with the recipe's flips; 'full' adds whole images with the same flips, "
-        f"and with the usual augmentation (default: {written_tiles(DEFAULT_TILES)})",
+        "and with the usual augmentation (default: as fits the images with --recipe auto, else "
+        f"{written_tiles(DEFAULT_TILES)})",
     )
     group.add_argument(
         "--arms",
@@ -82,7 +84,7 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Compare training on tiles with training on whole images."""
     # Bad input is refused before anything heavy is imported.
-    recipe = recipe_of(options)
+    recipe_of(options)
 
     from nearsight import verbs
     from nearsight.cli.show import print_comparison
@@ -94,7 +96,7 @@ def run(options: Namespace) -> Result:
         seeds=options.seeds,
         budget=options.budget,
         folds=options.folds,
-        recipe=recipe,
+        recipe=options.recipe,
         out=options.out,
         resume=options.resume,
         protocols=listed(options.protocols),
@@ -104,6 +106,7 @@ def run(options: Namespace) -> Result:
         machine=machine_of(options),
         progress=not options.quiet,
         **reading_options(options),
+        **recipe_fields(options),
     )
     if not options.json:
         print_comparison(comparison)

@@ -2,7 +2,14 @@
 
 from argparse import Namespace
 
-from nearsight.cli.options import OneLineParser, Result, add_recipe_options, recipe_of, whole_number
+from nearsight.cli.options import (
+    OneLineParser,
+    Result,
+    add_recipe_options,
+    recipe_fields,
+    recipe_of,
+    whole_number,
+)
 from nearsight.cli.reading_options import reading_options
 from nearsight.cli.shared_options import add_folds, declare_training, machine_of
 
@@ -24,7 +31,7 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Train a run and evaluate it on the test split, or one for each fold."""
     # Bad input is refused before anything heavy is imported.
-    recipe = recipe_of(options)
+    recipe_of(options)
 
     from nearsight import verbs
     from nearsight.cli.show import print_cross_validation, print_lines, print_training
@@ -33,7 +40,7 @@ def run(options: Namespace) -> Result:
 
     run = verbs.train(
         options.data,
-        recipe=recipe,
+        recipe=options.recipe,
         folds=options.folds,
         out=options.out,
         resume=options.resume,
@@ -41,6 +48,7 @@ def run(options: Namespace) -> Result:
         machine=machine_of(options),
         progress=not options.quiet,
         **reading_options(options),
+        **recipe_fields(options),
     )
     if isinstance(run, CrossValidation):
         if not options.json:

@@ -1,0 +1,62 @@
+"""Whether the published weights of a network can be had, without fetching them."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from nearsight.settings.models import TIMM
+
+# "here" are weights on this machine, "there" weights that can be fetched now.
+AtHand = Literal["here", "there", "none"]
+
+_FILES = ("model.safetensors", "pytorch_model.bin")
+# A hub that does not answer in so many seconds is not waited for.
+_PATIENCE = 3.0
+
+
+def published_weights(name: str) -> AtHand:
+    """Say whether timm's weights for a network are here, can be fetched, or cannot be had.
+
+    >>> published_weights("resnet18"), published_weights("timm:no_such_network")
+    ('none', 'none')
+
+    `name` is "timm:NAME" or "timm:local-dir:DIRECTORY". The caches of the hub and of PyTorch are looked at, and then
+    the hub is asked, for three seconds at most; with HF_HUB_OFFLINE it is not.
+    """
+    if not name.startswith(TIMM):
+        return "none"
+    import timm
+
+    known = name.removeprefix(TIMM)
+    if known.startswith("local-dir:"):
+        return "here" if Path(known.removeprefix("local-dir:")).is_dir() else "none"
+    config: Any = timm.get_pretrained_cfg(known) if timm.is_model(known) else None
+    if config is None or not (config.hf_hub_id or config.url):
+        return "none"
+    return "here" if _is_cached(config) else _asked(config)
+
+
+def _is_cached(config: Any) -> bool:
+    import torch
+    from huggingface_hub import try_to_load_from_cache
+
+    files = (config.hf_hub_filename,) if config.hf_hub_filename else _FILES
+    held = config.hf_hub_id and any(
+        isinstance(try_to_load_from_cache(config.hf_hub_id, file), str) for file in files
+    )
+    fetched = config.url and (Path(torch.hub.get_dir()) / "checkpoints" / Path(config.url).name).is_file()
+    return bool(config.file or held or fetched)
+
+
+def _asked(config: Any) -> AtHand:
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+
+    if constants.HF_HUB_OFFLINE or not config.hf_hub_id:
+        return "none"
+    try:
+        get_hf_file_metadata(
+            hf_hub_url(config.hf_hub_id, config.hf_hub_filename or _FILES[0]), timeout=_PATIENCE
+        )
+    except Exception:
+        # Networks fail in many ways, each of which its libraries raise as a kind of their own.
+        return "none"
+    return "there"

@@ -1,0 +1,195 @@
+"""The recipe that is taken where none is asked for: what is known of a set and a machine in, a recipe out."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from nearsight.settings.models import ONE_TILE, TIMM
+from nearsight.settings.recipe import Recipe, recipe_from_values
+from nearsight.settings.recipes import RECIPES
+
+# Published weights have seen photographs; of smaller images too little is left for them.
+LEAST_PUBLISHED = 64
+# The network whose published weights are looked for.
+PUBLISHED: Mapping[bool, str] = {False: f"{TIMM}resnet18", True: f"{TIMM}resnet50"}
+
+# Sides that whole images are brought to, on a processor and on a GPU.
+_SIDES = {False: 128, True: 224}
+# Smaller images are not cut into tiles.
+_LEAST_CUT = 16
+_LARGEST_TILE = 64
+# Optimizer steps that a recipe takes at least, and images that it sees at most on a processor and on a GPU.
+_LEAST_STEPS = {"finetune": 200, "fast": 600, "standard": 2000}
+_MOST_SEEN = {False: 1_000_000, True: 20_000_000}
+_STANDARD_EPOCHS = 30.0
+_BATCHES = {"finetune": 64, "fast": 512, "standard": 128}
+_SMALLEST_BATCH = 16
+# A batch is at most this share of the set, so that an epoch has some steps.
+_OF_THE_SET = 1 / 16
+
+Weights = Literal["published", "fetched", "own", "none"]
+_SAID: Mapping[Weights, str] = {
+    "published": "published weights at hand",
+    "fetched": "published weights that can be downloaded",
+    "own": "weights of a run of yours",
+    "none": "no published weights to be had",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known before training: how many images, their shorter side in pixels, the device, the weights.
+
+    `short` is the median over images of the shorter side, `one_size` says that all have one height and width. Of
+    `weights`, "published" are on this machine and "fetched" can be downloaded.
+    """
+
+    images: int
+    short: int
+    one_size: bool
+    gpu: bool
+    weights: Weights = "none"
+
+    def reason(self) -> str:
+        """Say what a choice is made by.
+
+        >>> Facts(images=1000, short=224, one_size=True, gpu=False, weights="published").reason()
+        '1,000 photographs of 224 px and published weights at hand, on a processor'
+        """
+        large = self.short >= LEAST_PUBLISHED
+        what = f"{self.images:,} {'photographs' if large else 'small images'} of {self.short} px"
+        weights = f" and {_SAID[self.weights]}" if large or self.weights != "none" else ""
+        return f"{what}{weights}, on a {'GPU' if self.gpu else 'processor'}"
+
+
+def choose_recipe(facts: Facts, asked: Mapping[str, Any] | None = None, *, largest_tile: int = 1) -> Recipe:
+    """Return the recipe for what is known; fields that are `asked` for stay as they are, and the rest fits them.
+
+    >>> chosen = choose_recipe(Facts(images=1000, short=224, one_size=False, gpu=False, weights="published"))
+    >>> chosen.name, chosen.model, chosen.tile, chosen.resize_short, chosen.epochs, chosen.batch_size
+    ('finetune', 'timm:resnet18', 48, 128, 13.0, 64)
+    >>> chosen = choose_recipe(Facts(images=50_000, short=32, one_size=True, gpu=True))
+    >>> chosen.name, chosen.model, chosen.tile, chosen.epochs
+    ('fast', 'airbench', 16, 16.0)
+
+    Weights to start from mean `finetune`, none the `fast` family, and a network that this cannot train `standard`
+    with fewer epochs. Images of several sizes, or larger ones than fit the device, get a `resize_short`, which is at
+    least `largest_tile`. Tiles are some three eighths of the image, and of tiny images the whole. A batch is at most
+    a sixteenth of the set, and there are epochs enough for hundreds of steps. Raises `InputError` as `Recipe` does.
+    """
+    asked = dict(asked or {})
+    given = recipe_from_values(asked)
+    family = _family(facts, asked, given)
+    base = RECIPES[family]
+    kind = family if family in _LEAST_STEPS else "fast"
+    chosen: dict[str, Any] = {}
+    if kind == "finetune":
+        begun = given.weights_of is not None or given.pretrained
+        chosen |= {} if begun and "model" in asked else {"model": PUBLISHED[facts.gpu]}
+        chosen["pretrained"] = given.weights_of is None
+    if kind == "fast" and not facts.gpu and facts.short >= LEAST_PUBLISHED:
+        # A quarter of the work: what is learned of photographs in minutes is limited by the steps.
+        chosen["width"] = 0.5
+    largest = max(largest_tile, given.tile or 0)
+    if not facts.one_size or facts.short > max(_SIDES[facts.gpu], largest):
+        chosen["resize_short"] = max(min(_SIDES[facts.gpu], facts.short), largest)
+    side = given.resize_short if "resize_short" in asked else chosen.get("resize_short")
+    if base.model_tile is None and given.model_tile is None and given.tile_schedule is None:
+        chosen["tile"] = tile_for(side or facts.short)
+    batch = given.batch_size if "batch_size" in asked else _batch(facts.images, _BATCHES[kind])
+    chosen["batch_size"] = batch
+    least = _STANDARD_EPOCHS if kind == "standard" else base.epochs
+    chosen["epochs"] = _epochs(facts, least, _LEAST_STEPS[kind] * batch)
+    return recipe_from_values(asked, replace(base, **{name: chosen[name] for name in chosen.keys() - asked}))
+
+
+def tile_for(side: int) -> int | None:
+    """Return the side of the tiles of images of a shorter side, in pixels: None for images too small to be cut.
+
+    >>> [tile_for(side) for side in (8, 32, 64, 96, 128, 224)]
+    [None, 16, 24, 32, 48, 64]
+    """
+    return None if side <= _LEAST_CUT else min(max(_eights(side * 3 / 8), _LEAST_CUT), _LARGEST_TILE)
+
+
+def tiles_for(side: int) -> tuple[int | None, ...]:
+    """Return the sides of tiles that are compared with whole images, None, of a shorter side.
+
+    >>> [tiles_for(side) for side in (8, 32, 96, 224)]
+    [(6, None), (16, 24, None), (32, 48, None), (64, 96, None)]
+    """
+    tile = tile_for(side)
+    if tile is None:
+        return (max(1, side * 3 // 4), None)
+    larger = _eights(tile * 1.5)
+    return (tile, larger, None) if tile < larger < side else (tile, None)
+
+
+def written_choice(recipe: Recipe, facts: Facts, *, tiles: Iterable[int | None] | None = None) -> str:
+    """Say what was chosen and why, in one line; `tiles` are those that are compared.
+
+    >>> facts = Facts(images=1000, short=224, one_size=True, gpu=False, weights="published")
+    >>> written_choice(choose_recipe(facts), facts)
+    'recipe finetune: 1,000 photographs of 224 px and published weights at hand, on a processor; timm:resnet18, \
+tile 48 of images of 128 px, 13 epochs in batches of 64; give `recipe` to choose another'
+    """
+    cut = "whole images" if recipe.tile is None else f"tile {recipe.tile} of images"
+    if tiles is not None:
+        cut = " and ".join("whole images" if tile is None else f"tile {tile}" for tile in tiles)
+    cut = (
+        cut.removesuffix(" of images")
+        if recipe.resize_short is None
+        else f"{cut} of {recipe.resize_short} px"
+    )
+    count, unit = (recipe.epochs, "epoch") if recipe.steps is None else (recipe.steps, "step")
+    length = f"{count:,g} {unit}{'' if count == 1 else 's'}"
+    return (
+        f"recipe {recipe.name}: {facts.reason()}; {recipe.model}, {cut}, {length} in batches of {recipe.batch_size}; "
+        "give `recipe` to choose another"
+    )
+
+
+def asks_for_published(asked: Mapping[str, Any], short: int, gpu: bool) -> str | None:
+    """Return the network whose published weights a choice depends on, None where it depends on none.
+
+    >>> asks_for_published({}, 224, gpu=False), asks_for_published({"model": "resnet9"}, 224, gpu=False)
+    ('timm:resnet18', None)
+    """
+    given = recipe_from_values(asked)
+    if short < LEAST_PUBLISHED or given.weights_of is not None or "pretrained" in asked:
+        return None
+    if asked.get("optimizer") == "muon" or given.whiten or given.model_tile is not None:
+        return None
+    name = given.model if "model" in asked else PUBLISHED[gpu]
+    return name if name.startswith(TIMM) else None
+
+
+def _family(facts: Facts, asked: Mapping[str, Any], given: Recipe) -> str:
+    if given.weights_of is not None or given.pretrained:
+        return "finetune"
+    if asks_for_published(asked, facts.short, facts.gpu) and facts.weights in ("published", "fetched"):
+        return "finetune"
+    if given.model in ONE_TILE and "model" in asked:
+        whole = "tile" not in asked or given.tile is None or given.model_tile is not None
+        return f"{given.model}-whole" if whole and f"{given.model}-whole" in RECIPES else given.model
+    own_groups = given.layer_decay is not None or given.head_first > 0 or not given.decay_norms
+    other_optimizer = "optimizer" in asked and given.optimizer != "muon"
+    trained_fast = "model" not in asked or given.model in ("airbench", "airbench94")
+    return "fast" if trained_fast and not own_groups and not other_optimizer else "standard"
+
+
+def _batch(images: int, most: int) -> int:
+    fitting = max(_SMALLEST_BATCH, images * _OF_THE_SET)
+    return int(min(most, 2 ** round(math.log2(fitting)), max(2, images)))
+
+
+def _epochs(facts: Facts, least: float, seen: int) -> float:
+    images = max(facts.images, 1)
+    epochs = max(least, math.ceil(seen / images))
+    # Of a set that is too large for that many, all images are seen once.
+    return float(min(epochs, max(1, _MOST_SEEN[facts.gpu] // images)))
+
+
+def _eights(pixels: float) -> int:
+    return 8 * max(1, round(pixels / 8))

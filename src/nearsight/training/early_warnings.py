@@ -1,0 +1,45 @@
+"""What can be known to go badly before the first step."""
+
+import numpy as np
+
+from nearsight.data import ImageSet
+from nearsight.settings import Recipe
+from nearsight.training.training_run import total_steps
+
+# So many classes are named.
+_NAMED = 5
+
+
+def early_warnings(recipe: Recipe, images: ImageSet) -> tuple[str, ...]:
+    """Return what to warn of before a recipe is trained on images, a sentence each.
+
+    >>> from nearsight.data import load
+    >>> few = load("digits")["train"].select(np.arange(40))
+    >>> early_warnings(Recipe(epochs=10, batch_size=128), few)[0]
+    'a batch of 128 is larger than the training set of 40 images, so that 10 epochs are no more than 4 steps; give \
+`batch_size=8` or less'
+
+    It is a batch that is larger than the set, and classes of which a single image is trained on.
+    """
+    count, found = len(images), []
+    if recipe.batch_size > count:
+        smaller = max(2, 2 ** int(np.log2(max(count, 4) / 4)))
+        steps = total_steps(recipe, count)
+        length = (
+            ""
+            if recipe.steps is not None
+            else f", so that {recipe.epochs:g} epochs are no more than {steps:,} steps"
+        )
+        found.append(
+            f"a batch of {recipe.batch_size:,} is larger than the training set of {count:,} images{length}; give "
+            f"`batch_size={smaller}` or less"
+        )
+    single = np.flatnonzero(np.bincount(images.labels, minlength=len(images.classes)) == 1)
+    if len(single):
+        names = ", ".join(images.classes[number] for number in single[:_NAMED])
+        more = f" and {len(single) - _NAMED:,} more" if len(single) > _NAMED else ""
+        found.append(
+            f"{len(single):,} of {len(images.classes):,} classes have a single training image ({names}{more}): what "
+            "they look like cannot be learned from it; add images, or leave these classes out"
+        )
+    return tuple(found)

@@ -1,0 +1,39 @@
+"""The weights of a run of one's own as those that another run starts from."""
+
+from dataclasses import replace
+
+from torch import nn
+
+from nearsight.errors import InputError
+from nearsight.models import Preprocessing
+from nearsight.models.last_layer import last_layer
+from nearsight.models.weights import load_weights
+from nearsight.progress import Progress
+from nearsight.runs import Run
+from nearsight.settings import Recipe
+
+
+def begin_with_own_weights(
+    network: nn.Module, recipe: Recipe, classes: tuple[str, ...], progress: Progress
+) -> Preprocessing:
+    """Give a network the weights of the run that a recipe names, and return that run's preprocessing.
+
+    >>> begin_with_own_weights(network, Recipe(weights_of="runs/first"), classes, progress)  # doctest: +SKIP
+
+    For other classes than the run's, the last layer keeps the weights that the network came with. Images are brought
+    to the recipe's own size. Raises `InputError` for a run that is not finished, and where its network is another.
+    """
+    assert recipe.weights_of is not None
+    held = Run.open(recipe.weights_of).classifier()
+    made = held.architecture
+    if (made.name, made.width) != (recipe.model, recipe.width):
+        raise InputError(
+            f"`weights_of` is a run of {made.name} of width {made.width:g}, and what is trained is {recipe.model} of "
+            f"width {recipe.width:g}; leave `model` and `width` out, or give those of the run"
+        )
+    own, weights = network.state_dict(), held.network.state_dict()
+    new = () if held.classes == classes else last_layer(network)
+    load_weights(network, weights | {name: own[name] for name in new}, f"the run {recipe.weights_of}")
+    head = "and a new last layer, as the classes are others" if new else "the last layer included"
+    progress.say(f"starts from the weights of {recipe.weights_of}, {head}")
+    return replace(held.preprocessing, resize_short=recipe.resize_short, resize_to=None, crop=None)

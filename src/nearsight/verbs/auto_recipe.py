@@ -1,0 +1,88 @@
+"""The recipe `auto` of the verbs that train: facts of a set and a machine, and what was chosen by them, said."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nearsight.data import ImageSet
+from nearsight.models.at_hand import published_weights
+from nearsight.progress import Progress
+from nearsight.read import is_file
+from nearsight.runs import RECIPE, Run
+from nearsight.settings import Machine, Recipe
+from nearsight.settings.auto import (
+    Facts,
+    Weights,
+    asks_for_published,
+    choose_recipe,
+    tiles_for,
+    written_choice,
+)
+from nearsight.settings.recipe import recipe_from_values
+from nearsight.settings.recipes import with_run_taken
+from nearsight.study.settings import STUDY, Study
+
+_WEIGHTS: Mapping[str, Weights] = {"here": "published", "there": "fetched", "none": "none"}
+
+
+def facts_of(images: ImageSet, asked: Mapping[str, Any], machine: Machine) -> Facts:
+    """Return what a choice is made by: of the training images, of the machine, and whether weights are to be had."""
+    short = round(float(np.median(images.sizes.min(1))))
+    gpu = machine.torch_device().type != "cpu"
+    if asked.get("weights_of") is not None:
+        weights: Weights = "own"
+    elif asked.get("pretrained") in (True, "true"):
+        # Whether they are to be had shows when they are fetched.
+        weights = "published"
+    else:
+        name = asks_for_published(asked, short, gpu)
+        weights = "none" if name is None else _WEIGHTS[published_weights(name)]
+    one_size = bool((images.sizes == images.sizes[0]).all())
+    return Facts(images=len(images), short=short, one_size=one_size, gpu=gpu, weights=weights)
+
+
+def auto_recipe(fields: Mapping[str, Any], images: ImageSet, machine: Machine, progress: Progress) -> Recipe:
+    """Return the recipe for a set's training images and the fields that are asked for, and say why."""
+    asked = with_run_taken(dict(fields))
+    facts = facts_of(images, asked, machine)
+    chosen = choose_recipe(facts, asked)
+    progress.say(written_choice(chosen, facts))
+    return chosen
+
+
+def auto_comparison(
+    fields: Mapping[str, Any],
+    images: ImageSet,
+    machine: Machine,
+    progress: Progress,
+    *,
+    tiles: Sequence[int | None] | None,
+    named: bool,
+) -> tuple[Recipe, Sequence[int | None] | None]:
+    """Return the base recipe of a comparison and the tiles that are compared, and say why; `named` are its arms."""
+    asked = with_run_taken(dict(fields))
+    facts = facts_of(images, asked, machine)
+    largest = max((tile for tile in tiles or () if tile is not None), default=1)
+    chosen = replace(choose_recipe(facts, asked, largest_tile=largest), tile=None)
+    if tiles is None and not named:
+        tiles = tiles_for(chosen.resize_short or facts.short)
+    progress.say(written_choice(chosen, facts, tiles=tiles))
+    return chosen, tiles
+
+
+def begun_recipe(directory: Path, fields: Mapping[str, Any]) -> Recipe | None:
+    """Return the recipe of the run in a directory with the fields that are asked for, None for no run."""
+    if not is_file(directory / RECIPE):
+        return None
+    return recipe_from_values(fields, Run.open(directory).recipe)
+
+
+def begun_study(directory: Path, fields: Mapping[str, Any]) -> tuple[Recipe, tuple[str, ...]] | None:
+    """Return base recipe and arms of the comparison that was begun in a directory, None where there is none."""
+    if not is_file(directory / STUDY):
+        return None
+    held = Study.load(directory)
+    return recipe_from_values(fields, held.base), held.arms

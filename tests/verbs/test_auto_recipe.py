@@ -1,0 +1,77 @@
+"""The recipe `auto` of the verbs: said before training, overridden by fields, and kept when a run is resumed."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import nearsight
+from nearsight.models.at_hand import published_weights
+from nearsight.settings import Machine, Recipe
+from nearsight.study.settings import Study
+from nearsight.verbs import auto_recipe
+
+CPU = Machine(device="cpu", workers=0)
+
+
+def test_a_run_says_what_was_chosen_and_why_and_goes_on_by_it(tmp_path: Path, listener: Any) -> None:
+    short = {"steps": 1, "width": 0.1, "out": tmp_path / "run", "machine": CPU}
+    run = nearsight.train("digits", progress=listener, **short)
+    (line,) = [line for line in listener.said if line.startswith("recipe ")]
+    assert line.startswith(
+        "recipe fast: 1,797 small images of 8 px, on a processor; airbench, whole images, 1 step in batches of 128"
+    )
+    assert (run.recipe.name, run.recipe.tile, run.recipe.steps, run.recipe.width) == ("fast", None, 1, 0.1)
+
+
+def test_weights_are_looked_for_where_images_are_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def there(name: str) -> str:
+        asked.append(name)
+        return "there"
+
+    monkeypatch.setattr(auto_recipe, "published_weights", there)
+    for number, side in enumerate((90, *[300] * 11)):
+        path = tmp_path / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (side + 40, side), (20 * number, 9, 9)).save(path)
+    images = nearsight.load(str(tmp_path), validation=0, progress=False)["train"]
+    facts = auto_recipe.facts_of(images, {}, CPU)
+    assert (facts.short, facts.one_size, facts.weights, asked) == (300, False, "fetched", ["timm:resnet18"])
+    assert auto_recipe.facts_of(images, {"model": "resnet9"}, CPU).weights == "none"
+    assert auto_recipe.facts_of(images, {"weights_of": "x"}, CPU).weights == "own"
+    assert asked == ["timm:resnet18"]
+
+
+def test_what_was_begun_by_another_recipe_is_resumed_by_it(tmp_path: Path, listener: Any) -> None:
+    options = {"out": tmp_path / "run", "machine": CPU, "progress": listener}
+    begun = nearsight.train("digits", recipe="standard", model="resnet9", width=0.1, steps=1, **options)
+    again = nearsight.train("digits", resume=True, **options)
+    assert again.recipe == begun.recipe
+    assert not any(line.startswith("recipe ") for line in listener.said)
+
+
+def test_a_comparison_is_resumed_by_its_own_recipe_and_arms(tmp_path: Path) -> None:
+    names = ("full", "tile-6")
+    Study(Recipe(data="digits", epochs=3.0), names, 1, "steps", ("vote",), None).save(tmp_path)
+    found = auto_recipe.begun_study(tmp_path, {"batch_size": "64"})
+    assert found == (Recipe(data="digits", epochs=3.0, batch_size=64), names)
+    assert auto_recipe.begun_study(tmp_path / "nothing", {}) is None
+
+
+def test_weights_in_the_hubs_cache_are_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert published_weights("timm:resnet10t") == "none"
+    assert published_weights("resnet18") == "none"
+    assert published_weights("timm:no-such-network") == "none"
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    file = "resnet10t_176_c3-f3215ab1.pth"
+    (tmp_path / "hub" / "checkpoints" / file).touch()
+    assert published_weights("timm:resnet10t") == "here"
+    assert published_weights(f"timm:local-dir:{os.fspath(tmp_path)}") == "here"
