@@ -9,7 +9,7 @@ from nearsight.read import is_file
 from nearsight.schema import FIRST
 from nearsight.settings.choices import AUTO
 from nearsight.settings.models import TILENET, TILENET_POOLED
-from nearsight.settings.recipe import Recipe, read_recipe, recipe_from_values
+from nearsight.settings.recipe import Recipe, parse_value, read_recipe, recipe_from_values
 
 _FAST = Recipe(
     name="fast",
@@ -135,9 +135,11 @@ def with_run_taken(fields: dict[str, Any]) -> dict[str, Any]:
     It is the network, where no other is asked for, and no published weights. Raises `InputError` where there is no
     run.
     """
-    if fields.get("weights_of") is None:
+    given = fields.get("weights_of")
+    run = None if given is None else parse_value("weights_of", str(given))
+    if run is None:
         return fields
-    path = Path(fields["weights_of"]) / _RECIPE_OF_A_RUN
+    path = Path(run) / _RECIPE_OF_A_RUN
     if not is_file(path):
         raise InputError(
             f"`weights_of` takes the directory of a run, and {path} is no file; give one of yours"

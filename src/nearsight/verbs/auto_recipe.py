@@ -32,9 +32,10 @@ def facts_of(images: ImageSet, asked: Mapping[str, Any], machine: Machine) -> Fa
     """Return what a choice is made by: of the training images, of the machine, and whether weights are to be had."""
     short = round(float(np.median(images.sizes.min(1))))
     gpu = machine.torch_device().type != "cpu"
-    if asked.get("weights_of") is not None:
+    given = recipe_from_values(asked)
+    if given.weights_of is not None:
         weights: Weights = "own"
-    elif asked.get("pretrained") in (True, "true"):
+    elif given.pretrained:
         # Whether they are to be had shows when they are fetched.
         weights = "published"
     else:
