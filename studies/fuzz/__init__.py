@@ -7,15 +7,11 @@ import argparse
 import gc
 import importlib
 import pkgutil
-import shutil
-import tempfile
-import time
-from collections import Counter
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import nearsight
-from studies.rows import read_rows, write_rows
+from studies.cases import try_cases
 
 # What Nearsight imports where it is used.
 _USED = (
@@ -23,9 +19,6 @@ _USED = (
     "onnxruntime", "pandas", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "safetensors.torch", "scipy.stats",
     "sklearn.datasets", "timm", "torch.utils.tensorboard", "torchmetrics", "xxhash",
 )  # fmt: skip
-
-# What became of each case, and the damaged files of those that broke the promise, under --out.
-CASES, BROKEN = "cases.jsonl", "broken"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -49,32 +42,11 @@ def run(arguments: argparse.Namespace) -> None:
     from studies.fuzz.trial import try_case
 
     _import_all()
-    end = time.monotonic() + arguments.seconds
-    home, cases = arguments.out.resolve() / "material", arguments.out / CASES
+    home = arguments.out.resolve() / "material"
     home.mkdir(parents=True, exist_ok=True)
     make_material(home)
     seeds = range(arguments.seed, arguments.seed + arguments.cases)
-    tried = {row["seed"] for row in read_rows(cases)}
-    with tempfile.TemporaryDirectory() as scratch:
-        work = Path(scratch) / "case"
-        for seed in seeds:
-            if seed in tried or time.monotonic() > end:
-                continue
-            found = try_case(home, work, seed, arguments.only)
-            write_rows(cases, [asdict(found)], more=True)
-            if not found.kept:
-                kept = arguments.out / BROKEN / str(seed)
-                shutil.rmtree(kept, ignore_errors=True)
-                shutil.copytree(work, kept, symlinks=True, ignore=_special)
-                last = found.said.strip().splitlines()[-1:] or [""]
-                told = f"{found.reader}, {found.file}, {found.damage}: {last[0][:200]}"
-                print(f"{seed} {found.outcome}: {told}", flush=True)
-    rows = [row for row in read_rows(cases) if row["seed"] in seeds]
-    counted = Counter(row["outcome"] for row in rows)
-    readers = Counter(row["reader"] for row in rows)
-    told = ", ".join(f"{count:,} {what}" for what, count in counted.most_common())
-    spent = sum(row["seconds"] for row in rows)
-    print(f"{len(rows):,} cases from {arguments.seed} on, {len(readers)} readers, {spent:,.0f} s: {told}")
+    try_cases(seeds, arguments.out, arguments.seconds, partial(try_case, home, only=arguments.only))
 
 
 def _import_all() -> None:
@@ -87,15 +59,3 @@ def _import_all() -> None:
     # What is collected in a child would copy the memory that it shares with its parent.
     gc.collect()
     gc.freeze()
-
-
-def _special(directory: str, names: list[str]) -> list[str]:
-    """Name what is no file or directory, which cannot be copied, and what is too large."""
-    paths = [Path(directory) / name for name in names]
-    return [
-        path.name
-        for path in paths
-        if not path.is_symlink()
-        and not path.is_dir()
-        and not (path.is_file() and path.stat().st_size < 2**26)
-    ]

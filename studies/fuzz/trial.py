@@ -4,7 +4,6 @@ import hashlib
 import shutil
 import sys
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -13,6 +12,7 @@ from nearsight.cli.main import main
 from nearsight.errors import InputError
 from nearsight.lock import LOCK
 from studies.bounded import CODES, READ, REFUSED, tried
+from studies.cases import Outcome
 from studies.fuzz.files import damage
 from studies.fuzz.readers import QUIET, Reader, readers
 
@@ -20,30 +20,11 @@ from studies.fuzz.readers import QUIET, Reader, readers
 MEMORY = 2 * 2**30
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a case: `read`, `refused`, or what broke the promise; `said` is its last words."""
-
-    seed: int
-    reader: str
-    file: str
-    damage: str
-    outcome: str
-    said: str
-    seconds: float
-
-    @property
-    def kept(self) -> bool:
-        """Whether the promise was kept."""
-        return self.outcome in (READ, REFUSED)
-
-
 def try_case(home: Path, work: Path, seed: int, only: str = "") -> Outcome:
-    """Try one case, all of which its seed decides; what was damaged stays in `work` until the next."""
+    """Try one case, all of which its seed decides; what was damaged stays in `work`."""
     draw = Random(seed)
     known = [reader for reader in readers() if only in f"{reader.name} {reader.folder}"]
     reader = draw.choices(known, [one.weight for one in known])[0]
-    shutil.rmtree(work, ignore_errors=True)
     place, file, told = damaged_copy(reader, home, work, draw)
     before = snapshot(place)
     started = time.perf_counter()

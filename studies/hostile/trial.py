@@ -4,25 +4,16 @@ import contextlib
 import io
 import json
 import tempfile
-from dataclasses import dataclass
+import time
 from functools import cache, partial
 from pathlib import Path
 from random import Random
 
 from studies.bounded import tried
+from studies.cases import Outcome
 from studies.hostile.images import sound_image
 
 MEMORY = 3 * 2**29
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a case: read, refused in one line, or how it broke the promise; and all that it said."""
-
-    outcome: str
-    kind: str
-    what: str
-    said: str
 
 
 def try_case(scratch: Path, seed: int, only: str | None = None) -> Outcome:
@@ -34,8 +25,9 @@ def try_case(scratch: Path, seed: int, only: str | None = None) -> Outcome:
     kind = only or draw.choice(KINDS)
     place, what = hostile_set(scratch, kind, draw)
     skip_bad, ask = draw.random() < 0.5, draw.random() < 0.3
+    started = time.perf_counter()
     outcome, said = tried(partial(load_all, place, scratch / "cache", skip_bad, ask), scratch, MEMORY)
-    return Outcome(outcome, kind, what, said)
+    return Outcome(seed, kind, "", what, outcome, said, time.perf_counter() - started)
 
 
 @cache
