@@ -216,3 +216,24 @@ def test_what_a_killed_process_left_half_written_is_no_content(tmp_path: Path) -
         with replace_atomically(tmp_path / name) as temporary:
             temporary.touch()
             assert temporary not in contents(tmp_path)
+
+
+def test_what_is_finished_is_entered_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: object, flags: int, *mode: int, **more: object) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return opens(path, flags, *mode, **more)
+
+    opens = os.open
+    monkeypatch.setattr(os, "access", lambda _, mode: mode == os.R_OK)
+    monkeypatch.setattr(os, "open", refuse)
+    with writing(tmp_path, finished=True), writing(tmp_path):
+        pass
+    with pytest.raises(InputError, match="Read-only"):
+        enter(tmp_path)
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+    with writing(tmp_path):
+        pass

@@ -66,7 +66,9 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def writing(directory: str | Path | None, progress: Progress = SILENT) -> Iterator[None]:
+def writing(
+    directory: str | Path | None, progress: Progress = SILENT, *, finished: bool = False
+) -> Iterator[None]:
     """Be the one process that writes into a directory, while entered; None is no directory.
 
     >>> import tempfile
@@ -79,7 +81,8 @@ def writing(directory: str | Path | None, progress: Progress = SILENT) -> Iterat
 
     A directory that is missing is made, and removed again where nothing was put into it. What holds the directory
     already may enter again, in the same thread. Of the processes of one training the first holds it for all.
-    Where the file system has no locks, `progress` is told so once, and all goes on without.
+    Where the file system has no locks, `progress` is told so once, and all goes on without. What is `finished` is
+    entered also where nothing can be written, as on a disk that is read-only.
     Raises `InputError` where another process holds it, and where the directory cannot be made or written.
     """
     if directory is None or not is_first_process():
@@ -96,7 +99,10 @@ def writing(directory: str | Path | None, progress: Progress = SILENT) -> Iterat
     made = make_directory(directory)
     ours = None
     try:
-        descriptor = _lock(directory, progress)
+        if finished and not os.access(directory, os.W_OK | os.X_OK):
+            descriptor: int | None = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+        else:
+            descriptor = _lock(directory, progress)
         if descriptor is not None:
             ours = _Held(descriptor, threading.get_ident())
             with _OURS.guard:

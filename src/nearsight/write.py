@@ -52,12 +52,12 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
-            _flush(temporary, os.O_RDWR)
+            flush(temporary)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _flush(path.parent, os.O_RDONLY)
+        flush(path.parent)
     except Exception as error:
         number = None if isinstance(error, InputError) else refusal_of(error)
         if number in (errno.ENOSPC, errno.EDQUOT):
@@ -225,8 +225,13 @@ def plain(content: Any) -> Any:
     return content
 
 
-def _flush(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
+def flush(path: Path) -> None:
+    """Bring what was written of a file, or the names in a directory, from the system's memory to the disk.
+
+    >>> import tempfile
+    >>> flush(Path(tempfile.mkdtemp()))
+    """
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

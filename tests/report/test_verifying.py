@@ -15,7 +15,7 @@ from nearsight.models import Architecture, Classifier, Preprocessing, save_class
 from nearsight.report import Heatmap, Heatmaps, verify_files
 from nearsight.settings import Recipe, recipe_to_toml
 from nearsight.tiles import TileGrid
-from nearsight.training.metrics_log import MetricsLog, MetricsRow, rows_digest
+from nearsight.training.metrics_log import MetricsLog, MetricsRow, kept_rows
 from nearsight.write import write_json, write_toml
 
 FILES = {
@@ -42,7 +42,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_toml(directory / "run" / "recipe.toml", recipe_to_toml(Recipe(tile=8)))
     with MetricsLog(directory / "run") as log:
         log.add(MetricsRow(3, 0.5, 2.0, 0.25, 0.1, None, 100.0, 1.5))
-    digests = {"metrics.csv": rows_digest(directory / "run")}
+    digests = {"metrics.csv": kept_rows(directory / "run")}
     write_json(directory / "run" / "result.json", {"training": {"steps": 3}, "digests": digests})
     evidence = EvidenceMap(torch.tensor([[[3.0, 1.0]], [[0.0, -4.0]]]), TileGrid(4, 8, 4, 4), ("cat", "dog"))
     Heatmaps((Heatmap("owl", torch.zeros(3, 4, 8, dtype=torch.uint8), evidence),)).save(directory / "maps")

@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nearsight.errors import InputError
 from nearsight.models import build
 from nearsight.progress import Silent
 from nearsight.settings import Recipe
+from nearsight.training.average import WeightAverage
 from nearsight.training.checkpoint import (
     BEFORE,
     NEWEST,
@@ -46,7 +46,7 @@ def make_state(optimizer: str, seed: int, ema: bool = True) -> TrainingState:
     network = build("airbench", 3, width=0.1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = None
     if ema:
-        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.5), use_buffers=True)
+        average = WeightAverage(network, decay=0.5)
     recipe = Recipe(optimizer=optimizer, batch_size=8)
     return TrainingState(
         network, build_optimizers(network, recipe), average, torch.rand(4, dtype=torch.float64)

@@ -344,10 +344,8 @@ def test_a_network_with_an_infinite_mask_is_trained_and_resumed(
     with pytest.raises(Interrupted):
         train(recipe, sets, tmp_path, network=Masked(), machine=CPU, progress=stop_at(2))
     assert train(recipe, sets, tmp_path, network=Masked(), resume=True, machine=CPU).finished
-    # No average of it can be taken.
     averaged = replace(recipe, ema=0.9)
-    with pytest.raises(InputError, match="a weight became NaN or infinite"):
-        train(averaged, sets, tmp_path / "averaged", network=Masked(), machine=CPU)
+    assert train(averaged, sets, tmp_path / "averaged", network=Masked(), machine=CPU).finished
 
 
 @pytest.mark.parametrize("weights", ["none", "balanced"])

@@ -1,6 +1,7 @@
 """Claiming a run's directory without ever harming what it holds."""
 
 import re
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -77,4 +78,6 @@ def _sweep(directory: Path) -> None:
     if directory.is_dir():
         for path in list(directory.iterdir()):
             if _HALF_WRITTEN.fullmatch(path.name):
-                path.unlink()
+                # A disk that is read-only keeps it.
+                with suppress(OSError):
+                    path.unlink()

@@ -12,6 +12,7 @@ from nearsight.digest import digest_of
 from nearsight.errors import InputError
 from nearsight.read import is_file, read_bytes
 from nearsight.runs import write_text
+from nearsight.write import flush
 
 METRICS = "metrics.csv"
 _MEND = "put back a copy of it, or remove it to go on without its rows"
@@ -87,8 +88,13 @@ def _refusals(path: Path) -> Iterator[None]:
         ) from None
 
 
-def rows_digest(directory: Path) -> str:
-    """Return the digest of the rows in a directory, as they are now."""
+def kept_rows(directory: Path) -> str:
+    """Bring the rows in a directory to the disk, and return their digest.
+
+    What refers to rows must not be there without them after a loss of power.
+    """
+    with _refusals(directory / METRICS):
+        flush(directory / METRICS)
     return digest_of(read_bytes(directory / METRICS, _MEND))
 
 

@@ -5,15 +5,17 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.training.checkpoint import Milestone, save_checkpoint
 from nearsight.training.experiment import Experiment
 from nearsight.training.job import Job
-from nearsight.training.metrics_log import MetricsLog, MetricsRow, rows_digest
+from nearsight.training.metrics_log import MetricsLog, MetricsRow, kept_rows
 from nearsight.training.optimizers import rate_at
 from nearsight.training.step import first_bad_step
 from nearsight.training.validation import validation_accuracy
@@ -118,7 +120,7 @@ class Records:
             self._finite(_Sums.of(done, self._job.state.running))
             self._require_finite_weights(done)
             milestone = replace(
-                self._last, step=done, seconds=self.clock.seconds, metrics=rows_digest(self._job.out)
+                self._last, step=done, seconds=self.clock.seconds, metrics=kept_rows(self._job.out)
             )
             save_checkpoint(self._job.out, self._job.state, milestone)
             self._last = milestone
@@ -131,12 +133,11 @@ class Records:
 
     def _require_finite_weights(self, done: int) -> None:
         # The loss of a step is that of the weights before it, so a finite one does not vouch for those after.
-        weights = self._job.classifier.network.state_dict().items()
-        values = [value for name, value in weights if name not in self._infinite]
+        networks = [self._job.classifier.network]
         if self._job.state.average is not None:
-            # Of what is infinite no average is taken.
-            values += self._job.state.average.state_dict().values()
-        if not all(map(_is_finite, values)):
+            networks.append(cast(nn.Module, self._job.state.average.module))
+        weights = chain.from_iterable(network.state_dict().items() for network in networks)
+        if not all(_is_finite(value) for name, value in weights if name not in self._infinite):
             raise self._diverged("a weight", done)
 
     def _finite(self, sums: _Sums) -> list[float]:

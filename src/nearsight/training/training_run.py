@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
@@ -21,6 +20,7 @@ from nearsight.schema import numbered
 from nearsight.settings import Machine, Recipe
 from nearsight.settings.tile_schedule import Size, tile_sizes
 from nearsight.shortage import told_of_memory
+from nearsight.training.average import WeightAverage
 from nearsight.training.batches import training_size
 from nearsight.training.checkpoint import (
     Milestone,
@@ -36,7 +36,7 @@ from nearsight.training.job import Job
 from nearsight.training.layout import lay_out
 from nearsight.training.loop import run_steps
 from nearsight.training.material import Material, check_material, fingerprint
-from nearsight.training.metrics_log import METRICS, check_rows, rows_digest
+from nearsight.training.metrics_log import METRICS, check_rows, kept_rows
 from nearsight.training.objective import first_group_weights
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
@@ -171,7 +171,7 @@ def _train(
         save_classifier(classifier, out)
         kept = {
             "training": _training_metrics(job, flops, optimizer_flops, seconds),
-            DIGESTS: {METRICS: rows_digest(out)},
+            DIGESTS: {METRICS: kept_rows(out)},
         }
         write_json(out / RESULT, numbered("result", kept))
         shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
@@ -261,8 +261,7 @@ def _training_state(
 ) -> TrainingState:
     average = None
     if recipe.ema is not None:
-        averaging = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
-        average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
+        average = WeightAverage(network, recipe.ema)
     device = next(network.parameters()).device
     # MPS has no float64.
     running = torch.zeros(4, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)

@@ -14,7 +14,7 @@ from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.lock import writing
 from nearsight.progress import Progress, is_first_process, watched
-from nearsight.runs import Run
+from nearsight.runs import RESULT, Run
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
 from nearsight.settings.choices import AUTO, DEFAULT_RECIPE
 from nearsight.settings.models import CUSTOM
@@ -147,7 +147,7 @@ def train(
         directory = place or default_run(chosen)
         if auto and resume:
             chosen = begun_recipe(directory, fields) or chosen
-        with writing(directory, channel):
+        with writing(directory, channel, finished=resume and (directory / RESULT).is_file()):
             sets = split_as_before(sets, directory, asked.validation, asked.seed, channel)
             for note in sets.notes:
                 channel.say(note)
