@@ -88,6 +88,14 @@ def test_what_was_cut_short_anywhere_is_refused(sealed: tuple[bytes, Read]) -> N
             read(content[:length])
 
 
+@pytest.mark.parametrize("sealed", ["json", "toml"], indirect=True)
+def test_text_that_a_checkout_gave_other_ends_of_lines_is_whole(sealed: tuple[bytes, Read]) -> None:
+    content, read = sealed
+    assert read(content.replace(b"\n", b"\r\n")) == read(content)
+    with pytest.raises(InputError, match="is damaged"):
+        read(content.replace(b"\n", b"\r\n").replace(b"e", b"f", 1))
+
+
 def test_content_without_a_digest_is_given_as_it_is(tmp_path: Path) -> None:
     for content in (b"", b"{}", b'{"digest": 3}', b"[1]", b"not JSON", b'{"schema": 3, "digest": "xxh128:"}'):
         assert unsealed_json(content, "a.json") == content

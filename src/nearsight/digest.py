@@ -43,6 +43,17 @@ def digest_of(content: bytes) -> str:
     return _digest(content).decode()
 
 
+def digest_of_lines(content: bytes) -> str:
+    r"""Return the digest of the lines of a text file, whether LF ends them or CRLF, as in a checkout of git.
+
+    >>> digest_of_lines(b"step,loss") == digest_of(b"step,loss")
+    True
+    >>> digest_of_lines(b"step,loss\r\n1,0.5\r\n") == digest_of_lines(b"step,loss\n1,0.5\n")
+    True
+    """
+    return digest_of(_lines(content))
+
+
 def sealed_json(text: str) -> str:
     """Return the text of a JSON object with its digest as the first member.
 
@@ -195,12 +206,18 @@ def _unsealed(
     cut_short = not opening and 0 < len(content) < len(mark) and mark.startswith(content)
     if not cut_short and not _near(content, mark):
         return content
+    content = _lines(content)
     found = seal.match(content)
     if found is not None:
         bare = opening + content[found.end() :]
         if _digest(bare) == found[1]:
             return bare
     raise _damaged(source, mend)
+
+
+def _lines(content: bytes) -> bytes:
+    # What we write has no other CRLF: JSON and TOML write the characters of a text as escapes.
+    return content.replace(b"\r\n", b"\n")
 
 
 def _near(content: bytes, mark: bytes) -> bool:

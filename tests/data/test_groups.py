@@ -89,6 +89,13 @@ def test_what_cannot_be_grouped_is_refused(asked: dict, message: str) -> None:
         names(shots("a.png", patient=["x"]), **asked)
 
 
+def test_times_of_a_zone_that_is_not_known_name_groups_too() -> None:
+    zone = pa.timestamp("s", tz="Mars/Olympus")
+    images = shots("1.png", "2.png", "3.png", when=pa.array([0, 86_400, 0], zone))
+    first, second, again = names(images, group_column="when")
+    assert first == again != second
+
+
 def test_a_set_without_columns_says_so() -> None:
     with pytest.raises(InputError, match="has no columns beside images and labels"):
         names(shots("a.png"), group_column="patient")

@@ -7,7 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from nearsight.errors import InputError
-from nearsight.training.metrics_log import COLUMNS, METRICS, MetricsLog, MetricsRow
+from nearsight.training.metrics_log import COLUMNS, METRICS, MetricsLog, MetricsRow, check_rows, kept_rows
 
 
 def row(step: int, loss: float = 1.5, val_accuracy: float | None = None) -> MetricsRow:
@@ -54,6 +54,19 @@ def test_a_row_cut_anywhere_is_dropped_whole(tmp_path: Path) -> None:
         path.write_bytes(whole[:end])
         with MetricsLog(tmp_path, step=9):
             assert steps(tmp_path) == [1]
+
+
+def test_rows_are_the_same_with_other_ends_of_lines(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path) as log:
+        log.add(row(1))
+        log.add(row(2))
+    digest, path = kept_rows(tmp_path), tmp_path / METRICS
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"\n", b"\r\n"))
+    assert kept_rows(tmp_path) == digest
+    check_rows(tmp_path, 2, digest)
+    with MetricsLog(tmp_path, step=2):
+        assert path.read_bytes() == whole
 
 
 def test_a_log_begun_anew_starts_empty(tmp_path: Path) -> None:

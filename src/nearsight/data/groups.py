@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.data.cells import cells
 from nearsight.data.identity import Identity
 from nearsight.data.image_set import ImageSet
 from nearsight.data.patterns import with_a_group
@@ -53,7 +54,7 @@ def _by_column(images: ImageSet, column: str) -> NDArray[np.str_]:
             )
         raise unknown_name("column for `group_column`", column, known)
     assert images.columns is not None
-    values = images.columns[column].to_pylist()
+    values = cells(images.columns[column])
     return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)
 
 

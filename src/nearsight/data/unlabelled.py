@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from nearsight.data.cells import cells
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.encoded import check_path
@@ -320,7 +321,7 @@ def _as_text(table: "pa.Table", names: Sequence[str]) -> "pa.Table":
     for name in names:
         if name in table.column_names:
             text = pa.array(
-                [None if value is None else str(value) for value in table[name].to_pylist()], pa.string()
+                [None if value is None else str(value) for value in cells(table[name])], pa.string()
             )
             table = table.set_column(table.column_names.index(name), name, text)
     return table

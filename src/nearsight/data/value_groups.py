@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.data.cells import cells
 from nearsight.data.file_facts import file_facts
 from nearsight.data.groups import TAKEN, read_time
 from nearsight.data.image_set import ImageSet
@@ -142,7 +143,7 @@ def column_values(name: str, column: "pa.ChunkedArray") -> ColumnValues:
             column = column.cast(pa.string())
         else:
             return ColumnValues(name, NUMBERS, numbers, ~np.isnan(numbers), pa.types.is_integer(kind))
-    found = _in_python(column)
+    found = cells(column)
     texts = [_text(value) for value in found]
     known = np.array([text is not None for text in texts], dtype=np.bool_)
     when = _times([value for value, there in zip(found, known, strict=True) if there])
@@ -151,17 +152,6 @@ def column_values(name: str, column: "pa.ChunkedArray") -> ColumnValues:
         values[known] = when
         return ColumnValues(name, TIMES, values, known)
     return ColumnValues(name, VALUES, np.array([text or "" for text in texts], dtype=object), known)
-
-
-def _in_python(column: "pa.ChunkedArray") -> list[object]:
-    import pyarrow as pa
-
-    try:
-        return list(column.to_pylist())
-    except (pa.ArrowInvalid, OverflowError, ValueError):
-        # Times in a zone that is not known, or of years that Python has not, as they are stored.
-        bare = column.cast(pa.timestamp(column.type.unit)) if pa.types.is_timestamp(column.type) else column
-        return list(bare.cast(pa.string()).to_pylist())
 
 
 def _text(value: object) -> str | None:

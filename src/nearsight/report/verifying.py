@@ -10,7 +10,14 @@ from typing import Any, BinaryIO, Literal
 
 from nearsight.diagnosis.pictures import PICTURES
 from nearsight.diagnosis.result import DIAGNOSIS, MAPS, ROWS
-from nearsight.digest import check_table, check_tensors, digest_of, unsealed_json, unsealed_toml
+from nearsight.digest import (
+    check_table,
+    check_tensors,
+    digest_of,
+    digest_of_lines,
+    unsealed_json,
+    unsealed_toml,
+)
 from nearsight.errors import InputError, first_line
 from nearsight.lock import whoever_writes
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS
@@ -194,7 +201,7 @@ def _check_metrics(path: Path) -> bool:
     digests = _values(path.with_name(RESULT)).get(DIGESTS)
     digest = digests.get(METRICS) if isinstance(digests, dict) else None
     if digest is not None:
-        if digest_of(path.read_bytes()) != digest:
+        if digest_of_lines(path.read_bytes()) != digest:
             raise InputError(f"{path} is damaged: its content is not what {RESULT} says")
         return True
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nearsight.digest import digest_of
+from nearsight.digest import digest_of_lines
 from nearsight.errors import InputError
 from nearsight.read import is_file, read_bytes
 from nearsight.runs import write_text
@@ -95,7 +95,7 @@ def kept_rows(directory: Path) -> str:
     """
     with _refusals(directory / METRICS):
         flush(directory / METRICS)
-    return digest_of(read_bytes(directory / METRICS, _MEND))
+    return digest_of_lines(read_bytes(directory / METRICS, _MEND))
 
 
 def check_rows(directory: Path, step: int, digest: str) -> None:
@@ -104,7 +104,7 @@ def check_rows(directory: Path, step: int, digest: str) -> None:
     Rows that were removed, file and all, are not missed.
     """
     path = directory / METRICS
-    if digest and is_file(path) and digest_of(_rows_until(path, step).encode("utf-8")) != digest:
+    if digest and is_file(path) and digest_of_lines(_rows_until(path, step).encode("utf-8")) != digest:
         raise InputError(
             f"{path} is damaged: its rows are not those of the checkpoint; put back a copy of it, or remove it to go "
             "on without them"
@@ -123,7 +123,7 @@ def _whole_rows(path: Path) -> list[list[str]]:
     if not is_file(path):
         return []
     # A damaged byte is no reason to fail here: the digest says so.
-    text = read_bytes(path, _MEND).decode("utf-8", errors="replace")
+    text = read_bytes(path, _MEND).decode("utf-8", errors="replace").replace("\r\n", "\n")
     lines = text.splitlines(keepends=True)[1:]
     rows = [line.rstrip("\n").split(",") for line in lines if line.endswith("\n")]
     return [row for row in rows if len(row) == len(COLUMNS)]
