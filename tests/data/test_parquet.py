@@ -1,6 +1,7 @@
 """Parquet in the Hugging Face layout: shards, splits, classes, regions, and tables that cannot be used."""
 
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,12 @@ def test_a_table_without_images_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": [1.5], "label": [0]}), tmp_path / "b.parquet")
     with pytest.raises(InputError, match=r"the column 'image' of .*b\.parquet does not hold images"):
         load(tmp_path / "b.parquet")
+    pq.write_table(pa.table({"image": [[[1, 2]], [[]]], "label": [0, 1]}), tmp_path / "c.parquet")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(InputError, match="does not hold images"):
+            load(tmp_path / "c.parquet")
+    assert not told
 
 
 def test_a_table_without_rows_is_refused(write_parquet: Write) -> None:

@@ -1,5 +1,6 @@
 """Tables of images as `datasets` reads them: which column holds the images, the labels, the regions."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -83,9 +84,12 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
     kept = rows.select_columns([image] if region is None else [image, region])
     kept = kept if image == "image" else kept.rename_column(image, "image")
     try:
-        kept = kept.cast_column("image", Image(decode=False))
-        if region is not None and isinstance(kept.features[region], Image):
-            kept = kept.cast_column(region, Image(decode=False))
+        # It warns of the integers that it makes smaller, and then refuses them.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            kept = kept.cast_column("image", Image(decode=False))
+            if region is not None and isinstance(kept.features[region], Image):
+                kept = kept.cast_column(region, Image(decode=False))
     # `datasets` raises what Arrow and its own casts do.
     except Exception as fault:
         raise InputError(
