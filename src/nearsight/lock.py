@@ -172,16 +172,22 @@ def whoever_writes(directory: str | Path) -> str | None:
 
 
 def contents(directory: Path) -> list[Path]:
-    """Return what lies in a directory but the lock and what a killed process left half written, in no order.
-
-    Nothing where there is no directory.
+    """Return what lies in a directory but what means nothing, in no order; nothing where there is no directory.
 
     >>> contents(Path("no/such/directory"))
     []
+
+    The lock means nothing, nor what a killed process left half written, nor directories that hold no more than these.
     """
-    if not directory.is_dir():
-        return []
-    return [path for path in directory.iterdir() if path.name != LOCK and not is_left_over(path.name)]
+    return [path for path in directory.iterdir() if _counts(path)] if directory.is_dir() else []
+
+
+def _counts(path: Path) -> bool:
+    if path.name == LOCK or is_left_over(path.name):
+        return False
+    if path.is_symlink() or not path.is_dir() or not os.access(path, os.R_OK | os.X_OK):
+        return True
+    return any(_counts(each) for each in path.iterdir())
 
 
 def make_directory(directory: Path) -> list[Path]:
