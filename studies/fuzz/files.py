@@ -109,7 +109,8 @@ def _json(path: Path, draw: Random) -> str:
     values, told = damaged_values(values, draw)
     text = as_json(values)
     if kept is not None and isinstance(values, dict) and draw.random() < RESEALED:
-        text = sealed_json(text)
+        with suppress(UnicodeEncodeError):
+            text = sealed_json(text)
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     return told
 
@@ -129,7 +130,9 @@ def _toml(path: Path, draw: Random) -> str:
         lines[at] = f"{name} = {as_json(hostile(draw))}"
         written, told = "\n".join(lines), f"a line for {name}"
     if draw.random() < RESEALED:
-        written = sealed_toml(written)
+        # What UTF-8 does not have has no digest either.
+        with suppress(UnicodeEncodeError):
+            written = sealed_toml(written)
     path.write_text(written, encoding="utf-8", errors="surrogatepass")
     return told
 
