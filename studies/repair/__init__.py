@@ -47,6 +47,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--networks", type=int, default=30, help="how many, in a fixed order")
     parser.add_argument("--seeds", type=int, default=3, help="of each set and kind of network")
+    parser.add_argument(
+        "--draw",
+        type=int,
+        default=1,
+        help="which plants, classes and seeds; those of draw 0 were developed on",
+    )
+    parser.add_argument("--images", type=int, default=500, help="training images of a class, at most")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, metavar="METHOD")
     parser.add_argument(
         "--part", type=int, nargs=2, default=(0, 1), metavar=("K", "N"), help="every Nth network from the Kth"
@@ -62,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     end = time.monotonic() + 60 * (arguments.minutes or 1e9)
     first, step = arguments.part
     done = {(row["network"], row["method"]) for row in read_rows(lines)}
-    for named in design(arguments.seeds)[: arguments.networks][first::step]:
+    for named in design(arguments.seeds, arguments.draw, arguments.images)[: arguments.networks][first::step]:
         wanted = [method for method in arguments.methods if (named.name, method) not in done]
         if not wanted or time.monotonic() > end:
             continue
@@ -74,21 +81,25 @@ def run(arguments: argparse.Namespace) -> None:
     print(table(result, METHODS))
 
 
-def design(seeds: int) -> list[Named]:
+def design(seeds: int, draw: int = 0, images: int | None = None) -> list[Named]:
     """Return all networks in the order in which they are measured: two planted ones, then one on `scenes`.
 
-    The first are of two sets and kinds alone, each with all seeds, so that the study can be stopped there.
+    The first are of two sets and kinds alone, each with all seeds, so that the study can be stopped there. Of a class
+    there are at most so many training `images`; None is as many as the study of shortcuts has.
 
     >>> [named.name for named in design(3)][:3]
     ['stl10-tile-500-border-tint-caption', 'cifar10-whole-500-tint-noise-watermark', 'scenes-0.9-0']
     """
-    networks = planted_networks(seeds)
+    networks = planted_networks(seeds, 500 + 100 * draw)
     half = len(networks) // 2
     ordered = [one for turn in (networks[:half], networks[half:]) for one in sorted(turn, key=_is_later)]
-    planted = [Named(planted_name(one), lambda one=one: planted_case(one)) for one in ordered]
+    planted = [Named(planted_name(one), lambda one=one: planted_case(one, images)) for one in ordered]
     scenes = [
-        Named(scene_name(shortcut, seed), lambda shortcut=shortcut, seed=seed: scene_case(shortcut, seed))
-        for seed in range(seeds)
+        Named(
+            scene_name(shortcut, seed),
+            lambda shortcut=shortcut, seed=seed: scene_case(shortcut, seed, images),
+        )
+        for seed in range(10 * draw, 10 * draw + seeds)
         for shortcut in SHORTCUTS
     ]
     found = []

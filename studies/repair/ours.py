@@ -2,26 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from time import process_time as cpu_clock
 
 import numpy as np
 
-from nearsight import training
 from nearsight.diagnosis import Diagnosis
-from nearsight.diagnosis.decision import Decision
-from nearsight.diagnosis.diagnosing import diagnose
 from nearsight.diagnosis.result import DIAGNOSIS
 from nearsight.errors import InputError
-from nearsight.evidence import TiledModel
-from nearsight.models import Classifier
 from nearsight.repair.choosing import Chosen, choose
-from nearsight.repair.last_layer import refit_last_layer
-from nearsight.repair.methods import LAST_LAYER, material_of, planned
-from nearsight.repair.shortcuts import find_shortcuts
-from nearsight.repair.task import Task
-from nearsight.repair.tiles import sees_tiles
+from nearsight.repair.repairing import repair
 from nearsight.runs import Run
 from nearsight.settings.choices import RepairMethod
 from studies.repair.cases import Case, Known
@@ -43,10 +33,9 @@ NAMED: dict[str, RepairMethod | None] = {
 
 @dataclass(frozen=True, eq=False)
 class Repairs:
-    """Repairs of one network, `before` of which is what it says of the views of its case.
+    """Repairs of one network by `nearsight.repair`, told nothing; `before` is what it says of the views of its case.
 
-    They take the steps of `nearsight.repair`: all verdicts that are proven, on the run's training images alone. What
-    they are of is looked for once, for all methods.
+    The default diagnoses the training images first, and all others take what it found.
     """
 
     case: Case
@@ -57,72 +46,39 @@ class Repairs:
     def row(self, method: str) -> Row:
         """Return the figures of a repair, and of each known shortcut whether it was `found` on training images.
 
-        `seconds` are of one core; those of the default hold the diagnosis and what was looked for again, None what
-        another method trained alike. Where nothing was found to repair, nothing is changed; where a method does not
-        take the network, or what was found, `refused` says why.
+        `seconds` are of one core; those of the default hold the diagnosis, and None are those of what an interrupted
+        study had begun. Where nothing was found to repair, nothing is changed; where a method does not take the
+        network, or what was found, `refused` says why.
         """
-        begun, known = cpu_clock(), (self.directory / "diagnosis").exists()
+        place, default = self._place(method), self._place(DEFAULT)
+        fresh, begun = not place.exists(), cpu_clock()
+        kept = default / "diagnosis"
+        diagnosis = Diagnosis.load(kept) if method != DEFAULT and (kept / DIAGNOSIS).is_file() else None
         try:
-            chosen, task = self.chosen, self.task
+            made = repair(
+                self.run,
+                self.case.sets,
+                bound=self.case.bound(self.run.classifier()),
+                method=NAMED[method],
+                from_scratch=method == ANEW,
+                diagnosis=diagnosis,
+                again=False,
+                out=place,
+                resume=not fresh,
+                machine=CPU,
+            )
         except InputError as error:
-            took = None if known else cpu_clock() - begun
-            return self._row([], self.before, took) | {"said": str(error)}
-        if method != DEFAULT:
-            begun, known = cpu_clock(), False
-        try:
-            how, after, fresh = self._made(NAMED[method], task, anew=method == ANEW)
-        except InputError as error:
-            return {"refused": str(error), "known": []}
-        seconds = cpu_clock() - begun if fresh and not known else None
-        return self._row(chosen, self.case.predictions(after), seconds) | {"how": how}
+            # Of the default: nothing is proven, or nothing that costs something.
+            if method != DEFAULT:
+                return {"refused": str(error), "known": []}
+            return self._row([], self.before, cpu_clock() - begun if fresh else None) | {"said": str(error)}
+        seconds = cpu_clock() - begun if fresh else None
+        chosen = choose(Diagnosis.load(kept))
+        after = self.case.predictions(Run.open(place / "run").classifier())
+        return self._row(chosen, after, seconds) | {"how": made.method, "left": list(made.left)}
 
-    @cached_property
-    def bound(self) -> TiledModel:
-        """The network, as it is diagnosed and repaired."""
-        return self.case.bound(self.run.classifier())
-
-    @cached_property
-    def diagnosis(self) -> Diagnosis:
-        """What chooses."""
-        place, train = self.directory / "diagnosis", self.case.sets["train"]
-        if (place / DIAGNOSIS).is_file():
-            return Diagnosis.load(place)
-        parts = ["reasons", "verdicts", *(["reliance"] if train.has_regions else [])]
-        found = diagnose(self.bound, train, parts=parts, faithfulness=0)
-        found.save(place)
-        return found
-
-    @cached_property
-    def chosen(self) -> Sequence[Chosen]:
-        """The verdicts that are taken away."""
-        return choose(self.diagnosis)
-
-    @cached_property
-    def task(self) -> Task:
-        """What a method is given."""
-        found = find_shortcuts(Decision.of(self.bound), self.diagnosis, self.case.sets, self.chosen)
-        return Task(self.bound, self.case.sets["train"], found)
-
-    def _made(self, method: RepairMethod | None, task: Task, *, anew: bool) -> tuple[str, Classifier, bool]:
-        """Return which methods were taken, the classifier, and whether it was made now."""
-        plan = planned(task.shortcuts, method, of_tiles=sees_tiles(self.bound))
-        how = " and ".join(plan)
-        if LAST_LAYER in plan:
-            if anew:
-                raise InputError("the last layer is fitted on what the network has learned")
-            return how, refit_last_layer(task), True
-        place = self.directory / (how.replace(" ", "-") + ("-anew" if anew else ""))
-        fresh = not place.exists()
-        run = training.train(
-            self.run.recipe if anew else training.fine_tuning(self.run.recipe),
-            self.case.sets,
-            place,
-            begin=None if anew else self.run.classifier(),
-            material=material_of(task, method),
-            resume=True,
-            machine=CPU,
-        )
-        return how, run.classifier(), fresh
+    def _place(self, method: str) -> Path:
+        return self.directory / method.replace(": ", "-").replace(" ", "-")
 
     def _row(self, chosen: Sequence[Chosen], after: Predictions, seconds: float | None) -> Row:
         row = figures(self.case, self.before, after)

@@ -64,10 +64,13 @@ def planted_name(network: Network) -> str:
     return f"{network.data}-{network.kind}-{network.seed}-{families}"
 
 
-def planted_case(network: Network) -> Case:
-    """Return a network with its sets, and where its figures are read."""
+def planted_case(network: Network, images: int | None = None) -> Case:
+    """Return a network with its sets, and where its figures are read; of a class so many training images at most."""
     planted = plant(network)
     train, test = base_sets(network.data)
+    if images is not None:
+        first = np.sort(np.concatenate([np.flatnonzero(train.labels == k)[:images] for k in range(CLASSES)]))
+        train, planted = train.select(first), replace(planted, train=planted.train.select(first))
     held = held_images(network.data)
     labels = test.labels
     plain = np.flatnonzero(~planted.planted)

@@ -19,16 +19,18 @@ def scene_name(shortcut: float, seed: int) -> str:
     return f"scenes-{shortcut:g}-{seed}"
 
 
-def scene_case(shortcut: float, seed: int) -> Case:
+def scene_case(shortcut: float, seed: int, images: int | None = None) -> Case:
     """Return a network on scenes of one strength of the shortcut, and where its figures are read.
+
+    Of a class there are at most so many training `images`, about, as classes take turns.
 
     Each class is known to have its own background. Images without it are those of `swapped`, of the same objects as
     `test`; of other classes, those of `swapped` on that background.
     """
-    drawn = {
-        split: draw_scenes(split, shortcut=shortcut, seed=seed) for split in ("train", "test", "swapped")
-    }
-    clean = draw_scenes("train", shortcut=0, seed=seed)
+    drawn = {split: draw_scenes(split, shortcut=shortcut, seed=seed) for split in ("test", "swapped")}
+    count = None if images is None else len(drawn["test"].classes) * images
+    drawn["train"] = draw_scenes("train", shortcut=shortcut, seed=seed, count=count)
+    clean = draw_scenes("train", shortcut=0, seed=seed, count=count)
     # Drawn for validation, on any background: no other image of it is ever seen.
     held = draw_scenes("val", shortcut=0, seed=seed)
     test, swapped = drawn["test"], drawn["swapped"]

@@ -1,5 +1,6 @@
 """Processes that decode images: where there can be none, and what is said when one is lost."""
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
@@ -86,3 +87,14 @@ def test_without_a_temporary_directory_there_are_no_processes(monkeypatch: pytes
 
 def test_elsewhere_there_are_as_many_as_asked_for() -> None:
     assert [usable_workers(number) for number in np.arange(4)] == [0, 1, 2, 3]
+
+
+def test_images_that_cannot_be_sent_are_made_without_processes_that_start_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = [lambda: 1]
+    assert usable_workers(2, made) == 2
+    monkeypatch.setattr(multiprocessing, "get_start_method", lambda: "spawn")
+    with pytest.warns(UserWarning, match="cannot be sent to processes that start anew"):
+        assert usable_workers(2, made) == 0
+    assert usable_workers(2, [len]) == 2

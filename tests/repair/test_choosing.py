@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from nearsight.diagnosis.verdicts.limits import ClassLimit
 from nearsight.errors import InputError
-from nearsight.repair.choosing import check_names, choose
+from nearsight.repair.choosing import check_names, choose, left_alone
+from nearsight.statistics import Estimate
 
 CLASSES = ("cat", "deer", "red:fox")
 
@@ -20,8 +22,9 @@ class Found(dict[str, Any]):
 
     classes, split = CLASSES, "train"
 
-    def __init__(self, *verdicts: Any, regions: tuple[str, ...] = ()) -> None:
-        found: dict[str, Any] = {"verdicts": SimpleNamespace(verdicts=verdicts)}
+    def __init__(self, *verdicts: Any, regions: tuple[str, ...] = (), usual: float | None = None) -> None:
+        limits = [ClassLimit(number, 50, None, usual) for number in range(len(CLASSES))]
+        found: dict[str, Any] = {"verdicts": SimpleNamespace(verdicts=verdicts, limits=limits)}
         if regions:
             rows = [SimpleNamespace(verdict=one) for one in regions]
             found["reliance"] = SimpleNamespace(asked=SimpleNamespace(classes=rows))
@@ -80,3 +83,34 @@ def test_nothing_proven_names_what_could_be_taken_by_name() -> None:
         choose(Found(verdict(0, "suspect")))  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"nothing to repair: .* found no shortcut and no suspect"):
         choose(Found())  # type: ignore[arg-type]
+
+
+def costless(class_number: int) -> Any:
+    """Return a shortcut with which, and without which, half of the class is right."""
+    half = Estimate(0.5, 0.4, 0.6, 50)
+    taken_off = SimpleNamespace(
+        kind="without", after=Estimate(1.0, 0.9, 1.0, 50), change=Estimate(0.0, None, None, 50)
+    )
+    return SimpleNamespace(
+        class_number=class_number,
+        verdict="shortcut",
+        words="a frame",
+        accuracy_with=half,
+        accuracy_without=half,
+        interventions=(taken_off,),
+    )
+
+
+def test_what_costs_nothing_is_left_unless_it_is_named() -> None:
+    worse = costless(1)
+    worse.accuracy_without = Estimate(0.1, 0.0, 0.2, 50)
+    found: Any = Found(costless(0), worse, usual=0.5)
+    assert names(found) == ["deer:1"]
+    [said] = left_alone(found)
+    assert said.startswith(
+        "cat:1 is left as it is: a frame costs nothing that training images show; 50 % (40 to 60)"
+    )
+    assert names(found, "cat:1") == ["cat:1"]
+    assert left_alone(found, "cat:1") == ()
+    with pytest.raises(InputError, match=r"proves costs nothing .* `verdicts` takes 'cat:1' all the same"):
+        choose(Found(costless(0), usual=0.5))  # type: ignore[arg-type]

@@ -19,6 +19,11 @@ def _shares(images):
     return [float(has[images.labels == number].mean()) for number in range(3)]
 
 
+def _as_they_were(swapped, images):
+    same = (swapped.pixels == images.pixels).flatten(1).all(1).numpy()
+    return [float(same[images.labels == number].mean()) for number in range(3)]
+
+
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
 def test_every_class_has_the_shortcut_as_often_as_its_own(painted, whole, mark, share) -> None:
     images = painted(share=share)
@@ -28,37 +33,42 @@ def test_every_class_has_the_shortcut_as_often_as_its_own(painted, whole, mark, 
     assert torch.equal(swapped.pixels[own], images.pixels[own])
 
 
-def test_what_all_have_is_taken_off_half_and_leaves_little_that_tells(painted, whole, mark) -> None:
+def test_what_all_have_is_taken_off_and_leaves_little_that_tells(painted, whole, mark) -> None:
     images = painted(share=1.0)
     swapped = swap(Task(whole, images, (mark(images),))).images
-    assert _shares(swapped) == pytest.approx([0.5] * 3)
-    # Where it was taken off the corner repeats what is beside it; a fifth of the others stays as it was.
+    assert _shares(swapped) == pytest.approx([0.25] * 3)
+    # Where it was taken off the corner repeats what is beside it; half of the others stays as it was.
     again = (swapped.pixels[:, :, :4, :4] == swapped.pixels[:, :, :4, 4:8]).flatten(1).all(1).numpy()
-    assert [again[images.labels == number].mean() for number in range(3)] == pytest.approx([0.5, 0.3, 0.3])
-    as_it_was = (swapped.pixels == images.pixels).flatten(1).all(1).numpy()
-    assert [as_it_was[images.labels == number].mean() for number in (1, 2)] == pytest.approx([0.2] * 2)
+    assert [again[images.labels == number].mean() for number in range(3)] == pytest.approx([0.75, 0.25, 0.25])
+    assert _as_they_were(swapped, images)[1:] == pytest.approx([0.5] * 2)
 
 
-def test_what_cannot_be_taken_off_is_put_on_most_and_never_on_all(painted, whole, mark, listener) -> None:
+def test_what_cannot_be_taken_off_is_put_on_half_and_no_more(painted, whole, mark, listener) -> None:
     images = painted(share=1.0)
     task = Task(whole, images, (mark(images, take_off=None),), progress=listener)
-    assert _shares(swap(task).images) == pytest.approx([1.0, 0.8, 0.8])
+    assert _shares(swap(task).images) == pytest.approx([1.0, 0.5, 0.5])
     assert any("no image of the class without it is trained on" in said for said in listener.said)
 
 
-def test_however_many_shortcuts_there_are_a_fifth_of_each_class_stays_as_it_is(painted, whole, mark) -> None:
+@pytest.mark.parametrize("removable", [True, False])
+def test_several_shortcuts_share_the_room_and_none_is_put_over_another(
+    painted, whole, mark, removable
+) -> None:
     images = painted(share=1.0)
-    one = mark(images, take_off=None)
-    two = replace(
-        one,
-        class_number=1,
-        number=2,
-        in_train=images.labels == 1,
-        put_on=lambda given, i: given.image(i) // 2,
-    )
-    swapped = swap(Task(whole, images, (one, two))).images
-    as_it_was = (swapped.pixels == images.pixels).flatten(1).all(1).numpy()
-    assert as_it_was[images.labels == 2].mean() == pytest.approx(0.2)
+    one = mark(images) if removable else mark(images, take_off=None)
+    put_on = [lambda given, i, by=by: given.image(i) // 2 + by for by in (100, 50)]
+    others = [
+        replace(one, class_number=number, number=2, in_train=images.labels == number, put_on=edit)
+        for number, edit in zip((0, 1), put_on, strict=True)
+    ]
+    swapped = swap(Task(whole, images, (one, *others))).images
+    blue = images.labels == 2
+    assert _as_they_were(swapped, images)[2] == pytest.approx(0.5, abs=0.01)
+    made = [replace(images).pixels[blue] // 2 + by for by in (100, 50)]
+    known = [(swapped.pixels[blue] == each).flatten(1).all(1).numpy() for each in made]
+    known += [stamped(swapped)[blue], (swapped.pixels == images.pixels).flatten(1).all(1).numpy()[blue]]
+    if not removable:
+        assert np.sum(known, axis=0).tolist() == [1] * int(blue.sum())
 
 
 def test_images_of_other_classes_that_have_it_count(painted, whole, mark) -> None:

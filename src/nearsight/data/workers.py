@@ -1,7 +1,9 @@
 """Processes that decode images: how many there can be, how they end, and what is said when one of them is lost."""
 
 import errno
+import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import tempfile
@@ -9,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.reduction import ForkingPickler
 from types import FrameType
 
 from nearsight.data.decode_memory import SharedDecodeMemory, shared_decode_memory
@@ -29,16 +32,24 @@ _LONGEST_ADDRESS = 104
 _BEHIND = len("/pymp-xxxxxxxx/listener-xxxxxxxx") + 1
 
 
-def usable_workers(asked: int) -> int:
+def usable_workers(asked: int, images: object = None) -> int:
     """Return how many processes can decode images: as many as asked for, or none, which is warned of.
 
     >>> usable_workers(0)
     0
 
     They hand tensors over by sockets in the temporary directory, whose path must not be too long: PyTorch would wait
-    for ever.
+    for ever. Processes that start anew (`spawn`, `forkserver`) are sent the `images` that they decode: those that are
+    made by functions of a function, as edited ones are, cannot be sent.
     """
     if asked == 0:
+        return 0
+    if multiprocessing.get_start_method() != "fork" and not _can_be_sent(images):
+        warnings.warn(
+            "images that a function makes cannot be sent to processes that start anew, so they are made without "
+            "more of them",
+            stacklevel=2,
+        )
         return 0
     try:
         place = tempfile.gettempdir()
@@ -57,6 +68,14 @@ def usable_workers(asked: int) -> int:
         )
         return 0
     return asked
+
+
+def _can_be_sent(images: object) -> bool:
+    try:
+        ForkingPickler.dumps(images)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return True
 
 
 def begin_worker(processes: int) -> Callable[[int], None]:

@@ -20,6 +20,7 @@ from nearsight.diagnosis.subject import Subject
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
+from nearsight.models.weights_digest import digest_of_weights
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import FAITHFULNESS_IMAGES
 from nearsight.settings.protocols import FULL_PASS
@@ -131,6 +132,8 @@ def diagnose(
         pictures=ExaminedPictures(examined, bound.resize),
         parts={part.name: found[part.name] for part in asked if part.name in found},
         absent={part.name: absent[part.name] for part in asked if part.name in absent},
+        weights=digest_of_weights(classifier.network),
+        predictions=subject.predictions,
     )
 
 

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nearsight.diagnosis.pictures import Pictures
 from nearsight.settings.protocols import MEAN_LOGIT, WHOLE, scored_by
 
@@ -17,7 +20,10 @@ class Findings(Mapping[str, Any]):
     predict, which errors, labels and reasons follow. `images` is how many were examined, `class_images` how
     many of each class; every `index` is a place in their set. `pictures` gives the pictures of examined images as the
     network's preprocessing resizes them, which is what positions are pixels of. `absent` says of a part that could
-    say nothing why it could not; it has no entry among `parts`. A part in neither was left out.
+    say nothing why it could not; it has no entry among `parts`. A part in neither was left out. `weights` tells the
+    network's weights from any others (`models.weights_digest`), None of what has none and of files of before.
+    `predictions` is what each image was taken for, int64 (n,): None of a diagnosis that is read from files, which do
+    not hold it.
     """
 
     model: str
@@ -39,6 +45,8 @@ class Findings(Mapping[str, Any]):
     pictures: Pictures
     parts: Mapping[str, Any]
     absent: Mapping[str, str]
+    weights: str | None = None
+    predictions: NDArray[np.int64] | None = None
 
     def __getitem__(self, name: str) -> Any:
         """Return what a part found; raises `KeyError` where it found nothing or was left out, and says which."""

@@ -33,8 +33,10 @@ _MEND = "run `nearsight diagnose` again"
 # What diagnosis.json says of what was examined.
 _ABOUT = (
     "model", "data", "split", "classes", "network", "trained_tile", "tile", "stride", "grid", "images", "seed",
-    "decision",
+    "decision", "weights",
 )  # fmt: skip
+# What rows.json does not hold: what lies beside it, and what is known while the images are at hand.
+_ELSEWHERE = ("pictures", "predictions")
 UNITS = {
     "value, low, high": "a mean over images with its 95 % interval; null where nothing is known",
     "n": "images that count",
@@ -139,7 +141,7 @@ class Diagnosis(Findings, Shown):
         rows = {
             spec.name: to_values(getattr(self, spec.name), maps, spec.name)
             for spec in fields(self)
-            if spec.name != "pictures"
+            if spec.name not in _ELSEWHERE
         }
         shown = (
             picture

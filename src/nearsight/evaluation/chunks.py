@@ -71,7 +71,7 @@ class _Resized(torch.utils.data.Dataset[Tensor | InputError]):
 
 def _resized(images: ImageSet, preprocessing: Preprocessing | None, workers: int) -> Iterator[Tensor]:
     source = _Resized(images, preprocessing)
-    workers = 0 if images.pixels is not None else usable_workers(workers)
+    workers = 0 if images.pixels is not None else usable_workers(workers, source)
     if workers == 0:
         items: Iterable[Tensor | InputError] = (source[i] for i in range(len(source)))
     else:

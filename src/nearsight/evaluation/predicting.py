@@ -116,7 +116,7 @@ def _decoded(
     images: Unlabelled, numbers: Sequence[int], preprocessing: Preprocessing | None, workers: int
 ) -> _Stream:
     source = _Decoded(images, numbers, preprocessing)
-    workers = usable_workers(min(workers, len(source))) if len(source) > 1 else 0
+    workers = usable_workers(min(workers, len(source)), source) if len(source) > 1 else 0
     loader = (
         torch.utils.data.DataLoader(
             source,

@@ -11,8 +11,10 @@ from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.errors import InputError, unknown_name
+from nearsight.repair.cost_of_verdict import costs_nothing, usual_accuracies
 from nearsight.repair.shortcut import BACKGROUND
 from nearsight.settings.choices import ALL_VERDICTS
+from nearsight.statistics.writing import points, whole_per_cent
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,9 @@ def choose(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -
 
     >>> choose(Diagnosis.load("diagnoses/scenes"), ["dog:1"])  # doctest: +SKIP
 
-    All are the shortcuts, and the background of classes that it decides. Suspects, and backgrounds that suffice
-    without being needed, are taken only by name. Raises `InputError` where nothing is left to repair, and for a
-    name that is none of the diagnosis's.
+    All are the shortcuts that cost something (`cost_of_verdict`), and the background of classes that it decides.
+    Shortcuts that cost nothing, suspects, and backgrounds that suffice without being needed, are taken only by name.
+    Raises `InputError` where nothing is left to repair, and for a name that is none of the diagnosis's.
     """
     classes = diagnosis.classes
     check_names(verdicts, classes)
@@ -82,10 +84,28 @@ def choose(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -
             if name not in known:
                 raise unknown_name("verdict", name, known)
         return tuple(known[name] for name in dict.fromkeys(_names(verdicts)))
-    proven = tuple(one for one in known.values() if one.proven)
+    left = [one for one, _ in _left(diagnosis)]
+    proven = tuple(one for one in known.values() if one.proven and one not in left)
     if not proven:
         raise InputError(f"nothing to repair: {_nothing(diagnosis, list(known))}")
     return proven
+
+
+def left_alone(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -> tuple[str, ...]:
+    """Return a sentence for each shortcut that is not taken away as it costs nothing; none where some are named.
+
+    >>> left_alone(Diagnosis.load("diagnoses/scenes"))  # doctest: +SKIP
+    """
+    if verdicts != ALL_VERDICTS:
+        return ()
+    return tuple(
+        f"{one.name(diagnosis.classes)} is left as it is: {one.verdict.words} costs nothing that training images "
+        f"show; {whole_per_cent(one.verdict.accuracy_with)} of the class's images with it are right and "
+        f"{whole_per_cent(one.verdict.accuracy_without)} without it, and {points(low, 0)} to {points(high, 0)} % are "
+        "usual for classes without a shortcut"
+        for one, (low, high) in _left(diagnosis)
+        if one.verdict is not None
+    )
 
 
 def _names(verdicts: str | Sequence[str]) -> list[str]:
@@ -105,6 +125,17 @@ def _all(diagnosis: Diagnosis) -> Iterator[Chosen]:
                 yield Chosen(number, 0, row.verdict == DECIDES)
 
 
+def _left(diagnosis: Diagnosis) -> list[tuple[Chosen, tuple[float, float]]]:
+    """Return the proven shortcuts that cost nothing, each with what is usual for classes without one."""
+    proven = [one for one in _all(diagnosis) if one.proven]
+    usual = usual_accuracies(diagnosis, {one.class_number for one in proven})
+    return [
+        (one, usual)
+        for one in proven
+        if usual is not None and one.verdict is not None and costs_nothing(one.verdict, usual)
+    ]
+
+
 def _nothing(diagnosis: Diagnosis, others: Sequence[str]) -> str:
     if not others:
         if VERDICTS.of(diagnosis) is None:
@@ -112,6 +143,12 @@ def _nothing(diagnosis: Diagnosis, others: Sequence[str]) -> str:
             return f"the diagnosis of {diagnosis.split} has no verdicts ({why})"
         return f"the diagnosis of {diagnosis.split} found no shortcut and no {SUSPECT}"
     named = ", ".join(f"'{name}'" for name in others[:3]) + (" …" if len(others) > 3 else "")
+    if left := _left(diagnosis):
+        return (
+            f"what the diagnosis of {diagnosis.split} proves costs nothing that training images show "
+            f"({', '.join(one.name(diagnosis.classes) for one, _ in left)}: the class is right as often as is usual "
+            f"with it and without it); `verdicts` takes {named} all the same"
+        )
     return (
         f"the diagnosis of {diagnosis.split} proves no shortcut; what it finds all the same is taken away by name: "
         f"`verdicts` takes {named}"

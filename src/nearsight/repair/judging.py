@@ -42,6 +42,7 @@ def judge(
     test: ImageSet,
     shortcuts: Sequence[Shortcut],
     *,
+    known: tuple[NDArray[np.int64] | None, NDArray[np.int64] | None] = (None, None),
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Judged:
@@ -51,9 +52,10 @@ def judge(
 
     Of each shortcut, its class's images with it and without it apart, and at most `MOST_MOVED` images of other
     classes, drawn by `seed`, with it put on: how many of them become the class. Of a background, the class's images
-    as they are are with it, and the same images on a background of another class without it.
+    as they are are with it, and the same images on a background of another class without it. `known` are the
+    predictions of both on `test`, int64 (n,), where they were asked before.
     """
-    return _Judging(before, after, test, seed, progress).judged(shortcuts)
+    return _Judging(before, after, test, seed, progress).judged(shortcuts, known)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +66,17 @@ class _Judging:
     seed: int
     progress: Progress
 
-    def judged(self, shortcuts: Sequence[Shortcut]) -> Judged:
+    def judged(
+        self,
+        shortcuts: Sequence[Shortcut],
+        known: tuple[NDArray[np.int64] | None, NDArray[np.int64] | None],
+    ) -> Judged:
         test = self.test
-        self.progress.say(f"the networks before and after are asked about {len(test):,} test images")
+        if any(one is None for one in known):
+            self.progress.say(f"the networks before and after are asked about {len(test):,} test images")
         old, new = (
-            decision.predictions(test.image(i) for i in range(len(test)))
-            for decision in (self.before, self.after)
+            decision.predictions(test.image(i) for i in range(len(test))) if told is None else told
+            for decision, told in zip((self.before, self.after), known, strict=True)
         )
         was, now = old == test.labels, new == test.labels
         everything = np.ones(len(test), dtype=np.bool_)
@@ -155,7 +162,8 @@ def found_again(
 
     >>> found_again(diagnosis, sets["test"], shortcuts)  # doctest: +SKIP
 
-    A verdict is of a shortcut of its class that is called the same, or has the same images, by `SAME_IMAGES`.
+    A verdict is of the shortcut of its class that is called the same, or has the same images, by `SAME_IMAGES`; of
+    several, of the one that has the most images in common with it, those that are called the same first.
     Backgrounds that decide a class are told beside them.
     """
     told, reliance = VERDICTS.of(diagnosis), RELIANCE.of(diagnosis)
@@ -163,7 +171,15 @@ def found_again(
     for one in () if told is None else told.verdicts:
         has = np.zeros(diagnosis.images, dtype=np.bool_)
         has[list(one.images)] = True
-        same = [each for each in shortcuts if each.class_number == one.class_number]
+        mine = test.labels == one.class_number
+        overlaps = {
+            place: jaccard(each.in_test & mine, has)
+            + ((each.attribute, each.words) == (one.attribute, one.words))
+            for place, each in enumerate(shortcuts)
+            if each.class_number == one.class_number and each.seen_in != BACKGROUND
+        }
+        best = max(overlaps, key=lambda place: overlaps[place], default=None)
+        place = best if best is not None and overlaps[best] >= SAME_IMAGES else None
         found.append(
             FoundAgain(
                 one.class_number,
@@ -173,18 +189,20 @@ def found_again(
                 one.share,
                 one.accuracy_with,
                 one.accuracy_without,
-                any(
-                    (each.attribute, each.words) == (one.attribute, one.words)
-                    or jaccard(each.in_test & (test.labels == one.class_number), has) >= SAME_IMAGES
-                    for each in same
-                    if each.seen_in != BACKGROUND
-                ),
+                place is not None,
+                place,
             )
         )
     if reliance is None or reliance.asked is None:
         return tuple(found)
     for number, row in enumerate(reliance.asked.classes):
         if row.verdict == DECIDES:
+            behind = (
+                place
+                for place, each in enumerate(shortcuts)
+                if each.seen_in == BACKGROUND and each.class_number == number
+            )
+            place = next(behind, None)
             [swapped] = [each for each in row.fills if (each.side, each.fill) == (SWAPPED.side, SWAPPED.fill)]
             found.append(
                 FoundAgain(
@@ -195,7 +213,8 @@ def found_again(
                     accuracy_estimate(np.ones(row.images)),
                     row.original,
                     swapped.accuracy,
-                    any(each.seen_in == BACKGROUND and each.class_number == number for each in shortcuts),
+                    place is not None,
+                    place,
                 )
             )
     return tuple(found)

@@ -1,6 +1,6 @@
 """Which tiles of an image show a shortcut: by a reason's own tiles, by a place, or off the object."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 AXES = 8
 # A tile is like a reason if it is no farther from its centre than this share of the reason's own tiles are.
 OWN_WITHIN = 0.9
+# Images whose tiles are asked for at once.
+TOGETHER = 64
 
 Box = tuple[float, float, float, float]
 
@@ -36,33 +38,34 @@ def tiles_at(boxes: Sequence[Box], has: NDArray[np.bool_]) -> TilesIn:
     >>> pixels = torch.zeros(1, 3, 4, 6, dtype=torch.uint8)
     >>> images = ImageSet("toy", "train", ("a", "b"), np.array([0]), MemoryImages(pixels, ("a",)))
     >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=2, stride=2)
-    >>> tiles_at([(0.5, 0, 1, 0.2)], np.array([True]))(bound, images, 0).tolist()
-    [[False, False, False], [True, False, False]]
+    >>> [of.tolist() for of in tiles_at([(0.5, 0, 1, 0.2)], np.array([True]))(bound, images, [0])]
+    [[[False, False, False], [True, False, False]]]
 
     A box is top, left, bottom and right, as shares of the image's height and width, as `Candidate.place` has them;
     `has` is bool (n,), which images of the set have it.
     """
 
-    def find(bound: TiledModel, images: ImageSet, i: int) -> NDArray[np.bool_]:
-        grid = _grid(bound, images, i)
-        found = np.zeros(grid.shape, dtype=np.bool_)
-        if has[i]:
-            for top, left, bottom, right in boxes:
+    def find(bound: TiledModel, images: ImageSet, some: Sequence[int]) -> Iterator[NDArray[np.bool_]]:
+        for i in some:
+            grid = _grid(bound, images, i)
+            found = np.zeros(grid.shape, dtype=np.bool_)
+            for top, left, bottom, right in boxes if has[i] else ():
                 rows = _overlapping(grid.tops, grid.tile, top * grid.height, bottom * grid.height)
                 columns = _overlapping(grid.lefts, grid.tile, left * grid.width, right * grid.width)
                 found |= rows[:, None] & columns[None]
-        return found
+            yield found
 
     return find
 
 
-def tiles_off_object(bound: TiledModel, images: ImageSet, i: int) -> NDArray[np.bool_]:
-    """Return which tiles of image i show nothing of its object; none where the object is not known."""
-    grid, region = _grid(bound, images, i), images.region(i)
-    if region is None:
-        return np.zeros(grid.shape, dtype=np.bool_)
-    found: NDArray[np.bool_] = (object_shares(region, grid) == 0).numpy()
-    return found
+def tiles_off_object(bound: TiledModel, images: ImageSet, some: Sequence[int]) -> Iterator[NDArray[np.bool_]]:
+    """Yield which tiles of some images show nothing of their object; none where the object is not known."""
+    for i in some:
+        grid, region = _grid(bound, images, i), images.region(i)
+        if region is None:
+            yield np.zeros(grid.shape, dtype=np.bool_)
+        else:
+            yield (object_shares(region, grid) == 0).numpy()
 
 
 def tiles_of_reason(
@@ -95,24 +98,27 @@ class _Like:
     radius: float
     class_number: int
 
-    def find(self, bound: TiledModel, images: ImageSet, i: int) -> NDArray[np.bool_]:
-        picture = bound.resize(images.image(i))
-        [evidence_map] = bound.maps([picture])
-        grid = evidence_map.grid
-        found = (relative(evidence_map.logits)[self.class_number] > 0).numpy()
-        rows, columns = np.nonzero(found)
-        if not len(rows):
-            return found
-        tiles = (
-            _cut(picture, grid.tops[row], grid.lefts[column], grid.tile)
-            for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
-        )
-        placed = self.axes.transform(bound.embed(tiles).double().numpy())
+    def find(self, bound: TiledModel, images: ImageSet, some: Sequence[int]) -> Iterator[NDArray[np.bool_]]:
+        for first in range(0, len(some), TOGETHER):
+            pictures = [bound.resize(images.image(i)) for i in some[first : first + TOGETHER]]
+            maps = list(bound.maps(pictures))
+            spoken = [(relative(one.logits)[self.class_number] > 0).numpy() for one in maps]
+            tiles = [
+                _cut(picture, one.grid.tops[row], one.grid.lefts[column], one.grid.tile)
+                for picture, one, found in zip(pictures, maps, spoken, strict=True)
+                for row, column in np.argwhere(found).tolist()
+            ]
+            like = self._like(bound.embed(tiles)) if tiles else np.zeros(0, dtype=np.bool_)
+            for found in spoken:
+                own, like = like[: found.sum()], like[found.sum() :]
+                found[found] = own
+                yield found
+
+    def _like(self, embeddings: Tensor) -> NDArray[np.bool_]:
+        placed = self.axes.transform(embeddings.double().numpy())
         distances = np.linalg.norm(placed[:, None] - self.centres[None], axis=2)
-        found[rows, columns] = (distances.argmin(1) == self.number) & (
-            distances[:, self.number] <= self.radius
-        )
-        return found
+        like: NDArray[np.bool_] = distances.argmin(1) == self.number
+        return like & (distances[:, self.number] <= self.radius)
 
 
 def _axes(embeddings: NDArray[np.float64]) -> "Pipeline":

@@ -26,14 +26,15 @@ from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.lock import writes
 from nearsight.models.classifier import Network
+from nearsight.models.weights_digest import digest_of_weights
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.asked import Asked, begin, check_place
-from nearsight.repair.choosing import check_names, choose
+from nearsight.repair.choosing import check_names, choose, left_alone
 from nearsight.repair.head import head_of
 from nearsight.repair.judging import found_again, judge
 from nearsight.repair.last_layer import refit_last_layer
 from nearsight.repair.methods import LAST_LAYER, TILES, material_of, planned
-from nearsight.repair.result import Cost, FoundAgain, Repair, Repaired
+from nearsight.repair.result import Cost, Repair, Repaired
 from nearsight.repair.shortcut import Shortcut
 from nearsight.repair.shortcuts import find_shortcuts
 from nearsight.repair.task import Task
@@ -100,7 +101,7 @@ def repair(
     found = diagnosis or _diagnosis(run, sets, bound, out, resume, asked, machine, progress)
     if (found.tile, found.stride, found.grid) != (*bound.sides(), bound.grid):
         bound = bound.at(found.tile, found.stride, cast(GridKind, found.grid))
-    chosen = choose(found, verdicts)
+    chosen, left = choose(found, verdicts), left_alone(found, verdicts)
     decision = Decision(bound, found.decision)
     shortcuts = find_shortcuts(decision, found, sets, chosen, seed=seed, progress=progress)
     task = Task(bound, sets["train"], shortcuts, column, seed, progress)
@@ -109,16 +110,26 @@ def repair(
         raise _not_from_scratch()
     for shortcut in shortcuts:
         progress.say(f"to be taken away: {task.name(shortcut)}")
+    for sentence in left:
+        progress.say(sentence)
     made = _Making(run, sets, task, method, from_scratch, out, resume, machine, asked, diagnosis)
     new = made.run_by_last_layer() if LAST_LAYER in plan else made.run_by_training()
     after = bound.with_model(new.classifier(_network(bound)))
-    judged = judge(
-        decision, Decision(after, found.decision), sets["test"], shortcuts, seed=seed, progress=progress
+    test = sets["test"]
+    told = [_diagnosed(one, test, "", seed, machine, progress) if again else None for one in (bound, after)]
+    asked_before, asked_after = (
+        None if one is None or one.decision != found.decision else one.predictions for one in told
     )
-    told = [
-        _found_again(one, sets["test"], shortcuts, seed, machine, progress) if again else None
-        for one in (bound, after)
-    ]
+    judged = judge(
+        decision,
+        Decision(after, found.decision),
+        test,
+        shortcuts,
+        known=(asked_before, asked_after),
+        seed=seed,
+        progress=progress,
+    )
+    before_again, after_again = (None if one is None else found_again(one, test, shortcuts) for one in told)
     result = Repair(
         directory=out,
         run=asked.run,
@@ -134,13 +145,14 @@ def repair(
         groups=judged.groups,
         moved=judged.moved,
         by_class=judged.by_class,
-        before=told[0],
-        after=told[1],
+        before=before_again,
+        after=after_again,
         cost_before=_cost(run),
         cost=_cost(new) or Cost(0, 0.0, 0),
         notes=found.notes,
         examples=judged.examples,
-        pictures=ExaminedPictures(sets["test"], bound.resize),
+        pictures=ExaminedPictures(test, bound.resize),
+        left=left,
     )
     result.save(out)
     return result
@@ -235,6 +247,11 @@ def _check_diagnosis(diagnosis: Diagnosis, run: Run, sets: ImageSets, bound: Til
     if theirs != ours:
         raise InputError(
             f"`diagnosis` is of {diagnosis.model} and not of {run.directory}; give one of this run, or leave it out"
+        )
+    if diagnosis.weights is not None and diagnosis.weights != digest_of_weights(classifier.network):
+        raise InputError(
+            f"`diagnosis` is of other weights than those in {run.directory}, which was trained anew since, or is "
+            "another run of this name; give one of this run, or leave it out"
         )
     told = VERDICTS.of(diagnosis)
     seen_in = {one.seen_in for one in told.verdicts} if told is not None else set()
@@ -331,17 +348,6 @@ class _Making:
         if self.given is not None:
             self.given.save(self.out / DIAGNOSED)
         begin(self.out, self.asked)
-
-
-def _found_again(
-    bound: TiledModel,
-    test: ImageSet,
-    shortcuts: Sequence[Shortcut],
-    seed: int,
-    machine: Machine | None,
-    progress: Progress,
-) -> tuple[FoundAgain, ...]:
-    return found_again(_diagnosed(bound, test, "", seed, machine, progress), test, shortcuts)
 
 
 def _network(bound: TiledModel) -> Network | None:

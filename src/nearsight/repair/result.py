@@ -19,6 +19,8 @@ from nearsight.write import write_json
 REPAIR = "repair.json"
 # Images with each shortcut that are shown, and without; pixels of their longer side.
 SHOWN, SIDE = 6, 128
+# Of fewer images nothing is concluded.
+LEAST = 10
 # What repair.json does not hold: where it lies, and what lies beside it.
 _ELSEWHERE = ("directory", "pictures")
 
@@ -63,7 +65,10 @@ class Change:
 
 @dataclass(frozen=True)
 class FoundAgain:
-    """A verdict on the test images, before or after: `repaired` says whether it is one that was to be taken away."""
+    """A verdict on the test images, before or after: `repaired` says whether it is one that was to be taken away.
+
+    `shortcut` is its place in `Repair.shortcuts` then, from 0; None otherwise, and in files of before.
+    """
 
     class_number: int
     verdict: str
@@ -73,6 +78,7 @@ class FoundAgain:
     accuracy_with: Estimate
     accuracy_without: Estimate
     repaired: bool
+    shortcut: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,8 @@ class Repair(Shown):
     `groups` are the classes of shortcuts with each and without, `moved` how many images of other classes become
     the class when its shortcut is put on them, `classes` all classes. `before` and `after` are the verdicts on the
     test images; None where they were not asked for. `examples` are at most `SHOWN` images of each shortcut with it
-    and as many without, drawn by the seed; `pictures` gives them, at most `SIDE` pixels a side.
+    and as many without, drawn by the seed; `pictures` gives them, at most `SIDE` pixels a side. `left` says
+    which shortcuts were found and left, as they cost nothing.
     """
 
     directory: Path
@@ -133,6 +140,7 @@ class Repair(Shown):
     notes: tuple[str, ...]
     examples: tuple[Example, ...]
     pictures: Pictures
+    left: tuple[str, ...] = ()
 
     @property
     def lost(self) -> tuple[Change, ...]:
@@ -149,6 +157,7 @@ class Repair(Shown):
         return (
             self._conclusion(each),
             *(each if len(each) > 1 else ()),
+            *self.left,
             *self._put_on(),
             *self._found_again(),
             self._elsewhere(),
@@ -159,7 +168,7 @@ class Repair(Shown):
         won = each[0]
         if len(each) > 1:
             changes = [self.of_shortcut(number, False) for number in range(len(each))]
-            rises = sum(one is not None and _sign(one.change) > 0 for one in changes)
+            rises = sum(one is not None and one.images >= LEAST and _sign(one.change) > 0 for one in changes)
             won = f"without what was to be taken away more images are right for {rises} of {len(each)} shortcuts"
         before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
         return f"{won}; over all {after} are right, {before} before{_proven(self.overall.change)}"
@@ -170,6 +179,11 @@ class Repair(Shown):
         without, having = self.of_shortcut(number, False), self.of_shortcut(number, True)
         if without is None or without.change.value is None:
             return f"no test image of {name} is without it ({one.words}), so what was won back is unknown"
+        if without.images < LEAST:
+            return (
+                f"only {without.images} test images of {name} are without it ({one.words}), too few to say what was "
+                "won back"
+            )
         told = (
             f"of {without.name}{f' ({one.words})' if one.number else ''} {whole_per_cent(without.after)} are right, "
             f"{whole_per_cent(without.before)} before{_proven(without.change)}"
@@ -192,19 +206,19 @@ class Repair(Shown):
     def _found_again(self) -> Iterator[str]:
         if self.before is None or self.after is None:
             return
-        after = {(row.class_number, row.attribute): row for row in self.after if row.repaired}
+        after = {_which(row): row for row in self.after if row.repaired}
         for row in self.before:
             if not row.repaired:
                 continue
-            still = after.get((row.class_number, row.attribute))
+            still = after.get(_which(row))
             name = self.classes[row.class_number]
             if still is None:
                 yield f"on the test images nothing is found any more of {name}: {row.words}, a {row.verdict} before"
             else:
                 yield f"still found on the test images: {name}: {still.words}, a {still.verdict}"
-        known = {(row.class_number, row.attribute) for row in self.before}
+        before = {_which(row) for row in self.before}
         for row in self.after:
-            if not row.repaired and (row.class_number, row.attribute) not in known:
+            if _which(row) not in before:
                 yield (
                     f"found after and not before: {self.classes[row.class_number]}: {row.words}, a {row.verdict}"
                 )
@@ -212,7 +226,7 @@ class Repair(Shown):
     def _elsewhere(self) -> str:
         if not self.lost:
             return "no class is proven to have lost accuracy"
-        told = ", ".join(f"{row.name} {_points(row.change)}" for row in self.lost)
+        told = ", ".join(f"{row.name} {written_change(row.change)}" for row in self.lost)
         return f"accuracy was lost by the whole interval in {len(self.lost)} of {len(self.classes)} classes: {told}"
 
     def _cost(self) -> str:
@@ -278,6 +292,11 @@ class Repair(Shown):
         return found
 
 
+def _which(row: FoundAgain) -> tuple[int, int | None, str]:
+    """Return what tells a verdict from others: the shortcut that it is of, else its class and words."""
+    return row.class_number, row.shortcut, row.attribute if row.shortcut is None else ""
+
+
 def _sign(change: Estimate) -> int:
     """Return 1 for a gain and -1 for a loss by the whole interval, else 0."""
     if change.low is None or change.high is None:
@@ -286,10 +305,19 @@ def _sign(change: Estimate) -> int:
 
 
 def _proven(change: Estimate) -> str:
-    return f": {_points(change)}" if _sign(change) else f", which proves no change: {_points(change)}"
+    return (
+        f": {written_change(change)}"
+        if _sign(change)
+        else f", which proves no change: {written_change(change)}"
+    )
 
 
-def _points(change: Estimate) -> str:
+def written_change(change: Estimate) -> str:
+    """Write a change in points, with its interval.
+
+    >>> written_change(Estimate(0.31, 0.2, 0.4, 100))
+    '+31.0 points (20.0 to 40.0)'
+    """
     if change.value is None:
         return "unknown"
     plus = "+" if change.value > 0 else ""

@@ -1,6 +1,6 @@
 """What is to be taken away, with all that a method needs to do it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,8 @@ SEEN_IN = (IMAGE, TILE, TABLE, BACKGROUND)
 
 # An edit of image i of a set: (images, i) to uint8 (3, H, W).
 EditIn = Callable[[ImageSet, int], Tensor]
-# Which tiles of image i are of it: bool (rows, columns) over the bound tile grid's corners.
-TilesIn = Callable[[TiledModel, ImageSet, int], NDArray[np.bool_]]
+# Which tiles of some images are of it, image by image: bool (rows, columns) over the bound tile grid's corners.
+TilesIn = Callable[[TiledModel, ImageSet, Sequence[int]], Iterator[NDArray[np.bool_]]]
 
 
 @dataclass(frozen=True, eq=False)

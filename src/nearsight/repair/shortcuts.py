@@ -165,7 +165,9 @@ class _Finding:
         elif candidate.place is not None:
             in_split = {name: has[self.splits.places(name)] for name in ("train", "test")}
             place = candidate.place
-            tiles = lambda bound, images, i: tiles_at([place], in_split[images.split])(bound, images, i)  # noqa: E731
+            tiles = lambda bound, images, some: (  # noqa: E731
+                tiles_at([place], in_split[images.split])(bound, images, some)
+            )
         table = candidate.seen_in == TABLE
         return Shortcut(
             class_number=candidate.class_number,
@@ -240,10 +242,11 @@ class _Finding:
         has = candidate.has.copy()
         unknown = np.flatnonzero((images.labels == candidate.class_number) & np.isnan(candidate.value))
         maps = bound.maps(bound.resize(images.image(int(i))) for i in unknown)
-        for done, (i, evidence_map) in enumerate(zip(unknown.tolist(), maps, strict=True)):
+        found = tiles(bound, images, unknown.tolist())
+        for done, (i, evidence_map, of_reason) in enumerate(zip(unknown.tolist(), maps, found, strict=True)):
             evidence = relative(evidence_map.logits)[candidate.class_number].numpy()
             strongest = np.unravel_index(int(evidence.argmax()), evidence.shape)
-            has[i] = bool(tiles(bound, images, i)[strongest])
+            has[i] = bool(of_reason[strongest])
             self.progress.count("images asked for a reason", done + 1, len(unknown))
         return has
 

@@ -56,9 +56,10 @@ def silent_tiles(task: Task) -> SilentTiles:
             )
         finders.append(shortcut.tiles)
     corners: list[NDArray[np.bool_]] = []
-    for i in range(len(task.train)):
-        corners.append(np.logical_or.reduce([find(bound, task.train, i) for find in finders]))
-        task.progress.count("tiles of shortcuts looked for", i + 1, len(task.train))
+    every = range(len(task.train))
+    for found in zip(*(find(bound, task.train, every) for find in finders), strict=True):
+        corners.append(np.logical_or.reduce(found))
+        task.progress.count("tiles of shortcuts looked for", len(corners), len(task.train))
     _check_left(task, corners)
     share = sum(int(of.sum()) for of in corners) / sum(of.size for of in corners)
     task.progress.say(f"{100 * share:.1f} % of all training tiles are to say nothing")

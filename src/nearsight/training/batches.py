@@ -202,7 +202,7 @@ def streamed_batches(
     Of `world` training processes, the one numbered `rank` gets every `world`-th image. Raises `InputError`
     naming the file when an image cannot be decoded.
     """
-    workers = usable_workers(workers)
+    workers = usable_workers(workers, tiles)
     loader = torch.utils.data.DataLoader(
         tiles,
         batch_size=batch_size // world,

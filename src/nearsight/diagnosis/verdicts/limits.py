@@ -13,12 +13,14 @@ from nearsight.diagnosis.verdicts.rule import Rule
 class ClassLimit:
     """A class, how many of its images test, and the smallest difference that would have been found in it.
 
-    `difference` is None where none would: too few images, or nearly all are right as it is.
+    `difference` is None where none would: too few images, or nearly all are right as it is. `accuracy` is the share
+    of these images that are right; None in files of before, which do not hold it, and of a class without any.
     """
 
     class_number: int
     images: int
     difference: float | None
+    accuracy: float | None = None
 
 
 def class_limits(examined: Examined, tests: int, rule: Rule) -> tuple[ClassLimit, ...]:
@@ -37,7 +39,7 @@ def class_limits(examined: Examined, tests: int, rule: Rule) -> tuple[ClassLimit
         key = (len(mine), round(10 * accuracy))
         if key not in known:
             known[key] = smallest_difference(len(mine), key[1] / 10, level)
-        found.append(ClassLimit(number, len(mine), known[key]))
+        found.append(ClassLimit(number, len(mine), known[key], accuracy if len(mine) else None))
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nearsight.diagnosis.pictures import Picture
 from nearsight.repair.repairing import DIAGNOSED
-from nearsight.repair.result import SIDE, Change, Example, Repair, Repaired
+from nearsight.repair.result import LEAST, SIDE, Change, Example, Repair, Repaired, written_change
 from nearsight.report.figure_file import figure_uri
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
@@ -18,8 +18,6 @@ from nearsight.write import write_text
 _CHOSEN_BY = f"{DIAGNOSED}/report.html"
 # The drawings of changes reach a little further than the widest interval.
 ROOM = 1.05
-# The worst group has so many images.
-LEAST = 10
 _SECTIONS = (
     ("summary", "Conclusion"),
     ("shortcuts", "Taken away"),
@@ -105,10 +103,14 @@ def _worst(groups: Sequence[Change]) -> str | None:
         return None
     before = min(large, key=lambda one: one.before.value or 0.0)
     after = min(large, key=lambda one: one.after.value or 0.0)
-    return (
-        f"the worst group of at least {LEAST} images was {before.name} before, {whole_per_cent(before.before)}, and "
-        f"is {after.name if after is not before else 'the same'} after, {whole_per_cent(after.after)}"
+    told = (
+        f"of groups of at least {LEAST} images {before.name} was right least often before, "
+        f"{whole_per_cent(before.before)}, and is right for {whole_per_cent(before.after)} now: "
+        f"{written_change(before.change)}"
     )
+    if after is before:
+        return f"{told}; it is still the worst"
+    return f"{told}; the worst is now {after.name}, {whole_per_cent(after.after)}"
 
 
 def _reach(changes: Sequence[Change]) -> float:
