@@ -26,6 +26,9 @@ from nearsight.write import plain
 Shades = Callable[..., Classifier]
 Shaded = Callable[..., ImageSet]
 
+# What the files of a diagnosis hold in another form, and what they do not hold.
+_NOT_SAVED = ("pictures", "predictions")
+
 
 def strict(path: Path) -> dict[str, object]:
     """Read JSON that has no NaN."""
@@ -57,7 +60,7 @@ def check_same(again: Diagnosis, found: Diagnosis) -> None:
     rows, maps = [], []
     for one in (again, found):
         tensors: dict[str, torch.Tensor] = {}
-        parts = (getattr(one, spec.name) for spec in fields(one) if spec.name != "pictures")
+        parts = (getattr(one, spec.name) for spec in fields(one) if spec.name not in _NOT_SAVED)
         rows.append([plain(to_values(part, tensors, str(number))) for number, part in enumerate(parts)])
         maps.append(tensors)
     assert rows[0] == rows[1]

@@ -1,6 +1,9 @@
 """Two networks on the same test images: what each says with a shortcut, without it, and with it put on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +13,9 @@ from nearsight.data import ImageSet
 from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
-from nearsight.repair.judging import judge
+from nearsight.repair.judging import found_again, judge
 from nearsight.repair.shortcut import Shortcut
+from nearsight.statistics import absent
 
 CLASSES = ("red", "green", "blue")
 SIDE, STAMP = 16, 4
@@ -76,3 +80,63 @@ def test_images_are_moved_by_the_seed_and_no_more_than_so_many(
     assert once.moved == twice.moved
     assert once.moved[0].images == 200
     assert np.all([change.change.value == 0 for change in (once.overall, *once.groups)])
+
+
+def test_what_both_said_before_is_not_asked_again(
+    painted: Callable[..., ImageSet], mark: Callable[..., Shortcut]
+) -> None:
+    test = painted(each=10, share=0.5)
+    old, new = (deciding(rule) for rule in (ByStamp(), ByColour()))
+    known = (old.predictions(test.image(i) for i in range(len(test))), None)
+    assert (
+        judge(old, new, test, [mark(test)]).groups == judge(old, new, test, [mark(test)], known=known).groups
+    )
+    swapped = (np.zeros(len(test), dtype=np.int64), np.zeros(len(test), dtype=np.int64))
+    assert judge(old, new, test, [mark(test)], known=swapped).overall.change.value == 0
+
+
+def told_of(*verdicts: Any) -> Any:
+    """Return what is read of a diagnosis of 30 images."""
+
+    class Found(dict[str, Any]):
+        images = 30
+
+    return Found(verdicts=SimpleNamespace(verdicts=verdicts))
+
+
+def told(words: str, images: Sequence[int], class_number: int = 0) -> Any:
+    none = absent("")
+    return SimpleNamespace(
+        class_number=class_number,
+        verdict="shortcut",
+        attribute="overlay",
+        words=words,
+        images=tuple(images),
+        share=none,
+        accuracy_with=none,
+        accuracy_without=none,
+    )
+
+
+def test_verdicts_of_one_class_and_kind_are_told_apart_by_their_images(
+    painted: Callable[..., ImageSet], mark: Callable[..., Shortcut]
+) -> None:
+    test = painted(each=10, share=0.5)
+    first = mark(test)
+    second = replace(first, number=2, words="a black corner", in_test=~first.in_test)
+    found = found_again(
+        told_of(
+            told("a black corner", range(5, 10)),
+            told("a mark", range(5)),
+            told("another", [0]),
+            told("a mark", range(20, 30), class_number=2),
+        ),
+        test,
+        [first, second],
+    )
+    assert [(row.repaired, row.shortcut) for row in found] == [
+        (True, 1),
+        (True, 0),
+        (False, None),
+        (False, None),
+    ]

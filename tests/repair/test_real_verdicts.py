@@ -66,13 +66,16 @@ def test_a_mark_that_is_found_is_taken_away_and_a_later_repair_takes_its_diagnos
     # Most images of other classes with the corner were red, and are so less often now.
     assert (made.moved[0].change.value or 0.0) < 0
     assert made.before is not None
-    assert [row.repaired for row in made.before if row.attribute == "overlay"] == [True]
+    assert [(row.repaired, row.shortcut) for row in made.before if row.attribute == "overlay"] == [(True, 0)]
     found = Diagnosis.load(tmp_path / "first" / "diagnosis")
     other = repair(
         run, sets, bound=bound, diagnosis=found, method="last-layer", again=False, out=tmp_path / "other"
     )
     assert (other.shortcuts, other.method) == (made.shortcuts, "last-layer")
-    fewer = replace(found, notes=("another",))
+    with pytest.raises(InputError, match="is of other weights than those in"):
+        repair(run, sets, bound=bound, diagnosis=replace(found, weights="0" * 32), out=tmp_path / "third")
+    # As an older version wrote it, which kept no digest of the weights.
+    fewer = replace(found, weights=None, notes=("another",))
     with pytest.raises(InputError, match="begun on another `diagnosis`"):
         repair(
             run,

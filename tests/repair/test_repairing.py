@@ -64,6 +64,7 @@ def repaired(
     )
     monkeypatch.setattr(repairing, "_diagnosis", lambda *_: given)
     monkeypatch.setattr(repairing, "choose", lambda *_: ())
+    monkeypatch.setattr(repairing, "left_alone", lambda *_: ("red:2 is left as it is",))
     monkeypatch.setattr(repairing, "find_shortcuts", lambda *_, **__: (stamp,))
 
     def make(**settings: Any) -> Repair:
@@ -78,9 +79,10 @@ def test_a_repair_leaves_a_run_and_is_read_again(repaired: Repairing, tmp_path: 
     assert (made.method, made.shortcuts[0].train_images, made.shortcuts[0].test_without) == ("swap", 15, 4)
     assert [row.images for row in made.groups] == [6, 4]
     new = Run.open(tmp_path / "new" / "run")
-    assert new.recipe.steps == made.cost.steps == 1
+    assert new.recipe.steps == made.cost.steps == 2
     read = Repair.load(tmp_path / "new")
     assert (read.groups, read.sentences()) == (made.groups, made.sentences())
+    assert read.sentences()[1] == "red:2 is left as it is"
 
 
 def test_a_repair_goes_on_to_the_same_end(repaired: Repairing) -> None:

@@ -63,6 +63,28 @@ def test_only_what_was_found_before_is_gone() -> None:
     assert not any("found" in line for line in unasked.sentences())
 
 
+def test_two_verdicts_of_one_class_and_kind_are_not_mixed_up() -> None:
+    found = make_repair()
+    assert found.before is not None
+    first = replace(found.before[0], shortcut=0)
+    second = replace(first, words="a blue tint", shortcut=1)
+    said = replace(found, before=(first, second), after=(second,)).sentences()
+    assert "on the test images nothing is found any more of bird: a green tint, a shortcut before" in said
+    assert "still found on the test images: bird: a blue tint, a shortcut" in said
+    only_after = replace(found, before=(first,), after=(second,)).sentences()
+    assert "found after and not before: bird: a blue tint, a shortcut" in only_after
+
+
+def test_nothing_is_concluded_of_a_few_images() -> None:
+    found = make_repair()
+    groups = tuple(replace(row, images=9) if row.having is False else row for row in found.groups)
+    conclusion, first, *_ = replace(found, groups=groups).sentences()
+    assert "for 0 of 2 shortcuts" in conclusion
+    assert first.startswith(
+        "only 9 test images of bird are without it (a green tint of bird), too few to say"
+    )
+
+
 def test_losses_are_those_of_the_whole_interval() -> None:
     found = make_repair()
     assert [row.class_number for row in found.lost] == [5]

@@ -54,21 +54,23 @@ def test_what_cannot_be_taken_off_is_put_on_half_and_no_more(painted, whole, mar
 def test_several_shortcuts_share_the_room_and_none_is_put_over_another(
     painted, whole, mark, removable
 ) -> None:
-    images = painted(share=1.0)
+    images = painted(share=1.0, each=36)
     one = mark(images) if removable else mark(images, take_off=None)
-    put_on = [lambda given, i, by=by: given.image(i) // 2 + by for by in (100, 50)]
+    edits = [lambda given, i, by=by: given.image(i) // 2 + by for by in (100, 50)]
     others = [
         replace(one, class_number=number, number=2, in_train=images.labels == number, put_on=edit)
-        for number, edit in zip((0, 1), put_on, strict=True)
+        for number, edit in enumerate(edits)
     ]
-    swapped = swap(Task(whole, images, (one, *others))).images
+    swapped = swap(Task(whole, images, (one, *others))).images.pixels
     blue = images.labels == 2
-    assert _as_they_were(swapped, images)[2] == pytest.approx(0.5, abs=0.01)
-    made = [replace(images).pixels[blue] // 2 + by for by in (100, 50)]
-    known = [(swapped.pixels[blue] == each).flatten(1).all(1).numpy() for each in made]
-    known += [stamped(swapped)[blue], (swapped.pixels == images.pixels).flatten(1).all(1).numpy()[blue]]
-    if not removable:
-        assert np.sum(known, axis=0).tolist() == [1] * int(blue.sum())
+    before = images.pixels[blue]
+    white = before.clone()
+    white[:, :, :4, :4] = 255
+    made = (before, before // 2 + 100, before // 2 + 50, white)
+    counts = [int((swapped[blue] == each).flatten(1).all(1).sum()) for each in made]
+    # Half as they are, and a third of the room for each; or half of that third, and the other half there and back.
+    assert counts[:1] == [18]
+    assert counts[1:] == ([3] * 3 if removable else [6] * 3)
 
 
 def test_images_of_other_classes_that_have_it_count(painted, whole, mark) -> None:

@@ -117,8 +117,9 @@ class _Like:
     def _like(self, embeddings: Tensor) -> NDArray[np.bool_]:
         placed = self.axes.transform(embeddings.double().numpy())
         distances = np.linalg.norm(placed[:, None] - self.centres[None], axis=2)
-        like: NDArray[np.bool_] = distances.argmin(1) == self.number
-        return like & (distances[:, self.number] <= self.radius)
+        nearest, near = distances.argmin(1) == self.number, distances[:, self.number] <= self.radius
+        like: NDArray[np.bool_] = nearest & near
+        return like
 
 
 def _axes(embeddings: NDArray[np.float64]) -> "Pipeline":

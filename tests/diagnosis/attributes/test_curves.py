@@ -1,13 +1,15 @@
 """Curves of tones against the changes that they are to find again."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from nearsight.diagnosis.attributes.curves import FEWEST, tone_curve
+from nearsight.diagnosis.attributes.curves import FEWEST, CurvesOfClass, tone_curve
 
 Change = Callable[[Tensor], Tensor]
 
@@ -64,3 +66,23 @@ def test_a_picture_counts_the_same_whatever_its_size() -> None:
 def test_of_too_few_pictures_there_is_none() -> None:
     assert tone_curve(pictures(FEWEST - 1, 0), pictures(20, 1)) is None
     assert tone_curve(pictures(20, 0), pictures(FEWEST - 1, 1)) is None
+
+
+def test_both_curves_of_a_class_are_those_between_its_pictures_which_are_counted_once() -> None:
+    plain, bluish = pictures(20, 0), list(map(CHANGES["cast"], pictures(20, 1)))
+    asked: list[int] = []
+
+    def chosen(among: np.ndarray[Any, Any], most: int) -> list[Tensor]:
+        asked.append(most)
+        return [(bluish + plain)[i] for i in np.flatnonzero(among)]
+
+    examined: Any = SimpleNamespace(labels=np.zeros(40, dtype=np.int64), pictures=chosen)
+    has = np.arange(40) < 20
+    curves = CurvesOfClass(examined, 0, has)
+    for on, wanted in ((True, tone_curve(plain, bluish)), (False, tone_curve(bluish, plain))):
+        edit = curves.edit(on=on)
+        assert edit is not None
+        assert wanted is not None
+        assert torch.equal(edit(plain[3]), wanted(plain[3]))
+    assert len(asked) == 2
+    assert CurvesOfClass(examined, 0, np.arange(40) < FEWEST - 1).edit(on=True) is None

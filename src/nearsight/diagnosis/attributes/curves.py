@@ -1,7 +1,8 @@
 """An edit of tones learned from pictures: the curve, a channel, that makes the tones of some like those of others."""
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from nearsight.diagnosis.candidates import Edit, Examined
 
+Shares = NDArray[np.float64]
 LEVELS = 256
 # Of fewer pictures on either side a curve shows what they happen to picture.
 FEWEST, MOST = 8, 64
@@ -37,7 +39,35 @@ def tone_curve(change: Sequence[Tensor], like: Sequence[Tensor]) -> Edit | None:
     """
     if min(len(change), len(like)) < FEWEST:
         return None
-    ours, theirs = _shares(change), _shares(like)
+    return _matching(_shares(change), _shares(like))
+
+
+@dataclass(frozen=True, eq=False)
+class CurvesOfClass:
+    """The curves between a class's images without something and those with it, whose tones are counted once.
+
+    `has` is bool (n,), which of all examined images have it. Only images that choose are looked at.
+    """
+
+    examined: Examined
+    class_number: int
+    has: NDArray[np.bool_]
+
+    def edit(self, *, on: bool) -> Edit | None:
+        """Return the curve that makes images without it like those with it, or back; None of too few."""
+        if self._counted is None:
+            return None
+        having, without = self._counted
+        return _matching(without, having) if on else _matching(having, without)
+
+    @cached_property
+    def _counted(self) -> tuple[Shares, Shares] | None:
+        mine = self.examined.labels == self.class_number
+        having, without = (self.examined.pictures(mine & these, MOST) for these in (self.has, ~self.has))
+        return None if min(len(having), len(without)) < FEWEST else (_shares(having), _shares(without))
+
+
+def _matching(ours: Shares, theirs: Shares) -> Edit:
     levels = np.arange(LEVELS)
     curves = np.stack(
         [
@@ -48,17 +78,7 @@ def tone_curve(change: Sequence[Tensor], like: Sequence[Tensor]) -> Edit | None:
     return partial(_toned, torch.from_numpy(np.rint(curves).astype(np.uint8)))
 
 
-def curve_of_class(examined: Examined, number: int, has: NDArray[np.bool_], *, on: bool) -> Edit | None:
-    """Return the curve that makes a class's images without something like those with it, or back; None of too few.
-
-    `has` is bool (n,), which of all examined images have it. Only images that choose are looked at.
-    """
-    mine = examined.labels == number
-    having, without = (examined.pictures(mine & these, MOST) for these in (has, ~has))
-    return tone_curve(without, having) if on else tone_curve(having, without)
-
-
-def _shares(pictures: Sequence[Tensor]) -> NDArray[np.float64]:
+def _shares(pictures: Sequence[Tensor]) -> Shares:
     """Return which share of the pixels has each level, float64 (3, levels), mean over pictures."""
     found = np.zeros((3, LEVELS))
     for picture in pictures:

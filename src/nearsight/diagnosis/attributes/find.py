@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.attributes.curves import TONAL, curve_of_class
+from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
 from nearsight.diagnosis.attributes.fitting import MOST_ARRIVE, Aim, fitted
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
@@ -111,6 +111,7 @@ class Found:
         signed = column if rule.much else -column
         shown = self._shown(rule, mine & has & choosing, mine & ~has & choosing)
         attribute = ATTRIBUTES[shown.column]
+        curves = CurvesOfClass(self.examined, shown.class_number, shown.has(self.values[:, shown.column]))
         return Candidate(
             class_number=rule.class_number,
             attribute=attribute.name,
@@ -119,8 +120,8 @@ class Found:
             has=has,
             value=column,
             effect=area_under_curve(signed[mine & has & choosing], signed[~mine & choosing]),
-            put_on=self._edit(shown, mine & has, ~mine & ~has, on=True),
-            take_off=self._edit(shown, _without(mine, has), mine & has, on=False),
+            put_on=self._edit(shown, mine & has, ~mine & ~has, curves, on=True),
+            take_off=self._edit(shown, _without(mine, has), mine & has, curves, on=False),
         )
 
     def _shown(self, rule: Rule, having: NDArray[np.bool_], without: NDArray[np.bool_]) -> Rule:
@@ -169,7 +170,13 @@ class Found:
         return jaccard(one, two) > SAME
 
     def _edit(
-        self, rule: Rule, like: NDArray[np.bool_], change: NDArray[np.bool_], *, on: bool
+        self,
+        rule: Rule,
+        like: NDArray[np.bool_],
+        change: NDArray[np.bool_],
+        curves: CurvesOfClass,
+        *,
+        on: bool,
     ) -> Edit | None:
         choosing = self.examined.choosing
         like, change = like & choosing, change & choosing
@@ -178,8 +185,7 @@ class Found:
         reached = rule.has if on else lambda values: ~rule.has(values)
         name, pictures = NAMES[rule.column], self.examined.pictures(change, PICTURES)
         if name in TONAL:
-            has = rule.has(self.values[:, rule.column])
-            curve = curve_of_class(self.examined, rule.class_number, has, on=on)
+            curve = curves.edit(on=on)
             if curve is not None and reached(measure_one(map(curve, pictures), name)).mean() >= MOST_ARRIVE:
                 return curve
         aim = Aim(rule.column, np.nanmedian(self.values[like], 0), self._spread, reached)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.attributes import edits
-from nearsight.diagnosis.attributes.curves import TONAL, curve_of_class
+from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.edits import Way
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.attributes.rules import Rule, rule_of
@@ -165,6 +165,7 @@ def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
     rule, score = found.rule, found.score
     mine, has, choosing = examined.labels == rule.class_number, rule.has(score), examined.choosing
     own = mine & ~has
+    curves = CurvesOfClass(examined, rule.class_number, has)
     without = own if (own & choosing).sum() >= PICTURES else ~has
 
     def measured(pictures: Sequence[Tensor]) -> Values:
@@ -173,7 +174,7 @@ def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
     def fitted(way: Way, change: NDArray[np.bool_], like: NDArray[np.bool_], *, on: bool) -> Edit | None:
         pictures, wanted = examined.pictures(change, PICTURES), float(np.nanmedian(score[like & choosing]))
         if found.likeness.attribute in TONAL:
-            curve = curve_of_class(examined, rule.class_number, has, on=on)
+            curve = curves.edit(on=on)
             if curve is not None and (arrives := _nearest([curve], pictures, wanted, measured)) is not None:
                 return arrives
         return _nearest([way.edit(strength) for strength in way.strengths], pictures, wanted, measured)
