@@ -15,6 +15,8 @@ from nearsight.repair.shortcut import EditIn, Shortcut
 from nearsight.settings import Recipe
 
 Places = NDArray[np.int64]
+# Test images of a class that a repair is given. It chooses nothing by them, so all others need not be looked through.
+TOLD = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +70,10 @@ class Case:
     """A network to be repaired.
 
     `ceiling` names what is trained without the shortcut: networks that differ by their plants alone share it.
-    `sets` are those that it is trained on and tested with, shortcuts and all, `clean` the same training images
-    without them. `held` are other images, balanced over the true groups, for methods that are given such. `views` are
-    the images that figures are read of, by name, and `elsewhere` those that no shortcut was meant for; `usual` are
-    images like those that were trained on.
+    `sets` are what it is trained on, shortcuts and all, and `TOLD` test images of each class; `clean` are the same
+    training images without shortcuts. `held` are other images, balanced over the true groups, for methods that are
+    given such. `views` are the images that figures are read of, by name, and `elsewhere` those that no shortcut was
+    meant for; `usual` are images like those that were trained on.
     """
 
     name: str

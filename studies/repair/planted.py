@@ -12,7 +12,7 @@ import nearsight
 from nearsight.data import ImageSet, ImageSets, MemoryImages
 from nearsight.repair.shortcut import EditIn
 from nearsight.settings import make_recipe
-from studies.repair.cases import Case, Known, Look
+from studies.repair.cases import TOLD, Case, Known, Look
 from studies.shortcuts import networks
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.networks import ALL, CLASSES, STRIDE, TILE, Network, Plant, base_sets, plant
@@ -69,10 +69,11 @@ def planted_case(network: Network, images: int | None = None) -> Case:
     planted = plant(network)
     train, test = base_sets(network.data)
     if images is not None:
-        first = np.sort(np.concatenate([np.flatnonzero(train.labels == k)[:images] for k in range(CLASSES)]))
+        first = of_each_class(train.labels, images)
         train, planted = train.select(first), replace(planted, train=planted.train.select(first))
     held = held_images(network.data)
     labels = test.labels
+    told = of_each_class(labels, TOLD)
     plain = np.flatnonzero(~planted.planted)
     unplanted = ~np.isin(labels, [one.class_number for one in network.plants])
     assert planted.test.pixels is not None
@@ -117,7 +118,7 @@ def planted_case(network: Network, images: int | None = None) -> Case:
         network.kind,
         network.seed,
         make_recipe(network.data, "fast", networks.recipe_fields(network)),
-        ImageSets(planted_name(network), {"train": planted.train, "test": planted.test}),
+        ImageSets(planted_name(network), {"train": planted.train, "test": planted.test.select(told)}),
         train,
         replace(held, images=MemoryImages(held_pixels, tuple(held.paths()))),
         tuple(known),
@@ -128,6 +129,15 @@ def planted_case(network: Network, images: int | None = None) -> Case:
         TILE,
         STRIDE,
     )
+
+
+def of_each_class(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return the places of the first so many images of each class.
+
+    >>> of_each_class(np.array([0, 1, 1, 0, 1]), 2).tolist()
+    [0, 1, 2, 3]
+    """
+    return np.sort(np.concatenate([np.flatnonzero(labels == k)[:count] for k in np.unique(labels)]))
 
 
 def _put(change: Change, image: Tensor, random: np.random.Generator) -> Tensor:

@@ -6,7 +6,8 @@ from nearsight.data import ImageSet, ImageSets, MemoryImages
 from nearsight.data.regions import MaskRegions
 from nearsight.data.scenes import SceneImages, draw_scenes
 from nearsight.settings import make_recipe
-from studies.repair.cases import Case, Known, Look
+from studies.repair.cases import TOLD, Case, Known, Look
+from studies.repair.planted import of_each_class
 
 SHORTCUTS = (0.9, 1.0)
 BACKGROUND = "own background"
@@ -68,7 +69,13 @@ def scene_case(shortcut: float, seed: int, images: int | None = None) -> Case:
         "tile",
         seed,
         make_recipe("scenes", "fast", fields),
-        ImageSets(name, {"train": as_set(drawn["train"], "train"), "test": as_set(test, "test")}),
+        ImageSets(
+            name,
+            {
+                "train": as_set(drawn["train"], "train"),
+                "test": as_set(test, "test").select(of_each_class(test.labels, TOLD)),
+            },
+        ),
         as_set(clean, "train"),
         as_set(held, "held"),
         tuple(known),

@@ -73,7 +73,7 @@ def test_the_conclusion_comes_first_and_the_page_last(
     assert main(["repair", str(trained), *CPU]) == 0
     assert asked["verdicts"] == "all"
     lines = capsys.readouterr().out.strip().splitlines()
-    assert lines[0].startswith("without what was to be taken away more images are right for 1 of 2 shortcuts")
+    assert lines[0].startswith("for 1 of 2 shortcuts more images without it are right than before")
     assert lines[-1] == f"the page: repairs/{trained.name}/report.html"
     assert lines[-2] == f"the new run: repairs/{trained.name}/run"
     assert (tmp_path / "repairs" / trained.name / "report.html").is_file()

@@ -169,7 +169,7 @@ class Repair(Shown):
         if len(each) > 1:
             changes = [self.of_shortcut(number, False) for number in range(len(each))]
             rises = sum(one is not None and one.images >= LEAST and _sign(one.change) > 0 for one in changes)
-            won = f"without what was to be taken away more images are right for {rises} of {len(each)} shortcuts"
+            won = f"for {rises} of {len(each)} shortcuts more images without it are right than before"
         before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
         return f"{won}; over all {after} are right, {before} before{_proven(self.overall.change)}"
 

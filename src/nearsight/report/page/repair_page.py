@@ -104,9 +104,8 @@ def _worst(groups: Sequence[Change]) -> str | None:
     before = min(large, key=lambda one: one.before.value or 0.0)
     after = min(large, key=lambda one: one.after.value or 0.0)
     told = (
-        f"of groups of at least {LEAST} images {before.name} was right least often before, "
-        f"{whole_per_cent(before.before)}, and is right for {whole_per_cent(before.after)} now: "
-        f"{written_change(before.change)}"
+        f"the worst group of at least {LEAST} images was {before.name}: {whole_per_cent(before.before)} before, "
+        f"{whole_per_cent(before.after)} now, {written_change(before.change)}"
     )
     if after is before:
         return f"{told}; it is still the worst"
