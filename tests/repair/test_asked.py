@@ -40,6 +40,7 @@ def test_another_repair_is_refused_with_what_differs(tmp_path: Path) -> None:
 
 def test_a_diagnosis_that_proved_nothing_is_gone_on_from(tmp_path: Path) -> None:
     (tmp_path / "diagnosis").mkdir()
+    (tmp_path / "diagnosis" / "diagnosis.json").write_text("{}")
     check(tmp_path, replace(ALL, verdicts=("deer:1",)), resume=True)
     with pytest.raises(InputError, match="already holds the diagnosis"):
         check(tmp_path)

@@ -36,7 +36,7 @@ from nearsight.repair.last_layer import refit_last_layer
 from nearsight.repair.methods import LAST_LAYER, TILES, material_of, planned
 from nearsight.repair.result import Cost, Repair, Repaired
 from nearsight.repair.shortcut import Shortcut
-from nearsight.repair.shortcuts import find_shortcuts
+from nearsight.repair.shortcuts import find_shortcuts, without_reasons
 from nearsight.repair.task import Task
 from nearsight.repair.tiles import no_tiles, sees_tiles
 from nearsight.runs import RESULT, Run
@@ -256,7 +256,7 @@ def _check_diagnosis(diagnosis: Diagnosis, run: Run, sets: ImageSets, bound: Til
     told = VERDICTS.of(diagnosis)
     seen_in = {one.seen_in for one in told.verdicts} if told is not None else set()
     if REASONS.of(diagnosis) is None and TILE in seen_in:
-        raise InputError("`diagnosis` was made without the part 'reasons'; diagnose with it, or leave it out")
+        raise without_reasons()
 
 
 def _diagnosis(

@@ -104,6 +104,11 @@ def changed(name: str) -> InputError:
     )
 
 
+def without_reasons() -> InputError:
+    """Return the error for a diagnosis that left out the part by which its verdicts are found again."""
+    return InputError("`diagnosis` was made without the part 'reasons'; diagnose with it, or leave it out")
+
+
 def find_shortcuts(
     decision: Decision,
     diagnosis: Diagnosis,
@@ -214,6 +219,9 @@ class _Finding:
                 if found > overlap:
                     best, overlap = one, found
         if best is None or overlap < SAME_IMAGES:
+            if REASONS.of(self.diagnosis) is None and REASONS.name not in self.diagnosis.absent:
+                # Some marks are found in the tiles of reasons, and it has not kept which these are.
+                raise without_reasons()
             raise changed(self.splits.sets.name)
         return best
 
