@@ -36,7 +36,7 @@ def test_bash_completes_commands_options_and_values(bash: Path) -> None:
     assert set(COMMANDS) <= completed(bash, "")
     assert completed(bash, "re") == {"repair", "report"}
     assert completed(bash, "compare", "digits", "--budget", "") == {"steps", "pixels"}
-    assert set(RECIPES) == completed(bash, "train", "digits", "--recipe", "")
+    assert {"auto", *RECIPES} == completed(bash, "train", "digits", "--recipe", "")
     assert completed(bash, "train", "digits", "--batch-s") == {"--batch-size"}
 
 

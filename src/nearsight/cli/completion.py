@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from nearsight.cli.options import OneLineParser
 from nearsight.errors import InputError
 from nearsight.settings import RECIPES
+from nearsight.settings.choices import AUTO
 from nearsight.settings.models import MODELS
 
 SHELLS = ("bash", "zsh", "tcsh")
 # What is written in place of a value: capitals are a placeholder, everything else is a value as it stands.
 _VALUE = re.compile(r"[a-z][a-z0-9.-]*")
-_NAMES = {"recipe": tuple(RECIPES), "model": MODELS}
+_NAMES = {"recipe": (AUTO, *RECIPES), "model": MODELS}
 
 
 def read_shell(arguments: list[str]) -> str:
