@@ -80,7 +80,8 @@ class Recipe:
     crop_padding: int = _option(4, "whole images only: random crop after padding with this many pixels")
     crop_fill: Literal["black", "reflect"] = _option("black", "what that padding shows")
     resized_crop: float | None = _option(
-        None, "whole images only: random part of at least this share of the area, resized, not the padded crop"
+        None,
+        "whole images only: random part of at least this share of the area, resized, not the padded crop",
     )
     augmentation: Literal["none", "jitter", "randaugment"] = _option(
         "none", "jitter: random brightness, contrast and saturation; randaugment: two of 14 changes"
