@@ -100,3 +100,16 @@ def test_a_picture_that_is_missing_is_named(heatmaps: Heatmaps, tmp_path: Path) 
     (tmp_path / "pictures" / "owl-2.png").unlink()
     with pytest.raises(InputError, match=r"owl-2\.png cannot be read"):
         redraw(tmp_path, tmp_path)
+
+
+def test_a_finished_comparison_is_asked_whether_tiles_are_good_enough(tmp_path: Path) -> None:
+    redraw(OLD / "comparison", tmp_path, 50)
+    assert "## Good enough?" in (tmp_path / "comparison.md").read_text(encoding="utf-8")
+    assert "Good enough?</h3>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_margin_of_anything_else_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"`margin` is for what compare wrote, and .* holds no comparison\.json"
+    ):
+        redraw(OLD / "diagnosis", tmp_path, 1)

@@ -177,6 +177,18 @@ def add_groups(container: Container) -> None:
     )
 
 
+def add_margin(container: Container, of: str = "") -> None:
+    """Add --margin, which asks whether tiles are good enough."""
+    container.add_argument(
+        "--margin",
+        type=float,
+        default=None,
+        metavar="POINTS",
+        help=f"{of}say whether tiles are good enough, less than so many points of accuracy behind whole images: yes, "
+        "no, or not yet known, with the seeds or images that would tell",
+    )
+
+
 def add_grid(parser: OneLineParser) -> None:
     """Add `--grid`."""
     add_choice(

@@ -182,6 +182,7 @@ def print_comparison(comparison: Comparison) -> None:
             "",
             *comparison.verdicts,
             *varied,
+            *(["", *(answer.said for answer in comparison.good_enough)] if comparison.good_enough else []),
             *grouped,
             *(["", *asked] if asked else []),
             "",

@@ -24,6 +24,7 @@ def comparison_markdown(comparison: Comparison, figure: str, on_tiles_figure: st
     sections = (
         [f"# {comparison.data}: training on tiles against training on whole images"],
         [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in comparison.verdicts],
+        *_good_enough(comparison),
         [
             f"Points of accuracy, with 95 % intervals. {FIXED}",
         ],
@@ -70,6 +71,20 @@ def _accuracy_table(comparison: Comparison) -> list[str]:
         f"{_covered(comparison)}); in bold the protocol that speaks for the arm.",
         "",
         *markdown_table(["arm", *protocols, "the bold one, seed by seed"], rows),
+    ]
+
+
+def _good_enough(comparison: Comparison) -> list[list[str]]:
+    """Return whether tiles are good enough, none where no margin was given."""
+    answers = comparison.good_enough
+    if not answers:
+        return []
+    return [
+        [
+            "## Good enough?",
+            "",
+            *(f"- **{answer.answer.capitalize()}**: {answer.said}." for answer in answers),
+        ]
     ]
 
 

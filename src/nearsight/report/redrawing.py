@@ -3,6 +3,8 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,15 +25,23 @@ from nearsight.study.cross_validation import FOLDS
 from nearsight.write import check_writable, replace_atomically
 
 
-def redraw(directory: Path, out: Path) -> list[Path]:
+def redraw(directory: Path, out: Path, margin: float | None = None) -> list[Path]:
     """Draw the pages and figures of a directory of results into `out`, and return their paths.
 
-    What a directory is, is known by the file that names it. Raises `InputError` where it holds no results, and for
-    files that are damaged or of a newer version; nothing is written before everything was read.
+    What a directory is, is known by the file that names it. With a `margin`, in points, a comparison says too whether
+    its tiles are good enough. Raises `InputError` where a directory holds no results, for a `margin` of anything else
+    than a comparison, and for files that are damaged or of a newer version; nothing is written before everything was
+    read.
     """
     if not is_directory(directory):
         what = "is a file, not a directory" if is_file(directory) else "does not exist"
         raise InputError(f"{directory} {what}; give a directory that a command of Nearsight wrote")
+    if margin is not None:
+        if not is_file(directory / COMPARISON):
+            raise InputError(
+                f"`margin` is for what compare wrote, and {directory} holds no {COMPARISON}; leave it out"
+            )
+        return _drawn_whole(partial(_comparison, margin=margin), directory, out)
     for name, draw in _KINDS.items():
         if is_file(directory / name):
             return _drawn_whole(draw, directory, out)
@@ -64,8 +74,9 @@ def _drawn_whole(draw: Callable[[Path, Path], list[Path]], directory: Path, out:
     return paths
 
 
-def _comparison(directory: Path, out: Path) -> list[Path]:
-    return write_comparison(Comparison.load(directory), out)
+def _comparison(directory: Path, out: Path, *, margin: float | None = None) -> list[Path]:
+    held = Comparison.load(directory)
+    return write_comparison(held if margin is None else replace(held, margin=margin), out)
 
 
 def _diagnosis(directory: Path, out: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from nearsight.study.comparing import compare
 from nearsight.study.comparison import Accuracy, ArmResult, Augmented, Comparison, Cost, Difference
 from nearsight.study.cross_validating import cross_validate
 from nearsight.study.cross_validation import CrossValidation, FoldedAccuracy
+from nearsight.study.good_enough import GoodEnough, checked_margin
 from nearsight.study.verdicts import verdict
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "CrossValidation",
     "Difference",
     "FoldedAccuracy",
+    "GoodEnough",
+    "checked_margin",
     "compare",
     "cross_validate",
     "make_arms",

@@ -1,12 +1,13 @@
 """The result of a comparison, as typed rows."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from nearsight.errors import unknown_name
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import Within
 from nearsight.read import belonging_together
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import write_json
@@ -15,9 +16,12 @@ from nearsight.settings import Recipe
 from nearsight.settings.protocols import FIVE_CROP, FULL_PASS, SINGLE_TILE, WHOLE, scored_by
 from nearsight.settings.recipe import recipe_from_table, recipe_table
 from nearsight.statistics import Estimate, McNemar
+from nearsight.statistics.margins import Spread
 from nearsight.statistics.writing import MISSING, with_interval
 from nearsight.study.compared_groups import ComparedGroups
+from nearsight.study.good_enough import GoodEnough, Held, good_enough
 from nearsight.study.on_tiles import ArmOnTiles
+from nearsight.study.pairing import ADDED, OTHER
 from nearsight.study.verdicts import verdict
 
 COMPARISON = "comparison.json"
@@ -40,6 +44,9 @@ UNITS = {
     "backward passes and of the optimizer, whose part is optimizer_flops, null where it was not counted",
     "train, gap": "accuracy on images that were trained on, as many of each run as judged_training_images says, and "
     "how far it is above that on test images",
+    "spread": "mean squares of a difference between seeds, between images and of the rest",
+    "margin": "points; good_enough: yes where the whole interval is above -margin, no where it is below; seeds or "
+    "images: about as many as would tell in four of five comparisons",
     "asked": "what a difference is asked for; empty for completeness alone",
     "training_pixels, images_seen": "of one run, counted with repetition",
     "seconds, peak_memory_bytes": "of each seed's training as measured on the hardware named; with folds of each "
@@ -140,7 +147,8 @@ class Difference:
 
     `headline` marks those that the comparison is made for, and `asked` says what for (`study.pairing.ASKED`);
     an earlier version did not say. `mcnemar` has a row for each seed, none
-    under `single-tile` and none with folds: it takes the networks as given.
+    under `single-tile` and none with folds: it takes the networks as given. `spread` is how the difference varies
+    over seeds and images, None with folds and in an earlier version.
     """
 
     arm: str
@@ -152,6 +160,7 @@ class Difference:
     mcnemar: tuple[McNemar, ...]
     verdict: str
     asked: str = ""
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -161,7 +170,8 @@ class Comparison(Shown):
     `images` is the number of test images. With `folds`, a cross-validation, all images are, each for the networks
     that were not trained on its fold. `judged_training_images` are how many a run was judged on of those that it was
     trained on, 0 where an earlier version looked at none. `groups` are the accuracies by the column that was asked
-    for, and `on_tiles` what the arms of whole images say of tiles. `hardware` and `versions` have an entry for each
+    for, and `on_tiles` what the arms of whole images say of tiles. `margin` is how many points behind whole images
+    tiles may be and be good enough, where that was asked. `hardware` and `versions` have an entry for each
     different one that the runs were trained on.
     """
 
@@ -184,6 +194,7 @@ class Comparison(Shown):
     groups: ComparedGroups | None = None
     on_tiles: tuple[ArmOnTiles, ...] = ()
     judged_training_images: int = 0
+    margin: Annotated[float, Within(0, 100)] | None = None
 
     def arm(self, name: str) -> ArmResult:
         """Return an arm by its name; raises `InputError` for one that was not compared."""
@@ -204,6 +215,28 @@ class Comparison(Shown):
         """The sentences on the differences that the comparison is made for."""
         return tuple(row.verdict for row in self.differences if row.headline)
 
+    @property
+    def good_enough(self) -> tuple[GoodEnough, ...]:
+        """For each arm of tiles and what it is held against, whether it is good enough; empty without a `margin`."""
+        if self.margin is None:
+            return ()
+        return tuple(
+            good_enough(
+                Held(row.arm, row.protocol, row.reference, row.reference_protocol, self._scored(row)),
+                row.interval,
+                self.margin,
+                row.spread,
+            )
+            for row in self.differences
+            if row.headline and row.asked not in (ADDED, OTHER) and self.arm(row.arm).tile is not None
+        )
+
+    def _scored(self, row: Difference) -> tuple[str, str]:
+        return (
+            scored_arm(row.arm, row.protocol, self.arm(row.arm).stride),
+            scored_arm(row.reference, row.reference_protocol, self.arm(row.reference).stride),
+        )
+
     def _summary(self) -> Summary:
         seeds = f"{len(self.seeds)} seeds" if len(self.seeds) > 1 else "one seed"
         rows = []
@@ -216,14 +249,17 @@ class Comparison(Shown):
             f"Comparison({self.data}, {self.tested}: {len(self.arms)} arms, {seeds}, equal {self.budget})",
             ("arm", "protocol", "cut", "accuracy % (95 %)"),
             rows,
-            self.verdicts,
+            (*self.verdicts, *(answer.said for answer in self.good_enough)),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the place as plain values, with units: what comparison.json holds."""
         values = to_values(self) | {"recipe": recipe_table(self.recipe)}
         del values["directory"]
-        return numbered("comparison", {"verdicts": self.verdicts, **values, "units": UNITS})
+        answers = [asdict(answer) for answer in self.good_enough]
+        return numbered(
+            "comparison", {"verdicts": self.verdicts, "good_enough": answers, **values, "units": UNITS}
+        )
 
     def save(self, directory: str | Path | None = None) -> None:
         """Write comparison.json into a directory, by default the comparison's own, whole or not at all."""
@@ -241,8 +277,9 @@ class Comparison(Shown):
         path = Path(directory) / COMPARISON
         schema, values = read_result("comparison", path, "compare")
         recipe = recipe_from_table(values.get("recipe", {}), path, unnumbered=FIRST)
-        # Both follow from the rest.
-        rows = {name: value for name, value in values.items() if name not in ("verdicts", "units", "recipe")}
+        # All but the recipe follow from the rest.
+        derived = ("verdicts", "good_enough", "units", "recipe")
+        rows = {name: value for name, value in values.items() if name not in derived}
         if schema < 2:
             rows = _intervals_of_schema_1(rows, rows.get("images"))
         place = {"directory": str(directory), "recipe": {}}
@@ -255,9 +292,7 @@ class Comparison(Shown):
         return found
 
     def _told(self, row: Difference) -> Difference:
-        ours = scored_arm(row.arm, row.protocol, self.arm(row.arm).stride)
-        theirs = scored_arm(row.reference, row.reference_protocol, self.arm(row.reference).stride)
-        return replace(row, verdict=verdict(ours, theirs, row.interval))
+        return replace(row, verdict=verdict(*self._scored(row), row.interval))
 
 
 def _intervals_of_schema_1(values: Any, images: Any) -> Any:

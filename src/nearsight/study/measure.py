@@ -27,6 +27,7 @@ from nearsight.statistics import (
     student_estimate,
     widened_by_folds,
 )
+from nearsight.statistics.margins import Spread
 from nearsight.statistics.pairs import IMAGES_AND_SEEDS
 from nearsight.study.arms import Arm
 from nearsight.study.compared_groups import compare_groups
@@ -325,6 +326,7 @@ def _difference(
         else tuple(mcnemar(ours, theirs) for ours, theirs in zip(right, reference_right, strict=True)),
         verdict=f"{said}{_SAID_TOO.get(pair.asked, '')}",
         asked=pair.asked,
+        spread=None if tested.fold.any() else Spread.of(right - reference_right),
     )
 
 

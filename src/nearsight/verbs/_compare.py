@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 from nearsight import study
 from nearsight.data import Data, ImageSets
@@ -23,7 +23,7 @@ from nearsight.settings.choices import (
 )
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
-from nearsight.study import Comparison
+from nearsight.study import Comparison, checked_margin
 from nearsight.training.early_warnings import early_warnings
 from nearsight.verbs.auto_recipe import auto_comparison, begun_study
 from nearsight.verbs.default_directories import default_comparison
@@ -48,6 +48,7 @@ def compare(
     stride: int | None = None,
     groups: str | None = None,
     on_tiles: int = DEFAULT_ON_TILES,
+    margin: SupportsFloat | None = None,
     machine: Machine | None = None,
     progress: Progress | bool = True,
     **fields: Any,
@@ -64,10 +65,13 @@ def compare(
     `resume`, what is done already in `out` (by default comparisons/DATA-RECIPE-BUDGET, with -folds-N after it
     where there are some) is kept. Writes comparison.json, comparison.md and the figure there. `groups` is a
     column by which the arms are compared too, as for `evaluate`. On `on_tiles` test images (0: none) the arms of
-    whole images are asked about tiles: how far they say the same of these, and what they lose. With `resume` both
-    can be asked for later. How images are read is said as in `nearsight.settings.Reading`. With `progress` False
-    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    whole images are asked about tiles: how far they say the same of these, and what they lose. With
+    `margin`, in points, the comparison says of each arm of tiles whether it is good enough, less than the margin
+    behind whole images: yes, no, or not yet known, with the number of seeds or images that would tell. With `resume`
+    all three can be asked for later. How images are read is said as in `nearsight.settings.Reading`. With `progress`
+    False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
     """
+    most = checked_margin(margin)
     reading = Reading(**fields_of(Reading, fields))
     fields = without_fields_of(Reading, fields)
     base = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
@@ -113,6 +117,7 @@ def compare(
                 machine=machine,
                 progress=channel,
             )
+            comparison = replace(comparison, margin=most)
             write_comparison(comparison, directory)
     return comparison
 

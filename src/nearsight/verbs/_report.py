@@ -1,20 +1,25 @@
 """Draw again what a directory of results can show."""
 
 from pathlib import Path
+from typing import SupportsFloat
 
 from nearsight.report import redraw
 from nearsight.shortage import tells_of_memory
+from nearsight.study import checked_margin
 
 
 @tells_of_memory("drawing")
-def report(directory: str | Path, *, out: str | Path | None = None) -> list[Path]:
+def report(
+    directory: str | Path, *, out: str | Path | None = None, margin: SupportsFloat | None = None
+) -> list[Path]:
     """Draw the pages and figures of a directory of results again, from what is on disk, and return their paths.
 
     >>> report("comparisons/cifar10-paper-steps")  # doctest: +SKIP
 
     `directory` is what `train`, `compare`, `diagnose`, `dimension`, `heatmap` or `repair` wrote, also an older
     version of them. Neither the data set nor a model is needed. Pages and figures go to `out`, by default to the
-    directory itself. Raises `InputError` where there are no results, and for files that are
+    directory itself. `margin`, in points, asks a comparison whether its tiles are good enough, as `compare` does,
+    without training anything again. Raises `InputError` where there are no results, and for files that are
     damaged or of a newer version.
     """
-    return redraw(Path(directory), Path(directory if out is None else out))
+    return redraw(Path(directory), Path(directory if out is None else out), checked_margin(margin))

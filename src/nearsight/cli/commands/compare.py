@@ -16,7 +16,7 @@ from nearsight.cli.options import (
     written_tiles,
 )
 from nearsight.cli.reading_options import reading_options
-from nearsight.cli.shared_options import add_folds, add_groups, declare_training, machine_of
+from nearsight.cli.shared_options import add_folds, add_groups, add_margin, declare_training, machine_of
 from nearsight.settings import Budget
 from nearsight.settings.choices import (
     ARM_ADDITIONS,
@@ -77,6 +77,7 @@ def declare(parser: OneLineParser) -> None:
         help="test images on which the arms of whole images are asked about tiles: how far they say the same of "
         f"these, and what they lose; 0 for none (default: {DEFAULT_ON_TILES})",
     )
+    add_margin(group)
     declare_training(parser, out="comparisons/DATA-RECIPE-BUDGET")
     add_recipe_options(parser, without=("tile", "tile_schedule"))
 
@@ -103,6 +104,7 @@ def run(options: Namespace) -> Result:
         stride=options.stride,
         groups=options.groups,
         on_tiles=options.on_tiles,
+        margin=options.margin,
         machine=machine_of(options),
         progress=not options.quiet,
         **reading_options(options),

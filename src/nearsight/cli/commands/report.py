@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from nearsight.cli.options import OneLineParser, Result
+from nearsight.cli.shared_options import add_margin
 
 
 def declare(parser: OneLineParser) -> None:
@@ -13,6 +14,7 @@ def declare(parser: OneLineParser) -> None:
     parser.add_argument(
         "--out", default=None, metavar="DIR", help="where pages and figures go (default: DIR itself)"
     )
+    add_margin(parser, "of a comparison: ")
 
 
 def run(options: Namespace) -> Result:
@@ -20,7 +22,7 @@ def run(options: Namespace) -> Result:
     from nearsight import verbs
     from nearsight.cli.show import print_lines
 
-    paths = [str(path) for path in verbs.report(options.directory, out=options.out)]
+    paths = [str(path) for path in verbs.report(options.directory, out=options.out, margin=options.margin)]
     if not options.json:
         print_lines(paths)
     return {"files": paths}

@@ -1,0 +1,128 @@
+"""Are tiles good enough? What a comparison says of a margin that its user gave."""
+
+from dataclasses import dataclass
+from typing import SupportsFloat
+
+from nearsight.errors import InputError
+from nearsight.numbers import real
+from nearsight.statistics import Estimate
+from nearsight.statistics.margins import (
+    MOST_IMAGES,
+    MOST_SEEDS,
+    NO,
+    UNKNOWN,
+    YES,
+    Answer,
+    Spread,
+    within_margin,
+)
+from nearsight.statistics.means import Z95
+from nearsight.statistics.pairs import IMAGES
+from nearsight.statistics.writing import points
+
+# With so much room beyond its own reach an interval leaves out the margin in four of five comparisons.
+FOUR_OF_FIVE = 1 + 0.8416 / Z95
+
+
+def checked_margin(margin: SupportsFloat | None) -> float | None:
+    """Return a margin in points as a float, None where none is asked for.
+
+    >>> checked_margin(1)
+    1.0
+
+    Raises `InputError` for what is no number from 0 to 100.
+    """
+    if margin is None:
+        return None
+    found = real("margin", margin)
+    if not 0 <= found <= 100:
+        raise InputError(
+            f"`margin` takes points of accuracy from 0 to 100, got {found:g}; 1 asks whether tiles are less than one "
+            "point behind whole images"
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class GoodEnough:
+    """Whether an arm is good enough beside a reference: the answer, what would tell, and the sentence.
+
+    `seeds` on the same images, or `images` at the same seeds, are about as many as would give an answer in four of
+    five comparisons, if the difference is what it was measured to be; None where it is given, or none would do.
+    """
+
+    arm: str
+    protocol: str
+    reference: str
+    reference_protocol: str
+    answer: Answer
+    seeds: int | None
+    images: int | None
+    said: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """An arm held against a reference, each with how it was scored as sentences have it (`scored`)."""
+
+    arm: str
+    protocol: str
+    reference: str
+    reference_protocol: str
+    scored: tuple[str, str]
+
+
+def good_enough(held: Held, difference: Estimate, margin: float, spread: Spread | None) -> GoodEnough:
+    """Answer whether an arm is worse than its reference by less than a margin, in points, and what would tell.
+
+    >>> held = Held("tile-16", "mean-logit", "full", "full-pass", ("tile 16 (mean-logit)", "full (full-pass)"))
+    >>> found = good_enough(held, Estimate(-0.002, -0.007, 0.003, covers="images and seeds"), 1, None)
+    >>> print(found.answer, found.said, sep=": ")
+    yes: tile 16 (mean-logit) is good enough, less than 1 point behind full (full-pass): the difference is −0.2 \
+(−0.7 to 0.3)
+    >>> spread = Spread(0.05, 0.2, 0.1, seeds=2, images=5000)
+    >>> print(good_enough(held, Estimate(-0.02, -0.03, -0.005, covers="images and seeds"), 1, spread).said)
+    it is not yet known whether tile 16 (mean-logit) is less than 1 point behind full (full-pass): \
+the difference is −2.0 (−3.0 to −0.5); 15 seeds on these images should tell, or 15,685 images at these seeds
+
+    `difference` is the accuracy of the arm less that of its reference. Where it covers images alone, of one seed,
+    the answer is of these two networks. Without a `spread`, as of folds and of comparisons of earlier versions, what
+    would tell is not known.
+    """
+    answer = within_margin(difference, margin / 100)
+    value, low, high = difference.numbers
+    one_seed = difference.covers == IMAGES
+    arm, reference = held.scored
+    most = f"{margin:g} point{'' if margin == 1 else 's'}"
+    found = f"the difference is {points(value)} ({points(low)} to {points(high)})"
+    seeds = images = None
+    if answer == UNKNOWN and spread is not None:
+        room = abs(value + margin / 100) / FOUR_OF_FIVE
+        seeds, images = spread.seeds_for(room), spread.images_for(room)
+    said = {
+        YES: f"{arm} is good enough, less than {most} behind {reference}: {found}",
+        NO: f"{arm} is not good enough, more than {most} behind {reference}: {found}",
+        UNKNOWN: f"it is not yet known whether {arm} is less than {most} behind {reference}: {found}"
+        + _what_would_tell(seeds, images, spread),
+    }[answer]
+    if one_seed:
+        said = f"of these two networks, {said}; of the two ways of training one seed tells nothing"
+    return GoodEnough(
+        held.arm, held.protocol, held.reference, held.reference_protocol, answer, seeds, images, said
+    )
+
+
+def _what_would_tell(seeds: int | None, images: int | None, spread: Spread | None) -> str:
+    if spread is None:
+        return ""
+    ways = []
+    if seeds is not None:
+        ways.append(f"{seeds} seeds on these images")
+    if images is not None:
+        ways.append(f"{images:,} images at {'this seed' if spread.seeds == 1 else 'these seeds'}")
+    if ways:
+        return f"; {ways[0]} should tell" + (f", or {ways[1]}" if len(ways) > 1 else "")
+    return (
+        f"; neither {MOST_SEEDS} seeds nor {MOST_IMAGES:,} images would tell: "
+        "the difference lies too near the margin"
+    )
