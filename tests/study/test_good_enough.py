@@ -30,9 +30,7 @@ def test_more_points_are_said_as_such() -> None:
 
 def test_one_seed_says_that_it_is_of_two_networks() -> None:
     found = good_enough(HELD, Estimate(0.0, -0.02, 0.02), 1, Spread(0, 0.1, 0, seeds=1, images=900))
-    assert found.said.startswith(
-        "of these two networks, it is not yet known whether tile 8 is less than 1 point"
-    )
+    assert found.said.startswith("of these two networks, whether tile 8 is less than 1 point")
     assert found.said.endswith(
         "images at this seed should tell; of the two ways of training one seed tells nothing"
     )

@@ -83,7 +83,7 @@ def _good_enough(comparison: Comparison) -> list[list[str]]:
         [
             "## Good enough?",
             "",
-            *(f"- **{answer.answer.capitalize()}**: {answer.said}." for answer in answers),
+            *(f"- {answer.said[0].upper()}{answer.said[1:]}." for answer in answers),
         ]
     ]
 

@@ -82,7 +82,7 @@ def good_enough(held: Held, difference: Estimate, margin: float, spread: Spread 
 (−0.7 to 0.3)
     >>> spread = Spread(0.05, 0.2, 0.1, seeds=2, images=5000)
     >>> print(good_enough(held, Estimate(-0.02, -0.03, -0.005, covers="images and seeds"), 1, spread).said)
-    it is not yet known whether tile 16 (mean-logit) is less than 1 point behind full (full-pass): \
+    whether tile 16 (mean-logit) is less than 1 point behind full (full-pass) is not yet known: \
 the difference is −2.0 (−3.0 to −0.5); 15 seeds on these images should tell, or 15,685 images at these seeds
 
     `difference` is the accuracy of the arm less that of its reference. Where it covers images alone, of one seed,
@@ -102,7 +102,7 @@ the difference is −2.0 (−3.0 to −0.5); 15 seeds on these images should tel
     said = {
         YES: f"{arm} is good enough, less than {most} behind {reference}: {found}",
         NO: f"{arm} is not good enough, more than {most} behind {reference}: {found}",
-        UNKNOWN: f"it is not yet known whether {arm} is less than {most} behind {reference}: {found}"
+        UNKNOWN: f"whether {arm} is less than {most} behind {reference} is not yet known: {found}"
         + _what_would_tell(seeds, images, spread),
     }[answer]
     if one_seed:

@@ -264,6 +264,26 @@
     });
   }
 
+  // A table that is wider than the screen says that it scrolls.
+
+  const sideways = new ResizeObserver((changed) => {
+    for (const { target } of changed) {
+      const wide = target.closest(".wide");
+      const scrolls = wide.scrollWidth > wide.clientWidth + 1;
+      let hint = wide.previousElementSibling;
+      if (!hint?.classList.contains("sideways")) {
+        if (!scrolls) continue;
+        hint = write("p", "sideways", "Wider than the screen: scroll the table sideways →");
+        wide.before(hint);
+      }
+      hint.hidden = !scrolls;
+    }
+  });
+  for (const wide of document.querySelectorAll(".wide")) {
+    sideways.observe(wide);
+    if (wide.firstElementChild) sideways.observe(wide.firstElementChild);
+  }
+
   // A link into a fold opens it.
 
   const reveal = () => {
