@@ -16,7 +16,7 @@ from nearsight.cli.options import (
 from nearsight.cli.reading_options import add_reading_options
 from nearsight.errors import InputError
 from nearsight.settings import GridKind, Machine
-from nearsight.settings.choices import DEFAULT_GRID, DEFAULT_MEMORY
+from nearsight.settings.choices import DEFAULT_BLANK, DEFAULT_GRID, DEFAULT_MEMORY
 from nearsight.settings.machine import LoggerName
 from nearsight.settings.models import MODELS, ONNX, TIMM
 
@@ -145,6 +145,7 @@ def model_options(options: Namespace) -> "ModelOptions":
         "classes": options.classes,
         "weights": options.weights,
         "pretrained": options.pretrained,
+        "skip_blank": getattr(options, "skip_blank", None),
     }
 
 
@@ -197,6 +198,20 @@ def add_grid(parser: OneLineParser) -> None:
         get_args(GridKind),
         default=DEFAULT_GRID,
         text="aligned: tiles at multiples of the stride; covering: also flush with the far edges",
+    )
+
+
+def add_skip_blank(parser: OneLineParser) -> None:
+    """Add `--skip-blank`."""
+    parser.add_argument(
+        "--skip-blank",
+        nargs="?",
+        type=whole_number("--skip-blank", 0),
+        const=DEFAULT_BLANK,
+        default=None,
+        metavar="N",
+        help="skip tiles whose lightest and darkest pixel differ, in each colour, by at most N of 255 (without N: "
+        f"{DEFAULT_BLANK}); they count in no score",
     )
 
 

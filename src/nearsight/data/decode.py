@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from torch import Tensor
@@ -156,6 +157,15 @@ def _decode_deep(high: Image.Image, low: Image.Image) -> Tensor:
         box = (0, top, width, min(top + rows, height))
         deep[top : top + rows] = np.asarray(high.crop(box)).astype(np.uint16) << 8
         deep[top : top + rows] |= np.asarray(low.crop(box))
+    return deep_pixels(deep)
+
+
+def deep_pixels(deep: NDArray[np.uint16]) -> Tensor:
+    """Return colour of 16 bits, (H, W, 3 or 4), the fourth its alpha, as uint8 (3, H, W) in the range of values here.
+
+    >>> deep_pixels(np.full((1, 2, 3), 65535, np.uint16)).unique().tolist()
+    [255]
+    """
     pixels = to_8_bits(deep[..., :3], SIXTEEN)
     if deep.shape[2] == 4:
         alpha = ((deep[..., 3:].astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

@@ -58,10 +58,10 @@ def _held(image: Image.Image) -> int:
     if image.format not in ("JPEG", "MPO"):
         return _HELD.get(image.format or "", 0)
     # Of what comes in several scans the coefficients are kept, two bytes each.
-    return 0 if _in_one_scan(image) else 2 * max(3, len(image.getbands()))
+    return 0 if in_one_scan(image) else 2 * max(3, len(image.getbands()))
 
 
-def _in_one_scan(image: Image.Image) -> bool:
+def in_one_scan(image: Image.Image) -> bool:
     """Whether the first scan of a JPEG holds all colours, whole; Pillow reads a header to the end of its marker."""
     stream, colours = getattr(image, "fp", None), getattr(image, "layers", 0)
     if stream is None or "progressive" in image.info or "progression" in image.info:

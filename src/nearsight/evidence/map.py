@@ -64,7 +64,8 @@ class EvidenceMap(Shown):
     class is asked for, it is a name of `classes` or a number from 0.
 
     By default a tile's logits are those of the tile alone. A map with a `removal` has instead what the image's
-    scores lose, in logits, where the tile is replaced: `TiledModel.removal_maps`.
+    scores lose, in logits, where the tile is replaced: `TiledModel.removal_maps`. A tile that was skipped has NaN for
+    every class, and counts in no score.
     Raises `InputError` when the shape, the grid and the class names do not belong together.
     """
 
@@ -104,6 +105,16 @@ class EvidenceMap(Shown):
         """
         return "evidence of a tile" if self.removal is None else self.removal.words
 
+    @property
+    def skipped(self) -> Tensor:
+        """Which tiles were skipped, bool of shape (rows, columns)."""
+        return self.logits[0].isnan()
+
+    def _looked_at(self) -> Tensor:
+        """Return the logits of the tiles that were not skipped, (classes, tiles) or (classes, rows, columns)."""
+        skipped = self.skipped
+        return self.logits[:, ~skipped] if bool(skipped.any()) else self.logits
+
     def scores(self) -> Tensor:
         """Return the image's scores, float of shape (classes,): the mean of its tiles, or those of its removal."""
         if self.removal is None:
@@ -112,18 +123,20 @@ class EvidenceMap(Shown):
 
     def mean(self) -> Tensor:
         """Return the mean of the tiles' logits, float of shape (classes,): the scores of `mean-logit`."""
-        return self.logits.mean((1, 2))
+        looked_at = self._looked_at()
+        return looked_at.mean(tuple(range(1, looked_at.ndim)))
 
     def probabilities(self) -> Tensor:
         """Return the mean of the tiles' softmax, float of shape (classes,): `mean-probability`'s scores."""
-        return self.logits.softmax(0).mean((1, 2))
+        shares = self._looked_at().softmax(0)
+        return shares.mean(tuple(range(1, shares.ndim)))
 
     def vote(self) -> Tensor:
         """Return the share of tiles that choose each class, float of shape (classes,): the scores of `vote`.
 
         A tile chooses its largest logit; of equal ones, the class that comes first.
         """
-        chosen = self.logits.argmax(0).flatten()
+        chosen = self._looked_at().argmax(0).flatten()
         return torch.bincount(chosen, minlength=len(self.classes)).to(self.logits.dtype) / len(chosen)
 
     def class_number(self, name: str | SupportsIndex) -> int:
@@ -160,13 +173,17 @@ class EvidenceMap(Shown):
         [-5.0]
 
         Of equal tiles the first in row-major order comes first. With `apart`, tiles that share a pixel with a
-        stronger one are passed over. There are at most `count`: as many as the grid has.
+        stronger one are passed over. There are at most `count`: as many as the grid has that were not skipped.
         """
         if count < 1:
             raise InputError(f"count must be at least 1 tile, got {count}")
         flat = self.logits[self.class_number(name)].flatten()
         found: list[TileEvidence] = []
-        for index in _in_order(flat, largest=not against):
+        for index in _in_order(
+            flat.nan_to_num(-torch.inf if not against else torch.inf), largest=not against
+        ):
+            if bool(flat[index].isnan()):
+                break
             tile = self._tile(index, flat[index].item())
             if apart and any(self._overlap(tile, other) for other in found):
                 continue
@@ -182,19 +199,25 @@ class EvidenceMap(Shown):
         >>> tiles.per_pixel("cat")[0].tolist()
         [3.0, 2.0, 2.0, 1.0]
 
-        NaN where no tile covers a pixel, as at the far edges of an aligned grid. A pixel at the border is
-        covered by fewer tiles than one in the middle, so the mean of this view is not the mean of the tiles.
+        NaN where no tile covers a pixel, as at the far edges of an aligned grid, or all that do were skipped. A pixel
+        at the border is covered by fewer tiles than one in the middle, so the mean of this view is not the mean of
+        the tiles.
         """
         # How many tiles cover a pixel is the product of how many tile rows and tile columns do. Those that do follow
         # one another, so that their sum is a difference of sums from the first one on.
-        sums = _sums(self.logits[self.class_number(name)].double().cpu())
+        logits = self.logits[self.class_number(name)].double().cpu()
+        # Of a mean over tiles that were skipped, which count as 0, and others, only the share of the latter is left.
+        skipped = bool(logits.isnan().any())
+        sums, kept = _sums(logits.nan_to_num(0.0)), _sums((~logits.isnan()).double())
         means = torch.empty(self.grid.height, self.grid.width, dtype=self.logits.dtype)
         for rows in torch.split(torch.arange(self.grid.height), _STRIP):
             down = _covered_means(sums, self.grid.tops, self.grid.tile, rows)
             across = torch.arange(self.grid.width)
-            means[rows] = _covered_means(_sums(down.T), self.grid.lefts, self.grid.tile, across).T.to(
-                means.dtype
-            )
+            mean = _covered_means(_sums(down.T), self.grid.lefts, self.grid.tile, across).T
+            if skipped:
+                down = _covered_means(kept, self.grid.tops, self.grid.tile, rows)
+                mean = mean / _covered_means(_sums(down.T), self.grid.lefts, self.grid.tile, across).T
+            means[rows] = mean.to(means.dtype)
         return means
 
     def crop(self, image: Tensor, index: int) -> Tensor:
@@ -263,7 +286,7 @@ class EvidenceMap(Shown):
             said = from_values(_Description, description, path)
             if not logits.is_floating_point():
                 raise InputError(f"{path}: logits are {logits.dtype}; expected floating-point numbers")
-            if not logits.isfinite().all():
+            if not (logits.isfinite() | logits.isnan().all(0)).all() or bool(logits[0].isnan().all()):
                 raise InputError(f"{path}: logits are not all finite")
             return EvidenceMap(logits, said.grid, said.classes, said.removal)
         except InputError as error:

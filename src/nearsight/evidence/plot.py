@@ -112,7 +112,7 @@ def shared_limit(logits: Iterable[Tensor]) -> float:
 
     1 where all are zero, so that a flat map can be drawn.
     """
-    ends = (end for values in logits for end in values.aminmax())
+    ends = (end for values in logits for end in values[~values.isnan()].aminmax())
     return max((abs(float(end)) for end in ends), default=0.0) or 1.0
 
 
@@ -134,7 +134,13 @@ def draw_map(
             0.55 + 0.4 * grey, cmap="gray", vmin=0, vmax=1, extent=_extent(grid), interpolation="nearest"
         )
     rows, columns = (-(-count // MOST_SHOWN) for count in grid.shape)
-    blocks = F.avg_pool2d(evidence_map.logits[number].cpu()[None], (rows, columns), ceil_mode=True)[0]
+    logits = evidence_map.logits[number].cpu()[None]
+    blocks, looked_at = (
+        F.avg_pool2d(values, (rows, columns), ceil_mode=True)[0]
+        for values in (logits.nan_to_num(0.0), (~logits.isnan()).to(logits.dtype))
+    )
+    # What holds no tile that was looked at is not drawn.
+    blocks = blocks / looked_at
     mesh = axes.pcolormesh(
         _every(cell_edges(grid.lefts, grid.tile), columns),
         _every(cell_edges(grid.tops, grid.tile), rows),
@@ -182,8 +188,15 @@ def number_cells(axes: "Axes", tiles: Iterable["TileEvidence"], side: int, colou
 
 
 def check_image(image: Tensor, grid: TileGrid) -> None:
-    """Raise `InputError` unless an image is uint8 (3, height, width) and of the grid's size."""
-    if image.dtype != torch.uint8 or tuple(image.shape) != (3, grid.height, grid.width):
+    """Raise `InputError` unless an image is uint8 (3, height, width) and of the grid's size.
+
+    Of a large image every so many-th pixel will do, as long as a figure shows no more.
+    """
+    step = 1
+    if image.ndim == 3 and max(image.shape) >= MOST_SHOWN:
+        step = round(max(grid.height, grid.width) / max(image.shape)) or 1
+    expected = (3, -(-grid.height // step), -(-grid.width // step))
+    if image.dtype != torch.uint8 or tuple(image.shape) != expected:
         raise InputError(
             f"the image is {image.dtype} of shape {tuple(image.shape)}; expected uint8 of shape "
             f"{(3, grid.height, grid.width)}: the pixels that the map is of, before normalising"

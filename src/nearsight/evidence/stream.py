@@ -16,18 +16,24 @@ from nearsight.tiles import TileGrid, cut_tiles
 
 
 def evidence_maps(
-    ready: ReadyModel, settings: TileSettings, images: Iterator[Tensor], names: tuple[str, ...] | None
+    ready: ReadyModel,
+    settings: TileSettings,
+    images: Iterator[Tensor],
+    names: tuple[str, ...] | None,
+    *,
+    resized: bool = False,
 ) -> Iterator[EvidenceMap]:
     """Yield the evidence map of each image of a stream, in order; memory does not grow with their number.
 
     Images are uint8 as decoded or float as the model takes them. Images are read ahead of the maps as far as a batch
-    needs. Those too large to be held as the model takes them are made ready part by part.
+    needs. Those too large to be held as the model takes them are made ready part by part. `resized` says that they
+    are of the size at which they are looked at.
     """
     ready.refresh()
     first = next(images, None)
     if first is None:
         return
-    looked = Looked(ready, settings, channels=len(first))
+    looked = Looked(ready, settings, channels=len(first), resized=resized)
     first = looked.accepted(first, 0)
     ready.settle(first)
     grid = looked.grid(first)
@@ -63,6 +69,7 @@ class Looked:
     ready: ReadyModel
     settings: TileSettings
     channels: int
+    resized: bool = False
 
     def grid(self, image: Tensor) -> TileGrid:
         return self.settings.grid_of(image.shape[-2], image.shape[-1])
@@ -76,7 +83,7 @@ class Looked:
                 f"height, width) with {self.channels} channels, normalised as the model takes it"
                 + ("" if self.ready.preprocessing is None else ", or uint8 as decoded")
             )
-        image = self.ready.resize(image.detach())
+        image = image.detach() if self.resized else self.ready.resize(image.detach())
         try:
             self.grid(image)
         except InputError as error:

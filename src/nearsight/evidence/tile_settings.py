@@ -17,7 +17,8 @@ class TileSettings:
     (1, 2)
 
     `tile` and `stride` are in pixels, `stride` by default a quarter of the tile; without a `tile` there is no grid.
-    `memory` is in bytes. `device` None is where a model's weights are, or else where its images are.
+    `memory` is in bytes. `device` None is where a model's weights are, or else where its images are. Tiles whose
+    values differ by at most `blank` of 255 are skipped; None skips none.
     Raises `InputError` for a tile or stride below 1 and an unknown kind of grid.
     """
 
@@ -27,10 +28,15 @@ class TileSettings:
     kind: GridKind = "covering"
     device: torch.device | None = None
     dtype: torch.dtype = torch.float32
+    blank: int | None = None
 
     def __post_init__(self) -> None:
         if self.tile is not None:
             self.grid_of(max(1, self.tile), max(1, self.tile))
+        if self.blank is not None and not 0 <= self.blank <= 255:
+            raise InputError(
+                f"`skip_blank` is by how much values may differ, from 0 to 255; got {self.blank}"
+            )
 
     @property
     def step(self) -> int | None:

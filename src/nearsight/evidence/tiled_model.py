@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError, first_line
+from nearsight.evidence.banded import Banded, Seen, banded_map, every_map, held_bands, resized_banded
 from nearsight.evidence.cost import Cost, measured_cost
 from nearsight.evidence.forward_pass import Model, check_model
 from nearsight.evidence.kinds import check_removal
 from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.ready import FULL_PASS_SHARE, STACK_SHARE, ReadyModel
 from nearsight.evidence.removing import Removing
-from nearsight.evidence.stream import evidence_maps
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.models import Classifier, Preprocessing
 from nearsight.notebook import Shown, Summary
@@ -36,7 +36,9 @@ class TiledModel(Shown):
     session. `tile` is in pixels, by default the one that the classifier was trained on; `stride` by default a quarter
     of it. `memory` bounds in bytes what is worked on at once, whatever the number and size of images: an image comes
     on top as it was given, and so does its map. `device` is by default where the model's weights are, or else where
-    the images are. `classes` names the logits where the model does not.
+    the images are. `classes` names the logits where the model does not. With `skip_blank` no tile is looked at whose
+    values differ, in each colour, by at most so many of 255: it is NaN in a map, and counts in no score. An image of
+    blank tiles alone is looked at whole.
 
     Images are uint8 (3, H, W) as decoded, which a classifier's preprocessing resizes and normalises batch by
     batch; or float (C, H, W) as the model takes them. Everything is computed in `dtype`, without gradients.
@@ -61,6 +63,7 @@ class TiledModel(Shown):
         device: torch.device | str | None = None,
         dtype: torch.dtype = torch.float32,
         classes: Sequence[str] | None = None,
+        skip_blank: int | None = None,
     ) -> None:
         check_model(model, dtype)
         if isinstance(model, Classifier):
@@ -73,6 +76,7 @@ class TiledModel(Shown):
             kind=grid,
             device=None if device is None else torch.device(device),
             dtype=dtype,
+            blank=None if skip_blank is None else whole("skip_blank", skip_blank),
         )
         self._classes = None if classes is None else tuple(classes)
         self._ready = ReadyModel(model, self._settings, classes=self._classes)
@@ -130,6 +134,11 @@ class TiledModel(Shown):
         return self._settings.memory
 
     @property
+    def skip_blank(self) -> int | None:
+        """By how much of 255 the values of a tile that is skipped differ at most; None where none is skipped."""
+        return self._settings.blank
+
+    @property
     def probes(self) -> int:
         """How often the model was probed until now, at all tile sizes together."""
         return self._ready.probes
@@ -178,7 +187,7 @@ class TiledModel(Shown):
         """Return the tile and the stride in pixels; raises `InputError` where there is no tile."""
         return self._settings.sides()
 
-    def grid_of(self, image: Tensor) -> TileGrid:
+    def grid_of(self, image: Tensor | Banded) -> TileGrid:
         """Return the grid of an image's tiles once it is resized; raises `InputError` where a tile does not fit."""
         height, width = image.shape[-2:]
         if self.preprocessing is not None and image.dtype == torch.uint8:
@@ -200,12 +209,18 @@ class TiledModel(Shown):
         """Bring a decoded image, uint8 (3, H, W), to the size at which it is looked at; others stay as they are."""
         return self._ready.resize(image)
 
+    def resize_large(self, image: Banded) -> Tensor | Banded:
+        """Bring an image that is read by bands to the size at which it is looked at, held where it is resized."""
+        return resized_banded(self._ready, image)
+
     def prepare(self, image: Tensor) -> Tensor:
         """Return one image, whole, as the model takes it: resized, normalised, on the model's device."""
         return self._ready.normalise(self._ready.resize(image))
 
-    def maps(self, images: Iterable[Tensor]) -> Iterator[EvidenceMap]:
+    def maps(self, images: Iterable[Tensor | Banded]) -> Iterator[EvidenceMap]:
         """Yield the evidence map of each image of a stream, in order; memory does not grow with their number.
+
+        Images too large to be held come as what gives bands of their rows, such as `data.large_image.LargeImage`.
 
         The maps are on the CPU, in float32 (in float64 where the model gives that). Images are read ahead of the
         maps as far as a batch needs. How many tiles share a batch can change the last bits of a logit, and so can
@@ -213,7 +228,17 @@ class TiledModel(Shown):
         Raises `InputError` where the tile does not fit an image and for logits that are not finite; the message
         names the image and the tile.
         """
-        return evidence_maps(self._ready, self._settings, iter(images), self._classes)
+        return every_map(self._ready, self._settings, iter(images), self._classes)
+
+    def map_of_bands(self, image: Tensor | Banded, seen: Seen | None = None) -> EvidenceMap:
+        """Return the evidence map of one image, read by bands of rows; `seen` is shown all rows as they pass.
+
+        `image` is what `maps` takes, and resized as there.
+        """
+        self._ready.refresh()
+        return banded_map(
+            self._ready, self._settings, held_bands(self._ready, image), self._classes, seen=seen
+        )
 
     def removal_maps(
         self,
@@ -239,6 +264,8 @@ class TiledModel(Shown):
         Raises `InputError` for another protocol or fill, and as `maps` and `full_pass` do.
         """
         check_removal(protocol, fill)
+        if self.skip_blank is not None:
+            raise InputError("maps of removal have a value for every tile; leave `skip_blank` out")
         return Removing(self._ready, self._settings, protocol, fill, self._classes).maps(images, others)
 
     def full_pass(self, images: Iterable[Tensor]) -> Tensor:

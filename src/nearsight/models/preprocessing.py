@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nearsight.errors import InputError
 from nearsight.models.onnx_session import Layout
-from nearsight.models.resizing import WHITE, resized
+from nearsight.models.resizing import WHITE, Bands, resized, resized_bands
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 InputRange = Literal["0-1", "0-255"]
@@ -111,6 +111,18 @@ class Preprocessing:
         if self.interpolation == "nearest":
             return F.interpolate(image[None], size=size, mode="nearest-exact")[0]
         return resized(image, size, self.interpolation)
+
+    def resize_bands(self, bands: Bands, height: int, width: int) -> Tensor:
+        """Return what `resize` makes of an image of this size, whose rows are read by `bands`, never all at once.
+
+        Raises `InputError` for interpolations that take the image whole.
+        """
+        if self.interpolation == "nearest" or self.interpolation == "lanczos":
+            raise InputError(
+                f"{height}×{width} pixels are too many to be resized by '{self.interpolation}', which takes them "
+                "all at once; give an interpolation of 'bilinear' or 'bicubic'"
+            )
+        return resized_bands(bands, (height, width), self.resized(height, width), self.interpolation)
 
     def cut_whole(self, images: Tensor) -> Tensor:
         """Cut the middle out of resized images (..., H, W), as a full pass sees them; all of them without `crop`.

@@ -1,5 +1,6 @@
 """Resizing decoded images in strips, so that a large one is never held in float as a whole."""
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 STRIP = 32 * 2**20
 BETWEEN = 4 * STRIP
 WHITE = 255
+
+Bands = Callable[[Iterable[tuple[int, int]]], Iterator[Tensor]]
 
 
 def resized(image: Tensor, size: tuple[int, int], mode: Literal["bilinear", "bicubic"]) -> Tensor:
@@ -23,19 +26,43 @@ def resized(image: Tensor, size: tuple[int, int], mode: Literal["bilinear", "bic
     """
     if 4 * image.numel() <= STRIP:
         return _to_bytes(_interpolated(image.float(), size, mode))
+    return resized_bands(
+        lambda spans: (image[:, top:bottom] for top, bottom in spans),
+        (*image.shape[1:],),
+        size,
+        mode,
+        image.device,
+    )
+
+
+def resized_bands(
+    bands: Bands,
+    whole: tuple[int, int],
+    size: tuple[int, int],
+    mode: Literal["bilinear", "bicubic"],
+    device: torch.device | None = None,
+) -> Tensor:
+    """Bring an image of a `whole` height and width to another, as `resized` does, from bands of its rows.
+
+    >>> image = torch.full((3, 4, 6), 7, dtype=torch.uint8)
+    >>> resized_bands(lambda spans: (image[:, a:b] for a, b in spans), (4, 6), (2, 3), "bicubic").shape
+    torch.Size([3, 2, 3])
+
+    `bands` gives the rows of spans from the top down, uint8 (3, n, width), as often as it is asked.
+    """
     height, width = size
-    done = torch.empty((len(image), height, width), dtype=torch.uint8, device=image.device)
-    rows = max(1, STRIP // (4 * len(image) * image.shape[2]))
+    done = torch.empty((3, height, width), dtype=torch.uint8, device=device)
+    rows = max(1, STRIP // (4 * 3 * whole[1]))
+    spans = [(top, min(top + rows, whole[0])) for top in range(0, whole[0], rows)]
     # Of the resized rows only so many columns are kept at once; further ones take the first pass again.
     # PyTorch resizes a single column wrongly, so the last ones may be done twice.
-    columns = max(2, BETWEEN // (4 * len(image) * image.shape[1]))
+    columns = max(2, BETWEEN // (4 * 3 * whole[0]))
     for start in range(0, width, columns):
         left = max(0, min(start, width - columns))
-        narrow = torch.empty((len(image), image.shape[1], min(columns, width)), device=image.device)
-        for top in range(0, image.shape[1], rows):
-            strip = image[:, top : top + rows].float()
-            wide = _interpolated(strip, (strip.shape[1], width), mode)
-            narrow[:, top : top + rows] = wide[..., left : left + columns]
+        narrow = torch.empty((3, whole[0], min(columns, width)), device=device)
+        for (top, bottom), band in zip(spans, bands(spans), strict=True):
+            wide = _interpolated(band.float(), (bottom - top, width), mode)
+            narrow[:, top:bottom] = wide[..., left : left + columns]
         done[..., left : left + columns] = _to_bytes(_interpolated(narrow, (height, narrow.shape[2]), mode))
     return done
 

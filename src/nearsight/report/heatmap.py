@@ -12,6 +12,8 @@ from nearsight.evidence.kinds import FILL_WORDS, Kind
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
 from nearsight.report.figure_file import save_figure
+from nearsight.report.for_viewers import save_for_viewers
+from nearsight.report.large_picture import LargePicture
 from nearsight.report.saved_heatmaps import file_stems, read_saved, save_pictures
 from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics.writing import signed
@@ -32,13 +34,15 @@ class Heatmap(Shown):
     """One image with its evidence map and the classes that are shown of it.
 
     `image` is uint8 (3, height, width), the pixels that the map is of; `chosen` is the number of the class that
-    was asked for, if one was.
+    was asked for, if one was. Of an image too large to be held, `image` is every so many-th pixel, and `large` has
+    the tiles that are shown.
     """
 
     name: str
     image: Tensor
     evidence: EvidenceMap
     chosen: int | None = None
+    large: LargePicture | None = None
 
     @property
     def predicted(self) -> int:
@@ -63,6 +67,21 @@ class Heatmap(Shown):
     def strongest(self, number: int, *, against: bool) -> tuple[TileEvidence, ...]:
         """Return the strongest tiles for or against a class; no two share a pixel."""
         return self.evidence.top_tiles(number, STRONGEST, against=against, apart=True)
+
+    def all_strongest(self) -> list[TileEvidence]:
+        """Return all tiles that are shown enlarged."""
+        return [
+            tile
+            for number in self.shown
+            for against in (False, True)
+            for tile in self.strongest(number, against=against)
+        ]
+
+    def crop(self, tile: TileEvidence) -> Tensor:
+        """Return the pixels of one of the strongest tiles, uint8 (3, tile, tile)."""
+        if self.large is not None:
+            return self.large.tiles[tile.index]
+        return self.evidence.crop(self.image, tile.index)
 
     def _summary(self) -> Summary:
         grid = self.evidence.grid
@@ -117,14 +136,19 @@ class Heatmaps(Shown):
         """Write NAME.png, NAME.svg and the map as NAME.safetensors for each image; return the paths.
 
         Beside them lie heatmaps.json and pictures/NAME.png, from which `load` reads them back. Names that two images
-        share get a number. Each file is written whole or not at all.
+        share get a number. Each file is written whole or not at all. Of images too large to be held, the map of the
+        classes shown is also written as a pyramidal TIFF (`save_map`), and the strongest tiles as NAME.geojson.
         """
         directory = Path(directory)
         stems = self._stems()
         maps = [directory / f"{stem}.safetensors" for stem in stems]
         for heatmap, path in zip(self.images, maps, strict=True):
             heatmap.evidence.save(path)
-        return [*self.draw(directory), *maps, *save_pictures(directory, self.images, stems)]
+        for_viewers = []
+        for heatmap, stem in zip(self.images, stems, strict=True):
+            if heatmap.large is not None:
+                for_viewers += save_for_viewers(heatmap, directory, stem)
+        return [*self.draw(directory), *maps, *for_viewers, *save_pictures(directory, self.images, stems)]
 
     def draw(self, directory: str | Path) -> list[Path]:
         """Write the figures alone, NAME.png and NAME.svg for each image; return the paths."""
@@ -146,7 +170,9 @@ class Heatmaps(Shown):
         """
         found = read_saved(Path(directory))
         return Heatmaps(
-            tuple(Heatmap(row.name, image, evidence, row.chosen) for row, image, evidence in found)
+            tuple(
+                Heatmap(row.name, image, evidence, row.chosen, large) for row, image, evidence, large in found
+            )
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -166,6 +192,7 @@ class Heatmaps(Shown):
                     "chosen": None if heatmap.chosen is None else heatmap.evidence.classes[heatmap.chosen],
                     "grid": asdict(heatmap.evidence.grid),
                     "tiles": len(heatmap.evidence.grid),
+                    "blank": int(heatmap.evidence.skipped.sum()),
                     "classes": {
                         heatmap.evidence.classes[number]: {
                             heatmap.evidence.protocol: heatmap.logit(number),
@@ -239,9 +266,10 @@ def heatmap_figure(heatmap: Heatmap, limit: float) -> "NotebookFigure":
 
 def _from_what(heatmap: Heatmap) -> str:
     grid, removal = heatmap.evidence.grid, heatmap.evidence.removal
-    tiles = f"{len(grid):,} tiles of {grid.tile}×{grid.tile} pixels, stride {grid.stride}"
+    blank = int(heatmap.evidence.skipped.sum())
+    tiles = f"{len(grid) - blank:,} tiles of {grid.tile}×{grid.tile} pixels, stride {grid.stride}"
     if removal is None:
-        return f"from {tiles}"
+        return f"from {tiles}{f'; {blank:,} blank ones skipped' if blank else ''}"
     return f"under {removal.protocol}\nWhat is lost when one of {tiles}, is replaced by {FILL_WORDS[removal.fill]}"
 
 
@@ -312,7 +340,7 @@ def _draw_crops(
     for place in axes[len(tiles) :]:
         place.set_axis_off()
     for rank, (place, tile) in enumerate(zip(axes, tiles, strict=False), start=1):
-        crop = heatmap.evidence.crop(heatmap.image, tile.index)
+        crop = heatmap.crop(tile)
         place.imshow(crop.permute(1, 2, 0).numpy(), interpolation="nearest")
         place.set(xticks=[], yticks=[])
         place.spines[:].set(color=colour, linewidth=2)

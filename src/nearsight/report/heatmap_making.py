@@ -1,13 +1,16 @@
 """From a classifier and images to their heatmaps."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from nearsight.data import to_pixels
+from nearsight.data.large_image import LargeImage, Overview, large_image
 from nearsight.data.pictures import Pictures, named_pictures
+from nearsight.data.placement import read_placement
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.removal import removal_maps
 from nearsight.errors import InputError, unknown_name
@@ -17,6 +20,7 @@ from nearsight.models import Classifier, receptive_field
 from nearsight.models.outputs import is_seen
 from nearsight.progress import SILENT, Progress
 from nearsight.report.heatmap import Heatmap, Heatmaps
+from nearsight.report.large_picture import LargePicture
 from nearsight.settings import EvidenceKind, Fill
 from nearsight.settings.choices import DEFAULT_EVIDENCE, DEFAULT_FILL
 from nearsight.tiles import TileGrid
@@ -47,7 +51,7 @@ def make_heatmaps(
     `evidence` is that of each tile alone, with the scores of `mean-logit`, or "removal": what the scores by which
     the classifier decides (`Decision.of`) lose without the tile, `fill` taking its place; with "other" that is the
     next image. `progress` is told the number of tiles and their cost before the run, and how many images are done.
-    All images, uint8, and maps are held in memory.
+    All images, uint8, and maps are held in memory, but for images too large for it, which are read part by part.
 
     Raises `InputError` for a class that does not exist, an image that cannot be read or is smaller than the
     tile, a tile that leaves the network an empty grid, and logits that are not finite.
@@ -59,20 +63,62 @@ def make_heatmaps(
     if evidence == "tile":
         _warn_of_receptive_field(bound, progress)
     names = [name for name, _ in given]
-    pictures = [bound.resize(to_pixels(image, name)) for name, image in given]
+    pictures = [_looked_at(bound, image, name) for name, image in given]
     grids = [_grid(bound, picture, name) for picture, name in zip(pictures, names, strict=True)]
     if evidence == "tile":
         for note in bound.notes:
             progress.warn(note)
         progress.say(bound.cost(grids).sentence())
-        maps = bound.maps(pictures)
+        held = bound.maps(picture for picture in pictures if isinstance(picture, Tensor))
     else:
-        maps = _without_tiles(bound, pictures, grids, fill, progress)
+        held = _without_tiles(bound, _all_held(pictures), grids, fill, progress)
     found = []
-    for name, picture, evidence_map, number in zip(names, pictures, maps, chosen, strict=True):
-        found.append(Heatmap(name, picture, evidence_map, number))
+    for name, picture, number in zip(names, pictures, chosen, strict=True):
+        if isinstance(picture, Tensor):
+            found.append(Heatmap(name, picture, next(held), number))
+        else:
+            found.append(_large(bound, picture, name, number, progress))
         progress.count("mapping images", len(found), len(names))
     return Heatmaps(tuple(found))
+
+
+def _looked_at(bound: TiledModel, image: Any, name: str) -> Tensor | LargeImage:
+    """Return an image at the size at which it is looked at, held where memory holds it."""
+    large = large_image(image) if isinstance(image, str | Path) else None
+    if large is None:
+        return bound.resize(to_pixels(image, name))
+    resized = bound.resize_large(large)
+    return resized if isinstance(resized, Tensor) else large
+
+
+def _all_held(pictures: Sequence[Tensor | LargeImage]) -> list[Tensor]:
+    held = [picture for picture in pictures if isinstance(picture, Tensor)]
+    for picture in pictures:
+        if not isinstance(picture, Tensor):
+            raise InputError(
+                f"{picture.path} is too large to be held whole, as its score without a tile takes; leave "
+                "`evidence='removal'` out, or cut a part out of it"
+            )
+    return held
+
+
+def _large(
+    bound: TiledModel, picture: LargeImage, name: str, chosen: int | None, progress: Progress
+) -> Heatmap:
+    """Return the heatmap of an image that is read part by part."""
+    overview = Overview(picture.height, picture.width)
+
+    def seen(top: int, rows: Tensor) -> None:
+        overview.add(top, rows)
+        progress.count(f"rows of {Path(name).name}", top + rows.shape[1], picture.height)
+
+    evidence = bound.map_of_bands(picture, seen)
+    bare = Heatmap(name, overview.pixels, evidence, chosen)
+    tiles = {tile.index: (tile.top, tile.left) for tile in bare.all_strongest()}
+    side = evidence.grid.tile
+    pixels = picture.tiles(list(tiles.values()), (side, side))
+    large = LargePicture(dict(zip(tiles, pixels, strict=True)), read_placement(picture.path))
+    return replace(bare, large=large)
 
 
 def _without_tiles(
@@ -128,7 +174,7 @@ def _number(name: str | None, classes: Sequence[str]) -> int | None:
     return None if name is None else classes.index(name)
 
 
-def _grid(bound: TiledModel, picture: Tensor, name: str) -> TileGrid:
+def _grid(bound: TiledModel, picture: Tensor | LargeImage, name: str) -> TileGrid:
     try:
         return bound.grid_of(picture)
     except InputError as error:

@@ -1,20 +1,24 @@
 """Heatmaps on disk: what `Heatmaps.load` reads beside the maps, so that figures are drawn again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
 from nearsight.data.decode import allowed_pixels, decode_image
+from nearsight.data.placement import Placement
 from nearsight.digest import digest_of
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
+from nearsight.evidence.plot import check_image
 from nearsight.numbers import Count
 from nearsight.read import read_bytes
+from nearsight.report.large_picture import LargePicture
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
 from nearsight.write import replace_atomically, write_json
@@ -24,19 +28,25 @@ if TYPE_CHECKING:
 
 HEATMAPS = "heatmaps.json"
 PICTURES = "pictures"
+TILES = "tiles"
 
 
 @dataclass(frozen=True)
 class SavedHeatmap:
     """One image of a directory of heatmaps: its name, the name of its files, and the class that was asked for.
 
-    `digest` is that of its picture, empty where the version that wrote it kept none.
+    `digest` is that of its picture, empty where the version that wrote it kept none. Of an image that was too large
+    to be held, `tiles` are the numbers of those that lie side by side in tiles/FILES.png, whose digest is
+    `tiles_digest`, and `placement` says where the image lies in the world.
     """
 
     name: str
     files: str
     chosen: Count | None
     digest: str = ""
+    tiles: tuple[Count, ...] | None = None
+    tiles_digest: str = ""
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True)
@@ -46,25 +56,38 @@ class _Listed:
 
 def save_pictures(directory: Path, heatmaps: Sequence["Heatmap"], stems: Sequence[str]) -> list[Path]:
     """Write heatmaps.json and each image as pictures/NAME.png, each whole or not at all; return the paths."""
-    paths = []
+    paths, rows = [], []
     for heatmap, stem in zip(heatmaps, stems, strict=True):
         paths.append(directory / PICTURES / f"{stem}.png")
-        with replace_atomically(paths[-1]) as temporary:
-            pixels = np.ascontiguousarray(heatmap.image.permute(1, 2, 0).cpu().numpy())
-            # A photograph takes the strongest compression minutes and little becomes of it.
-            Image.fromarray(pixels).save(temporary, "PNG", compress_level=1)
-    digests = [digest_of(path.read_bytes()) for path in paths]
-    rows = [
-        SavedHeatmap(each.name, stem, each.chosen, digest)
-        for each, stem, digest in zip(heatmaps, stems, digests, strict=True)
-    ]
+        row = SavedHeatmap(heatmap.name, stem, heatmap.chosen, _save_picture(paths[-1], heatmap.image))
+        if heatmap.large is not None:
+            tiles = heatmap.large.tiles
+            paths.append(directory / TILES / f"{stem}.png")
+            row = replace(
+                row,
+                tiles=tuple(tiles),
+                tiles_digest=_save_picture(paths[-1], torch.cat(list(tiles.values()), 2)),
+                placement=heatmap.large.placement,
+            )
+        rows.append(row)
     paths.append(directory / HEATMAPS)
     write_json(paths[-1], numbered("heatmaps", {"images": to_values(rows)}))
     return paths
 
 
-def read_saved(directory: Path) -> list[tuple[SavedHeatmap, Tensor, EvidenceMap]]:
+def _save_picture(path: Path, image: Tensor) -> str:
+    """Write pixels, uint8 (3, H, W), as PNG; return the file's digest."""
+    with replace_atomically(path) as temporary:
+        pixels = np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
+        # A photograph takes the strongest compression minutes and little becomes of it.
+        Image.fromarray(pixels).save(temporary, "PNG", compress_level=1)
+    return digest_of(path.read_bytes())
+
+
+def read_saved(directory: Path) -> list[tuple[SavedHeatmap, Tensor, EvidenceMap, LargePicture | None]]:
     """Return what lies in a directory of heatmaps: each image's row, its pixels as uint8 (3, H, W), and its map.
+
+    Of an image that was too large to be held, there are also its tiles that are shown.
 
     Raises `InputError` where a file is missing or damaged, or of a newer version.
     """
@@ -78,7 +101,9 @@ def read_saved(directory: Path) -> list[tuple[SavedHeatmap, Tensor, EvidenceMap]
     return [_read_one(directory, row) for row in listed.images]
 
 
-def _read_one(directory: Path, row: SavedHeatmap) -> tuple[SavedHeatmap, Tensor, EvidenceMap]:
+def _read_one(
+    directory: Path, row: SavedHeatmap
+) -> tuple[SavedHeatmap, Tensor, EvidenceMap, LargePicture | None]:
     path, picture = directory / f"{row.files}.safetensors", directory / PICTURES / f"{row.files}.png"
     evidence = EvidenceMap.load(path)
     height, width = evidence.grid.height, evidence.grid.width
@@ -88,12 +113,33 @@ def _read_one(directory: Path, row: SavedHeatmap) -> tuple[SavedHeatmap, Tensor,
             f"{len(evidence.classes)} classes; run `nearsight heatmap` again"
         )
     pixels = _read_picture(picture, row.digest, height * width)
+    if row.tiles is not None:
+        return row, pixels, evidence, _read_large(directory, row, evidence, pixels)
     if tuple(pixels.shape[1:]) != (height, width):
         raise InputError(
             f"{picture} has {pixels.shape[1]}×{pixels.shape[2]} pixels, and its map is of {height}×{width}; run "
             "`nearsight heatmap` again"
         )
-    return row, pixels, evidence
+    return row, pixels, evidence, None
+
+
+def _read_large(directory: Path, row: SavedHeatmap, evidence: EvidenceMap, pixels: Tensor) -> LargePicture:
+    path, numbers = directory / TILES / f"{row.files}.png", row.tiles or ()
+    side = evidence.grid.tile
+    strip = _read_picture(path, row.tiles_digest, side * side * max(1, len(numbers)))
+    if strip.shape[1:] != (side, side * len(numbers)) or any(
+        number >= len(evidence.grid) for number in numbers
+    ):
+        raise InputError(
+            f"{path} does not hold the tiles that {HEATMAPS} lists; run `nearsight heatmap` again"
+        )
+    try:
+        check_image(pixels, evidence.grid)
+    except InputError as error:
+        raise InputError(
+            f"{directory / PICTURES / row.files}.png: {error}; run `nearsight heatmap` again"
+        ) from error
+    return LargePicture(dict(zip(numbers, torch.split(strip, side, 2), strict=True)), row.placement)
 
 
 def file_stems(names: Sequence[str]) -> list[str]:

@@ -34,6 +34,7 @@ from nearsight.read import (
 from nearsight.repair.result import REPAIR
 from nearsight.report.saved_heatmaps import HEATMAPS
 from nearsight.report.saved_heatmaps import PICTURES as HEATMAP_PICTURES
+from nearsight.report.saved_heatmaps import TILES as HEATMAP_TILES
 from nearsight.rows import to_values
 from nearsight.runs import RECIPE, RESULT
 from nearsight.runs.run import DIGESTS
@@ -216,11 +217,16 @@ def _check_metrics(path: Path) -> bool:
 
 def _listed(directory: Path) -> dict[Path, str]:
     """Return the pictures that heatmaps in a directory's parent list, by their place, with their digests."""
-    if directory.name != HEATMAP_PICTURES:
+    if directory.name not in (HEATMAP_PICTURES, HEATMAP_TILES):
         return {}
     rows = _values(directory.parent / HEATMAPS).get("images")
     named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    names = {row["files"]: str(row.get("digest", "")) for row in named if isinstance(row.get("files"), str)}
+    key = "digest" if directory.name == HEATMAP_PICTURES else "tiles_digest"
+    names = {
+        row["files"]: str(row.get(key, ""))
+        for row in named
+        if isinstance(row.get("files"), str) and (key == "digest" or row.get("tiles") is not None)
+    }
     return {directory / f"{name}.png": digest for name, digest in names.items() if Path(name).name == name}
 
 

@@ -26,6 +26,8 @@ ExportFormat = Literal["onnx", "torchscript", "torch-export"]
 RepairMethod = Literal["swap", "tiles", "last-layer", "groups"]
 
 # What is done unless something else is asked for, in Python as on the command line.
+# By how much of 255 the values of a blank tile differ at most: the noise of a scanner on empty glass.
+DEFAULT_BLANK = 16
 # Bytes that are worked on at once.
 DEFAULT_MEMORY = 512 * 2**20
 # The arms of a comparison, None for whole images; how many seeds each has, and what is equal between them.

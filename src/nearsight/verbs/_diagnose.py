@@ -75,6 +75,8 @@ def diagnose(
     reading = Reading(**fields_of(Reading, options))
     with watched(progress) as channel, allowed_pixels(reading.max_pixels), writing(out, channel):
         bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(model)
+        if bound.skip_blank is not None:
+            raise InputError("a diagnosis looks at every tile; leave `skip_blank` out")
         examined = find_images(
             model,
             data,

@@ -25,6 +25,7 @@ class ModelOptions(TypedDict, total=False):
     weights: str | Path | None
     network: Network | None
     pretrained: bool
+    skip_blank: int | None
 
 
 class LookingOptions(ModelOptions, ReadingOptions):
@@ -44,6 +45,7 @@ class Binding:
     weights: str | Path | None = None
     network: Network | None = None
     pretrained: bool = True
+    skip_blank: int | None = None
 
     def bind(self, model: AnyModel, *, tiled: bool = True) -> TiledModel:
         """Return the model bound to these settings; a `TiledModel` holds its own, and takes no others.
@@ -78,10 +80,15 @@ class Binding:
             grid=self.grid,
             memory=self.memory,
             device=(self.machine or Machine()).torch_device(),
+            skip_blank=self.skip_blank,
         )
 
     def _check_without_tile(self) -> None:
-        for name, asked in (("stride", self.stride is not None), ("grid", self.grid != DEFAULT_GRID)):
+        for name, asked in (
+            ("stride", self.stride is not None),
+            ("grid", self.grid != DEFAULT_GRID),
+            ("skip_blank", self.skip_blank is not None),
+        ):
             if asked:
                 raise InputError(
                     f"`{name}` is of tiles, and this classifier was trained on whole images; give a `tile` too, or "
@@ -94,6 +101,7 @@ class Binding:
             "stride": self.stride not in (None, bound.stride),
             "grid": self.grid not in (DEFAULT_GRID, bound.grid),
             "memory": self.memory not in (DEFAULT_MEMORY, bound.memory),
+            "skip_blank": self.skip_blank not in (None, bound.skip_blank),
             "classes": self.classes is not None,
             "weights": self.weights is not None,
             "network": self.network is not None,

@@ -14,6 +14,7 @@ from nearsight.cli.shared_options import (
     add_groups,
     add_memory,
     add_run_or_model,
+    add_skip_blank,
     add_stride,
     model_and_data,
     model_options,
@@ -58,6 +59,7 @@ def declare(parser: OneLineParser) -> None:
         help="for a class A of DATA the class B of the model; in a file, one pair a line or JSON; A= leaves A out",
     )
     add_groups(parser)
+    add_skip_blank(parser)
     add_memory(parser)
     parser.add_argument(
         "--out", default=None, metavar="DIR", help="where metrics and predictions go (default: RUN)"

@@ -9,6 +9,7 @@ from nearsight.cli.shared_options import (
     add_grid,
     add_memory,
     add_run_or_model,
+    add_skip_blank,
     check_model,
     model_options,
 )
@@ -56,6 +57,7 @@ def declare(parser: OneLineParser) -> None:
         f"same place of the next image (default: {DEFAULT_FILL})",
     )
     add_grid(parser)
+    add_skip_blank(parser)
     add_memory(parser)
     add_max_pixels(parser)
     add_range(parser)

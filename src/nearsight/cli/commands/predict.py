@@ -8,6 +8,7 @@ from nearsight.cli.shared_options import (
     add_grid,
     add_memory,
     add_run_or_model,
+    add_skip_blank,
     add_stride,
     check_model,
     model_options,
@@ -59,6 +60,7 @@ def declare(parser: OneLineParser) -> None:
     )
     add_stride(parser)
     add_grid(parser)
+    add_skip_blank(parser)
     add_memory(parser)
     add_max_pixels(parser)
     add_range(parser)

@@ -1,0 +1,180 @@
+"""Images larger than the memory for decoding: read part by part, never held whole."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from nearsight.data.decode import most_pixels, named_faults
+from nearsight.data.decode_memory import decode_memory, decoding_bytes
+from nearsight.data.encoded import UnopenedError, encoded, open_image
+from nearsight.data.part_readers import (
+    EXTRA,
+    SLIDES,
+    PartReader,
+    is_slide,
+    part_reader,
+    reads_parts,
+)
+from nearsight.errors import InputError
+
+# Rows that are read at once: those of one tile of most TIFFs.
+_ROWS = 256
+# Twice as many pixels a side as a figure shows.
+_OVERVIEW = 2400
+
+
+@dataclass(frozen=True)
+class LargeImage:
+    """An image that memory is not to hold: its `path`, and its `height` and `width` in pixels.
+
+    It stands where a tensor, uint8 (3, height, width), would, for whoever reads such by `bands` or `tiles`. What it
+    gives are the pixels that `decode_image` would give, bit by bit. `at_random` says that a tile costs the same
+    wherever it lies; otherwise the image is decoded from the top down to it.
+    """
+
+    path: str
+    height: int
+    width: int
+    at_random: bool
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape that the tensor would have, (3, height, width)."""
+        return torch.Size((3, self.height, self.width))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that the tensor would have, uint8."""
+        return torch.uint8
+
+    def bands(
+        self, spans: Iterable[tuple[int, int]], seen: Callable[[int, Tensor], None] | None = None
+    ) -> Iterator[Tensor]:
+        """Yield the rows from `top` to `bottom` of each span, uint8 (3, bottom - top, width).
+
+        Spans go down the image: neither their tops nor their bottoms go back. Rows are decoded once, also where spans
+        overlap, and only as many are held as a span has. `seen`, where it is given, is shown all rows of the image,
+        some at a time, with the number of the first. Raises `InputError` naming the image for damage.
+        """
+        with self._opened() as reader:
+            held, start = torch.empty((3, 0, self.width), dtype=torch.uint8), 0
+            for top, bottom in spans:
+                parts, stop = [held[:, max(0, top - start) :]], start + held.shape[1]
+                first = max(top, stop)
+                if seen is not None:
+                    self._show(reader, stop, first, seen)
+                for rows in _steps(first, bottom):
+                    with named_faults(self.path, None):
+                        part = reader.read(rows[0], 0, rows[1] - rows[0], self.width)
+                    if seen is not None:
+                        seen(rows[0], part)
+                    parts.append(part)
+                held, start = torch.cat(parts, 1) if len(parts) > 1 else parts[0], top
+                del parts
+                yield held
+            if seen is not None:
+                self._show(reader, start + held.shape[1], self.height, seen)
+
+    def tiles(self, corners: Sequence[tuple[int, int]], size: tuple[int, int]) -> list[Tensor]:
+        """Return the tiles of `size` (height, width) at these tops and lefts, uint8 (3, *size), in their order."""
+        if self.at_random:
+            with self._opened() as reader, named_faults(self.path, None):
+                return [reader.read(top, left, *size) for top, left in corners]
+        order = sorted(range(len(corners)), key=lambda number: corners[number])
+        spans = [(corners[number][0], corners[number][0] + size[0]) for number in order]
+        found: dict[int, Tensor] = {}
+        for number, band in zip(order, self.bands(spans), strict=True):
+            left = corners[number][1]
+            found[number] = band[:, :, left : left + size[1]].clone()
+        return [found[number] for number in range(len(corners))]
+
+    @contextmanager
+    def _opened(self) -> Iterator[PartReader]:
+        with named_faults(self.path, None), part_reader(self.path) as reader:
+            if (reader.height, reader.width) != (self.height, self.width):
+                raise ValueError(
+                    f"it was {self.height}×{self.width} pixels at first and is {reader.height}×{reader.width} now"
+                )
+            yield reader
+
+    def _show(self, reader: PartReader, first: int, last: int, seen: Callable[[int, Tensor], None]) -> None:
+        for top, bottom in _steps(first, last):
+            with named_faults(self.path, None):
+                part = reader.read(top, 0, bottom - top, self.width)
+            seen(top, part)
+
+
+class Overview:
+    """Every so many-th pixel of an image whose rows pass: `pixels`, uint8 (3, rows, columns), and the `step`.
+
+    >>> overview = Overview(2, 4801)
+    >>> overview.add(0, torch.ones(3, 2, 4801, dtype=torch.uint8))
+    >>> overview.step, overview.pixels.shape
+    (2, torch.Size([3, 1, 2401]))
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self.step = max(1, max(height, width) // _OVERVIEW)
+        rows, columns = (-(-side // self.step) for side in (height, width))
+        self.pixels = torch.zeros((3, rows, columns), dtype=torch.uint8)
+
+    def add(self, top: int, rows: Tensor) -> None:
+        """Take what there is of it in these rows, uint8 (3, n, width), the first of which is numbered `top`."""
+        first = -top % self.step
+        taken = rows[:, first :: self.step, :: self.step]
+        place = (top + first) // self.step
+        self.pixels[:, place : place + taken.shape[1]] = taken
+
+
+def large_image(file: str | Path) -> LargeImage | None:
+    """Return an image file that is to be read part by part; None for one that is decoded whole, or is none.
+
+    Those are whole slides, and images whose decoding takes more than `decode_memory` or that have more pixels than
+    Pillow decodes. Where `allowed_pixels` allow fewer pixels, the image is refused by whoever decodes it; where they
+    allow it and the libraries are not installed, it is decoded whole. Raises `InputError` where they are needed and
+    missing, and for a file whose parts cannot be read.
+    """
+    path = str(file)
+    if not _is_large(path):
+        return None
+    if not reads_parts():
+        raise InputError(
+            f"cannot read {path}: it is too large to be decoded whole, and reading it part by part takes {EXTRA}"
+        )
+    with named_faults(path, None), part_reader(path) as reader:
+        pixels, most = reader.height * reader.width, most_pixels()
+        if most is not None and pixels > most:
+            raise ValueError(
+                f"it has {pixels:,} pixels, and up to {most:,} are read; give `max_pixels={pixels}`"
+            )
+        return LargeImage(path, reader.height, reader.width, reader.at_random)
+
+
+def _is_large(path: str) -> bool:
+    slide = Path(path).suffix.casefold() in SLIDES
+    try:
+        if slide and reads_parts() and is_slide(path):
+            return True
+        with encoded(path) as stream, open_image(stream) as image:
+            pixels, most = image.width * image.height, most_pixels()
+            if most is not None and (pixels > most or not reads_parts()):
+                return False
+            limit = Image.MAX_IMAGE_PIXELS
+            return (limit is not None and pixels > 2 * limit) or decoding_bytes(image, 0) > decode_memory()
+    except (UnopenedError, UnidentifiedImageError, OSError):
+        return False
+    except (SyntaxError, ValueError):
+        return False
+
+
+def _steps(first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Return the spans of rows from `first` to `last` that are read at once."""
+    if first < last:
+        ends = [first, *range((first // _ROWS + 1) * _ROWS, last, _ROWS), last]
+        yield from pairwise(ends)

@@ -1,0 +1,228 @@
+"""Reading parts of image files: TIFF, JPEG and PNG through libvips, whole slides through OpenSlide."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from nearsight.data.decode import decode_picture, deep_pixels
+from nearsight.data.decode_memory import decode_memory, in_one_scan
+from nearsight.data.encoded import encoded, open_image
+
+EXTRA = "pip install 'nearsight[large]'"
+# Files of whole slides, each of which is one file; those of several name the others, which are not opened.
+SLIDES = frozenset({".svs", ".ndpi", ".scn", ".bif", ".svslide", ".czi"})
+_OF_SEVERAL_FILES = frozenset({"mirax", "dicom", "trestle"})
+# The readers are called by name, so that libvips looks for no other: some of those draw programs or follow links.
+_LOADERS = {
+    "TIFF": "tiffload_source",
+    "JPEG": "jpegload_source",
+    "MPO": "jpegload_source",
+    "PNG": "pngload_source",
+}
+_TYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
+_COLOURS = frozenset({"srgb", "rgb", "b-w", "rgb16", "grey16"})
+_ROWS_PER_STRIP, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
+_BAND = 32 * 2**20
+
+
+class NotInPartsError(ValueError):
+    """A file whose parts cannot be read by themselves; the message says why, and what to save it as."""
+
+
+class PartReader(Protocol):
+    """An opened image file whose parts are read; with `at_random` in any order, else from the top down."""
+
+    @property
+    def height(self) -> int:
+        """Rows of pixels."""
+
+    @property
+    def width(self) -> int:
+        """Columns of pixels."""
+
+    @property
+    def at_random(self) -> bool:
+        """Whether a part costs the same wherever it lies."""
+
+    def read(self, top: int, left: int, height: int, width: int) -> Tensor:
+        """Return a part, uint8 (3, height, width), as `decode_image` would have it."""
+
+
+@contextmanager
+def part_reader(file: bytes | str | Path) -> Iterator[PartReader]:
+    """Open an image file, or its bytes, to read parts of it.
+
+    >>> file = BytesIO()
+    >>> Image.radial_gradient("L").save(file, "PNG")
+    >>> with part_reader(file.getvalue()) as reader:
+    ...     part = reader.read(100, 30, 16, 24)
+    >>> reader.at_random, part.shape
+    (False, torch.Size([3, 16, 24]))
+
+    A tiled TIFF and a slide are read in any order, all else from the top down. Raises `NotInPartsError` for what
+    would have to be decoded whole, `ModuleNotFoundError` without the libraries, and what these raise on damage.
+    """
+    if isinstance(file, str | Path) and is_slide(file):
+        slide = _openslide().OpenSlide(file)
+        try:
+            yield _SlideReader(slide)
+        finally:
+            slide.close()
+        return
+    pyvips = _pyvips()
+    with encoded(file) as stream:
+        with open_image(stream) as header:
+            loader = _checked(header)
+        source = _source(pyvips, stream)
+        options = {"fail_on": "error", **({"page": 0, "n": 1} if loader.startswith("tiff") else {})}
+        image = getattr(pyvips.Image, loader)(source, access="random", **options)
+        at_random = "tile-width" in image.get_fields()
+        if not at_random:
+            source = _source(pyvips, stream)
+            image = getattr(pyvips.Image, loader)(source, access="sequential", **options)
+        if image.format not in _TYPES or image.interpretation not in _COLOURS or not 1 <= image.bands <= 4:
+            raise NotInPartsError(
+                f"its pixels are {image.bands} bands of the kind {image.interpretation}; save it as a tiled TIFF "
+                "of grey or RGB values"
+            )
+        if image.get_typeof("orientation") and image.get("orientation") not in (0, 1):
+            raise NotInPartsError("its EXIF turns it, for which it is needed whole; save it upright")
+        yield _VipsReader(image, pyvips.Region.new(image), at_random)
+
+
+def is_slide(path: str | Path) -> bool:
+    """Whether a file is a whole slide of a format that lies in one file, and is known by its content too."""
+    if Path(path).suffix.casefold() not in SLIDES:
+        return False
+    with encoded(path):
+        found = _openslide().OpenSlide.detect_format(path)
+    return found is not None and found not in _OF_SEVERAL_FILES
+
+
+def slide_micrometres(path: str | Path) -> float | None:
+    """Return the side of a slide's pixels in micrometres, None where it says none."""
+    with _openslide().OpenSlide(path) as slide:
+        said = slide.properties.get("openslide.mpp-x")
+    return float(said) if said else None
+
+
+def reads_parts() -> bool:
+    """Whether the libraries for it are installed."""
+    try:
+        _pyvips()
+    except ImportError:
+        return False
+    return True
+
+
+class _VipsReader:
+    def __init__(self, image: Any, region: Any, at_random: bool) -> None:
+        self._region, self._type, self._bands = region, _TYPES[image.format], image.bands
+        self.height: int = image.height
+        self.width: int = image.width
+        self.at_random = at_random
+
+    def read(self, top: int, left: int, height: int, width: int) -> Tensor:
+        raw = self._region.fetch(left, top, width, height)
+        return _pixels(np.frombuffer(raw, self._type).reshape(height, width, self._bands))
+
+
+class _SlideReader:
+    at_random = True
+
+    def __init__(self, slide: Any) -> None:
+        self._slide = slide
+        self.width, self.height = slide.dimensions
+
+    def read(self, top: int, left: int, height: int, width: int) -> Tensor:
+        part = self._slide.read_region((left, top), 0, (width, height))
+        # What was never scanned is transparent.
+        if part.getextrema()[3] == (255, 255):
+            part = part.convert("RGB")
+        return decode_picture(part)
+
+
+def _pixels(values: NDArray[Any]) -> Tensor:
+    """Return values (height, width, bands) as uint8 (3, height, width), by the rules of whole images."""
+    bands = values.shape[2]
+    if values.dtype == np.uint8 and bands == 3:
+        return torch.from_numpy(np.array(values.transpose(2, 0, 1), order="C"))
+    if values.dtype == np.uint16 and bands >= 3:
+        return deep_pixels(values)
+    if values.dtype != np.uint8 and bands != 1:
+        raise NotInPartsError("it has grey of 16 bits or more beside alpha; save it without alpha")
+    return decode_picture(Image.fromarray(values[..., 0] if bands == 1 else values))
+
+
+def _source(pyvips: ModuleType, stream: BinaryIO) -> Any:
+    if isinstance(stream, BytesIO):
+        return pyvips.Source.new_from_memory(stream.getvalue())
+    # It reads the file itself, from wherever that was left.
+    os.lseek(stream.fileno(), 0, os.SEEK_SET)
+    return pyvips.Source.new_from_descriptor(stream.fileno())
+
+
+def _checked(header: Image.Image) -> str:
+    """Return the loader of a file by its header, where reading its parts stays within the memory for decoding."""
+    loader = _LOADERS.get(header.format or "")
+    if loader is None:
+        raise NotInPartsError(f"parts of a {header.format} are not read; save it as a tiled TIFF")
+    if header.format in ("JPEG", "MPO"):
+        # The coefficients of all scans are held until the last one is there.
+        needed = 0 if in_one_scan(header) else 6 * header.width * header.height
+        what = "it comes in several scans (progressive)"
+    elif header.format == "PNG":
+        needed = 8 * header.width * header.height if header.info.get("interlace") else 0
+        what = "it is interlaced"
+    else:
+        needed, what = _piece_bytes(header), "its tiles or strips are too large"
+    if needed > max(_BAND, decode_memory() // 2):
+        raise NotInPartsError(
+            f"{what}, so that it is decoded whole; save it as a TIFF with tiles of 256 pixels"
+        )
+    return loader
+
+
+def _piece_bytes(header: Image.Image) -> int:
+    """What two rows of a TIFF's tiles take, or two of its strips."""
+    tags: Any = getattr(header, "tag_v2", {})
+    high, wide = (_whole(tags.get(tag)) for tag in (_TILE_HEIGHT, _TILE_WIDTH))
+    bits = tags.get(258, 8)
+    each = len(header.getbands()) * max(1, int(max(bits) if isinstance(bits, tuple) else bits) // 8)
+    if high and wide:
+        return 2 * high * each * (header.width // wide + 2) * wide
+    rows = _whole(tags.get(_ROWS_PER_STRIP)) or header.height
+    return 2 * min(rows, header.height) * header.width * each
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+@cache
+def _pyvips() -> ModuleType:
+    with suppress(AttributeError):
+        # It logs the oddities of files, which are no fault; what is one is raised.
+        logging.getLogger("pyvips").setLevel(logging.CRITICAL)
+    pyvips = import_module("pyvips")
+    # Results of operations would be kept, with their files.
+    pyvips.cache_set_max(0)
+    return pyvips
+
+
+@cache
+def _openslide() -> ModuleType:
+    return import_module("openslide")
