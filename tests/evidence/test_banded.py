@@ -75,7 +75,7 @@ def test_an_image_that_is_resized_is_resized_by_bands(image: Tensor) -> None:
     bound = TiledModel(classifier(network(padded=False), resize_short=32), stride=3)
     [whole] = bound.maps([image])
     assert bound.map_of_bands(HeldBands(image)).logits.equal(whole.logits)
-    resized = bound.resize_large(HeldBands(image))
+    resized = bound.resize_banded(HeldBands(image))
     assert isinstance(resized, Tensor)
     assert resized.equal(bound.resize(image))
 

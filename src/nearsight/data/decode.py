@@ -37,7 +37,7 @@ from nearsight.errors import InputError
 _BAND_PIXELS = 2**20
 _MOST: ContextVar[int | None] = ContextVar("max_pixels", default=None)
 _QUARTER_TURNS = (5, 6, 7, 8)
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def decode_image(
@@ -311,7 +311,7 @@ def why_unread(file: bytes | str | Path, fault: Exception) -> str:
     'not an image in a known format'
     """
     if isinstance(fault, UnidentifiedImageError):
-        if _start(file) in _TIFF:
+        if _start(file) in TIFF_SIGNATURES:
             return (
                 "a TIFF of bands or numbers that are not read; save it with 1, 3 or 4 bands of 8 or 16 bits"
             )

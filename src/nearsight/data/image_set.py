@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -12,8 +12,10 @@ from torch import Tensor
 
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image, most_pixels
+from nearsight.data.decode_memory import decode_memory
 from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.identity import Identity, digest_of, digest_of_pixels, relative_paths
+from nearsight.data.large_image import LargeImage, large_image
 from nearsight.data.regions import ColumnRegions, Regions
 from nearsight.data.tile import decode_tile
 from nearsight.data.values import ValueRange, values_from
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
+_T = TypeVar("_T")
+# What any image takes at least while it is decoded, in bytes: its pixels and a byte of each as stored.
+LEAST_A_PIXEL = 4
 MEND = "repair or remove it, or leave such images out with `skip_bad=True`"
 
 
@@ -92,6 +97,19 @@ class StreamedImages:
         """Decode image i, uint8 of shape (3, H, W); raises `InputError` naming the file if it is damaged."""
         return self._decoded(i, decode_image)
 
+    def looked_at(self, i: int) -> Tensor | LargeImage:
+        """Decode image i, or return it to be read part by part where memory is not to hold it."""
+        file = image_file(self.rows[int(self.index[i])]["image"])
+        # Most are so small that their header need not be asked.
+        if (
+            isinstance(file, str)
+            and LEAST_A_PIXEL * int(self.sizes[i].prod(dtype=np.int64)) > decode_memory()
+        ):
+            found = self._decoded(i, lambda file, _: large_image(str(file)))
+            if found is not None:
+                return found
+        return self.image(i)
+
     def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
         """Decode one tile of image i, of `size` (height, width) at `top` and `left`: the same pixels as in `image`.
 
@@ -100,7 +118,7 @@ class StreamedImages:
         """
         return self._decoded(i, lambda file, name: decode_tile(file, top, left, size, name))
 
-    def _decoded(self, i: int, decode: Callable[[bytes | str, str], Tensor]) -> Tensor:
+    def _decoded(self, i: int, decode: Callable[[bytes | str, str], _T]) -> _T:
         row = int(self.index[i])
         cell = self.rows[row]["image"]
         try:
@@ -217,6 +235,11 @@ class JoinedImages:
         """Return image i, uint8 of shape (3, H, W), as its store gives it."""
         return self.parts[int(self.part[i])].image(int(self.place[i]))
 
+    def looked_at(self, i: int) -> Tensor | LargeImage:
+        """Return image i, or what reads it part by part where memory is not to hold it, as its store gives it."""
+        part, place = self.parts[int(self.part[i])], int(self.place[i])
+        return part.looked_at(place) if isinstance(part, StreamedImages | JoinedImages) else part.image(place)
+
     def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
         """Return one tile of image i, `size` (height, width) pixels from `top` and `left`, uint8 (3, *size)."""
         return self.parts[int(self.part[i])].tile(int(self.place[i]), top, left, size)
@@ -327,6 +350,22 @@ class ImageSet:
     def image(self, i: int) -> Tensor:
         """Return image i, uint8 of shape (3, H, W)."""
         return self.images.image(i)
+
+    def looked_at(self, i: int) -> Tensor | LargeImage:
+        """Return image i, uint8 of shape (3, H, W), or what reads it part by part where memory is not to hold it."""
+        return (
+            self.images.looked_at(i)
+            if isinstance(self.images, StreamedImages | JoinedImages)
+            else self.image(i)
+        )
+
+    def first_large(self) -> int | None:
+        """Return the number of the first image that memory is not to hold; None where there is none."""
+        pixels = self.sizes.prod(1, dtype=np.int64)
+        for i in np.flatnonzero(LEAST_A_PIXEL * pixels > decode_memory()).tolist():
+            if not isinstance(self.looked_at(i), Tensor):
+                return int(i)
+        return None
 
     def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
         """Return one tile of image i, `size` (height, width) pixels from `top` and `left`, uint8 (3, h, w)."""

@@ -1,7 +1,8 @@
 """Images larger than the memory for decoding: read part by part, never held whole."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ from nearsight.data.part_readers import (
     part_reader,
     reads_parts,
 )
+from nearsight.data.values import Measured, ValueRange, measuring, value_range_here, values_from
 from nearsight.errors import InputError
 
 # Rows that are read at once: those of one tile of most TIFFs.
@@ -35,13 +37,16 @@ class LargeImage:
 
     It stands where a tensor, uint8 (3, height, width), would, for whoever reads such by `bands` or `tiles`. What it
     gives are the pixels that `decode_image` would give, bit by bit. `at_random` says that a tile costs the same
-    wherever it lies; otherwise the image is decoded from the top down to it.
+    wherever it lies; otherwise the image is decoded from the top down to it. Values beyond 8 bits, whose `depth` it
+    says, are read from `value_range`.
     """
 
     path: str
     height: int
     width: int
     at_random: bool
+    depth: str | None = None
+    value_range: ValueRange | None = None
 
     @property
     def shape(self) -> torch.Size:
@@ -70,8 +75,7 @@ class LargeImage:
                 if seen is not None:
                     self._show(reader, stop, first, seen)
                 for rows in _steps(first, bottom):
-                    with named_faults(self.path, None):
-                        part = reader.read(rows[0], 0, rows[1] - rows[0], self.width)
+                    part = self._read(reader, rows[0], 0, (rows[1] - rows[0], self.width))
                     if seen is not None:
                         seen(rows[0], part)
                     parts.append(part)
@@ -81,11 +85,15 @@ class LargeImage:
             if seen is not None:
                 self._show(reader, start + held.shape[1], self.height, seen)
 
+    def parts(self) -> Iterator[Tensor]:
+        """Yield all rows once, some at a time, uint8 (3, n, width)."""
+        return self.bands(_steps(0, self.height))
+
     def tiles(self, corners: Sequence[tuple[int, int]], size: tuple[int, int]) -> list[Tensor]:
         """Return the tiles of `size` (height, width) at these tops and lefts, uint8 (3, *size), in their order."""
         if self.at_random:
-            with self._opened() as reader, named_faults(self.path, None):
-                return [reader.read(top, left, *size) for top, left in corners]
+            with self._opened() as reader:
+                return [self._read(reader, top, left, size) for top, left in corners]
         order = sorted(range(len(corners)), key=lambda number: corners[number])
         spans = [(corners[number][0], corners[number][0] + size[0]) for number in order]
         found: dict[int, Tensor] = {}
@@ -105,9 +113,13 @@ class LargeImage:
 
     def _show(self, reader: PartReader, first: int, last: int, seen: Callable[[int, Tensor], None]) -> None:
         for top, bottom in _steps(first, last):
-            with named_faults(self.path, None):
-                part = reader.read(top, 0, bottom - top, self.width)
-            seen(top, part)
+            seen(top, self._read(reader, top, 0, (bottom - top, self.width)))
+
+    def _read(self, reader: PartReader, top: int, left: int, size: tuple[int, int]) -> Tensor:
+        # The range is that of when the image was found: another may hold where it is read.
+        reading = nullcontext() if self.value_range is None else values_from(self.value_range)
+        with reading, named_faults(self.path, None):
+            return reader.read(top, left, *size)
 
 
 class Overview:
@@ -141,7 +153,7 @@ def large_image(file: str | Path) -> LargeImage | None:
     missing, and for a file whose parts cannot be read.
     """
     path = str(file)
-    if not _is_large(path):
+    if not needs_parts(path):
         return None
     if not reads_parts():
         raise InputError(
@@ -153,10 +165,23 @@ def large_image(file: str | Path) -> LargeImage | None:
             raise ValueError(
                 f"it has {pixels:,} pixels, and up to {most:,} are read; give `max_pixels={pixels}`"
             )
-        return LargeImage(path, reader.height, reader.width, reader.at_random)
+        size = reader.height, reader.width
+        return LargeImage(path, *size, reader.at_random, reader.depth, value_range_here())
 
 
-def _is_large(path: str) -> bool:
+def measured(image: LargeImage) -> Measured:
+    """Return what a large image holds of values beyond 8 bits; all of it is read for that."""
+    with measuring() as found:
+        deque(image.parts(), maxlen=0)
+    deep = [part for part in found if part.depth is not None]
+    if not deep:
+        return Measured()
+    low, high = min(part.low for part in deep), max(part.high for part in deep)
+    return Measured(deep[0].depth, low, high, all(part.clear for part in found))
+
+
+def needs_parts(path: str) -> bool:
+    """Whether an image file is to be read part by part, as its header says; False for what is no image."""
     slide = Path(path).suffix.casefold() in SLIDES
     try:
         if slide and reads_parts() and is_slide(path):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ from torch import Tensor
 from nearsight.data.decode import decode_picture, deep_pixels
 from nearsight.data.decode_memory import decode_memory, in_one_scan
 from nearsight.data.encoded import encoded, open_image
+from nearsight.data.values import FLOATING, SIXTEEN
 
 EXTRA = "pip install 'nearsight[large]'"
 # Files of whole slides, each of which is one file; those of several name the others, which are not opened.
@@ -56,6 +58,10 @@ class PartReader(Protocol):
     @property
     def at_random(self) -> bool:
         """Whether a part costs the same wherever it lies."""
+
+    @property
+    def depth(self) -> str | None:
+        """How deep values beyond 8 bits are, whose range counts; None for 8 bits."""
 
     def read(self, top: int, left: int, height: int, width: int) -> Tensor:
         """Return a part, uint8 (3, height, width), as `decode_image` would have it."""
@@ -121,11 +127,7 @@ def slide_micrometres(path: str | Path) -> float | None:
 
 def reads_parts() -> bool:
     """Whether the libraries for it are installed."""
-    try:
-        _pyvips()
-    except ImportError:
-        return False
-    return True
+    return all(find_spec(name) is not None for name in ("pyvips", "openslide"))
 
 
 class _VipsReader:
@@ -134,6 +136,7 @@ class _VipsReader:
         self.height: int = image.height
         self.width: int = image.width
         self.at_random = at_random
+        self.depth = {"ushort": SIXTEEN, "float": FLOATING}.get(image.format)
 
     def read(self, top: int, left: int, height: int, width: int) -> Tensor:
         raw = self._region.fetch(left, top, width, height)
@@ -142,6 +145,7 @@ class _VipsReader:
 
 class _SlideReader:
     at_random = True
+    depth = None
 
     def __init__(self, slide: Any) -> None:
         self._slide = slide

@@ -23,6 +23,8 @@ from nearsight.data.decode import (
 from nearsight.data.drawn_masks import MaskLook, look_at_mask
 from nearsight.data.identity import digest_of
 from nearsight.data.image_set import image_file, image_name
+from nearsight.data.large_image import large_image, measured, needs_parts
+from nearsight.data.part_readers import reads_parts
 from nearsight.data.regions import COLUMN_KINDS, REGION_COLUMNS, cells_mask
 from nearsight.data.stamps import stamp_of_sources
 from nearsight.data.values import Measured, ValueRange, measuring, values_from
@@ -165,6 +167,8 @@ class _Measure:
     sources: str
     decoding: int = _DECODING
     max_pixels: int | None = field(default_factory=most_pixels)
+    # What is found of images too large to be decoded whole.
+    in_parts: bool = field(default_factory=reads_parts)
 
     def __call__(self, batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
         column = next((name for name in batch if name in COLUMN_KINDS), None)
@@ -212,9 +216,13 @@ class _Measure:
                 found[name].append(one[name])
         return found
 
-    def _read(self, file: bytes) -> tuple[tuple[int, int], str | None, Measured, Header | None]:
+    def _read(self, file: bytes | str) -> tuple[tuple[int, int], str | None, Measured, Header | None]:
         try:
             with allowed_pixels(self.max_pixels):
+                large = None if isinstance(file, bytes) else large_image(file)
+                if large is not None:
+                    looked = self.full or large.depth is not None
+                    return (large.height, large.width), None, measured(large) if looked else Measured(), None
                 header = image_header(file, "image")
                 if not (self.full or header.deep_or_clear):
                     return header.size, None, Measured(frames=header.frames), header
@@ -260,14 +268,17 @@ def _look(value: Any, column: str, height: int, width: int) -> str | None:
     return None
 
 
-def _content(cell: Mapping[str, Any] | None) -> tuple[bytes, str | None]:
-    """Return the encoded bytes of an image, or else none and why they cannot be read."""
+def _content(cell: Mapping[str, Any] | None) -> tuple[bytes | str, str | None]:
+    """Return the encoded bytes of an image, or else none and why they cannot be read.
+
+    The path is returned of a file that is read part by part, as it may be larger than memory.
+    """
     file = image_file(cell)
     if isinstance(file, bytes):
         return file, None
     try:
         with named_faults(file, "image"):
-            return read_encoded(file), None
+            return (file, None) if needs_parts(file) else (read_encoded(file), None)
     except InputError as error:
         return b"", _reason(error)
 

@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.data.decode import decode_image, named_faults, opened, read_encoded
+from nearsight.data.decode import TIFF_SIGNATURES, decode_image, named_faults, opened, read_encoded
+from nearsight.data.encoded import encoded
 from nearsight.data.exif import read_exif
 from nearsight.data.jpeg import Frame, sequential_frame, shortened
+from nearsight.data.part_readers import NotInPartsError, is_slide, part_reader, reads_parts
 from nearsight.errors import InputError
 
 # Where colours are stored at half the resolution, a pixel takes part of its colour from the next pair of pixels.
@@ -40,6 +42,8 @@ def decode_tile(
     Raises `InputError` naming the image (`name`, or its path) when it is damaged, not an image or too small.
     """
     label = name or (None if isinstance(file, bytes) else str(file))
+    if (part := _in_parts(file, top, left, size, label)) is not None:
+        return part
     with named_faults(file, label):
         content = file if isinstance(file, bytes) else read_encoded(file)
         frame = sequential_frame(content)
@@ -60,6 +64,26 @@ def decode_tile(
             "does not lie in it; has the file changed since the set was loaded?"
         )
     return tile
+
+
+def _in_parts(
+    file: bytes | str | Path, top: int, left: int, size: tuple[int, int], label: str | None
+) -> Tensor | None:
+    """Read a tile of a tiled TIFF or a slide by itself; None for other files, and where the libraries are missing."""
+    if not reads_parts():
+        return None
+    with named_faults(file, label):
+        slide = not isinstance(file, bytes) and is_slide(file)
+        if not slide:
+            with encoded(file) as stream:
+                if stream.read(4) not in TIFF_SIGNATURES:
+                    return None
+        try:
+            with part_reader(file) as reader:
+                inside = top + size[0] <= reader.height and left + size[1] <= reader.width
+                return reader.read(top, left, *size) if reader.at_random and inside else None
+        except NotInPartsError:
+            return None
 
 
 def _upright(content: bytes, frame: Frame) -> bool:

@@ -17,6 +17,7 @@ from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.encoded import check_path
 from nearsight.data.hub import read_hub
 from nearsight.data.image_set import ImageSet, ImageSets, image_file, image_paths
+from nearsight.data.large_image import LargeImage, large_image, measured
 from nearsight.data.parquet import parquet_files, read_parquet
 from nearsight.data.pictures import Pictures, named_pictures
 from nearsight.data.table import MISSING, Table
@@ -42,7 +43,7 @@ class _Part(Protocol):
     def paths(self) -> Sequence[str]:
         """The path of each image, or what names it."""
 
-    def image(self, i: int) -> Tensor:
+    def image(self, i: int) -> Tensor | LargeImage:
         """Return image i, uint8 (3, H, W); raises `InputError` for one that is damaged."""
 
 
@@ -51,7 +52,7 @@ class _Files:
     paths: Sequence[str]
     reading: Reading
 
-    def image(self, i: int) -> Tensor:
+    def image(self, i: int) -> Tensor | LargeImage:
         return _decoded(self.paths[i], self.paths[i], self.reading)
 
 
@@ -61,7 +62,7 @@ class _Rows:
     paths: Sequence[str]
     reading: Reading
 
-    def image(self, i: int) -> Tensor:
+    def image(self, i: int) -> Tensor | LargeImage:
         return _decoded(image_file(self.rows[i]["image"]), self.paths[i], self.reading)
 
 
@@ -81,8 +82,8 @@ class _OfSet:
     images: ImageSet
     paths: Sequence[str]
 
-    def image(self, i: int) -> Tensor:
-        return self.images.image(i)
+    def image(self, i: int) -> Tensor | LargeImage:
+        return self.images.looked_at(i)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +109,11 @@ class Unlabelled:
         part, place = self._place(i)
         return part.paths[place]
 
-    def image(self, i: int) -> Tensor:
-        """Return image i, uint8 (3, H, W); raises `InputError` for one that is damaged."""
+    def image(self, i: int) -> Tensor | LargeImage:
+        """Return image i, uint8 (3, H, W); raises `InputError` for one that is damaged.
+
+        One that memory is not to hold is returned to be read part by part.
+        """
         part, place = self._place(i)
         return part.image(place)
 
@@ -245,13 +249,18 @@ def _files(place: str | Path, notes: list[str]) -> list[str]:
     )
 
 
-def _decoded(file: bytes | str, name: str, reading: Reading) -> Tensor:
+def _decoded(file: bytes | str, name: str, reading: Reading) -> Tensor | LargeImage:
     with allowed_pixels(reading.max_pixels):
         if reading.value_range is not None:
             with values_from(reading.value_range):
-                return decode_image(file, name)
-        with measuring() as found:
-            pixels = decode_image(file, name)
+                large = large_image(file) if isinstance(file, str) else None
+                return decode_image(file, name) if large is None else large
+        pixels: Tensor | LargeImage | None = large_image(file) if isinstance(file, str) else None
+        if isinstance(pixels, LargeImage):
+            found = [measured(pixels)] if pixels.depth is not None else []
+        else:
+            with measuring() as found:
+                pixels = decode_image(file, name)
     deep = next((image for image in found if image.depth is not None), None)
     if deep is not None:
         raise ValueRangeNeededError(

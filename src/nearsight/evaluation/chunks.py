@@ -9,14 +9,18 @@ from nearsight.data import ImageSet
 from nearsight.data.workers import begin_worker, told_of_workers, usable_workers
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
+from nearsight.models.banded import Banded
 
+# An image as a model looks at it: held, or read by bands.
+Looked = Tensor | Banded
+TOO_LARGE = "an image is too large to be passed whole; ask for a protocol of tiles, such as mean-logit"
 # Enough for full batches; more only delays progress.
 LARGEST_CHUNK = 2048
 
 
 def resized_chunks(
     images: ImageSet, preprocessing: Preprocessing | None, most: int, workers: int = 0
-) -> Iterator[list[Tensor]]:
+) -> Iterator[list[Looked]]:
     """Yield the images of a set in order, in lists of uint8 (3, h, w) of at most so many bytes.
 
     >>> import numpy as np
@@ -28,17 +32,23 @@ def resized_chunks(
     >>> [len(chunk) for chunk in resized_chunks(toy, half, most=500)]
     [2, 2, 1]
 
-    An image larger than that is a chunk of its own. A set that streams is decoded and resized by `workers`
-    processes, in this one when there are none. The lists are the caller's to empty.
+    An image larger than that is a chunk of its own, and so is one that is read by bands. A set that streams is
+    decoded and resized by `workers` processes, in this one when there are none. The lists are the caller's to empty.
     """
     if images.pixels is not None and (preprocessing is None or not preprocessing.resizes):
         size = max(1, min(LARGEST_CHUNK, most // images.pixels[0].numel()))
         for pixels in torch.split(images.pixels, size):
             yield list(pixels)
         return
-    chunk: list[Tensor] = []
+    chunk: list[Looked] = []
     held = 0
     for image in _resized(images, preprocessing, workers):
+        if not isinstance(image, Tensor):
+            if chunk:
+                yield chunk
+                chunk, held = [], 0
+            yield [image]
+            continue
         if chunk and held + image.nbytes > most:
             yield chunk
             chunk, held = [], 0
@@ -53,27 +63,33 @@ def resized_chunks(
         yield chunk
 
 
-class _Resized(torch.utils.data.Dataset[Tensor | InputError]):
+def as_looked_at(image: Looked, preprocessing: Preprocessing | None) -> Looked:
+    """Return an image, resized as a model's preprocessing says; one that is read by bands stays so where it can."""
+    if preprocessing is None:
+        return image
+    return preprocessing.resize(image) if isinstance(image, Tensor) else preprocessing.resize_banded(image)
+
+
+class _Resized(torch.utils.data.Dataset[Looked | InputError]):
     def __init__(self, images: ImageSet, preprocessing: Preprocessing | None) -> None:
         self.images, self.preprocessing = images, preprocessing
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, i: int) -> Tensor | InputError:
+    def __getitem__(self, i: int) -> Looked | InputError:
         try:
-            image = self.images.image(i)
-            return image if self.preprocessing is None else self.preprocessing.resize(image)
+            return as_looked_at(self.images.looked_at(i), self.preprocessing)
         except InputError as error:
             # A loader would raise it with the worker's whole traceback as its message.
             return error
 
 
-def _resized(images: ImageSet, preprocessing: Preprocessing | None, workers: int) -> Iterator[Tensor]:
+def _resized(images: ImageSet, preprocessing: Preprocessing | None, workers: int) -> Iterator[Looked]:
     source = _Resized(images, preprocessing)
     workers = 0 if images.pixels is not None else usable_workers(workers, source)
     if workers == 0:
-        items: Iterable[Tensor | InputError] = (source[i] for i in range(len(source)))
+        items: Iterable[Looked | InputError] = (source[i] for i in range(len(source)))
     else:
         items = torch.utils.data.DataLoader(
             source, batch_size=None, num_workers=workers, worker_init_fn=begin_worker(workers)

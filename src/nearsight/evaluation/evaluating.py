@@ -11,7 +11,7 @@ from torch import Tensor
 from nearsight.data import ImageSet, require_tile
 from nearsight.data.value_groups import checked_groups, column_of, column_values
 from nearsight.errors import InputError, first_line, unknown_name
-from nearsight.evaluation.chunks import resized_chunks
+from nearsight.evaluation.chunks import TOO_LARGE, Looked, resized_chunks
 from nearsight.evaluation.five_crop import FiveCrop, Shifts
 from nearsight.evaluation.metrics import protocol_metrics
 from nearsight.evaluation.protocols import predict, tile_scores
@@ -113,9 +113,11 @@ def evaluate(
                 scores[protocol][done - 1] = tile_scores(protocol, evidence_map).numpy()
             if observe is not None:
                 observe(done - 1, evidence_map)
-            tiles += len(evidence_map.grid)
+            tiles += len(evidence_map.grid) - int(evidence_map.skipped.sum())
             progress.count("evaluating images", done, len(images))
         settings |= {"tile": bound.tile, "stride": bound.stride, "grid": bound.grid, "tiles": tiles}
+        if bound.skip_blank is not None:
+            settings["skip_blank"] = bound.skip_blank
     _check_finite(scores, images)
     settings["seconds"] = time.perf_counter() - started
     return Evaluation(
@@ -142,11 +144,11 @@ def _with_column(images: ImageSet, name: str | None, column: "pa.ChunkedArray | 
 
 
 def _passed_whole(
-    chunks: Iterator[list[Tensor]],
+    chunks: Iterator[list[Looked]],
     passes: Mapping[str, TiledModel | FiveCrop],
     scores: Mapping[str, NDArray[np.float32]],
     leave_out: Callable[[str, Exception], None],
-) -> Iterator[Tensor]:
+) -> Iterator[Looked]:
     """Yield the images of all chunks; their scores in a full pass are filled in on the way.
 
     A pass that a model refuses, because it takes images of some sizes only, is told to `leave_out`; any other fault
@@ -154,13 +156,17 @@ def _passed_whole(
     """
     first = 0
     for chunk in chunks:
+        held = [image for image in chunk if isinstance(image, Tensor)]
         for name, looking in list(passes.items()):
+            if len(held) < len(chunk):
+                leave_out(name, InputError(TOO_LARGE))
+                continue
             try:
-                found = looking.full_pass(chunk)
+                found = looking.full_pass(held)
             except Exception as error:
                 bound = looking.bound if isinstance(looking, FiveCrop) else looking
                 # At a size that it does not take a model may raise anything.
-                if refuses_sizes(bound, chunk):
+                if refuses_sizes(bound, held):
                     leave_out(name, error)
                 elif isinstance(error, InputError):
                     raise
@@ -170,6 +176,7 @@ def _passed_whole(
             else:
                 scores[name][first : first + len(chunk)] = found.numpy()
         first += len(chunk)
+        del held
         chunk.reverse()
         while chunk:
             yield chunk.pop()

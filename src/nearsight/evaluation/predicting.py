@@ -12,7 +12,7 @@ from torch import Tensor
 from nearsight.data.unlabelled import Unlabelled, ValueRangeNeededError
 from nearsight.data.workers import begin_worker, told_of_workers, usable_workers
 from nearsight.errors import InputError, first_line, unknown_name
-from nearsight.evaluation.chunks import LARGEST_CHUNK
+from nearsight.evaluation.chunks import LARGEST_CHUNK, TOO_LARGE, Looked, as_looked_at
 from nearsight.evaluation.evaluating import WAITING_SHARE
 from nearsight.evaluation.protocols import tile_scores
 from nearsight.evaluation.refusal import refuses_sizes
@@ -88,7 +88,7 @@ def scored(
         yield found
 
 
-class _Decoded(torch.utils.data.Dataset[tuple[int, Tensor | str | InputError]]):
+class _Decoded(torch.utils.data.Dataset[tuple[int, Looked | str | InputError]]):
     def __init__(
         self, images: Unlabelled, numbers: Sequence[int], preprocessing: Preprocessing | None
     ) -> None:
@@ -97,11 +97,11 @@ class _Decoded(torch.utils.data.Dataset[tuple[int, Tensor | str | InputError]]):
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def __getitem__(self, place: int) -> tuple[int, Tensor | str | InputError]:
+    def __getitem__(self, place: int) -> tuple[int, Looked | str | InputError]:
         number = self.numbers[place]
         try:
             image = self.images.image(number)
-            return number, image if self.preprocessing is None else self.preprocessing.resize(image)
+            return number, as_looked_at(image, self.preprocessing)
         except ValueRangeNeededError as error:
             # A loader would raise it with the worker's whole traceback as its message.
             return number, error
@@ -109,7 +109,7 @@ class _Decoded(torch.utils.data.Dataset[tuple[int, Tensor | str | InputError]]):
             return number, str(error)
 
 
-_Stream = Iterator[tuple[int, Tensor | str]]
+_Stream = Iterator[tuple[int, Looked | str]]
 
 
 def _decoded(
@@ -140,11 +140,11 @@ def _mapped(
 ) -> Iterator[Scored]:
     waiting: deque[Scored] = deque()
 
-    def fitting() -> Iterator[Tensor]:
+    def fitting() -> Iterator[Looked]:
         for number, found in decoded:
             one = Scored(number, None, found if isinstance(found, str) else _unfit(bound, found))
             if not isinstance(found, str) and one.fault is None and protocol == FULL_PASS:
-                [one] = _whole(bound, [(number, found)])
+                [one] = _passed_whole(bound, iter([(number, found)]))
             waiting.append(one)
             if not isinstance(found, str) and one.fault is None:
                 yield found
@@ -161,7 +161,7 @@ def _mapped(
     yield from waiting
 
 
-def _unfit(bound: TiledModel, image: Tensor) -> str | None:
+def _unfit(bound: TiledModel, image: Looked) -> str | None:
     try:
         bound.grid_of(image)
     except InputError as error:
@@ -177,6 +177,9 @@ def _passed_whole(bound: TiledModel, decoded: _Stream) -> Iterator[Scored]:
     for number, found in decoded:
         if isinstance(found, str):
             faults.append(Scored(number, None, found))
+            continue
+        if not isinstance(found, Tensor):
+            faults.append(Scored(number, None, TOO_LARGE))
             continue
         if chunk and (held + found.nbytes > most or len(chunk) == LARGEST_CHUNK):
             yield from _in_order(_whole(bound, chunk), faults)

@@ -1,9 +1,8 @@
 """The evidence map of an image band by band of tile rows, so that neither the image nor its blank tiles are held."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -13,27 +12,11 @@ from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.ready import STACK_SHARE, ReadyModel
 from nearsight.evidence.stream import evidence_maps
 from nearsight.evidence.tile_settings import TileSettings
+from nearsight.models.banded import Banded, Seen
 from nearsight.tiles import TileGrid
 
 # Tiles a side of what is looked at or skipped together, where blank tiles are skipped.
 _BLOCK = 16
-
-Seen = Callable[[int, Tensor], None]
-
-
-class Banded(Protocol):
-    """An image that is read by bands of rows, as a `nearsight.data.large_image.LargeImage` is."""
-
-    @property
-    def shape(self) -> torch.Size:
-        """The shape that its tensor would have, (3, height, width)."""
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type that its tensor would have, uint8."""
-
-    def bands(self, spans: Iterable[tuple[int, int]], seen: Seen | None = None) -> Iterator[Tensor]:
-        """Yield the rows from the top to the bottom of each span, uint8 (3, n, width)."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +75,7 @@ def held_bands(ready: ReadyModel, image: Tensor | Banded) -> Banded:
     Raises `InputError` for images that are not as decoded, whose blank tiles cannot be told.
     """
     if not isinstance(image, Tensor):
-        image = resized_banded(ready, image)
+        image = ready.resize_banded(image)
         if not isinstance(image, Tensor):
             return image
     if image.dtype != torch.uint8:
@@ -100,15 +83,6 @@ def held_bands(ready: ReadyModel, image: Tensor | Banded) -> Banded:
             f"`skip_blank` is for images as decoded, uint8 (3, height, width), and this one is {image.dtype}"
         )
     return HeldBands(ready.resize(image))
-
-
-def resized_banded(ready: ReadyModel, image: Banded) -> Tensor | Banded:
-    """Return an image at the size at which it is looked at: as it is, or resized and held."""
-    height, width = image.shape[-2:]
-    preprocessing = ready.preprocessing
-    if preprocessing is None or preprocessing.resized(height, width) == (height, width):
-        return image
-    return preprocessing.resize_bands(image.bands, height, width)
 
 
 def banded_map(

@@ -18,6 +18,7 @@ from nearsight.evidence.memory import UNSEEN_FACTOR, Footprints
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.evidence.winograd import Winograd
 from nearsight.models import Classifier
+from nearsight.models.banded import Banded
 from nearsight.models.outputs import is_seen
 from nearsight.models.probing import refuses_layout
 from nearsight.shortage import is_shortage
@@ -135,6 +136,10 @@ class ReadyModel:
         if image.dtype != torch.uint8 or self.preprocessing is None:
             return image
         return self.preprocessing.resize(image)
+
+    def resize_banded(self, image: Banded) -> Tensor | Banded:
+        """Bring an image that is read by bands to that size: itself where it is kept, else held."""
+        return image if self.preprocessing is None else self.preprocessing.resize_banded(image)
 
     def whole(self, image: Tensor) -> Tensor:
         """Bring an image to what a full pass sees of it: resized, and cut where the preprocessing says so."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError, first_line
-from nearsight.evidence.banded import Banded, Seen, banded_map, every_map, held_bands, resized_banded
+from nearsight.evidence.banded import banded_map, every_map, held_bands
 from nearsight.evidence.cost import Cost, measured_cost
 from nearsight.evidence.forward_pass import Model, check_model
 from nearsight.evidence.kinds import check_removal
@@ -16,6 +16,7 @@ from nearsight.evidence.ready import FULL_PASS_SHARE, STACK_SHARE, ReadyModel
 from nearsight.evidence.removing import Removing
 from nearsight.evidence.tile_settings import TileSettings
 from nearsight.models import Classifier, Preprocessing
+from nearsight.models.banded import Banded, Seen
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
 from nearsight.settings import Fill, GridKind
@@ -209,9 +210,9 @@ class TiledModel(Shown):
         """Bring a decoded image, uint8 (3, H, W), to the size at which it is looked at; others stay as they are."""
         return self._ready.resize(image)
 
-    def resize_large(self, image: Banded) -> Tensor | Banded:
+    def resize_banded(self, image: Banded) -> Tensor | Banded:
         """Bring an image that is read by bands to the size at which it is looked at, held where it is resized."""
-        return resized_banded(self._ready, image)
+        return self._ready.resize_banded(image)
 
     def prepare(self, image: Tensor) -> Tensor:
         """Return one image, whole, as the model takes it: resized, normalised, on the model's device."""

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nearsight.errors import InputError
+from nearsight.models.banded import Banded
 from nearsight.models.onnx_session import Layout
-from nearsight.models.resizing import WHITE, Bands, resized, resized_bands
+from nearsight.models.resizing import WHITE, resized, resized_bands
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 InputRange = Literal["0-1", "0-255"]
@@ -112,17 +113,20 @@ class Preprocessing:
             return F.interpolate(image[None], size=size, mode="nearest-exact")[0]
         return resized(image, size, self.interpolation)
 
-    def resize_bands(self, bands: Bands, height: int, width: int) -> Tensor:
-        """Return what `resize` makes of an image of this size, whose rows are read by `bands`, never all at once.
+    def resize_banded(self, image: Banded) -> Tensor | Banded:
+        """Return what `resize` makes of an image that is read by bands: itself where its size is kept.
 
         Raises `InputError` for interpolations that take the image whole.
         """
+        height, width = image.shape[-2:]
+        if self.resized(height, width) == (height, width):
+            return image
         if self.interpolation == "nearest" or self.interpolation == "lanczos":
             raise InputError(
                 f"{height}×{width} pixels are too many to be resized by '{self.interpolation}', which takes them "
                 "all at once; give an interpolation of 'bilinear' or 'bicubic'"
             )
-        return resized_bands(bands, (height, width), self.resized(height, width), self.interpolation)
+        return resized_bands(image.bands, (height, width), self.resized(height, width), self.interpolation)
 
     def cut_whole(self, images: Tensor) -> Tensor:
         """Cut the middle out of resized images (..., H, W), as a full pass sees them; all of them without `crop`.

@@ -87,7 +87,7 @@ def _looked_at(bound: TiledModel, image: Any, name: str) -> Tensor | LargeImage:
     large = large_image(image) if isinstance(image, str | Path) else None
     if large is None:
         return bound.resize(to_pixels(image, name))
-    resized = bound.resize_large(large)
+    resized = bound.resize_banded(large)
     return resized if isinstance(resized, Tensor) else large
 
 

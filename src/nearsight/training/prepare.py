@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -260,7 +260,7 @@ def pixel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
     count = min(len(images), STATISTICS_IMAGES)
     chosen = torch.randperm(len(images), generator=generator(0, "pixel statistics"))[:count]
     counts = torch.zeros(3, LEVELS, dtype=torch.int64)
-    parts = [images.pixels[chosen]] if images.pixels is not None else map(images.image, chosen.tolist())
+    parts = [images.pixels[chosen]] if images.pixels is not None else _parts(images, chosen.tolist())
     for pixels in parts:
         for channel in range(3):
             counts[channel] += torch.bincount(pixels[..., channel, :, :].flatten(), minlength=LEVELS)
@@ -269,6 +269,16 @@ def pixel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
     mean = shares @ values
     variance = (shares @ values.square() - mean.square()).clamp_min(0)
     return _triple(mean), _triple(variance.sqrt().clamp_min(1 / (LEVELS - 1)))
+
+
+def _parts(images: ImageSet, chosen: Sequence[int]) -> Iterator[Tensor]:
+    """Yield images, and those that are too large to be held in parts."""
+    for number in chosen:
+        image = images.looked_at(number)
+        if isinstance(image, Tensor):
+            yield image
+        else:
+            yield from image.parts()
 
 
 def _triple(values: Tensor) -> Triple:

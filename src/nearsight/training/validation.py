@@ -29,6 +29,11 @@ def validation_accuracy(job: Job) -> float | None:
         rows = chosen[begin : begin + VALIDATION_BATCH]
         tiles = []
         for row in rows:
+            full = images.sizes[row]
+            if not preprocessing.resizes and full.min() > max(height, width):
+                top, left = (int(full[0]) - height) // 2, (int(full[1]) - width) // 2
+                tiles.append(images.tile(row, top, left, (height, width))[None])
+                continue
             image = preprocessing.resize(images.image(row))[None]
             top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
             where = torch.zeros(1, dtype=torch.int64)

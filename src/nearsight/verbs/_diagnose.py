@@ -87,6 +87,12 @@ def diagnose(
             progress=channel,
         )
         matched = match_classes(examined.images, bound.classes)
+        large = matched.images.first_large()
+        if large is not None:
+            raise InputError(
+                f"{matched.images.path(large)} is too large to be held whole, as a diagnosis takes; cut it into "
+                "parts, or let `evaluate` and `heatmap` read it part by part"
+            )
         for note in matched.notes:
             channel.warn(note)
         nulls = (

@@ -45,7 +45,8 @@ def heatmap(
 
     `model` is a run, a `TiledModel`, which is looked at as it was bound, or anything that `Classifier.of` takes, with
     `classes`, `weights`, `tile` and `pretrained` as there; a network of timm needs a `tile`. `network` is for a run
-    that was trained with a network of your own. `stride`, `grid` and `memory` are those of `TiledModel`. `images` is
+    that was trained with a network of your own. `stride`, `grid`, `memory` and `skip_blank` are those of
+    `TiledModel`. `images` is
     one or several of files, directories of files, Pillow images, arrays (H, W, 3) and tensors (3, H, W), uint8 from 0
     to 255 or floating-point from 0 to 1. `class_name` is one for all images or one for each; by default it is the
     name of a file's directory where that is a class, as in an image folder. The mean of a map is the image's score
@@ -53,7 +54,8 @@ def heatmap(
     "removal" the map says what the score by which the classifier decides loses when a tile is replaced, by the
     image's mean colour (`fill` "mean", the default), by the image blurred ("blur") or by the same place of the next
     image ("other"); `fill` is for these maps alone. With `out`, each image's figure is left there as PNG and SVG,
-    with the map as safetensors. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970),
+    with the map as safetensors; of images too large to be held, which are read part by part, also a pyramidal TIFF of
+    the map and GeoJSON of the strongest tiles. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970),
     and `value_range` what becomes black and white in images of more than 8 bits, by default what the model was
     trained in. With `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for
     bad input, before anything is written.

@@ -1,0 +1,152 @@
+"""Commands on images that are read part by part say what they say of the same images read whole."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import nearsight
+from nearsight.data.decode_memory import VARIABLE
+from nearsight.errors import InputError
+from nearsight.models import Architecture, Classifier, Preprocessing
+from nearsight.report import Heatmaps
+
+pyvips = pytest.importorskip("pyvips")
+
+HALF = (0.5, 0.5, 0.5)
+SIDE = 640
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four large TIFFs of two classes, half of each blank, each with a small one beside it."""
+    place = tmp_path_factory.mktemp("slides")
+    random = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (place / name).mkdir()
+        for number in range(2):
+            coarse = Image.fromarray(random.integers(0, 256, (40, 40, 3), dtype=np.uint8))
+            values = np.array(coarse.resize((SIDE, SIDE - 100 * number), Image.Resampling.BICUBIC))
+            values[:, SIDE // 2 :] = 235
+            image = pyvips.Image.new_from_array(values).copy(xres=2000, yres=2000)
+            path = place / name / f"{number}.tif"
+            image.tiffsave(str(path), compression="deflate", tile=True, tile_width=128, tile_height=128)
+            Image.fromarray(values[:96, :96]).save(place / name / f"small-{number}.png")
+    return place
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 5, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    )
+    architecture = Architecture("airbench", classes=2, width=0.1)
+    return Classifier(network, architecture, ("cat", "dog"), 32, Preprocessing(HALF, HALF))
+
+
+@pytest.fixture
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "33M")
+
+
+def heatmap(classifier: Classifier, images: list[Path], **options: object) -> Heatmaps:
+    return nearsight.heatmap(classifier, images, stride=32, progress=False, **options)  # type: ignore[arg-type]
+
+
+def test_a_heatmap_is_that_of_the_whole(
+    folder: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [folder / "cat" / "0.tif", folder / "cat" / "small-0.png", folder / "dog" / "1.tif"]
+    whole = heatmap(classifier, images)
+    monkeypatch.setenv(VARIABLE, "33M")
+
+    found = heatmap(classifier, images, out=tmp_path)
+
+    for one, other in zip(found.images, whole.images, strict=True):
+        torch.testing.assert_close(one.evidence.logits, other.evidence.logits)
+        assert one.image.equal(other.image)
+        assert (one.large is not None) == one.name.endswith(".tif")
+        for mine, theirs in zip(one.all_strongest(), other.all_strongest(), strict=True):
+            assert (mine.top, mine.left) == (theirs.top, theirs.left)
+            assert one.crop(mine).equal(other.evidence.crop(other.image, theirs.index))
+    assert {path.name for path in tmp_path.iterdir()} >= {
+        *("0.map.ome.tif", "0.geojson", "1.map.ome.tif", "heatmaps.json", "small-0.png", "tiles"),
+    }
+    assert not (tmp_path / "small-0.geojson").exists()
+    features = json.loads((tmp_path / "0.geojson").read_text())["features"]
+    assert len(features) == len(found.images[0].all_strongest())
+    again = Heatmaps.load(tmp_path)
+    assert again.images[0].large is not None
+    assert again.images[0].large.placement == found.images[0].large.placement  # type: ignore[union-attr]
+    assert again.figure(0).png(dpi=40) == found.figure(0).png(dpi=40)
+    assert not nearsight.verify(tmp_path).damaged
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_blank_tiles_are_skipped_and_said(folder: Path, classifier: Classifier) -> None:
+    found = heatmap(classifier, [folder / "cat" / "0.tif"], skip_blank=3)
+    [image] = found.to_json()["images"]
+    assert image["tiles"] == 400
+    assert 150 <= image["blank"] <= 200
+    assert "blank ones skipped" in found.figure(0).get_suptitle()
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_what_needs_the_whole_image_is_refused(folder: Path, classifier: Classifier) -> None:
+    with pytest.raises(InputError, match=r"0\.tif is too large to be held whole"):
+        heatmap(classifier, [folder / "cat" / "0.tif"], evidence="removal")
+    with pytest.raises(InputError, match=r"tif is too large to be held whole, as a diagnosis takes"):
+        nearsight.diagnose(classifier, folder, split="test", null=False, progress=False)
+
+
+def test_a_set_of_them_is_evaluated_and_predicted(
+    folder: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def evaluated() -> nearsight.Evaluation:
+        sets = nearsight.load(folder, progress=False)
+        return nearsight.evaluate(
+            classifier, {"test": sets["train"]}, stride=32, protocols=["mean-logit", "vote"], progress=False
+        )
+
+    whole = evaluated()
+    rows = nearsight.predict(classifier, folder, stride=32, progress=False).table.to_pydict()
+    monkeypatch.setenv(VARIABLE, "33M")
+
+    found = evaluated()
+    again = nearsight.predict(classifier, folder, stride=32, progress=False).table.to_pydict()
+
+    assert found.paths == whole.paths
+    for protocol, scores in whole.scores.items():
+        np.testing.assert_allclose(found.scores[protocol], scores, rtol=1e-4, atol=1e-5)
+    assert again["path"] == rows["path"]
+    assert again["class"] == rows["class"]
+    np.testing.assert_allclose(again["probability"], rows["probability"], rtol=1e-4)
+    passed = nearsight.predict(classifier, folder, protocol="full-pass", progress=False).table.to_pydict()
+    assert [fault is not None for fault in passed["fault"]] == [
+        path.endswith(".tif") for path in passed["path"]
+    ]
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_full_pass_over_them_is_left_out(folder: Path, classifier: Classifier) -> None:
+    sets = nearsight.load(folder, progress=False)
+    assert sets["train"].first_large() is not None
+    found = nearsight.evaluate(classifier, {"test": sets["train"]}, stride=32, progress=False)
+    assert "full-pass" not in found.metrics
+    assert "too large to be passed whole" in found.settings["left_out"][0]
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_tiles_of_them_are_trained_on(folder: Path) -> None:
+    sets = nearsight.load(folder, progress=False)
+    images = sets["train"]
+    large = images.first_large()
+    assert large is not None
+    tile = images.tile(large, 100, 200, (64, 48))
+    [expected] = images.looked_at(large).tiles([(100, 200)], (64, 48))  # type: ignore[union-attr]
+    assert tile.equal(expected)
