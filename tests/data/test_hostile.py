@@ -16,6 +16,7 @@ from nearsight.data.decode import decode_image, image_size
 from nearsight.data.drawn_masks import look_at_mask
 from nearsight.data.file_facts import _read
 from nearsight.data.labels import find_labels
+from nearsight.data.large_image import large_image
 from nearsight.data.parquet import read_parquet
 from nearsight.data.tree import read_tree
 from nearsight.data.values import values_from
@@ -46,6 +47,13 @@ def read_or_refuse(content: bytes) -> None:
         with one_line_at_most(), values_from((0, 255)):
             read(content)
     _read(content)
+    with TemporaryDirectory() as scratch:
+        file = Path(scratch) / "image"
+        file.write_bytes(content)
+        with one_line_at_most(), values_from((0, 255)):
+            large = large_image(file)
+            if large is not None:
+                next(large.parts())
 
 
 @settings(max_examples=80, deadline=None)

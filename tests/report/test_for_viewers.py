@@ -51,7 +51,9 @@ def test_each_pixel_is_that_of_the_cell_over_which_it_lies(tile: int, stride: in
         values = levels[0].asarray()
     assert values.shape == (2, -(-5000 // side), -(-3100 // side))
     assert values.dtype == np.float32
-    assert [level.shape[1:] for level in levels][1] == (-(-5000 // (2 * side)), -(-3100 // (2 * side)))
+    halves = [(-(-5000 // (side << k)), -(-3100 // (side << k))) for k in range(len(levels))]
+    assert [level.shape[1:] for level in levels] == halves
+    assert max(halves[-1]) <= 512
     random = np.random.default_rng(0)
     for _ in range(300):
         row, column = (int(random.integers(size)) for size in values.shape[1:])

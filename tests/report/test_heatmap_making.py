@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.data.decode import allowed_pixels
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
@@ -92,9 +93,7 @@ def refused(
     return str(caught.value)
 
 
-def test_bad_input_is_one_line(
-    classifier: Classifier, files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bad_input_is_one_line(classifier: Classifier, files: list[Path], tmp_path: Path) -> None:
     assert "did you mean 'owl'" in refused(classifier, files, class_name="owls")
     assert "no image was given" in refused(classifier, [])
     assert "stride" in refused(classifier, files, stride=0)
@@ -109,8 +108,8 @@ def test_bad_input_is_one_line(
     assert f"cannot read {missing}: no such file" in refused(classifier, [files[0], missing])
     assert f"cannot read {text}: not an image" in refused(classifier, [text])
     assert f"cannot read {cut}" in refused(classifier, [cut])
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    assert f"cannot read {files[0]}" in refused(classifier, files)
+    with allowed_pixels(100):
+        assert f"cannot read {files[0]}" in refused(classifier, files)
 
 
 def test_logits_that_are_not_finite_or_not_of_the_classes_are_refused(

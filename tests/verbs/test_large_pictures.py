@@ -80,6 +80,7 @@ def test_a_heatmap_is_that_of_the_whole(
     assert not (tmp_path / "small-0.geojson").exists()
     features = json.loads((tmp_path / "0.geojson").read_text())["features"]
     assert len(features) == len(found.images[0].all_strongest())
+    monkeypatch.undo()
     again = Heatmaps.load(tmp_path)
     assert again.images[0].large is not None
     assert again.images[0].large.placement == found.images[0].large.placement  # type: ignore[union-attr]

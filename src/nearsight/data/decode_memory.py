@@ -46,6 +46,11 @@ def decoding_bytes(image: Image.Image, encoded: int) -> int:
     return pixels * (each + _held(image)) + _tile(image) + encoded + _BAND
 
 
+def least_bytes(pixels: int) -> int:
+    """Return what decoding an image of so many pixels takes at least, in bytes: a byte of each is kept, and RGB."""
+    return pixels * (1 + _RGB) + _BAND
+
+
 def _deep_colours(image: Image.Image) -> int | None:
     for tile in getattr(image, "tile", ()):
         mode = tile.args[0] if isinstance(tile.args, tuple) and tile.args else tile.args

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image, most_pixels
-from nearsight.data.decode_memory import decode_memory
+from nearsight.data.decode_memory import decode_memory, least_bytes
 from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.identity import Identity, digest_of, digest_of_pixels, relative_paths
 from nearsight.data.large_image import LargeImage, large_image
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _T = TypeVar("_T")
-# What any image takes at least while it is decoded, in bytes: its pixels and a byte of each as stored.
-LEAST_A_PIXEL = 4
 MEND = "repair or remove it, or leave such images out with `skip_bad=True`"
 
 
@@ -101,10 +99,7 @@ class StreamedImages:
         """Decode image i, or return it to be read part by part where memory is not to hold it."""
         file = image_file(self.rows[int(self.index[i])]["image"])
         # Most are so small that their header need not be asked.
-        if (
-            isinstance(file, str)
-            and LEAST_A_PIXEL * int(self.sizes[i].prod(dtype=np.int64)) > decode_memory()
-        ):
+        if isinstance(file, str) and least_bytes(int(self.sizes[i].prod(dtype=np.int64))) > decode_memory():
             found = self._decoded(i, lambda file, _: large_image(str(file)))
             if found is not None:
                 return found
@@ -362,9 +357,9 @@ class ImageSet:
     def first_large(self) -> int | None:
         """Return the number of the first image that memory is not to hold; None where there is none."""
         pixels = self.sizes.prod(1, dtype=np.int64)
-        for i in np.flatnonzero(LEAST_A_PIXEL * pixels > decode_memory()).tolist():
-            if not isinstance(self.looked_at(i), Tensor):
-                return int(i)
+        for i, count in enumerate(pixels.tolist()):
+            if least_bytes(count) > decode_memory() and not isinstance(self.looked_at(i), Tensor):
+                return i
         return None
 
     def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:

@@ -156,14 +156,21 @@ def large_image(file: str | Path) -> LargeImage | None:
     if not needs_parts(path):
         return None
     if not reads_parts():
+        with encoded(path) as stream, open_image(stream) as header:
+            pixels = header.width * header.height
         raise InputError(
-            f"cannot read {path}: it is too large to be decoded whole, and reading it part by part takes {EXTRA}"
+            f"cannot read {path}: its {pixels:,} pixels are too many to be decoded whole; read them part by part, "
+            f"which takes {EXTRA}, or give `max_pixels={pixels}`"
         )
     with named_faults(path, None), part_reader(path) as reader:
         pixels, most = reader.height * reader.width, most_pixels()
         if most is not None and pixels > most:
             raise ValueError(
                 f"it has {pixels:,} pixels, and up to {most:,} are read; give `max_pixels={pixels}`"
+            )
+        if 2 * 3 * _ROWS * reader.width > decode_memory():
+            raise ValueError(
+                f"it is {reader.width:,} pixels wide, and a few rows of it are more than may be held"
             )
         size = reader.height, reader.width
         return LargeImage(path, *size, reader.at_random, reader.depth, value_range_here())

@@ -147,10 +147,16 @@ def recorded_name(splits: Mapping[str, ImageSet]) -> str:
         digest.update(repr((split, images.classes)).encode())
         digest.update(images.labels.tobytes())
         digest.update(np.ascontiguousarray(images.sizes).tobytes())
-        seen = images.pixels if images.pixels is not None else images.image(0)
+        seen = images.pixels if images.pixels is not None else _first_pixels(images)
         digest.update(np.ascontiguousarray(seen.numpy()).data)
     count = sum(len(images) for images in splits.values())
     return f"{IN_MEMORY}{count} images, fingerprint {digest.hexdigest()[:12]}"
+
+
+def _first_pixels(images: ImageSet) -> torch.Tensor:
+    """Return the first image, or the first rows of one that is too large to be held."""
+    image = images.looked_at(0)
+    return image if isinstance(image, torch.Tensor) else next(image.parts())
 
 
 @dataclass(frozen=True, eq=False)

@@ -100,6 +100,7 @@ def banded_map(
     is larger than the memory.
     """
     grid = settings.grid_of(*image.shape[-2:])
+    _check_memory(ready, 1 if names is None else len(names), grid)
     found = _found(ready, settings, image, names, grid, settings.blank, seen)
     if found is None:
         found = _found(ready, settings, image, names, grid, None, None)

@@ -50,10 +50,10 @@ def evaluate(
     `model` is a run, which needs no `data`, a `TiledModel`, which is looked at as it was bound, or anything that
     `Classifier.of` takes, with `classes`, `weights`, `tile` and `pretrained` as there. `network` is for a run
     that was trained with a network of your own. `stride`, `grid`, `memory` and `skip_blank` are those of
-    `TiledModel`. `data` is what `train` takes; of a single set held in memory all images are evaluated, unless it is the run's own. On
-    its own data the metrics and predictions are kept in the run's directory; on other data they are kept in
-    `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm statistics taken from
-    whole training images. Classes of other data are matched with the model's by name, and by `class_map`, which
+    `TiledModel`. `data` is what `train` takes; of a single set held in memory all images are evaluated, unless it is
+    the run's own. On its own data the metrics and predictions are kept in the run's directory; on other data they are
+    kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm statistics taken
+    from whole training images. Classes of other data are matched with the model's by name, and by `class_map`, which
     names the model's class for each of the set's: a mapping, "a=b,c=d" or a file (a=b a line, CSV or JSON);
     images of classes that the model does not know are left out and counted. `groups` names a column of the set,
     or a fact of its files such as `file.format`: accuracy is reported for each of its values, and the class with

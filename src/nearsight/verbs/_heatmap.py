@@ -55,10 +55,10 @@ def heatmap(
     image's mean colour (`fill` "mean", the default), by the image blurred ("blur") or by the same place of the next
     image ("other"); `fill` is for these maps alone. With `out`, each image's figure is left there as PNG and SVG,
     with the map as safetensors; of images too large to be held, which are read part by part, also a pyramidal TIFF of
-    the map and GeoJSON of the strongest tiles. `max_pixels` is how many pixels an image may have (by default Pillow's 178,956,970),
-    and `value_range` what becomes black and white in images of more than 8 bits, by default what the model was
-    trained in. With `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for
-    bad input, before anything is written.
+    the map and GeoJSON of the strongest tiles. `max_pixels` is how many pixels an image may have (by default Pillow's
+    178,956,970), and `value_range` what becomes black and white in images of more than 8 bits, by default what the
+    model was trained in. With `progress` False nothing is shown; a `Progress` of yours is told instead. Raises
+    `InputError` for bad input, before anything is written.
     """
     if fill is not None and evidence == "tile":
         raise InputError(
