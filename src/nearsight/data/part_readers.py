@@ -2,8 +2,10 @@
 
 import logging
 import os
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -38,6 +40,9 @@ _TYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 _COLOURS = frozenset({"srgb", "rgb", "b-w", "rgb16", "grey16"})
 _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
 _BAND = 32 * 2**20
+# What OpenSlide keeps of a slide's tiles, and of the memory for decoding the share for files that stay open.
+_SLIDE_CACHE = 32 * 2**20
+_KEPT_SHARE = 8
 
 
 class NotInPartsError(ValueError):
@@ -58,6 +63,10 @@ class PartReader(Protocol):
     @property
     def at_random(self) -> bool:
         """Whether a part costs the same wherever it lies."""
+
+    @property
+    def held(self) -> int:
+        """What is held of the file while it is open, in bytes."""
 
     @property
     def depth(self) -> str | None:
@@ -91,7 +100,7 @@ def part_reader(file: bytes | str | Path) -> Iterator[PartReader]:
     pyvips = _pyvips()
     with encoded(file) as stream:
         with open_image(stream) as header:
-            loader = _checked(header)
+            loader, held = _checked(header)
         source = _source(pyvips, stream)
         options = {"fail_on": "error", **({"page": 0, "n": 1} if loader.startswith("tiff") else {})}
         image = getattr(pyvips.Image, loader)(source, access="random", **options)
@@ -106,7 +115,44 @@ def part_reader(file: bytes | str | Path) -> Iterator[PartReader]:
             )
         if image.get_typeof("orientation") and image.get("orientation") not in (0, 1):
             raise NotInPartsError("its EXIF turns it, for which it is needed whole; save it upright")
-        yield _VipsReader(image, pyvips.Region.new(image), at_random)
+        yield _VipsReader(image, pyvips.Region.new(image), at_random, held)
+
+
+class _Kept(threading.local):
+    """The readers that a thread has open, the last one used at the end, by file as it was."""
+
+    def __init__(self) -> None:
+        self.readers: OrderedDict[tuple[object, ...], tuple[PartReader, ExitStack]] = OrderedDict()
+
+
+_KEPT = _Kept()
+
+
+def kept_reader(path: str | Path) -> PartReader | None:
+    """Return a reader of a file that stays open for the next call; None where it does not read at random.
+
+    Files that were used longest ago are closed, so that what the others hold stays within a share of the memory for
+    decoding. Raises as `part_reader` does.
+    """
+    found = Path(path).stat()
+    # A process that was forked has none of its parent's: they would read from wherever the other left off.
+    key = (os.getpid(), str(path), found.st_ino, found.st_mtime_ns, found.st_size)
+    if key in _KEPT.readers:
+        _KEPT.readers.move_to_end(key)
+        return _KEPT.readers[key][0]
+    with ExitStack() as stack:
+        reader = stack.enter_context(part_reader(path))
+        if not reader.at_random:
+            return None
+        _KEPT.readers[key] = reader, stack.pop_all()
+    while len(_KEPT.readers) > 1 and _held() > decode_memory() // _KEPT_SHARE:
+        _, (_, opened) = _KEPT.readers.popitem(last=False)
+        opened.close()
+    return reader
+
+
+def _held() -> int:
+    return sum(reader.held for reader, _ in _KEPT.readers.values())
 
 
 def is_slide(path: str | Path) -> bool:
@@ -125,17 +171,18 @@ def slide_micrometres(path: str | Path) -> float | None:
     return float(said) if said else None
 
 
+@cache
 def reads_parts() -> bool:
     """Whether the libraries for it are installed."""
     return all(find_spec(name) is not None for name in ("pyvips", "openslide"))
 
 
 class _VipsReader:
-    def __init__(self, image: Any, region: Any, at_random: bool) -> None:
+    def __init__(self, image: Any, region: Any, at_random: bool, held: int) -> None:
         self._region, self._type, self._bands = region, _TYPES[image.format], image.bands
         self.height: int = image.height
         self.width: int = image.width
-        self.at_random = at_random
+        self.at_random, self.held = at_random, held
         self.depth = {"ushort": SIXTEEN, "float": FLOATING}.get(image.format)
 
     def read(self, top: int, left: int, height: int, width: int) -> Tensor:
@@ -145,6 +192,7 @@ class _VipsReader:
 
 class _SlideReader:
     at_random = True
+    held = _SLIDE_CACHE
     depth = None
 
     def __init__(self, slide: Any) -> None:
@@ -179,8 +227,8 @@ def _source(pyvips: ModuleType, stream: BinaryIO) -> Any:
     return pyvips.Source.new_from_descriptor(stream.fileno())
 
 
-def _checked(header: Image.Image) -> str:
-    """Return the loader of a file by its header, where reading its parts stays within the memory for decoding."""
+def _checked(header: Image.Image) -> tuple[str, int]:
+    """Return the loader of a file by its header and what it holds, where that is little of the memory for decoding."""
     loader = _LOADERS.get(header.format or "")
     if loader is None:
         raise NotInPartsError(f"parts of a {header.format} are not read; save it as a tiled TIFF")
@@ -197,7 +245,7 @@ def _checked(header: Image.Image) -> str:
         raise NotInPartsError(
             f"{what}, so that it is decoded whole; save it as a TIFF with tiles of 256 pixels"
         )
-    return loader
+    return loader, needed
 
 
 def _piece_bytes(header: Image.Image) -> int:

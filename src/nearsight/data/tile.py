@@ -14,7 +14,14 @@ from nearsight.data.decode import TIFF_SIGNATURES, decode_image, named_faults, o
 from nearsight.data.encoded import encoded
 from nearsight.data.exif import read_exif
 from nearsight.data.jpeg import Frame, sequential_frame, shortened
-from nearsight.data.part_readers import NotInPartsError, is_slide, part_reader, reads_parts
+from nearsight.data.part_readers import (
+    NotInPartsError,
+    PartReader,
+    is_slide,
+    kept_reader,
+    part_reader,
+    reads_parts,
+)
 from nearsight.errors import InputError
 
 # Where colours are stored at half the resolution, a pixel takes part of its colour from the next pair of pixels.
@@ -79,11 +86,18 @@ def _in_parts(
                 if stream.read(4) not in TIFF_SIGNATURES:
                     return None
         try:
-            with part_reader(file) as reader:
-                inside = top + size[0] <= reader.height and left + size[1] <= reader.width
-                return reader.read(top, left, *size) if reader.at_random and inside else None
+            if isinstance(file, bytes):
+                with part_reader(file) as reader:
+                    return _part(reader, top, left, size) if reader.at_random else None
+            kept = kept_reader(file)
+            return None if kept is None else _part(kept, top, left, size)
         except NotInPartsError:
             return None
+
+
+def _part(reader: PartReader, top: int, left: int, size: tuple[int, int]) -> Tensor | None:
+    inside = top + size[0] <= reader.height and left + size[1] <= reader.width
+    return reader.read(top, left, *size) if inside else None
 
 
 def _upright(content: bytes, frame: Frame) -> bool:

@@ -55,7 +55,16 @@ _SERVICE_DIRECTORIES = frozenset(
     )
 )
 # Of the formats that people store without a suffix or under another program's.
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
+_SIGNATURES = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n",
+    b"GIF8",
+    b"BM",
+    b"II*\x00",
+    b"MM\x00*",
+    b"II+\x00",
+    b"MM\x00+",
+)
 # A directory that links lead to again and again is entered so often; links in each of many directories to the next
 # would otherwise make a walk without end.
 _MOST_WAYS = 16
