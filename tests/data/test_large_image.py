@@ -1,5 +1,6 @@
 """Images read part by part are, bit by bit, those that are decoded whole."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -163,6 +164,10 @@ def test_what_cannot_be_read_in_parts_is_told_in_a_line(picture: NDArray[np.uint
         with pytest.raises(InputError, match=why) as raised:
             large_image(path)
         assert str(raised.value).startswith(f"cannot read {path}: ")
+        # Whoever allows as many pixels as it says has them decoded whole.
+        told = re.findall(r"or give `max_pixels=(\d+)`$", str(raised.value))
+        with allowed_pixels(int(told[0])):
+            assert large_image(path) is None
 
 
 @pytest.mark.usefixtures("little_memory")

@@ -100,7 +100,7 @@ class StreamedImages:
         file = image_file(self.rows[int(self.index[i])]["image"])
         # Most are so small that their header need not be asked.
         if isinstance(file, str) and least_bytes(int(self.sizes[i].prod(dtype=np.int64))) > decode_memory():
-            found = self._decoded(i, lambda file, _: large_image(str(file)))
+            found = self._decoded(i, lambda file, name: large_image(str(file), name))
             if found is not None:
                 return found
         return self.image(i)

@@ -8,22 +8,22 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from nearsight.data.decode import most_pixels, named_faults
 from nearsight.data.decode_memory import decode_memory, decoding_bytes
-from nearsight.data.encoded import UnopenedError, encoded, open_image
+from nearsight.data.encoded import encoded, open_image
 from nearsight.data.part_readers import (
     EXTRA,
     SLIDES,
+    NotInPartsError,
     PartReader,
     is_slide,
     part_reader,
     reads_parts,
 )
 from nearsight.data.values import Measured, ValueRange, measuring, value_range_here, values_from
-from nearsight.errors import InputError
 
 # Rows that are read at once: those of one tile of most TIFFs.
 _ROWS = 256
@@ -144,36 +144,46 @@ class Overview:
         self.pixels[:, place : place + taken.shape[1]] = taken
 
 
-def large_image(file: str | Path) -> LargeImage | None:
+def large_image(file: str | Path, name: str | None = None) -> LargeImage | None:
     """Return an image file that is to be read part by part; None for one that is decoded whole, or is none.
 
     Those are whole slides, and images whose decoding takes more than `decode_memory` or that have more pixels than
     Pillow decodes. Where `allowed_pixels` allow fewer pixels, the image is refused by whoever decodes it; where they
-    allow it and the libraries are not installed, it is decoded whole. Raises `InputError` where they are needed and
-    missing, and for a file whose parts cannot be read.
+    allow it, and the libraries are missing or its parts cannot be read, it is decoded whole. Otherwise that raises
+    `InputError`, naming the image (`name`, or its path).
     """
     path = str(file)
     if not needs_parts(path):
         return None
-    if not reads_parts():
-        with encoded(path) as stream, open_image(stream) as header:
-            pixels = header.width * header.height
-        raise InputError(
-            f"cannot read {path}: its {pixels:,} pixels are too many to be decoded whole; read them part by part, "
-            f"which takes {EXTRA}, or give `max_pixels={pixels}`"
+    with named_faults(path, name):
+        if not reads_parts():
+            raise ValueError(
+                f"its {_pixels(path):,} pixels are too many to be decoded whole; read them part by part, which takes "
+                f"{EXTRA}, or give `max_pixels={_pixels(path)}`"
+            )
+        try:
+            with part_reader(path) as reader:
+                return _large(path, reader)
+        except NotInPartsError as error:
+            if most_pixels() is None:
+                raise ValueError(f"{error}, or give `max_pixels={_pixels(path)}`") from error
+            return None
+
+
+def _pixels(path: str) -> int:
+    with encoded(path) as stream, open_image(stream) as header:
+        return header.width * header.height
+
+
+def _large(path: str, reader: PartReader) -> LargeImage:
+    pixels, most = reader.height * reader.width, most_pixels()
+    if most is not None and pixels > most:
+        raise ValueError(f"it has {pixels:,} pixels, and up to {most:,} are read; give `max_pixels={pixels}`")
+    if 2 * 3 * _ROWS * reader.width > decode_memory():
+        raise ValueError(
+            f"it is {reader.width:,} pixels wide, and a few rows of it are more than may be held"
         )
-    with named_faults(path, None), part_reader(path) as reader:
-        pixels, most = reader.height * reader.width, most_pixels()
-        if most is not None and pixels > most:
-            raise ValueError(
-                f"it has {pixels:,} pixels, and up to {most:,} are read; give `max_pixels={pixels}`"
-            )
-        if 2 * 3 * _ROWS * reader.width > decode_memory():
-            raise ValueError(
-                f"it is {reader.width:,} pixels wide, and a few rows of it are more than may be held"
-            )
-        size = reader.height, reader.width
-        return LargeImage(path, *size, reader.at_random, reader.depth, value_range_here())
+    return LargeImage(path, reader.height, reader.width, reader.at_random, reader.depth, value_range_here())
 
 
 def measured(image: LargeImage) -> Measured:
@@ -199,9 +209,10 @@ def needs_parts(path: str) -> bool:
                 return False
             limit = Image.MAX_IMAGE_PIXELS
             return (limit is not None and pixels > 2 * limit) or decoding_bytes(image, 0) > decode_memory()
-    except (UnopenedError, UnidentifiedImageError, OSError):
-        return False
-    except (SyntaxError, ValueError):
+    except MemoryError:
+        raise
+    # Whatever is wrong with a file is told by whoever decodes it.
+    except Exception:
         return False
 
 

@@ -228,7 +228,7 @@ def _source(pyvips: ModuleType, stream: BinaryIO) -> Any:
 
 
 def _checked(header: Image.Image) -> tuple[str, int]:
-    """Return the loader of a file by its header and what it holds, where that is little of the memory for decoding."""
+    """Return the loader of a file by its header, and what it holds, where that is little of the memory."""
     loader = _LOADERS.get(header.format or "")
     if loader is None:
         raise NotInPartsError(f"parts of a {header.format} are not read; save it as a tiled TIFF")

@@ -219,7 +219,7 @@ class _Measure:
     def _read(self, file: bytes | str) -> tuple[tuple[int, int], str | None, Measured, Header | None]:
         try:
             with allowed_pixels(self.max_pixels):
-                large = None if isinstance(file, bytes) else large_image(file)
+                large = None if isinstance(file, bytes) else large_image(file, "image")
                 if large is not None:
                     looked = self.full or large.depth is not None
                     return (large.height, large.width), None, measured(large) if looked else Measured(), None
