@@ -91,7 +91,7 @@ def diagnose(
         if large is not None:
             raise InputError(
                 f"{matched.images.path(large)} is too large to be held whole, as a diagnosis takes; cut it into "
-                "parts, or let `evaluate` and `heatmap` read it part by part"
+                "parts, or let evaluate and heatmap read it part by part"
             )
         for note in matched.notes:
             channel.warn(note)
