@@ -19,6 +19,9 @@ EditOf = Callable[[Tensor, int], Tensor]
 # What a candidate is seen in: where no picture shows it, only a table does.
 IMAGE, TILE, TABLE = "image", "tile", "table"
 
+# How much else may look like a candidate: fine lines are lines, a picture that looks blurred may be much else.
+ONE_CAUSE, FEW_CAUSES, MANY_CAUSES = 0, 1, 2
+
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
@@ -37,7 +40,8 @@ class Candidate:
     `take_off_of`, which is given the image's place in the set too. `beside` does to an image what `put_on`
     does, but with something of the class that is not it: what it moves is the value of chance. `place` is a box
     of the picture (top, left, bottom, right), as shares of height and width, in which it can be seen; None
-    where it is everywhere or nowhere.
+    where it is everywhere or nowhere. `causes` says how much else may look like it: `ONE_CAUSE`, `FEW_CAUSES` or
+    `MANY_CAUSES`. Of two names for what the same images have, and that move as many, the one with fewer is told.
     """
 
     class_number: int
@@ -53,6 +57,7 @@ class Candidate:
     take_off_of: EditOf | None = None
     beside: Edit | None = None
     place: tuple[float, float, float, float] | None = None
+    causes: int = FEW_CAUSES
 
 
 @dataclass(frozen=True, eq=False)

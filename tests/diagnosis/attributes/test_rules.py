@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nearsight.diagnosis.attributes.rules import rule_of
+from nearsight.diagnosis.attributes.rules import rule_apart, rule_of
 
 
 @given(seed=st.integers(0, 10_000), share=st.floats(0.2, 0.8), much=st.booleans())
@@ -53,3 +53,22 @@ def test_unknown_values_are_left_out() -> None:
     assert rule == rule_of(values, inside)
     assert rule is not None
     assert not rule.has(gaps)[100:].any()
+
+
+def test_a_group_apart_is_found_in_a_class_that_differs_anyway_and_a_tail_is_none() -> None:
+    inside = np.arange(600) < 100
+    tails, groups, old = 0, 0, 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        tail = np.concatenate([random.normal(1, 1, 100), random.normal(0, 1, 500)]).astype(np.float32)
+        tails += rule_apart(tail, inside) is not None
+        group = tail.copy()
+        group[:20] = random.normal(8, 1, 20)
+        found, before = rule_apart(group, inside), rule_of(group, inside)
+        groups += found is not None and bool(
+            np.array_equal(found.has(group)[:100], inside[:100] & (np.arange(100) < 20))
+        )
+        old += before is not None and before.times_as_frequent(inside) >= 10
+    assert tails <= 2
+    assert groups >= 30
+    assert old < groups

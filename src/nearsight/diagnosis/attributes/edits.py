@@ -210,7 +210,8 @@ def _fringed(axis: int, pixels: Pixels, by: float) -> Pixels:
 def _waved(frequency: tuple[float, float], pixels: Pixels, amplitude: float) -> Floats:
     height, width = pixels.shape[1:]
     turns = frequency[0] * np.arange(height)[:, None] + frequency[1] * np.arange(width)
-    return pixels + np.float32(amplitude) * np.sin(2 * np.pi * turns).astype(np.float32)
+    # Of lines on every second row a sine has only its zeros.
+    return pixels + np.float32(amplitude) * np.cos(2 * np.pi * turns).astype(np.float32)
 
 
 def _flattened(frequency: tuple[float, float], pixels: Pixels, width: float) -> Floats:
@@ -291,8 +292,8 @@ BLUR_ACROSS, BLUR_DOWN = (
 NOISE, GREY_NOISE = Way("noise", _noisy, _NOISES), Way("grey noise", _noisy_grey, _NOISES)
 SPECKS = Way("specks", _specked, (0.002, 0.004, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12))
 MEDIAN, CALMED = Way("median", _median, (3, 5)), Way("calmed", _calmed, (0.6, 1.0, 1.5, 2.0, 3.0))
-LEVELLED = Way("few levels", _levelled, (2, 3, 4, 6, 8, 12, 17, 25, 36, 51, 85))
-DITHERED = Way("dithered", _dithered, (1, 2, 4, 8, 16, 32))
+LEVELLED = Way("few levels", _levelled, (2, 3, 4, 6, 8, 12, 17, 25, 36, 51, 85, 127))
+DITHERED = Way("dithered", _dithered, (1, 2, 4, 8, 16, 32, 64))
 
 # For each attribute: ways to more of it, and ways to less.
 WAYS: dict[str, tuple[tuple[Way, ...], tuple[Way, ...]]] = {

@@ -13,9 +13,9 @@ from nearsight.diagnosis.attributes.fitting import MOST_ARRIVE, Aim, fitted
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
 from nearsight.diagnosis.attributes.likeness import find_likenesses
 from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
-from nearsight.diagnosis.attributes.rules import Rule, rule_of
+from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
 from nearsight.diagnosis.attributes.spectrum import strongest_wave
-from nearsight.diagnosis.candidates import Candidate, Edit, Examined
+from nearsight.diagnosis.candidates import MANY_CAUSES, ONE_CAUSE, Candidate, Edit, Examined
 from nearsight.statistics import area_under_curve, false_discovery, jaccard
 
 Values = NDArray[np.float32]
@@ -47,7 +47,8 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
 
     For each class and attribute, both for much and for little of it, a threshold is put where it parts best some
     of the class's images from the others (`rule_of`): at most 5 % of the others lie beyond it, at least five
-    images and 8 % of the class more than that, at a false discovery rate of 5 % over attributes and classes.
+    images and 8 % of the class more than that, at a false discovery rate of 5 % over attributes and classes. Where
+    that is no artefact, a group apart is looked for as well (`rule_apart`).
     Attributes that nearly the same images have are one, named by that with the fewest causes. It is an *artefact*
     if it comes from how pictures are made and is 10 times as frequent in the class as elsewhere, less a standard
     error, or 20 times if it may come from either; what colours things have is never one. What only all that is
@@ -122,6 +123,7 @@ class Found:
             effect=area_under_curve(signed[mine & has & choosing], signed[~mine & choosing]),
             put_on=self._edit(shown, mine & has, ~mine & ~has, curves, on=True),
             take_off=self._edit(shown, _without(mine, has), mine & has, curves, on=False),
+            causes=ONE_CAUSE if attribute.one_cause else MANY_CAUSES,
         )
 
     def _shown(self, rule: Rule, having: NDArray[np.bool_], without: NDArray[np.bool_]) -> Rule:
@@ -151,18 +153,26 @@ class Found:
             for number in np.unique(labels).tolist()
             for column, attribute in enumerate(ATTRIBUTES)
             for much in _directions(attribute)
-            if (
-                rule := rule_of(
-                    values[:, column], labels == number, class_number=number, column=column, much=much
-                )
-            )
+            for rule in self._rules(values[:, column], labels == number, number, column, much)
         ]
-        tests = len(np.unique(labels)) * sum(len(_directions(attribute)) for attribute in ATTRIBUTES)
+        tests = 2 * len(np.unique(labels)) * sum(len(_directions(attribute)) for attribute in ATTRIBUTES)
         # What gave no rule was a test too.
         chance = np.ones(tests)
         chance[: len(rules)] = [rule.probability for rule in rules]
         rates = false_discovery(chance)[: len(rules)]
         return [rule for rule, rate in zip(rules, rates, strict=True) if rate <= FALSE_DISCOVERIES]
+
+    def _rules(
+        self, values: Values, inside: NDArray[np.bool_], number: int, column: int, much: bool
+    ) -> Iterator[Rule]:
+        """Yield the rule that parts a class's images best, and that of a group apart where it is no artefact."""
+        rule = rule_of(values, inside, class_number=number, column=column, much=much)
+        if rule is not None:
+            yield rule
+        if rule is None or not self.is_artefact(rule):
+            apart = rule_apart(values, inside, class_number=number, column=column, much=much)
+            if apart is not None:
+                yield apart
 
     def _same(self, rule: Rule, other: Rule) -> bool:
         among = self.examined.of_class(rule.class_number, choosing=True)

@@ -9,7 +9,8 @@ class Attribute:
 
     `much` and `little` are the words for an image that has more, or less, of it than others; None where that is
     not looked for. `artefact` says that it comes from how pictures are taken or stored and not from what they
-    show, and `pictured` that it comes from that; of others, as of brightness, either may be so.
+    show, and `pictured` that it comes from that; of others, as of brightness, either may be so. `one_cause` says
+    that hardly anything else looks like it.
     """
 
     name: str
@@ -17,21 +18,26 @@ class Attribute:
     little: str | None
     artefact: bool = False
     pictured: bool = False
+    one_cause: bool = False
 
 
 # From those that have one cause to those that have many: of two that the same images have the first says it best.
 ATTRIBUTES = (
-    Attribute("blocks", "compressed: 8-pixel blocks", None, artefact=True),
-    Attribute("few values", "few distinct values", None, artefact=True),
-    Attribute("pixelation", "pixelated", None, artefact=True),
-    Attribute("specks", "single wrong pixels", None, artefact=True),
-    Attribute("lines across", "fine horizontal lines", None, artefact=True),
-    Attribute("lines down", "fine vertical lines", None, artefact=True),
+    Attribute("blocks", "compressed: 8-pixel blocks", None, artefact=True, one_cause=True),
+    Attribute("few values", "few distinct values", None, artefact=True, one_cause=True),
+    Attribute("pixelation", "pixelated", None, artefact=True, one_cause=True),
+    Attribute("specks", "single wrong pixels", None, artefact=True, one_cause=True),
+    Attribute("lines across", "fine horizontal lines", None, artefact=True, one_cause=True),
+    Attribute("lines down", "fine vertical lines", None, artefact=True, one_cause=True),
     Attribute("pattern", "a repeating pattern", None, artefact=True),
     Attribute(
-        "colour fringes across", "colours moved to the right", "colours moved to the left", artefact=True
+        "colour fringes across",
+        "colours moved to the right",
+        "colours moved to the left",
+        artefact=True,
+        one_cause=True,
     ),
-    Attribute("colour fringes down", "colours moved down", "colours moved up", artefact=True),
+    Attribute("colour fringes down", "colours moved down", "colours moved up", artefact=True, one_cause=True),
     Attribute("colour noise", "noisy colours", None, artefact=True),
     Attribute("noise", "noisy", None, artefact=True),
     Attribute("colour variety", "many hues", "greyscale or of one hue"),

@@ -11,8 +11,8 @@ from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.edits import Way
 from nearsight.diagnosis.attributes.measuring import measure_all
-from nearsight.diagnosis.attributes.rules import Rule, rule_of
-from nearsight.diagnosis.candidates import Candidate, Edit, Examined
+from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
+from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, Edit, Examined
 from nearsight.statistics import area_under_curve, false_discovery, jaccard
 
 Values = NDArray[np.float32]
@@ -26,8 +26,8 @@ STEADY = 0.1
 FALSE_DISCOVERIES = 0.05
 # Classes of fewer images that choose are passed over: a group that is set off cannot be told in them.
 FEWEST = 10
-# The images beyond the threshold must be set off from the class's others (`Rule.pure`), be so many times as frequent
-# as elsewhere, and this share of edited pictures must lie there too.
+# The images beyond the threshold must be set off from the class's others (`Rule.pure`) or a group apart, be so many
+# times as frequent as elsewhere, and this share of edited pictures must lie there too.
 SET_OFF, CLEAN, REACHED = 0.8, 10.0, 0.5
 # Rules of a class that so many of its images have in common are one; of others so many are kept.
 SAME, MOST_OF_A_CLASS = 1 / 3, 2
@@ -77,8 +77,9 @@ def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
     again; the direction along which edited and unedited pictures lie farthest apart, by how pictures differ
     anyway, gives each image one number (Fisher's discriminant). What pictures show moves them along other
     directions: bluish skies are not what a bluish cast makes of a picture. A threshold is put as for one
-    attribute (`rule_of`), and counts where the images beyond it are set off from the others of the class, are ten
-    times as frequent in it as elsewhere, less a standard error, and where half of the edited pictures lie, too.
+    attribute, and counts where the images beyond it are set off from the others of the class, or are a group apart
+    (`rule_apart`), are ten times as frequent in it as elsewhere, less a standard error, and where half of the edited
+    pictures lie, too.
     """
     known = ~np.isnan(values).any(1)
     choosing = examined.choosing & known
@@ -99,9 +100,12 @@ def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
             weights = np.linalg.solve(common + np.cov(changed.T) / 2, changed.mean(0))
             score = np.where(known, near @ weights, np.nan).astype(np.float32)
             reached = score[places] + changed @ weights
-            tests += len(classes)
+            tests += 2 * len(classes)
             for number in classes:
-                rule = rule_of(score[choosing], labels == number, class_number=number)
+                inside = labels == number
+                rule = rule_of(score[choosing], inside, class_number=number)
+                if rule is None or rule.pure < SET_OFF:
+                    rule = rule_apart(score[choosing], inside, class_number=number)
                 if rule is not None and (reached >= rule.threshold).mean() >= REACHED:
                     found.append(_Found(likeness, rule, score, weights))
     for one in _distinct(examined, found, tests):
@@ -148,9 +152,7 @@ def _distinct(examined: Examined, found: Sequence[_Found], tests: int) -> Iterat
     believed = [
         one
         for one, rate in zip(found, rates, strict=True)
-        if rate <= FALSE_DISCOVERIES
-        and one.rule.pure >= SET_OFF
-        and one.rule.times_as_frequent(labels == one.rule.class_number) >= CLEAN
+        if rate <= FALSE_DISCOVERIES and one.rule.times_as_frequent(labels == one.rule.class_number) >= CLEAN
     ]
     kept: dict[int, list[NDArray[np.bool_]]] = {}
     for one in sorted(believed, key=lambda one: -one.clear):
@@ -189,6 +191,7 @@ def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
         effect=area_under_curve(score[mine & has & choosing], score[~mine & choosing & ~np.isnan(score)]),
         put_on=fitted(found.likeness.way, ~mine & ~has, mine & has, on=True),
         take_off=fitted(found.likeness.back, mine & has, without, on=False),
+        causes=MANY_CAUSES,
     )
 
 

@@ -10,6 +10,8 @@ Pixels = NDArray[np.uint8]
 _DARK = 8.0
 # The share of values that are missing after tones were stretched to twice their range; of few levels more are.
 _MOST = 0.5
+# Levels between the extremes of a channel; of fewer the histogram is no smooth one at all.
+_FEW_LEVELS = 8
 
 
 def tone_measures(pixels: Pixels, luma: Plane) -> dict[str, float]:
@@ -77,6 +79,9 @@ def _missing(channel: Pixels) -> float:
     smooth = np.convolve(between, np.ones(31), "same") / np.convolve(
         np.ones(len(between)), np.ones(31), "same"
     )
+    if (between > 0).sum() < _FEW_LEVELS:
+        # So few that windows between them are empty: as if all pixels were spread evenly.
+        smooth = np.full(len(between), counts[inside[0] : inside[-1] + 1].mean())
     return float((between == 0).mean() - np.exp(-smooth).mean())
 
 

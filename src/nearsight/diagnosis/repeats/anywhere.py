@@ -1,6 +1,6 @@
 """Finding the same small picture anywhere in images: patches of pixels that many images of a class share."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy import ndimage
 from nearsight.data import ImageSet
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.place import typical_place
+from nearsight.diagnosis.repeats.coloured import coloured_marks
 from nearsight.diagnosis.repeats.overlay import (
     LARGEST_SPREAD,
     LARGEST_TOLERANCE,
@@ -25,9 +26,11 @@ from nearsight.statistics import jaccard
 
 Codes = NDArray[np.uint64]
 Places = NDArray[np.int64]
+# Of images by their places the top and left of a patch.
+Corners = Mapping[int, tuple[int, int]]
 
 # Sides of the patches that are compared, in pixels.
-SIDES = (2, 3, 5, 8)
+SIDES = (1, 2, 3, 5, 8)
 # So many levels count as one; what lies on both sides of a limit is one at the other start.
 LEVELS, STARTS = 16, (0, 8)
 # Images of a class that are searched at most, and at least where images are large; patches of all of them.
@@ -89,25 +92,38 @@ class Patch:
         rows, columns = np.nonzero(parts == largest)
         return int(rows.min()), int(columns.min())
 
+    def pixel(self, pixels: NDArray[np.uint8]) -> tuple[int, int]:
+        """Return the row and column of a pixel in the middle of the first place where an image has the patch."""
+        rows, columns = np.nonzero(codes_of(pixels, self.side, self.start) == self.code)
+        return int(rows[0]) + self.side // 2, int(columns[0]) + self.side // 2
+
 
 def find_marks_anywhere(examined: Examined) -> Iterator[Candidate]:
     """Yield an opaque picture that images of a class have, wherever it is in them, and hardly any other image.
 
-    Every patch of 2, 3, 5 and 8 pixels of the images that choose is compared with every other, by a number that
+    Every patch of 1, 2, 3, 5 and 8 pixels of the images that choose is compared with every other, by a number that
     equal patches share. One that is in at least five of a class's images and in at most 1 % of the others', 20
     times more often in the class than there, and more often than so many patches are by chance, is part of a
     mark; what is the same around it in these images is the rest of it. Its outline must be
-    seen: steps of colour across it are larger than others. At most 120 images of a class are searched, fewer
+    seen: steps of colour across it are larger than others. Where nothing around it is the same, as of a text that
+    changes, its colour alone is looked for (`coloured_marks`). At most 120 images of a class are searched, fewer
     where they are large, and none where that leaves fewer than 20.
     """
     searched = _searched(examined)
     patches = _patches(examined.images, searched)
     for number, some in patches.items():
-        for patch in some[:TRIED]:
-            candidate = _candidate(examined, number, searched[number], patch)
-            if candidate is not None:
-                yield candidate
-                break
+        candidates = (_candidate(examined, number, searched[number], patch) for patch in _tried(some))
+        candidate = next((one for one in candidates if one is not None), None)
+        if candidate is not None:
+            yield candidate
+
+
+def _tried(patches: Sequence[Patch]) -> list[Patch]:
+    """Return the patches that marks are looked for around: of one pixel only where larger ones show none."""
+    return [
+        *[one for one in patches if one.side > 1][:TRIED],
+        *[one for one in patches if one.side == 1][:TRIED],
+    ]
 
 
 def _searched(examined: Examined) -> dict[int, Places]:
@@ -173,15 +189,26 @@ def _candidate(examined: Examined, number: int, searched: Places, patch: Patch) 
     images = examined.images
     seen = ((i, patch.corner(images.image(i).numpy())) for i in searched.tolist())
     corners = {i: corner for i, corner in seen if corner is not None}
-    mark = _mark(images, corners, patch.side)
+    first = np.isin(searched, list(corners))
+    found = (look(examined, number, corners, patch) for look in (_same_picture, _same_colour))
+    return next(
+        (one for one in found if one is not None and jaccard(first, one.has[searched]) >= AGAIN), None
+    )
+
+
+def _same_picture(examined: Examined, number: int, corners: Corners, patch: Patch) -> Candidate | None:
+    images = examined.images
+    mark = _mark(images, corners, patch.side) if patch.side > 1 else None
     if mark is None:
         return None
     matches = [mark.best(images.image(i))[0] for i in corners]
-    candidate = candidate_of(examined, number, mark, float(np.quantile(matches, FEW)) - NEARLY)
-    if candidate is None:
-        return None
-    first = np.isin(searched, list(corners))
-    return candidate if jaccard(first, candidate.has[searched]) >= AGAIN else None
+    return candidate_of(examined, number, mark, float(np.quantile(matches, FEW)) - NEARLY)
+
+
+def _same_colour(examined: Examined, number: int, corners: Corners, patch: Patch) -> Candidate | None:
+    return coloured_marks(
+        examined, number, {i: patch.pixel(examined.images.image(i).numpy()) for i in corners}
+    )
 
 
 def _mark(images: ImageSet, corners: Mapping[int, tuple[int, int]], side: int) -> RoamingMark | None:

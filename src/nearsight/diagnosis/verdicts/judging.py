@@ -18,6 +18,8 @@ PROVEN_OF_CLASS = 6
 PROVEN = 80
 # From this overlap of their images on, two candidates of a class are one thing (Jaccard).
 SAME = 1 / 3
+# From this overlap on, one that moves nearly as many images may name them better.
+ALIKE, NEARLY = 0.6, 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +47,13 @@ class Judged:
     @property
     def weight(self) -> float:
         """How much hangs on it: its share of the class times the most that it was seen to move."""
-        moved = [one.effect for one in self.interventions]
         difference = self.association.accuracy.difference.value
-        return (self.association.share.value or 0.0) * max([*moved, difference or 0.0])
+        return (self.association.share.value or 0.0) * max(self.moved, difference or 0.0)
+
+    @property
+    def moved(self) -> float:
+        """The most that an intervention was seen to move beyond chance, 0 where it was never seen to."""
+        return max((one.effect for one in self.interventions), default=0.0)
 
 
 def judge(
@@ -114,11 +120,25 @@ def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
             best, *rest = left
             same = [one for one in rest if jaccard(best.candidate.has[mine], one.candidate.has[mine]) >= SAME]
             left = [one for one in rest if one not in same]
-            words = dict.fromkeys(one.candidate.words for one in same)
-            yield replace(best, also=tuple(word for word in words if word != best.candidate.words))
+            named = _named(best, same, mine)
+            words = dict.fromkeys(one.candidate.words for one in (best, *same))
+            yield replace(named, also=tuple(word for word in words if word != named.candidate.words))
+
+
+def _named(best: Judged, same: Sequence[Judged], mine: NDArray[np.bool_]) -> Judged:
+    """Return the best of some that the same images have, or of those nearly as good the one of fewest causes."""
+    has = best.candidate.has[mine]
+    able = [
+        one
+        for one in same
+        if one.word == best.word
+        and one.candidate.artefact == best.candidate.artefact
+        and one.moved >= NEARLY * best.moved
+        and jaccard(has, one.candidate.has[mine]) >= ALIKE
+    ]
+    return min([best, *able], key=lambda one: one.candidate.causes)
 
 
 def _rank(one: Judged) -> tuple[bool, bool, float, float]:
     """Rank what is proven before what is not, then what an intervention moves most: words of one thing part alike."""
-    moved = max((made.effect for made in one.interventions), default=0.0)
-    return one.word != SHORTCUT, not one.candidate.artefact, -moved, -one.candidate.effect
+    return one.word != SHORTCUT, not one.candidate.artefact, -one.moved, -one.candidate.effect

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nearsight.diagnosis.candidates import TILE, Candidate, Examined
+from nearsight.diagnosis.candidates import MANY_CAUSES, TILE, Candidate, Examined
 from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons
 from nearsight.diagnosis.reasons.reason import Reason
 
@@ -64,6 +64,7 @@ def _candidate(
         take_off_of=pasting.filled(where, [place for place, _ in rest]),
         beside=pasting.pasted(rest),
         place=None,
+        causes=MANY_CAUSES,
     )
 
 
