@@ -60,3 +60,10 @@ def test_a_wave_is_taken_out_again(photographs: Photographs) -> None:
     on, off = waves((0.25, 0.125))
     away = (off.edit(0.01)(on.edit(12)(picture)).float() - picture.float()).abs().mean()
     assert away < 0.2 * (on.edit(12)(picture).float() - picture.float()).abs().mean()
+
+
+def test_lines_on_every_second_row_are_put_on_too(photographs: Photographs) -> None:
+    (picture,) = photographs(1)
+    lined = waves((0.5, 0.0))[0].edit(12)(picture).float() - picture.float()
+    assert float(lined[:, ::2].mean()) > 5
+    assert float(lined[:, 1::2].mean()) < -5

@@ -70,3 +70,12 @@ def test_noise_is_measured_in_grey_levels(photographs: Photographs) -> None:
         for picture in pictures
     ]
     assert measure_one(noisy, "colour noise") == pytest.approx(np.full(4, 17.5), abs=2.5)
+
+
+@pytest.mark.parametrize("levels", [3, 4, 6, 9])
+def test_few_levels_are_seen_however_few(photographs: Photographs, levels: int) -> None:
+    pictures = photographs(4)
+    step = 255 / (levels - 1)
+    few = [(torch.round(picture / step) * step).round().to(torch.uint8) for picture in pictures]
+    assert np.median(measure_one(few, "few values")) > 0.3
+    assert measure_one(pictures, "few values").max() < 0.05

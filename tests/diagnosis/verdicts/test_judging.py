@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.candidates import TILE, Candidate, Examined
+from nearsight.diagnosis.candidates import ONE_CAUSE, TILE, Candidate, Examined
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.verdicts.judging import Judged, judge
@@ -157,6 +157,16 @@ def test_of_the_same_images_what_an_intervention_moves_gives_the_words() -> None
     idle = replace(candidate(marked), words="pixelated", effect=1.0, put_on=lambda image: image.float())
     [found] = judge(examined(reads_the_mark, images), [idle, candidate(marked)])
     assert (found.candidate.words, found.also) == ("a white mark at the top left corner", ("pixelated",))
+
+
+def test_of_names_that_move_alike_the_one_with_fewer_causes_is_told() -> None:
+    images, marked = world((0.5, 0, 0))
+    plain = replace(candidate(marked), words="fine lines", effect=0.7, causes=ONE_CAUSE)
+    [found] = judge(examined(reads_the_mark, images), [candidate(marked), plain])
+    assert (found.candidate.words, found.also) == ("fine lines", ("a white mark at the top left corner",))
+    idle = replace(plain, put_on=lambda image: image.float())
+    [found] = judge(examined(reads_the_mark, images), [candidate(marked), idle])
+    assert found.candidate.words == "a white mark at the top left corner"
 
 
 def test_classes_without_images_that_test_say_nothing() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.verdicts.associations import Association, associate
-from nearsight.diagnosis.verdicts.interventions import Intervention, transplanted, without
+from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, Intervention, transplanted, without
 from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, Rule
 from nearsight.statistics import false_discovery, jaccard
 
@@ -54,6 +54,11 @@ class Judged:
     def moved(self) -> float:
         """The most that an intervention was seen to move beyond chance, 0 where it was never seen to."""
         return max((one.effect for one in self.interventions), default=0.0)
+
+    @property
+    def moved_by_putting_on(self) -> float:
+        """How many images of other classes it moves beyond chance, 0 where it cannot be put on."""
+        return next((one.effect for one in self.interventions if one.kind == TRANSPLANTED), 0.0)
 
 
 def judge(
@@ -133,7 +138,7 @@ def _named(best: Judged, same: Sequence[Judged], mine: NDArray[np.bool_]) -> Jud
         for one in same
         if one.word == best.word
         and one.candidate.artefact == best.candidate.artefact
-        and one.moved >= NEARLY * best.moved
+        and one.moved_by_putting_on >= NEARLY * best.moved_by_putting_on > 0
         and jaccard(has, one.candidate.has[mine]) >= ALIKE
     ]
     return min([best, *able], key=lambda one: one.candidate.causes)
