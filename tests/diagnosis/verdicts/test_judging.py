@@ -159,6 +159,14 @@ def test_of_the_same_images_what_an_intervention_moves_gives_the_words() -> None
     assert (found.candidate.words, found.also) == ("a white mark at the top left corner", ("pixelated",))
 
 
+def test_what_is_not_proven_is_a_part_of_what_most_of_its_images_have() -> None:
+    images, marked = world((0.5, 0, 0))
+    some = marked & (np.cumsum(marked) % 4 == 0)
+    part = replace(candidate(some), words="greenish", put_on=None, take_off=None)
+    [found] = judge(examined(reads_the_mark, images), [candidate(marked), part])
+    assert found.candidate.words == "a white mark at the top left corner"
+
+
 def test_of_names_that_move_alike_the_one_with_fewer_causes_is_told() -> None:
     images, marked = world((0.5, 0, 0))
     plain = replace(candidate(marked), words="fine lines", effect=0.7, causes=ONE_CAUSE)

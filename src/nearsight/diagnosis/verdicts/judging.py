@@ -18,6 +18,8 @@ PROVEN_OF_CLASS = 6
 PROVEN = 80
 # From this overlap of their images on, two candidates of a class are one thing (Jaccard).
 SAME = 1 / 3
+# What is not proven is a part of what is, if so many of its images have that.
+WITHIN = 0.8
 # From this overlap on, one that moves nearly as many images may name them better.
 ALIKE, NEARLY = 0.6, 0.85
 
@@ -123,11 +125,19 @@ def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
         left = sorted(some, key=_rank)
         while left:
             best, *rest = left
-            same = [one for one in rest if jaccard(best.candidate.has[mine], one.candidate.has[mine]) >= SAME]
+            same = [one for one in rest if _same(best, one, mine)]
             left = [one for one in rest if one not in same]
             named = _named(best, same, mine)
             words = dict.fromkeys(one.candidate.words for one in (best, *same))
             yield replace(named, also=tuple(word for word in words if word != named.candidate.words))
+
+
+def _same(best: Judged, other: Judged, mine: NDArray[np.bool_]) -> bool:
+    """Whether two are one thing: by their images, or as most images of an unproven one have what is proven."""
+    has, having = best.candidate.has[mine], other.candidate.has[mine]
+    if jaccard(has, having) >= SAME:
+        return True
+    return best.word == SHORTCUT != other.word and bool(has[having].mean() >= WITHIN)
 
 
 def _named(best: Judged, same: Sequence[Judged], mine: NDArray[np.bool_]) -> Judged:
