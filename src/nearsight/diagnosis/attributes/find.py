@@ -167,9 +167,10 @@ class Found:
     ) -> Iterator[Rule]:
         """Yield the rule that parts a class's images best, and that of a group apart where it is no artefact."""
         rule = rule_of(values, inside, class_number=number, column=column, much=much)
-        if rule is not None:
-            yield rule
-        if rule is None or not self.is_artefact(rule):
+        if rule is None:
+            return
+        yield rule
+        if not self.is_artefact(rule):
             apart = rule_apart(values, inside, class_number=number, column=column, much=much)
             if apart is not None:
                 yield apart

@@ -104,7 +104,7 @@ def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
             for number in classes:
                 inside = labels == number
                 rule = rule_of(score[choosing], inside, class_number=number)
-                if rule is None or rule.pure < SET_OFF:
+                if rule is not None and rule.pure < SET_OFF:
                     rule = rule_apart(score[choosing], inside, class_number=number)
                 if rule is not None and (reached >= rule.threshold).mean() >= REACHED:
                     found.append(_Found(likeness, rule, score, weights))
