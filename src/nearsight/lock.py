@@ -283,7 +283,7 @@ def _holder(descriptor: int) -> str:
     try:
         signed = json.loads(os.pread(descriptor, _LONGEST, 0))
         process, host, since = int(signed["process"]), str(signed["host"]), str(signed["since"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another process"
     elsewhere = "" if host == socket.gethostname() else f" on {host}"
     return f"process {process}{elsewhere} since {since}"

@@ -1,4 +1,4 @@
-"""Hostile input: images, folders, tables and Parquet made wrong, each of which must be read or refused in one line.
+"""Hostile input: images, folders, tables, Parquet and known sets made wrong, to be read or refused in one line.
 
 A case runs in a process of its own, with a bound on its memory and time.
 """
@@ -14,7 +14,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this study to a parser."""
     parser.add_argument("--cases", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0, help="the number of the first case")
-    parser.add_argument("--only", default=None, help="one kind of case: image, folder, table or parquet")
+    parser.add_argument(
+        "--only", default=None, help="one kind of case: image, folder, table, parquet or home"
+    )
     parser.add_argument(
         "--seconds", type=float, default=float("inf"), help="end after so long; go on by calling again"
     )

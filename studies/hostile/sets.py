@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from studies.hostile.homes import hostile_home
 from studies.hostile.images import hostile_image, sound_image
 
 _ROWS = 10
@@ -359,5 +360,6 @@ _KINDS: dict[str, Callable[[Path, Random], tuple[Path, str]]] = {
     "folder": _folder,
     "table": _table,
     "parquet": _parquet,
+    "home": hostile_home,
 }
 KINDS = tuple(_KINDS)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nearsight.data.image_set import ImageSet, MemoryImages
 from nearsight.data.plain_pickle import read_plain_pickle
 from nearsight.errors import InputError
+from nearsight.read import read_text
 
 _SIDE = 32
 _PIXELS = 3 * _SIDE * _SIDE
@@ -51,8 +52,9 @@ def read_cifar(path: Path, name: str) -> tuple[dict[str, ImageSet], list[str]]:
         read = [_binary(file, ten=ten) if binary else _pickled(file) for file in own]
         pixels = np.concatenate([pixels for pixels, _, _ in read]).reshape(-1, 3, _SIDE, _SIDE)
         labels = np.concatenate([labels for _, labels, _ in read]).astype(np.int64)
-        if len(labels) and labels.max() >= len(classes):
-            raise InputError(f"{own[0]} has the label {labels.max()}, and {len(classes)} classes are named")
+        wrong = labels[(labels < 0) | (labels >= len(classes))]
+        if len(wrong):
+            raise InputError(f"{own[0]} has the label {wrong[0]}, and {len(classes)} classes are named")
         paths = tuple(path for _, _, paths in read for path in paths)
         found[split] = ImageSet(name, split, classes, labels, MemoryImages(torch.from_numpy(pixels), paths))
     return found, notes
@@ -67,7 +69,9 @@ def _classes(path: Path, *, ten: bool, binary: bool) -> tuple[str, ...]:
     if not file.is_file():
         raise InputError(f"{file}, which names the classes, is not there; unpack the whole archive")
     if binary:
-        return tuple(line.strip() for line in file.read_text().splitlines() if line.strip())
+        return tuple(
+            line.strip() for line in read_text(file, "download it again").splitlines() if line.strip()
+        )
     named = _text_keys(read_plain_pickle(file), file)
     key = "label_names" if ten else "fine_label_names"
     return tuple(_text(each) for each in named.get(key, ()))

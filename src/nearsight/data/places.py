@@ -13,7 +13,7 @@ from nearsight.data.stl10 import is_stl10, read_stl10
 from nearsight.data.table import Table
 from nearsight.data.tree import ARCHIVES, IMAGE_SUFFIXES
 from nearsight.errors import InputError
-from nearsight.read import special
+from nearsight.read import belonging_together, special
 from nearsight.settings import Reading
 
 
@@ -40,10 +40,10 @@ def read_arrays(path: Path, name: str) -> tuple[dict[str, ImageSet], list[str]] 
         return None
     inside = [place for place in path.iterdir() if place.is_dir() and not place.name.startswith((".", "__"))]
     for place in [path, *inside[:1]] if len(inside) == 1 else [path]:
-        if is_cifar(place):
-            return read_cifar(place, name)
-        if is_stl10(place):
-            return read_stl10(place, name)
+        read = read_cifar if is_cifar(place) else read_stl10 if is_stl10(place) else None
+        if read is not None:
+            with belonging_together(place, "download it again"):
+                return read(place, name)
     return None
 
 

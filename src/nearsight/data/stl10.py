@@ -7,6 +7,7 @@ import torch
 
 from nearsight.data.image_set import ImageSet, MemoryImages
 from nearsight.errors import InputError
+from nearsight.read import read_text
 
 _SIDE = 96
 _PIXELS = 3 * _SIDE * _SIDE
@@ -23,7 +24,7 @@ def read_stl10(path: Path, name: str) -> tuple[dict[str, ImageSet], list[str]]:
     file = path / "class_names.txt"
     if not file.is_file():
         raise InputError(f"{file}, which names the classes, is not there; unpack the whole archive")
-    classes = tuple(file.read_text().split())
+    classes = tuple(read_text(file, "download it again").split())
     found = {}
     for split in ("train", "test"):
         images, own = path / f"{split}_X.bin", path / f"{split}_y.bin"

@@ -13,6 +13,7 @@ from nearsight.data.split_names import usual_split
 from nearsight.data.table import Table
 from nearsight.data.tree import Folder
 from nearsight.errors import InputError
+from nearsight.read import belonging_together, read_text
 
 _NUMBER = re.compile(r"n\d{8}")
 _NAMES = ("words.txt", "LOC_synset_mapping.txt", "synset_words.txt", "imagenet_synset_words.txt")
@@ -22,6 +23,7 @@ _ANNOTATIONS, _SOLUTION, _TRUTH = (
     "ILSVRC2012_validation_ground_truth.txt",
 )
 _META = "meta.mat"
+_MEND = "download it again"
 # The classes of the challenge; `meta.mat` also lists those above them.
 _CHALLENGE = 1000
 
@@ -39,23 +41,24 @@ def read_wordnet(root: Folder) -> tuple[dict[str, Table], list[str]] | None:
     """Read such a folder as tables by split, None where it is none.
 
     Classes are called what a list of words calls them. Boxes are in pixels, both corners included. Raises
-    `InputError` where the ground truth of validation does not fit its images.
+    `InputError` where the ground truth of validation does not fit its images, and where a file of it is damaged.
     """
     home = _home(root)
     if home is None:
         return None
-    names, notes = _class_names(home)
-    tables = {}
-    for split, folder in home.splits.items():
-        if folder.filled and all(_NUMBER.fullmatch(each.name) for each in folder.filled):
-            files = [file for each in folder.filled for file in each.files()]
-            own: list[str | None] = [each.name for each in folder.filled for _ in range(each.count)]
-            boxes = _boxes(folder)
-        else:
-            files = folder.files()
-            own, boxes, told = _truth(home, split, files)
-            notes += told
-        tables[split] = _table(files, own, boxes, home.classes, names)
+    with belonging_together(root.path, _MEND):
+        names, notes = _class_names(home)
+        tables = {}
+        for split, folder in home.splits.items():
+            if folder.filled and all(_NUMBER.fullmatch(each.name) for each in folder.filled):
+                files = [file for each in folder.filled for file in each.files()]
+                own: list[str | None] = [each.name for each in folder.filled for _ in range(each.count)]
+                boxes = _boxes(folder)
+            else:
+                files = folder.files()
+                own, boxes, told = _truth(home, split, files)
+                notes += told
+            tables[split] = _table(files, own, boxes, home.classes, names)
     return tables, notes
 
 
@@ -79,7 +82,7 @@ def _class_names(home: _Home) -> tuple[tuple[str, ...], list[str]]:
     for name in _NAMES:
         if name not in home.files:
             continue
-        lines = home.files[name].read_text(encoding="utf-8").splitlines()
+        lines = read_text(home.files[name], _MEND).splitlines()
         words = dict(re.split(r"\s+", line, maxsplit=1) for line in lines if " " in line or "\t" in line)
         if all(number in words for number in home.classes):
             plain = [words[number].split(",")[0].strip() for number in home.classes]
@@ -101,16 +104,16 @@ def _truth(
     names = [Path(file).name for file in files]
     boxes: dict[str, list[int]] = {}
     if _ANNOTATIONS in home.files:
-        rows = [line.split("\t") for line in home.files[_ANNOTATIONS].read_text().splitlines() if line]
+        rows = [line.split("\t") for line in read_text(home.files[_ANNOTATIONS], _MEND).splitlines() if line]
         found = {row[0]: row[1] for row in rows}
         boxes = {row[0]: [int(float(value)) for value in row[2:6]] for row in rows if len(row) >= 6}
         source = _ANNOTATIONS
     elif _SOLUTION in home.files:
-        lines = home.files[_SOLUTION].read_text().splitlines()[1:]
+        lines = read_text(home.files[_SOLUTION], _MEND).splitlines()[1:]
         found = {f"{name}.JPEG": said.split()[0] for name, _, said in (line.partition(",") for line in lines)}
         source = _SOLUTION
     elif _TRUTH in home.files and _META in home.files:
-        numbers = [int(line) for line in home.files[_TRUTH].read_text().split()]
+        numbers = [int(line) for line in read_text(home.files[_TRUTH], _MEND).split()]
         if len(numbers) != len(files):
             raise InputError(
                 f"{home.files[_TRUTH]} has {len(numbers)} labels for {len(files)} images of {split}; download both"
@@ -147,7 +150,7 @@ def _boxes(train: Folder) -> dict[str, list[int]]:
         for place in folder.walk():
             for name in place.others:
                 if name == f"{folder.name}_boxes.txt":
-                    for line in (place.path / name).read_text().splitlines():
+                    for line in read_text(place.path / name, _MEND).splitlines():
                         image, *corners = line.split()
                         found[image] = [int(float(value)) for value in corners[:4]]
     return found
