@@ -1,5 +1,6 @@
 """Known sets as their homes give them, made small, with one of their files made wrong."""
 
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from studies.fuzz.values import as_json, damaged_values
 from studies.hostile.images import sound_image
 
 _NUMBERS = ("n01443537", "n02012849", "n03126707")
@@ -111,12 +113,26 @@ def _imagenet(root: Path, draw: Random) -> None:
     (root / "words.txt").write_text("n01443537\tgoldfish, x\nn02012849\tcrane\nn03126707\tcrane, derrick\n")
 
 
+def _saved(root: Path, draw: Random) -> None:
+    """Let `datasets` save a set, or its splits, as Arrow files."""
+    from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, Value
+
+    kinds = Features({"image": Image(), "label": ClassLabel(names=["cat", "dog"]), "place": Value("string")})
+    cells = [{"bytes": sound_image(draw, "PNG"), "path": f"{number}.png"} for number in range(8)]
+    columns = {"image": cells, "label": [0, 1] * 4, "place": [f"place {number}" for number in range(8)]}
+    rows = Dataset.from_dict(columns, features=kinds)
+    saved = rows if draw.random() < 0.5 else DatasetDict(train=rows, test=rows)
+    saved.save_to_disk(str(root))
+
+
 def _damaged(file: Path, draw: Random) -> str:
     content = bytearray(file.read_bytes())
     change = draw.choice(("flip", "flip", "cut", "empty", "insert", "cell", "cell", "cell", "line", "utf-16"))
     if change == "flip" and content:
         for _ in range(draw.choice((1, 8, 64))):
-            content[draw.randrange(min(len(content), 400))] ^= 1 << draw.randrange(8)
+            content[draw.randrange(draw.choice((len(content), min(len(content), 400))))] ^= (
+                1 << draw.randrange(8)
+            )
     elif change == "cut":
         del content[draw.randrange(len(content) + 1) :]
     elif change == "empty":
@@ -126,6 +142,9 @@ def _damaged(file: Path, draw: Random) -> str:
         content[at:at] = draw.choice((b"\0", b"\xff\xfe", b"\n\n", b"\t" * 99, b"9" * 5000, b"\xe9"))
     elif change == "utf-16":
         content = bytearray(content.decode("latin-1").encode("utf-16"))
+    elif file.suffix == ".json":
+        values, _ = damaged_values(json.loads(content), draw)
+        content = bytearray(as_json(values).encode("utf-8", "surrogatepass"))
     elif file.suffix in (".txt", ".csv"):
         lines = content.decode().splitlines()
         at = draw.randrange(len(lines))
@@ -143,4 +162,5 @@ _HOMES: dict[str, Callable[[Path, Random], None]] = {
     "CIFAR in binary": _cifar_binary,
     "STL-10": _stl10,
     "ImageNet": _imagenet,
+    "save_to_disk": _saved,
 }

@@ -80,6 +80,8 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
     if label is not None:
         if isinstance(features[label], ClassLabel):
             classes = tuple(features[label].names)
+            if not all(isinstance(name, str) for name in classes):
+                raise InputError(f"the classes of the column '{label}' of {where} are not all named by text")
         labels = _read_labels(rows.select_columns([label]), label, where)
     kept = rows.select_columns([image] if region is None else [image, region])
     kept = kept if image == "image" else kept.rename_column(image, "image")
