@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -143,10 +144,12 @@ def _damaged(file: Path, draw: Random) -> str:
     elif change == "utf-16":
         content = bytearray(content.decode("latin-1").encode("utf-16"))
     elif file.suffix == ".json":
-        values, _ = damaged_values(json.loads(content), draw)
-        content = bytearray(as_json(values).encode("utf-8", "surrogatepass"))
+        # It may have been damaged already.
+        with suppress(ValueError):
+            values, _ = damaged_values(json.loads(content), draw)
+            content = bytearray(as_json(values).encode("utf-8", "surrogatepass"))
     elif file.suffix in (".txt", ".csv"):
-        lines = content.decode().splitlines()
+        lines = content.decode("utf-8", "replace").splitlines() or [""]
         at = draw.randrange(len(lines))
         sign = "\t" if "\t" in lines[at] else "," if "," in lines[at] else " "
         cells = lines[at].split(sign)
