@@ -48,6 +48,15 @@ def test_of_another_network_the_rate_falls_from_block_to_block_and_vectors_do_no
         assert group["begin"] == (0.0 if name.startswith("head") else 0.2)
 
 
+def test_what_follows_the_last_layer_does_not_shorten_its_steps() -> None:
+    network = build("airbench", 3, width=0.1)
+    groups = parameter_groups(network, TUNING)
+    (head,) = (group for group in groups for one in group["params"] if one is network.head.weight)  # type: ignore[union-attr]
+    assert head["lr"] * network.head_scale == pytest.approx(1.0)
+    # What decays is rate times decay.
+    assert head["lr"] * head["weight_decay"] == pytest.approx(0.05)
+
+
 def test_a_recipe_that_treats_all_alike_has_one_group_as_before() -> None:
     network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
     (optimizer,) = build_optimizers(network, Recipe(optimizer="adamw"))

@@ -30,7 +30,9 @@ def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]
     Each has its rate, `lr`, its `weight_decay`, and in `begin` the share of the run after which it is trained. With
     `layer_decay` the rate falls by that factor from each block to the one before it: timm's blocks of timm's
     networks, elsewhere the parts of the network in the order in which it lists them. Norms and biases, which have
-    one axis, decay only with `decay_norms`; the last layer is trained from the first step on.
+    one axis, decay only with `decay_norms`; the last layer is trained from the first step on. AdamW's steps are as
+    long whatever follows a layer, so a last layer whose outputs are multiplied by a network's `head_scale` has that
+    many times the rate, and its decay as before.
     Sources: Clark et al., "ELECTRA", ICLR 2020, appendix; Bao et al., "BEiT", ICLR 2022; timm's
     `param_groups_layer_decay`.
     """
@@ -42,11 +44,12 @@ def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]
     for name, value in trained.items():
         decays = recipe.decay_norms or (value.ndim > 1 and name not in spared)
         groups.setdefault((scales[name], decays, name in head), []).append(value)
+    behind = getattr(network, "head_scale", 1.0) if recipe.optimizer == "adamw" else 1.0
     return [
         {
             "params": parameters,
-            "lr": recipe.learning_rate * scale,
-            "weight_decay": recipe.weight_decay if decays else 0.0,
+            "lr": recipe.learning_rate * scale / (behind if of_head else 1.0),
+            "weight_decay": recipe.weight_decay * (behind if of_head else 1.0) if decays else 0.0,
             "begin": 0.0 if of_head else recipe.head_first,
         }
         for (scale, decays, of_head), parameters in groups.items()
