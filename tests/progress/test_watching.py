@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nearsight.progress import SILENT, watched
+from nearsight.progress import SILENT, watched, worded
 from nearsight.progress.display import Display
 
 
@@ -29,3 +29,21 @@ def test_only_the_first_process_shows(variable: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(variable, "1")
     with watched(True) as progress:
         assert progress is SILENT
+
+
+def test_lines_and_warnings_are_put_in_other_words_while_these_hold(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with worded(lambda text: text.replace("`batch_size`", "--batch-size")), watched(True) as progress:
+        progress.say("take `batch_size`")
+        progress.warn("mind `batch_size`")
+        progress.count("`batch_size`", 1, 1)
+    with watched(True) as progress:
+        progress.say("again `batch_size`")
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "take --batch-size",
+        "warning: mind --batch-size",
+        "`batch_size`: 1/1",
+        "again `batch_size`",
+    ]

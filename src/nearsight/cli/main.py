@@ -29,7 +29,7 @@ from nearsight.cli.options import OneLineParser
 from nearsight.cli.versions import installed_versions
 from nearsight.cli.wording import in_options
 from nearsight.errors import InputError, unknown_name
-from nearsight.progress import is_first_process
+from nearsight.progress import is_first_process, worded
 from nearsight.shortage import ShortOfMemoryError
 from nearsight.write import plain
 
@@ -160,7 +160,8 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
     options = parser.parse_all(arguments)
     keep_freed_memory()
     try:
-        result = command.run(options)
+        with worded(lambda text: in_options(text, parser.actions)):
+            result = command.run(options)
     except ShortOfMemoryError as error:
         known = error.among({action.dest for action in parser.actions})
         error.args = (in_options(str(known), parser.actions),)

@@ -1,6 +1,6 @@
 """What long work tells whoever watches it: one channel for lines, warnings and counts."""
 
 from nearsight.progress.channel import SILENT, Progress, Silent
-from nearsight.progress.watching import duration, is_first_process, watched
+from nearsight.progress.watching import duration, is_first_process, watched, worded
 
-__all__ = ["SILENT", "Progress", "Silent", "duration", "is_first_process", "watched"]
+__all__ = ["SILENT", "Progress", "Silent", "duration", "is_first_process", "watched", "worded"]

@@ -1,6 +1,7 @@
 """Progress on stderr: a bar on a terminal and in a notebook, a line now and then elsewhere."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from types import TracebackType
@@ -34,9 +35,10 @@ class _Work:
 
 
 class Display:
-    """Lines, and a bar for what is counted, while it is entered as a context."""
+    """Lines, put in other words by `words`, and a bar for what is counted, while it is entered as a context."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Callable[[str], str] = str) -> None:
+        self._words = words
         self._console = _console()
         self._live = self._console.is_terminal or self._console.is_jupyter
         self._bar = Bar(
@@ -65,11 +67,11 @@ class Display:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        self._console.print(unmarked(text))
+        self._console.print(unmarked(self._words(text)))
 
     def warn(self, text: str) -> None:
         """Print one line as a warning."""
-        self._console.print(f"[yellow]warning:[/] {unmarked(text)}")
+        self._console.print(f"[yellow]warning:[/] {unmarked(self._words(text))}")
 
     def count(self, what: str, done: int, total: int, detail: str = "") -> None:
         """Show how much is done, what else there is to say, and the time that is left at the rate so far."""

@@ -1,10 +1,27 @@
 """Who watches: what a verb is given as `progress`, made a channel while the verb works."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from nearsight.progress.channel import SILENT, Progress
+
+_WORDS: ContextVar[Callable[[str], str]] = ContextVar("_WORDS", default=str)
+
+
+@contextmanager
+def worded(words: Callable[[str], str]) -> Iterator[None]:
+    """While entered, displays put every line and warning in other words, such as those of the command line.
+
+    >>> with worded(str.upper), watched(False) as progress:
+    ...     progress.say("only displays do")
+    """
+    before = _WORDS.set(words)
+    try:
+        yield
+    finally:
+        _WORDS.reset(before)
 
 
 @contextmanager
@@ -22,7 +39,7 @@ def watched(progress: Progress | bool) -> Iterator[Progress]:
     elif progress and is_first_process():
         from nearsight.progress.display import Display
 
-        with Display() as display:
+        with Display(_WORDS.get()) as display:
             yield display
     else:
         yield SILENT
