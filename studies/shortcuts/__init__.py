@@ -2,8 +2,9 @@
 
 Several plants go into one network, each in another class, drawn by a Latin square over families, strengths and
 shares; the other classes stay clean. Networks without plants, with permuted labels and untrained ones go beside. Part
-of the families are kept from whoever builds the rules (`held_out`). Trained networks stay on disk if asked for, and
-results are written as they come, a line a class, so that the study can be stopped and gone on with.
+of the families were kept from whoever built the rules of the first two draws (`held_out`), others were written when
+the rules stood (`unseen`). Trained networks stay on disk if asked for, and results are written as they come, a line a
+class, so that the study can be stopped and gone on with.
 """
 
 import argparse
@@ -38,7 +39,9 @@ from studies.shortcuts.networks import (
     plant,
     trained,
 )
+from studies.shortcuts.plants import Family
 from studies.shortcuts.scoring import Row, Told, by_family, effects, judge, summary
+from studies.shortcuts.unseen import UNSEEN
 
 DATALAB = "spurious correlations"
 METHODS = ("nearsight", "gradient clusters", "slices", DATALAB)
@@ -57,6 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--draw", type=int, default=0, help="another draw of plants, classes and seeds (default: the first)"
     )
+    parser.add_argument("--unseen", action="store_true", help="plants of the families of `unseen` alone")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument(
@@ -94,7 +98,12 @@ def run(arguments: argparse.Namespace) -> None:
         return
     first, step = arguments.part
     networks = design(
-        arguments.networks, arguments.seeds, arguments.sets, arguments.kinds, draw=arguments.draw
+        arguments.networks,
+        arguments.seeds,
+        arguments.sets,
+        arguments.kinds,
+        draw=arguments.draw,
+        both=(UNSEEN, UNSEEN) if arguments.unseen else (FAMILIES, HELD_OUT),
     )
     for network in networks[first::step]:
         if network.name in done:
@@ -137,12 +146,19 @@ def ask_datalab(rows: Sequence[Row], networks: Iterable[Network]) -> list[Row]:
 
 
 def design(
-    networks: int, seeds: int, sets: Sequence[str] = SETS, kinds: Sequence[str] = KINDS, *, draw: int = 0
+    networks: int,
+    seeds: int,
+    sets: Sequence[str] = SETS,
+    kinds: Sequence[str] = KINDS,
+    *,
+    draw: int = 0,
+    both: tuple[Sequence[Family], Sequence[Family]] = (FAMILIES, HELD_OUT),
 ) -> list[Network]:
     """Return all networks in the order in which they are measured: planted ones, and others between them.
 
-    Set and kind change from network to network, and development and held-out families take turns, so that the study
-    can be stopped anywhere. Another `draw` goes on in the Latin square where the one before ended, with other seeds.
+    Set and kind change from network to network, and `both` families, to build on and held out, take turns, so that
+    the study can be stopped anywhere. Another `draw` goes on in the Latin square where the one before ended, with
+    other seeds.
     """
     first_seed = draw * SEEDS_OF_A_DRAW
     places = [(data, kind) for kind in kinds for data in sets]
@@ -151,7 +167,7 @@ def design(
     planted = []
     for i in range(networks):
         data, kind = places[i % len(places)]
-        families, turn = (FAMILIES, HELD_OUT)[(i + i // len(places)) % 2], (draw * networks + i) // 2
+        families, turn = both[(i + i // len(places)) % 2], (draw * networks + i) // 2
         # Each thirteenth plant or so is in every image of its class.
         shares = (0.2, 0.4, 0.6) if i % 9 != 8 else (0.4, 1.0, 0.6)
         planted.append(

@@ -1,4 +1,7 @@
-"""Held out: rules are not built on these. Who builds finders or verdicts must not read this module."""
+"""Held out while the rules of the first two draws were built; before the third their misses were looked into.
+
+Families that were written later are in `unseen`.
+"""
 
 # All families have one signature.
 # ruff: noqa: ARG001, ARG005

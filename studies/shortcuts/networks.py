@@ -21,8 +21,9 @@ from nearsight.settings import Machine, make_recipe
 from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.plants import Change, Family, apply
+from studies.shortcuts.unseen import UNSEEN
 
-ALL = {family.name: family for family in (*FAMILIES, *HELD_OUT)}
+ALL = {family.name: family for family in (*FAMILIES, *HELD_OUT, *UNSEEN)}
 SETS = ("stl10", "cifar10", "tiny-imagenet-40")
 KINDS = ("tile", "whole")
 CLASSES = 10
