@@ -1,9 +1,9 @@
 """What the recipe that is chosen by itself is worth on photographs, beside the named ones.
 
-Some photographs of STL-10's training split are trained on: by `auto` with no weights to start from, by `auto` with
-the weights of a run that was trained on Tiny-ImageNet-40, by `fast` as it is, and by a few epochs of `standard`. All
-see tiles of one size, and are judged by the mean logit of the tiles of the same test images. A line is written for
-each network as it comes, so that the study can be stopped and gone on with.
+Some images of a set's training split (STL-10's, or CIFAR-10's) are trained on: by `auto` with no weights to start
+from, by `auto` with the weights of a run that was trained on Tiny-ImageNet-40, by `fast` as it is, and by a few
+epochs of `standard`. All see tiles of one size and are judged by the mean logit of the tiles of the same test images.
+A line is written for each network as it comes, so that the study can be stopped and gone on with.
 """
 
 import argparse
@@ -34,7 +34,6 @@ from studies.many_classes import CPU
 from studies.rows import read_rows, write_rows
 
 DATA, BEGUN = "stl10", "tiny-imagenet-40"
-STRIDE = 16
 SCRATCH, OWN, FAST, STANDARD = "auto", "auto, weights of a run", "fast", "standard"
 ARMS = (SCRATCH, OWN, FAST, STANDARD)
 RESULTS, TABLE = "networks.jsonl", "recipes.json"
@@ -45,6 +44,8 @@ Row = dict[str, Any]
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this study to a parser."""
     parser.add_argument("--out", type=Path, default=Path("recipes"), help="results and table")
+    parser.add_argument("--data", default=DATA)
+    parser.add_argument("--width", type=float, default=0.5, help="of all quick networks")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=1000, help="photographs that are trained on")
     parser.add_argument("--test-images", type=int, default=1000)
@@ -82,29 +83,35 @@ def _all(seeds: int) -> list[tuple[str, int]]:
 def _begin(arguments: argparse.Namespace) -> Row:
     """Train the run whose weights another arm starts from."""
     sets = nearsight.load(BEGUN, validation=0)
-    chosen = choose_recipe(facts_of(sets["train"], {"pretrained": False}, CPU))
+    asked = {"pretrained": False, "width": arguments.width}
+    chosen = choose_recipe(facts_of(sets["train"], asked, CPU), asked)
     test = sets["test"].select(_drawn(sets["test"], arguments.test_images))
     recipe = replace(chosen, data=BEGUN, epochs=arguments.begun_epochs)
     return {"arm": BEGUN, "seed": 0} | _trained(recipe, sets["train"], test, arguments.out / "begun")
 
 
 def _measure(arm: str, seed: int, arguments: argparse.Namespace) -> Row:
-    sets = nearsight.load(DATA, validation=0)
+    sets = nearsight.load(arguments.data, validation=0)
     train = sets["train"].select(_drawn(sets["train"], arguments.images))
     test = sets["test"].select(_drawn(sets["test"], arguments.test_images))
-    recipe = recipe_of(arm, train, arguments.out / "begun", arguments.standard_epochs)
+    recipe = recipe_of(arm, train, arguments)
     place = arguments.out / f"{ARMS.index(arm)}-{seed}"
-    return {"arm": arm, "seed": seed} | _trained(replace(recipe, data=DATA, seed=seed), train, test, place)
+    return {"arm": arm, "seed": seed} | _trained(
+        replace(recipe, data=arguments.data, seed=seed), train, test, place
+    )
 
 
-def recipe_of(arm: str, train: ImageSet, begun: Path, standard_epochs: float) -> Recipe:
+def recipe_of(arm: str, train: ImageSet, arguments: argparse.Namespace) -> Recipe:
     """Return the recipe of an arm for the images that are trained on; all have the tile that `auto` chooses."""
-    asked = with_run_taken({"weights_of": str(begun)}) if arm == OWN else {"pretrained": False}
+    plain: dict[str, Any] = {"pretrained": False, "width": arguments.width}
+    asked = with_run_taken({"weights_of": str(arguments.out / "begun")}) if arm == OWN else plain
     chosen = choose_recipe(facts_of(train, asked, CPU), asked)
     if arm in (SCRATCH, OWN):
         return chosen
     named = replace(RECIPES[arm], tile=chosen.tile)
-    return replace(named, epochs=standard_epochs) if arm == STANDARD else named
+    if arm == STANDARD:
+        return replace(named, epochs=arguments.standard_epochs)
+    return replace(named, width=arguments.width)
 
 
 def _trained(recipe: Recipe, train: ImageSet, test: ImageSet, out: Path) -> Row:
@@ -112,7 +119,7 @@ def _trained(recipe: Recipe, train: ImageSet, test: ImageSet, out: Path) -> Row:
     sets = ImageSets(recipe.data, {"train": train})
     trained = training.train(replace(recipe, validation=0.0), sets, out, resume=True, machine=CPU)
     seconds = time.process_time() - begun
-    bound = TiledModel(trained.classifier(), stride=STRIDE, device="cpu")
+    bound = TiledModel(trained.classifier(), stride=recipe.tile and recipe.tile // 2, device="cpu")
     right = evaluate(bound, test, protocols=["mean-logit"]).predictions["mean-logit"] == test.labels
     result = trained.training
     return {
