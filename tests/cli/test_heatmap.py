@@ -30,6 +30,7 @@ def test_the_result_is_that_of_the_maps_left_beside_the_figures(
     out = tmp_path / "out"
     found = printed("heatmap", trained, *pictures, "--class", "7", "--stride", "1", "--out", out)
     assert sorted(path.name for path in out.iterdir()) == [
+        "heatmaps.html",
         "heatmaps.json",
         *(f"one.{suffix}" for suffix in ("png", "safetensors", "svg")),
         "pictures",

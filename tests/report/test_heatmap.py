@@ -105,7 +105,7 @@ def test_tiles_for_a_class_are_not_said_to_be_against_it(shift: float, labels: s
 def test_a_single_tile_and_a_flat_map_are_drawn(tmp_path: Path) -> None:
     evidence = EvidenceMap(torch.zeros(3, 1, 1), TileGrid(8, 8, tile=8, stride=2), CLASSES)
     heatmap = Heatmap("one.png", torch.zeros(3, 8, 8, dtype=torch.uint8), evidence, chosen=1)
-    assert len(Heatmaps((heatmap,)).save(tmp_path)) == 5
+    assert len(Heatmaps((heatmap,)).save(tmp_path)) == 6
 
 
 def test_files_are_a_picture_an_svg_and_the_raw_map(tmp_path: Path) -> None:
@@ -113,6 +113,7 @@ def test_files_are_a_picture_an_svg_and_the_raw_map(tmp_path: Path) -> None:
     paths = heatmaps.save(tmp_path / "new")
     assert {str(path.relative_to(tmp_path / "new")) for path in paths} == {
         "heatmaps.json",
+        "heatmaps.html",
         *(f"{stem}{suffix}" for stem in ("owl", "OWL-2") for suffix in (".png", ".svg", ".safetensors")),
         *(f"pictures/{stem}.png" for stem in ("owl", "OWL-2")),
     }

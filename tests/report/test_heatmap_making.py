@@ -147,7 +147,7 @@ def test_a_name_with_mathematics_in_it_is_drawn(classifier: Classifier, files: l
     strange = Classifier(classifier.network, classifier.architecture, classes, 16, classifier.preprocessing)
     heatmaps = make_heatmaps(TiledModel(strange), [odd], class_name="$_$")
     names = {path.name for path in heatmaps.save(odd.parent / "out")}
-    assert names == {"$\\frac$.png", "$\\frac$.svg", "$\\frac$.safetensors", "heatmaps.json"}
+    assert names == {"$\\frac$.png", "$\\frac$.svg", "$\\frac$.safetensors", "heatmaps.json", "heatmaps.html"}
 
 
 def test_the_true_class_comes_from_the_directory_of_an_image_folder(

@@ -66,7 +66,7 @@ def test_heatmaps_are_drawn_as_they_were(heatmaps: Heatmaps, tmp_path: Path) -> 
         assert torch.equal(ours.image, theirs.image)
         assert torch.equal(ours.evidence.logits, theirs.evidence.logits)
     paths = redraw(tmp_path / "maps", tmp_path / "again")
-    assert [path.name for path in paths] == ["owl.png", "owl.svg", "owl-2.png", "owl-2.svg"]
+    assert [path.name for path in paths] == ["owl.png", "owl.svg", "owl-2.png", "owl-2.svg", "heatmaps.html"]
     assert all(path.read_bytes() == (tmp_path / "maps" / path.name).read_bytes() for path in paths)
 
 

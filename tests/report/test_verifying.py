@@ -59,8 +59,8 @@ def test_what_was_just_written_is_whole(written: Path) -> None:
     found = verify_files(written)
     assert {one.file: one.state for one in found.files} == dict.fromkeys(FILES, "whole")
     assert found.damaged == ()
-    # The figures, and the events of TensorBoard.
-    assert found.others == 3
+    # The figures and their page, and the events of TensorBoard.
+    assert found.others == 4
     assert found.sentences()[0] == "8 of 8 files that are read back are whole"
 
 

@@ -16,6 +16,7 @@ from nearsight.progress import duration
 from nearsight.progress.markup import unmarked
 from nearsight.repair import Repair
 from nearsight.report import PAGE, Heatmaps
+from nearsight.report.heatmap import HEATMAP_PAGE
 from nearsight.report.page.demo_page import Demonstration
 from nearsight.runs import Run
 from nearsight.runs.evaluation_words import how_cut, measure_headings, written_measures
@@ -216,6 +217,7 @@ def print_heatmaps(heatmaps: Heatmaps, out: str) -> None:
         [
             f"colours from {signed(-limit)} to {signed(limit)} logits in every figure",
             f"figures and maps: {out}",
+            f"the page, with the logits of every tile: {Path(out) / HEATMAP_PAGE}",
         ]
     )
 

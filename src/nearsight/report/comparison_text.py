@@ -14,9 +14,9 @@ from nearsight.study.pairing import ASKED
 
 FIXED = (
     "The accuracy of an arm of tiles is that under `mean-logit`, of an arm of whole images that under `full-pass`. "
-    "Which pairs are held against each other was fixed before training; what test results chose says so."
+    "Which pairs are compared was fixed before training; where test results chose a pair, its sentence says so."
 )
-DIFFERING = "What is said to differ is what would have to be equal for a difference to be of the tiles alone."
+DIFFERING = "Everything is listed that would have to be equal for a difference to come from the tiles alone."
 
 
 def comparison_markdown(comparison: Comparison, figure: str, on_tiles_figure: str = "on-tiles.png") -> str:
@@ -151,7 +151,7 @@ def fitted_note(comparison: Comparison) -> str:
         f"Each run was judged, without augmentation, on {comparison.judged_training_images:,} of the images that it "
         "was trained on, drawn evenly, by the protocols of the test. "
         + (
-            "The intervals of gaps are made of both, as if other networks had been judged on each: too wide rather "
+            "The intervals of gaps are made of both, as if each had been judged by other networks: too wide rather "
             "than too narrow."
             if comparison.folds
             else "Intervals of gaps count that the same networks were judged on both."
@@ -332,8 +332,8 @@ def _seeds(comparison: Comparison) -> str:
         )
     if len(comparison.seeds) == 1:
         return (
-            f"Seed {listed} alone: intervals cover the choice of test images, and what is said is of these networks; "
-            "of two ways of training it says nothing."
+            f"Seed {listed} alone: intervals cover the choice of test images, and the sentences are about these "
+            "networks; one seed says nothing about two ways of training."
         )
     return (
         f"Seeds {listed}, the same in every arm, with the same test images in the same order. Intervals cover "

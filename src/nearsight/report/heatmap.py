@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nearsight.evidence.plot import NotebookFigure
 
 STRONGEST = 3
+HEATMAP_PAGE = "heatmaps.html"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -133,11 +134,12 @@ class Heatmaps(Shown):
 
     @writes("directory")
     def save(self, directory: str | Path) -> list[Path]:
-        """Write NAME.png, NAME.svg and the map as NAME.safetensors for each image; return the paths.
+        """Write NAME.png, NAME.svg and the map as NAME.safetensors for each image, and one page; return the paths.
 
-        Beside them lie heatmaps.json and pictures/NAME.png, from which `load` reads them back. Names that two images
-        share get a number. Each file is written whole or not at all. Of images too large to be held, the map of the
-        classes shown is also written as a pyramidal TIFF (`save_map`), and the strongest tiles as NAME.geojson.
+        The page is heatmaps.html: maps over pictures, and the logits of the tile that one points at. Beside them
+        lie heatmaps.json and pictures/NAME.png, from which `load` reads them back. Names that two images share get a
+        number. Each file is written whole or not at all. Of images too large to be held, the map of the classes shown
+        is also written as a pyramidal TIFF (`save_map`), and the strongest tiles as NAME.geojson.
         """
         directory = Path(directory)
         stems = self._stems()
@@ -151,13 +153,17 @@ class Heatmaps(Shown):
         return [*self.draw(directory), *maps, *for_viewers, *save_pictures(directory, self.images, stems)]
 
     def draw(self, directory: str | Path) -> list[Path]:
-        """Write the figures alone, NAME.png and NAME.svg for each image; return the paths."""
+        """Write the figures NAME.png and NAME.svg of each image, and the page heatmaps.html; return the paths."""
+        from nearsight.report.page.heatmap_page import write_heatmap_page
+
         paths = []
         for number, stem in enumerate(self._stems()):
             figure = self.figure(number)
             for suffix in (".png", ".svg"):
                 paths.append(Path(directory) / f"{stem}{suffix}")
                 save_figure(figure, paths[-1])
+        paths.append(Path(directory) / HEATMAP_PAGE)
+        write_heatmap_page(self, paths[-1])
         return paths
 
     @staticmethod

@@ -219,7 +219,7 @@ def one_reason(make: Callable) -> Any:
         (lambda make: make(count=8, wrong=2, reliance=None), "No region is known"),
         (
             lambda make: make(count=8, wrong=2, faithfulness=Faithfulness("vote", 0, (), ())),
-            "It was not measured",
+            "uses was not measured",
         ),
         (lambda make: make(count=8, wrong=2, reasons=Atlas(())), "There is no atlas"),
         (lambda make: make(count=8, wrong=2, locality=Locality(())), "was not measured"),

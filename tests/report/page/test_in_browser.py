@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.repair.made_repair import make_repair
+from tests.report.page.made_heatmaps import make_heatmaps
 
 from nearsight.diagnosis.labels.part import Labels
 from nearsight.diagnosis.reasons.atlas import Atlas
 from nearsight.report.page import write_comparison_page, write_diagnosis_page, write_repair_page
+from nearsight.report.page.heatmap_page import write_heatmap_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -302,9 +304,66 @@ def test_paper_has_no_controls_and_nothing_is_folded(open_file: Open, report: Pa
     assert page.pdf()[:4] == b"%PDF"
 
 
+def test_the_switch_shows_the_picture_the_map_or_the_map_over_the_picture(
+    open_file: Open, report: Path
+) -> None:
+    page = open_file(report).page
+    cells, below = page.locator("#e1 .cells").first, page.locator("#e1 .faint").first
+
+    def seen() -> tuple[str, str, str]:
+        visible, opacity = (
+            cells.evaluate(f"e => getComputedStyle(e).{name}") for name in ("visibility", "opacity")
+        )
+        return visible, opacity, below.evaluate("e => getComputedStyle(e).filter")
+
+    assert seen() == ("visible", "1", "grayscale(1)")
+    assert not page.get_by_label("how dense").is_visible()
+    page.get_by_label("map over picture").check()
+    assert seen() == ("visible", "0.6", "none")
+    page.get_by_label("how dense").focus()
+    page.keyboard.press("ArrowLeft")
+    assert seen() == ("visible", "0.55", "none")
+    page.get_by_label("picture", exact=True).check()
+    assert seen()[::2] == ("hidden", "none")
+    page.keyboard.press("ArrowRight")
+    assert seen() == ("visible", "1", "grayscale(1)")
+
+
+def test_a_finger_reads_a_tile_and_what_it_chose_stays(open_file: Open, tmp_path: Path) -> None:
+    heatmaps = make_heatmaps(classes=3)
+    write_heatmap_page(heatmaps, tmp_path / "maps.html")
+    page = open_file(
+        tmp_path / "maps.html", viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True
+    ).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    first = heatmaps.images[0].evidence
+    drawn = page.locator("#m1 .map").first
+    drawn.scroll_into_view_if_needed()
+    scale = drawn.bounding_box()["width"] / first.grid.width
+    drawn.tap(position={"x": scale * (first.grid.lefts[1] + 4), "y": scale * (first.grid.tops[2] + 4)})
+    wanted = {name: first.logits[number, 2, 1].item() for number, name in enumerate(first.classes)}
+    page.wait_for_timeout(250)
+    assert page.locator("#lens").is_visible()
+    assert bars(page) == pytest.approx(wanted, abs=0.0056)
+    lens = page.locator("#lens").bounding_box()
+    assert lens["x"] >= 0
+    assert lens["x"] + lens["width"] <= 390
+
+
+def test_a_box_that_scrolls_sideways_says_so(open_file: Open, report: Path) -> None:
+    page = open_file(report, viewport={"width": 390, "height": 800}).page
+    wide = """() => [...document.querySelectorAll(".wide")]
+      .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1)"""
+    page.wait_for_selector(".sideways")
+    assert page.evaluate(f"({wide})().every((e) => e.previousElementSibling.className === 'sideways')")
+    page.set_viewport_size({"width": 2400, "height": 800})
+    page.wait_for_function(SETTLED, arg=2400)
+    assert page.locator(".sideways:visible").count() == 0
+
+
 def test_no_width_scrolls_sideways(open_file: Open, report: Path) -> None:
     page = open_file(report).page
-    for width in (360, 800, 1600):
+    for width in (360, 390, 800, 1600):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.locator("#class-0 .tile").first.focus()

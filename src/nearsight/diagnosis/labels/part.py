@@ -55,7 +55,7 @@ def _sentences(found: Labels, about: Findings) -> Iterator[str]:
         count = len(found.suspects)
         yield (
             f"{count:,} {'label is' if count == 1 else 'labels are'} contradicted by what is decided under "
-            f"{about.decided}; look at them before you trust or mend them"
+            f"{about.decided}; look at them before you trust or correct them"
         )
     if found.duplicates:
         images = len({duplicate.index for duplicate in found.duplicates})

@@ -44,7 +44,7 @@ def _measure(subject: Subject, seen: Sequence[ImageTiles]) -> Atlas | Nothing:
     lost = subject.removals
     if not lost:
         return Nothing(
-            "no reasons are told: tiles do not explain the decision, and there are too many classes, or too large "
+            "there are no reasons: tiles do not explain the decision, and there are too many classes, or too large "
             "images, to take tiles away from enough images of each"
         )
     looks = {place: Look(images, place, evidence, subject.seed) for place, evidence in lost.items()}
@@ -82,7 +82,7 @@ def _atlas(
 def _sentences(found: Atlas, about: Findings) -> Iterator[str]:
     if found.kind == "removal":
         yield (
-            "reasons are the tiles without which the decision loses most, looked for in "
+            "reasons are the tiles that the decision needs most, looked for in "
             f"{found.counted:,} of {about.images:,} images"
         )
 

@@ -75,5 +75,5 @@ class Drawing:
             "classes": self.about.classes,
             "tiles": {name: view.lens for name, view in self._tiles.items()},
             "images": lens_images(self._tiles.values(), self.about.pictures),
-            "errors": {name: card.lens for name, card in self._cards.items()},
+            "mapped": {name: card.lens for name, card in self._cards.items()},
         }

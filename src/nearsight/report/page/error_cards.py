@@ -117,4 +117,5 @@ def _lens(error: ImageError, grid: TileGrid, evidence: Tensor, limit: float) -> 
         ],
         "limit": limit,
         "unit": "logits lost without the tile" if error.kind == "removal" else "in logits",
+        "which": "predicted, label, the likeliest others",
     }

@@ -40,37 +40,39 @@
     };
   };
 
-  const tileOfError = (name, { left, top, note, bars }) => {
-    const error = data().errors[name];
+  const tileOfMap = (name, { left, top, note, bars }) => {
+    const mapped = data().mapped[name];
     const all = data().classes.length;
-    const [width, height, side] = error.size;
+    const [width, height, side] = mapped.size;
     const picture = () => draw("use", { href: `#${name}-picture` });
     return {
-      title: error.title,
-      label: error.label,
+      title: mapped.title,
+      label: mapped.label,
       note,
       bars,
-      marked: error.classes[0],
+      marked: mapped.classes[0],
       // The other classes may reach beyond the maps' scale.
-      limit: Math.max(error.limit, ...bars.map(([, logit]) => Math.abs(logit))),
+      limit: Math.max(mapped.limit, ...bars.map(([, logit]) => Math.abs(logit))),
       close: picture,
       around: picture,
       box: { left, top, side, width, height },
-      unit: error.unit,
-      more: all > bars.length ? `${bars.length} of ${all} classes: predicted, label, the likeliest others` : "",
+      unit: mapped.unit,
+      more: bars.length && all > bars.length ? `${bars.length} of ${all} classes: ${mapped.which}` : "",
     };
   };
 
   const deciding = (name, number) => {
-    const [left, top, bars] = data().errors[name].deciding[number];
-    return tileOfError(name, { left, top, bars, note: `deciding tile ${number + 1}` });
+    const [left, top, bars] = data().mapped[name].deciding[number];
+    return tileOfMap(name, { left, top, bars, note: `deciding tile ${number + 1}` });
   };
 
   const onMap = (name, row, column) => {
-    const { tops, lefts, classes, values } = data().errors[name];
-    const bars = classes.map((chosen, i) => [chosen, values[i][row * lefts.length + column]]);
-    const note = `tile ${lefts[column]} px from the left, ${tops[row]} px from the top`;
-    return tileOfError(name, { left: lefts[column], top: tops[row], bars, note });
+    const { tops, lefts, classes, values } = data().mapped[name];
+    const all = classes.map((chosen, i) => [chosen, values[i][row * lefts.length + column]]);
+    const bars = all.filter(([, logit]) => logit !== null);
+    const where = `tile ${lefts[column]} px from the left, ${tops[row]} px from the top`;
+    const note = bars.length ? where : `${where}: blank, so it was skipped`;
+    return tileOfMap(name, { left: lefts[column], top: tops[row], bars, note });
   };
 
   const barOf = (logit, limit) => {
@@ -105,7 +107,7 @@
       list.append(item);
     }
     lens.querySelector(".lens-words").replaceChildren(
-      write("p", "", `${tile.title}, labelled ${data().classes[tile.label]}`),
+      write("p", "", tile.label === undefined ? tile.title : `${tile.title}, labelled ${data().classes[tile.label]}`),
       write("p", "note-line", tile.note),
       list,
       write("p", "note-line", `${tile.unit ?? "in logits"}${tile.more ? `; ${tile.more}` : ""}`),
@@ -161,8 +163,8 @@
 
   for (const button of document.querySelectorAll("button.tile")) {
     const open = () => {
-      const { tile, error, number } = button.dataset;
-      show(button, tile ? tileOfAtlas(button) : deciding(error, Number(number)));
+      const { tile, mapped, number } = button.dataset;
+      show(button, tile ? tileOfAtlas(button) : deciding(mapped, Number(number)));
     };
     button.addEventListener("pointerenter", open);
     button.addEventListener("focus", open);
@@ -189,13 +191,13 @@
     });
   }
 
-  // The maps of an error: point at a tile, or walk over the tiles with the arrow keys.
+  // The maps of an image: point at a tile, tap it, or walk over the tiles with the arrow keys.
 
   for (const maps of document.querySelectorAll(".maps")) {
-    const name = maps.dataset.error;
+    const name = maps.dataset.mapped;
     let at = null;
     const go = (row, column, aloud) => {
-      const error = data().errors[name];
+      const error = data().mapped[name];
       at = [
         Math.max(0, Math.min(row, error.tops.length - 1)),
         Math.max(0, Math.min(column, error.lefts.length - 1)),
@@ -207,7 +209,7 @@
       }
       show(maps, tile);
       const words = tile.bars.map(([chosen, logit]) => `${data().classes[chosen]} ${signed(logit)}`);
-      if (aloud) spoken.textContent = `row ${at[0] + 1}, column ${at[1] + 1}: ${words.join(", ")}`;
+      if (aloud) spoken.textContent = `row ${at[0] + 1}, column ${at[1] + 1}: ${words.join(", ") || "blank"}`;
     };
     maps.dataset.ready = "";
     maps.tabIndex = 0;
@@ -215,11 +217,12 @@
     maps.setAttribute("aria-label", "Image and maps: arrow keys go from tile to tile");
     maps.addEventListener("focus", () => maps.matches(":focus-visible") && go(...(at ?? [0, 0]), true));
     maps.addEventListener("blur", hide);
-    maps.addEventListener("pointerleave", leave);
-    maps.addEventListener("pointermove", (event) => {
+    // A finger leaves as it is lifted: what it chose stays until something else is touched.
+    maps.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && leave());
+    const point = (event) => {
       const map = event.target.closest(".map");
       if (!map) return;
-      const error = data().errors[name];
+      const error = data().mapped[name];
       const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(map.getScreenCTM().inverse());
       const closest = (starts, where) => {
         const distances = starts.map((start) => Math.abs(start + error.size[2] / 2 - where));
@@ -228,7 +231,9 @@
       const [row, column] = [closest(error.tops, place.y), closest(error.lefts, place.x)];
       if (owner !== maps || !at || row !== at[0] || column !== at[1]) go(row, column, false);
       else clearTimeout(leaving);
-    });
+    };
+    maps.addEventListener("pointermove", point);
+    maps.addEventListener("pointerdown", point);
     maps.addEventListener("keydown", (event) => {
       const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
       if (!step) return;
@@ -237,6 +242,18 @@
       go(row + step[0], column + step[1], true);
     });
   }
+
+  // What the maps show, on the whole page: the picture, the map, or both.
+
+  const root = document.documentElement;
+  const cover = document.querySelector('input[name="cover"]');
+  for (const choice of document.querySelectorAll('input[name="view"]')) {
+    choice.addEventListener("change", () => {
+      root.dataset.view = choice.value;
+      cover.parentElement.hidden = choice.value !== "both";
+    });
+  }
+  cover?.addEventListener("input", () => root.style.setProperty("--cover", cover.value / 100));
 
   // The filter by class pair.
 
@@ -264,7 +281,7 @@
     });
   }
 
-  // A table that is wider than the screen says that it scrolls.
+  // A table or a figure that is wider than the screen says that it scrolls.
 
   const sideways = new ResizeObserver((changed) => {
     for (const { target } of changed) {
@@ -273,7 +290,7 @@
       let hint = wide.previousElementSibling;
       if (!hint?.classList.contains("sideways")) {
         if (!scrolls) continue;
-        hint = write("p", "sideways", "Wider than the screen: scroll the table sideways →");
+        hint = write("p", "sideways", "Wider than the screen: scroll sideways →");
         wide.before(hint);
       }
       hint.hidden = !scrolls;

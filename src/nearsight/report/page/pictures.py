@@ -31,14 +31,15 @@ def map_uri(logits: Tensor, grid: TileGrid, limit: float) -> str:
     """Return an evidence map, float (rows, columns), as the data URI of a PNG in the pixels of its image.
 
     Every tile is a cell at the tile's centre, in a colour from −`limit` to `limit` logits; where no tile has its
-    centre, at the margin, the PNG is transparent. It has two pixels for each of the image's, so that borders
-    of cells, which lie on halves of pixels, are exact.
+    centre, at the margin, and where a tile was skipped (NaN), the PNG is transparent. It has two pixels for each of
+    the image's, so that borders of cells, which lie on halves of pixels, are exact.
     """
     rows = nearest_tiles(grid.tops, grid.tile, grid.height)
     columns = nearest_tiles(grid.lefts, grid.tile, grid.width)
-    levels = np.rint(np.clip(logits.double().cpu().numpy() / limit, -1, 1) * LEVELS).astype(np.int64)
+    values = logits.double().cpu().numpy()
+    levels = np.rint(np.clip(np.nan_to_num(values) / limit, -1, 1) * LEVELS).astype(np.int64)
     # Of a byte each: there are four for each pixel of the image.
-    indices = (levels + _NEUTRAL).astype(np.uint8)[np.ix_(rows, columns)]
+    indices = np.where(np.isnan(values), 0, levels + _NEUTRAL).astype(np.uint8)[np.ix_(rows, columns)]
     indices[(rows < 0)[:, None] | (columns < 0)[None]] = 0
     picture = Image.fromarray(indices)
     picture.putpalette(_palette())
