@@ -16,6 +16,7 @@ from nearsight.data import large_image as module
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.decode_memory import VARIABLE
 from nearsight.data.large_image import LargeImage, Overview, large_image
+from nearsight.data.scan import _held
 from nearsight.errors import InputError
 
 pyvips = pytest.importorskip("pyvips")
@@ -211,3 +212,13 @@ def test_a_slide_is_read_by_its_own_library(picture: NDArray[np.uint8], tmp_path
     assert tile.equal(band[:, :, 200:264])
     original = torch.tensor(picture[100:164, 200:264]).permute(2, 0, 1)
     assert (tile.int() - original).abs().float().mean() < 8
+
+
+def test_what_is_held_in_any_case_is_put_together_from_its_parts(
+    picture: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.tif"
+    tiff(**TILED)(picture, path)
+    whole = decode_image(path)
+    monkeypatch.setenv(VARIABLE, "33M")
+    assert _held(str(path)).equal(whole)

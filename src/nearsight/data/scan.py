@@ -248,12 +248,18 @@ class _Decode:
         for cell in batch["image"]:
             try:
                 with allowed_pixels(self.max_pixels), values_from(self.value_range):
-                    pixels, fault = decode_image(image_file(cell), "image").numpy().tobytes(), None
+                    pixels, fault = _held(image_file(cell)).numpy().tobytes(), None
             except InputError as error:
                 pixels, fault = bytes(3 * self.height * self.width), _reason(error)
             found["pixels"].append(pixels)
             found["fault"].append(fault)
         return found
+
+
+def _held(file: bytes | str) -> Tensor:
+    """Decode an image that is to be held in any case, also where that takes more than decoding may."""
+    large = None if isinstance(file, bytes) else large_image(file, "image")
+    return decode_image(file, "image") if large is None else torch.cat([*large.parts()], 1)
 
 
 def _look(value: Any, column: str, height: int, width: int) -> str | None:
