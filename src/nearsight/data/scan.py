@@ -242,6 +242,7 @@ class _Decode:
     sources: str
     decoding: int = _DECODING
     max_pixels: int | None = field(default_factory=most_pixels)
+    in_parts: bool = field(default_factory=reads_parts)
 
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {"pixels": [], "fault": []}
