@@ -14,8 +14,11 @@ project = "Nearsight"
 author = "The Nearsight developers"
 version = release = nearsight.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 exclude_patterns = ["images/**", "*.py"]
+
+# The notebook is shown as it was executed; tests/test_first_look.py executes it.
+nb_execution_mode = "off"
 
 myst_heading_anchors = 4
 # Tables of results are linked from the pages that tell of them; tests/test_documents.py holds the contents complete.
