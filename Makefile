@@ -45,6 +45,7 @@ bench: install
 	$(BIN)/python -m benchmarks decoding
 	$(BIN)/python -m benchmarks startup
 	$(BIN)/python -m benchmarks diagnosis
+	$(BIN)/python -m benchmarks many-classes
 
 # Training times to an accuracy, on the sets under NEARSIGHT_DATA: five to six hours of one core.
 bench-training: install

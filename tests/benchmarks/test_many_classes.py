@@ -1,12 +1,14 @@
-"""A diagnosis of many classes is measured in a process of its own."""
+"""The table of what many classes take."""
 
-from benchmarks.many_classes import measured
+from benchmarks.many_classes import table
 
 
-def test_what_is_measured_is_of_the_diagnosis() -> None:
-    found = measured(classes=30, images=4)
-    assert found["classes"] == 30
-    assert found["seconds"] > 0
-    assert found["memory"] >= 0
-    # The page and the tables are written.
-    assert found["disk"] > 10_000
+def test_each_number_of_classes_is_a_row() -> None:
+    rows = [
+        {"classes": 10, "seconds": 9.96, "memory": 175 * 2**20, "disk": 2**20},
+        {"classes": 10_000, "seconds": 13.0, "memory": 2**30, "disk": 3 * 2**20},
+    ]
+    assert table(rows).splitlines()[2:] == [
+        "| 10 | 10.0 s | 175 MiB | 1.0 MiB |",
+        "| 10,000 | 13.0 s | 1024 MiB | 3.0 MiB |",
+    ]

@@ -22,7 +22,7 @@ class Ending(torch.utils.data.Dataset[torch.Tensor]):
     def __len__(self) -> int:
         return 4
 
-    def image(self, _place: int) -> torch.Tensor:
+    def looked_at(self, _place: int) -> torch.Tensor:
         """End this process."""
         os.kill(os.getpid(), signal.SIGKILL)
         return torch.zeros(3, 4, 4, dtype=torch.uint8)

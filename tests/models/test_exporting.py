@@ -42,7 +42,7 @@ def test_the_file_says_what_the_classes_are(form: str, tmp_path: Path) -> None:
     if form == "onnx":
         text = {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props}["nearsight"]
     elif form == "torchscript":
-        with pytest.warns(FutureWarning, match="deprecated"):
+        with pytest.warns((DeprecationWarning, FutureWarning), match="deprecated"):
             torch.jit.load(str(path), _extra_files=extra)
         text = extra["nearsight.json"]
     else:

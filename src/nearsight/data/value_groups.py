@@ -148,7 +148,7 @@ def column_values(name: str, column: "pa.ChunkedArray") -> ColumnValues:
     known = np.array([text is not None for text in texts], dtype=np.bool_)
     when = _times([value for value, there in zip(found, known, strict=True) if there])
     if when is not None:
-        values = np.full(len(known), np.datetime64("NaT"), "datetime64[s]")
+        values = np.full(len(known), np.datetime64("NaT", "s"), "datetime64[s]")
         values[known] = when
         return ColumnValues(name, TIMES, values, known)
     return ColumnValues(name, VALUES, np.array([text or "" for text in texts], dtype=object), known)
