@@ -15,7 +15,7 @@ FIRST = 1
 SCHEMAS: Mapping[str, int] = MappingProxyType(
     {
         "recipe": 1,
-        "model": 3,
+        "model": 4,
         "split": 1,
         "result": 1,
         "predictions": 2,

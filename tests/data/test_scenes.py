@@ -186,3 +186,18 @@ def test_other_bad_input_is_refused() -> None:
         draw_scenes("train", seed=-1, count=1)
     with pytest.raises(InputError, match="count of scenes must be 1 or more, got 0"):
         draw_scenes("train", count=0)
+
+
+def test_small_objects_are_the_usual_ones_at_another_length() -> None:
+    usual, small = (draw_scenes("train", shortcut=0, size=size, count=16) for size in (1.0, 0.35))
+    assert usual.pixels.equal(draw_scenes("train", shortcut=0, count=16).pixels)
+    assert np.array_equal(usual.backgrounds, small.backgrounds)
+    shares = small.masks.float().mean((1, 2)) / usual.masks.float().mean((1, 2))
+    # The outline is a pixel wide at every size.
+    assert ((shares > 0.35**2) & (shares < 0.25)).all()
+
+
+@pytest.mark.parametrize("size", [0.0, 1.5, float("nan")])
+def test_a_size_beyond_the_usual_is_refused(size: float) -> None:
+    with pytest.raises(InputError, match=r"size must be from 0\.1 to 1"):
+        draw_scenes("train", size=size)

@@ -8,7 +8,7 @@ from nearsight.errors import InputError
 from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evaluation.protocols import TILE_PROTOCOLS, probabilities
 from nearsight.evidence import EvidenceMap
-from nearsight.settings.protocols import PROTOCOLS
+from nearsight.settings.protocols import PROTOCOLS, USUAL
 from nearsight.tiles import TileGrid
 
 GRID = TileGrid(9, 8, tile=4, stride=2)
@@ -34,7 +34,7 @@ def test_shares_sum_to_one_and_are_their_own_probabilities(protocol: str, eviden
     assert probabilities(protocol, scores) is scores
 
 
-@pytest.mark.parametrize("protocol", ["full-pass", "full-pass+bn", "mean-logit"])
+@pytest.mark.parametrize("protocol", ["full-pass", "full-pass+bn", "mean-logit", "top-k", "max", "attention"])
 def test_logits_become_probabilities_by_softmax(protocol: str) -> None:
     scores = np.array([[1.0, 3.0, -2.0]], dtype=np.float32)
     np.testing.assert_allclose(
@@ -42,10 +42,17 @@ def test_logits_become_probabilities_by_softmax(protocol: str) -> None:
     )
 
 
-def test_one_tile_makes_mean_logit_mean_probability_and_vote_agree() -> None:
+def test_noisy_or_becomes_probabilities_by_the_sum_of_the_chances_of_each_class() -> None:
+    scores = np.array([[1.0, 3.0, -2.0]], dtype=np.float32)
+    chances = 1 / (1 + np.exp(-scores))
+    np.testing.assert_allclose(probabilities("noisy-or", scores), chances / chances.sum(), rtol=1e-6)
+
+
+def test_one_tile_makes_all_protocols_agree() -> None:
     logits = torch.randn(5, 3, 1, 1, generator=torch.Generator().manual_seed(0))
     for one in logits:
-        tiles = EvidenceMap(one, TileGrid(4, 4, tile=4, stride=1), ("cat", "dog", "owl"))
+        grid = TileGrid(4, 4, tile=4, stride=1)
+        tiles = EvidenceMap(one, grid, ("cat", "dog", "owl"), attention=torch.zeros(grid.shape))
         chosen = {int(tile_scores(protocol, tiles).argmax()) for protocol in TILE_PROTOCOLS}
         assert chosen == {int(one.argmax())}
 
@@ -58,5 +65,5 @@ def test_of_equal_scores_the_first_class_is_predicted() -> None:
 def test_an_unknown_protocol_is_refused_with_the_nearest(evidence_map: EvidenceMap) -> None:
     with pytest.raises(InputError, match="did you mean 'mean-logit'"):
         tile_scores("mean-logits", evidence_map)
-    assert PROTOCOLS == ("full-pass", "mean-logit", "mean-probability", "vote", "single-tile")
+    assert USUAL == ("full-pass", "mean-logit", "mean-probability", "vote", "single-tile")
     assert PROTOCOLS[1:] == tuple(TILE_PROTOCOLS)

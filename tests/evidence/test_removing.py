@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap, TiledModel
+from nearsight.evidence.map import POOLED_SCORES
 from nearsight.models import Architecture, Classifier, Preprocessing, TileNet, build
+from nearsight.settings.pooled import Pooling
 
 TOLERANCE = 1e-4
 
@@ -50,7 +52,7 @@ def one_by_one(
         if protocol == "full-pass":
             return bound.full_pass([image])[0]
         [found] = bound.maps([image])
-        return found.mean()
+        return POOLED_SCORES[protocol](found)
 
     grid = bound.grid_of(image)
     lost = torch.empty(len(bound.classes), *grid.shape)
@@ -87,6 +89,16 @@ def test_a_value_is_what_the_score_of_the_changed_image_lacks(
         assert lost.kind == "removal"
         assert (lost.removal.protocol, lost.removal.fill) == (protocol, fill)
         assert lost.predicted() == int(scores[place].argmax())
+
+
+@pytest.mark.parametrize("protocol", ["top-k", "max", "noisy-or"])
+def test_what_is_lost_is_of_the_pooling_asked_for(protocol: str) -> None:
+    bound = TiledModel(padded(), tile=8, stride=3, pooling=Pooling(top_k=3))
+    given = images((10, 16), (11, 12))
+    for place, lost in enumerate(bound.removal_maps(given, protocol=protocol)):
+        wanted = one_by_one(bound, protocol, given[place], "mean")
+        torch.testing.assert_close(lost.logits, wanted, atol=TOLERANCE, rtol=0)
+        assert lost.protocol == protocol
 
 
 def cropping() -> Classifier:

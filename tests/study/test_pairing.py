@@ -85,3 +85,13 @@ def test_every_protocol_of_tiles_is_held_against_all_whole_images_once() -> None
         for whole in ("full", "full+flip", "full+standard"):
             found = {one.protocol for one in pairs if (one.arm, one.reference) == (tile, whole)}
             assert found == set(TILES)
+
+
+def test_arms_speak_by_the_pooling_that_they_were_trained_by() -> None:
+    base = Recipe(pooling="max", tiles_per_image=4)
+    arms = make_arms(base, ["full", "tile-16", "tile-16+flip"], "steps", (32, 32))
+    assert [arm.recipe.pooling for arm in arms] == ["mean", "max", "max"]
+    protocols = {arm.name: WHOLE if arm.recipe.tile is None else (*TILES, "max") for arm in arms}
+    found = [pair for pair in make_pairs(arms, protocols, {}) if pair.asked]
+    assert {pair.protocol for pair in found} == {"max"}
+    assert {pair.reference_protocol for pair in found} == {"full-pass", "five-crop", "max"}

@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 import os
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from nearsight.data import ImageSet, ImageSets, MemoryImages, load
 from nearsight.errors import InputError
+from nearsight.evaluation import evaluate
+from nearsight.evidence import TiledModel
 from nearsight.progress import Silent
 from nearsight.settings import RECIPES, Machine, Recipe
 from nearsight.settings.tile_schedule import TileSizes
@@ -113,6 +116,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "ema": 0.7,
     },
     "randaugment": {"augmentation": "randaugment", "tile": 6, "tiles_per_image": 2},
+    "attention": {"pooling": "attention", "tiles_per_image": 3, "accumulate": 2},
     # The stages end at steps 2 and 6, the stops are after steps 2 and 5.
     "schedule": {"tile_schedule": "5@0.25,6@0.75"},
     "tiles of padded crops": {
@@ -155,6 +159,49 @@ def test_the_loss_falls_and_the_last_row_validates(tmp_path: Path) -> None:
     first, last = rows(tmp_path / "run")[0], rows(tmp_path / "run")[-1]
     assert float(last["loss"]) < 0.7 * float(first["loss"])
     assert float(last["val_accuracy"]) > 0.6
+
+
+@pytest.mark.parametrize("pooling", ["top-k", "max", "noisy-or", "attention"])
+def test_a_run_predicts_as_its_tiles_were_pooled(
+    pooling: Any, sets: ImageSets, recipe: Recipe, tmp_path: Path
+) -> None:
+    recipe = replace(recipe, tile=6, pooling=pooling, tiles_per_image=3, top_k=2, steps=2)
+    run = train(recipe, sets, tmp_path / "run", machine=CPU)
+    classifier = run.classifier()
+    assert classifier.pooling == recipe.pooled
+    assert classifier.architecture.attention == (pooling == "attention")
+    tiles = TiledModel(classifier, stride=1)
+    found = evaluate(tiles, sets["train"].select(np.arange(4)))
+    assert pooling in found.metrics
+    for number, evidence in enumerate(tiles.maps(sets["train"].image(i) for i in range(4))):
+        assert evidence.protocol == pooling
+        np.testing.assert_allclose(found.scores[pooling][number], evidence.scores(), rtol=1e-5, atol=1e-6)
+
+
+def test_attention_is_learned_on_the_weights_of_a_run_without(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path, read_weights: Weights
+) -> None:
+    first = replace(recipe, tile=6, steps=1)
+    train(first, sets, tmp_path / "first", machine=CPU)
+    second = replace(first, weights_of=str(tmp_path / "first"), pooling="attention", tiles_per_image=2)
+    rates = {"learning_rate": 0.0, "bias_learning_rate": 0.0, "head_learning_rate": 0.0}
+    train(replace(second, **rates), sets, tmp_path / "second", machine=CPU)
+    before, after = read_weights(tmp_path / "first"), read_weights(tmp_path / "second")
+    assert after["head.linear.weight"].equal(before["head.weight"])
+    assert "head.score.weight" in after
+    with pytest.raises(InputError, match="`weights_of` is a run with attention"):
+        train(replace(first, weights_of=str(tmp_path / "second")), sets, tmp_path / "third", machine=CPU)
+
+
+def test_a_pooling_without_its_tiles_is_refused(sets: ImageSets, recipe: Recipe, tmp_path: Path) -> None:
+    for fields, said in (
+        ({"pooling": "max"}, "a step has one of each; give `tiles_per_image=8`, say"),
+        ({"pooling": "max", "tile": None, "tiles_per_image": 4}, "give a `tile`"),
+        ({"pooling": "top-k", "top_k": 5, "tiles_per_image": 4}, "`top_k` takes 5 tiles, and an image has 4"),
+    ):
+        with pytest.raises(InputError, match=re.escape(said)):
+            train(replace(recipe, **fields), sets, tmp_path / "run", machine=CPU)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_seed_fixes_every_bit(

@@ -19,6 +19,7 @@ from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_BLANK, DEFAULT_GRID, DEFAULT_MEMORY
 from nearsight.settings.machine import LoggerName
 from nearsight.settings.models import MODELS, ONNX, TIMM
+from nearsight.settings.pooled import DEFAULT_TOP_K, POOLINGS, Pooling, PoolingName
 
 if TYPE_CHECKING:
     from nearsight.verbs.binding import ModelOptions
@@ -121,6 +122,26 @@ def add_run_or_model(parser: OneLineParser) -> None:
         metavar="N",
         help="side of the tiles in pixels (default: the one trained on; needed with most of --model)",
     )
+    add_pooling(parser)
+
+
+def add_pooling(container: Container) -> None:
+    """Add `--pooling` and `--top-k`, for models that are looked at."""
+    container.add_argument(
+        "--pooling",
+        type=_pooling_name,
+        default=None,
+        metavar="NAME",
+        help=f"how an image's tiles make one prediction: {', '.join(POOLINGS)} (default: as it was trained)",
+    )
+    container.add_argument(
+        "--top-k",
+        type=_number_of_tiles,
+        default=None,
+        metavar="X",
+        help="of top-k: how many tiles count for a class, a share below 1 or a number from 1 "
+        f"(default: as it was trained, {DEFAULT_TOP_K:g})",
+    )
 
 
 def model_and_data(options: Namespace) -> tuple[str, str | None]:
@@ -146,6 +167,8 @@ def model_options(options: Namespace) -> "ModelOptions":
         "weights": options.weights,
         "pretrained": options.pretrained,
         "skip_blank": getattr(options, "skip_blank", None),
+        "pooling": options.pooling,
+        "top_k": options.top_k,
     }
 
 
@@ -165,6 +188,18 @@ def _model_name(name: str) -> str:
         f"--model takes {TIMM}NAME, FILE{ONNX} or one of {', '.join(MODELS)}, got '{name}'; a run is given without "
         "--model"
     )
+
+
+def _pooling_name(name: str) -> PoolingName:
+    return Pooling(cast(PoolingName, name)).name
+
+
+def _number_of_tiles(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise InputError(f"--top-k takes a share below 1 or a number of tiles, got '{text[:40]}'") from None
+    return Pooling(top_k=number).top_k
 
 
 def add_groups(container: Container) -> None:

@@ -21,6 +21,7 @@ from nearsight.report.page.demo_page import Demonstration
 from nearsight.runs import Run
 from nearsight.runs.evaluation_words import how_cut, measure_headings, written_measures
 from nearsight.settings.metric_words import BY_GROUP
+from nearsight.settings.pooled import MEAN
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import MISSING, points, signed, three_digits, with_interval
 from nearsight.study import Comparison, CrossValidation
@@ -87,7 +88,7 @@ def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) ->
     columns = ["protocol", *measure_headings(measured)]
     for number, part in enumerate(_fitting(columns, rows, Console(width=_width()).width)):
         print_table("" if number else where, *part, whole=True)
-    spoken = headline_among(metrics, settings.get("tile"))
+    spoken = headline_among(metrics, settings.get("tile"), settings.get("pooling", MEAN))
     found = read_groups(metrics.get(spoken, {}), BY_GROUP)
     if found is not None:
         print_groups(found, spoken)

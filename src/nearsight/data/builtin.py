@@ -10,7 +10,7 @@ from nearsight.data.image_set import ImageSet, MemoryImages
 from nearsight.data.regions import MaskRegions
 from nearsight.errors import InputError, unknown_name
 
-_SCENES_OPTIONS: dict[str, type] = {"shortcut": float, "seed": int}
+_SCENES_OPTIONS: dict[str, type] = {"shortcut": float, "size": float, "seed": int}
 
 
 def read_digits() -> dict[str, ImageSet]:

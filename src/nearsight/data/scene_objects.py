@@ -43,15 +43,17 @@ class DrawnObject:
         return as_bytes(self.paint + (1 - self.coverage[..., None]) * np.clip(background, 0, 1))
 
 
-def draw_object(shape: Shape, rng: Generator) -> DrawnObject:
+def draw_object(shape: Shape, rng: Generator, *, size: float = 1.0) -> DrawnObject:
     """Draw one object in a random pose, with random colours and pattern, wholly inside the image.
 
     >>> from nearsight.data.scene_shapes import star
     >>> drawn = draw_object(star, np.random.default_rng(0))
     >>> drawn.paint.shape, drawn.mask.dtype
     ((64, 64, 3), dtype('bool'))
+
+    `size` is its length beside the usual, above 0 and up to 1; the outline stays a pixel wide.
     """
-    layers = _layers(_pose(shape(rng), rng))
+    layers = _layers(_pose(shape(rng), rng, size))
     flat = {
         Paint.OUTLINE: colour(rng, (0, 1), (0.2, 0.9), (0.05, 0.25)),
         Paint.TRIM: colour(rng, (0, 1), (0.3, 0.95), (0.45, 1.0)),
@@ -64,7 +66,7 @@ def draw_object(shape: Shape, rng: Generator) -> DrawnObject:
     return DrawnObject(paint, np.sum(list(layers.values()), axis=0))
 
 
-def _pose(parts: list[Part], rng: Generator) -> list[Part]:
+def _pose(parts: list[Part], rng: Generator, size: float) -> list[Part]:
     """Flip, stretch, shear, turn, size and place a shape; to pixels of the supersampled canvas, rounded."""
     turn, shear, aspect = rng.uniform(-0.45, 0.45), rng.uniform(-0.2, 0.2), rng.uniform(0.87, 1.15)
     flip = 1.0 if rng.random() < 0.5 else -1.0
@@ -76,7 +78,7 @@ def _pose(parts: list[Part], rng: Generator) -> list[Part]:
     wanted = rng.uniform(*AREA) * CANVAS**2
     room = CANVAS - 2 * MARGIN * SUPERSAMPLING
     largest = room / float((high - low).max())
-    scale = min(largest, largest * (wanted / _area(posed, largest, low)) ** 0.5)
+    scale = min(largest, largest * (wanted / _area(posed, largest, low)) ** 0.5) * size
     free = room - (high - low) * scale
     shift = MARGIN * SUPERSAMPLING + rng.random(2) * free - low * scale
     return [(kind, np.rint(points * scale + shift)) for kind, points in posed]

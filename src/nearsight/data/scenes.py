@@ -36,6 +36,10 @@ BACKGROUNDS: dict[str, Callable[[Generator], Field]] = {
 }
 
 
+# Smaller objects would be a pixel or two.
+LEAST_SIZE = 0.1
+
+
 @dataclass(frozen=True)
 class SceneSplit:
     """How a split is drawn: its usual size, and the random streams of its objects and of its backgrounds."""
@@ -72,7 +76,9 @@ class SceneImages:
     background_names: tuple[str, ...]
 
 
-def draw_scenes(split: str, *, shortcut: float = 0.5, seed: int = 0, count: int | None = None) -> SceneImages:
+def draw_scenes(
+    split: str, *, shortcut: float = 0.5, size: float = 1.0, seed: int = 0, count: int | None = None
+) -> SceneImages:
     """Draw a split of `scenes`: objects of eight classes on eight kinds of background.
 
     >>> scenes = draw_scenes("train", shortcut=1, count=16)
@@ -87,18 +93,24 @@ def draw_scenes(split: str, *, shortcut: float = 0.5, seed: int = 0, count: int 
     eight whatever the class, in `swapped` any of the other seven; these two show the objects of `test`,
     whatever the shortcut.
 
-    Image i depends only on `seed`, `split`, i and `shortcut`, so fewer images are the first of more. Its
-    object does not depend on `shortcut`; its background changes at most once as `shortcut` rises, and then
-    becomes the class's own. Classes take turns. `count` is by default 4000 for `train`, 400 for `val` and
-    1000 for each test split.
+    Image i depends only on `seed`, `split`, i and `shortcut`, so fewer images are the first of more. Its object does
+    not depend on `shortcut`; its background changes at most once as `shortcut` rises, and then becomes the class's
+    own. Classes take turns. `size` is the length of objects beside the usual: at 0.35 most fit into a tile of 16
+    pixels. Object and background are otherwise the same at every size. `count` is by default 4000 for `train`, 400
+    for `val` and 1000 for each test split.
 
-    Raises `InputError` for an unknown split, a shortcut outside 0..1, a negative seed or no images.
+    Raises `InputError` for an unknown split, a shortcut outside 0..1, a size outside 0.1..1, a negative seed or no
+    images.
     """
     if split not in SPLITS:
         raise unknown_name("split of scenes", split, SPLITS)
     if not 0 <= shortcut <= 1:
         raise InputError(
             f"shortcut must be from 0 (no shortcut) to 1 (the background tells the class), got {shortcut}"
+        )
+    if not LEAST_SIZE <= size <= 1:
+        raise InputError(
+            f"size must be from {LEAST_SIZE} to 1 (the usual length of an object), got {size}; 0.35 is small"
         )
     if seed < 0:
         raise InputError(f"the seed of scenes must be 0 or more, got {seed}")
@@ -114,7 +126,7 @@ def draw_scenes(split: str, *, shortcut: float = 0.5, seed: int = 0, count: int 
     for i, label in enumerate(labels):
         object_rng = np.random.default_rng([seed, SPLITS[split].objects, i, 0])
         background_rng = np.random.default_rng([seed, SPLITS[split].backgrounds, i, 1])
-        drawn = draw_object(shapes[label], object_rng)
+        drawn = draw_object(shapes[label], object_rng, size=size)
         backgrounds[i] = _choose_background(int(label), split, shortcut, background_rng)
         pixels[i] = drawn.on(paints[backgrounds[i]](background_rng))
         masks[i] = drawn.mask

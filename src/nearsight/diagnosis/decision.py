@@ -12,7 +12,8 @@ from torch import Tensor
 from nearsight.evaluation import predict, tile_scores
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
-from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT
+from nearsight.settings.pooled import MEAN
+from nearsight.settings.protocols import FULL_PASS
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +35,15 @@ class Decision:
     def of(bound: TiledModel, *, whole: bool = True) -> "Decision":
         """Return how a classifier is meant to decide.
 
-        `full-pass` if it was trained on whole images, else `mean-logit`. `whole` says whether it takes whole
+        `full-pass` if it was trained on whole images, else `mean-logit`, or as the tiles of an image were pooled in
+        training. `whole` says whether it takes whole
         images of these sizes at all; where it does not, tiles decide.
         """
         trained_whole = isinstance(bound.model, Classifier) and bound.model.tile is None
-        return Decision(bound, FULL_PASS if trained_whole and whole else MEAN_LOGIT)
+        return Decision(
+            bound,
+            FULL_PASS if trained_whole and whole and bound.pooling.name == MEAN else bound.pooling.protocol,
+        )
 
     @property
     def whole(self) -> bool:

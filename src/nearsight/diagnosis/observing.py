@@ -9,7 +9,6 @@ from nearsight.diagnosis.part import Part
 from nearsight.evaluation import Evaluation, evaluate
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
-from nearsight.settings.protocols import PROTOCOLS
 from nearsight.tiles import TileGrid
 
 
@@ -49,7 +48,5 @@ def pass_over(
             if part.observe is not None and (record := part.observe(look)) is not None:
                 seen[part.name].append(record)
 
-    evaluation = evaluate(
-        bound, images, workers=workers, protocols=PROTOCOLS, observe=observe, progress=progress
-    )
+    evaluation = evaluate(bound, images, workers=workers, observe=observe, progress=progress)
     return evaluation, tuple(grids), seen

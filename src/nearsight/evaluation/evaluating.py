@@ -20,7 +20,8 @@ from nearsight.evaluation.refusal import refuses_sizes
 from nearsight.evaluation.result import Evaluation
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
-from nearsight.settings.protocols import FIVE_CROP, FULL_PASS, PROTOCOLS, REESTIMATED
+from nearsight.settings.pooled import MEAN
+from nearsight.settings.protocols import ATTENTION, FIVE_CROP, FULL_PASS, PROTOCOLS, REESTIMATED, TOP_K, USUAL
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,13 +55,14 @@ def evaluate(
     >>> list(evaluation.metrics), evaluation.settings["tiles"]
     (['full-pass', 'mean-logit', 'mean-probability', 'vote', 'single-tile'], 24)
 
-    `protocols` are all five by default, `full-pass` alone where `bound` has no tile. `reestimate`, the training
-    images, adds `full-pass+bn`: full-pass with BatchNorm statistics re-estimated on whole images. `shifts` add
-    `five-crop`: the mean logit of five views of the whole image (`views_of`). `bound` says
-    what memory is worked in, whatever the number of images; scores and predictions come on top. `workers` processes
-    decode a set that streams. `observe` is given each image's number and its evidence map, as the protocols reduce
-    it, in order; none is kept. `progress` is told how many images are done. `groups` is a column of the set, or a
-    fact of its files such as `file.format`, by whose values accuracies are told apart (`GroupAccuracies`).
+    `protocols` are by default the five usual ones, with the model's own where it was trained with another pooling
+    than the mean; `full-pass` alone where `bound` has no tile. `reestimate`, the training images, adds
+    `full-pass+bn`: full-pass with BatchNorm statistics re-estimated on whole images. `shifts` add `five-crop`: the
+    mean logit of five views of the whole image (`views_of`). `bound` says what memory is worked in, whatever the
+    number of images; scores and predictions come on top. `workers` processes decode a set that streams. `observe` is
+    given each image's number and its evidence map, as the protocols reduce it, in order; none is kept. `progress` is
+    told how many images are done. `groups` is a column of the set, or a fact of its files such as `file.format`, by
+    whose values accuracies are told apart (`GroupAccuracies`).
 
     A full pass of images of a size that the model refuses, as one that takes a single size does, is left out where
     other protocols remain; `progress` is warned, and `settings` say so under "left_out".
@@ -70,7 +72,7 @@ def evaluate(
     """
     started = time.perf_counter()
     _check_classes(bound.classes, images)
-    asked = _chosen(protocols, bound.tile)
+    asked = _chosen(protocols, bound)
     tiled = [protocol for protocol in asked if protocol != FULL_PASS]
     column = None if groups is None else column_of(images, groups, progress)
     grouped = None if groups is None or column is None else checked_groups(column_values(groups, column))
@@ -118,6 +120,10 @@ def evaluate(
         settings |= {"tile": bound.tile, "stride": bound.stride, "grid": bound.grid, "tiles": tiles}
         if bound.skip_blank is not None:
             settings["skip_blank"] = bound.skip_blank
+        if bound.pooling.name != MEAN:
+            settings["pooling"] = bound.pooling.name
+        if TOP_K in tiled:
+            settings["top_k"] = bound.pooling.top_k
     _check_finite(scores, images)
     settings["seconds"] = time.perf_counter() - started
     return Evaluation(
@@ -182,10 +188,12 @@ def _passed_whole(
             yield chunk.pop()
 
 
-def _chosen(protocols: Sequence[str] | None, tile: int | None) -> list[str]:
+def _chosen(protocols: Sequence[str] | None, bound: TiledModel) -> list[str]:
     """Return the protocols asked for, once each and in their usual order."""
+    tile, own = bound.tile, bound.pooling.protocol
     if protocols is None:
-        return list(PROTOCOLS) if tile is not None else [FULL_PASS]
+        usual = [protocol for protocol in PROTOCOLS if protocol in USUAL or protocol == own]
+        return usual if tile is not None else [FULL_PASS]
     for protocol in protocols:
         if protocol not in PROTOCOLS:
             raise unknown_name("protocol", protocol, PROTOCOLS)
@@ -197,7 +205,17 @@ def _chosen(protocols: Sequence[str] | None, tile: int | None) -> list[str]:
             f"protocol '{needing}' needs a tile, and this classifier was trained on whole images; "
             "give one, such as `tile=16`"
         )
+    check_attention(bound, protocols)
     return [protocol for protocol in PROTOCOLS if protocol in protocols]
+
+
+def check_attention(bound: TiledModel, protocols: Sequence[str]) -> None:
+    """Raise `InputError` where attention is asked for and the model was trained without it."""
+    if ATTENTION in protocols and not bound.attends:
+        raise InputError(
+            "protocol 'attention' is of a network that was trained with it (`pooling='attention'`), and this one was "
+            "not; leave it out, or train one"
+        )
 
 
 def _check_classes(known: Sequence[str], images: ImageSet) -> None:

@@ -13,12 +13,12 @@ from nearsight.data.unlabelled import Unlabelled, ValueRangeNeededError
 from nearsight.data.workers import begin_worker, told_of_workers, usable_workers
 from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.evaluation.chunks import LARGEST_CHUNK, TOO_LARGE, Looked, as_looked_at
-from nearsight.evaluation.evaluating import WAITING_SHARE
+from nearsight.evaluation.evaluating import WAITING_SHARE, check_attention
 from nearsight.evaluation.protocols import tile_scores
 from nearsight.evaluation.refusal import refuses_sizes
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.models import Preprocessing
-from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT, PROTOCOLS, SINGLE_TILE
+from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, SINGLE_TILE
 
 Scores = NDArray[np.float32]
 
@@ -33,7 +33,7 @@ class Scored:
 
 
 def predicting_protocol(bound: TiledModel, asked: str | None) -> str:
-    """Return the protocol of predictions: the one asked for, or mean-logit, full-pass where there is no tile.
+    """Return the protocol of predictions: the one asked for, or the model's own; full-pass where there is no tile.
 
     >>> predicting_protocol(TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4), None)
     'mean-logit'
@@ -41,12 +41,13 @@ def predicting_protocol(bound: TiledModel, asked: str | None) -> str:
     Raises `InputError` for one that is not known, that says nothing of an image, or that needs a tile.
     """
     if asked is None:
-        return FULL_PASS if bound.tile is None else MEAN_LOGIT
+        return FULL_PASS if bound.tile is None else bound.pooling.protocol
     known = [protocol for protocol in PROTOCOLS if protocol != SINGLE_TILE]
     if asked not in known:
         raise unknown_name("protocol", asked, known)
     if asked != FULL_PASS and bound.tile is None:
         raise InputError(f"protocol '{asked}' needs a tile; give one, such as `tile=16`")
+    check_attention(bound, [asked])
     return asked
 
 

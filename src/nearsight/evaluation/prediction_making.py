@@ -19,7 +19,7 @@ from nearsight.numbers import whole
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.choices import DEFAULT_GRID
 from nearsight.settings.prediction_words import DEFAULT_TOP, columns_of
-from nearsight.settings.protocols import WHOLE, scored_by
+from nearsight.settings.protocols import TOP_K, WHOLE, scored_by
 
 # A part of a table is written when it has so many rows, or so long after the last.
 PART_ROWS = 2000
@@ -154,6 +154,8 @@ def how_scored(bound: TiledModel, protocol: str) -> str:
     'vote, tile 4, stride 1, aligned grid'
     """
     said = scored_by(protocol, bound.tile, bound.stride)
+    if protocol == TOP_K:
+        said = said.replace(TOP_K, f"{TOP_K} of {bound.pooling.words}", 1)
     return said if protocol in WHOLE or bound.grid == DEFAULT_GRID else f"{said}, {bound.grid} grid"
 
 

@@ -143,6 +143,7 @@ def _found(
     waiting: deque[_Block] = deque()
     skipped = torch.zeros(grid.shape, dtype=torch.bool)
     logits: Tensor | None = None
+    attention = torch.full(grid.shape, torch.nan) if ready.attends else None
     blocks = _blocks(settings, image, grid, blank, _rows_together(ready, grid), waiting, skipped, seen)
     for part in evidence_maps(ready, settings, blocks, names, resized=True):
         if logits is None:
@@ -151,11 +152,13 @@ def _found(
             logits = torch.full((len(names), *grid.shape), torch.nan, dtype=part.logits.dtype)
         block = waiting.popleft()
         logits[:, block.rows, block.columns] = part.logits
+        if attention is not None and part.attention is not None:
+            attention[block.rows, block.columns] = part.attention
     if logits is None or names is None:
         return None
     if blank is not None:
         logits[:, skipped] = torch.nan
-    return EvidenceMap(logits, grid, names)
+    return EvidenceMap(logits, grid, names, pooling=settings.pooling, attention=attention)
 
 
 @dataclass(frozen=True)

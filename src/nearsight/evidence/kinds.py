@@ -6,7 +6,7 @@ from typing import get_args
 
 from nearsight.errors import unknown_name
 from nearsight.settings import EvidenceKind, Fill
-from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT
+from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT, POOLED
 
 Kind = EvidenceKind
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -17,7 +17,7 @@ FILL_WORDS: dict[Fill, str] = {
     "other": "the same place of another image",
 }
 # The protocols whose scores are logits of an image, of which something can be taken away.
-REMOVED_UNDER = (FULL_PASS, MEAN_LOGIT)
+REMOVED_UNDER = (FULL_PASS, MEAN_LOGIT, *POOLED)
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ def check_removal(protocol: str, fill: str) -> None:
     """Raise `InputError` for a protocol whose scores are no logits, and for an unknown fill.
 
     >>> check_removal("vote", "mean")
-    Traceback (most recent call last):
-    nearsight.errors.InputError: unknown protocol of removal 'vote'; known: full-pass, mean-logit
+    Traceback (most recent call last): nearsight.errors.InputError: unknown protocol of removal 'vote'; known:
+    full-pass, mean-logit, top-k, max, noisy-or, \
+attention
     """
     if protocol not in REMOVED_UNDER:
         raise unknown_name("protocol of removal", protocol, REMOVED_UNDER)

@@ -1,9 +1,11 @@
 """The evidence map: the logits of every tile of an image, or what its scores lose without each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, SupportsIndex
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import torch
 from torch import Tensor
@@ -11,10 +13,12 @@ from torch import Tensor
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence.kinds import Kind, Removal
 from nearsight.evidence.storage import load_logits, save_logits
+from nearsight.models.several_tiles import attended_mean, noisy_or_odds, top_k_mean
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
 from nearsight.rows import from_values
-from nearsight.settings.protocols import MEAN_LOGIT
+from nearsight.settings.pooled import BY_MEAN, Pooling
+from nearsight.settings.protocols import ATTENTION, MAX, MEAN_LOGIT, NOISY_OR, TOP_K
 from nearsight.statistics.writing import signed
 from nearsight.tiles import TileGrid
 
@@ -49,6 +53,8 @@ class _Description:
     grid: TileGrid
     classes: tuple[str, ...]
     removal: Removal | None = None
+    pooling: Pooling = BY_MEAN
+    attends: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,16 +69,19 @@ class EvidenceMap(Shown):
     `logits` is a float tensor of shape (classes, rows, columns), rows and columns those of `grid`. Where a
     class is asked for, it is a name of `classes` or a number from 0.
 
-    By default a tile's logits are those of the tile alone. A map with a `removal` has instead what the image's
-    scores lose, in logits, where the tile is replaced: `TiledModel.removal_maps`. A tile that was skipped has NaN for
-    every class, and counts in no score.
-    Raises `InputError` when the shape, the grid and the class names do not belong together.
+    By default a tile's logits are those of the tile alone. A map with a `removal` has instead what the image's scores
+    lose, in logits, where the tile is replaced: `TiledModel.removal_maps`. A tile that was skipped has NaN for every
+    class, and counts in no score. `pooling` is how the tiles make one prediction: the mean, unless the model was
+    trained with another. `attention`, float (rows, columns), is that of each tile before the softmax, of a network
+    that was trained with it. Raises `InputError` when the shape, the grid and the class names do not belong together.
     """
 
     logits: Tensor
     grid: TileGrid
     classes: tuple[str, ...]
     removal: Removal | None = None
+    pooling: Pooling = BY_MEAN
+    attention: Tensor | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.classes), *self.grid.shape)
@@ -80,6 +89,11 @@ class EvidenceMap(Shown):
             raise InputError(
                 f"logits have shape {tuple(self.logits.shape)}, but {len(self.classes)} classes on a grid of "
                 f"{self.grid.shape[0]}×{self.grid.shape[1]} tiles make {expected}"
+            )
+        if self.attention is not None and tuple(self.attention.shape) != self.grid.shape:
+            raise InputError(
+                f"attention has shape {tuple(self.attention.shape)}, but the grid has {self.grid.shape[0]}×"
+                f"{self.grid.shape[1]} tiles"
             )
         if self.removal is not None and len(self.removal.scores) != len(self.classes):
             raise InputError(
@@ -94,7 +108,7 @@ class EvidenceMap(Shown):
     @property
     def protocol(self) -> str:
         """The protocol that the `scores` are of."""
-        return MEAN_LOGIT if self.removal is None else self.removal.protocol
+        return self.pooling.protocol if self.removal is None else self.removal.protocol
 
     @property
     def words(self) -> str:
@@ -116,15 +130,94 @@ class EvidenceMap(Shown):
         return self.logits[:, ~skipped] if bool(skipped.any()) else self.logits
 
     def scores(self) -> Tensor:
-        """Return the image's scores, float of shape (classes,): the mean of its tiles, or those of its removal."""
+        """Return the image's scores, float of shape (classes,): what its tiles make together, or its removal.
+
+        By default the mean of the tiles; with another `pooling` the scores of its protocol.
+        """
         if self.removal is None:
-            return self.mean()
+            return POOLED_SCORES[self.pooling.protocol](self)
         return torch.tensor(self.removal.scores, dtype=self.logits.dtype)
 
     def mean(self) -> Tensor:
         """Return the mean of the tiles' logits, float of shape (classes,): the scores of `mean-logit`."""
         looked_at = self._looked_at()
         return looked_at.mean(tuple(range(1, looked_at.ndim)))
+
+    def top_k(self) -> Tensor:
+        """Return for each class the mean of its strongest tiles, float of shape (classes,): the scores of `top-k`.
+
+        >>> tiles = torch.tensor([[[3.0, 1.0, 0.0]], [[0.0, 2.0, 1.0]]])
+        >>> EvidenceMap(tiles, TileGrid(2, 6, 2, 2), ("cat", "dog"), pooling=Pooling(top_k=2)).top_k().tolist()
+        [2.0, 1.5]
+
+        How many they are is said by the `pooling`. Raises `InputError` for more than there are.
+        """
+        return top_k_mean(self.logits.flatten(1).T, self.pooling.count(len(self.grid)))
+
+    def max(self) -> Tensor:
+        """Return the largest logit of each class, float of shape (classes,): the scores of `max`."""
+        return self.logits.amax((1, 2))
+
+    def noisy_or(self) -> Tensor:
+        """Return for each class the log-odds that at least one tile shows it, float (classes,): those of `noisy-or`.
+
+        Their sigmoid is 1 − Π (1 − p), with p the softmax of a tile's logits.
+        """
+        return noisy_or_odds(self.logits.flatten(1).T)
+
+    def attended(self) -> Tensor:
+        """Return the mean of the tiles' logits by their attention, float (classes,): the scores of `attention`.
+
+        Raises `InputError` for a network that was trained without it.
+        """
+        if self.attention is None:
+            raise InputError(
+                "attention is of a network that was trained with `pooling='attention'`, and this one was not; "
+                "choose another protocol"
+            )
+        return attended_mean(self.logits.flatten(1).T, self.attention.flatten())
+
+    def counted(self, name: str | SupportsIndex) -> Tensor | None:
+        """Return how much each tile counts for a class's score, float (rows, columns), from 0 to 1 and 1 in sum.
+
+        >>> tiles = torch.tensor([[[3.0, 1.0, 0.0]], [[0.0, 2.0, 1.0]]])
+        >>> found = EvidenceMap(tiles, TileGrid(2, 6, 2, 2), ("cat", "dog"), pooling=Pooling("top-k", top_k=2))
+        >>> found.counted("dog").tolist()
+        [[0.0, 0.5, 0.5]]
+
+        The strongest alone count under `top-k` and `max`, each by its attention under `attention`. None where all
+        count alike (the mean), where the score is no sum (noisy-or), and in a map of removal.
+        """
+        number = self.class_number(name)
+        if self.removal is not None or self.pooling.name in ("mean", "noisy-or"):
+            return None
+        if self.pooling.name == "attention":
+            return (
+                None if self.attention is None else self.attention.flatten().softmax(0).view(self.grid.shape)
+            )
+        flat = self.logits[number].flatten()
+        count = 1 if self.pooling.name == "max" else self.pooling.count(len(flat))
+        places = list(islice(_in_order(flat, largest=True), count))
+        shares = torch.zeros_like(flat)
+        shares[places] = 1 / count
+        return shares.view(self.grid.shape)
+
+    def counting(self, name: str | SupportsIndex) -> tuple[int, ...] | None:
+        """Return the numbers of the tiles that make a class's score, those that count most first.
+
+        >>> tiles = torch.tensor([[[3.0, 1.0, 0.0]], [[0.0, 2.0, 1.0]]])
+        >>> EvidenceMap(tiles, TileGrid(2, 6, 2, 2), ("cat", "dog"), pooling=Pooling("max")).counting("dog")
+        (1,)
+
+        All that count under `top-k` and `max`; under `attention` the fewest that have half of it. None where all
+        count alike, and where the score is no sum.
+        """
+        counted = self.counted(name)
+        if counted is None:
+            return None
+        shares, order = counted.flatten().sort(descending=True, stable=True)
+        least = 0.5 if self.pooling.name == "attention" else 1 - 1e-4
+        return tuple(order[: int((shares.double().cumsum(0) < least).sum()) + 1].tolist())
 
     def probabilities(self) -> Tensor:
         """Return the mean of the tiles' softmax, float of shape (classes,): `mean-probability`'s scores."""
@@ -264,10 +357,18 @@ class EvidenceMap(Shown):
 
     def save(self, path: str | Path) -> None:
         """Write the map to one safetensors file, whole or not at all; `load` reads it back, bit for bit."""
-        description = {"grid": asdict(self.grid), "classes": self.classes}
+        description: dict[str, Any] = {
+            "grid": asdict(self.grid),
+            "classes": self.classes,
+            "pooling": asdict(self.pooling),
+        }
         if self.removal is not None:
             description["removal"] = asdict(self.removal)
-        save_logits(Path(path), self.logits, description)
+        logits = self.logits
+        if self.attention is not None:
+            description["attends"] = True
+            logits = torch.cat((logits, self.attention[None]))
+        save_logits(Path(path), logits, description)
 
     @staticmethod
     def load(path: str | Path) -> "EvidenceMap":
@@ -288,7 +389,10 @@ class EvidenceMap(Shown):
                 raise InputError(f"{path}: logits are {logits.dtype}; expected floating-point numbers")
             if not (logits.isfinite() | logits.isnan().all(0)).all() or bool(logits[0].isnan().all()):
                 raise InputError(f"{path}: logits are not all finite")
-            return EvidenceMap(logits, said.grid, said.classes, said.removal)
+            attention = None
+            if said.attends:
+                logits, attention = logits[:-1], logits[-1]
+            return EvidenceMap(logits, said.grid, said.classes, said.removal, said.pooling, attention)
         except InputError as error:
             raise InputError(f"{path} does not hold an evidence map: {error}; make it again") from error
 
@@ -335,6 +439,18 @@ class EvidenceMap(Shown):
 
     def _overlap(self, one: TileEvidence, other: TileEvidence) -> bool:
         return max(abs(one.top - other.top), abs(one.left - other.left)) < self.grid.tile
+
+
+POOLED_SCORES: Mapping[str, Callable[[EvidenceMap], Tensor]] = MappingProxyType(
+    {
+        MEAN_LOGIT: EvidenceMap.mean,
+        TOP_K: EvidenceMap.top_k,
+        MAX: EvidenceMap.max,
+        NOISY_OR: EvidenceMap.noisy_or,
+        ATTENTION: EvidenceMap.attended,
+    }
+)
+"""How an image's scores come from its map, by protocol, where tiles make one prediction together."""
 
 
 def _in_order(values: Tensor, *, largest: bool) -> Iterator[int]:

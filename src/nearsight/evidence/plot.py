@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nearsight.errors import InputError
 from nearsight.models.resizing import resized
-from nearsight.settings.protocols import FULL_PASS
+from nearsight.settings.protocols import ATTENTION, FULL_PASS, MAX, NOISY_OR, TOP_K
 from nearsight.statistics.writing import signed
 from nearsight.tiles import TileGrid, cell_edges
 
@@ -87,7 +87,24 @@ def plot_map(
 
 def score_words(evidence_map: "EvidenceMap") -> str:
     """Say what the scores of a map are."""
-    return "full-pass logit" if evidence_map.protocol == FULL_PASS else "mean logit"
+    return {
+        FULL_PASS: "full-pass logit",
+        TOP_K: f"mean of {evidence_map.pooling.words}, the strongest",
+        MAX: "strongest tile",
+        NOISY_OR: "log-odds of at least one tile",
+        ATTENTION: "mean logit by attention",
+    }.get(evidence_map.protocol, "mean logit")
+
+
+def counting_words(evidence_map: "EvidenceMap") -> str:
+    """Say which tiles are outlined on a map because the score is made of them; empty where none are."""
+    if evidence_map.removal is not None:
+        return ""
+    return {
+        TOP_K: "outlined: the tiles that the score is the mean of",
+        MAX: "outlined: the tile that the score is of",
+        ATTENTION: "outlined: the tiles with half of the attention",
+    }.get(evidence_map.protocol, "")
 
 
 def bar_label(evidence_map: "EvidenceMap") -> str:
@@ -121,9 +138,10 @@ def draw_map(
 ) -> "QuadMesh":
     """Draw one class's map in the pixels of its image: a cell a tile, at the tile's centre.
 
-    The cells' values are the tiles' logits themselves, so their mean is the mean logit. The margin, where no
-    tile has its centre, shows the image, faint and grey, where one is given. Of more than `MOST_SHOWN` tiles along
-    a side, which no figure shows, a cell is the mean of a block.
+    The cells' values are the tiles' logits themselves, so their mean is the mean logit. Where the score is made of
+    some tiles alone, as under `top-k` and `max`, their cells are outlined. The margin, where no tile has its centre,
+    shows the image, faint and grey, where one is given. Of more than `MOST_SHOWN` tiles along a side, which no figure
+    shows, a cell is the mean of a block.
     """
     grid = evidence_map.grid
     _frame(axes, grid)
@@ -151,8 +169,29 @@ def draw_map(
         rasterized=True,
         zorder=1,
     )
+    counting = evidence_map.counting(number)
+    if counting is not None and rows == columns == 1:
+        _outline_cells(axes, grid, counting)
     _frame(axes, grid)
     return mesh
+
+
+def _outline_cells(axes: "Axes", grid: TileGrid, tiles: Iterable[int]) -> None:
+    lefts, tops = cell_edges(grid.lefts, grid.tile), cell_edges(grid.tops, grid.tile)
+    for tile in tiles:
+        row, column = divmod(tile, grid.shape[1])
+        width, height = lefts[column + 1] - lefts[column], tops[row + 1] - tops[row]
+        axes.add_patch(
+            Rectangle(
+                (lefts[column], tops[row]),
+                width,
+                height,
+                fill=False,
+                edgecolor="black",
+                linewidth=1.2,
+                zorder=2,
+            )
+        )
 
 
 def draw_image(axes: "Axes", image: Tensor, grid: TileGrid) -> None:

@@ -71,6 +71,7 @@ class ReadyModel:
     def rebind(self) -> None:
         """Take the model as it is now, and forget what was found of it before."""
         self._mark = _mark(self.given)
+        self._attending: Model | None = None
         self.model: Model = self._made_ready()
         self._settled = False
         self._notes: tuple[str, ...] | None = None
@@ -160,6 +161,16 @@ class ReadyModel:
             self._notes = (*told, *found)
         return self._notes
 
+    @property
+    def attends(self) -> bool:
+        """Whether the model gives the attention of tiles too."""
+        return self._attending is not None
+
+    @property
+    def of_tiles(self) -> Model:
+        """What gives the logits of tiles, and after them, where the model `attends`, their attention."""
+        return self.model if self._attending is None else self._attending
+
     def logits(self, batch: Tensor) -> Tensor:
         """Return the logits of a batch in the form that the model takes, (B, classes)."""
         return forward(self.model, batch)
@@ -207,7 +218,7 @@ class ReadyModel:
             if None in list(self._dense.values())[:1]:
                 return None
             self.probes += 1
-            found = find_dense_pass(self.model, self.example((channels, tile, tile)), tile)
+            found = find_dense_pass(self.of_tiles, self.example((channels, tile, tile)), tile)
             self._dense[tile] = None if found is None else found.within(self._room(BATCH_SHARE))
         return self._dense[tile]
 
@@ -235,7 +246,21 @@ class ReadyModel:
             # Whatever hooks, handles and half-built layers raise: the module itself can be run all the same.
             with contextlib.suppress(Exception):
                 given, owned = copy.deepcopy(given).to(self.device).eval(), True
+        if isinstance(given, Classifier) and given.architecture.attention:
+            self._attending = _AnyLayout(_Attending(given), owned=owned)
         return _AnyLayout(given, owned=owned)
+
+
+class _Attending(nn.Module):
+    """A classifier as what gives logits and attention."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.training = classifier.training
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier.with_attention(images)
 
 
 class _AnyLayout(nn.Module):

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from nearsight.errors import InputError
 from nearsight.evidence.fills import filling
 from nearsight.evidence.kinds import Removal
-from nearsight.evidence.map import EvidenceMap
+from nearsight.evidence.map import POOLED_SCORES, EvidenceMap
 from nearsight.evidence.ready import FULL_PASS_SHARE, LEAST_PASS, STACK_SHARE, ReadyModel
 from nearsight.evidence.removable import Box, Removable, boxes_seen
 from nearsight.evidence.stream import Looked, class_names, evidence_maps
@@ -19,7 +19,7 @@ from nearsight.evidence.tile_settings import TileSettings
 from nearsight.evidence.windows import windowed_logits
 from nearsight.models import Preprocessing
 from nearsight.settings import Fill
-from nearsight.settings.protocols import FULL_PASS
+from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT
 from nearsight.tiles import TileGrid
 
 # The image as floats, what fills it, and one of both being made.
@@ -134,7 +134,7 @@ class Removing:
         return _Group(removable, last.number + 1 - len(held), last.grid, list(boxes))
 
     def _of_tiles(self, pairs: "Iterator[_Pair]") -> Iterator[EvidenceMap]:
-        """Take tiles out where an image's score is the mean of its tiles: only those that overlap it change."""
+        """Take tiles out where an image's score is made of its tiles: only those that overlap it change."""
         waiting: deque[tuple[TileGrid, list[_Around]]] = deque()
 
         def parts() -> Iterator[Tensor]:
@@ -155,11 +155,17 @@ class Removing:
         for whole in found:
             grid, around = waiting.popleft()
             lost = torch.empty(len(whole.classes), len(grid), dtype=whole.logits.dtype)
+            score = POOLED_SCORES[self.protocol]
+            scores = score(whole)
             for one in around:
-                before = whole.logits[:, one.rows, one.columns]
-                changed = before.double() - next(found).logits.double()
-                lost[:, one.number] = (changed.sum((1, 2)) / len(grid)).to(lost.dtype)
-            yield EvidenceMap(lost.view(-1, *grid.shape), grid, whole.classes, self._removal(whole.mean()))
+                part = next(found)
+                if self.protocol == MEAN_LOGIT:
+                    before = whole.logits[:, one.rows, one.columns]
+                    changed = before.double() - part.logits.double()
+                    lost[:, one.number] = (changed.sum((1, 2)) / len(grid)).to(lost.dtype)
+                else:
+                    lost[:, one.number] = scores - score(_with_part(whole, one, part))
+            yield EvidenceMap(lost.view(-1, *grid.shape), grid, whole.classes, self._removal(scores))
 
 
 # Of a group's images with and without each tile: so many batches, of which only the last is not full.
@@ -199,6 +205,16 @@ class _Around:
     @property
     def shape(self) -> tuple[int, int]:
         return self.part.bottom - self.part.top, self.part.right - self.part.left
+
+
+def _with_part(whole: EvidenceMap, around: _Around, part: EvidenceMap) -> EvidenceMap:
+    """Return a map with the tiles around one of them in the place of its own."""
+    logits, attention = whole.logits.clone(), whole.attention
+    logits[:, around.rows, around.columns] = part.logits
+    if attention is not None and part.attention is not None:
+        attention = attention.clone()
+        attention[around.rows, around.columns] = part.attention
+    return replace(whole, logits=logits, attention=attention)
 
 
 def removed_logits(ready: ReadyModel, removable: Removable) -> Tensor:

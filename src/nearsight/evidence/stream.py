@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nearsight.errors import InputError
 from nearsight.evidence.dense import DensePass
+from nearsight.evidence.forward_pass import forward
 from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.ready import STACK_SHARE, ReadyModel
 from nearsight.evidence.tile_settings import TileSettings
@@ -139,10 +140,9 @@ def _dense_maps(
         if not sound:
             return stack
         checked.add(size)
-        names = class_names(names, logits.shape[1])
         for values in logits:
             alone = values if len(logits) == 1 else values.clone(memory_format=torch.contiguous_format)
-            yield EvidenceMap(alone, stack.grid, names)
+            yield _made(alone, stack.grid, looked, names)
         del stack
     return None
 
@@ -153,16 +153,29 @@ def _tiled_maps(
     """Yield maps from the tiles of all images, batched."""
     for tiles, shares in _batches(stacks, buffer, looked.ready):
         logits = _finite_logits(looked.ready, tiles, shares)
-        names = class_names(names, logits.shape[1])
         done = 0
         for share in shares:
             if share.start == 0:
-                values = logits.new_empty((len(names), len(share.grid)))
+                values = logits.new_empty((logits.shape[1], len(share.grid)))
             count = share.stop - share.start
             values[:, share.start : share.stop] = logits[done : done + count].T
             done += count
             if share.stop == len(share.grid):
-                yield EvidenceMap(values.reshape(-1, *share.grid.shape), share.grid, names)
+                yield _made(values.reshape(-1, *share.grid.shape), share.grid, looked, names)
+
+
+def _made(values: Tensor, grid: TileGrid, looked: Looked, names: tuple[str, ...] | None) -> EvidenceMap:
+    """Return the map of what the model gave of an image's tiles: logits, and attention where it gives that."""
+    attention = None
+    if looked.ready.attends:
+        values, attention = values[:-1], values[-1]
+    return EvidenceMap(
+        values,
+        grid,
+        class_names(names, len(values)),
+        pooling=looked.settings.pooling,
+        attention=attention,
+    )
 
 
 def _stacks(
@@ -239,7 +252,7 @@ def _shares(stack: _Stack, start: int, stop: int) -> Iterator[_Share]:
 
 
 def _finite_logits(ready: ReadyModel, tiles: Tensor, shares: list[_Share]) -> Tensor:
-    logits = ready.logits(tiles)
+    logits = forward(ready.of_tiles, tiles)
     kept = torch.float64 if logits.dtype == torch.float64 else torch.float32
     logits = logits.to("cpu", kept)
     if not bool(logits.isfinite().all()):

@@ -6,6 +6,7 @@ import torch
 
 from nearsight.errors import InputError
 from nearsight.settings import GridKind
+from nearsight.settings.pooled import BY_MEAN, Pooling
 from nearsight.tiles import TileGrid, default_stride
 
 
@@ -18,8 +19,8 @@ class TileSettings:
 
     `tile` and `stride` are in pixels, `stride` by default a quarter of the tile; without a `tile` there is no grid.
     `memory` is in bytes. `device` None is where a model's weights are, or else where its images are. Tiles whose
-    values differ by at most `blank` of 255 are skipped; None skips none.
-    Raises `InputError` for a tile or stride below 1 and an unknown kind of grid.
+    values differ by at most `blank` of 255 are skipped; None skips none. `pooling` is how the tiles of an image make
+    one prediction. Raises `InputError` for a tile or stride below 1 and an unknown kind of grid.
     """
 
     tile: int | None
@@ -29,6 +30,7 @@ class TileSettings:
     device: torch.device | None = None
     dtype: torch.dtype = torch.float32
     blank: int | None = None
+    pooling: Pooling = BY_MEAN
 
     def __post_init__(self) -> None:
         if self.tile is not None:

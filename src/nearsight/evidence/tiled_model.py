@@ -21,6 +21,7 @@ from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
 from nearsight.settings import Fill, GridKind
 from nearsight.settings.choices import DEFAULT_FILL, DEFAULT_GRID, DEFAULT_MEMORY
+from nearsight.settings.pooled import Pooling
 from nearsight.shortage import is_shortage
 from nearsight.tiles import TileGrid
 
@@ -39,7 +40,8 @@ class TiledModel(Shown):
     on top as it was given, and so does its map. `device` is by default where the model's weights are, or else where
     the images are. `classes` names the logits where the model does not. With `skip_blank` no tile is looked at whose
     values differ, in each colour, by at most so many of 255: it is NaN in a map, and counts in no score. An image of
-    blank tiles alone is looked at whole.
+    blank tiles alone is looked at whole. `pooling` is how the tiles of an image make one prediction, by default as
+    the classifier was trained.
 
     Images are uint8 (3, H, W) as decoded, which a classifier's preprocessing resizes and normalises batch by
     batch; or float (C, H, W) as the model takes them. Everything is computed in `dtype`, without gradients.
@@ -65,9 +67,11 @@ class TiledModel(Shown):
         dtype: torch.dtype = torch.float32,
         classes: Sequence[str] | None = None,
         skip_blank: int | None = None,
+        pooling: Pooling | None = None,
     ) -> None:
         check_model(model, dtype)
         if isinstance(model, Classifier):
+            pooling = model.pooling if pooling is None else pooling
             tile = model.tile if tile is None else tile
             classes = model.classes if classes is None else classes
         self._settings = TileSettings(
@@ -78,6 +82,7 @@ class TiledModel(Shown):
             device=None if device is None else torch.device(device),
             dtype=dtype,
             blank=None if skip_blank is None else whole("skip_blank", skip_blank),
+            pooling=_checked_pooling(pooling or Pooling(), model),
         )
         self._classes = None if classes is None else tuple(classes)
         self._ready = ReadyModel(model, self._settings, classes=self._classes)
@@ -123,6 +128,16 @@ class TiledModel(Shown):
     def grid(self) -> GridKind:
         """The kind of tile grid."""
         return self._settings.kind
+
+    @property
+    def pooling(self) -> Pooling:
+        """How the tiles of an image make one prediction."""
+        return self._settings.pooling
+
+    @property
+    def attends(self) -> bool:
+        """Whether the model was trained with attention, and gives that of each tile."""
+        return isinstance(self.model, Classifier) and self.model.architecture.attention
 
     @property
     def device(self) -> torch.device:
@@ -259,10 +274,10 @@ class TiledModel(Shown):
 
         A value is the score of the whole image less its score without the tile, in logits, under `protocol`:
         `full-pass`, of whose image a tile may see nothing, and then loses nothing; or `mean-logit`, the mean over the
-        tiles bound, of which all that overlap the tile are scored again. The tile's pixels are replaced by the
-        image's mean colour (`fill` "mean"), by the image blurred ("blur"), or by the same place of another image
-        ("other"), of which `others` has one for each. Images are as for `maps`, and so is memory.
-        Raises `InputError` for another protocol or fill, and as `maps` and `full_pass` do.
+        tiles bound, or another pooling of them, of which all that overlap the tile are scored again. The tile's
+        pixels are replaced by the image's mean colour (`fill` "mean"), by the image blurred ("blur"), or by the same
+        place of another image ("other"), of which `others` has one for each. Images are as for `maps`, and so is
+        memory. Raises `InputError` for another protocol or fill, and as `maps` and `full_pass` do.
         """
         check_removal(protocol, fill)
         if self.skip_blank is not None:
@@ -387,3 +402,12 @@ def _too_large(batch: Tensor, error: Exception) -> InputError:
         f"the memory of this machine does not hold a pass over {count} images of {height}×{width} pixels "
         f"({first_line(error)}); {fewer}leave out full-pass, or have images resized (resize_short)"
     )
+
+
+def _checked_pooling(pooling: Pooling, model: Model) -> Pooling:
+    attends = isinstance(model, Classifier) and model.architecture.attention
+    if pooling.name == "attention" and not attends:
+        raise InputError(
+            "`pooling='attention'` is of a network that was trained with it, and this one was not; choose another"
+        )
+    return pooling

@@ -9,12 +9,17 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.models.building import build
+from nearsight.models.gated_attention import with_attention
 from nearsight.models.onnx_session import Layout
 from nearsight.models.outputs import Outputs, SharedFunction, as_logits, logits_in, logits_name
 from nearsight.models.preprocessing import Channels, InputRange, Interpolation, Preprocessing, Size
 from nearsight.models.said import Classes, Said
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import Pixels, Within
+from nearsight.settings.pooled import BY_MEAN, Pooling
+
+# Where nothing says for what size of images a network is.
+_SIDE = 64
 
 Network = nn.Module | Callable[[int], nn.Module]
 """A network of your own, or what builds it for a number of classes."""
@@ -28,17 +33,23 @@ class Architecture:
     10
 
     `tile` is the side of the images the network was built for, in pixels: the tile, or the whole image where
-    the network was trained on whole images. Only networks that are cut to one size need it.
+    the network was trained on whole images. Only networks that are cut to one size need it. With `attention` the
+    network gives each tile's attention beside its logits (`AttentionHead`).
     """
 
     name: str
     classes: Annotated[int, Within(1, 2**24)]
     width: Annotated[float, Within(0.01, 100)] = 1.0
     tile: Pixels | None = None
+    attention: bool = False
 
     def build(self) -> nn.Module:
         """Build the network with initial weights; raises what `build` raises."""
-        return build(self.name, self.classes, width=self.width, tile=self.tile)
+        return self.finished(build(self.name, self.classes, width=self.width, tile=self.tile))
+
+    def finished(self, network: nn.Module) -> nn.Module:
+        """Return a network that gives logits alone, its head changed in place where there is `attention`."""
+        return with_attention(network, self.classes, self.tile or _SIDE) if self.attention else network
 
 
 class Classifier(Shown, nn.Module):
@@ -56,8 +67,9 @@ class Classifier(Shown, nn.Module):
     `Classifier.of` makes one of anything that classifies images. `network` may return whatever
     `nearsight.models.outputs.logits_name` finds logits in, and need not be a module: a function is shared by copies.
     `tile` is the side of the tiles it was trained on, in pixels; None says whole images. `output` names the logits
-    among several outputs, and `outputs` says what they are. `notes` are sentences on what was found when it was made.
-    Raises `InputError` when the architecture and the names differ in the number of classes.
+    among several outputs, and `outputs` says what they are. `pooling` is how the tiles of an image make one
+    prediction, as it was trained. `notes` are sentences on what was found when it was made. Raises `InputError` when
+    the architecture and the names differ in the number of classes.
     """
 
     def __init__(
@@ -70,6 +82,7 @@ class Classifier(Shown, nn.Module):
         *,
         output: str | int | None = None,
         outputs: Outputs = "logits",
+        pooling: Pooling = BY_MEAN,
         notes: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
@@ -83,6 +96,7 @@ class Classifier(Shown, nn.Module):
         self.tile = tile
         self.preprocessing = preprocessing
         self.outputs = outputs
+        self.pooling = pooling
         self.notes = notes
         self.output = output
         self._name: str | None = None
@@ -246,6 +260,11 @@ class Classifier(Shown, nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (B, classes) of normalised float images (B, 3, H, W)."""
+        found = self.with_attention(images)
+        return found[:, : len(self.classes)] if self.architecture.attention else found
+
+    def with_attention(self, images: Tensor) -> Tensor:
+        """Return the logits of normalised images, and in a last column, if the network gives it, their attention."""
         if self.preprocessing.layout == "NHWC":
             images = images.permute(0, 2, 3, 1)
         found = self.network(images)

@@ -18,6 +18,7 @@ from nearsight.models.classifier import Classifier
 from nearsight.models.outputs import is_seen
 from nearsight.models.saved_classifiers import describe_classifier
 from nearsight.settings.choices import ExportFormat
+from nearsight.settings.pooled import BY_MEAN
 from nearsight.shortage import is_shortage
 from nearsight.write import plain, refusal_of, replace_atomically
 
@@ -81,6 +82,11 @@ def export_classifier(
     described = copy.copy(network)
     described.preprocessing = replace(network.preprocessing, layout="NCHW")
     described.output, described.outputs = None, "logits"
+    left: tuple[str, ...] = ()
+    if network.architecture.attention:
+        described.architecture = replace(network.architecture, attention=False)
+        described.pooling = BY_MEAN
+        left = ("it gives the logits of tiles, and not the attention by which they make one prediction here",)
     description = json.dumps(plain(describe_classifier(described)))
     chosen = FORMATS[form]
     faults = []
@@ -106,8 +112,8 @@ def export_classifier(
         counts = " and ".join(map(str, _COMPARED))
         size = f"compared on {counts} random tiles of {side}×{side} pixels"
         if free:
-            return (f"{size}, and on images of {side + _GROWN[0]}×{side + _GROWN[1]}",)
-        return (size, f"it takes images of {side}×{side} pixels alone, in this format")
+            return (f"{size}, and on images of {side + _GROWN[0]}×{side + _GROWN[1]}", *left)
+        return (size, f"it takes images of {side}×{side} pixels alone, in this format", *left)
     raise InputError(
         f"'{classifier.architecture.name}' cannot be exported as {form}: {faults[-1]}; try another format: "
         f"{', '.join(FORMATS)}"

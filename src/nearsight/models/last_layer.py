@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from nearsight.models.gated_attention import AttentionHead
 from nearsight.models.published import is_published
 
 
@@ -12,9 +13,10 @@ def last_layer(network: nn.Module) -> tuple[str, ...]:
     ('2.weight', '2.bias')
 
     Of timm's networks it is their own classifier, or both where they have two; elsewhere the linear layer or
-    convolution that is listed last. Without one it is nothing.
+    convolution that is listed last, with what gives attention beside it. Without one it is nothing.
     """
-    layers = [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)][-1:]
+    layers = [part for part in network.modules() if isinstance(part, AttentionHead)]
+    layers = layers or [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)][-1:]
     if is_published(network):
         # Another module than a network's own says what it is.
         own = network.get_classifier()  # type: ignore[operator]

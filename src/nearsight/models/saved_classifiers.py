@@ -22,6 +22,7 @@ from nearsight.read import is_file, parse_json, read_sealed_text
 from nearsight.rows import from_values
 from nearsight.schema import SCHEMA, numbered, read_schema
 from nearsight.settings.models import CUSTOM
+from nearsight.settings.pooled import BY_MEAN, Pooling
 from nearsight.write import write_json, write_tensors
 
 WEIGHTS = "model.safetensors"
@@ -44,6 +45,7 @@ class Description:
     preprocessing: Preprocessing
     output: str | int | None = None
     outputs: Outputs = "logits"
+    pooling: Pooling = BY_MEAN
 
 
 def save_classifier(classifier: Classifier, directory: Path) -> None:
@@ -80,6 +82,7 @@ def describe_classifier(classifier: Classifier) -> dict[str, Any]:
             "preprocessing": asdict(classifier.preprocessing),
             "output": classifier.output,
             "outputs": classifier.outputs,
+            "pooling": asdict(classifier.pooling),
             "versions": {
                 "nearsight": version("nearsight"),
                 "torch": str(torch.__version__),
@@ -127,6 +130,7 @@ def load_classifier(directory: Path, network: Network | None = None) -> Classifi
         described.preprocessing,
         output=described.output,
         outputs=described.outputs,
+        pooling=described.pooling,
     )
     load_weights(classifier.network, weights, str(source))
     return classifier.eval()
@@ -167,7 +171,9 @@ def _network(
     if given is None:
         _check_fits(architecture, weights, directory / WEIGHTS)
         return architecture.build()
-    return copy.deepcopy(given) if isinstance(given, nn.Module) else given(architecture.classes)
+    return architecture.finished(
+        copy.deepcopy(given) if isinstance(given, nn.Module) else given(architecture.classes)
+    )
 
 
 def _check_fits(architecture: Architecture, weights: Mapping[str, Tensor], source: Path) -> None:

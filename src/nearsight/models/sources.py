@@ -35,6 +35,7 @@ from nearsight.models.said import Said, class_numbers, distinct
 from nearsight.models.saved_classifiers import DESCRIPTION, load_classifier, read_description
 from nearsight.models.weights import PICKLED, SAFETENSORS, check_held, load_weights, read_weights, rows_of
 from nearsight.settings.models import CUSTOM, MODELS, ONNX, TIMM
+from nearsight.settings.pooled import Pooling
 
 # As they are stored, from black at 0 to white at 1.
 _AS_STORED = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -85,6 +86,7 @@ def _over(classifier: Classifier, said: Said) -> Classifier:
         said.over(classifier.preprocessing),
         output=classifier.output if said.output is None else said.output,
         outputs=said.outputs or classifier.outputs,
+        pooling=classifier.pooling,
         notes=classifier.notes,
     ).train(classifier.training)
 
@@ -180,10 +182,11 @@ def _session(path: Path) -> OnnxSession:
 def _of_session(session: OnnxSession, said: Said, name: str) -> Classifier:
     function = OnnxFunction(session, said.layout)
     known = replace(_AS_STORED, input_range="0-255") if function.whole_numbers else _AS_STORED
-    description = _exported_with(session)
+    description, pooling = _exported_with(session), Pooling()
     if description is not None:
         # What we exported ourselves says all of it.
         found = read_description(description, name)
+        pooling = found.pooling
         said = replace(
             said,
             classes=found.classes if said.classes is None else said.classes,
@@ -196,7 +199,9 @@ def _of_session(session: OnnxSession, said: Said, name: str) -> Classifier:
         if said.tile is None and height == width:
             said = replace(said, tile=height)
     # The session is given images as PyTorch lays them out, and turns them itself.
-    return _of_function(function, replace(said, layout=None), known, name=name)
+    made = _of_function(function, replace(said, layout=None), known, name=name)
+    made.pooling = pooling
+    return made
 
 
 def _exported_with(session: OnnxSession) -> str | None:

@@ -19,6 +19,7 @@ from nearsight.repair.groups import LEAST_GROUP
 from nearsight.repair.head import head_of
 from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut
 from nearsight.repair.task import Task
+from nearsight.settings.pooled import MEAN
 
 # Images of a cell (a class with a shortcut, or without it): at most, at least where there are many cells, and of all
 # cells together.
@@ -87,6 +88,11 @@ def refit_last_layer(task: Task) -> Classifier:
 def _check(task: Task) -> None:
     if not task.shortcuts:
         raise InputError("there is no shortcut to balance images by; name one with `verdicts`")
+    if not Decision.of(task.bound).whole and task.bound.pooling.name != MEAN:
+        raise InputError(
+            f"the last layer is fitted on means over tiles, and the tiles of this run make one prediction by "
+            f"'{task.bound.pooling.name}'; use `method='swap'`"
+        )
     counts = np.bincount(task.train.labels, minlength=len(task.train.classes))
     if (counts == 0).any():
         name = task.train.classes[int(counts.argmin())]

@@ -1,5 +1,6 @@
 """Figure: accuracy against tile size, a line a protocol, whole images beside it."""
 
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,10 @@ _PROTOCOL_STYLES = {
     "vote": ("#009E73", "^"),
     "full-pass": ("#CC79A7", "v"),
     "single-tile": ("#999999", "D"),
+    "top-k": ("#D55E00", ">"),
+    "max": ("#B8860B", "h"),
+    "noisy-or": ("#6A3D9A", "p"),
+    "attention": ("#B22222", "*"),
 }
 # Of protocols without their own.
 _OTHER_STYLE = ("#E69F00", "<")
@@ -123,12 +128,13 @@ def _draw_differences(axes: "Axes", comparison: Comparison) -> None:
             linewidth=1.6,
             capsize=3,
         )
-    axes.set_yticks(range(len(rows)), [_pair(row) for row in rows])
+    usual = (*_of_tiles(comparison), FULL_HEADLINE)
+    axes.set_yticks(range(len(rows)), [_pair(row, usual) for row in rows])
     axes.tick_params(axis="y", labelsize=8.5, length=0)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("points; right of 0: the first is better")
     axes.set_title(
-        f"Differences (paired, 95 %)\ntiles: {TILE_HEADLINE}; whole images: {FULL_HEADLINE}",
+        f"Differences (paired, 95 %)\ntiles: {' or '.join(_of_tiles(comparison))}; whole images: {FULL_HEADLINE}",
         loc="left",
         fontsize=10,
     )
@@ -137,8 +143,14 @@ def _draw_differences(axes: "Axes", comparison: Comparison) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def _pair(row: Difference) -> str:
-    by = "" if row.reference_protocol in (TILE_HEADLINE, FULL_HEADLINE) else f" ({row.reference_protocol})"
+def _of_tiles(comparison: Comparison) -> list[str]:
+    """Return the headline protocols of the arms of tiles."""
+    found = dict.fromkeys(arm.headline for arm in comparison.arms if arm.tile is not None)
+    return list(found) or [TILE_HEADLINE]
+
+
+def _pair(row: Difference, usual: Sequence[str]) -> str:
+    by = "" if row.reference_protocol in usual else f" ({row.reference_protocol})"
     return f"{label(row.arm)}\nagainst {label(row.reference)}{by}"
 
 

@@ -13,7 +13,8 @@ from nearsight.study.comparison import scored_arm
 from nearsight.study.pairing import ASKED
 
 FIXED = (
-    "The accuracy of an arm of tiles is that under `mean-logit`, of an arm of whole images that under `full-pass`. "
+    "The accuracy of an arm of tiles is that under `mean-logit`, or the pooling that it was trained by, of an arm of "
+    "whole images that under `full-pass`. "
     "Which pairs are compared was fixed before training; where test results chose a pair, its sentence says so."
 )
 DIFFERING = "Everything is listed that would have to be equal for a difference to come from the tiles alone."

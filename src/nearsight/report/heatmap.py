@@ -184,7 +184,8 @@ class Heatmaps(Shown):
     def to_json(self) -> dict[str, Any]:
         """Return the numbers of all images as JSON can hold them: scores by protocol and strongest tiles, in logits.
 
-        `evidence` is the kind of the map; `fill` is what replaced a tile, None where nothing did.
+        `evidence` is the kind of the map; `fill` is what replaced a tile, None where nothing did. `counting` are the
+        numbers of the tiles that a class's score is made of, None where all count alike.
         """
         return {
             "limit": self.limit,
@@ -202,6 +203,7 @@ class Heatmaps(Shown):
                     "classes": {
                         heatmap.evidence.classes[number]: {
                             heatmap.evidence.protocol: heatmap.logit(number),
+                            "counting": heatmap.evidence.counting(number),
                             "for": [asdict(tile) for tile in heatmap.strongest(number, against=False)],
                             "against": [asdict(tile) for tile in heatmap.strongest(number, against=True)],
                         }
@@ -245,9 +247,11 @@ def heatmap_figure(heatmap: Heatmap, limit: float) -> "NotebookFigure":
 
     evidence, grid = heatmap.evidence, heatmap.evidence.grid
     # A picture is 2.7 inches wide; a row is never so low that the tiles beside it become small.
+    predicted = short_name(evidence.classes[heatmap.predicted])
+    title = f"{short_name(Path(heatmap.name).name)}: {predicted} predicted {_from_what(heatmap)}"
     height = 2.7 * min(2.0, max(0.8, grid.height / grid.width)) + 0.35
     figure = NotebookFigure(
-        figsize=(11.5, (0.4 if evidence.removal is None else 0.6) + height * len(heatmap.shown)),
+        figsize=(11.5, (0.6 if "\n" in title else 0.4) + height * len(heatmap.shown)),
         layout="constrained",
         facecolor="white",
     )
@@ -259,9 +263,8 @@ def heatmap_figure(heatmap: Heatmap, limit: float) -> "NotebookFigure":
     if mesh is not None:
         bar = figure.colorbar(mesh, ax=maps, location="right", shrink=0.85, aspect=24, pad=0.02)
         bar.set_label(bar_label(evidence))
-    predicted = short_name(evidence.classes[heatmap.predicted])
     figure.suptitle(
-        f"{short_name(Path(heatmap.name).name)}: {predicted} predicted {_from_what(heatmap)}",
+        title,
         parse_math=False,
         x=0.004,
         ha="left",
@@ -271,11 +274,15 @@ def heatmap_figure(heatmap: Heatmap, limit: float) -> "NotebookFigure":
 
 
 def _from_what(heatmap: Heatmap) -> str:
+    from nearsight.evidence.plot import counting_words
+
     grid, removal = heatmap.evidence.grid, heatmap.evidence.removal
     blank = int(heatmap.evidence.skipped.sum())
     tiles = f"{len(grid) - blank:,} tiles of {grid.tile}×{grid.tile} pixels, stride {grid.stride}"
     if removal is None:
-        return f"from {tiles}{f'; {blank:,} blank ones skipped' if blank else ''}"
+        counting = counting_words(heatmap.evidence)
+        skipped = f"; {blank:,} blank ones skipped" if blank else ""
+        return f"from {tiles}{skipped}" + (f"\n{counting[0].upper()}{counting[1:]}" if counting else "")
     return f"under {removal.protocol}\nWhat is lost when one of {tiles}, is replaced by {FILL_WORDS[removal.fill]}"
 
 

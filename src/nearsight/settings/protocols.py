@@ -4,8 +4,16 @@ FULL_PASS = "full-pass"
 REESTIMATED = "full-pass+bn"  # with BatchNorm statistics re-estimated on whole images
 FIVE_CROP = "five-crop"  # the mean logit of five views of whole images
 MEAN_LOGIT, MEAN_PROBABILITY, VOTE, SINGLE_TILE = "mean-logit", "mean-probability", "vote", "single-tile"
+TOP_K, MAX, NOISY_OR, ATTENTION = "top-k", "max", "noisy-or", "attention"
 
-PROTOCOLS = (FULL_PASS, MEAN_LOGIT, MEAN_PROBABILITY, VOTE, SINGLE_TILE)
+# For objects of a few tiles: judged by where they are asked for, or trained for.
+POOLED = (TOP_K, MAX, NOISY_OR, ATTENTION)
+
+# Those that every classifier of tiles is judged by, unless others are asked for.
+USUAL = (FULL_PASS, MEAN_LOGIT, MEAN_PROBABILITY, VOTE, SINGLE_TILE)
+
+# All that can be asked for.
+PROTOCOLS = (FULL_PASS, MEAN_LOGIT, *POOLED, MEAN_PROBABILITY, VOTE, SINGLE_TILE)
 
 # With those that an evaluation adds where it is asked to, in the order of tables.
 ALL_PROTOCOLS = (FULL_PASS, REESTIMATED, FIVE_CROP, *PROTOCOLS[1:])
@@ -13,8 +21,9 @@ ALL_PROTOCOLS = (FULL_PASS, REESTIMATED, FIVE_CROP, *PROTOCOLS[1:])
 # Protocols that read no tiles.
 WHOLE = (FULL_PASS, REESTIMATED, FIVE_CROP)
 
-# Scores that are logits; those of the other protocols are shares that sum to 1.
-LOGIT_PROTOCOLS = (FULL_PASS, REESTIMATED, FIVE_CROP, MEAN_LOGIT)
+# Scores that are logits of the classes, whose softmax are probabilities. Those of noisy-or are log-odds of each class
+# by itself; those of the other protocols are shares that sum to 1.
+LOGIT_PROTOCOLS = (FULL_PASS, REESTIMATED, FIVE_CROP, MEAN_LOGIT, TOP_K, MAX, ATTENTION)
 
 
 def scored_by(protocol: str, tile: int | None, stride: int | None) -> str:

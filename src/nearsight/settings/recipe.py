@@ -12,6 +12,7 @@ from nearsight.read import parse_toml, read_toml
 from nearsight.schema import SCHEMA, SCHEMAS, default_at, numbered, read_schema
 from nearsight.settings.choices import DEFAULT_VALIDATION
 from nearsight.settings.models import MODELS, ONE_TILE
+from nearsight.settings.pooled import DEFAULT_TOP_K, Pooling
 from nearsight.settings.tile_schedule import parse_schedule
 
 FULL = "full"
@@ -50,7 +51,16 @@ class Recipe:
         None,
         "smaller tiles first, such as 16@0.5,24@0.8: each until that share of the steps, then the run's own",
     )
-    tiles_per_image: int = _option(1, "tiles of each image in a step; the loss is that of their mean logit")
+    tiles_per_image: int = _option(
+        1, "tiles of each image in a step; the loss is that of what they make together"
+    )
+    pooling: Literal["mean", "top-k", "max", "noisy-or", "attention"] = _option(
+        "mean",
+        "how several tiles of an image make one prediction, in training and after; for small objects not mean",
+    )
+    top_k: float = _option(
+        DEFAULT_TOP_K, "with top-k: how many tiles count for a class, a share below 1 or a number from 1"
+    )
     resize_short: int | None = _option(None, "resize every image's short side to this many pixels first")
     seed: int = _option(0, "fixes weights, order of images, tiles, flips and the validation cut")
     validation: float = _option(
@@ -125,10 +135,16 @@ class Recipe:
         if self.pretrained and self.weights_of is not None:
             raise InputError("`pretrained` and `weights_of` are both weights to start from; give one of them")
         parse_schedule(self.tile_schedule)
+        _ = self.pooled
         if self.accumulate > self.batch_size:
             raise InputError(
                 f"accumulate must not exceed batch_size ({self.batch_size}), got {self.accumulate}"
             )
+
+    @property
+    def pooled(self) -> Pooling:
+        """How several tiles of an image make one prediction; raises `InputError` for a `top_k` that is none."""
+        return Pooling(self.pooling, self.top_k)
 
     @property
     def tile_name(self) -> str:

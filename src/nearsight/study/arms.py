@@ -9,6 +9,7 @@ from nearsight.errors import InputError, unknown_name
 from nearsight.numbers import whole
 from nearsight.settings import RECIPES, Budget, Recipe
 from nearsight.settings.choices import ARM_ADDITIONS
+from nearsight.settings.pooled import MEAN
 from nearsight.settings.recipe import FULL
 from nearsight.training.batches import training_size
 
@@ -148,6 +149,7 @@ def _made(base: Recipe, name: str, budget: Budget, size: tuple[int, int]) -> Arm
         mixup=(base.mixup or USUAL_MIXING) if _MIXUP in added else None,
         resized_crop=base.resized_crop if tuned and tile is None else None,
         augmentation=base.augmentation if tuned else "none",
+        pooling=MEAN if tile is None else base.pooling,
     )
     if tile is not None and budget == "pixels":
         recipe = _at_equal_pixels(recipe, tile, size)

@@ -24,7 +24,7 @@ from nearsight.runs import PREDICTIONS, Run
 from nearsight.runs.run import read_predictions
 from nearsight.settings import Budget, GridKind, Machine, Recipe
 from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
-from nearsight.settings.protocols import FIVE_CROP, PROTOCOLS
+from nearsight.settings.protocols import ATTENTION, FIVE_CROP, PROTOCOLS, USUAL
 from nearsight.study.arms import Arm, make_arms, order_arms, reference_size, usual_arms, usual_padding
 from nearsight.study.asking_about_tiles import ask_run, measure_on_tiles
 from nearsight.study.comparison import Comparison
@@ -74,15 +74,15 @@ def compare(
 
     `sets` is one set for all seeds, or gives that of a seed where the validation cut follows the seed. Of a set in
     folds every arm is trained and tested on each fold at each seed, in runs/ARM/seed-N/fold-K, and intervals cover
-    the choice of training sets.
-    `arms` are names as `order_arms` takes them, by default the `usual_arms` of `tiles`, which holds None for whole
-    images and is 16, 24 and whole images unless it is given. `protocols` are those of the tile arms, to which
-    mean-logit always belongs; whole images are judged in one pass and on five views; `stride` is by default a quarter
-    of each tile. Every run is judged on the test images and on some that it was trained on (`some_training_images`).
-    Every arm has the same seeds; all arms of one seed come before the next seed, so that an unfinished comparison is
-    paired. `groups` is a column of the set, or a fact of its files such as `file.format`, by which the arms are
-    compared too; it changes no run. On `on_tiles` test images, drawn by a fixed seed, the arms of whole images are
-    asked about tiles (`ask_run`). `progress` is told of every run what is done.
+    the choice of training sets. `arms` are names as `order_arms` takes them, by default the `usual_arms` of `tiles`,
+    which holds None for whole images and is 16, 24 and whole images unless it is given. `protocols` are those of the
+    tile arms, to which mean-logit, or that of the pooling they are trained by, always belongs; whole images are
+    judged in one pass and on five views; `stride` is by default a quarter of each tile. Every run is judged on the
+    test images and on some that it was trained on (`some_training_images`). Every arm has the same seeds; all arms of
+    one seed come before the next seed, so that an unfinished comparison is paired. `groups` is a column of the set,
+    or a fact of its files such as `file.format`, by which the arms are compared too; it changes no run. On `on_tiles`
+    test images, drawn by a fixed seed, the arms of whole images are asked about tiles (`ask_run`). `progress` is told
+    of every run what is done.
 
     The same call resumes: finished runs are kept, begun ones continued and missing ones made; with `resume`
     false only a new directory is taken. Raises `InputError` when `out` holds something else or an arm cannot
@@ -97,7 +97,13 @@ def compare(
         raise InputError(f"on_tiles must be a number of images, 0 for none, got {on_tiles}")
     folds = sets.count if isinstance(sets, FoldedSet) else None
     study = Study(
-        replace(base, tile=None), _named(base, arms, tiles), seeds, budget, _chosen(protocols), stride, folds
+        replace(base, tile=None),
+        _named(base, arms, tiles),
+        seeds,
+        budget,
+        _chosen(protocols, base),
+        stride,
+        folds,
     )
     sets_of = _held(sets, base.validation)
     first = sets_of(base.seed, 1)
@@ -214,10 +220,15 @@ def _held(
     return sets_of
 
 
-def _chosen(protocols: Iterable[str] | None) -> tuple[str, ...]:
-    asked = set(PROTOCOLS if protocols is None else protocols)
+def _chosen(protocols: Iterable[str] | None, base: Recipe) -> tuple[str, ...]:
+    asked = set(USUAL if protocols is None else protocols)
     for protocol in sorted(asked - set(PROTOCOLS)):
         raise unknown_name("protocol", protocol, PROTOCOLS)
+    if ATTENTION in asked and base.pooling != "attention":
+        raise InputError(
+            f"protocol 'attention' is of networks that are trained with it, and pooling is '{base.pooling}'; give "
+            "`pooling='attention'`, or leave the protocol out"
+        )
     return tuple(protocol for protocol in PROTOCOLS if protocol in asked)
 
 

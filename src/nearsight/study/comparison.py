@@ -13,6 +13,7 @@ from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import write_json
 from nearsight.schema import FIRST, numbered
 from nearsight.settings import Recipe
+from nearsight.settings.pooled import MEAN, Pooling, PoolingName
 from nearsight.settings.protocols import FIVE_CROP, FULL_PASS, SINGLE_TILE, WHOLE, scored_by
 from nearsight.settings.recipe import recipe_from_table, recipe_table
 from nearsight.statistics import Estimate, McNemar
@@ -331,20 +332,22 @@ def views(arm: ArmResult, protocol: str) -> float:
     return 1 if protocol in (*WHOLE, SINGLE_TILE) or arm.tiles_per_image is None else arm.tiles_per_image
 
 
-def headline(tile: int | None) -> str:
+def headline(tile: int | None, pooling: PoolingName = MEAN) -> str:
     """Return the protocol that speaks for an arm, fixed in advance and never chosen on results.
 
-    >>> headline(16), headline(None)
-    ('mean-logit', 'full-pass')
+    >>> headline(16), headline(None), headline(16, "max")
+    ('mean-logit', 'full-pass', 'max')
+
+    Of tiles it is that of the `pooling` that they were trained by.
     """
-    return FULL_HEADLINE if tile is None else TILE_HEADLINE
+    return FULL_HEADLINE if tile is None else Pooling(pooling).protocol
 
 
-def headline_among(measured: Collection[str], tile: int | None) -> str:
+def headline_among(measured: Collection[str], tile: int | None, pooling: PoolingName = MEAN) -> str:
     """Return the protocol of those measured that speaks for a model: the `headline`, else the first of them.
 
     >>> headline_among(["vote", "mean-logit"], 16), headline_among(["vote"], 16)
     ('mean-logit', 'vote')
     """
-    found = headline(tile)
+    found = headline(tile, pooling)
     return found if found in measured else next(iter(measured), FULL_HEADLINE)

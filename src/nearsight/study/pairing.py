@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from nearsight.settings.protocols import FIVE_CROP, FULL_PASS, MEAN_LOGIT
+from nearsight.settings.protocols import FIVE_CROP, FULL_PASS
 from nearsight.study.arms import STANDARD, Arm, added_to
+from nearsight.study.comparison import headline
 
 # What a pair is asked for. All but STRONGEST are fixed before any result is known.
 ADDED, OTHER, ALIKE, ALIKE_VIEWS = "added", "other", "alike", "alike-views"
@@ -59,10 +60,10 @@ def make_pairs(
     for arm in tiled:
         of_its_size = [other for other in tiled if other.recipe.tile == arm.recipe.tile]
         if of_its_size[0] is not arm:
-            asked.append(_against_its_size(arm, of_its_size, MEAN_LOGIT))
+            asked.append(_against_its_size(arm, of_its_size, _headline(arm)))
         asked += _against_whole(arm, whole, protocols, accuracies) if whole else _against_tiles(arm, tiled)
     rest = [
-        Pair(arm.name, protocol, reference.name, FULL_PASS if whole else MEAN_LOGIT)
+        Pair(arm.name, protocol, reference.name, _headline(reference))
         for reference in whole or tiled[-1:]
         for arm in tiled
         for protocol in protocols[arm.name]
@@ -106,12 +107,16 @@ def _against_whole(
     if len(whole) > 1 and known:
         found.setdefault(max(known, key=lambda key: known[key]), STRONGEST)
     for (reference, protocol), why in found.items():
-        yield Pair(arm.name, MEAN_LOGIT, reference, protocol, why)
+        yield Pair(arm.name, _headline(arm), reference, protocol, why)
 
 
 def _against_tiles(arm: Arm, tiled: Sequence[Arm]) -> Iterator[Pair]:
     alike = [other for other in tiled if added_to(other.name) == added_to(arm.name)]
     if alike[-1] is not arm:
-        yield Pair(arm.name, MEAN_LOGIT, alike[-1].name, MEAN_LOGIT, ALIKE)
+        yield Pair(arm.name, _headline(arm), alike[-1].name, _headline(alike[-1]), ALIKE)
     elif len(alike) == 1 and arm is not tiled[-1] and arm.recipe.tile != tiled[-1].recipe.tile:
-        yield Pair(arm.name, MEAN_LOGIT, tiled[-1].name, MEAN_LOGIT, DIFFERENT)
+        yield Pair(arm.name, _headline(arm), tiled[-1].name, _headline(tiled[-1]), DIFFERENT)
+
+
+def _headline(arm: Arm) -> str:
+    return headline(arm.recipe.tile, arm.recipe.pooling)

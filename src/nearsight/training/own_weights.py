@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
+from nearsight.models.gated_attention import attention_names
 from nearsight.models.last_layer import last_layer
 from nearsight.models.weights import load_weights
 from nearsight.progress import Progress
@@ -31,8 +33,16 @@ def begin_with_own_weights(
             f"`weights_of` is a run of {made.name} of width {made.width:g}, and what is trained is {recipe.model} of "
             f"width {recipe.width:g}; leave `model` and `width` out, or give those of the run"
         )
-    own, weights = network.state_dict(), held.network.state_dict()
+    if made.attention and recipe.pooling != "attention":
+        raise InputError(
+            f"`weights_of` is a run with attention, and pooling is '{recipe.pooling}'; give `pooling='attention'`"
+        )
     new = () if held.classes == classes else last_layer(network)
+    if recipe.pooling == "attention" and not made.attention:
+        with torch.random.fork_rng(devices=[]):
+            replace(made, attention=True).finished(held.network)
+        new = (*new, *attention_names(network))
+    own, weights = network.state_dict(), held.network.state_dict()
     load_weights(network, weights | {name: own[name] for name in new}, f"the run {recipe.weights_of}")
     head = "and a new last layer, as the classes are others" if new else "the last layer included"
     progress.say(f"starts from the weights of {recipe.weights_of}, {head}")

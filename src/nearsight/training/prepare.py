@@ -18,6 +18,7 @@ from nearsight.models.probing import eval_mode
 from nearsight.models.quick import whiten
 from nearsight.progress import Progress
 from nearsight.settings import Recipe
+from nearsight.settings.pooled import MEAN
 from nearsight.settings.tile_schedule import Size, TileSizes, parse_schedule
 from nearsight.shortage import is_shortage
 from nearsight.training.batches import StreamedTiles, training_size
@@ -42,8 +43,16 @@ def build_classifier(
     where whole images have several.
     """
     size = _size(recipe, images)
+    check_pooling(recipe)
     tile = recipe.tile if recipe.tile is not None else recipe.model_tile
     built_for = min(size) if tile is None else tile
+    architecture = Architecture(
+        recipe.model,
+        len(images.classes),
+        recipe.width,
+        tile=built_for,
+        attention=recipe.pooling == "attention",
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(recipe.seed, "weights").initial_seed())
         if network is not None:
@@ -56,6 +65,7 @@ def build_classifier(
                 width=recipe.width,
                 tile=built_for,
             )
+        network = architecture.finished(network)
     if recipe.tile is None:
         _require_whole(network, images, recipe, size)
     for stage in parse_schedule(recipe.tile_schedule):
@@ -88,8 +98,8 @@ def build_classifier(
             tiles = sample_tiles(images, count, recipe, size, preprocessing)
             whiten(layer, preprocessing.normalise(tiles))
         layer.weight.requires_grad_(False)
-    architecture = Architecture(recipe.model, len(images.classes), recipe.width, tile=built_for)
-    return Classifier(network, architecture, images.classes, tile, preprocessing), size
+    made = Classifier(network, architecture, images.classes, tile, preprocessing, pooling=recipe.pooled)
+    return made, size
 
 
 def begin_classifier(
@@ -112,7 +122,17 @@ def begin_classifier(
             f"{recipe.resize_short}; give the recipe that it was trained by"
         )
     size = _size(recipe, images)
+    check_pooling(recipe)
+    if begin.architecture.attention and recipe.pooling != "attention":
+        raise InputError(
+            f"begin has learned attention and pooling is '{recipe.pooling}'; give `pooling='attention'`"
+        )
+    architecture = replace(begin.architecture, attention=recipe.pooling == "attention")
     network = copy.deepcopy(begin.network).cpu()
+    if not begin.architecture.attention:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(generator(recipe.seed, "weights").initial_seed())
+            network = architecture.finished(network)
     if recipe.tile is None:
         _require_whole(network, images, recipe, size)
     seen = receptive_field(network, min(size), name=recipe.model)
@@ -121,7 +141,30 @@ def begin_classifier(
         # That it is not trained is not kept with the weights.
         layer.weight.requires_grad_(False)
     tile = recipe.tile if recipe.tile is not None else recipe.model_tile
-    return Classifier(network, begin.architecture, images.classes, tile, begin.preprocessing), size
+    made = Classifier(network, architecture, images.classes, tile, begin.preprocessing, pooling=recipe.pooled)
+    return made, size
+
+
+def check_pooling(recipe: Recipe) -> None:
+    """Raise `InputError` where a step has not the tiles that a recipe's pooling is of.
+
+    >>> check_pooling(Recipe(tile=16, pooling="top-k", top_k=9, tiles_per_image=8))
+    Traceback (most recent call last):
+    nearsight.errors.InputError: `top_k` takes 9 tiles, and an image has 8; give fewer, or a share such as `top_k=0.1`
+    """
+    if recipe.pooling == MEAN:
+        return
+    if recipe.tile is None:
+        raise InputError(
+            f"`pooling='{recipe.pooling}'` is of the tiles of an image, and this is of whole images; give a `tile`"
+        )
+    if recipe.tiles_per_image < 2:
+        raise InputError(
+            f"`pooling='{recipe.pooling}'` is of several tiles of an image, and a step has one of each; give "
+            "`tiles_per_image=8`, say"
+        )
+    if recipe.pooling == "top-k":
+        recipe.pooled.count(recipe.tiles_per_image)
 
 
 def _size(recipe: Recipe, images: ImageSet) -> Size:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nearsight.data import ImageSet
+from nearsight.models.several_tiles import pooled_logits
 from nearsight.models.small_grids import small_grids_as_products
 from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size
@@ -77,14 +78,15 @@ class Step:
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
 
-        # Forward and backward, in as many parts as the recipe says; an image's logits are the mean of its tiles'.
+        # Forward and backward, in as many parts as the recipe says; an image's logits are made of its tiles'.
         parts = batch.chunks(recipe.accumulate)
         for number, part in enumerate(parts, 1):
             images = job.classifier.preprocessing.normalise(part.tiles.flatten(0, 1))
             images = images.contiguous(memory_format=torch.channels_last)
             with fabric.no_backward_sync(network, enabled=number < len(parts)):
                 with small_grids_as_products(fabric.device, job.choice.dtype):
-                    logits = network(images).float().unflatten(0, part.tiles.shape[:2]).mean(1)
+                    outputs = network(images).float().unflatten(0, part.tiles.shape[:2])
+                logits = self._pooled(outputs)
                 if state.group_weights is None:
                     loss = self._sum_of_losses(logits, part)
                     fabric.backward(loss / _weight(batch.labels, self._weights))
@@ -106,6 +108,13 @@ class Step:
             optimizer.step()
         if state.average is not None:
             state.average.update_parameters(job.classifier.network)  # type: ignore[operator]
+
+    def _pooled(self, outputs: Tensor) -> Tensor:
+        """Return the logits of images (B, classes) from what the network gives of their tiles, (B, tiles, …)."""
+        attention = None
+        if self._job.classifier.architecture.attention:
+            outputs, attention = outputs[..., :-1], outputs[..., -1]
+        return pooled_logits(self._job.recipe.pooled, outputs, attention)
 
     def _sum_of_losses(self, logits: Tensor, part: Batch) -> Tensor:
         if part.silent is not None:

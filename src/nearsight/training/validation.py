@@ -40,7 +40,8 @@ def validation_accuracy(job: Job) -> float | None:
             tiles.append(cut_tiles(image, where, where + top, where + left, (height, width)))
         batch = preprocessing.normalise(torch.cat(tiles).to(job.fabric.device))
         with job.fabric.autocast():
-            logits = network(batch.contiguous(memory_format=torch.channels_last))
+            outputs = network(batch.contiguous(memory_format=torch.channels_last))
+        logits = outputs[:, : len(images.classes)]
         right += int((logits.argmax(1).cpu() == torch.from_numpy(images.labels[rows])).sum())
     network.train(training)
     return right / count

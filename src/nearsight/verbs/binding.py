@@ -11,6 +11,7 @@ from nearsight.models.classifier import Network
 from nearsight.models.said import Classes
 from nearsight.settings import GridKind, Machine, ReadingOptions
 from nearsight.settings.choices import DEFAULT_GRID
+from nearsight.settings.pooled import Pooling, PoolingName
 from nearsight.verbs.sources import AnyModel, find_classifier
 
 
@@ -26,6 +27,8 @@ class ModelOptions(TypedDict, total=False):
     network: Network | None
     pretrained: bool
     skip_blank: int | None
+    pooling: PoolingName | None
+    top_k: float | None
 
 
 class LookingOptions(ModelOptions, ReadingOptions):
@@ -46,6 +49,8 @@ class Binding:
     network: Network | None = None
     pretrained: bool = True
     skip_blank: int | None = None
+    pooling: PoolingName | None = None
+    top_k: float | None = None
 
     def bind(self, model: AnyModel, *, tiled: bool = True) -> TiledModel:
         """Return the model bound to these settings; a `TiledModel` holds its own, and takes no others.
@@ -81,14 +86,22 @@ class Binding:
             memory=self.memory,
             device=(self.machine or Machine()).torch_device(),
             skip_blank=self.skip_blank,
+            pooling=self._pooling(classifier.pooling),
         )
 
+    def _pooling(self, own: Pooling) -> Pooling:
+        """Return the pooling that is asked for, else that of the classifier."""
+        return Pooling(self.pooling or own.name, own.top_k if self.top_k is None else self.top_k)
+
     def _check_without_tile(self) -> None:
-        for name, asked in (
-            ("stride", self.stride is not None),
-            ("grid", self.grid != DEFAULT_GRID),
-            ("skip_blank", self.skip_blank is not None),
-        ):
+        asked_for = {
+            "stride": self.stride is not None,
+            "grid": self.grid != DEFAULT_GRID,
+            "skip_blank": self.skip_blank is not None,
+            "pooling": self.pooling is not None,
+            "top_k": self.top_k is not None,
+        }
+        for name, asked in asked_for.items():
             if asked:
                 raise InputError(
                     f"`{name}` is of tiles, and this classifier was trained on whole images; give a `tile` too, or "
@@ -100,6 +113,8 @@ class Binding:
             "tile": self.tile not in (None, bound.tile),
             "stride": self.stride not in (None, bound.stride),
             "grid": self.grid not in (DEFAULT_GRID, bound.grid),
+            "pooling": self.pooling not in (None, bound.pooling.name),
+            "top_k": self.top_k not in (None, bound.pooling.top_k),
             "memory": self.memory not in (DEFAULT_MEMORY, bound.memory),
             "skip_blank": self.skip_blank not in (None, bound.skip_blank),
             "classes": self.classes is not None,

@@ -25,7 +25,7 @@ from nearsight.settings.choices import (
     DEFAULT_SEEDS,
     DEFAULT_TILES,
 )
-from nearsight.settings.protocols import PROTOCOLS
+from nearsight.settings.protocols import PROTOCOLS, USUAL
 
 
 def declare(parser: OneLineParser) -> None:
@@ -66,7 +66,8 @@ def declare(parser: OneLineParser) -> None:
         "--protocols",
         default=None,
         metavar="NAME,…",
-        help=f"of the tile arms: {', '.join(PROTOCOLS)} (default: all)",
+        help=f"of the tile arms: {', '.join(PROTOCOLS)} (default: {', '.join(USUAL)}, and what they are "
+        "trained by)",
     )
     add_groups(group)
     group.add_argument(

@@ -21,7 +21,7 @@ from nearsight.cli.shared_options import (
 )
 from nearsight.settings import Machine
 from nearsight.settings.choices import DEFAULT_SPLIT
-from nearsight.settings.protocols import PROTOCOLS
+from nearsight.settings.protocols import PROTOCOLS, USUAL
 
 
 def declare(parser: OneLineParser) -> None:
@@ -43,7 +43,8 @@ def declare(parser: OneLineParser) -> None:
         "--protocols",
         default=None,
         metavar="NAME,…",
-        help=f"{', '.join(PROTOCOLS)} (default: all; full-pass alone for a run on whole images)",
+        help=f"{', '.join(PROTOCOLS)} (default: {', '.join(USUAL)}, and "
+        "what it was trained by; full-pass alone for a run on whole images)",
     )
     add_stride(parser)
     add_grid(parser)

@@ -45,8 +45,8 @@ def declare(parser: OneLineParser) -> None:
         "--protocol",
         default=None,
         metavar="NAME",
-        help=f"{', '.join(name for name in PROTOCOLS if name != SINGLE_TILE)} (default: mean-logit; full-pass for a "
-        "run on whole images)",
+        help=f"{', '.join(name for name in PROTOCOLS if name != SINGLE_TILE)} (default: as it was trained: "
+        "mean-logit, unless another --pooling was; full-pass for a run on whole images)",
     )
     parser.add_argument(
         "--top",

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import EvidenceMap
+from nearsight.models.several_tiles import noisy_or_odds
+from nearsight.settings.protocols import ATTENTION, MEAN_LOGIT, MEAN_PROBABILITY, NOISY_OR, VOTE
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,27 @@ class Flip:
     holds: bool | None = None
 
 
-ADDITIVE_PROTOCOLS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+def _shown_by_none(tiles: EvidenceMap) -> Tensor:
+    """Return −log(1 − p) of each tile and class: the more of it in sum, the larger noisy-or's log-odds."""
+    logits = tiles.logits.flatten(1)
+    return F.softplus(noisy_or_odds(logits.T[:, None])).T
+
+
+def _attended(tiles: EvidenceMap) -> Tensor:
+    """Return logits by attention; what is left of them without some tiles has the same classes in the same order."""
+    if tiles.attention is None:
+        tiles.attended()
+    assert tiles.attention is not None
+    return tiles.logits.flatten(1) * tiles.attention.flatten().softmax(0) * len(tiles.grid)
+
+
+ADDITIVE_PROTOCOLS: Mapping[str, Callable[[EvidenceMap], Tensor]] = MappingProxyType(
     {
-        "mean-logit": lambda logits: logits,
-        "mean-probability": lambda logits: logits.softmax(0),
-        "vote": lambda logits: F.one_hot(logits.argmax(0), len(logits)).T,
+        MEAN_LOGIT: lambda tiles: tiles.logits.flatten(1),
+        MEAN_PROBABILITY: lambda tiles: tiles.logits.flatten(1).softmax(0),
+        VOTE: lambda tiles: F.one_hot(tiles.logits.flatten(1).argmax(0), len(tiles.classes)).T,
+        NOISY_OR: _shown_by_none,
+        ATTENTION: _attended,
     }
 )
 
@@ -51,11 +69,13 @@ def additive_values(protocol: str, evidence_map: EvidenceMap) -> Tensor:
     [[1.0, 0.0], [0.0, 1.0]]
 
     Logits under `mean-logit`, softmax under `mean-probability`, one vote under `vote`; tiles in row-major
-    order. The mean over tiles is the protocol's score. Raises `InputError` for any other protocol.
+    order. The mean over tiles is the protocol's score: under `attention`, whose logits count by their attention, too.
+    Under `noisy-or` it is −log(1 − p) of a tile's p, and the sum has the classes in the order of the scores.
+    Raises `InputError` for any other protocol: under `top-k` and `max` nothing adds up (`strongest_flip`).
     """
     if protocol not in ADDITIVE_PROTOCOLS:
         raise unknown_name("additive protocol", protocol, ADDITIVE_PROTOCOLS)
-    return ADDITIVE_PROTOCOLS[protocol](evidence_map.logits.flatten(1)).double()
+    return ADDITIVE_PROTOCOLS[protocol](evidence_map).double()
 
 
 def smallest_flip(values: Tensor, prediction: int) -> Flip | None:

@@ -9,12 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.diagnosis.errors.flip import Flip, additive_values, flip_to, smallest_flip
+from nearsight.diagnosis.errors.flip import (
+    ADDITIVE_PROTOCOLS,
+    Flip,
+    additive_values,
+    flip_to,
+    smallest_flip,
+)
 from nearsight.diagnosis.errors.hidden import covered_share
+from nearsight.diagnosis.errors.strongest import strongest_flip
 from nearsight.evaluation import predict
+from nearsight.evaluation.protocols import log_probabilities
 from nearsight.evidence import EvidenceMap, TileEvidence
 from nearsight.evidence.kinds import Kind
-from nearsight.settings.protocols import LOGIT_PROTOCOLS, MEAN_LOGIT
 from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
@@ -119,7 +126,7 @@ def wrong_images(
     predictions = predict(scores)
     wrong = np.flatnonzero(predictions != labels)
     exact = torch.from_numpy(scores[wrong]).double()
-    costs = -(exact.log_softmax(1) if protocol in LOGIT_PROTOCOLS else exact.log())
+    costs = -log_probabilities(protocol, exact)
     return tuple(
         ImageError(
             index=index,
@@ -135,7 +142,7 @@ def wrong_images(
 
 
 def tile_error(evidence_map: EvidenceMap, label: int, index: int, path: str) -> ImageError | None:
-    """Return what an image's tiles say where their mean gets it wrong, with its flips; None where it is right.
+    """Return what an image's tiles say where they get it wrong together, with its flips; None where it is right.
 
     >>> logits = torch.tensor([[[3.0, 1.0, 0.0]], [[0.0, 1.0, 2.0]]])
     >>> tiles = EvidenceMap(logits, TileGrid(2, 6, tile=2, stride=2), ("cat", "dog"))
@@ -143,21 +150,24 @@ def tile_error(evidence_map: EvidenceMap, label: int, index: int, path: str) -> 
     >>> error.flip.tiles, error.flip.area, [(tile.left, tile.evidence) for tile in error.deciding]
     ((0,), 0.3333333333333333, [(0, 3.0)])
 
-    `label` is the number of the true class, `index` the image's place in the examined set.
+    `label` is the number of the true class, `index` the image's place in the examined set. The tiles predict as the
+    map's `pooling` does; where that takes the strongest alone, these are the ones that decided.
     """
     label = evidence_map.class_number(label)
     [*wrong] = wrong_images(
-        MEAN_LOGIT, evidence_map.mean().numpy()[None], np.array([label], dtype=np.int64), (path,)
+        evidence_map.protocol, evidence_map.scores().numpy()[None], np.array([label], dtype=np.int64), (path,)
     )
     if not wrong:
         return None
     error = replace(wrong[0], index=index).explained(evidence_map)
-    values, grid = additive_values(MEAN_LOGIT, evidence_map), evidence_map.grid
-    return replace(
-        error,
-        flip=_with_area(smallest_flip(values, error.prediction), grid),
-        to_label=_with_area(flip_to(values, error.prediction, label), grid),
-    )
+    grid, prediction = evidence_map.grid, error.prediction
+    if evidence_map.protocol in ADDITIVE_PROTOCOLS:
+        values = additive_values(evidence_map.protocol, evidence_map)
+        flip, to_label = smallest_flip(values, prediction), flip_to(values, prediction, label)
+    else:
+        flip = strongest_flip(evidence_map, prediction)
+        to_label = strongest_flip(evidence_map, prediction, label)
+    return replace(error, flip=_with_area(flip, grid), to_label=_with_area(to_label, grid))
 
 
 def _with_area(flip: Flip | None, grid: TileGrid) -> Flip | None:
@@ -201,6 +211,10 @@ def _kept(evidence_map: EvidenceMap, prediction: int, label: int) -> tuple[int, 
 
 def _deciding(evidence_map: EvidenceMap, prediction: int, label: int) -> tuple[TileEvidence, ...]:
     lead = evidence_map.logits[prediction] - evidence_map.logits[label]
+    counted = evidence_map.counted(prediction)
+    if counted is not None:
+        # Beside the tile that counts most.
+        lead = lead * counted / counted.max()
     tiles = EvidenceMap(lead[None], evidence_map.grid, ("lead",)).top_tiles(0, DECIDING_TILES, apart=True)
     # A tile that speaks for the label did not decide against it.
     return tuple(tile for tile in tiles if tile.evidence > 0)

@@ -33,12 +33,14 @@ from nearsight.diagnosis.faithfulness.curves import (
 )
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import EvidenceMap, TiledModel
+from nearsight.evidence.map import POOLED_SCORES
 from nearsight.evidence.ready import LEAST_PASS
 from nearsight.progress import SILENT, Progress
+from nearsight.settings.protocols import TOP_K
 from nearsight.statistics import Estimate, mean_estimate
 from nearsight.tiles import TileGrid
 
-ScoredBy = Literal["full-pass", "mean-logit"]
+ScoredBy = Literal["full-pass", "mean-logit", "top-k", "max", "noisy-or", "attention"]
 RANDOM, REMOVAL = "random", "removal"
 # Alive at once: the image and a changed one in float, its channels' sum, and maps and their order.
 _BYTES_A_PIXEL = 48
@@ -55,7 +57,7 @@ NOTES = (
     "Evidence is of the predicted class and plain; the probability depends on the other classes' evidence too.",
 )
 _COARSE = (
-    "Under mean-logit, changed images are scored on tiles side by side (and flush with the far edge), not on the "
+    "By tiles, changed images are scored on tiles side by side (and flush with the far edge), not on the "
     "finer grid of the map: it costs less, and the predicted class may then have another probability."
 )
 
@@ -129,7 +131,7 @@ def measure_faithfulness(
     order = draw(len(images), limit, seed)
     generator = torch.Generator().manual_seed(seed)
     measured: dict[str, list[tuple[float, float, float]]] = {}
-    notes = (*NOTES, _COARSE) if protocol == "mean-logit" else NOTES
+    notes = NOTES if protocol == "full-pass" else (*NOTES, _COARSE)
     if not len(order):
         return Faithfulness(protocol, 0, (), notes)
     explain: Explain | None = None
@@ -191,16 +193,18 @@ def scorer(bound: TiledModel, protocol: ScoredBy) -> Score:
     >>> scorer(bound, "mean-logit")([torch.arange(4.0).expand(3, 2, 4)]).tolist()
     [[2.0, 2.0, 2.0]]
 
-    Under `mean-logit` tiles lie side by side, and flush with the far edge. Raises `InputError` for a protocol
-    whose scores are no logits.
+    Under `mean-logit` and the other poolings tiles lie side by side, and flush with the far edge. Raises `InputError`
+    for a protocol whose scores are no logits.
     """
     if protocol == "full-pass":
         return bound.full_pass
-    if protocol != "mean-logit":
-        raise unknown_name("protocol with logits", protocol, ("full-pass", "mean-logit"))
+    if protocol not in POOLED_SCORES:
+        raise unknown_name("protocol with logits", protocol, ("full-pass", *POOLED_SCORES))
     tile, _ = bound.sides()
-    apart = bound.at(tile, tile, "covering")
-    return lambda images: torch.stack([evidence_map.mean() for evidence_map in apart.maps(images)])
+    # A number of tiles, which is no share, is one of the tiles that are looked at.
+    counted = protocol == TOP_K and bound.pooling.top_k >= 1
+    looked, score = bound if counted else bound.at(tile, tile, "covering"), POOLED_SCORES[protocol]
+    return lambda images: torch.stack([score(evidence_map) for evidence_map in looked.maps(images)])
 
 
 def _maps(

@@ -1,6 +1,7 @@
 """The part `faithfulness`: whether the maps show what the classifier uses, beside other maps."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from nearsight.diagnosis.faithfulness.maps import Faithfulness, ScoredBy, measure_faithfulness
 from nearsight.diagnosis.part import Part
@@ -10,7 +11,7 @@ from nearsight.diagnosis.table import ESTIMATE, Column, Table
 
 def _measure(subject: Subject, _seen: Sequence[None]) -> Faithfulness:
     subject.progress.say("faithfulness: what the maps are worth, beside others")
-    protocol: ScoredBy = "full-pass" if subject.decision.whole else "mean-logit"
+    protocol = cast(ScoredBy, subject.decision.protocol)
     return measure_faithfulness(
         subject.bound,
         subject.images,

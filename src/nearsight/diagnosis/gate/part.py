@@ -13,7 +13,9 @@ from nearsight.settings.protocols import MEAN_LOGIT
 
 def _measure(subject: Subject, _seen: Sequence[None]) -> Gate:
     scores, protocol = subject.evaluation.scores, subject.decision.protocol
-    return measure_gate(protocol, scores[protocol], scores[MEAN_LOGIT], subject.images.labels)
+    # However its tiles are pooled, a decision by tiles is theirs.
+    tiles = MEAN_LOGIT if subject.decision.whole else protocol
+    return measure_gate(protocol, scores[protocol], scores[tiles], subject.images.labels, tiles=tiles)
 
 
 def _sentences(found: Gate, about: Findings) -> Iterator[str]:

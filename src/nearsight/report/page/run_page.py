@@ -13,6 +13,7 @@ from nearsight.report.page.environment import render
 from nearsight.runs import RECIPE, Run
 from nearsight.runs.evaluation_words import estimate_of, how_cut, shown_estimates
 from nearsight.settings.metric_words import BY_GROUP, ESTIMATES, OF_EACH_CLASS
+from nearsight.settings.pooled import MEAN
 from nearsight.statistics.writing import scaled
 from nearsight.study.comparison import headline_among
 from nearsight.write import write_text
@@ -82,7 +83,7 @@ def run_html(directory: Path) -> str:
 
 
 def _evaluated(found: Evaluation) -> Evaluated:
-    protocol = headline_among(found.metrics, found.settings.get("tile"))
+    protocol = headline_among(found.metrics, found.settings.get("tile"), found.settings.get("pooling", MEAN))
     measured = found.metrics.get(protocol, {"per_class": [], "confusion": []})
     classes = [row for row in measured["per_class"] if row["accuracy"] is not None]
     classes.sort(key=lambda row: row["accuracy"])

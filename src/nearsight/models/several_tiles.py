@@ -1,0 +1,86 @@
+"""What several tiles of an image make together: pure functions of their logits."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nearsight.errors import InputError
+from nearsight.settings.pooled import Pooling
+
+# Below it the chance that a tile shows a class is no number of float32 any more, and its logarithm still is.
+_LEAST = 1e-30
+
+
+def pooled_logits(pooling: Pooling, logits: Tensor, attention: Tensor | None = None) -> Tensor:
+    """Return the logits of images from those of their tiles, float (..., classes).
+
+    >>> tiles = torch.tensor([[4.0, 0.0], [0.0, 1.0], [2.0, 2.0]])
+    >>> pooled_logits(Pooling("max"), tiles).tolist(), pooled_logits(Pooling("top-k", top_k=2), tiles).tolist()
+    ([4.0, 2.0], [3.0, 1.5])
+
+    `logits` is (..., tiles, classes), and `attention`, which the pooling of that name alone takes, (..., tiles): the
+    score of each tile before the softmax. The softmax of the result is the probability of each class. That of
+    `noisy-or` is P / ΣP, where P, of each class by itself, is the probability that at least one tile shows it.
+    Raises `InputError` for more tiles than there are, and for `attention` that nothing gives.
+    """
+    if pooling.name == "mean":
+        return logits.mean(-2)
+    if pooling.name == "max":
+        return logits.amax(-2)
+    if pooling.name == "top-k":
+        return top_k_mean(logits, pooling.count(logits.shape[-2]))
+    if pooling.name == "noisy-or":
+        return F.logsigmoid(noisy_or_odds(logits))
+    if attention is None:
+        raise InputError(
+            "`attention` is of a network that was trained with it; train one with `pooling='attention'`, or choose "
+            "another protocol"
+        )
+    return attended_mean(logits, attention)
+
+
+def top_k_mean(logits: Tensor, count: int) -> Tensor:
+    """Return for each class the mean of its `count` largest logits over the tiles, float (..., classes).
+
+    >>> top_k_mean(torch.tensor([[4.0, 0.0], [0.0, 1.0], [2.0, 2.0]]), 2).tolist()
+    [3.0, 1.5]
+
+    `logits` is (..., tiles, classes). Every class has tiles of its own.
+    """
+    return logits.topk(count, dim=-2, sorted=False).values.mean(-2)
+
+
+def noisy_or_odds(logits: Tensor) -> Tensor:
+    """Return for each class the log-odds that at least one tile shows it, float (..., classes).
+
+    >>> half = torch.zeros(2, 2)  # two tiles, each of either class with probability 1/2
+    >>> noisy_or_odds(half).sigmoid()
+    tensor([0.7500, 0.7500])
+
+    `logits` is (..., tiles, classes), and p, their softmax, the probability that a tile shows a class. The sigmoid of
+    the result is P = 1 − Π (1 − p). As log-odds the largest classes stay apart where all their P are 1 to the last
+    digit. Of a single class, which every tile shows, they are 0.
+    Source: Maron and Lozano-Pérez, "A Framework for Multiple-Instance Learning", NIPS 1997.
+    """
+    if logits.shape[-1] == 1:
+        return torch.zeros_like(logits[..., 0, :])
+    logs = logits.log_softmax(-1)
+    # 1 − p of the largest class is the sum of all others: as a difference it would lose its digits.
+    best = torch.zeros_like(logs, dtype=torch.bool).scatter_(-1, logs.argmax(-1, keepdim=True), True)
+    others = logs.masked_fill(best, -torch.inf).logsumexp(-1, keepdim=True)
+    without = torch.where(best, others, torch.log1p(-logs.masked_fill(best, -torch.inf).exp()))
+    # s = −log Π (1 − p), and the log-odds are log(exp(s) − 1); where s is all but 0, it is Σ p.
+    s = -without.sum(-2)
+    some = s.clamp_min(_LEAST)
+    return torch.where(s > _LEAST, some + torch.log(-torch.expm1(-some)), logs.logsumexp(-2))
+
+
+def attended_mean(logits: Tensor, attention: Tensor) -> Tensor:
+    """Return the mean of the tiles' logits by the softmax of their attention, float (..., classes).
+
+    >>> attended_mean(torch.tensor([[4.0, 0.0], [0.0, 2.0]]), torch.tensor([0.0, 0.0])).tolist()
+    [2.0, 1.0]
+
+    `logits` is (..., tiles, classes), `attention` (..., tiles).
+    """
+    return (attention.softmax(-1)[..., None, :] @ logits)[..., 0, :]
