@@ -95,3 +95,18 @@ def test_arms_speak_by_the_pooling_that_they_were_trained_by() -> None:
     found = [pair for pair in make_pairs(arms, protocols, {}) if pair.asked]
     assert {pair.protocol for pair in found} == {"max"}
     assert {pair.reference_protocol for pair in found} == {"full-pass", "five-crop", "max"}
+
+
+def test_a_pooling_is_an_addition_that_is_judged_by_its_own_protocol() -> None:
+    arms = make_arms(Recipe(batch_size=128), ["full", "tile-16", "tile-16+max"], "steps", (32, 32))
+    recipe = arms[-1].recipe
+    assert (recipe.pooling, recipe.tiles_per_image, recipe.batch_size) == ("max", 8, 16)
+    # As many steps, and as many tiles in each.
+    assert recipe.epochs / recipe.batch_size == Recipe().epochs / 128
+    protocols = {"full": WHOLE, "tile-16": TILES, "tile-16+max": (*TILES, "max")}
+    found = [pair for pair in make_pairs(arms, protocols, {}) if pair.asked and pair.arm == "tile-16+max"]
+    assert [(pair.protocol, pair.reference, pair.reference_protocol, pair.asked) for pair in found] == [
+        ("max", "tile-16", "mean-logit", "added"),
+        ("max", "full", "full-pass", "alike"),
+        ("max", "full", "five-crop", "alike-views"),
+    ]

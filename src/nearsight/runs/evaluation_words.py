@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nearsight.settings.metric_words import ACCURACY, ECE, ESTIMATES, OF_SOME, TOP5
-from nearsight.settings.protocols import WHOLE
+from nearsight.settings.pooled import Pooling
+from nearsight.settings.protocols import TOP_K, WHOLE
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import MISSING, points, with_interval
 
@@ -16,10 +17,15 @@ def how_cut(settings: Mapping[str, Any], protocol: str | None = None) -> str:
     ('tile 16, stride 4, covering grid', 'whole images')
     >>> how_cut({"tile": 16, "stride": 4, "grid": "covering"}, "full-pass")
     'whole images'
+    >>> how_cut({"tile": 16, "stride": 4, "grid": "covering", "top_k": 0.1}, "top-k")
+    'tile 16, stride 4, covering grid, top-k of 10 % of the tiles'
     """
     if "tile" not in settings or protocol in WHOLE:
         return "whole images"
-    return f"tile {settings['tile']}, stride {settings.get('stride')}, {settings.get('grid')} grid"
+    said = f"tile {settings['tile']}, stride {settings.get('stride')}, {settings.get('grid')} grid"
+    if "top_k" in settings and protocol in (None, TOP_K):
+        said += f", {TOP_K} of {Pooling(top_k=settings['top_k']).words}"
+    return said
 
 
 def written_accuracy(measured: Mapping[str, Any]) -> str:

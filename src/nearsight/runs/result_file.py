@@ -10,6 +10,7 @@ from nearsight.read import read_sealed_json
 from nearsight.rows import from_values
 from nearsight.schema import SCHEMA, read_schema
 from nearsight.settings import GridKind
+from nearsight.settings.pooled import PoolingName
 from nearsight.statistics import Estimate
 
 Share = Annotated[float, Within(0, 1)]
@@ -94,6 +95,8 @@ class Evaluated(TypedDict, total=False):
     stride: Pixels | None
     grid: GridKind
     tiles: Count
+    pooling: PoolingName
+    top_k: Annotated[float, Within(0, 2**24)]
     shift: Count
     shift_fill: str
     seconds: float

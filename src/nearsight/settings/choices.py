@@ -7,7 +7,9 @@ Budget = Literal["steps", "pixels"]
 
 # What an arm of a comparison adds to whole images, or tiles, as they are; standard is a flip and a crop, and finetune
 # weights to start from with all that goes with them.
-ARM_ADDITIONS = ("flip", "crop", "standard", "cutout", "cutmix", "mixup", "finetune")
+# Of tiles alone, how several of an image make one prediction.
+ARM_POOLINGS = ("top-k", "max", "noisy-or", "attention")
+ARM_ADDITIONS = ("flip", "crop", "standard", "cutout", "cutmix", "mixup", "finetune", *ARM_POOLINGS)
 
 # Tiles at multiples of the stride, or one more row and column flush with the far edges.
 GridKind = Literal["aligned", "covering"]

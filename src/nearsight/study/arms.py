@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import cast, get_args
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError, unknown_name
 from nearsight.numbers import whole
 from nearsight.settings import RECIPES, Budget, Recipe
-from nearsight.settings.choices import ARM_ADDITIONS
-from nearsight.settings.pooled import MEAN
+from nearsight.settings.choices import ARM_ADDITIONS, ARM_POOLINGS
+from nearsight.settings.pooled import MEAN, PoolingName
 from nearsight.settings.recipe import FULL
 from nearsight.training.batches import training_size
 
@@ -18,7 +18,9 @@ TILE = "tile-"
 USUAL_PADDING = 4
 # How often the authors of CutMix mix on CIFAR; we blend as often.
 USUAL_MIXING = 0.5
-_FLIP, _CROP, _STANDARD, _CUTOUT, _CUTMIX, _MIXUP, _FINETUNE = ARM_ADDITIONS
+# Tiles of an image in a step of an arm that pools them, where the base recipe has one.
+SEVERAL_TILES = 8
+_FLIP, _CROP, _STANDARD, _CUTOUT, _CUTMIX, _MIXUP, _FINETUNE, *_ = ARM_ADDITIONS
 _WHOLE_ONLY = (_CROP, _STANDARD)
 
 
@@ -26,6 +28,7 @@ _WHOLE_ONLY = (_CROP, _STANDARD)
 _BEGUN_FROM = ("model", "width", "model_tile", "pretrained", "weights_of")
 _HELD_EQUAL = (
     *("data", "seed", "validation", "resize_short", "tiles_per_image", "class_weights"),
+    *("pooling", "top_k"),
     *("epochs", "steps", "batch_size", "accumulate", "precision", "compile"),
 )
 
@@ -118,9 +121,11 @@ def make_arms(base: Recipe, names: Iterable[str], budget: Budget, size: tuple[in
     has none, the usual: random flips, a crop after padding by 4 pixels, Cutout of half the side, CutMix or mixup in
     half the steps. `+finetune` starts from the base recipe's weights, or else from the published ones of the recipe
     `finetune`, and trains as the base recipe does if that fine-tunes, or else as `finetune` does; steps and batch
-    stay those of the base. Under the budget `steps` all arms keep the base recipe's steps; under `pixels` a tile arm
-    trains longer by the ratio of `size`, height and width from `reference_size`, to its tile. Raises `InputError`
-    for an unknown budget, and for a recipe with a `tile_schedule`: each arm has one tile.
+    stay those of the base. `+top-k`, `+max`, `+noisy-or` and `+attention` are of tiles: those of an image make one
+    prediction, 8 of each where the base recipe has one, with as many tiles a step. Under the budget `steps` all arms
+    keep the base recipe's steps; under `pixels` a tile arm trains longer by the ratio of `size`, height and width
+    from `reference_size`, to its tile. Raises `InputError` for an unknown budget, and for a recipe with a
+    `tile_schedule`: each arm has one tile.
     """
     if base.tile_schedule is not None:
         raise InputError(
@@ -151,6 +156,9 @@ def _made(base: Recipe, name: str, budget: Budget, size: tuple[int, int]) -> Arm
         augmentation=base.augmentation if tuned else "none",
         pooling=MEAN if tile is None else base.pooling,
     )
+    pooled = [cast(PoolingName, one) for one in added if one in ARM_POOLINGS]
+    if pooled:
+        recipe = _pooling(recipe, pooled[0])
     if tile is not None and budget == "pixels":
         recipe = _at_equal_pixels(recipe, tile, size)
     return Arm(name, recipe, _augmentation(recipe, added))
@@ -175,6 +183,21 @@ def _tuning(base: Recipe) -> Recipe:
     return replace(RECIPES["finetune"], **{name: getattr(base, name) for name in kept})
 
 
+def _pooling(recipe: Recipe, pooling: PoolingName) -> Recipe:
+    """Return a recipe of several tiles of an image that has as many tiles in a step, and as many steps."""
+    if recipe.tiles_per_image > 1:
+        return replace(recipe, pooling=pooling)
+    batch = max(2, recipe.batch_size // SEVERAL_TILES)
+    return replace(
+        recipe,
+        pooling=pooling,
+        tiles_per_image=SEVERAL_TILES,
+        batch_size=batch,
+        accumulate=min(recipe.accumulate, batch),
+        epochs=recipe.epochs * batch / recipe.batch_size,
+    )
+
+
 def usual_padding(base: Recipe) -> int:
     """Return by how many pixels whole images are padded where they are shifted: the recipe's, or the usual 4."""
     return base.crop_padding or USUAL_PADDING
@@ -182,6 +205,8 @@ def usual_padding(base: Recipe) -> int:
 
 def _augmentation(recipe: Recipe, added: Sequence[str]) -> str:
     said = [] if recipe.tile is None else ["random position of the tile"]
+    if recipe.pooling != MEAN:
+        said += [f"{recipe.tiles_per_image} tiles of an image make one prediction by {recipe.pooling}"]
     said += [_cut(recipe.resized_crop)] if recipe.resized_crop is not None else []
     said += [f"{recipe.flip} flip"] if recipe.flip != "none" else []
     said += [f"random crop after padding by {recipe.crop_padding} px"] if _CROP in added else []
@@ -223,12 +248,16 @@ def _parsed(name: str) -> _Parsed:
             raise InputError(
                 f"a tile has its place at random and is not cropped again, got the arm '{name}'; leave +{one} out"
             )
+        if tile is None and one in ARM_POOLINGS:
+            raise InputError(f"+{one} is of the tiles of an image, got the arm '{name}'; leave +{one} out")
         if _FINETUNE in more and one in _WHOLE_ONLY:
             raise InputError(
                 f"what is fine-tuned sees random parts of the images and is not cropped again, got the arm '{name}'; "
                 f"leave +{one} out"
             )
     added = {*more, *((_FLIP, _CROP) if _STANDARD in more else ())} - {_STANDARD}
+    if len(added & set(ARM_POOLINGS)) > 1:
+        raise InputError(f"an arm pools its tiles in one way, got '{name[:60]}'; leave one out")
     # It flips already.
     added -= {_FLIP} if _FINETUNE in added else set()
     return tile, tuple(one for one in ARM_ADDITIONS if one in added)

@@ -310,10 +310,10 @@ def _intervals_of_schema_1(values: Any, images: Any) -> Any:
 def label(arm: str) -> str:
     """Return an arm's name as a sentence has it.
 
-    >>> label("tile-16"), label("full+standard")
-    ('tile 16', 'full+standard')
+    >>> label("tile-16+top-k"), label("full+standard")
+    ('tile 16+top-k', 'full+standard')
     """
-    return arm.replace("-", " ")
+    return arm.replace("-", " ", 1)
 
 
 def scored_arm(arm: str, protocol: str, stride: int | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from nearsight.settings.choices import ARM_POOLINGS
 from nearsight.settings.protocols import FIVE_CROP, FULL_PASS
 from nearsight.study.arms import STANDARD, Arm, added_to
 from nearsight.study.comparison import headline
@@ -56,11 +57,11 @@ def make_pairs(
     """
     whole = [arm for arm in arms if arm.recipe.tile is None]
     tiled = [arm for arm in arms if arm.recipe.tile is not None]
-    asked = [_against_its_size(arm, whole, FULL_PASS) for arm in whole[1:]]
+    asked = [_against_its_size(arm, whole) for arm in whole[1:]]
     for arm in tiled:
         of_its_size = [other for other in tiled if other.recipe.tile == arm.recipe.tile]
         if of_its_size[0] is not arm:
-            asked.append(_against_its_size(arm, of_its_size, _headline(arm)))
+            asked.append(_against_its_size(arm, of_its_size))
         asked += _against_whole(arm, whole, protocols, accuracies) if whole else _against_tiles(arm, tiled)
     rest = [
         Pair(arm.name, protocol, reference.name, _headline(reference))
@@ -78,11 +79,11 @@ def make_pairs(
     return (*asked, *others)
 
 
-def _against_its_size(arm: Arm, of_its_size: Sequence[Arm], protocol: str) -> Pair:
+def _against_its_size(arm: Arm, of_its_size: Sequence[Arm]) -> Pair:
     added = set(added_to(arm.name))
     without = next((other for other in of_its_size if set(added_to(other.name)) < added), None)
     reference, why = (of_its_size[0], OTHER) if without is None else (without, ADDED)
-    return Pair(arm.name, protocol, reference.name, protocol, why)
+    return Pair(arm.name, _headline(arm), reference.name, _headline(reference), why)
 
 
 def _against_whole(
@@ -91,7 +92,8 @@ def _against_whole(
     protocols: Mapping[str, Sequence[str]],
     accuracies: Mapping[tuple[str, str], float],
 ) -> Iterator[Pair]:
-    added = added_to(arm.name)
+    # Whole images have no tiles to pool.
+    added = tuple(one for one in added_to(arm.name) if one not in ARM_POOLINGS)
     alike = next((other.name for other in whole if added_to(other.name) == added), None)
     usual = next((other.name for other in whole if other.name == STANDARD), None)
     found: dict[tuple[str, str], str] = {}
