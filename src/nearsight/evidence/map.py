@@ -195,11 +195,9 @@ class EvidenceMap(Shown):
             return (
                 None if self.attention is None else self.attention.flatten().softmax(0).view(self.grid.shape)
             )
-        flat = self.logits[number].flatten()
-        count = 1 if self.pooling.name == "max" else self.pooling.count(len(flat))
-        places = list(islice(_in_order(flat, largest=True), count))
-        shares = torch.zeros_like(flat)
-        shares[places] = 1 / count
+        strongest = self._strongest(number)
+        shares = torch.zeros_like(self.logits[number]).flatten()
+        shares[strongest] = 1 / len(strongest)
         return shares.view(self.grid.shape)
 
     def counting(self, name: str | SupportsIndex) -> tuple[int, ...] | None:
@@ -215,9 +213,16 @@ class EvidenceMap(Shown):
         counted = self.counted(name)
         if counted is None:
             return None
+        if self.pooling.name != "attention":
+            return tuple(self._strongest(self.class_number(name)))
         shares, order = counted.flatten().sort(descending=True, stable=True)
-        least = 0.5 if self.pooling.name == "attention" else 1 - 1e-4
-        return tuple(order[: int((shares.double().cumsum(0) < least).sum()) + 1].tolist())
+        return tuple(order[: int((shares.double().cumsum(0) < 0.5).sum()) + 1].tolist())
+
+    def _strongest(self, number: int) -> list[int]:
+        """Return the numbers of the tiles that a class's score is the mean of under `top-k` and `max`."""
+        flat = self.logits[number].flatten()
+        count = 1 if self.pooling.name == "max" else self.pooling.count(len(flat))
+        return list(islice(_in_order(flat, largest=True), count))
 
     def probabilities(self) -> Tensor:
         """Return the mean of the tiles' softmax, float of shape (classes,): `mean-probability`'s scores."""

@@ -115,6 +115,7 @@ class Classifier(Shown, nn.Module):
                 "trained on",
                 "whole images" if self.tile is None else f"tiles of {self.tile}×{self.tile} pixels",
             ),
+            *([] if self.pooling == BY_MEAN else [("tiles make one prediction by", self.pooling.name)]),
             ("mean", ", ".join(f"{value:.3g}" for value in preparing.mean)),
             ("std", ", ".join(f"{value:.3g}" for value in preparing.std)),
             ("resized to", resized),

@@ -5,6 +5,7 @@ The command line's options come from here, so that help and misspelt options nee
 
 from nearsight.settings.choices import FAITHFULNESS_IMAGES, Budget, EvidenceKind, Fill, GridKind
 from nearsight.settings.machine import Machine
+from nearsight.settings.pooled import Pooling
 from nearsight.settings.reading import Reading, ReadingOptions
 from nearsight.settings.recipe import Recipe, recipe_from_toml, recipe_from_values, recipe_to_toml
 from nearsight.settings.recipes import RECIPES, find_recipe, make_recipe
@@ -18,6 +19,7 @@ __all__ = [
     "Fill",
     "GridKind",
     "Machine",
+    "Pooling",
     "Reading",
     "ReadingOptions",
     "Recipe",
