@@ -15,7 +15,7 @@ def last_layer(network: nn.Module) -> tuple[str, ...]:
     Of timm's networks it is their own classifier, or both where they have two; elsewhere the linear layer or
     convolution that is listed last, with what gives attention beside it. Without one it is nothing.
     """
-    layers = [part for part in network.modules() if isinstance(part, AttentionHead)]
+    layers: list[nn.Module] = [part for part in network.modules() if isinstance(part, AttentionHead)]
     layers = layers or [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)][-1:]
     if is_published(network):
         # Another module than a network's own says what it is.
