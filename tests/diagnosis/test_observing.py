@@ -16,7 +16,7 @@ from nearsight.diagnosis.relative import relative
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel, evidence
 from nearsight.models import Architecture, Classifier, Preprocessing
-from nearsight.settings.protocols import PROTOCOLS
+from nearsight.settings.protocols import USUAL
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def test_images_without_a_region_are_left_out_of_reliance_alone(
 def test_the_scores_are_those_of_an_evaluation(scenes: ImageSet, classifier: Classifier) -> None:
     bound = TiledModel(classifier, stride=12)
     scores, expected = pass_over(bound, scenes, ())[0].scores, evaluate(bound, scenes).scores
-    assert list(scores) == list(PROTOCOLS)
-    for protocol in PROTOCOLS:
+    assert list(scores) == list(USUAL)
+    for protocol in USUAL:
         np.testing.assert_array_equal(scores[protocol], expected[protocol])
 
 

@@ -13,7 +13,7 @@ from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
-from nearsight.settings.protocols import PROTOCOLS
+from nearsight.settings.protocols import USUAL
 from nearsight.tiles import TileGrid
 
 
@@ -55,17 +55,17 @@ def test_every_score_is_that_of_one_image_and_one_tile_at_a_time(
     images: ImageSet = request.getfixturevalue(kind)
     classifier = make_classifier(tile=6, resize_short=resize_short)
     evaluation = evaluate(TiledModel(classifier, stride=stride, memory=2**20), images)
-    assert list(evaluation.metrics) == list(PROTOCOLS)
+    assert list(evaluation.metrics) == list(USUAL)
     for i in range(len(images)):
         expected = by_hand(classifier, images.image(i), 6, stride or 1)
-        for protocol in PROTOCOLS:
+        for protocol in USUAL:
             np.testing.assert_allclose(evaluation.scores[protocol][i], expected[protocol], atol=1e-4)
     assert evaluation.settings["stride"] == (stride or 1)
 
 
 def test_the_bound_on_memory_changes_no_score(classifier: Classifier, varied: ImageSet) -> None:
     small, large = (evaluate(TiledModel(classifier, memory=memory), varied) for memory in (1, 2**28))
-    for protocol in PROTOCOLS:
+    for protocol in USUAL:
         np.testing.assert_allclose(small.scores[protocol], large.scores[protocol], atol=1e-4)
 
 
@@ -102,7 +102,7 @@ def test_a_classifier_of_whole_images_is_given_full_pass_unless_a_tile_is_named(
     alone = evaluate(TiledModel(classifier), uniform)
     assert list(alone.metrics) == ["full-pass"]
     assert "tile" not in alone.settings
-    assert list(evaluate(TiledModel(classifier, tile=6), uniform).metrics) == list(PROTOCOLS)
+    assert list(evaluate(TiledModel(classifier, tile=6), uniform).metrics) == list(USUAL)
     with pytest.raises(InputError, match="'vote' needs a tile"):
         evaluate(TiledModel(classifier), uniform, protocols=["full-pass", "vote"])
 
@@ -192,7 +192,7 @@ def test_tiles_of_real_photographs(
     evaluation = evaluate(TiledModel(classifier, stride=48), images)
     for i in chosen:
         expected = by_hand(classifier, images.image(int(i)), 48, 48)
-        for protocol in PROTOCOLS:
+        for protocol in USUAL:
             np.testing.assert_allclose(evaluation.scores[protocol][i], expected[protocol], atol=1e-4)
 
 

@@ -51,7 +51,7 @@ def test_the_file_says_what_the_classes_are(form: str, tmp_path: Path) -> None:
     found = json.loads(text)
     assert (found["classes"], found["tile"]) == (list(CLASSES), 16)
     assert found["preprocessing"]["mean"] == [0.4, 0.5, 0.6]
-    assert found["schema"] == 3
+    assert found["schema"] == 4
 
 
 def test_a_classifier_is_made_of_the_file_again(tmp_path: Path) -> None:
