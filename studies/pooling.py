@@ -1,9 +1,10 @@
 """Which pooling of tiles for which objects? The mean and what looks for the strongest tiles, on small and large ones.
 
 Networks of tiles of 16 pixels are trained on generated scenes of 64 pixels, whose objects fit into a tile or fill
-much of the image, on backgrounds that say nothing: one tile an image, as usual, or several that make one prediction
-by each pooling. Each network is judged under every protocol on the same test images. A line is written for each
-network as it comes, so that the study can be stopped and gone on with.
+much of the image, on backgrounds that say nothing. Of a seed and a set one network is trained on one tile of each
+image, as usual, and from its weights one goes on so, and others on several tiles that make one prediction by each
+pooling: all with as many tiles and steps. Each is judged under every protocol on the same test images. A line is
+written for each network as it comes, so that the study can be stopped and gone on with.
 """
 
 import argparse
@@ -24,7 +25,8 @@ from nearsight.data import ImageSet, ImageSets
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.report.figure_file import save_figure
-from nearsight.settings import make_recipe
+from nearsight.runs import Run
+from nearsight.settings import RECIPES, make_recipe
 from nearsight.settings.pooled import POOLINGS, Pooling, PoolingName
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.statistics import Estimate, arm_estimate, paired_difference
@@ -37,17 +39,21 @@ SETS = {
     "small": "scenes:shortcut=0,size=0.35",
     "large": "scenes:shortcut=0",
 }
-TILE, STRIDE, TILES = 16, 4, 16
+TILE, STRIDE, TILES = 16, 4, 8
 # As many tiles a step, whatever an image has of them.
 TILES_OF_STEP = 256
 SINGLE = "one tile"
 FIELDS: dict[str, Any] = {
+    "model": "airbench",
     "width": 0.125,
     "learning_rate": 0.06,
     "crop_padding": 0,
     "precision": "float32",
     "tile": TILE,
+    # Two of the tiles of a step.
+    "top_k": 0.25,
 }
+_RATES_AN_IMAGE = ("bias_learning_rate", "head_learning_rate")
 RESULTS = "networks.jsonl"
 
 if TYPE_CHECKING:
@@ -61,7 +67,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this study to a parser."""
     parser.add_argument("--out", type=Path, default=Path("pooling"), help="results, table and figure")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=600, help="of each network")
+    parser.add_argument("--steps", type=int, default=240, help="of the network that all begin with")
+    parser.add_argument("--more-steps", type=int, default=120, help="of each that goes on from it")
     parser.add_argument("--test-images", type=int, default=500)
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
 
@@ -79,28 +86,38 @@ def run(arguments: argparse.Namespace) -> None:
         if of not in loaded:
             loaded[of] = nearsight.load(SETS[of])
         test = loaded[of]["test"].select(np.arange(arguments.test_images))
-        row = {"network": (seed, of, arm)} | measure(loaded[of], test, arm, seed, arguments.steps)
+        begun = arguments.out / "begun" / f"{of}-{seed}"
+        _trained(loaded[of], begun, {"steps": arguments.steps, "seed": seed, "batch_size": TILES_OF_STEP})
+        found = measure(loaded[of], test, arm, seed, begun, arguments.more_steps)
+        row = {"network": (seed, of, arm)} | found
         write_rows(lines, [row], more=True)
         said = {name: f"{right.count('1') / len(right):.1%}" for name, right in row["right"].items()}
         print(row["network"], f"{row['seconds']:.0f} s", said, flush=True)
     summary = summarise(read_rows(lines))
-    write_json(arguments.out / "pooling.json", {"study": "pooling", "steps": arguments.steps, **summary})
+    steps = {"steps": arguments.steps, "more_steps": arguments.more_steps}
+    write_json(arguments.out / "pooling.json", {"study": "pooling", **steps, **summary})
     print(table(summary))
     figure = draw_figure(summary)
     for suffix in (".png", ".svg"):
         save_figure(figure, arguments.out / f"pooling{suffix}")
 
 
-def measure(sets: ImageSets, test: ImageSet, arm: str, seed: int, steps: int) -> Row:
-    """Train a network; return which test images are right under every protocol, and what it took."""
-    fields = FIELDS | {"steps": steps, "seed": seed, "batch_size": TILES_OF_STEP}
+def _trained(sets: ImageSets, out: Path, fields: Row) -> Run:
+    """Train a network, or go on with it; what is finished stays."""
+    recipe = make_recipe(sets.name, "fast", FIELDS | fields)
+    train = ImageSets(sets.name, {"train": sets["train"]})
+    return training.train(recipe, train, out, machine=CPU, resume=out.exists())
+
+
+def measure(sets: ImageSets, test: ImageSet, arm: str, seed: int, begun: Path, steps: int) -> Row:
+    """Go on from a network; return which test images are right under every protocol, and what it took."""
+    fields: Row = {"steps": steps, "seed": seed, "batch_size": TILES_OF_STEP, "weights_of": str(begun)}
     if arm != SINGLE:
         fields |= {"tiles_per_image": TILES, "batch_size": TILES_OF_STEP // TILES, "pooling": arm}
-    recipe = make_recipe(sets.name, "fast", fields)
+        # These are rates an image of the batch, and the steps are to be as large.
+        fields |= {name: TILES * getattr(RECIPES["fast"], name) for name in _RATES_AN_IMAGE}
     with tempfile.TemporaryDirectory() as directory:
-        trained = training.train(
-            recipe, ImageSets(sets.name, {"train": sets["train"]}), Path(directory) / "run", machine=CPU
-        )
+        trained = _trained(sets, Path(directory) / "run", fields)
         bound = TiledModel(trained.classifier(), tile=TILE, stride=STRIDE, device="cpu")
         asked = [Pooling(name).protocol for name in POOLINGS if name != "attention" or bound.attends]
         found = evaluate(bound, test, protocols=[FULL_PASS, *asked])
