@@ -26,7 +26,7 @@ from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.report.figure_file import save_figure
 from nearsight.runs import Run
-from nearsight.settings import RECIPES, make_recipe
+from nearsight.settings import make_recipe
 from nearsight.settings.pooled import POOLINGS, Pooling, PoolingName
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.statistics import Estimate, arm_estimate, paired_difference
@@ -39,7 +39,7 @@ SETS = {
     "small": "scenes:shortcut=0,size=0.35",
     "large": "scenes:shortcut=0",
 }
-TILE, STRIDE, TILES = 16, 4, 8
+TILE, STRIDE, TILES = 16, 8, 8
 # As many tiles a step, whatever an image has of them.
 TILES_OF_STEP = 256
 SINGLE = "one tile"
@@ -53,7 +53,6 @@ FIELDS: dict[str, Any] = {
     # Two of the tiles of a step.
     "top_k": 0.25,
 }
-_RATES_AN_IMAGE = ("bias_learning_rate", "head_learning_rate")
 RESULTS = "networks.jsonl"
 
 if TYPE_CHECKING:
@@ -114,8 +113,6 @@ def measure(sets: ImageSets, test: ImageSet, arm: str, seed: int, begun: Path, s
     fields: Row = {"steps": steps, "seed": seed, "batch_size": TILES_OF_STEP, "weights_of": str(begun)}
     if arm != SINGLE:
         fields |= {"tiles_per_image": TILES, "batch_size": TILES_OF_STEP // TILES, "pooling": arm}
-        # These are rates an image of the batch, and the steps are to be as large.
-        fields |= {name: TILES * getattr(RECIPES["fast"], name) for name in _RATES_AN_IMAGE}
     with tempfile.TemporaryDirectory() as directory:
         trained = _trained(sets, Path(directory) / "run", fields)
         bound = TiledModel(trained.classifier(), tile=TILE, stride=STRIDE, device="cpu")

@@ -188,17 +188,13 @@ def _pooling(recipe: Recipe, pooling: PoolingName) -> Recipe:
     if recipe.tiles_per_image > 1:
         return replace(recipe, pooling=pooling)
     batch = max(2, recipe.batch_size // SEVERAL_TILES)
-    fewer = recipe.batch_size / batch
     return replace(
         recipe,
         pooling=pooling,
         tiles_per_image=SEVERAL_TILES,
         batch_size=batch,
         accumulate=min(recipe.accumulate, batch),
-        epochs=recipe.epochs / fewer,
-        # These are rates an image of the batch, and the steps are to be as large.
-        bias_learning_rate=recipe.bias_learning_rate * fewer,
-        head_learning_rate=recipe.head_learning_rate * fewer,
+        epochs=recipe.epochs * batch / recipe.batch_size,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from nearsight.models.gated_attention import attention_names
 from nearsight.settings import Recipe
 from nearsight.training.muon import Muon
 from nearsight.training.parameter_groups import is_one_group, parameter_groups
@@ -65,7 +66,11 @@ def _fuses(parameters: list[nn.Parameter]) -> bool:
 
 
 def _muon_with_sgd(network: nn.Module, recipe: Recipe, dtype: torch.dtype) -> list[torch.optim.Optimizer]:
-    trainable = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    of_attention = attention_names(network)
+    attention = [p for name, p in network.named_parameters() if name in of_attention]
+    trainable = {
+        name: p for name, p in network.named_parameters() if p.requires_grad and name not in of_attention
+    }
     filters = [p for p in trainable.values() if p.ndim == 4]
     matrices = [p for p in trainable.values() if p.ndim in (2, 3)]
     first_bias = [p for name, p in trainable.items() if name == "whiten.bias"]
@@ -77,6 +82,8 @@ def _muon_with_sgd(network: nn.Module, recipe: Recipe, dtype: torch.dtype) -> li
         (vectors, bias_rate, 1.0),
         (matrices, head_rate, 1.0),
         (first_bias, bias_rate, WHITEN_BIAS_SHARE),
+        # The head's rate is for features that are scaled down by hundreds; attention normalises its own.
+        (attention, recipe.learning_rate, 1.0),
     )
     groups: list[dict[str, Any]] = [
         {"params": params, "lr": rate, "weight_decay": recipe.weight_decay / rate, "share": share}
