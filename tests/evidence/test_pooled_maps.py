@@ -107,3 +107,43 @@ def test_attention_is_of_networks_that_have_it() -> None:
     grid = TileGrid(8, 8, tile=8, stride=8)
     with pytest.raises(InputError, match="attention has shape"):
         EvidenceMap(torch.zeros(1, 1, 1), grid, ("a",), attention=torch.zeros(2, 2))
+
+
+@pytest.mark.parametrize("name", POOLINGS)
+def test_a_skipped_tile_counts_in_no_score(name: PoolingName) -> None:
+    tiles = random_map(Pooling(name, top_k=5))
+    strongest = int(tiles.logits[2].argmax())
+    logits = tiles.logits.clone()
+    logits.flatten(1)[:, strongest] = torch.nan
+    skipping = EvidenceMap(
+        logits, tiles.grid, tiles.classes, pooling=tiles.pooling, attention=tiles.attention
+    )
+    left = [tile for tile in range(len(tiles.grid)) if tile != strongest]
+    assert tiles.attention is not None
+    wanted = POOLED_SCORES[tiles.protocol](
+        EvidenceMap(
+            tiles.logits.flatten(1)[:, None, left],
+            TileGrid(8, 7 + len(left), tile=8, stride=1),
+            tiles.classes,
+            pooling=tiles.pooling,
+            attention=tiles.attention.flatten()[None, left],
+        )
+    )
+    torch.testing.assert_close(skipping.scores(), wanted)
+    counted = skipping.counted(2)
+    assert counted is None or float(counted.flatten()[strongest]) == 0
+
+
+def test_a_map_that_skips_blank_tiles_keeps_pooling_and_attention() -> None:
+    bound = TiledModel(attending("airbench"), stride=4, skip_blank=2)
+    image = decoded((20, 28))[0]
+    image[:, :, :12] = 200
+    [found] = bound.maps([image])
+    [whole] = TiledModel(attending("airbench"), stride=4).maps([image])
+    assert found.pooling == Pooling("attention")
+    assert found.attention is not None
+    assert whole.attention is not None
+    assert bool(found.skipped.any())
+    there = ~found.skipped
+    torch.testing.assert_close(found.attention[there], whole.attention[there], atol=1e-4, rtol=1e-3)
+    assert found.scores().isfinite().all()

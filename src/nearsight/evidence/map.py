@@ -129,6 +129,10 @@ class EvidenceMap(Shown):
         skipped = self.skipped
         return self.logits[:, ~skipped] if bool(skipped.any()) else self.logits
 
+    def _tiles(self) -> Tensor:
+        """Return the logits of the tiles that were not skipped, (tiles, classes)."""
+        return self._looked_at().flatten(1).T
+
     def scores(self) -> Tensor:
         """Return the image's scores, float of shape (classes,): what its tiles make together, or its removal.
 
@@ -152,18 +156,19 @@ class EvidenceMap(Shown):
 
         How many they are is said by the `pooling`. Raises `InputError` for more than there are.
         """
-        return top_k_mean(self.logits.flatten(1).T, self.pooling.count(len(self.grid)))
+        tiles = self._tiles()
+        return top_k_mean(tiles, self.pooling.count(len(tiles)))
 
     def max(self) -> Tensor:
         """Return the largest logit of each class, float of shape (classes,): the scores of `max`."""
-        return self.logits.amax((1, 2))
+        return self._tiles().amax(0)
 
     def noisy_or(self) -> Tensor:
         """Return for each class the log-odds that at least one tile shows it, float (classes,): those of `noisy-or`.
 
         Their sigmoid is 1 − Π (1 − p), with p the softmax of a tile's logits.
         """
-        return noisy_or_odds(self.logits.flatten(1).T)
+        return noisy_or_odds(self._tiles())
 
     def attended(self) -> Tensor:
         """Return the mean of the tiles' logits by their attention, float (classes,): the scores of `attention`.
@@ -175,7 +180,7 @@ class EvidenceMap(Shown):
                 "attention is of a network that was trained with `pooling='attention'`, and this one was not; "
                 "choose another protocol"
             )
-        return attended_mean(self.logits.flatten(1).T, self.attention.flatten())
+        return attended_mean(self._tiles(), self.attention[~self.skipped])
 
     def counted(self, name: str | SupportsIndex) -> Tensor | None:
         """Return how much each tile counts for a class's score, float (rows, columns), from 0 to 1 and 1 in sum.
@@ -192,9 +197,10 @@ class EvidenceMap(Shown):
         if self.removal is not None or self.pooling.name in ("mean", "noisy-or"):
             return None
         if self.pooling.name == "attention":
-            return (
-                None if self.attention is None else self.attention.flatten().softmax(0).view(self.grid.shape)
-            )
+            if self.attention is None:
+                return None
+            attention = self.attention.masked_fill(self.skipped, -torch.inf)
+            return attention.flatten().softmax(0).view(self.grid.shape)
         strongest = self._strongest(number)
         shares = torch.zeros_like(self.logits[number]).flatten()
         shares[strongest] = 1 / len(strongest)
@@ -220,8 +226,8 @@ class EvidenceMap(Shown):
 
     def _strongest(self, number: int) -> list[int]:
         """Return the numbers of the tiles that a class's score is the mean of under `top-k` and `max`."""
-        flat = self.logits[number].flatten()
-        count = 1 if self.pooling.name == "max" else self.pooling.count(len(flat))
+        flat = self.logits[number].flatten().nan_to_num(-torch.inf)
+        count = 1 if self.pooling.name == "max" else self.pooling.count(int((~self.skipped).sum()))
         return list(islice(_in_order(flat, largest=True), count))
 
     def probabilities(self) -> Tensor:
