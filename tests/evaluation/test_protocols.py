@@ -8,7 +8,7 @@ from nearsight.errors import InputError
 from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evaluation.protocols import TILE_PROTOCOLS, probabilities
 from nearsight.evidence import EvidenceMap
-from nearsight.settings.protocols import PROTOCOLS, USUAL
+from nearsight.settings.protocols import LOGIT_PROTOCOLS, PROTOCOLS, USUAL
 from nearsight.tiles import TileGrid
 
 GRID = TileGrid(9, 8, tile=4, stride=2)
@@ -34,18 +34,14 @@ def test_shares_sum_to_one_and_are_their_own_probabilities(protocol: str, eviden
     assert probabilities(protocol, scores) is scores
 
 
-@pytest.mark.parametrize("protocol", ["full-pass", "full-pass+bn", "mean-logit", "top-k", "max", "attention"])
+@pytest.mark.parametrize(
+    "protocol", ["full-pass", "full-pass+bn", "mean-logit", "top-k", "max", "noisy-or", "attention"]
+)
 def test_logits_become_probabilities_by_softmax(protocol: str) -> None:
     scores = np.array([[1.0, 3.0, -2.0]], dtype=np.float32)
     np.testing.assert_allclose(
         probabilities(protocol, scores), np.exp(scores) / np.exp(scores).sum(), rtol=1e-6
     )
-
-
-def test_noisy_or_becomes_probabilities_by_the_sum_of_the_chances_of_each_class() -> None:
-    scores = np.array([[1.0, 3.0, -2.0]], dtype=np.float32)
-    chances = 1 / (1 + np.exp(-scores))
-    np.testing.assert_allclose(probabilities("noisy-or", scores), chances / chances.sum(), rtol=1e-6)
 
 
 def test_one_tile_makes_all_protocols_agree() -> None:

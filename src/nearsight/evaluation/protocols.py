@@ -5,14 +5,13 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import EvidenceMap
 from nearsight.evidence.map import POOLED_SCORES
-from nearsight.settings.protocols import LOGIT_PROTOCOLS, MEAN_PROBABILITY, NOISY_OR, SINGLE_TILE, VOTE
+from nearsight.settings.protocols import LOGIT_PROTOCOLS, MEAN_PROBABILITY, SINGLE_TILE, VOTE
 
 TILE_PROTOCOLS: Mapping[str, Callable[[EvidenceMap], Tensor]] = MappingProxyType(
     {
@@ -33,7 +32,7 @@ def tile_scores(protocol: str, evidence_map: EvidenceMap) -> Tensor:
     >>> [tile_scores(protocol, tiles).argmax().item() for protocol in ("mean-logit", "vote")]
     [0, 1]
 
-    The scores of `mean-logit`, `top-k`, `max` and `attention` are logits; those of `noisy-or` are log-odds. Those of
+    The scores of `mean-logit`, `top-k`, `max` and `attention` are logits; those of `noisy-or` log-odds. Those of
     `mean-probability` and `vote` are shares that sum to 1. Those of `single-tile` are the same as of `vote`: its
     accuracy is the mean of the true class's score, which is the accuracy of tiles taken one by one. How many tiles
     `top-k` takes is said by the map's `pooling`. Raises `InputError` for any other protocol, and for a map of
@@ -78,27 +77,14 @@ def correctness(protocol: str, scores: NDArray[np.float32], labels: NDArray[np.i
 
 
 def probabilities(protocol: str, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return scores as probabilities: the softmax of logits, shares as they are, noisy-or's own by their sum.
+    """Return scores as probabilities: the softmax of logits, shares as they are.
 
     >>> probabilities("mean-logit", np.zeros((1, 2), dtype=np.float32)).tolist()
     [[0.5, 0.5]]
 
     `scores` and the result are (images, classes).
     """
-    if protocol != NOISY_OR and protocol not in LOGIT_PROTOCOLS:
+    if protocol not in LOGIT_PROTOCOLS:
         return scores
-    shares: NDArray[np.float32] = log_probabilities(protocol, torch.from_numpy(scores)).exp().numpy()
+    shares: NDArray[np.float32] = torch.from_numpy(scores).softmax(1).numpy()
     return shares
-
-
-def log_probabilities(protocol: str, scores: Tensor) -> Tensor:
-    """Return the logarithm of scores as probabilities, of the type and shape (images, classes) of the scores.
-
-    >>> log_probabilities("noisy-or", torch.tensor([[0.0, 0.0]])).exp()
-    tensor([[0.5000, 0.5000]])
-
-    Noisy-or's chances of each class by itself are divided by their sum.
-    """
-    if protocol == NOISY_OR:
-        return F.logsigmoid(scores).log_softmax(1)
-    return scores.log_softmax(1) if protocol in LOGIT_PROTOCOLS else scores.log()

@@ -166,7 +166,7 @@ class EvidenceMap(Shown):
     def noisy_or(self) -> Tensor:
         """Return for each class the log-odds that at least one tile shows it, float (classes,): those of `noisy-or`.
 
-        Their sigmoid is 1 − Π (1 − p), with p the softmax of a tile's logits.
+        Their sigmoid is 1 − Π (1 − p), with p the sigmoid of a tile's logit.
         """
         return noisy_or_odds(self._tiles())
 

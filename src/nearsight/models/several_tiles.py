@@ -19,8 +19,7 @@ def pooled_logits(pooling: Pooling, logits: Tensor, attention: Tensor | None = N
     ([4.0, 2.0], [3.0, 1.5])
 
     `logits` is (..., tiles, classes), and `attention`, which the pooling of that name alone takes, (..., tiles): the
-    score of each tile before the softmax. The softmax of the result is the probability of each class. That of
-    `noisy-or` is P / ΣP, where P, of each class by itself, is the probability that at least one tile shows it.
+    score of each tile before the softmax. The softmax of the result is the probability of each class.
     Raises `InputError` for more tiles than there are, and for `attention` that nothing gives.
     """
     if pooling.name == "mean":
@@ -30,7 +29,7 @@ def pooled_logits(pooling: Pooling, logits: Tensor, attention: Tensor | None = N
     if pooling.name == "top-k":
         return top_k_mean(logits, pooling.count(logits.shape[-2]))
     if pooling.name == "noisy-or":
-        return F.logsigmoid(noisy_or_odds(logits))
+        return noisy_or_odds(logits)
     if attention is None:
         raise InputError(
             "`attention` is of a network that was trained with it; train one with `pooling='attention'`, or choose "
@@ -53,26 +52,18 @@ def top_k_mean(logits: Tensor, count: int) -> Tensor:
 def noisy_or_odds(logits: Tensor) -> Tensor:
     """Return for each class the log-odds that at least one tile shows it, float (..., classes).
 
-    >>> half = torch.zeros(2, 2)  # two tiles, each of either class with probability 1/2
-    >>> noisy_or_odds(half).sigmoid()
+    >>> noisy_or_odds(torch.zeros(2, 2)).sigmoid()  # two tiles, each shows either class with probability 1/2
     tensor([0.7500, 0.7500])
 
-    `logits` is (..., tiles, classes), and p, their softmax, the probability that a tile shows a class. The sigmoid of
-    the result is P = 1 − Π (1 − p). As log-odds the largest classes stay apart where all their P are 1 to the last
-    digit. Of a single class, which every tile shows, they are 0.
+    `logits` is (..., tiles, classes), and p, their sigmoid, the probability that a tile shows a class: each class by
+    itself, so that a tile can show none. The sigmoid of the result is P = 1 − Π (1 − p), and of one tile the result
+    is its logits. As log-odds the largest classes stay apart where all their P are 1 to the last digit.
     Source: Maron and Lozano-Pérez, "A Framework for Multiple-Instance Learning", NIPS 1997.
     """
-    if logits.shape[-1] == 1:
-        return torch.zeros_like(logits[..., 0, :])
-    logs = logits.log_softmax(-1)
-    # 1 − p of the largest class is the sum of all others: as a difference it would lose its digits.
-    best = torch.zeros_like(logs, dtype=torch.bool).scatter_(-1, logs.argmax(-1, keepdim=True), True)
-    others = logs.masked_fill(best, -torch.inf).logsumexp(-1, keepdim=True)
-    without = torch.where(best, others, torch.log1p(-logs.masked_fill(best, -torch.inf).exp()))
     # s = −log Π (1 − p), and the log-odds are log(exp(s) − 1); where s is all but 0, it is Σ p.
-    s = -without.sum(-2)
+    s = F.softplus(logits).sum(-2)
     some = s.clamp_min(_LEAST)
-    return torch.where(s > _LEAST, some + torch.log(-torch.expm1(-some)), logs.logsumexp(-2))
+    return torch.where(s > _LEAST, some + torch.log(-torch.expm1(-some)), logits.logsumexp(-2))
 
 
 def attended_mean(logits: Tensor, attention: Tensor) -> Tensor:

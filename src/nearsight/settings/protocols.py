@@ -21,9 +21,8 @@ ALL_PROTOCOLS = (FULL_PASS, REESTIMATED, FIVE_CROP, *PROTOCOLS[1:])
 # Protocols that read no tiles.
 WHOLE = (FULL_PASS, REESTIMATED, FIVE_CROP)
 
-# Scores that are logits of the classes, whose softmax are probabilities. Those of noisy-or are log-odds of each class
-# by itself; those of the other protocols are shares that sum to 1.
-LOGIT_PROTOCOLS = (FULL_PASS, REESTIMATED, FIVE_CROP, MEAN_LOGIT, TOP_K, MAX, ATTENTION)
+# Scores that are logits; those of the other protocols are shares that sum to 1.
+LOGIT_PROTOCOLS = (FULL_PASS, REESTIMATED, FIVE_CROP, MEAN_LOGIT, *POOLED)
 
 
 def scored_by(protocol: str, tile: int | None, stride: int | None) -> str:

@@ -46,7 +46,7 @@ def predict(
     `model` is a run, a `TiledModel` or anything that `Classifier.of` takes, with the options of `evaluate`, and
     images are prepared as there. `images` is one or several of files, folders of any depth, patterns such as
     `photos/*.jpg`, Parquet with or without labels, `hf:OWNER/NAME[@REVISION]`, image sets, Pillow images, arrays and
-    tensors. `protocol` is by default mean-logit, and full-pass for a model of whole images.
+    tensors. `protocol` is by default mean-logit, or that of the `pooling`, and full-pass for a model of whole images.
 
     Each row has the path, the class, its probability and its margin over the second, the `top` classes with their
     probabilities, the protocol, the model, and what the images' own table says of them. An image that is damaged, too

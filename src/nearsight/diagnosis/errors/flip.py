@@ -11,7 +11,6 @@ from torch import Tensor
 
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence import EvidenceMap
-from nearsight.models.several_tiles import noisy_or_odds
 from nearsight.settings.protocols import ATTENTION, MEAN_LOGIT, MEAN_PROBABILITY, NOISY_OR, VOTE
 
 
@@ -36,8 +35,7 @@ class Flip:
 
 def _shown_by_none(tiles: EvidenceMap) -> Tensor:
     """Return −log(1 − p) of each tile and class: the more of it in sum, the larger noisy-or's log-odds."""
-    logits = tiles.logits.flatten(1)
-    return F.softplus(noisy_or_odds(logits.T[:, None])).T
+    return F.softplus(tiles.logits.flatten(1).double())
 
 
 def _attended(tiles: EvidenceMap) -> Tensor:

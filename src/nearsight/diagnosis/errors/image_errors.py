@@ -19,9 +19,9 @@ from nearsight.diagnosis.errors.flip import (
 from nearsight.diagnosis.errors.hidden import covered_share
 from nearsight.diagnosis.errors.strongest import strongest_flip
 from nearsight.evaluation import predict
-from nearsight.evaluation.protocols import log_probabilities
 from nearsight.evidence import EvidenceMap, TileEvidence
 from nearsight.evidence.kinds import Kind
+from nearsight.settings.protocols import LOGIT_PROTOCOLS
 from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
@@ -126,7 +126,7 @@ def wrong_images(
     predictions = predict(scores)
     wrong = np.flatnonzero(predictions != labels)
     exact = torch.from_numpy(scores[wrong]).double()
-    costs = -log_probabilities(protocol, exact)
+    costs = -(exact.log_softmax(1) if protocol in LOGIT_PROTOCOLS else exact.log())
     return tuple(
         ImageError(
             index=index,
