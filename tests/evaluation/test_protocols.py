@@ -8,7 +8,7 @@ from nearsight.errors import InputError
 from nearsight.evaluation import correctness, predict, tile_scores
 from nearsight.evaluation.protocols import TILE_PROTOCOLS, probabilities
 from nearsight.evidence import EvidenceMap
-from nearsight.settings.protocols import LOGIT_PROTOCOLS, PROTOCOLS, USUAL
+from nearsight.settings.protocols import PROTOCOLS, USUAL
 from nearsight.tiles import TileGrid
 
 GRID = TileGrid(9, 8, tile=4, stride=2)
