@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from nearsight.settings.choices import ARM_POOLINGS
 from nearsight.settings.protocols import FIVE_CROP, FULL_PASS
 from nearsight.study.arms import STANDARD, Arm, added_to
-from nearsight.study.comparison import headline
 
 # What a pair is asked for. All but STRONGEST are fixed before any result is known.
 ADDED, OTHER, ALIKE, ALIKE_VIEWS = "added", "other", "alike", "alike-views"
@@ -121,4 +120,5 @@ def _against_tiles(arm: Arm, tiled: Sequence[Arm]) -> Iterator[Pair]:
 
 
 def _headline(arm: Arm) -> str:
-    return headline(arm.recipe.tile, arm.recipe.pooling)
+    """Return the protocol that speaks for an arm."""
+    return FULL_PASS if arm.recipe.tile is None else arm.recipe.pooled.protocol
