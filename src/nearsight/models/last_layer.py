@@ -16,7 +16,8 @@ def last_layer(network: nn.Module) -> tuple[str, ...]:
     convolution that is listed last, with what gives attention beside it. Without one it is nothing.
     """
     layers: list[nn.Module] = [part for part in network.modules() if isinstance(part, AttentionHead)]
-    layers = layers or [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)][-1:]
+    if not layers:
+        layers = [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)][-1:]
     if is_published(network):
         # Another module than a network's own says what it is.
         own = network.get_classifier()  # type: ignore[operator]
