@@ -120,6 +120,13 @@ def crop_margin(recipe: Recipe, size: Size, sizes: TileSizes) -> int:
     return recipe.crop_padding if padded else 0
 
 
+def resized_image(images: ImageSet, row: int, preprocessing: Preprocessing) -> Tensor:
+    """Return an image of a set as it is trained on, resized: by bands where memory is not to hold it whole."""
+    image = images.looked_at(row) if preprocessing.resizes else images.image(row)
+    resized = preprocessing.resize(image) if isinstance(image, Tensor) else preprocessing.resize_banded(image)
+    return resized if isinstance(resized, Tensor) else images.image(row)
+
+
 class StreamedTiles(torch.utils.data.Dataset[tuple[Any, ...]]):
     """Positions of the sequence of epochs, each decoded, cut and flipped where it is read.
 
@@ -180,7 +187,7 @@ class StreamedTiles(torch.utils.data.Dataset[tuple[Any, ...]]):
         return tiles, int(self.images.labels[row]), *marks
 
     def _cut_from_whole(self, row: int, size: Size, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        image = self.preprocessing.resize(self.images.image(row))[None]
+        image = resized_image(self.images, row, self.preprocessing)[None]
         if padding := crop_margin(self.recipe, size, self.sizes):
             image = pad(image, padding, self.recipe.crop_fill)
         many = self.recipe.tiles_per_image

@@ -3,6 +3,7 @@
 import torch
 
 from nearsight.tiles import cut_tiles
+from nearsight.training.batches import resized_image
 from nearsight.training.job import Job
 
 VALIDATION_IMAGES = 2000
@@ -34,7 +35,7 @@ def validation_accuracy(job: Job) -> float | None:
                 top, left = (int(full[0]) - height) // 2, (int(full[1]) - width) // 2
                 tiles.append(images.tile(row, top, left, (height, width))[None])
                 continue
-            image = preprocessing.resize(images.image(row))[None]
+            image = resized_image(images, row, preprocessing)[None]
             top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
             where = torch.zeros(1, dtype=torch.int64)
             tiles.append(cut_tiles(image, where, where + top, where + left, (height, width)))
