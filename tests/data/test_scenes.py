@@ -120,7 +120,7 @@ def test_images_show_the_object_inside_the_mask_and_the_bare_background_outside(
 ) -> None:
     nothing = DrawnObject(np.zeros((64, 64, 3), np.float32), np.zeros((64, 64), np.float32))
     none, own = drawn("test", 0.0), drawn("test", 1.0)
-    monkeypatch.setattr(scenes, "draw_object", lambda *_: nothing)
+    monkeypatch.setattr(scenes, "draw_object", lambda *_, **_options: nothing)
     bare = draw_scenes("test", shortcut=0, count=64)
     assert not bare.masks.any()
     none, own = first_images(none, 64), first_images(own, 64)

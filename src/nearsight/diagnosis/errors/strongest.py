@@ -10,6 +10,7 @@ MOST = 256
 def strongest_flip(tiles: EvidenceMap, prediction: int, label: int | None = None) -> Flip | None:
     """Return tiles without which `label`, or any other class, wins under `top-k` or `max`; None where none are found.
 
+    >>> import torch
     >>> from nearsight.settings.pooled import Pooling
     >>> from nearsight.tiles import TileGrid
     >>> logits = torch.tensor([[[4.0, 3.0, 0.0]], [[0.0, 0.0, 2.0]]])
