@@ -42,7 +42,9 @@ def test_the_summary_and_the_page_are_told(
     assert "on digits train, 40 images, tile 6, stride 1" in told
     assert "of 40 images, under mean-logit, tile " in told
     assert "no region is known" in told
-    page = told.strip().splitlines()[-1].removeprefix("the page: ")
+    *_, page, following = told.strip().splitlines()
+    page = page.removeprefix("the page: ")
+    assert following.startswith("next: nearsight ")
     assert (tmp_path / page).is_file()
 
 

@@ -33,10 +33,52 @@ def test_off_a_terminal_counts_are_a_line_now_and_then(
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.splitlines() == [
-        "evaluating images: 1/8",
-        "evaluating images: 4/8  0:16 left",
-        "evaluating images: 7/8  0:04 left",
+        "evaluating images: 2/8  0:24 left",
+        "evaluating images: 5/8  0:12 left",
         "evaluating images: 8/8",
+    ]
+
+
+def test_a_log_gets_the_time_left_once_it_is_known(
+    capsys: pytest.CaptureFixture[str], clock: SimpleNamespace
+) -> None:
+    with Display() as shown:
+        for step in range(0, 1000, 10):
+            shown.count("training", step, 1000)
+            clock.now += 0.5
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "training: 40/1,000  0:48 left"
+    assert len(told) == 5
+
+
+def test_the_same_work_done_again_has_a_time_of_its_own(
+    capsys: pytest.CaptureFixture[str], clock: SimpleNamespace
+) -> None:
+    with Display() as shown:
+        for seconds in (1, 10):
+            for done in range(1, 5):
+                shown.count("evaluating images", done, 4)
+                clock.now += seconds
+    assert capsys.readouterr().err.splitlines() == [
+        "evaluating images: 3/4  0:01 left",
+        "evaluating images: 4/4",
+        "evaluating images: 2/4  0:20 left",
+        "evaluating images: 3/4  0:10 left",
+        "evaluating images: 4/4",
+    ]
+
+
+def test_more_than_an_hour_to_go_is_warned_of_once(
+    capsys: pytest.CaptureFixture[str], clock: SimpleNamespace
+) -> None:
+    with Display() as shown:
+        for step in range(1, 9):
+            shown.count("training", step, 1000)
+            clock.now += 12
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    assert told == [
+        "warning: training has 3:19:36 to go; to shorten it, give fewer `epochs` or `steps`, or a smaller `width` "
+        "or `tile`"
     ]
 
 
@@ -50,9 +92,7 @@ def test_the_time_left_is_of_the_work_at_hand(
         clock.now += 100
         shown.count("evaluating images", 1, 10)
     assert capsys.readouterr().err.splitlines() == [
-        "training: 500/1,000  loss 1.500",
         "training: 600/1,000  loss 1.250  6:40 left",
-        "evaluating images: 1/10",
     ]
 
 
@@ -76,5 +116,5 @@ def test_a_notebook_that_cannot_redraw_gets_lines(
     monkeypatch.setattr(display, "find_spec", lambda _name: None)
     with Display() as shown:
         shown.say("a line")
-        shown.count("training", 1, 2)
-    assert capsys.readouterr().err == "a line\ntraining: 1/2\n"
+        shown.count("training", 2, 2)
+    assert capsys.readouterr().err == "a line\ntraining: 2/2\n"

@@ -19,7 +19,7 @@ from nearsight.report import PAGE, Heatmaps
 from nearsight.report.heatmap import HEATMAP_PAGE
 from nearsight.report.page.demo_page import Demonstration
 from nearsight.runs import Run
-from nearsight.runs.evaluation_words import how_cut, measure_headings, written_measures
+from nearsight.runs.evaluation_words import how_cut, measure_headings, smoothing_note, written_measures
 from nearsight.settings.metric_words import BY_GROUP
 from nearsight.settings.pooled import MEAN
 from nearsight.statistics import Estimate
@@ -124,7 +124,10 @@ def print_training(run: Run) -> None:
         ]
     )
     for evaluated in run.result.get("evaluation", {}).values():
-        print_evaluation(evaluated.get("protocols", {}), evaluated)
+        measured = evaluated.get("protocols", {})
+        print_evaluation(measured, evaluated)
+        if note := smoothing_note(run.recipe.label_smoothing, measured):
+            print_lines(note)
 
 
 def print_cross_validation(found: CrossValidation) -> None:

@@ -1,7 +1,13 @@
 """The bars that `datasets` and the hub's client draw while they read and download, and what they log."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+def can_redraw() -> bool:
+    """Return whether a bar can be drawn over: on a terminal and in a notebook; in a log each stroke is a line."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
 @contextmanager

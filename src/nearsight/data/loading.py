@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Unpack
 
-from nearsight.data.bars import without_bars
+from nearsight.data.bars import can_redraw, without_bars
 from nearsight.data.builtin import read_digits, read_scenes
 from nearsight.data.cache_damage import told_of_damage
 from nearsight.data.decode import allowed_pixels
@@ -109,7 +109,7 @@ def _find(name: str, reading: Reading, shown: bool) -> tuple[dict[str, ImageSet]
         return read_digits(), []
     if local is None and kind == "scenes":
         return read_scenes(name), []
-    with nullcontext() if shown else without_bars():
+    with nullcontext() if shown and can_redraw() else without_bars():
         return _read(name, local, reading)
 
 

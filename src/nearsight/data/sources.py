@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nearsight.data.bars import without_bars
+from nearsight.data.bars import can_redraw, without_bars
 from nearsight.data.class_names import agree
 from nearsight.data.conversion import to_pixels
 from nearsight.data.identity import Identity, digest_of_pixels
@@ -234,7 +234,7 @@ def _open_all(
             by_name = named_by_number(table.labels, classes)
             table = replace(table, classes=classes, labels=table.labels if by_name is None else by_name)
         tables[split] = table
-    with nullcontext() if progress is not SILENT else without_bars():
+    with nullcontext() if progress is not SILENT and can_redraw() else without_bars():
         found, more = open_tables("the data", tables, reading)
     notes += more
     return found

@@ -12,12 +12,15 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from nearsight.progress.markup import unmarked
+from nearsight.progress.shortening import warning_of_length
 from nearsight.progress.watching import duration
 
 # Between two lines where nothing can be redrawn.
 PLAIN_SECONDS = 10.0
 # Before that, a rate says little.
 RATE_SECONDS = 2.0
+# And so long before anyone is warned by it.
+SURE_SECONDS = 10.0
 
 
 @dataclass
@@ -26,12 +29,23 @@ class _Work:
     total: int
     first: int
     begun: float
+    done: int = 0
+    warned: bool = False
+    # When a line was last printed of it.
+    printed: float | None = None
 
-    def left(self, done: int, now: float) -> str:
+    def left(self, done: int, now: float, least: float = RATE_SECONDS) -> float | None:
+        """Return the seconds that are left at the rate so far, None before `least` seconds of work."""
         spent, more = now - self.begun, done - self.first
-        if done >= self.total or more <= 0 or spent < RATE_SECONDS:
-            return ""
-        return f"{duration(spent / more * (self.total - done))} left"
+        if done >= self.total or more <= 0 or spent < least:
+            return None
+        return spent / more * (self.total - done)
+
+    def due(self, done: int, now: float) -> bool:
+        """Whether a log gets a line: when the time that is left is first known, now and then, and at the end."""
+        if self.printed is None:
+            return done >= self.total or now - self.begun >= PLAIN_SECONDS or self.left(done, now) is not None
+        return done >= self.total or now - self.printed >= PLAIN_SECONDS
 
 
 class Display:
@@ -51,7 +65,6 @@ class Display:
         )
         self._task = self._bar.add_task("", total=1.0, text="", visible=False)
         self._work: _Work | None = None
-        self._printed = 0.0
 
     def __enter__(self) -> Self:
         # Where nothing can be redrawn, Rich would end its bar with an empty line.
@@ -77,12 +90,15 @@ class Display:
         """Show how much is done, what else there is to say, and the time that is left at the rate so far."""
         now = time.monotonic()
         work = self._work
-        if work is None or (work.what, work.total) != (what, total) or done < work.first:
+        if work is None or (work.what, work.total) != (what, total) or done < work.done:
             work = self._work = _Work(what, total, done, now)
-        due = self._live or now - self._printed >= PLAIN_SECONDS or done == total
-        if not due:
+        work.done = done
+        self._warn_of_length(work, done, now)
+        if not self._live and not work.due(done, now):
             return
-        text = "  ".join(part for part in (f"{done:,}/{total:,}", detail, work.left(done, now)) if part)
+        left = work.left(done, now)
+        told = "" if left is None else f"{duration(left)} left"
+        text = "  ".join(part for part in (f"{done:,}/{total:,}", detail, told) if part)
         if self._live:
             self._bar.update(
                 self._task,
@@ -93,8 +109,15 @@ class Display:
                 visible=done < total,
             )
         else:
-            self._printed = now
+            work.printed = now
             self._console.print(unmarked(f"{what}: {text}"))
+
+    def _warn_of_length(self, work: _Work, done: int, now: float) -> None:
+        left = None if work.warned else work.left(done, now, SURE_SECONDS)
+        if left is not None:
+            work.warned = True
+            if found := warning_of_length(work.what, left):
+                self.warn(found)
 
 
 def _console() -> Console:

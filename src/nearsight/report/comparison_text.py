@@ -352,7 +352,8 @@ def _recipe(recipe: Recipe) -> str:
 
 
 def _caveats(comparison: Comparison) -> list[str]:
-    caveats = []
+    why = [arm.why_undertrained for arm in comparison.arms]
+    caveats = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in why if sentence is not None]
     if len(comparison.hardware) > 1 or len(comparison.versions) > 1:
         caveats.append("Runs were made on different hardware or versions: their seconds cannot be compared.")
     if len({name for arm in comparison.arms for name in arm.cost.precision}) > 1:

@@ -64,6 +64,26 @@ def written_measures(measured: Mapping[str, Any], protocols: Iterable[Mapping[st
     )
 
 
+def smoothing_note(smoothing: float, measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say in a sentence what label smoothing does to the calibration error; none where labels were not smoothed.
+
+    >>> smoothing_note(0.2, {"vote": {"per_class": [{}] * 10}})
+    ['calibration error: labels were smoothed by 0.2, which teaches the network to be 82 % sure at most; it is right \
+more often than it says, and that is most of this error where accuracy is high']
+
+    `measured` are the protocols of an evaluation. The target of the right class of K is 1 − s + s/K (Szegedy et al.
+    2016, arXiv 1512.00567).
+    """
+    classes = max((len(found.get("per_class", ())) for found in measured.values()), default=0)
+    if not smoothing or not classes:
+        return []
+    surest = points(1 - smoothing + smoothing / classes).removesuffix(".0")
+    return [
+        f"calibration error: labels were smoothed by {smoothing:g}, which teaches the network to be {surest} % sure "
+        "at most; it is right more often than it says, and that is most of this error where accuracy is high"
+    ]
+
+
 def estimate_of(measured: Mapping[str, Any], name: str) -> Estimate:
     """Return a measure with its interval, of a protocol or of a class, as result.json holds it.
 

@@ -19,7 +19,8 @@ from nearsight.evaluation.whole_on_tiles import TileAnswers
 from nearsight.evidence import TiledModel
 from nearsight.lock import writes
 from nearsight.numbers import whole
-from nearsight.progress import SILENT, Progress
+from nearsight.progress import SILENT, Progress, duration
+from nearsight.progress.shortening import LONG_SECONDS
 from nearsight.runs import PREDICTIONS, Run
 from nearsight.runs.run import read_predictions
 from nearsight.settings import Budget, GridKind, Machine, Recipe
@@ -43,6 +44,8 @@ GRID: GridKind = "covering"
 TRIAL_IMAGES = 64
 # Of the images that a run was trained on, so many tell how well it knows them: to some points with one seed.
 MOST_TRAINING_IMAGES = 1000
+# Of what is done sooner nobody needs the time that is left.
+SAID_SECONDS = 10.0
 
 
 @writes("out")
@@ -130,14 +133,26 @@ def compare(
     asked: dict[str, list[list[TileAnswers]]] = {}
     runs: dict[str, list[list[Run]]] = {arm.name: [[] for _ in study.all_seeds] for arm in made}
     values: dict[int, pa.ChunkedArray] = {}
+    taken: dict[str, list[float]] = {}
+    warned = False
     for number, (arm, recipe, fold, place) in enumerate(planned, start=1):
         of_folds = f", fold {fold} of {folds}" if folds else ""
-        progress.say(f"{arm.name}, seed {recipe.seed}{of_folds} (run {number} of {len(planned)})")
+        coming = [later.name for later, *_, where in planned[number - 1 :] if not _finished(where)]
+        left = seconds_left(taken, coming)
+        to_go = "" if left is None or left < SAID_SECONDS else f", about {duration(left)} to go"
+        progress.say(f"{arm.name}, seed {recipe.seed}{of_folds} (run {number} of {len(planned)}{to_go})")
+        if left is not None and left > LONG_SECONDS and not warned:
+            warned = True
+            progress.warn(
+                f"the comparison has about {duration(left)} to go; to shorten it, give fewer `seeds`, "
+                "`arms`, `epochs` or `steps`; what is done is kept"
+            )
         of_seed = sets_of(recipe.seed, fold)
         run = train(recipe, of_seed, place, resume=True, machine=machine, progress=progress)
         # The seeds and folds of an arm are one network, of which there is one thing to tell.
         first_of_arm = recipe.seed == study.all_seeds[0] and fold == 1
         _evaluate(run, arm, study, of_seed, machine, progress, tell=first_of_arm)
+        taken.setdefault(arm.name, []).append(_seconds_of(run))
         runs[arm.name][recipe.seed - base.seed].append(run)
         if on_tiles and arm.recipe.tile is None:
             bound = TiledModel(run.classifier(), device=machine.torch_device())
@@ -156,6 +171,28 @@ def compare(
     comparison = replace(comparison, on_tiles=tuple(told))
     comparison.save()
     return comparison
+
+
+def seconds_left(taken: Mapping[str, Sequence[float]], coming: Sequence[str]) -> float | None:
+    """Return the seconds that runs to come will take, by those of the runs before; None before the first.
+
+    >>> seconds_left({"full": [60.0], "tile-16": [20.0, 30.0]}, ["full", "tile-16"])
+    85.0
+    >>> seconds_left({"full": [60.0]}, ["tile-16", "full"])
+    120.0
+
+    A run takes the mean of its arm's; of an arm that had none yet, the mean of all arms.
+    """
+    if not taken:
+        return None
+    mean = {arm: sum(seconds) / len(seconds) for arm, seconds in taken.items()}
+    usual = sum(mean.values()) / len(mean)
+    return sum(mean.get(arm, usual) for arm in coming)
+
+
+def _seconds_of(run: Run) -> float:
+    evaluated = run.result.get("evaluation", {}).values()
+    return float(run.training["seconds"]) + sum(float(one.get("seconds", 0)) for one in evaluated)
 
 
 def some_training_images(sets: ImageSets) -> ImageSet:

@@ -23,6 +23,7 @@ from nearsight.study.compared_groups import ComparedGroups
 from nearsight.study.good_enough import GoodEnough, Held, good_enough
 from nearsight.study.on_tiles import ArmOnTiles
 from nearsight.study.pairing import ADDED, OTHER
+from nearsight.study.undertrained import Fall, is_undertrained, undertrained_words
 from nearsight.study.verdicts import verdict
 
 COMPARISON = "comparison.json"
@@ -45,6 +46,8 @@ UNITS = {
     "backward passes and of the optimizer, whose part is optimizer_flops, null where it was not counted",
     "train, gap": "accuracy on images that were trained on, as many of each run as judged_training_images says, and "
     "how far it is above that on test images",
+    "fall": "mean training loss in the last quarter of the steps but one less that in the last, with a 95 % interval "
+    "by the noise of the curves",
     "spread": "mean squares of a difference between seeds, between images and of the rest",
     "margin": "points; good_enough: yes where the whole interval is above -margin, no where it is below; seeds or "
     "images: about as many as would tell in four of five comparisons",
@@ -114,7 +117,8 @@ class Cost:
 class ArmResult:
     """An arm as it turned out; `stride` and `tiles_per_image` tell how its images were cut for evaluation.
 
-    `augmented` is None for an arm of an earlier version, whose augmentation is told in words alone.
+    `augmented` is None for an arm of an earlier version, whose augmentation is told in words alone. `fall` is how
+    far the training loss fell at the end, None where that is not known, as in an earlier version.
     """
 
     name: str
@@ -126,6 +130,7 @@ class ArmResult:
     stride: int | None
     tiles_per_image: float | None
     augmented: Augmented | None = None
+    fall: Fall | None = None
 
     @property
     def label(self) -> str:
@@ -136,6 +141,23 @@ class ArmResult:
     def seen(self) -> str:
         """The arm's name with the stride at which its tiles were read, as tables have it."""
         return self.label if self.stride is None else f"{self.label} at stride {self.stride}"
+
+    @property
+    def undertrained(self) -> bool:
+        """Whether its training has not levelled off (`study.undertrained.is_undertrained`)."""
+        return is_undertrained(self.fall, self._known)
+
+    @property
+    def why_undertrained(self) -> str | None:
+        """The sentence that says why it is called undertrained; None where it is not."""
+        if self.fall is None or self._known is None or not self.undertrained:
+            return None
+        return undertrained_words(self.label, self.fall, self._known)
+
+    @property
+    def _known(self) -> float | None:
+        found = self.accuracy(self.headline)
+        return None if found is None or found.train is None else found.train.value
 
     def accuracy(self, protocol: str) -> Accuracy | None:
         """Return the accuracy under a protocol, or None where the arm was not evaluated under it."""

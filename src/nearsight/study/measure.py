@@ -43,7 +43,9 @@ from nearsight.study.comparison import (
 )
 from nearsight.study.pairing import DIFFERENT, STRONGEST, Pair, make_pairs
 from nearsight.study.settings import Study
+from nearsight.study.undertrained import fall_of
 from nearsight.study.verdicts import verdict
+from nearsight.training.metrics_log import training_curve
 
 Correct = Mapping[str, NDArray[np.float64]]
 TRAIN = "train"
@@ -252,6 +254,7 @@ def _arm_result(
             arm.recipe.mixup,
             _begun_from(arm.recipe),
         ),
+        fall=fall_of([training_curve(run.directory) for run in runs]),
     )
 
 
@@ -324,9 +327,19 @@ def _difference(
         mcnemar=()
         if pair.protocol == SINGLE_TILE or tested.fold.any()
         else tuple(mcnemar(ours, theirs) for ours, theirs in zip(right, reference_right, strict=True)),
-        verdict=f"{said}{_SAID_TOO.get(pair.asked, '')}",
+        verdict=f"{said}{_SAID_TOO.get(pair.asked, '')}{_undertrained(arms[pair.arm], arms[pair.reference])}",
         asked=pair.asked,
         spread=None if tested.fold.any() else Spread.of(right - reference_right),
+    )
+
+
+def _undertrained(*arms: ArmResult) -> str:
+    named = " and ".join(arm.label for arm in arms if arm.undertrained)
+    both = all(arm.undertrained for arm in arms)
+    return (
+        f"; {named} {'are' if both else 'is'} undertrained, so that more steps may change this"
+        if named
+        else ""
     )
 
 

@@ -2,11 +2,14 @@
 
 import csv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nearsight.digest import digest_of_lines
 from nearsight.errors import InputError
@@ -109,6 +112,24 @@ def check_rows(directory: Path, step: int, digest: str) -> None:
             f"{path} is damaged: its rows are not those of the checkpoint; put back a copy of it, or remove it to go "
             "on without them"
         )
+
+
+def training_curve(directory: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the steps of the rows in a directory and the losses between them, each (n,); none where none are.
+
+    >>> training_curve(Path("no/such/run"))
+    (array([], dtype=float64), array([], dtype=float64))
+
+    Rows that are damaged are left out.
+    """
+    step, loss = COLUMNS.index("step"), COLUMNS.index("loss")
+    found = []
+    for row in _whole_rows(directory / METRICS):
+        with suppress(ValueError, OverflowError):
+            found.append((float(row[step]), float(row[loss])))
+    rows = np.array(found, dtype=np.float64).reshape(-1, 2)
+    rows = rows[np.isfinite(rows).all(1)]
+    return rows[:, 0], rows[:, 1]
 
 
 def _rows_until(path: Path, step: int) -> str:

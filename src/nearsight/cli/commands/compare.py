@@ -89,7 +89,8 @@ def run(options: Namespace) -> Result:
     recipe_of(options)
 
     from nearsight import verbs
-    from nearsight.cli.show import print_comparison
+    from nearsight.cli.following import after_comparing
+    from nearsight.cli.show import print_comparison, print_lines
 
     comparison = verbs.compare(
         options.data,
@@ -113,4 +114,6 @@ def run(options: Namespace) -> Result:
     )
     if not options.json:
         print_comparison(comparison)
+        if following := after_comparing(comparison):
+            print_lines([following])
     return comparison.to_json()

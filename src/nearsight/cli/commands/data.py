@@ -39,6 +39,7 @@ def declare(parser: OneLineParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Print what a data set holds, or the names that are known."""
+    from nearsight.cli.following import after_reading
     from nearsight.cli.show import print_lines, print_table
     from nearsight.data import known_names, load, summarise
 
@@ -89,6 +90,7 @@ def run(options: Namespace) -> Result:
                 *_columns(summary["splits"]),
                 *([f"sheet: {summary['sheet']}"] if options.sheet is not None else []),
                 *(f"note: {note}" for note in summary["notes"]),
+                after_reading(str(options.data)),
             ]
         )
     return summary

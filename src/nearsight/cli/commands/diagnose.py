@@ -1,5 +1,6 @@
 """The command `nearsight diagnose`."""
 
+import time
 from argparse import Namespace
 
 from nearsight.cli.options import OneLineParser, Result, add_machine_options, listed, whole_number
@@ -77,7 +78,11 @@ def run(options: Namespace) -> Result:
     model, data = model_and_data(options)
 
     from nearsight import verbs
-    from nearsight.cli.show import print_diagnosis
+    from nearsight.cli.following import after_diagnosing
+    from nearsight.cli.show import print_diagnosis, print_lines
+    from nearsight.diagnosis.verdicts.part import VERDICTS
+
+    begun = time.monotonic()
 
     out = options.out if options.out is not None else str(verbs.default_diagnosis(model, data))
     found = verbs.diagnose(
@@ -99,4 +104,8 @@ def run(options: Namespace) -> Result:
     )
     if not options.json:
         print_diagnosis(found, out)
+        if options.model is None:
+            proven = VERDICTS.of(found)
+            shortcuts = 0 if proven is None else len(proven.shortcuts)
+            print_lines([after_diagnosing(model, shortcuts, time.monotonic() - begun)])
     return {"out": out, **found.to_json()}

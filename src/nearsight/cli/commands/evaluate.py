@@ -75,7 +75,10 @@ def run(options: Namespace) -> Result:
     model, data = model_and_data(options)
 
     from nearsight import verbs
-    from nearsight.cli.show import print_evaluation
+    from nearsight.cli.following import after_evaluating
+    from nearsight.cli.show import print_evaluation, print_lines
+    from nearsight.runs import Run
+    from nearsight.runs.evaluation_words import smoothing_note
 
     result = verbs.evaluate(
         model,
@@ -94,4 +97,10 @@ def run(options: Namespace) -> Result:
     )
     if not options.json:
         print_evaluation(result.metrics, result.settings)
+        if options.model is None:
+            run = Run.open(model)
+            note = smoothing_note(run.recipe.label_smoothing, result.metrics)
+            kept = data is None and options.out is None and not options.new_images
+            if lines := [*note, *([after_evaluating(run.directory)] if kept else [])]:
+                print_lines(lines)
     return {**result.settings, "protocols": dict(result.metrics)}

@@ -39,6 +39,7 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Write a model to a file that runs without Nearsight, and print where it is."""
     from nearsight import verbs
+    from nearsight.cli.following import after_exporting
     from nearsight.cli.show import print_lines
 
     path = verbs.export(
@@ -49,5 +50,5 @@ def run(options: Namespace) -> Result:
         progress=not options.quiet,
     )
     if not options.json:
-        print_lines([str(path)])
+        print_lines([str(path), *([after_exporting(str(path))] if path.suffix == ".onnx" else [])])
     return {"file": str(path)}

@@ -1,6 +1,7 @@
 """The command `nearsight predict`."""
 
 from argparse import Namespace
+from pathlib import Path
 
 from nearsight.cli.options import OneLineParser, Result, add_machine_options, whole_number
 from nearsight.cli.reading_options import add_max_pixels, add_range
@@ -72,7 +73,8 @@ def run(options: Namespace) -> Result:
     check_model(options)
 
     from nearsight import verbs
-    from nearsight.cli.show import print_predictions
+    from nearsight.cli.following import after_predicting
+    from nearsight.cli.show import print_lines, print_predictions
 
     places = [options.run, *options.images]
     model = options.model if options.model is not None else places.pop(0)
@@ -92,4 +94,7 @@ def run(options: Namespace) -> Result:
     )
     if not options.json:
         print_predictions(found)
+        if options.model is None:
+            shown = [str(place) for place in places if Path(place).is_file()]
+            print_lines([after_predicting(str(model), shown)])
     return {"out": options.out, **found.settings, "predictions": found.first(FIRST)}

@@ -89,7 +89,8 @@ def declare(parser: OneLineParser) -> None:
 def run(options: Namespace) -> Result:
     """Repair a run, and print what that changed."""
     from nearsight import verbs
-    from nearsight.cli.show import print_repair
+    from nearsight.cli.following import after_repairing
+    from nearsight.cli.show import print_lines, print_repair
 
     found = verbs.repair(
         options.run,
@@ -113,6 +114,7 @@ def run(options: Namespace) -> Result:
     )
     if not options.json:
         print_repair(found)
+        print_lines([after_repairing(found.directory / "run")])
     return {"out": str(found.directory), **found.to_json()}
 
 

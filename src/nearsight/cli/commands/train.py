@@ -34,6 +34,7 @@ def run(options: Namespace) -> Result:
     recipe_of(options)
 
     from nearsight import verbs
+    from nearsight.cli.following import after_training
     from nearsight.cli.show import print_cross_validation, print_lines, print_training
     from nearsight.progress import is_first_process
     from nearsight.study import CrossValidation
@@ -56,7 +57,6 @@ def run(options: Namespace) -> Result:
         return {"out": str(run.directory), **run.to_json()}
     if is_first_process() and not options.json:
         print_training(run)
-        whole = run.recipe.tile is None
-        following = f"report {run.directory}" if whole else f"evaluate {run.directory} --stride 1"
-        print_lines([f"run: {run.directory}", f"next: nearsight {following}"])
+        evaluated = run.result.get("evaluation", {}).get("test", {})
+        print_lines([f"run: {run.directory}", after_training(run.directory, evaluated)])
     return {"run": str(run.directory), **run.result}

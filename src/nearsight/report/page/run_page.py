@@ -11,7 +11,7 @@ from nearsight.evaluation.metrics import CELLS
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
 from nearsight.runs import RECIPE, Run
-from nearsight.runs.evaluation_words import estimate_of, how_cut, shown_estimates
+from nearsight.runs.evaluation_words import estimate_of, how_cut, shown_estimates, smoothing_note
 from nearsight.settings.metric_words import BY_GROUP, ESTIMATES, OF_EACH_CLASS
 from nearsight.settings.pooled import MEAN
 from nearsight.statistics.writing import scaled
@@ -37,7 +37,7 @@ class Confused:
 @dataclass(frozen=True)
 class Evaluated:
     """One evaluation as the page shows it; `how` names tile, stride and grid, `measures` what is shown beside
-    the accuracy, and `protocol` what classes are of."""
+    the accuracy, `protocol` what classes are of, and `notes` what explains a number."""
 
     split: str
     data: str
@@ -50,6 +50,7 @@ class Evaluated:
     of_classes: int
     confused: Sequence[Confused]
     groups: GroupAccuracies | None
+    notes: Sequence[str]
 
 
 def write_run_page(directory: Path, path: Path) -> None:
@@ -67,12 +68,14 @@ def run_html(directory: Path) -> str:
     run = Run(directory)
     result = run.result
     splits = result.get("evaluation", {})
+    recipe = run.recipe if (directory / RECIPE).is_file() else None
+    smoothing = 0.0 if recipe is None else recipe.label_smoothing
     return render(
         "run.html.j2",
         name=directory.absolute().name,
-        recipe=run.recipe if (directory / RECIPE).is_file() else None,
+        recipe=recipe,
         training=result.get("training"),
-        evaluations=[_evaluated(Evaluation.load(directory, split)) for split in splits],
+        evaluations=[_evaluated(Evaluation.load(directory, split), smoothing) for split in splits],
         estimate=estimate_of,
         headings=ESTIMATES,
         of_each_class=OF_EACH_CLASS,
@@ -82,7 +85,7 @@ def run_html(directory: Path) -> str:
     )
 
 
-def _evaluated(found: Evaluation) -> Evaluated:
+def _evaluated(found: Evaluation, smoothing: float) -> Evaluated:
     protocol = headline_among(found.metrics, found.settings.get("tile"), found.settings.get("pooling", MEAN))
     measured = found.metrics.get(protocol, {"per_class": [], "confusion": []})
     classes = [row for row in measured["per_class"] if row["accuracy"] is not None]
@@ -100,6 +103,7 @@ def _evaluated(found: Evaluation) -> Evaluated:
         images=len(found.labels),
         how=how_cut(found.settings),
         protocols=found.metrics,
+        notes=smoothing_note(smoothing, found.metrics),
         measures=shown_estimates(found.metrics.values()),
         protocol=protocol,
         classes=classes[:CLASSES],

@@ -1,0 +1,138 @@
+"""What to do next, the last line of a command: right for what was just made, with what it costs."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nearsight.progress import duration
+
+if TYPE_CHECKING:
+    from nearsight.study import Comparison
+
+# A finer evaluation is suggested where it takes no longer.
+SECONDS = 60.0
+
+
+def after_training(run: Path, evaluated: Mapping[str, Any]) -> str:
+    """Say what follows a trained run: a finer evaluation where that takes a minute at most, else its page.
+
+    >>> after_training(Path("runs/a"), {"tile": 16, "stride": 4, "seconds": 3.0})
+    'next: nearsight evaluate runs/a --stride 1 (more tiles: about 0:48)'
+    >>> after_training(Path("runs/a"), {"tile": 56, "stride": 14, "seconds": 165.0})
+    'next: nearsight report runs/a (its page: some seconds)'
+
+    `evaluated` is what its result.json says of the evaluation that was just done; its seconds tell what another
+    takes, as many times as long as there are more tiles.
+    """
+    named = shlex.quote(str(run))
+    finer = finer_stride(evaluated.get("stride"), evaluated.get("seconds"))
+    if finer is None:
+        return f"next: nearsight report {named} (its page: some seconds)"
+    stride, seconds = finer
+    return f"next: nearsight evaluate {named} --stride {stride} (more tiles: about {duration(seconds)})"
+
+
+def finer_stride(stride: int | None, seconds: float | None) -> tuple[int, float] | None:
+    """Return the smallest stride whose evaluation takes a minute at most, and its seconds; None where none does.
+
+    >>> finer_stride(4, 10.0), finer_stride(4, 40.0), finer_stride(None, None)
+    ((2, 40.0), None, None)
+
+    A stride is halved again and again, and each time the tiles, and the seconds with them, are four times as many.
+    """
+    if stride is None or seconds is None:
+        return None
+    found = None
+    while stride % 2 == 0 and 4 * seconds <= SECONDS:
+        stride, seconds = stride // 2, 4 * seconds
+        found = stride, seconds
+    return found
+
+
+def after_evaluating(run: Path) -> str:
+    """Say what follows an evaluation that is kept in a directory of a run.
+
+    >>> after_evaluating(Path("runs/a"))
+    'next: nearsight report runs/a (its page: some seconds)'
+    """
+    return f"next: nearsight report {shlex.quote(str(run))} (its page: some seconds)"
+
+
+def after_comparing(comparison: "Comparison") -> str | None:
+    """Say what follows a comparison: more seeds where they would tell, or the question whether tiles are good enough.
+
+    The price of more seeds is that of training the seeds that are there. None where the question is answered.
+    """
+    wanted = [answer.seeds for answer in comparison.good_enough if answer.seeds is not None]
+    there = len(comparison.seeds)
+    if wanted and max(wanted) > there:
+        seconds = sum(sum(arm.cost.seconds) for arm in comparison.arms) / there * (max(wanted) - there)
+        return (
+            f"next: the same command with --seeds {max(wanted)} "
+            f"(trains the seeds that are missing: about {duration(seconds)})"
+        )
+    if comparison.margin is not None:
+        return None
+    return (
+        f"next: nearsight report {shlex.quote(str(comparison.directory))} --margin 1 "
+        "(are tiles good enough, to within one point? some seconds)"
+    )
+
+
+def after_diagnosing(run: str, shortcuts: int, seconds: float) -> str:
+    """Say what follows the diagnosis of a run: a repair where shortcuts are proven, else the maps of single images.
+
+    >>> after_diagnosing("runs/a", 1, 130.0)
+    'next: nearsight repair runs/a (diagnoses its training images and trains on: longer than these 2:10)'
+    >>> after_diagnosing("runs/a", 0, 130.0)
+    'next: nearsight heatmap runs/a IMAGE (what speaks for each class in one image: some seconds)'
+    """
+    named = shlex.quote(run)
+    if shortcuts:
+        longer = f"longer than these {duration(seconds)}"
+        return f"next: nearsight repair {named} (diagnoses its training images and trains on: {longer})"
+    return f"next: nearsight heatmap {named} IMAGE (what speaks for each class in one image: some seconds)"
+
+
+def after_repairing(run: Path) -> str:
+    """Say what follows a repair: whether the new run uses something else instead.
+
+    >>> after_repairing(Path("runs/a/repair/run"))
+    'next: nearsight diagnose runs/a/repair/run (does anything else decide? as long as the first diagnosis)'
+    """
+    return (
+        f"next: nearsight diagnose {shlex.quote(str(run))} "
+        "(does anything else decide? as long as the first diagnosis)"
+    )
+
+
+def after_predicting(run: str, images: Sequence[str]) -> str:
+    """Say what follows predictions of a run: the map of the image whose prediction looks odd.
+
+    >>> after_predicting("runs/a", ["new photos/1.jpg", "new photos/2.jpg"])
+    "next: nearsight heatmap runs/a 'new photos/1.jpg' (why an image was taken for its class: some seconds)"
+    """
+    image = shlex.quote(images[0]) if images else "IMAGE"
+    return (
+        f"next: nearsight heatmap {shlex.quote(run)} {image} "
+        "(why an image was taken for its class: some seconds)"
+    )
+
+
+def after_exporting(file: str) -> str:
+    """Say what follows an export: the same predictions from the file.
+
+    >>> after_exporting("runs/a/model.onnx")
+    'next: nearsight predict IMAGES --model runs/a/model.onnx (the same predictions, from the file)'
+    """
+    return f"next: nearsight predict IMAGES --model {shlex.quote(file)} (the same predictions, from the file)"
+
+
+def after_reading(data: str) -> str:
+    """Say what follows a look at a set: a network.
+
+    >>> after_reading("photos")
+    'next: nearsight train photos (chooses a recipe, and shows the time left)'
+    """
+    return f"next: nearsight train {shlex.quote(data)} (chooses a recipe, and shows the time left)"

@@ -1,0 +1,38 @@
+"""What shortens work that takes more than an hour, by what is counted."""
+
+from nearsight.progress.watching import duration
+
+LONG_SECONDS = 3600.0
+
+_SHORTENED_BY = {
+    "training": "fewer `epochs` or `steps`, or a smaller `width` or `tile`",
+    "evaluating images": "a larger `stride`",
+    "predicting images": "a larger `stride`, or `protocol='full-pass'`",
+    "asking about tiles": "a smaller `on_tiles`",
+    "mapping images": "a larger `stride`, or fewer images",
+    "searching training images": "fewer `training_tiles` or `tiles`",
+    "taking tiles away": "fewer `images`, or a larger `stride`",
+    "measuring tile sizes": "fewer `images`, or a larger `stride`",
+    "checking the maps of images": "a smaller `faithfulness`",
+    "object and background taken away": "fewer `images`",
+    "changing images and judging them again": "fewer `images`",
+    "looking into errors": "fewer `images`",
+    "networks that learn nothing": "a smaller `null`",
+}
+
+
+def warning_of_length(what: str, left: float) -> str | None:
+    """Return a warning of work that has more than an hour to go, with what shortens it; None of other work.
+
+    >>> warning_of_length("training", 7260)
+    'training has 2:01:00 to go; to shorten it, give fewer `epochs` or `steps`, or a smaller `width` or `tile`'
+    >>> warning_of_length("training", 3000) is None
+    True
+
+    `what` is what a `Progress` counts, and `left` the seconds that are left.
+    """
+    if left <= LONG_SECONDS:
+        return None
+    shorter = _SHORTENED_BY.get(what)
+    told = f"{what} has {duration(left)} to go"
+    return told if shorter is None else f"{told}; to shorten it, give {shorter}"

@@ -1,0 +1,26 @@
+"""The page of a run: what explains a number stands beside it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nearsight.evaluation import Evaluation
+from nearsight.evaluation.metrics import protocol_metrics
+from nearsight.report.page.run_page import run_html
+from nearsight.runs import RECIPE
+from nearsight.settings import RECIPES
+from nearsight.settings.recipe import recipe_to_toml
+
+
+@pytest.mark.parametrize(("smoothing", "said"), [(0.2, True), (0.0, False)])
+def test_smoothed_labels_explain_the_calibration_error(tmp_path: Path, smoothing: float, said: bool) -> None:
+    labels, scores = np.array([0, 1]), np.eye(2, dtype=np.float32)
+    metrics = {"vote": protocol_metrics("vote", scores, labels, ("cat", "dog"))}
+    found = Evaluation(metrics, {"split": "test", "data": "toy"}, labels, {"vote": labels}, {"vote": scores})
+    found.save(tmp_path)
+    recipe = replace(RECIPES["fast"], data="toy", label_smoothing=smoothing)
+    (tmp_path / RECIPE).write_text(recipe_to_toml(recipe), encoding="utf-8")
+    page = run_html(tmp_path)
+    assert ("labels were smoothed by 0.2, which teaches the network to be 90 % sure at most" in page) is said
