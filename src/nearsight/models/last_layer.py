@@ -17,7 +17,7 @@ def last_layer(network: nn.Module) -> tuple[str, ...]:
     """
     layers: list[nn.Module] = [part for part in network.modules() if isinstance(part, AttentionHead)]
     if not layers:
-        layers = [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)][-1:]
+        layers += [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)][-1:]
     if is_published(network):
         # Another module than a network's own says what it is.
         own = network.get_classifier()  # type: ignore[operator]
