@@ -22,6 +22,7 @@ from studies import (
     repair,
     shortcuts,
     truth,
+    undertrained,
 )
 
 STUDIES = {
@@ -44,6 +45,7 @@ STUDIES = {
     "repair": repair,
     "shortcuts": shortcuts,
     "truth": truth,
+    "undertrained": undertrained,
 }
 
 
