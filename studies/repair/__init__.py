@@ -16,6 +16,7 @@ from time import process_time as cpu_clock
 import torch
 
 from nearsight import training
+from nearsight.errors import InputError
 from nearsight.write import write_json
 from studies.repair.baselines import BASELINES
 from studies.repair.cases import Case
@@ -135,7 +136,11 @@ def measure(case: Case, methods: Sequence[str], out: Path, end: float) -> Iterat
         elif method in BASELINES:
             place = out / case.ceiling if method == CEILING else directory / method.replace(" ", "-")
             begun, fresh = cpu_clock(), not place.exists()
-            made = BASELINES[method](case, network, place)
+            try:
+                made = BASELINES[method](case, network, place)
+            except InputError as error:
+                yield row | {"refused": str(error), "known": []}
+                continue
             seconds = cpu_clock() - begun if fresh else None
             yield row | {"seconds": seconds} | figures(case, before, case.predictions(made))
         else:

@@ -47,6 +47,7 @@ class Known:
     in_train: NDArray[np.bool_]
     in_held: NDArray[np.bool_]
     put_on: EditIn | None = None
+    take_off: EditIn | None = None
 
     def shortcut(self, which: NDArray[np.bool_], number: int) -> Shortcut:
         """Return it as a repair takes it, in the images that are said."""
@@ -62,6 +63,7 @@ class Known:
             which,
             nowhere,
             put_on=self.put_on,
+            take_off=self.take_off,
         )
 
 

@@ -109,6 +109,7 @@ def planted_case(network: Network, images: int | None = None) -> Case:
                 changed & (train.labels == one.class_number),
                 in_held,
                 put_on=edit(change, network.seed),
+                take_off=clean_of(train),
             )
         )
     return Case(
@@ -151,6 +152,16 @@ def edit(change: Change, seed: int) -> EditIn:
         return _put(change, images.image(i), np.random.default_rng([seed, i, 12]))
 
     return put_on
+
+
+def clean_of(train: ImageSet) -> EditIn:
+    """Return what takes any plant off a training image without a trace: the image as it was before."""
+
+    def take_off(images: ImageSet, i: int) -> Tensor:
+        assert len(images) == len(train)
+        return train.image(i)
+
+    return take_off
 
 
 def _half(which: NDArray[np.bool_], random: np.random.Generator) -> NDArray[np.bool_]:
