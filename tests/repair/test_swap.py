@@ -73,6 +73,30 @@ def test_several_shortcuts_share_the_room_and_none_is_put_over_another(
     assert counts[1:] == ([3] * 3 if removable else [6] * 3)
 
 
+@pytest.mark.parametrize("removable", [True, False])
+def test_what_most_have_is_drawn_less_often_and_nothing_is_edited_of_its_class(
+    painted, whole, mark, removable
+) -> None:
+    images = painted(share=0.8)
+    one = mark(images) if removable else mark(images, take_off=None)
+    swapped = swap(Task(whole, images, (one,))).images
+    assert _shares(swapped) == pytest.approx([0.5] * 3)
+    assert np.bincount(swapped.labels).tolist() == np.bincount(images.labels).tolist()
+    known = {image.numpy().tobytes() for image in images.pixels[images.labels == 0]}
+    own = [image.numpy().tobytes() for image in swapped.pixels[swapped.labels == 0]]
+    assert set(own) <= known
+    # Of 20 images 4 are without it, and stand for 10.
+    assert sorted(own.count(each) for each in set(own))[-4:] == [2, 2, 3, 3]
+
+
+def test_where_hardly_any_is_without_it_these_are_given_a_few_times(painted, whole, mark) -> None:
+    images = painted(share=0.95)
+    fixed = swap(Task(whole, images, (mark(images, take_off=None),))).images
+    # One image of 20 is without it: given four times, or the others are taken off.
+    assert _shares(fixed) == pytest.approx([0.8, 0.5, 0.5])
+    assert _shares(swap(Task(whole, images, (mark(images),))).images) == pytest.approx([0.25] * 3, abs=0.01)
+
+
 def test_images_of_other_classes_that_have_it_count(painted, whole, mark) -> None:
     images = painted(share=0.5)
     images.pixels[20:28, :, :4, :4] = 255

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, get_args
 
+import numpy as np
+
 from nearsight.diagnosis.candidates import TILE
 from nearsight.errors import InputError, unknown_name
 from nearsight.repair.groups import balanced, group_numbers
 from nearsight.repair.shortcut import Shortcut
-from nearsight.repair.swap import swap
+from nearsight.repair.swap import swapped
 from nearsight.repair.task import Task
 from nearsight.repair.tiles import sees_tiles, silent_tiles, speaking_alike
 from nearsight.settings.choices import RepairMethod
@@ -93,12 +95,15 @@ def _combined(task: Task, plan: Mapping[RepairMethod, tuple[Shortcut, ...]]) -> 
             f"{name}: {', '.join(map(task.name, shortcuts))}" for name, shortcuts in plan.items()
         )
         task.progress.say(f"several methods in one repair: {said}")
-    images = swap(tasks[SWAP]).images if SWAP in tasks else task.train
+    images, drawn = swapped(tasks[SWAP]) if SWAP in tasks else (task.train, None)
     silent = silent_tiles(tasks[TILES]) if TILES in tasks else None
-    if GROUPS in tasks:
-        index = balanced(tasks[GROUPS], group_numbers(tasks[GROUPS]))
-    elif silent is not None:
-        index = speaking_alike(tasks[TILES], silent)
-    else:
+    numbers = group_numbers(tasks[GROUPS]) if GROUPS in tasks else None
+    if drawn is None and silent is None and numbers is None:
         return Material(images)
+    index = np.arange(len(task.train)) if drawn is None else drawn
+    here = replace(task, train=task.train.select(index))
+    if numbers is not None:
+        index = index[balanced(here, numbers[index])]
+    elif silent is not None:
+        index = index[speaking_alike(here, silent.select(index))]
     return Material(images.select(index), None if silent is None else silent.select(index))

@@ -1,10 +1,14 @@
 """Swap: a shortcut is put on images of the other classes too, so that it says nothing any more."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.repair.edited import edit_image, edited
+from nearsight.repair.groups import draw_alike
 from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut
 from nearsight.repair.task import Task
 from nearsight.training.material import Material
@@ -17,6 +21,9 @@ from nearsight.training.material import Material
 # right 0.48 and 0.42, 0.51 and 0.47, 0.51 and 0.43, 0.52 and 0.41. The edits were the plants' own, and left no
 # trace.
 AS_THEY_ARE = 0.5
+
+# An image without a shortcut is given so often at most in place of those that have it.
+MOST_GIVEN = 4
 
 _Draw = tuple[NDArray[np.int64], EditIn]
 
@@ -47,10 +54,11 @@ def swap(task: Task) -> Material:
     shortcut at most: what is never trained on as it is, is not known so, and shortcuts put on one over the other
     make images that nobody has. Several shortcuts share what there is room for.
 
-    Where more of its own class's images have a shortcut than there is room for in others, it is taken off so many
-    that as large a share has it everywhere, if it can be: half of the room. On the other half it is put and taken
-    off again, so that what the edit leaves behind says little either. What cannot be taken off stays more frequent
-    in its own class than elsewhere.
+    Where more of its own class's images have a shortcut than there is room for in others, fewer of them are drawn,
+    and those without it more often, `MOST_GIVEN` times at most. Where there are too few without it, it is taken off
+    if it can be, so that half of the room has it everywhere; on the other half it is put and taken off again, so
+    that what the edit leaves behind says little either. What cannot be taken off stays more frequent in its own
+    class than elsewhere.
 
     Backgrounds are put behind the objects of all classes: of K classes, in a share of 1 - 1/K of each one's images,
     so that a class is as often on its own background as on any other's. Images whose object is not known stay
@@ -60,10 +68,20 @@ def swap(task: Task) -> Material:
     would need many copies of every other image to be as frequent there. A set in memory is edited there;
     of a streamed one, images are edited as they are read. Raises `InputError` for a shortcut that cannot be put on.
     """
+    images, drawn = swapped(task)
+    return Material(images if drawn is None else images.select(drawn))
+
+
+def swapped(task: Task) -> tuple[ImageSet, NDArray[np.int64] | None]:
+    """Return the edited images of `swap`, in the order of the training images, and which of them are drawn.
+
+    Places, int64 (n,), as many of each class as it has images; None where each is drawn once.
+    """
     edits: dict[int, list[EditIn]] = {}
     # What lies behind the object first: it would cover what was put on before.
     draws, free = _backgrounds(task), _free(task)
-    several = sum(one.seen_in != BACKGROUND for one in task.shortcuts)
+    most = (1 - AS_THEY_ARE) / max(1, sum(one.seen_in != BACKGROUND for one in task.shortcuts))
+    kept = {one: _kept_share(task, one, most) for one in task.shortcuts if one.seen_in != BACKGROUND}
     for shortcut in task.shortcuts:
         if shortcut.put_on is None:
             raise InputError(
@@ -71,11 +89,47 @@ def swap(task: Task) -> Material:
                 "`method='last-layer'` or `method='groups'`"
             )
         if shortcut.seen_in != BACKGROUND:
-            draws += _alike(task, shortcut, shortcut.put_on, free, (1 - AS_THEY_ARE) / several)
+            draws += _alike(task, shortcut, shortcut.put_on, free, most, kept[shortcut])
     for places, edit in draws:
         for i in places.tolist():
             edits.setdefault(i, []).append(edit)
-    return Material(edited(task.train, edits, task.bound.resize))
+    fewer = {one: share for one, share in kept.items() if share is not None}
+    return edited(task.train, edits, task.bound.resize), _drawn(task, fewer) if fewer else None
+
+
+def _kept_share(task: Task, shortcut: Shortcut, most: float) -> float | None:
+    """Return the share of the images drawn of a shortcut's class that are to have it; None where each is drawn once.
+
+    At most `most`, where those without it are enough to be drawn in their place. If they are not, it is taken off.
+    """
+    has = shortcut.in_train[task.train.labels == shortcut.class_number]
+    share = float(has.mean()) if len(has) else 0.0
+    if share <= most or share == 1:
+        return None
+    least = 1 - MOST_GIVEN * (1 - share)
+    return None if least > most and shortcut.take_off is not None else max(most, least)
+
+
+def _drawn(task: Task, kept: Mapping[Shortcut, float]) -> NDArray[np.int64]:
+    """Draw of each class with shortcuts so many images that the kept shares of them have these."""
+    labels = task.train.labels
+    drawn = [np.flatnonzero(~np.isin(labels, [one.class_number for one in kept]))]
+    for number in sorted({one.class_number for one in kept}):
+        mine = [one for one in kept if one.class_number == number]
+        random = np.random.default_rng((task.seed, 34, number))
+        own = np.flatnonzero(labels == number)
+        has = np.logical_or.reduce([one.in_train[own] for one in mine])
+        if has.all():
+            drawn.append(own)
+            continue
+        having = random.permutation(own[has])[: round(sum(kept[one] for one in mine) * len(own))]
+        bare = draw_alike(own[~has], len(own) - len(having), random)
+        drawn += [having, bare]
+        task.progress.say(
+            f"{len(having):,} images of {task.train.classes[number]} are drawn with "
+            f"{' or '.join(one.words for one in mine)}, and {len(bare):,} without"
+        )
+    return np.sort(np.concatenate(drawn))
 
 
 def _free(task: Task) -> NDArray[np.bool_]:
@@ -89,11 +143,12 @@ def _free(task: Task) -> NDArray[np.bool_]:
 
 
 def _alike(
-    task: Task, shortcut: Shortcut, put_on: EditIn, free: NDArray[np.bool_], most: float
+    task: Task, shortcut: Shortcut, put_on: EditIn, free: NDArray[np.bool_], most: float, kept: float | None
 ) -> list[_Draw]:
     """Draw which images get a shortcut, lose it, or get it and lose it again.
 
     Something is put on images that are `free`, on at most the share `most` of each class's; these are free no more.
+    `kept` is the share of the images drawn of its own class that have it, None where each is drawn once.
     """
     random = np.random.default_rng((task.seed, 17, shortcut.class_number, shortcut.number))
     labels, has = task.train.labels, shortcut.in_train
@@ -107,7 +162,7 @@ def _alike(
         )
     draws: list[_Draw] = []
     wanted, again = min(share, most), 0.0
-    if take_off is not None and share > most:
+    if kept is None and take_off is not None and share > most:
         wanted, again = most / 2, min(most / 2, share - most / 2)
         off = random.permutation(np.flatnonzero(own & has))[: round((share - wanted) * int(own.sum()))]
         draws.append((off, take_off))
