@@ -73,7 +73,10 @@ def group_dro(case: Case, network: Classifier, out: Path) -> Classifier:
 
 def deep_feature_reweighting(case: Case, network: Classifier, out: Path) -> Classifier:
     """DFR (Kirichenko, Izmailov and Wilson, ICLR 2023): the head anew, on held-out images of which all is known."""
-    known = tuple(one.shortcut(one.in_held, number) for number, one in enumerate(case.known, 1))
+    # How a plant is taken off is known of training images alone.
+    known = tuple(
+        replace(one.shortcut(one.in_held, number), take_off=None) for number, one in enumerate(case.known, 1)
+    )
     return refit_last_layer(Task(case.bound(network), case.held, known, seed=case.seed))
 
 
