@@ -62,7 +62,7 @@ def test_options_reach_the_repair(
     }
 
 
-def test_the_conclusion_comes_first_and_the_page_last(
+def test_the_conclusion_comes_first_and_what_to_do_next_last(
     asked: dict[str, Any],
     trained: Path,
     tmp_path: Path,
@@ -74,8 +74,11 @@ def test_the_conclusion_comes_first_and_the_page_last(
     assert asked["verdicts"] == "all"
     lines = capsys.readouterr().out.strip().splitlines()
     assert lines[0].startswith("for 1 of 2 shortcuts more images without it are right than before")
-    assert lines[-1] == f"the page: repairs/{trained.name}/report.html"
-    assert lines[-2] == f"the new run: repairs/{trained.name}/run"
+    assert lines[-3:-1] == [
+        f"the new run: repairs/{trained.name}/run",
+        f"the page: repairs/{trained.name}/report.html",
+    ]
+    assert lines[-1].startswith(f"next: nearsight diagnose repairs/{trained.name}/run (")
     assert (tmp_path / "repairs" / trained.name / "report.html").is_file()
     assert main(["report", f"repairs/{trained.name}"]) == 0
     assert capsys.readouterr().out.split() == [
