@@ -64,7 +64,8 @@ def evaluate(
     Raises `InputError` for bad input.
     """
     run, reading = opened_run(model), Reading(**fields_of(Reading, options))
-    bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(run or model, tiled=False)
+    binding = Binding(machine=machine, **without_fields_of(Reading, options))
+    bound = binding.bind(run or model, tiled=False, protocols=protocols or ())
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         found = find_images(
             run or model,

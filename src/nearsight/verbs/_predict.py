@@ -61,7 +61,10 @@ def predict(
     for an `out` that is there already, without `resume`.
     """
     reading = Reading(max_pixels=max_pixels, value_range=value_range)
-    bound = Binding(machine=machine, **options).bind(opened_run(model) or model, tiled=False)
+    binding = Binding(machine=machine, **options)
+    bound = binding.bind(
+        opened_run(model) or model, tiled=False, protocols=() if protocol is None else (protocol,)
+    )
     with watched(progress) as channel:
         for note in bound.notes:
             channel.warn(note)

@@ -1,5 +1,6 @@
 """The bound model that evaluation, heatmaps and diagnosis work on: one that is given, or one bound here."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -12,6 +13,7 @@ from nearsight.models.said import Classes
 from nearsight.settings import GridKind, Machine, ReadingOptions
 from nearsight.settings.choices import DEFAULT_GRID
 from nearsight.settings.pooled import Pooling, PoolingName
+from nearsight.settings.protocols import TOP_K
 from nearsight.verbs.sources import AnyModel, find_classifier
 
 
@@ -52,14 +54,15 @@ class Binding:
     pooling: PoolingName | None = None
     top_k: float | None = None
 
-    def bind(self, model: AnyModel, *, tiled: bool = True) -> TiledModel:
+    def bind(self, model: AnyModel, *, tiled: bool = True, protocols: Collection[str] = ()) -> TiledModel:
         """Return the model bound to these settings; a `TiledModel` holds its own, and takes no others.
 
         >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, classes=("red", "green", "blue"))
         >>> Binding().bind(bound).model.classes
         ('red', 'green', 'blue')
 
-        `tiled` says that a model without a tile is no use. Raises `InputError` for settings beside a bound model
+        `tiled` says that a model without a tile is no use; `protocols` are those that are asked for besides the
+        decision, of which top-k takes `top_k` too. Raises `InputError` for settings beside a bound model
         that say otherwise, and what `find_classifier` and `TiledModel` raise.
         """
         if isinstance(model, TiledModel):
@@ -78,6 +81,12 @@ class Binding:
         )
         if self.tile is None and classifier.tile is None:
             self._check_without_tile()
+        pooling = self._pooling(classifier.pooling)
+        if self.top_k is not None and TOP_K not in (pooling.protocol, *protocols):
+            raise InputError(
+                f"`top_k` is of the pooling 'top-k', and here tiles are pooled by '{pooling.name}'; give "
+                "`pooling='top-k'` too, or leave `top_k` out"
+            )
         return TiledModel(
             classifier,
             tile=classifier.tile_to_look_at(self.tile) if tiled else self.tile,
@@ -86,7 +95,7 @@ class Binding:
             memory=self.memory,
             device=(self.machine or Machine()).torch_device(),
             skip_blank=self.skip_blank,
-            pooling=self._pooling(classifier.pooling),
+            pooling=pooling,
         )
 
     def _pooling(self, own: Pooling) -> Pooling:
