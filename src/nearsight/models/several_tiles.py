@@ -32,7 +32,7 @@ def pooled_logits(pooling: Pooling, logits: Tensor, attention: Tensor | None = N
         return noisy_or_odds(logits)
     if attention is None:
         raise InputError(
-            "`attention` is of a network that was trained with it; train one with `pooling='attention'`, or choose "
+            "attention is of a network that was trained with it; train one with `pooling='attention'`, or choose "
             "another protocol"
         )
     return attended_mean(logits, attention)
