@@ -121,12 +121,12 @@ def after_predicting(run: str, images: Sequence[str]) -> str:
 
 
 def after_exporting(file: str) -> str:
-    """Say what follows an export: the same predictions from the file.
+    """Say what follows an export: predictions from the file, which are by attention no more where the run's are.
 
     >>> after_exporting("runs/a/model.onnx")
-    'next: nearsight predict IMAGES --model runs/a/model.onnx (the same predictions, from the file)'
+    'next: nearsight predict IMAGES --model runs/a/model.onnx (predictions from the file, without the run)'
     """
-    return f"next: nearsight predict IMAGES --model {shlex.quote(file)} (the same predictions, from the file)"
+    return f"next: nearsight predict IMAGES --model {shlex.quote(file)} (predictions from the file, without the run)"
 
 
 def after_reading(data: str) -> str:
