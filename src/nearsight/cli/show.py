@@ -22,6 +22,7 @@ from nearsight.runs import Run
 from nearsight.runs.evaluation_words import how_cut, measure_headings, smoothing_note, written_measures
 from nearsight.settings.metric_words import BY_GROUP
 from nearsight.settings.pooled import MEAN
+from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import MISSING, points, signed, three_digits, with_interval
 from nearsight.study import Comparison, CrossValidation
@@ -197,7 +198,7 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def print_heatmaps(heatmaps: Heatmaps, out: str) -> None:
-    """Print the mean logits and strongest tiles of each image, and where the figures are."""
+    """Print the scores and strongest tiles of each image, and where the figures are."""
     rows = []
     for heatmap, image in zip(heatmaps.images, heatmaps.to_json()["images"], strict=True):
         for number, (name, measured) in zip(heatmap.shown, image["classes"].items(), strict=True):
@@ -212,7 +213,10 @@ def print_heatmaps(heatmaps: Heatmaps, out: str) -> None:
             )
     first = heatmaps.images[0].evidence if heatmaps.images else None
     if first is None or first.removal is None:
-        score, title = "mean logit", "mean logit: the mean of the drawn map"
+        from nearsight.evidence.plot import made_words
+
+        score = "mean logit" if first is None or first.protocol == MEAN_LOGIT else first.protocol
+        title = f"{score}: {'the mean of the drawn map' if first is None else made_words(first)}"
     else:
         score, title = first.protocol, f"the maps: what is {first.words}"
     print_table(title, ["image", "class", score, "most at x, y", "least at x, y"], rows)

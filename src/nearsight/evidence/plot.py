@@ -96,6 +96,21 @@ def score_words(evidence_map: "EvidenceMap") -> str:
     }.get(evidence_map.protocol, "mean logit")
 
 
+def made_words(evidence_map: "EvidenceMap") -> str:
+    """Say how an image's score is made of its map.
+
+    >>> from nearsight.evidence import EvidenceMap
+    >>> made_words(EvidenceMap(torch.zeros(1, 1, 1), TileGrid(4, 4, tile=4, stride=4), ("cat",)))
+    'the mean of the drawn map'
+    """
+    return {
+        TOP_K: f"the mean of the strongest of the drawn map, {evidence_map.pooling.words}",
+        MAX: "the strongest tile of the drawn map",
+        NOISY_OR: "the log-odds that at least one tile of the drawn map shows the class",
+        ATTENTION: "the mean of the drawn map by the tiles' attention",
+    }.get(evidence_map.protocol, "the mean of the drawn map")
+
+
 def counting_words(evidence_map: "EvidenceMap") -> str:
     """Say which tiles are outlined on a map because the score is made of them; empty where none are."""
     if evidence_map.removal is not None:

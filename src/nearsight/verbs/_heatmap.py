@@ -50,7 +50,8 @@ def heatmap(
     one or several of files, directories of files, Pillow images, arrays (H, W, 3) and tensors (3, H, W), uint8 from 0
     to 255 or floating-point from 0 to 1. `class_name` is one for all images or one for each; by default it is the
     name of a file's directory where that is a class, as in an image folder. The mean of a map is the image's score
-    under `mean-logit` for that tile grid; tile and stride are by default those of `evaluate`. With `evidence`
+    under `mean-logit` for that tile grid, and what another `pooling` decides by is made of the same map;
+    tile and stride are by default those of `evaluate`. With `evidence`
     "removal" the map says what the score by which the classifier decides loses when a tile is replaced, by the
     image's mean colour (`fill` "mean", the default), by the image blurred ("blur") or by the same place of the next
     image ("other"); `fill` is for these maps alone. With `out`, each image's figure is left there as PNG and SVG,

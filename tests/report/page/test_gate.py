@@ -79,3 +79,13 @@ def test_the_class_table_counts_the_errors_of_the_decision(decided_whole: Callab
     found = decided_whole(0.4)
     wrong = np.bincount([error.label for error in found["errors"].errors], minlength=len(found.classes))
     assert [row.wrong for row in class_rows(found)] == wrong.tolist()
+
+
+def test_a_decision_by_another_pooling_is_named_as_that(
+    make_diagnosis: Callable[..., Diagnosis], make_gate: Callable[..., Any]
+) -> None:
+    found = make_diagnosis()
+    gate = replace(make_gate("full-pass", 56, 0.9), protocol="top-k", tiles="top-k")
+    page = diagnosis_html(replace(found, decision="top-k", parts={"gate": gate}))
+    assert "It decides by its tiles (top-k, tile" in page
+    assert "It decides by its tiles (mean-logit" not in page

@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+from dataclasses import replace
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,12 @@ import torch
 from PIL import Image
 from tests.report.page.made_heatmaps import make_heatmaps
 
+from nearsight.cli.show import print_heatmaps
 from nearsight.report.heatmap import Heatmaps
 from nearsight.report.page import heatmap_page
 from nearsight.report.page.heatmap_page import KEPT, write_heatmap_page
 from nearsight.report.page.pictures import map_uri
+from nearsight.settings.pooled import POOLINGS, Pooling
 
 
 def data(page: str) -> dict[str, Any]:
@@ -74,3 +78,29 @@ def test_a_tile_that_was_skipped_has_no_colour_and_no_logits(tmp_path: Path) -> 
     top, left = heatmap.evidence.grid.tops[2], heatmap.evidence.grid.lefts[1]
     assert cells[2 * (top + 4), 2 * (left + 4)] == 0
     assert cells[2 * (top + 8), 2 * (left + 4)] != 0
+
+
+def test_the_score_is_said_to_be_what_the_pooling_makes_of_the_map(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {
+        "mean": ("mean logit", "the mean of the drawn map"),
+        "top-k": ("top-k", "the mean of the strongest of the drawn map, 5 tiles"),
+        "max": ("max", "the strongest tile of the drawn map"),
+        "noisy-or": ("noisy-or", "the log-odds that at least one tile of the drawn map shows the class"),
+        "attention": ("attention", "the mean of the drawn map by the tiles' attention"),
+    }
+    assert set(said) == set(POOLINGS)
+    for name in POOLINGS:
+        score, made = said[name]
+        made_up = make_heatmaps(3, images=1).images[0]
+        evidence = replace(
+            made_up.evidence,
+            pooling=Pooling(name, top_k=5),
+            attention=torch.zeros(made_up.evidence.grid.shape),
+        )
+        heatmaps = Heatmaps((replace(made_up, evidence=evidence),))
+        write_heatmap_page(heatmaps, tmp_path / "heatmaps.html")
+        assert f"An image’s score is {made}." in unescape((tmp_path / "heatmaps.html").read_text())
+        print_heatmaps(heatmaps, "out")
+        assert f"{score}: {made}" in " ".join(capsys.readouterr().out.split())

@@ -71,7 +71,7 @@ def declare(parser: OneLineParser) -> None:
 
 
 def run(options: Namespace) -> Result:
-    """Draw the evidence of images, tile by tile, and print their mean logits and strongest tiles."""
+    """Draw the evidence of images, tile by tile, and print their scores and strongest tiles."""
     check_model(options)
 
     from nearsight import verbs

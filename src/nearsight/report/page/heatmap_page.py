@@ -57,6 +57,8 @@ def write_heatmap_page(heatmaps: "Heatmaps", path: Path) -> None:
     raises.
     """
     cards = tuple(_as_fit(heatmaps))
+    from nearsight.evidence.plot import made_words
+
     first = heatmaps.images[0].evidence if heatmaps.images else None
     write_text(
         path,
@@ -66,6 +68,7 @@ def write_heatmap_page(heatmaps: "Heatmaps", path: Path) -> None:
             cards=cards,
             images=len(heatmaps),
             removal=None if first is None else first.removal,
+            made="the mean of the drawn map" if first is None else made_words(first),
             fill_words=FILL_WORDS,
             limit=heatmaps.limit,
             data={
