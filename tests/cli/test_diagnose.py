@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,3 +100,32 @@ def test_an_option_whose_part_is_left_out_is_refused(
         f"{option[0]} is for the part {part}, which --parts leaves out; name that part too, or leave {option[0]} out"
     )
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "limit", "following"),
+    [
+        ([], None, "next: nearsight diagnose {run} --split train --out out-train (more images"),
+        ([], 0.4, "next: nearsight heatmap {run} IMAGE"),
+        (["--split", "train"], None, "next: nearsight heatmap {run} IMAGE"),
+        (["--images", "40"], None, "next: nearsight heatmap {run} IMAGE"),
+        (["digits"], None, "next: nearsight heatmap {run} IMAGE"),
+    ],
+)
+def test_where_test_images_are_too_few_training_images_are_asked_next(
+    options: list[str],
+    limit: float | None,
+    following: str,
+    trained: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Found(dict[str, Any]):
+        def to_json(self) -> dict[str, Any]:
+            return {}
+
+    verdicts = SimpleNamespace(verdicts=(), shortcuts=(), typical_limit=limit)
+    monkeypatch.setattr("nearsight.verbs.diagnose", lambda *_, **__: Found(verdicts=verdicts))
+    monkeypatch.setattr("nearsight.cli.show.print_diagnosis", lambda *_: None)
+    assert main(["diagnose", str(trained), *options, "--out", "out"]) == 0
+    assert capsys.readouterr().out.startswith(following.format(run=trained))

@@ -81,7 +81,9 @@ def test_nothing_named_is_told() -> None:
 def test_nothing_proven_names_what_could_be_taken_by_name() -> None:
     with pytest.raises(InputError, match=r"nothing to repair: .* `verdicts` takes 'cat:1'"):
         choose(Found(verdict(0, "suspect")))  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"nothing to repair: .* found no shortcut and no suspect"):
+    with pytest.raises(
+        InputError, match=r"nothing to repair: .* found no shortcut and no suspect: there are too few images"
+    ):
         choose(Found())  # type: ignore[arg-type]
 
 

@@ -80,18 +80,25 @@ def after_comparing(comparison: "Comparison") -> str | None:
     )
 
 
-def after_diagnosing(run: str, shortcuts: int, seconds: float) -> str:
+def after_diagnosing(run: str, shortcuts: int, seconds: float, train: str | None = None) -> str:
     """Say what follows the diagnosis of a run: a repair where shortcuts are proven, else the maps of single images.
+
+    Where the test images were too few to find a shortcut, the training images may be asked: `train` is where to.
 
     >>> after_diagnosing("runs/a", 1, 130.0)
     'next: nearsight repair runs/a (diagnoses its training images and trains on: longer than these 2:10)'
     >>> after_diagnosing("runs/a", 0, 130.0)
     'next: nearsight heatmap runs/a IMAGE (what speaks for each class in one image: some seconds)'
+    >>> after_diagnosing("runs/a", 0, 130.0, train="found-train")
+    'next: nearsight diagnose runs/a --split train --out found-train (more images to find one in: longer than these \
+2:10)'
     """
-    named = shlex.quote(run)
+    named, longer = shlex.quote(run), f"longer than these {duration(seconds)}"
     if shortcuts:
-        longer = f"longer than these {duration(seconds)}"
         return f"next: nearsight repair {named} (diagnoses its training images and trains on: {longer})"
+    if train is not None:
+        asked = f"{named} --split train --out {shlex.quote(train)}"
+        return f"next: nearsight diagnose {asked} (more images to find one in: {longer})"
     return f"next: nearsight heatmap {named} IMAGE (what speaks for each class in one image: some seconds)"
 
 

@@ -7,6 +7,7 @@ from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.reliance.part import RELIANCE
 from nearsight.diagnosis.reliance.verdict import BACKGROUND as DECIDES
 from nearsight.diagnosis.reliance.verdict import INDIFFERENT
+from nearsight.diagnosis.verdicts.limits import limit_in_words, typical_limit
 from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
@@ -138,10 +139,12 @@ def _left(diagnosis: Diagnosis) -> list[tuple[Chosen, tuple[float, float]]]:
 
 def _nothing(diagnosis: Diagnosis, others: Sequence[str]) -> str:
     if not others:
-        if VERDICTS.of(diagnosis) is None:
+        told = VERDICTS.of(diagnosis)
+        if told is None:
             why = diagnosis.absent.get(VERDICTS.name, "its part 'verdicts' was left out")
             return f"the diagnosis of {diagnosis.split} has no verdicts ({why})"
-        return f"the diagnosis of {diagnosis.split} found no shortcut and no {SUSPECT}"
+        limit = limit_in_words(typical_limit(told.limits))
+        return f"the diagnosis of {diagnosis.split} found no shortcut and no {SUSPECT}: {limit}"
     named = ", ".join(f"'{name}'" for name in others[:3]) + (" …" if len(others) > 3 else "")
     if left := _left(diagnosis):
         return (

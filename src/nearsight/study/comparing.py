@@ -34,6 +34,7 @@ from nearsight.study.settings import RUNS, Study, claim_study
 from nearsight.tiles import default_stride
 from nearsight.training import train
 from nearsight.training.batches import training_size
+from nearsight.training.early_warnings import early_warnings
 from nearsight.training.prepare import build_classifier
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ def compare(
         now.save(out)
     elif not all(_finished(place) for *_, place in planned):
         _require_same_images(out, listed, now)
+    for warning in early_warnings(base, first["train"]):
+        progress.warn(warning)
     sides = sorted({arm.recipe.tile for arm in made if arm.recipe.tile is not None})
     asked: dict[str, list[list[TileAnswers]]] = {}
     runs: dict[str, list[list[Run]]] = {arm.name: [[] for _ in study.all_seeds] for arm in made}

@@ -21,6 +21,7 @@ from nearsight.settings import Machine, Recipe
 from nearsight.statistics import accuracy_estimate, widened_by_folds
 from nearsight.study.cross_validation import CrossValidation, FoldedAccuracy
 from nearsight.training import train
+from nearsight.training.early_warnings import early_warnings
 from nearsight.write import write_table
 
 SPLIT = "test"
@@ -66,6 +67,9 @@ def cross_validate(
         progress.say(f"fold {fold} of {folded.count}")
         sets = folded.sets_of(fold, recipe.validation, recipe.seed)
         trained_on.append(len(sets["train"]))
+        # The folds train on nearly as many images, of which there is one thing to tell.
+        for warning in early_warnings(recipe, sets["train"]) if fold == 1 else ():
+            progress.warn(warning)
         place = out / f"{FOLD}{fold}"
         run = train(recipe, sets, place, network=network, resume=resume, machine=machine, progress=progress)
         if SPLIT not in run.result.get("evaluation", {}) or not (place / PREDICTIONS).is_file():

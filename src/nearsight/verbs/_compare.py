@@ -24,7 +24,6 @@ from nearsight.settings.choices import (
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import Comparison, checked_margin
-from nearsight.training.early_warnings import early_warnings
 from nearsight.verbs.auto_recipe import auto_comparison, begun_study
 from nearsight.verbs.default_directories import default_comparison
 from nearsight.verbs.sources import folds_as_before, split_as_before, whole_sets
@@ -93,8 +92,6 @@ def compare(
                 arms = begun[1] if arms is None and tiles is None else arms
         directory = _place(place, base, budget, folds)
         with writing(directory, channel):
-            for warning in early_warnings(base, whole["train"]):
-                channel.warn(warning)
 
             def load_sets(seed: int) -> ImageSets:
                 return split_as_before(whole, directory, base.validation, seed, channel)

@@ -132,8 +132,6 @@ def train(
                 folded = folds_as_before(sets, listed_folds(place), folds, channel)
                 for note in folded.whole.notes:
                     channel.say(note)
-                for warning in early_warnings(chosen, folded.whole["train"]):
-                    channel.warn(warning)
                 return cross_validate(
                     chosen,
                     folded,

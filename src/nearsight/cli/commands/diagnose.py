@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from pathlib import Path
 
 from nearsight.cli.options import OneLineParser, Result, add_machine_options, listed, whole_number
 from nearsight.cli.reading_options import add_new_images, add_reading_options, reading_options
@@ -107,5 +108,9 @@ def run(options: Namespace) -> Result:
         if options.model is None:
             proven = VERDICTS.of(found)
             shortcuts = 0 if proven is None else len(proven.shortcuts)
-            print_lines([after_diagnosing(model, shortcuts, time.monotonic() - begun)])
+            # Of a set that was named, or of a part that was asked for, nobody knows that training images are more.
+            as_it_comes = options.split == DEFAULT_SPLIT and options.data is None and options.images is None
+            too_few = proven is not None and not proven.verdicts and proven.typical_limit is None
+            train = f"{Path(out)}-train" if as_it_comes and too_few else None
+            print_lines([after_diagnosing(model, shortcuts, time.monotonic() - begun, train)])
     return {"out": out, **found.to_json()}

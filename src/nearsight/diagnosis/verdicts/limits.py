@@ -7,6 +7,7 @@ import numpy as np
 from nearsight.diagnosis.candidates import Examined
 from nearsight.diagnosis.verdicts.power import smallest_difference
 from nearsight.diagnosis.verdicts.rule import Rule
+from nearsight.statistics.writing import points
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,19 @@ def typical_limit(limits: tuple[ClassLimit, ...]) -> float | None:
     values = [np.inf if one.difference is None else one.difference for one in limits if one.images]
     middle = float(np.median(values)) if values else np.inf
     return middle if np.isfinite(middle) else None
+
+
+def limit_in_words(limit: float | None) -> str:
+    """Say how small a shortcut would have been found where none was, by the limit of the median class.
+
+    >>> limit_in_words(0.4)
+    "one in a third of a class's images would have been found from 40 points on (the median class)"
+    >>> limit_in_words(None)
+    'there are too few images to find one by accuracy alone (the median class)'
+    """
+    found = (
+        "there are too few images to find one by accuracy alone"
+        if limit is None
+        else f"one in a third of a class's images would have been found from {points(limit, 0)} points on"
+    )
+    return f"{found} (the median class)"

@@ -19,7 +19,7 @@ from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
 from nearsight.diagnosis.verdicts.finders import find_candidates
 from nearsight.diagnosis.verdicts.interventions import Intervention
 from nearsight.diagnosis.verdicts.judging import Judged, judge
-from nearsight.diagnosis.verdicts.limits import ClassLimit, class_limits, typical_limit
+from nearsight.diagnosis.verdicts.limits import ClassLimit, class_limits, limit_in_words, typical_limit
 from nearsight.diagnosis.verdicts.remaining import remaining_accuracy
 from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT
 from nearsight.diagnosis.verdicts.verdict import Verdict
@@ -147,13 +147,8 @@ def _sentences(found: Verdicts, about: Findings) -> Iterator[str]:
             f"{whole_per_cent(found.remaining)}, where it is {whole_per_cent(found.accuracy)}"
         )
         return
-    limit = found.typical_limit
-    small = (
-        "there are too few images to find one by accuracy alone"
-        if limit is None
-        else f"one in a third of a class's images would have been found from {points(limit, 0)} points on"
-    )
-    yield f"{'no shortcut is proven' if suspects else 'no shortcut was found'}: {small} (the median class)"
+    none = "no shortcut is proven" if suspects else "no shortcut was found"
+    yield f"{none}: {limit_in_words(found.typical_limit)}"
 
 
 def _leads(found: Verdicts, about: Findings) -> Iterator[Lead]:
