@@ -49,5 +49,7 @@ def test_the_number_is_of_the_images_that_are_trained_on(verb: Any, tmp_path: Pa
         verb(out=tmp_path / "out", progress=listener, **FIELDS)
     trained_on = int(str(ended.value).split()[0])
     assert trained_on < 60
+    # Which images are held out is said too, as by the other verbs.
+    assert any("of the 60 images" in line or "folds" in line for line in listener.said)
     (told,) = [line for line in listener.said if "is larger than the training set" in line]
     assert told.startswith(f"warning: a batch of 500 is larger than the training set of {trained_on} images")

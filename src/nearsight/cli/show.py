@@ -192,7 +192,7 @@ def print_comparison(comparison: Comparison) -> None:
             *grouped,
             *(["", *asked] if asked else []),
             "",
-            f"table, figure and every number: {comparison.directory}",
+            f"the page, with table, figure and every number: {comparison.directory / PAGE}",
         ]
     )
 

@@ -130,6 +130,9 @@ def compare(
         now.save(out)
     elif not all(_finished(place) for *_, place in planned):
         _require_same_images(out, listed, now)
+    # Folds are told by their numbers as they come.
+    for note in sets.whole.notes if isinstance(sets, FoldedSet) else first.notes:
+        progress.say(note)
     for warning in early_warnings(base, first["train"]):
         progress.warn(warning)
     sides = sorted({arm.recipe.tile for arm in made if arm.recipe.tile is not None})

@@ -102,10 +102,15 @@ class ArmOnTiles:
         if self.between_seeds.value is not None:
             told[0] += f", where two seeds agree on {with_interval(self.between_seeds)} % of whole images"
         if best is not first:
+            less, alone = best.lost.value or 0.0, first.lost.value or 0.0
+            beside = (
+                f"not {points(alone)}: the rest goes with padding and statistics, not with their size"
+                if less < alone
+                else f"no fewer than {SHOWN[first.view]} ({points(alone)})"
+            )
             told.append(
                 f"shown most favourably, {SHOWN[best.view]}, tiles predict {with_interval(best.agreement)} % alike "
-                f"and lose {points(best.lost.value or 0.0)} points{interval(best.lost)}, not "
-                f"{points(first.lost.value or 0.0)}: the rest goes with padding and statistics, not with their size"
+                f"and lose {points(less)} points{interval(best.lost)}, {beside}"
             )
         return "; ".join((*told, _conclusion(size)))
 
