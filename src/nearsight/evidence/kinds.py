@@ -53,7 +53,7 @@ def check_removal(protocol: str, fill: str) -> None:
 
     >>> check_removal("vote", "mean")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    nearsight.errors.InputError: unknown protocol of removal 'vote'; known: full-pass, mean-logit, top-k, ...
+    nearsight.errors.InputError: unknown protocol of removal 'vote'; known: attention, full-pass, max, ...
     """
     if protocol not in REMOVED_UNDER:
         raise unknown_name("protocol of removal", protocol, REMOVED_UNDER)
