@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FEW = "--images 100 --steps 2 --batch-size 8 --width 0.1 --sample 16 --repeats 2 --workers 1"
+FEW = "--images 100 --steps 2 --batch-size 8 --width 0.1 --sample 16 --repeats 1 --workers 1"
 
 
 def test_streaming_measures_a_few_images_and_leaves_only_its_results(
