@@ -9,7 +9,7 @@ import torch
 
 from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
-from nearsight.progress import SILENT
+from nearsight.progress import SILENT, watched
 from nearsight.settings import Machine, Recipe, make_recipe
 from nearsight.training import train
 from nearsight.training.prepare import build_classifier
@@ -46,6 +46,22 @@ def test_other_classes_get_a_new_last_layer_and_the_rest(
     assert state["head.weight"].equal(plain.network.state_dict()["head.weight"])
     assert all(value.equal(state[name]) for name, value in held.items() if not name.startswith("head"))
     assert tuned.classes == others.classes
+
+
+@pytest.mark.parametrize(("classes", "said"), [(3, "the last layer included"), (5, "and a new last layer")])
+def test_a_new_last_layer_is_told_for_other_classes_alone(
+    classes: int,
+    said: str,
+    make_images: Callable[..., ImageSet],
+    recipe: Recipe,
+    begun: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Attention that the run has not learned is new too, and no reason to say that classes are others."""
+    with_attention = replace(recipe, weights_of=str(begun), pooling="attention", tiles_per_image=2)
+    with watched(True) as progress:
+        build_classifier(with_attention, make_images(20, classes=classes), progress)
+    assert said in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_run_is_trained_on_and_can_be_resumed(

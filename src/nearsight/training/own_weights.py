@@ -37,13 +37,14 @@ def begin_with_own_weights(
         raise InputError(
             f"`weights_of` is a run with attention, and pooling is '{recipe.pooling}'; give `pooling='attention'`"
         )
-    new = () if held.classes == classes else last_layer(network)
+    same = held.classes == classes
+    new = () if same else last_layer(network)
     if recipe.pooling == "attention" and not made.attention:
         with torch.random.fork_rng(devices=[]):
             replace(made, attention=True).finished(held.network)
         new = (*new, *attention_names(network))
     own, weights = network.state_dict(), held.network.state_dict()
     load_weights(network, weights | {name: own[name] for name in new}, f"the run {recipe.weights_of}")
-    head = "and a new last layer, as the classes are others" if new else "the last layer included"
+    head = "the last layer included" if same else "and a new last layer, as the classes are others"
     progress.say(f"starts from the weights of {recipe.weights_of}, {head}")
     return replace(held.preprocessing, resize_short=recipe.resize_short, resize_to=None, crop=None)
