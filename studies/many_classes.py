@@ -27,7 +27,7 @@ from nearsight.settings import Machine, make_recipe
 from nearsight.statistics import Estimate, arm_estimate, paired_difference, student_estimate
 from nearsight.statistics.writing import number, with_interval
 from nearsight.write import write_json
-from studies.rows import read_rows, write_rows
+from studies.rows import measured_networks, read_rows, write_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
-    done = {tuple(row["network"]) for row in read_rows(lines)}
+    done = measured_networks(lines)
     sets: dict[int, ImageSets] = {}
     for seed in range(arguments.seeds):
         for side in arguments.side:

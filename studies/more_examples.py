@@ -32,7 +32,7 @@ from nearsight.statistics.writing import MISSING, three_digits, with_interval
 from nearsight.tiles import cut_tiles
 from nearsight.write import write_json
 from studies.many_classes import CPU, plain
-from studies.rows import read_rows, write_rows
+from studies.rows import measured_networks, read_rows, write_rows
 
 DATA, TILE, STRIDE = "cifar10", 16, 4
 TILES, TIMES = (1, 4, 16), (4, 16)
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
-    done = {tuple(row["network"]) for row in read_rows(lines)}
+    done = measured_networks(lines)
     sets = nearsight.load(DATA, validation=0)
     test = sets["test"].select(
         np.random.default_rng(0).permutation(len(sets["test"]))[: arguments.test_images]

@@ -33,7 +33,7 @@ from nearsight.statistics import Estimate, arm_estimate, paired_difference
 from nearsight.statistics.writing import with_interval
 from nearsight.write import write_json
 from studies.many_classes import CPU
-from studies.rows import read_rows, write_rows
+from studies.rows import measured_networks, read_rows, write_rows
 
 SETS = {
     "small": "scenes:shortcut=0,size=0.35",
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
-    done = {tuple(row["network"]) for row in read_rows(lines)}
+    done = measured_networks(lines)
     loaded: dict[str, ImageSets] = {}
     for seed, of, arm in product(range(arguments.seeds), arguments.sets, (SINGLE, *POOLINGS)):
         if (seed, of, arm) in done:

@@ -11,6 +11,11 @@ def read_rows(lines: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines.read_text().splitlines()] if lines.is_file() else []
 
 
+def measured_networks(lines: Path) -> set[tuple[Any, ...]]:
+    """Return the networks whose rows were written, by what names them: they are not trained again."""
+    return {tuple(row["network"]) for row in read_rows(lines)}
+
+
 def write_rows(lines: Path, rows: Iterable[Mapping[str, Any]], *, more: bool = False) -> None:
     """Write rows, a line each, after those that are there (`more`) or in their place."""
     written = "".join(json.dumps(row) + "\n" for row in rows)

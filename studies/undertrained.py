@@ -24,7 +24,7 @@ from nearsight.evidence import TiledModel
 from nearsight.settings import Machine, make_recipe
 from nearsight.study.undertrained import fall_of, is_undertrained
 from studies.many_classes import plain
-from studies.rows import read_rows, write_rows
+from studies.rows import measured_networks, read_rows, write_rows
 
 LENGTHS = (20, 40, 80, 160, 320, 640, 1280)
 ARMS = ("whole", "tile")
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
-    done = {tuple(row["network"]) for row in read_rows(lines)}
+    done = measured_networks(lines)
     for seed in range(arguments.seeds):
         for name in arguments.settings:
             sets: ImageSets | None = None

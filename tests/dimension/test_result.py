@@ -5,24 +5,15 @@ from pathlib import Path
 
 import pandas
 import pytest
+from tests.measured_digits import measured_digits
 
-from nearsight.data import load
-from nearsight.dimension import Dimension, measure_dimension
+from nearsight.dimension import Dimension
 from nearsight.dimension.result import UNITS
-from nearsight.settings import Sampling
 
 
 @pytest.fixture(scope="module")
 def digits() -> Dimension:
-    few = Sampling(
-        training_tiles=200,
-        test_images=20,
-        tiles_per_test_image=2,
-        points=100,
-        pairs=40,
-        example_images=64,
-    )
-    return measure_dimension(load("digits"), tiles=[2, 5, None], sampling=few)
+    return measured_digits(2, 5, None)
 
 
 def test_the_table_is_what_the_file_holds(digits: Dimension, tmp_path: Path) -> None:

@@ -25,12 +25,12 @@ def after_training(run: Path, evaluated: Mapping[str, Any]) -> str:
     `evaluated` is what its result.json says of the evaluation that was just done; its seconds tell what another
     takes, as many times as long as there are more tiles.
     """
-    named = shlex.quote(str(run))
     finer = finer_stride(evaluated.get("stride"), evaluated.get("seconds"))
     if finer is None:
-        return f"next: nearsight report {named} (its page: some seconds)"
+        return after_evaluating(run)
     stride, seconds = finer
-    return f"next: nearsight evaluate {named} --stride {stride} (more tiles: about {duration(seconds)})"
+    asked = f"{shlex.quote(str(run))} --stride {stride}"
+    return f"next: nearsight evaluate {asked} (more tiles: about {duration(seconds)})"
 
 
 def finer_stride(stride: int | None, seconds: float | None) -> tuple[int, float] | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -238,7 +239,7 @@ class Comparison(Shown):
         """The sentences on the differences that the comparison is made for."""
         return tuple(row.verdict for row in self.differences if row.headline)
 
-    @property
+    @cached_property
     def good_enough(self) -> tuple[GoodEnough, ...]:
         """For each arm of tiles and what it is held against, whether it is good enough; empty without a `margin`."""
         if self.margin is None:
