@@ -266,10 +266,10 @@ def print_demonstration(found: Demonstration) -> None:
             f"the page: {found.directory / PAGE}",
             "",
             "Next, on a folder of photographs with a directory for each class:",
-            "  nearsight data FOLDER                                what it holds",
-            "  nearsight train FOLDER --recipe fast --out runs/mine  a network",
-            "  nearsight diagnose runs/mine                         what it uses, and where it errs",
-            "  nearsight repair runs/mine                           the same without its shortcuts",
+            "  nearsight data FOLDER                   what it holds",
+            "  nearsight train FOLDER --out runs/mine  a network, by a recipe that fits the folder",
+            "  nearsight diagnose runs/mine            what it uses, and where it errs",
+            "  nearsight repair runs/mine              the same without its shortcuts",
         ]
     )
 
