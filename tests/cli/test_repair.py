@@ -113,8 +113,9 @@ def test_where_nothing_is_proven_the_diagnosis_has_its_page(
 
     monkeypatch.setattr(_repair, "repair_run", nothing_proven)
     out = tmp_path / "out"
-    assert refused("repair", trained, "--out", out, *CPU) == "nothing to repair"
-    assert (out / "diagnosis" / "report.html").is_file()
+    page = out / "diagnosis" / "report.html"
+    assert refused("repair", trained, "--out", out, *CPU) == f"nothing to repair; its page is {page}"
+    assert page.is_file()
 
 
 def test_what_is_no_run_is_refused(refused: Refused, tmp_path: Path) -> None:

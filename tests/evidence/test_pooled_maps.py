@@ -102,7 +102,7 @@ def test_where_all_count_alike_none_is_named() -> None:
 
 def test_attention_is_of_networks_that_have_it() -> None:
     plain = Classifier.of("airbench", classes=3, pretrained=False, width=0.1, tile=8, mean=0.5, std=0.5)
-    with pytest.raises(InputError, match="`pooling='attention'` is of a network that was trained with it"):
+    with pytest.raises(InputError, match="'attention' needs a network that was trained with"):
         TiledModel(plain, pooling=Pooling("attention"))
     grid = TileGrid(8, 8, tile=8, stride=8)
     with pytest.raises(InputError, match="attention has shape"):

@@ -83,7 +83,7 @@ def test_a_top_k_that_is_neither_share_nor_number_is_refused(top_k: float) -> No
 def test_what_cannot_be_pooled_is_refused() -> None:
     with pytest.raises(InputError, match="`top_k` takes 7 tiles, and an image has 6; give fewer"):
         pooled_logits(Pooling("top-k", top_k=7), tiles(2, 6, 3))
-    with pytest.raises(InputError, match="attention is of a network that was trained with it"):
+    with pytest.raises(InputError, match="'attention' needs a network that was trained with"):
         pooled_logits(Pooling("attention"), tiles(2, 6, 3))
     with pytest.raises(InputError, match="unknown pooling 'maximum'"):
         Pooling("maximum")  # type: ignore[arg-type]

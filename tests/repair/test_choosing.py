@@ -114,5 +114,5 @@ def test_what_costs_nothing_is_left_unless_it_is_named() -> None:
     )
     assert names(found, "cat:1") == ["cat:1"]
     assert left_alone(found, "cat:1") == ()
-    with pytest.raises(InputError, match=r"proves costs nothing .* `verdicts` takes 'cat:1' all the same"):
+    with pytest.raises(InputError, match=r"cost no accuracy .* `verdicts` takes 'cat:1'"):
         choose(Found(costless(0), usual=0.5))  # type: ignore[arg-type]

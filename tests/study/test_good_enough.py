@@ -1,5 +1,7 @@
 """Whether tiles are good enough: the sentence says what the interval shows, and what would tell."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,13 @@ def test_one_seed_says_that_it_is_of_two_networks() -> None:
         "images at this seed should tell; of the two ways of training one seed tells nothing"
     )
     assert found.seeds is None
+
+
+def test_an_undertrained_arm_is_named_in_the_answer() -> None:
+    found = good_enough(
+        replace(HELD, undertrained=("full",)), Estimate(0.0, -0.005, 0.005, covers=BOTH), 1, None
+    )
+    assert found.said.endswith("; full is undertrained, so more steps may change this")
 
 
 def test_a_difference_at_the_margin_is_told_by_nothing() -> None:

@@ -11,17 +11,31 @@ from nearsight.settings import Recipe
 from nearsight.training.early_warnings import early_warnings
 
 
-@pytest.mark.parametrize(("batch", "warns"), [(48, False), (49, True)])
-def test_a_batch_larger_than_the_set_is_told_with_its_steps(
-    make_images: Callable[..., ImageSet], batch: int, warns: bool
+def test_a_batch_larger_than_the_set_is_told_with_its_steps(make_images: Callable[..., ImageSet]) -> None:
+    assert early_warnings(Recipe(batch_size=48, epochs=200), make_images(48)) == ()
+    (told,) = early_warnings(Recipe(batch_size=49, epochs=20), make_images(48))
+    assert told.startswith(
+        "a batch of 49 is larger than the training set of 48 images, so that 20 epochs are"
+    )
+    assert "give `batch_size=8` or less" in told
+
+
+@pytest.mark.parametrize(
+    ("recipe", "warns"),
+    [
+        (Recipe(batch_size=48, epochs=20), True),
+        (Recipe(batch_size=48, epochs=100), False),  # 100 steps
+        (Recipe(batch_size=4, epochs=1), False),  # few epochs were asked for, and the batch fits
+        (Recipe(batch_size=48, steps=20), False),  # so many steps were asked for
+    ],
+)
+def test_a_batch_that_leaves_few_steps_is_told(
+    make_images: Callable[..., ImageSet], recipe: Recipe, warns: bool
 ) -> None:
-    told = early_warnings(Recipe(batch_size=batch, epochs=20), make_images(48))
-    assert bool(told) == warns
-    if warns:
-        assert told[0].startswith(
-            "a batch of 49 is larger than the training set of 48 images, so that 20 epochs are"
-        )
-        assert "give `batch_size=8` or less" in told[0]
+    told = early_warnings(recipe, make_images(48))
+    assert [
+        line.startswith("20 epochs of 48 images in batches of 48 are only 20 steps") for line in told
+    ] == ([True] if warns else [])
 
 
 def test_classes_of_one_image_are_named(make_images: Callable[..., ImageSet]) -> None:

@@ -2,11 +2,13 @@
 
 import copy
 import time
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from nearsight.training import precision
 from nearsight.training.precision import choose_precision
 
 IMAGES = torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -81,3 +83,14 @@ def test_the_check_leaves_the_network_and_the_global_generator_alone() -> None:
     assert not network.training
     assert all(parameter.grad is None for parameter in network.parameters())
     assert all(value.equal(before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_long_check_says_how_long_before_it_begins(monkeypatch: pytest.MonkeyPatch, listener: Any) -> None:
+    same = {"logits": torch.ones(2), "gradients": torch.ones(2)}
+    for seconds, said in (
+        (0.05, []),
+        (1.0, ["checking bfloat16 on 16 tiles: up to 0:48 where the processor emulates it"]),
+    ):
+        monkeypatch.setattr(precision, "_probe", lambda *_, seconds=seconds: (same, seconds))
+        choose_precision("auto", nn.Identity(), IMAGES, progress=listener)
+        assert listener.said == said

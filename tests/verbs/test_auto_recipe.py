@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 import nearsight
+from nearsight.errors import InputError
 from nearsight.models.at_hand import published_weights
 from nearsight.settings import Machine, Recipe
 from nearsight.study.settings import Study
-from nearsight.verbs import auto_recipe
+from nearsight.verbs import _train, auto_recipe
 
 CPU = Machine(device="cpu", workers=0)
 
@@ -55,6 +56,33 @@ def test_what_was_begun_by_another_recipe_is_resumed_by_it(tmp_path: Path, liste
     again = nearsight.train("digits", resume=True, **options)
     assert again.recipe == begun.recipe
     assert not any(line.startswith("recipe ") for line in listener.said)
+
+
+@pytest.mark.parametrize("out", [None, "run"])
+def test_the_recipe_of_a_begun_run_is_read_once(
+    out: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options: dict[str, Any] = {"steps": 1, "width": 0.1, "out": out, "machine": CPU, "progress": False}
+    nearsight.train("digits", **options)
+    read: list[Path] = []
+    begun = auto_recipe.begun_recipe
+    monkeypatch.setattr(
+        _train, "begun_recipe", lambda place, fields: [read.append(place), begun(place, fields)][1]
+    )
+    nearsight.train("digits", resume=True, **options)
+    assert len(read) == 1
+
+
+def test_top_k_without_its_pooling_is_refused(tmp_path: Path) -> None:
+    told = "`top_k` is for the pooling 'top-k', and tiles are pooled by 'mean' here"
+    asked: dict[str, Any] = {"top_k": 2, "out": tmp_path / "out", "progress": False}
+    for recipe in ("auto", "fast"):
+        with pytest.raises(InputError, match=told):
+            nearsight.train("digits", tile=6, recipe=recipe, **asked)
+        with pytest.raises(InputError, match=told):
+            nearsight.compare("digits", arms=["full", "tile-6+max"], recipe=recipe, **asked)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_comparison_is_resumed_by_its_own_recipe_and_arms(tmp_path: Path) -> None:

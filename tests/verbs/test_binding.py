@@ -35,7 +35,7 @@ def test_a_stride_where_whole_images_are_trained_on_is_refused_beforehand(tmp_pa
 @pytest.mark.parametrize("asked", [{}, {"pooling": "max"}])
 def test_a_number_of_tiles_that_nothing_takes_is_refused_and_not_ignored(asked: dict[str, Any]) -> None:
     classifier = Classifier.of(lambda tiles: tiles.mean((2, 3)), classes=["r", "g", "b"], tile=4)
-    with pytest.raises(InputError, match=r"`top_k` is of the pooling 'top-k', .* leave `top_k` out"):
+    with pytest.raises(InputError, match=r"`top_k` is for the pooling 'top-k', .* leave `top_k` out"):
         Binding(top_k=3, **asked).bind(classifier, protocols=["mean-logit"])
     assert Binding(top_k=3, **asked).bind(classifier, protocols=["top-k"]).pooling.top_k == 3
     assert Binding(top_k=3, pooling="top-k").bind(classifier).pooling.count(9) == 3

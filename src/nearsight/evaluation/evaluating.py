@@ -20,7 +20,7 @@ from nearsight.evaluation.refusal import refuses_sizes
 from nearsight.evaluation.result import Evaluation
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
-from nearsight.settings.pooled import MEAN
+from nearsight.settings.pooled import MEAN, no_attention
 from nearsight.settings.protocols import ATTENTION, FIVE_CROP, FULL_PASS, PROTOCOLS, REESTIMATED, TOP_K, USUAL
 
 if TYPE_CHECKING:
@@ -212,10 +212,7 @@ def _chosen(protocols: Sequence[str] | None, bound: TiledModel) -> list[str]:
 def check_attention(bound: TiledModel, protocols: Sequence[str]) -> None:
     """Raise `InputError` where attention is asked for and the model was trained without it."""
     if ATTENTION in protocols and not bound.attends:
-        raise InputError(
-            "protocol 'attention' is of a network that was trained with it (`pooling='attention'`), and this one was "
-            "not; leave it out, or train one"
-        )
+        raise no_attention()
 
 
 def _check_classes(known: Sequence[str], images: ImageSet) -> None:

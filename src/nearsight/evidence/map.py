@@ -17,7 +17,7 @@ from nearsight.models.several_tiles import attended_mean, noisy_or_odds, top_k_m
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
 from nearsight.rows import from_values
-from nearsight.settings.pooled import BY_MEAN, Pooling
+from nearsight.settings.pooled import BY_MEAN, Pooling, no_attention
 from nearsight.settings.protocols import ATTENTION, MAX, MEAN_LOGIT, NOISY_OR, TOP_K
 from nearsight.statistics.writing import signed
 from nearsight.tiles import TileGrid
@@ -176,10 +176,7 @@ class EvidenceMap(Shown):
         Raises `InputError` for a network that was trained without it.
         """
         if self.attention is None:
-            raise InputError(
-                "attention is of a network that was trained with `pooling='attention'`, and this one was not; "
-                "choose another protocol"
-            )
+            raise no_attention()
         return attended_mean(self._tiles(), self.attention[~self.skipped])
 
     def counted(self, name: str | SupportsIndex) -> Tensor | None:

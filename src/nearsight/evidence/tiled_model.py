@@ -21,7 +21,7 @@ from nearsight.notebook import Shown, Summary
 from nearsight.numbers import whole
 from nearsight.settings import Fill, GridKind
 from nearsight.settings.choices import DEFAULT_FILL, DEFAULT_GRID, DEFAULT_MEMORY
-from nearsight.settings.pooled import Pooling
+from nearsight.settings.pooled import Pooling, no_attention
 from nearsight.shortage import is_shortage
 from nearsight.tiles import TileGrid
 
@@ -407,7 +407,5 @@ def _too_large(batch: Tensor, error: Exception) -> InputError:
 def _checked_pooling(pooling: Pooling, model: Model) -> Pooling:
     attends = isinstance(model, Classifier) and model.architecture.attention
     if pooling.name == "attention" and not attends:
-        raise InputError(
-            "`pooling='attention'` is of a network that was trained with it, and this one was not; choose another"
-        )
+        raise no_attention()
     return pooling

@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nearsight.errors import InputError
-from nearsight.settings.pooled import Pooling
+from nearsight.settings.pooled import Pooling, no_attention
 
 # Below it the chance that a tile shows a class is no number of float32 any more, and its logarithm still is.
 _LEAST = 1e-30
@@ -31,10 +30,7 @@ def pooled_logits(pooling: Pooling, logits: Tensor, attention: Tensor | None = N
     if pooling.name == "noisy-or":
         return noisy_or_odds(logits)
     if attention is None:
-        raise InputError(
-            "attention is of a network that was trained with it; train one with `pooling='attention'`, or choose "
-            "another protocol"
-        )
+        raise no_attention()
     return attended_mean(logits, attention)
 
 

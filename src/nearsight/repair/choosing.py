@@ -148,11 +148,11 @@ def _nothing(diagnosis: Diagnosis, others: Sequence[str]) -> str:
     named = ", ".join(f"'{name}'" for name in others[:3]) + (" …" if len(others) > 3 else "")
     if left := _left(diagnosis):
         return (
-            f"what the diagnosis of {diagnosis.split} proves costs nothing that training images show "
-            f"({', '.join(one.name(diagnosis.classes) for one, _ in left)}: the class is right as often as is usual "
-            f"with it and without it); `verdicts` takes {named} all the same"
+            f"the shortcuts that the diagnosis of {diagnosis.split} proves cost no accuracy on training images "
+            f"({', '.join(one.name(diagnosis.classes) for one, _ in left)}: the class is as often right with it and "
+            f"without it as is usual); to take one away all the same, name it: `verdicts` takes {named}"
         )
     return (
-        f"the diagnosis of {diagnosis.split} proves no shortcut; what it finds all the same is taken away by name: "
+        f"the diagnosis of {diagnosis.split} proves no shortcut; to take away what it only suspects, name it: "
         f"`verdicts` takes {named}"
     )

@@ -1,5 +1,6 @@
 """How the tiles of an image make one prediction together: their mean, or what suits an object of a few tiles."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -74,3 +75,29 @@ class Pooling:
 
 
 BY_MEAN = Pooling()
+
+
+def check_top_k(names: Iterable[str]) -> None:
+    """Raise `InputError` where `top_k` is given and none of these poolings, protocols or arms takes it.
+
+    >>> check_top_k(["mean"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    nearsight.errors.InputError: `top_k` is for the pooling 'top-k', and tiles are pooled by 'mean' here; give ...
+    """
+    named = list(names)
+    if not any(TOP_K in name.split("+") for name in named):
+        raise InputError(
+            f"`top_k` is for the pooling '{TOP_K}', and tiles are pooled by '{named[0]}' here; give "
+            f"`pooling='{TOP_K}'` too, or leave `top_k` out"
+        )
+
+
+def no_attention() -> InputError:
+    """Return the error for a network that is asked for attention and never learned it.
+
+    >>> print(no_attention())
+    'attention' needs a network that was trained with `pooling='attention'`; train one, or choose another
+    """
+    return InputError(
+        f"'{ATTENTION}' needs a network that was trained with `pooling='{ATTENTION}'`; train one, or choose another"
+    )

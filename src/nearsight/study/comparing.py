@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from nearsight.data import ImageSet, ImageSets, require_tile
 from nearsight.data.folds import FOLD, FoldedSet
@@ -25,6 +26,7 @@ from nearsight.runs import PREDICTIONS, Run
 from nearsight.runs.run import read_predictions
 from nearsight.settings import Budget, GridKind, Machine, Recipe
 from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
+from nearsight.settings.pooled import no_attention
 from nearsight.settings.protocols import ATTENTION, FIVE_CROP, PROTOCOLS, USUAL
 from nearsight.study.arms import Arm, make_arms, order_arms, reference_size, usual_arms, usual_padding
 from nearsight.study.asking_about_tiles import ask_run, measure_on_tiles
@@ -35,7 +37,10 @@ from nearsight.tiles import default_stride
 from nearsight.training import train
 from nearsight.training.batches import training_size
 from nearsight.training.early_warnings import early_warnings
+from nearsight.training.layout import lay_out
 from nearsight.training.prepare import build_classifier
+from nearsight.training.step_time import seconds_of_step
+from nearsight.training.training_run import SAID_SECONDS, total_steps
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,8 +50,6 @@ GRID: GridKind = "covering"
 TRIAL_IMAGES = 64
 # Of the images that a run was trained on, so many tell how well it knows them: to some points with one seed.
 MOST_TRAINING_IMAGES = 1000
-# Of what is done sooner nobody needs the time that is left.
-SAID_SECONDS = 10.0
 
 
 @writes("out")
@@ -116,7 +119,7 @@ def compare(
         # Before anything is trained for nothing.
         groups_of(first[SPLIT], groups)
     made = make_arms(study.base, study.arms, budget, size)
-    _require_trainable(made, first)
+    expected = _require_trainable(made, first, None if progress is SILENT else machine.torch_device())
     planned = [
         (arm, replace(arm.recipe, seed=seed), fold, _place(out, arm, seed, fold if folds else None))
         for seed in study.all_seeds
@@ -144,7 +147,7 @@ def compare(
     for number, (arm, recipe, fold, place) in enumerate(planned, start=1):
         of_folds = f", fold {fold} of {folds}" if folds else ""
         coming = [later.name for later, *_, where in planned[number - 1 :] if not _finished(where)]
-        left = seconds_left(taken, coming)
+        left = seconds_left(taken, coming, expected)
         to_go = "" if left is None or left < SAID_SECONDS else f", about {duration(left)} to go"
         progress.say(f"{arm.name}, seed {recipe.seed}{of_folds} (run {number} of {len(planned)}{to_go})")
         if left is not None and left > LONG_SECONDS and not warned:
@@ -179,21 +182,30 @@ def compare(
     return comparison
 
 
-def seconds_left(taken: Mapping[str, Sequence[float]], coming: Sequence[str]) -> float | None:
-    """Return the seconds that runs to come will take, by those of the runs before; None before the first.
+def seconds_left(
+    taken: Mapping[str, Sequence[float]], coming: Sequence[str], expected: Mapping[str, float] | None = None
+) -> float | None:
+    """Return the seconds that the runs to come will take; None where nothing tells.
 
     >>> seconds_left({"full": [60.0], "tile-16": [20.0, 30.0]}, ["full", "tile-16"])
     85.0
-    >>> seconds_left({"full": [60.0]}, ["tile-16", "full"])
-    120.0
+    >>> seconds_left({}, ["full", "tile-16"], expected={"full": 40.0, "tile-16": 10.0})
+    50.0
+    >>> seconds_left({"full": [60.0]}, ["tile-16", "full"], expected={"full": 40.0, "tile-16": 10.0})
+    75.0
 
-    A run takes the mean of its arm's; of an arm that had none yet, the mean of all arms.
+    A run takes the mean of the finished runs of its arm. Of an arm without any it takes what was `expected` of the
+    arm, as much longer or shorter as the finished arms were; without that, the mean of the finished arms.
     """
-    if not taken:
-        return None
+    expected = expected or {}
     mean = {arm: sum(seconds) / len(seconds) for arm, seconds in taken.items()}
-    usual = sum(mean.values()) / len(mean)
-    return sum(mean.get(arm, usual) for arm in coming)
+    both = [arm for arm in mean if expected.get(arm)]
+    off_by = sum(mean[arm] for arm in both) / sum(expected[arm] for arm in both) if both else 1.0
+    guesses = {arm: seconds * off_by for arm, seconds in expected.items()} | mean
+    if not guesses:
+        return None
+    usual = sum(guesses.values()) / len(guesses)
+    return sum(guesses.get(arm, usual) for arm in coming)
 
 
 def _seconds_of(run: Run) -> float:
@@ -268,22 +280,29 @@ def _chosen(protocols: Iterable[str] | None, base: Recipe) -> tuple[str, ...]:
     for protocol in sorted(asked - set(PROTOCOLS)):
         raise unknown_name("protocol", protocol, PROTOCOLS)
     if ATTENTION in asked and base.pooling != "attention":
-        raise InputError(
-            f"protocol 'attention' is of networks that are trained with it, and pooling is '{base.pooling}'; give "
-            "`pooling='attention'`, or leave the protocol out"
-        )
+        raise no_attention()
     return tuple(protocol for protocol in PROTOCOLS if protocol in asked)
 
 
-def _require_trainable(arms: Iterable[Arm], sets: ImageSets) -> None:
-    """Raise before anything is written what would stop an arm at its start or its evaluation."""
+def _require_trainable(arms: Iterable[Arm], sets: ImageSets, device: torch.device | None) -> dict[str, float]:
+    """Raise before anything is written what would stop an arm at its start or its evaluation.
+
+    Returns about how many seconds a training of each arm takes on a device, by its name; nothing without a device.
+    """
     images, test = sets["train"], sets[SPLIT]
     few = images.select(np.arange(min(len(images), TRIAL_IMAGES)))
+    seconds: dict[str, float] = {}
     for arm in arms:
         training_size(images, arm.recipe)
         if arm.recipe.tile is not None and arm.recipe.resize_short is None:
             require_tile(test, arm.recipe.tile)
-        build_classifier(arm.recipe, few, SILENT)
+        classifier, size = build_classifier(arm.recipe, few, SILENT)
+        if device is not None:
+            network = classifier.network.to(device)
+            lay_out(network, size)
+            step = seconds_of_step(network, arm.recipe, size, device)
+            seconds[arm.name] = step * total_steps(arm.recipe, len(images))
+    return seconds
 
 
 def _evaluate(

@@ -246,7 +246,16 @@ class Comparison(Shown):
             return ()
         return tuple(
             good_enough(
-                Held(row.arm, row.protocol, row.reference, row.reference_protocol, self._scored(row)),
+                Held(
+                    row.arm,
+                    row.protocol,
+                    row.reference,
+                    row.reference_protocol,
+                    self._scored(row),
+                    tuple(
+                        arm.label for arm in (self.arm(row.arm), self.arm(row.reference)) if arm.undertrained
+                    ),
+                ),
                 row.interval,
                 self.margin,
                 row.spread,

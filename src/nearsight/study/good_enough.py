@@ -19,6 +19,7 @@ from nearsight.statistics.margins import (
 from nearsight.statistics.means import Z95
 from nearsight.statistics.pairs import IMAGES
 from nearsight.statistics.writing import points
+from nearsight.study.undertrained import undertrained_note
 
 # With so much room beyond its own reach an interval leaves out the margin in four of five comparisons.
 FOUR_OF_FIVE = 1 + 0.8416 / Z95
@@ -63,13 +64,14 @@ class GoodEnough:
 
 @dataclass(frozen=True)
 class Held:
-    """An arm held against a reference, each with how it was scored as sentences have it (`scored`)."""
+    """An arm and its reference, how each was scored in a sentence (`scored`), and which of them are undertrained."""
 
     arm: str
     protocol: str
     reference: str
     reference_protocol: str
     scored: tuple[str, str]
+    undertrained: tuple[str, ...] = ()
 
 
 def good_enough(held: Held, difference: Estimate, margin: float, spread: Spread | None) -> GoodEnough:
@@ -107,6 +109,7 @@ the difference is −2.0 (−3.0 to −0.5); 15 seeds on these images should tel
     }[answer]
     if one_seed:
         said = f"of these two networks, {said}; of the two ways of training one seed tells nothing"
+    said += undertrained_note(held.undertrained)
     return GoodEnough(
         held.arm, held.protocol, held.reference, held.reference_protocol, answer, seeds, images, said
     )

@@ -43,7 +43,7 @@ from nearsight.study.comparison import (
 )
 from nearsight.study.pairing import DIFFERENT, STRONGEST, Pair, make_pairs
 from nearsight.study.settings import Study
-from nearsight.study.undertrained import fall_of
+from nearsight.study.undertrained import fall_of, undertrained_note
 from nearsight.study.verdicts import verdict
 from nearsight.training.metrics_log import training_curve
 
@@ -334,13 +334,7 @@ def _difference(
 
 
 def _undertrained(*arms: ArmResult) -> str:
-    named = " and ".join(arm.label for arm in arms if arm.undertrained)
-    both = all(arm.undertrained for arm in arms)
-    return (
-        f"; {named} {'are' if both else 'is'} undertrained, so that more steps may change this"
-        if named
-        else ""
-    )
+    return undertrained_note([arm.label for arm in arms if arm.undertrained])
 
 
 def _distinct(values: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:

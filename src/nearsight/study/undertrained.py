@@ -69,6 +69,17 @@ def is_undertrained(fall: Fall | None, known: float | None) -> bool:
     return fall is not None and known is not None and fall.low > 0 and known < MOST_KNOWN
 
 
+def undertrained_note(arms: Sequence[str]) -> str:
+    """Return what a sentence about arms ends with, by the names of those that are undertrained.
+
+    >>> undertrained_note(["tile 16", "full"]), undertrained_note([])
+    ('; tile 16 and full are undertrained, so more steps may change this', '')
+    """
+    if not arms:
+        return ""
+    return f"; {' and '.join(arms)} {'is' if len(arms) == 1 else 'are'} undertrained, so more steps may change this"
+
+
 def undertrained_words(arm: str, fall: Fall, known: float) -> str:
     """Say why an arm is called undertrained.
 

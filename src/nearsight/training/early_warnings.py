@@ -6,6 +6,8 @@ from nearsight.data import ImageSet
 from nearsight.settings import Recipe
 from nearsight.training.training_run import total_steps
 
+# Fewer steps than these teach a network little.
+FEW_STEPS = 100
 # So many classes are named.
 _NAMED = 5
 
@@ -19,12 +21,14 @@ def early_warnings(recipe: Recipe, images: ImageSet) -> tuple[str, ...]:
     'a batch of 128 is larger than the training set of 40 images, so that 10 epochs are no more than 4 steps; give \
 `batch_size=8` or less'
 
-    It is a batch that is larger than the set, and classes of which a single image is trained on.
+    It warns of a batch larger than the set, of a batch so large that few steps are left, and of classes with a single
+    training image.
     """
     count, found = len(images), []
+    steps = total_steps(recipe, count)
+    fitting = 2 ** int(np.log2(max(count, 32) / 16))
     if recipe.batch_size > count:
         smaller = max(2, 2 ** int(np.log2(max(count, 4) / 4)))
-        steps = total_steps(recipe, count)
         length = (
             ""
             if recipe.steps is not None
@@ -33,6 +37,11 @@ def early_warnings(recipe: Recipe, images: ImageSet) -> tuple[str, ...]:
         found.append(
             f"a batch of {recipe.batch_size:,} is larger than the training set of {count:,} images{length}; give "
             f"`batch_size={smaller}` or less"
+        )
+    elif recipe.steps is None and steps < FEW_STEPS and recipe.batch_size > 2 * fitting:
+        found.append(
+            f"{recipe.epochs:g} epochs of {count:,} images in batches of {recipe.batch_size:,} are only {steps:,} "
+            f"steps, too few for most networks; give `batch_size={fitting}`, or more `epochs`"
         )
     single = np.flatnonzero(np.bincount(images.labels, minlength=len(images.classes)) == 1)
     if len(single):

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nearsight.models.small_grids import small_grids_as_products
+from nearsight.progress import SILENT, Progress, duration
 from nearsight.shortage import is_shortage
 
 Precision = Literal["float32", "bfloat16"]
@@ -24,6 +25,11 @@ TOLERANCES = {"logits": 0.1, "gradients": 0.5}
 # The bound lies between. On the CPU the time is the processor's own and that of one thread, as threads that wait
 # for each other count as busy: other work on the machine must not change the choice from one run to the next.
 SLOWEST = 1.5
+EMULATED = 16
+# Each precision is timed by the quickest of so many passes.
+PASSES = 3
+# A check that may take longer than this is announced.
+SAID_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,18 @@ class PrecisionChoice:
 
 
 def choose_precision(
-    asked: Literal["auto", "float32", "bfloat16"], network: nn.Module, images: Tensor, timed: bool = True
+    asked: Literal["auto", "float32", "bfloat16"],
+    network: nn.Module,
+    images: Tensor,
+    timed: bool = True,
+    progress: Progress = SILENT,
 ) -> PrecisionChoice:
     """Choose the precision of a run; `auto` takes bfloat16 if it agrees with float32 here and is not emulated.
 
     `images` is a normalised batch (B, 3, h, w) on the training device. The check runs the network itself,
     forward and backward, both ways and compares logits and gradients by the relative norm of the difference.
-    Several processes must choose alike, so they leave the clock out with `timed=False`.
+    Several processes must choose alike, so they leave the clock out with `timed=False`. `progress` is told how long
+    a check of more than a few seconds may take.
     """
     if asked != "auto":
         return PrecisionChoice(asked, "asked for")
@@ -54,6 +65,11 @@ def choose_precision(
     if device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         return PrecisionChoice("float32", "this GPU has no bfloat16")
     reference, slow = _probe(network, images, torch.float32)
+    longest = PASSES * EMULATED * slow
+    if longest > SAID_SECONDS:
+        progress.say(
+            f"checking bfloat16 on {len(images)} tiles: up to {duration(longest)} where the processor emulates it"
+        )
     try:
         result, quick = _probe(network, images, torch.bfloat16)
     except RuntimeError as error:
@@ -82,7 +98,7 @@ def _probe(network: nn.Module, images: Tensor, dtype: torch.dtype) -> tuple[dict
     threads, seconds = torch.get_num_threads(), []
     torch.set_num_threads(1)
     try:
-        for _ in range(3):
+        for _ in range(PASSES):
             twin.zero_grad(set_to_none=True)
             started = clock()
             logits = _pass(twin, images, dtype)

@@ -13,7 +13,7 @@ from nearsight.errors import InputError
 from nearsight.lock import writes
 from nearsight.models import Classifier, save_classifier
 from nearsight.models.classifier import Network
-from nearsight.progress import SILENT, Progress, is_first_process
+from nearsight.progress import SILENT, Progress, duration, is_first_process
 from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
 from nearsight.runs.run import DIGESTS
 from nearsight.schema import numbered
@@ -41,12 +41,15 @@ from nearsight.training.objective import first_group_weights
 from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
 from nearsight.training.prepare import begin_classifier, build_classifier, check_smallest_part, sample_tiles
+from nearsight.training.step_time import seconds_of_step
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 # The check of bfloat16 runs on so many images of 32×32, or on fewer of larger ones, of as many pixels.
 PRECISION_CHECK_IMAGES, PRECISION_CHECK_LEAST = 128, 16
+# Of training that takes longer, the time is said before it begins.
+SAID_SECONDS = 10.0
 
 
 @writes("out")
@@ -146,7 +149,11 @@ def _train(
     optimizer_flops = steps * count_optimizer_flops(network, recipe)
     network.to(device)
     lay_out(network, size)
-    choice = _precision(recipe, milestone, classifier, images, size, machine)
+    if progress is not SILENT and milestone is None:
+        seconds = steps * seconds_of_step(network, recipe, size, device)
+        if seconds > SAID_SECONDS:
+            progress.say(f"training takes about {duration(seconds)}: {steps:,} steps")
+    choice = _precision(recipe, milestone, classifier, images, size, machine, progress)
     progress.say(f"precision {choice.precision}: {choice.reason}")
     fabric = _launch(machine, choice, out)
     network.to(fabric.device)
@@ -225,6 +232,7 @@ def _precision(
     images: ImageSet,
     size: Size,
     machine: Machine,
+    progress: Progress,
 ) -> PrecisionChoice:
     if milestone is not None:
         kept: Literal["float32", "bfloat16"] = "bfloat16" if milestone.precision == "bfloat16" else "float32"
@@ -235,7 +243,8 @@ def _precision(
     device = next(classifier.network.parameters()).device
     batch = classifier.preprocessing.normalise(tiles.to(device))
     batch = batch.contiguous(memory_format=torch.channels_last)
-    return choose_precision(recipe.precision, classifier.network, batch, timed=machine.devices == 1)
+    timed = machine.devices == 1
+    return choose_precision(recipe.precision, classifier.network, batch, timed, progress)
 
 
 def _launch(machine: Machine, choice: PrecisionChoice, out: Path) -> "Fabric":

@@ -21,6 +21,7 @@ from nearsight.settings.choices import (
     DEFAULT_SEEDS,
     Budget,
 )
+from nearsight.settings.pooled import check_top_k
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import Comparison, checked_margin
@@ -90,6 +91,8 @@ def compare(
             if begun is not None:
                 base = begun[0]
                 arms = begun[1] if arms is None and tiles is None else arms
+        if "top_k" in fields:
+            check_top_k([base.pooling, *(protocols or ()), *(arms or ())])
         directory = _place(place, base, budget, folds)
         with writing(directory, channel):
 

@@ -96,15 +96,20 @@ def repair(
                 machine=machine,
                 progress=channel,
             )
-        except InputError:
-            _draw_left_behind(place)
-            raise
+        except InputError as error:
+            page = _page_left_behind(place)
+            if page is None:
+                raise
+            raise InputError(f"{error}; its page is {page}") from error
         write_repair(repaired, place)
     return repaired
 
 
-def _draw_left_behind(place: Path) -> None:
-    """Draw the diagnosis that a repair made and could do nothing with: it says what there is to choose from."""
-    alone = [path.name for path in contents(place)] == [DIAGNOSED]
-    if alone and not (place / DIAGNOSED / PAGE).exists():
+def _page_left_behind(place: Path) -> Path | None:
+    """Return the page of a diagnosis that proved nothing to repair, drawn if it was not; None where there is none."""
+    if [path.name for path in contents(place)] != [DIAGNOSED]:
+        return None
+    page = place / DIAGNOSED / PAGE
+    if not page.exists():
         write_what_chose(place)
+    return page

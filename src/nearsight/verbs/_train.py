@@ -18,6 +18,7 @@ from nearsight.runs import RESULT, Run
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
 from nearsight.settings.choices import AUTO, DEFAULT_RECIPE
 from nearsight.settings.models import CUSTOM
+from nearsight.settings.pooled import check_top_k
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import CrossValidation, cross_validate
@@ -143,8 +144,10 @@ def train(
                     progress=channel,
                 )
         directory = place or default_run(chosen)
-        if auto and resume:
+        if auto and resume and place is None:
             chosen = begun_recipe(directory, fields) or chosen
+        if "top_k" in fields:
+            check_top_k([chosen.pooling])
         with writing(directory, channel, finished=resume and (directory / RESULT).is_file()):
             sets = split_as_before(sets, directory, asked.validation, asked.seed, channel)
             for note in sets.notes:

@@ -12,8 +12,7 @@ from nearsight.models.classifier import Network
 from nearsight.models.said import Classes
 from nearsight.settings import GridKind, Machine, ReadingOptions
 from nearsight.settings.choices import DEFAULT_GRID
-from nearsight.settings.pooled import Pooling, PoolingName
-from nearsight.settings.protocols import TOP_K
+from nearsight.settings.pooled import Pooling, PoolingName, check_top_k
 from nearsight.verbs.sources import AnyModel, find_classifier
 
 
@@ -82,11 +81,8 @@ class Binding:
         if self.tile is None and classifier.tile is None:
             self._check_without_tile()
         pooling = self._pooling(classifier.pooling)
-        if self.top_k is not None and TOP_K not in (pooling.protocol, *protocols):
-            raise InputError(
-                f"`top_k` is of the pooling 'top-k', and here tiles are pooled by '{pooling.name}'; give "
-                "`pooling='top-k'` too, or leave `top_k` out"
-            )
+        if self.top_k is not None:
+            check_top_k([pooling.name, *protocols])
         return TiledModel(
             classifier,
             tile=classifier.tile_to_look_at(self.tile) if tiled else self.tile,

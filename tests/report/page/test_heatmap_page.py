@@ -19,6 +19,7 @@ from nearsight.cli.show import print_heatmaps
 from nearsight.report.heatmap import Heatmaps
 from nearsight.report.page import heatmap_page
 from nearsight.report.page.heatmap_page import KEPT, write_heatmap_page
+from nearsight.report.page.outline import outline_path
 from nearsight.report.page.pictures import map_uri
 from nearsight.settings.pooled import POOLINGS, Pooling
 
@@ -101,6 +102,12 @@ def test_the_score_is_said_to_be_what_the_pooling_makes_of_the_map(
         )
         heatmaps = Heatmaps((replace(made_up, evidence=evidence),))
         write_heatmap_page(heatmaps, tmp_path / "heatmaps.html")
-        assert f"An image’s score is {made}." in unescape((tmp_path / "heatmaps.html").read_text())
+        page = unescape((tmp_path / "heatmaps.html").read_text())
+        assert f"An image’s score is {made}." in page
+        counting = [heatmaps.images[0].evidence.counting(number) for number in heatmaps.images[0].shown]
+        outlines = re.findall(r'<path class="counting" d="([^"]+)"', page)
+        grid = heatmaps.images[0].evidence.grid
+        assert outlines == [outline_path(tiles, grid) for tiles in counting if tiles is not None]
+        assert bool(outlines) == ("Outlined: the tile" in page) == (name in ("top-k", "max", "attention"))
         print_heatmaps(heatmaps, "out")
         assert f"{score}: {made}" in " ".join(capsys.readouterr().out.split())

@@ -11,6 +11,7 @@ from nearsight.diagnosis.pictures import encode
 from nearsight.evidence.kinds import FILL_WORDS
 from nearsight.report.page.environment import render
 from nearsight.report.page.error_cards import MOST_BYTES, enlargeable
+from nearsight.report.page.outline import outline_path
 from nearsight.report.page.pictures import data_uri, map_uri
 from nearsight.statistics.writing import signed
 from nearsight.write import write_text
@@ -26,11 +27,15 @@ KEPT = 8
 
 @dataclass(frozen=True)
 class DrawnMap:
-    """One class of an image: its map as a data URI, its name, and what the caption says."""
+    """One class of an image: its map as a data URI, its name, what the caption says, and the outline of its tiles.
+
+    `counting` is an SVG path around the tiles that the score is made of, empty where all of them count.
+    """
 
     uri: str
     class_name: str
     words: str
+    counting: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +52,8 @@ class HeatmapCard:
     def size(self) -> int:
         """Bytes of the card's pictures and numbers, as they stand in the page."""
         numbers = sum(map(len, self.lens["values"]))
-        return len(self.picture) + sum(len(drawn.uri) for drawn in self.maps) + 7 * numbers
+        drawn = sum(len(one.uri) + len(one.counting) for one in self.maps)
+        return len(self.picture) + drawn + 7 * numbers
 
 
 def write_heatmap_page(heatmaps: "Heatmaps", path: Path) -> None:
@@ -57,7 +63,7 @@ def write_heatmap_page(heatmaps: "Heatmaps", path: Path) -> None:
     raises.
     """
     cards = tuple(_as_fit(heatmaps))
-    from nearsight.evidence.plot import made_words
+    from nearsight.evidence.plot import counting_words, made_words
 
     first = heatmaps.images[0].evidence if heatmaps.images else None
     write_text(
@@ -69,6 +75,7 @@ def write_heatmap_page(heatmaps: "Heatmaps", path: Path) -> None:
             images=len(heatmaps),
             removal=None if first is None else first.removal,
             made="the mean of the drawn map" if first is None else made_words(first),
+            counting="" if first is None else counting_words(first),
             fill_words=FILL_WORDS,
             limit=heatmaps.limit,
             data={
@@ -108,6 +115,7 @@ def _card(heatmap: "Heatmap", name: str, limit: float) -> HeatmapCard:
                 map_uri(evidence.logits[number], grid, limit),
                 evidence.classes[number],
                 f"{heatmap.role(number)}, {evidence.protocol} {signed(heatmap.logit(number))}",
+                outline_path(evidence.counting(number) or (), grid),
             )
             for number in heatmap.shown
         ),
