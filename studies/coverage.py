@@ -31,7 +31,7 @@ from nearsight.write import write_json
 ACCURACY, DISAGREEMENT = 0.86, 0.106
 SEEDS = (1, 2, 3, 5)
 # The standard deviation of an arm's accuracy over seeds, as a share.
-SPREADS = (0.0, 0.003, 0.006, 0.01)
+SPREADS = (0.0, 0.003, 0.006, 0.01, 0.03)
 KINDS = ("difference", "accuracy", "gap")
 # As many training images as `compare` judges at most.
 TRAINING_IMAGES = 1000

@@ -24,7 +24,7 @@ from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.report.figure_file import save_figure
 from nearsight.settings import Machine, make_recipe
-from nearsight.statistics import Estimate, arm_estimate, paired_difference, student_estimate
+from nearsight.statistics import Estimate, arm_estimate, crossed_interval, paired_difference
 from nearsight.statistics.writing import number, with_interval
 from nearsight.write import write_json
 from studies.rows import measured_networks, read_rows, write_rows
@@ -240,20 +240,28 @@ def slope(shares: dict[tuple[str, int], Table], counts: Sequence[int]) -> Estima
 
 
 def slope_of_log_odds(shares: dict[tuple[str, int], Table], counts: Sequence[int]) -> Estimate:
-    """Return the same slope of the difference in the log odds of being right, with Student's interval over seeds.
+    """Return the same slope of the difference in the log odds of being right, over classes and seeds too.
 
-    A difference in points may grow for no other reason than that fewer images are right with more classes.
+    A difference in points may grow for no other reason than that fewer images are right with more classes. The log
+    odds are those of all judged classes together, and what each class does to them is taken to first order, seed by
+    seed; the mean has the interval of crossed random effects.
 
     >>> shares = {(arm, count): np.full((2, 3), 0.5) for arm in ARMS for count in (5, 10)}
     >>> slope_of_log_odds(shares, [5, 10]).value
     0.0
     """
-    odds = {key: np.log(found.mean(1) / (1 - found.mean(1))) for key, found in shares.items()}
-    of_seeds = sum(
-        weight * (odds["tile", count] - odds["whole", count])
+
+    def odds(found: Table) -> Table:
+        share = found.mean(1, keepdims=True)
+        linear: Table = np.log(share / (1 - share)) + (found - share) / (share * (1 - share))
+        return linear
+
+    table = sum(
+        weight * (odds(shares["tile", count]) - odds(shares["whole", count]))
         for weight, count in zip(_weights(counts), counts, strict=True)
     )
-    return student_estimate(of_seeds, covers="seeds")
+    value, half = float(np.mean(table)), crossed_interval(np.asarray(table))
+    return Estimate(value, value - half, value + half, np.shape(table)[1], covers=COVERS)
 
 
 def _weights(counts: Sequence[int]) -> Table:

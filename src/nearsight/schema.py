@@ -26,7 +26,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "folds": 1,
         "on-tiles": 1,
         "study": 3,
-        "comparison": 7,
+        "comparison": 8,
         "dimension": 3,
         "diagnosis": 3,
         "repair": 1,

@@ -19,16 +19,19 @@ def test_every_estimate_is_in_the_table_of_its_arm(make_comparison: Callable) ->
         lines = text.split(f"### {arm.arm}\n\n")[1].split("\n\n")[0].splitlines()
         _, _, whole, *rows = [line.strip("| ").split(" | ") for line in lines]
         assert whole[2] == with_interval(arm.full_pass)
-        assert whole[4] == f"{with_interval(arm.between_seeds)} between seeds"
+        assert whole[5] == f"{with_interval(arm.between_seeds)} between seeds"
         views = [(size, row) for size in arm.sizes for row in size.views]
         for cells, (size, row) in zip(rows, views, strict=True):
             assert len(cells) == len(COLUMNS)
             assert cells[:2] == [f"{size.tile} (stride {size.stride})", row.view]
             assert cells[2:4] == [with_interval(row.accuracy), with_interval(row.lost)]
-            assert cells[4].startswith(with_interval(row.agreement))
-            assert cells[5] == with_interval(row.kappa, number)
-            assert cells[6] == with_interval(row.single_accuracy)
-            assert cells[7].startswith(with_interval(row.single_agreement))
+            assert cells[4] == ("–" if row.gained is None else with_interval(row.gained))
+            assert cells[5].startswith(with_interval(row.agreement))
+            known = row.beside_seeds is not None and row.beside_seeds.value is not None
+            assert cells[6] == (with_interval(row.beside_seeds) if known else "–")
+            assert cells[7] == with_interval(row.kappa, number)
+            assert cells[8] == with_interval(row.single_accuracy)
+            assert cells[9].startswith(with_interval(row.single_agreement))
 
 
 def test_the_page_tells_the_same(make_comparison: Callable) -> None:

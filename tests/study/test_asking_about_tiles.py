@@ -17,7 +17,7 @@ from nearsight.evaluation.whole_on_tiles import TileAnswers, ViewAnswers
 from nearsight.evidence import TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
 from nearsight.runs import Run
-from nearsight.statistics import arm_estimate, paired_difference, widened_by_folds
+from nearsight.statistics import agreement_beside_seeds, arm_estimate, paired_difference, widened_by_folds
 from nearsight.study.asking_about_tiles import ANSWERS, ask_run, measure_on_tiles
 
 IMAGES, CLASSES, SEEDS = 60, 4, 3
@@ -63,6 +63,10 @@ def test_estimates_are_those_of_the_answers() -> None:
         predicted = np.array([one.predictions for one in told])
         assert row.accuracy == arm_estimate(predicted == LABELS)
         assert row.lost == paired_difference(right, predicted == LABELS)
+        assert row.beside_seeds == agreement_beside_seeds(predicted == whole, whole)
+        alone = np.array([one.views[number - number % 2].predictions for one in answers])
+        gained = paired_difference(predicted == LABELS, alone == LABELS)
+        assert row.gained == (gained if number % 2 else None)
         assert row.agreement.numbers == arm_estimate(predicted == whole).numbers
         assert row.single_accuracy == arm_estimate([one.right for one in told])
         assert row.single_agreement.numbers == arm_estimate([one.alike for one in told]).numbers
@@ -105,6 +109,7 @@ def test_the_verdict_goes_by_the_whole_interval_of_kappa(same: float, ending: st
         "full+standard, trained on whole images, predicts by tiles of 16 pixels alone "
     )
     assert "where two seeds agree on" in sentence
+    assert ") % of whole images, a difference of " in sentence
 
 
 def test_a_control_that_is_better_says_what_is_not_of_the_size() -> None:
@@ -117,7 +122,8 @@ def test_a_control_that_is_better_says_what_is_not_of_the_size() -> None:
     shown = [replace(given, views=tuple(views[4 * k : 4 * k + 4])) for k, given in enumerate(answers)]
     [sentence] = measure_on_tiles("full", [[one] for one in shown], [16]).sentences()
     assert "at their place in an image of the mean colour, tiles predict 100.0 (" in sentence
-    assert "lose 0.0 points (" in sentence
+    assert "lose 0.0 (" in sentence
+    assert ") points go with padding and statistics, not with their size" in sentence
     assert sentence.endswith("so its tiles together say much the same once they are shown so")
 
 
@@ -125,6 +131,14 @@ def test_one_seed_is_of_one_network() -> None:
     [sentence] = measure_on_tiles("full", [[answers_of(0)]], []).sentences()
     assert sentence.startswith("one network of full, trained on whole images, predicts by tiles of ")
     assert "two seeds" not in sentence
+
+
+def test_two_seeds_and_folds_have_no_difference_to_two_seeds() -> None:
+    halves = [[answers_of(seed, LABELS[:30]), answers_of(seed + 9, LABELS[30:])] for seed in range(SEEDS)]
+    for answers in ([[answers_of(0)], [answers_of(1)]], halves):
+        found = measure_on_tiles("full", answers, [16])
+        assert all(row.beside_seeds is None or row.beside_seeds.value is None for row in found.sizes[0].views)
+        assert "a difference of" not in next(found.sentences())
 
 
 def test_answers_are_kept_with_the_run_until_something_else_is_asked(tmp_path: Path, listener: Any) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from nearsight.report.markdown_rows import markdown_table
-from nearsight.statistics.writing import number, points, with_interval
+from nearsight.statistics import Estimate
+from nearsight.statistics.writing import MISSING, number, points, with_interval
 from nearsight.study import Comparison
 from nearsight.study.on_tiles import ArmOnTiles, SizeOnTiles, ViewOnTiles
 
@@ -13,7 +14,9 @@ COLUMNS = (
     "shown",
     "right, mean-logit",
     "lost",
+    "more than alone",
     "alike, mean-logit (chance)",
+    "more than two seeds",
     "kappa",
     "right, one tile",
     "alike, one tile (chance)",
@@ -50,14 +53,15 @@ def on_tiles_method(arms: Sequence[ArmOnTiles]) -> list[str]:
         f"`+bn`: with BatchNorm re-estimated on tiles shown in that way, one of each of {first.training_images:,} "
         "training images.",
         "Alike: predicted as by the full pass of the same network. Lost: the accuracy of the full pass less that of "
-        "the tiles.",
+        "the tiles. More than alone: the accuracy of the tiles less that of tiles alone. More than two seeds: how "
+        "much more often tiles are alike than the full passes of two seeds.",
     ]
 
 
 def on_tiles_table(arm: ArmOnTiles) -> list[str]:
     """Return the lines of the Markdown table of an arm, the full pass first."""
     between = "–" if arm.between_seeds.value is None else f"{with_interval(arm.between_seeds)} between seeds"
-    whole = ["whole image", "full-pass", with_interval(arm.full_pass), "–", between, "–", "–", "–"]
+    whole = ["whole image", "full-pass", with_interval(arm.full_pass), "–", "–", between, *["–"] * 4]
     rows = [_row(size, row) for size in arm.sizes for row in size.views]
     return markdown_table(COLUMNS, [whole, *rows])
 
@@ -68,11 +72,17 @@ def _row(size: SizeOnTiles, row: ViewOnTiles) -> list[str]:
         row.view,
         with_interval(row.accuracy),
         with_interval(row.lost),
+        _written(row.gained),
         f"{with_interval(row.agreement)}{_chance(row.agreement.chance)}",
+        _written(row.beside_seeds),
         with_interval(row.kappa, number),
         with_interval(row.single_accuracy),
         f"{with_interval(row.single_agreement)}{_chance(row.single_agreement.chance)}",
     ]
+
+
+def _written(found: Estimate | None) -> str:
+    return MISSING if found is None or found.value is None else with_interval(found)
 
 
 def _chance(chance: float | None) -> str:

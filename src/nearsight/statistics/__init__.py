@@ -1,6 +1,6 @@
 """Estimates with their intervals: one type, one bootstrap, one way of writing them."""
 
-from nearsight.statistics.agreement import chance_agreement, kappa_estimate
+from nearsight.statistics.agreement import agreement_beside_seeds, chance_agreement, kappa_estimate
 from nearsight.statistics.differences import (
     accuracy_difference,
     change_estimate,
@@ -30,6 +30,7 @@ __all__ = [
     "accuracy_difference",
     "accuracy_estimate",
     "accuracy_interval",
+    "agreement_beside_seeds",
     "area_under_curve",
     "arm_estimate",
     "chance_agreement",

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nearsight.statistics.estimates import Estimate, absent
+from nearsight.statistics.pairs import IMAGES_AND_SEEDS
+from nearsight.statistics.student import student95
 
 # Landis and Koch (Biometrics 33, 1977) call it substantial.
 SUBSTANTIAL_KAPPA = 0.6
@@ -42,3 +44,32 @@ def kappa_estimate(agreement: Estimate) -> Estimate:
         for found in (agreement.value, agreement.low, agreement.high)
     )
     return replace(agreement, value=value, low=low, high=high, chance=0.0)
+
+
+def agreement_beside_seeds(alike: ArrayLike, answers: ArrayLike) -> Estimate:
+    """Return how much more often networks agree with something than two of them with each other, with its interval.
+
+    >>> answers = np.array([[0, 1, 2, 0], [0, 1, 2, 1], [0, 1, 0, 0]])
+    >>> round(agreement_beside_seeds(np.ones((3, 4)), answers).value, 3)
+    0.333
+
+    `alike` is (seeds, images), 1 where the network of a seed agrees with the other thing, and `answers` the classes
+    that the networks themselves predict, whole numbers, (seeds, images). Each two seeds make a pair, and pairs share
+    networks: so the variance over seeds is that of leaving out each (Tukey's pseudo-values, as of a U-statistic:
+    Arvesen, Ann. Math. Stat. 40, 1969). To it comes that over images, and the degrees of freedom are Satterthwaite's,
+    as in `gap_estimate`. With fewer than three seeds there is no number.
+    """
+    found, classes = np.asarray(alike, dtype=np.float64), np.asarray(answers)
+    seeds, images = classes.shape
+    if seeds < 3:
+        return absent("it takes three seeds to tell how much two of them differ in agreement")
+    same = (classes[:, None] == classes).sum(1) - 1.0
+    between = same.sum(0) / (seeds * (seeds - 1))
+    without = (same.sum(0) - 2 * same) / ((seeds - 1) * (seeds - 2))
+    differences = found.mean(0) - between
+    of_seeds = (found - seeds * between + (seeds - 1) * without).mean(1)
+    variances = float(of_seeds.var(ddof=1)) / seeds, float(differences.var()) / max(1, images - 1)
+    both, mean = sum(variances), float(differences.mean())
+    spread = variances[0] ** 2 / (seeds - 1) + variances[1] ** 2 / max(1, images - 1)
+    half = student95(max(seeds - 1, both**2 / spread)) * both**0.5 if spread > 0 else 0.0
+    return Estimate(mean, max(-1.0, mean - half), min(1.0, mean + half), images, covers=IMAGES_AND_SEEDS)

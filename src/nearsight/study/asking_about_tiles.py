@@ -21,6 +21,7 @@ from nearsight.statistics import (
     Estimate,
     absent,
     accuracy_estimate,
+    agreement_beside_seeds,
     arm_estimate,
     chance_agreement,
     paired_difference,
@@ -96,7 +97,8 @@ def measure_on_tiles(
     for tile, stride in sorted({(one.tile, one.stride) for one in answers[0][0].views}):
         views = _views_of(answers, tile, stride)
         tiles_per_image = float(np.mean([one.tiles for of_seed in views[0] for one in of_seed]))
-        sizes.append(SizeOnTiles(tile, stride, tiles_per_image, tuple(map(judged.view, views))))
+        shown = tuple(judged.view(of_view, views[0]) for of_view in views)
+        sizes.append(SizeOnTiles(tile, stride, tiles_per_image, shown))
     return ArmOnTiles(
         arm=arm,
         images=len(labels),
@@ -122,16 +124,19 @@ class _Judged:
         table = found.astype(np.float64)
         return replace(self.tested.widened(arm_estimate(table), table, 0), chance=chance)
 
-    def view(self, answers: Sequence[Sequence[ViewAnswers]]) -> ViewOnTiles:
-        """Return what the answers under one view come to: for each seed one a fold."""
-        predicted, right, alike = (
-            np.array([np.concatenate([getattr(one, name) for one in of_seed]) for of_seed in answers])
-            for name in ("predictions", "right", "alike")
+    def view(
+        self, answers: Sequence[Sequence[ViewAnswers]], first: Sequence[Sequence[ViewAnswers]]
+    ) -> ViewOnTiles:
+        """Return what the answers under one view come to, beside those under the first: for each seed one a fold."""
+        predicted, right, alike = (_over(answers, name) for name in ("predictions", "right", "alike"))
+        correct, correct_whole, correct_first = (
+            (found == self.labels).astype(np.float64)
+            for found in (predicted, self.whole, _over(first, "predictions"))
         )
-        correct, correct_whole = (
-            (found == self.labels).astype(np.float64) for found in (predicted, self.whole)
+        lost, gained = (
+            self.tested.widened(paired_difference(one, other), one - other, -1)
+            for one, other in ((correct_whole, correct), (correct, correct_first))
         )
-        lost = self.tested.widened(paired_difference(correct_whole, correct), correct_whole - correct, -1)
         pairs = zip(predicted, self.whole, strict=True)
         return ViewOnTiles(
             view=answers[0][0].view,
@@ -140,7 +145,17 @@ class _Judged:
             agreement=self.share(predicted == self.whole, _mean(chance_agreement(*pair) for pair in pairs)),
             single_accuracy=self.share(right),
             single_agreement=self.share(alike, _mean(one.chance for row in answers for one in row)),
+            gained=None if answers is first else gained,
+            # Networks of different folds have no images in common.
+            beside_seeds=None
+            if self.tested.fold.any()
+            else agreement_beside_seeds(predicted == self.whole, self.whole),
         )
+
+
+def _over(answers: Sequence[Sequence[ViewAnswers]], name: str) -> NDArray[Any]:
+    """Return what the answers of each seed have by a name, its folds one after the other, (seeds, images)."""
+    return np.array([np.concatenate([getattr(one, name) for one in of_seed]) for of_seed in answers])
 
 
 def _mean(values: Iterable[float]) -> float:

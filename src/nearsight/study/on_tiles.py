@@ -7,7 +7,7 @@ from nearsight.evaluation.tile_views import ALONE, ALONE_BN, IN_PLACE, IN_PLACE_
 from nearsight.statistics import Estimate, kappa_estimate
 from nearsight.statistics.agreement import SUBSTANTIAL_KAPPA
 from nearsight.statistics.pairs import IMAGES
-from nearsight.statistics.writing import interval, number, points, with_interval
+from nearsight.statistics.writing import number, points, with_interval
 
 SHOWN: dict[View, str] = {
     ALONE: "alone",
@@ -24,7 +24,8 @@ class ViewOnTiles:
     `accuracy` and `agreement` are of the mean logit of an image's tiles, right and alike to the full pass;
     `single_accuracy` and `single_agreement` of its tiles one by one. Agreements have the share by chance, that of
     independent predictions with the same frequencies of classes. `lost` is the accuracy of the full pass less
-    `accuracy`, paired.
+    `accuracy`, paired. `gained` is `accuracy` less that of the first view, paired, None of the first view itself, and
+    `beside_seeds` the agreement less that of the full passes of two seeds; an earlier version had neither.
     """
 
     view: View
@@ -33,6 +34,8 @@ class ViewOnTiles:
     agreement: Estimate
     single_accuracy: Estimate
     single_agreement: Estimate
+    gained: Estimate | None = None
+    beside_seeds: Estimate | None = None
 
     @property
     def kappa(self) -> Estimate:
@@ -101,22 +104,31 @@ class ArmOnTiles:
         ]
         if self.between_seeds.value is not None:
             told[0] += f", where two seeds agree on {with_interval(self.between_seeds)} % of whole images"
+            if first.beside_seeds is not None and first.beside_seeds.value is not None:
+                told[0] += f", a difference of {with_interval(first.beside_seeds)} points"
         if best is not first:
-            less, alone = best.lost.value or 0.0, first.lost.value or 0.0
-            beside = (
-                f"not {points(alone)}: the rest goes with padding and statistics, not with their size"
-                if less < alone
-                else f"no fewer than {SHOWN[first.view]} ({points(alone)})"
-            )
             told.append(
                 f"shown most favourably, {SHOWN[best.view]}, tiles predict {with_interval(best.agreement)} % alike "
-                f"and lose {points(less)} points{interval(best.lost)}, {beside}"
+                f"and lose {with_interval(best.lost)} points, {_beside_alone(first, best)}"
             )
         return "; ".join((*told, _conclusion(size)))
 
 
 def _beside(agreement: Estimate) -> str:
     return "" if agreement.chance is None else f" (by chance {points(agreement.chance, 0)})"
+
+
+def _beside_alone(first: ViewOnTiles, best: ViewOnTiles) -> str:
+    """Say what the loss under the best view is beside that of tiles alone, and what goes with how they are shown."""
+    alone = points(first.lost.value or 0.0)
+    if (best.lost.value or 0.0) >= (first.lost.value or 0.0):
+        return f"no fewer than {SHOWN[first.view]} ({alone})"
+    if best.gained is None or best.gained.low is None:
+        return f"not {alone}"
+    gained = with_interval(best.gained)
+    if best.gained.low > 0:
+        return f"not {alone}: {gained} points go with padding and statistics, not with their size"
+    return f"not {alone}: that padding and statistics make a difference is not shown, {gained} points"
 
 
 def _conclusion(size: SizeOnTiles) -> str:
