@@ -79,6 +79,8 @@ def test_a_name_that_no_file_has_is_refused(read: Callable[..., Any], name: str,
     ("text", "said"),
     [
         ('{"a": 1, "a": 2}', "it has 'a' twice"),
+        ('{"a": ["\\ud800"]}', "it holds half a character ('\\ud800')"),
+        ('{"\\uDFFF": 1}', "it holds half a character"),
         ("[NaN]", "it has the number NaN, which JSON does not have"),
         ("[-Infinity]", "it has the number -Infinity, which JSON does not have"),
         ("[1e999]", "it has the number 1e999, which is not finite"),

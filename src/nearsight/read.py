@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ MOST_DIGITS = 30
 TABLE_GROWTH, SMALL_TABLE = 64, 512 * _MIB
 # What safetensors itself takes for a header.
 _LARGEST_HEADER = 100_000_000
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
@@ -185,8 +187,8 @@ def parse_json(text: str, source: object, mend: str, *, most_values: int | None 
     nearsight.errors.InputError: a.json cannot be read: it has 'tile' twice; make it again
 
     Raises `InputError`, naming `source` and how to `mend` it, for what is no JSON, a name that is there twice, NaN,
-    infinities, numbers of more than 30 digits, more than 64 lists and tables in one another, and more than
-    `most_values` values.
+    infinities, numbers of more than 30 digits, half a character (a surrogate), more than 64 lists and tables in one
+    another, and more than `most_values` values.
     """
     if most_values is not None and (count := text.count(",")) >= most_values:
         raise unreadable(source, f"it holds {count + 1:,} values, and at most {most_values:,} are read", mend)
@@ -203,6 +205,8 @@ def parse_json(text: str, source: object, mend: str, *, most_values: int | None 
     except ValueError as error:
         raise unreadable(source, _what_is_wrong(error, "JSON"), mend) from error
     _check_depth(values, source, mend)
+    if _SURROGATE.search(text):
+        _check_characters(values, source, mend)
     return values
 
 
@@ -351,6 +355,15 @@ def _check_depth(values: Any, source: object, mend: str) -> None:
         if not level:
             return
     raise unreadable(source, _TOO_DEEP, mend)
+
+
+def _check_characters(values: Any, source: object, mend: str) -> None:
+    """Refuse text that no UTF-8 can hold: JSON can write half a character, and no table or page takes it."""
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])
+        raise unreadable(source, f"it holds half a character ({half})", mend) from error
 
 
 def _held(values: Any) -> Any:

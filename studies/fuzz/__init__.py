@@ -39,23 +39,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Try the cases that were not tried yet, keep what breaks, and print how many were read, refused and broken."""
     from studies.fuzz.material import make_material
-    from studies.fuzz.trial import try_case
+    from studies.fuzz.trial import read_sound, try_case
 
-    _import_all()
+    import_all()
     home = arguments.out.resolve() / "material"
     home.mkdir(parents=True, exist_ok=True)
     make_material(home)
+    read_sound(home)
+    # What is collected in a child would copy the memory that it shares with its parent.
+    gc.collect()
+    gc.freeze()
     seeds = range(arguments.seed, arguments.seed + arguments.cases)
     try_cases(seeds, arguments.out, arguments.seconds, partial(try_case, home, only=arguments.only))
 
 
-def _import_all() -> None:
+def import_all() -> None:
     """Import once what each case would else import in its own process."""
     for module in pkgutil.walk_packages(nearsight.__path__, "nearsight."):
         if module.name != "nearsight.__main__":
             importlib.import_module(module.name)
     for name in _USED:
         importlib.import_module(name)
-    # What is collected in a child would copy the memory that it shares with its parent.
-    gc.collect()
-    gc.freeze()

@@ -65,6 +65,20 @@ def _run(home: Path) -> None:
     )
 
 
+def _pooled(home: Path) -> None:
+    """Train a run by attention on from the weights of another, as fine-tuning does."""
+    for name, more in (("first", {}), ("run", {"weights_of": str(home / "pooled" / "first")})):
+        nearsight.train(
+            home / "images",
+            recipe="fast" if name == "first" else "finetune",
+            out=home / "pooled" / name,
+            stride=STRIDE,
+            machine=MACHINE,
+            progress=False,
+            **FIELDS | more | {"pooling": "attention", "tiles_per_image": 2, "model": "airbench"},
+        )
+
+
 def _begun(home: Path) -> None:
     """Train a run that is interrupted after its first step."""
     with suppress(KeyboardInterrupt):
@@ -234,8 +248,9 @@ def _given(home: Path) -> None:
         json.dumps({str(number): name for number, name in enumerate(CLASSES)})
     )
     (place / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES))
-    (place / "map.json").write_text(json.dumps({name: name for name in CLASSES}))
-    (place / "map.csv").write_text("".join(f"{name},{name}\n" for name in CLASSES))
+    digits = {str(digit): CLASSES[digit % len(CLASSES)] for digit in range(10)}
+    (place / "map.json").write_text(json.dumps(digits))
+    (place / "map.csv").write_text("".join(f"{digit},{name}\n" for digit, name in digits.items()))
     (place / "recipe.toml").write_text(
         recipe_to_toml(replace(make_recipe("images", "fast", dict(FIELDS)), name="own"))
     )
@@ -290,6 +305,7 @@ def _older(home: Path) -> None:
 _KINDS = {
     "images": _images,
     "run": _run,
+    "pooled": _pooled,
     "begun": _begun,
     "comparison": _comparison,
     "folds": _folds,

@@ -15,6 +15,8 @@ from studies.fuzz.material import FIELDS, STRIDE, TILE
 
 QUIET = ("--quiet",)
 ON_CPU = ("--device", "cpu", "--workers", "0")
+# So few images have none.
+NO_SHORTCUT = "nothing to repair"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Reader:
     """One way to read what lies in a folder of the material; of a command `arguments`, in Python `call`.
 
     `files` are patterns of the files that it reads, and `weight` how often it has its turn. `keeps` is
-    what it may leave in the folder though it refuses to go on.
+    what it may leave in the folder though it refuses to go on. `refuses` is what it says of sound files, where it
+    refuses these too.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Reader:
     call: Callable[[Path], Any] | None = None
     weight: int = 4
     keeps: str = ""
+    refuses: str = ""
 
 
 def readers() -> tuple[Reader, ...]:
@@ -53,13 +57,7 @@ def readers() -> tuple[Reader, ...]:
             _RUN,
             lambda home, run: ["predict", run, _image(home), "--out", run.parent / "new.csv", *ON_CPU],
         ),
-        Reader(
-            "heatmap",
-            "run",
-            _RUN,
-            lambda home, run: ["heatmap", run, _image(home), "--out", run.parent / "maps"],
-            weight=3,
-        ),
+        Reader("heatmap", "run", _RUN, _heatmap, weight=2),
         Reader("export", "run", _RUN, lambda _, run: ["export", run, "--format", "torchscript"], weight=2),
         Reader(
             "diagnose",
@@ -74,9 +72,24 @@ def readers() -> tuple[Reader, ...]:
             _RUN,
             lambda _, run: ["repair", run, "--out", run.parent / "new", *ON_CPU],
             weight=1,
+            refuses=NO_SHORTCUT,
         ),
         Reader("train --resume", "run", _RUN, _go_on, weight=4),
         Reader("train --resume", "begun", _BEGUN, _go_on, weight=8),
+        Reader("Run.open", "pooled/run", _RUN, call=_open_run, weight=6),
+        Reader(
+            "report", "pooled/run", ("result.json", "predictions.parquet", "recipe.toml"), _report, weight=2
+        ),
+        Reader("heatmap", "pooled/run", ("model.json",), _heatmap, weight=1),
+        Reader(
+            "evaluate",
+            "pooled/run",
+            _RUN,
+            lambda _, run: ["evaluate", run, "--stride", str(STRIDE), *ON_CPU],
+            weight=6,
+        ),
+        Reader("train --weights-of", "pooled/run", _RUN, _train_on, weight=4),
+        Reader("train --recipe", "pooled/run", ("recipe.toml",), _train_by, weight=3),
         Reader("Comparison.load", "comparison", ("comparison.json",), call=_comparison, weight=8),
         Reader("report", "comparison", ("comparison.json",), _report, weight=4),
         Reader(
@@ -96,7 +109,7 @@ def readers() -> tuple[Reader, ...]:
         ),
         Reader("Diagnosis.load", "diagnosis", _DIAGNOSIS, call=_diagnosis, weight=10),
         Reader("report", "diagnosis", _DIAGNOSIS, _report, weight=8),
-        Reader("repair --diagnosis", "diagnosis", _DIAGNOSIS, _repair_by, weight=3),
+        Reader("repair --diagnosis", "diagnosis", _DIAGNOSIS, _repair_by, weight=3, refuses=NO_SHORTCUT),
         Reader("Heatmaps.load", "heatmaps", _HEATMAPS, call=_heatmaps, weight=6),
         Reader("EvidenceMap.load", "heatmaps", ("0.safetensors",), call=_map, weight=8),
         Reader("report", "heatmaps", _HEATMAPS, _report, weight=3),
@@ -104,7 +117,15 @@ def readers() -> tuple[Reader, ...]:
         Reader("report", "dimension", ("dimension.json",), _report, weight=3),
         Reader("Repair.load", "repair", ("repair.json", "pictures.parquet"), call=_repair, weight=8),
         Reader("report", "repair", ("repair.json", "pictures.parquet"), _report, weight=6),
-        Reader("repair --resume", "repair", ("asked.json",), _repair_on, weight=4, keeps="diagnosis"),
+        Reader(
+            "repair --resume",
+            "repair",
+            ("asked.json",),
+            _repair_on,
+            weight=4,
+            keeps="diagnosis",
+            refuses=NO_SHORTCUT,
+        ),
         Reader(
             "predict --resume",
             "predicted",
@@ -179,6 +200,29 @@ def _options(fields: dict[str, Any]) -> list[str]:
 def _go_on(home: Path, place: Path) -> list[str | Path]:
     options = [*_options(FIELDS), "--stride", str(STRIDE), "--recipe", "fast", *ON_CPU]
     return ["train", home / "images", "--out", place, "--resume", *options]
+
+
+def _heatmap(home: Path, place: Path) -> list[str | Path]:
+    return ["heatmap", place, _image(home), "--out", place.parent / "maps", "--device", "cpu"]
+
+
+def _train_on(home: Path, place: Path) -> list[str | Path]:
+    own = ["--recipe", "finetune", "--weights-of", place, "--pooling", "attention", "--tiles-per-image", "2"]
+    return ["train", home / "images", "--out", place.parent / "new", *own, *_options(FIELDS), *ON_CPU]
+
+
+def _train_by(home: Path, place: Path) -> list[str | Path]:
+    recipe = ["--recipe", place / "recipe.toml", "--steps", "2"]
+    return [
+        "train",
+        home / "images",
+        "--out",
+        place.parent / "new",
+        *recipe,
+        "--stride",
+        str(STRIDE),
+        *ON_CPU,
+    ]
 
 
 def _go_on_folds(home: Path, place: Path) -> list[str | Path]:

@@ -1,9 +1,12 @@
 """One case: a folder copied, a file of it damaged, and read in a process of its own, bounded in memory and time."""
 
 import hashlib
+import io
 import shutil
 import sys
+import tempfile
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -36,6 +39,21 @@ def try_case(home: Path, work: Path, seed: int, only: str = "") -> Outcome:
     if outcome in (READ, REFUSED) and (half := [name for name, _ in snapshot(place) if _is_half(name)]):
         outcome, said = "half-written", str(half)
     return Outcome(seed, f"{reader.name} {reader.folder}", file, told, outcome, said, seconds)
+
+
+def read_sound(home: Path) -> None:
+    """Read everything once as it is, in this process: its children then have all templates, fonts and types.
+
+    Raises `AssertionError` where sound files are not read.
+    """
+    for reader in readers():
+        said = io.StringIO()
+        with tempfile.TemporaryDirectory() as scratch, redirect_stdout(said), redirect_stderr(said):
+            place = Path(scratch) / Path(reader.folder).name
+            shutil.copytree(home / reader.folder, place)
+            code = _reading(reader, home, place)
+        as_ever = reader.refuses in said.getvalue() if reader.refuses else code == CODES[READ]
+        assert as_ever, f"{reader.name} {reader.folder}: {said.getvalue()}"
 
 
 def damaged_copy(reader: Reader, home: Path, work: Path, draw: Random) -> tuple[Path, str, str]:

@@ -15,7 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0, help="the number of the first case")
     parser.add_argument(
-        "--only", default=None, help="one kind of case: image, folder, table, parquet or home"
+        "--only", default=None, help="one kind of case: image, folder, table, parquet, home or large"
     )
     parser.add_argument(
         "--seconds", type=float, default=float("inf"), help="end after so long; go on by calling again"

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import tempfile
 import time
 from functools import cache, partial
@@ -11,34 +12,59 @@ from random import Random
 
 from studies.bounded import tried
 from studies.cases import Outcome
+from studies.fuzz import import_all
 from studies.hostile.images import sound_image
 
 MEMORY = 3 * 2**29
+# Pictures that are read part by part, beside the kinds of sets.
+LARGE = "large"
 
 
 def try_case(scratch: Path, seed: int, only: str | None = None) -> Outcome:
     """Make the case of a number in a directory, and load it in a child process with bounds on memory and time."""
+    from studies.hostile.large import COMMANDS, hostile_large, read_large
     from studies.hostile.sets import KINDS, hostile_set
 
-    _import_all()
+    _prepare()
     draw = Random(seed)
-    kind = only or draw.choice(KINDS)
-    place, what = hostile_set(scratch, kind, draw)
-    skip_bad, ask = draw.random() < 0.5, draw.random() < 0.3
+    kind = only or draw.choice((*KINDS, LARGE))
+    if kind == LARGE:
+        place, what = hostile_large(scratch, draw)
+        work = partial(
+            read_large,
+            place,
+            draw.choice(COMMANDS),
+            skip_bad=draw.random() < 0.3,
+            skip_blank=draw.random() < 0.3,
+        )
+    else:
+        place, what = hostile_set(scratch, kind, draw)
+        skip_bad, ask = draw.random() < 0.5, draw.random() < 0.3
+        work = partial(load_all, place, scratch / "cache", skip_bad, ask)
     started = time.perf_counter()
-    outcome, said = tried(partial(load_all, place, scratch / "cache", skip_bad, ask), scratch, MEMORY)
+    outcome, said = tried(work, scratch, MEMORY)
     return Outcome(seed, kind, "", what, outcome, said, time.perf_counter() - started)
 
 
 @cache
-def _import_all() -> None:
-    """Load a sound set once, so that all modules are there before a child has its memory bounded."""
+def _prepare() -> None:
+    """Load sound sets once, so that all modules are there before a child has its memory bounded."""
+    from studies.hostile.large import COMMANDS, read_large, sound_large
+    from studies.hostile.large import MEMORY as LITTLE
+
+    import_all()
     with tempfile.TemporaryDirectory() as scratch:
         for k in range(8):
             file = Path(scratch) / "set" / "ab"[k % 2] / f"{k}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(sound_image(Random(k), "PNG"))
         load_all(Path(scratch) / "set", Path(scratch) / "cache", skip_bad=False, ask=True)
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
+        large = sound_large(Path(scratch))
+        codes = {command: read_large(large, command) for command in dict.fromkeys(COMMANDS)}
+        for name in LITTLE:
+            del os.environ[name]
+    assert not any(codes.values()), f"sound large pictures are refused: {codes}"
 
 
 def load_all(place: Path, cache: Path, skip_bad: bool, ask: bool) -> int:

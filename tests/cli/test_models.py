@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from nearsight.cli.main import main
+
 Printed = Callable[..., dict[str, Any]]
 Refused = Callable[..., str]
 
@@ -59,6 +61,17 @@ def test_a_file_of_onnx_is_evaluated_drawn_and_diagnosed(
     assert drawn["images"][0]["chosen"] == "7"
     few = ("--images", "20", "--faithfulness", "1", "--workers", "0", "--out", tmp_path / "diagnosis")
     assert printed("diagnose", "digits", *model, *few)["images"] == 20
+
+
+def test_a_file_of_onnx_in_the_place_of_a_run_is_told_no_next_step_of_one(
+    graph: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model = ("--classes", str(DIGITS), "--tile", "6", "--device", "cpu", "--workers", "0")
+    few = ("--protocols", "vote", "--stride", "6", "--out", str(tmp_path / "evaluation"))
+    assert main(["evaluate", str(graph), "digits", *model, *few]) == 0
+    out, err = capsys.readouterr()
+    assert "vote" in out
+    assert "next:" not in out + err
 
 
 def test_weights_in_a_file_are_those_of_the_named_network(printed: Printed, tmp_path: Path) -> None:

@@ -163,6 +163,23 @@ def test_other_predictions_are_neither_mixed_nor_lost(
     assert out.read_bytes() == before
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_row_that_lost_its_prediction_is_refused(
+    suffix: str, folder: Path, bound: TiledModel, tmp_path: Path
+) -> None:
+    out = tmp_path / f"out{suffix}"
+    table = make_predictions(bound, unlabelled(folder), out=out).table
+    lost = table.set_column(table.column_names.index("class"), "class", pyarrow.nulls(len(table), "string"))
+    if suffix == ".csv":
+        csv.write_csv(lost, out)
+    else:
+        parquet.write_table(lost.replace_schema_metadata(parquet.read_schema(out).metadata), out)
+    before = out.read_bytes()
+    with pytest.raises(InputError, match="a row of it has neither a fault nor a class; give another `out`"):
+        make_predictions(bound, unlabelled(folder), out=out, resume=True)
+    assert out.read_bytes() == before
+
+
 def test_a_process_that_was_killed_as_it_cleaned_up_leaves_no_row_twice(
     folder: Path, bound: TiledModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from nearsight.cli.options import (
 )
 from nearsight.cli.reading_options import add_reading_options
 from nearsight.errors import InputError
+from nearsight.read import is_directory
 from nearsight.settings import GridKind, Machine
 from nearsight.settings.choices import DEFAULT_BLANK, DEFAULT_GRID, DEFAULT_MEMORY
 from nearsight.settings.machine import LoggerName
@@ -154,6 +155,11 @@ def model_and_data(options: Namespace) -> tuple[str, str | None]:
             f"with --model there is no run, so '{options.run}' and '{options.data}' are one too many"
         )
     return options.model, options.run
+
+
+def is_run(options: Namespace) -> bool:
+    """Return whether the model is a run's directory; a file of ONNX may be named in its place."""
+    return options.model is None and is_directory(Path(options.run))
 
 
 def model_options(options: Namespace) -> "ModelOptions":

@@ -15,7 +15,7 @@ from nearsight.errors import InputError, first_line
 from nearsight.read import checked_columns, open_file, opened_table, said_of, unreadable
 from nearsight.runs.run import METADATA
 from nearsight.schema import numbered, read_schema
-from nearsight.settings.prediction_words import FAULT, MARGIN, MODEL, PATH, PROBABILITY, PROTOCOL
+from nearsight.settings.prediction_words import CLASS, FAULT, MARGIN, MODEL, PATH, PROBABILITY, PROTOCOL
 from nearsight.write import plain, replace_atomically, write_table
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ _MEND = "give another `out`"
 # Of a CSV file, so many bytes hold its first two lines.
 _BEGINNING = 2**20
 _PART = re.compile(r"part-\d{6,9}")
+# What every row has that has no fault.
+_FILLED = (PATH, CLASS, PROBABILITY, MARGIN, PROTOCOL, MODEL)
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,16 @@ def first_rows(path: Path, count: int) -> "pa.Table":
 
 
 def _read(file: Path) -> Iterator["pa.Table"]:
+    for table in _batches(file):
+        if FAULT in table.column_names:
+            predicted = _without_faults(table)
+            for name in _FILLED:
+                if name in predicted.column_names and predicted[name].null_count:
+                    raise unreadable(file, f"a row of it has neither a fault nor a {name}", _MEND)
+        yield table
+
+
+def _batches(file: Path) -> Iterator["pa.Table"]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 

@@ -3,6 +3,7 @@
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -183,6 +184,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
 )
 
 
+@cache
 def field_types() -> dict[str, Any]:
     """Return the type of every field of a recipe, by name."""
     return get_type_hints(Recipe)

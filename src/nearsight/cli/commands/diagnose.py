@@ -13,6 +13,7 @@ from nearsight.cli.shared_options import (
     add_memory,
     add_run_or_model,
     add_stride,
+    is_run,
     model_and_data,
     model_options,
 )
@@ -105,7 +106,7 @@ def run(options: Namespace) -> Result:
     )
     if not options.json:
         print_diagnosis(found, out)
-        if options.model is None:
+        if is_run(options):
             proven = VERDICTS.of(found)
             shortcuts = 0 if proven is None else len(proven.shortcuts)
             # Of a set that was named, or of a part that was asked for, nobody knows that training images are more.

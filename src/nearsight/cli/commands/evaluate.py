@@ -16,6 +16,7 @@ from nearsight.cli.shared_options import (
     add_run_or_model,
     add_skip_blank,
     add_stride,
+    is_run,
     model_and_data,
     model_options,
 )
@@ -97,7 +98,7 @@ def run(options: Namespace) -> Result:
     )
     if not options.json:
         print_evaluation(result.metrics, result.settings)
-        if options.model is None:
+        if is_run(options):
             run = Run.open(model)
             note = smoothing_note(run.recipe.label_smoothing, result.metrics)
             kept = data is None and options.out is None and not options.new_images
