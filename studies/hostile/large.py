@@ -23,7 +23,7 @@ HEIGHT, WIDTH = 560, 620
 # What a whole picture takes is more.
 MEMORY = {"NEARSIGHT_DECODE_MEMORY": "33M"}
 ON_CPU = ("--device", "cpu", "--quiet")
-COMMANDS = ("data", "data", "predict", "predict", "heatmap", "heatmap", "evaluate", "train")
+COMMANDS = ("data", "predict", "predict", "heatmap", "heatmap", "heatmap", "evaluate", "train")
 
 _TILED = {"tile": True, "tile_width": 128, "tile_height": 128}
 _APERIO = "Aperio Image Library v1|AppMag = 20|MPP = 0.5"
@@ -144,7 +144,8 @@ def read_large(picture: Path, command: str, skip_bad: bool = False, skip_blank: 
         "data": ["data", str(data), "--quiet", *skip],
         "predict": ["predict", str(RUN), str(data), "--out", f"{out}.csv", "--workers", "0", *tiles],
         "heatmap": ["heatmap", str(RUN), str(picture), "--out", str(out), *tiles],
-        "evaluate": ["evaluate", str(RUN), str(data), "--out", str(out), "--class-map", "0=0,1=1", "--workers", "0", *skip, *tiles],
+        "evaluate": ["evaluate", str(RUN), str(data), "--out", str(out), "--class-map", "0=0,1=1", "--workers", "0",
+                     *skip, *tiles],
         "train": ["train", str(data), "--out", str(out), "--workers", "0", *skip, *ON_CPU, "--tile", "4",
                   "--steps", "1", "--batch-size", "2", "--width", "0.1", "--precision", "float32", "--stride", "64",
                   "--validation", "0"],

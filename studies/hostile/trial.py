@@ -58,10 +58,12 @@ def _prepare() -> None:
             file = Path(scratch) / "set" / "ab"[k % 2] / f"{k}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(sound_image(Random(k), "PNG"))
-        load_all(Path(scratch) / "set", Path(scratch) / "cache", skip_bad=False, ask=True)
+        with contextlib.redirect_stderr(io.StringIO()):
+            load_all(Path(scratch) / "set", Path(scratch) / "cache", skip_bad=False, ask=True)
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
         large = sound_large(Path(scratch))
-        codes = {command: read_large(large, command) for command in dict.fromkeys(COMMANDS)}
+        with contextlib.redirect_stderr(io.StringIO()):
+            codes = {command: read_large(large, command) for command in dict.fromkeys(COMMANDS)}
         for name in LITTLE:
             del os.environ[name]
     assert not any(codes.values()), f"sound large pictures are refused: {codes}"
