@@ -44,10 +44,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Make an environment, run the tests on the wheel in it, and print the versions and how they ended."""
-    place = arguments.out.resolve() / f"{arguments.versions}-{Path(arguments.python).name}"
+    found = _uv("python", "find", arguments.python).strip()
+    place = arguments.out.resolve() / f"{arguments.versions}-{_version(found)}"
     wheel = _wheel(place / "wheel")
     python = place / "bin" / "python"
-    _uv("venv", "--quiet", "--allow-existing", "--python", arguments.python, str(place))
+    _uv("venv", "--quiet", "--allow-existing", "--python", found, str(place))
     pins = place / "pins.txt"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins.write_text("".join(f"{pin}\n" for pin in floors(project) if arguments.versions == FLOORS))
@@ -55,9 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         "nearsight", f"{wheel}[dev]")  # fmt: skip
     listed = json.loads(_uv("pip", "list", "--python", str(python), "--format", "json"))
     versions = {each["name"]: each["version"] for each in listed if each["name"] in TOLD}
-    interpreter = subprocess.run(
-        [python, "--version"], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    interpreter = f"Python {_version(python)}"
     print(f"{interpreter}, {', '.join(f'{name} {versions[name]}' for name in TOLD)}", flush=True)
     said = place / "pytest.txt"
     with said.open("w") as file:
@@ -97,6 +96,12 @@ def floors(project: Mapping[str, Any]) -> list[str]:
             raise ValueError(f"{line} declares no oldest version")
         found.add(f"{requirement.name}=={least[0]}")
     return sorted(found)
+
+
+def _version(python: str | Path) -> str:
+    """Return the version of an interpreter, such as 3.11.7."""
+    asked = "import platform; print(platform.python_version())"
+    return subprocess.run([python, "-c", asked], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _wheel(place: Path) -> Path:

@@ -237,7 +237,7 @@ def _entries(content: bytearray) -> list[_Entry]:
             first, size = at + (8 if big else 2), 20 if big else 12
             found += [_Entry(content, first + size * number, big) for number in range(min(count, 100))]
             (at,) = struct.unpack_from("<Q" if big else "<I", content, first + size * count)
-    except struct.error:
+    except (struct.error, OverflowError):
         pass
     return found
 

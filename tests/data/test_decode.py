@@ -76,7 +76,7 @@ def test_16_bit_grey_is_scaled_not_clipped(kind: str) -> None:
 def test_palette_is_looked_up() -> None:
     index = noise(6, 6)[..., 0] % 3
     colours = np.array([[10, 20, 30], [200, 0, 99], [7, 255, 1]], np.uint8)
-    image = Image.fromarray(index, "L")
+    image = Image.fromarray(index)
     image.putpalette(colours.tobytes())
     np.testing.assert_array_equal(decoded(encode(image)), colours[index])
 
@@ -84,7 +84,7 @@ def test_palette_is_looked_up() -> None:
 def test_transparent_palette_entries_lie_on_white() -> None:
     index = noise(6, 6)[..., 0] % 3
     colours = np.array([[10, 20, 30], [200, 0, 99], [7, 255, 1]], np.uint8)
-    image = Image.fromarray(index, "L")
+    image = Image.fromarray(index)
     image.putpalette(colours.tobytes())
     file = encode(image, transparency=bytes([0, 128, 255]))
     expected = on_white(colours[index], np.array([0, 128, 255])[index][..., None])
@@ -103,7 +103,7 @@ def test_a_transparent_colour_lies_on_white() -> None:
 def test_alpha_is_laid_over_white(mode: str) -> None:
     layers = noise(9, 9, 4 if mode == "RGBA" else 2)
     expected = np.broadcast_to(on_white(layers[..., :-1].astype(float), layers[..., -1:]), (9, 9, 3))
-    np.testing.assert_allclose(decoded(encode(Image.fromarray(layers, mode))), expected, atol=1)
+    np.testing.assert_allclose(decoded(encode(Image.fromarray(layers))), expected, atol=1)
 
 
 @pytest.mark.parametrize(("kind", "tolerance"), [("TIFF", 0), ("JPEG", 3)])

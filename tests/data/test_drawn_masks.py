@@ -39,7 +39,7 @@ def numbers(k: int, inside: int, around: int = 0, outside: int = 0) -> np.ndarra
 
 
 def palette(colours: list[int], values: np.ndarray) -> Image.Image:
-    picture = Image.fromarray(values, "L")
+    picture = Image.fromarray(values)
     picture.putpalette(colours)
     return picture
 

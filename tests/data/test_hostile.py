@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from studies.hostile.images import BOMBS, HEAVY, hostile_image
+from studies.hostile.large import MEMORY, hostile_large
 from studies.hostile.sets import hostile_set
 
 from nearsight.data.decode import decode_image, image_size
@@ -18,6 +19,7 @@ from nearsight.data.file_facts import _read
 from nearsight.data.labels import find_labels
 from nearsight.data.large_image import large_image
 from nearsight.data.parquet import read_parquet
+from nearsight.data.placement import read_placement
 from nearsight.data.tree import read_tree
 from nearsight.data.values import values_from
 from nearsight.errors import InputError
@@ -85,3 +87,20 @@ def test_directories_are_walked_or_refused(seed: int) -> None:
     with TemporaryDirectory() as scratch, contextlib.suppress(InputError):
         place, _ = hostile_set(Path(scratch), "folder", Random(seed))
         assert len(list(read_tree(place).walk())) < 1000
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=SEEDS)
+def test_pictures_that_are_read_in_parts_are_read_or_refused(seed: int) -> None:
+    pytest.importorskip("pyvips")
+    with TemporaryDirectory() as scratch, pytest.MonkeyPatch.context() as patch:
+        for name, size in MEMORY.items():
+            patch.setenv(name, size)
+        picture, _ = hostile_large(Path(scratch), Random(seed))
+        read_placement(picture)
+        with one_line_at_most(), values_from((0, 255)):
+            large = large_image(picture)
+            if large is not None:
+                for _ in large.parts():
+                    pass
+                large.tiles([(large.height - 4, large.width - 4), (0, 0)], (4, 4))

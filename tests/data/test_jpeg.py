@@ -14,7 +14,7 @@ def encode(mode: str = "RGB", size: tuple[int, int] = (40, 24), **options: Any) 
     channels = len(Image.new(mode, (1, 1)).getbands())
     pixels = np.random.default_rng(0).integers(0, 256, (*size[::-1], channels), np.uint8).squeeze()
     buffer = io.BytesIO()
-    Image.fromarray(pixels, mode).save(buffer, options.pop("kind", "JPEG"), **options)
+    Image.frombytes(mode, size, pixels.tobytes()).save(buffer, options.pop("kind", "JPEG"), **options)
     return buffer.getvalue()
 
 
