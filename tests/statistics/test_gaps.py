@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nearsight.errors import InputError
-from nearsight.statistics import arm_estimate, difference_of_estimates, gap_estimate
+from nearsight.statistics import (
+    arm_estimate,
+    difference_of_estimates,
+    gap_difference,
+    gap_estimate,
+    paired_difference,
+)
 
 
 def sets(seeds: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -88,3 +94,31 @@ def test_networks_that_are_right_everywhere_leave_a_width() -> None:
 def test_other_shapes_are_refused(first: list[object], second: list[object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         gap_estimate(first, second)  # type: ignore[arg-type]
+
+
+def test_the_difference_of_two_gaps_is_the_gap_of_the_differences() -> None:
+    ours, theirs = sets(), tuple(np.random.default_rng(8).uniform(0, 1, table.shape) for table in sets())
+    found = gap_difference(ours, theirs)
+    assert found.value == pytest.approx(gap_estimate(*ours).value - gap_estimate(*theirs).value)
+    assert found.numbers == gap_estimate(*(a - b for a, b in zip(ours, theirs, strict=True))).numbers
+
+
+def test_one_seed_s_difference_of_gaps_is_of_two_pairs_of_sets() -> None:
+    ours, theirs = ([np.round(table) for table in sets(1)], [1 - np.round(table) for table in sets(1)])
+    pairs = [paired_difference(a, b) for a, b in zip(ours, theirs, strict=True)]
+    assert gap_difference(tuple(ours), tuple(theirs)) == difference_of_estimates(*pairs)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_the_difference_of_gaps_holds_the_truth(seeds: int) -> None:
+    """Networks of two arms that differ in accuracy, and by a seed, and not in how much they fall."""
+    random, held = np.random.default_rng(seeds), 0
+    for _ in range(100):
+        ease = [random.uniform(0, 1, count) for count in (200, 400)]
+        tables = []
+        for share in (0.5, 0.6):
+            known = share + random.normal(0, 0.03, (seeds, 1))
+            tables.append([random.random((seeds, len(own))) < known + 0.3 * (own - 0.5) for own in ease])
+        _, low, high = gap_difference((tables[0][0], tables[0][1]), (tables[1][0], tables[1][1])).numbers
+        held += low <= 0 <= high
+    assert held >= 90

@@ -27,6 +27,7 @@ from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
 from nearsight.progress import Silent
 from nearsight.report import write_comparison
+from nearsight.report.comparison_text import fitted_sentences
 from nearsight.runs import Run
 from nearsight.settings import RECIPES, Machine, Recipe
 from nearsight.study import Comparison, compare
@@ -145,6 +146,25 @@ def test_every_arm_is_judged_on_images_that_it_was_trained_on_too(finished: tupl
             assert row.train_seeds[number] == pytest.approx(judged.metrics["full-pass"]["accuracy"])
             assert row.train.value == pytest.approx(np.mean(row.train_seeds))
             assert row.gap.value == pytest.approx(row.train.value - np.mean(row.seeds))
+
+
+def test_the_gaps_of_two_arms_are_compared(finished: tuple[Path, Comparison]) -> None:
+    _, comparison = finished
+    gaps = {
+        (arm.name, row.protocol): row.gap.value if row.gap else None
+        for arm in comparison.arms
+        for row in arm.accuracies
+    }
+    for row in comparison.differences:
+        ours, theirs = gaps[row.arm, row.protocol], gaps[row.reference, row.reference_protocol]
+        assert row.gap is not None
+        assert row.gap.value == pytest.approx(ours - theirs)
+    told = [
+        sentence
+        for sentence in fitted_sentences(comparison)
+        if "than that of" in sentence or "gaps of" in sentence
+    ]
+    assert len(told) == sum(row.headline for row in comparison.differences)
 
 
 def test_differences_are_those_of_the_predictions(finished: tuple[Path, Comparison]) -> None:

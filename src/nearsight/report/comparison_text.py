@@ -1,5 +1,6 @@
 """A comparison as a page of Markdown: verdicts, tables, and how it was made."""
 
+from dataclasses import replace
 from typing import Any
 
 from nearsight.report.arm_differences import difference_columns, difference_rows
@@ -7,6 +8,8 @@ from nearsight.report.markdown_rows import markdown_table
 from nearsight.report.on_tiles_text import on_tiles_section
 from nearsight.settings import Recipe
 from nearsight.settings.protocols import ALL_PROTOCOLS, scored_by
+from nearsight.statistics import Estimate
+from nearsight.statistics.pairs import IMAGES
 from nearsight.statistics.writing import MISSING, interval, points, scaled, with_interval
 from nearsight.study import Accuracy, ArmResult, Comparison, Difference
 from nearsight.study.comparison import scored_arm
@@ -143,7 +146,38 @@ def fitted_sentences(comparison: Comparison) -> list[str]:
                 f"images that it was trained on and on {with_interval(row.interval)} % of the test images, a gap of "
                 f"{with_interval(row.gap)} points"
             )
+    for difference in comparison.differences:
+        if difference.headline and difference.gap is not None and difference.gap.value is not None:
+            ours, theirs = (
+                scored_arm(name, protocol, comparison.arm(name).stride)
+                for name, protocol in (
+                    (difference.arm, difference.protocol),
+                    (difference.reference, difference.reference_protocol),
+                )
+            )
+            told.append(gap_words(ours, theirs, difference.gap))
     return told
+
+
+def gap_words(arm: str, reference: str, difference: Estimate) -> str:
+    """Say whose gap between training and test images is larger, or that no difference is shown.
+
+    >>> print(gap_words("tile 16", "full", Estimate(-0.031, -0.052, -0.010, covers="images and seeds")))
+    the gap of tile 16 is smaller than that of full by 3.1 points (1.0 to 5.2)
+    >>> print(gap_words("tile 16", "full", Estimate(-0.01, -0.04, 0.02)))
+    of these two networks, no difference between the gaps of tile 16 and full is shown: −1.0 (−4.0 to 2.0)
+
+    `difference` is the gap of `arm` less that of `reference`. One that covers images alone is of two networks.
+    """
+    value, low, high = difference.numbers
+    of_two = "of these two networks, " if difference.covers == IMAGES else ""
+    if low <= 0 <= high:
+        written = with_interval(difference)
+        return f"{of_two}no difference between the gaps of {arm} and {reference} is shown: {written}"
+    size = replace(difference, value=-value, low=-high, high=-low) if high < 0 else difference
+    word = "smaller" if high < 0 else "larger"
+    of_points = f"{points(size.numbers[0])} points ({points(size.numbers[1])} to {points(size.numbers[2])})"
+    return f"{of_two}the gap of {arm} is {word} than that of {reference} by {of_points}"
 
 
 def fitted_note(comparison: Comparison) -> str:

@@ -9,7 +9,7 @@ from nearsight.statistics.differences import (
     more_often,
 )
 from nearsight.statistics.estimates import Estimate, absent
-from nearsight.statistics.gaps import gap_estimate
+from nearsight.statistics.gaps import gap_difference, gap_estimate
 from nearsight.statistics.means import (
     accuracy_estimate,
     accuracy_interval,
@@ -39,6 +39,7 @@ __all__ = [
     "crossed_interval",
     "difference_of_estimates",
     "false_discovery",
+    "gap_difference",
     "gap_estimate",
     "influence_estimate",
     "jaccard",

@@ -46,7 +46,8 @@ UNITS = {
     "flops": "floating-point operations of matrix products and convolutions, a multiply-add is two: of forward and "
     "backward passes and of the optimizer, whose part is optimizer_flops, null where it was not counted",
     "train, gap": "accuracy on images that were trained on, as many of each run as judged_training_images says, and "
-    "how far it is above that on test images",
+    "how far it is above that on test images; of a difference: how much "
+    "larger the gap of arm is than that of reference",
     "fall": "mean training loss in the last quarter of the steps but one less that in the last, with a 95 % interval "
     "by the noise of the curves",
     "spread": "mean squares of a difference between seeds, between images and of the rest",
@@ -172,7 +173,8 @@ class Difference:
     `headline` marks those that the comparison is made for, and `asked` says what for (`study.pairing.ASKED`);
     an earlier version did not say. `mcnemar` has a row for each seed, none
     under `single-tile` and none with folds: it takes the networks as given. `spread` is how the difference varies
-    over seeds and images, None with folds and in an earlier version.
+    over seeds and images, and `gap` how much further `arm` falls from training to test images than `reference`; both
+    are None with folds and in an earlier version.
     """
 
     arm: str
@@ -185,6 +187,7 @@ class Difference:
     verdict: str
     asked: str = ""
     spread: Spread | None = None
+    gap: Estimate | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -21,6 +21,7 @@ from nearsight.statistics import (
     Estimate,
     arm_estimate,
     difference_of_estimates,
+    gap_difference,
     gap_estimate,
     mcnemar,
     paired_difference,
@@ -99,7 +100,7 @@ def measure(
         seeds=study.all_seeds,
         recipe=study.base,
         arms=results,
-        differences=tuple(_difference(pair, correct, by_name, tested) for pair in pairs),
+        differences=tuple(_difference(pair, of_test, of_train, by_name, tested) for pair in pairs),
         hardware=_distinct(metrics["hardware"] for metrics in trained),
         versions=_distinct(metrics["versions"] for metrics in trained),
         notes=sets.notes,
@@ -159,6 +160,13 @@ class Judged:
     correct: Mapping[str, Correct]
     sizes: tuple[int, ...]
     shared: bool
+
+    def pair(self, pair: Pair) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return how right the two arms of a pair are, each under its protocol, (seeds, images)."""
+        return (
+            self.correct[pair.arm][pair.protocol],
+            self.correct[pair.reference][pair.reference_protocol],
+        )
 
     @property
     def each(self) -> int:
@@ -307,10 +315,9 @@ def _cost(metrics: Sequence[Mapping[str, Any]]) -> Cost:
 
 
 def _difference(
-    pair: Pair, correct: Mapping[str, Correct], arms: Mapping[str, ArmResult], tested: Tested
+    pair: Pair, of_test: Judged, of_train: Judged, arms: Mapping[str, ArmResult], tested: Tested
 ) -> Difference:
-    right = correct[pair.arm][pair.protocol]
-    reference_right = correct[pair.reference][pair.reference_protocol]
+    right, reference_right = of_test.pair(pair)
     interval = tested.widened(paired_difference(right, reference_right), right - reference_right, -1)
     said = verdict(
         scored_arm(pair.arm, pair.protocol, arms[pair.arm].stride),
@@ -330,7 +337,13 @@ def _difference(
         verdict=f"{said}{_SAID_TOO.get(pair.asked, '')}{_undertrained(arms[pair.arm], arms[pair.reference])}",
         asked=pair.asked,
         spread=None if tested.fold.any() else Spread.of(right - reference_right),
+        gap=None if tested.fold.any() else _difference_of_gaps(pair, of_test, of_train),
     )
+
+
+def _difference_of_gaps(pair: Pair, of_test: Judged, of_train: Judged) -> Estimate:
+    ours, theirs = zip(of_train.pair(pair), of_test.pair(pair), strict=True)
+    return gap_difference(ours, theirs, same_images=of_train.shared)
 
 
 def _undertrained(*arms: ArmResult) -> str:
