@@ -48,13 +48,13 @@ class Command:
 
 COMMANDS = {
     "demo": Command(
-        "Find a planted shortcut, prove it and take it away, in under three minutes.",
+        "Plant a shortcut, find it, prove it and repair it, in under three minutes.",
         "[--out DIR]",
         demo.declare,
         demo.run,
     ),
     "data": Command(
-        "Print what a data set holds: splits, classes, sizes, the largest tile that fits.",
+        "Show what a data set holds: splits, classes, sizes, the largest tile that fits.",
         "[DATA] [options]",
         data.declare,
         data.run,
@@ -78,37 +78,37 @@ COMMANDS = {
         evaluate.run,
     ),
     "predict": Command(
-        "Predict any number of images without labels: class, probability and margin of each.",
+        "Predict images without labels: class, probability and margin of each.",
         "RUN IMAGES… [--out FILE.csv|FILE.parquet] [--top N] [--maps DIR] [--resume] [options]",
         predict.declare,
         predict.run,
     ),
     "heatmap": Command(
-        "Draw what a run, or a published network, sees in images, tile by tile.",
+        "Draw tile by tile what a run or a published network sees in images.",
         "RUN IMAGE… [--class NAME] [--stride N] [--out DIR] [options]",
         heatmap.declare,
         heatmap.run,
     ),
     "diagnose": Command(
-        "Find what a run, or a published network, uses and where it errs: object or background.",
+        "Find what a run or a published network relies on, and where it errs.",
         "RUN [DATA] [--stride N] [--images N] [--out DIR] [options]",
         diagnose.declare,
         diagnose.run,
     ),
     "repair": Command(
-        "Take the shortcuts of a run away: a new run without them, and what that changed.",
+        "Train a new run without the shortcuts of an old one, and measure what changed.",
         "RUN [DATA] [--verdicts all|CLASS:N,…] [--method NAME] [--from-scratch] [--out DIR] [options]",
         repair.declare,
         repair.run,
     ),
     "export": Command(
-        "Write a run's network as ONNX, TorchScript or torch.export, compared with the original.",
+        "Write a run's network as ONNX, TorchScript or torch.export, and check it.",
         "RUN [--format onnx|torchscript|torch-export] [--out FILE]",
         export.declare,
         export.run,
     ),
     "report": Command(
-        "Draw the pages and figures of a directory of results again, from what is on disk.",
+        "Draw the pages and figures of a directory of results again, from its files.",
         "DIR [--out DIR]",
         report.declare,
         report.run,

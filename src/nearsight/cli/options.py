@@ -93,15 +93,15 @@ def add_recipe_options(parser: argparse.ArgumentParser, without: tuple[str, ...]
     """Add --recipe and an option for each field of the recipe."""
     group = parser.add_argument_group(
         "recipe",
-        "What determines a run. An option left out keeps the value of the chosen recipe; where the named "
-        "recipes differ, each one's value is given. 'auto' chooses what is not given.",
+        "What determines a run. An option that is not given keeps the value of the chosen recipe; 'auto' chooses it. "
+        "If the named recipes differ, their values are listed.",
     )
     group.add_argument(
         "--recipe",
         default=DEFAULT_RECIPE,
         metavar="NAME|FILE",
-        help=f"{AUTO}, which fits the number and size of the images, the device and the weights at hand, and says "
-        f"what it took; {', '.join(RECIPES)}; or a TOML file such as a run's recipe.toml (default: {DEFAULT_RECIPE})",
+        help=f"{AUTO}, which chooses settings that fit the images, the device and the available weights, and says "
+        f"which; {', '.join(RECIPES)}; or a TOML file such as a run's recipe.toml (default: {DEFAULT_RECIPE})",
     )
     types = field_types()
     for spec in fields(Recipe):
@@ -128,7 +128,7 @@ def recipe_fields(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def add_sampling_options(parser: argparse.ArgumentParser) -> None:
     """Add an option for each field of `Sampling`."""
-    group = parser.add_argument_group("sampling", "How much is measured; less is faster and less sure.")
+    group = parser.add_argument_group("sampling", "How much is measured; less is faster and less precise.")
     for spec in fields(Sampling):
         option = f"--{spec.name.replace('_', '-')}"
         text = f"{spec.metadata['help']} (default: {spec.default:,})"
@@ -146,7 +146,7 @@ def sampling_of(arguments: argparse.Namespace) -> Sampling:
 def add_machine_options(parser: argparse.ArgumentParser) -> Container:
     """Add the options that say where a command runs, and return their group."""
     group = parser.add_argument_group(
-        "machine", "Where and how it runs; nothing here changes what is learned."
+        "machine", "Where and how it runs; this does not change what is learned."
     )
     add_choice(group, "--device", get_args(Device), default=Machine.device, text="where to run")
     group.add_argument(
@@ -154,7 +154,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> Container:
         type=whole_number("--workers", 0),
         default=None,
         metavar="N",
-        help="processes that decode a set that streams (default: one a core, at most 16)",
+        help="processes that decode images of sets not held in memory (default: one per core, at most 16)",
     )
     return group
 
@@ -201,7 +201,9 @@ def _defaults(name: str, recipes: Iterable[Recipe]) -> str:
         of_value.setdefault(_shown(name, getattr(recipe, name)), []).append(recipe.name)
     if len(of_value) == 1:
         return f"default: {next(iter(of_value))}"
-    return "; ".join(f"{', '.join(names)}: {value}" for value, names in of_value.items())
+    usual = max(of_value, key=lambda value: len(of_value[value]))
+    others = [f"{', '.join(names)}: {value}" for value, names in of_value.items() if value != usual]
+    return "; ".join([*others, f"others: {usual}"])
 
 
 def _shown(name: str, value: Any) -> str:

@@ -19,32 +19,32 @@ def add_reading_options(parser: OneLineParser) -> None:
         "--class-pattern",
         default=None,
         metavar="REGEX",
-        help="for a folder without class directories: a pattern whose first group in a file's name is the class",
+        help="for a folder without class directories: a pattern whose first group, in a file's name, is the class",
     )
     group.add_argument(
         "--regions",
         default=None,
         metavar="PATH",
-        help="where the objects are: a COCO file, or a directory of VOC or YOLO files or of masks",
+        help="where the objects are: a COCO file, or a directory of VOC files, YOLO files or masks",
     )
     group.add_argument(
         "--group-column",
         default=None,
         metavar="NAME",
-        help="a column, such as a patient or a place: images with one value stay on one side of every split",
+        help="a column, such as a patient or a place: images with the same value stay in the same split",
     )
     group.add_argument(
         "--group-pattern",
         default=None,
         metavar="REGEX",
-        help="the same by path, such as a burst of shots: images with one first group of this pattern stay together",
+        help="the same by path, such as a burst of shots: images whose first group is the same stay together",
     )
     group.add_argument(
         "--group-seconds",
         type=float,
         default=None,
         metavar="X",
-        help="the same by time: images taken within this many seconds of each other stay together",
+        help="the same by time: images taken within this many seconds stay together",
     )
 
 
@@ -53,7 +53,7 @@ def add_new_images(parser: Container) -> None:
     parser.add_argument(
         "--new-images",
         action="store_true",
-        help="include images that were added to the run's data after training; results are kept only with --out",
+        help="include images added to the run's data after training; results are kept only with --out",
     )
 
 
@@ -64,7 +64,7 @@ def add_max_pixels(parser: Container) -> None:
         type=whole_number("--max-pixels", 1),
         default=None,
         metavar="N",
-        help="how many pixels an image may have (default: 178956970, in a format that takes up to 1 GiB to decode)",
+        help="how many pixels an image may have (default: 178956970, if decoding takes at most 1 GiB)",
     )
 
 

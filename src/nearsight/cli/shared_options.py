@@ -32,7 +32,7 @@ def declare_training(parser: OneLineParser, out: str) -> Container:
     """Declare what commands that train share, and return the group of machine options."""
     parser.add_argument("data", metavar="DATA", help=DATA)
     parser.add_argument("--out", default=None, metavar="DIR", help=f"where the results go (default: {out})")
-    parser.add_argument("--resume", action="store_true", help="continue, or complete, what --out holds")
+    parser.add_argument("--resume", action="store_true", help="continue what was begun in --out")
     add_stride(parser)
     add_reading_options(parser)
     machine = add_machine_options(parser)
@@ -59,7 +59,7 @@ def add_log(container: Container) -> None:
         "--log",
         default=None,
         metavar="NAME,…",
-        help=f"{' or '.join(names)}: where the rows of metrics go besides the run's directory (docs/scale.md)",
+        help=f"{' or '.join(names)}: also send the rows of metrics there (docs/scale.md)",
     )
 
 
@@ -70,7 +70,7 @@ def add_folds(container: Container) -> None:
         type=whole_number("--folds", 2),
         default=None,
         metavar="N",
-        help="cross-validation, for small sets: N parts of train, each tested by what was trained on the others",
+        help="cross-validation for small sets: N parts of train, each tested by a network trained on the others",
     )
 
 
@@ -88,7 +88,7 @@ def machine_of(options: Namespace) -> Machine:
 def add_run_or_model(parser: OneLineParser) -> None:
     """Add RUN, the options of another model that can stand in its place, and `--tile`."""
     parser.add_argument(
-        "run", metavar="RUN", help="a directory that `nearsight train` wrote; left out with --model"
+        "run", metavar="RUN", help="a directory written by `nearsight train`; omit it with --model"
     )
     parser.add_argument(
         "--model",
@@ -102,26 +102,26 @@ def add_run_or_model(parser: OneLineParser) -> None:
         "--weights",
         default=None,
         metavar="FILE",
-        help="of --model: weights in a file, as safetensors or as torch.save wrote them",
+        help="with --model: a file of weights, safetensors or from torch.save",
     )
     parser.add_argument(
         "--classes",
         default=None,
         metavar="FILE|NAME,…",
-        help="names of the model's classes, in its order: with commas, or in a file with one a line or as JSON",
+        help="names of the model's classes, in its order: separated by commas, or a file with one per line or JSON",
     )
     parser.add_argument(
         "--pretrained",
         action=BooleanOptionalAction,
         default=True,
-        help="of --model: published weights, or initial ones as a control (default: yes)",
+        help="with --model: use published weights; without them initial weights, as a control (default: yes)",
     )
     parser.add_argument(
         "--tile",
         type=whole_number("--tile", 1),
         default=None,
         metavar="N",
-        help="side of the tiles in pixels (default: the one trained on; needed with most of --model)",
+        help="side of the tiles in pixels (default: as trained; most models given by --model need it)",
     )
     add_pooling(parser)
 
@@ -133,15 +133,15 @@ def add_pooling(container: Container) -> None:
         type=_pooling_name,
         default=None,
         metavar="NAME",
-        help=f"how an image's tiles make one prediction: {', '.join(POOLINGS)} (default: as it was trained)",
+        help=f"how an image's tiles make one prediction: {', '.join(POOLINGS)} (default: as trained)",
     )
     container.add_argument(
         "--top-k",
         type=_number_of_tiles,
         default=None,
         metavar="X",
-        help="of top-k: how many tiles count for a class, a share below 1 or a number from 1 "
-        f"(default: as it was trained, {DEFAULT_TOP_K:g})",
+        help="for top-k: how many tiles count for a class, a share below 1 or a number from 1 "
+        f"(default: as trained, else {DEFAULT_TOP_K:g})",
     )
 
 
@@ -214,8 +214,8 @@ def add_groups(container: Container) -> None:
         "--groups",
         default=None,
         metavar="COLUMN",
-        help="accuracy by the values of a column, such as a camera, and the worst class and value; also file.format, "
-        "file.camera_model, … (docs/data.md). It sorts results; --group-column keeps images on one side of a cut",
+        help="report accuracy for each value of a column, such as a camera, and the worst class; also file.format, "
+        "file.camera_model, … (docs/data.md). It changes no split, unlike --group-column",
     )
 
 
@@ -226,8 +226,8 @@ def add_margin(container: Container, of: str = "") -> None:
         type=float,
         default=None,
         metavar="POINTS",
-        help=f"{of}say whether tiles are good enough, less than so many points of accuracy behind whole images: yes, "
-        "no, or not yet known, with the seeds or images that would tell",
+        help=f"{of}say whether tiles are good enough, less than POINTS of accuracy behind whole images: yes, "
+        "no, or not yet known, with the number of seeds or images that would answer it",
     )
 
 
@@ -252,7 +252,7 @@ def add_skip_blank(parser: OneLineParser) -> None:
         default=None,
         metavar="N",
         help="skip tiles whose lightest and darkest pixel differ, in each colour, by at most N of 255 (without N: "
-        f"{DEFAULT_BLANK}); they count in no score",
+        f"{DEFAULT_BLANK}); they do not count in any score",
     )
 
 
@@ -263,7 +263,7 @@ def add_memory(parser: OneLineParser) -> None:
         type=parse_memory,
         default=DEFAULT_MEMORY,
         metavar="SIZE",
-        help=f"upper bound on the memory of what is worked on at once (default: {DEFAULT_MEMORY // 2**20}M)",
+        help=f"upper bound on the memory for what is processed at once (default: {DEFAULT_MEMORY // 2**20}M)",
     )
 
 

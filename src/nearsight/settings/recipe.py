@@ -41,36 +41,38 @@ class Recipe:
     model: str = _option("resnet18", f"network: {', '.join(MODELS)}, or timm:NAME")
     pretrained: bool = _option(False, "start from timm's pretrained weights")
     weights_of: str | None = _option(
-        None, "start from the weights of a run of yours, by its directory; its network is taken too"
+        None, "start from the weights of a run of yours, given by its directory, and use its network"
     )
-    width: float = _option(1.0, "factor on the channels of our networks")
+    width: float = _option(1.0, "multiplies the channels of our networks")
     tile: int | None = _option(None, "side of the training tiles in pixels, or 'full' for whole images")
     model_tile: int | None = _option(
-        None, "tilenets on whole images: side of the tiles whose mean it is, in pixels"
+        None, "tilenets on whole images: side in pixels of the tiles that are averaged"
     )
     tile_schedule: str | None = _option(
         None,
-        "smaller tiles first, such as 16@0.5,24@0.8: each until that share of the steps, then the run's own",
+        "smaller tiles first, such as 16@0.5,24@0.8: each until that share of the steps, then the full tile",
     )
     tiles_per_image: int = _option(
-        1, "tiles of each image in a step; the loss is that of what they make together"
+        1, "tiles of each image in a step; the loss is that of their joint prediction"
     )
     pooling: Literal["mean", "top-k", "max", "noisy-or", "attention"] = _option(
         "mean",
-        "how several tiles of an image make one prediction, in training and after; for small objects not mean",
+        "how several tiles of an image make one prediction, in training and later; not mean for small objects",
     )
     top_k: float = _option(
-        DEFAULT_TOP_K, "with top-k: how many tiles count for a class, a share below 1 or a number from 1"
+        DEFAULT_TOP_K, "for top-k: how many tiles count for a class, a share below 1 or a number from 1"
     )
-    resize_short: int | None = _option(None, "resize every image's short side to this many pixels first")
-    seed: int = _option(0, "fixes weights, order of images, tiles, flips and the validation cut")
+    resize_short: int | None = _option(
+        None, "first resize every image so that its shorter side has this many pixels"
+    )
+    seed: int = _option(0, "fixes initial weights, order of images, tiles, flips and the validation split")
     validation: float = _option(
-        DEFAULT_VALIDATION, "share of train cut off for validation where the set has no such split"
+        DEFAULT_VALIDATION, "share of train held out for validation if the set has no such split"
     )
     epochs: float = _option(200.0, "passes over the training images")
     steps: int | None = _option(None, "optimizer steps, instead of epochs")
     batch_size: int = _option(128, "images in an optimizer step, over all processes")
-    accumulate: int = _option(1, "parts that a batch is cut into to save memory")
+    accumulate: int = _option(1, "process a batch in this many parts, to save memory")
     optimizer: Literal["sgd", "adamw", "muon"] = _option("sgd", "muon: Muon for filters, SGD for the rest")
     learning_rate: float = _option(0.1, "peak learning rate; with muon, that of the filters")
     bias_learning_rate: float = _option(0.053, "with muon: of biases and norms, per image in the batch")
@@ -78,41 +80,43 @@ class Recipe:
     momentum: float = _option(0.9, "momentum of sgd and muon's filters")
     nesterov: bool = _option(True, "Nesterov momentum")
     weight_decay: float = _option(5e-4, "weight decay; with muon, on all but the filters")
-    decay_norms: bool = _option(True, "weight decay on norms and biases too; with sgd and adamw")
+    decay_norms: bool = _option(True, "weight decay on norms and biases too; for sgd and adamw")
     layer_decay: float | None = _option(
-        None, "factor on the learning rate from each block to the one before it; with sgd and adamw"
+        None, "multiplies the learning rate from each block to the previous one; for sgd and adamw"
     )
     head_first: float = _option(
-        0.0, "share of the steps in which the last layer alone is trained; with sgd and adamw"
+        0.0, "share of the steps that train only the last layer, first; for sgd and adamw"
     )
     schedule: Literal["cosine", "linear", "constant"] = _option("cosine", "decay of the learning rate to 0")
-    warmup: float = _option(0.0, "share of the steps in which the learning rate rises from 0")
+    warmup: float = _option(0.0, "share of the steps over which the learning rate rises from 0")
     flip: Literal["none", "random", "alternating"] = _option("random", "left-right flips")
     crop_padding: int = _option(4, "whole images only: random crop after padding with this many pixels")
-    crop_fill: Literal["black", "reflect"] = _option("black", "what that padding shows")
+    crop_fill: Literal["black", "reflect"] = _option("black", "how that padding is filled")
     resized_crop: float | None = _option(
         None,
-        "whole images only: random part of at least this share of the area, resized, not the padded crop",
+        "whole images only: random crop of at least this share of the area, resized; replaces the padded crop",
     )
     augmentation: Literal["none", "jitter", "randaugment"] = _option(
         "none", "jitter: random brightness, contrast and saturation; randaugment: two of 14 changes"
     )
     cutout: int | None = _option(
-        None, "Cutout: side of a square erased at a random place of each image or tile, in pixels"
+        None, "Cutout: side in pixels of a square erased at a random place of each image or tile"
     )
     cutmix: float | None = _option(
-        None, "CutMix: share of the steps whose images get a part of another image, and of its label"
+        None, "CutMix: share of the steps in which a part of each image, and of its label, comes from another"
     )
     mixup: float | None = _option(
-        None, "mixup: share of the steps whose images are blended with another image, and its label"
+        None, "mixup: share of the steps in which each image, and its label, is blended with another"
     )
-    label_smoothing: float = _option(0.0, "share of the target spread over all classes")
-    class_weights: Literal["none", "balanced"] = _option("none", "balanced: weigh classes by 1/frequency")
-    ema: float | None = _option(None, "decay a step of an average of the weights, used as the result")
-    clip: float | None = _option(None, "largest norm of the whole network's gradient")
-    whiten: bool = _option(False, "set the first layer to whiten training patches (quick networks)")
-    precision: Literal["auto", "float32", "bfloat16"] = _option("auto", "auto: bfloat16 if a check passes")
-    compile: bool = _option(False, "compile the network with torch.compile, falling back to eager")
+    label_smoothing: float = _option(0.0, "share of the target that is spread over all classes")
+    class_weights: Literal["none", "balanced"] = _option("none", "balanced: weight classes by 1/frequency")
+    ema: float | None = _option(None, "use a moving average of the weights as the result; decay per step")
+    clip: float | None = _option(None, "clip the gradient's norm, over the whole network, to this value")
+    whiten: bool = _option(False, "set the first layer to whiten training patches (airbench and tilenets)")
+    precision: Literal["auto", "float32", "bfloat16"] = _option(
+        "auto", "auto: bfloat16 if it is correct and fast here"
+    )
+    compile: bool = _option(False, "compile the network with torch.compile; if that fails, train without")
 
     def __post_init__(self) -> None:
         settle_numbers(self)

@@ -23,28 +23,28 @@ class Sampling:
     >>> Sampling().training_tiles
     100000
 
-    Nearest neighbours are looked for among at most `training_tiles` tiles, the same number from each training
+    Nearest neighbours are searched among at most `training_tiles` tiles, the same number from each training
     image and at least one, for `tiles_per_test_image` tiles of each of `test_images` images. The intrinsic
-    dimension is that of `points` tiles, one an image, by their `neighbours` nearest. The correlation of tiles
-    of one image is that of two tiles of each of `pairs` images. What several tiles of an image are worth in images is
-    weighed on `example_images` training images, and left out where that is 0. All draws are fixed by `seed`. Raises
+    dimension is that of `points` tiles, one per image, from their `neighbours` nearest neighbours. The correlation of
+    tiles of one image is that of two tiles of each of `pairs` images. What several tiles of an image are worth in
+    images is measured on `example_images` training images; 0 leaves this out. `seed` fixes everything random. Raises
     `InputError` for a number out of range.
     """
 
-    training_tiles: int = _number(100_000, "training tiles among which nearest ones are looked for")
-    test_images: int = _number(1_000, "test images whose tiles they are looked for")
+    training_tiles: int = _number(100_000, "training tiles that are searched for the nearest one")
+    test_images: int = _number(1_000, "test images for whose tiles it is searched")
     tiles_per_test_image: int = _number(9, "tiles of each test image")
-    points: int = _number(5_000, "tiles, one an image, for the intrinsic dimension")
-    neighbours: int = _number(10, "neighbours of each for Levina-Bickel", least=3)
-    pairs: int = _number(2_000, "training images of which two tiles show the correlation")
+    points: int = _number(5_000, "tiles, one per image, for the intrinsic dimension")
+    neighbours: int = _number(10, "neighbours of each tile for Levina-Bickel", least=3)
+    pairs: int = _number(2_000, "training images with two tiles each for the correlation")
     example_images: int = _number(
         10_000,
-        "training images on which several tiles of one are weighed against one of each of more; 0 leaves that out",
+        "training images used to measure what several tiles of an image are worth in images; 0 leaves this out",
         least=0,
         # Files of the first schemas did not weigh them.
         was={2: 0},
     )
-    seed: int = _number(0, "fixes every draw", least=0)
+    seed: int = _number(0, "fixes everything random", least=0)
 
     def __post_init__(self) -> None:
         settle_numbers(self)

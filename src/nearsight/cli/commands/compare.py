@@ -37,14 +37,14 @@ def declare(parser: OneLineParser) -> None:
         default=None,
         metavar="N,…,full",
         help="sides of the tiles in pixels, with the recipe's flips; 'full' adds whole images with the same flips, "
-        "and with the usual augmentation (default: as fits the images with --recipe auto, else "
+        "and with the usual augmentation (default: chosen by --recipe auto, else "
         f"{written_tiles(DEFAULT_TILES)})",
     )
     group.add_argument(
         "--arms",
         default=None,
         metavar="NAME,…",
-        help=f"the arms by name, in place of --tiles: full or tile-N, and after it +{', +'.join(ARM_ADDITIONS)}, as "
+        help=f"the arms by name, instead of --tiles: full or tile-N, followed by +{', +'.join(ARM_ADDITIONS)}, as "
         "in full+standard,tile-16+flip",
     )
     group.add_argument(
@@ -59,15 +59,15 @@ def declare(parser: OneLineParser) -> None:
         "--budget",
         get_args(Budget),
         default=DEFAULT_BUDGET,
-        text="what is held equal between the arms",
+        text="what is equal for all arms",
     )
     add_folds(group)
     group.add_argument(
         "--protocols",
         default=None,
         metavar="NAME,…",
-        help=f"of the tile arms: {', '.join(PROTOCOLS)} (default: {', '.join(USUAL)}, and what they are "
-        "trained by)",
+        help=f"for the tile arms: {', '.join(PROTOCOLS)} (default: {', '.join(USUAL)}, and the pooling "
+        "used in training)",
     )
     add_groups(group)
     group.add_argument(
@@ -75,8 +75,8 @@ def declare(parser: OneLineParser) -> None:
         type=whole_number("--on-tiles", 0),
         default=DEFAULT_ON_TILES,
         metavar="N",
-        help="test images on which the arms of whole images are asked about tiles: how far they say the same of "
-        f"these, and what they lose; 0 for none (default: {DEFAULT_ON_TILES})",
+        help="test images on whose tiles the arms of whole images are evaluated: how often they agree with the full "
+        f"pass, and what accuracy they lose; 0 for none (default: {DEFAULT_ON_TILES})",
     )
     add_margin(group)
     declare_training(parser, out="comparisons/DATA-RECIPE-BUDGET")

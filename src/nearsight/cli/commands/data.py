@@ -21,18 +21,22 @@ def declare(parser: OneLineParser) -> None:
         type=float,
         default=DEFAULT_VALIDATION,
         metavar="X",
-        help="share of train cut off for validation where the set has no such split "
+        help="share of train held out for validation if the set has no such split "
         f"(default: {DEFAULT_VALIDATION})",
     )
     parser.add_argument(
-        "--seed", type=whole_number("--seed", 0), default=0, metavar="N", help="fixes the cuts (default: 0)"
+        "--seed",
+        type=whole_number("--seed", 0),
+        default=0,
+        metavar="N",
+        help="fixes the validation split (default: 0)",
     )
     parser.add_argument(
         "--sheet",
         type=Path,
         default=None,
         metavar="FILE",
-        help="draw images of each class and split, as PNG, PDF or SVG",
+        help="draw some images of each class and split, as PNG, PDF or SVG",
     )
     add_reading_options(parser)
 

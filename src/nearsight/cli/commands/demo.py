@@ -9,7 +9,7 @@ from nearsight.settings.choices import DEMO_OUT
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight demo`."""
     parser.add_argument(
-        "--out", default=DEMO_OUT, metavar="DIR", help=f"where its results go (default: {DEMO_OUT})"
+        "--out", default=DEMO_OUT, metavar="DIR", help=f"where the results go (default: {DEMO_OUT})"
     )
 
 

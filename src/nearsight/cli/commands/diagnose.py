@@ -24,9 +24,11 @@ from nearsight.settings.choices import DEFAULT_SPLIT
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight diagnose`."""
     add_run_or_model(parser)
-    parser.add_argument("data", nargs="?", metavar="DATA", help=f"by default the run's own set; {DATA}")
     parser.add_argument(
-        "--split", default=DEFAULT_SPLIT, metavar="NAME", help="images to examine (default: test)"
+        "data", nargs="?", metavar="DATA", help=f"the data (default: the run's own set); {DATA}"
+    )
+    parser.add_argument(
+        "--split", default=DEFAULT_SPLIT, metavar="NAME", help="the split to examine (default: test)"
     )
     add_stride(parser)
     add_grid(parser)
@@ -35,32 +37,32 @@ def declare(parser: OneLineParser) -> None:
         type=whole_number("--images", 1),
         default=None,
         metavar="N",
-        help="examine this many images, drawn at random (default: all)",
+        help="examine only this many images, drawn at random (default: all)",
     )
     parser.add_argument(
         "--faithfulness",
         type=whole_number("--faithfulness", 0),
         default=FAITHFULNESS_IMAGES,
         metavar="N",
-        help=f"images on which the maps are checked, 0 for none (default: {FAITHFULNESS_IMAGES})",
+        help=f"number of images on which the maps are checked, 0 for none (default: {FAITHFULNESS_IMAGES})",
     )
     parser.add_argument(
         "--null",
         action="store_true",
-        help="briefly train networks like this one on shuffled labels, to measure what chance gives",
+        help="briefly train networks like this one on shuffled labels, to measure the values by chance",
     )
     parser.add_argument(
         "--parts",
         default=None,
         metavar="A,B",
-        help="parts to keep, such as errors,reasons; the others are left out (default: all)",
+        help="only these parts, such as errors,reasons (default: all)",
     )
     parser.add_argument(
         "--seed",
         type=whole_number("--seed", 0),
         default=0,
         metavar="N",
-        help="fixes the images and everything else that is drawn at random (default: 0)",
+        help="fixes the choice of images and everything else random (default: 0)",
     )
     add_groups(parser)
     add_memory(parser)

@@ -32,14 +32,14 @@ def declare(parser: OneLineParser) -> None:
         "--comparison",
         default=None,
         metavar="DIR",
-        help="a directory that `nearsight compare` wrote: predicted and measured order side by side",
+        help="a directory written by `nearsight compare`: show predicted and measured order side by side",
     )
     parser.add_argument(
         "--embedding",
         default=None,
         metavar="RUN",
-        help="a directory that `nearsight train` wrote, of other images: tiles are weighed against images in its "
-        "embedding too, not in pixels alone",
+        help="a directory written by `nearsight train` on other images: also measure what tiles are worth in its "
+        "embedding, not only in pixels",
     )
     parser.add_argument(
         "--out",

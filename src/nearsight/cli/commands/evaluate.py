@@ -32,33 +32,33 @@ def declare(parser: OneLineParser) -> None:
         "data",
         nargs="?",
         metavar="DATA",
-        help="evaluate on other data: classes are matched by name, and metrics are kept only with --out",
+        help="evaluate on other data: classes are matched by name, and results are saved only with --out",
     )
     parser.add_argument(
         "--split",
         default=DEFAULT_SPLIT,
         metavar="NAME",
-        help="what to evaluate on (default: test)",
+        help="the split to evaluate on (default: test)",
     )
     parser.add_argument(
         "--protocols",
         default=None,
         metavar="NAME,…",
         help=f"{', '.join(PROTOCOLS)} (default: {', '.join(USUAL)}, and "
-        "what it was trained by; full-pass alone for a run on whole images)",
+        "the pooling used in training; only full-pass for a run on whole images)",
     )
     add_stride(parser)
     add_grid(parser)
     parser.add_argument(
         "--reestimate",
         action="store_true",
-        help="add full-pass+bn: full-pass with BatchNorm statistics of whole training images",
+        help="add full-pass+bn: full-pass with the BatchNorm statistics of whole training images",
     )
     parser.add_argument(
         "--class-map",
         default=None,
         metavar="FILE|A=B,…",
-        help="for a class A of DATA the class B of the model; in a file, one pair a line or JSON; A= leaves A out",
+        help="class A of DATA is class B of the model; A= leaves A out; a file has one pair per line, or is JSON",
     )
     add_groups(parser)
     add_skip_blank(parser)

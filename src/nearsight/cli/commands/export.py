@@ -12,27 +12,27 @@ def declare(parser: OneLineParser) -> None:
     parser.add_argument(
         "run",
         metavar="RUN",
-        help="a directory that `nearsight train` wrote, or timm:NAME for a published network",
+        help="a directory written by `nearsight train`, or timm:NAME for a published network",
     )
     parser.add_argument(
         "--tile",
         type=whole_number("--tile", 1),
         default=None,
         metavar="N",
-        help="side of images in pixels (default: that of the tiles trained on; needed for timm:NAME)",
+        help="side of the images in pixels (default: that of the tiles in training; timm:NAME needs it)",
     )
     add_choice(
         parser,
         "--format",
         get_args(ExportFormat),
         default="onnx",
-        text="what to write; its logits are compared with the model's before it is kept",
+        text="the format; the file is kept only if its logits equal the model's",
     )
     parser.add_argument(
         "--out",
         default=None,
         metavar="FILE",
-        help="where it goes (default: model.onnx, model.torchscript or model.pt2 in RUN)",
+        help="the file to write (default: model.onnx, model.torchscript or model.pt2 in RUN)",
     )
 
 

@@ -29,8 +29,8 @@ def declare(parser: OneLineParser) -> None:
         dest="class_name",
         default=None,
         metavar="NAME",
-        help="a class to show before the predicted one (default: the true one, where an image's directory has "
-        "a class's name)",
+        help="a class to show before the predicted one (default: the true class, if the image's directory has "
+        "its name)",
     )
     parser.add_argument(
         "--stride",
@@ -45,16 +45,16 @@ def declare(parser: OneLineParser) -> None:
         "--evidence",
         get_args(EvidenceKind),
         default=DEFAULT_EVIDENCE,
-        text="what a map says of a tile: the logit of the tile alone, or what the score by which the classifier "
-        "decides loses when the tile is replaced",
+        text="what a map shows for each tile: the logit of the tile alone, or how much the classifier's score falls "
+        "when the tile is replaced",
     )
     add_choice(
         parser,
         "--fill",
         get_args(Fill),
         default=None,
-        text="with --evidence removal, what takes a tile's place: the image's mean colour, the image blurred, or the "
-        f"same place of the next image (default: {DEFAULT_FILL})",
+        text="with --evidence removal, what replaces a tile: the image's mean colour, the blurred image, or the "
+        f"same place in the next image (default: {DEFAULT_FILL})",
     )
     add_grid(parser)
     add_skip_blank(parser)

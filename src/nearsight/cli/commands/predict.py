@@ -40,21 +40,21 @@ def declare(parser: OneLineParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="keep the rows that --out holds, predict the other images, and try faults again",
+        help="keep the finished rows of --out, predict the other images, and try faulty ones again",
     )
     parser.add_argument(
         "--protocol",
         default=None,
         metavar="NAME",
-        help=f"{', '.join(name for name in PROTOCOLS if name != SINGLE_TILE)} (default: as it was trained: "
-        "mean-logit, unless another --pooling was; full-pass for a run on whole images)",
+        help=f"{', '.join(name for name in PROTOCOLS if name != SINGLE_TILE)} (default: as trained: mean-logit, or "
+        "another pooling; full-pass for a run on whole images)",
     )
     parser.add_argument(
         "--top",
         type=whole_number("--top", 1),
         default=DEFAULT_TOP,
         metavar="N",
-        help=f"number of classes to list for each image, with their probabilities (default: {DEFAULT_TOP})",
+        help=f"list this many classes for each image, with their probabilities (default: {DEFAULT_TOP})",
     )
     parser.add_argument(
         "--maps", default=None, metavar="DIR", help="also write each image's evidence map into this directory"

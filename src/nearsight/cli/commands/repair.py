@@ -20,35 +20,37 @@ from nearsight.settings.choices import ALL_VERDICTS, RepairMethod
 
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight repair`."""
-    parser.add_argument("run", metavar="RUN", help="a directory that `nearsight train` wrote")
-    parser.add_argument("data", nargs="?", metavar="DATA", help=f"by default the run's own set; {DATA}")
+    parser.add_argument("run", metavar="RUN", help="a directory written by `nearsight train`")
+    parser.add_argument(
+        "data", nargs="?", metavar="DATA", help=f"the data (default: the run's own set); {DATA}"
+    )
     parser.add_argument(
         "--verdicts",
         default=ALL_VERDICTS,
         metavar="all|CLASS:N,…",
-        help="what is taken away: every proven shortcut, or verdicts by class and number in the training images’ "
-        "diagnosis, such as deer:1; deer:background for what lies off the object (default: all)",
+        help="what to remove: every proven shortcut, or verdicts by class and number in the diagnosis of the "
+        "training images, such as deer:1; deer:background for everything off the object (default: all)",
     )
     parser.add_argument(
         "--method",
         type=_method,
         default=None,
         metavar="|".join(get_args(RepairMethod)),
-        help="how to take it away (default: the method that fits each verdict)",
+        help="how to remove it (default: the method that fits each verdict)",
     )
     parser.add_argument(
         "--from-scratch",
         action="store_true",
-        help="train from scratch instead of going on from the run's weights",
+        help="train from scratch instead of continuing from the run's weights",
     )
     parser.add_argument(
-        "--column", default=None, metavar="NAME", help="a column of the set whose groups are balanced"
+        "--column", default=None, metavar="NAME", help="a column of the set whose values are balanced"
     )
     parser.add_argument(
         "--diagnosis",
         default=None,
         metavar="DIR",
-        help="what `nearsight diagnose RUN --split train` wrote (default: diagnose first)",
+        help="a directory written by `nearsight diagnose RUN --split train` (default: diagnose first)",
     )
     parser.add_argument(
         "--again",
@@ -61,7 +63,7 @@ def declare(parser: OneLineParser) -> None:
         type=whole_number("--tile", 1),
         default=None,
         metavar="N",
-        help="side of the tiles to look at, in pixels (default: the one trained on)",
+        help="side of the tiles in pixels (default: as trained)",
     )
     add_stride(parser)
     add_grid(parser)
@@ -71,7 +73,7 @@ def declare(parser: OneLineParser) -> None:
         type=whole_number("--seed", 0),
         default=0,
         metavar="N",
-        help="fixes everything that is drawn at random (default: 0)",
+        help="fixes everything random (default: 0)",
     )
     parser.add_argument(
         "--out",
@@ -79,7 +81,7 @@ def declare(parser: OneLineParser) -> None:
         metavar="DIR",
         help="where the new run and the page go (default: repairs/RUN)",
     )
-    parser.add_argument("--resume", action="store_true", help="continue what --out holds")
+    parser.add_argument("--resume", action="store_true", help="continue what was begun in --out")
     add_reading_options(parser)
     machine = add_machine_options(parser)
     add_checkpoint_seconds(machine)

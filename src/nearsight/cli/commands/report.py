@@ -9,12 +9,14 @@ from nearsight.cli.shared_options import add_margin
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight report`."""
     parser.add_argument(
-        "directory", metavar="DIR", help="what train, compare, diagnose, dimension, heatmap or repair wrote"
+        "directory",
+        metavar="DIR",
+        help="a directory written by train, compare, diagnose, dimension, heatmap or repair",
     )
     parser.add_argument(
         "--out", default=None, metavar="DIR", help="where pages and figures go (default: DIR itself)"
     )
-    add_margin(parser, "of a comparison: ")
+    add_margin(parser, "for a comparison: ")
 
 
 def run(options: Namespace) -> Result:

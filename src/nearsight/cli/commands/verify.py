@@ -9,7 +9,9 @@ from nearsight.errors import InputError
 
 def declare(parser: OneLineParser) -> None:
     """Declare the options of `nearsight verify`."""
-    parser.add_argument("directory", metavar="DIR", help="what any command wrote, or a directory of several")
+    parser.add_argument(
+        "directory", metavar="DIR", help="a directory written by any command, or one that contains several"
+    )
 
 
 def run(options: Namespace) -> Result:
