@@ -106,7 +106,7 @@ def test_what_a_message_names_is_a_parameter_and_an_option(name: str, text: str)
         ("choose another `out`", "choose another --out"),
         ("give `tile=32`, or tile=16", "give --tile 32, or --tile 16"),
         ("give `tiles=[8, None]`", "give --tiles 8,full"),
-        ("take `device='auto'`", "take --device auto"),
+        ("give `device='auto'`", "give --device auto"),
         ("leave it out with `skip_bad=True`", "leave it out with --skip-bad"),
         ("take `pretrained=False`, not `pretrained=True`", "take --no-pretrained, not --pretrained"),
         ("batch_size must be even, got 3", "--batch-size must be even, got 3"),

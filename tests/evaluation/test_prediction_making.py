@@ -131,7 +131,7 @@ def test_what_was_there_is_kept_and_the_rest_comes_when_it_is_resumed(
     with pytest.raises(Killed):
         make_predictions(bound, unlabelled(folder), out=out, progress=Killing(after=5), **how)
     assert not out.exists()
-    with pytest.raises(InputError, match=r"out.*\.parts is there already; go on with `resume=True`"):
+    with pytest.raises(InputError, match=r"out.*\.parts already exists; continue it with `resume=True`"):
         make_predictions(bound, unlabelled(folder), out=out, **how)
     # Meanwhile one was mended, and one is new.
     Image.new("RGB", (9, 9)).save(folder / "day 0" / "2.png")
@@ -155,7 +155,7 @@ def test_other_predictions_are_neither_mixed_nor_lost(
     out = tmp_path / f"out{suffix}"
     make_predictions(bound, unlabelled(folder), out=out)
     before = out.read_bytes()
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="already exists"):
         make_predictions(bound, unlabelled(folder), out=out)
     for other in ({"protocol": "vote"}, {"top": 1}, {"model": "another"}):
         with pytest.raises(InputError, match="another"):
@@ -232,7 +232,7 @@ def test_what_cannot_be_asked_for_is_refused(bound: TiledModel, folder: Path, tm
         make_predictions(bound, images, out=tmp_path / "out.json")
     with pytest.raises(InputError, match="protocol 'single-tile'"):
         make_predictions(bound, images, protocol="single-tile")
-    with pytest.raises(InputError, match="`resume` goes on with a file"):
+    with pytest.raises(InputError, match="`resume` continues a file"):
         make_predictions(bound, images, resume=True)
     with pytest.raises(InputError, match="top is a number of classes from 1 on"):
         make_predictions(bound, images, top=0)

@@ -101,7 +101,7 @@ def test_from_scratch_is_the_recipe_of_the_run(repaired: Repairing, run: Run, tm
 def test_the_last_layer_takes_no_step(repaired: Repairing, tmp_path: Path) -> None:
     made = repaired(method="last-layer")
     assert (made.method, made.cost.steps, made.cost.flops) == ("last-layer", 0, 0)
-    with pytest.raises(InputError, match="not `from_scratch`"):
+    with pytest.raises(InputError, match="`from_scratch` is not possible"):
         repaired(method="last-layer", from_scratch=True, out=tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
@@ -111,9 +111,9 @@ def test_the_last_layer_takes_no_step(repaired: Repairing, tmp_path: Path) -> No
     [
         ({"verdicts": "rde:1"}, "did you mean 'red'"),
         ({"method": "swp"}, "did you mean 'swap'"),
-        ({"method": "last-layer", "from_scratch": True}, "not `from_scratch`"),
+        ({"method": "last-layer", "from_scratch": True}, "`from_scratch` is not possible"),
         ({"column": "camra"}, "unknown column 'camra'"),
-        ({"diagnosis": SimpleNamespace(split="test")}, "test images never choose"),
+        ({"diagnosis": SimpleNamespace(split="test")}, "test images must not decide"),
         ({"diagnosis": SimpleNamespace(split="val")}, "does not have"),
     ],
 )

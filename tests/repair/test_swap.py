@@ -134,7 +134,7 @@ def test_a_background_is_put_behind_every_class_alike(painted, whole, mark, list
 def test_a_shortcut_that_cannot_be_put_on_is_refused_by_its_name(painted, whole, mark) -> None:
     images = painted()
     with pytest.raises(
-        InputError, match=r"red:1 \(a white corner\) cannot be put on other images; repair it"
+        InputError, match=r"red:1 \(a white corner\) cannot be added to other images; repair it"
     ):
         swap(Task(whole, images, (mark(images, put_on=None),)))
 

@@ -22,7 +22,7 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert Machine().torch_device() == Machine(device="cpu").torch_device() == torch.device("cpu")
     with pytest.raises(
-        InputError, match="device cuda is not available on this machine; take `device='auto'`"
+        InputError, match="device cuda is not available on this machine; give `device='auto'`"
     ):
         Machine(device="cuda").torch_device()
 

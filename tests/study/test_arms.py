@@ -77,7 +77,7 @@ def test_the_base_recipe_says_how_much_an_addition_is_of() -> None:
         (["full", "tile-16+standard"], r"is not cropped again, got the arm 'tile-16\+standard'"),
         (["full", "tile-16+crop"], r"leave \+crop out"),
         (["full+max", "tile-16"], r"\+max is of the tiles of an image, got the arm 'full\+max'"),
-        (["full", "tile-16+max+top-k"], "an arm pools its tiles in one way"),
+        (["full", "tile-16+max+top-k"], "an arm takes one pooling"),
     ],
 )
 def test_what_names_no_arm_is_refused(names: list[str], message: str) -> None:

@@ -195,7 +195,7 @@ def test_attention_is_learned_on_the_weights_of_a_run_without(
 
 def test_a_pooling_without_its_tiles_is_refused(sets: ImageSets, recipe: Recipe, tmp_path: Path) -> None:
     for fields, said in (
-        ({"pooling": "max"}, "a step has one of each; give `tiles_per_image=8`, say"),
+        ({"pooling": "max"}, "a step has one; give `tiles_per_image=8`, for example"),
         ({"pooling": "max", "tile": None, "tiles_per_image": 4}, "give a `tile`"),
         ({"pooling": "top-k", "top_k": 5, "tiles_per_image": 4}, "`top_k` takes 5 tiles, and an image has 4"),
     ):
@@ -618,7 +618,7 @@ def test_a_compiler_that_fails_falls_back_to_eager(
     monkeypatch.setattr(torch, "compile", broken)
     train(replace(recipe, compile=True), sets, tmp_path / "run", machine=CPU, progress=Listener())
     train(recipe, sets, tmp_path / "eager", machine=CPU)
-    assert "torch.compile failed, running eager: no C++ compiler" in said
+    assert "torch.compile failed, training without it: no C++ compiler" in said
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "eager"))
 
 

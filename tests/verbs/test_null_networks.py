@@ -102,7 +102,7 @@ def test_what_they_cost_is_told_beforehand(run: Run) -> None:
     train = nulls_like(run, scenes("train"), TiledModel(run.classifier()), machine=CPU, progress=told)
     assert told.said == []
     train()
-    assert told.said[0] == "chance: 2 networks like this one are trained on permuted labels, 2 steps each"
+    assert told.said[0] == "chance: training 2 networks like this one on permuted labels, 2 steps each"
 
 
 def test_without_a_run_or_its_images_there_are_none(run: Run) -> None:

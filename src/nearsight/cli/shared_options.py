@@ -182,8 +182,8 @@ def check_model(options: Namespace) -> None:
     """Refuse one of our networks that has no weights, before anything is imported."""
     if options.model in MODELS and options.weights is None and options.pretrained:
         raise InputError(
-            f"there are no published weights for '{options.model}'; give a file of them (--weights FILE), or take "
-            "initial ones (--no-pretrained)"
+            f"there are no published weights for '{options.model}'; give a file of them (--weights FILE), or "
+            f"use initial ones (--no-pretrained)"
         )
 
 

@@ -42,7 +42,7 @@ def with_annotations(
     notes = list(annotations.notes)
     if unclear:
         notes.append(
-            f"regions: several annotations may speak of {len(unclear)} images, such as {unclear[0]}; left out"
+            f"regions: several annotations may refer to {len(unclear)} images, such as {unclear[0]}; left out"
         )
     folded = {plain(name).casefold() for name in annotations.names}
     own = sum(plain(name).casefold() in folded for name in classes) * 2 > len(classes)

@@ -199,10 +199,10 @@ def groups_of(images: ImageSet, name: str, progress: Progress = SILENT) -> Value
 def checked_groups(column: ColumnValues) -> ValueGroups:
     """Return the groups of a column that was asked for; raises `InputError` where it makes none."""
     if not column.known.any():
-        raise InputError(f"the column '{column.name}' says nothing of any image; give another")
+        raise InputError(f"the column '{column.name}' has no value for any image; give another")
     if column.kind == VALUES and column.identifies:
         raise InputError(
-            f"the column '{column.name}' has another value for every image, such as "
+            f"the column '{column.name}' has a different value for every image, such as "
             f"'{column.values[column.known][0]}'; give one whose values several images share"
         )
     return value_groups(column)

@@ -55,15 +55,14 @@ def usable_workers(asked: int, images: object = None) -> int:
         place = tempfile.gettempdir()
     except FileNotFoundError:
         warnings.warn(
-            "there is no temporary directory that can be written, so images are decoded without more processes; "
-            "set TMPDIR to one",
+            "no temporary directory can be written, so images are decoded in this process alone; set TMPDIR to one",
             stacklevel=2,
         )
         return 0
     if len(os.fsencode(place)) + _BEHIND > _LONGEST_ADDRESS:
         warnings.warn(
             f"the path of the temporary directory {place} is too long for the sockets of processes that decode "
-            "images, so they are decoded without more of them; set TMPDIR to a shorter one",
+            "images, so they are decoded in this process alone; set TMPDIR to a shorter one",
             stacklevel=2,
         )
         return 0

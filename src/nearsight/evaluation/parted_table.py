@@ -70,7 +70,7 @@ class PartedTable:
         if not resume and (before or parts):
             there = self.path if before else self.directory
             raise InputError(
-                f"{there} is there already; go on with `resume=True`, or give another `out` or remove it"
+                f"{there} already exists; continue it with `resume=True`, give another `out`, or remove it"
             )
         if (
             before
@@ -154,8 +154,8 @@ class PartedTable:
             for name, value in plain(self.made_with).items():
                 if found.get(name, value) != value:
                     raise InputError(
-                        f"{file} was made with another {name}, so it cannot be gone on with; give what it was made "
-                        "with, or another `out`"
+                        f"{file} was made with another {name}, so it cannot be continued; give what it was made "
+                        f"with, or another `out`"
                     )
             return
         names, first = _csv_beginning(file)
@@ -163,8 +163,8 @@ class PartedTable:
         ours = (self.made_with.get(PROTOCOL), self.made_with.get(MODEL))
         if tuple(names[: len(self.columns)]) != self.columns or said not in (None, ours):
             raise InputError(
-                f"{file} holds other columns, or predictions of another model or protocol, so it cannot be gone "
-                "on with; give what it was made with, or another `out`"
+                f"{file} holds other columns, or predictions of another model or protocol, so it cannot be "
+                f"continued; give what it was made with, or another `out`"
             )
 
 
@@ -181,7 +181,7 @@ def _described_by(file: Path, columns: Sequence[str]) -> dict[str, Any] | None:
         empty = held.schema_arrow.empty_table()
     found = said_of(empty, METADATA, file, _MEND)
     if not found:
-        raise InputError(f"{file} holds no predictions that can be gone on with; {_MEND}")
+        raise InputError(f"{file} holds no predictions that can be continued; {_MEND}")
     read_schema(_KIND, found, file)
     kinds = {name: types.is_floating if _is_number(name) else types.is_string for name in columns}
     checked_columns(empty, kinds, file, _MEND)

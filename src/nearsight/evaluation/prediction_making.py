@@ -59,7 +59,7 @@ def make_predictions(
     if whole("top", top) < 1:
         raise InputError(f"top is a number of classes from 1 on, got {top}")
     if resume and out is None:
-        raise InputError("`resume` goes on with a file; give the one that was begun as `out`")
+        raise InputError("`resume` continues a file; give that file as `out`")
     top = min(top, len(bound.classes))
     said = how_scored(bound, protocol)
     made_with = {

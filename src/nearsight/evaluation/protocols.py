@@ -42,8 +42,7 @@ def tile_scores(protocol: str, evidence_map: EvidenceMap) -> Tensor:
         raise unknown_name("tile protocol", protocol, TILE_PROTOCOLS)
     if evidence_map.kind != "tile":
         raise InputError(
-            f"{protocol} is of the logits of tiles alone, and this map says what is lost without them; its scores "
-            "are `scores()`"
+            f"{protocol} needs the logits of tiles, and this is a removal map; its scores are `scores()`"
         )
     return TILE_PROTOCOLS[protocol](evidence_map)
 

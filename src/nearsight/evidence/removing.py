@@ -78,8 +78,8 @@ class Removing:
         size = _COPIES * seen.numel() * self.ready.dtype.itemsize
         if size > max(self.ready.memory, LEAST_PASS):
             raise InputError(
-                f"image {pair.number} has {seen.shape[1]}×{seen.shape[2]} pixels, and to take tiles out of it takes "
-                f"about {size / 2**20:,.0f} MiB; give more `memory`, or have images resized (resize_short)"
+                f"image {pair.number} has {seen.shape[1]}×{seen.shape[2]} pixels, and removing tiles from it "
+                f"takes about {size / 2**20:,.0f} MiB; give more `memory`, or have images resized (resize_short)"
             )
         image = self.ready.normalise(seen)
         other = None if pair.other is None else self.ready.normalise(self._seen(pair.other))

@@ -115,7 +115,7 @@ def _build_timm(name: str, classes: int | None, pretrained: bool, tile: int | No
         except OSError as error:
             raise InputError(
                 f"the published weights of '{name}' could not be fetched: {first_line(error)}; "
-                "check the network connection, or take initial weights with `pretrained=False`"
+                "check the network connection, or use initial weights with `pretrained=False`"
             ) from error
         except (RuntimeError, AssertionError, ValueError, KeyError) as error:
             at = f" at tile {tile}" if tile is not None else ""

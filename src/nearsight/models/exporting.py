@@ -68,7 +68,7 @@ def export_classifier(
         raise unknown_name("format", form, FORMATS)
     if not is_seen(classifier.network):
         raise InputError(
-            f"'{classifier.architecture.name}' is no network of PyTorch: only those are exported"
+            f"'{classifier.architecture.name}' is not a PyTorch network, and only those can be exported"
         )
     side = tile or classifier.tile or classifier.architecture.tile
     if side is None:

@@ -64,7 +64,7 @@ def save_classifier(classifier: Classifier, directory: Path) -> None:
     """
     if classifier.architecture.name.startswith(CUSTOM) and not is_seen(classifier.network):
         raise InputError(
-            f"'{classifier.architecture.name}' is no network of PyTorch: it has no weights to save"
+            f"'{classifier.architecture.name}' is not a PyTorch network, so it has no weights to save"
         )
     state = _state(classifier.network)
     write_tensors(Path(directory) / WEIGHTS, state, {"format": "pt"})

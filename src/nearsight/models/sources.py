@@ -142,8 +142,8 @@ def _of_ours(name: str, said: Said) -> Classifier:
     state = None if said.weights is None else read_weights(said.weights)
     if state is None and said.pretrained:
         raise InputError(
-            f"there are no published weights for '{name}'; give a file of them as `weights`, or "
-            "take initial ones (pretrained=False)"
+            f"there are no published weights for '{name}'; give a file of them as `weights`, or use initial "
+            f"ones (pretrained=False)"
         )
     count = len(names) if names is not None else _outputs_in(state or {}, ["head"])
     if count is None:

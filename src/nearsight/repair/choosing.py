@@ -20,7 +20,7 @@ from nearsight.statistics.writing import points, whole_per_cent
 
 @dataclass(frozen=True)
 class Chosen:
-    """A verdict that is to be taken away: of a class, by its number among the class's verdicts, from 1.
+    """A verdict that is to be removed: of a class, by its number among the class's verdicts, from 1.
 
     `verdict` is None, and `number` 0, for the background, of which the part reliance tells; `proven` says whether
     it decides the class, or is a shortcut.

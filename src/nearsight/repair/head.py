@@ -57,7 +57,7 @@ def head_of(bound: TiledModel) -> Head:
     """
     classifier = bound.model
     if not isinstance(classifier, Classifier):
-        raise InputError(f"a head can be fitted anew in a Classifier, got a {type(classifier).__name__}")
+        raise InputError(f"only the head of a Classifier can be refitted, got a {type(classifier).__name__}")
     side = bound.tile or classifier.architecture.tile or 64
     noise = torch.randn(ASKED, 3, side, side, generator=torch.Generator().manual_seed(0))
     network = copy.deepcopy(classifier).cpu().eval()
@@ -75,7 +75,7 @@ def head_of(bound: TiledModel) -> Head:
             if (factor := _factor(plain, logits)) is not None:
                 return Head(weight, bias, factor)
     raise InputError(
-        f"the head of '{classifier.architecture.name}' is not one linear layer that could be fitted anew; use "
+        f"the head of '{classifier.architecture.name}' is not a single linear layer, so it cannot be refitted; use "
         "`method='swap'` or `method='groups'`, which train the whole network"
     )
 

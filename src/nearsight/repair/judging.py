@@ -73,7 +73,7 @@ class _Judging:
     ) -> Judged:
         test = self.test
         if any(one is None for one in known):
-            self.progress.say(f"the networks before and after are asked about {len(test):,} test images")
+            self.progress.say(f"both networks are evaluated on {len(test):,} test images")
         old, new = (
             decision.predictions(test.image(i) for i in range(len(test))) if told is None else told
             for decision, told in zip((self.before, self.after), known, strict=True)

@@ -60,7 +60,7 @@ def planned(
         raise unknown_name("method of repair", method, METHODS)
     if column is not None and method not in (None, GROUPS):
         raise InputError(
-            f"`column` names groups to balance, and `method='{method}'` has none; leave it out, or give "
+            f"`column` names the groups to balance, and `method='{method}'` has none; leave it out, or give "
             "`method='groups'`"
         )
     wanted = GROUPS if column is not None else method

@@ -109,7 +109,7 @@ def repair(
     if from_scratch and LAST_LAYER in plan:
         raise _not_from_scratch()
     for shortcut in shortcuts:
-        progress.say(f"to be taken away: {task.name(shortcut)}")
+        progress.say(f"to be removed: {task.name(shortcut)}")
     for sentence in left:
         progress.say(sentence)
     made = _Making(run, sets, task, method, from_scratch, out, resume, machine, asked, diagnosis)
@@ -161,7 +161,7 @@ def repair(
 def _check_run(run: Run, sets: ImageSets, bound: TiledModel, asked: Asked) -> None:
     if not run.finished:
         raise InputError(
-            f"{run.directory} is not finished, so there is nothing to repair yet; finish its training first"
+            f"{run.directory} is not finished, so it cannot be repaired yet; finish its training first"
         )
     classes = diagnosed(bound).classes
     if tuple(sets.classes) != tuple(classes):
@@ -171,8 +171,8 @@ def _check_run(run: Run, sets: ImageSets, bound: TiledModel, asked: Asked) -> No
     for split in ("train", "test"):
         if split not in sets:
             raise InputError(
-                f"'{sets.name}' has no split '{split}': training images choose and are trained on, and test images "
-                "say what changed; give a set with both"
+                f"'{sets.name}' has no split '{split}': training images decide what to repair, and test images "
+                f"measure what changed; give a set with both"
             )
     listed = Listing.load(run.directory)
     if listed is not None and not listed.trained_with(Listing.of(sets)):
@@ -211,7 +211,8 @@ def _check_method(
 
 def _not_from_scratch() -> InputError:
     return InputError(
-        "the last layer is fitted on what the run has learned, and not `from_scratch`; leave that out, or give "
+        "the last layer is fitted to what the run has learned, so `from_scratch` is not possible; leave it out, "
+        "or give "
         "`method='swap'`"
     )
 
@@ -229,7 +230,8 @@ def _check_kept(diagnosis: Diagnosis, out: Path) -> None:
 def _check_diagnosis(diagnosis: Diagnosis, run: Run, sets: ImageSets, bound: TiledModel) -> None:
     if diagnosis.split not in TRAINED_ON:
         raise InputError(
-            f"`diagnosis` is of the split '{diagnosis.split}', and test images never choose; leave it out, or "
+            f"`diagnosis` is of the split '{diagnosis.split}', and test images must not decide what to repair; "
+            f"leave it out, or "
             "diagnose the run with `split='train'`"
         )
     if diagnosis.split not in sets:
@@ -250,8 +252,8 @@ def _check_diagnosis(diagnosis: Diagnosis, run: Run, sets: ImageSets, bound: Til
         )
     if diagnosis.weights is not None and diagnosis.weights != digest_of_weights(classifier.network):
         raise InputError(
-            f"`diagnosis` is of other weights than those in {run.directory}, which was trained anew since, or is "
-            "another run of this name; give one of this run, or leave it out"
+            f"`diagnosis` is of other weights than those in {run.directory}, which was trained again since, or "
+            f"is another run of this name; give one of this run, or leave it out"
         )
     told = VERDICTS.of(diagnosis)
     seen_in = {one.seen_in for one in told.verdicts} if told is not None else set()
@@ -274,7 +276,7 @@ def _diagnosis(
         kept = Diagnosis.load(place)
         _check_diagnosis(kept, run, sets, bound)
         return kept
-    progress.say("the run's training images are diagnosed, which chooses what is taken away")
+    progress.say("diagnosing the run's training images, to find what to remove")
     found = _diagnosed(bound, sets["train"], run.directory.resolve().name, asked.seed, machine, progress)
     found.save(place)
     return found

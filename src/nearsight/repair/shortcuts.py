@@ -148,7 +148,7 @@ class _Finding:
 
     def candidates(self) -> list[Candidate]:
         images, atlas = self.splits.images, REASONS.of(self.diagnosis)
-        self.progress.say(f"what the verdicts are of is looked for again in {len(images):,} images")
+        self.progress.say(f"looking for the verdicts' shortcuts in {len(images):,} images")
         examined = Examined(
             images,
             self.decision,

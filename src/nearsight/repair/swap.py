@@ -85,7 +85,7 @@ def swapped(task: Task) -> tuple[ImageSet, NDArray[np.int64] | None]:
     for shortcut in task.shortcuts:
         if shortcut.put_on is None:
             raise InputError(
-                f"{task.name(shortcut)} cannot be put on other images; repair it with "
+                f"{task.name(shortcut)} cannot be added to other images; repair it with "
                 "`method='last-layer'` or `method='groups'`"
             )
         if shortcut.seen_in != BACKGROUND:
@@ -157,8 +157,8 @@ def _alike(
     take_off = shortcut.take_off
     if share == 1 and take_off is None:
         task.progress.warn(
-            f"{task.name(shortcut)} is in every training image of its class and cannot be taken off: no image of the "
-            "class without it is trained on"
+            f"{task.name(shortcut)} is in every training image of its class and cannot be removed: no image of "
+            f"the class without it is trained on"
         )
     draws: list[_Draw] = []
     wanted, again = min(share, most), 0.0
@@ -166,7 +166,7 @@ def _alike(
         wanted, again = most / 2, min(most / 2, share - most / 2)
         off = random.permutation(np.flatnonzero(own & has))[: round((share - wanted) * int(own.sum()))]
         draws.append((off, take_off))
-        task.progress.say(f"{task.name(shortcut)} is taken off {len(off):,} images of its class")
+        task.progress.say(f"{task.name(shortcut)} is removed from {len(off):,} images of its class")
     given = 0
     for number in np.unique(labels[~own]).tolist():
         mine = labels == number
@@ -179,7 +179,7 @@ def _alike(
             draws.append((back, _there_and_back(put_on, take_off)))
         free[some], free[back] = False, False
         given += len(some)
-    task.progress.say(f"{task.name(shortcut)} is put on {given:,} images of other classes")
+    task.progress.say(f"{task.name(shortcut)} is added to {given:,} images of other classes")
     return draws
 
 

@@ -62,7 +62,7 @@ def silent_tiles(task: Task) -> SilentTiles:
         task.progress.count("tiles of shortcuts looked for", len(corners), len(task.train))
     _check_left(task, corners)
     share = sum(int(of.sum()) for of in corners) / sum(of.size for of in corners)
-    task.progress.say(f"{100 * share:.1f} % of all training tiles are to say nothing")
+    task.progress.say(f"{100 * share:.1f} % of all training tiles are trained to say nothing")
     return SilentTiles(tuple(corners), bound.sides()[1])
 
 
@@ -91,7 +91,7 @@ def sees_tiles(bound: TiledModel) -> bool:
 def no_tiles() -> InputError:
     """Return the error for a network of whole images, whose tiles are to be silent."""
     return InputError(
-        "this run was trained on whole images and sees no tiles that could be silent; use `method='swap'` or "
+        "this run was trained on whole images and has no tiles to silence; use `method='swap'` or "
         "`method='last-layer'`"
     )
 
@@ -101,6 +101,6 @@ def _check_left(task: Task, corners: list[NDArray[np.bool_]]) -> None:
     for number in np.unique(task.train.labels):
         if not speaking[task.train.labels == number].any():
             raise InputError(
-                f"every tile of every training image of '{task.train.classes[number]}' shows a shortcut, so none "
-                "would be left to learn it from; use `method='swap'` or `method='last-layer'`"
+                f"every tile of every training image of '{task.train.classes[number]}' shows a shortcut, so "
+                f"none would be left to learn the class from; use `method='swap'` or `method='last-layer'`"
             )

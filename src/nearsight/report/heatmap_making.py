@@ -130,9 +130,7 @@ def _without_tiles(
             "fill 'other' takes the same place of the next image, and there is one image; give two, or another `fill`"
         )
     count = sum(map(len, grids))
-    progress.say(
-        f"{count:,} tiles are taken away one by one, and {decision.protocol} scores each image again"
-    )
+    progress.say(f"{count:,} tiles are removed one by one, and {decision.protocol} scores each image again")
     others = [*pictures[1:], pictures[0]] if fill == "other" else None
     return removal_maps(decision, pictures, fill=fill, others=others)
 

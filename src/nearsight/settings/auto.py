@@ -33,10 +33,10 @@ _OF_THE_SET = 1 / 16
 
 Weights = Literal["published", "fetched", "own", "none"]
 _SAID: Mapping[Weights, str] = {
-    "published": "published weights at hand",
+    "published": "published weights on this machine",
     "fetched": "published weights that can be downloaded",
     "own": "weights of a run of yours",
-    "none": "no published weights to be had",
+    "none": "no published weights available",
 }
 
 
@@ -58,7 +58,7 @@ class Facts:
         """Say what a choice is made by.
 
         >>> Facts(images=1000, short=224, one_size=True, gpu=False, weights="published").reason()
-        '1,000 photographs of 224 px and published weights at hand, on a processor'
+        '1,000 photographs of 224 px and published weights on this machine, on a processor'
         """
         large = self.short >= LEAST_PUBLISHED
         what = f"{self.images:,} {'photographs' if large else 'small images'} of {self.short} px"
@@ -136,8 +136,8 @@ def written_choice(recipe: Recipe, facts: Facts, *, tiles: Iterable[int | None] 
 
     >>> facts = Facts(images=1000, short=224, one_size=True, gpu=False, weights="published")
     >>> written_choice(choose_recipe(facts), facts)
-    'recipe finetune: 1,000 photographs of 224 px and published weights at hand, on a processor; timm:resnet18, \
-tile 48 of images of 128 px, 13 epochs in batches of 64; give `recipe` to choose another'
+    'recipe finetune: 1,000 photographs of 224 px and published weights on this machine, on a processor; \
+timm:resnet18, tile 48 of images of 128 px, 13 epochs in batches of 64; give `recipe` to choose another'
     """
     cut = "whole images" if recipe.tile is None else f"tile {recipe.tile} of images"
     if tiles is not None:

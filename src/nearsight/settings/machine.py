@@ -56,7 +56,7 @@ class Machine:
         if self.device == "auto":
             return torch.device(next(name for name, available in there.items() if available))
         if not there[self.device]:
-            raise InputError(f"device {self.device} is not available on this machine; take `device='auto'`")
+            raise InputError(f"device {self.device} is not available on this machine; give `device='auto'`")
         return torch.device(self.device)
 
     def decoding_workers(self) -> int:
@@ -70,8 +70,8 @@ class Machine:
         script = unguarded_script()
         if script is not None:
             warnings.warn(
-                f"{script} has no `if __name__ == '__main__':`, and processes here start by running it again, so "
-                "images are decoded without more of them; put what the script does under that line",
+                f"{script} has no `if __name__ == '__main__':`, and worker processes start by running it again, so "
+                "images are decoded in this process alone; put what the script does under that line",
                 stacklevel=2,
             )
             return 0

@@ -246,18 +246,19 @@ def _parsed(name: str) -> _Parsed:
             raise unknown_name("addition to an arm", one, ARM_ADDITIONS)
         if tile is not None and one in _WHOLE_ONLY:
             raise InputError(
-                f"a tile has its place at random and is not cropped again, got the arm '{name}'; leave +{one} out"
+                f"a tile already has a random place, and is not cropped again, got the arm '{name}'; leave +{one} out"
             )
         if tile is None and one in ARM_POOLINGS:
             raise InputError(f"+{one} is of the tiles of an image, got the arm '{name}'; leave +{one} out")
         if _FINETUNE in more and one in _WHOLE_ONLY:
             raise InputError(
-                f"what is fine-tuned sees random parts of the images and is not cropped again, got the arm '{name}'; "
+                f"fine-tuning already sees random parts of the images, and is not cropped again, got the arm "
+                f"'{name}'; "
                 f"leave +{one} out"
             )
     added = {*more, *((_FLIP, _CROP) if _STANDARD in more else ())} - {_STANDARD}
     if len(added & set(ARM_POOLINGS)) > 1:
-        raise InputError(f"an arm pools its tiles in one way, got '{name[:60]}'; leave one out")
+        raise InputError(f"an arm takes one pooling, got '{name[:60]}'; leave one out")
     # It flips already.
     added -= {_FLIP} if _FINETUNE in added else set()
     return tile, tuple(one for one in ARM_ADDITIONS if one in added)

@@ -248,7 +248,7 @@ def _require_same_images(out: Path, listed: Listing, now: Listing) -> None:
     if not listed.same_training_images(now):
         raise InputError(
             f"the runs that {out} still lacks would be trained on other images than those that it has, as the set "
-            "has changed: put back what was removed or changed, or compare anew in another `out`"
+            "has changed: put back what was removed or changed, or compare again in another `out`"
         )
 
 

@@ -223,7 +223,7 @@ def _right_of_run(
     if not np.array_equal(own, labels.setdefault(part, own)):
         raise InputError(
             f"{run.directory} was evaluated on other images than the runs before it; "
-            "arms are compared image by image, so their test split must be the same"
+            "arms are compared image by image, so their test splits must be the same"
         )
     return {
         protocol: correctness(

@@ -48,7 +48,7 @@ def early_warnings(recipe: Recipe, images: ImageSet) -> tuple[str, ...]:
         names = ", ".join(images.classes[number] for number in single[:_NAMED])
         more = f" and {len(single) - _NAMED:,} more" if len(single) > _NAMED else ""
         found.append(
-            f"{len(single):,} of {len(images.classes):,} classes have a single training image ({names}{more}): what "
-            "they look like cannot be learned from it; add images, or leave these classes out"
+            f"{len(single):,} of {len(images.classes):,} classes have a single training image ({names}{more}): "
+            f"a network cannot learn a class from one image; add images, or leave these classes out"
         )
     return tuple(found)

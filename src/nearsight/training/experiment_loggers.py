@@ -150,4 +150,4 @@ def _keep_id(directory: Path, service: LoggerName, identity: str) -> None:
 
 
 def _refused(service: LoggerName, error: Exception) -> InputError:
-    return InputError(f"{service} cannot record this run: {error}; settle that, or leave it out of `log`")
+    return InputError(f"{service} cannot record this run: {error}; mend that, or leave it out of `log`")

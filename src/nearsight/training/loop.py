@@ -87,7 +87,7 @@ def _compiled(job: Job) -> Any:
                 compiled(sample.to(memory_format=torch.channels_last)).float().sum().backward()
     except Exception as error:  # the compiler raises errors of every kind; eager always works
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        job.progress.warn(f"torch.compile failed, running eager: {reason}")
+        job.progress.warn(f"torch.compile failed, training without it: {reason}")
         compiled = network
     network.zero_grad(set_to_none=True)
     network.load_state_dict(before)

@@ -87,7 +87,7 @@ def _refusals(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"cannot write {path}: {error.strerror}; free some space and go on with `resume=True`"
+            f"cannot write {path}: {error.strerror}; free some space and continue with `resume=True`"
         ) from None
 
 

@@ -156,12 +156,13 @@ def check_pooling(recipe: Recipe) -> None:
         return
     if recipe.tile is None:
         raise InputError(
-            f"`pooling='{recipe.pooling}'` is of the tiles of an image, and this is of whole images; give a `tile`"
+            f"`pooling='{recipe.pooling}'` needs the tiles of an image, and this trains on whole images; give a "
+            f"`tile`"
         )
     if recipe.tiles_per_image < 2:
         raise InputError(
-            f"`pooling='{recipe.pooling}'` is of several tiles of an image, and a step has one of each; give "
-            "`tiles_per_image=8`, say"
+            f"`pooling='{recipe.pooling}'` needs several tiles of an image, and a step has one; give "
+            f"`tiles_per_image=8`, for example"
         )
     if recipe.pooling == "top-k":
         recipe.pooled.count(recipe.tiles_per_image)
@@ -172,7 +173,7 @@ def _size(recipe: Recipe, images: ImageSet) -> Size:
     if recipe.tile is None and recipe.crop_fill == "reflect" and recipe.crop_padding >= min(size):
         raise InputError(
             f"crop_padding must be below {min(size)}, the shorter side of the images, to be filled by reflection, "
-            f"got {recipe.crop_padding}; take less, or `crop_fill='black'`"
+            f"got {recipe.crop_padding}; give less, or `crop_fill='black'`"
         )
     smallest = min(*size, *(stage.tile for stage in parse_schedule(recipe.tile_schedule)))
     if recipe.cutout is not None and recipe.cutout >= smallest:

@@ -200,7 +200,9 @@ def total_steps(recipe: Recipe, images: int) -> int:
 def _check_processes(recipe: Recipe, machine: Machine, device: torch.device) -> None:
     most = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type, machine.devices)
     if machine.devices > most:
-        raise InputError(f"devices must be at most {most}, as many as are here, got {machine.devices}")
+        raise InputError(
+            f"devices must be at most {most}, as many as this machine has, got {machine.devices}"
+        )
     if machine.devices < 1 or recipe.batch_size % machine.devices:
         raise InputError(
             f"devices must divide batch_size {recipe.batch_size}, got {machine.devices}; change either"
@@ -210,8 +212,8 @@ def _check_processes(recipe: Recipe, machine: Machine, device: torch.device) -> 
 def _check_same_material(out: Path, milestone: Milestone | None, mark: str) -> None:
     if milestone is not None and milestone.material != mark:
         raise InputError(
-            f"{out} was begun on other images, silent tiles or groups than are given now; go on with those, or "
-            "choose another `out`"
+            f"{out} was begun on other images, silent tiles or groups than are given now; continue with those, "
+            f"or choose another `out`"
         )
 
 

@@ -55,21 +55,24 @@ def compare(
 ) -> Comparison:
     """Compare training on tiles with training on whole images, arm by arm over paired seeds.
 
-    `data`, `classes` and `recipe` are those of `train`. `arms` name the ways of training: `full` or `tile-16`, and
-    after it what is added, of `+flip`, `+crop`, `+standard` (both), `+cutout`, `+cutmix`, `+mixup` and `+finetune`.
-    By default they are made of `tiles`, the sides in pixels, None for whole images (those that "auto" chooses, or 16,
-    24 and None with another recipe): tiles and whole images with the recipe's own flips,
-    and whole images with the usual augmentation. `budget` is what the arms have equal: optimizer steps
-    or training pixels. With `folds`, for small sets, every arm is trained and tested on each of so many parts
-    of train at each seed, as by `train`, and intervals cover the choice of images and training sets. With
-    `resume`, what is done already in `out` (by default comparisons/DATA-RECIPE-BUDGET, with -folds-N after it
-    where there are some) is kept. Writes comparison.json, comparison.md and the figure there. `groups` is a
-    column by which the arms are compared too, as for `evaluate`. On `on_tiles` test images (0: none) the arms of
-    whole images are asked about tiles: how far they say the same of these, and what they lose. With
-    `margin`, in points, the comparison says of each arm of tiles whether it is good enough, less than the margin
-    behind whole images: yes, no, or not yet known, with the number of seeds or images that would tell. With `resume`
-    all three can be asked for later. How images are read is said as in `nearsight.settings.Reading`. With `progress`
-    False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    `data`, `classes` and `recipe` are those of `train`. `arms` name the ways of training: `full` or `tile-16`,
+    followed by what is added, of `+flip`, `+crop`, `+standard` (both), `+cutout`, `+cutmix`, `+mixup`, `+finetune`
+    and the poolings. By default they are made from `tiles`, sides in pixels and None for whole images (chosen by
+    "auto", or 16, 24 and None with another recipe): tiles and whole images with the recipe's own flips, and whole
+    images with the usual augmentation. `budget` is what is equal for all arms: optimizer steps or training pixels.
+
+    With `folds`, for small sets, every arm is trained and tested on each part of train at each seed, as in `train`,
+    and intervals cover the choice of images and training sets. `groups` is a column by which the arms are compared
+    too, as for `evaluate`. `on_tiles` is the number of test images on whose tiles the arms of whole images are
+    evaluated: how often they agree with the full pass, and what accuracy they lose. With `margin`, in points, the
+    comparison says of each arm of tiles whether it is good enough, less than the margin behind whole images: yes,
+    no, or not yet known, with the number of seeds or images that would answer it.
+
+    comparison.json, comparison.md, the page and the figure are written to `out`, by default
+    comparisons/DATA-RECIPE-BUDGET, followed by -folds-N with folds. `resume` keeps finished runs in `out`, and can
+    add `groups`, `on_tiles` and `margin` later. `progress=False` shows nothing; a `Progress` object gets the
+    messages instead. Fields of `nearsight.settings.Reading` say how images are read. Raises `InputError` for bad
+    input.
     """
     most = checked_margin(margin)
     reading = Reading(**fields_of(Reading, fields))

@@ -33,21 +33,21 @@ RUN, FOUND, REPAIRED, HEATMAPS = "run", "diagnosis", "repair", "heatmaps"
 def demo(
     out: str | Path = DEMO_OUT, *, resume: bool = True, progress: Progress | bool = True
 ) -> Demonstration:
-    """Train a network that reads the background, find that out, prove it, and take it away.
+    """Train a network that relies on the background, find that out, prove it, and repair it.
 
     >>> demo("nearsight-demo").sentences()  # doctest: +SKIP
 
-    Under three minutes on two cores. Its data are the generated `scenes`, whose objects have the background of their
-    class in nine images of ten; `swapped` shows the same objects on other backgrounds, so that what a network uses is
-    known. The run, the diagnosis, the repair and heatmaps are left in `out`, and one page that shows them together.
-    `resume` goes on with what an earlier call left there. With `progress` False nothing is shown; a `Progress` of
-    yours is told instead. Raises `InputError` where `out` holds something else.
+    It takes under three minutes on two cores. The data are the generated `scenes`, whose objects have the
+    background of their class in nine images of ten. `swapped` shows the same objects on other backgrounds, which
+    reveals what a network relies on. The run, the diagnosis, the repair and heatmaps are written to `out`, with one
+    page that shows them together. `resume` continues an earlier call. `progress=False` shows nothing; a `Progress`
+    object gets the messages instead. Raises `InputError` if `out` holds something else.
     """
     out = Path(out)
     with watched(progress) as channel:
-        channel.say("a shortcut planted, found and taken away; under three minutes on two cores")
+        channel.say("plants a shortcut, finds it and removes it; under three minutes on two cores")
         channel.say(
-            "1 of 4: a network is trained on generated scenes, nearly all on the background of their class"
+            "1 of 4: training a network on generated scenes, nearly all on the background of their class"
         )
         sets = _few(load(DEMO_DATA, progress=channel))
         run = train(
@@ -63,9 +63,9 @@ def demo(
             resume=resume,
             progress=channel,
         )
-        channel.say("2 of 4: its training images are diagnosed: object or background?")
+        channel.say("2 of 4: diagnosing its training images: object or background?")
         found = _diagnosis(run, sets, out / FOUND, resume, channel)
-        channel.say("3 of 4: what was found is taken away")
+        channel.say("3 of 4: repairing what was found")
         mended = repair(
             run,
             sets,
@@ -76,7 +76,7 @@ def demo(
             resume=resume,
             progress=channel,
         )
-        channel.say("4 of 4: both networks are asked about objects on other backgrounds")
+        channel.say("4 of 4: testing both networks on objects on other backgrounds")
         networks = [
             TiledModel(one.classifier(), stride=STRIDE) for one in (run, Run.open(out / REPAIRED / RUN))
         ]

@@ -43,7 +43,7 @@ def diagnose(
     progress: Progress | bool = True,
     **options: Unpack[LookingOptions],
 ) -> Diagnosis:
-    """Diagnose a classifier on a data set: what it uses, where it errs, whether it looks at the object.
+    """Diagnose a classifier on a data set: what it relies on, where it errs, whether it looks at the object.
 
     >>> import numpy as np
     >>> from nearsight.data import load
@@ -55,17 +55,19 @@ def diagnose(
     >>> diagnose(toy, scenes, stride=16, faithfulness=0).table("locality").columns[0]
     'tile'
 
-    `model` is a run, a `TiledModel` or anything else, as for `heatmap`; a run needs no `data`, which is what
-    `evaluate` takes. If the set has other splits, near-duplicates are looked for there. `parts` are the names of
-    the parts to keep, all for None. `images` is how many to examine, drawn at random (None: all); `faithfulness`
-    is on how many of them the maps are checked, 0 for none. `seed` fixes everything that is drawn. `groups` is
-    the column by which accuracy is shown, as for `evaluate`. With `null`, networks like the run's are briefly
-    trained on shuffled labels of its training images. They show how much evidence lies off the object by chance.
-    The number of steps is reported first, and none is trained where no part would use it. With `out`, the page is
-    left there as report.html, with diagnosis.json and the tables as Parquet. A run's own images are those that it
-    listed when it was trained; `new_images` counts those that came since as well. How images are read is said as
-    in `nearsight.settings.Reading`. With `progress` False nothing is shown; a `Progress` of yours is told
-    instead. Raises `InputError` for bad input.
+    `model` is a run, a `TiledModel` or anything else, as for `heatmap`. A run needs no `data`, which is what
+    `evaluate` takes. If the set has other splits, they are searched for near-duplicates. `parts` are the names of
+    the parts to keep, None for all. `images` is how many images to examine, drawn at random (None: all);
+    `faithfulness` is on how many of them the maps are checked, 0 for none. `seed` fixes everything random. `groups`
+    is the column by which accuracy is reported, as for `evaluate`.
+
+    With `null`, networks like the run's are briefly trained on shuffled labels of its training images, to show how
+    much evidence lies off the object by chance. The number of steps is reported first, and nothing is trained if no
+    part would use it. With `out`, the page is written there as report.html, with diagnosis.json and the tables as
+    Parquet. A run's own images are those listed when it was trained; `new_images` adds those that came later.
+
+    `progress=False` shows nothing; a `Progress` object gets the messages instead. Fields of
+    `nearsight.settings.Reading` say how images are read. Raises `InputError` for bad input.
     """
     # Before a model is loaded for nothing.
     for name, value, least in (("images", images, 1), ("faithfulness", faithfulness, 0), ("seed", seed, 0)):
@@ -76,7 +78,7 @@ def diagnose(
     with watched(progress) as channel, allowed_pixels(reading.max_pixels), writing(out, channel):
         bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(model)
         if bound.skip_blank is not None:
-            raise InputError("a diagnosis looks at every tile; leave `skip_blank` out")
+            raise InputError("a diagnosis needs every tile; leave `skip_blank` out")
         examined = find_images(
             model,
             data,

@@ -32,7 +32,7 @@ def dimension(
     progress: Progress | bool = True,
     **options: Unpack[ReadingOptions],
 ) -> Dimension:
-    """Measure the dimensions of a set's tiles, how well training tiles cover them, and what a bound says of it.
+    """Measure the dimensions of a set's tiles, how well training tiles cover them, and what a bound predicts.
 
     >>> few = Sampling(training_tiles=300, test_images=20, points=100, pairs=20)
     >>> found = dimension("digits", tiles=[4, None], sampling=few)
@@ -40,14 +40,13 @@ def dimension(
     ['4', 'full']
 
     Nothing is trained. `data` and `classes` are those of `train`. `tiles` are sides in pixels, None for whole
-    images; left out, shares of the smallest side. All training images count: none are cut off for validation.
-    With `comparison`, a directory that `compare` wrote, the order of tile sizes that each measure predicts is
-    put beside the measured one. What several tiles of an image are worth in images is weighed in pixels, and in the
-    embedding of a model where `embedding` gives one; a network that was trained on these very images would make them
-    seem nearer than others. With `out`, dimension.json, dimension.md and the figure are left there.
-    How images are read is said as in
-    `nearsight.settings.Reading`. With `progress` False
-    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    images; by default they are fractions of the smallest side. All training images count: none are held out for
+    validation. With `comparison`, a directory written by `compare`, the order of tile sizes that each measure
+    predicts is shown next to the measured one. What several tiles of an image are worth in images is measured in
+    pixels, and in the embedding of a model given by `embedding`. That network must not have been trained on these
+    images, because it would make them seem nearer than others. With `out`, dimension.json, dimension.md and the
+    figure are written there. `progress=False` shows nothing; a `Progress` object gets the messages instead. Fields
+    of `nearsight.settings.Reading` say how images are read. Raises `InputError` for bad input.
     """
     bound = None if embedding is None else Binding(machine=machine).bind(embedding, tiled=False)
     with watched(progress) as channel, allowed_pixels(options.get("max_pixels")), writing(out, channel):

@@ -47,21 +47,24 @@ def evaluate(
     >>> by_colour.metrics["mean-logit"]["accuracy"]
     1.0
 
-    `model` is a run, which needs no `data`, a `TiledModel`, which is looked at as it was bound, or anything that
-    `Classifier.of` takes, with `classes`, `weights`, `tile` and `pretrained` as there. `network` is for a run
-    that was trained with a network of your own. `stride`, `grid`, `memory` and `skip_blank` are those of
-    `TiledModel`. `data` is what `train` takes; of a single set held in memory all images are evaluated, unless it is
-    the run's own. On its own data the metrics and predictions are kept in the run's directory; on other data they are
-    kept in `out`, when one is given. `reestimate` adds `full-pass+bn`, the full pass with BatchNorm statistics taken
-    from whole training images. Classes of other data are matched with the model's by name, and by `class_map`, which
-    names the model's class for each of the set's: a mapping, "a=b,c=d" or a file (a=b a line, CSV or JSON);
-    images of classes that the model does not know are left out and counted. `groups` names a column of the set,
-    or a fact of its files such as `file.format`: accuracy is reported for each of its values, and the class with
-    the lowest accuracy within a group is named. (`group_column` is another matter: it keeps images on one side of
-    a cut.) A run's own images are those that it listed when it was trained; `new_images` counts those that came
-    since as well, and what is then found is kept only in `out`. How images are read is said as in
-    `nearsight.settings.Reading`. With `progress` False nothing is shown; a `Progress` of yours is told instead.
-    Raises `InputError` for bad input.
+    `model` is a run, which needs no `data`, a `TiledModel`, which keeps its settings, or anything that
+    `Classifier.of` takes, with its `classes`, `weights`, `tile` and `pretrained`. `network` is for a run that was
+    trained with a network of your own. `stride`, `grid`, `memory` and `skip_blank` are those of `TiledModel`.
+    `data` is what `train` takes. Of a single set held in memory all images are evaluated, unless it is the run's
+    own. `reestimate` adds `full-pass+bn`, the full pass with the BatchNorm statistics of whole training images.
+
+    Metrics and predictions on the run's own data are kept in its directory; on other data they are kept only in
+    `out`. A run's own images are those listed when it was trained. `new_images` adds those that came later, and the
+    result is then kept only in `out`.
+
+    Classes of other data are matched with the model's by name, and by `class_map`, which names the model's class
+    for a class of the set: a mapping, "a=b,c=d" or a file (a=b per line, CSV or JSON). Images of classes that the
+    model does not know are left out and counted. `groups` names a column of the set, or a fact of its files such as
+    `file.format`: accuracy is reported for each of its values, with the lowest accuracy of a class within a group.
+    (`group_column` is something else: it keeps images on the same side of a split.)
+
+    `progress=False` shows nothing; a `Progress` object gets the messages instead. Fields of
+    `nearsight.settings.Reading` say how images are read. Raises `InputError` for bad input.
     """
     run, reading = opened_run(model), Reading(**fields_of(Reading, options))
     binding = Binding(machine=machine, **without_fields_of(Reading, options))

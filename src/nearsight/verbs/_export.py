@@ -26,12 +26,12 @@ def export(
     >>> export("runs/first", format="onnx")  # doctest: +SKIP
     PosixPath('runs/first/model.onnx')
 
-    `model` is a run, or anything that `Classifier.of` takes and makes a network of PyTorch of. What the file
-    gives is compared with what the model gives, on random tiles and on batches of two sizes, before the file
-    is kept; it holds the class names, the tile and the preprocessing, which `Classifier.of` takes over from
-    ONNX. `out` is by default model.onnx, model.torchscript or model.pt2 in the run's directory, or the
-    model's name here. `tile` is the side of images in pixels where the model does not say it. With `progress`
-    False nothing is shown. Raises `InputError` for bad input, and where the file would give other logits.
+    `model` is a run, or anything that `Classifier.of` takes if it is a PyTorch network. The file's logits are
+    compared with the model's, on random tiles and on batches of two sizes, before the file is kept. It holds the
+    class names, the tile and the preprocessing, which `Classifier.of` reads from ONNX. `out` is by default
+    model.onnx, model.torchscript or model.pt2 in the run's directory, or the model's name here. `tile` is the side
+    of the images in pixels, if the model does not say it. `progress=False` shows nothing. Raises `InputError` for
+    bad input, and if the file would give other logits.
     """
     if format not in FORMATS:
         raise InputError(f"format must be one of {', '.join(FORMATS)}, got '{format}'")

@@ -43,27 +43,29 @@ def heatmap(
     >>> heatmaps.images[0].evidence.grid.shape
     (3, 4)
 
-    `model` is a run, a `TiledModel`, which is looked at as it was bound, or anything that `Classifier.of` takes, with
-    `classes`, `weights`, `tile` and `pretrained` as there; a network of timm needs a `tile`. `network` is for a run
-    that was trained with a network of your own. `stride`, `grid`, `memory` and `skip_blank` are those of
-    `TiledModel`. `images` is
-    one or several of files, directories of files, Pillow images, arrays (H, W, 3) and tensors (3, H, W), uint8 from 0
-    to 255 or floating-point from 0 to 1. `class_name` is one for all images or one for each; by default it is the
-    name of a file's directory where that is a class, as in an image folder. The mean of a map is the image's score
-    under `mean-logit` for that tile grid, and what another `pooling` decides by is made of the same map;
-    tile and stride are by default those of `evaluate`. With `evidence`
-    "removal" the map says what the score by which the classifier decides loses when a tile is replaced, by the
-    image's mean colour (`fill` "mean", the default), by the image blurred ("blur") or by the same place of the next
-    image ("other"); `fill` is for these maps alone. With `out`, each image's figure is left there as PNG and SVG,
-    with the map as safetensors; of images too large to be held, which are read part by part, also a pyramidal TIFF of
-    the map and GeoJSON of the strongest tiles. `max_pixels` is how many pixels an image may have (by default Pillow's
-    178,956,970), and `value_range` what becomes black and white in images of more than 8 bits, by default what the
-    model was trained in. With `progress` False nothing is shown; a `Progress` of yours is told instead. Raises
-    `InputError` for bad input, before anything is written.
+    `model` is a run, a `TiledModel`, which keeps its settings, or anything that `Classifier.of` takes, with its
+    `classes`, `weights`, `tile` and `pretrained`; a timm network needs a `tile`. `network` is for a run that was
+    trained with a network of your own. `stride`, `grid`, `memory` and `skip_blank` are those of `TiledModel`; tile
+    and stride are by default those of `evaluate`. `images` is one or several of files, directories of files, Pillow
+    images, arrays (H, W, 3) and tensors (3, H, W), uint8 from 0 to 255 or floating-point from 0 to 1. `class_name`
+    is one for all images or one for each; by default it is the name of a file's directory if that is a class, as in
+    an image folder.
+
+    The mean of a map is the image's score under `mean-logit` for that tile grid. With another `pooling` the score
+    is made from the same map. With `evidence` "removal" the map says how much the classifier's score falls when a
+    tile is replaced, by the image's mean colour (`fill` "mean", the default), by the blurred image ("blur") or by
+    the same place of the next image ("other").
+
+    With `out`, each image's figure is written there as PNG and SVG, with the map as safetensors. Images too large
+    for memory are read in parts; they also get a pyramidal TIFF of the map and GeoJSON of the strongest tiles.
+    `max_pixels` is the number of pixels that an image may have (by default Pillow's 178,956,970). `value_range`
+    holds the values that become black and white in images of more than 8 bits, by default those of the model's
+    training. `progress=False` shows nothing; a `Progress` object gets the messages instead. Raises `InputError` for
+    bad input, before anything is written.
     """
     if fill is not None and evidence == "tile":
         raise InputError(
-            "`fill` is what takes a tile's place in maps of removal; add `evidence='removal'`, or leave `fill` out"
+            "`fill` replaces tiles in removal maps; add `evidence='removal'`, or leave `fill` out"
         )
     reading = Reading(max_pixels=max_pixels, value_range=value_range)
     with watched(progress) as channel, allowed_pixels(reading.max_pixels), writing(out, channel):
@@ -80,7 +82,7 @@ def heatmap(
         seen = trained_on_among(model, images)
         if seen:
             channel.warn(
-                f"the run was trained on {len(seen)} of {len(found.images)} images, such as {seen[0]}"
+                f"{len(seen)} of these {len(found.images)} images are training images of the run, such as {seen[0]}"
             )
         if out is not None:
             found.save(out)

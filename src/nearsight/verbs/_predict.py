@@ -35,7 +35,7 @@ def predict(
     progress: Progress | bool = True,
     **options: Unpack[ModelOptions],
 ) -> Predictions:
-    """Predict any number of images, which need no labels, one after another: a row an image.
+    """Predict any number of images without labels, one after another, with a row per image.
 
     >>> import torch
     >>> red = torch.tensor([255, 0, 0], dtype=torch.uint8)[:, None, None].expand(3, 8, 8)
@@ -45,20 +45,21 @@ def predict(
 
     `model` is a run, a `TiledModel` or anything that `Classifier.of` takes, with the options of `evaluate`, and
     images are prepared as there. `images` is one or several of files, folders of any depth, patterns such as
-    `photos/*.jpg`, Parquet with or without labels, `hf:OWNER/NAME[@REVISION]`, image sets, Pillow images, arrays and
-    tensors. `protocol` is by default mean-logit, or that of the `pooling`, and full-pass for a model of whole images.
+    `photos/*.jpg`, Parquet with or without labels, `hf:OWNER/NAME[@REVISION]`, image sets, Pillow images, arrays
+    and tensors. `protocol` is by default mean-logit, or that of the `pooling`, and full-pass for a model of whole
+    images.
 
-    Each row has the path, the class, its probability and its margin over the second, the `top` classes with their
-    probabilities, the protocol, the model, and what the images' own table says of them. An image that is damaged, too
-    small for the tile or refused by the model has a `fault` instead. With `out`, a file that ends in .csv or
-    .parquet, rows are written in parts as they come and put together at the end; with `resume` those that are there
-    are kept, and faults are tried again. With `maps`, each image's evidence map is left in that directory, for
-    `EvidenceMap.load`. With `out` memory grows with the number of images by no more than their paths and columns.
+    Each row has the path, the class, its probability and margin over the second class, the `top` classes with their
+    probabilities, the protocol, the model, and the columns of the images' own table. An image that is damaged, too
+    small for the tile or refused by the model has a `fault` instead. `out`, a file that ends in .csv or .parquet,
+    is written in parts that are joined at the end; memory then grows only with the paths and columns of the images.
+    `resume` keeps finished rows and tries faulty images again. `maps` is a directory for each image's evidence map,
+    which `EvidenceMap.load` reads.
 
-    `max_pixels` is how many pixels an image may have; `value_range` is what becomes black and white in images of
-    more than 8 bits, by default what the model was trained in; where that is not known it must be given. With
-    `progress` False nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input, and
-    for an `out` that is there already, without `resume`.
+    `max_pixels` is the number of pixels that an image may have. `value_range` holds the values that become black and
+    white in images of more than 8 bits, by default those of the model's training; if these are not known it must be
+    given. `progress=False` shows nothing; a `Progress` object gets the messages instead. Raises `InputError` for bad
+    input, and for an `out` that already exists, without `resume`.
     """
     reading = Reading(max_pixels=max_pixels, value_range=value_range)
     binding = Binding(machine=machine, **options)

@@ -51,22 +51,23 @@ def repair(
     progress: Progress | bool = True,
     **options: Unpack[ReadingOptions],
 ) -> Repair:
-    """Take the shortcuts of a run away: make a new run without them, and say what that changed on the test images.
+    """Train a new run without the shortcuts of a run, and measure on the test images what that changed.
 
     >>> repair("runs/scenes-tile-16").sentences()  # doctest: +SKIP
 
-    A diagnosis of the run's training images chooses what to take away; test images are only judged. `diagnosis` is an
-    earlier one of the same run, on its split train or val, or its directory. `verdicts` are "all" shortcuts, or names
-    such as "deer:1": the first verdict of the class deer, "deer:background" for what lies off the object; suspects
-    are taken away only by name. `method` is "swap", "tiles", "last-layer" or "groups", by default what fits the
-    verdict (docs/repair.md); `column` is one of the set, whose groups are balanced. Training goes on from the run's
-    weights, or begins anew `from_scratch`. `again` diagnoses the test images before and after. `tile`, `stride`,
-    `grid` and `memory` say how the run is looked at, as for `diagnose`; `network` is for a run of a network of your
-    own.
+    A diagnosis of the run's training images decides what to remove; test images only measure. `diagnosis` is an
+    earlier one of the same run, on its split train or val, or its directory. `verdicts` are "all" shortcuts, or
+    names such as "deer:1", the first verdict of the class deer, or "deer:background" for everything off the object;
+    suspects are removed only by name. `method` is "swap", "tiles", "last-layer" or "groups", by default the one
+    that fits the verdict (docs/repair.md); `column` is a column of the set whose values are balanced. Training
+    continues from the run's weights, or starts anew with `from_scratch`. `again` diagnoses the test images before
+    and after. `tile`, `stride`, `grid` and `memory` are those of `diagnose`; `network` is for a run of a network of
+    your own.
 
-    The new run is left in `out`/run and the page in `out`, by default repairs/RUN; `resume` goes on with what was
-    begun there. How images are read is said as in `nearsight.settings.Reading`. With `progress` False nothing is
-    shown; a `Progress` of yours is told instead. Raises `InputError` for bad input, and then nothing is written.
+    The new run is written to `out`/run and the page to `out`, by default repairs/RUN; `resume` continues what was
+    begun there. `progress=False` shows nothing; a `Progress` object gets the messages instead. Fields of
+    `nearsight.settings.Reading` say how images are read. Raises `InputError` for bad input, and then nothing is
+    written; and where nothing is proven, with the page of the diagnosis.
     """
     if whole("seed", seed) < 0:
         raise InputError(f"`seed` takes a whole number from 0 on, got {seed}")

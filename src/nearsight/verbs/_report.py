@@ -12,14 +12,14 @@ from nearsight.study import checked_margin
 def report(
     directory: str | Path, *, out: str | Path | None = None, margin: SupportsFloat | None = None
 ) -> list[Path]:
-    """Draw the pages and figures of a directory of results again, from what is on disk, and return their paths.
+    """Draw the pages and figures of a directory of results again, from its files, and return their paths.
 
     >>> report("comparisons/cifar10-paper-steps")  # doctest: +SKIP
 
-    `directory` is what `train`, `compare`, `diagnose`, `dimension`, `heatmap` or `repair` wrote, also an older
-    version of them. Neither the data set nor a model is needed. Pages and figures go to `out`, by default to the
-    directory itself. `margin`, in points, asks a comparison whether its tiles are good enough, as `compare` does,
-    without training anything again. Raises `InputError` where there are no results, and for files that are
-    damaged or of a newer version.
+    `directory` was written by `train`, `compare`, `diagnose`, `dimension`, `heatmap` or `repair`, also of an older
+    version. Neither the data set nor a model is needed. Pages and figures go to `out`, by default to the directory
+    itself. `margin`, in points, asks a comparison whether its tiles are good enough, as `compare` does, without
+    training anything. Raises `InputError` if there are no results, and for files that are damaged or of a newer
+    version.
     """
     return redraw(Path(directory), Path(directory if out is None else out), checked_margin(margin))

@@ -83,20 +83,20 @@ def train(
     >>> sorted(run.result["evaluation"]["test"]["protocols"])
     ['full-pass', 'mean-logit', 'mean-probability', 'single-tile', 'vote']
 
-    `recipe` "auto", the default, fits number and size of the images, the device and the weights at hand, and says so.
-    `data` is a name or path, as for `load`, or images held in memory, as for `nearsight.data.image_sets`; `classes`
-    names the classes of data that does not. `fields` change fields of the recipe, such as `tile`, `model`, `seed`.
-    `model` may also be a network of your own, which is copied, or what builds it for a number of classes, such as
-    its class; the run stores its name, and whoever opens it gives the network again. The run is left in `out`, by
-    default runs/DATA-MODEL-TILE-SEED. `stride` is that of the evaluation's tile grid, by default a quarter of the
-    tile. How images are read is said as in
-    `nearsight.settings.Reading`. With `progress` False
-    nothing is shown; a `Progress` of yours is told instead. Raises `InputError` for bad input.
+    `recipe` "auto", the default, chooses settings that fit the images, the device and the available weights, and says
+    which. `data` is a name or path, as for `load`, or images held in memory, as for `nearsight.data.image_sets`;
+    `classes` names the classes of data that does not name them. `fields` change fields of the recipe, such as `tile`,
+    `model` or `seed`. `model` may also be a network of your own, which is copied, or a function that builds it for a
+    number of classes, such as its class. The run stores its name, and to open the run you give the network again.
 
-    With `folds`, for small sets, train is cut into that many parts. Each part has every class; a group or a set
-    of near-duplicates is never divided. One run a part, in out/fold-N, is trained on the other parts and tested
-    on it, and the results together are returned as a `CrossValidation`; `out` is by default that of a run with
-    -folds-N after it. A test split that the set has of its own is not touched.
+    The run is written to `out`, by default runs/DATA-MODEL-TILE-SEED. `stride` is that of the evaluation's tile
+    grid, by default a quarter of the tile. `progress=False` shows nothing; a `Progress` object gets the messages
+    instead. Fields of `nearsight.settings.Reading` say how images are read. Raises `InputError` for bad input.
+
+    With `folds`, for small sets, train is cut into that many parts. Each part has every class, and a group or a set
+    of near-duplicates is never divided. One run per part, in out/fold-N, is trained on the other parts and tested
+    on it. The results together are returned as a `CrossValidation`; `out` is by default that of a run, followed by
+    -folds-N. A test split of the set's own is not touched.
     """
     reading = Reading(**fields_of(Reading, fields))
     fields = without_fields_of(Reading, fields)
@@ -170,5 +170,5 @@ def train(
 def _require_tiles(recipe: Recipe, stride: int | None) -> None:
     if stride is not None and recipe.tile is None:
         raise InputError(
-            "`stride` is of tiles, and whole images are trained on; give a `tile`, or leave it out"
+            "`stride` needs tiles, and this trains on whole images; give a `tile`, or leave it out"
         )

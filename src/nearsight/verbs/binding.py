@@ -109,7 +109,7 @@ class Binding:
         for name, asked in asked_for.items():
             if asked:
                 raise InputError(
-                    f"`{name}` is of tiles, and this classifier was trained on whole images; give a `tile` too, or "
+                    f"`{name}` needs tiles, and this classifier was trained on whole images; give a `tile` too, or "
                     f"leave `{name}` out"
                 )
 

@@ -59,7 +59,7 @@ def _trained(
 ) -> tuple[TiledModel, ...]:
     steps = min(STEPS, training.total_steps(recipe, len(images)))
     progress.say(
-        f"chance: {NETWORKS} networks like this one are trained on permuted labels, {steps:,} steps each"
+        f"chance: training {NETWORKS} networks like this one on permuted labels, {steps:,} steps each"
     )
     found = []
     for number in range(NETWORKS):

@@ -56,7 +56,7 @@ def test_the_conclusion_comes_first_and_every_figure_is_there(parse: Callable) -
     worst = "The worst group of at least 10 images was bird without it: 19 % (9 to 29) before, 75 % (65 to 85) now,"
     assert f"{worst} +56.2 points (48.2 to 64.2); it is still the worst" in text
     assert "before ✗ car after ✓ bird" in text
-    assert "training images chose what was to be taken away: half of the images" in text.lower()
+    assert "training images chose what was to be removed: half of the images" in text.lower()
 
 
 def test_a_loss_is_told_only_where_the_whole_interval_shows_it() -> None:

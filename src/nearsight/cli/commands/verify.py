@@ -31,6 +31,6 @@ def run(options: Namespace) -> Result:
         first = found.damaged[0]
         raise InputError(
             f"{len(found.damaged):,} of {len(found.files):,} files in {found.directory} are damaged or missing, "
-            f"such as {first.file}; put back copies of them, or make them again"
+            f"such as {first.file}; restore copies of them, or make them again"
         )
     return found.to_json()

@@ -84,7 +84,7 @@ def method_sentences(repair: Repair) -> list[str]:
     return [
         *(words for name, words in _METHODS.items() if name in repair.method.split(" and ")),
         *([] if repair.method == "last-layer" else [began]),
-        f"training images chose what was to be taken away: {repair.chosen_on}",
+        f"training images chose what was to be removed: {repair.chosen_on}",
         f"all that was drawn at random follows from seed {repair.seed}",
         *repair.notes,
     ]
