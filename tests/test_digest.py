@@ -133,5 +133,5 @@ def test_the_error_names_the_file_and_the_way_out(table: bytes) -> None:
 @pytest.mark.parametrize("layout", ['{\n  "digest": "%s",\n  "tile": 16\n}', '{"tile":16,"digest":"%s"}'])
 def test_json_that_another_program_laid_out_anew_is_told_apart(layout: str) -> None:
     digest = json.loads(sealed_json('{"tile": 16}'))["digest"]
-    with pytest.raises(InputError, match=r"laid out anew by another program.*remove the digest"):
+    with pytest.raises(InputError, match=r"laid out again by another program.*remove the digest"):
         unsealed_json((layout % digest).encode(), "a.json")

@@ -57,7 +57,7 @@ def examples(document: Path) -> Iterator[str]:
 def test_users_code_and_the_documents_examples_have_the_types_that_they_need(tmp_path: Path) -> None:
     files = {"users_file": USERS_FILE}
     for document in DOCUMENTS:
-        # As a reader does: what follows on a page goes on from what stands before.
+        # As a reader does: what follows on a page continues from what stands before.
         if code := "\n".join(examples(document)):
             files[document.stem.lower()] = code
     assert len(files) > 4

@@ -77,12 +77,12 @@ def unsealed_json(content: bytes, source: object, mend: str = _EDITED) -> bytes:
     nearsight.errors.InputError: a.json is damaged: its content is not what its digest says; train again
 
     Raises `InputError`, naming `source` and how to `mend` it, where they do not agree, and where another program has
-    laid the file out anew, digest and all.
+    laid the file out again, digest and all.
     """
     bare = _unsealed(content, _JSON, _IN_JSON + _NAME, b"{", source, mend)
     if bare is content and _MOVED.search(content):
         raise InputError(
-            f"{source} was laid out anew by another program, and its digest is of what it was; put back a copy, or "
+            f"{source} was laid out again by another program, and its digest is of what it was; put back a copy, or "
             "remove the digest if nothing else was changed"
         )
     return bare

@@ -10,7 +10,7 @@ _LONGEST_LINE = 1500
 
 
 class InputError(ValueError):
-    """Bad input from the user: one line that says what came, what was expected and the way out.
+    """Bad input from the user: one line that says what came, what was expected and what to do instead.
 
     A message names a parameter as Python does, in backticks: `out`, `resume=True`, `tiles=[8, 16, None]`. The command
     line writes its own options in their place, prints one line and exits with code 2. Whatever is named in a message,

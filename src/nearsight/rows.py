@@ -64,8 +64,8 @@ def to_values(row: Any, tensors: MutableMapping[str, Any] | None = None, path: s
 def read_result(kind: str, path: Path, command: str) -> tuple[int, dict[str, Any]]:
     """Return the schema of a result's JSON file, and what else it holds.
 
-    `kind` is one of `SCHEMAS`, `command` what writes such files. Raises `InputError`, naming the way out, where there
-    is no file and for one that is damaged or of a newer version.
+    `kind` is one of `SCHEMAS`, `command` what writes such files. Raises `InputError`, naming what to do instead,
+    where there is no file and for one that is damaged or of a newer version.
     """
     if not is_file(path):
         raise InputError(

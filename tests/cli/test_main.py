@@ -324,7 +324,7 @@ def test_the_demo_can_be_run_again(
     for place in ("diagnosis/report.html", "repair/report.html"):
         assert f'href="{place}"' in page
         assert (tmp_path / "nearsight-demo" / place).is_file()
-    # What was planted is what was used, found, and taken away.
+    # What was planted is what was used, found, and removed.
     usual, swapped = found["accuracy"]["test"], found["accuracy"]["swapped"]
     assert swapped["before"]["high"] < usual["before"]["low"]
     assert swapped["before"]["high"] < swapped["after"]["low"]

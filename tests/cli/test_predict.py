@@ -42,7 +42,7 @@ def test_what_was_predicted_is_not_lost_and_can_be_gone_on_with(
     out = tmp_path / "rows.parquet"
     printed("predict", trained, photos, "--out", out, "--workers", "0")
     line = refused("predict", trained, photos, "--out", out, "--workers", "0", "--quiet")
-    assert line == f"{out} is there already; go on with --resume, or give another --out or remove it"
+    assert line == f"{out} already exists; continue it with --resume, give another --out, or remove it"
     (photos / "monday" / "bad.jpg").unlink()
     found = printed("predict", trained, photos, "--out", out, "--workers", "0", "--resume")
     assert (found["images"], found["faults"], len(found["predictions"])) == (3, 0, 3)

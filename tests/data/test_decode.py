@@ -1,4 +1,4 @@
-"""Decoding is held against the pixels that were encoded, whatever the file's mode and format."""
+"""Decoding is compared with the pixels that were encoded, whatever the file's mode and format."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Image folders: what is a split, what is a class, what is passed over, and what is refused."""
+"""Image folders: what is a split, what is a class, what is skipped, and what is refused."""
 
 import io
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def test_files_beside_the_classes_are_noted(write_folder: Write, six: list[bytes
     (root / "stray.png").write_bytes(six[0])
     notes = load(root).notes
     assert "train: not read, as beside the class directories: stray.png" in notes
-    assert "not images, and passed over: 1 .md" in notes
+    assert "not images, and skipped: 1 .md" in notes
 
 
 def test_a_split_without_classes_is_left_out_with_a_note(write_folder: Write, six: list[bytes]) -> None:
@@ -147,7 +147,7 @@ def test_annotations_beside_images_need_no_skipping(write_folder: Write, six: li
         (root / "a" / f"{k}.xml").write_text("<annotation/>")
     sets = load(root)
     assert sum(map(len, sets.values())) == 12
-    assert "not images, and passed over: 6 .xml" in sets.notes
+    assert "not images, and skipped: 6 .xml" in sets.notes
 
 
 def test_a_class_of_test_alone_is_told(write_folder: Write, six: list[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Names and places: what is looked for where, and what is said when it is not there."""
+"""Names and places: what is searched for where, and what is said when it is not there."""
 
 import errno
 import importlib

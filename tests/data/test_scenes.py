@@ -1,4 +1,4 @@
-"""`scenes`: determinism, what the knob does, and masks held against matting by two backgrounds."""
+"""`scenes`: determinism, what the knob does, and masks compared with matting by two backgrounds."""
 
 from collections.abc import Callable
 

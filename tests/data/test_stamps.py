@@ -1,4 +1,4 @@
-"""What was kept of a set is made anew when any of its files changes, whatever refers to it."""
+"""What was kept of a set is made again when any of its files changes, whatever refers to it."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Directory trees: what is an image, what is passed over, and that a circle is entered once."""
+"""Directory trees: what is an image, what is skipped, and that a circle is entered once."""
 
 import os
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_service_files_and_directories_are_counted(tmp_path: Path) -> None:
     root = read_tree(tmp_path)
     assert root.count == 1
     assert told_left(root, list(root.walk())) == [
-        "not images, and passed over: 2 .xml, 3 hidden, 2 service directory, 2 service file, 1 without suffix"
+        "not images, and skipped: 2 .xml, 3 hidden, 2 service directory, 2 service file, 1 without suffix"
     ]
 
 
@@ -57,7 +57,7 @@ def test_links_are_followed_and_circles_entered_once(tmp_path: Path) -> None:
     assert names(root) == ["cat/1.png", "dog/1.png", "dog/4.png", "owl/2.png", "owl/more/3.png"]
     tree = read_tree(root)
     assert told_left(tree, list(tree.walk())) == [
-        "not images, and passed over: 3 circular links (cat/again), 1 dangling link (dog/gone.png)"
+        "not images, and skipped: 3 circular links (cat/again), 1 dangling link (dog/gone.png)"
     ]
 
 
@@ -65,7 +65,7 @@ def test_a_pipe_is_never_opened(tmp_path: Path) -> None:
     root = touch(tmp_path, "a/1.png")
     os.mkfifo(root / "a" / "2.png")
     tree = read_tree(root)
-    assert (tree.count, told_left(tree, list(tree.walk()))) == (1, ["not images, and passed over: 1 pipe"])
+    assert (tree.count, told_left(tree, list(tree.walk()))) == (1, ["not images, and skipped: 1 pipe"])
 
 
 def test_links_in_each_directory_to_the_next_end(tmp_path: Path) -> None:

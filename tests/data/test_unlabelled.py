@@ -30,7 +30,7 @@ def test_a_folder_of_any_depth_needs_no_class_directories(tmp_path: Path) -> Non
     found = unlabelled(tmp_path)
     assert {"a.png", "b.jpg", "c.bmp"} <= set(names(found))
     assert not {"b.xml", "labels.txt"} & set(names(found))
-    assert found.notes == ("not images, and passed over: 1 .txt, 1 .xml, 1 hidden",)
+    assert found.notes == ("not images, and skipped: 1 .txt, 1 .xml, 1 hidden",)
     assert found.columns is None
 
 

@@ -38,7 +38,7 @@ def shares(sentences: Sequence[str]) -> list[list[str]]:
 def test_what_is_said_is_what_was_said(tmp_path: Path) -> None:
     held = json.loads((OLD / "diagnosis.json").read_text())
     found = Diagnosis.load(OLD)
-    # Sentences may be worded anew; the shares in them are the same.
+    # Sentences may be worded again; the shares in them are the same.
     kept = [line for line in held["sentences"] if "main reason" not in line and "is one reason" not in line]
     assert shares(found.sentences()) == shares(kept)
     assert "kept no pictures" in found.notes[-1]

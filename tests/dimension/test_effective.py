@@ -74,7 +74,7 @@ def test_worth_is_between_one_tile_and_all() -> None:
 
 
 def test_images_of_one_tile_are_worth_their_number() -> None:
-    assert effective_tiles(np.ones(7, dtype=np.int64), absent("one tile an image")).value == 7
+    assert effective_tiles(np.ones(7, dtype=np.int64), absent("one tile per image")).value == 7
 
 
 def test_tiles_that_are_all_alike_have_no_correlation() -> None:

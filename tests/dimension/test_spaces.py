@@ -1,4 +1,4 @@
-"""Spaces: what normalising takes away, what it leaves, and which tiles are the same in each."""
+"""Spaces: what normalising removes, what it leaves, and which tiles are the same in each."""
 
 import numpy as np
 import pytest

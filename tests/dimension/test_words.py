@@ -47,7 +47,7 @@ def test_what_could_not_be_measured_is_told_with_its_reason(digits: Dimension) -
 
 
 def test_what_is_known_of_pixels_alone_is_told_beside_what_is_not(digits: Dimension) -> None:
-    # As of tiles of one pixel, which are all alike once brightness is taken away.
+    # As of tiles of one pixel, which are all alike once brightness is removed.
     first = digits.tiles[0]
     row = replace(first, effective={**first.effective, "normalised": absent("all tiles are alike")})
     words = replace(digits, tiles=(row, *digits.tiles[1:])).words()

@@ -212,7 +212,7 @@ def test_a_full_pass_that_the_network_refuses_is_left_out_and_said(uniform: Imag
     [left] = found.settings["left_out"]
     assert left.startswith("full-pass is left out: Input height")
     assert listener.said == [f"warning: {left}"]
-    with pytest.raises(InputError, match="full-pass cannot be had: Input height"):
+    with pytest.raises(InputError, match="full-pass cannot be obtained: Input height"):
         evaluate(TiledModel(one, device="cpu"), uniform, protocols=["full-pass"])
     cut = Classifier.of(OneSize(), classes=uniform.classes, tile=8, mean=0.5, std=0.5, crop=8)
     assert "full-pass" in evaluate(TiledModel(cut, device="cpu"), uniform).metrics

@@ -1,4 +1,4 @@
-"""The drawn map holds the logits themselves, one cell a tile, on a scale symmetric about zero."""
+"""The drawn map holds the logits themselves, one cell per tile, on a scale symmetric about zero."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Published networks: their classes, their preprocessing, and what cannot be had."""
+"""Published networks: their classes, their preprocessing, and what cannot be obtained."""
 
 import pytest
 import timm

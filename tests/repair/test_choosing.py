@@ -1,4 +1,4 @@
-"""Which verdicts are taken away: all that are proven, or those that are named."""
+"""Which verdicts are removed: all that are proven, or those that are named."""
 
 from types import SimpleNamespace
 from typing import Any

@@ -1,4 +1,4 @@
-"""The page of tile dimensions: its cells are the numbers, a column a tile size."""
+"""The page of tile dimensions: its cells are the numbers, a column per tile size."""
 
 from dataclasses import replace
 from pathlib import Path

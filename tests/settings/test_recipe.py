@@ -115,11 +115,11 @@ def test_text_becomes_a_value(name: str, text: str, value: Any) -> None:
         ("accumulate = 999", "accumulate must not exceed batch_size (128), got 999"),
         (
             "tile_schedule = '16'",
-            "tile_schedule takes TILE@SHARE parted by commas, such as 16@0.5,24@0.8; got '16'",
+            "tile_schedule takes TILE@SHARE separated by commas, such as 16@0.5,24@0.8; got '16'",
         ),
         (
             "tile_schedule = 16",
-            "tile_schedule takes TILE@SHARE parted by commas, such as 16@0.5,24@0.8; got '16'",
+            "tile_schedule takes TILE@SHARE separated by commas, such as 16@0.5,24@0.8; got '16'",
         ),
         ("tile_schedule = '0@0.5'", "such as 16@0.5,24@0.8; got '0@0.5'"),
         (

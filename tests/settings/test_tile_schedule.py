@@ -37,7 +37,7 @@ def test_a_schedule_is_read_as_it_is_written(drawn: tuple[list[int], list[int]])
     ["", "16", "16@", "@0.5", "16@half", "16@0.5,", "16@-0.5", "16.5@0.5", "16@5.", "-16@0.5", "0@0.5"],
 )
 def test_text_of_another_form_is_refused_with_an_example(schedule: str) -> None:
-    message = f"tile_schedule takes TILE@SHARE parted by commas, such as 16@0.5,24@0.8; got '{schedule}'"
+    message = f"tile_schedule takes TILE@SHARE separated by commas, such as 16@0.5,24@0.8; got '{schedule}'"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         parse_schedule(schedule)
 

@@ -1,4 +1,4 @@
-"""Which arms are held against which: like with like, fixed in advance but for the strongest."""
+"""Which arms are compared with which: like with like, fixed in advance but for the strongest."""
 
 from nearsight.settings import Recipe
 from nearsight.study import make_arms

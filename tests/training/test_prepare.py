@@ -133,7 +133,7 @@ def test_a_tilenet_for_whole_images_sees_its_own_tile(make_images: Callable[...,
 def test_what_a_run_starts_from_knows_nothing_of_its_schedule_and_tiles_of_an_image(
     make_images: Callable[..., ImageSet], recipe: Recipe
 ) -> None:
-    """The whitening comes from one tile an image, all of the size that the run ends on."""
+    """The whitening comes from one tile per image, all of the size that the run ends on."""
     images = make_images(30, height=12, width=14)
     varied = replace(recipe, tile_schedule="5@0.3,6@0.6", tiles_per_image=3)
     plain, size = build_classifier(recipe, images, Silent())

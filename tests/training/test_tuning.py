@@ -1,4 +1,4 @@
-"""The recipe of going on from a run's weights."""
+"""The recipe of continuing from a run's weights."""
 
 from dataclasses import replace
 

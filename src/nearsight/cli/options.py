@@ -169,7 +169,7 @@ def parse_memory(text: str) -> int:
 
 
 def parse_tiles(text: str) -> tuple[int | None, ...]:
-    """Read sides of tiles in pixels, parted by commas; None is the whole image.
+    """Read sides of tiles in pixels, separated by commas; None is the whole image.
 
     >>> parse_tiles("16,24,full")
     (16, 24, None)
@@ -187,7 +187,7 @@ def written_tiles(tiles: Iterable[int | None]) -> str:
 
 
 def listed(text: str | None) -> list[str] | None:
-    """Read names parted by commas; None stays None.
+    """Read names separated by commas; None stays None.
 
     >>> listed("vote, mean-logit")
     ['vote', 'mean-logit']

@@ -80,7 +80,7 @@ def _fitting(
 
 
 def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Print the metrics of an evaluation as a table, a row a protocol."""
+    """Print the metrics of an evaluation as a table, a row per protocol."""
     where = f"{settings.get('data', '')} {settings.get('split', '')}, {settings.get('images', 0):,} images"
     if "tile" in settings:
         where += f", {how_cut(settings)}"
@@ -275,7 +275,7 @@ def print_demonstration(found: Demonstration) -> None:
 
 
 def print_dimension(found: Dimension, out: str) -> None:
-    """Print what was measured of a set's tiles, a row a tile size, the paragraph, and where the rest is."""
+    """Print what was measured of a set's tiles, a row per tile size, the paragraph, and where the rest is."""
     rows = []
     weighed = [each.most_tiles for row in found.tiles for each in row.examples.values()]
     most = max((worth.tiles for worth in weighed if worth is not None), default=0)

@@ -18,7 +18,7 @@ _COMMON = (
 
 
 def class_of(pattern: str, files: Sequence[str]) -> list[str | None]:
-    """Return the class of each file: the first group of a regular expression, looked for in its name.
+    """Return the class of each file: the first group of a regular expression, searched for in its name.
 
     >>> class_of(r"^(\\w+)\\.", ["train/cat.0.jpg", "train/dog.1.jpg", "1.jpg"])
     ['cat', 'dog', '1']

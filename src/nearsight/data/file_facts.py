@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def file_facts(images: ImageSet, progress: Progress = SILENT) -> "pa.Table":
-    """Return what is known of each image's file, a row an image; no pixel is decoded.
+    """Return what is known of each image's file, a row per image; no pixel is decoded.
 
     >>> from nearsight.data import load
     >>> facts = file_facts(load("digits")["test"].select(np.arange(2)))

@@ -39,7 +39,7 @@ def find_labels(
     """Agree on the class names of a set and number the labels of each split, int64 (n,), places in them.
 
     Splits that name their classes are matched by name, whatever the order of each. Classes that no split names are
-    the labels that occur, sorted: words, or numbers, which are named as they are and numbered anew from 0. Numbers 1
+    the labels that occur, sorted: words, or numbers, which are named as they are and numbered again from 0. Numbers 1
     to N of N named classes count from 1. Splits without any label are left out; all of this is told in notes. Raises
     `InputError` on a split without images, on labels that are missing or out of range, and when there is one class
     only, in all or to train on.

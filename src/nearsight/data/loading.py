@@ -50,7 +50,7 @@ def load(
     >>> sets.notes[0]
     'test: 365 of the 1797 images of train, by a hash of their path'
 
-    A name is looked for under the directories of NEARSIGHT_DATA, then among the known names, which are built
+    A name is searched for under the directories of NEARSIGHT_DATA, then among the known names, which are built
     in (`digits`, `scenes:shortcut=0.9,seed=1`) or come from the hub by way of its cache, then as a path. A
     share `validation` of train, chosen by `seed`, becomes `val` where the set has none; 0 keeps train whole.
     A place is an image folder, a table of files and labels, Parquet, what `datasets` saves, or a known set as its

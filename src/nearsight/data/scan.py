@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-# Part of the cache's key: raise it when decoding changes, so that what was cached before is read anew.
+# Part of the cache's key: raise it when decoding changes, so that what was cached before is read again.
 _DECODING = 8
 _BATCH = 128
 # In bytes of pixels: a batch is held several times while it is stored.

@@ -29,7 +29,7 @@ def drawn_scenes(cache: Path, options: Mapping[str, Any]) -> dict[str, SceneImag
     """Return every split of `scenes` under some options, drawn now or as it was drawn before.
 
     `cache` is the directory of what was drawn before, made where it is missing. A file of it is used by the code
-    and the libraries that drew it and by no others; one that is damaged is drawn anew. The four sets used last
+    and the libraries that drew it and by no others; one that is damaged is drawn again. The four sets used last
     are kept. Raises what `draw_scenes` raises.
     """
     file = cache / f"{_key(options)}.safetensors"

@@ -67,7 +67,7 @@ def image_sets(
     PyTorch's kind, whose items are (image, label); a pair (images, labels); or a mapping from splits to any of these.
     Images are what `to_pixels` takes. Labels are names, or numbers of `classes`, which are needed only where the data
     does not name its own. Items are read once, for their sizes; images of one size that take at most 2 GiB are kept,
-    others are taken anew whenever they are asked for.
+    others are taken again whenever they are asked for.
 
     Raises `InputError` for anything else, and for images or labels that cannot be used.
     """

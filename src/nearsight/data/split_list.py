@@ -272,7 +272,7 @@ def sort_by_listing(listing: Listing, sets: ImageSets, *, new_images: str | None
     keys = np.where(paths == "", digests, paths)
     labels = _joined(np.array(images.classes)[images.labels] for images in parts)
     relabelled = np.flatnonzero(known & (labels != listing.label[owner]))
-    # How the splits came about was concluded then; what is skipped is found anew each time.
+    # How the splits came about was concluded then; what is skipped is found again each time.
     notes = listing.notes + tuple(
         note for note in sets.notes if note.startswith("skipped: ") and note not in listing.notes
     )

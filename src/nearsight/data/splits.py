@@ -138,7 +138,8 @@ def alike(images: ImageSet, kept: str = "on one side of the test cut") -> tuple[
     copies = np.array(same_names(images.identity.digests), dtype=np.int64).reshape(-1, 2)
     if len(images) > MOST_COMPARED:
         return copies, [
-            f"near-duplicates: only equal files were looked for among {len(images):,} images, above {MOST_COMPARED:,}"
+            f"near-duplicates: only equal files were searched for among {len(images):,} images, above "
+            f"{MOST_COMPARED:,}"
         ]
     near = near_pairs(images).numpy()
     cluster = clusters(len(images), near)
@@ -181,7 +182,7 @@ def _copies_in_own_test(train: ImageSet, test: ImageSet) -> list[str]:
     if len(train) * len(test) > MOST_PAIRS:
         notes.append(
             f"near-duplicates: between {len(train):,} images of train and {len(test):,} of the set's own test split "
-            "only equal files were looked for; a diagnosis compares them all"
+            "only equal files were searched for; a diagnosis compares them all"
         )
     else:
         times = np.bincount(near_others(test, train)[:, 0].numpy(), minlength=len(test))

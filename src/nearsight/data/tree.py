@@ -1,4 +1,4 @@
-"""A directory tree as it lies on disk: its images, and what is passed over and why."""
+"""A directory tree as it lies on disk: its images, and what is skipped and why."""
 
 import os
 import stat
@@ -73,7 +73,7 @@ _DEEPEST = 100
 
 @dataclass(frozen=True)
 class Left:
-    """Something that is passed over: what kind of thing, and where it is."""
+    """Something that is skipped: what kind of thing, and where it is."""
 
     kind: str
     path: Path
@@ -106,7 +106,7 @@ class Folder:
 
     @property
     def is_bare(self) -> bool:
-        """Whether there is no file in it at any depth, but for what is passed over."""
+        """Whether there is no file in it at any depth, but for what is skipped."""
         return not self.images and not self.others and all(folder.is_bare for folder in self.folders)
 
     def walk(self) -> Iterator["Folder"]:
@@ -124,7 +124,7 @@ def read_tree(path: Path) -> Folder:
     """List a directory and all below it, following links; a directory is not entered again from within itself.
 
     Images are known by their suffix, or by their first bytes where the suffix is none of an image. Hidden and service
-    files, dangling and circular links, pipes and sockets are passed over, and nothing of them is opened; so are
+    files, dangling and circular links, pipes and sockets are skipped, and nothing of them is opened; so are
     directories more than 100 deep, and what is gone when its turn comes. Raises `InputError` on a directory that
     cannot be listed, and on names that are no text.
     """
@@ -139,9 +139,9 @@ def told_left(root: Folder, folders: Sequence[Folder], used: Container[str] = ()
     """Say in one note what directories pass over, by kind, with the first of each kind of link.
 
     >>> told_left(Folder(Path("a")), [Folder(Path("a"), left=(Left("hidden", Path("a/.x")),), others=("b.xml",))])
-    ['not images, and passed over: 1 .xml, 1 hidden']
+    ['not images, and skipped: 1 .xml, 1 hidden']
 
-    Files called as in `used` are not passed over.
+    Files called as in `used` are not skipped.
     """
     kinds: Counter[str] = Counter()
     firsts: dict[str, Path] = {}
@@ -160,7 +160,7 @@ def told_left(root: Folder, folders: Sequence[Folder], used: Container[str] = ()
         where = f" ({_within(firsts[kind], root.path)})" if "link" in kind or "deep" in kind else ""
         several = "s" if count > 1 and kind.endswith("link") else ""
         told.append(f"{count:,} {kind}{several}{where}")
-    return [f"not images, and passed over: {', '.join(told)}"]
+    return [f"not images, and skipped: {', '.join(told)}"]
 
 
 def _within(path: Path, root: Path) -> str:

@@ -94,7 +94,7 @@ class Unlabelled:
     >>> len(two), two.path(1), two.image(1).shape
     (2, 'image-1', torch.Size([3, 6, 5]))
 
-    `columns` is a table of a row an image, None where nothing else is known; a label is a column of it.
+    `columns` is a table of a row per image, None where nothing else is known; a label is a column of it.
     """
 
     parts: tuple[_Part, ...]
@@ -151,7 +151,7 @@ def unlabelled(
     >>> _ = (place / "notes.txt").write_text("taken at noon")
     >>> found = unlabelled(place)
     >>> [Path(found.path(i)).name for i in range(len(found))], found.notes[0].split(":")[0]
-    (['1.png'], 'not images, and passed over')
+    (['1.png'], 'not images, and skipped')
 
     `images` is one or several of files, folders of any depth, patterns such as `photos/*.jpg`, Parquet files or
     folders of them, `hf:OWNER/NAME[@REVISION]`, image sets, and what `to_pixels` takes. A file that is given twice

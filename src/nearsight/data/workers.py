@@ -127,7 +127,7 @@ def told_of_workers() -> Iterator[None]:
         if said.startswith(_ENDED):
             raise InputError(
                 f"a process that decodes images has ended ({said}); give fewer, or `workers=0`, as where memory is "
-                "short; and put what a script does under `if __name__ == '__main__':`, as each process runs it anew"
+                "short; and put what a script does under `if __name__ == '__main__':`, as each process runs it again"
             ) from error
         if _is_theirs(error):
             said = str(error).strip().splitlines()[-1] if said.startswith(_CAUGHT) else said

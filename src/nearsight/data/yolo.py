@@ -1,4 +1,4 @@
-"""Regions of YOLO: one text an image, with a box or an outline a line, as shares of the image."""
+"""Regions of YOLO: one text per image, with a box or an outline a line, as shares of the image."""
 
 from collections.abc import Sequence
 from pathlib import Path

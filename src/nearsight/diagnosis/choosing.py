@@ -1,4 +1,4 @@
-"""Which images choose what is looked for, and which test it: never the same."""
+"""Which images choose what is searched for, and which test it: never the same."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -54,15 +54,15 @@ def diagnose(
     >>> found.images, len(found.table("reliance"))
     (6, 9)
 
-    `model` and the set's name are for the reader. `others` are the splits in which near-duplicates are looked for, by
-    name. `parts` are the names of the parts that are kept; the others are left out, or measured for these alone.
-    `groups` is a column of the set, or a fact of its files such as `file.format`, by which accuracy is shown. Of a
-    larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps are checked; 0
-    leaves it out. `nulls` gives networks like this one that learned nothing, bound alike: what they give is the value
-    by chance, and it is called only where a part can use them. `workers` processes decode a set that streams.
-    `progress` is told what begins and how much of it is done, and warned of what `TiledModel.notes` tells. Where the
-    model refuses whole images, what compares tiles with them is left out, and said. The diagnosis's `notes` keep
-    both.
+    `model` and the set's name are for the reader. `others` are the splits in which near-duplicates are searched
+    for, by name. `parts` are the names of the parts that are kept; the others are left out, or measured for these
+    alone. `groups` is a column of the set, or a fact of its files such as `file.format`, by which accuracy is
+    shown. Of a larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps
+    are checked; 0 leaves it out. `nulls` gives networks like this one that learned nothing, bound alike: what they
+    give is the value by chance, and it is called only where a part can use them. `workers` processes decode a set
+    that streams. `progress` is told what begins and how much of it is done, and warned of what `TiledModel.notes`
+    tells. Where the model refuses whole images, what compares tiles with them is left out, and said. The
+    diagnosis's `notes` keep both.
 
     Raises `InputError` for an unknown part or column, `groups` or `nulls` without the part that uses them, a set
     without images, a bare model or one without a tile, and what `evaluate` raises.

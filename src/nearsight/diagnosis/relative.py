@@ -4,7 +4,7 @@ from torch import Tensor
 
 
 def relative(logits: Tensor) -> Tensor:
-    """Return each logit less the mean of the same tile's logits over all classes.
+    """Return each logit minus the mean of the same tile's logits over all classes.
 
     >>> import torch
     >>> relative(torch.tensor([[5.0, 1.0], [3.0, 3.0]])).tolist()

@@ -11,7 +11,7 @@ from nearsight.settings import Fill
 from nearsight.settings.choices import DEFAULT_FILL
 from nearsight.tiles import TileGrid
 
-# Of an image so many tiles are taken away, one by one.
+# Of an image so many tiles are removed, one by one.
 MOST_TILES = 100
 # What the passes for errors, or for a sample of images, may take together: 100 tiles of 100 images of 512×512 pixels.
 MOST_PIXELS = 100 * 100 * 512**2

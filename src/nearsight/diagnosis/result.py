@@ -42,7 +42,7 @@ UNITS = {
     "n": "images that count",
     "chance": "what the same measure is without any knowledge of the network: see the page's section on method",
     "accuracy, share, purity, agreement": "from 0 to 1",
-    "margin, evidence, logits": "logits; evidence of the atlas is relative: less the tile's mean over all classes",
+    "margin, evidence, logits": "logits; evidence of the atlas is relative: minus the tile's mean over all classes",
     "cost": "nats",
     "tile, stride, top, left": "pixels of the image as the network takes it",
     "place": "tile centres, from 0 at the top and left to 1",

@@ -23,14 +23,14 @@ from nearsight.tiles import TileGrid
 class Subject:
     """A bound classifier and the images it is examined on.
 
-    `evaluation` holds the scores of the images under every protocol that could be had, `grids` the tile grid of each
-    image. `decision` is how the classifier is meant to predict. `others` are the set's other splits by name, labelled
-    by the same classes. `groups` is the column that accuracy is asked by. `faithfulness` is on how many images maps
-    are checked. `nulls` gives networks like this one that learned nothing, bound alike, which say what a measure is
-    by chance; None where they are not asked for. `seed` fixes everything that is drawn. `tell` warns of something
-    that a reader must know, and keeps it as a note. `found` holds what the parts that a part needs found before it;
-    ask it by `PART.of(subject.found)`. `removed` holds the `removals` that parts before asked for, and is empty where
-    none did.
+    `evaluation` holds the scores of the images under every protocol that could be obtained, `grids` the tile grid
+    of each image. `decision` is how the classifier is meant to predict. `others` are the set's other splits by
+    name, labelled by the same classes. `groups` is the column that accuracy is asked by. `faithfulness` is on how
+    many images maps are checked. `nulls` gives networks like this one that learned nothing, bound alike, which say
+    what a measure is by chance; None where they are not asked for. `seed` fixes everything that is drawn. `tell`
+    warns of something that a reader must know, and keeps it as a note. `found` holds what the parts that a part
+    needs found before it; ask it by `PART.of(subject.found)`. `removed` holds the `removals` that parts before
+    asked for, and is empty where none did.
     """
 
     bound: TiledModel

@@ -133,7 +133,7 @@ def image_votes(found: Neighbours, classes: int) -> NDArray[np.float64]:
 
 
 def by_image(of_tiles: NDArray[np.float64], found: Neighbours) -> NDArray[np.float64]:
-    """Return the mean over each test image's tiles, float64 (images,), of one number a tile.
+    """Return the mean over each test image's tiles, float64 (images,), of one number per tile.
 
     >>> two = Neighbours(np.array([0, 0]), np.array([7]), np.ones((2, 1)), np.ones((2, 1)), np.ones(2), (10,), 20)
     >>> by_image(np.array([1.0, 4.0]), two).tolist()

@@ -117,7 +117,7 @@ class Dimension(Shown):
         return paragraph(self)
 
     def table(self) -> "DataFrame":
-        """Return the numbers as a pandas table, a row a tile size; what could not be measured is missing."""
+        """Return the numbers as a pandas table, a row per tile size; what could not be measured is missing."""
         from pandas import DataFrame
 
         return DataFrame([_row(row) for row in self.tiles]).set_index("tile")

@@ -52,7 +52,7 @@ def class_measures(
     the mean recall; F1 is 2·hits/(images of the class + images taken for it); AUROC and average precision (the sum of
     precision over steps of recall, without interpolation) are of each class against the rest, ranked by its
     probability. They are the values of scikit-learn. Intervals are 95 %, over images, by `influence_estimate`: one
-    pass over 1,000 classes, where a bootstrap would rank all images anew for each of its draws. A class of a single
+    pass over 1,000 classes, where a bootstrap would rank all images again for each of its draws. A class of a single
     image has no interval, and counts in an average's variance as an answer that is right as often as the average.
     Intervals of the average precision of small and uneven sets are somewhat narrow: 92 % of 600 held the truth with
     200 images of four uneven classes.

@@ -97,7 +97,9 @@ def evaluate(
 
     def leave_out(name: str, error: Exception) -> None:
         if len(scores) == 1:
-            raise InputError(f"{name} cannot be had: {first_line(error)}; give a tile that fits") from error
+            raise InputError(
+                f"{name} cannot be obtained: {first_line(error)}; give a tile that fits"
+            ) from error
         del passes[name], scores[name]
         left = f"{name} is left out: {first_line(error)}"
         settings["left_out"] = [*settings.get("left_out", []), left]

@@ -45,9 +45,9 @@ class GroupAccuracies:
     ('b', 0.5, 0.69)
 
     `cut` says how numbers or times became groups. `worst` is the lowest accuracy of a class in a group of `least`
-    images or more; its value by chance is what the lowest would be if the groups of a class's images were drawn anew,
-    for the lowest of many is low by chance alone. None where no class has so many images in a group. `small` is how
-    many pairs of a class and a group have fewer images.
+    images or more; its value by chance is what the lowest would be if the groups of a class's images were drawn
+    again, for the lowest of many is low by chance alone. None where no class has so many images in a group. `small`
+    is how many pairs of a class and a group have fewer images.
     """
 
     column: str
@@ -186,7 +186,7 @@ def _worst_by_chance(
     """Return the mean of the lowest accuracy where each image has the group of another of its class."""
     random = np.random.default_rng(seed)
     by_class = np.argsort(labels, kind="stable")
-    # Numbered anew, as most classes have no image in most of many groups.
+    # Numbered again, as most classes have no image in most of many groups.
     _, cells = np.unique(
         labels[by_class] * len(groups.names) + groups.of_image[by_class], return_inverse=True
     )

@@ -132,7 +132,7 @@ def make_predictions(
             flush()
             if isinstance(error, KeyboardInterrupt) and file is not None:
                 error.args = (
-                    f"interrupted; {rows:,} more images are kept in {file.directory}: go on with `resume=True`",
+                    f"interrupted; {rows:,} more images are kept in {file.directory}: continue with `resume=True`",
                 )
             raise
         flush()

@@ -1,4 +1,4 @@
-"""What `predict` leaves: a table of a row an image, held or on disk."""
+"""What `predict` leaves: a table of a row per image, held or on disk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Predictions(Shown):
 
     @property
     def table(self) -> "pa.Table":
-        """A row an image; read from the file where there is one."""
+        """A row per image; read from the file where there is one."""
         return self.held if self.out is None else read_predicted(self.out)
 
     @property

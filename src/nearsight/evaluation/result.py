@@ -177,7 +177,7 @@ class Evaluation(Shown):
         return found
 
     def table(self, row: Literal["protocol", "class", "group"] = "protocol") -> "pandas.DataFrame":
-        """Return what was measured as a table: a row a protocol, or a row for each protocol and class, or group.
+        """Return what was measured as a table: a row per protocol, or a row for each protocol and class, or group.
 
         >>> labels, scores = np.array([0, 1]), np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
         >>> from nearsight.evaluation.metrics import protocol_metrics

@@ -97,7 +97,7 @@ def cut_alone(image: Tensor, top: int, left: int, tile: int) -> Tensor:
 def shown_at_random(
     show: Callable[[Tensor, int, int, int], Tensor], tile: int, seed: int = 0
 ) -> Callable[[Tensor], Tensor]:
-    """Return what shows of each image of a batch one tile, at a place drawn anew for each.
+    """Return what shows of each image of a batch one tile, at a place drawn again for each.
 
     >>> shown_at_random(cut_alone, tile=2)(torch.zeros(5, 3, 4, 6)).shape
     torch.Size([5, 3, 2, 2])

@@ -93,7 +93,7 @@ def _shares(logits: Tensor) -> Finding | None:
     if outputs in ("logit", "probability"):
         return Finding(
             "single",
-            f"the model gives one number a tile, which looks like a {outputs}: Classifier.of(model, "
+            f"the model gives one number per tile, which looks like a {outputs}: Classifier.of(model, "
             "classes=(NO, YES)) makes two classes of it",
         )
     if outputs == "probabilities":

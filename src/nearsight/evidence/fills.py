@@ -1,4 +1,4 @@
-"""What takes the place of a tile that is taken away."""
+"""What takes the place of a tile that is removed."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ BLUR_SHARE = 1 / 4
 
 
 def filling(image: Tensor, fill: Fill, *, tile: int, other: Tensor | None = None) -> Tensor:
-    """Return an image of the same size, whose pixels take the place of those that are taken away.
+    """Return an image of the same size, whose pixels take the place of those that are removed.
 
     >>> filling(torch.tensor([[[0.0, 4.0]]]), "mean", tile=1).tolist()
     [[[2.0, 2.0]]]

@@ -26,7 +26,7 @@ def forward(model: Model, inputs: Tensor) -> Tensor:
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
 
     `inputs` is (B, C, H, W). The model is callable, or an ONNX Runtime session. What it may return is said at
-    `nearsight.models.outputs.logits_name`, which finds the logits anew each time: `bound` finds them once. A module
+    `nearsight.models.outputs.logits_name`, which finds the logits again each time: `bound` finds them once. A module
     in training mode runs in eval mode and is put back. float32 means float32: the reduced precision that PyTorch
     allows convolutions by default on some GPUs is off meanwhile. Raises `InputError` when there are no logits
     (B, classes), floating, or when it is not clear which of several outputs they are.

@@ -16,7 +16,7 @@ FILL_WORDS: dict[Fill, str] = {
     "blur": "the image blurred",
     "other": "the same place of another image",
 }
-# The protocols whose scores are logits of an image, of which something can be taken away.
+# The protocols whose scores are logits of an image, of which something can be removed.
 REMOVED_UNDER = (FULL_PASS, MEAN_LOGIT, *POOLED)
 
 

@@ -274,7 +274,7 @@ class EvidenceMap(Shown):
         [-5.0]
 
         Of equal tiles the first in row-major order comes first. With `apart`, tiles that share a pixel with a
-        stronger one are passed over. There are at most `count`: as many as the grid has that were not skipped.
+        stronger one are skipped. There are at most `count`: as many as the grid has that were not skipped.
         """
         if count < 1:
             raise InputError(f"count must be at least 1 tile, got {count}")

@@ -76,7 +76,7 @@ def peak_bytes(run: Callable[[], object]) -> int:
 
 
 class Footprints:
-    """What one input takes in a model, measured at a few sizes and reckoned from these at all others.
+    """What one input takes in a model, measured at a few sizes and estimated from these at all others.
 
     >>> import torch
     >>> footprints = Footprints(seen=True)
@@ -113,7 +113,7 @@ class Footprints:
     def one(self, run: Callable[[Tensor], object], example: Tensor, measured_side: int) -> tuple[float, bool]:
         """Return about how many bytes a pass over `example` alone takes, and whether something had to be measured.
 
-        It is reckoned from smaller sizes; where there are none, from its corner of `measured_side` pixels a side.
+        It is estimated from smaller sizes; where there are none, from its corner of `measured_side` pixels a side.
         What runs must be seen.
 
         >>> import torch

@@ -1,4 +1,4 @@
-"""Drawing an evidence map: signed logits on one diverging scale, a cell a tile, never smoothed."""
+"""Drawing an evidence map: signed logits on one diverging scale, a cell per tile, never smoothed."""
 
 from collections.abc import Iterable
 from io import BytesIO
@@ -151,7 +151,7 @@ def shared_limit(logits: Iterable[Tensor]) -> float:
 def draw_map(
     axes: "Axes", evidence_map: "EvidenceMap", number: int, limit: float, image: Tensor | None = None
 ) -> "QuadMesh":
-    """Draw one class's map in the pixels of its image: a cell a tile, at the tile's centre.
+    """Draw one class's map in the pixels of its image: a cell per tile, at the tile's centre.
 
     The cells' values are the tiles' logits themselves, so their mean is the mean logit. Where the score is made of
     some tiles alone, as under `top-k` and `max`, their cells are outlined. The margin, where no tile has its centre,

@@ -188,7 +188,7 @@ class ReadyModel:
     def check_fits(self, shape: tuple[int, int, int]) -> None:
         """Raise `InputError`, before it is run, where one pass over a shape (C, H, W) exceeds the memory.
 
-        What it takes is reckoned in proportion to what smaller inputs took. Of a model whose inside PyTorch does not
+        What it takes is estimated in proportion to what smaller inputs took. Of a model whose inside PyTorch does not
         see nothing is known, and nothing refused.
         """
         channels, height, width = shape

@@ -28,7 +28,7 @@ _COPIES = 3
 
 @dataclass(frozen=True)
 class Removing:
-    """How tiles are taken away: from what score of a model, on which tiles, and what takes their place."""
+    """How tiles are removed: from what score of a model, on which tiles, and what takes their place."""
 
     ready: ReadyModel
     settings: TileSettings

@@ -289,7 +289,7 @@ class TiledModel(Shown):
 
         A classifier whose preprocessing has a `crop` sees the middle of each. Those of one size that follow within a
         share of the memory go together. An image can be cut into parts for its map, but not for this: one whose pass
-        would take more than the memory bound (or 64 MiB, where that is more), reckoned from what smaller ones take,
+        would take more than the memory bound (or 64 MiB, where that is more), estimated from what smaller ones take,
         is refused beforehand with an `InputError` that names what it needs. What a model outside PyTorch takes is
         not known, and not refused.
         """

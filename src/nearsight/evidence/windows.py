@@ -282,7 +282,7 @@ def windowed_logits(ready: ReadyModel, removable: Removable, whole: Whole) -> Te
     `whole` gives those of some of them, by their numbers in `removable`, from passes over them as they are. What is
     found is compared with it once for each size of image and set of boxes, and is taken only if rounding explains
     every difference; where it saved too little time, it is not done again. Images go together as far as their maps
-    fit in memory. None where windows do not pay, or cannot be had; `ready.windows` then says why.
+    fit in memory. None where windows do not pay, or cannot be obtained; `ready.windows` then says why.
     """
     key = (removable.images.shape[1:], tuple(removable.boxes))
     if ready.windows.get(key) or not ready.seen or removable.images.device.type != "cpu":

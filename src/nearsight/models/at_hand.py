@@ -1,4 +1,4 @@
-"""Whether the published weights of a network can be had, without fetching them."""
+"""Whether the published weights of a network can be obtained, without fetching them."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ _PATIENCE = 3.0
 
 
 def published_weights(name: str) -> AtHand:
-    """Say whether timm's weights for a network are here, can be fetched, or cannot be had.
+    """Say whether timm's weights for a network are here, can be fetched, or cannot be obtained.
 
     >>> published_weights("resnet18"), published_weights("timm:no_such_network")
     ('none', 'none')

@@ -53,7 +53,7 @@ def build(
     their number to a network that comes with its own, from timm's "timm:hf-hub:…" or "timm:local-dir:…".
 
     Raises `InputError` for an unknown name, fewer than two classes, a width that is not positive or not ours
-    to change, a tile that the patches of a network do not divide, and published weights that cannot be had.
+    to change, a tile that the patches of a network do not divide, and published weights that cannot be obtained.
     """
     if classes is None and not is_elsewhere(name):
         raise InputError(f"'{name}' needs the number of its classes")
@@ -64,7 +64,7 @@ def build(
     if name.startswith(TIMM):
         if width != 1:
             raise InputError(
-                f"width {width} cannot be had for '{name}': timm networks have their own widths; use 1"
+                f"width {width} cannot be obtained for '{name}': timm networks have their own widths; use 1"
             )
         return _build_timm(name, classes, pretrained, tile)
     if name.startswith(CUSTOM):

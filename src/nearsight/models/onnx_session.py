@@ -96,7 +96,7 @@ class OnnxFunction:
         return not self._dtype.is_floating_point
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the session's outputs by name, each with a row an image."""
+        """Return the session's outputs by name, each with a row per image."""
         for (name, side), given in zip(self._sides.items(), images.shape[1:], strict=True):
             if side is not None and side != given:
                 raise InputError(

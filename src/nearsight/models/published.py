@@ -71,7 +71,7 @@ def _published_config(name: str, known: str) -> dict[str, Any]:
     try:
         published = timm.get_pretrained_cfg(known)
     except RuntimeError as error:
-        raise InputError(f"'{name}' cannot be had: {error}") from error
+        raise InputError(f"'{name}' cannot be obtained: {error}") from error
     return {"num_classes": 0} if not published else asdict(published)
 
 

@@ -93,8 +93,8 @@ def class_names(given: Classes) -> tuple[str, ...]:
     >>> class_names(3), class_names("cat, dog"), class_names(["cat", "dog", "cat"])
     (('0', '1', '2'), ('cat', 'dog'), ('cat (0)', 'dog', 'cat (2)'))
 
-    A file has a name a line, or is JSON: a list of names, or names by their number. A name of several classes is told
-    apart by their numbers. Raises `InputError` for a file that cannot be read, and for no name at all.
+    A file has a name per line, or is JSON: a list of names, or names by their number. A name of several classes is
+    told apart by their numbers. Raises `InputError` for a file that cannot be read, and for no name at all.
     """
     if isinstance(given, str | Path):
         path = Path(given)
@@ -132,7 +132,7 @@ def _seems_a_file(given: str) -> bool:
 
 
 def _in_file(path: Path) -> list[str]:
-    mend = "expected a name a line, a JSON list of them, or names by number from 0"
+    mend = "expected a name per line, a JSON list of them, or names by number from 0"
     if path.suffix != ".json":
         return read_text(path, mend).rstrip().splitlines()
     content = read_json(path, mend)

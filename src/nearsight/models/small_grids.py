@@ -1,7 +1,7 @@
 """Convolutions on small grids as products of matrices, which processors with matrix units do faster.
 
 oneDNN's convolutions go image by image there: where a grid has few places, as the last ones of a tile have, the
-bfloat16 gradient of the weights leaves the matrix unit idle, and weights larger than the core's cache are read anew
+bfloat16 gradient of the weights leaves the matrix unit idle, and weights larger than the core's cache are read again
 for each image. Products over the places of all images at once do neither (docs/notebook/training.md, on a processor
 with AMX).
 """

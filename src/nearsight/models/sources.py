@@ -339,7 +339,7 @@ def _outputs(rows: Tensor, said: Said) -> tuple[Outputs, list[str]]:
         )
     if said.outputs is None and rows.shape[1] == 1:
         return outputs, [
-            f"the model gives one number an image, which looks like a {outputs}: two classes are made of it, and it "
+            f"the model gives one number per image, which looks like a {outputs}: two classes are made of it, and it "
             "speaks for the second (say outputs='logit' or 'probability' to decide)"
         ]
     if said.outputs is None and seems == "probabilities":

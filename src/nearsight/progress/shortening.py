@@ -14,7 +14,7 @@ _SHORTENED_BY = {
     "taking tiles away": "fewer `images`, or a larger `stride`",
     "measuring tile sizes": "fewer `images`, or a larger `stride`",
     "checking the maps of images": "a smaller `faithfulness`",
-    "object and background taken away": "fewer `images`",
+    "object and background removed": "fewer `images`",
     "changing images and judging them again": "fewer `images`",
     "looking into errors": "fewer `images`",
     "networks that learn nothing": "a smaller `null`",

@@ -46,7 +46,7 @@ def check_place(out: Path, asked: Asked, resume: bool, diagnosed: str) -> None:
             raise InputError(f"{out} is not empty and holds no repair; choose another `out`")
         if not resume:
             raise InputError(
-                f"{out} already holds the diagnosis of a repair; give `resume=True` to go on from it, or choose "
+                f"{out} already holds the diagnosis of a repair; give `resume=True` to continue from it, or choose "
                 "another `out`"
             )
         return

@@ -1,4 +1,4 @@
-"""Which verdicts of a diagnosis a repair takes away."""
+"""Which verdicts of a diagnosis a repair removes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ def choose(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -
 
 
 def left_alone(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -> tuple[str, ...]:
-    """Return a sentence for each shortcut that is not taken away as it costs nothing; none where some are named.
+    """Return a sentence for each shortcut that is not removed as it costs nothing; none where some are named.
 
     >>> left_alone(Diagnosis.load("diagnoses/scenes"))  # doctest: +SKIP
     """
@@ -153,6 +153,6 @@ def _nothing(diagnosis: Diagnosis, others: Sequence[str]) -> str:
             f"without it as is usual); to take one away all the same, name it: `verdicts` takes {named}"
         )
     return (
-        f"the diagnosis of {diagnosis.split} proves no shortcut; to take away what it only suspects, name it: "
+        f"the diagnosis of {diagnosis.split} proves no shortcut; to remove what it only suspects, name it: "
         f"`verdicts` takes {named}"
     )

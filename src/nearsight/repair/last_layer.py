@@ -1,4 +1,4 @@
-"""Last layer: the head alone is fitted anew, on images balanced over with and without a shortcut."""
+"""Last layer: the head alone is fitted again, on images balanced over with and without a shortcut."""
 
 import warnings
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class _Cell:
 
 
 def refit_last_layer(task: Task) -> Classifier:
-    """Return the classifier with its head fitted anew; no other number of it is changed.
+    """Return the classifier with its head fitted again; no other number of it is changed.
 
     >>> refit_last_layer(task).architecture == task.bound.model.architecture  # doctest: +SKIP
     True
@@ -107,8 +107,8 @@ _Asked = tuple[int, Sequence[EditIn]]
 def _cells(task: Task) -> tuple[list[_Asked], list[list[_Cell]]]:
     """Return the images to be embedded, with their edits, and the cells of each class for each shortcut.
 
-    A pair of cells (with, without) for each class and shortcut; a single cell where one of them cannot be had, and of
-    a class of few images one of them all.
+    A pair of cells (with, without) for each class and shortcut; a single cell where one of them cannot be obtained,
+    and of a class of few images one of them all.
     """
     classes = len(task.train.classes)
     most = min(CELL, max(LEAST_CELL, IN_ALL // (2 * classes * len(task.shortcuts))))

@@ -24,7 +24,7 @@ METHODS: tuple[RepairMethod, ...] = get_args(RepairMethod)
 
 
 def default_method(shortcut: Shortcut, *, of_tiles: bool = True) -> RepairMethod:
-    """Return how a shortcut is taken away where no method is named.
+    """Return how a shortcut is removed where no method is named.
 
     >>> import numpy as np
     >>> has = np.array([True, False])
@@ -33,7 +33,7 @@ def default_method(shortcut: Shortcut, *, of_tiles: bool = True) -> RepairMethod
 
     A reason's tiles are silenced where the network is one `of_tiles`; else what can be put on images is put on those
     of the other classes, tiles are silenced, and groups of a column balanced. Of what is left the last layer is
-    fitted anew.
+    fitted again.
     """
     if of_tiles and shortcut.tiles is not None and (shortcut.seen_in == TILE or shortcut.put_on is None):
         return TILES
@@ -49,7 +49,7 @@ def planned(
     *,
     of_tiles: bool = True,
 ) -> dict[RepairMethod, tuple[Shortcut, ...]]:
-    """Return which shortcuts are taken away by which method, in the order of `METHODS`.
+    """Return which shortcuts are removed by which method, in the order of `METHODS`.
 
     With `method` all by that one; with a `column` alone all by its groups. Otherwise each has its own
     (`default_method`), as a network `of_tiles` or of whole images has it; where some can be swapped or silenced and

@@ -74,9 +74,9 @@ def repair(
     `sets` are the run's own, with the images to train on that it lists, and `bound` its classifier. A diagnosis of
     `train` chooses, made here unless a `diagnosis` of `train` or `val` is given; `verdicts` are `all` that are
     proven, or names such as `deer:1` (`choosing.choose`). `method` is one of `methods.METHODS`, by default each
-    shortcut's own; `column` names groups to balance. Training goes on from the run's weights, or begins anew
+    shortcut's own; `column` names groups to balance. Training continues from the run's weights, or begins again
     `from_scratch`. `again` diagnoses the test images before and after. The new run is left in `out`/run, and the
-    diagnosis in `out`/diagnosis; `resume` goes on with what the same call left there. `seed` fixes what is drawn.
+    diagnosis in `out`/diagnosis; `resume` continues with what the same call left there. `seed` fixes what is drawn.
 
     Raises `InputError` for bad input; nothing is overwritten then. What was diagnosed is kept where it proves
     nothing, so that `resume` can name what else it found.

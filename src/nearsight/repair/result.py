@@ -27,7 +27,7 @@ _ELSEWHERE = ("directory", "pictures")
 
 @dataclass(frozen=True)
 class Repaired:
-    """A shortcut that was to be taken away.
+    """A shortcut that was to be removed.
 
     `verdict`, `attribute` and `words` are the diagnosis's; `train_images` is how many training images of its class
     have it and `train_without` how many have it not, `test_images` and `test_without` the same of the test split.
@@ -65,7 +65,7 @@ class Change:
 
 @dataclass(frozen=True)
 class FoundAgain:
-    """A verdict on the test images, before or after: `repaired` says whether it is one that was to be taken away.
+    """A verdict on the test images, before or after: `repaired` says whether it is one that was to be removed.
 
     `shortcut` is its place in `Repair.shortcuts` then, from 0; None otherwise, and in files of before.
     """
@@ -108,10 +108,10 @@ class Cost:
 
 @dataclass(frozen=True, repr=False)
 class Repair(Shown):
-    """A repaired run beside the old one: what was taken away, how, and what it changed on the test images.
+    """A repaired run beside the old one: what was removed, how, and what it changed on the test images.
 
     `directory` is where the repair lies and `run` the old run's; the new one is in `directory`/run. `method` names
-    how, and `from_scratch` whether it was trained anew. `chosen_on` says which training images chose, in words.
+    how, and `from_scratch` whether it was trained again. `chosen_on` says which training images chose, in words.
     `groups` are the classes of shortcuts with each and without, `moved` how many images of other classes become
     the class when its shortcut is put on them, `classes` all classes. `before` and `after` are the verdicts on the
     test images; None where they were not asked for. `examples` are at most `SHOWN` images of each shortcut with it

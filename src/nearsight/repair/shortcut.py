@@ -1,4 +1,4 @@
-"""What is to be taken away, with all that a method needs to do it."""
+"""What is to be removed, with all that a method needs to do it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

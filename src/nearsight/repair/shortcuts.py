@@ -122,7 +122,7 @@ def find_shortcuts(
 
     >>> find_shortcuts(decision, diagnosis, sets, choose(diagnosis))  # doctest: +SKIP
 
-    Candidates are looked for again, as the diagnosis of `train` or `val` did, over all images: its choosing half
+    Candidates are searched for again, as the diagnosis of `train` or `val` did, over all images: its choosing half
     alone makes the rules, which every image is then asked. A verdict's candidate is that of its class, attribute and
     words, in the same images. Of a reason, an image of the class at which the atlas did not look has it if its
     strongest tile is like the reason's own (`tiles_of_reason`). A background lies behind every object, and is

@@ -10,7 +10,7 @@ from nearsight.repair.shortcut import BACKGROUND, Shortcut
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """The network to be repaired, bound as it was diagnosed, its training images, and what is to be taken away.
+    """The network to be repaired, bound as it was diagnosed, its training images, and what is to be removed.
 
     `column` is the column of `train` whose groups are balanced, where one was named. `seed` fixes everything that a
     method draws.

@@ -59,7 +59,7 @@ def silent_tiles(task: Task) -> SilentTiles:
     every = range(len(task.train))
     for found in zip(*(find(bound, task.train, every) for find in finders), strict=True):
         corners.append(np.logical_or.reduce(found))
-        task.progress.count("tiles of shortcuts looked for", len(corners), len(task.train))
+        task.progress.count("searching tiles of shortcuts", len(corners), len(task.train))
     _check_left(task, corners)
     share = sum(int(of.sum()) for of in corners) / sum(of.size for of in corners)
     task.progress.say(f"{100 * share:.1f} % of all training tiles are trained to say nothing")

@@ -1,4 +1,4 @@
-"""Figure: accuracy against tile size, a line a protocol, whole images beside it."""
+"""Figure: accuracy against tile size, a line per protocol, whole images beside it."""
 
 from collections.abc import Sequence
 from itertools import cycle

@@ -40,7 +40,7 @@ def difference_columns(comparison: Comparison) -> list[str]:
 
 
 def difference_rows(comparison: Comparison) -> list[list[str]]:
-    """Return a row an arm: what it sees, its augmentation, its views at test, its cost, and in what it differs."""
+    """Return a row per arm: what it sees, its augmentation, its views at test, its cost, and in what it differs."""
     reference = subject(comparison)
     return [
         [

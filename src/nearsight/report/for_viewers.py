@@ -45,10 +45,10 @@ def save_map(
     """Write the map of some classes as a pyramidal, tiled TIFF of float32 logits that lies over the image.
 
     It begins at the image's corner, and its pixels are whole numbers of the image's, `pixel_side` of the grid, so
-    that scaled to the image's size it lies on it to the pixel. NaN is where no tile has its cell. Of an image with a
-    georeference it is a GeoTIFF with the same one, scaled; else an OME-TIFF with a channel a class, whose pixels have
-    their physical size where the image says its own. It is written tile by tile. Raises `InputError` where the
-    library is missing.
+    that scaled to the image's size it lies on it to the pixel. NaN is where no tile has its cell. Of an image with
+    a georeference it is a GeoTIFF with the same one, scaled; else an OME-TIFF with a channel per class, whose
+    pixels have their physical size where the image says its own. It is written tile by tile. Raises `InputError`
+    where the library is missing.
     """
     try:
         tifffile: Any = import_module("tifffile")

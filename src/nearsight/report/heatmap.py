@@ -242,7 +242,7 @@ class Heatmaps(Shown):
 
 
 def heatmap_figure(heatmap: Heatmap, limit: float) -> "NotebookFigure":
-    """Return one image's figure: a row a class, with the picture, the map and the strongest tiles enlarged."""
+    """Return one image's figure: a row per class, with the picture, the map and the strongest tiles enlarged."""
     from nearsight.evidence.plot import NotebookFigure, bar_label, short_name
 
     evidence, grid = heatmap.evidence, heatmap.evidence.grid

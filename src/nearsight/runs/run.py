@@ -48,7 +48,7 @@ class Run(Shown):
     ('airbench', False)
 
     Nothing is kept in memory: each look reads the file. What is missing or damaged raises `InputError`, which
-    names the file and the way out.
+    names the file and what to do instead.
     """
 
     directory: Path
@@ -140,7 +140,7 @@ class Run(Shown):
         return download_run(repo_id, revision=revision, directory=directory, token=token)
 
     def predictions(self) -> "pyarrow.Table":
-        """Read the table of predictions: a row an image, as written by `nearsight evaluate`."""
+        """Read the table of predictions: a row per image, as written by `nearsight evaluate`."""
         path = self.directory / PREDICTIONS
         if not path.is_file():
             raise InputError(

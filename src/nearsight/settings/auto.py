@@ -11,7 +11,7 @@ from nearsight.settings.recipes import RECIPES
 
 # Published weights have seen photographs; of smaller images too little is left for them.
 LEAST_PUBLISHED = 64
-# The network whose published weights are looked for.
+# The network whose published weights are searched for.
 PUBLISHED: Mapping[bool, str] = {False: f"{TIMM}resnet18", True: f"{TIMM}resnet50"}
 
 # Sides that whole images are brought to, on a processor and on a GPU.

@@ -17,13 +17,13 @@ GridKind = Literal["aligned", "covering"]
 # What a map says of a tile: the logits of it alone, or what the image's scores lose without it.
 EvidenceKind = Literal["tile", "removal"]
 
-# What a tile is replaced by where it is taken away: the image's mean colour, the image blurred, another image.
+# What a tile is replaced by where it is removed: the image's mean colour, the image blurred, another image.
 Fill = Literal["mean", "blur", "other"]
 
 # What a network is written as, to run without us.
 ExportFormat = Literal["onnx", "torchscript", "torch-export"]
 
-# How a shortcut is taken away: put on other classes' images too, its tiles silenced, the last layer fitted anew on
+# How a shortcut is removed: put on other classes' images too, its tiles silenced, the last layer fitted again on
 # balanced images, or groups balanced in training.
 RepairMethod = Literal["swap", "tiles", "last-layer", "groups"]
 
@@ -49,6 +49,6 @@ DEFAULT_SPLIT = "test"
 DEFAULT_VALIDATION = 0.1
 # On how many images a diagnosis checks its maps.
 FAITHFULNESS_IMAGES = 32
-# Of a diagnosis, every shortcut that is proven is taken away.
+# Of a diagnosis, every shortcut that is proven is removed.
 ALL_VERDICTS = "all"
 DEMO_OUT = "nearsight-demo"

@@ -1,4 +1,4 @@
-"""How a set of images is read: what is passed over, what is black and white, where regions and groups are."""
+"""How a set of images is read: what is skipped, what is black and white, where regions and groups are."""
 
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path

@@ -31,7 +31,7 @@ def parse_schedule(text: str | None) -> tuple[Stage, ...]:
         match = _STAGE.fullmatch(part.strip())
         if match is None or not int(match[1]):
             raise InputError(
-                f"tile_schedule takes TILE@SHARE parted by commas, such as 16@0.5,24@0.8; got '{text}'"
+                f"tile_schedule takes TILE@SHARE separated by commas, such as 16@0.5,24@0.8; got '{text}'"
             )
         stages.append(Stage(int(match[1]), float(match[2])))
     shares = [0.0, *(stage.until for stage in stages), 1.0]

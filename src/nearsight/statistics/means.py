@@ -17,7 +17,7 @@ Z95 = 1.959963984540054  # the 97.5 % point of the normal distribution
 def mean_estimate(
     values: ArrayLike, *, chance: float | None = None, samples: int = 2000, seed: int = 0
 ) -> Estimate:
-    """Return the mean of one number an image, with its 95 % bootstrap interval over images.
+    """Return the mean of one number per image, with its 95 % bootstrap interval over images.
 
     >>> mean_estimate([0.25, 0.75, float("nan")], chance=0.5).value
     0.5
@@ -43,9 +43,9 @@ def student_estimate(values: ArrayLike, *, covers: str, chance: float | None = N
     >>> [round(number, 3) for number in found.numbers], found.n
     ([0.6, 0.352, 0.848], 3)
 
-    `values` is (n,), one number a seed; NaN is left out and not counted. `covers` names what was drawn anew for each.
-    A bootstrap of three numbers has too narrow an interval; this one supposes that they are normally distributed.
-    Raises what `mean_estimate` raises.
+    `values` is (n,), one number per seed; NaN is left out and not counted. `covers` names what was drawn again for
+    each. A bootstrap of three numbers has too narrow an interval; this one supposes that they are normally
+    distributed. Raises what `mean_estimate` raises.
     """
     known = _known(values)
     if len(known) < 2:
@@ -80,7 +80,7 @@ def ratio_estimate(
     >>> ratio_estimate([1.0, 0.0, 3.0], [1.0, 4.0, 3.0]).value
     0.5
 
-    `parts` and `wholes` are (n,), a pair an image; each resample of the images takes both its numbers.
+    `parts` and `wholes` are (n,), a pair per image; each resample of the images takes both its numbers.
     Without a whole (their sum is 0) there is no share, and all numbers are None.
     """
     table = np.stack([np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)], 1)

@@ -58,7 +58,7 @@ def ask_run(
 
     It is asked about `tiles`, and about a quarter, half and three quarters of the images' side, on at `most` so many
     images. The answers are left in the run's directory; where those of before are damaged it is told, and asked
-    anew. Raises what `ask_about_tiles` raises.
+    again. Raises what `ask_about_tiles` raises.
     """
     sizes = sizes_to_ask(bound, images, tiles)
     path = run.directory / ANSWERS
@@ -175,7 +175,7 @@ def _held(path: Path, progress: Progress) -> Asked | None:
         if {len(row) for row in rows} != {len(answers.images)}:
             raise InputError(f"{path} does not have an answer for each image")
     except InputError as error:
-        progress.warn(f"{error}: what it held is asked anew")
+        progress.warn(f"{error}: what it held is asked again")
         return None
     return asked
 

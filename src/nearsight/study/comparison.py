@@ -244,7 +244,7 @@ class Comparison(Shown):
 
     @cached_property
     def good_enough(self) -> tuple[GoodEnough, ...]:
-        """For each arm of tiles and what it is held against, whether it is good enough; empty without a `margin`."""
+        """For each arm of tiles and what it is compared with, whether it is good enough; empty without a `margin`."""
         if self.margin is None:
             return ()
         return tuple(

@@ -155,7 +155,7 @@ def _together(
 
 
 def _write_predictions(runs: Sequence[Run], out: Path) -> None:
-    """Write the predictions of all runs as one table, a row an image, with the fold that it was tested in."""
+    """Write the predictions of all runs as one table, a row per image, with the fold that it was tested in."""
     import pyarrow as pa
 
     parts = []

@@ -60,7 +60,7 @@ class CrossValidation(Shown):
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
-        """The table of accuracies, a row a protocol, in per cent."""
+        """The table of accuracies, a row per protocol, in per cent."""
         return [
             (row.protocol, with_interval(row.accuracy), ", ".join(points(one) for one in row.folds))
             for row in self.accuracies

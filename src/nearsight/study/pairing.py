@@ -1,4 +1,4 @@
-"""Which arms are held against which, and what each pair is asked for: like with like, and the strongest."""
+"""Which arms are compared with which, and what each pair is asked for: like with like, and the strongest."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ ASKED = {
 
 @dataclass(frozen=True)
 class Pair:
-    """An arm under a protocol, what it is held against, and what for; nothing for completeness alone."""
+    """An arm under a protocol, what it is compared with, and what for; nothing for completeness alone."""
 
     arm: str
     protocol: str
@@ -49,10 +49,10 @@ def make_pairs(
     [('tile-8+flip', 'full-pass', 'alike'), ('tile-8+flip', 'five-crop', 'alike-views')]
 
     `protocols` are those under which each arm was judged, and `accuracies` its accuracy under each. Arms of tiles
-    are held against whole images with the same augmentation, judged in one pass and on five views; against those with
-    the usual one; and against the arm and protocol of whole images that is the strongest, where that is another.
-    Without whole images it is the largest tile. An arm that is not the first of its size is held against the first of
-    those that lack some of what it has and have nothing else, or else against the first of its size.
+    are compared with whole images with the same augmentation, judged in one pass and on five views; against those
+    with the usual one; and against the arm and protocol of whole images that is the strongest, where that is
+    another. Without whole images it is the largest tile. An arm that is not the first of its size is compared with
+    the first of those that lack some of what it has and have nothing else, or else against the first of its size.
     """
     whole = [arm for arm in arms if arm.recipe.tile is None]
     tiled = [arm for arm in arms if arm.recipe.tile is not None]

@@ -146,7 +146,7 @@ def restore(
 
 
 def keep_as_newest(checkpoint: Checkpoint) -> None:
-    """Put the checkpoint that a run goes on from in the place of a newer one that was damaged."""
+    """Put the checkpoint that a run continues from in the place of a newer one that was damaged."""
     if checkpoint.path.name != NEWEST:
         checkpoint.path.replace(checkpoint.path.with_name(NEWEST))
 

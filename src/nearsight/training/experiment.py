@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Experiment:
-    """What tells the loggers of a run; one that fails is told of once, and training goes on."""
+    """What tells the loggers of a run; one that fails is told of once, and training continues."""
 
     def __init__(self, fabric: "Fabric", progress: "Progress") -> None:
         self._loggers = list(fabric.loggers)

@@ -42,7 +42,7 @@ class WandbLogger(Logger):
         return None if self._run is None else str(self._run.id)
 
     def log_hyperparams(self, params: Any, *_: Any, **__: Any) -> None:
-        """Begin the run, or go on with it."""
+        """Begin the run, or continue with it."""
         import wandb
 
         try:
@@ -95,7 +95,7 @@ class MlflowLogger(Logger):
         return self._id
 
     def log_hyperparams(self, params: Any, *_: Any, **__: Any) -> None:
-        """Begin the run, or go on with it."""
+        """Begin the run, or continue with it."""
         from mlflow import MlflowClient
 
         try:

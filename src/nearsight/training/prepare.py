@@ -114,7 +114,7 @@ def begin_classifier(
     if begin.classes != images.classes:
         raise InputError(
             f"begin tells {', '.join(begin.classes)} apart and the images are of {', '.join(images.classes)}; "
-            "train anew without it"
+            "train again without it"
         )
     if (begin.preprocessing.resize_short, begin.preprocessing.resize_to) != (recipe.resize_short, None):
         raise InputError(
@@ -189,7 +189,7 @@ def _size(recipe: Recipe, images: ImageSet) -> Size:
     return size
 
 
-# How PyTorch's BatchNorm says that it was given one value a channel.
+# How PyTorch's BatchNorm says that it was given one value per channel.
 _ONE_VALUE = "more than 1 value per channel"
 
 

@@ -78,7 +78,7 @@ def train(
     `network` is one of your own, which the recipe only names. `begin` is a classifier whose weights are trained on,
     with its own architecture and preprocessing; `pretrained` is then ignored, and `whiten` says that the whitening
     layer stays as it is. `material` is trained on in place of the `train` split, which is listed all the same.
-    With `resume`, a run of this very recipe in `out`, begun with the same weights and material, goes on from its
+    With `resume`, a run of this very recipe in `out`, begun with the same weights and material, continues from its
     checkpoint and ends, on a CPU, with the weights, bit for bit, of a run never interrupted. The recipe's seed fixes
     everything.
 

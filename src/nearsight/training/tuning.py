@@ -1,4 +1,4 @@
-"""The recipe of going on from a run's weights."""
+"""The recipe of continuing from a run's weights."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ SHARE_OF_STEPS = 0.6
 
 
 def fine_tuning(recipe: Recipe, *, steps: int | None = None) -> Recipe:
-    """Return the recipe of a training that goes on from the weights of a run of this recipe (`begin`).
+    """Return the recipe of a training that continues from the weights of a run of this recipe (`begin`).
 
     >>> tuned = fine_tuning(Recipe(steps=1000, learning_rate=0.1))
     >>> tuned.steps, tuned.learning_rate

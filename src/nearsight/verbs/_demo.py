@@ -1,4 +1,4 @@
-"""A shortcut planted, found, proved and taken away, in small."""
+"""A shortcut planted, found, proved and removed, in small."""
 
 from collections.abc import Sequence
 from pathlib import Path

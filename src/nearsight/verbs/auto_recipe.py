@@ -29,14 +29,14 @@ _WEIGHTS: Mapping[str, Weights] = {"here": "published", "there": "fetched", "non
 
 
 def facts_of(images: ImageSet, asked: Mapping[str, Any], machine: Machine) -> Facts:
-    """Return what a choice is made by: of the training images, of the machine, and whether weights are to be had."""
+    """Return what a choice is made by: of the training images, of the machine, and whether weights are available."""
     short = round(float(np.median(images.sizes.min(1))))
     gpu = machine.torch_device().type != "cpu"
     given = recipe_from_values(asked)
     if given.weights_of is not None:
         weights: Weights = "own"
     elif given.pretrained:
-        # Whether they are to be had shows when they are fetched.
+        # Whether they are available shows when they are fetched.
         weights = "published"
     else:
         name = asks_for_published(asked, short, gpu)

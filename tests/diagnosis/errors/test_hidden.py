@@ -75,7 +75,7 @@ def test_a_flip_is_the_first_of_the_order_after_which_the_prediction_is_another(
             assert found.area == pytest.approx(covered_share(GRID, found.tiles))
             assert found.area <= MOST_HIDDEN
             assert len(found.tiles) <= MOST_STEPS
-            # In the order, some passed over as most of them was hidden.
+            # In the order, some skipped as most of them was hidden.
             assert [tile for tile in order if tile in found.tiles] == list(found.tiles)
             assert (found.smallest, found.holds) == (False, True)
     assert flips

@@ -47,7 +47,7 @@ def test_the_conclusion_comes_first_and_every_figure_is_there(parse: Callable) -
     found = make_repair()
     text = parse(repair_html(found)).text.replace("\xa0", " ").replace("−", "-")
     conclusion = found.sentences()[0].replace("\xa0", " ").replace("−", "-")
-    assert text.index(conclusion[1:]) < text.index("What was taken away")
+    assert text.index(conclusion[1:]) < text.index("What was removed")
     for row in (found.overall, *found.groups, *found.moved, *found.by_class):
         for one in (row.before, row.after, row.change):
             low, high = one.low or 0.0, one.high or 0.0
@@ -70,7 +70,7 @@ def test_what_was_not_asked_is_said(parse: Callable) -> None:
     found = make_repair(before=None, after=None, moved=(), cost_before=None, groups=(), examples=())
     text = parse(repair_html(found)).text
     assert "The test images were not diagnosed again." in text
-    assert "Nothing of what was taken away can be put on an image." in text
+    assert "Nothing of what was removed can be put on an image." in text
     assert "No test image of the class is without it." in text
     assert "worst group" not in text
 

@@ -14,7 +14,7 @@ def declare(parser: OneLineParser) -> None:
 
 
 def run(options: Namespace) -> Result:
-    """Show on generated scenes how a shortcut is found and taken away, and say what to try next."""
+    """Show on generated scenes how a shortcut is found and removed, and say what to try next."""
     from nearsight import verbs
     from nearsight.cli.show import print_demonstration
 

@@ -23,7 +23,7 @@ def colour_measures(channels: Channels) -> dict[str, float]:
     (0.4, 0.0)
 
     `channels` is float32 (3, H, W), from 0 to 255. "warm" and "green" are, in grey levels, red less blue, and green
-    less the mean of both, of the mean colour; "shadows" and "lights" the same of percentiles 5 and 95 of the
+    minus the mean of both, of the mean colour; "shadows" and "lights" the same of percentiles 5 and 95 of the
     channels. "saturation" is the mean of largest less smallest channel. "colour variety" is the standard
     deviation of colours off their main line, 0 for a picture of one hue.
     """

@@ -48,7 +48,7 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     For each class and attribute, both for much and for little of it, a threshold is put where it parts best some
     of the class's images from the others (`rule_of`): at most 5 % of the others lie beyond it, at least five
     images and 8 % of the class more than that, at a false discovery rate of 5 % over attributes and classes. Where
-    that is no artefact, a group apart is looked for as well (`rule_apart`).
+    that is no artefact, a group apart is searched for as well (`rule_apart`).
     Attributes that nearly the same images have are one, named by that with the fewest causes. It is an *artefact*
     if it comes from how pictures are made and is 10 times as frequent in the class as elsewhere, less a standard
     error, or 20 times if it may come from either; what colours things have is never one. What only all that is

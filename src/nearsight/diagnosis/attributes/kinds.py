@@ -8,7 +8,7 @@ class Attribute:
     """One number about a picture.
 
     `much` and `little` are the words for an image that has more, or less, of it than others; None where that is
-    not looked for. `artefact` says that it comes from how pictures are taken or stored and not from what they
+    not searched for. `artefact` says that it comes from how pictures are taken or stored and not from what they
     show, and `pictured` that it comes from that; of others, as of brightness, either may be so. `one_cause` says
     that hardly anything else looks like it.
     """
@@ -67,7 +67,7 @@ ATTRIBUTES = (
     Attribute("saturation", "strong colours", "pale or grey: little colour"),
     Attribute("upright detail", "blurred up and down", "blurred from left to right", artefact=True),
     Attribute("equal neighbours", "patches of one colour", None, artefact=True),
-    # Measured, and not looked for alone.
+    # Measured, and not searched for alone.
     Attribute("lowest", None, None),
     Attribute("lowest of a channel", None, None),
     Attribute("highest", None, None),

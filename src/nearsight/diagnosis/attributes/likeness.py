@@ -24,7 +24,7 @@ FARTHEST = 6.0
 # Added to the variances, in squared spreads: what hardly varies is not trusted all the more.
 STEADY = 0.1
 FALSE_DISCOVERIES = 0.05
-# Classes of fewer images that choose are passed over: a group that is set off cannot be told in them.
+# Classes of fewer images that choose are skipped: a group that is set off cannot be told in them.
 FEWEST = 10
 # The images beyond the threshold must be set off from the class's others (`Rule.pure`) or a group apart, be so many
 # times as frequent as elsewhere, and this share of edited pictures must lie there too.
@@ -37,7 +37,7 @@ LEAST_OF_THE_WAY = 0.5
 
 @dataclass(frozen=True)
 class Likeness:
-    """An edit that is looked for: what people call its result, how it is made, at which strengths, and undone."""
+    """An edit that is searched for: what people call its result, how it is made, at which strengths, and undone."""
 
     attribute: str
     words: str

@@ -1,4 +1,4 @@
-"""Thresholds on one number an image that part some of a class's images from those of other classes."""
+"""Thresholds on one number per image that part some of a class's images from those of other classes."""
 
 from dataclasses import dataclass, replace
 

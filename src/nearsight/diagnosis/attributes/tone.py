@@ -56,7 +56,7 @@ def value_measures(pixels: Pixels) -> dict[str, float]:
     0.05
 
     `pixels` is uint8 (3, H, W). "missing values" is the share of values between the extremes that no pixel has,
-    less the share to expect of so few pixels, mean of the channels: what a change of tones leaves, half at most;
+    minus the share to expect of so few pixels, mean of the channels: what a change of tones leaves, half at most;
     "few values" is what is beyond a half, as of few levels. "equal neighbours" is the share of neighbours
     that are equal in all channels, and neither black nor white.
     """

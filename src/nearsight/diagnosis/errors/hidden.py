@@ -16,7 +16,7 @@ from nearsight.tiles import TileGrid
 # More hidden than this, and it is another image that is judged.
 MOST_HIDDEN = 0.5
 MOST_STEPS = 64
-# A tile that adds less than this of itself to what is hidden is passed over.
+# A tile that adds less than this of itself to what is hidden is skipped.
 LEAST_NEW = 0.5
 _TOGETHER = 8
 
@@ -72,7 +72,7 @@ def hiding_flips(
 
     `image` is as the grid has it, resized; `order` row-major numbers of tiles. Every image is judged again in whole.
     At most 64 tiles are hidden, and at most half of the pixels; a tile more than half of which is hidden already is
-    passed over. A smaller set may do it: this is a search along one order.
+    skipped. A smaller set may do it: this is a search along one order.
     """
     chosen: list[int] = []
     areas: list[float] = []

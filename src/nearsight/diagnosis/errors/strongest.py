@@ -3,7 +3,7 @@
 from nearsight.diagnosis.errors.flip import Flip
 from nearsight.evidence import EvidenceMap
 
-# Of the prediction's strongest tiles, at most so many are taken away.
+# Of the prediction's strongest tiles, at most so many are removed.
 MOST = 256
 
 

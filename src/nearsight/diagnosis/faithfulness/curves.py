@@ -96,7 +96,7 @@ def curve(score: Score, image: Tensor, prediction: int, order: Tensor, *, keep: 
 
 
 def drop_grid(height: int, width: int, tile: int) -> TileGrid:
-    """Return the tiles that are taken away one by one: half overlapping, or further apart where they were over 256.
+    """Return the tiles that are removed one by one: half overlapping, or further apart where they were over 256.
 
     >>> drop_grid(32, 32, tile=16).stride, drop_grid(1080, 1920, tile=16).stride
     (8, 104)

@@ -64,7 +64,7 @@ _COARSE = (
 
 _LARGE = (
     "Of an image of more than a megapixel, squares of pixels are replaced and not single ones; of one with more than "
-    "256 half overlapping tiles, tiles further apart are taken away for the correlation."
+    "256 half overlapping tiles, tiles further apart are removed for the correlation."
 )
 
 

@@ -48,7 +48,7 @@ def near_duplicates(
 
     `others` are the splits to look in, by name; an examined image is reported once for each split that holds
     it. `most` keeps only so many, the nearest. A thumbnail is the image averaged over 16×16 cells, in each
-    channel less the means of its rows and of its columns, at length 1; brightness, contrast, a cast of colour,
+    channel minus the means of its rows and of its columns, at length 1; brightness, contrast, a cast of colour,
     and a horizon or vignette drop out. Near is a Euclidean distance up to 0.55. Left out, as too plain to
     tell, are images with a side below 16 pixels and those whose thumbnail deviates by less than 2 grey levels
     (root mean square of 0 to 255).

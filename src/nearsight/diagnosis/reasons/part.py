@@ -82,7 +82,7 @@ def _atlas(
 def _sentences(found: Atlas, about: Findings) -> Iterator[str]:
     if found.kind == "removal":
         yield (
-            "reasons are the tiles that the decision needs most, looked for in "
+            "reasons are the tiles that the decision needs most, searched for in "
             f"{found.counted:,} of {about.images:,} images"
         )
 

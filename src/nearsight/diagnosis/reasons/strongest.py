@@ -38,7 +38,7 @@ def strongest_tiles(
     >>> strongest.index.tolist(), strongest.evidence.tolist(), len(strongest.sample)
     ([0, 1], [1.5, 0.5], 4)
 
-    Evidence is relative: a tile's logit less the mean of its logits over all classes. Of equal tiles the first
+    Evidence is relative: a tile's logit minus the mean of its logits over all classes. Of equal tiles the first
     is taken.
     """
     flat = relative(evidence_map.logits).flatten(1).float()

@@ -1,1 +1,1 @@
-"""Object or background: where the evidence lies, and what is decided when either is taken away."""
+"""Object or background: where the evidence lies, and what is decided when either is removed."""

@@ -1,4 +1,4 @@
-"""The interventions: object or background taken away from a sample of images, and what is decided then."""
+"""The interventions: object or background removed from a sample of images, and what is decided then."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from nearsight.tiles import TileGrid
 Side = Literal["object", "background"]
 # So many images are asked about, of each class and in all.
 PER_CLASS, IN_ALL = 50, 1000
-# An image must have so much on both sides for either to be taken away.
+# An image must have so much on both sides for either to be removed.
 LEAST_SHARE = 0.02
 # The images that are shown under every intervention, and the longest side of their pictures.
 EXAMPLES, EXAMPLE_SIDE = 3, 160
@@ -36,7 +36,7 @@ EXAMPLES, EXAMPLE_SIDE = 3, 160
 
 @dataclass(frozen=True)
 class Intervention:
-    """What is taken away, and what is put there; `side` is None for the image as it is."""
+    """What is removed, and what is put there; `side` is None for the image as it is."""
 
     side: Side | None
     fill: str
@@ -162,7 +162,7 @@ def ask(
             if place in shown:
                 pictures[place] = torch.stack([_small(each) for each in (original, *others)])
             yield from others
-            progress.count("object and background taken away", place + 1, len(asked))
+            progress.count("object and background removed", place + 1, len(asked))
 
     answered = predict(decision.scores(changed())).reshape(len(asked), len(INTERVENTIONS) - 1)
     decided = np.concatenate((predictions[asked][:, None], answered), axis=1).astype(np.int64)

@@ -91,7 +91,7 @@ class Reliance:
     also for those without a known region. `evidence` is "tile", the logits of tiles alone, or "removal", what the
     decision loses without each tile, of a sample of images; then no tile is asked alone what it would predict.
     `asked` is what the classifier decides without object and without background, None where nothing could be asked.
-    `nulls` is how many networks that learned nothing gave the values by chance; without them chance is reckoned.
+    `nulls` is how many networks that learned nothing gave the values by chance; without them chance is estimated.
     """
 
     kind: RegionKind | None

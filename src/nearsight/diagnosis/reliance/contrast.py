@@ -140,7 +140,7 @@ def _fit(means: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rows(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each own cell less the mean of the others of its row."""
+    """Return each own cell minus the mean of the others of its row."""
     own = np.diag(means)
     return np.asarray(own - (means.sum(1) - own) / (len(means) - 1))
 

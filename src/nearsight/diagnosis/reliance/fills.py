@@ -1,4 +1,4 @@
-"""What is put in the place of pixels that are taken away."""
+"""What is put in the place of pixels that are removed."""
 
 import torch
 import torch.nn.functional as F

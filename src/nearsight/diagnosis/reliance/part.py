@@ -69,7 +69,7 @@ def _measure(subject: Subject, seen: Sequence[_Seen]) -> Reliance | Nothing:
     notes = [read_as] if read_as is not None else []
     notes += [f"boxes that reach beyond their image and are cut off there: {cut:,}"] if cut else []
     notes += [f"boxes without a pixel in their image, which say nothing: {empty:,}"] if empty else []
-    subject.progress.say("object or background: either taken away, and the classifier asked again")
+    subject.progress.say("object or background: either removed, and the classifier asked again")
     answers = ask(subject.decision, images, subject.predictions, seed=subject.seed, progress=subject.progress)
     if not seen and answers is None:
         return Nothing(NO_SAMPLE)

@@ -57,7 +57,7 @@ class RegionRow:
     for the class (for all classes, the accuracy of the same predictions dealt out at random). `fills` has a row for
     each intervention. `took_donor` is how often an image whose background was swapped is taken for the class that the
     new background came from; its chance, how often it was before. `background_keeps` and `object_keeps` are the
-    parts of `known`, the accuracy beyond chance, that are left when the object, or the background, is taken away.
+    parts of `known`, the accuracy beyond chance, that are left when the object, or the background, is removed.
     `q` is the false discovery rate at which this verdict would be the last one believed; `reason` says why none is
     given.
     """
@@ -108,7 +108,7 @@ class _Judged:
 def judge_regions(answers: Answers, classes: Sequence[str]) -> ByIntervention:
     """Return the verdict on all classes together and on each class.
 
-    The rule. What a classifier *knows* of a class is the rate at which it takes its images for it less the rate at
+    The rule. What a classifier *knows* of a class is the rate at which it takes its images for it minus the rate at
     which it takes others for it: 0 for one that answers by chance or always the same. A class is judged where that is
     more than `KNOWN`. The background alone is *enough* where more than `ENOUGH` of it is left without the object, the
     object alone where more than `ENOUGH` is left without the background; each under the fill that leaves most right
@@ -203,7 +203,7 @@ class _Skill:
     """What is known of a class under one intervention: right answers among its images less false alarms among others.
 
     `own` (n,) and `other` (m,) are answers, 0 or 1, of the class's images and of the others. Of all classes together
-    `own` is right or wrong less the share of the images that are of the predicted class, and `other` is empty.
+    `own` is right or wrong minus the share of the images that are of the predicted class, and `other` is empty.
     """
 
     own: NDArray[np.float64]

@@ -168,7 +168,7 @@ class Ground:
         if key not in self._known:
             allowed = self.others(key[1])
             products = self._products[:, allowed][:, :, allowed]
-            # As if each image's steps were given less the mean of these images.
+            # As if each image's steps were given minus the mean of these images.
             rows, columns = products.mean(1, keepdim=True), products.mean(2, keepdim=True)
             products = products - rows - columns + rows.mean(2, keepdim=True)
             random = np.random.default_rng((self.seed, count))

@@ -106,7 +106,7 @@ def find_marks_anywhere(examined: Examined) -> Iterator[Candidate]:
     times more often in the class than there, and more often than so many patches are by chance, is part of a
     mark; what is the same around it in these images is the rest of it. Its outline must be
     seen: steps of colour across it are larger than others. Where nothing around it is the same, as of a text that
-    changes, its colour alone is looked for (`coloured_marks`). At most 120 images of a class are searched, fewer
+    changes, its colour alone is searched for (`coloured_marks`). At most 120 images of a class are searched, fewer
     where they are large, and none where that leaves fewer than 20.
     """
     searched = _searched(examined)
@@ -119,7 +119,7 @@ def find_marks_anywhere(examined: Examined) -> Iterator[Candidate]:
 
 
 def _tried(patches: Sequence[Patch]) -> list[Patch]:
-    """Return the patches that marks are looked for around: of one pixel only where larger ones show none."""
+    """Return the patches that marks are searched for around: of one pixel only where larger ones show none."""
     return [
         *[one for one in patches if one.side > 1][:TRIED],
         *[one for one in patches if one.side == 1][:TRIED],

@@ -28,7 +28,7 @@ SAME_IMAGES = 0.7
 def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
     """Yield what repeats at the same place in some images of a class, and hardly in those of other classes.
 
-    Per class at most 120 of the images that choose are searched; classes of fewer than 5 are passed over, and
+    Per class at most 120 of the images that choose are searched; classes of fewer than 5 are skipped, and
     what fewer than 3 images have is not found. Images are decoded one after the other, once for the search and,
     where something is found, once more to ask all of them.
     """

@@ -119,7 +119,7 @@ class RoamingMark:
         return likeness
 
     def put_on(self, pixels: Tensor) -> Tensor:
-        """Return an image with the mark at one of its places, drawn anew for each image and the same for the same."""
+        """Return an image with the mark at one of its places, drawn for each image and the same for the same."""
         height, width = self.overlay.alpha.shape
         if pixels.shape[1] < height or pixels.shape[2] < width:
             return pixels.clone()

@@ -23,7 +23,7 @@ class Intervention:
 
     `kind` is "transplanted": put on images of other classes that have it not and are not taken for the class;
     or "without": taken off the class's images that have it and are right. `before` and `after` are the shares
-    taken for the class, `change` the second less the first. Its chance is, for "transplanted", the mean share
+    taken for the class, `change` the second minus the first. Its chance is, for "transplanted", the mean share
     that the same change moves to each of the other classes, or what something else of the class moves to it
     where that can be put on likewise; for "without", what putting it on and taking it off again does to images
     of the class that have it not. `images` are how many were changed. `p` is the probability that a change that
@@ -75,7 +75,7 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
 
     The images test and are right as they are; at most `judged`, drawn by the seed. As many images of the class
     that are right and have it not are changed likewise, it being put on them first where that can be done: what
-    they lose is owed to the change and not to what it takes away. None where it cannot be taken off, or there
+    they lose is owed to the change and not to what it removes. None where it cannot be taken off, or there
     is no such image.
     """
     take_off = _taken_off(candidate)

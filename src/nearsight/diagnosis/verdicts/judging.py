@@ -72,7 +72,7 @@ def judge(
     """Return the candidates of which something is to be said, shortcuts first, then by how much hangs on them.
 
     `strength` is as for `associate`. Candidates that do not go with their class on the images that test are not
-    intervened on; all are counted when the rate of false discoveries is reckoned. Of candidates of one class
+    intervened on; all are counted when the rate of false discoveries is estimated. Of candidates of one class
     that a third of the same images have, the best one stands for all.
     """
     found = [associate(examined, candidate, strength) for candidate in candidates]

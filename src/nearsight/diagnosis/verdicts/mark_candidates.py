@@ -1,4 +1,4 @@
-"""Marks at changing places as candidates: looked for in the tiles that the network itself found strongest."""
+"""Marks at changing places as candidates: searched for in the tiles that the network itself found strongest."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ def mark_candidates(atlas: Atlas, examined: Examined, tile: int) -> Iterator[Can
     """Yield the marks that the strongest tiles of a class show again and again, wherever they are in their images.
 
     `tile` is the side of tiles in pixels. Tiles are those of the images that choose. Where the network's
-    preprocessing resizes images, tiles are no part of an image as it was decoded, and nothing is looked for.
+    preprocessing resizes images, tiles are no part of an image as it was decoded, and nothing is searched for.
     """
     preprocessing = examined.decision.bound.preprocessing
     if preprocessing is not None and preprocessing.resizes:

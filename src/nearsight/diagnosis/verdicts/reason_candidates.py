@@ -1,4 +1,4 @@
-"""Reasons as candidates: what the network's own grouping found, put on other images and taken away."""
+"""Reasons as candidates: what the network's own grouping found, put on other images and removed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ class Verdict:
     `examples` of six that show it best, `beside` of some of the class that have it not; `place` is where it is
     seen, (top, left, bottom, right) as shares of height and width, None for everywhere. `share` is of the
     class's images, by chance that of other classes' images; `accuracy_with` and `accuracy_without` are of the
-    class's images, `difference` the first less the second, by chance that of as many images drawn by strength
+    class's images, `difference` the first minus the second, by chance that of as many images drawn by strength
     of evidence; `errors_without` is the share of the class's errors that lie in images without it, by chance
     the share of such images. All are of images that did not choose. `q` is the rate of false discoveries over
     all candidates at which it is believed.

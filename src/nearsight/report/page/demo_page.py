@@ -76,7 +76,7 @@ def write_demo_page(found: Demonstration, path: Path) -> None:
         path,
         render(
             "demo.html.j2",
-            title="A shortcut found and taken away",
+            title="A shortcut found and removed",
             found=found,
             rows=rows,
             drawn=drawn,

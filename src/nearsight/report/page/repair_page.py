@@ -33,7 +33,7 @@ _METHODS = {
     "swap": "`swap`: what the shortcut is made of was put on images of all classes alike, so that it says nothing "
     "of the class any more",
     "tiles": "`tiles`: tiles that show the shortcut were trained to say nothing, their target all classes alike",
-    "last-layer": "`last-layer`: only the last layer was fitted anew, on images balanced over with and without the "
+    "last-layer": "`last-layer`: only the last layer was fitted again, on images balanced over with and without the "
     "shortcut",
     "groups": "`groups`: images of a class with the shortcut and without it were trained on equally often",
 }
@@ -77,7 +77,7 @@ def repair_html(repair: Repair, directory: Path | None = None) -> str:
 def method_sentences(repair: Repair) -> list[str]:
     """Say how a repair was made and what chose it, a sentence each."""
     began = (
-        "the network was trained anew, from scratch"
+        "the network was trained again, from scratch"
         if repair.from_scratch
         else "training began from the weights of the run before"
     )
