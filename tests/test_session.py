@@ -41,7 +41,7 @@ def test_a_session_runs_through_and_says_what_it_does(tmp_path: Path) -> None:
     *told, longest = ended.stderr.splitlines()
     assert int(longest) < 4000
     for line in (
-        "test: 365 of the 1797 images of train, by a hash of their path",
+        "test: 365 of the 1797 images of train, held out by a hash of their path",
         "tile-6+flip, seed 0 (run 3 of 3)",
         "evidence of 20 images",
         "tile full: 192 dimensions, 1,432 training tiles",

@@ -56,7 +56,7 @@ def test_runs_go_where_their_recipe_says(tmp_path: Path) -> None:
 
 def test_training_tells_what_was_cut_and_counts_what_is_done(tmp_path: Path, listener: Any) -> None:
     train("digits", out=tmp_path / "run", machine=CPU, progress=listener, **QUICK)
-    assert listener.said[0] == "test: 365 of the 1797 images of train, by a hash of their path"
+    assert listener.said[0] == "test: 365 of the 1797 images of train, held out by a hash of their path"
     assert listener.counted[0][0] == "training"
     evaluated = [count for count in listener.counted if count[0] != "training"]
     assert evaluated == [("evaluating images", done, 365) for done in range(1, 366)]

@@ -64,7 +64,7 @@ def test_what_was_done_is_noted() -> None:
     found = {name: image_set(name, np.arange(100) % 3) for name in ("train", "valid")}
     assert arrange_splits(found, validation=0.1, seed=7).notes == (
         "test: the set's own valid split, for want of a labelled test split",
-        "val: 10 of the 100 images of train, by a hash of their path, seed 7",
+        "val: 10 of the 100 images of train, held out by a hash of their path, seed 7",
     )
 
 
@@ -105,7 +105,7 @@ def test_near_duplicates_are_on_one_side_and_counted() -> None:
 
 def test_pictures_without_copies_make_no_clusters() -> None:
     assert arrange_splits({"train": photographs(200)}, validation=0, seed=0).notes == (
-        "test: 39 of the 200 images of train, by a hash of their path",
+        "test: 39 of the 200 images of train, held out by a hash of their path",
     )
 
 

@@ -48,7 +48,7 @@ def load(
     >>> sets["train"], sets["train"].pixels.shape
     (ImageSet(digits train: 1289 images, 10 classes, in memory), torch.Size([1289, 3, 8, 8]))
     >>> sets.notes[0]
-    'test: 365 of the 1797 images of train, by a hash of their path'
+    'test: 365 of the 1797 images of train, held out by a hash of their path'
 
     A name is searched for under the directories of NEARSIGHT_DATA, then among the known names, which are built
     in (`digits`, `scenes:shortcut=0.9,seed=1`) or come from the hub by way of its cache, then as a path. A

@@ -237,7 +237,7 @@ def _cut(
     small = "class" if mended == 1 else "classes"
     few = f"; of {mended} small {small} the image nearest to the bound" if mended else ""
     notes.append(
-        f"{split}: {int(out.sum())} of the {len(train)} images of train, by a hash of their {by}"
+        f"{split}: {int(out.sum())} of the {len(train)} images of train, held out by a hash of their {by}"
         f"{seeded}{grouped}{few}"
     )
     return out

@@ -19,7 +19,7 @@ class Progress(Protocol):
     >>> import nearsight
     >>> few = nearsight.Sampling(training_tiles=100, test_images=10, points=50, pairs=20, example_images=0)
     >>> _ = nearsight.dimension("digits", tiles=[None], sampling=few, progress=Log())
-    test: 365 of the 1797 images of train, by a hash of their path
+    test: 365 of the 1797 images of train, held out by a hash of their path
     tile full: 192 dimensions, 1,432 training tiles
     searching training images 100 of 100
     """

@@ -16,11 +16,13 @@ from nearsight.study.comparison import scored_arm
 from nearsight.study.pairing import ASKED
 
 FIXED = (
-    "The accuracy of an arm of tiles is that under `mean-logit`, or the pooling that it was trained by, of an arm of "
-    "whole images that under `full-pass`. "
+    "Arms of tiles are scored under `mean-logit`, or the pooling that they were trained with, and arms of whole "
+    "images under `full-pass`. "
     "Which pairs are compared was fixed before training; where test results chose a pair, its sentence says so."
 )
-DIFFERING = "Everything is listed that would have to be equal for a difference to come from the tiles alone."
+DIFFERING = (
+    "The table lists everything that would have to be equal for a difference to be due to the tiles alone."
+)
 
 
 def comparison_markdown(comparison: Comparison, figure: str, on_tiles_figure: str = "on-tiles.png") -> str:
@@ -72,7 +74,7 @@ def _accuracy_table(comparison: Comparison) -> list[str]:
     ]
     return [
         f"Per cent of {comparison.tested}, mean over seeds (95 % interval over "
-        f"{_covered(comparison)}); in bold the protocol that speaks for the arm.",
+        f"{_covered(comparison)}); each arm's main protocol is in bold.",
         "",
         *markdown_table(["arm", *protocols, "the bold one, seed by seed"], rows),
     ]
@@ -189,7 +191,7 @@ def fitted_note(comparison: Comparison) -> str:
             "The intervals of gaps are made of both, as if each had been judged by other networks: too wide rather "
             "than too narrow."
             if comparison.folds
-            else "Intervals of gaps count that the same networks were judged on both."
+            else "The intervals of gaps take into account that the same networks were evaluated on both."
         )
     )
 
@@ -330,7 +332,9 @@ def _data(comparison: Comparison) -> str:
 
 def _budget(comparison: Comparison) -> str:
     if comparison.budget == "steps":
-        return "Budget: steps. Every arm makes the same number of optimizer steps; a tile's are cheaper."
+        return (
+            "Budget: steps. Every arm takes the same number of optimizer steps; steps on tiles are cheaper."
+        )
     height, width = comparison.size
     return (
         "Budget: pixels. Every arm is trained on as many pixels, to within one step of the largest size; an "

@@ -52,8 +52,9 @@ def on_tiles_method(arms: Sequence[ArmOnTiles]) -> list[str]:
         "but for the tile at its place.",
         f"`+bn`: with BatchNorm re-estimated on tiles shown in that way, one of each of {first.training_images:,} "
         "training images.",
-        "Alike: predicted as by the full pass of the same network. Lost: the accuracy of the full pass less that of "
-        "the tiles. More than alone: the accuracy of the tiles less that of tiles alone. More than two seeds: how "
+        "Alike: predicted as by the full pass of the same network. Lost: the accuracy of the full pass minus "
+        "that of the tiles. More than alone: the accuracy of the tiles minus that of tiles alone. More than two "
+        "seeds: how "
         "much more often tiles are alike than the full passes of two seeds.",
     ]
 

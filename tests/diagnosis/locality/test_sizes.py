@@ -101,7 +101,7 @@ def test_a_tile_that_is_the_image_is_not_said_to_lose_nothing() -> None:
     assert found.smallest is None
     assert found.sentence().startswith("it needs whole images: under mean-logit, tile 16")
     assert found.losses().split(", ")[1] == "40 % (30 to 50) lost with tiles of 8 pixels"
-    assert "nothing is said" in Locality((image,)).sentence()
+    assert "nothing can be said" in Locality((image,)).sentence()
 
 
 def test_of_a_network_at_chance_nothing_is_said_of_sizes() -> None:

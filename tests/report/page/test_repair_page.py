@@ -82,7 +82,7 @@ def test_a_verdict_of_every_image_has_no_accuracy_without_it(parse: Callable) ->
 @pytest.mark.parametrize(
     ("method", "from_scratch", "told"),
     [
-        ("swap", False, ["swap", "the weights of the run before"]),
+        ("swap", False, ["swap", "the weights of the old run"]),
         ("swap and tiles", True, ["swap", "tiles", "from scratch"]),
         ("last-layer", False, ["last-layer"]),
     ],

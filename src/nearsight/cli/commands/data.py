@@ -83,7 +83,7 @@ def run(options: Namespace) -> Result:
                     f"{regions['known']:,} {regions['kind']}" if regions["kind"] else "none",
                 ]
             )
-        columns = ["split", "images", "a class", "height×width", "largest tile", "held", "regions"]
+        columns = ["split", "images", "per class", "height×width", "largest tile", "held", "regions"]
         classes = summary["classes"]
         print_table(f"{summary['name']}: {len(classes)} classes", columns, rows)
         shown = ", ".join(classes[:20]) + (f" and {len(classes) - 20} more" if len(classes) > 20 else "")

@@ -47,7 +47,7 @@ def hiding_words(errors: Errors) -> Iterator[str]:
     yield f"these errors are explained {said}{_others(len(errors.errors) - len(explained))}"
     if flips and errors.hidden is not None:
         yield (
-            f"hiding the tiles that are missed most, in the image's mean colour, changes {len(flips):,} of "
+            f"hiding the tiles whose loss costs most, in the image's mean colour, changes {len(flips):,} of "
             f"{errors.tried:,} wrong predictions, with {_median([flip.area for flip in flips])} % of the image "
             f"hidden (the median); with as many pixels hidden elsewhere {_chance(errors.hidden)} of these change"
         )

@@ -46,8 +46,8 @@ RANDOM, REMOVAL = "random", "removal"
 _BYTES_A_PIXEL = 48
 
 NOTES = (
-    "Pixels are replaced by the image's mean colour. Such images are unlike those trained on, so part of a drop is "
-    "owed to the replacement and not to what it hides.",
+    "Pixels are replaced by the image's mean colour. Such images are unlike those trained on, so part of a drop "
+    "is due to the replacement, not to what it hides.",
     "Replacing scattered pixels, as the random map does, destroys texture everywhere: its deletion curve falls fast "
     "though it points nowhere, so deletion alone proves little.",
     "The map of evidence is the mean over overlapping tiles, so it is no finer than a tile. Deletion of single "

@@ -10,7 +10,7 @@ from nearsight.diagnosis.table import ESTIMATE, Column, Table
 
 
 def _measure(subject: Subject, _seen: Sequence[None]) -> Faithfulness:
-    subject.progress.say("faithfulness: what the maps are worth, beside others")
+    subject.progress.say("faithfulness: how good the maps are, compared with others")
     protocol = cast(ScoredBy, subject.decision.protocol)
     return measure_faithfulness(
         subject.bound,

@@ -75,7 +75,7 @@ class Gate:
         'it decides on whole images, and tiles explain that: read by tiles '
         """
         if self.exact:
-            return f"it decides by its tiles ({scored}), so their maps are its decision"
+            return f"it decides by its tiles ({scored}), so their maps show its decision"
         alike = (
             f"read by tiles ({scored}) it predicts {_beside_chance(self.agreement)} of {self.agreement.n:,} images "
             f"alike, kappa {with_interval(self.kappa, number)}"

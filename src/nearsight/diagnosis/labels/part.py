@@ -54,7 +54,7 @@ def _sentences(found: Labels, about: Findings) -> Iterator[str]:
     if found.suspects:
         count = len(found.suspects)
         yield (
-            f"{count:,} {'label is' if count == 1 else 'labels are'} contradicted by what is decided under "
+            f"{count:,} {'label is' if count == 1 else 'labels are'} contradicted by the decision under "
             f"{about.decided}; look at them before you trust or correct them"
         )
     if found.duplicates:
@@ -71,7 +71,7 @@ def _leads(found: Labels, about: Findings) -> Iterator[Lead]:
     copies = len({duplicate.index for duplicate in found.duplicates})
     also = f"; {copies:,} of {about.images:,} images have a near-duplicate in another split" if copies else ""
     if found.suspects or copies:
-        yield Lead("labels to look at", f"{len(found.suspects):,}", f"contradicted by what is decided{also}")
+        yield Lead("labels to look at", f"{len(found.suspects):,}", f"contradicted by the decision{also}")
 
 
 def _pictures(found: Labels, _about: Findings) -> Iterator[Picture]:

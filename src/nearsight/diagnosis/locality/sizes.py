@@ -92,12 +92,13 @@ class Locality:
             return ""
         if self.at_chance and self.whole is not None:
             return (
-                "nothing is said of how near-sighted it is: in the full pass it is right no more often than by "
+                "nothing can be said about how near-sighted it is: in the full pass it is right no more often "
+                "than by "
                 f"chance ({whole_per_cent(self.whole)} of {self.whole.n:,} images)"
             )
         found, losses = self.smallest, self.losses()
         if found is None and not self.partial:
-            return "no tile smaller than the image was taken, so nothing is said of how near-sighted it is"
+            return "no tile smaller than the image was taken, so nothing can be said about how near-sighted it is"
         if found is None:
             widest = self.partial[-1]
             return (

@@ -30,11 +30,12 @@ from nearsight.evidence import TiledModel
 from nearsight.statistics.writing import whole_per_cent
 
 NO_SAMPLE = (
-    "nothing is said of the evidence off the object: tiles do not explain the decision, and there are too few images "
+    "nothing can be said about the evidence off the object: tiles do not explain the decision, and there are "
+    "too few images "
     "with a region to take tiles away from"
 )
 NOT_TRAINED = "no network was trained on permuted labels for the values by chance"
-NO_REGION = "no region is known, so nothing is said of object and background"
+NO_REGION = "no region is known, so nothing can be said about object and background"
 
 
 @dataclass(frozen=True, eq=False)

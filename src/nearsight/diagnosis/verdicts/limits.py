@@ -59,13 +59,13 @@ def limit_in_words(limit: float | None) -> str:
     """Say how small a shortcut would have been found where none was, by the limit of the median class.
 
     >>> limit_in_words(0.4)
-    "one in a third of a class's images would have been found from 40 points on (the median class)"
+    "one in a third of a class's images would have been found if it cost 40 points or more (the median class)"
     >>> limit_in_words(None)
     'there are too few images to find one by accuracy alone (the median class)'
     """
     found = (
         "there are too few images to find one by accuracy alone"
         if limit is None
-        else f"one in a third of a class's images would have been found from {points(limit, 0)} points on"
+        else f"one in a third of a class's images would have been found if it cost {points(limit, 0)} points or more"
     )
     return f"{found} (the median class)"

@@ -89,7 +89,7 @@ def _measure(subject: Subject, seen: Sequence[float]) -> Verdicts | Nothing:
     )
     if not examined.choosing.any():
         return Nothing("no class has two images, one to choose and one to test what is searched for")
-    subject.progress.say("verdicts: what images of a class share, and whether the decision hangs on it")
+    subject.progress.say("verdicts: what images of a class share, and whether the decision depends on it")
     atlas = REASONS.of(subject.found)
     candidates = find_candidates(examined, atlas, subject.bound.require_tile() if atlas is not None else None)
     judged = judge(examined, candidates, np.asarray(seen, dtype=np.float32))

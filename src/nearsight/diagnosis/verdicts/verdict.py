@@ -73,15 +73,15 @@ class Verdict:
         """Say what to do next."""
         if self.seen_in == TABLE:
             return (
-                f"Hold out images of {class_name} from elsewhere, and see whether accuracy holds; a picture may "
-                "not show what the table says."
+                f"Test on images of {class_name} from elsewhere, and see whether accuracy holds; an image may not "
+                "show what the table says."
             )
         if self.verdict == SHORTCUT:
             return (
-                f"Do not trust accuracy on {class_name} where this is missing. Train on images of {class_name} "
-                "without it, or give it to images of every class alike; `nearsight repair` does that."
+                f"Do not trust the accuracy on images of {class_name} without this. Train on images of {class_name} "
+                "without it, or add it to images of every class; `nearsight repair` does that."
             )
-        return f"Look at the examples: if this is no part of what makes {class_name}, it is a shortcut."
+        return f"Look at the examples: if this does not belong to {class_name}, it is a shortcut."
 
     def _proof(self, made: Intervention, class_name: str) -> str:
         chance = made.change.chance or 0.0
@@ -89,10 +89,10 @@ class Verdict:
             beside = "a tile of its other reasons" if self.seen_in == TILE else "the same change"
             to = class_name if self.seen_in == TILE else "any one other class"
             return (
-                f"put on {made.images:,} images of other classes, it makes {whole_per_cent(made.after)} of them "
+                f"added to {made.images:,} images of other classes, it makes {whole_per_cent(made.after)} of them "
                 f"{class_name} ({beside} makes {points(chance, 0)} % {to})"
             )
         return (
-            f"taken off {made.images:,} images that are right, it leaves {whole_per_cent(made.after)} of them right "
-            f"(put on images that have it not, and taken off again: {points(1 + chance, 0)} %)"
+            f"removed from {made.images:,} images that are right, it leaves {whole_per_cent(made.after)} of them "
+            f"right (added to images without it, and removed again: {points(1 + chance, 0)} %)"
         )

@@ -36,10 +36,10 @@ class Demonstration:
         """Say what happened, in order."""
         usual, swapped = self.usual, self.swapped
         return (
-            f"of usual test images {whole_per_cent(usual[0])} are right; of the same objects on backgrounds of other "
-            f"classes {whole_per_cent(swapped[0])}",
+            f"{whole_per_cent(usual[0])} of the usual test images are right, and {whole_per_cent(swapped[0])} of the "
+            "same objects on backgrounds of other classes",
             *self.verdicts,
-            f"after the repair {whole_per_cent(swapped[1])} are right on backgrounds of other classes, and "
+            f"after the repair, {whole_per_cent(swapped[1])} are right on backgrounds of other classes, and "
             f"{whole_per_cent(usual[1])} of the usual images",
         )
 
@@ -88,7 +88,9 @@ def write_demo_page(found: Demonstration, path: Path) -> None:
 def _taken_for(before: Heatmap, after: Heatmap) -> str:
     classes = before.evidence.classes
     true = before.predicted if before.chosen is None else before.chosen
-    return f"{classes[true]}, taken for {classes[before.predicted]} before and for {classes[after.predicted]} after"
+    return (
+        f"{classes[true]}, predicted {classes[before.predicted]} before and {classes[after.predicted]} after"
+    )
 
 
 def _values(found: Estimate) -> dict[str, Any]:

@@ -30,9 +30,9 @@ _SECTIONS = (
     ("examples", "Examples"),
 )
 _METHODS = {
-    "swap": "`swap`: what the shortcut is made of was put on images of all classes alike, so that it says nothing "
-    "of the class any more",
-    "tiles": "`tiles`: tiles that show the shortcut were trained to say nothing, their target all classes alike",
+    "swap": "`swap`: the shortcut was added to images of all classes alike, so that it no longer says anything about "
+    "the class",
+    "tiles": "`tiles`: tiles that show the shortcut were trained to say nothing: all classes equally likely",
     "last-layer": "`last-layer`: only the last layer was fitted again, on images balanced over with and without the "
     "shortcut",
     "groups": "`groups`: images of a class with the shortcut and without it were trained on equally often",
@@ -79,13 +79,13 @@ def method_sentences(repair: Repair) -> list[str]:
     began = (
         "the network was trained again, from scratch"
         if repair.from_scratch
-        else "training began from the weights of the run before"
+        else "training started from the weights of the old run"
     )
     return [
         *(words for name, words in _METHODS.items() if name in repair.method.split(" and ")),
         *([] if repair.method == "last-layer" else [began]),
         f"training images chose what was to be removed: {repair.chosen_on}",
-        f"all that was drawn at random follows from seed {repair.seed}",
+        f"everything random follows from seed {repair.seed}",
         *repair.notes,
     ]
 
