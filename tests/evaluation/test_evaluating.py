@@ -12,6 +12,7 @@ from nearsight.data import ImageSet, load
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate
 from nearsight.evidence import TiledModel
+from nearsight.evidence.cost import Cost
 from nearsight.models import Classifier
 from nearsight.settings.protocols import USUAL
 from nearsight.tiles import TileGrid
@@ -202,6 +203,28 @@ class OneSize(torch.nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         assert images.shape[2:] == (8, 8), f"Input height ({images.shape[2]}) doesn't match model (8)."
         return images[:, :, ::4, ::4].flatten(1)[:, :7]
+
+
+def test_how_long_it_takes_is_said_before_it_begins(
+    uniform: ImageSet,
+    make_classifier: Callable[..., Classifier],
+    listener: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def cost(_bound: TiledModel, grids: list[Any]) -> Cost:
+        asked.append(sum(map(len, grids)))
+        return Cost(asked[-1], None, 90.0)
+
+    monkeypatch.setattr(TiledModel, "cost", cost)
+    bound = TiledModel(make_classifier(tile=6), stride=4, device="cpu")
+    evaluate(bound, uniform, progress=listener)
+    assert asked == []
+    monkeypatch.setattr("nearsight.evaluation.evaluating.FEW_TILES", 1)
+    found = evaluate(bound, uniform, progress=listener)
+    assert asked == [found.settings["tiles"]]
+    assert listener.said == [f"evaluating {len(uniform)} images: {asked[0]:,} tiles, about 90 s"]
 
 
 def test_a_full_pass_that_the_network_refuses_is_left_out_and_said(uniform: ImageSet, listener: Any) -> None:

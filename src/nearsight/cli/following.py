@@ -15,19 +15,25 @@ SECONDS = 60.0
 
 
 def after_training(run: Path, evaluated: Mapping[str, Any]) -> str:
-    """Say what follows a trained run: a finer evaluation where that takes a minute at most, else its page.
+    """Say what follows a trained run: a finer evaluation if that takes a minute at most, else a diagnosis.
 
     >>> after_training(Path("runs/a"), {"tile": 16, "stride": 4, "seconds": 3.0})
     'next: nearsight evaluate runs/a --stride 1 (more tiles: about 0:48)'
     >>> after_training(Path("runs/a"), {"tile": 56, "stride": 14, "seconds": 165.0})
+    'next: nearsight diagnose runs/a (what it relies on, and where it errs: longer than the 2:45 of this evaluation)'
+    >>> after_training(Path("runs/a"), {})
     'next: nearsight report runs/a (its page: some seconds)'
 
-    `evaluated` is what its result.json says of the evaluation that was just done; its seconds tell what another
-    takes, as many times as long as there are more tiles.
+    `evaluated` is what result.json says of the evaluation that was just done, empty if there was none. Its seconds
+    tell what another takes: as many times as long as there are more tiles.
     """
-    finer = finer_stride(evaluated.get("stride"), evaluated.get("seconds"))
-    if finer is None:
+    spent = evaluated.get("seconds")
+    if spent is None:
         return after_evaluating(run)
+    finer = finer_stride(evaluated.get("stride"), spent)
+    if finer is None:
+        longer = f"longer than the {duration(spent)} of this evaluation"
+        return f"next: nearsight diagnose {shlex.quote(str(run))} (what it relies on, and where it errs: {longer})"
     stride, seconds = finer
     asked = f"{shlex.quote(str(run))} --stride {stride}"
     return f"next: nearsight evaluate {asked} (more tiles: about {duration(seconds)})"

@@ -22,12 +22,16 @@ from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.pooled import MEAN, no_attention
 from nearsight.settings.protocols import ATTENTION, FIVE_CROP, FULL_PASS, PROTOCOLS, REESTIMATED, TOP_K, USUAL
+from nearsight.tiles import TileGrid
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # Of the bound on memory, for images that wait, decoded.
 WAITING_SHARE = 1 / 8
+# How long an evaluation takes is said before it begins, if it is longer than this; fewer tiles never are.
+SAID_SECONDS = 10.0
+FEW_TILES = 5000
 
 
 def evaluate(
@@ -111,6 +115,8 @@ def evaluate(
         for done, _ in enumerate(stream, start=1):
             progress.count("evaluating images", done, len(images))
     else:
+        if progress is not SILENT:
+            _say_cost(bound, images, progress)
         tiles = 0
         for done, evidence_map in enumerate(bound.maps(stream), start=1):
             for protocol in tiled:
@@ -233,6 +239,22 @@ def _check_classes(known: Sequence[str], images: ImageSet) -> None:
                 f"class {number} is '{ours}' to the classifier but '{theirs}' in {source}; evaluate on a set with "
                 "the same classes in the same order, or name the model's own with `classes`"
             )
+
+
+def _say_cost(bound: TiledModel, images: ImageSet, progress: Progress) -> None:
+    """Say how long the tiles of a set will take, where that is more than some seconds."""
+    tile, stride = bound.sides()
+    preprocessing = bound.preprocessing
+    sizes, counts = np.unique(images.sizes, axis=0, return_counts=True)
+    grids: list[TileGrid] = []
+    for (height, width), count in zip(sizes.tolist(), counts.tolist(), strict=True):
+        size = (height, width) if preprocessing is None else preprocessing.resized(height, width)
+        grids += [TileGrid(*size, tile, stride, bound.grid)] * count
+    if sum(map(len, grids)) < FEW_TILES:
+        return
+    cost = bound.cost(grids)
+    if cost.seconds > SAID_SECONDS:
+        progress.say(f"evaluating {len(images):,} images: {cost.sentence()}")
 
 
 def _check_tile(images: ImageSet, bound: TiledModel) -> None:

@@ -68,8 +68,8 @@ def smoothing_note(smoothing: float, measured: Mapping[str, Mapping[str, Any]]) 
     """Say in a sentence what label smoothing does to the calibration error; none where labels were not smoothed.
 
     >>> smoothing_note(0.2, {"vote": {"per_class": [{}] * 10}})
-    ['calibration error: labels were smoothed by 0.2, which teaches the network to be 82 % sure at most; it is right \
-more often than it says, and that is most of this error where accuracy is high']
+    ['calibration error: training with labels smoothed by 0.2 makes the network at most 82 % sure; it is right more \
+often than it says, and at high accuracy that is most of this error']
 
     `measured` are the protocols of an evaluation. The target of the right class of K is 1 − s + s/K (Szegedy et al.
     2016, arXiv 1512.00567).
@@ -79,8 +79,8 @@ more often than it says, and that is most of this error where accuracy is high']
         return []
     surest = points(1 - smoothing + smoothing / classes).removesuffix(".0")
     return [
-        f"calibration error: labels were smoothed by {smoothing:g}, which teaches the network to be {surest} % sure "
-        "at most; it is right more often than it says, and that is most of this error where accuracy is high"
+        f"calibration error: training with labels smoothed by {smoothing:g} makes the network at most {surest} % "
+        "sure; it is right more often than it says, and at high accuracy that is most of this error"
     ]
 
 

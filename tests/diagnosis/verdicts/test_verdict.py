@@ -46,8 +46,8 @@ VERDICT = Verdict(
 def test_proofs_say_what_moved_and_what_chance_moves() -> None:
     on, off = VERDICT.proofs("deer")
     assert on == (
-        "added to 40 images of other classes, it makes 50 % (40 to 60) of them deer (the same change makes 3 % any one "
-        "other class)"
+        "added to 40 images of other classes, it makes 50 % (40 to 60) of them deer (the same change makes 3 % any "
+        "one other class)"
     )
     assert off.endswith(
         "it leaves 50 % (40 to 60) of them right (added to images without it, and removed again: 90 %)"

@@ -23,4 +23,4 @@ def test_smoothed_labels_explain_the_calibration_error(tmp_path: Path, smoothing
     recipe = replace(RECIPES["fast"], data="toy", label_smoothing=smoothing)
     (tmp_path / RECIPE).write_text(recipe_to_toml(recipe), encoding="utf-8")
     page = run_html(tmp_path)
-    assert ("labels were smoothed by 0.2, which teaches the network to be 90 % sure at most" in page) is said
+    assert ("labels smoothed by 0.2 makes the network at most 90 % sure" in page) is said

@@ -117,7 +117,9 @@ class Reliance:
         """
         row = self.overall
         if not row.images and self.evidence == "removal":
-            return "nothing can be said about the evidence off the object: there are too few images to remove tiles from"
+            return (
+                "nothing can be said about the evidence off the object: too few images to remove tiles from"
+            )
         if not row.images:
             return "background reliance is unknown: no image has a region"
         if self.evidence == "removal":
