@@ -192,14 +192,14 @@ def _help() -> str:
     lines = [f"  {name:<{width}}  {command.text}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
-            "Train image classifiers on small tiles, and compare them honestly with whole images.",
+            "Train image classifiers, see tile by tile what they rely on, and repair shortcuts.",
             "",
             "usage: nearsight COMMAND …",
             "",
             *lines,
             "",
-            "'nearsight COMMAND --help' shows a command's options; 'nearsight demo' is a good start.",
-            "'nearsight --version' shows the versions of what matters, and",
-            "'nearsight --print-completion bash|zsh|tcsh' a script that completes commands and options.",
+            "'nearsight COMMAND --help' shows the options of a command; start with 'nearsight demo'.",
+            "'nearsight --version' shows the versions for a bug report, and",
+            "'nearsight --print-completion bash|zsh|tcsh' prints a script for tab completion.",
         ]
     )

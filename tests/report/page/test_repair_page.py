@@ -70,7 +70,7 @@ def test_what_was_not_asked_is_said(parse: Callable) -> None:
     found = make_repair(before=None, after=None, moved=(), cost_before=None, groups=(), examples=())
     text = parse(repair_html(found)).text
     assert "The test images were not diagnosed again." in text
-    assert "Nothing of what was removed can be put on an image." in text
+    assert "Nothing of what was removed can be added to an image." in text
     assert "No test image of the class is without it." in text
     assert "worst group" not in text
 

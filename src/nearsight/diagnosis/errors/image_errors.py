@@ -34,7 +34,7 @@ KEPT_CLASSES = 10
 class ImageError:
     """One image that the decision gets wrong.
 
-    `index` is its place in the examined set. `margin` is the score of the prediction less that of the label, in
+    `index` is its place in the examined set. `margin` is the score of the prediction minus that of the label, in
     logits, `cost` the cross-entropy in nats, −log softmax(scores)[label].
 
     What explains it is a map, of the `kind` "tile" (the logits of tiles alone) or "removal" (what the scores lose
