@@ -50,12 +50,12 @@ def load(
     >>> sets.notes[0]
     'test: 365 of the 1797 images of train, held out by a hash of their path'
 
-    A name is searched for under the directories of NEARSIGHT_DATA, then among the known names, which are built
-    in (`digits`, `scenes:shortcut=0.9,seed=1`) or come from the hub by way of its cache, then as a path. A
-    share `validation` of train, chosen by `seed`, becomes `val` where the set has none; 0 keeps train whole.
-    A place is an image folder, a table of files and labels, Parquet, what `datasets` saves, or a known set as its
-    home gives it. Images of one size, of up to 1024×1024 pixels in a set of 2 GiB, are held in memory, others are
-    decoded when asked for. What is read and downloaded is shown as a bar, unless `progress` is False.
+    A name is searched for under the directories of NEARSIGHT_DATA, then among the known names, which are built in
+    (`digits`, `scenes:shortcut=0.9,seed=1`) or come from the hub through its cache, then as a path. If the set has
+    no `val`, a share `validation` of train becomes it, chosen by `seed`; 0 keeps train whole. A place is an image
+    folder, a table of files and labels, Parquet, a directory saved by `datasets`, or a known set as unpacked from
+    its archive. Images of one size, of up to 1024×1024 pixels in a set of up to 2 GiB, are held in memory; others
+    are decoded when asked for. A bar shows reading and downloads, unless `progress` is False.
 
     Raises `InputError` on a name or place that is not there, and on images or labels that cannot be used;
     images that cannot be read are left out instead, with a note, when `skip_bad`. The other options are those of

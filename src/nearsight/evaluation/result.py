@@ -68,10 +68,10 @@ class Evaluation(Shown):
     >>> sorted(path.name for path in directory.iterdir())
     ['classes.csv', 'evaluation.csv', 'predictions.parquet', 'result.json']
 
-    `metrics` holds for each protocol what `protocol_metrics` returns; `settings` what was evaluated and how;
-    `labels` is int64 (images,); `scores` holds float32 (images, classes) for each protocol, and `predictions`
-    int64 (images,): the largest score, of equal ones the first. `paths` names each image, and `columns` is what else
-    its set says of it; None where that is not known, as of what an older version saved.
+    `metrics` holds for each protocol what `protocol_metrics` returns, and `settings` what was evaluated and how.
+    `labels` is int64 (images,). `scores` holds float32 (images, classes) for each protocol, and `predictions` int64
+    (images,): the class with the largest score, the first of equal ones. `paths` names each image, and `columns`
+    are the other columns of its set, None if they are not known, as in results of older versions.
     """
 
     metrics: Mapping[str, dict[str, Any]]

@@ -1,4 +1,4 @@
-"""A model bound once to how it is looked at: the one object that evaluation, heatmaps and diagnosis take."""
+"""A model bound once to its settings: the one object that evaluation, heatmaps and diagnosis take."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ from nearsight.tiles import TileGrid
 
 
 class TiledModel(Shown):
-    """A model bound to the tiles at which it is looked, to a bound on memory and to a device, once.
+    """A model bound once to its tiles, to a bound on memory and to a device.
 
     >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, stride=2, classes=("red", "green", "blue"))
     >>> [evidence_map] = bound.maps([torch.ones(3, 6, 8)])
@@ -35,22 +35,22 @@ class TiledModel(Shown):
     (torch.Size([3, 2, 3]), [[1.0, 1.0, 1.0]])
 
     `model` is a `Classifier`, a module, any callable from (B, C, H, W) to logits (B, classes), or an ONNX Runtime
-    session. `tile` is in pixels, by default the one that the classifier was trained on; `stride` by default a quarter
-    of it. `memory` bounds in bytes what is worked on at once, whatever the number and size of images: an image comes
-    on top as it was given, and so does its map. `device` is by default where the model's weights are, or else where
-    the images are. `classes` names the logits where the model does not. With `skip_blank` no tile is looked at whose
-    values differ, in each colour, by at most so many of 255: it is NaN in a map, and counts in no score. An image of
-    blank tiles alone is looked at whole. `pooling` is how the tiles of an image make one prediction, by default as
-    the classifier was trained.
+    session. `tile` is in pixels, by default the tile that the classifier was trained on; `stride` is by default a
+    quarter of it. `memory` bounds in bytes what is processed at once, whatever the number and size of images; an
+    image as it was given and its map come on top. `device` is by default the device of the model's weights, or else
+    of the images. `classes` names the logits if the model does not. With `skip_blank`, a tile whose values differ
+    in each colour by at most that many of 255 is not evaluated: it is NaN in a map and counts in no score. An image
+    with only blank tiles is evaluated completely. `pooling` is how the tiles of an image make one prediction, by
+    default as in training.
 
     Images are uint8 (3, H, W) as decoded, which a classifier's preprocessing resizes and normalises batch by
     batch; or float (C, H, W) as the model takes them. Everything is computed in `dtype`, without gradients.
 
-    A module is copied when it is first used, and never changed itself. How it behaves is probed when it is first
-    asked for something: whether passes over whole images give the logits of tiles, and how many go at once. A change
-    of the module's weights (more training, `load_state_dict`, `half()`) is noticed at the next call, by the version
-    that PyTorch counts for each and a few values of the last; then it is copied and probed again, with all that `at`
-    made of it. A change of its code, of its attributes or of single values through `.data` is not: call `rebind`.
+    A module is copied on first use, and never changed itself. It is then probed: do passes over whole images give
+    the logits of tiles, and how many images fit into one pass? A change of the module's weights (more training,
+    `load_state_dict`, `half()`) is noticed at the next call, by the version that PyTorch counts for each tensor and
+    a few values of the last one. The module is then copied and probed again, also for models made by `at`. A change
+    of its code, of its attributes or of single values through `.data` is not noticed: call `rebind`.
 
     Raises `InputError` for settings out of range and for a model that cannot be run on `dtype`.
     """
@@ -151,7 +151,7 @@ class TiledModel(Shown):
 
     @property
     def skip_blank(self) -> int | None:
-        """By how much of 255 the values of a tile that is skipped differ at most; None where none is skipped."""
+        """By how much of 255 the values of a skipped tile may differ; None if no tile is skipped."""
         return self._settings.blank
 
     @property
@@ -170,7 +170,7 @@ class TiledModel(Shown):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences on what a user should know of the model, found once by running it on a few tiles.
+        """Sentences on what a user should know about the model, found by running it once on a few tiles.
 
         >>> TiledModel(lambda tiles: tiles.mean((2, 3)).softmax(1), tile=4).notes[0].split(",")[0]
         'the model gives probabilities'
@@ -183,7 +183,7 @@ class TiledModel(Shown):
         return self._ready.notes(self._settle())
 
     def at(self, tile: int, stride: int | None = None, grid: GridKind | None = None) -> "TiledModel":
-        """Return the same model at tiles of another size; what was found of it is shared, not found again.
+        """Return the same model with tiles of another size; it shares what the probe found.
 
         >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4)
         >>> bound.at(8).stride
@@ -196,7 +196,7 @@ class TiledModel(Shown):
         return self._bound(ReadyModel(model, self._settings, classes=self._classes), self._settings)
 
     def rebind(self) -> None:
-        """Take the model as it is now, and forget what was found of it; siblings made by `at` do so too."""
+        """Take the model as it is now, and forget what the probe found; models made by `at` do so too."""
         self._ready.rebind()
 
     def sides(self) -> tuple[int, int]:
@@ -216,7 +216,7 @@ class TiledModel(Shown):
         return self._ready.preprocessing
 
     def together(self, image: Tensor) -> int:
-        """Return how many whole images like this one, resized, go through the model at once within the bound."""
+        """Return how many whole images like this one, resized, fit into one pass within the memory bound."""
         self._ready.refresh()
         self._ready.settle(image)
         return self._ready.together(_chw(image.shape), FULL_PASS_SHARE)
@@ -264,7 +264,7 @@ class TiledModel(Shown):
         fill: Fill = DEFAULT_FILL,
         others: Iterable[Tensor] | None = None,
     ) -> Iterator[EvidenceMap]:
-        """Yield for each image of a stream what its scores lose when a tile is replaced, tile by tile, in order.
+        """Yield for each image of a stream how much its scores fall when a tile is replaced, tile by tile, in order.
 
         >>> bound = TiledModel(lambda images: images.amax((2, 3)), tile=2, stride=2, classes=("red", "green", "blue"))
         >>> image = torch.zeros(3, 2, 4).index_fill(2, torch.tensor([3]), 4.0)
@@ -272,12 +272,12 @@ class TiledModel(Shown):
         >>> lost.logits[0].tolist(), lost.kind, lost.scores().tolist()
         ([[0.0, 3.0]], 'removal', [4.0, 4.0, 4.0])
 
-        A value is the score of the whole image less its score without the tile, in logits, under `protocol`:
-        `full-pass`, of whose image a tile may see nothing, and then loses nothing; or `mean-logit`, the mean over the
-        tiles bound, or another pooling of them, of which all that overlap the tile are scored again. The tile's
-        pixels are replaced by the image's mean colour (`fill` "mean"), by the image blurred ("blur"), or by the same
-        place of another image ("other"), of which `others` has one for each. Images are as for `maps`, and so is
-        memory. Raises `InputError` for another protocol or fill, and as `maps` and `full_pass` do.
+        A value is the score of the whole image minus its score without the tile, in logits, under `protocol`:
+        `full-pass`, in which a tile outside the crop loses nothing; or `mean-logit`, the mean over the tiles, or
+        another pooling of them, for which all tiles that overlap the replaced one are scored again. The tile's
+        pixels are replaced by the image's mean colour (`fill` "mean"), by the blurred image ("blur"), or by the
+        same place of another image ("other"), of which `others` has one for each. Images and memory are as for
+        `maps`. Raises `InputError` for another protocol or fill, and as `maps` and `full_pass` do.
         """
         check_removal(protocol, fill)
         if self.skip_blank is not None:

@@ -149,14 +149,14 @@ class Classifier(Shown, nn.Module):
     ) -> "Classifier":
         """Return a classifier made of anything that classifies images.
 
-        A network of PyTorch, whose class names and numbers are said; it is used as it is, not copied:
+        A PyTorch network with its class names and preprocessing; it is used as it is, not copied:
 
         >>> network = nn.Sequential(nn.Conv2d(3, 2, 5), nn.AdaptiveAvgPool2d(1), nn.Flatten())
         >>> toy = Classifier.of(network, classes=("cat", "dog"), tile=16, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2))
         >>> toy.classes, toy.preprocessing.std
         (('cat', 'dog'), (0.2, 0.2, 0.2))
 
-        A network of torchvision, with the transforms and names that its weights come with:
+        A torchvision network, with the transforms and class names of its weights:
 
         >>> from torchvision.models import ResNet18_Weights, resnet18
         >>> published = ResNet18_Weights.DEFAULT  # resnet18(weights=published) has the trained network
@@ -165,13 +165,13 @@ class Classifier(Shown, nn.Module):
         >>> Classifier.of(network, classes=names, preprocessing=published.transforms()).preprocessing.resize_short
         256
 
-        Any function from images (B, 3, H, W) to logits; what is not said is found by running it, and told in `notes`:
+        Any function from images (B, 3, H, W) to logits; `notes` say what was found by running it:
 
         >>> colours = Classifier.of(lambda images: images.mean((2, 3)), classes="red,green,blue")
         >>> colours.notes
         ('nothing was said of mean and std: the model is given pixels from 0 for black to 1 for white',)
 
-        An ONNX Runtime session, or the file for one (here one that takes whole numbers, with the channels last):
+        An ONNX Runtime session, or an ONNX file (here one that takes whole numbers, with the channels last):
 
         >>> from types import SimpleNamespace
         >>> class Session:  # stands for onnxruntime.InferenceSession("FILE.onnx")
@@ -186,8 +186,8 @@ class Classifier(Shown, nn.Module):
         >>> session.tile, session.preprocessing.input_range
         (32, '0-255')
 
-        A classifier of Hugging Face with its processor, whose size, crop, mean, deviation and filter are taken
-        over, as are the model's class names; or a pipeline that holds both:
+        A Hugging Face classifier with its processor, or a pipeline that holds both. Size, crop, mean, standard
+        deviation and filter come from the processor, the class names from the model:
 
         >>> from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
         >>> tiny = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
@@ -203,8 +203,8 @@ class Classifier(Shown, nn.Module):
         >>> Classifier.of("timm:test_resnet", tile=64, pretrained=False).classes[0]
         'tench, Tinca tinca'
 
-        A named architecture with weights from a file, as safetensors or as `torch.save` wrote it, which is read with
-        `weights_only=True` and never otherwise:
+        A named architecture with a file of weights, safetensors or from `torch.save`, which is read only with
+        `weights_only=True`:
 
         >>> import tempfile
         >>> import torch

@@ -23,14 +23,14 @@ LoggerName = Literal["wandb", "mlflow"]
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Where and how a run is carried out; nothing here is meant to change what is learned.
+    """Where and how a run is carried out; this is not meant to change what is learned.
 
     >>> Machine(device="cpu", workers=2).decoding_workers()
     2
 
-    `device` is auto, cpu, cuda or mps; `devices` the number of processes; `workers` the decoding processes of
-    a set that streams (None: one a core, at most 16); a checkpoint is written every `checkpoint_seconds`; `log` names
-    where the rows of a run go besides its directory, "wandb" or "mlflow".
+    `device` is auto, cpu, cuda or mps, and `devices` the number of processes. `workers` is the number of processes
+    that decode images of sets not held in memory (None: one per core, at most 16). A checkpoint is written every
+    `checkpoint_seconds`. `log` names where else the rows of metrics go, "wandb" or "mlflow".
 
     Raises `InputError` for another name in `log`, or for one whose package is not installed.
     """
