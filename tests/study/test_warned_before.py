@@ -8,6 +8,7 @@ import torch
 
 import nearsight
 from nearsight.errors import InputError
+from nearsight.progress import duration
 
 FIELDS: dict[str, Any] = {
     "recipe": "fast",
@@ -53,3 +54,18 @@ def test_the_number_is_of_the_images_that_are_trained_on(verb: Any, tmp_path: Pa
     assert any("of the 60 images" in line or "folds" in line for line in listener.said)
     (told,) = [line for line in listener.said if "is larger than the training set" in line]
     assert told.startswith(f"warning: a batch of 500 is larger than the training set of {trained_on} images")
+
+
+def test_a_comparison_says_how_long_it_takes_before_the_first_run(
+    tmp_path: Path, listener: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nearsight.study.comparing.seconds_of_step", lambda *_: 30.0)
+    fields = FIELDS | {"batch_size": 8}
+    with pytest.raises(InputError, match="are trained on"):
+        nearsight.compare(
+            images(), tiles=[6, None], seeds=2, out=tmp_path / "out", progress=listener, **fields
+        )
+    (line,) = [line for line in listener.said if "(run 1 of" in line]
+    runs = int(line.split("run 1 of ")[1].split(",")[0])
+    # Two steps of 30 seconds in each run, whatever its arm.
+    assert line.endswith(f"(run 1 of {runs}, about {duration(runs * 2 * 30)} to go)")

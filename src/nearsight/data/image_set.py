@@ -325,7 +325,7 @@ class ImageSet:
 
     @cached_property
     def identity(self) -> Identity:
-        """What tells each image again after the set has changed: its path in the set and a digest of its content."""
+        """How each image is recognised after the set has changed: its path in the set and a digest of its content."""
         if self.known_identity is not None:
             return self.known_identity
         if isinstance(self.images, StreamedImages):
@@ -407,7 +407,7 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageSets(Shown, Mapping[str, ImageSet]):
-    """The splits of one set by name, usually `train`, `val` and `test`, and notes on how they came about.
+    """The splits of one set by name, usually `train`, `val` and `test`, with notes on how they were made.
 
     >>> sets = ImageSets("toy", {})
     >>> "test" in sets, list(sets)

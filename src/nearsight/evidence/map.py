@@ -1,4 +1,4 @@
-"""The evidence map: the logits of every tile of an image, or what its scores lose without each."""
+"""The evidence map: the logits of every tile of an image, or how much its scores fall without each tile."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -180,7 +180,7 @@ class EvidenceMap(Shown):
         return attended_mean(self._tiles(), self.attention[~self.skipped])
 
     def counted(self, name: str | SupportsIndex) -> Tensor | None:
-        """Return how much each tile counts for a class's score, float (rows, columns), from 0 to 1 and 1 in sum.
+        """Return the weight of each tile in a class's score, float (rows, columns), from 0 to 1, with sum 1.
 
         >>> tiles = torch.tensor([[[3.0, 1.0, 0.0]], [[0.0, 2.0, 1.0]]])
         >>> found = EvidenceMap(tiles, TileGrid(2, 6, 2, 2), ("cat", "dog"), pooling=Pooling("top-k", top_k=2))
@@ -204,7 +204,7 @@ class EvidenceMap(Shown):
         return shares.view(self.grid.shape)
 
     def counting(self, name: str | SupportsIndex) -> tuple[int, ...] | None:
-        """Return the numbers of the tiles that make a class's score, those that count most first.
+        """Return the numbers of the tiles that make a class's score, the most important first.
 
         >>> tiles = torch.tensor([[[3.0, 1.0, 0.0]], [[0.0, 2.0, 1.0]]])
         >>> EvidenceMap(tiles, TileGrid(2, 6, 2, 2), ("cat", "dog"), pooling=Pooling("max")).counting("dog")

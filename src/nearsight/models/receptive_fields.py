@@ -43,7 +43,7 @@ class ReceptiveField:
     name: str = "the network"
 
     def sentence(self) -> str:
-        """Say it in one line, as it is printed before training."""
+        """Say it in one line, as printed before training."""
         field = "every pixel" if self.side is None else f"{self.side} pixels"
         rows, columns = self.grid
         return (
@@ -52,7 +52,7 @@ class ReceptiveField:
         )
 
     def warning(self) -> str | None:
-        """Say which network to choose when the tile shrinks to one place on the way; None when all is well.
+        """Say which network to choose if the tile shrinks to one place on the way; None if it does not.
 
         A network without padding whose receptive field is the tile ends on one place by design: no warning.
         """

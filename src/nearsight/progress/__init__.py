@@ -1,4 +1,4 @@
-"""What long work tells whoever watches it: one channel for lines, warnings and counts."""
+"""What long work reports: one channel for lines, warnings and counts."""
 
 from nearsight.progress.channel import SILENT, Progress, Silent
 from nearsight.progress.watching import duration, is_first_process, watched, worded

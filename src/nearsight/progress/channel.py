@@ -1,10 +1,10 @@
-"""The channel: what anyone who watches must take, and the one who takes nothing."""
+"""The channel that long work reports to, and the one that drops everything."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Anyone who watches long work: a terminal's bar, a notebook, a log, a test.
+    """An object that long work reports to: a terminal's bar, a notebook, a log, a test.
 
     >>> class Log:
     ...     def say(self, text: str) -> None:
@@ -25,17 +25,17 @@ class Progress(Protocol):
     """
 
     def say(self, text: str) -> None:
-        """Take one line of text, such as what begins now."""
+        """Receive one line of text, such as what begins now."""
 
     def warn(self, text: str) -> None:
-        """Take one line on what may not be as it should."""
+        """Receive one line about a possible problem."""
 
     def count(self, what: str, done: int, total: int, detail: str = "") -> None:
-        """Take how much of some work is done, and what else there is to say of it; it may come often."""
+        """Receive how much of some work is done, with more detail; this may be called often."""
 
 
 class Silent:
-    """One who watches and drops everything."""
+    """A channel that drops everything."""
 
     def say(self, text: str) -> None:
         """Drop a line."""

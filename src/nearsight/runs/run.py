@@ -38,7 +38,7 @@ PREDICTION, SCORES = ".prediction", ".scores"
 
 @dataclass(frozen=True, repr=False)
 class Run(Shown):
-    """A run that was begun or finished, known by its directory.
+    """A run, begun or finished, in its directory.
 
     >>> import tempfile
     >>> directory = Path(tempfile.mkdtemp())
@@ -69,7 +69,7 @@ class Run(Shown):
 
     @property
     def finished(self) -> bool:
-        """Whether training came to its end and wrote the weights and the result."""
+        """Whether training has finished and written the weights and the result."""
         return all((self.directory / name).is_file() for name in (WEIGHTS, DESCRIPTION, RESULT))
 
     @property
@@ -92,7 +92,7 @@ class Run(Shown):
 
     @property
     def training(self) -> Mapping[str, Any]:
-        """What training took, from result.json; raises `InputError` where it does not say all of it."""
+        """The cost of training, from result.json; raises `InputError` if the file is incomplete."""
         return whole_training(self.result, self.directory / RESULT)
 
     def classifier(self, network: Network | None = None) -> Classifier:
@@ -129,7 +129,7 @@ class Run(Shown):
         directory: str | Path | None = None,
         token: str | None = None,
     ) -> "Run":
-        """Fetch a run that `to_hub` shared, into the hub's cache or a `directory` of yours.
+        """Download a run that `to_hub` shared, into the hub's cache or a `directory` of yours.
 
         >>> Run.from_hub("me/first").classifier()  # doctest: +SKIP
 

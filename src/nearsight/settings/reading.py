@@ -10,7 +10,7 @@ from nearsight.numbers import real, settle_numbers
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How a set of images is read, whoever reads it: `load`, the verbs and the command line take these fields.
+    """How a set of images is read; `load`, the verbs and the command line take these fields.
 
     >>> Reading(value_range=(0, 4095)).value_range
     (0.0, 4095.0)
@@ -44,7 +44,7 @@ class Reading:
             object.__setattr__(self, "value_range", _low_and_high(self.value_range))
 
     def over(self, base: "Reading") -> "Reading":
-        """Return these settings, with those of `base` where they say nothing.
+        """Return these settings, filled up with those of `base`.
 
         >>> Reading(skip_bad=True).over(Reading(group_column="patient"))
         Reading(skip_bad=True, max_pixels=None, value_range=None, class_pattern=None, regions=None, \
