@@ -111,7 +111,8 @@ def test_an_unknown_column_lists_those_that_there_are_and_the_facts_of_files() -
 
 
 @pytest.mark.parametrize(
-    ("values", "told"), [([None, None], "says nothing"), (["a", "b"], "a different value for every")]
+    ("values", "told"),
+    [([None, None], "has no value for any image"), (["a", "b"], "a different value for every")],
 )
 def test_a_column_that_makes_no_groups_is_refused(values: list[Any], told: str) -> None:
     with pytest.raises(InputError, match=told):

@@ -248,8 +248,9 @@ def _say_cost(bound: TiledModel, images: ImageSet, progress: Progress) -> None:
     sizes, counts = np.unique(images.sizes, axis=0, return_counts=True)
     grids: list[TileGrid] = []
     for (height, width), count in zip(sizes.tolist(), counts.tolist(), strict=True):
-        size = (height, width) if preprocessing is None else preprocessing.resized(height, width)
-        grids += [TileGrid(*size, tile, stride, bound.grid)] * count
+        if preprocessing is not None:
+            height, width = preprocessing.resized(height, width)
+        grids += [TileGrid(height, width, tile, stride, bound.grid)] * count
     if sum(map(len, grids)) < FEW_TILES:
         return
     cost = bound.cost(grids)

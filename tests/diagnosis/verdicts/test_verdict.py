@@ -70,9 +70,9 @@ def test_where_every_image_has_it_accuracy_without_is_said_to_be_unknown() -> No
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({}, "Do not trust accuracy on deer"),
+        ({}, "Do not trust the accuracy on images of deer"),
         ({"verdict": SUSPECT}, "Look at"),
-        ({"seen_in": TABLE}, "Hold out"),
+        ({"seen_in": TABLE}, "Test on images"),
     ],
 )
 def test_the_advice_fits_the_verdict(changed: dict[str, str], said: str) -> None:
