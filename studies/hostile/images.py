@@ -105,7 +105,7 @@ def _png(width: int, height: int, *chunks: bytes, bits: int = 8, colour: int = 2
     )
 
 
-def _tiff(tags: dict[int, tuple[int, int, int]], data: bytes = bytes(64)) -> bytes:
+def little_tiff(tags: dict[int, tuple[int, int, int]], data: bytes = bytes(64)) -> bytes:
     """A little-endian TIFF of one directory; each tag is its type, its count and its value or place."""
     entries = b"".join(struct.pack("<HHII", tag, *value) for tag, value in sorted(tags.items()))
     return (
@@ -115,7 +115,7 @@ def _tiff(tags: dict[int, tuple[int, int, int]], data: bytes = bytes(64)) -> byt
 
 def _tiled_tiff(side: int) -> bytes:
     head = 8 + 2 + 10 * 12 + 4
-    return _tiff(
+    return little_tiff(
         {
             256: (3, 1, 10), 257: (3, 1, 10), 258: (3, 1, 8), 259: (3, 1, 8), 262: (3, 1, 1), 277: (3, 1, 1),
             322: (4, 1, side), 323: (4, 1, side), 324: (4, 1, head), 325: (4, 1, 60),

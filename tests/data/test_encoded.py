@@ -1,6 +1,7 @@
 """What is opened as an image: regular files of a few formats, and nothing that starts a program or waits."""
 
 import io
+import logging
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
+from studies.hostile.images import little_tiff
 
 from nearsight.data import load
 from nearsight.data.conversion import to_pixels
@@ -108,6 +110,17 @@ def test_a_damaged_file_is_told_of_once(compression: str, capfd: pytest.CaptureF
     with pytest.raises(InputError):
         decode_image(sound[:400] + b"\xff" * (len(sound) - 800) + sound[-400:])
     # What a library in C says by itself goes past Python.
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_pillow_logs_of_a_file_is_not_on_stderr(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in a program that listens to no logs; pytest does.
+    monkeypatch.setattr(logging.root, "handlers", [])
+    tags = {256: 10, 257: 10, 258: 8, 259: 1, 262: 1, 273: 200, 277: 65535, 279: 100}
+    with pytest.raises(InputError, match="a TIFF of bands or numbers that are not read"):
+        decode_image(little_tiff({tag: (3, 1, value) for tag, value in tags.items()}))
     assert capfd.readouterr() == ("", "")
 
 

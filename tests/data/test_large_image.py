@@ -188,6 +188,7 @@ def test_damage_is_told_where_it_is_met(
         list(large.bands([(0, HEIGHT)]))
 
     assert "\n" not in str(raised.value)
+    assert str(raised.value).count(str(path)) == 1
     assert capfd.readouterr().err == ""
 
 

@@ -297,7 +297,11 @@ def named_faults(file: bytes | str | Path, name: str | None) -> Iterator[None]:
         raise
     # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and more on damaged files.
     except Exception as fault:
-        raise InputError(f"cannot read {_named(file, name)}: {why_unread(file, fault)}") from fault
+        named = f"cannot read {_named(file, name)}: "
+        if isinstance(fault, InputError) and str(fault).startswith(named):
+            # Whoever opened it within has said so already.
+            raise
+        raise InputError(f"{named}{why_unread(file, fault)}") from fault
 
 
 def _named(file: bytes | str | Path, name: str | None) -> str:

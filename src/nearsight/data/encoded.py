@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +34,8 @@ _OTHERS = {
     b"DDS ": "a texture (DDS)",
 }
 _PILLOWS_LIMIT = Lock()
+# It logs what it raises as well, on stderr where nobody listens.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 # Each registers what it reads. Pillow itself would import all readers to find one that is not there.
 for _module in (
     "Bmp",

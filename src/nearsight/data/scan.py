@@ -231,7 +231,7 @@ class _Measure:
                 found = values[0] if values else Measured()
                 return (height, width), None, replace(found, frames=header.frames), header
         except InputError as error:
-            return (0, 0), _reason(error), Measured(), None
+            return (0, 0), _reason(error, file), Measured(), None
 
 
 @dataclass(frozen=True)
@@ -247,11 +247,12 @@ class _Decode:
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {"pixels": [], "fault": []}
         for cell in batch["image"]:
+            file = image_file(cell)
             try:
                 with allowed_pixels(self.max_pixels), values_from(self.value_range):
-                    pixels, fault = _held(image_file(cell)).numpy().tobytes(), None
+                    pixels, fault = _held(file).numpy().tobytes(), None
             except InputError as error:
-                pixels, fault = bytes(3 * self.height * self.width), _reason(error)
+                pixels, fault = bytes(3 * self.height * self.width), _reason(error, file)
             found["pixels"].append(pixels)
             found["fault"].append(fault)
         return found
@@ -287,8 +288,10 @@ def _content(cell: Mapping[str, Any] | None) -> tuple[bytes | str, str | None]:
         with named_faults(file, "image"):
             return (file, None) if needs_parts(file) else (read_encoded(file), None)
     except InputError as error:
-        return b"", _reason(error)
+        return b"", _reason(error, file)
 
 
-def _reason(error: InputError) -> str:
-    return str(error).removeprefix("cannot read image: ")
+def _reason(error: InputError, file: bytes | str) -> str:
+    said = str(error).removeprefix("cannot read image: ")
+    # A file that is read part by part names itself.
+    return said if isinstance(file, bytes) else said.removeprefix(f"cannot read {file}: ")

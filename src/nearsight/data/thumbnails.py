@@ -1,6 +1,7 @@
 """Thumbnails that tell whether two images are nearly the same picture."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.data.bars import can_redraw, without_bars
 from nearsight.data.cache_damage import told_of_damage
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.image_set import ImageSet, StreamedImages, image_file
@@ -150,7 +152,7 @@ def _kept(images: StreamedImages) -> "Dataset":
     """Reduce all rows of a table once; `datasets` keeps the result beside its cache."""
     from datasets import Features, Value
 
-    with told_of_damage():
+    with told_of_damage(), nullcontext() if can_redraw() else without_bars():
         return images.rows.map(
             _Reduce(images.max_pixels, images.value_range, stamp_of_sources(images.rows)),
             batched=True,
