@@ -91,7 +91,14 @@ def readers() -> tuple[Reader, ...]:
         Reader("train --weights-of", "pooled/run", _RUN, _train_on, weight=4),
         Reader("train --recipe", "pooled/run", ("recipe.toml",), _train_by, weight=3),
         Reader("Comparison.load", "comparison", ("comparison.json",), call=_comparison, weight=8),
-        Reader("report", "comparison", ("comparison.json",), _report, weight=4),
+        Reader("report", "comparison", ("comparison.json",), _report, weight=3),
+        Reader(
+            "report --margin",
+            "comparison",
+            ("comparison.json",),
+            lambda _, place: ["report", place, "--margin", "1"],
+            weight=2,
+        ),
         Reader(
             "compare --resume",
             "comparison",
