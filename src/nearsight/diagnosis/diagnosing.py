@@ -83,7 +83,10 @@ def diagnose(
 
     for note in bound.notes:
         tell(note)
-    progress.say(f"evidence of {len(examined):,} images")
+    count = f"{len(measured)} part{'' if len(measured) == 1 else 's'}"
+    progress.say(
+        f"diagnosing {len(examined):,} images in {count}: {', '.join(part.name for part in measured)}"
+    )
     evaluation, grids, seen = pass_over(
         bound, examined, measured, seed=seed, workers=workers, progress=progress
     )
