@@ -119,8 +119,8 @@ def test_nothing_left_after_skipping_is_refused(write_folder: Write) -> None:
 @pytest.mark.parametrize(
     ("directories", "message"),
     [
-        ({"": []}, "is empty; expected a directory for each class"),
-        ({"": [b"x"]}, "holds files but no directories for classes; expected a directory for each class"),
+        ({"": []}, "is empty; expected one directory per class"),
+        ({"": [b"x"]}, "holds files but no directories for classes; expected one directory per class"),
         (
             {"train": [b"x"], "test": [b"x"]},
             r"no split of .* has class directories \(test, train\); expected",

@@ -118,9 +118,9 @@ def print_training(run: Run) -> None:
     cost = run.training
     print_lines(
         [
-            f"trained {cost['steps']:,} steps on {cost['images_seen']:,} images, repeats counted, "
+            f"trained {cost['steps']:,} steps on {cost['images_seen']:,} images (counting repeats), "
             f"{cost['pixels_per_image']:,} pixels of each, in {duration(cost['seconds'])} "
-            f"({cost['images_per_second']:,.0f} a second, {cost['flops'] / 1e12:,.1f} TFLOP, "
+            f"({cost['images_per_second']:,.0f} images per second, {cost['flops'] / 1e12:,.1f} TFLOP, "
             f"peak memory {cost['peak_memory_bytes'] / 2**30:.1f} GiB, {cost['precision']})"
         ]
     )
@@ -265,11 +265,11 @@ def print_demonstration(found: Demonstration) -> None:
             "",
             f"the page: {found.directory / PAGE}",
             "",
-            "Next, on a folder of photographs with a directory for each class:",
-            "  nearsight data FOLDER                   what it holds",
-            "  nearsight train FOLDER --out runs/mine  a network, by a recipe that fits the folder",
-            "  nearsight diagnose runs/mine            what it uses, and where it errs",
-            "  nearsight repair runs/mine              the same without its shortcuts",
+            "Next, with your own photographs, in a folder with one directory per class:",
+            "  nearsight data FOLDER                   shows what is in it",
+            "  nearsight train FOLDER --out runs/mine  trains a network by a recipe that fits the folder",
+            "  nearsight diagnose runs/mine            shows what it relies on, and where it errs",
+            "  nearsight repair runs/mine              trains it again without its shortcuts",
         ]
     )
 

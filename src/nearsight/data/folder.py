@@ -1,4 +1,4 @@
-"""Reading an image folder: a directory for each class, with or without a directory for each split."""
+"""Reading an image folder: one directory per class, with or without a directory per split."""
 
 from pathlib import Path
 

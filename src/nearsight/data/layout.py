@@ -10,11 +10,9 @@ from nearsight.data.split_names import SplitName, keyed, split_in
 from nearsight.data.tree import Folder
 from nearsight.errors import InputError
 
-EXPECTED = (
-    "expected a directory for each class (cats/, dogs/), or for each split with those in it (train/cats/)"
-)
+EXPECTED = "expected one directory per class (cats/, dogs/), or for each split with those in it (train/cats/)"
 _WAY_OUT = (
-    "name the splits train, val and test and put a directory for each class into each (train/cats/), or, if these "
+    "name the splits train, val and test and put one directory per class into each (train/cats/), or, if these "
     "are classes, put all of them into one directory 'train'"
 )
 _FOLD = re.compile(r"(fold|part|batch|cv|group|session|day)[-_ ]?\d+", re.IGNORECASE)

@@ -60,6 +60,6 @@ def _read_file(path: Path) -> tuple[dict[str, Table], list[str]]:
         raise InputError(f"{path} is an archive; unpack it, and give the directory that it makes")
     if suffix in IMAGE_SUFFIXES:
         raise InputError(
-            f"{path} is a single image; give the directory that holds a directory for each class, or a table"
+            f"{path} is a single image; give the directory that holds one directory per class, or a table"
         )
     return read_parquet(path)

@@ -73,7 +73,7 @@ def _training(recipe: Recipe, result: Mapping[str, Any]) -> Iterator[str]:
     cost = result.get("training")
     if cost:
         yield (
-            f"{cost['steps']:,} steps on {cost['images_seen']:,} images, repeats counted, of "
+            f"{cost['steps']:,} steps on {cost['images_seen']:,} images (counting repeats), of "
             f"{cost['pixels_per_image']:,} pixels each, in {cost['seconds']:,.0f} seconds and {cost['precision']}."
         )
         yield "Versions: " + ", ".join(f"{name} {number}" for name, number in cost["versions"].items()) + "."
