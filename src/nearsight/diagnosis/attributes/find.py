@@ -59,7 +59,7 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     def step() -> None:
         nonlocal done
         done += 1
-        examined.progress.count("measuring", done, len(examined.images))
+        examined.progress.count("measuring whole images", done, len(examined.images))
 
     values = measure_all((examined.images.image(i) for i in range(len(examined.images))), step)
     found = Found(examined, values)
