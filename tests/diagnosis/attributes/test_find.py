@@ -8,7 +8,7 @@ from tests.diagnosis.attributes.conftest import Photographs
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.attributes import find_whole_image_attributes
+from nearsight.diagnosis.attributes import find, find_whole_image_attributes
 from nearsight.diagnosis.attributes.edits import BLUR, COMPRESSED, GREYSCALE, Way, waves
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.candidates import Candidate, Edit, Examined
@@ -16,6 +16,12 @@ from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
 
 CLASSES, EACH, SIDE = 3, 60, 48
+
+
+@pytest.fixture(autouse=True)
+def no_forests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out groups, which have tests of their own."""
+    monkeypatch.setattr(find, "find_groups", lambda examined, values: iter(()))  # noqa: ARG005
 
 
 def examined(pictures: list[Tensor], seed: int = 0) -> Examined:

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from tests.diagnosis.attributes.conftest import Photographs
 
+from nearsight.diagnosis.attributes.edits import APART_LEFT, APART_RIGHT, REDDER
 from nearsight.diagnosis.attributes.kinds import NAMES
 from nearsight.diagnosis.attributes.measuring import measure, measure_all, measure_one
 
@@ -79,3 +80,21 @@ def test_few_levels_are_seen_however_few(photographs: Photographs, levels: int) 
     few = [(torch.round(picture / step) * step).round().to(torch.uint8) for picture in pictures]
     assert np.median(measure_one(few, "few values")) > 0.3
     assert measure_one(pictures, "few values").max() < 0.05
+
+
+@pytest.mark.parametrize("by", [0.5, 1, 2, 3, 4])
+def test_colours_that_lie_apart_are_told_however_far(photographs: Photographs, by: float) -> None:
+    plain = photographs(12, side=40)
+    usual = np.abs(measure_one(plain, "colour fringes across")).max()
+    assert measure_one(map(APART_RIGHT.edit(by), plain), "colour fringes across").min() > usual
+    assert measure_one(map(APART_LEFT.edit(-by), plain), "colour fringes across").max() < -usual
+
+
+def test_a_cast_takes_neutral_pixels_away_and_colours_of_things_do_not(photographs: Photographs) -> None:
+    (plain,) = photographs(1, side=40)
+    thing = plain.clone()
+    thing[0, 10:35, 5:30] += 60
+    cast = REDDER.edit(40)(plain)
+    of_plain, of_thing, of_cast = measure_one([plain, thing, cast], "warm everywhere")
+    assert of_cast > of_plain + 30
+    assert abs(of_thing - of_plain) < 5

@@ -9,8 +9,10 @@ Plane = NDArray[np.float32]
 
 # Grey levels added before a ratio of gradients is taken.
 _STEP = 0.5
+# Grey levels added before a share of the largest channel is taken.
+_DARK = 8.0
 # Lags in pixels at which channels are compared.
-_LAGS = (1, 2, 3)
+_LAGS = range(1, 9)
 
 
 def colour_measures(channels: Channels) -> dict[str, float]:
@@ -24,8 +26,11 @@ def colour_measures(channels: Channels) -> dict[str, float]:
 
     `channels` is float32 (3, H, W), from 0 to 255. "warm" and "green" are, in grey levels, red less blue, and green
     minus the mean of both, of the mean colour; "shadows" and "lights" the same of percentiles 5 and 95 of the
-    channels. "saturation" is the mean of largest less smallest channel. "colour variety" is the standard
-    deviation of colours off their main line, 0 for a picture of one hue.
+    channels. "saturation" is the mean of largest less smallest channel. "warm everywhere", "cold everywhere",
+    "green everywhere" and "purple everywhere" are by how much at least 99 % of the pixels are so, in grey levels: a
+    cast takes the neutral ones away. "strongest colour" is percentile 95 of largest less smallest channel, as a share
+    of the largest. "colour variety" is the standard deviation of colours off their main line, 0 for a picture of one
+    hue.
     """
     shadows, lights = np.percentile(channels.reshape(3, -1), (5, 95), axis=1)
     mean = channels.mean((1, 2))
@@ -37,6 +42,7 @@ def colour_measures(channels: Channels) -> dict[str, float]:
         "warm lights": _warm(lights),
         "green lights": _green(lights),
         "saturation": float((channels.max(0) - channels.min(0)).mean()),
+        **_everywhere(channels),
         "colour variety": _variety(channels),
     }
 
@@ -52,8 +58,8 @@ def edge_measures(channels: Channels) -> dict[str, float]:
     `channels` is float32 (3, H, W), from 0 to 255, at full resolution. "warm edges" and "green edges" are the
     colour of edges (log2 of red to blue, and of green to both): of the light rather than of things, since edges
     are grey on the whole (grey edge: van de Weijer, Gevers and Gijsenij, IEEE Trans. Image Processing 16, 2007).
-    "colour fringes across" and "down" say how far blue lies right of, or below, red: the asymmetry of their edges'
-    correlation at 1 to 3 pixels.
+    "colour fringes across" and "down" say that blue lies right of, or below, red: the largest asymmetry of the
+    correlation of their edges, at 1 to 8 pixels.
     """
     smooth = uniform_filter(channels, (0, 3, 3))
     across, down = np.diff(smooth, axis=2), np.diff(smooth, axis=1)
@@ -63,6 +69,22 @@ def edge_measures(channels: Channels) -> dict[str, float]:
         "green edges": float(np.log2(edges[1] / np.sqrt(edges[0] * edges[2]))),
         "colour fringes across": _fringes(np.diff(channels, axis=2)),
         "colour fringes down": _fringes(np.diff(channels, axis=1).transpose(0, 2, 1)),
+    }
+
+
+def _everywhere(channels: Channels) -> dict[str, float]:
+    warm = channels[0] - channels[2]
+    green = channels[1] - (channels[0] + channels[2]) / 2
+    (least_warm, least_green), (most_warm, most_green) = np.percentile(
+        np.stack([warm.ravel(), green.ravel()]), (1, 99), axis=1
+    )
+    most, least = channels.max(0), channels.min(0)
+    return {
+        "warm everywhere": float(least_warm),
+        "cold everywhere": float(-most_warm),
+        "green everywhere": float(least_green),
+        "purple everywhere": float(-most_green),
+        "strongest colour": float(np.percentile((most - least) / (most + _DARK), 95)),
     }
 
 
@@ -80,8 +102,11 @@ def _variety(channels: Channels) -> float:
 
 
 def _fringes(steps: Channels) -> float:
+    """Return by how much more red's edges go with blue's on their right than on their left, at the clearest lag."""
     red, blue = steps[0], steps[2]
     energy = float(np.sqrt((red**2).mean() * (blue**2).mean())) + _STEP
-    right = sum(float((red[:, :-lag] * blue[:, lag:]).mean()) for lag in _LAGS)
-    left = sum(float((red[:, lag:] * blue[:, :-lag]).mean()) for lag in _LAGS)
-    return (right - left) / energy
+    lags = [lag for lag in _LAGS if lag < red.shape[1]]
+    right = np.array([float((red[:, :-lag] * blue[:, lag:]).mean()) for lag in lags])
+    left = np.array([float((red[:, lag:] * blue[:, :-lag]).mean()) for lag in lags])
+    apart = right - left
+    return float(apart[np.abs(apart).argmax()]) / energy

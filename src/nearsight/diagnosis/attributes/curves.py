@@ -18,6 +18,7 @@ FEWEST, MOST = 8, 64
 # What a change of tones alone can make.
 TONAL = (
     *("cast", "warm edges", "green edges", "warm", "green"),
+    *("warm everywhere", "cold everywhere", "green everywhere", "purple everywhere"),
     *("warm shadows", "green shadows", "warm lights", "green lights"),
     *("blown out", "drowned", "brightness", "contrast", "darkest", "lightest", "midtones"),
 )

@@ -207,6 +207,13 @@ def _fringed(axis: int, pixels: Pixels, by: float) -> Pixels:
     return np.stack([pixels[0], pixels[1], moved])
 
 
+def _fringed_both(axis: int, pixels: Pixels, by: float) -> Floats:
+    """Move blue by whole pixels and red by as many to the other side; of half a pixel half of it is seen."""
+    whole = int(np.ceil(abs(by)) * np.sign(by))
+    moved = np.stack([np.roll(pixels[0], -whole, axis), pixels[1], np.roll(pixels[2], whole, axis)])
+    return np.asarray(pixels + (by / whole) * (moved.astype(np.float32) - pixels))
+
+
 def _waved(frequency: tuple[float, float], pixels: Pixels, amplitude: float) -> Floats:
     height, width = pixels.shape[1:]
     turns = frequency[0] * np.arange(height)[:, None] + frequency[1] * np.arange(width)
@@ -275,6 +282,12 @@ LEFT, RIGHT = _both("light from the left", "light from the right", _lit_across, 
 ABOVE, BELOW = _both("light from above", "light from below", _lit_down, _OCTAVES)
 FRINGES_RIGHT, FRINGES_LEFT = _both("blue moved right", "blue moved left", partial(_fringed, 1), (1, 2, 3))
 FRINGES_DOWN, FRINGES_UP = _both("blue moved down", "blue moved up", partial(_fringed, 0), (1, 2, 3))
+APART_RIGHT, APART_LEFT = _both(
+    "red left, blue right", "red right, blue left", partial(_fringed_both, 1), (0.5, 1, 2, 3, 4)
+)
+APART_DOWN, APART_UP = _both(
+    "red up, blue down", "red down, blue up", partial(_fringed_both, 0), (0.5, 1, 2, 3, 4)
+)
 COMPRESSED, COMPRESSED_MOVED = (
     Way("JPEG", _compressed, _LOSSES),
     Way("JPEG, moved", _compressed_moved, _LOSSES),
@@ -332,10 +345,15 @@ WAYS: dict[str, tuple[tuple[Way, ...], tuple[Way, ...]]] = {
     "green shadows": ((GREENISH, GREENER), (PURPLISH, PURPLER)),
     "warm lights": ((WARMER, REDDER), (COOLER, BLUER)),
     "green lights": ((GREENER, GREENISH), (PURPLER, PURPLISH)),
+    "warm everywhere": ((REDDER, WARMER), (BLUER, COOLER)),
+    "cold everywhere": ((BLUER, COOLER), (REDDER, WARMER)),
+    "green everywhere": ((GREENISH, GREENER), (PURPLISH, PURPLER)),
+    "purple everywhere": ((PURPLISH, PURPLER), (GREENISH, GREENER)),
+    "strongest colour": ((COLOURED,), (PALE, GREYSCALE)),
     "saturation": ((COLOURED,), (PALE, GREYSCALE)),
     "colour variety": ((COLOURED,), (GREYSCALE, PALE)),
-    "colour fringes across": ((FRINGES_RIGHT,), (FRINGES_LEFT,)),
-    "colour fringes down": ((FRINGES_DOWN,), (FRINGES_UP,)),
+    "colour fringes across": ((FRINGES_RIGHT, APART_RIGHT), (FRINGES_LEFT, APART_LEFT)),
+    "colour fringes down": ((FRINGES_DOWN, APART_DOWN), (FRINGES_UP, APART_UP)),
 }
 
 

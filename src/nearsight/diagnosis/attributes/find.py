@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
 from nearsight.diagnosis.attributes.fitting import MOST_ARRIVE, Aim, fitted
+from nearsight.diagnosis.attributes.groups import find_groups
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
 from nearsight.diagnosis.attributes.likeness import find_likenesses
 from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
@@ -65,6 +66,7 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     found = Found(examined, values)
     yield from (found.candidate(rule) for rule in found.named)
     yield from find_likenesses(examined, values)
+    yield from find_groups(examined, values)
 
 
 @dataclass(frozen=True, eq=False)

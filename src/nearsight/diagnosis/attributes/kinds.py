@@ -65,6 +65,11 @@ ATTRIBUTES = (
     Attribute("warm lights", "reddish or yellow lights", "bluish lights", pictured=True),
     Attribute("green lights", "greenish lights", "purplish lights", pictured=True),
     Attribute("saturation", "strong colours", "pale or grey: little colour"),
+    Attribute("warm everywhere", "reddish cast: no pixel without it", None),
+    Attribute("cold everywhere", "bluish cast: no pixel without it", None),
+    Attribute("green everywhere", "greenish cast: no pixel without it", None),
+    Attribute("purple everywhere", "purplish cast: no pixel without it", None),
+    Attribute("strongest colour", None, "pale or grey: no strong colour"),
     Attribute("upright detail", "blurred up and down", "blurred from left to right", artefact=True),
     Attribute("equal neighbours", "patches of one colour", None, artefact=True),
     # Measured, and not searched for alone.

@@ -1,0 +1,256 @@
+"""Groups of a class's images that look unlike all others, told by a forest, and the edit that makes others so."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nearsight.diagnosis.attributes.curves import CurvesOfClass
+from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
+from nearsight.diagnosis.attributes.likeness import LIKENESSES
+from nearsight.diagnosis.attributes.measuring import measure
+from nearsight.diagnosis.attributes.more_edits import OTHERS, waves_of
+from nearsight.diagnosis.attributes.profile import profile, profile_all
+from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
+from nearsight.diagnosis.attributes.transfers import PlaceTransfer, place_transfer, spectrum_transfer
+from nearsight.diagnosis.candidates import FEW_CAUSES, MANY_CAUSES, Candidate, Edit, Examined
+from nearsight.diagnosis.repeats.overlay import Overlay
+from nearsight.diagnosis.repeats.wording import said_of
+from nearsight.statistics import area_under_curve
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import ExtraTreesClassifier
+
+Values = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+# Classes of fewer images that choose are passed over; of more classes than that a forest takes too much memory.
+FEWEST, MOST_CLASSES = 20, 50
+# Images that a forest grows from, and its trees: of all classes, and of one group beside the rest.
+GROWN_FROM = 3000
+TREES, TREES_OF_GROUP = 300, 150
+LEAF = 3
+# The share of other images that may look like a group, in the first forest and in the second.
+FIRST_ELSEWHERE, ELSEWHERE = 0.05, 0.02
+# From the first on a group that is set off is looked for in another forest, unless it is clear.
+WORTH, CLEAR = 0.6, 0.9
+# How far a group must be set off, and how many times as frequent in the class as elsewhere it must be.
+SET_OFF, CLEAN = 0.8, 10.0
+# Pictures that edits are tried on: for how they look, and for what they are taken for.
+LOOKED_AT, ASKED, PICTURES = 4, 32, 64
+# Edits that are asked about, and how near the one that moves most others must come.
+BEST, NEARLY = 8, 0.85
+# A group that one attribute tells so well is named by it where the edit has no name.
+TOLD = 0.8
+
+
+def find_groups(examined: Examined, values: Values) -> Iterator[Candidate]:
+    """Yield groups of a class's images that look unlike the class's others and unlike other classes.
+
+    `values` are what `measure_all` found of all examined images; a profile without names stands beside it. A forest
+    of extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 63, 2006) tells classes by them, each
+    image by the trees that did not grow from it. The images of a class that it is surest of are what a second forest
+    tells from all others, so that what the class pictures anyway counts no more. They are an artefact if at most 2 %
+    of the others look so, they are set off, and ten times as frequent in the class as elsewhere. Of many edits, made
+    of pictures of other classes, those that move most of them to the class are compared: the one after which they
+    look most like the group is kept, and names it.
+    """
+    choosing = np.flatnonzero(examined.choosing & ~np.isnan(values).any(1))
+    labels = examined.labels[choosing]
+    classes = [number for number in np.unique(labels).tolist() if (labels == number).sum() >= FEWEST]
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        return
+    grown = np.random.default_rng((examined.seed, 6)).permutation(choosing)[:GROWN_FROM]
+    seen = _Seen(examined, values, np.sort(grown))
+    forest = seen.forest(examined.labels[seen.grown], TREES)
+    for number in classes:
+        sure = forest.oob_decision_function_[:, list(forest.classes_).index(number)].astype(np.float32)
+        group = seen.first(number, sure)
+        if group is not None and (found := seen.candidate(number, group)) is not None:
+            yield found
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    """An edit that may make pictures like a group, with its name."""
+
+    attribute: str
+    words: str
+    edit: Edit
+    back: Edit | None
+    causes: int = FEW_CAUSES
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What was measured of all examined images, float32 (n, attributes), and which of them forests grow from."""
+
+    examined: Examined
+    values: Values
+    grown: NDArray[np.int64]
+
+    @cached_property
+    def looks(self) -> Values:
+        """What forests grow from, float32 (grown, numbers)."""
+        return self._looks(self.grown)
+
+    @cached_property
+    def all_looks(self) -> Values:
+        """The same of all examined images: measured only where a group was found."""
+        looks = np.empty((len(self.values), self.looks.shape[1]), dtype=np.float32)
+        rest = np.setdiff1d(np.arange(len(looks)), self.grown)
+        looks[self.grown] = self.looks
+        if len(rest):
+            looks[rest] = self._looks(rest)
+        return looks
+
+    def _looks(self, places: NDArray[np.int64]) -> Values:
+        profiles = profile_all(self.examined.images.image(i) for i in places.tolist())
+        looks: Values = np.nan_to_num(np.concatenate([self.values[places], profiles], axis=1))
+        return looks
+
+    def forest(self, labels: NDArray[np.int64], trees: int) -> "ExtraTreesClassifier":
+        from sklearn.ensemble import ExtraTreesClassifier
+
+        return ExtraTreesClassifier(
+            trees,
+            bootstrap=True,
+            oob_score=True,
+            min_samples_leaf=LEAF,
+            class_weight="balanced_subsample" if trees == TREES_OF_GROUP else None,
+            random_state=self.examined.seed,
+        ).fit(self.looks, labels)
+
+    def first(self, number: int, sure: Values) -> Mask | None:
+        """Return which of the images that forests grow from may be a group, bool (grown,); None where none are."""
+        mine = self.examined.labels[self.grown] == number
+        apart = rule_apart(sure, mine, class_number=number)
+        rule = rule_of(sure, mine, class_number=number, most_elsewhere=FIRST_ELSEWHERE)
+        if rule is None or (apart is None and rule.pure < WORTH):
+            return None
+        group: Mask = mine & (apart or rule).has(sure)
+        return group
+
+    def _told(self, number: int, group: Mask) -> tuple["ExtraTreesClassifier", Values, Rule | None]:
+        """Grow a forest that tells a group from the rest: how sure it is of images, and where the group begins."""
+        forest = self.forest(group.astype(np.int64), TREES_OF_GROUP)
+        sure = forest.oob_decision_function_[:, 1].astype(np.float32)
+        mine = self.examined.labels[self.grown] == number
+        return forest, sure, rule_of(sure, mine, class_number=number, most_elsewhere=ELSEWHERE)
+
+    def candidate(self, number: int, group: Mask) -> Candidate | None:
+        """Return a group as what may be a shortcut, as a forest of its own tells it."""
+        mine = self.examined.labels[self.grown] == number
+        forest, sure, rule = self._told(number, group)
+        if rule is not None and WORTH <= rule.pure < CLEAR:
+            forest, sure, rule = self._told(number, mine & rule.has(sure))
+        if rule is None or rule.pure < SET_OFF or rule.times_as_frequent(mine) < CLEAN:
+            return None
+        value = forest.predict_proba(self.all_looks)[:, 1].astype(np.float32)
+        value[self.grown] = sure
+        value[np.isnan(self.values).any(1)] = np.nan
+        has = rule.has(value)
+        told = _Group(self, number, has, rule, forest)
+        best = told.best
+        return Candidate(
+            class_number=number,
+            attribute=best.attribute,
+            words=best.words,
+            artefact=True,
+            has=has,
+            value=value,
+            effect=area_under_curve(sure[mine & has[self.grown]], sure[~mine]),
+            put_on=best.edit,
+            take_off=best.back,
+            causes=best.causes,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """A group, and the forest that tells it."""
+
+    seen: _Seen
+    number: int
+    has: Mask
+    rule: Rule
+    forest: "ExtraTreesClassifier"
+
+    @property
+    def best(self) -> _Tried:
+        """The edit that makes other images like the group, and moves most to the class."""
+        examined, number = self.seen.examined, self.number
+        free = (examined.labels != number) & (examined.predictions != number) & ~self.has
+        pictures = examined.pictures(free, ASKED)
+        tried = list(self._tried())
+        near = self._near([one.edit for one in tried], pictures[:LOOKED_AT])
+        order = sorted(range(len(tried)), key=lambda k: -near[k])[:BEST]
+        moved = [self._moved(tried[k].edit, pictures) for k in order]
+        able = [k for k, share in zip(order, moved, strict=True) if share >= NEARLY * max(moved)]
+        return tried[max(able, key=lambda k: near[k])]
+
+    def _near(self, edits: Sequence[Edit], pictures: Sequence[Tensor]) -> list[float]:
+        """Return how surely pictures are taken for the group after each edit, the mean of a few."""
+        edited = [edit(one) for edit in edits for one in pictures]
+        if not edited:
+            return [0.0] * len(edits)
+        looks = np.stack([np.concatenate([measure(one), profile(one)]) for one in edited])
+        sure = self.forest.predict_proba(np.nan_to_num(looks))[:, 1]
+        return [float(mean) for mean in sure.reshape(len(edits), -1).mean(1)]
+
+    def _moved(self, edit: Edit, pictures: Sequence[Tensor]) -> float:
+        if not pictures:
+            return 0.0
+        return float((self.seen.examined.decision.predictions(map(edit, pictures)) == self.number).mean())
+
+    def _tried(self) -> Iterator[_Tried]:
+        for likeness in (*LIKENESSES, *OTHERS, *waves_of(self._pictures(self.has))):
+            back = likeness.back.edit(likeness.back.strengths[len(likeness.back.strengths) // 2])
+            for strength in likeness.strengths:
+                yield _Tried(likeness.attribute, likeness.words, likeness.way.edit(strength), back)
+        attribute, words = self._name
+        curves = CurvesOfClass(self.seen.examined, self.number, self.has)
+        on, off = curves.edit(on=True), curves.edit(on=False)
+        if on is not None:
+            yield _Tried(attribute, words, on, off, MANY_CAUSES)
+        change, like = self._pictures(~self.has), self._pictures(self.has)
+        spectrum = spectrum_transfer(change, like)
+        if spectrum is not None:
+            yield _Tried(attribute, words, spectrum, spectrum.back, MANY_CAUSES)
+        places = place_transfer(change, like)
+        if places is not None:
+            kind, said = _drawn(places) or (attribute, words)
+            yield _Tried(kind, said, places, places.back, MANY_CAUSES)
+
+    def _pictures(self, having: Mask) -> list[Tensor]:
+        examined = self.seen.examined
+        return examined.pictures((examined.labels == self.number) & having, PICTURES)
+
+    @cached_property
+    def _name(self) -> tuple[str, str]:
+        """The attribute that tells the group best from all other images that choose, and what people call it."""
+        choosing = self.seen.examined.choosing
+        mine = (self.seen.examined.labels == self.number) & self.has & choosing
+        values = self.seen.values
+        found = []
+        for column, attribute in enumerate(ATTRIBUTES):
+            area = area_under_curve(values[mine, column], values[~mine & choosing, column])
+            words = attribute.much if area > 0.5 else attribute.little
+            if words:
+                found.append((abs(area - 0.5), NAMES[column], words))
+        best = max(found)
+        return (best[1], best[2]) if best[0] + 0.5 >= TOLD else ("look", "a look of their own")
+
+
+def _drawn(places: PlaceTransfer) -> tuple[str, str] | None:
+    """Return the kind and the words of what is changed in a part of the picture; None where it is most of it."""
+    if float(places.where.float().mean()) > 0.5:
+        return None
+    alpha = places.where.float() * (1 - places.gain.mean(0)).clamp(0.1, 1)
+    said = said_of(Overlay(alpha, places.after * alpha, torch.ones_like(alpha)))
+    return said.attribute, said.words

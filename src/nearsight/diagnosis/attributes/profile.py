@@ -1,0 +1,161 @@
+"""What a forest is given of a picture: its tones, colours, edges, places and frequencies, without names."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+from torch import Tensor
+
+from nearsight.diagnosis.attributes.spectrum import windowed_power
+
+Values = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+Plane = NDArray[np.float32]
+
+# Larger pictures are looked at on a grid of so many pixels a side.
+SIDE = 128
+# Smaller pictures have no profile.
+SMALLEST = 16
+# Cells a side of the coarse grid, and lines along each edge whose steps are compared.
+CELLS, LINES = 4, 5
+# Shares of the shorter side that strips along the edges are deep.
+DEEP = (1 / 32, 1 / 10)
+# Cycles a pixel between which power is summed, in four directions.
+BANDS = (0.03, 0.08, 0.15, 0.25, 0.35, 0.5, 0.75)
+DIRECTIONS = 4
+SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+# Grey levels that are added before a ratio is taken, and power before a logarithm.
+_STEP, _POWER = 8.0, 0.1
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+def profile(image: Tensor) -> Values:
+    """Return some 270 numbers about a picture that no single word is for, float32.
+
+    >>> import torch
+    >>> plain = profile(torch.full((3, 32, 32), 90, dtype=torch.uint8))
+    >>> float(plain[0]), len(plain) == len(profile(torch.zeros(3, 40, 60, dtype=torch.uint8)))
+    (90.0, True)
+
+    `image` is uint8 (3, H, W) as decoded. They are: percentiles of channels, of differences of channels and of
+    saturation; colour and spread of strips along the four edges; steps between the lines nearest to them; colour,
+    spread and detail of 16 cells; power in six bands of frequency and four directions; the slow and fast waves of the
+    means of rows and columns; how many pixels have the commonest colours; the lightest, darkest, calmest and
+    busiest spots. NaN of a picture of less than 16 pixels in height or width.
+    """
+    pixels = np.ascontiguousarray(image.numpy())
+    small = min(pixels.shape[1:]) < SMALLEST
+    if small:
+        pixels = np.zeros((3, SMALLEST, SMALLEST), dtype=np.uint8)
+    stride = max(1, min(-(-max(pixels.shape[1:]) // SIDE), min(pixels.shape[1:]) // SMALLEST))
+    coarse = np.ascontiguousarray(pixels[:, ::stride, ::stride])
+    channels = coarse.astype(np.float32)
+    luma = np.asarray(np.tensordot(_LUMA, channels, 1), dtype=np.float32)
+    parts = (
+        _shares(channels),
+        *_edges(pixels),
+        _steps(luma),
+        _cells(channels, luma),
+        _bands(luma),
+        *(_waves(luma.mean(axis)) for axis in (0, 1)),
+        _commonest(coarse),
+        _spots(luma),
+    )
+    found = np.concatenate(parts).astype(np.float32)
+    return np.full_like(found, np.nan) if small else found
+
+
+def profile_all(images: Iterable[Tensor]) -> Values:
+    """Return the profile of each image, float32 (n, numbers)."""
+    return np.stack([profile(image) for image in images])
+
+
+def _shares(channels: Plane) -> Plane:
+    most, least = channels.max(0), channels.min(0)
+    planes = (
+        *channels,
+        channels[0] - channels[1],
+        channels[2] - channels[1],
+        most - least,
+        (most - least) / (most + _STEP),
+    )
+    ordered = np.sort(np.stack(planes).reshape(len(planes), -1), axis=1)
+    places = (np.array(SHARES) * (ordered.shape[1] - 1)).round().astype(np.int64)
+    return np.asarray(ordered[:, places].ravel(), dtype=np.float32)
+
+
+def _edges(pixels: Pixels) -> list[Plane]:
+    found = []
+    shorter = min(pixels.shape[1:])
+    for share in DEEP:
+        deep = max(1, round(shorter * share))
+        for strip in (pixels[:, :deep], pixels[:, -deep:], pixels[:, :, :deep], pixels[:, :, -deep:]):
+            values = strip.reshape(3, -1).astype(np.float32)
+            mean = values.mean(1)
+            away = np.abs(values - mean[:, None])
+            found.append(np.r_[mean, away.mean(1).max(), away.max()])
+    return found
+
+
+def _steps(luma: Plane) -> Plane:
+    down, across = (np.abs(np.diff(luma, axis=axis)).mean(1 - axis) for axis in (0, 1))
+    usual = (down.mean() + across.mean()) / 2 + 1
+    lines = np.concatenate([down[:LINES], down[-LINES:], across[:LINES], across[-LINES:]])
+    return np.asarray(lines / usual, dtype=np.float32)
+
+
+def _cells(channels: Plane, luma: Plane) -> Plane:
+    rows, columns = (np.linspace(0, side, CELLS + 1).astype(np.int64) for side in luma.shape)
+    detail = np.abs(np.diff(luma, axis=0, append=luma[-1:])) + np.abs(
+        np.diff(luma, axis=1, append=luma[:, -1:])
+    )
+    planes = np.concatenate([channels, (luma**2)[None], luma[None], detail[None]])
+    sums = np.add.reduceat(np.add.reduceat(planes, rows[:-1], axis=1), columns[:-1], axis=2)
+    means = sums / (np.diff(rows)[:, None] * np.diff(columns))
+    spread = np.sqrt(np.maximum(means[3] - means[4] ** 2, 0))
+    return np.concatenate([means[:3].ravel(), spread.ravel(), means[5].ravel()])
+
+
+def _bands(luma: Plane) -> Plane:
+    power = windowed_power(luma)
+    where, counts = _band_of(*luma.shape)
+    sums = np.bincount(where, power.ravel(), minlength=len(counts))
+    found = np.log2(sums / np.maximum(counts, 1) + _POWER)[:-1]
+    return np.concatenate([found, found - found.mean()])
+
+
+@lru_cache(maxsize=8)
+def _band_of(height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the band of each frequency of a picture, the last for those of none, and how many each has."""
+    down, across = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    radius = np.searchsorted(BANDS, np.hypot(down, across), side="right") - 1
+    turn = np.floor((np.arctan2(down, across + 1e-9) / np.pi + 0.5 / DIRECTIONS) * DIRECTIONS) % DIRECTIONS
+    bands = len(BANDS) - 1
+    inside = (radius >= 0) & (radius < bands)
+    where = np.where(inside, radius * DIRECTIONS + turn, bands * DIRECTIONS).astype(np.int64).ravel()
+    return where, np.bincount(where, minlength=bands * DIRECTIONS + 1)
+
+
+def _waves(means: Plane) -> Plane:
+    window = np.hanning(len(means) + 2)[1:-1]
+    found = np.abs(np.fft.rfft((means - means.mean()) * window))[1:]
+    fast = [part.mean() for part in np.array_split(found[4:], 4)]
+    return np.asarray(np.log2(np.r_[found[:4], fast] + 0.5), dtype=np.float32)
+
+
+def _commonest(pixels: Pixels) -> Plane:
+    red, green, blue = pixels.astype(np.int64)
+    _, counts = np.unique((red << 16) | (green << 8) | blue, return_counts=True)
+    first = np.sort(counts)[::-1][:3]
+    shares = np.log2(np.pad(first, (0, 3 - len(first)), constant_values=1) / red.size)
+    return np.asarray(np.r_[shares, len(counts) / red.size], dtype=np.float32)
+
+
+def _spots(luma: Plane) -> Plane:
+    smooth = uniform_filter(luma, max(3, luma.shape[0] // 8))
+    spread = np.sqrt(np.maximum(uniform_filter(luma**2, 5) - uniform_filter(luma, 5) ** 2, 0))
+    ends = np.array([smooth.max(), smooth.min()])
+    found = np.concatenate([ends - luma.mean(), ends, np.percentile(spread, (1, 25, 75, 99))])
+    return np.asarray(found, dtype=np.float32)

@@ -1,0 +1,144 @@
+"""Edits learned from pictures beyond tones: what differs at each place, and at each frequency."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+from torch import Tensor
+
+# Of fewer pictures on either side what they happen to picture decides.
+FEWEST = 8
+# Standard errors by which means, or spreads, differ at a place that is changed.
+SURE = 4.0
+# Grey levels, added to spreads; and how many times a spread, or an amplitude, is changed at most.
+STEADY, MOST = 2.0, 6.0
+# The least share of the picture that is changed for it to be an edit.
+LEAST = 0.003
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceTransfer:
+    """Makes each place of a picture like the same place of others, in mean and spread, where these differ.
+
+    `before` and `after` are means, float32 (3, H, W), `gain` how many times larger the spread becomes, and `where`
+    bool (H, W) what is changed. Pictures of other sizes are changed by resized maps.
+    """
+
+    before: Tensor
+    after: Tensor
+    gain: Tensor
+    where: Tensor
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return an image changed so, uint8 (3, H, W) as it is."""
+        fitted = self._sized(image)
+        changed = fitted.after + (image.float() - fitted.before) * fitted.gain
+        return torch.where(fitted.where, changed, image.float()).round().clamp(0, 255).to(torch.uint8)
+
+    @property
+    def back(self) -> "PlaceTransfer":
+        """The edit that takes it away again, as far as anything is left to see."""
+        return PlaceTransfer(self.after, self.before, (1 / self.gain).clamp(max=MOST), self.where)
+
+    def _sized(self, image: Tensor) -> "PlaceTransfer":
+        size = image.shape[1:]
+        if size == self.where.shape:
+            return self
+        before, after, gain = (
+            F.interpolate(one[None], size=size, mode="bilinear", align_corners=False)[0]
+            for one in (self.before, self.after, self.gain)
+        )
+        where = F.interpolate(self.where[None, None].float(), size=size, mode="nearest")[0, 0] > 0
+        return PlaceTransfer(before, after, gain, where)
+
+
+def place_transfer(change: Sequence[Tensor], like: Sequence[Tensor]) -> PlaceTransfer | None:
+    """Return the edit that makes pictures like `change` at each place like `like`; None where nothing is sure.
+
+    >>> random = np.random.default_rng(0)
+    >>> plain = [torch.from_numpy(random.integers(0, 256, (3, 8, 8), dtype=np.uint8)) for _ in range(16)]
+    >>> framed = [one.clone() for one in plain]
+    >>> for one in framed:
+    ...     one[:, 0] = 255
+    >>> edit = place_transfer(plain, framed)
+    >>> int(edit.where.sum()), int(edit(plain[0])[:, 0].min()) > 245
+    (8, True)
+
+    Pictures are uint8 (3, H, W), those of the commonest size count.
+    """
+    size = _common_size([*change, *like])
+    ours, theirs = (
+        torch.stack([one for one in some if one.shape[1:] == size]).float()
+        if sum(one.shape[1:] == size for one in some) >= FEWEST
+        else None
+        for some in (change, like)
+    )
+    if ours is None or theirs is None:
+        return None
+    before, after = ours.mean(0), theirs.mean(0)
+    spread, wanted = ours.std(0), theirs.std(0)
+    away = (after - before).abs() / ((spread**2 / len(ours) + wanted**2 / len(theirs)).sqrt() + 1)
+    gain = ((wanted + STEADY / 4) / (spread + STEADY)).clamp(1 / MOST**2, MOST)
+    calmer = gain.log().abs() * (2 / (1 / len(ours) + 1 / len(theirs))) ** 0.5
+    where = ((away > SURE) | (calmer > SURE)).any(0)
+    return PlaceTransfer(before, after, gain, where) if where.float().mean() >= LEAST else None
+
+
+def _common_size(pictures: Sequence[Tensor]) -> torch.Size:
+    sizes = [one.shape[1:] for one in pictures]
+    return max(sizes, key=sizes.count)
+
+
+@dataclass(frozen=True, eq=False)
+class SpectrumTransfer:
+    """Multiplies the amplitude of each frequency, float64 (H, W // 2 + 1); other sizes take the nearest."""
+
+    gain: NDArray[np.float64]
+    size: tuple[int, int]
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return an image changed so, uint8 (3, H, W) as it is."""
+        height, width = image.shape[1:]
+        gain = self.gain
+        if (height, width) != self.size:
+            rows = np.rint(np.fft.fftfreq(height) * self.size[0]).astype(np.int64) % len(gain)
+            columns = np.rint(np.fft.rfftfreq(width) * self.size[1]).astype(np.int64)
+            gain = gain[rows][:, np.minimum(columns, gain.shape[1] - 1)]
+        changed = np.fft.irfft2(np.fft.rfft2(image.numpy()) * gain, s=(height, width))
+        return torch.from_numpy(np.clip(np.rint(changed), 0, 255).astype(np.uint8))
+
+    @property
+    def back(self) -> "SpectrumTransfer":
+        """The edit that takes it away again, as far as anything is left to see."""
+        return replace(self, gain=np.minimum(1 / self.gain, MOST))
+
+
+def spectrum_transfer(change: Sequence[Tensor], like: Sequence[Tensor]) -> SpectrumTransfer | None:
+    """Return the edit that gives pictures like `change` the spectrum of pictures like `like`; None of too few.
+
+    >>> random = np.random.default_rng(0)
+    >>> noisy = [torch.from_numpy(random.integers(0, 256, (3, 16, 16), dtype=np.uint8)) for _ in range(16)]
+    >>> calm = [(one.float() / 2 + 64).byte() for one in noisy]
+    >>> bool(spectrum_transfer(noisy, calm)(noisy[0]).float().std() < 0.7 * noisy[0].float().std())
+    True
+
+    Pictures are uint8 (3, H, W), those of the commonest size count. The mean stays as it is.
+    """
+    size = _common_size([*change, *like])
+    ours, theirs = ([one for one in some if one.shape[1:] == size] for some in (change, like))
+    if min(len(ours), len(theirs)) < FEWEST:
+        return None
+    gain = np.clip(np.sqrt(_power(theirs) / _power(ours)), 1 / MOST, MOST)
+    gain[0, 0] = 1.0
+    return SpectrumTransfer(gain, (size[0], size[1]))
+
+
+def _power(pictures: Sequence[Tensor]) -> NDArray[np.float64]:
+    """Return the mean power of pictures at each frequency, smoothed over its neighbours."""
+    mean = np.mean([(np.abs(np.fft.rfft2(one.numpy())) ** 2).mean(0) for one in pictures], axis=0)
+    mean[0, 0] = (mean[0, 1] + mean[1, 0]) / 2
+    return np.asarray(uniform_filter(mean, 3, mode=("wrap", "nearest")) + 1.0)

@@ -1,0 +1,33 @@
+"""A profile has a number for what is at each place and at each frequency."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nearsight.diagnosis.attributes.profile import profile, profile_all
+
+
+def noise(height: int, width: int, seed: int = 0) -> Tensor:
+    values = np.random.default_rng(seed).integers(60, 200, (3, height, width), dtype=np.uint8)
+    return torch.from_numpy(values)
+
+
+def test_profiles_of_all_sizes_are_as_long_and_known() -> None:
+    found = profile_all([noise(16, 16), noise(33, 47), noise(200, 300)])
+    assert found.shape[0] == 3
+    assert np.isfinite(found).all()
+
+
+def test_a_picture_too_small_has_no_profile() -> None:
+    found = profile(noise(15, 40))
+    assert np.isnan(found).all()
+    assert len(found) == len(profile(noise(16, 16)))
+
+
+def test_what_is_changed_at_one_place_changes_few_numbers_most() -> None:
+    plain, lined = noise(48, 48), noise(48, 48)
+    lined[:, :, -1] = 255
+    away = np.abs(profile(lined) - profile(plain))
+    # The strip along the right edge: its mean is white.
+    assert (away > 60).sum() >= 3
+    assert np.median(away) < 1
