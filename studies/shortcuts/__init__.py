@@ -3,8 +3,8 @@
 Several plants go into one network, each in another class, drawn by a Latin square over families, strengths and
 shares; the other classes stay clean. Networks without plants, with permuted labels and untrained ones go beside. Part
 of the families were kept from whoever built the rules of the first two draws (`held_out`), others were written when
-the rules stood (`unseen`). Trained networks stay on disk if asked for, and results are written as they come, a line a
-class, so that the study can be stopped and gone on with.
+the rules stood (`unseen`), and others by someone who had not read the rules (`sealed`). Trained networks stay on disk
+if asked for, and results are written as they come, a line a class, so that the study can be stopped and gone on with.
 """
 
 import argparse
@@ -41,6 +41,7 @@ from studies.shortcuts.networks import (
 )
 from studies.shortcuts.plants import Family
 from studies.shortcuts.scoring import Row, Told, by_family, effects, judge, summary
+from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.unseen import UNSEEN
 
 DATALAB = "spurious correlations"
@@ -60,7 +61,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--draw", type=int, default=0, help="another draw of plants, classes and seeds (default: the first)"
     )
-    parser.add_argument("--unseen", action="store_true", help="plants of the families of `unseen` alone")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--unseen", action="store_true", help="plants of the families of `unseen` alone")
+    only.add_argument("--sealed", action="store_true", help="plants of the families of `sealed` alone")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument(
@@ -91,11 +94,6 @@ def run(arguments: argparse.Namespace) -> None:
         lines.unlink(missing_ok=True)
     done = {row["network"] for row in read_rows(lines)}
     begun = time.monotonic()
-    if arguments.datalab:
-        known = design(arguments.networks, arguments.seeds, draw=arguments.draw)
-        write_rows(lines, ask_datalab(read_rows(lines), known))
-        done_with(arguments.out)
-        return
     first, step = arguments.part
     networks = design(
         arguments.networks,
@@ -103,8 +101,12 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.sets,
         arguments.kinds,
         draw=arguments.draw,
-        both=(UNSEEN, UNSEEN) if arguments.unseen else (FAMILIES, HELD_OUT),
+        both=families_of(arguments),
     )
+    if arguments.datalab:
+        write_rows(lines, ask_datalab(read_rows(lines), networks))
+        done_with(arguments.out)
+        return
     for network in networks[first::step]:
         if network.name in done:
             continue
@@ -121,6 +123,13 @@ def run(arguments: argparse.Namespace) -> None:
             f"{network.name}: {sum(bool(row['nearsight']) for row in rows)} classes with verdicts", flush=True
         )
     done_with(arguments.out)
+
+
+def families_of(arguments: argparse.Namespace) -> tuple[Sequence[Family], Sequence[Family]]:
+    """Return the two lists of families whose plants take turns."""
+    if arguments.sealed:
+        return SEALED[::2], SEALED[1::2]
+    return (UNSEEN, UNSEEN) if arguments.unseen else (FAMILIES, HELD_OUT)
 
 
 def done_with(out: Path) -> None:

@@ -21,9 +21,10 @@ from nearsight.settings import Machine, make_recipe
 from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.held_out import HELD_OUT
 from studies.shortcuts.plants import Change, Family, apply
+from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.unseen import UNSEEN
 
-ALL = {family.name: family for family in (*FAMILIES, *HELD_OUT, *UNSEEN)}
+ALL = {family.name: family for family in (*FAMILIES, *HELD_OUT, *UNSEEN, *SEALED)}
 SETS = ("stl10", "cifar10", "tiny-imagenet-40")
 KINDS = ("tile", "whole")
 CLASSES = 10
@@ -192,7 +193,7 @@ def _changed(
     images: ImageSet, network: Network, changes: dict[int, Change], purpose: int
 ) -> tuple[ImageSet, NDArray[np.bool_]]:
     assert images.pixels is not None
-    pixels, masks = images.pixels.clone(), masks_of(images)
+    pixels, masks, paths = images.pixels.clone(), masks_of(images), images.images.paths
     planted = np.zeros(len(images), dtype=np.bool_)
     columns: dict[str, NDArray[np.str_]] = {}
     for k, one in enumerate(network.plants):
@@ -209,7 +210,14 @@ def _changed(
             values = np.array(["A", "B", "C"])[random.integers(3, size=len(images))]
             values[chosen] = "D"
             columns[family.column] = values
-    changed = replace(images, images=MemoryImages(pixels, images.images.paths), columns=_table(columns))
+        if family.file_name is not None:
+            has = np.isin(np.arange(len(images)), chosen).tolist()
+            begins = [family.file_name(one.strength, with_plant, random) for with_plant in has]
+            paths = tuple(
+                str(Path(path).with_name(first + Path(path).name))
+                for first, path in zip(begins, paths, strict=True)
+            )
+    changed = replace(images, images=MemoryImages(pixels, paths), columns=_table(columns))
     return changed, planted
 
 

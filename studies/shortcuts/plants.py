@@ -22,7 +22,8 @@ class Family:
     `make(strength, side, random)` draws what one plant keeps the same from image to image, such as its colour and
     place, for images of `side` pixels, and returns the change. `attributes` are the names of kinds that a verdict may
     give it, and `words` what its words may hold instead. `needs_regions` where it is put on the background alone.
-    `column` is the name of a column that it lies in, where it changes no pixel.
+    Where it changes no pixel, it lies in a column named `column` or in the beginning of the file's name, which
+    `file_name(strength, planted, random)` gives of each image of the set.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Family:
     words: tuple[str, ...]
     needs_regions: bool = False
     column: str | None = None
+    file_name: Callable[[int, bool, Random], str] | None = None
 
 
 def apply(change: Change, image: Tensor, mask: NDArray[np.bool_], random: Random) -> Tensor:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nearsight.diagnosis.decision import Decision
 from nearsight.statistics import accuracy_estimate
-from studies.shortcuts.held_out import HELD_OUT
+from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.networks import ALL, Network, Planted
 from studies.shortcuts.plants import Family, apply
 
@@ -61,7 +61,7 @@ def effects(network: Network, planted: Planted, decision: Decision) -> list[Row]
             having = mine & planted.planted
             row |= asdict(plant) | {
                 "family_kind": ALL[plant.family].kind,
-                "held_out": ALL[plant.family] in HELD_OUT,
+                "held_out": ALL[plant.family] not in FAMILIES,
                 "planted": int(having.sum()),
                 "accuracy_with": _share(with_plants == number, having),
                 "accuracy_same_without": _share(without == number, having),

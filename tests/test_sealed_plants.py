@@ -1,0 +1,98 @@
+"""Plants grow with their strength, stay within a picture, and are the same at each call."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+from studies.shortcuts import design, networks
+from studies.shortcuts.families import FAMILIES
+from studies.shortcuts.held_out import HELD_OUT
+from studies.shortcuts.networks import ALL, CLASSES, Network, Plant, plant
+from studies.shortcuts.plants import STRENGTHS, Family, apply
+from studies.shortcuts.sealed import SEALED
+from studies.shortcuts.unseen import UNSEEN
+
+from nearsight.data import ImageSet, MemoryImages
+
+SEEDS = range(6)
+
+
+def _pictures(side: int) -> torch.Tensor:
+    random = np.random.default_rng(0)
+    smooth = gaussian_filter(random.uniform(size=(len(SEEDS), 3, side, side)), (0, 0, 1.5, 1.5))
+    low, high = smooth.min((1, 2, 3), keepdims=True), smooth.max((1, 2, 3), keepdims=True)
+    return torch.from_numpy((20 + 200 * (smooth - low) / (high - low)).astype(np.uint8))
+
+
+def _mask(side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    mask = np.zeros((side, side), dtype=np.bool_)
+    mask[side // 4 : side // 2, side // 4 : -side // 4] = True
+    return mask
+
+
+def _planted(family: Family, strength: int, pictures: torch.Tensor) -> torch.Tensor:
+    side = pictures.shape[-1]
+    changed = [
+        apply(
+            family.make(strength, side, np.random.default_rng([seed, 1])),
+            pictures[seed],
+            _mask(side),
+            np.random.default_rng([seed, 2]),
+        )
+        for seed in SEEDS
+    ]
+    return torch.stack(changed)
+
+
+@pytest.mark.parametrize("side", [32, 48])
+@pytest.mark.parametrize("family", SEALED, ids=lambda family: family.name)
+def test_a_plant_grows_with_its_strength_and_is_the_same_at_each_call(family: Family, side: int) -> None:
+    pictures = _pictures(side)
+    before = pictures.clone()
+    planted = [_planted(family, strength, pictures) for strength in range(STRENGTHS)]
+    assert torch.equal(pictures, before)
+    for strength, images in enumerate(planted):
+        assert images.shape == pictures.shape
+        assert torch.equal(images, _planted(family, strength, pictures))
+    changes = [float((images.float() - pictures.float()).abs().mean()) for images in planted]
+    if family.kind == "metadata":
+        assert changes == [0.0] * STRENGTHS
+    else:
+        assert changes[0] > 0
+        assert changes == sorted(set(changes))
+    if family.needs_regions:
+        inside = torch.from_numpy(_mask(side))
+        assert torch.equal(planted[-1][:, :, inside], pictures[:, :, inside])
+
+
+def test_families_have_names_of_their_own_and_words_in_lower_case() -> None:
+    assert len(ALL) == len(FAMILIES) + len(HELD_OUT) + len(UNSEEN) + len(SEALED)
+    assert all(word == word.lower() for family in ALL.values() for word in family.words)
+
+
+def test_sixteen_networks_hold_each_sealed_family_at_each_strength(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "has_regions", lambda *_: True)
+    planted = [one for network in design(16, 0, both=(SEALED[::2], SEALED[1::2])) for one in network.plants]
+    counts = Counter((one.family, one.strength) for one in planted)
+    assert counts == {(family.name, strength): 1 for family in SEALED for strength in range(STRENGTHS)}
+
+
+def test_a_plant_in_the_file_name_changes_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = torch.zeros(10 * CLASSES, 3, 8, 8, dtype=torch.uint8)
+    images = ImageSet(
+        "made",
+        "train",
+        tuple("abcdefghij"),
+        np.arange(len(pixels)) % CLASSES,
+        MemoryImages(pixels, tuple(f"train/{i:05}.png" for i in range(len(pixels)))),
+    )
+    monkeypatch.setattr(networks, "base_sets", lambda _: (images, replace(images, split="test")))
+    planted = plant(Network("made", "tile", 0, (Plant(3, "file name", 3, 0.6),)))
+    assert planted.test.pixels is not None
+    assert torch.equal(planted.test.pixels, pixels)
+    begins = [planted.test.images.paths[i].startswith("train/DSC_") for i in range(len(pixels))]
+    assert begins == planted.planted.tolist()
+    assert planted.planted.sum() == 6
