@@ -46,6 +46,20 @@ def enter(directory: Path) -> None:
         (directory / "mine").write_text("x")
 
 
+def test_a_directory_in_the_place_of_a_file_is_refused_before_any_work(tmp_path: Path) -> None:
+    for name in ("fold-1", "tile-6+flip", "rows.csv.parts", "result.json"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(
+        InputError, match=r"result.json is a directory, where a file is to be written; remove it"
+    ):
+        enter(tmp_path)
+    assert not (tmp_path / LOCK).exists()
+    (tmp_path / "result.json").rmdir()
+    # What a link leads to is not written to: the link is replaced.
+    (tmp_path / "result.json").symlink_to(tmp_path / "fold-1")
+    enter(tmp_path)
+
+
 def test_what_another_process_holds_is_refused_until_it_is_killed(holder) -> None:
     directory, process = holder
     before = {path.name: path.read_bytes() for path in directory.iterdir()}

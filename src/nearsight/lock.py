@@ -31,6 +31,8 @@ R = TypeVar("R")
 # Whether this file is there means nothing: what counts is whether a living process has it locked.
 LOCK = ".nearsight.lock"
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)
+# The kinds of files that are written into directories.
+_FILES = frozenset({".json", ".toml", ".csv", ".parquet", ".safetensors", ".html", ".svg", ".png"})
 # Who holds a lock is written in fewer bytes.
 _LONGEST = 1024
 # Whoever only asks who writes holds a lock for an instant too: a writer tries again before it gives up.
@@ -83,7 +85,8 @@ def writing(
     already may enter again, in the same thread. Of the processes of one training the first holds it for all.
     Where the file system has no locks, `progress` is told so once, and all goes on without. What is `finished` is
     entered also where nothing can be written, as on a disk that is read-only.
-    Raises `InputError` where another process holds it, and where the directory cannot be made or written.
+    Raises `InputError` where another process holds it, where the directory cannot be made or written, and where a
+    directory in it has the name of a file: it would be met when the work is done.
     """
     if directory is None or not is_first_process():
         yield
@@ -107,6 +110,7 @@ def writing(
             ours = _Held(descriptor, threading.get_ident())
             with _OURS.guard:
                 _OURS.held[place] = ours
+        _check_files(directory)
         yield
     finally:
         # A process that was forked meanwhile holds nothing, and must remove nothing.
@@ -119,6 +123,16 @@ def writing(
         with suppress(OSError):
             for each in made:
                 each.rmdir()
+
+
+def _check_files(directory: Path) -> None:
+    # A directory that may be written and not read is taken as it is.
+    with suppress(PermissionError), os.scandir(directory) as entries:
+        for entry in entries:
+            if Path(entry.name).suffix in _FILES and entry.is_dir(follow_symlinks=False):
+                raise InputError(
+                    f"{entry.path} is a directory, where a file is to be written; remove it, or choose another `out`"
+                )
 
 
 def writes(parameter: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
