@@ -1,11 +1,14 @@
 """The boundary of the command line: whatever goes wrong becomes one line and an exit code."""
 
 import errno
+import json
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from textwrap import shorten
 
@@ -14,10 +17,12 @@ from nearsight.cli.fault_report import save_report
 from nearsight.cli.signals import ENDED_BY
 from nearsight.cli.streams import drop, reader_is_gone
 from nearsight.errors import InputError, first_line
+from nearsight.launch import this_launch
 from nearsight.shortage import ShortOfMemoryError, is_shortage
 
 DONE, FAULT, BAD_INPUT = 0, 1, 2
 DEBUG = "NEARSIGHT_DEBUG"
+TORCHRUN_ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
 # More of what an exception says is in the report.
 LONGEST_SAID = 300
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -56,12 +61,30 @@ def bounded(work: Callable[[], int], arguments: Sequence[str], shown: bool = Fal
         if shown or os.environ.get(DEBUG, "0") not in ("", "0"):
             traceback.print_exception(error)
         code, line = _told(error, arguments)
-        if line:
+        _tell_launcher(line)
+        # Of several processes that find the same bad input the first says it; a fault is of its own process.
+        if line and (code == FAULT or _is_first()):
             print(f"nearsight: {' '.join(line.split())}", file=sys.stderr)
     else:
         if ended is not None:
             raise ended
     return code
+
+
+def _is_first() -> bool:
+    try:
+        return this_launch().first
+    except InputError:
+        return True
+
+
+def _tell_launcher(line: str) -> None:
+    """Leave the line where torchrun looks for it: its summary then says it, with the process."""
+    place = os.environ.get(TORCHRUN_ERROR_FILE)
+    if place and line:
+        said = {"message": {"message": line, "extraInfo": {"timestamp": str(int(time.time()))}}}
+        with suppress(OSError):
+            Path(place).write_text(json.dumps(said), encoding="utf-8")
 
 
 def _hand_on_output() -> None:

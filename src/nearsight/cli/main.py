@@ -1,10 +1,13 @@
 """The commands: which one is meant, its options, and what it prints."""
 
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from nearsight.allocator import keep_freed_memory
@@ -29,7 +32,8 @@ from nearsight.cli.options import OneLineParser
 from nearsight.cli.versions import installed_versions
 from nearsight.cli.wording import in_options
 from nearsight.errors import InputError, unknown_name
-from nearsight.progress import is_first_process, worded
+from nearsight.launch import require_one_process, this_launch
+from nearsight.progress import worded
 from nearsight.shortage import ShortOfMemoryError
 from nearsight.write import plain
 
@@ -38,12 +42,16 @@ TRACEBACK = "--traceback"
 
 @dataclass(frozen=True)
 class Command:
-    """One command: its line in the help, how its options are declared, and what runs it."""
+    """One command: its line in the help, how its options are declared, and what runs it.
+
+    `together` says whether the processes of torchrun or srun can share its work.
+    """
 
     text: str
     usage: str
     declare: Callable[[OneLineParser], None]
     run: Callable[[Any], dict[str, Any]]
+    together: bool = False
 
 
 COMMANDS = {
@@ -64,18 +72,21 @@ COMMANDS = {
         "DATA [--tile N|full] [--model NAME] [--recipe NAME|FILE] [options]",
         train.declare,
         train.run,
+        together=True,
     ),
     "compare": Command(
         "Compare training on tiles with training on whole images, over paired seeds.",
         "DATA [--tiles 16,24,full] [--seeds N] [--budget steps|pixels] [options]",
         compare.declare,
         compare.run,
+        together=True,
     ),
     "evaluate": Command(
         "Evaluate a trained run under every protocol.",
         "RUN [DATA] [--protocols NAME,…] [--stride N] [options]",
         evaluate.declare,
         evaluate.run,
+        together=True,
     ),
     "predict": Command(
         "Predict images without labels: class, probability and margin of each.",
@@ -158,9 +169,11 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
     )
     _declare(command, parser)
     options = parser.parse_all(arguments)
+    if not command.together:
+        require_one_process(f"nearsight {name}")
     keep_freed_memory()
     try:
-        with worded(lambda text: in_options(text, parser.actions)):
+        with _heard(), worded(lambda text: in_options(text, parser.actions)):
             result = command.run(options)
     except ShortOfMemoryError as error:
         known = error.among({action.dest for action in parser.actions})
@@ -171,9 +184,19 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
         raise
     if not options.json:
         return DONE
-    if is_first_process():
+    with _heard():
         print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False), flush=True)
     return DONE
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """While entered, of several processes only the first prints."""
+    if this_launch().first:
+        yield
+        return
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 def _declare(command: Command, parser: OneLineParser) -> None:

@@ -16,6 +16,8 @@ Looked = Tensor | Banded
 TOO_LARGE = "an image is too large to be passed whole; ask for a protocol of tiles, such as mean-logit"
 # Enough for full batches; more only delays progress.
 LARGEST_CHUNK = 2048
+# Images are scored in blocks, so that batches, and the last bits of a score, are the same on any number of processes.
+BLOCK = 128
 
 
 def resized_chunks(
@@ -32,17 +34,19 @@ def resized_chunks(
     >>> [len(chunk) for chunk in resized_chunks(toy, half, most=500)]
     [2, 2, 1]
 
-    An image larger than that is a chunk of its own, and so is one that is read by bands. A set that streams is
+    No list has images of two blocks (`BLOCK`). An image larger than `most` is a chunk of its own, and so is one that
+    is read by bands. A set that streams is
     decoded and resized by `workers` processes, in this one when there are none. The lists are the caller's to empty.
     """
     if images.pixels is not None and (preprocessing is None or not preprocessing.resizes):
-        size = max(1, min(LARGEST_CHUNK, most // images.pixels[0].numel()))
-        for pixels in torch.split(images.pixels, size):
-            yield list(pixels)
+        size = max(1, most // images.pixels[0].numel())
+        for block in torch.split(images.pixels, BLOCK):
+            for pixels in torch.split(block, size):
+                yield list(pixels)
         return
     chunk: list[Looked] = []
     held = 0
-    for image in _resized(images, preprocessing, workers):
+    for number, image in enumerate(_resized(images, preprocessing, workers), start=1):
         if not isinstance(image, Tensor):
             if chunk:
                 yield chunk
@@ -56,7 +60,7 @@ def resized_chunks(
         held += image.nbytes
         del image
         # One that fills a chunk is not kept until the next is decoded.
-        if held >= most or len(chunk) == LARGEST_CHUNK:
+        if held >= most or number % BLOCK == 0:
             yield chunk
             chunk, held = [], 0
     if chunk:

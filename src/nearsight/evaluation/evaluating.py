@@ -1,37 +1,30 @@
 """A classifier's predictions on an image set under every protocol, and the metrics they make."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from nearsight.data import ImageSet, require_tile
 from nearsight.data.value_groups import checked_groups, column_of, column_values
-from nearsight.errors import InputError, first_line, unknown_name
-from nearsight.evaluation.chunks import TOO_LARGE, Looked, resized_chunks
+from nearsight.errors import InputError, unknown_name
+from nearsight.evaluation.chunks import BLOCK
 from nearsight.evaluation.five_crop import FiveCrop, Shifts
 from nearsight.evaluation.metrics import protocol_metrics
-from nearsight.evaluation.protocols import predict, tile_scores
+from nearsight.evaluation.protocols import predict
 from nearsight.evaluation.reestimation import reestimate_batch_norm
-from nearsight.evaluation.refusal import refuses_sizes
 from nearsight.evaluation.result import Evaluation
+from nearsight.evaluation.scoring import joined_scores, score_images
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.pooled import MEAN, no_attention
 from nearsight.settings.protocols import ATTENTION, FIVE_CROP, FULL_PASS, PROTOCOLS, REESTIMATED, TOP_K, USUAL
-from nearsight.tiles import TileGrid
+from nearsight.together import ONE_PROCESS, Processes
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-# Of the bound on memory, for images that wait, decoded.
-WAITING_SHARE = 1 / 8
-# How long an evaluation takes is said before it begins, if it is longer than this; fewer tiles never are.
-SAID_SECONDS = 10.0
-FEW_TILES = 5000
 
 
 def evaluate(
@@ -44,6 +37,7 @@ def evaluate(
     groups: str | None = None,
     workers: int = 0,
     observe: Callable[[int, EvidenceMap], None] | None = None,
+    processes: Processes = ONE_PROCESS,
     progress: Progress = SILENT,
 ) -> Evaluation:
     """Evaluate a bound model on an image set under each protocol, reading every image once.
@@ -64,8 +58,9 @@ def evaluate(
     `full-pass+bn`: full-pass with BatchNorm statistics re-estimated on whole images. `shifts` add `five-crop`: the
     mean logit of five views of the whole image (`views_of`). `bound` says what memory is worked in, whatever the
     number of images; scores and predictions come on top. `workers` processes decode a set that streams. `observe` is
-    given each image's number and its evidence map, as the protocols reduce it, in order; none is kept. `progress` is
-    told how many images are done. `groups` is a column of the set, or a fact of its files such as `file.format`, by
+    given each image's number and its evidence map, as the protocols reduce it, in order; none is kept. Of several
+    `processes` each looks at its share of the images and all return the same; none may `observe`. `progress` is told
+    how many images are done. `groups` is a column of the set, or a fact of its files such as `file.format`, by
     whose values accuracies are told apart (`GroupAccuracies`).
 
     A full pass of images of a size that the model refuses, as one that takes a single size does, is left out where
@@ -87,9 +82,6 @@ def evaluate(
         passes[REESTIMATED] = reestimate_batch_norm(bound, reestimate)
     if shifts is not None:
         passes[FIVE_CROP] = FiveCrop(bound, shifts)
-    scores = {
-        name: np.empty((len(images), len(bound.classes)), dtype=np.float32) for name in (*passes, *tiled)
-    }
     settings: dict[str, Any] = {
         "data": images.name,
         "split": images.split,
@@ -99,32 +91,24 @@ def evaluate(
         **({} if shifts is None else shifts.settings()),
     }
 
-    def leave_out(name: str, error: Exception) -> None:
-        if len(scores) == 1:
-            raise InputError(
-                f"{name} cannot be obtained: {first_line(error)}; give a tile that fits"
-            ) from error
-        del passes[name], scores[name]
-        left = f"{name} is left out: {first_line(error)}"
-        settings["left_out"] = [*settings.get("left_out", []), left]
-        progress.warn(left)
-
-    chunks = resized_chunks(images, bound.preprocessing, int(bound.memory * WAITING_SHARE), workers)
-    stream = _passed_whole(chunks, passes, scores, leave_out)
-    if not tiled:
-        for done, _ in enumerate(stream, start=1):
-            progress.count("evaluating images", done, len(images))
-    else:
-        if progress is not SILENT:
-            _say_cost(bound, images, progress)
-        tiles = 0
-        for done, evidence_map in enumerate(bound.maps(stream), start=1):
-            for protocol in tiled:
-                scores[protocol][done - 1] = tile_scores(protocol, evidence_map).numpy()
-            if observe is not None:
-                observe(done - 1, evidence_map)
-            tiles += len(evidence_map.grid) - int(evidence_map.skipped.sum())
-            progress.count("evaluating images", done, len(images))
+    share = processes.share(len(images), BLOCK)
+    own = images if len(share) == len(images) else images.select(np.arange(share.start, share.stop))
+    parts = processes.each(
+        lambda: score_images(
+            bound,
+            own,
+            passes,
+            tiled,
+            workers=workers,
+            observe=observe,
+            progress=progress,
+        )
+    )
+    scores, left_out = joined_scores(parts)
+    if left_out:
+        settings["left_out"] = list(left_out)
+    if tiled:
+        tiles = sum(part.tiles for part in parts)
         settings |= {"tile": bound.tile, "stride": bound.stride, "grid": bound.grid, "tiles": tiles}
         if bound.skip_blank is not None:
             settings["skip_blank"] = bound.skip_blank
@@ -155,45 +139,6 @@ def _with_column(images: ImageSet, name: str | None, column: "pa.ChunkedArray | 
     import pyarrow as pa
 
     return pa.table({name: column}) if images.columns is None else images.columns.append_column(name, column)
-
-
-def _passed_whole(
-    chunks: Iterator[list[Looked]],
-    passes: Mapping[str, TiledModel | FiveCrop],
-    scores: Mapping[str, NDArray[np.float32]],
-    leave_out: Callable[[str, Exception], None],
-) -> Iterator[Looked]:
-    """Yield the images of all chunks; their scores in a full pass are filled in on the way.
-
-    A pass that a model refuses, because it takes images of some sizes only, is told to `leave_out`; any other fault
-    is an `InputError`.
-    """
-    first = 0
-    for chunk in chunks:
-        held = [image for image in chunk if isinstance(image, Tensor)]
-        for name, looking in list(passes.items()):
-            if len(held) < len(chunk):
-                leave_out(name, InputError(TOO_LARGE))
-                continue
-            try:
-                found = looking.full_pass(held)
-            except Exception as error:
-                bound = looking.bound if isinstance(looking, FiveCrop) else looking
-                # At a size that it does not take a model may raise anything.
-                if refuses_sizes(bound, held):
-                    leave_out(name, error)
-                elif isinstance(error, InputError):
-                    raise
-                else:
-                    said = f"{type(error).__name__}: {first_line(error)}"
-                    raise InputError(f"the model failed in {name}, not for the size, with {said}") from error
-            else:
-                scores[name][first : first + len(chunk)] = found.numpy()
-        first += len(chunk)
-        del held
-        chunk.reverse()
-        while chunk:
-            yield chunk.pop()
 
 
 def _chosen(protocols: Sequence[str] | None, bound: TiledModel) -> list[str]:
@@ -239,23 +184,6 @@ def _check_classes(known: Sequence[str], images: ImageSet) -> None:
                 f"class {number} is '{ours}' to the classifier but '{theirs}' in {source}; evaluate on a set with "
                 "the same classes in the same order, or name the model's own with `classes`"
             )
-
-
-def _say_cost(bound: TiledModel, images: ImageSet, progress: Progress) -> None:
-    """Say how long the tiles of a set will take, where that is more than some seconds."""
-    tile, stride = bound.sides()
-    preprocessing = bound.preprocessing
-    sizes, counts = np.unique(images.sizes, axis=0, return_counts=True)
-    grids: list[TileGrid] = []
-    for (height, width), count in zip(sizes.tolist(), counts.tolist(), strict=True):
-        if preprocessing is not None:
-            height, width = preprocessing.resized(height, width)
-        grids += [TileGrid(height, width, tile, stride, bound.grid)] * count
-    if sum(map(len, grids)) < FEW_TILES:
-        return
-    cost = bound.cost(grids)
-    if cost.seconds > SAID_SECONDS:
-        progress.say(f"evaluating {len(images):,} images: {cost.sentence()}")
 
 
 def _check_tile(images: ImageSet, bound: TiledModel) -> None:

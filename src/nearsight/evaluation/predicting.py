@@ -13,9 +13,10 @@ from nearsight.data.unlabelled import Unlabelled, ValueRangeNeededError
 from nearsight.data.workers import begin_worker, told_of_workers, usable_workers
 from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.evaluation.chunks import LARGEST_CHUNK, TOO_LARGE, Looked, as_looked_at
-from nearsight.evaluation.evaluating import WAITING_SHARE, check_attention
+from nearsight.evaluation.evaluating import check_attention
 from nearsight.evaluation.protocols import tile_scores
 from nearsight.evaluation.refusal import refuses_sizes
+from nearsight.evaluation.scoring import WAITING_SHARE
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.models import Preprocessing
 from nearsight.settings.protocols import FULL_PASS, PROTOCOLS, SINGLE_TILE

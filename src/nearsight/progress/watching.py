@@ -1,10 +1,10 @@
 """Who watches: what a verb is given as `progress`, made a channel while the verb works."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from nearsight.launch import this_launch
 from nearsight.progress.channel import SILENT, Progress
 
 _WORDS: ContextVar[Callable[[str], str]] = ContextVar("_WORDS", default=str)
@@ -32,7 +32,7 @@ def watched(progress: Progress | bool) -> Iterator[Progress]:
     ...     progress.say("nobody hears this")
 
     True is a display on stderr: a bar on a terminal and in a notebook, a line now and then elsewhere. False is
-    silence. Of the processes of one training run only the first is shown.
+    silence. Of several processes that work together only the first is shown.
     """
     if not isinstance(progress, bool):
         yield progress
@@ -47,7 +47,7 @@ def watched(progress: Progress | bool) -> Iterator[Progress]:
 
 def is_first_process() -> bool:
     """Tell whether this is the process that reports: the only one, or the first of many."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+    return this_launch().first
 
 
 def duration(seconds: float) -> str:

@@ -5,12 +5,13 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from nearsight.errors import InputError, unknown_name
+from nearsight.launch import this_launch
 from nearsight.numbers import settle_numbers
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ class Machine:
     2
 
     `device` is auto, cpu, cuda or mps, and `devices` the number of processes. `workers` is the number of processes
-    that decode images of sets not held in memory (None: one per core, at most 16). A checkpoint is written every
-    `checkpoint_seconds`. `log` names where else the rows of metrics go, "wandb" or "mlflow".
+    that decode images of sets not held in memory (None: one per core, at most 16, shared between the processes of
+    a node). A checkpoint is written every `checkpoint_seconds`. `log` names where else the rows of metrics go,
+    "wandb" or "mlflow".
 
     Raises `InputError` for another name in `log`, or for one whose package is not installed.
     """
@@ -48,16 +50,41 @@ class Machine:
     def torch_device(self) -> "torch.device":
         """Return the device of this machine, CUDA or MPS first where `device` is auto.
 
-        Raises `InputError` when the device asked for is not there.
+        Of several processes of a node each has its own GPU. Raises `InputError` when the device asked for is not
+        there.
         """
         import torch
 
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-        if self.device == "auto":
-            return torch.device(next(name for name, available in there.items() if available))
-        if not there[self.device]:
-            raise InputError(f"device {self.device} is not available on this machine; give `device='auto'`")
-        return torch.device(self.device)
+        name = next(name for name, here in there.items() if here) if self.device == "auto" else self.device
+        if not there[name]:
+            raise InputError(f"device {name} is not available on this machine; give `device='auto'`")
+        own = this_launch().local_rank
+        if name != "cuda" or own == 0:
+            return torch.device(name)
+        if own >= torch.cuda.device_count():
+            raise InputError(
+                f"this is process {own} of its node, which has {torch.cuda.device_count()} GPUs; start as many "
+                "processes on it as it has, or give `device='cpu'`"
+            )
+        return torch.device(name, own)
+
+    def launched(self) -> "Machine":
+        """Return this machine with as many processes as torchrun or srun started, where one of them did.
+
+        >>> Machine(devices=2).launched().devices
+        2
+
+        Raises `InputError` where `devices` says another number.
+        """
+        launch = this_launch()
+        if launch.by is None:
+            return self
+        if self.devices not in (1, launch.processes):
+            raise InputError(
+                f"{launch.by} started {launch.processes} processes and `devices` is {self.devices}; leave it out"
+            )
+        return replace(self, devices=launch.processes)
 
     def decoding_workers(self) -> int:
         """Return the number of processes that decode a set that streams.
@@ -79,7 +106,7 @@ class Machine:
             return self.workers
         # A container or a batch system may grant fewer cores than the machine has.
         granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(16, granted)
+        return min(16, max(1, granted // this_launch().on_node))
 
 
 def _logger_names(given: Iterable[LoggerName]) -> tuple[LoggerName, ...]:

@@ -1,7 +1,7 @@
 """Compare: arms × seeds under a budget, trained, evaluated and measured, resumable run by run."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from nearsight.evaluation.five_crop import Shifts
 from nearsight.evaluation.result import split_name
 from nearsight.evaluation.whole_on_tiles import TileAnswers
 from nearsight.evidence import TiledModel
+from nearsight.launch import by_itself
 from nearsight.lock import writes
 from nearsight.numbers import whole
 from nearsight.progress import SILENT, Progress, duration
@@ -34,6 +35,7 @@ from nearsight.study.comparison import Comparison
 from nearsight.study.measure import measure, protocols_of
 from nearsight.study.settings import RUNS, Study, claim_study
 from nearsight.tiles import default_stride
+from nearsight.together import all_processes
 from nearsight.training import train
 from nearsight.training.batches import training_size
 from nearsight.training.early_warnings import early_warnings
@@ -98,7 +100,10 @@ def compare(
     """
     out, machine = Path(out), machine or Machine()
     if machine.devices != 1:
-        raise InputError(f"a comparison trains in one process, got devices {machine.devices}; leave it at 1")
+        raise InputError(
+            f"each run of a comparison is trained in one process, got devices {machine.devices}; leave it at 1, and "
+            "start several processes (torchrun) to train several runs at once"
+        )
     on_tiles = whole("on_tiles", on_tiles)
     if on_tiles < 0:
         raise InputError(f"on_tiles must be a number of images, 0 for none, got {on_tiles}")
@@ -121,65 +126,123 @@ def compare(
     made = make_arms(study.base, study.arms, budget, size)
     expected = _require_trainable(made, first, None if progress is SILENT else machine.torch_device())
     planned = [
-        (arm, replace(arm.recipe, seed=seed), fold, _place(out, arm, seed, fold if folds else None))
+        Planned(arm, replace(arm.recipe, seed=seed), fold, _place(out, arm, seed, fold if folds else None))
         for seed in study.all_seeds
         for fold in range(1, (folds or 1) + 1)
         for arm in made
     ]
-    claim_study(out, study, {place: recipe for _, recipe, _, place in planned}, resume=resume)
-    now = sets.listing() if isinstance(sets, FoldedSet) else Listing.of(first)
-    listed = Listing.load(out)
-    if listed is None:
-        now.save(out)
-    elif not all(_finished(place) for *_, place in planned):
-        _require_same_images(out, listed, now)
-    # Folds are told by their numbers as they come.
-    for note in sets.whole.notes if isinstance(sets, FoldedSet) else first.notes:
-        progress.say(note)
-    for warning in early_warnings(base, first["train"]):
-        progress.warn(warning)
+
+    def claim() -> None:
+        claim_study(out, study, {one.place: one.recipe for one in planned}, resume=resume)
+        now = sets.listing() if isinstance(sets, FoldedSet) else Listing.of(first)
+        listed = Listing.load(out)
+        if listed is None:
+            now.save(out)
+        elif not all(_finished(one.place) for one in planned):
+            _require_same_images(out, listed, now)
+
     sides = sorted({arm.recipe.tile for arm in made if arm.recipe.tile is not None})
-    asked: dict[str, list[list[TileAnswers]]] = {}
-    runs: dict[str, list[list[Run]]] = {arm.name: [[] for _ in study.all_seeds] for arm in made}
-    values: dict[int, pa.ChunkedArray] = {}
+
+    def make(one: Planned, progress: Progress) -> MadeRun:
+        of_seed = sets_of(one.recipe.seed, one.fold)
+        run = train(one.recipe, of_seed, one.place, resume=True, machine=machine, progress=progress)
+        # The seeds and folds of an arm are one network, of which there is one thing to tell.
+        first_of_arm = one.recipe.seed == study.all_seeds[0] and one.fold == 1
+        _evaluate(run, one.arm, study, of_seed, machine, progress, tell=first_of_arm)
+        answers = None
+        if on_tiles and one.arm.recipe.tile is None:
+            bound = TiledModel(run.classifier(), device=machine.torch_device())
+            most = -(-on_tiles // (folds or 1))
+            answers = ask_run(
+                run, bound, of_seed[SPLIT], of_seed["train"], sides, most=most, progress=progress
+            )
+        return MadeRun(one, run, answers)
+
+    def measured() -> Comparison:
+        runs: dict[str, list[list[Run]]] = {arm.name: [[] for _ in study.all_seeds] for arm in made}
+        asked: dict[str, list[list[TileAnswers]]] = {}
+        values: dict[int, pa.ChunkedArray] = {}
+        # Of several processes the others made some of the runs, which are whole by now.
+        every = own if len(own) == len(planned) else [make(one, SILENT) for one in planned]
+        for found in every:
+            seed, fold, name = found.planned.recipe.seed, found.planned.fold, found.planned.arm.name
+            runs[name][seed - base.seed].append(found.run)
+            if found.answers is not None:
+                asked.setdefault(name, [[] for _ in study.all_seeds])[seed - base.seed].append(found.answers)
+            if groups is not None and fold not in values:
+                values[fold] = column_of(sets_of(seed, fold)[SPLIT], groups, progress)
+        grouped = None if groups is None else _grouped(groups, [values[fold] for fold in sorted(values)])
+        comparison = measure(study, made, runs, out, first, size, SPLIT, grouped)
+        ratio = comparison.images / (folds or 1) / comparison.training_images
+        told = (measure_on_tiles(name, answers, sides, ratio) for name, answers in asked.items())
+        comparison = replace(comparison, on_tiles=tuple(told))
+        comparison.save()
+        return comparison
+
+    with all_processes() as processes:
+        processes.first_does(claim)
+        # Folds are told by their numbers as they come.
+        for note in sets.whole.notes if isinstance(sets, FoldedSet) else first.notes:
+            progress.say(note)
+        for warning in early_warnings(base, first["train"]):
+            progress.warn(warning)
+        rank, count = processes.launch.rank, processes.launch.processes
+        own: list[MadeRun] = []
+        with by_itself():
+            processes.each(lambda: own.extend(_made(planned[rank::count], make, folds, expected, progress)))
+            comparison = processes.first_does(measured)
+    return Comparison.load(out) if comparison is None else comparison
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run of a comparison: its arm, its recipe with the seed, its fold (1 where there are none), its directory."""
+
+    arm: Arm
+    recipe: Recipe
+    fold: int
+    place: Path
+
+
+@dataclass(frozen=True)
+class MadeRun:
+    """A run that is trained and evaluated, and what it said of tiles, where it was asked."""
+
+    planned: Planned
+    run: Run
+    answers: TileAnswers | None
+
+
+def _made(
+    planned: Sequence[Planned],
+    make: Callable[[Planned, Progress], MadeRun],
+    folds: int | None,
+    expected: Mapping[str, float] | None,
+    progress: Progress,
+) -> Iterator[MadeRun]:
+    """Make runs one after the other, and tell of each which it is and how long it all has to go.
+
+    `expected` are the seconds that a run of each arm is reckoned to take, where that is known.
+    """
     taken: dict[str, list[float]] = {}
     warned = False
-    for number, (arm, recipe, fold, place) in enumerate(planned, start=1):
-        of_folds = f", fold {fold} of {folds}" if folds else ""
-        coming = [later.name for later, *_, where in planned[number - 1 :] if not _finished(where)]
+    for number, one in enumerate(planned, start=1):
+        of_folds = f", fold {one.fold} of {folds}" if folds else ""
+        coming = [later.arm.name for later in planned[number - 1 :] if not _finished(later.place)]
         left = seconds_left(taken, coming, expected)
         to_go = "" if left is None or left < SAID_SECONDS else f", about {duration(left)} to go"
-        progress.say(f"{arm.name}, seed {recipe.seed}{of_folds} (run {number} of {len(planned)}{to_go})")
+        progress.say(
+            f"{one.arm.name}, seed {one.recipe.seed}{of_folds} (run {number} of {len(planned)}{to_go})"
+        )
         if left is not None and left > LONG_SECONDS and not warned:
             warned = True
             progress.warn(
                 f"the comparison has about {duration(left)} to go; to shorten it, give fewer `seeds`, "
                 "`arms`, `epochs` or `steps`; what is done is kept"
             )
-        of_seed = sets_of(recipe.seed, fold)
-        run = train(recipe, of_seed, place, resume=True, machine=machine, progress=progress)
-        # The seeds and folds of an arm are one network, of which there is one thing to tell.
-        first_of_arm = recipe.seed == study.all_seeds[0] and fold == 1
-        _evaluate(run, arm, study, of_seed, machine, progress, tell=first_of_arm)
-        taken.setdefault(arm.name, []).append(_seconds_of(run))
-        runs[arm.name][recipe.seed - base.seed].append(run)
-        if on_tiles and arm.recipe.tile is None:
-            bound = TiledModel(run.classifier(), device=machine.torch_device())
-            most = -(-on_tiles // (folds or 1))
-            answers = ask_run(
-                run, bound, of_seed[SPLIT], of_seed["train"], sides, most=most, progress=progress
-            )
-            of_arm = asked.setdefault(arm.name, [[] for _ in study.all_seeds])
-            of_arm[recipe.seed - base.seed].append(answers)
-        if groups is not None and fold not in values:
-            values[fold] = column_of(of_seed[SPLIT], groups, progress)
-    grouped = None if groups is None else _grouped(groups, [values[fold] for fold in sorted(values)])
-    comparison = measure(study, made, runs, out, first, size, SPLIT, grouped)
-    ratio = comparison.images / (folds or 1) / comparison.training_images
-    told = (measure_on_tiles(name, answers, sides, ratio) for name, answers in asked.items())
-    comparison = replace(comparison, on_tiles=tuple(told))
-    comparison.save()
-    return comparison
+        found = make(one, progress)
+        taken.setdefault(one.arm.name, []).append(_seconds_of(found.run))
+        yield found
 
 
 def seconds_left(

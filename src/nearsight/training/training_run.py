@@ -10,19 +10,22 @@ from torch import nn
 
 from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
+from nearsight.launch import Launch
 from nearsight.lock import writes
 from nearsight.models import Classifier, save_classifier
 from nearsight.models.classifier import Network
-from nearsight.progress import SILENT, Progress, duration, is_first_process
+from nearsight.progress import SILENT, Progress, duration
 from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
 from nearsight.runs.run import DIGESTS
 from nearsight.schema import numbered
 from nearsight.settings import Machine, Recipe
 from nearsight.settings.tile_schedule import Size, tile_sizes
 from nearsight.shortage import told_of_memory
+from nearsight.together import Processes, all_processes, environment_of
 from nearsight.training.average import WeightAverage
 from nearsight.training.batches import training_size
 from nearsight.training.checkpoint import (
+    Checkpoint,
     Milestone,
     TrainingState,
     keep_as_newest,
@@ -87,10 +90,9 @@ def train(
     `Interrupted` after SIGINT, SIGTERM or SIGHUP, with the checkpoint written.
     """
     lower = ("batch_size", "accumulate", *(("tiles_per_image",) if recipe.tiles_per_image > 1 else ()))
-    with told_of_memory("training", *lower, "workers"):
-        return _train(
-            recipe, sets, Path(out), network, begin, material, resume, machine or Machine(), progress
-        )
+    machine = (machine or Machine()).launched()
+    with told_of_memory("training", *lower, "workers"), all_processes() as processes:
+        return _train(recipe, sets, Path(out), network, begin, material, resume, machine, processes, progress)
 
 
 def _train(
@@ -102,10 +104,11 @@ def _train(
     material: Material | None,
     resume: bool,
     machine: Machine,
+    processes: Processes,
     progress: Progress,
 ) -> Run:
     device = machine.torch_device()
-    _check_processes(recipe, machine, device)
+    _check_processes(recipe, machine, device, processes.launch.nodes)
     if begin is not None and network is not None:
         raise InputError("`network` and begin are both networks to train; give one of them")
     mark = ""
@@ -115,10 +118,8 @@ def _train(
         check_material(material, recipe, machine.devices)
         mark = fingerprint(material)
     images = material.images
-    # Other processes of a multi-process run start when the first has claimed the directory.
-    first_process = is_first_process()
     if resume and (out / RESULT).is_file():
-        if first_process:
+        if processes.first:
             claim_directory(out, recipe, resume)
         progress.say(f"{out} is already finished")
         return Run.open(out)
@@ -132,16 +133,20 @@ def _train(
         _check_validation(sets["val"], recipe, size)
     for _, side in sizes.spans(steps):
         check_smallest_part(classifier.network, recipe, side, machine.devices)
-    if first_process:
-        checkpoint = claim_directory(out, recipe, resume, progress)
-        milestone = None if checkpoint is None else checkpoint.milestone
+
+    def claim() -> Checkpoint | None:
+        claimed = claim_directory(out, recipe, resume, progress)
+        milestone = None if claimed is None else claimed.milestone
         _check_same_material(out, milestone, mark)
         if milestone is not None:
             check_rows(out, milestone.step, milestone.metrics)
         own_split(out, sets)
-    else:
+        return claimed
+
+    checkpoint = processes.first_does(claim)
+    if not processes.first:
         checkpoint = read_checkpoint(out)
-        milestone = None if checkpoint is None else checkpoint.milestone
+    milestone = None if checkpoint is None else checkpoint.milestone
 
     reset_peak_memory()
     network = classifier.network
@@ -155,7 +160,7 @@ def _train(
             progress.say(f"training takes about {duration(seconds)}: {steps:,} steps")
     choice = _precision(recipe, milestone, classifier, images, size, machine, progress)
     progress.say(f"precision {choice.precision}: {choice.reason}")
-    fabric = _launch(machine, choice, out)
+    fabric = _launch(machine, processes.launch, choice, out)
     network.to(fabric.device)
     state = _training_state(network, recipe, choice, material)
     if checkpoint is not None:
@@ -197,8 +202,8 @@ def total_steps(recipe: Recipe, images: int) -> int:
     return max(1, -(-round(recipe.epochs * images) // recipe.batch_size))
 
 
-def _check_processes(recipe: Recipe, machine: Machine, device: torch.device) -> None:
-    most = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type, machine.devices)
+def _check_processes(recipe: Recipe, machine: Machine, device: torch.device, nodes: int) -> None:
+    most = {"cuda": nodes * torch.cuda.device_count(), "mps": 1}.get(device.type, machine.devices)
     if machine.devices > most:
         raise InputError(
             f"devices must be at most {most}, as many as this machine has, got {machine.devices}"
@@ -249,7 +254,7 @@ def _precision(
     return choose_precision(recipe.precision, classifier.network, batch, timed, progress)
 
 
-def _launch(machine: Machine, choice: PrecisionChoice, out: Path) -> "Fabric":
+def _launch(machine: Machine, launch: Launch, choice: PrecisionChoice, out: Path) -> "Fabric":
     from lightning_fabric import Fabric
 
     from nearsight.training.experiment_loggers import LOGGERS
@@ -258,13 +263,23 @@ def _launch(machine: Machine, choice: PrecisionChoice, out: Path) -> "Fabric":
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(
         accelerator=machine.device,
-        devices=machine.devices,
+        devices=_devices(machine, launch),
+        num_nodes=launch.nodes,
         strategy="ddp" if machine.devices > 1 else "auto",
+        plugins=[environment_of(launch)],
         precision="bf16-mixed" if choice.precision == "bfloat16" else "32-true",
         loggers=[LOGGERS[name](out) for name in machine.log],
     )
     fabric.launch()
     return fabric
+
+
+def _devices(machine: Machine, launch: Launch) -> int | list[int]:
+    """Return what Fabric takes the devices of a node from: their number, or the one of this process alone."""
+    if launch.by is not None:
+        return launch.on_node
+    own = machine.torch_device().index
+    return machine.devices if own is None else [own]
 
 
 def _training_state(

@@ -10,7 +10,7 @@ from nearsight.data import Data, ImageSets
 from nearsight.data.decode import allowed_pixels
 from nearsight.data.split_list import Listing
 from nearsight.lock import writing
-from nearsight.progress import Progress, watched
+from nearsight.progress import Progress, is_first_process, watched
 from nearsight.report import write_comparison
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
 from nearsight.settings.choices import (
@@ -121,7 +121,8 @@ def compare(
                 progress=channel,
             )
             comparison = replace(comparison, margin=most)
-            write_comparison(comparison, directory)
+            if is_first_process():
+                write_comparison(comparison, directory)
     return comparison
 
 

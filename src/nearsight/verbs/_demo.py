@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from nearsight.data import ImageSet, ImageSets, load
 from nearsight.diagnosis import DIAGNOSIS, Diagnosis
 from nearsight.evidence import TiledModel
+from nearsight.launch import in_one_process
 from nearsight.progress import Progress, watched
 from nearsight.report import PAGE, Heatmaps, make_heatmaps
 from nearsight.report.page.demo_page import Demonstration, write_demo_page
@@ -30,6 +31,7 @@ RUN, FOUND, REPAIRED, HEATMAPS = "run", "diagnosis", "repair", "heatmaps"
 
 
 @tells_of_memory("running the demo")
+@in_one_process
 def demo(
     out: str | Path = DEMO_OUT, *, resume: bool = True, progress: Progress | bool = True
 ) -> Demonstration:

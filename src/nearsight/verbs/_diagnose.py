@@ -11,6 +11,7 @@ from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.parts import asked_for
 from nearsight.errors import InputError
 from nearsight.evaluation.class_matching import match_classes
+from nearsight.launch import in_one_process
 from nearsight.lock import writing
 from nearsight.numbers import whole
 from nearsight.progress import Progress, watched
@@ -26,6 +27,7 @@ from nearsight.verbs.sources import AnyModel, as_trained, find_images, model_nam
 
 @takes_fields_of(Binding, Reading)
 @tells_of_memory("diagnosing", "memory", "images", "stride", "workers")
+@in_one_process
 def diagnose(
     model: AnyModel,
     data: Data | None = None,

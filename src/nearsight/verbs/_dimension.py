@@ -7,6 +7,7 @@ from typing import Unpack
 from nearsight.data import Data, image_sets
 from nearsight.data.decode import allowed_pixels
 from nearsight.dimension import Dimension, measure_dimension
+from nearsight.launch import in_one_process
 from nearsight.lock import writing
 from nearsight.progress import Progress, watched
 from nearsight.report import write_dimension
@@ -19,6 +20,7 @@ from nearsight.verbs.sources import AnyModel
 
 @takes_fields_of(Reading)
 @tells_of_memory("measuring", "training_tiles", "test_images")
+@in_one_process
 def dimension(
     data: Data,
     *,

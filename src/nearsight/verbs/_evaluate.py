@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -16,6 +17,7 @@ from nearsight.settings import Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
+from nearsight.together import all_processes
 from nearsight.verbs.binding import Binding, LookingOptions
 from nearsight.verbs.sources import AnyModel, as_trained, find_images, opened_run
 
@@ -69,7 +71,7 @@ def evaluate(
     run, reading = opened_run(model), Reading(**fields_of(Reading, options))
     binding = Binding(machine=machine, **without_fields_of(Reading, options))
     bound = binding.bind(run or model, tiled=False, protocols=protocols or ())
-    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels), all_processes() as processes:
         found = find_images(
             run or model,
             data,
@@ -94,9 +96,10 @@ def evaluate(
                 reestimate=found.sets["train"] if reestimate else None,
                 groups=groups,
                 workers=(machine or Machine()).decoding_workers(),
+                processes=processes,
                 progress=channel,
             )
             result = replace(result, settings={**result.settings, **matched.settings})
             if place is not None:
-                result.save(place)
+                processes.first_does(partial(result.save, place))
     return result

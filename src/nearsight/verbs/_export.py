@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from nearsight.errors import InputError
+from nearsight.launch import in_one_process
 from nearsight.models.exporting import FORMATS, export_classifier
 from nearsight.progress import Progress, watched
 from nearsight.runs import Run
@@ -12,6 +13,7 @@ from nearsight.verbs.sources import AnyModel, find_classifier, model_name
 
 
 @tells_of_memory("exporting")
+@in_one_process
 def export(
     model: AnyModel,
     *,

@@ -8,6 +8,7 @@ from nearsight.data.decode import allowed_pixels
 from nearsight.data.pictures import Pictures
 from nearsight.data.values import values_from
 from nearsight.errors import InputError
+from nearsight.launch import in_one_process
 from nearsight.lock import writing
 from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
@@ -21,6 +22,7 @@ from nearsight.verbs.sources import AnyModel, as_trained, trained_on_among
 
 @takes_fields_of(Binding)
 @tells_of_memory("drawing maps", "memory", "stride")
+@in_one_process
 def heatmap(
     model: AnyModel,
     images: Pictures,

@@ -9,6 +9,7 @@ from nearsight.data.pictures import Pictures
 from nearsight.data.unlabelled import unlabelled
 from nearsight.evaluation import Predictions
 from nearsight.evaluation.prediction_making import make_predictions
+from nearsight.launch import in_one_process
 from nearsight.progress import Progress, watched
 from nearsight.settings import Machine, Reading
 from nearsight.settings.prediction_words import DEFAULT_TOP
@@ -20,6 +21,7 @@ from nearsight.verbs.sources import AnyModel, as_trained, model_name, opened_run
 
 @takes_fields_of(Binding)
 @tells_of_memory("predicting", "memory", "stride", "workers")
+@in_one_process
 def predict(
     model: AnyModel,
     images: Pictures | ImageSet | ImageSets | Sequence[Any],

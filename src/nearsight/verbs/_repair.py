@@ -9,6 +9,7 @@ from nearsight.data.decode import allowed_pixels
 from nearsight.diagnosis import Diagnosis
 from nearsight.errors import InputError
 from nearsight.evidence import DEFAULT_MEMORY
+from nearsight.launch import in_one_process
 from nearsight.lock import contents, writing
 from nearsight.models.classifier import Network
 from nearsight.numbers import whole
@@ -29,6 +30,7 @@ from nearsight.verbs.sources import as_trained, find_images
 
 @takes_fields_of(Reading)
 @tells_of_memory("repairing", "memory", "images", "stride", "workers")
+@in_one_process
 def repair(
     run: Run | str | Path,
     data: Data | None = None,

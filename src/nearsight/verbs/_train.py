@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,8 +13,9 @@ from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
+from nearsight.launch import require_one_process
 from nearsight.lock import writing
-from nearsight.progress import Progress, is_first_process, watched
+from nearsight.progress import Progress, watched
 from nearsight.runs import RESULT, Run
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
 from nearsight.settings.choices import AUTO, DEFAULT_RECIPE
@@ -23,6 +25,7 @@ from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import CrossValidation, cross_validate
 from nearsight.study.cross_validating import listed_folds
+from nearsight.together import all_processes
 from nearsight.training.early_warnings import early_warnings
 from nearsight.verbs.auto_recipe import auto_recipe, begun_recipe
 from nearsight.verbs.default_directories import default_cross_validation, default_run
@@ -117,7 +120,7 @@ def train(
     auto = recipe == AUTO
     if not auto:
         _require_tiles(asked, stride)
-    machine = machine or Machine()
+    machine = (machine or Machine()).launched()
     with watched(progress) as channel, allowed_pixels(reading.max_pixels):
         sets = whole_sets(data, classes=classes, progress=channel, **reading.options)
         place = Path(out) if out is not None else None
@@ -128,6 +131,7 @@ def train(
             chosen = begun or auto_recipe(fields, sets["train"], machine, channel)
             _require_tiles(chosen, stride)
         if folds is not None:
+            require_one_process("train with folds")
             place = place or default_cross_validation(chosen, folds)
             with writing(place, channel):
                 folded = folds_as_before(sets, listed_folds(place), folds, channel)
@@ -148,7 +152,10 @@ def train(
             chosen = begun_recipe(directory, fields) or chosen
         if "top_k" in fields:
             check_top_k([chosen.pooling])
-        with writing(directory, channel, finished=resume and (directory / RESULT).is_file()):
+        with (
+            writing(directory, channel, finished=resume and (directory / RESULT).is_file()),
+            all_processes() as processes,
+        ):
             sets = split_as_before(sets, directory, asked.validation, asked.seed, channel)
             for note in sets.notes:
                 channel.say(note)
@@ -157,13 +164,19 @@ def train(
             run = training.train(
                 chosen, sets, directory, network=network, resume=resume, machine=machine, progress=channel
             )
-            if "test" in sets and is_first_process() and "test" not in run.result.get("evaluation", {}):
+            evaluated = "test" in run.result.get("evaluation", {})
+            if "test" in sets and not evaluated and processes.launch.takes_part:
                 bound = TiledModel(run.classifier(network), stride=stride, device=machine.torch_device())
                 for note in bound.notes:
                     channel.warn(note)
-                evaluation.evaluate(
-                    bound, sets["test"], workers=machine.decoding_workers(), progress=channel
-                ).save(run.directory)
+                result = evaluation.evaluate(
+                    bound,
+                    sets["test"],
+                    workers=machine.decoding_workers(),
+                    processes=processes,
+                    progress=channel,
+                )
+                processes.first_does(partial(result.save, run.directory))
     return run
 
 

@@ -36,7 +36,6 @@ def run(options: Namespace) -> Result:
     from nearsight import verbs
     from nearsight.cli.following import after_training
     from nearsight.cli.show import print_cross_validation, print_lines, print_training
-    from nearsight.progress import is_first_process
     from nearsight.study import CrossValidation
 
     run = verbs.train(
@@ -55,7 +54,7 @@ def run(options: Namespace) -> Result:
         if not options.json:
             print_cross_validation(run)
         return {"out": str(run.directory), **run.to_json()}
-    if is_first_process() and not options.json:
+    if not options.json:
         print_training(run)
         evaluated = run.result.get("evaluation", {}).get("test", {})
         print_lines([f"run: {run.directory}", after_training(run.directory, evaluated)])

@@ -1,0 +1,162 @@
+"""How this process was started: alone, or as one of many by torchrun or srun, or by a training of ours."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Literal, ParamSpec, TypeVar
+
+from nearsight.errors import InputError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Launcher = Literal["torchrun", "srun"]
+_LONGEST = 9  # digits of a number of processes
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Which of how many processes this one is: its `rank` of `processes`, `local_rank` on its node, `nodes` in all.
+
+    >>> Launch(rank=5, processes=8, local_rank=1, nodes=2, by="torchrun").on_node
+    4
+    """
+
+    rank: int = 0
+    processes: int = 1
+    local_rank: int = 0
+    nodes: int = 1
+    by: Launcher | None = None
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that reports and writes."""
+        return self.rank == 0
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether it shares what is done together: not in a process that a training started for its steps."""
+        return self.rank < self.processes
+
+    @property
+    def on_node(self) -> int:
+        """The processes of each node."""
+        return self.processes // self.nodes
+
+
+ALONE = Launch()
+# What a process does for itself, whoever started it.
+_BY_ITSELF: ContextVar[bool] = ContextVar("_BY_ITSELF", default=False)
+
+
+def this_launch() -> Launch:
+    """Return how this process was started, as its environment says.
+
+    >>> this_launch().processes
+    1
+
+    Raises `InputError` for an environment that contradicts itself, and for nodes with unequal numbers of processes.
+    """
+    launch = read_launch(os.environ)
+    return replace(ALONE, local_rank=launch.local_rank) if _BY_ITSELF.get() else launch
+
+
+@contextmanager
+def by_itself() -> Iterator[None]:
+    """While entered, this process works alone, on its own device, whoever started it.
+
+    >>> with by_itself():
+    ...     this_launch() == ALONE
+    True
+    """
+    before = _BY_ITSELF.set(True)
+    try:
+        yield
+    finally:
+        _BY_ITSELF.reset(before)
+
+
+def read_launch(environment: Mapping[str, str]) -> Launch:
+    """Return the launch that an environment describes.
+
+    >>> torchrun = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
+    >>> read_launch({"TORCHELASTIC_RUN_ID": "none", **torchrun})
+    Launch(rank=3, processes=4, local_rank=1, nodes=2, by='torchrun')
+    >>> srun = {"SLURM_PROCID": "1", "SLURM_LOCALID": "1", "SLURM_STEP_NUM_NODES": "1"}
+    >>> read_launch({"SLURM_STEP_NUM_TASKS": "2", **srun}).by
+    'srun'
+
+    A script within an allocation of SLURM is alone; what `srun` starts in it is not. Of the processes that a training
+    on several devices starts itself only the rank is known. Raises `InputError` as `this_launch` does.
+    """
+    if "TORCHELASTIC_RUN_ID" in environment:
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        rank, processes, local_rank, on_node = (_number(environment, name) for name in names)
+        if processes == 1:
+            return ALONE
+        if not on_node or processes % on_node:
+            raise InputError(
+                f"torchrun started {processes} processes, {on_node} of them on this node; start as many on each node"
+            )
+        return _checked(Launch(rank, processes, local_rank, processes // on_node, "torchrun"))
+    if environment.get("SLURM_STEP_NUM_TASKS", "1") != "1" and "SLURM_PROCID" in environment:
+        names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_NUM_NODES")
+        rank, processes, local_rank, nodes = (_number(environment, name) for name in names)
+        if not nodes or processes % nodes:
+            raise InputError(
+                f"srun started {processes} tasks on {nodes} nodes; start as many on each (--ntasks-per-node)"
+            )
+        return _checked(Launch(rank, processes, local_rank, nodes, "srun"))
+    # What Fabric tells the processes that it starts.
+    ranks = [environment.get(name, "0") for name in ("NODE_RANK", "LOCAL_RANK")]
+    return ALONE if ranks == ["0", "0"] else Launch(rank=1)
+
+
+def _number(environment: Mapping[str, str], name: str) -> int:
+    text = environment.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST):
+        raise InputError(
+            f"the environment's {name} is '{text[:40]}'; expected a whole number, as the launcher sets it"
+        )
+    return int(text)
+
+
+def _checked(launch: Launch) -> Launch:
+    if launch.rank >= launch.processes or launch.local_rank >= launch.on_node:
+        raise InputError(
+            f"the environment says process {launch.rank} of {launch.processes} and {launch.local_rank} of "
+            f"{launch.on_node} on this node; expected less than these, as the launcher counts from 0"
+        )
+    return launch
+
+
+def in_one_process(verb: Callable[P, R]) -> Callable[P, R]:
+    """Make of a verb one that is refused in several processes, which would all do the same and write over each other.
+
+    >>> @in_one_process
+    ... def diagnose(run):
+    ...     return f"diagnosed {run}"
+    >>> diagnose("owls")
+    'diagnosed owls'
+
+    Raises `InputError` where this process is one of many.
+    """
+
+    @wraps(verb)
+    def alone(*values: P.args, **options: P.kwargs) -> R:
+        require_one_process(verb.__name__)
+        return verb(*values, **options)
+
+    return alone
+
+
+def require_one_process(what: str) -> None:
+    """Raise `InputError` where this process is one of many, which `what` is not made for."""
+    launch = this_launch()
+    if launch.processes > 1:
+        raise InputError(
+            f"`{what}` works in one process, and {launch.by} started {launch.processes}; start it alone"
+        )

@@ -1,0 +1,148 @@
+"""The processes of a launch work together: each does its share, and all learn what all found."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from nearsight.errors import InputError
+from nearsight.launch import ALONE, Launch, this_launch
+
+if TYPE_CHECKING:
+    from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+
+R = TypeVar("R")
+
+# One process may work for hours while the others wait; one that ends is noticed at once.
+WAITING = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """Bad input that one process found."""
+
+    said: str
+
+
+@dataclass(frozen=True)
+class Processes:
+    """All processes of a launch, seen from one of them.
+
+    >>> Processes().each(lambda: "done")
+    ['done']
+    >>> Processes(Launch(rank=1, processes=3)).share(10)
+    range(3, 6)
+    >>> Processes(Launch(rank=1, processes=2)).share(10, block=4)
+    range(4, 10)
+    """
+
+    launch: Launch = ALONE
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that reports and writes."""
+        return self.launch.first
+
+    def share(self, count: int, block: int = 1) -> range:
+        """Return which of so many things are this process's: whole blocks of them, without overlap or loss."""
+        rank, processes, blocks = self.launch.rank, self.launch.processes, -(-count // block)
+        start, stop = (min(count, blocks * place // processes * block) for place in (rank, rank + 1))
+        return range(start, stop)
+
+    def each(self, work: Callable[[], R]) -> list[R]:
+        """Do this process's work, wait for the others, and return what all found, in the order of their ranks.
+
+        What is found is sent to every process. Raises `InputError` in all of them for bad input that one has found,
+        or because one has ended; anything else only where it happened.
+        """
+        if self.launch.processes == 1:
+            return [work()]
+        try:
+            found: R | _Failed = work()
+        except InputError as error:
+            found = _Failed(str(error))
+        every = self._sent_to_all(found)
+        failed = {rank: one.said for rank, one in enumerate(every) if isinstance(one, _Failed)}
+        if failed:
+            rank, said = next(iter(failed.items()))
+            alike = len(failed) == len(every) and len(set(failed.values())) == 1
+            raise InputError(said if alike else f"process {rank} of {len(every)}: {said}")
+        return [one for one in every if not isinstance(one, _Failed)]
+
+    def first_does(self, work: Callable[[], R]) -> R | None:
+        """Let the first process do something while the others wait, and return there what it found.
+
+        Raises in all of them what `each` raises.
+        """
+        found: list[R] = []
+        self.each(lambda: found.append(work()) if self.first else None)
+        return found[0] if found else None
+
+    def _sent_to_all(self, found: R | _Failed) -> list[R | _Failed]:
+        from torch import distributed
+
+        every: list[R | _Failed] = [_Failed("")] * self.launch.processes
+        try:
+            distributed.all_gather_object(every, found)
+        except RuntimeError as error:
+            # Its connection is closed as it ends.
+            raise InputError(
+                f"one of the {self.launch.processes} processes has ended, and the others cannot go on without it; "
+                "what it said, or the launcher's summary, tells why"
+            ) from error
+        return every
+
+
+ONE_PROCESS = Processes()
+
+
+@contextmanager
+def all_processes() -> Iterator[Processes]:
+    """Give all processes of this launch, connected; one process that was started alone is all there are.
+
+    >>> with all_processes() as processes:
+    ...     processes.first, list(processes.share(3))
+    (True, [0, 1, 2])
+
+    Raises `InputError` for an environment that contradicts itself.
+    """
+    launch = this_launch()
+    if launch.processes > 1:
+        _connect(launch)
+    yield Processes(launch)
+
+
+def environment_of(launch: Launch) -> "ClusterEnvironment":
+    """Return what tells Fabric of a launch, so that it need not guess: by torchrun, by srun, or by itself."""
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+    if launch.by is None:
+        return LightningEnvironment()
+    return TorchElasticEnvironment() if launch.by == "torchrun" else SLURMEnvironment()
+
+
+def _connect(launch: Launch) -> None:
+    """Connect the processes of a launch, once: they stay so to their end, for a training too."""
+    from torch import cuda, distributed
+
+    if distributed.is_initialized():
+        return
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
+    # It announces the processes in its own words.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    # Plain values go over gloo, whatever the device; gradients over NCCL where there is one.
+    backend = "cpu:gloo,cuda:nccl" if cuda.is_available() and distributed.is_nccl_available() else "gloo"
+    fabric = Fabric(
+        accelerator="cpu",
+        devices=launch.on_node,
+        num_nodes=launch.nodes,
+        strategy=DDPStrategy(process_group_backend=backend, timeout=WAITING),
+        plugins=[environment_of(launch)],
+    )
+    fabric.launch()

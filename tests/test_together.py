@@ -1,0 +1,114 @@
+"""Processes of torchrun share what is done together: the same rows, files and errors as of one process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+import nearsight
+from nearsight.errors import InputError
+from nearsight.launch import Launch
+from nearsight.settings import Machine
+from nearsight.together import ONE_PROCESS, Processes
+
+RECIPE = {"recipe": "fast", "steps": 4, "width": 0.1, "precision": "float32", "batch_size": 48}
+SHARED = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+import nearsight
+from nearsight.errors import InputError
+from nearsight.settings import Machine
+from nearsight.together import all_processes
+RECIPE = RECIPE_HERE
+out, machine = Path(sys.argv[1]), Machine(device="cpu")
+with all_processes() as processes:
+    rank = processes.launch.rank
+    assert processes.each(lambda: rank) == [0, 1]
+    def fail():
+        if rank == 1:
+            raise InputError("this process alone found it")
+    try:
+        processes.each(fail)
+    except InputError as error:
+        assert str(error) == "process 1 of 2: this process alone found it", error
+    else:
+        raise AssertionError("an error of one process is one of all")
+run = nearsight.train("digits", tile=6, out=out / "run", machine=machine, progress=False, **RECIPE)
+nearsight.evaluate(out / "alone", out=out / "shared", stride=2, machine=machine, progress=False)
+found = nearsight.compare(
+    "digits", tiles=[4, None], seeds=1, out=out / "compared", machine=machine, progress=False, **RECIPE
+)
+assert found.images == 365
+try:
+    nearsight.diagnose(out / "alone", progress=False)
+except InputError as error:
+    assert "torchrun started 2" in str(error)
+"""
+
+
+def shares(count: int, processes: int, block: int) -> list[range]:
+    return [Processes(Launch(rank=k, processes=processes)).share(count, block) for k in range(processes)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 127, 128, 365, 1000])
+@pytest.mark.parametrize("processes", [1, 2, 3, 8])
+def test_shares_are_whole_blocks_without_overlap_or_loss(count: int, processes: int) -> None:
+    found = shares(count, processes, 128)
+    assert [place for share in found for place in share] == list(range(count))
+    assert all(share.start % 128 == 0 or share.start == count for share in found)
+    blocks = [-(-len(share) // 128) for share in found]
+    assert max(blocks) - min(blocks) <= 1
+
+
+def test_one_process_does_all_and_its_errors_are_its_own() -> None:
+    assert ONE_PROCESS.each(lambda: 3) == [3]
+    assert ONE_PROCESS.first_does(lambda: "written") == "written"
+
+    def fail() -> None:
+        raise InputError("no such file")
+
+    with pytest.raises(InputError, match=r"^no such file$"):
+        ONE_PROCESS.each(fail)
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no processes")
+def test_two_processes_make_the_files_that_one_makes(tmp_path: Path) -> None:
+    machine = Machine(device="cpu")
+    alone = nearsight.train(
+        "digits", tile=6, out=tmp_path / "alone", machine=machine, progress=False, **RECIPE
+    )
+    nearsight.evaluate(alone, out=tmp_path / "one", stride=2, machine=machine, progress=False)
+    nearsight.compare(
+        "digits", tiles=[4, None], seeds=1, out=tmp_path / "before", machine=machine, progress=False, **RECIPE
+    )
+    script = tmp_path / "script.py"
+    script.write_text(SHARED.replace("RECIPE_HERE", repr(RECIPE)))
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", str(script), str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+
+    one, shared = (pq.read_table(tmp_path / name / "predictions.parquet") for name in ("one", "shared"))
+    assert shared.equals(one)
+    run = nearsight.Run.open(tmp_path / "run")
+    assert run.result["training"]["hardware"]["processes"] == 2
+    assert set(run.result["evaluation"]["test"]["protocols"]) >= {"mean-logit", "full-pass"}
+    # Each run of a comparison is one process's, and so are its bits.
+    compared, again = (nearsight.Comparison.load(tmp_path / name) for name in ("before", "compared"))
+    for before, after in zip(compared.arms, again.arms, strict=True):
+        assert before.name == after.name
+        for was, now in zip(before.accuracies, after.accuracies, strict=True):
+            assert was.seeds == now.seeds
+    assert (tmp_path / "compared" / "report.html").is_file()
