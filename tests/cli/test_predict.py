@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nearsight.cli.commands.predict import _least_certain
+
 Refused = Callable[..., str]
 
 
@@ -46,6 +48,19 @@ def test_what_was_predicted_is_not_lost_and_can_be_gone_on_with(
     (photos / "monday" / "bad.jpg").unlink()
     found = printed("predict", trained, photos, "--out", out, "--workers", "0", "--resume")
     assert (found["images"], found["faults"], len(found["predictions"])) == (3, 0, 3)
+
+
+def test_the_least_certain_prediction_of_a_file_is_looked_at_next(tmp_path: Path) -> None:
+    for name in ("sure.png", "unsure.png"):
+        (tmp_path / name).touch()
+    rows = [
+        {"path": str(tmp_path / "sure.png"), "margin": 0.8},
+        {"path": str(tmp_path / "unsure.png"), "margin": 0.1},
+        {"path": "row 7", "margin": 0.0},
+        {"path": str(tmp_path / "bad.png"), "margin": None},
+    ]
+    assert _least_certain(rows) == str(tmp_path / "unsure.png")
+    assert _least_certain(rows[2:]) is None
 
 
 def test_what_is_no_image_is_said_in_a_line(

@@ -1,7 +1,7 @@
 """What to do next, the last line of a command: right for what was just made, with what it costs."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,17 +120,20 @@ def after_repairing(run: Path) -> str:
     )
 
 
-def after_predicting(run: str, images: Sequence[str]) -> str:
-    """Say what follows predictions of a run: the map of the image whose prediction looks odd.
+def after_predicting(run: str, image: str | None) -> str:
+    """Say what follows predictions of a run: the map of the least certain prediction that was shown.
 
-    >>> after_predicting("runs/a", ["new photos/1.jpg", "new photos/2.jpg"])
-    "next: nearsight heatmap runs/a 'new photos/1.jpg' (why an image was taken for its class: some seconds)"
+    >>> after_predicting("runs/a", "new photos/1.jpg")
+    "next: nearsight heatmap runs/a 'new photos/1.jpg' (what speaks for this uncertain prediction: some seconds)"
+    >>> after_predicting("runs/a", None)
+    'next: nearsight heatmap runs/a IMAGE (what speaks for its prediction: some seconds)'
     """
-    image = shlex.quote(images[0]) if images else "IMAGE"
-    return (
-        f"next: nearsight heatmap {shlex.quote(run)} {image} "
-        "(why an image was taken for its class: some seconds)"
-    )
+    if image is None:
+        return (
+            f"next: nearsight heatmap {shlex.quote(run)} IMAGE (what speaks for its prediction: some seconds)"
+        )
+    asked = f"{shlex.quote(run)} {shlex.quote(image)}"
+    return f"next: nearsight heatmap {asked} (what speaks for this uncertain prediction: some seconds)"
 
 
 def after_exporting(file: str) -> str:

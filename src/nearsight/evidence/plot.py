@@ -104,7 +104,7 @@ def made_words(evidence_map: "EvidenceMap") -> str:
     'the mean of the drawn map'
     """
     return {
-        TOP_K: f"the mean of the strongest of the drawn map, {evidence_map.pooling.words}",
+        TOP_K: f"the mean of the strongest tiles of the drawn map ({evidence_map.pooling.words})",
         MAX: "the strongest tile of the drawn map",
         NOISY_OR: "the log-odds that at least one tile of the drawn map shows the class",
         ATTENTION: "the mean of the drawn map by the tiles' attention",
@@ -116,8 +116,8 @@ def counting_words(evidence_map: "EvidenceMap") -> str:
     if evidence_map.removal is not None:
         return ""
     return {
-        TOP_K: "outlined: the tiles that the score is the mean of",
-        MAX: "outlined: the tile that the score is of",
+        TOP_K: "outlined: the tiles that are averaged",
+        MAX: "outlined: the tile that decides",
         ATTENTION: "outlined: the tiles with half of the attention",
     }.get(evidence_map.protocol, "")
 

@@ -86,7 +86,7 @@ def test_the_score_is_said_to_be_what_the_pooling_makes_of_the_map(
 ) -> None:
     said = {
         "mean": ("mean logit", "the mean of the drawn map"),
-        "top-k": ("top-k", "the mean of the strongest of the drawn map, 5 tiles"),
+        "top-k": ("top-k", "the mean of the strongest tiles of the drawn map (5 tiles)"),
         "max": ("max", "the strongest tile of the drawn map"),
         "noisy-or": ("noisy-or", "the log-odds that at least one tile of the drawn map shows the class"),
         "attention": ("attention", "the mean of the drawn map by the tiles' attention"),

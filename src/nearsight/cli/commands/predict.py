@@ -1,7 +1,9 @@
 """The command `nearsight predict`."""
 
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from nearsight.cli.options import OneLineParser, Result, add_machine_options, whole_number
 from nearsight.cli.reading_options import add_max_pixels, add_range
@@ -95,6 +97,11 @@ def run(options: Namespace) -> Result:
     if not options.json:
         print_predictions(found)
         if options.model is None:
-            shown = [str(place) for place in places if Path(place).is_file()]
-            print_lines([after_predicting(str(model), shown)])
+            print_lines([after_predicting(str(model), _least_certain(found.first(FIRST)))])
     return {"out": options.out, **found.settings, "predictions": found.first(FIRST)}
+
+
+def _least_certain(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the file of the smallest margin among some predictions; None where no image is a file."""
+    files = [row for row in rows if row["margin"] is not None and Path(row["path"]).is_file()]
+    return str(min(files, key=lambda row: float(row["margin"]))["path"]) if files else None
