@@ -88,6 +88,12 @@ def test_an_interval_without_a_bound_is_drawn_up_to_its_value(digits: Dimension,
 def test_ticks_name_the_sizes(digits: Dimension) -> None:
     for axes in dimension_figure(digits).axes[:-1]:
         assert [text.get_text() for text in axes.get_xticklabels()] == ["4", "6", "full"]
+    curves = dimension_figure(digits).axes[-1]
+    examples = digits.tiles[1].examples["raw"]
+    assert [text.get_text() for text in curves.get_xticklabels()] == [
+        f"{point.images:,.0f}" for point in examples.single
+    ]
+    assert not curves.get_xticklabels(minor=True)
 
 
 def test_files_are_pictures_and_the_same_each_time(digits: Dimension, tmp_path: Path) -> None:

@@ -174,6 +174,9 @@ def _draw_coverage(axes: "Axes", found: Dimension) -> None:
             label=f"{tiles} tiles of each",
         )
     axes.set_xscale("log")
+    # A logarithmic scale's own labels lie over each other between two powers of ten.
+    axes.minorticks_off()
+    axes.set_xticks(images, [f"{count:,.0f}" for count in images], fontsize=8)
     axes.set_xlabel("training images")
     axes.set_ylabel("distance to the nearest training tile")
     axes.spines[["top", "right"]].set_visible(False)
