@@ -40,13 +40,15 @@ FIRST_ELSEWHERE, ELSEWHERE = 0.05, 0.02
 # From the first on a group that is set off is looked for in another forest, unless it is clear.
 WORTH, CLEAR = 0.6, 0.9
 # How far a group must be set off, and how many times as frequent in the class as elsewhere it must be.
-SET_OFF, CLEAN = 0.8, 10.0
+SET_OFF, CLEAN = 0.9, 10.0
 # Pictures that edits are tried on: for how they look, and for what they are taken for.
 LOOKED_AT, ASKED, PICTURES = 4, 32, 64
 # Edits that are asked about, and how near the one that moves most others must come.
 BEST, NEARLY = 8, 0.85
 # A group that one attribute tells so well is named by it where the edit has no name.
 TOLD = 0.8
+# What is drawn covers at most this share of the picture, and lets at most so much of what is behind it through.
+LARGEST_DRAWN, DRAWN = 0.5, 0.9
 
 
 def find_groups(examined: Examined, values: Values) -> Iterator[Candidate]:
@@ -248,8 +250,9 @@ class _Group:
 
 
 def _drawn(places: PlaceTransfer) -> tuple[str, str] | None:
-    """Return the kind and the words of what is changed in a part of the picture; None where it is most of it."""
-    if float(places.where.float().mean()) > 0.5:
+    """Return the kind and the words of what is changed in a part of the picture; None where nothing is drawn."""
+    wide = float(places.where.float().mean()) > LARGEST_DRAWN
+    if wide or float(places.gain[:, places.where].median()) > DRAWN:
         return None
     alpha = places.where.float() * (1 - places.gain.mean(0)).clamp(0.1, 1)
     said = said_of(Overlay(alpha, places.after * alpha, torch.ones_like(alpha)))
