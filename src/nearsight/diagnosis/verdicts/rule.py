@@ -24,7 +24,7 @@ class Rule:
     """
 
     rate: float = 0.05
-    least_share: float = 0.05
+    least_share: float = 0.08
     least_difference: float = 0.05
     least_effect: float = 0.1
     least_effect_of_own: float = 0.05
