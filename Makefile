@@ -18,7 +18,7 @@ demo: install
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy -n 2
 
 # Two processes of one thread each: quicker than one of two, and the same on every machine.
 test: check

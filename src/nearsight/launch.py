@@ -106,9 +106,7 @@ def read_launch(environment: Mapping[str, str]) -> Launch:
         names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_NUM_NODES")
         rank, processes, local_rank, nodes = (_number(environment, name) for name in names)
         if not nodes or processes % nodes:
-            raise InputError(
-                f"srun started {processes} tasks on {nodes} nodes; start as many on each (--ntasks-per-node)"
-            )
+            raise InputError(f"srun started {processes} tasks on {nodes} nodes; start as many on each")
         return _checked(Launch(rank, processes, local_rank, nodes, "srun"))
     # What Fabric tells the processes that it starts.
     ranks = [environment.get(name, "0") for name in ("NODE_RANK", "LOCAL_RANK")]

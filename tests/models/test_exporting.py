@@ -122,7 +122,7 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
             export_classifier(model, tmp_path / "model", form)
         assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
-    with pytest.raises(InputError, match="is no network of PyTorch"):
+    with pytest.raises(InputError, match="is not a PyTorch network"):
         export_classifier(
             Classifier.of(lambda images: images.mean((2, 3)), classes=CLASSES), tmp_path / "model", "onnx"
         )

@@ -162,7 +162,7 @@ def test_a_model_outside_pytorch_is_shared_by_copies() -> None:
     copied = copy.deepcopy(made).eval()
     assert copied.network is made.network
     assert torch.equal(copied(torch.ones(1, 3, 4, 4)), torch.ones(1, 3))
-    with pytest.raises(InputError, match="no network of PyTorch"):
+    with pytest.raises(InputError, match="is not a PyTorch network"):
         save_classifier(made, Path("nowhere"))
 
 

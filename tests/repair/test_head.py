@@ -60,7 +60,7 @@ class _Squared(Linear):
 
 @pytest.mark.parametrize("network", [_Squared(), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())])
 def test_a_head_that_is_not_one_linear_layer_is_refused(network) -> None:
-    with pytest.raises(InputError, match=r"the head of 'toy' is not one linear layer .* `method='swap'`"):
+    with pytest.raises(InputError, match=r"the head of 'toy' is not a single linear layer.*`method='swap'`"):
         head_of(TiledModel(classifier_of(network), tile=8))
 
 

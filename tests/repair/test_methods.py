@@ -80,7 +80,7 @@ def test_one_method_gives_its_own_material(several) -> None:
 
 @pytest.mark.parametrize(
     ("method", "column", "said"),
-    [("swop", None, "did you mean 'swap'"), ("swap", "camera", "`column` names groups")],
+    [("swop", None, "did you mean 'swap'"), ("swap", "camera", "`column` names the groups")],
 )
 def test_a_method_that_does_not_exist_or_fit_is_refused(several, method, column, said) -> None:
     with pytest.raises(InputError, match=said):

@@ -48,7 +48,7 @@ def gap_difference(
 
     >>> train, test = np.tile([[1, 1, 1, 1, 0]], (3, 40)), np.tile([[1, 1, 1, 0, 0]], (3, 40))
     >>> [round(number, 2) for number in gap_difference((train, test), (test, test)).numbers]
-    [0.2, 0.13, 0.27]
+    [0.2, 0.14, 0.26]
 
     `ours` and `theirs` are the two tables of each arm, (seeds, images) as `gap_estimate` takes them: the same seeds,
     and the same images in the same order. The interval is `gap_estimate`'s of the differences, image by image; with
