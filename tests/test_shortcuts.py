@@ -1,11 +1,13 @@
 """Of two planted classes a diagnosis says which images have the plant, and what it is."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from studies.shortcuts import diagnosed, networks
-from studies.shortcuts.networks import STRIDE, TILE, Network, Plant, plant, trained
+from studies.shortcuts.families import FAMILIES
+from studies.shortcuts.networks import STRIDE, TILE, Network, Plant, in_turn, plant, trained
 from studies.shortcuts.scoring import SHORTCUT, effects, found_by, jaccard, judge
 
 from nearsight.diagnosis.decision import Decision
@@ -32,6 +34,13 @@ def test_two_planted_shortcuts_are_found_named_and_no_others(
             assert any(one["named"] for one in row["nearsight"] if one["word"] == SHORTCUT)
     clean = [row for row in rows if not row["family"]]
     assert sum(one["word"] == SHORTCUT for row in clean for one in row["nearsight"]) == 0
+
+
+@pytest.mark.parametrize("count", [7, 10, 12, 13])
+def test_four_turns_hold_each_family_once_at_each_strength(count: int) -> None:
+    families = [replace(FAMILIES[0], name=str(k)) for k in range(count)]
+    turns = [in_turn("", "tile", 0, families, first, count=1).plants[0] for first in range(4 * count)]
+    assert len({(one.family, one.strength) for one in turns}) == 4 * count
 
 
 def test_images_agree_as_far_as_they_are_the_same() -> None:

@@ -273,20 +273,20 @@ def in_turn(
 ) -> Network:
     """Return a network with the next `count` plants of a Latin square, each in another class drawn by the seed.
 
-    Plant i has family i modulo their number F and strength i + i // F, so that F · 4 plants hold each family once at
-    each strength, while the shares go round in three.
+    Plant i has family i modulo their number F. At each turn of all families, each has the strength after the one it
+    had before, so that 4 · F plants hold each family once at each strength. The shares go round in three.
     """
     random = np.random.default_rng([seed, 6])
     free = list(random.permutation(CLASSES))
     plants = []
     for i in range(first, first + count):
-        family = families[i % len(families)]
-        turn = i // len(families)
+        turn, place = divmod(i, len(families))
+        family = families[place]
         able = [number for number in free if not family.needs_regions or has_regions(data, int(number))]
         if not able:
             continue
         free.remove(able[0])
-        strength = strengths[(i + turn) % len(strengths)]
+        strength = strengths[(place + turn) % len(strengths)]
         share = shares[(i + turn // len(strengths)) % len(shares)]
         plants.append(Plant(int(able[0]), family.name, strength, share))
     return Network(data, kind, seed, tuple(plants))
