@@ -13,9 +13,12 @@ from nearsight.cli import signals
 from nearsight.cli.signals import Signals
 from nearsight.stopping import Stopped
 
-# A command that does nothing but write a file, whole or not at all, for as long as it is let.
+# A command that does nothing but write a file, whole or not at all, for as long as it is let. It heeds signals even if
+# the tests run under `nohup` or in the background.
 WRITING = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from nearsight.cli import main as commands
 from nearsight.cli.entry import entry
 from nearsight.write import replace_atomically
@@ -88,7 +91,7 @@ def test_a_second_ctrl_c_changes_nothing_and_a_later_one_ends_at_once(
 
 
 def test_an_ignored_sighup_stays_ignored(tmp_path: Path) -> None:
-    process = writing(tmp_path, "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)")
+    process = writing(tmp_path, "signal.signal(signal.SIGHUP, signal.SIG_IGN)")
     process.send_signal(signal.SIGHUP)
     time.sleep(0.2)
     assert process.poll() is None
