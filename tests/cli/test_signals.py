@@ -13,8 +13,8 @@ from nearsight.cli import signals
 from nearsight.cli.signals import Signals
 from nearsight.stopping import Stopped
 
-# A command that does nothing but write a file, whole or not at all, for as long as it is let. It heeds signals even if
-# the tests run under `nohup` or in the background.
+# A command that does nothing but write a file, whole or not at all, for as long as it is let. It heeds signals
+# even if the tests run under `nohup` or in the background.
 WRITING = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
