@@ -37,20 +37,21 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "purple": (130, 60, 160),
     "light purple": (195, 165, 215),
 }
-# In CIELAB's L*, where black is 0 and white 100 and 2.3 is a just noticeable difference.
+# In CIELAB's L*, black is 0, white is 100, and 2.3 is a just noticeable difference.
 FLAT_SPREAD = 5.0
 EDGE_STEP = 6.0
 # Share of pixels on an edge.
 SMOOTH_EDGES = 0.3
 CELLS = 4
-# Share of the cells that must have the colours named.
+# Share of the cells that must have the named colours.
 COMMON = 0.5
-# Share of the tiles that must have a cell in common, and how many of them.
+# Share of the tiles that must have the same colour in one place, and how many tiles there must be.
 SHARED = 0.8
 SHARED_TILES = 10
-# Cells that it may cover, a quarter of the tile: what covers more is one of the colours named.
+# Number of cells such a place may cover, a quarter of the tile. If it covers more, it is one of the tile's own
+# colours.
 SPOT = 4
-# As floats these take some 100 MB on the way to CIELAB; more tiles go one part after the other.
+# As floats, these take some 100 MB on the way to CIELAB. More tiles are handled in several parts.
 _PIXELS_TOGETHER = 2**20
 
 _XYZ = torch.tensor(
@@ -67,14 +68,14 @@ def appearance(tiles: Tensor) -> str:
     'flat light blue'
 
     `tiles` is uint8 (n, 3, height, width), at least one. "flat": lightness differs little inside a tile (the
-    median over tiles of its standard deviation is below 5 of 100); else "smooth" where at most 30 % of the
-    pixels differ from a neighbour by more than 6, else "textured".
+    median over tiles of its standard deviation is below 5 of 100). Otherwise "smooth", if at most 30 % of the
+    pixels differ from a neighbour by more than 6, or else "textured".
 
-    Each tile is divided into 4×4 cells, and the mean of a cell in CIELAB has the nearest colour of `COLOURS`.
-    Named are the colour that half of all cells have, or else the two most common ones if they make up half,
-    or else "many colours". Where up to four cells have one colour in 80 % of the tiles, and that colour is not
-    half as common elsewhere in them, it is named too, with its place in the tile; with fewer than ten tiles that
-    would be chance.
+    Each tile is divided into 4×4 cells, and the mean of a cell in CIELAB gets the nearest colour of `COLOURS`.
+    The phrase names the colour that half of all cells have, or else the two most common ones if together they
+    make up half, or else "many colours". If up to four cells have one colour in 80 % of the tiles, and that
+    colour is less than half as common elsewhere in them, it is named too, with its place in the tile. With fewer
+    than ten tiles this would be chance, so it is left out.
     """
     together = max(1, _PIXELS_TOGETHER // tiles[0, 0].numel())
     parts = [_measured(some) for some in torch.split(tiles, together)]
@@ -138,7 +139,7 @@ def _shared_cells(names: NDArray[np.str_]) -> str | None:
 
 
 def _measured(tiles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return of each tile its cells' colours (n, 4, 4, 3), the spread of lightness and the share of edges, (n,)."""
+    """Return the colours of each tile's cells (n, 4, 4, 3), its spread of lightness and share of edges, (n,)."""
     lab = to_lab(tiles)
     lightness = lab[:, 0]
     padded = F.pad(lightness[:, None], (0, 1, 0, 1), mode="replicate")[:, 0]

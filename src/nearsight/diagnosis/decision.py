@@ -18,14 +18,13 @@ from nearsight.settings.protocols import FULL_PASS
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """How a bound classifier decides: a protocol, and what asks it for the scores of any images.
+    """How a bound classifier decides: a protocol, and what gets the scores of any images under it.
 
     >>> bound = TiledModel(lambda images: images.mean((2, 3)), tile=2, classes=("red", "green"))
     >>> Decision(bound, "mean-logit").predictions([torch.tensor([3.0, 1.0])[:, None, None].expand(2, 4, 4)]).tolist()
     [0]
 
-    Errors, flips, label suspects, reasons and verdicts follow it, and interventions ask it again about
-    changed images.
+    Errors, flips, label suspects, reasons and verdicts follow it, and interventions apply it to changed images.
     """
 
     bound: TiledModel
@@ -35,9 +34,9 @@ class Decision:
     def of(bound: TiledModel, *, whole: bool = True) -> "Decision":
         """Return how a classifier is meant to decide.
 
-        `full-pass` if it was trained on whole images, else `mean-logit`, or as the tiles of an image were pooled in
-        training. `whole` says whether it takes whole
-        images of these sizes at all; where it does not, tiles decide.
+        It is `full-pass` if the classifier was trained on whole images, otherwise `mean-logit`, or the pooling of
+        tiles in training. `whole` says whether the classifier accepts whole images of these sizes at all; if it
+        does not, tiles decide.
         """
         trained_whole = isinstance(bound.model, Classifier) and bound.model.tile is None
         return Decision(
@@ -47,7 +46,7 @@ class Decision:
 
     @property
     def whole(self) -> bool:
-        """Whether it is made in one pass over the whole image; then tiles explain it only where they agree."""
+        """Whether it is made in one pass over the whole image; then tiles explain it only if they agree."""
         return self.protocol == FULL_PASS
 
     def scores(self, images: Iterable[Tensor]) -> NDArray[np.float32]:

@@ -55,17 +55,17 @@ def diagnose(
     (6, 9)
 
     `model` and the set's name are for the reader. `others` are the splits in which near-duplicates are searched
-    for, by name. `parts` are the names of the parts that are kept; the others are left out, or measured for these
-    alone. `groups` is a column of the set, or a fact of its files such as `file.format`, by which accuracy is
-    shown. Of a larger set `limit` images, drawn by `seed`, are examined. `faithfulness` is on how many images maps
-    are checked; 0 leaves it out. `nulls` gives networks like this one that learned nothing, bound alike: what they
-    give is the value by chance, and it is called only where a part can use them. `workers` processes decode a set
-    that streams. `progress` is told what begins and how much of it is done, and warned of what `TiledModel.notes`
-    tells. Where the model refuses whole images, what compares tiles with them is left out, and said. The
-    diagnosis's `notes` keep both.
+    for, by name. `parts` are the names of the parts that are kept; the others are left out, or are measured only
+    because these need them. `groups` is a column of the set, or a fact of its files such as `file.format`, by
+    which accuracy is shown. Of a larger set, `limit` images, drawn with `seed`, are examined. `faithfulness` is
+    the number of images on which maps are checked; 0 leaves this out. `nulls` returns networks like this one that
+    learned nothing, bound in the same way: their results are the values by chance. It is called only if a part
+    can use them. `workers` processes decode a set that streams. `progress` is told what begins and how much of it
+    is done, and gets the warnings that `TiledModel.notes` has. If the model refuses whole images, everything that
+    compares tiles with them is left out, with a warning. The diagnosis's `notes` keep both.
 
-    Raises `InputError` for an unknown part or column, `groups` or `nulls` without the part that uses them, a set
-    without images, a bare model or one without a tile, and what `evaluate` raises.
+    Raises `InputError` for an unknown part or column, for `groups` or `nulls` without the part that uses them,
+    for a set without images, for a bare model or one without a tile, and where `evaluate` does.
     """
     classifier = diagnosed(bound)
     tile, stride = bound.sides()
@@ -73,7 +73,7 @@ def diagnose(
     measured = registry.with_needs(asked)
     examined, drawn = _drawn(images, limit, seed)
     if groups is not None:
-        # Before the images are looked at for nothing.
+        # Before images are read for nothing.
         groups_of(examined, groups)
     notes = list(drawn)
 
@@ -141,7 +141,7 @@ def diagnose(
 
 
 def diagnosed(bound: TiledModel) -> Classifier:
-    """Return the classifier that is bound; raises `InputError` where it is a bare model or has no tile."""
+    """Return the bound classifier; raises `InputError` if it is a bare model or has no tile."""
     if not isinstance(bound.model, Classifier):
         raise InputError(
             f"a diagnosis needs a classifier, which knows how decoded images become what the network takes, and was "

@@ -1,11 +1,11 @@
-"""Which images take part where not all do."""
+"""Which images take part if not all do."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def draw(total: int, most: int | None, seed: int) -> NDArray[np.int64]:
-    """Return the places of at most `most` of `total` images, drawn by `seed`, in their own order, int64 (n,).
+    """Return the places of at most `most` of `total` images, drawn with `seed`, in their own order, int64 (n,).
 
     >>> draw(3, most=None, seed=0).tolist(), len(draw(100, most=7, seed=0))
     ([0, 1, 2], 7)

@@ -13,17 +13,16 @@ from nearsight.settings.protocols import MEAN_LOGIT, WHOLE, scored_by
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Findings(Mapping[str, Any]):
-    """What each part found, by the part's name, beside the facts of what was examined.
+    """What each part found, by the part's name, and the facts of what was examined.
 
-    `network` is the classifier's architecture and `trained_tile` the tile it was trained on, None for whole images.
-    `decision` is the protocol by which it is meant to
-    predict, which errors, labels and reasons follow. `images` is how many were examined, `class_images` how
-    many of each class; every `index` is a place in their set. `pictures` gives the pictures of examined images as the
-    network's preprocessing resizes them, which is what positions are pixels of. `absent` says of a part that could
-    say nothing why it could not; it has no entry among `parts`. A part in neither was left out. `weights` tells the
-    network's weights from any others (`models.weights_digest`), None of what has none and of files of before.
-    `predictions` is what each image was taken for, int64 (n,): None of a diagnosis that is read from files, which do
-    not hold it.
+    `network` is the classifier's architecture and `trained_tile` the tile it was trained on, None for whole
+    images. `decision` is the protocol by which it is meant to predict, which errors, labels and reasons follow.
+    `images` is how many were examined, `class_images` how many of each class; every `index` is a place in their
+    set. `pictures` gives the pictures of examined images as the network's preprocessing resizes them; positions
+    are pixels of these. `absent` says why a part that could find nothing could not; such a part has no entry
+    among `parts`. A part in neither was left out. `weights` distinguishes the network's weights from any others
+    (`models.weights_digest`); None if it has none, and in older files. `predictions` is the predicted class of
+    each image, int64 (n,): None if the diagnosis was read from files, which do not hold it.
     """
 
     model: str
@@ -49,7 +48,7 @@ class Findings(Mapping[str, Any]):
     predictions: NDArray[np.int64] | None = None
 
     def __getitem__(self, name: str) -> Any:
-        """Return what a part found; raises `KeyError` where it found nothing or was left out, and says which."""
+        """Return what a part found; raises `KeyError`, which says why, if it found nothing or was left out."""
         if name not in self.parts:
             raise KeyError(self.absent.get(name, f"the part '{name}' was not measured"))
         return self.parts[name]
@@ -62,7 +61,7 @@ class Findings(Mapping[str, Any]):
         """Return how many parts found something."""
         return len(self.parts)
 
-    # Maps of evidence do not compare to one truth.
+    # Maps of evidence cannot be compared with one truth.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 

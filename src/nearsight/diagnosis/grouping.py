@@ -1,4 +1,4 @@
-"""Sorting embeddings into groups, as many as there is evidence for."""
+"""Sorting embeddings into groups, as many as the evidence supports."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 AXES = 8
 SMALLEST_GROUP = 10
 STARTS = 4
-# The largest of 19 draws is passed by chance once in 20.
+# By chance, the largest of 19 draws is exceeded once in 20 times.
 REFERENCES = 19
 REDRAWN = 20
 
@@ -24,7 +24,7 @@ REDRAWN = 20
 class Groups:
     """Groups of embeddings: their centres (groups, axes) on the principal axes of what was grouped.
 
-    `pca` brings embeddings of length 1 onto those axes; None where there is a single group.
+    `pca` projects embeddings of length 1 onto those axes; None if there is a single group.
     """
 
     centres: NDArray[np.float64]
@@ -46,7 +46,7 @@ class Groups:
 def group(
     embeddings: NDArray[np.float32], weights: NDArray[np.float32], *, most: int = 5, seed: int = 0
 ) -> Groups:
-    """Group embeddings by k-means, into at most `most` groups; a single one where nothing separates.
+    """Group embeddings by k-means, into at most `most` groups; into a single one if nothing separates them.
 
     >>> random = np.random.default_rng(0)
     >>> cloud = random.normal(size=(40, 16)).astype(np.float32)
@@ -55,17 +55,18 @@ def group(
     (1, 2)
 
     `embeddings` is (n, features), `weights` (n,) positive. Each embedding is divided by its length, because how
-    strongly a tile excites the network is its evidence already and what it excites is the reason, and brought
-    onto the first eight principal axes, because distances over hundreds of directions are mostly noise. The number
-    of groups, from 2 and with at least ten embeddings a group on average, is that with the largest
-    silhouette (Rousseeuw, J. Comput. Appl. Math. 20, 1987). Every cloud has a silhouette above 0, so the
-    groups are taken only if theirs is larger than that of all of 19 single Gaussian clouds of the same spread on
-    each axis, grouped alike: by chance once in 20 times.
+    strongly a tile excites the network is its evidence, while what it excites is the reason. It is then projected
+    onto the first eight principal axes, because distances over hundreds of directions are mostly noise. The
+    number of groups, from 2 on and with at least ten embeddings per group on average, is the one with the largest
+    silhouette (Rousseeuw, J. Comput. Appl. Math. 20, 1987). Every cloud has a silhouette above 0, so the groups
+    are accepted only if their silhouette exceeds that of all of 19 single Gaussian clouds with the same spread
+    along each axis, grouped in the same way: by chance, this happens once in 20 times.
     """
     from sklearn.decomposition import PCA
 
     points = _unit(embeddings)
-    # There are no more groups than points that differ by more than rounding: some networks see tiles in two ways.
+    # There cannot be more groups than points that differ by more than rounding; some networks see tiles in only
+    # two ways.
     largest = min(most, len(points) // SMALLEST_GROUP, len(np.unique(points.round(9), axis=0)))
     if largest < 2:
         return Groups(np.zeros((1, 0)), None)
@@ -94,9 +95,9 @@ def stability(
     [1.0, 1.0]
 
     `embeddings` and `weights` are those that were grouped. They are drawn with replacement 20 times and grouped
-    again into as many groups; of each draw counts the largest overlap (Jaccard) of a group with a new one, over the
-    embeddings drawn, and the mean over draws is returned (Hennig, Comput. Stat. Data Anal. 52, 2007): above 0.75 a
-    group is one, below 0.5 it dissolves. A single group is certain, 1.
+    again into as many groups. For each draw, the largest overlap (Jaccard) of a group with a new one counts, over
+    the embeddings drawn; the mean over draws is returned (Hennig, Comput. Stat. Data Anal. 52, 2007). Above 0.75
+    a group is real, below 0.5 it dissolves. A single group is certain, 1.
     """
     if groups.pca is None:
         return np.ones(1)

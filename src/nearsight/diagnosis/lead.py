@@ -1,4 +1,4 @@
-"""A figure of the first screen: what a reader sees of a diagnosis in half a minute."""
+"""A figure on the first screen: what a reader sees of a diagnosis in half a minute."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from nearsight.statistics.writing import points
 
 @dataclass(frozen=True)
 class Lead:
-    """A figure with its title of a few words, what stands beside it in brackets, and one short sentence on it.
+    """A figure with a short title, what is in brackets beside it, and one short sentence about it.
 
     >>> lead = Lead.of_share("right", Estimate(0.5, 0.4, 0.6, n=90, chance=0.1), "of 90 images under vote")
     >>> lead.figure, lead.beside
@@ -24,7 +24,7 @@ class Lead:
 
     @staticmethod
     def of_share(title: str, share: Estimate, says: str) -> "Lead":
-        """Return the figure of a share, with its interval and the value by chance beside it."""
+        """Return the figure of a share, with its interval and the value by chance."""
         value = "–" if share.value is None else f"{points(share.value, 0)} %"
         ends = None if share.low is None or share.high is None else (share.low, share.high)
         beside = [] if ends is None else [" to ".join(points(end, 0) for end in ends)]

@@ -1,4 +1,4 @@
-"""One image as the pass over evidence maps comes to it: what every part may look at, made once."""
+"""One image during the pass over evidence maps: what every part may use, made once."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,7 @@ from nearsight.evidence import EvidenceMap
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """An image by its `number` in the examined set, and its evidence map; `seed` fixes what is drawn of it.
+    """An image by its `number` in the examined set, and its evidence map; `seed` fixes what is drawn from it.
 
     >>> from nearsight.data import load
     >>> from nearsight.tiles import TileGrid
@@ -41,15 +41,15 @@ class Look:
 
     @cached_property
     def region(self) -> Tensor | None:
-        """Where the object is, bool (H, W); None where that is not known."""
+        """Where the object is, bool (H, W); None if that is not known."""
         return self.images.region(self.number)
 
     @cached_property
     def on_object(self) -> Tensor | None:
-        """The share of each tile on the object, float (rows, columns); None where that is not known."""
+        """The share of each tile that is on the object, float (rows, columns); None if that is not known."""
         return None if self.region is None else object_shares(self.region, self.evidence.grid)
 
     def generator(self) -> torch.Generator:
-        """Return what draws of this image; it gives the same for the same seed, whatever else is looked at."""
+        """Return a random generator for this image; it is the same for the same seed, whatever else is examined."""
         mixed = np.random.SeedSequence((self.seed, self.number)).generate_state(1)
         return torch.Generator().manual_seed(int(mixed[0]))

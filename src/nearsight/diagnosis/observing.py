@@ -1,4 +1,4 @@
-"""One pass over the evidence maps of an image set, which leaves a small record of each image for every part."""
+"""One pass over the evidence maps of an image set, which keeps a small record of each image for every part."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,9 +34,9 @@ def pass_over(
     >>> len(grids), len(seen["reliance"])
     (3, 3)
 
-    Returns the evaluation under every protocol, the grid of each image, and by part the records that it kept, in
-    order. `seed` fixes the tiles that are drawn at random. The other arguments, and the errors raised, are those of
-    `evaluate`.
+    Returns the evaluation under every protocol, the grid of each image, and for each part the records that it
+    kept, in order. `seed` fixes the tiles that are drawn at random. The other arguments, and the errors raised,
+    are those of `evaluate`.
     """
     grids: list[TileGrid] = []
     seen: dict[str, list[Any]] = {part.name: [] for part in parts}

@@ -15,8 +15,9 @@ def object_shares(region: Tensor, grid: TileGrid) -> Tensor:
     >>> object_shares(region, TileGrid(2, 4, tile=2, stride=1)).tolist()
     [[1.0, 0.5, 0.0]]
 
-    `region` is bool (H, W), brought to the grid's image by `fit_region`, whose errors it raises. Exact, at a
-    cost that does not grow with the tile: four look-ups a tile in the integral image (Crow, SIGGRAPH 1984).
+    `region` is bool (H, W), adapted to the grid's image by `fit_region`, whose errors it raises. The result is
+    exact, and the cost does not grow with the tile: four look-ups per tile in the integral image (Crow, SIGGRAPH
+    1984).
     """
     counts = F.pad(fit_region(region, grid).long().cumsum(0).cumsum(1), (1, 0, 1, 0))
     tops, lefts = torch.tensor(grid.tops)[:, None], torch.tensor(grid.lefts)[None]
@@ -26,15 +27,15 @@ def object_shares(region: Tensor, grid: TileGrid) -> Tensor:
 
 
 def fit_region(region: Tensor, grid: TileGrid) -> Tensor:
-    """Bring a region to the size of a grid's image, as the network's resizing brings the image there.
+    """Resize a region to a grid's image, in the way that the network's resizing changes the image.
 
     >>> region = torch.tensor([[True, False]])
     >>> fit_region(region, TileGrid(2, 4, tile=2, stride=1)).int().tolist()
     [[1, 1, 0, 0], [1, 1, 0, 0]]
 
-    `region` is bool (H, W); the result bool (grid.height, grid.width), by nearest neighbour. Raises
-    `InputError` for another shape or type, and for other proportions than the grid's image has, up to the
-    pixel that resizing the shorter side rounds the longer one by.
+    `region` is bool (H, W); the result is bool (grid.height, grid.width), by nearest neighbour. Raises
+    `InputError` for another shape or type, and for proportions other than those of the grid's image. One pixel is
+    allowed, because resizing the shorter side rounds the longer one.
     """
     if region.ndim != 2 or region.dtype != torch.bool or not region.numel():
         raise InputError(

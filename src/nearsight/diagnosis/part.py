@@ -1,4 +1,4 @@
-"""A part of a diagnosis: what it observes and measures, and how it says it in tables, words and pictures."""
+"""A part of a diagnosis: what it observes and measures, and how it presents this in tables, words and pictures."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Nothing:
-    """Why a part can say nothing of a subject, as a sentence without its full stop."""
+    """Why a part can say nothing about a subject, as a sentence without its full stop."""
 
     why: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part(Generic[Seen, Found]):
-    """One part of a diagnosis, which lies in a folder of its own with its section of the page, `section.html.j2`.
+    """One part of a diagnosis. It is a folder of its own, with its section of the page, `section.html.j2`.
 
     >>> def measure(subject, seen):
     ...     return Counted(max(seen))
@@ -42,17 +42,17 @@ class Part(Generic[Seen, Found]):
     >>> most.name, list(most.sentences(Counted(9), None))
     ('counted', ['no image has more than 9 tiles'])
 
-    `package` is the folder, as `__package__` gives it; its last part is the part's `name`, under which its findings
-    are in a diagnosis and its section on the page. `found` is the type of what it finds, a frozen dataclass of plain
-    values, estimates, tensors and such dataclasses, which is how it is read back from a file.
+    `package` is the folder, as `__package__` gives it. Its last part is the part's `name`, under which its
+    findings are in a diagnosis and its section is on the page. `found` is the type of what it finds: a frozen
+    dataclass of plain values, estimates, tensors and such dataclasses. Files are read back as this type.
 
-    `observe` is given each image in the one pass over the evidence maps and returns a small record, or None.
+    `observe` is given each image in the one pass over the evidence maps, and returns a small record, or None.
     `measure` is given the subject and these records, in order, and returns what was found, or `Nothing` with the
     reason.
-    `leads` are its figures on the first screen, which its folder may draw otherwise in a template `first.html.j2`.
-    `sentences` say all of it, above its section. `pictures` are those that the page shows; only these are kept with a
-    saved diagnosis. `needs` are the names of parts whose findings `measure` asks for; they are measured before it,
-    even where they are not kept.
+    `leads` are its figures on the first screen, which its folder may draw differently in a template
+    `first.html.j2`. `sentences` say all of it, above its section. `pictures` are those that the page shows; only
+    these are kept with a saved diagnosis. `needs` are the names of parts whose findings `measure` uses; they are
+    measured before it, even if they are not kept.
     """
 
     package: str
@@ -72,6 +72,6 @@ class Part(Generic[Seen, Found]):
         return self.package.rpartition(".")[2]
 
     def of(self, findings: Mapping[str, Any]) -> Found | None:
-        """Return what the part found, from the findings of several parts by name; None where it found nothing."""
+        """Return what the part found, from the findings of several parts by name; None if it found nothing."""
         found: Found | None = findings.get(self.name)
         return found

@@ -38,12 +38,12 @@ TABLES: Mapping[str, Table[Any]] = MappingProxyType(
 
 
 def named(names: Iterable[str] | None) -> tuple[Part[Any, Any], ...]:
-    """Return the parts of some names in the order of the page; all of them for None.
+    """Return the parts with some names in the order of the page; all parts for None.
 
     >>> [part.name for part in named(["labels", "errors"])]
     ['errors', 'labels']
 
-    Raises `InputError` for a name that no part has, and for one name in place of several.
+    Raises `InputError` for a name that no part has, and for a single name instead of several.
     """
     known = {part.name: part for part in PARTS}
     if names is None:
@@ -60,13 +60,13 @@ def named(names: Iterable[str] | None) -> tuple[Part[Any, Any], ...]:
 def asked_for(
     names: Iterable[str] | None, *, groups: str | None, faithfulness: int, null: bool
 ) -> tuple[Part[Any, Any], ...]:
-    """Return the parts that a diagnosis is to keep, in the order of the page.
+    """Return the parts that a diagnosis should keep, in the order of the page.
 
     >>> [part.name for part in asked_for(["labels", "faithfulness"], groups=None, faithfulness=0, null=False)]
     ['labels']
 
-    Raises `InputError` for what `named` refuses, where nothing is left, and where `groups` or `null` is given and the
-    part that uses it is left out.
+    Raises `InputError` where `named` does, if nothing is left, and if `groups` or `null` is given and the part
+    that uses it is left out.
     """
     asked = tuple(part for part in named(names) if faithfulness or part is not FAITHFULNESS)
     if not asked:
@@ -83,7 +83,7 @@ def asked_for(
 
 
 def with_needs(parts: Iterable[Part[Any, Any]]) -> tuple[Part[Any, Any], ...]:
-    """Return some parts and all that they need, in an order in which each comes after what it needs.
+    """Return some parts and all parts that they need, in an order in which each comes after those that it needs.
 
     >>> [part.name for part in with_needs(named(["errors"]))]
     ['gate', 'errors']

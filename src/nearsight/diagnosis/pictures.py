@@ -1,4 +1,4 @@
-"""The pictures that a diagnosis shows: made from the images examined, or read back from its directory."""
+"""The pictures that a diagnosis shows: made from the examined images, or read back from its directory."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ PICTURES = "pictures.parquet"
 LOSSLESS_SIDE = 64
 QUALITY = 82
 FORMATS = ("PNG", "WEBP")
-# Of the images last looked at; an image larger than that is kept alone.
+# Pixels of recent images that are kept; an image larger than that is kept alone.
 KEPT_BYTES = 32 * 2**20
-# Nothing is known of an image whose picture was not kept: light grey.
+# Light grey, for an image whose picture was not kept.
 _UNKNOWN = (221, 221, 221)
 _COLUMNS = ("index", "longest", "top", "left", "side", "height", "width")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Which picture: of an image by its place in the set, at most `longest` pixels a side; all of it, or one tile.
+    """Which picture: an image by its place in the set, at most `longest` pixels per side; all of it, or one tile.
 
     The tile has its top, its left and its side in pixels of the image as the network takes it.
     """
@@ -43,7 +43,7 @@ class Picture:
 
 
 class Pictures(Protocol):
-    """What gives the pictures of the images examined, which positions of a diagnosis are pixels of."""
+    """What gives the pictures of the examined images; positions in a diagnosis are pixels of these."""
 
     def size(self, index: int) -> tuple[int, int]:
         """Return height and width of an image as the network takes it, in pixels."""
@@ -54,7 +54,7 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ExaminedPictures:
-    """The pictures of a set that is at hand; `resize` brings a decoded image to what the network takes.
+    """The pictures of an available set; `resize` brings a decoded image to what the network takes.
 
     >>> from nearsight.data import load
     >>> pictures = ExaminedPictures(load("digits")["test"], lambda image: image)
@@ -81,7 +81,7 @@ class ExaminedPictures:
     @cached_property
     def pixels(self) -> Callable[[int], Tensor]:
         """Return an image as the network takes it, uint8 (3, height, width)."""
-        # A picture is wanted by several tiles, and the set may decode it each time.
+        # Several tiles may need a picture, and the set may decode it each time.
         kept: dict[int, Tensor] = {}
 
         def pixels(index: int) -> Tensor:
@@ -97,13 +97,13 @@ class ExaminedPictures:
 
 @dataclass(frozen=True, eq=False)
 class SavedPictures:
-    """The pictures that were kept of a set; those that were not are grey."""
+    """The pictures that were kept of a set; the others are grey."""
 
     sizes: Mapping[int, tuple[int, int]]
     files: Mapping[Picture, bytes]
 
     def size(self, index: int) -> tuple[int, int]:
-        """Return height and width of an image as the network takes it, in pixels; of an unknown one 1×1."""
+        """Return height and width of an image as the network takes it, in pixels; 1×1 for an unknown one."""
         return self.sizes.get(index, (1, 1))
 
     def encoded(self, picture: Picture) -> bytes:
@@ -112,13 +112,13 @@ class SavedPictures:
 
 
 def encode(pixels: Tensor, longest: int) -> bytes:
-    """Return a picture, uint8 (3, height, width), as a file, made smaller to `longest` pixels a side.
+    """Return a picture, uint8 (3, height, width), as a file, reduced to `longest` pixels per side.
 
     >>> import torch
     >>> encode(torch.zeros(3, 100, 80, dtype=torch.uint8), 96)[8:12]
     b'WEBP'
 
-    Pictures of at most 64 pixels a side are PNG and lose nothing, larger ones are WebP at quality 82.
+    Pictures of at most 64 pixels per side are PNG and lose nothing; larger ones are WebP at quality 82.
     """
     picture = Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy()))
     if max(picture.size) > longest:
@@ -127,7 +127,7 @@ def encode(pixels: Tensor, longest: int) -> bytes:
 
 
 def save_pictures(path: Path, pictures: Pictures, wanted: Iterable[Picture]) -> None:
-    """Write the pictures that are wanted as a Parquet file, a row each, whole or not at all."""
+    """Write the needed pictures as a Parquet file, one per row, whole or not at all."""
     import pyarrow
 
     rows = []
@@ -141,7 +141,7 @@ def save_pictures(path: Path, pictures: Pictures, wanted: Iterable[Picture]) -> 
 
 
 def load_pictures(path: Path) -> SavedPictures:
-    """Read what `save_pictures` wrote; raises `InputError` where it is missing or damaged."""
+    """Read what `save_pictures` wrote; raises `InputError` if it is missing or damaged."""
     mend = "make it again, by the command that wrote it"
     table = read_table(path, mend)
     try:
@@ -184,7 +184,7 @@ class _Row(TypedDict):
 
 
 def _check_encoded(row: _Row, path: Path) -> None:
-    """Raise `InputError` for a picture of another format than `encode` writes, or larger than it is said to be."""
+    """Raise `InputError` for a picture in another format than `encode` writes, or larger than stated."""
     try:
         with Image.open(BytesIO(row["image"]["bytes"]), formats=FORMATS) as picture:
             size = picture.size

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from nearsight.tiles import TileGrid
 
-# Tiles are at one end of a side when their mean is in the outer third of the way that tiles can go along it,
-# and in a corner when it is in the outer sixth of both.
+# Tiles are at one end of a side if their mean is in the outer third of the range that tiles can cover along it,
+# and in a corner if it is in the outer sixth of both.
 END = 1 / 3
 CORNER = 1 / 6
-# As a share of the spread of all tiles of the grid: with more there is no typical place along that side.
+# As a share of the spread of all tiles of the grid; above it, there is no typical place along that side.
 SCATTERED = 0.75
 
 
@@ -20,7 +20,7 @@ SCATTERED = 0.75
 class Place:
     """Where the centres of some tiles are: means and standard deviations, as shares of height and width.
 
-    `row` 0 is the top, `column` 0 the left. `name` is such as "bottom right corner", "top" or "anywhere".
+    `row` 0 is the top, `column` 0 the left. `name` is, for example, "bottom right corner", "top" or "anywhere".
     """
 
     row: float
@@ -41,11 +41,11 @@ def typical_place(corners: Sequence[tuple[int, int]], grids: Sequence[TileGrid])
     >>> typical_place([(0, 0), (24, 24)], [grid, grid]).name
     'anywhere'
 
-    Corners are tops and lefts in pixels, at least one. How far along a side tiles lie is measured against where
-    the tiles of their own grids can lie: 0 for the first row or column, 1 for the last. A mean in an outer
-    third names that end (an outer sixth on both sides: a corner). With a mean in the middle third, the tiles are
-    in the middle if their spread (standard deviation) is below three quarters of that of all tiles of their
-    grids, and otherwise may be anywhere on that side, as where a grid has one row or column.
+    Corners are tops and lefts in pixels, at least one. The place of tiles along a side is relative to where the
+    tiles of their own grids can be: 0 for the first row or column, 1 for the last. A mean in an outer third names
+    that end (an outer sixth on both sides: a corner). If the mean is in the middle third, the tiles are in the
+    middle if their spread (standard deviation) is below three quarters of that of all tiles of their grids.
+    Otherwise they may be anywhere along that side, for example if a grid has one row or column.
     """
     tops, lefts = np.array(corners, dtype=np.float64).T
     tiles = np.array([grid.tile for grid in grids])
@@ -63,7 +63,7 @@ def typical_place(corners: Sequence[tuple[int, int]], grids: Sequence[TileGrid])
 
 
 def _along(starts: NDArray[np.float64], grids: list[tuple[int, ...]]) -> float | None:
-    """Mean place along a side, 0 to 1; None where the tiles are scattered over it."""
+    """Mean place along a side, 0 to 1; None if the tiles are scattered over it."""
     lasts = np.array([grid[-1] for grid in grids], dtype=np.float64)
     if not lasts.any():
         return None

@@ -11,9 +11,10 @@ from nearsight.settings import Fill
 from nearsight.settings.choices import DEFAULT_FILL
 from nearsight.tiles import TileGrid
 
-# Of an image so many tiles are removed, one by one.
+# This many tiles of an image are removed, one by one.
 MOST_TILES = 100
-# What the passes for errors, or for a sample of images, may take together: 100 tiles of 100 images of 512×512 pixels.
+# What the passes for errors, or for a sample of images, may cost together: 100 tiles of 100 images of 512×512
+# pixels.
 MOST_PIXELS = 100 * 100 * 512**2
 
 
@@ -34,21 +35,21 @@ def removal_maps(
     >>> lost.top_tiles("red", 1)[0].left, lost.removal.words
     (2, "lost in full-pass when a tile is replaced by the image's mean colour")
 
-    Images, `fill` and `others` are those of `TiledModel.removal_maps`, which costs a pass for each tile of each
-    image where no part of a pass can be kept: it is for a chosen few.
+    Images, `fill` and `others` are those of `TiledModel.removal_maps`. If no part of a pass can be reused, this
+    costs one pass for each tile of each image, so it is for a chosen few.
     """
     return decision.bound.removal_maps(images, protocol=decision.protocol, fill=fill, others=others)
 
 
 def coarse_grid(bound: TiledModel, image: Tensor) -> TileGrid:
-    """Return some of the bound tiles of an image: half overlapping, or further apart where there are more than 100.
+    """Return some of the bound tiles of an image: half overlapping, or further apart if that would be more than 100.
 
     >>> import torch
     >>> bound = TiledModel(lambda images: images.amax((2, 3)), tile=4, stride=1, classes=("red", "green", "blue"))
     >>> coarse_grid(bound, torch.zeros(3, 8, 8)).tops
     (0, 2, 4)
 
-    Every tile of it is one of the bound grid too. `image` is as decoded or resized.
+    Each of its tiles is also in the bound grid. `image` is as decoded or resized.
     """
     grid = bound.grid_of(image)
     stride = grid.stride
@@ -58,7 +59,7 @@ def coarse_grid(bound: TiledModel, image: Tensor) -> TileGrid:
 
 
 def removal_cost(bound: TiledModel, image: Tensor) -> int:
-    """Return how many pixels the passes for an image's coarse removal map take, where no part of one can be kept."""
+    """Return how many pixels the passes for a coarse removal map take, if no part of a pass can be reused."""
     grid = coarse_grid(bound, image)
     return len(grid) * grid.height * grid.width
 

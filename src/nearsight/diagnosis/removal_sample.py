@@ -1,4 +1,4 @@
-"""Removal maps of a sample of images, where tiles alone do not explain a decision."""
+"""Removal maps of a sample of images, for decisions that tiles alone do not explain."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,8 @@ from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
 from nearsight.progress import SILENT, Progress
 
-# Images of all classes together, as each takes a pass for each of its tiles; and of each class, to tell of it.
+# Number of images of all classes together, because each takes a pass for each of its tiles; and the least per
+# class.
 MOST_IMAGES = 240
 FEWEST_IMAGES = 8
 
@@ -21,13 +22,13 @@ FEWEST_IMAGES = 8
 def drawn_evenly(
     labels: NDArray[np.int64], most: int = MOST_IMAGES, fewest: int = FEWEST_IMAGES, *, seed: int = 0
 ) -> NDArray[np.int64]:
-    """Return the places of some images, as many of each class that has any; none where that would be too few.
+    """Return the places of some images, equally many of each class that has any; none if that would be too few.
 
     >>> labels = np.array([0] * 50 + [2] * 50)
     >>> np.bincount(labels[drawn_evenly(labels, most=20)]).tolist(), len(drawn_evenly(np.arange(99)))
     ([10, 0, 10], 0)
 
-    `labels` is int64 (n,). Of a class with fewer images than its share all are taken.
+    `labels` is int64 (n,). If a class has fewer images than its share, all are used.
     """
     share = most // max(1, len(np.unique(labels)))
     if share < fewest:
@@ -38,7 +39,7 @@ def drawn_evenly(
 def sampled_removals(
     decision: Decision, images: ImageSet, *, seed: int = 0, progress: Progress = SILENT
 ) -> Mapping[int, EvidenceMap]:
-    """Return the removal maps of some images, by their places: as many of each class, drawn by `seed`.
+    """Return the removal maps of some images, by their places: equally many of each class, drawn with `seed`.
 
     >>> from nearsight.data import load
     >>> from nearsight.evidence import TiledModel
@@ -50,8 +51,8 @@ def sampled_removals(
     >>> sorted(found), found[0].kind
     ([0, 1, 2], 'removal')
 
-    None of any where there are too many classes, or too large images, for enough of each. `progress` is told how many
-    are done.
+    There are none if there are too many classes, or too large images, for enough of each. `progress` is told how
+    many are done.
     """
     if not len(images):
         return {}
@@ -62,7 +63,7 @@ def sampled_removals(
         try:
             found[place] = coarse_removal_map(decision, images.image(place))
         except InputError:
-            # Changed copies of a large image may exceed the memory bound, which the pass over it does not.
+            # Changed copies of a large image may exceed the memory bound although the pass over it does not.
             continue
         progress.count("taking tiles away", done, len(chosen))
     return found

@@ -30,12 +30,13 @@ ROWS = "rows.json"
 MAPS = "maps.safetensors"
 _MEND = "run `nearsight diagnose` again"
 
-# What diagnosis.json says of what was examined.
+# What diagnosis.json says about what was examined.
 _ABOUT = (
     "model", "data", "split", "classes", "network", "trained_tile", "tile", "stride", "grid", "images", "seed",
     "decision", "weights",
 )  # fmt: skip
-# What rows.json does not hold: what lies beside it, and what is known while the images are at hand.
+# What rows.json does not contain: what is in files beside it, and what is known only while the images are
+# available.
 _ELSEWHERE = ("pictures", "predictions")
 UNITS = {
     "value, low, high": "a mean over images with its 95 % interval; null where nothing is known",
@@ -53,8 +54,8 @@ UNITS = {
 class Diagnosis(Findings, Shown):
     """What a classifier uses on an image set, where it errs, and whether it looks at the object.
 
-    It is a mapping: `found["errors"]` is what the part `errors` found, and `ERRORS.of(found)` the same with its type,
-    None where that is nothing. The fields are those of `Findings`.
+    It is a mapping: `found["errors"]` is what the part `errors` found, and `ERRORS.of(found)` is the same with
+    its type, or None if it found nothing. The fields are those of `Findings`.
     """
 
     @property
@@ -63,7 +64,7 @@ class Diagnosis(Findings, Shown):
         return tuple(part for part in registry.PARTS if part.name in self or part.name in self.absent)
 
     def summary(self) -> tuple[str, ...]:
-        """Return what the first screen says: a line a figure, and why a part could say nothing."""
+        """Return what the first screen says: one line per figure, and why a part could find nothing."""
         return tuple(
             line
             for part in self.asked
@@ -87,7 +88,7 @@ class Diagnosis(Findings, Shown):
     def table(self, name: str = "errors") -> "pandas.DataFrame":
         """Return one of the tables as a pandas frame; `nearsight.diagnosis.TABLES` names them.
 
-        A table has its columns even where it has no rows. Raises `InputError` for an unknown name, and for a table
+        A table has its columns even if it has no rows. Raises `InputError` for an unknown name, and for a table
         of a part that was left out.
         """
         owners = {table.name: (part, table) for part in registry.PARTS for table in part.tables}
@@ -112,9 +113,9 @@ class Diagnosis(Findings, Shown):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return all numbers as plain values, with units: what diagnosis.json holds.
+        """Return all numbers as plain values, with units: the content of diagnosis.json.
 
-        The maps of the misclassified images are in the table `errors`.
+        The table `errors` has the maps of the misclassified images.
         """
         found = {
             "summary": self.summary(),
@@ -151,7 +152,7 @@ class Diagnosis(Findings, Shown):
         )
         save_pictures(directory / PICTURES, self.pictures, shown)
         write_tensors(directory / MAPS, maps)
-        # Names of files may hold what UTF-8 may not.
+        # Names of files may contain what UTF-8 cannot encode.
         write_json(directory / ROWS, numbered("diagnosis", rows), compact=True)
         tables = self._tables()
         for name, table in tables.items():
@@ -166,13 +167,13 @@ class Diagnosis(Findings, Shown):
 
         >>> Diagnosis.load("diagnoses/scenes").sentences()  # doctest: +SKIP
 
-        It has the pictures that its page shows. Raises `InputError` where there is none, and for files that are
-        damaged or of a newer version. Those of the first schema kept no pictures, and a note says so.
+        It has the pictures that its page shows. Raises `InputError` if there is none, and for files that are
+        damaged or of a newer version. Files of the first schema kept no pictures, and a note says so.
         """
         directory = Path(directory)
         with belonging_together(directory, _MEND):
             found = Diagnosis._read(directory)
-            # What is told and shown takes numbers of classes and places from all parts.
+            # What is described and shown uses numbers of classes and places from all parts.
             found.summary()
             found.sentences()
             found._tables()

@@ -1,4 +1,4 @@
-"""Reading a diagnosis of the first schema, which kept its tables and neither pictures nor what lies behind them."""
+"""Reading a diagnosis of the first schema, which kept its tables but no pictures and no other findings."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,9 +41,9 @@ _ESTIMATES = {
 
 
 def read_schema_1(directory: Path, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a `Diagnosis`, but its pictures, from the files of the first schema.
+    """Return the fields of a `Diagnosis`, except its pictures, from the files of the first schema.
 
-    `about` is what its diagnosis.json holds. Raises `InputError` where a table is missing or damaged.
+    `about` is the content of its diagnosis.json. Raises `InputError` if a table is missing or damaged.
     """
     try:
         tables = {name: _table(directory / f"{name}.parquet") for name in _TABLES}
@@ -249,7 +249,7 @@ def _faithfulness(rows: list[dict[str, Any]], trained_tile: int | None) -> Faith
 def _class_images(
     atlas: Atlas, reliance: Reliance | None, pairs: tuple[ConfusionPair, ...], classes: int
 ) -> tuple[int, ...]:
-    """Return the images of each class, as far as the tables tell: a tile of each is sorted into a reason."""
+    """Return the images of each class, as far as the tables say: a tile of each is sorted into a reason."""
     found = [of_class.images for of_class in atlas.classes] or [0] * classes
     for pair in pairs:
         found[pair.label] = max(found[pair.label], round(pair.count / pair.share))

@@ -9,17 +9,17 @@ from nearsight.diagnosis.reliance.part import NO_REGION
 from nearsight.errors import InputError
 from nearsight.settings.protocols import MEAN_LOGIT
 
-# Why a part that could say nothing had no entry; of the other parts there always was one, or they were left out.
+# Why a part that could find nothing had no entry; all other parts always had one, or were left out.
 ABSENT = {"reliance": NO_REGION, "locality": NO_FULL_PASS}
 
-# What errors and labels followed then, whatever the classifier was trained on.
+# What errors and labels followed at that time, whatever the classifier was trained on.
 DECISION = MEAN_LOGIT
 
 
 def in_parts(rows: Mapping[str, Any], source: Path) -> dict[str, Any]:
-    """Return what a rows.json of the second schema holds as today's holds it: its parts by name.
+    """Return the content of a rows.json of the second schema in today's form: its parts by name.
 
-    Raises `InputError`, naming `source`, where a part is missing.
+    Raises `InputError`, naming `source`, if a part is missing.
     """
     about = dict(rows)
     try:
@@ -46,7 +46,7 @@ def in_parts(rows: Mapping[str, Any], source: Path) -> dict[str, Any]:
 
 
 def _with_estimates(atlas: Any) -> Any:
-    """Return an atlas whose shares of all evidence are estimates; there were no intervals."""
+    """Return an atlas whose shares of all evidence are estimates; at that time there were no intervals."""
     for found in atlas["classes"]:
         for reason in found["reasons"]:
             reason["total_share"] = {"value": reason["total_share"], "low": None, "high": None}

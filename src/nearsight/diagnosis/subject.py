@@ -1,4 +1,4 @@
-"""What a part of a diagnosis measures with: the bound classifier, the images, its decision and what came before."""
+"""What a part of a diagnosis measures with: the bound classifier, the images, its decision and earlier findings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,14 +23,14 @@ from nearsight.tiles import TileGrid
 class Subject:
     """A bound classifier and the images it is examined on.
 
-    `evaluation` holds the scores of the images under every protocol that could be obtained, `grids` the tile grid
-    of each image. `decision` is how the classifier is meant to predict. `others` are the set's other splits by
-    name, labelled by the same classes. `groups` is the column that accuracy is asked by. `faithfulness` is on how
-    many images maps are checked. `nulls` gives networks like this one that learned nothing, bound alike, which say
-    what a measure is by chance; None where they are not asked for. `seed` fixes everything that is drawn. `tell`
-    warns of something that a reader must know, and keeps it as a note. `found` holds what the parts that a part
-    needs found before it; ask it by `PART.of(subject.found)`. `removed` holds the `removals` that parts before
-    asked for, and is empty where none did.
+    `evaluation` holds the scores of the images under every available protocol, `grids` the tile grid of each
+    image. `decision` is how the classifier is meant to predict. `others` are the set's other splits by name,
+    labelled with the same classes. `groups` is the column by which accuracy is shown. `faithfulness` is the
+    number of images on which maps are checked. `nulls` returns networks like this one that learned nothing, bound
+    in the same way; they give the values by chance. It is None if they are not wanted. `seed` fixes everything
+    that is drawn. `tell` warns of something that a reader must know, and keeps it as a note. `found` holds what
+    the parts that this part needs found before it; read it with `PART.of(subject.found)`. `removed` holds the
+    `removals` that earlier parts asked for, and is empty if none did.
     """
 
     bound: TiledModel
@@ -51,7 +51,7 @@ class Subject:
 
     @property
     def takes_whole(self) -> bool:
-        """Whether the classifier takes whole images of these sizes, so that tiles have a full pass beside them."""
+        """Whether the classifier takes whole images of these sizes, so that tiles can be compared with them."""
         return FULL_PASS in self.evaluation.scores
 
     @cached_property

@@ -1,4 +1,4 @@
-"""A table of a diagnosis: each column written once, with its name, its type and how it is taken of a row's item."""
+"""A table of a diagnosis: each column is written once, with its name, its type and how it is read from an item."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _ESTIMATE = {"value": "float64", "low": "float64", "high": "float64", "n": "int6
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, Arrow's name of its type, and how it is taken of an item; by default, as its attribute.
+    """A column: its name, Arrow's name of its type, and how it is read from an item; by default, as its attribute.
 
     >>> Column("share", "float64").kinds(), list(Column("accuracy", ESTIMATE).kinds())[1:4]
     ({'share': 'float64'}, ['accuracy.low', 'accuracy.high', 'accuracy.n'])
 
-    The type may be a list ("list<int64>"). An estimate NAME, or None, fills the columns NAME, NAME.low, NAME.high,
-    NAME.n and NAME.chance. `take` is given the item, and the diagnosis that it is of.
+    The type may be a list ("list<int64>"). An estimate NAME, or None, fills the columns NAME, NAME.low,
+    NAME.high, NAME.n and NAME.chance. `take` is given the item, and the diagnosis that it belongs to.
     """
 
     name: str
@@ -63,7 +63,7 @@ def of_class(name: str, number: Callable[[Any], int] | None = None) -> Column:
 
 @dataclass(frozen=True)
 class Table(Generic[Found]):
-    """A table: its name, what gives its items from what a part found, and its columns."""
+    """A table: its name, how its items come from what a part found, and its columns."""
 
     name: str
     items: Callable[[Found], Iterable[Any]]
@@ -71,18 +71,18 @@ class Table(Generic[Found]):
 
     @property
     def kinds(self) -> dict[str, str]:
-        """The names of all columns with Arrow's names of their types, which a table without rows has too."""
+        """The names of all columns with Arrow's names of their types; a table without rows has them too."""
         return {name: kind for column in self.columns for name, kind in column.kinds().items()}
 
     def rows(self, found: Found, about: Findings) -> Iterator[dict[str, Any]]:
-        """Yield a row an item, as plain values by column."""
+        """Yield one row per item, as plain values by column."""
         for item in self.items(found):
             yield {
                 name: value for column in self.columns for name, value in column.values(item, about).items()
             }
 
     def arrow(self, found: Found | None, about: Findings) -> "pyarrow.Table":
-        """Return the table; without rows where the part found nothing."""
+        """Return the table; without rows if the part found nothing."""
         import pyarrow
 
         schema = pyarrow.schema([(name, _type(kind)) for name, kind in self.kinds.items()])

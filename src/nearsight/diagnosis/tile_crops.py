@@ -17,13 +17,13 @@ from nearsight.tiles import TileGrid
 
 @dataclass(frozen=True, eq=False)
 class ChosenTiles:
-    """Tiles of several images, each by its image's place in the set and its number in the image's grid.
+    """Tiles of several images, each given by its image's place in the set and its number in the image's grid.
 
     >>> tiles = ChosenTiles(np.array([7, 9]), np.array([0, 3]), np.array([2.0, -1.0], dtype=np.float32))
     >>> len(tiles), tiles.select(tiles.evidence > 0).images.tolist()
     (2, [7])
 
-    `images` and `numbers` are int64, `evidence` (relative, for the class that the tiles are chosen for) is
+    `images` and `numbers` are int64, `evidence` (relative, for the class for which the tiles are chosen) is
     float32, all (n,).
     """
 
@@ -61,7 +61,7 @@ class TileSource:
         return found
 
     def pixels(self, chosen: ChosenTiles) -> Iterator[Tensor]:
-        """Cut the tiles, uint8 (3, tile, tile), in order; an image is decoded once for its tiles in a row."""
+        """Cut the tiles, uint8 (3, tile, tile), in order; an image is decoded once for its consecutive tiles."""
         last, picture = -1, torch.empty(0)
         for image, (top, left) in zip(chosen.images.tolist(), self.corners(chosen), strict=True):
             if image != last:

@@ -1,4 +1,4 @@
-"""Accuracy on a class's images that have something, and on those that have it not."""
+"""Accuracy on a class's images that have something, and on those that do not."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from nearsight.statistics import Estimate, accuracy_difference, accuracy_estimat
 class WithAndWithout:
     """Accuracy on images of one class, some of which have something.
 
-    `accuracy_with` is of the images that have it, `accuracy_without` of the others, `difference` the first less the
-    second; by chance what it is for as many images, drawn by strength of evidence alone. `errors_without` is the
-    share of the errors that lie in images without it, by chance the share of such images. Of no images nothing is
-    known.
+    `accuracy_with` is that of the images that have it, `accuracy_without` that of the others, and `difference` is
+    the first minus the second; its chance is the difference for as many images, chosen by strength of evidence
+    alone. `errors_without` is the share of the errors that are in images without it; its chance is the share of
+    such images. Without images, nothing is known.
     """
 
     accuracy_with: Estimate
@@ -34,8 +34,8 @@ def with_and_without(
     >>> found.difference.value, found.difference.chance, found.errors_without.value
     (0.5, 0.5, 1.0)
 
-    `has` and `right` are bool (n,). `strength` is float32 (n,): how strongly each image speaks for the class. Images
-    that speak strongly are easier, so what is taken from the strongest tiles of images must be compared with them:
+    `has` and `right` are bool (n,). `strength` is float32 (n,): how strongly each image speaks for the class.
+    Images that speak strongly are easier, so what was found in the strongest tiles must be compared with them:
     the chance of the difference is that of as many images as have it, those with the largest strength. Without
     `strength` it is 0.
     """

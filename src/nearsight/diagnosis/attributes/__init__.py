@@ -1,4 +1,4 @@
-"""What whole images are like, measured, and which attributes go with a class."""
+"""Measures of whole images, and the attributes that go with a class."""
 
 from nearsight.diagnosis.attributes.find import find_whole_image_attributes
 

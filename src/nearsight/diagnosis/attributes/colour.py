@@ -1,4 +1,4 @@
-"""White balance, colours, and channels that do not lie on each other."""
+"""White balance, colours, and colour channels that are shifted against each other."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +24,13 @@ def colour_measures(channels: Channels) -> dict[str, float]:
     >>> round(colour_measures(warm)["warm"] / 128, 1), round(colour_measures(grey)["colour variety"], 1)
     (0.4, 0.0)
 
-    `channels` is float32 (3, H, W), from 0 to 255. "warm" and "green" are, in grey levels, red less blue, and green
-    minus the mean of both, of the mean colour; "shadows" and "lights" the same of percentiles 5 and 95 of the
-    channels. "saturation" is the mean of largest less smallest channel. "warm everywhere", "cold everywhere",
-    "green everywhere" and "purple everywhere" are by how much at least 99 % of the pixels are so, in grey levels: a
-    cast takes the neutral ones away. "strongest colour" is percentile 95 of largest less smallest channel, as a share
-    of the largest. "colour variety" is the standard deviation of colours off their main line, 0 for a picture of one
-    hue.
+    `channels` is float32 (3, H, W), from 0 to 255. "warm" and "green" are taken from the mean colour, in grey
+    levels: red minus blue, and green minus the mean of both. "shadows" and "lights" are the same for percentiles
+    5 and 95 of the channels. "saturation" is the mean of the largest minus the smallest channel. "warm
+    everywhere", "cold everywhere", "green everywhere" and "purple everywhere" say by how many grey levels at
+    least 99 % of the pixels are so: a cast removes the neutral pixels. "strongest colour" is percentile 95 of the
+    largest minus the smallest channel, as a share of the largest. "colour variety" is the standard deviation of
+    colours off their main line, 0 for a picture of one hue.
     """
     shadows, lights = np.percentile(channels.reshape(3, -1), (5, 95), axis=1)
     mean = channels.mean((1, 2))
@@ -48,7 +48,7 @@ def colour_measures(channels: Channels) -> dict[str, float]:
 
 
 def edge_measures(channels: Channels) -> dict[str, float]:
-    """Return the light's colour, and how far channels lie apart, from a picture's edges.
+    """Return the light's colour, and how far channels are shifted apart, from a picture's edges.
 
     >>> grey = np.repeat(np.random.default_rng(0).normal(128, 20, (1, 32, 32)), 3, 0).astype(np.float32)
     >>> warm = grey * np.array([1.2, 1, 0.8], dtype=np.float32)[:, None, None]
@@ -56,10 +56,10 @@ def edge_measures(channels: Channels) -> dict[str, float]:
     0.6
 
     `channels` is float32 (3, H, W), from 0 to 255, at full resolution. "warm edges" and "green edges" are the
-    colour of edges (log2 of red to blue, and of green to both): of the light rather than of things, since edges
-    are grey on the whole (grey edge: van de Weijer, Gevers and Gijsenij, IEEE Trans. Image Processing 16, 2007).
-    "colour fringes across" and "down" say that blue lies right of, or below, red: the largest asymmetry of the
-    correlation of their edges, at 1 to 8 pixels.
+    colour of edges (log2 of red to blue, and of green to both). This is the colour of the light rather than of
+    things, because edges are grey on average (grey edge: van de Weijer, Gevers and Gijsenij, IEEE Trans. Image
+    Processing 16, 2007). "colour fringes across" and "down" say that blue lies to the right of red, or below it:
+    the largest asymmetry of the correlation of their edges, at 1 to 8 pixels.
     """
     smooth = uniform_filter(channels, (0, 3, 3))
     across, down = np.diff(smooth, axis=2), np.diff(smooth, axis=1)
@@ -102,7 +102,7 @@ def _variety(channels: Channels) -> float:
 
 
 def _fringes(steps: Channels) -> float:
-    """Return by how much more red's edges go with blue's on their right than on their left, at the clearest lag."""
+    """Return by how much more red's edges agree with blue's on their right than on their left, at the best lag."""
     red, blue = steps[0], steps[2]
     energy = float(np.sqrt((red**2).mean() * (blue**2).mean())) + _STEP
     lags = [lag for lag in _LAGS if lag < red.shape[1]]

@@ -1,4 +1,4 @@
-"""An edit of tones learned from pictures: the curve, a channel, that makes the tones of some like those of others."""
+"""An edit of tones learned from pictures: one curve per channel, which gives some pictures the tones of others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from nearsight.diagnosis.candidates import Edit, Examined
 
 Shares = NDArray[np.float64]
 LEVELS = 256
-# Of fewer pictures on either side a curve shows what they happen to picture.
+# With fewer pictures on either side, a curve would show what they happen to depict.
 FEWEST, MOST = 8, 64
-# What a change of tones alone can make.
+# What a change of tones alone can produce.
 TONAL = (
     *("cast", "warm edges", "green edges", "warm", "green"),
     *("warm everywhere", "cold everywhere", "green everywhere", "purple everywhere"),
@@ -25,7 +25,7 @@ TONAL = (
 
 
 def tone_curve(change: Sequence[Tensor], like: Sequence[Tensor]) -> Edit | None:
-    """Return the edit that gives pictures like `change` the tones of pictures like `like`; None of too few.
+    """Return the edit that gives pictures like `change` the tones of pictures like `like`; None if there are too few.
 
     >>> random = np.random.default_rng(0)
     >>> plain = [torch.from_numpy(random.integers(60, 160, (3, 8, 8), dtype=np.uint8)) for _ in range(8)]
@@ -34,9 +34,10 @@ def tone_curve(change: Sequence[Tensor], like: Sequence[Tensor]) -> Edit | None:
     >>> edit(torch.full((3, 1, 1), 100, dtype=torch.uint8)).flatten().tolist()
     [80, 100, 140]
 
-    Pictures are uint8 (3, H, W). Each channel has a curve that matches the pooled histogram of the ones to that of
-    the others, where each picture counts the same: a cast, more or less contrast, darker and lighter tones all are
-    such curves, however strong. What the pictures show is in it too, and evens out over many.
+    Pictures are uint8 (3, H, W). Each channel has a curve that maps its pooled histogram over the first pictures
+    to that over the others; each picture counts the same. Casts, more or less contrast, and darker or lighter
+    tones of any strength are such curves. What the pictures depict is in the curve too, but evens out over many
+    pictures.
     """
     if min(len(change), len(like)) < FEWEST:
         return None
@@ -45,9 +46,9 @@ def tone_curve(change: Sequence[Tensor], like: Sequence[Tensor]) -> Edit | None:
 
 @dataclass(frozen=True, eq=False)
 class CurvesOfClass:
-    """The curves between a class's images without something and those with it, whose tones are counted once.
+    """The curves between a class's images without something and those with it. Tones are counted once.
 
-    `has` is bool (n,), which of all examined images have it. Only images that choose are looked at.
+    `has` is bool (n,): which of all examined images have it. Only images that choose are used.
     """
 
     examined: Examined
@@ -55,7 +56,7 @@ class CurvesOfClass:
     has: NDArray[np.bool_]
 
     def edit(self, *, on: bool) -> Edit | None:
-        """Return the curve that makes images without it like those with it, or back; None of too few."""
+        """Return the curve that makes images without it like those with it, or back; None if there are too few."""
         if self._counted is None:
             return None
         having, without = self._counted
@@ -80,7 +81,7 @@ def _matching(ours: Shares, theirs: Shares) -> Edit:
 
 
 def _shares(pictures: Sequence[Tensor]) -> Shares:
-    """Return which share of the pixels has each level, float64 (3, levels), mean over pictures."""
+    """Return the share of the pixels at each level, float64 (3, levels), as the mean over pictures."""
     found = np.zeros((3, LEVELS))
     for picture in pictures:
         for channel in range(3):

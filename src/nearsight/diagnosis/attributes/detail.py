@@ -8,14 +8,14 @@ Plane = NDArray[np.float32]
 
 _BINOMIAL = np.array([0.25, 0.5, 0.25], dtype=np.float32)
 _BINOMIAL_WIDE = np.array([0.25, 0, 0.5, 0, 0.25], dtype=np.float32)
-# Grey levels: less than that is rounding.
+# Grey levels; smaller differences are rounding.
 _ROUNDING = 0.25
 CELL = 8
-# Of a picture's cells the calmest show its noise rather than what it pictures.
+# The calmest of a picture's cells show its noise rather than what it depicts.
 CALM = 0.2
-# Mean absolute value of a normal deviate, as a share of its standard deviation.
+# Mean absolute value of a normally distributed number, as a share of its standard deviation.
 _MEAN_ABSOLUTE = 0.7979
-# By how much a pixel stands out from all its neighbours to be a speck.
+# By how much a pixel must differ from all its neighbours to be a speck.
 SPECK = 40
 
 
@@ -28,10 +28,10 @@ def detail_measures(luma: Plane, chroma: Plane) -> dict[str, float]:
     9
 
     `luma` is float32 (H, W) and `chroma` float32 (planes, H, W), differences of channels, in grey levels.
-    "sharpness" is the detail of one pixel beside that of two (log2); "upright detail" is detail across beside
-    detail down (log2); "noise" and "colour noise" are the standard deviation of diagonal differences in
-    the calmest fifth of its 8×8 cells, a lower bound of the noise's; "specks" is the
-    share of pixels, in per cent, that stand out by 40 levels and more from all eight neighbours.
+    "sharpness" is the detail at one pixel relative to that at two (log2). "upright detail" is detail across
+    relative to detail down (log2). "noise" and "colour noise" are the standard deviation of diagonal differences
+    in the calmest fifth of the picture's 8×8 cells, a lower bound of the true noise. "specks" is the share of
+    pixels, in per cent, that differ by at least 40 levels from all eight neighbours.
     """
     smooth = _blurred(luma, _BINOMIAL)
     fine = np.abs(luma - smooth).mean()

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter, median_filter
 from torch import Tensor
 
 Pixels = NDArray[np.uint8]
-# What a change makes of pixels: any numbers, that are rounded and clipped afterwards.
+# What a change makes of pixels: any numbers; they are rounded and clipped afterwards.
 Floats = NDArray[Any]
 Change = Callable[[Pixels, float], Floats]
 
@@ -23,7 +23,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)[:, None, None]
 
 @dataclass(frozen=True)
 class Way:
-    """A way to change a picture, and strengths of it from weak to strong.
+    """A way to change a picture, with strengths from weak to strong.
 
     >>> darker = Way("darker", lambda pixels, by: pixels - by, (10, 20))
     >>> int(darker.edit(20)(torch.full((3, 1, 1), 50, dtype=torch.uint8))[0])
@@ -35,7 +35,7 @@ class Way:
     strengths: tuple[float, ...]
 
     def edit(self, strength: float) -> Callable[[Tensor], Tensor]:
-        """Return the edit of one strength, from uint8 (3, H, W) to the same, which leaves its argument alone."""
+        """Return the edit of one strength, from uint8 (3, H, W) to the same; it does not change its argument."""
         return partial(_edited, self.change, strength)
 
 
@@ -94,7 +94,7 @@ def _sharpened(pixels: Pixels, per_cent: float) -> Pixels:
 
 
 def _random(pixels: Pixels) -> np.random.Generator:
-    """Return draws that differ from picture to picture and are the same for the same."""
+    """Return random numbers that differ from picture to picture, and are the same for the same picture."""
     return np.random.default_rng(int(pixels.sum(dtype=np.int64)))
 
 
@@ -118,7 +118,7 @@ def _median(pixels: Pixels, side: float) -> Pixels:
 
 
 def _calmed(pixels: Pixels, sigma: float) -> Floats:
-    """Blur colours more than brightness, as cameras take noise away."""
+    """Blur colours more than brightness, as cameras do to remove noise."""
     channels = pixels.astype(np.float32)
     luma = (channels * _LUMA).sum(0, keepdims=True)
     calm = gaussian_filter(channels - luma, (0, sigma, sigma))
@@ -126,7 +126,7 @@ def _calmed(pixels: Pixels, sigma: float) -> Floats:
 
 
 def _levelled(pixels: Pixels, step: float) -> Floats:
-    """Keep so few values that they lie `step` apart."""
+    """Keep only values that are `step` apart."""
     levels = max(2, round(255 / step) + 1)
     return np.asarray(np.rint(pixels / 255 * (levels - 1)) * (255 / (levels - 1)), dtype=np.float32)
 
@@ -151,7 +151,7 @@ def _contrasted(pixels: Pixels, octaves: float) -> Floats:
 
 
 def _faded(pixels: Pixels, share: float) -> Floats:
-    """Bring all values nearer to grey; take them away from it where `share` is negative, and undo the same share."""
+    """Move all values towards grey; if `share` is negative, move them away from it by the inverse."""
     factor = np.float32(1 - share if share >= 0 else 1 / (1 + share))
     return 128 + (pixels.astype(np.float32) - 128) * factor
 
@@ -181,7 +181,7 @@ def _offset(axis: tuple[float, float, float], pixels: Pixels, by: float) -> Floa
 
 
 def _lit(pixels: Pixels, octaves: float) -> Floats:
-    """Make corners lighter, or darker where `octaves` is negative, than the middle."""
+    """Make corners lighter than the middle, or darker if `octaves` is negative."""
     down, across = _axes(pixels)
     return np.asarray(pixels * 2 ** (np.float32(octaves) * (down**2 + across**2) / 2))
 
@@ -208,7 +208,7 @@ def _fringed(axis: int, pixels: Pixels, by: float) -> Pixels:
 
 
 def _fringed_both(axis: int, pixels: Pixels, by: float) -> Floats:
-    """Move blue by whole pixels and red by as many to the other side; of half a pixel half of it is seen."""
+    """Move blue by a number of pixels and red by the same to the other side; half a pixel is a half blend."""
     whole = int(np.ceil(abs(by)) * np.sign(by))
     moved = np.stack([np.roll(pixels[0], -whole, axis), pixels[1], np.roll(pixels[2], whole, axis)])
     return np.asarray(pixels + (by / whole) * (moved.astype(np.float32) - pixels))
@@ -217,12 +217,12 @@ def _fringed_both(axis: int, pixels: Pixels, by: float) -> Floats:
 def _waved(frequency: tuple[float, float], pixels: Pixels, amplitude: float) -> Floats:
     height, width = pixels.shape[1:]
     turns = frequency[0] * np.arange(height)[:, None] + frequency[1] * np.arange(width)
-    # Of lines on every second row a sine has only its zeros.
+    # On lines in every second row, a sine would only have its zeros.
     return pixels + np.float32(amplitude) * np.cos(2 * np.pi * turns).astype(np.float32)
 
 
 def _flattened(frequency: tuple[float, float], pixels: Pixels, width: float) -> Floats:
-    """Take a frequency, and what lies within `width` cycles a pixel of it, out of the spectrum."""
+    """Remove a frequency from the spectrum, with everything within `width` cycles per pixel of it."""
     spectrum = np.fft.rfft2(pixels)
     down = np.fft.fftfreq(pixels.shape[1])[:, None]
     across = np.fft.rfftfreq(pixels.shape[2])
@@ -266,7 +266,7 @@ _HUES = {
     "bluish": (-0.5, -0.5, 1.0),
     "purplish": (0.5, -1.0, 0.5),
 }
-# Casts of light by hue: ways to it and away from it, added to all pixels or multiplied.
+# Casts of light by hue: ways to add and remove each, by adding to all pixels or multiplying them.
 CASTS = tuple(
     (hue, *_both(f"{hue} cast", f"less {hue} cast", partial(change, axis), strengths))
     for hue, axis in _HUES.items()
@@ -308,7 +308,7 @@ MEDIAN, CALMED = Way("median", _median, (3, 5)), Way("calmed", _calmed, (0.6, 1.
 LEVELLED = Way("few levels", _levelled, (2, 3, 4, 6, 8, 12, 17, 25, 36, 51, 85, 127))
 DITHERED = Way("dithered", _dithered, (1, 2, 4, 8, 16, 32, 64))
 
-# For each attribute: ways to more of it, and ways to less.
+# For each attribute: ways to have more of it, and ways to have less.
 WAYS: dict[str, tuple[tuple[Way, ...], tuple[Way, ...]]] = {
     "blocks": ((COMPRESSED,), (BLUR, DITHERED)),
     "block edges": ((COMPRESSED, ENLARGED, PIXELATED), (BLUR,)),
@@ -358,9 +358,9 @@ WAYS: dict[str, tuple[tuple[Way, ...], tuple[Way, ...]]] = {
 
 
 def waves(frequency: tuple[float, float]) -> tuple[Way, Way]:
-    """Return the ways that add a wave to a picture and take it out.
+    """Return the ways that add a wave to a picture and remove it.
 
-    `frequency` is in cycles a pixel, down and across.
+    `frequency` is in cycles per pixel, down and across.
     """
     added = partial(_waved, frequency)
     taken = partial(_flattened, frequency)

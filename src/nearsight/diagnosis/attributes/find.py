@@ -1,4 +1,4 @@
-"""Finding attributes of whole images that go with a class: compression, blur, noise, tone, tint and their like."""
+"""Finding attributes of whole images that go with a class: compression, blur, noise, tone, tint and the like."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,21 +21,22 @@ from nearsight.statistics import area_under_curve, false_discovery, jaccard
 
 Values = NDArray[np.float32]
 
-# Of all that is found, over attributes and classes, so much may be chance.
+# The share of all findings, over attributes and classes, that may be chance.
 FALSE_DISCOVERIES = 0.05
-# Rules of a class that so many of its images have in common are one.
+# Rules of a class that share this many of their images become one rule.
 SAME = 0.6
-# Of these the attribute with the fewest causes is named, if it is as clear but for so much.
+# Among these, the attribute with the fewest causes is named, if it is nearly as clear as the clearest.
 NEAR = 0.85
 MOST_OF_A_CLASS = 3
-# Over all classes: each takes a second or so to find its edits.
+# Over all classes; finding the edits of each rule takes about a second.
 MOST = 60
-# How many times more frequent in the class an attribute that comes from how pictures are made must be, and any
-# other, to be called an artefact: classes of natural pictures differ in all of them, but not as clearly.
+# How many times more frequent in the class an attribute must be to be called an artefact: the first if it comes
+# from how pictures are made, the second for any other. Classes of natural pictures differ in all of them, but not
+# as clearly.
 CLEAN, VERY_CLEAN = 10.0, 20.0
-# Pictures on which the strength of an edit is found.
+# Pictures that are used to find the strength of an edit.
 PICTURES = 8
-# What tones are stretched for.
+# The attributes for which tones may have been stretched.
 _TONES = (
     *("warm edges", "green edges", "brightness", "contrast", "midtones", "saturation"),
     *("dark corners", "light from the left", "light from above"),
@@ -44,14 +45,16 @@ _WAVES = ("lines across", "lines down", "pattern")
 
 
 def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
-    """Yield what tells some images of a class from those of other classes, as a whole, among those that choose.
+    """Yield what distinguishes some whole images of a class from those of other classes, among those that choose.
 
-    For each class and attribute, both for much and for little of it, a threshold is put where it parts best some
-    of the class's images from the others (`rule_of`): at most 5 % of the others lie beyond it, at least five
-    images and 8 % of the class more than that, at a false discovery rate of 5 % over attributes and classes. Where
-    that is no artefact, a group apart is searched for as well (`rule_apart`).
-    Attributes that nearly the same images have are one, named by that with the fewest causes. It is an *artefact*
-    if it comes from how pictures are made and is 10 times as frequent in the class as elsewhere, less a standard
+    For each class and attribute, in both directions, a threshold is set where it best separates some of the
+    class's images from the others (`rule_of`): at most 5 % of the others lie beyond it, and at least five images
+    and 8 % of the class more than that, at a false discovery rate of 5 % over attributes and classes. If this is
+    no artefact, a separate group is searched for as well (`rule_apart`). Attributes that nearly the same images
+    have become one, named after the one with the fewest causes. It is an *artefact* if it comes from how pictures
+    are made and is 10 times as frequent in the class as elsewhere, minus a standard error, or 20 times if it may
+    also come from what they show. The colours that things have are never one. Groups that only all measures
+    together show come after these (`find_likenesses`).
     error, or 20 times if it may come from either; what colours things have is never one. What only all that is
     measured shows together comes after them (`find_likenesses`).
     """
@@ -71,7 +74,7 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What was measured of all examined images, float32 (n, attributes), and the rules in it."""
+    """All measures of the examined images, float32 (n, attributes), and the rules found in them."""
 
     examined: Examined
     values: Values
@@ -94,20 +97,20 @@ class Found:
         return self.is_artefact(rule), _clear(rule)
 
     def _best(self, kind: list[Rule]) -> Rule:
-        """Return which rule names best what nearly the same images have, the clearest first."""
+        """Return, for rules that nearly the same images have, the one with the best name, the clearest first."""
         artefact, clear = self._strength(kind[0])
         near = [rule for rule in kind if self.is_artefact(rule) == artefact and _clear(rule) >= NEAR * clear]
         return min(near, key=lambda rule: rule.column)
 
     def is_artefact(self, rule: Rule) -> bool:
-        """Return whether what a rule says has nothing to do with what is pictured."""
+        """Return whether what a rule says has nothing to do with what the pictures show."""
         attribute = ATTRIBUTES[rule.column]
         least = CLEAN if attribute.artefact else VERY_CLEAN
         mine = self.examined.labels[self.examined.choosing] == rule.class_number
         return not attribute.pictured and rule.times_as_frequent(mine) >= least
 
     def candidate(self, rule: Rule) -> Candidate:
-        """Return a rule as what may be a shortcut, with its edits."""
+        """Return a rule as a possible shortcut, with its edits."""
         column = self.values[:, rule.column]
         mine = self.examined.labels == rule.class_number
         has, choosing = rule.has(column), self.examined.choosing
@@ -129,10 +132,10 @@ class Found:
         )
 
     def _shown(self, rule: Rule, having: NDArray[np.bool_], without: NDArray[np.bool_]) -> Rule:
-        """Return the rule to name and to edit by: of stretched tones, what they were stretched for.
+        """Return the rule to name and to edit by. If tones were stretched, this is what they were stretched for.
 
-        That is the tone or colour in which the class's images that have it differ most from those without, by the
-        spread of all; its threshold lies between them.
+        It is the tone or colour in which the class's images that have the attribute differ most from those
+        without, relative to the spread of all images. Its threshold lies between the two.
         """
         if NAMES[rule.column] != "missing values" or min(having.sum(), without.sum()) < PICTURES:
             return rule
@@ -158,7 +161,7 @@ class Found:
             for rule in self._rules(values[:, column], labels == number, number, column, much)
         ]
         tests = 2 * len(np.unique(labels)) * sum(len(_directions(attribute)) for attribute in ATTRIBUTES)
-        # What gave no rule was a test too.
+        # An attribute that gave no rule was a test too.
         chance = np.ones(tests)
         chance[: len(rules)] = [rule.probability for rule in rules]
         rates = false_discovery(chance)[: len(rules)]
@@ -167,7 +170,7 @@ class Found:
     def _rules(
         self, values: Values, inside: NDArray[np.bool_], number: int, column: int, much: bool
     ) -> Iterator[Rule]:
-        """Yield the rule that parts a class's images best, and that of a group apart where it is no artefact."""
+        """Yield the rule that best separates a class's images and, if it is no artefact, that of a separate group."""
         rule = rule_of(values, inside, class_number=number, column=column, much=much)
         if rule is None:
             return
@@ -224,7 +227,7 @@ class Found:
 
 
 def _without(mine: NDArray[np.bool_], has: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the images that those are to be like that have it no more: the class's own, if there are some."""
+    """Return the images that the edited ones must resemble when it is removed: the class's own, if there are some."""
     own = mine & ~has
     return own if own.sum() >= PICTURES else ~mine & ~has
 

@@ -1,4 +1,4 @@
-"""Which edit, and how strong, makes some pictures like others in what was measured of them."""
+"""Which edit, and how strong, makes some pictures resemble others in the measured attributes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
 from nearsight.diagnosis.candidates import Edit
 
 Values = NDArray[np.float32]
-# The share of the way to the wanted value that an edit must go at least.
+# An edit must go at least this share of the way to the wanted value.
 LEAST_OF_THE_WAY = 0.5
-# Of so few strengths all are tried: an attribute need not grow with them.
+# With so few strengths, all are tried: an attribute need not grow with them.
 FEW = 8
-# Of strengths that arrive so many, the nearest ones, are compared in all attributes.
+# Of the strengths that arrive, this many of the nearest are compared in all attributes.
 COMPARED = 3
-# The share of the edited pictures that must be like those wanted.
+# The share of the edited pictures that must resemble the wanted ones.
 MOST_ARRIVE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Aim:
-    """What edited pictures are to be like: `wanted` in the attribute at `column` first, then in all.
+    """What edited pictures must resemble: `wanted`, first in the attribute at `column`, then in all attributes.
 
-    `wanted` and `spread` are float32 (attributes,): medians to reach, and how far pictures differ in each.
-    `reached` says of values of that attribute, (n,), which are like those wanted.
+    `wanted` and `spread` are float32 (attributes,): the medians to reach, and how far pictures differ in each
+    attribute. `reached` takes values of the first attribute, (n,), and says which are like the wanted ones.
     """
 
     column: int
@@ -38,10 +38,11 @@ class Aim:
 
 
 def fitted(ways: Sequence[Way], pictures: Sequence[Tensor], aim: Aim) -> Edit | None:
-    """Return the edit that brings `pictures` nearest to an aim; None where none brings half of them there.
+    """Return the edit that brings `pictures` nearest to an aim; None if none brings half of them there.
 
     `pictures` are uint8 (3, H, W). The strength of each way is found by bisection on the median of the aimed
-    attribute; of ways that reach it, the one after which all attributes are nearest, by their spread, is taken.
+    attribute. Among the ways that reach it, the one that brings all attributes nearest, relative to their spread,
+    is used.
     """
     if not pictures:
         return None
@@ -52,7 +53,7 @@ def fitted(ways: Sequence[Way], pictures: Sequence[Tensor], aim: Aim) -> Edit | 
 
 
 def _nearest(way: Way, pictures: Sequence[Tensor], aim: Aim, before: float) -> tuple[float, Edit] | None:
-    """Return how far from the aim a way leads at best, and its edit there; None where it does not arrive."""
+    """Return how far from the aim a way ends at best, and its edit there; None if it does not arrive."""
     wanted, name = float(aim.wanted[aim.column]), NAMES[aim.column]
     measured: dict[int, Values] = {}
 
@@ -88,6 +89,6 @@ def _nearest(way: Way, pictures: Sequence[Tensor], aim: Aim, before: float) -> t
 
 
 def _distance(values: Values, aim: Aim) -> float:
-    """Return how far edited pictures are from those wanted: the aimed attribute counts as much as all others."""
+    """Return how far edited pictures are from the wanted ones; the aimed attribute counts as much as all others."""
     away = np.minimum(np.abs(np.nanmedian(values, 0) - aim.wanted) / aim.spread, 4)
     return float(np.nanmean(away) + away[aim.column])

@@ -1,4 +1,4 @@
-"""The attributes of whole images that are measured, and what people call much and little of each."""
+"""The measured attributes of whole images, and what people call much and little of each."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 class Attribute:
     """One number about a picture.
 
-    `much` and `little` are the words for an image that has more, or less, of it than others; None where that is
-    not searched for. `artefact` says that it comes from how pictures are taken or stored and not from what they
-    show, and `pictured` that it comes from that; of others, as of brightness, either may be so. `one_cause` says
-    that hardly anything else looks like it.
+    `much` and `little` are the words for an image that has more, or less, of it than others; None if that
+    direction is not searched for. `artefact` says that it comes from how pictures are taken or stored, not from
+    what they show; `pictured` says that it comes from what they show. For all others, such as brightness, it may
+    be either. `one_cause` says that hardly anything else looks like it.
     """
 
     name: str
@@ -21,7 +21,7 @@ class Attribute:
     one_cause: bool = False
 
 
-# From those that have one cause to those that have many: of two that the same images have the first says it best.
+# From those with one cause to those with many: if the same images have two, the first describes them best.
 ATTRIBUTES = (
     Attribute("blocks", "compressed: 8-pixel blocks", None, artefact=True, one_cause=True),
     Attribute("few values", "few distinct values", None, artefact=True, one_cause=True),
@@ -72,7 +72,7 @@ ATTRIBUTES = (
     Attribute("strongest colour", None, "pale or grey: no strong colour"),
     Attribute("upright detail", "blurred up and down", "blurred from left to right", artefact=True),
     Attribute("equal neighbours", "patches of one colour", None, artefact=True),
-    # Measured, and not searched for alone.
+    # Measured, but not searched for alone.
     Attribute("lowest", None, None),
     Attribute("lowest of a channel", None, None),
     Attribute("highest", None, None),

@@ -1,4 +1,4 @@
-"""Images that look as if an edit had been made of them: all that it changes in what is measured, as one number."""
+"""Images that look as if they had been edited: all that an edit changes in the measures, as one number."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,27 +17,27 @@ from nearsight.statistics import area_under_curve, false_discovery, jaccard
 
 Values = NDArray[np.float32]
 
-# Pictures that are edited to see what an edit changes, and those on which its strength is found.
+# Pictures that are edited to see what an edit changes, and those used to find its strength.
 EDITED, PICTURES = 16, 8
-# Values count up to so many times their spread, so that none decides alone.
+# Values are clipped to this many times their spread, so that none decides alone.
 FARTHEST = 6.0
-# Added to the variances, in squared spreads: what hardly varies is not trusted all the more.
+# Added to the variances, in squared spreads, so that measures that hardly vary are not trusted too much.
 STEADY = 0.1
 FALSE_DISCOVERIES = 0.05
-# Classes of fewer images that choose are skipped: a group that is set off cannot be told in them.
+# Classes with fewer images that choose are skipped: a separate group cannot be recognised in them.
 FEWEST = 10
-# The images beyond the threshold must be set off from the class's others (`Rule.pure`) or a group apart, be so many
-# times as frequent as elsewhere, and this share of edited pictures must lie there too.
+# The images beyond the threshold must be set off from the class's others (`Rule.pure`) or be a separate group.
+# They must be this many times as frequent as elsewhere, and this share of edited pictures must lie there too.
 SET_OFF, CLEAN, REACHED = 0.8, 10.0, 0.5
-# Rules of a class that so many of its images have in common are one; of others so many are kept.
+# Rules of a class that share this many of their images become one; this many others are kept.
 SAME, MOST_OF_A_CLASS = 1 / 3, 2
-# An edit is given up where no strength of it goes this share of the way.
+# An edit is given up if no strength of it goes this share of the way.
 LEAST_OF_THE_WAY = 0.5
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """An edit that is searched for: what people call its result, how it is made, at which strengths, and undone."""
+    """An edit that is searched for: what people call its result, how it is made and undone, and its strengths."""
 
     attribute: str
     words: str
@@ -71,15 +71,15 @@ LIKENESSES = (
 
 
 def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
-    """Yield what looks as if an edit had been made of some images of a class, and of hardly any others.
+    """Yield what looks as if some images of a class had been edited, and hardly any others.
 
-    `values` are what `measure_all` found of all examined images. 16 of the images that choose are edited and measured
-    again; the direction along which edited and unedited pictures lie farthest apart, by how pictures differ
-    anyway, gives each image one number (Fisher's discriminant). What pictures show moves them along other
-    directions: bluish skies are not what a bluish cast makes of a picture. A threshold is put as for one
-    attribute, and counts where the images beyond it are set off from the others of the class, or are a group apart
-    (`rule_apart`), are ten times as frequent in it as elsewhere, less a standard error, and where half of the edited
-    pictures lie, too.
+    `values` are what `measure_all` found for all examined images. 16 of the images that choose are edited and
+    measured again. Each image then gets one number (Fisher's discriminant): its position along the direction in
+    which edited and unedited pictures lie farthest apart, relative to how pictures vary anyway. What pictures
+    show moves them along other directions: a bluish sky is not what a bluish cast makes of a picture. A threshold
+    is set as for a single attribute. It counts if the images beyond it are set off from the others of the class,
+    or are a separate group (`rule_apart`), if they are ten times as frequent in the class as elsewhere, minus a
+    standard error, and if half of the edited pictures lie beyond it too.
     """
     known = ~np.isnan(values).any(1)
     choosing = examined.choosing & known
@@ -114,7 +114,7 @@ def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
 
 @dataclass(frozen=True, eq=False)
 class _Scale:
-    """Brings what is measured to its median and spread in pictures, float64 (n, attributes)."""
+    """Scales the measures by their median and spread in pictures, float64 (n, attributes)."""
 
     middle: Values
     spread: Values
@@ -131,7 +131,7 @@ class _Scale:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """A threshold on how much images look like an edit's results; `weights` are of all that is measured."""
+    """A threshold on how much images look like an edit's results; `weights` are those of all measures."""
 
     likeness: Likeness
     rule: Rule
@@ -144,7 +144,7 @@ class _Found:
 
 
 def _distinct(examined: Examined, found: Sequence[_Found], tests: int) -> Iterator[_Found]:
-    """Yield those that are believed and set off, the clearest first; of those that the same images have only one."""
+    """Yield the rules that are believed and set off, the clearest first; one for nearly the same images."""
     chance = np.ones(tests)
     chance[: len(found)] = [one.rule.probability for one in found]
     rates = false_discovery(chance)[: len(found)]
@@ -201,7 +201,7 @@ def _nearest(
     wanted: float,
     measured: Callable[[Sequence[Tensor]], Values],
 ) -> Edit | None:
-    """Return the edit after which pictures come nearest to a wanted number; None where none goes half of the way."""
+    """Return the edit that brings pictures nearest to a wanted number; None if none goes half of the way."""
     if not pictures:
         return None
     before = float(np.nanmedian(measured(pictures)))

@@ -17,12 +17,12 @@ from nearsight.diagnosis.attributes.tone import tone_measures, value_measures
 Values = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-# Texture is measured at full resolution on the middle of a picture, tone on a coarser grid of all of it.
+# Texture is measured at full resolution in the middle of a picture, tone on a coarser grid of all of it.
 TEXTURE_SIDE = 192
 TONE_SIDE = 128
-# Smaller pictures have no texture to speak of.
+# Smaller pictures have no texture to measure.
 SMALLEST = 16
-# ITU-R BT.601, as JPEG has it.
+# ITU-R BT.601, as in JPEG.
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
@@ -34,7 +34,8 @@ def measure(image: Tensor) -> Values:
     >>> round(float(measure(grey)[NAMES.index("brightness")]))
     90
 
-    `image` is uint8 (3, H, W) as decoded. Images of less than 16 pixels in height or width have no attributes: NaN.
+    `image` is uint8 (3, H, W) as decoded. Images of less than 16 pixels in height or width have no attributes:
+    all are NaN.
     """
     parts = _Parts(np.ascontiguousarray(image.numpy()))
     if parts.small:
@@ -53,14 +54,14 @@ def measure_all(images: Iterable[Tensor], step: Callable[[], None] = lambda: Non
 
 
 def measure_one(images: Iterable[Tensor], name: str) -> Values:
-    """Return one attribute of each image, float32 (n,), which is faster than all."""
+    """Return one attribute of each image, float32 (n,); this is faster than measuring all."""
     measured = next(measures for measures in _MEASURES if name in _names_of(measures))
     parts = (_Parts(np.ascontiguousarray(image.numpy())) for image in images)
     return np.array([np.nan if part.small else measured(part)[name] for part in parts], dtype=np.float32)
 
 
 class _Parts:
-    """What of a picture is measured: its middle at full resolution, and all of it on a coarser grid."""
+    """The measured parts of a picture: its middle at full resolution, and all of it on a coarser grid."""
 
     def __init__(self, pixels: Pixels) -> None:
         self.small = min(pixels.shape[1:]) < SMALLEST
@@ -125,7 +126,7 @@ def _luma(channels: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _middle(pixels: Pixels) -> Pixels:
-    """Cut out the middle, from where a block of JPEG's begins."""
+    """Cut out the middle, starting at the beginning of a JPEG block."""
     height, width = pixels.shape[1:]
     top, left = (max(0, side - TEXTURE_SIDE) // 2 // BLOCK * BLOCK for side in (height, width))
     return np.ascontiguousarray(pixels[:, top : top + TEXTURE_SIDE, left : left + TEXTURE_SIDE])

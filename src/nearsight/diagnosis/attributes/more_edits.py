@@ -1,4 +1,4 @@
-"""Edits that a group of images is compared with beside those that are looked for alone."""
+"""Edits with which a group of images is compared, in addition to those that are searched for alone."""
 
 from collections.abc import Iterator, Sequence
 

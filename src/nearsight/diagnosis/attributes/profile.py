@@ -1,4 +1,4 @@
-"""What a forest is given of a picture: its tones, colours, edges, places and frequencies, without names."""
+"""What a forest sees of a picture: its tones, colours, edges, places and frequencies, as numbers without names."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -14,36 +14,37 @@ Values = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
-# Larger pictures are looked at on a grid of so many pixels a side.
+# Larger pictures are reduced to this many pixels per side.
 SIDE = 128
 # Smaller pictures have no profile.
 SMALLEST = 16
-# Cells a side of the coarse grid, and lines along each edge whose steps are compared.
+# Cells per side of the coarse grid, and the number of lines along each edge whose steps are compared.
 CELLS, LINES = 4, 5
-# Shares of the shorter side that strips along the edges are deep.
+# Depths of the strips along the edges, as shares of the shorter side.
 DEEP = (1 / 32, 1 / 10)
-# Cycles a pixel between which power is summed, in four directions.
+# Cycles per pixel between which power is summed, in four directions.
 BANDS = (0.03, 0.08, 0.15, 0.25, 0.35, 0.5, 0.75)
 DIRECTIONS = 4
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-# Grey levels that are added before a ratio is taken, and power before a logarithm.
+# Grey levels that are added before taking a ratio, and power that is added before a logarithm.
 _STEP, _POWER = 8.0, 0.1
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def profile(image: Tensor) -> Values:
-    """Return some 270 numbers about a picture that no single word is for, float32.
+    """Return some 270 numbers about a picture, for which there is no single word, float32.
 
     >>> import torch
     >>> plain = profile(torch.full((3, 32, 32), 90, dtype=torch.uint8))
     >>> float(plain[0]), len(plain) == len(profile(torch.zeros(3, 40, 60, dtype=torch.uint8)))
     (90.0, True)
 
-    `image` is uint8 (3, H, W) as decoded. They are: percentiles of channels, of differences of channels and of
-    saturation; colour and spread of strips along the four edges; steps between the lines nearest to them; colour,
-    spread and detail of 16 cells; power in six bands of frequency and four directions; the slow and fast waves of the
-    means of rows and columns; how many pixels have the commonest colours; the lightest, darkest, calmest and
-    busiest spots. NaN of a picture of less than 16 pixels in height or width.
+    `image` is uint8 (3, H, W) as decoded. The numbers are: percentiles of channels, of differences of channels
+    and of saturation; colour and spread of strips along the four edges; steps between the lines nearest to the
+    edges; colour, spread and detail of 16 cells; power in six bands of frequency and four directions; the slow
+    and fast waves of the means of rows and columns; how many pixels have the most common colours; and the
+    lightest, darkest, calmest and busiest spots. All are NaN for a picture of less than 16 pixels in height or
+    width.
     """
     pixels = np.ascontiguousarray(image.numpy())
     small = min(pixels.shape[1:]) < SMALLEST
@@ -128,7 +129,7 @@ def _bands(luma: Plane) -> Plane:
 
 @lru_cache(maxsize=8)
 def _band_of(height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the band of each frequency of a picture, the last for those of none, and how many each has."""
+    """Return the band of each frequency of a picture (the last: none), and how many frequencies each band has."""
     down, across = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
     radius = np.searchsorted(BANDS, np.hypot(down, across), side="right") - 1
     turn = np.floor((np.arctan2(down, across + 1e-9) / np.pi + 0.5 / DIRECTIONS) * DIRECTIONS) % DIRECTIONS

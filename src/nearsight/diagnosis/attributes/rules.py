@@ -1,4 +1,4 @@
-"""Thresholds on one number per image that part some of a class's images from those of other classes."""
+"""Thresholds on one number per image that separate some of a class's images from those of other classes."""
 
 from dataclasses import dataclass, replace
 
@@ -9,22 +9,24 @@ Values = NDArray[np.float32]
 
 # The share of other classes' images that may lie beyond a threshold.
 MOST_ELSEWHERE = 0.05
-# Images of the class that lie beyond it, fewer are no rule.
+# The number of the class's images that must lie beyond it; fewer are no rule.
 LEAST = 5
-# The share of the class's images that it adds to what other classes have.
+# The share of the class's images that it must have in addition to what other classes have.
 LEAST_GAP = 0.08
-# Of images that form a group apart so many of the others may lie beyond the threshold, and so many of theirs must lie
-# beyond half the way from it to their median. Of 500 groups drawn from smooth tails 3 were taken for one apart.
+# For a separate group, this share of the others may lie beyond the threshold, and this share of the group must
+# lie beyond half the way from the threshold to the group's median. Of 500 groups drawn from smooth tails, 3 were
+# mistaken for a separate group.
 APART_ELSEWHERE, APART = 0.005, 0.7
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A threshold on one of the columns of a table of values, and what it parts.
+    """A threshold on one column of a table of values, and what it separates.
 
-    `much` says that images above it have the attribute, otherwise those below. `share` of the class's images
-    have it and `elsewhere` of the others'; `pure` is the Jaccard index to expect with the images that the class
-    has beyond what others have; `probability` is the one of as many by chance, times the thresholds tried.
+    `much` says that the images above it have the attribute; otherwise those below have it. `share` of the class's
+    images have it, and `elsewhere` of the others'. `pure` is the Jaccard index to expect with the images that the
+    class has in addition to what others have. `probability` is that of as many by chance, times the number of
+    thresholds tried.
     """
 
     class_number: int
@@ -37,13 +39,13 @@ class Rule:
     probability: float
 
     def has(self, values: Values) -> NDArray[np.bool_]:
-        """Return which images have it, bool (n,), of their values, float32 (n,)."""
+        """Return which images have it, bool (n,), given their values, float32 (n,)."""
         return np.asarray(values >= self.threshold if self.much else values <= self.threshold)
 
     def times_as_frequent(self, mine: NDArray[np.bool_]) -> float:
-        """Return how many times more frequent it is in the class than elsewhere, less a standard error.
+        """Return how many times more frequent it is in the class than elsewhere, minus a standard error.
 
-        `mine` is bool (n,): which of the images that the rule was made on are of the class.
+        `mine` is bool (n,): which of the images from which the rule was made are of the class.
         """
         own, others = max(1, int(mine.sum())), max(1, int((~mine).sum()))
         spread = (self.share * (1 - self.share) / own) ** 0.5
@@ -59,35 +61,35 @@ def rule_of(
     much: bool = True,
     most_elsewhere: float = MOST_ELSEWHERE,
 ) -> Rule | None:
-    """Return the threshold that best parts some of the images `inside` from the others; None where none does.
+    """Return the threshold that best separates some of the images `inside` from the others; None if none does.
 
     >>> values = np.concatenate([np.zeros(90), np.arange(10) + 1]).astype(np.float32)
     >>> rule = rule_of(values, np.arange(100) >= 80)
     >>> rule.threshold, rule.share, rule.elsewhere
     (0.5, 0.5, 0.0)
 
-    `values` is float32 (n,), NaN where unknown, and `inside` bool (n,). If the images inside are a mixture of some
-    that have it and others that are like the rest, the largest gap between the shares beyond a threshold says how
-    many have it. The threshold is the one at which those beyond it, inside, have the highest Jaccard index to
-    expect with them: gap / (largest gap + share of the rest), gaps less their standard error. At most the share
-    `most_elsewhere` of the rest may lie beyond it.
+    `values` is float32 (n,), NaN if unknown, and `inside` bool (n,). Suppose that the images inside are a mixture
+    of some that have it and others that are like the rest. Then the largest gap between the shares beyond a
+    threshold says how many have it. The chosen threshold gives those beyond it, inside, the highest expected
+    Jaccard index with them: gap / (largest gap + share of the rest), with gaps reduced by their standard error.
+    At most the share `most_elsewhere` of the rest may lie beyond it.
     """
     signed = np.asarray(values if much else -values, dtype=np.float64)
     known = ~np.isnan(signed)
     ours, theirs = np.sort(signed[known & inside]), np.sort(signed[known & ~inside])
     if len(ours) < LEAST or not len(theirs):
         return None
-    # Beyond the smallest of ours, the second and so on; of equal ones all.
+    # Beyond the smallest of ours, then the second, and so on; all of equal ones together.
     first = np.flatnonzero(np.r_[True, np.diff(ours) > 0])
     share = 1 - first / len(ours)
     elsewhere = 1 - np.searchsorted(theirs, ours[first], "left") / len(theirs)
-    # Less a standard error of how many of ours are beyond it that are like the rest.
+    # Minus a standard error of how many of ours beyond it are like the rest.
     gap = share - elsewhere - np.sqrt(elsewhere * (1 - elsewhere) / len(ours))
     pure = np.where(elsewhere <= most_elsewhere, gap / (max(gap.max(), 1e-9) + elsewhere), -1)
     best = int(pure.argmax())
     if pure[best] <= 0 or gap[best] < LEAST_GAP or share[best] * len(ours) < LEAST:
         return None
-    # Between the first image that has it and the last that has it not.
+    # Between the first image that has it and the last that does not.
     edge = ours[first[best]]
     below = max(
         theirs[np.searchsorted(theirs, edge, "left") - 1] if theirs[0] < edge else edge,
@@ -109,7 +111,7 @@ def rule_of(
 def rule_apart(
     values: Values, inside: NDArray[np.bool_], *, class_number: int = 0, column: int = 0, much: bool = True
 ) -> Rule | None:
-    """Return the threshold beyond which some of the images `inside` are a group apart; None where there is none.
+    """Return the threshold beyond which some of the images `inside` are a separate group; None if there is none.
 
     >>> random = np.random.default_rng(0)
     >>> ours = np.concatenate([random.normal(1, 1, 80), random.normal(9, 1, 20)])
@@ -118,9 +120,10 @@ def rule_apart(
     >>> rule.share, rule.elsewhere
     (0.2, 0.0)
 
-    Where a class differs from the others anyway, as one of textured things does in noise, `rule_of` parts that, and
-    not the few images that were changed. A threshold that at most 0.5 % of the others lie beyond is moved half the
-    way to the median of the class's images beyond it; 70 % of these must still lie beyond it then.
+    If a class differs from the others anyway, as a class of textured things does in noise, `rule_of` separates
+    that difference, not the few images that were changed. Here, a threshold that at most 0.5 % of the others lie
+    beyond is moved half the way to the median of the class's images beyond it. 70 % of these images must then
+    still lie beyond it.
     """
     rule = rule_of(
         values, inside, class_number=class_number, column=column, much=much, most_elsewhere=APART_ELSEWHERE

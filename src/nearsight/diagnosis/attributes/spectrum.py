@@ -1,4 +1,4 @@
-"""What repeats in a picture: its amplitude spectrum, and peaks of it."""
+"""What repeats in a picture: its amplitude spectrum, and the peaks of it."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,14 +10,14 @@ from scipy.ndimage import median_filter, uniform_filter
 Plane = NDArray[np.float32]
 Power = NDArray[np.float32]
 
-# Cycles a picture, and cycles a pixel, below which what is pictured decides.
+# Below these frequencies, in cycles per picture and cycles per pixel, the content of the picture decides.
 _SLOWEST, _SLOW = 4, 0.06
-# Power added, as of rounding to whole values.
+# Power that is added, about that of rounding to whole values.
 _ROUNDING = 0.1
 
 
 def spectrum_measures(luma: Plane) -> dict[str, float]:
-    """Return what of a picture repeats, and how much fine detail it has.
+    """Return what repeats in a picture, and how much fine detail it has.
 
     >>> generator = np.random.default_rng(0)
     >>> plain = generator.normal(128, 20, (64, 64)).astype(np.float32)
@@ -25,9 +25,9 @@ def spectrum_measures(luma: Plane) -> dict[str, float]:
     >>> spectrum_measures(lines)["lines across"] > 2 * spectrum_measures(plain)["lines across"]
     True
 
-    `luma` is float32 (H, W). "fine detail" is the power of 0.35 cycles a pixel and more beside that of 0.1 to 0.2
-    (log2). "lines across", "lines down" and "pattern" are the highest peak of the power above its surroundings
-    (natural logarithm): of horizontal lines, of vertical ones, and of any other direction.
+    `luma` is float32 (H, W). "fine detail" is the power from 0.35 cycles per pixel on, relative to that of 0.1 to
+    0.2 (log2). "lines across", "lines down" and "pattern" are the highest peak of the power above its
+    surroundings (natural logarithm): of horizontal lines, of vertical ones, and of any other direction.
     """
     power, radius = windowed_power(luma), _radius(luma.shape)
     fine = power[radius >= 0.35].mean() + _ROUNDING
@@ -51,7 +51,7 @@ def windowed_power(luma: Plane) -> Power:
 
 
 def _contrast(power: Power) -> Power:
-    """Return power beside that of its surroundings, the peak itself left out of them."""
+    """Return power relative to that of its surroundings, which do not include the peak itself."""
     whole = uniform_filter(power, 9, mode="wrap") * 81 - uniform_filter(power, 3, mode="wrap") * 9
     return np.asarray((power + _ROUNDING) / (whole / 72 + _ROUNDING), dtype=np.float32)
 
@@ -84,10 +84,10 @@ def _off_axes(shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def strongest_wave(pictures: Sequence[NDArray[np.uint8]], among: str) -> tuple[float, float] | None:
-    """Return the frequency (down, across), in cycles a pixel, of the highest peak that pictures share.
+    """Return the frequency (down, across), in cycles per pixel, of the highest peak that pictures share.
 
-    `pictures` are uint8 (3, H, W); those of the first's size count. `among` is "lines across", "lines down" or
-    "pattern". None where there are no pictures, or they are too small to have such peaks.
+    `pictures` are uint8 (3, H, W); only those of the first one's size count. `among` is "lines across", "lines
+    down" or "pattern". None if there are no pictures, or if they are too small to have such peaks.
     """
     planes = [picture.mean(0, dtype=np.float32) for picture in pictures if picture.shape == pictures[0].shape]
     if not planes:

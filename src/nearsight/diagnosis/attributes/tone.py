@@ -6,16 +6,17 @@ from numpy.typing import NDArray
 Plane = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-# Grey levels added before a ratio of brightnesses is taken.
+# Grey levels that are added before taking a ratio of brightnesses.
 _DARK = 8.0
-# The share of values that are missing after tones were stretched to twice their range; of few levels more are.
+# The share of values that are missing after tones were stretched to twice their range; with few levels, more are
+# missing.
 _MOST = 0.5
-# Levels between the extremes of a channel; of fewer the histogram is no smooth one at all.
+# The least number of levels between the extremes of a channel; with fewer, the histogram is not smooth at all.
 _FEW_LEVELS = 8
 
 
 def tone_measures(pixels: Pixels, luma: Plane) -> dict[str, float]:
-    """Return how bright, how contrasted and how evenly lit a picture is.
+    """Return how bright, how high in contrast and how evenly lit a picture is.
 
     >>> grey = np.full((3, 16, 16), 100, dtype=np.uint8)
     >>> found = tone_measures(grey, grey[0].astype(np.float32))
@@ -49,16 +50,16 @@ def tone_measures(pixels: Pixels, luma: Plane) -> dict[str, float]:
 
 
 def value_measures(pixels: Pixels) -> dict[str, float]:
-    """Return what of a picture's values shows that they were changed.
+    """Return which signs of a change a picture's values show.
 
     >>> steps = np.arange(0, 256, 16, dtype=np.uint8).repeat(16).reshape(1, 16, 16).repeat(3, 0)
     >>> round(value_measures(steps)["few values"], 2)
     0.05
 
     `pixels` is uint8 (3, H, W). "missing values" is the share of values between the extremes that no pixel has,
-    minus the share to expect of so few pixels, mean of the channels: what a change of tones leaves, half at most;
-    "few values" is what is beyond a half, as of few levels. "equal neighbours" is the share of neighbours
-    that are equal in all channels, and neither black nor white.
+    minus the share to expect with so few pixels, as the mean of the channels. A change of tones leaves such gaps.
+    It is at most a half; "few values" is what exceeds a half, as with few levels. "equal neighbours" is the share
+    of neighbours that are equal in all channels, and neither black nor white.
     """
     missing = float(np.mean([_missing(channel) for channel in pixels]))
     return {
@@ -73,14 +74,15 @@ def _missing(channel: Pixels) -> float:
     before = np.cumsum(counts)
     inside = np.flatnonzero((before > 0.02 * before[-1]) & (before - counts < 0.98 * before[-1]))
     between = counts[inside[0] + 1 : inside[-1]]
-    # Of few pixels some values are missing by chance: as many as a smooth histogram would leave out are expected.
+    # With few pixels, some values are missing by chance: as many are expected as a smooth histogram would leave
+    # out.
     if len(between) < 8:
         return 0.0
     smooth = np.convolve(between, np.ones(31), "same") / np.convolve(
         np.ones(len(between)), np.ones(31), "same"
     )
     if (between > 0).sum() < _FEW_LEVELS:
-        # So few that windows between them are empty: as if all pixels were spread evenly.
+        # With so few pixels that windows between them are empty, treat all pixels as spread evenly.
         smooth = np.full(len(between), counts[inside[0] : inside[-1] + 1].mean())
     return float((between == 0).mean() - np.exp(-smooth).mean())
 

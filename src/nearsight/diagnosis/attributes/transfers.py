@@ -1,4 +1,4 @@
-"""Edits learned from pictures beyond tones: what differs at each place, and at each frequency."""
+"""Edits learned from pictures, other than tones: what differs at each place, and at each frequency."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 from torch import Tensor
 
-# Of fewer pictures on either side what they happen to picture decides.
+# With fewer pictures on either side, what they happen to depict would decide.
 FEWEST = 8
-# Standard errors by which means, or spreads, differ at a place that is changed.
+# Number of standard errors by which means, or spreads, must differ for a place to count as changed.
 SURE = 4.0
-# Grey levels, added to spreads; and how many times a spread, or an amplitude, is changed at most.
+# Grey levels that are added to spreads; and the largest factor by which a spread, or an amplitude, is changed.
 STEADY, MOST = 2.0, 6.0
-# The least share of the picture that is changed for it to be an edit.
+# The least share of the picture that must be changed for it to be an edit.
 LEAST = 0.003
 
 
 @dataclass(frozen=True, eq=False)
 class PlaceTransfer:
-    """Makes each place of a picture like the same place of others, in mean and spread, where these differ.
+    """Makes each place of a picture like the same place of others, in mean and spread, if these differ.
 
-    `before` and `after` are means, float32 (3, H, W), `gain` how many times larger the spread becomes, and `where`
-    bool (H, W) what is changed. Pictures of other sizes are changed by resized maps.
+    `before` and `after` are means, float32 (3, H, W), `gain` is how many times larger the spread becomes, and
+    `where`, bool (H, W), is what is changed. Pictures of other sizes are changed by resized maps.
     """
 
     before: Tensor
@@ -34,14 +34,14 @@ class PlaceTransfer:
     where: Tensor
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Return an image changed so, uint8 (3, H, W) as it is."""
+        """Return a changed image, uint8 (3, H, W)."""
         fitted = self._sized(image)
         changed = fitted.after + (image.float() - fitted.before) * fitted.gain
         return torch.where(fitted.where, changed, image.float()).round().clamp(0, 255).to(torch.uint8)
 
     @property
     def back(self) -> "PlaceTransfer":
-        """The edit that takes it away again, as far as anything is left to see."""
+        """The edit that removes it again, as far as anything is left to see."""
         return PlaceTransfer(self.after, self.before, (1 / self.gain).clamp(max=MOST), self.where)
 
     def _sized(self, image: Tensor) -> "PlaceTransfer":
@@ -57,7 +57,7 @@ class PlaceTransfer:
 
 
 def place_transfer(change: Sequence[Tensor], like: Sequence[Tensor]) -> PlaceTransfer | None:
-    """Return the edit that makes pictures like `change` at each place like `like`; None where nothing is sure.
+    """Return the edit that makes pictures like `change` resemble `like` at each place; None if nothing is certain.
 
     >>> random = np.random.default_rng(0)
     >>> plain = [torch.from_numpy(random.integers(0, 256, (3, 8, 8), dtype=np.uint8)) for _ in range(16)]
@@ -68,7 +68,7 @@ def place_transfer(change: Sequence[Tensor], like: Sequence[Tensor]) -> PlaceTra
     >>> int(edit.where.sum()), int(edit(plain[0])[:, 0].min()) > 245
     (8, True)
 
-    Pictures are uint8 (3, H, W), those of the commonest size count.
+    Pictures are uint8 (3, H, W); those of the most common size count.
     """
     size = _common_size([*change, *like])
     ours, theirs = (
@@ -95,13 +95,13 @@ def _common_size(pictures: Sequence[Tensor]) -> torch.Size:
 
 @dataclass(frozen=True, eq=False)
 class SpectrumTransfer:
-    """Multiplies the amplitude of each frequency, float64 (H, W // 2 + 1); other sizes take the nearest."""
+    """Multiplies the amplitude of each frequency, float64 (H, W // 2 + 1); other sizes use the nearest frequency."""
 
     gain: NDArray[np.float64]
     size: tuple[int, int]
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Return an image changed so, uint8 (3, H, W) as it is."""
+        """Return a changed image, uint8 (3, H, W)."""
         height, width = image.shape[1:]
         gain = self.gain
         if (height, width) != self.size:
@@ -113,12 +113,12 @@ class SpectrumTransfer:
 
     @property
     def back(self) -> "SpectrumTransfer":
-        """The edit that takes it away again, as far as anything is left to see."""
+        """The edit that removes it again, as far as anything is left to see."""
         return replace(self, gain=np.minimum(1 / self.gain, MOST))
 
 
 def spectrum_transfer(change: Sequence[Tensor], like: Sequence[Tensor]) -> SpectrumTransfer | None:
-    """Return the edit that gives pictures like `change` the spectrum of pictures like `like`; None of too few.
+    """Return the edit that gives pictures like `change` the spectrum of pictures like `like`; None if too few.
 
     >>> random = np.random.default_rng(0)
     >>> noisy = [torch.from_numpy(random.integers(0, 256, (3, 16, 16), dtype=np.uint8)) for _ in range(16)]
@@ -126,7 +126,7 @@ def spectrum_transfer(change: Sequence[Tensor], like: Sequence[Tensor]) -> Spect
     >>> bool(spectrum_transfer(noisy, calm)(noisy[0]).float().std() < 0.7 * noisy[0].float().std())
     True
 
-    Pictures are uint8 (3, H, W), those of the commonest size count. The mean stays as it is.
+    Pictures are uint8 (3, H, W); those of the most common size count. The mean stays as it is.
     """
     size = _common_size([*change, *like])
     ours, theirs = ([one for one in some if one.shape[1:] == size] for some in (change, like))

@@ -7,32 +7,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Draws of a test: those that reach what was measured are counted, and where so many did, it ends.
+# Draws of a test. Those that reach the measured value are counted, and the test ends when this many did.
 DRAWS = 999
 ENOUGH = 20
-# Tests are made on so many images at most, drawn at random.
+# Tests use at most this many images, drawn at random.
 MOST_IMAGES = 10_000
-# Of a table of more groups times classes, for each image, only the cells that have images are held.
+# If a table has more groups times classes than this per image, only the cells that have images are held.
 MOST_CELLS = 10
 
 
 @dataclass(frozen=True)
 class Chances:
-    """How probable it is that chance alone has a column go so much with the class, and with accuracy."""
+    """The probability that chance alone relates a column so strongly to the class, and to accuracy."""
 
     of_class: float
     of_accuracy: float
 
 
 def cramers_v(groups: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
-    """Return how strongly the groups of images go with their classes: 0 not at all, 1 each says the other.
+    """Return how strongly the groups of images go with their classes: 0 not at all, 1 if each determines the other.
 
     >>> same = np.repeat([0, 1, 2], 20)
     >>> round(cramers_v(same, same), 6), cramers_v(np.tile([0, 1], 30), same)
     (1.0, 0.0)
 
-    Cramér's V with Bergsma's correction of its bias (J. Korean Stat. Soc. 42, 2013): without a relation it is 0 on
-    average, up to the cut at 0, however many groups and classes there are. `groups` and `labels` are int64 (n,).
+    Cramér's V with Bergsma's correction of its bias (J. Korean Stat. Soc. 42, 2013): without a relation it is 0
+    on average, except for the cut at 0, whatever the number of groups and classes. `groups` and `labels` are
+    int64 (n,).
     """
     rows, columns = (np.unique(numbers, return_inverse=True)[1] for numbers in (groups, labels))
     r, c, n = int(rows.max(initial=0)) + 1, int(columns.max(initial=0)) + 1, len(groups)
@@ -52,17 +53,17 @@ def permutation_tests(
     *,
     seed: int = 0,
 ) -> list[Chances]:
-    """Return, for the groups of each column, how probable their relation with class and accuracy is by chance.
+    """Return, for the groups of each column, the probability by chance of its relation with class and with accuracy.
 
     >>> labels, right = np.repeat([0, 1], 100), np.tile([1.0, 1.0, 0.0, 0.0], 50)
     >>> tested = permutation_tests([labels, np.tile([0, 0, 1, 1], 50)], labels, right)
     >>> [(one.of_class < 0.01, one.of_accuracy < 0.01) for one in tested]
     [(True, False), (False, True)]
 
-    Of the class, labels are permuted and chi-square is compared. Of accuracy, what is left of each answer by its
-    class's mean is permuted within the class, and its squared sums by group are compared, so that groups of easy
-    classes are no finding. Draws end early where chance suffices (Besag and Clifford, Biometrika 78, 1991). All
-    columns share their draws. `correct` is 0 to 1, (n,).
+    For the class, labels are permuted and chi-square is compared. For accuracy, the mean of its class is
+    subtracted from each answer, and the residuals are permuted within the class; their squared sums by group are
+    compared, so that groups of easy classes are no finding. Draws end early if chance suffices (Besag and
+    Clifford, Biometrika 78, 1991). All columns share their draws. `correct` is 0 to 1, (n,).
     """
     random = np.random.default_rng(seed)
     if len(labels) > MOST_IMAGES:
@@ -81,7 +82,7 @@ def permutation_tests(
         if of_class.open:
             of_class.draw(classes[random.permutation(len(classes))])
         if of_accuracy.open:
-            # Sorted by class, and at random within each.
+            # Sorted by class, and at random within each class.
             of_accuracy.draw(left[np.argsort(classes + random.random(len(classes)))])
     return [
         Chances(*pair) for pair in zip(of_class.probabilities(), of_accuracy.probabilities(), strict=True)
@@ -89,11 +90,11 @@ def permutation_tests(
 
 
 def _by_class(groups: NDArray[np.int64], classes: NDArray[np.int64]) -> Callable[[NDArray[Any]], float]:
-    """Return chi-square of the groups against permuted classes, by the number of images, plus 1."""
+    """Return chi-square of the groups against permuted classes, divided by the number of images, plus 1."""
     of_group, of_class = np.bincount(groups), np.bincount(classes)
     first = groups * len(of_class)
     if len(of_group) * len(of_class) > MOST_CELLS * len(groups):
-        # Most cells are empty: those that are not are found by sorting.
+        # Most cells are empty; sorting finds those that are not.
         def of_few(permuted: NDArray[Any]) -> float:
             cells, counts = np.unique(first + permuted, return_counts=True)
             expected = of_group[cells // len(of_class)] * of_class[cells % len(of_class)]
@@ -110,7 +111,7 @@ def _by_class(groups: NDArray[np.int64], classes: NDArray[np.int64]) -> Callable
 
 
 def _by_accuracy(groups: NDArray[np.int64]) -> Callable[[NDArray[Any]], float]:
-    """Return the squared sums of what is left of the answers by group, each by the number of its images."""
+    """Return the squared sums of the residuals by group, each divided by the number of its images."""
     counts = np.maximum(1, np.bincount(groups))
 
     def statistic(left: NDArray[Any]) -> float:
@@ -120,7 +121,7 @@ def _by_accuracy(groups: NDArray[np.int64]) -> Callable[[NDArray[Any]], float]:
 
 
 class _Count:
-    """How many draws there were of each statistic, and how many of them reached what was measured."""
+    """How many draws there were of each statistic, and how many of them reached the measured value."""
 
     def __init__(self, statistics: Sequence[Callable[[NDArray[Any]], float]], measured: NDArray[Any]) -> None:
         self.statistics = statistics

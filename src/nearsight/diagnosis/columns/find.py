@@ -17,36 +17,38 @@ from nearsight.statistics import area_under_curve, false_discovery
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Of all that is found, over columns, values and classes, so much may be chance.
+# The share of all findings, over columns, values and classes, that may be chance.
 FALSE_DISCOVERIES = 0.05
-# The share of a class's images that have it less that of the others: below it there is nothing to live by.
+# The least gap between the share of a class's images that have it and that of the others: a smaller gap hardly
+# helps.
 LEAST_GAP = 0.1
-# What most of the other images have too is none of a class's own.
+# What more of the other images have than this does not belong to one class.
 MOST_ELSEWHERE = 0.5
-# Values of one column that are named for one class.
+# The most values of one column that are named for one class.
 MOST_OF_A_COLUMN = 3
-# Rules that so many images have in common are one, and the first says it best.
+# Rules that share this many of their images become one, and the first describes it best.
 SAME = 0.95
-# Which facts of files say the same thing best, first to last; before them come the set's own columns.
+# If facts of files say the same thing, the first in this list is named; the set's own columns come before all.
 _ORDER = (
     *("folder", "camera_model", "camera_make", "software", "taken", "format", "jpeg_quality", "mode"),
     *("bits", "aspect", "width", "height", "orientation", "fault"),
 )
-# With format, quality and size equal, a file is large where its picture has much detail: that is of the object, and
-# goes with the class, and with accuracy, wherever some pictures have more of it.
+# If format, quality and size are equal, a file is large because its picture has much detail. That belongs to the
+# object, and goes with the class, and with accuracy, whenever some pictures have more detail.
 OF_THE_PICTURE = f"{FILE}bytes"
 
 
 def find_columns(examined: Examined) -> Iterator[Candidate]:
-    """Yield what of the set's columns and of its files goes with a class, among the images that choose.
+    """Yield what in the set's columns and files goes with a class, among the images that choose.
 
-    A value, a stretch of time, or a side of a number goes with a class if more of its images have it than of the
-    others: by Fisher's exact test at a false discovery rate of 5 % over all columns, values and classes, with five
-    images of the class and 10 points more than among the others, of which less than half have it. Columns have the
-    same weight, however many values they have (Genovese, Roeder and Wasserman, Biometrika 93, 2006). Of one number
-    the best side is named, of values up to three; what nearly the same images have is named once. Left out are
-    columns that have a value of its own for every image, and the size of files: where format, quality and sides are
-    equal it says how much detail a picture has, and where they are not, they are named themselves.
+    A value, a period of time, or one side of a number goes with a class if more of its images have it than of the
+    others. The test is Fisher's exact one, at a false discovery rate of 5 % over all columns, values and classes.
+    Five images of the class must have it, and its share must be 10 points above that of the others, of which less
+    than half may have it. All columns have the same weight, however many values they have (Genovese, Roeder and
+    Wasserman, Biometrika 93, 2006). Of one number the best side is named, of values up to three; what nearly the
+    same images have is named once. Two kinds are left out: columns with a different value for every image, and
+    the size of files. If format, quality and sides are equal, the size says how much detail a picture has; if
+    they are not, they are named themselves.
     """
     rules = [
         rule
@@ -71,14 +73,14 @@ def _ordered(examined: Examined) -> list[tuple[str, "pa.ChunkedArray"]]:
 
 @dataclass(frozen=True, eq=False)
 class _Associated:
-    """Pairs of a rule and a class that go together, and by how many of the class's images more, each (pairs,)."""
+    """Pairs of a rule and a class that go together, and how many more of the class have it, each (pairs,)."""
 
     rules: NDArray[np.int64]
     classes: NDArray[np.int64]
     gap: NDArray[np.float64]
 
     def of_class(self, number: int) -> list[tuple[int, float]]:
-        """Return the rules of a class with their gaps, the widest first; of equal ones the first rule."""
+        """Return the rules of a class with their gaps, the widest first; of equal gaps, the first rule first."""
         mine = np.flatnonzero(self.classes == number)
         order = mine[np.lexsort((self.rules[mine], -self.gap[mine].round(9)))]
         return [(int(self.rules[k]), float(self.gap[k])) for k in order]
@@ -99,7 +101,7 @@ def _associated(rules: Sequence[Rule], examined: Examined) -> _Associated:
         gap = having / of_class - elsewhere
         spread = np.sqrt(expected * (1 - of_class / images) * (images - of_rule) / max(1, images - 1))
         worth = (having >= LEAST) & (having - expected > 2 * spread) & np.isfinite(gap)
-    # What is no more frequent than it may be by chance keeps a probability of 1: that can only hide others.
+    # What is no more frequent than by chance keeps a probability of 1, which can only hide others.
     chance = np.ones(having.shape)
     rule_of, class_of = np.nonzero(worth)
     chance[worth] = hypergeom.sf(having[worth] - 1, images, of_rule[rule_of, 0], of_class[class_of])
@@ -110,7 +112,7 @@ def _associated(rules: Sequence[Rule], examined: Examined) -> _Associated:
 
 
 def _weights(rules: Sequence[Rule]) -> NDArray[np.float64]:
-    """Return a weight for each rule, 1 on average, that gives all columns the same, however many rules they have."""
+    """Return a weight for each rule, 1 on average: all columns weigh the same, whatever their number of rules."""
     _, column, counts = np.unique([rule.column for rule in rules], return_inverse=True, return_counts=True)
     return np.asarray(len(rules) / (len(counts) * counts[column]), dtype=np.float64)
 
@@ -118,7 +120,7 @@ def _weights(rules: Sequence[Rule]) -> NDArray[np.float64]:
 def _named(
     rules: Sequence[Rule], mine: Sequence[tuple[int, float]], choosing: NDArray[np.bool_]
 ) -> Iterator[int]:
-    """Yield the rules that are named for a class: few of a column, none twice, in the order of the columns."""
+    """Yield the rules that are named for a class: few per column, none twice, in the order of the columns."""
     chosen: dict[str, list[int]] = {}
     for place, _ in mine:
         rule, kept = rules[place], chosen.setdefault(rules[place].column, [])
@@ -159,7 +161,7 @@ def _effect(rule: Rule, class_number: int, examined: Examined) -> float:
 
 
 def _compression(rule: Rule) -> Edit | None:
-    """Return what saves a picture at the quality of a rule, where it is one quality of JPEG."""
+    """Return what saves a picture at the quality of a rule, if the rule is a single JPEG quality."""
     if rule.column == f"{FILE}jpeg_quality" and rule.number is not None:
         return COMPRESSED.edit(100 - rule.number)
     return None

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 NO_COLUMNS = "the set has no columns, and nothing in its files differs from image to image"
 TRAIN = "train"
-# Of a larger training split so many images are looked at.
+# From a larger training split, this many images are used.
 MOST_TRAINING_IMAGES = 5000
-# A weaker relation with the class is not shown, however sure it is.
+# A weaker relation with the class is not shown, however certain it is.
 LEAST_STRENGTH = 0.1
-# Of a column that was not asked for, so many classes in a group are kept, the worst.
+# For a column that was not asked for, this many classes per group are kept, the worst ones.
 KEPT_CLASSES = 20
 NAMED = 3
 
@@ -48,9 +48,9 @@ NAMED = 3
 class ColumnRow:
     """One column: how strongly it goes with the class, and the accuracy of its groups.
 
-    `strength` is Cramér's V with its bias corrected, `in_training` the same in the training split, None where that is
-    not known. `of_class` and `of_accuracy` are the false discovery rates, over all columns, at which it goes with the
-    class and with accuracy beyond the class. `missing` is how many images have no value.
+    `strength` is Cramér's V with its bias corrected, `in_training` the same in the training split, None if that
+    is not known. `of_class` and `of_accuracy` are the false discovery rates, over all columns, at which it goes
+    with the class and with accuracy beyond the class. `missing` is how many images have no value.
     """
 
     accuracies: GroupAccuracies
@@ -67,7 +67,7 @@ class ColumnRow:
 
     @property
     def goes_with_class(self) -> bool:
-        """Whether it goes with the class more than chance has it, and enough to matter."""
+        """Whether it goes with the class more than by chance, and strongly enough to matter."""
         return self.of_class <= FALSE_DISCOVERIES and self.strength >= LEAST_STRENGTH
 
     @property
@@ -85,7 +85,8 @@ class ColumnRow:
 class Columns:
     """All columns in their order; `naming` are those left out, as they name each image. `asked` is shown in any case.
 
-    `faults` is how many images have metadata that cannot be read whole; `training_images` how many were compared.
+    `faults` is how many images have metadata that cannot be read completely; `training_images` is how many were
+    compared.
     """
 
     rows: tuple[ColumnRow, ...]
@@ -105,7 +106,7 @@ def _measure(subject: Subject, _seen: Sequence[None]) -> Columns | Nothing:
     images = subject.images
     table = image_columns(images, subject.progress)
     if subject.groups is not None and subject.groups not in table.column_names:
-        # One that is among the facts of files by another name.
+        # A column that is among the facts of files under another name.
         table = table.append_column(subject.groups, column_of(images, subject.groups))
     columns = [column_values(name, table[name]) for name in table.column_names]
     naming = tuple(column.name for column in columns if column.identifies)
@@ -136,7 +137,7 @@ def _measure(subject: Subject, _seen: Sequence[None]) -> Columns | Nothing:
 
 
 def _tells(column: ColumnValues, subject: Subject) -> bool:
-    """Whether a column makes groups of the images."""
+    """Whether a column divides the images into groups."""
     if column.name == subject.groups:
         return True
     if column.identifies or not column.known.any():
@@ -146,7 +147,7 @@ def _tells(column: ColumnValues, subject: Subject) -> bool:
 
 def _groups(column: ColumnValues, subject: Subject) -> ValueGroups:
     if column.name == f"{FILE}fault":
-        # What is wrong with each is its own matter; that something is wrong is the group.
+        # The faults differ from image to image; that there is a fault makes the group.
         return ValueGroups(column.name, ("read", "not read whole"), column.known.astype(np.int64))
     return checked_groups(column) if column.name == subject.groups else value_groups(column)
 
@@ -159,7 +160,7 @@ def _accuracies(
 
 
 def _training(subject: Subject) -> "tuple[pa.Table, NDArray[np.int64]] | None":
-    """Return the columns and labels of images of the training split, None where it is not known."""
+    """Return the columns and labels of images of the training split; None if it is not known."""
     images = subject.others.get(TRAIN)
     if images is None or not len(images):
         return None

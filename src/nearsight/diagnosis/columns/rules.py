@@ -1,4 +1,4 @@
-"""Rules by which an image has something of a column: a value, a stretch of time, a side of a number."""
+"""Rules by which an image has something in a column: a value, a period of time, one side of a number."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from nearsight.diagnosis.columns.words import (
     words_of,
 )
 
-# A value of fewer images is none that a class goes by.
+# A value of fewer images cannot characterise a class.
 LEAST = 5
-# Of more values the most frequent.
+# If there are more values, the most frequent ones.
 MOST_VALUES = 200
 CUTS = 10
 _UNITS = (("year", "%Y"), ("month", "%Y-%m"), ("day", "%Y-%m-%d"))
@@ -29,9 +29,9 @@ _UNITS = (("year", "%Y"), ("month", "%Y-%m"), ("day", "%Y-%m-%d"))
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """Which images have it, bool (n,), and how much of it each has, float32 (n,), NaN where that is not known.
+    """Which images have it, bool (n,), and how much of it each has, float32 (n,), NaN if that is not known.
 
-    `graded` says that it is one side of a number or a time, `number` at which value a single number is.
+    `graded` says that it is one side of a number or a time; `number` is the value, if it is a single number.
     """
 
     column: str
@@ -43,7 +43,7 @@ class Rule:
 
 
 def rules_of(column: ColumnValues, choosing: NDArray[np.bool_]) -> Iterator[Rule]:
-    """Yield the rules of a column: values, stretches and bounds are those of the images that choose, bool (n,).
+    """Yield the rules of a column. Values, periods and bounds are those of the images that choose, bool (n,).
 
     >>> import pyarrow as pa
     >>> from nearsight.data.value_groups import column_values
@@ -51,7 +51,7 @@ def rules_of(column: ColumnValues, choosing: NDArray[np.bool_]) -> Iterator[Rule
     >>> [rule.words for rule in rules_of(camera, np.ones(12, dtype=bool))]
     ['camera: a', 'camera: b']
 
-    A rule is had by five or more of the images that choose, and not by all of them.
+    At least five of the images that choose must have it, but not all of them.
     """
     if column.identifies:
         return

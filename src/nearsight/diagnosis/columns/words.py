@@ -1,4 +1,4 @@
-"""What a person calls the images of one value of a column, or on one side of a number or a time."""
+"""What a person calls the images with one value of a column, or on one side of a number or a time."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ def kind_of(column: str) -> str:
 
 
 def words_of(column: str, value: str) -> str:
-    """Call the images of one value.
+    """Name the images with one value.
 
     >>> words_of("camera", "X"), words_of("file.format", "PNG"), words_of("file.folder", "hospital-2")
     ('camera: X', 'saved as PNG', 'from the folder hospital-2')
@@ -84,7 +84,7 @@ def words_of(column: str, value: str) -> str:
 
 
 def words_in(column: str, value: str, unit: str) -> str:
-    """Call the images within one year, month or day.
+    """Name the images within one year, month or day.
 
     >>> words_in("file.taken", "2019", "year"), words_in("visit", "2019-05-03", "day")
     ('taken in 2019', 'visit on 2019-05-03')
@@ -94,7 +94,7 @@ def words_in(column: str, value: str, unit: str) -> str:
 
 
 def words_below(column: str, bound: Any) -> str:
-    """Call the images below a number or before a time.
+    """Name the images below a number or before a time.
 
     >>> words_below("file.bytes", 12_300.0), words_below("age", 18.0)
     ('files below 12.3 kB', 'age below 18')
@@ -103,7 +103,7 @@ def words_below(column: str, bound: Any) -> str:
 
 
 def words_from(column: str, bound: Any) -> str:
-    """Call the images of a number or more, or from a time on.
+    """Name the images at or above a number, or from a time on.
 
     >>> words_from("file.jpeg_quality", 90.0)
     'JPEG quality 90 or more'
@@ -112,7 +112,7 @@ def words_from(column: str, bound: Any) -> str:
 
 
 def words_missing(column: str) -> str:
-    """Call the images without a value.
+    """Name the images without a value.
 
     >>> words_missing("camera"), words_missing("file.jpeg_quality")
     ('without camera', 'not saved as JPEG')

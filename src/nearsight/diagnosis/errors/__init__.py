@@ -1,1 +1,1 @@
-"""Misclassified images, and what would have turned them."""
+"""Misclassified images, and what would have changed their predictions."""

@@ -1,4 +1,4 @@
-"""What explains the errors of a decision: tiles where these decide alike, else what is lost without each tile."""
+"""What explains the errors of a decision: tiles if they decide alike, otherwise what is lost without each tile."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,11 +19,11 @@ from nearsight.tiles import TileGrid
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """Errors with what explains them.
+    """Errors and what explains them.
 
-    `tried` is how many, the costliest, were looked at again, and `hidden` the share of their flips that change the
-    prediction where they are hidden, by chance that with as many pixels hidden elsewhere; None where none was.
-    `left_out` says why one could not be looked at; empty where all could.
+    `tried` is how many errors, the costliest, were classified again. `hidden` is the share of their flips that
+    change the prediction when they are hidden; its chance is the share if as many pixels are hidden elsewhere. It
+    is None if no flip was hidden. `left_out` says why an error could not be examined; it is empty if all could.
     """
 
     errors: tuple[ImageError, ...]
@@ -46,15 +46,17 @@ def explain_errors(
 ) -> Explained:
     """Explain the errors of a decision, and say how often hiding their flips changes them.
 
-    `wrong` are all of them, without a map (`wrong_images`); `by_tiles` holds, by their place, the errors that the
-    mean of tiles makes, with theirs (`tile_error`). Of a decision by tiles these are the same. Of one on whole
-    images an error has the map of its tiles where the gate is open (`by_gate`) and its tiles predict the same wrong
-    class; else, of the `most` costliest, its removal map. Flips of these are found by hiding tiles, those first
-    without which the prediction loses most against the label. Of a decision by tiles the flips of the `most`
-    costliest are hidden to see whether they hold. Of large images fewer than `most` are looked at (`MOST_PIXELS`).
-    `known` are removal maps of images, by their place, that need not be made again.
+    `wrong` are all errors, without a map (`wrong_images`). `by_tiles` holds, by their place, the errors that the
+    mean of tiles makes, each with its tiles (`tile_error`). For a decision by tiles the two are the same. For a
+    decision on whole images, an error has the map of its tiles if the gate is open (`by_gate`) and its tiles
+    predict the same wrong class; otherwise each of the `most` costliest errors has its removal map. Flips of
+    these errors are found by hiding tiles, beginning with those whose removal costs the prediction most compared
+    with the label. For a decision by tiles, the flips of the `most` costliest errors are hidden to see whether
+    they hold. With large images, fewer than `most` are examined (`MOST_PIXELS`). `known` are removal maps of
+    images, by their place, that need not be made again.
 
-    Errors are in the order of `wrong`. Where chance is drawn, it is by `seed`. `progress` is told how many are done.
+    Errors are in the order of `wrong`. `seed` fixes what is drawn for the values by chance. `progress` is told
+    how many are done.
     """
     found = {error.index: _with_tiles(decision, error, by_tiles.get(error.index), by_gate) for error in wrong}
     costliest = sorted(found.values(), key=lambda error: (-error.cost, error.index))[:most]
@@ -70,7 +72,7 @@ def explain_errors(
             try:
                 found[error.index] = _looked_into(decision, error, image, known.get(error.index))
             except InputError as problem:
-                # As of images whose changed copies exceed the memory bound: the error stands without a map.
+                # For example, the changed copies of an image exceed the memory bound: the error has no map.
                 left_out = str(problem)
                 continue
         tried.append(error.index)
@@ -99,7 +101,7 @@ def _looked_into(
     grid = error.grid
     assert grid is not None
     lead = (lost.logits[error.prediction] - lost.logits[error.label]).flatten()
-    # A tile that speaks for the label is not in the way of it.
+    # A tile that speaks for the label does not stand in its way.
     order = [tile for tile in lead.argsort(descending=True, stable=True).tolist() if lead[tile] > 0]
     flip, to_label = hiding_flips(
         decision,
@@ -121,7 +123,7 @@ def _same_tile(number: int, grid: TileGrid, other: TileGrid) -> int:
 def _hidden(
     decision: Decision, images: ImageSet, errors: Sequence[ImageError], seed: int
 ) -> tuple[dict[int, ImageError], Estimate | None]:
-    """Return the errors whose flips were hidden, which say whether they hold, and the share that do."""
+    """Return the errors whose flips were hidden, with whether each holds, and the share that do."""
     tried = [error for error in errors if error.flip is not None and error.flip.tiles]
 
     def pixels() -> Iterator[tuple[Tensor, Tensor, int]]:

@@ -18,11 +18,11 @@ from nearsight.settings.protocols import ATTENTION, MEAN_LOGIT, MEAN_PROBABILITY
 class Flip:
     """Tiles whose removal changes the prediction, and the class that wins without them.
 
-    `tiles` are row-major numbers, strongest first; `share` is theirs of all tiles. `smallest` says whether it
-    is certain that no smaller set does it, as it always is for `smallest_flip`. `area` is the share of the image's
-    pixels that they cover: of tiles that overlap far more than `share`; None in files that did not reckon it. `holds`
-    says whether the decision changes as well when these pixels are hidden by the image's mean colour and the image
-    is judged again; None where that was not tried.
+    `tiles` are row-major numbers, strongest first; `share` is their share of all tiles. `smallest` says whether
+    it is certain that no smaller set suffices, as it always is for `smallest_flip`. `area` is the share of the
+    image's pixels that they cover, which is far more than `share` if tiles overlap; None in files without it.
+    `holds` says whether the decision also changes when these pixels are hidden by the image's mean colour and the
+    image is classified again; None if that was not tried.
     """
 
     tiles: tuple[int, ...]
@@ -34,12 +34,12 @@ class Flip:
 
 
 def _shown_by_none(tiles: EvidenceMap) -> Tensor:
-    """Return −log(1 − p) of each tile and class: the more of it in sum, the larger noisy-or's log-odds."""
+    """Return −log(1 − p) of each tile and class: the larger the sum, the larger noisy-or's log-odds."""
     return F.softplus(tiles.logits.flatten(1).double())
 
 
 def _attended(tiles: EvidenceMap) -> Tensor:
-    """Return logits by attention; what is left of them without some tiles has the same classes in the same order."""
+    """Return logits weighted by attention; without some tiles, the sums of the rest keep the order of the classes."""
     if tiles.attention is None:
         tiles.attended()
     assert tiles.attention is not None
@@ -66,10 +66,11 @@ def additive_values(protocol: str, evidence_map: EvidenceMap) -> Tensor:
     >>> additive_values("vote", tiles).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
 
-    Logits under `mean-logit`, softmax under `mean-probability`, one vote under `vote`; tiles in row-major
-    order. The mean over tiles is the protocol's score: under `attention`, whose logits count by their attention, too.
-    Under `noisy-or` it is −log(1 − p) of a tile's p, and the sum has the classes in the order of the scores.
-    Raises `InputError` for any other protocol: under `top-k` and `max` nothing adds up (`strongest_flip`).
+    These are logits under `mean-logit`, softmax under `mean-probability` and one vote under `vote`, for tiles in
+    row-major order. The mean over tiles is the protocol's score, also under `attention`, whose logits are
+    weighted by their attention. Under `noisy-or` it is −log(1 − p) of a tile's p, and the sums put the classes in
+    the order of the scores. Raises `InputError` for any other protocol: under `top-k` and `max` nothing is
+    additive (`strongest_flip`).
     """
     if protocol not in ADDITIVE_PROTOCOLS:
         raise unknown_name("additive protocol", protocol, ADDITIVE_PROTOCOLS)
@@ -77,7 +78,7 @@ def additive_values(protocol: str, evidence_map: EvidenceMap) -> Tensor:
 
 
 def smallest_flip(values: Tensor, prediction: int) -> Flip | None:
-    """Return the fewest tiles whose removal makes any other class win, or None where no removal does.
+    """Return the fewest tiles whose removal makes any other class win, or None if no removal does.
 
     >>> import torch
     >>> values = torch.tensor([[4.0, 1.0, 1.0, 0.0], [0.0, 1.0, 2.0, 1.0]], dtype=torch.float64)
@@ -85,17 +86,17 @@ def smallest_flip(values: Tensor, prediction: int) -> Flip | None:
     >>> found.tiles, found.to, found.share, found.smallest
     ((0,), 1, 0.25, True)
 
-    `values` is (classes, tiles) of a protocol that adds up (`additive_values`), `prediction` the class with
-    the largest sum; of equal sums the first class wins. At least one tile is left. Computed, not searched:
-    against one rival, a set of k tiles removes most when it is the k with the largest prediction less rival,
-    so the fewest tiles for each rival follow from one sort, and the fewest of all are the smallest over
-    rivals. Of rivals with equally few, the one that then leads by most. The set is empty where `prediction`
-    does not have the largest sum. Raises `InputError` for a class that does not exist.
+    `values` is (classes, tiles) of an additive protocol (`additive_values`), `prediction` is the class with the
+    largest sum; if sums are equal, the first class wins. At least one tile is left. The result is computed, not
+    searched for: against one rival, the k tiles with the largest prediction minus rival remove most, so one sort
+    gives the fewest tiles for each rival, and the fewest of all are the smallest over rivals. If rivals need
+    equally few, the one that then leads by most is used. The set is empty if `prediction` does not have the
+    largest sum. Raises `InputError` for a class that does not exist.
     """
     scores = _scores(values, prediction)
     lead = scores[prediction] - scores
     kept = _least_kept(lead)
-    # Of equal sums the first class wins, so a class before the prediction needs no more than a tie.
+    # If sums are equal, the first class wins, so a class before the prediction only needs a tie.
     won = _beaten(kept, ties=np.arange(len(lead)) < prediction)
     won[prediction] = False
     if not won.any():
@@ -109,7 +110,7 @@ def smallest_flip(values: Tensor, prediction: int) -> Flip | None:
 
 
 def flip_to(values: Tensor, prediction: int, label: int) -> Flip | None:
-    """Return tiles whose removal makes `label` win against every class, or None where none are found.
+    """Return tiles whose removal makes `label` win against every class, or None if none are found.
 
     >>> import torch
     >>> values = torch.tensor([[4.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 3.0, 0.0]], dtype=torch.float64)
@@ -117,14 +118,15 @@ def flip_to(values: Tensor, prediction: int, label: int) -> Flip | None:
     >>> found.tiles, found.to, found.smallest
     ((0, 1), 1, False)
 
-    `values` is as for `smallest_flip`. Tiles go in the order of prediction less label until the label wins.
-    To beat several classes at once with the fewest tiles is an integer programme; this order is exact against
-    the prediction, and each class alone needs so many tiles at least. `smallest` says whether the set meets
-    the largest of these bounds, so that none is smaller. Raises `InputError` for a class that does not exist.
+    `values` is as for `smallest_flip`. Tiles are removed in the order of prediction minus label until the label
+    wins. To beat several classes at once with the fewest tiles is an integer programme. This order is exact
+    against the prediction, and each class alone requires at least a certain number of tiles. `smallest` says
+    whether the set meets the largest of these bounds, so that none is smaller. Raises `InputError` for a class
+    that does not exist.
     """
     scores = _scores(values, prediction, label)
     lead = scores - scores[label]
-    # Of equal sums the first class wins, so a tie is enough against itself and the classes after it.
+    # If sums are equal, the first class wins, so a tie suffices against itself and the classes after it.
     ties = np.arange(len(lead)) >= label
     order = np.argsort(-lead[prediction], kind="stable")
     wins = _beaten(_suffix_sums(lead[:, order]), ties).all(0)
@@ -145,17 +147,17 @@ def _scores(values: Tensor, *classes: int) -> NDArray[np.float64]:
 
 
 def _least_kept(lead: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the least sum of each row that removing k values can leave, for k from 0 to all but one."""
+    """Return the least sum that removing k values of each row can leave, for k from 0 to all but one."""
     # NumPy sorts the rows of a thousand classes ten times as fast as PyTorch.
     return np.cumsum(np.sort(lead, axis=1), axis=1)[:, ::-1]
 
 
 def _suffix_sums(lead: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of each row that removing its first k values leaves, for k from 0 to all but one."""
+    """Return the sum that removing the first k values of each row leaves, for k from 0 to all but one."""
     return np.cumsum(lead[:, ::-1], axis=1)[:, ::-1]
 
 
 def _beaten(kept: NDArray[np.float64], ties: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return where what is kept of a lead no longer wins; in the rows of `ties`, a lead of nothing loses."""
+    """Return where what is left of a lead no longer wins; in the rows of `ties`, a lead of zero loses."""
     beaten: NDArray[np.bool_] = np.where(ties[:, None], kept <= 0, kept < 0)
     return beaten

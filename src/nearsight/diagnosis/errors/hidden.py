@@ -1,4 +1,4 @@
-"""Images with some of their tiles hidden by the mean colour, and what the decision makes of them."""
+"""Images with some of their tiles hidden by the mean colour, and how they are then classified."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -13,10 +13,10 @@ from nearsight.errors import InputError
 from nearsight.statistics import Estimate, accuracy_estimate
 from nearsight.tiles import TileGrid
 
-# More hidden than this, and it is another image that is judged.
+# If more than this is hidden, it is another image that is classified.
 MOST_HIDDEN = 0.5
 MOST_STEPS = 64
-# A tile that adds less than this of itself to what is hidden is skipped.
+# A tile that adds less than this share of itself to what is hidden is skipped.
 LEAST_NEW = 0.5
 _TOGETHER = 8
 
@@ -36,7 +36,7 @@ def covered(grid: TileGrid, tiles: Sequence[int]) -> Tensor:
 
 
 def covered_share(grid: TileGrid, tiles: Sequence[int]) -> float:
-    """Return the share of an image's pixels that some tiles cover; of tiles that overlap, more than theirs of all.
+    """Return the share of an image's pixels that some tiles cover; if tiles overlap, this exceeds their share of all.
 
     >>> covered_share(TileGrid(2, 4, tile=2, stride=1), [1])
     0.5
@@ -60,7 +60,7 @@ def hide(image: Tensor, pixels: Tensor) -> Tensor:
 def hiding_flips(
     decision: Decision, image: Tensor, grid: TileGrid, order: Sequence[int], *, prediction: int, label: int
 ) -> tuple[Flip | None, Flip | None]:
-    """Hide tiles in an order until the decision changes, and until it is the label; return both, None where not.
+    """Hide tiles in an order until the decision changes, and until it is the label; return both, or None for each.
 
     >>> from nearsight.evidence import TiledModel
     >>> bound = TiledModel(lambda images: images.mean((2, 3)), classes=("red", "green", "blue"))
@@ -70,9 +70,9 @@ def hiding_flips(
     >>> hiding_flips(Decision(bound, "full-pass"), image, grid, [0, 1, 2, 3], prediction=0, label=1)[0]
     Flip(tiles=(0,), to=1, share=0.25, smallest=False, area=0.25, holds=True)
 
-    `image` is as the grid has it, resized; `order` row-major numbers of tiles. Every image is judged again in whole.
-    At most 64 tiles are hidden, and at most half of the pixels; a tile more than half of which is hidden already is
-    skipped. A smaller set may do it: this is a search along one order.
+    `image` is as the grid has it, resized; `order` are row-major numbers of tiles. Each time, the whole image is
+    classified again. At most 64 tiles are hidden, and at most half of the pixels; a tile of which more than half
+    is already hidden is skipped. A smaller set may suffice, because this is a search along one order.
     """
     chosen: list[int] = []
     areas: list[float] = []
@@ -109,7 +109,7 @@ def hiding_flips(
 
 
 def shifted(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Return pixels of the same shape elsewhere: moved at random, what leaves at one side entering at the other.
+    """Return pixels of the same shape elsewhere: moved at random, and what leaves at one side enters at the other.
 
     >>> shifted(torch.tensor([[True, True, False, False]]), torch.Generator().manual_seed(0)).sum().item()
     2
@@ -121,7 +121,7 @@ def shifted(pixels: Tensor, generator: torch.Generator) -> Tensor:
 def changed_by_hiding(
     decision: Decision, images: Iterator[tuple[Tensor, Tensor, int]], *, seed: int = 0
 ) -> tuple[list[bool], Estimate]:
-    """Say of each image whether the decision changes when some pixels are hidden, and how often that is.
+    """Say for each image whether the decision changes when some pixels are hidden, and how often it does.
 
     >>> from nearsight.evidence import TiledModel
     >>> decision = Decision(TiledModel(lambda images: images.mean((2, 3))), "full-pass")
@@ -131,8 +131,8 @@ def changed_by_hiding(
     >>> changed, share.value, share.chance
     ([True, True, True, True], 1.0, 0.25)
 
-    `images` are each an image as `hide` takes it, the pixels to hide, and what it was predicted to be. Chance is the
-    same with the pixels `shifted` by `seed`.
+    `images` holds for each an image as `hide` takes it, the pixels to hide, and its predicted class. The value by
+    chance is the same with the pixels `shifted` using `seed`.
     """
     generator = torch.Generator().manual_seed(seed)
     before: list[int] = []

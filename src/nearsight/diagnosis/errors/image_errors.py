@@ -1,4 +1,4 @@
-"""Misclassified images: what each cost, which tiles decided it, and which classes are taken for which."""
+"""Misclassified images: what each cost, which tiles decided it, and which classes are mistaken for which."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +26,8 @@ from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
 DECIDING_TILES = 5
-# Of more classes the rest are not kept: they decide nothing, and a thousand maps an error would not fit in memory.
+# With more classes, the rest are not kept: they decide nothing, and a thousand maps per error would not fit in
+# memory.
 KEPT_CLASSES = 10
 
 
@@ -35,16 +36,17 @@ class ImageError:
     """One image that the decision gets wrong.
 
     `index` is its place in the examined set. `margin` is the score of the prediction minus that of the label, in
-    logits, `cost` the cross-entropy in nats, −log softmax(scores)[label].
+    logits. `cost` is the cross-entropy in nats, −log softmax(scores)[label].
 
-    What explains it is a map, of the `kind` "tile" (the logits of tiles alone) or "removal" (what the scores lose
-    without each tile); None, and no grid, where there is none. `evidence` is float (kept, rows, columns): the map's
-    values for the classes `kept`, at most 10: the predicted one, the label, then the others by their score.
-    `deciding` are the tiles, no two sharing a pixel, whose value for the prediction exceeds that for the label by
-    most; their `evidence` is the difference. `flip` are tiles whose removal makes any other class win, `to_label`
-    ones that make the label win; None where none are found. Of a decision by tiles they are left out of the mean, and
-    `flip` is the smallest set (`smallest_flip`, `flip_to`); of one on whole images they are hidden (`hiding_flips`).
-    `region` is where the object is, bool and as small as `kept_region` makes it; None where that is not known.
+    A map explains it, of the `kind` "tile" (the logits of tiles alone) or "removal" (what the scores lose without
+    each tile); if there is none, `kind` is None and so is the grid. `evidence` is float (kept, rows, columns):
+    the map's values for the classes `kept`, at most 10: the predicted one, the label, then the others by their
+    score. `deciding` are the tiles, no two sharing a pixel, whose value for the prediction exceeds that for the
+    label by most; their `evidence` is the difference. `flip` are tiles whose removal makes any other class win,
+    and `to_label` tiles whose removal makes the label win; None if none are found. For a decision by tiles, they
+    are left out of the mean, and `flip` is the smallest set (`smallest_flip`, `flip_to`); for one on whole
+    images, they are hidden (`hiding_flips`). `region` is where the object is, bool and as small as `kept_region`
+    makes it; None if that is not known.
     """
 
     index: int
@@ -78,7 +80,7 @@ class ImageError:
 
 @dataclass(frozen=True)
 class ConfusionPair:
-    """Images of one class taken for another: how many, their share of the class's images, and which.
+    """Images of one class mistaken for another: how many, their share of the class's images, and which.
 
     `errors` are places in the examined set, the costliest error first.
     """
@@ -94,9 +96,10 @@ class ConfusionPair:
 class Errors:
     """All misclassified images, the costliest first, and by confusion pair, the most frequent first.
 
-    `images` counts the images examined, right ones included. `tried` is how many errors, the costliest, were looked
-    at again. Of those whose flip was hidden in the image, `hidden` is the share whose prediction then really changes,
-    by chance that with as many pixels hidden elsewhere; None where none was.
+    `images` counts the examined images, including those that are right. `tried` is how many errors, the
+    costliest, were classified again. Among those whose flip was hidden in the image, `hidden` is the share whose
+    prediction really changes; its chance is the share with as many pixels hidden elsewhere. None if no flip was
+    hidden.
     """
 
     errors: tuple[ImageError, ...]
@@ -114,14 +117,14 @@ class Errors:
 def wrong_images(
     protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64], paths: Sequence[str]
 ) -> tuple[ImageError, ...]:
-    """Return the images that a decision gets wrong, in their order, without a map yet.
+    """Return the images that a decision gets wrong, in their order, still without a map.
 
     >>> scores = np.array([[2.0, 1.0], [1.0, 3.0]], dtype=np.float32)
     >>> [error] = wrong_images("full-pass", scores, np.array([0, 0]), ("a.png", "b.png"))
     >>> error.path, error.prediction, error.margin, round(error.cost, 2)
     ('b.png', 1, 2.0, 2.13)
 
-    `scores` are those of all images under `protocol`, (n, classes), `labels` int64 (n,).
+    `scores` are those of all images under `protocol`, (n, classes); `labels` is int64 (n,).
     """
     predictions = predict(scores)
     wrong = np.flatnonzero(predictions != labels)
@@ -142,7 +145,7 @@ def wrong_images(
 
 
 def tile_error(evidence_map: EvidenceMap, label: int, index: int, path: str) -> ImageError | None:
-    """Return what an image's tiles say where they get it wrong together, with its flips; None where it is right.
+    """Return what an image's tiles say, with its flips, if together they get it wrong; None if they are right.
 
     >>> logits = torch.tensor([[[3.0, 1.0, 0.0]], [[0.0, 1.0, 2.0]]])
     >>> tiles = EvidenceMap(logits, TileGrid(2, 6, tile=2, stride=2), ("cat", "dog"))
@@ -150,8 +153,8 @@ def tile_error(evidence_map: EvidenceMap, label: int, index: int, path: str) -> 
     >>> error.flip.tiles, error.flip.area, [(tile.left, tile.evidence) for tile in error.deciding]
     ((0,), 0.3333333333333333, [(0, 3.0)])
 
-    `label` is the number of the true class, `index` the image's place in the examined set. The tiles predict as the
-    map's `pooling` does; where that takes the strongest alone, these are the ones that decided.
+    `label` is the number of the true class, `index` the image's place in the examined set. The tiles predict as
+    the map's `pooling` does; if that uses the strongest tiles alone, these are the ones that decided.
     """
     label = evidence_map.class_number(label)
     [*wrong] = wrong_images(
@@ -182,13 +185,14 @@ def collect_errors(
     tried: int = 0,
     hidden: Estimate | None = None,
 ) -> Errors:
-    """Order the errors by cost and group them by what was taken for what.
+    """Order the errors by cost, and group them by label and prediction.
 
     >>> collect_errors([], labels=np.array([0, 1, 1]), classes=("cat", "dog"))
     Errors(errors=(), pairs=(), images=3, tried=0, hidden=None)
 
-    `labels` are those of all images examined, int64 (n,), right ones included; `classes` all class names. Of
-    errors of equal cost the first in the set comes first, of pairs of equal count the first label.
+    `labels` are those of all examined images, int64 (n,), including those that are right; `classes` are all class
+    names. Of errors with equal cost, the first in the set comes first; of pairs with equal count, the first
+    label.
     """
     ordered = sorted(errors, key=lambda error: (-error.cost, error.index))
     found: dict[tuple[int, int], list[int]] = {}

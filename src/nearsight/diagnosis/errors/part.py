@@ -1,4 +1,4 @@
-"""The part `errors`: which images are wrong, what decided them, and what would have turned them."""
+"""The part `errors`: which images are wrong, what decided them, and what would have changed them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import Column, Table, of_class
 from nearsight.statistics.writing import points
 
-# Of the misclassified images the costliest, and their longest side in pixels.
+# Number of misclassified images, the costliest, and the longest side of their pictures in pixels.
 ERRORS_SHOWN = 100
 ERROR_SIDE = 384
 

@@ -7,7 +7,7 @@ LONGEST = 128
 
 
 def kept_region(region: Tensor, longest: int = LONGEST) -> Tensor:
-    """Return a region, bool (height, width), of which no side is longer than `longest` pixels.
+    """Return a region, bool (height, width), no side of which is longer than `longest` pixels.
 
     >>> import torch
     >>> kept_region(torch.tensor([[True, True, False, False]] * 2), longest=2).tolist()

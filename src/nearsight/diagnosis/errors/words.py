@@ -10,7 +10,7 @@ from nearsight.statistics.writing import points, whole_per_cent
 
 
 def removal_words(errors: Errors) -> Iterator[str]:
-    """Say what leaving tiles out of a mean of tiles does, and whether it holds where their pixels are hidden.
+    """Say what leaving tiles out of a mean of tiles does, and whether it also holds when their pixels are hidden.
 
     >>> list(removal_words(Errors((), (), images=9)))
     []
@@ -32,7 +32,7 @@ def removal_words(errors: Errors) -> Iterator[str]:
 
 
 def hiding_words(errors: Errors) -> Iterator[str]:
-    """Say what hiding tiles does to errors made on whole images, and what explains these errors.
+    """Say what hiding tiles does to errors of decisions on whole images, and what explains these errors.
 
     >>> list(hiding_words(Errors((), (), images=9)))
     []

@@ -1,4 +1,4 @@
-"""Maps that evidence maps are measured beside: random, edges, and Grad-CAM."""
+"""Maps that evidence maps are compared with: random, edges, and Grad-CAM."""
 
 import copy
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def edge_map(image: Tensor) -> Tensor:
     >>> edge_map(torch.tensor([[[0.0, 0.0, 1.0, 1.0]]]).expand(3, 3, 4))[1].tolist()
     [0.0, 4.0, 4.0, 0.0]
 
-    `image` is float (3, H, W), as the model takes it: it knows nothing of the model.
+    `image` is float (3, H, W), as the model takes it. This map does not use the model.
     """
     from scipy.ndimage import sobel
 
@@ -51,10 +51,10 @@ def grad_cam(model: Model, example: Tensor, classes: int | None = None) -> tuple
     """Return a function that makes the Grad-CAM of an image (3, H, W) for a class, (H, W), and a note on it.
 
     Selvaraju et al., arXiv 1610.02391, by the package grad-cam, in the full pass, at the layer that
-    `last_feature_map` finds and the note names; tokens are brought into the shape of the image. What comes before the
-    layer is run without gradients, so that it takes no more memory than a full pass. None, with the reason as the
-    note, where the package is not installed, the model has no such map, or anything fails on `example`, which is one
-    image. `classes` is the number of logits, where it is known. The function raises what the model and the package
+    `last_feature_map` finds and the note names; tokens are arranged in the shape of the image. The layers before
+    it run without gradients, so that it takes no more memory than a full pass. The function is None, and the note
+    says why, if the package is not installed, the model has no such map, or anything fails on `example`, which is
+    one image. `classes` is the number of logits, if known. The function raises what the model and the package
     raise on an image of another size.
     """
     if find_spec(PACKAGE) is None:
@@ -62,7 +62,7 @@ def grad_cam(model: Model, example: Tensor, classes: int | None = None) -> tuple
     if not isinstance(model, nn.Module):
         return None, f"{LEFT_OUT}: it needs the gradients of a PyTorch module"
     try:
-        # A copy: it is watched, and its weights are held still.
+        # A copy, because it is watched and its weights are frozen.
         copied = copy.deepcopy(model).to(example.device)
         # Gradients of narrow convolutions in channels-last order have crashed PyTorch (training/layout.py).
         for tensor in (*copied.parameters(), *copied.buffers()):
@@ -77,7 +77,7 @@ def grad_cam(model: Model, example: Tensor, classes: int | None = None) -> tuple
         explain = _explain(own, layer)
         explain(example, 0)
     except Exception as error:
-        # A network may do anything where it is not only run but differentiated and watched.
+        # A network that is differentiated and watched, not only run, may do anything.
         return None, left_out(error)
     path = next(path for path, part in own.named_modules() if part is layer)
     return explain, f"Grad-CAM at {path.removeprefix(_prefix(own))}, in the full pass"
@@ -121,12 +121,12 @@ def _explain(model: nn.Module, layer: nn.Module) -> Callable[[Tensor, int], Tens
 
 
 def _start_gradients(_layer: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-    # No leaf: what follows may work in place.
+    # Not a leaf: later operations may work in place.
     return output.detach().requires_grad_().clone()
 
 
 class _LogitsAlone(nn.Module):
-    """A network that returns its logits, whatever it returns them in, and may be differentiated."""
+    """A network that returns its logits, whatever it returns them in, and that can be differentiated."""
 
     def __init__(self, network: nn.Module, example: Tensor, classes: int | None) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class _LogitsAlone(nn.Module):
 
 
 def _prefix(model: _LogitsAlone) -> str:
-    """Return what stands before a layer's own name: ours, and those of what is wrapped round a network."""
+    """Return the prefix of a layer's own name: ours, and those of modules wrapped around a network."""
     prefix, inside = "network.", model.network
     while isinstance(inside, Classifier | LogitsOf):
         name = "network" if isinstance(inside, Classifier) else "model"

@@ -1,4 +1,4 @@
-"""What becomes of a prediction when pixels or tiles of an image are replaced, in an order that a map gives."""
+"""What happens to a prediction when pixels or tiles of an image are replaced, in an order that a map gives."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -13,7 +13,7 @@ from nearsight.tiles import TileGrid
 
 POINTS = 21
 
-# Of a larger map not each pixel is ordered but each square of pixels, as many as this in all.
+# In a larger map, squares of pixels are ordered instead of single pixels, this many in all.
 MOST_ORDERED = 2**20
 MOST_DROPS = 256
 
@@ -27,7 +27,7 @@ def pixel_order(values: Tensor, generator: torch.Generator) -> Tensor:
     >>> pixel_order(torch.tensor([[1.0, 3.0], [2.0, 0.0]]), torch.Generator()).tolist()
     [1, 2, 0, 3]
 
-    In their own order, equal pixels would be taken row by row, which is an order that no map gave.
+    In their own order, equal pixels would be replaced row by row, an order that no map gave.
     """
     flat = values.flatten()
     shuffled = torch.randperm(len(flat), generator=generator)
@@ -43,8 +43,8 @@ def steps(image: Tensor, order: Tensor, *, keep: bool, points: int = POINTS) -> 
     >>> [changed.flatten().tolist() for changed in steps(image, torch.tensor([1, 0]), keep=True, points=3)]
     [[2.0, 2.0], [2.0, 4.0], [0.0, 4.0]]
 
-    The first 0, …, all of `order`, in equal steps, are replaced; with `keep` they are the ones that are kept, and the
-    others are replaced. `order` numbers the pixels, or the squares of a `square_side`.
+    The first 0, …, all of `order`, in equal steps, are replaced. With `keep` they are kept, and the others are
+    replaced. `order` numbers the pixels, or the squares of a `square_side`.
     """
     height, width = image.shape[1:]
     side = square_side(height, width)
@@ -73,7 +73,7 @@ def square_side(height: int, width: int) -> int:
 
 
 def squares(values: Tensor, side: int) -> Tensor:
-    """Return the means of a map (H, W) over squares of a side, those at the far edges cut short.
+    """Return the means of a map (H, W) over squares of a given side; those at the far edges are smaller.
 
     >>> squares(torch.tensor([[1.0, 3.0, 7.0]]), 2).tolist()
     [[2.0, 7.0]]
@@ -96,7 +96,7 @@ def curve(score: Score, image: Tensor, prediction: int, order: Tensor, *, keep: 
 
 
 def drop_grid(height: int, width: int, tile: int) -> TileGrid:
-    """Return the tiles that are removed one by one: half overlapping, or further apart where they were over 256.
+    """Return the tiles that are removed one by one: half overlapping, or further apart if that would be over 256.
 
     >>> drop_grid(32, 32, tile=16).stride, drop_grid(1080, 1920, tile=16).stride
     (8, 104)
@@ -122,7 +122,7 @@ def without_tiles(image: Tensor, grid: TileGrid) -> Iterator[Tensor]:
 
 
 def tile_drops(score: Score, image: Tensor, prediction: int, grid: TileGrid) -> NDArray[np.float64]:
-    """Return how much the predicted class's log-probability falls without each tile, float64 (tiles,)."""
+    """Return by how much the predicted class's log-probability falls without each tile, float64 (tiles,)."""
     logits = score(chain([image], without_tiles(image, grid))).double().log_softmax(1)
     found: NDArray[np.float64] = (logits[0] - logits[1:])[:, prediction].cpu().numpy()
     return found
@@ -135,7 +135,8 @@ def tile_means(values: Tensor, grid: TileGrid) -> NDArray[np.float64]:
     [0.0, 2.0]
     """
     lefts = list(grid.lefts)
-    # A row of tiles at a time, so that equal tiles have equal means, which sums over the whole image would not give.
+    # One row of tiles at a time, so that equal tiles have equal means; sums over the whole image would not give
+    # that.
     sums = [
         values[top : top + grid.tile].double().sum(0).unfold(0, grid.tile, 1)[lefts].sum(1)
         for top in grid.tops
@@ -145,7 +146,7 @@ def tile_means(values: Tensor, grid: TileGrid) -> NDArray[np.float64]:
 
 
 def rank_correlation(one: Sequence[float] | NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return Spearman's rank correlation; NaN where either side is the same throughout.
+    """Return Spearman's rank correlation; NaN if all values on either side are equal.
 
     >>> rank_correlation([1.0, 2.0, 3.0], np.array([0.1, 0.2, 0.9]))
     1.0

@@ -1,4 +1,4 @@
-"""Which part of a network puts out its last feature map, and that map, however the part lays it out."""
+"""Which part of a network outputs its last feature map, and that map, however it is laid out."""
 
 import copy
 from collections.abc import Iterator
@@ -10,31 +10,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Class tokens and registers that may stand before the tokens of the places.
+# Class tokens and registers that may come before the tokens of the places.
 MOST_PREFIX_TOKENS = 16
 LARGEST_SIDE = 256
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
 
 
 def last_feature_map(model: nn.Module, image: Tensor) -> nn.Module | None:
-    """Return the part of a model that last puts out a map on whose places the logits depend.
+    """Return the part of a model that outputs the last map on whose places the logits depend.
 
     >>> convolution = nn.Conv2d(3, 4, 3)
     >>> network = nn.Sequential(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     >>> last_feature_map(network, torch.zeros(3, 8, 8)) is convolution
     True
 
-    `model` gives logits (B, classes). `image` is float (3, H, W), as the model takes it; its size counts, not its
-    pixels. Found by watching a pass, not by names. A map is (1, channels, rows, columns), (1, rows, columns,
-    channels) or (1, tokens, channels), of more than one place. Only places on which the logits depend count: those
-    of a transformer's last tokens do not where the class token alone is read. Of a convolutional network it is
-    the last map of a part with weights. Of one whose last map is of tokens, or has its channels last, it is the
-    norm with which the last block begins, or that block where it begins with none. None where no part puts out
-    a map. The model is left as it was; raises what it raises.
+    `model` gives logits (B, classes). `image` is float (3, H, W), as the model takes it; only its size matters,
+    not its pixels. The part is found by watching a pass, not by names. A map is (1, channels, rows, columns), (1,
+    rows, columns, channels) or (1, tokens, channels), with more than one place. Only places on which the logits
+    depend count: a transformer's last tokens do not, if only the class token is read. For a convolutional network
+    it is the last map of a part with weights. If the last map has tokens, or its channels last, it is the norm
+    with which the last block begins, or that block if it does not begin with one. None if no part outputs a map.
+    The model is left as it was; raises what it raises.
     """
     watched = copy.deepcopy(model).eval().requires_grad_()
     for weight in watched.parameters():
-        # A head that starts at nothing would hide every gradient.
+        # A head whose weights start at zero would hide every gradient.
         if not weight.any():
             nn.init.normal_(weight, std=0.02, generator=torch.Generator(weight.device).manual_seed(0))
     outputs = [output for output in _watch_small(watched, image) if output.places > 1]
@@ -42,7 +42,7 @@ def last_feature_map(model: nn.Module, image: Tensor) -> nn.Module | None:
         return None
     last = outputs[-1]
     if last.layout.channels_first:
-        # A container puts out what its last part does, and that part's name says more.
+        # A container outputs what its last part does, and that part's name says more.
         path = next(output.path for output in outputs if output.is_same_as(last))
     else:
         path = _start_of_last_block(watched, [output.path for output in outputs]) or last.path
@@ -50,13 +50,13 @@ def last_feature_map(model: nn.Module, image: Tensor) -> nn.Module | None:
 
 
 def as_feature_map(output: Tensor, image: torch.Size) -> Tensor | None:
-    """Return what a part of a network puts out as (B, channels, rows, columns); None where it is no map.
+    """Return what a part of a network outputs as (B, channels, rows, columns); None if it is no map.
 
     >>> as_feature_map(torch.zeros(1, 197, 64), torch.Size([3, 224, 224])).shape
     torch.Size([1, 64, 14, 14])
 
-    `image` is the shape of the network's input, (…, H, W). Tokens are taken row by row, and those before the places
-    left out.
+    `image` is the shape of the network's input, (…, H, W). Tokens are read row by row, and those before the
+    places are left out.
     """
     layout = _layout(output.shape, image)
     return None if layout is None else layout.of(output)
@@ -64,7 +64,7 @@ def as_feature_map(output: Tensor, image: torch.Size) -> Tensor | None:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a map is laid out: its places, where its channels are, and how many tokens stand before the places."""
+    """How a map is laid out: its places, where its channels are, and how many tokens come before the places."""
 
     rows: int
     columns: int
@@ -96,7 +96,7 @@ def _layout(output: torch.Size, image: torch.Size) -> _Layout | None:
 
 
 def _grids(height: int, width: int) -> set[tuple[int, int]]:
-    """Return the grids of more than one place that an image has at some stride, the last place cut short or not."""
+    """Return the grids with more than one place that an image has at some stride; the last place may be cut short."""
     return {
         (rows, columns)
         for stride in range(1, max(height, width) + 1)
@@ -108,7 +108,7 @@ def _grids(height: int, width: int) -> set[tuple[int, int]]:
 
 
 def _is_grid(rows: int, columns: int, height: int, width: int) -> bool:
-    """Tell whether an image has such a grid at some stride, with as many places lost along both sides, or nearly."""
+    """Tell whether an image has such a grid at some stride, with (nearly) as many places lost along both sides."""
     if rows > height or columns > width:
         return False
     return any(
@@ -118,7 +118,7 @@ def _is_grid(rows: int, columns: int, height: int, width: int) -> bool:
 
 @dataclass(eq=False)
 class _Output:
-    """A map that a part put out, at one version of its tensor, and on how many of its places the logits depend."""
+    """A map that a part output, at one version of its tensor, and on how many of its places the logits depend."""
 
     path: str
     layout: _Layout
@@ -131,19 +131,19 @@ class _Output:
 
 
 def _watch_small(model: nn.Module, image: Tensor) -> list[_Output]:
-    """Watch a model on a cut of an image, for gradients of a large one take much memory; or on all of it."""
+    """Watch a model on a crop of an image, because gradients of a large one take much memory; or on all of it."""
     cut = image[:, :LARGEST_SIDE, :LARGEST_SIDE]
     if cut.shape == image.shape:
         return _watch(model, image)
     try:
         return _watch(model, cut)
     except Exception:
-        # A model may raise anything at a size that it does not take.
+        # A model may raise anything at a size that it does not accept.
         return _watch(model, image)
 
 
 def _watch(model: nn.Module, image: Tensor) -> list[_Output]:
-    """Run a model forwards and backwards; return the maps that its parts with weights put out, in order."""
+    """Run a model forwards and backwards; return the maps that its parts with weights output, in order."""
     outputs: list[_Output] = []
     finest = image[0].numel()
 
@@ -156,7 +156,7 @@ def _watch(model: nn.Module, image: Tensor) -> list[_Output]:
             return
         places = layout.rows * layout.columns
         if isinstance(part, nn.Conv2d):
-            # The first convolution has the finest map: matrices of attention, and channels, are larger.
+            # The first convolution has the finest map; matrices of attention, and channels, are larger.
             finest = min(finest, places) if not outputs else max(finest, places)
         if places <= finest:
             outputs.append(_Output(path, layout, output, output._version))
@@ -165,7 +165,7 @@ def _watch(model: nn.Module, image: Tensor) -> list[_Output]:
     with torch.enable_grad(), _hooks(model, keep):
         noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(0)).to(image)
         logits = model(noise[None])
-        # No two classes weigh alike: their gradients could cancel.
+        # No two classes have the same weight, because their gradients could cancel.
         weights = torch.linspace(1, 2, logits.numel()).to(logits)
         (logits.flatten() * weights).sum().backward()
     return outputs
@@ -210,7 +210,7 @@ def _start_of_last_block(model: nn.Module, paths: list[str]) -> str | None:
 
 
 def _outermost_block(model: nn.Module, path: str, inside: str = "") -> str | None:
-    """Return the outermost part on a path that is made of parts and stands in a list of parts, below `inside`."""
+    """Return the outermost part on a path that consists of parts and stands in a list of parts, below `inside`."""
     names = path.split(".")
     start = len(inside.split(".")) if inside else 0
     for end in range(start + 1, len(names) + 1):

@@ -1,4 +1,4 @@
-"""Whether a map shows what the classifier uses: how its predictions change when pixels go, map by map."""
+"""Whether a map shows what the classifier uses: how its predictions change when pixels are removed, map by map."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ from nearsight.tiles import TileGrid
 
 ScoredBy = Literal["full-pass", "mean-logit", "top-k", "max", "noisy-or", "attention"]
 RANDOM, REMOVAL = "random", "removal"
-# Alive at once: the image and a changed one in float, its channels' sum, and maps and their order.
+# Alive at the same time: the image and a changed one in float, the sum of its channels, and maps and their order.
 _BYTES_A_PIXEL = 48
 
 NOTES = (
@@ -72,10 +72,10 @@ _LARGE = (
 class MethodRow:
     """One kind of map, measured on each image and averaged.
 
-    `correlation` is Spearman's, of a tile's mean value and how much of the predicted class's log-probability is
-    lost without the tile: higher is better. `insertion` and `deletion` are areas under curves of the predicted
-    class's probability (Petsiuk et al., arXiv 1806.07421): more is better for insertion, less for deletion.
-    Chance is no correlation, and the areas of the random map.
+    `correlation` is Spearman's rank correlation between a tile's mean value and how much of the predicted class's
+    log-probability is lost without the tile: higher is better. `insertion` and `deletion` are areas under curves
+    of the predicted class's probability (Petsiuk et al., arXiv 1806.07421): higher is better for insertion, lower
+    for deletion. Chance is no correlation, and the areas of the random map.
     """
 
     method: str
@@ -86,7 +86,7 @@ class MethodRow:
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """The maps side by side on the same images, scored under one protocol, and what to know of the measures."""
+    """The maps on the same images, scored under one protocol, and what one must know about the measures."""
 
     protocol: str
     images: int
@@ -103,7 +103,7 @@ def measure_faithfulness(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Faithfulness:
-    """Measure evidence maps, and random maps, edges and Grad-CAM beside them, on the same images.
+    """Measure evidence maps on some images, and random maps, edges and Grad-CAM on the same images.
 
     >>> from nearsight.data import MemoryImages
     >>> from nearsight.models import Architecture, Classifier, Preprocessing
@@ -118,12 +118,12 @@ def measure_faithfulness(
     >>> [row.method for row in found.rows], round(found.rows[0].correlation.value, 6)
     (['evidence', 'removal', 'random', 'edges'], 1.0)
 
-    The map of evidence is that of the predicted class, on a covering grid of the tile and stride bound, spread over
-    pixels; that of removal is what its logit loses without each tile of the grid that the correlation takes.
-    Prediction and probability are those of `protocol`. At most `limit` images, drawn by `seed`, take part. `progress`
-    is told how many are done. Changed images are made as they are scored, so that few exist at once; an image of
-    which even these would exceed the bound on memory takes no part, and a note says how many did not.
-    Raises `InputError` for another protocol.
+    The map of evidence is that of the predicted class, on a covering grid of the bound tile and stride, spread
+    over pixels. The map of removal is what the class's logit loses without each tile of the grid that the
+    correlation uses. Prediction and probability are those of `protocol`. At most `limit` images, drawn with
+    `seed`, take part. `progress` is told how many are done. Changed images are made as they are scored, so that
+    few exist at a time; an image for which even these would exceed the bound on memory takes no part, and a note
+    says how many did not. Raises `InputError` for another protocol.
     """
     tile, stride = bound.sides()
     covering = bound.at(tile, stride, "covering")
@@ -160,7 +160,8 @@ def measure_faithfulness(
                 explained = explain(image, prediction)
                 maps[GRAD_CAM] = partial(_itself, explained)
             except Exception as error:
-                # It may end on this image, as at another size; a row of some images would not be beside the others.
+                # It may fail on this image, for example at another size. A row over only some of the images could
+                # not be compared.
                 explain, note = None, left_out(error)
                 measured.pop(GRAD_CAM, None)
         large = large or grid.stride > max(1, tile // 2) or square_side(height, width) > 1
@@ -187,21 +188,21 @@ def _explaining(bound: TiledModel, image: Tensor) -> tuple[Explain | None, str]:
 
 
 def scorer(bound: TiledModel, protocol: ScoredBy) -> Score:
-    """Return what gives a stream of images (3, H, W) their logits under a protocol, (N, classes).
+    """Return a function from a stream of images (3, H, W) to their logits under a protocol, (N, classes).
 
     >>> bound = TiledModel(lambda images: images.amax((2, 3)), tile=2)
     >>> scorer(bound, "mean-logit")([torch.arange(4.0).expand(3, 2, 4)]).tolist()
     [[2.0, 2.0, 2.0]]
 
-    Under `mean-logit` and the other poolings tiles lie side by side, and flush with the far edge. Raises `InputError`
-    for a protocol whose scores are no logits.
+    Under `mean-logit` and the other poolings, tiles lie side by side, and flush with the far edge. Raises
+    `InputError` for a protocol whose scores are not logits.
     """
     if protocol == "full-pass":
         return bound.full_pass
     if protocol not in POOLED_SCORES:
         raise unknown_name("protocol with logits", protocol, ("full-pass", *POOLED_SCORES))
     tile, _ = bound.sides()
-    # A number of tiles, which is no share, is one of the tiles that are looked at.
+    # A number of tiles, which is not a share, refers to the tiles that are used.
     counted = protocol == TOP_K and bound.pooling.top_k >= 1
     looked, score = bound if counted else bound.at(tile, tile, "covering"), POOLED_SCORES[protocol]
     return lambda images: torch.stack([score(evidence_map) for evidence_map in looked.maps(images)])
@@ -214,7 +215,7 @@ def _maps(
     prediction: int,
     generator: torch.Generator,
 ) -> dict[str, Callable[[], Tensor]]:
-    """Return what makes each map (H, W) when it is its turn; the random one is drawn before any order is."""
+    """Return functions that make each map (H, W) when it is needed; the random map is drawn before any order is."""
     drawn = random_map(image, generator)
     return {
         "evidence": lambda: evidence_map.per_pixel(prediction),

@@ -1,4 +1,4 @@
-"""How far tiles decide as a whole-image classifier does, and whether that is enough for their maps to explain it."""
+"""How far tiles decide as a whole-image classifier does, and whether that suffices for their maps to explain it."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from nearsight.statistics.agreement import SUBSTANTIAL_KAPPA
 from nearsight.statistics.means import Z95
 from nearsight.statistics.writing import number, points, whole_per_cent, with_interval
 
-# The lower end of kappa's interval must reach it.
+# The lower end of kappa's interval must reach this.
 LEAST_KAPPA = SUBSTANTIAL_KAPPA
-# Of fewer errors it is not asked whether tiles make them too.
+# With fewer errors, we do not ask whether tiles make them too.
 FEWEST_ERRORS = 10
 LARGEST = 1 - 1e-9
 
@@ -23,12 +23,13 @@ LARGEST = 1 - 1e-9
 class Gate:
     """Whether maps of tiles explain the decisions of a classifier, and the agreement that says so.
 
-    `protocol` is the one by which it decides, and `tiles` the protocol that its maps add up to. Where these are one,
-    the maps *are* the decision, and there is nothing to measure. `agreement` is the share of images that both predict
-    alike, by chance that of independent predictions with the same frequencies of classes; `kappa` is Cohen's, what
-    agreement there is beyond that. `on_errors` is the share of the decision's errors at which tiles predict the same
-    wrong class, by chance that of predictions that depend on the label and on nothing else. `margins` is Spearman's
-    rank correlation, over images, of how far the decision's class leads the next, by both.
+    `protocol` is the one by which the classifier decides, and `tiles` the protocol that its maps add up to. If
+    these are the same, the maps *are* the decision, and there is nothing to measure. `agreement` is the share of
+    images for which both predict the same; its chance is that of independent predictions with the same
+    frequencies of classes. `kappa` is Cohen's, the agreement beyond chance. `on_errors` is the share of the
+    decision's errors at which tiles predict the same wrong class; its chance is that of predictions that depend
+    on the label and on nothing else. `margins` is Spearman's rank correlation, over images, between the leads of
+    the decision's class over the next one under both.
     """
 
     protocol: str
@@ -47,8 +48,8 @@ class Gate:
     def open(self) -> bool:
         """Whether maps of tiles count as an explanation.
 
-        Kappa must be at least 0.6 by its whole interval; and of 10 errors or more, tiles must make the same ones more
-        often than predictions would that depend on the label alone.
+        The whole interval of kappa must be at least 0.6; and if there are at least 10 errors, tiles must make the
+        same ones more often than predictions that depend on the label alone.
         """
         if self.exact:
             return True
@@ -106,10 +107,10 @@ def measure_gate(
     >>> gate.open, gate.agreement.value, gate.agreement.chance, gate.kappa.value
     (False, 0.0, 0.5, -1.0)
 
-    `decided` and `by_tiles` are the scores of the same images, float32 (n, classes), under `protocol` and under the
-    protocol `tiles`; `labels` is int64 (n,). Kappa (Cohen, Educ. Psychol. Meas. 20, 1960) has Wilson's interval of
-    the agreement, at the chance found. Chance on the errors is, for each, the share of the other images of its label
-    for which tiles predict the same wrong class.
+    `decided` and `by_tiles` are the scores of the same images, float32 (n, classes), under `protocol` and under
+    the protocol `tiles`; `labels` is int64 (n,). Kappa (Cohen, Educ. Psychol. Meas. 20, 1960) has Wilson's
+    interval of the agreement, at the measured chance. Chance on the errors is, for each error, the share of the
+    other images with its label for which tiles predict the same wrong class.
     """
     ours, theirs = predict(decided), predict(by_tiles)
     classes = decided.shape[1]
@@ -139,8 +140,8 @@ def _on_errors(
     if not len(wrong):
         return absent("it makes no error")
     alike = theirs == ours
-    # Of every label, how often tiles predict each class; an image is not its own chance. Of many classes most pairs
-    # never occur, and only those that do are counted.
+    # For each label, how often tiles predict each class; an image is not its own chance. With many classes, most
+    # pairs never occur, and only those that do are counted.
     pairs, counts = np.unique(labels * classes + theirs, return_counts=True)
     asked = labels[wrong] * classes + ours[wrong]
     places = np.searchsorted(pairs, asked).clip(max=len(pairs) - 1)
@@ -163,7 +164,7 @@ def _margins(decided: NDArray[np.float32], by_tiles: NDArray[np.float32]) -> Est
     if len(rows) < 4 or any(np.ptp(lead) == 0 for lead in leads):
         return absent("all margins are alike" if len(rows) >= 4 else "there are too few images")
     value = float(spearmanr(*leads).statistic)
-    # Of a perfect correlation the interval would have no width, which no number of images shows.
+    # A perfect correlation would have an interval of no width, which no number of images can show.
     spread = Z95 * np.sqrt((1 + value**2 / 2) / (len(rows) - 3))
     middle = np.arctanh(np.clip(value, -LARGEST, LARGEST))
     return Estimate(

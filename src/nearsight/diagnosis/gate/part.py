@@ -13,13 +13,13 @@ from nearsight.settings.protocols import MEAN_LOGIT
 
 def _measure(subject: Subject, _seen: Sequence[None]) -> Gate:
     scores, protocol = subject.evaluation.scores, subject.decision.protocol
-    # However its tiles are pooled, a decision by tiles is theirs.
+    # However its tiles are pooled, a decision by tiles is made by the tiles.
     tiles = MEAN_LOGIT if subject.decision.whole else protocol
     return measure_gate(protocol, scores[protocol], scores[tiles], subject.images.labels, tiles=tiles)
 
 
 def _sentences(found: Gate, about: Findings) -> Iterator[str]:
-    # What decides by tiles needs no word on it: the maps are the decision.
+    # A decision by tiles needs no comment: the maps are the decision.
     if not found.exact:
         yield found.sentence(about.scored)
 
@@ -32,7 +32,7 @@ def _leads(found: Gate, about: Findings) -> Iterator[Lead]:
 
 
 def explains(gate: Gate | None) -> bool:
-    """Say whether maps of tiles explain the decision; older versions, without a gate, took them to.
+    """Say whether maps of tiles explain the decision; older versions had no gate and assumed that they do.
 
     >>> explains(None)
     True

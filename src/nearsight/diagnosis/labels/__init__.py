@@ -1,1 +1,1 @@
-"""Labels that are contradicted, and pictures that another split holds as well."""
+"""Labels that are contradicted, and pictures that are also in another split."""

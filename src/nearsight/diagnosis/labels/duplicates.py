@@ -1,4 +1,4 @@
-"""Near-duplicates: images of one split that another split holds as well."""
+"""Near-duplicates: images of one split that are also in another split."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -46,24 +46,24 @@ def near_duplicates(
     >>> [(duplicate.index, duplicate.other_index) for duplicate in found]
     [(0, 1), (1, 0)]
 
-    `others` are the splits to look in, by name; an examined image is reported once for each split that holds
-    it. `most` keeps only so many, the nearest. A thumbnail is the image averaged over 16×16 cells, in each
-    channel minus the means of its rows and of its columns, at length 1; brightness, contrast, a cast of colour,
-    and a horizon or vignette drop out. Near is a Euclidean distance up to 0.55. Left out, as too plain to
-    tell, are images with a side below 16 pixels and those whose thumbnail deviates by less than 2 grey levels
-    (root mean square of 0 to 255).
+    `others` are the splits to search, by name; an examined image is reported once for each split that contains
+    it. `most` keeps only this many, the nearest. A thumbnail is the image averaged over 16×16 cells, in each
+    channel minus the means of its rows and of its columns, scaled to length 1; so brightness, contrast, a colour
+    cast, and a horizon or vignette have no effect. Near means a Euclidean distance of up to 0.55. Two kinds of
+    image are left out because they are too plain to compare: those with a side below 16 pixels, and those whose
+    thumbnail deviates by less than 2 grey levels (root mean square of 0 to 255).
 
-    The threshold was set by looking, on the 10,000 test images of CIFAR-10 against its 50,000 others. Up to
-    0.5 there are 204 pairs, all of one label, and all of 44 looked at show one photograph or one series; from
-    0.5 to 0.55 there are 27, of which 26 do; from 0.6 to 0.65 about half of 30 do, the others alike in outline
-    only. Unless rows and columns are levelled, pictures of sea and sky come as near as copies do. By learnt
-    features and by eye, Barz and Denzler (arXiv 1902.00423) found such copies of 3.3 % of these images, where
-    this finds 2.3 %: mirror images, crops and moved ones are missed. Drawings on a plain ground, such as
-    digits, can be near without being copies.
+    The threshold was set by looking at the 10,000 test images of CIFAR-10 against its 50,000 others. Up to 0.5
+    there are 204 pairs, all with one label, and all of the 44 that we looked at show one photograph or one
+    series. From 0.5 to 0.55 there are 27, of which 26 do. From 0.6 to 0.65 about half of 30 do; the others are
+    alike only in outline. Without levelling rows and columns, pictures of sea and sky come as near as copies do.
+    With learned features and by eye, Barz and Denzler (arXiv 1902.00423) found such copies for 3.3 % of these
+    images, where this finds 2.3 %: it misses mirror images, crops and shifted copies. Drawings on a plain
+    background, such as digits, can be near without being copies.
 
-    Memory holds 3 kB an examined image, one decoded image, and a bounded part of the other splits, of which less than
-    `memory` is made float at once; time grows with
-    the product of the numbers of images. Raises `InputError` for an image that cannot be read.
+    It holds 3 kB per examined image, one decoded image, and a bounded part of the other splits in memory, of
+    which less than `memory` is converted to float at a time. Time grows with the product of the numbers of
+    images. Raises `InputError` for an image that cannot be read.
     """
     ours = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images, memory)])
     found = [
@@ -84,7 +84,7 @@ def near_duplicates(
 
 
 def _nearest(ours: Tensor, theirs: Iterator[Tensor]) -> Iterator[tuple[int, int, float]]:
-    """Yield each of our thumbnails that is near one of theirs, the nearest of theirs and the distance."""
+    """Yield each of our thumbnails that is near one of theirs, with the nearest of theirs and the distance."""
     nearest = torch.full((len(ours),), torch.inf)
     place = torch.zeros(len(ours), dtype=torch.int64)
     start = 0

@@ -1,4 +1,4 @@
-"""The part `labels`: images whose label the decision contradicts, and images that another split holds as well."""
+"""The part `labels`: images whose label the decision contradicts, and images that are also in another split."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from nearsight.diagnosis.table import Column, Table, of_class
 from nearsight.evaluation.protocols import probabilities
 from nearsight.settings.protocols import MEAN_LOGIT, MEAN_PROBABILITY, VOTE
 
-# So many of each list are shown, and their longest side in pixels.
+# How many of each list are shown, and their longest side in pixels.
 LISTED = 30
 LISTED_SIDE = 96
 
@@ -39,7 +39,8 @@ def _measure(subject: Subject, _seen: Sequence[None]) -> Labels:
 def _suspects(subject: Subject) -> tuple[LabelSuspect, ...]:
     scores, decision = subject.evaluation.scores, subject.decision
     return label_suspects(
-        # Of tiles: their mean logits are decided on, and as probabilities far too sure or unsure.
+        # For a decision by tiles, mean logits decide; as probabilities, these are far too certain or too
+        # uncertain.
         scores[MEAN_PROBABILITY]
         if decision.protocol == MEAN_LOGIT
         else probabilities(decision.protocol, scores[decision.protocol]),

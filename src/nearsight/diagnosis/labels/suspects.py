@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class LabelSuspect:
-    """An image for which the classifier decides on another class than its label, as surely as for that class's own.
+    """An image that the classifier gives another class than its label, as confidently as that class's own images.
 
-    `index` is its place in the examined set; `probability` that of the suggested class, which is the one decided on.
-    `share` and `share_label` are the shares of its tiles that choose the suggested class and the label; None where
-    tiles do not explain the decision.
+    `index` is its place in the examined set; `probability` is that of the suggested class, the one that is
+    predicted. `share` and `share_label` are the shares of its tiles that choose the suggested class and the
+    label; None if tiles do not explain the decision.
     """
 
     index: int
@@ -40,13 +40,14 @@ def label_suspects(
     >>> [suspect.path for suspect in label_suspects(found, found.argmax(1), labels, paths)]
     ['8.png']
 
-    `probabilities` are float32 (n, classes), those of all images examined, right ones included; `predictions`, what
-    is decided, and `labels` are int64 (n,); `votes` the shares of each image's tiles that choose each class. An image
-    is a suspect where it is decided wrongly, on a class that is at least as probable as it is, on average, in the
-    images labelled so, which is the threshold of confident learning (Northcutt et al., arXiv 1911.00068), and its
-    label is less probable than by guessing, 1 in the number of classes. The threshold alone lists mostly mistakes of
-    the classifier. Suspects are to be looked at, not corrected unseen. The images must not be those that the
-    classifier was trained on. A class that labels no image has no threshold and is not suggested.
+    `probabilities` are float32 (n, classes), those of all examined images, including those that are right;
+    `predictions`, the decisions, and `labels` are int64 (n,); `votes` are the shares of each image's tiles that
+    choose each class. An image is a suspect under two conditions. Its predicted class is wrong, and is at least
+    as probable as it is, on average, in the images with that label; this is the threshold of confident learning
+    (Northcutt et al., arXiv 1911.00068). And its label is less probable than by guessing, 1 in the number of
+    classes. The threshold alone lists mostly mistakes of the classifier. Look at suspects; do not correct them
+    unseen. The images must not be those that the classifier was trained on. A class that labels no image has no
+    threshold and is not suggested.
     """
     if not len(labels):
         return ()

@@ -10,7 +10,7 @@ from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
 from nearsight.settings.protocols import MEAN_LOGIT, scored_by
 
-# Without a full pass there is nothing that tiles could agree with.
+# Without a full pass, there is nothing that tiles could agree with.
 NO_FULL_PASS = "locality is left out: it compares tiles with the full pass"
 
 

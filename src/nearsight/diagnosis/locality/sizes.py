@@ -1,4 +1,4 @@
-"""How near-sighted a classifier is: accuracy and agreement with the full pass against the size of tiles."""
+"""How near-sighted a classifier is: accuracy and agreement with the full pass, by tile size."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ SIZES = 6
 
 @dataclass(frozen=True)
 class SizeRow:
-    """Tiles of one size, in pixels: `tiles` of them an image (the mean, rounded), under `mean-logit`.
+    """Tiles of one size, in pixels: `tiles` per image (the mean, rounded), under `mean-logit`.
 
-    `accuracy` and `agreement` (with the full pass) are of images, `single` the accuracy of one tile. `drop` is
-    the accuracy of the full pass less `accuracy`, image by image.
+    `accuracy` and `agreement` (with the full pass) are those of images, `single` is the accuracy of one tile.
+    `drop` is the accuracy of the full pass minus `accuracy`, image by image.
     """
 
     tile: int
@@ -44,10 +44,10 @@ class SizeRow:
 
 @dataclass(frozen=True)
 class Locality:
-    """Accuracy and agreement against the size of tiles, smallest first.
+    """Accuracy and agreement by tile size, smallest first.
 
-    `whole` is the accuracy of the full pass on the same images, by chance that of the same predictions dealt out at
-    random; None in older files.
+    `whole` is the accuracy of the full pass on the same images; its chance is that of the same predictions
+    assigned at random. None in older files.
     """
 
     sizes: tuple[SizeRow, ...]
@@ -55,25 +55,25 @@ class Locality:
 
     @property
     def at_chance(self) -> bool:
-        """Whether no more is right in the full pass than by chance, so that there is nothing to lose."""
+        """Whether the full pass is right no more often than by chance, so that there is nothing to lose."""
         if self.whole is None or self.whole.low is None or self.whole.chance is None:
             return False
         return self.whole.low <= self.whole.chance
 
     @property
     def partial(self) -> tuple[SizeRow, ...]:
-        """The sizes of which an image has several tiles: a tile that is the image loses nothing to it."""
+        """The sizes of which an image has several tiles; a tile that is the whole image loses nothing."""
         return tuple(row for row in self.sizes if row.tiles > 1)
 
     @property
     def smallest(self) -> SizeRow | None:
-        """The smallest tiles whose loss of accuracy against the full pass may be none; None without any."""
+        """The smallest tiles for which no loss of accuracy against the full pass is shown; None if there are none."""
         if self.at_chance:
             return None
         return next((row for row in self.partial if row.drop.low is not None and row.drop.low <= 0), None)
 
     def losses(self, most: int = 3) -> str:
-        """Say what the sizes smaller than enough lose against the full pass, the largest first."""
+        """Say what the sizes below the sufficient one lose against the full pass, the largest first."""
         enough = self.smallest
         smaller = [row for row in self.partial if enough is None or row.tile < enough.tile]
         return ", ".join(
@@ -140,9 +140,10 @@ def measure_locality(
     >>> [(row.tile, row.tiles, row.accuracy.value) for row in found.sizes]
     [(2, 49, 1.0), (4, 9, 1.0), (5, 9, 1.0), (6, 4, 1.0), (7, 4, 1.0), (8, 1, 1.0)]
 
-    `sizes` are by default half of the tile bound, that tile, and from there to the short side of the smallest image
-    in four equal ratios; those that the model does not take are left out, and `leave_out` is told of them. Tiles
-    overlap by half. At most `limit` images, drawn by `seed`, take part. `progress` is told how many sizes are done.
+    By default, `sizes` are half of the bound tile, that tile, and from there to the short side of the smallest
+    image in four equal ratios; sizes that the model does not accept are left out, and `leave_out` is told of
+    them. Tiles overlap by half. At most `limit` images, drawn with `seed`, take part. `progress` is told how many
+    sizes are done.
     """
     order = draw(len(images), limit, seed)
     if not len(order):
@@ -185,7 +186,7 @@ def half_stride(tile: int) -> int:
 
 
 def takes(bound: TiledModel, size: int) -> bool:
-    """Tell whether a model gives finite logits for a tile of some size.
+    """Tell whether a model gives finite logits for a tile of a given size.
 
     >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 9), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     >>> [takes(TiledModel(network, tile=16), size) for size in (8, 9)]
@@ -194,7 +195,7 @@ def takes(bound: TiledModel, size: int) -> bool:
     try:
         return bool(bound.logits([torch.zeros(3, size, size)]).isfinite().all())
     except Exception:
-        # A model may raise anything at a size that it does not take.
+        # A model may raise anything at a size that it does not accept.
         return False
 
 

@@ -13,10 +13,10 @@ from nearsight.statistics import Estimate, absent, accuracy_estimate
 
 @dataclass(frozen=True)
 class AgreementRow:
-    """A protocol beside the full pass.
+    """A protocol compared with the full pass.
 
-    `agreement` is the share of images predicted as by the full pass, by chance that of independent predictions
-    with the same frequencies of classes. Under `single-tile` both are shares of tiles.
+    `agreement` is the share of images that are predicted as by the full pass; its chance is that of independent
+    predictions with the same frequencies of classes. Under `single-tile` both are shares of tiles.
     """
 
     protocol: str
@@ -41,8 +41,8 @@ def protocol_agreement(
     >>> [(row.protocol, row.agreement.value, row.agreement.chance) for row in rows]
     [('full-pass', 1.0, 0.5), ('mean-logit', 0.5, 0.5)]
 
-    `scores` holds float32 (images, classes) for each protocol; `labels` is (images,). Without `full-pass` among them
-    agreement is not known.
+    `scores` holds float32 (images, classes) for each protocol; `labels` is (images,). If `full-pass` is not among
+    them, agreement is not known.
     """
     if FULL_PASS not in scores:
         return tuple(

@@ -19,7 +19,7 @@ def _measure(subject: Subject, _seen: Sequence[None]) -> Protocols:
 def _sentences(found: Protocols, about: Findings) -> Iterator[str]:
     for row in found.rows:
         if row.protocol == about.decision:
-            # How a decision on whole images agrees with its tiles is told by the gate.
+            # The gate tells how a decision on whole images agrees with its tiles.
             told = row.protocol in WHOLE or row.agreement.value is None
             yield (
                 f"{whole_per_cent(row.accuracy)} of {about.images:,} images are right under {about.decided} "

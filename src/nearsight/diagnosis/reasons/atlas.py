@@ -1,4 +1,4 @@
-"""The atlas: for each class the tiles with the most evidence for it, sorted into reasons, and its imitators."""
+"""The atlas: for each class, the tiles with the most evidence for it, sorted into reasons, and its imitators."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ EXAMPLES = 12
 
 @dataclass(frozen=True)
 class ClassReasons:
-    """The reasons of one class, the one with the largest share first, and the tiles of other classes like them.
+    """The reasons of one class, the one with the largest share first, and similar tiles of other classes.
 
-    `images` is how many images of the class there are, `looked_at` the places of those, and of images of other
-    classes, that took part. `imitators` are the tiles with the most evidence for
-    the class in images of other classes, one an image, strongest first.
+    `images` is how many images of the class there are; `looked_at` are the places of those, and of the images of
+    other classes, that took part. `imitators` are the tiles with the most evidence for the class in images of
+    other classes, one per image, strongest first.
     """
 
     name: str
@@ -45,10 +45,10 @@ class ClassReasons:
 
     @property
     def main(self) -> Reason | None:
-        """The reason with the most of all evidence for the class; None where there is no reason.
+        """The reason with the most of all evidence for the class; None if there is no reason.
 
-        It need not be the first one, which has the most of the strongest tiles: a mark in a corner is the
-        strongest tile of an image and little of its area, a background the opposite.
+        It need not be the first one, which has the most evidence of the strongest tiles. A mark in a corner is
+        the strongest tile of an image but little of its area; a background is the opposite.
         """
         return max(self.reasons, key=lambda reason: reason.total_share.value or 0.0, default=None)
 
@@ -58,7 +58,7 @@ class Atlas:
     """The reasons of every class, in the order of the classes.
 
     `kind` says what makes a tile strong: "tile", the logits of the tile alone, or "removal", what the decision
-    loses without it. `counted` is how many images took part; None where all did.
+    loses without it. `counted` is how many images took part; None if all did.
     """
 
     classes: tuple[ClassReasons, ...]
@@ -97,18 +97,17 @@ def build_atlas(
     >>> cats.reasons[0].appearance, cats.reasons[0].share.value, dogs.reasons
     ('flat black', 1.0, ())
 
-    `grids` and `tiles` are those of each image of `images`, as the pass over the maps left them. `counted`,
-    bool (n,), says which images take part, by default all. `on_object` gives, for an image by its place in the
-    set, the share of each of its tiles on the object, float (rows, columns), or None. Of each class at most
-    `per_class` images, drawn at random, take part with their strongest tile where it speaks for the class, as
-    many images of other classes for the purity, and the sampled tiles of the same images for the total.
-    `progress` is told how many classes are done. A class without images, or whose tiles all speak against it,
-    has no reasons, and one without images no imitators. What each measure of a reason means is said at `Reason`.
+    `grids` and `tiles` are those of each image of `images`, as the pass over the maps left them. `counted`, bool
+    (n,), says which images take part, by default all. `on_object` takes an image's place in the set and returns
+    the share of each of its tiles on the object, float (rows, columns), or None. For each class, at most
+    `per_class` images, drawn at random, take part with their strongest tile if it speaks for the class; as many
+    images of other classes, for the purity; and the sampled tiles of the same images, for the total. `progress`
+    is told how many classes are done. A class without images, or whose tiles all speak against it, has no
+    reasons, and one without images has no imitators. `Reason` explains each measure of a reason.
 
-    Half of each class's images choose the groups, and all that is measured of them is measured on the other
-    half (`choosing_half`); of a class with a single reason nothing is chosen, and all images count.
-    `predictions`, int64 (n,), are the classifier's decisions, for the accuracy by reason; without them it is
-    not known.
+    Half of each class's images choose the groups, and all measures of the groups are taken on the other half
+    (`choosing_half`). If a class has a single reason, nothing is chosen, and all images count. `predictions`,
+    int64 (n,), are the classifier's decisions, for the accuracy by reason; without them it is not known.
     """
     choosing = choosing_half(images.labels, seed)
     right = None if predictions is None else predictions == images.labels
@@ -120,7 +119,7 @@ def build_atlas(
     there = np.bincount(images.labels, minlength=len(images.classes))
     for number, name in enumerate(images.classes):
         if not there[number]:
-            # What imitates a class that is not there imitates nothing.
+            # A class without images has nothing that could be imitated.
             found.append(ClassReasons(name, images=0, reasons=(), imitators=(), looked_at=()))
             continue
         mine, others = (
@@ -150,7 +149,7 @@ def build_atlas(
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """The tiles that tell of one class: the strongest of its images and of others, and its images' sample."""
+    """The tiles that matter for one class: the strongest of its images and of others, and its images' sample."""
 
     strongest: ChosenTiles
     imitating: ChosenTiles
@@ -159,7 +158,7 @@ class _Parts:
 
 @dataclass(frozen=True, eq=False)
 class _Halves:
-    """Which images choose the groups, and which images are right, where that is known; both bool (n,)."""
+    """Which images choose the groups, and which images are right, if that is known; both bool (n,)."""
 
     choosing: NDArray[np.bool_]
     right: NDArray[np.bool_] | None
@@ -195,7 +194,7 @@ def _reasons(
     chosen, weights = embeddings[choosing], strongest.evidence[choosing]
     groups = group(chosen, weights, most=most, seed=seed)
     found_again = stability(groups, chosen, weights, seed=seed)
-    # Of a single group nothing was chosen.
+    # With a single group, nothing was chosen.
     tested = ~choosing if len(groups) > 1 else np.ones(len(strongest), dtype=bool)
     of_strongest = groups.nearest(embeddings)
     of_imitating = groups.nearest(source.embeddings(imitating))
@@ -246,7 +245,7 @@ def _ratio(part: np.int64, whole: np.int64) -> float | None:
 
 
 def _total_share(sample: ChosenTiles, inside: NDArray[np.bool_]) -> Estimate:
-    """Return the share of all evidence that some of the sampled tiles have; images count, not tiles."""
+    """Return the share of all evidence that some of the sampled tiles have; images count equally, not tiles."""
     if not len(sample):
         return Estimate(None, None, None, 0)
     _, place = np.unique(sample.images, return_inverse=True)
@@ -257,7 +256,7 @@ def _total_share(sample: ChosenTiles, inside: NDArray[np.bool_]) -> Estimate:
 
 
 def _covered(tiles: ChosenTiles, on_object: OnObject) -> NDArray[np.float64]:
-    """Return how much of each tile is on the object, and of all tiles of its image; (n, 2), NaN where unknown."""
+    """Return the share of each tile on the object, and that of all tiles of its image; (n, 2), NaN if unknown."""
     found = np.full((len(tiles), 2), np.nan)
     for image in np.unique(tiles.images).tolist():
         shares = on_object(image)
@@ -271,7 +270,7 @@ def _covered(tiles: ChosenTiles, on_object: OnObject) -> NDArray[np.float64]:
 def _on_object(
     sample: ChosenTiles, inside: NDArray[np.bool_], covered: NDArray[np.float64]
 ) -> Estimate | None:
-    """Return how much of the evidence of some tiles lies on the object; images count, not tiles."""
+    """Return how much of the evidence of some tiles lies on the object; images count equally, not tiles."""
     inside = inside & ~np.isnan(covered[:, 0])
     if not inside.any():
         return None

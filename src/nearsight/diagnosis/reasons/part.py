@@ -37,7 +37,7 @@ def _measure(subject: Subject, seen: Sequence[ImageTiles]) -> Atlas | Nothing:
     if gate is None or gate.exact:
         return _atlas(subject, subject.grids, seen)
     if gate.open:
-        # An image that tiles predict otherwise was not decided for what they show.
+        # If tiles predict an image otherwise, what they show did not decide it.
         agreeing = subject.predictions == subject.evaluation.predictions[MEAN_LOGIT]
         return replace(_atlas(subject, subject.grids, seen, agreeing), counted=int(agreeing.sum()))
     images = subject.images
@@ -106,7 +106,7 @@ class _Ranked:
 
 @dataclass(frozen=True)
 class _Shown:
-    """A tile under a class: of the reason with this rank, or an imitator without one."""
+    """A tile under a class: one of the reason with this rank, or an imitator without one."""
 
     class_name: str
     rank: int | None

@@ -1,4 +1,4 @@
-"""A reason: tiles of a class that are alike to the network, and what is known of them."""
+"""A reason: tiles of a class that are alike to the network, and what is known about them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from nearsight.statistics.writing import points, whole_per_cent
 class AtlasTile:
     """A tile that is shown: its image by place in the set, path and label, and its corner in pixels.
 
-    `evidence` is relative and for the class under which the tile is shown. `logits` are plain, of the classes
-    `kept`, in their order: the ten with the largest, and the class under which the tile is shown.
+    `evidence` is relative, for the class under which the tile is shown. `logits` are the plain logits of the
+    classes `kept`, in their order: the ten largest, and the class under which the tile is shown.
     """
 
     index: int
@@ -34,21 +34,22 @@ class AtlasTile:
 class Reason:
     """Tiles of one class that are alike to the network.
 
-    `share` is of the evidence of the class's strongest tiles, one an image; by chance one over the number of
-    reasons. `total_share` is of all positive evidence for the class in its images, found on tiles sampled at
-    random: a mark in a corner may be the strongest tile of every image and yet little of all evidence. Of the
-    strongest tiles of as many images of the class as of others that look like this reason and speak for the
-    class, `purity` is the share that is the class's own; by chance what it is over all reasons. `on_object` is
-    how much of its part of all evidence lies on the object, by chance how much of all tiles of the same images
-    does; None where no region is known. It is not taken from the strongest tiles, which are where two things
-    meet more often than the evidence at large. `count` is how many strongest tiles it has; `examples` are the
-    strongest of them. `stability` is how well its group is found again with other draws, from 0 to 1
-    (`stability`); None in older files, as what follows.
+    `share` is its share of the evidence of the class's strongest tiles, one per image; its chance is one over the
+    number of reasons. `total_share` is its share of all positive evidence for the class in its images, measured
+    on tiles sampled at random: a mark in a corner may be the strongest tile of every image and yet little of all
+    evidence. `purity` is measured on the strongest tiles of equally many images of the class and of others, among
+    those that look like this reason and speak for the class: the share that belongs to the class. Its chance is
+    that share over all reasons. `on_object` is how much of its part of all evidence lies on the object; its
+    chance is how much of all tiles of the same images does. It is None if no region is known. It is not measured
+    on the strongest tiles, which are more often where two things meet than the evidence as a whole. `count` is
+    how many strongest tiles it has; `examples` are the strongest of them. `stability` says how well its group is
+    found again with other draws, from 0 to 1 (`stability`); in older files it is None, and so are the fields
+    after it.
 
-    An image has the reason if its strongest tile for the class speaks for it and is nearest to the reason's
-    centre: `images` are the places of the class's images that have it, `corners` the top and left of that tile
-    in each, `others` the places of the images of other classes that were looked at. `accuracy` is how right the
-    class's images are with it and without it.
+    An image has the reason if its strongest tile for the class speaks for the class and is nearest to the
+    reason's centre. `images` are the places of the class's images that have it, `corners` the top and left of
+    that tile in each, `others` the places of the examined images of other classes. `accuracy` is the accuracy of
+    the class's images with it and without it.
     """
 
     share: Estimate
@@ -88,7 +89,7 @@ flat light blue, top'
 
 
 def by_share(groups: NDArray[np.int64], evidence: NDArray[np.float32]) -> Sequence[int]:
-    """Return the numbers of the groups that have a tile, that with the most evidence first.
+    """Return the numbers of the groups that have a tile, the one with the most evidence first.
 
     >>> by_share(np.array([0, 2, 0]), np.array([1.0, 5.0, 1.0], dtype=np.float32))
     [2, 0]

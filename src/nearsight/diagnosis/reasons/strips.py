@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons
 from nearsight.diagnosis.reasons.reason import AtlasTile
 
-# So many tiles, of at most 96 pixels a side, leave most of the page's size to the errors.
+# This many tiles, of at most 96 pixels per side, leave most of the page's size to the errors.
 TILES_DRAWN = 800
 CLASSES_DRAWN = 40
 FEWEST, MOST = 3, 12
@@ -18,7 +18,7 @@ AROUND_SIDE = 96
 
 @dataclass(frozen=True)
 class Strips:
-    """The tiles of a class that are drawn: of each of its reasons, and its imitators; none where it is only told."""
+    """The tiles of a class that are drawn: those of each reason, and its imitators; none if it is only described."""
 
     reasons: tuple[tuple[AtlasTile, ...], ...]
     imitators: tuple[AtlasTile, ...]
@@ -32,10 +32,10 @@ class Strips:
 
 
 def atlas_strips(atlas: Atlas, wrong: Mapping[int, int]) -> tuple[Strips, ...]:
-    """Return the tiles that are drawn of each class of an atlas, in order; `wrong` counts errors by class.
+    """Return the drawn tiles of each class of an atlas, in order; `wrong` counts errors by class.
 
-    Of more than 40 classes the 40 with the most errors are drawn. Classes that are drawn share 800 tiles
-    evenly, a third of them imitators; a strip has 3 tiles at least and 12 at most.
+    If there are more than 40 classes, the 40 with the most errors are drawn. The drawn classes share 800 tiles
+    evenly, a third of them imitators; a strip has at least 3 tiles and at most 12.
     """
     ranked = sorted(range(len(atlas.classes)), key=lambda number: (-wrong.get(number, 0), number))
     drawn = set(ranked[:CLASSES_DRAWN])

@@ -1,4 +1,4 @@
-"""What the atlas keeps of an image while the maps pass: its strongest tile for each class, and a few at random."""
+"""What the atlas keeps of each image during the pass: its strongest tile for each class, and a few at random."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ class ImageTiles:
     """Tiles of one image, by their numbers in row-major order, and their relative evidence.
 
     `index` int32 and `evidence` float32, both (classes,): the tile with the most relative evidence for each
-    class. `sample` int32 and `sample_evidence` float32, both (sampled,): tiles drawn at random, each tile
-    equally likely, and their relative evidence for the image's own class.
+    class. `sample` int32 and `sample_evidence` float32, both (sampled,): tiles drawn at random, each with equal
+    probability, and their relative evidence for the image's own class.
     """
 
     index: Tensor
@@ -38,8 +38,8 @@ def strongest_tiles(
     >>> strongest.index.tolist(), strongest.evidence.tolist(), len(strongest.sample)
     ([0, 1], [1.5, 0.5], 4)
 
-    Evidence is relative: a tile's logit minus the mean of its logits over all classes. Of equal tiles the first
-    is taken.
+    Evidence is relative: a tile's logit minus the mean of its logits over all classes. If tiles are equal, the
+    first is used.
     """
     flat = relative(evidence_map.logits).flatten(1).float()
     index = flat.argmax(1)

@@ -1,1 +1,1 @@
-"""Object or background: where the evidence lies, and what is decided when either is removed."""
+"""Object or background: where the evidence lies, and what is decided when one of them is removed."""

@@ -1,4 +1,4 @@
-"""The interventions: object or background removed from a sample of images, and what is decided then."""
+"""The interventions: remove the object or the background from a sample of images, and classify them again."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,29 +26,29 @@ from nearsight.progress import SILENT, Progress
 from nearsight.tiles import TileGrid
 
 Side = Literal["object", "background"]
-# So many images are asked about, of each class and in all.
+# How many images are asked about, per class and in all.
 PER_CLASS, IN_ALL = 50, 1000
-# An image must have so much on both sides for either to be removed.
+# The least share that object and background must each have of an image for either to be removed.
 LEAST_SHARE = 0.02
-# The images that are shown under every intervention, and the longest side of their pictures.
+# How many images are shown under every intervention, and the longest side of their pictures.
 EXAMPLES, EXAMPLE_SIDE = 3, 160
 
 
 @dataclass(frozen=True)
 class Intervention:
-    """What is removed, and what is put there; `side` is None for the image as it is."""
+    """What is removed, and what replaces it; `side` is None for the image as it is."""
 
     side: Side | None
     fill: str
 
 
 AS_IT_IS = Intervention(None, "")
-# In the object's place: its background's mean colour, the colours around it blurred in, or the same place of another
-# image of the class, its object erased.
+# In place of the object: the mean colour of its background, the surrounding colours blurred in, or the same place
+# of another image of the class, whose object is erased.
 OBJECT_COLOUR = Intervention("object", "colour")
 OBJECT_SURROUNDINGS = Intervention("object", "surroundings")
 OBJECT_IMAGE = Intervention("object", "image")
-# In the background's place: the mean colour of all images, or an image of another class, its object erased.
+# In place of the background: the mean colour of all images, or an image of another class whose object is erased.
 BACKGROUND_COLOUR = Intervention("background", "colour")
 SWAPPED = Intervention("background", "image")
 INTERVENTIONS = (AS_IT_IS, OBJECT_COLOUR, OBJECT_SURROUNDINGS, OBJECT_IMAGE, BACKGROUND_COLOUR, SWAPPED)
@@ -59,7 +59,7 @@ class Example:
     """One image under every intervention.
 
     `index` is its place in the set and `label` its class; `pictures` is uint8 (interventions, 3, H, W), at most
-    `EXAMPLE_SIDE` pixels a side; `predictions` is what each was taken for.
+    `EXAMPLE_SIDE` pixels per side; `predictions` are the predicted classes.
     """
 
     index: int
@@ -82,8 +82,8 @@ class Answers:
     """What was decided about a sample of images under every intervention.
 
     `index` int64 (n,) are the places in the set, `labels` int64 (n,) their classes, `predictions` int64 (n,
-    interventions), in the order of `INTERVENTIONS`, `donors` int64 (n,) the class that each swapped background came
-    from. `left_out` counts the images that are nearly all object or nearly all background.
+    interventions), in the order of `INTERVENTIONS`, `donors` int64 (n,) the class of each new background.
+    `left_out` counts the images that are nearly all object or nearly all background.
     """
 
     index: NDArray[np.int64]
@@ -94,7 +94,7 @@ class Answers:
     left_out: int
 
     def of(self, intervention: Intervention) -> NDArray[np.int64]:
-        """Return what the images were predicted to be under one intervention, int64 (n,)."""
+        """Return the predictions of the images under one intervention, int64 (n,)."""
         found: NDArray[np.int64] = self.predictions[:, INTERVENTIONS.index(intervention)]
         return found
 
@@ -107,13 +107,13 @@ def draw_asked(
     per_class: int = PER_CLASS,
     most: int = IN_ALL,
 ) -> NDArray[np.int64]:
-    """Return which images are asked about, drawn within each class by `seed`, int64 in their own order.
+    """Return which images are asked about, drawn within each class with `seed`, int64 in their own order.
 
     >>> draw_asked(np.array([0, 0, 0, 1, 1]), np.array([True, True, True, False, True]), seed=0, per_class=2).tolist()
     [0, 2, 4]
 
-    `known` says which images have a region. Where there are many classes each has its equal part of `most`, one
-    image at least.
+    `known` says which images have a region. If there are many classes, each has an equal part of `most`, at least
+    one image.
     """
     random = np.random.default_rng((seed, 0))
     places = np.flatnonzero(known)
@@ -131,15 +131,16 @@ def ask(
     most: int = IN_ALL,
     progress: Progress = SILENT,
 ) -> Answers | None:
-    """Take object and background away from images in turn, and ask a classifier each time what it sees.
+    """Remove object and background from images in turn, and classify each changed image.
 
-    `predictions` int64 (n,) is what it decides about all images of the set as they are; they are not asked again.
-    Only images with a region take part, `per_class` of a class and about `most` in all, drawn by `seed`; None where
-    there is none. Images are changed as the network's preprocessing resizes them, before they are normalised. For
-    erasing, the object's region is grown by `GROWN` of the shorter side; its background is erased, or swapped, up to
-    the region as it is given, so boxes and cells keep what background they hold. Backgrounds, and what fills an
-    object's place from another image, come from images drawn by `seed` among those asked about, whose own object
-    is erased by blurring in its surroundings. One pass over the images; each is read once, and twice more as a donor.
+    `predictions` int64 (n,) is what the classifier decides about all images of the set as they are; they are not
+    classified again. Only images with a region take part, `per_class` per class and about `most` in all, drawn
+    with `seed`; None if there are none. Images are changed in the form to which the network's preprocessing
+    resizes them, before they are normalised. To erase an object, its region is grown by `GROWN` of the shorter
+    side. A background is erased, or swapped, up to the region as it is given, so boxes and cells keep the
+    background that they contain. Backgrounds, and what replaces an object from another image, come from images
+    drawn with `seed` among those asked about, whose own object is erased by blurring it into its surroundings.
+    There is one pass over the images; each is read once, and twice more as a donor.
     """
     if images.regions is None or not images.has_regions:
         return None
@@ -180,7 +181,7 @@ def ask(
 
 
 def _other(asked: list[int], wanted: NDArray[np.bool_], place: int, random: np.random.Generator) -> int:
-    """Draw another image among those wanted; any other where there is none."""
+    """Draw another image among those wanted; any other if there is none."""
     wanted = wanted.copy()
     wanted[place] = False
     among = np.flatnonzero(wanted)
@@ -190,7 +191,7 @@ def _other(asked: list[int], wanted: NDArray[np.bool_], place: int, random: np.r
 
 
 def _spread(labels: NDArray[np.int64], right: NDArray[np.bool_], count: int) -> list[int]:
-    """Return the places of an image of each of so many classes, one that is right where there is one."""
+    """Return the places of one image of each of this many classes, one that is right if there is one."""
     classes = np.unique(labels)[:count].tolist()
     return [
         min(np.flatnonzero(labels == label).tolist(), key=lambda place: not right[place]) for label in classes
@@ -198,7 +199,7 @@ def _spread(labels: NDArray[np.int64], right: NDArray[np.bool_], count: int) -> 
 
 
 def _small(picture: Tensor) -> Tensor:
-    """Return a picture, uint8 (3, H, W), of at most `EXAMPLE_SIDE` pixels a side."""
+    """Return a picture, uint8 (3, H, W), of at most `EXAMPLE_SIDE` pixels per side."""
     height, width = picture.shape[1:]
     scale = EXAMPLE_SIDE / max(height, width)
     if scale >= 1:
@@ -240,7 +241,7 @@ class KnownObjects:
         return covering(fill_with_surroundings(pixels, grow(region, self.kind)), height, width)
 
     def mean_colour(self, asked: list[int]) -> Tensor:
-        """Return the mean colour of the images asked about; of many, of some that lie evenly among them."""
+        """Return the mean colour of the images asked about; if there are many, of some spread evenly among them."""
         some = asked[:: max(1, len(asked) // 100)]
         return torch.stack([self.images.image(index).float().mean((1, 2)) for index in some]).mean(0)
 

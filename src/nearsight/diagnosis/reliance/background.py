@@ -1,4 +1,4 @@
-"""Background reliance: how much of the evidence lies off the object, and what the background alone gives."""
+"""Background reliance: how much of the evidence lies off the object, and how accurate the background alone is."""
 
 import math
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ from nearsight.statistics import Estimate, absent, accuracy_estimate, mean_estim
 from nearsight.statistics.writing import whole_per_cent
 from nearsight.tiles import TileGrid
 
-# From this share of its pixels on, a tile counts as one of the object.
+# From this share of its pixels on, a tile counts as on the object.
 OBJECT_TILE = 0.5
 
-# The measures whose values by chance are taken from networks that learned nothing, where these are at hand.
+# The measures whose values by chance come from networks that learned nothing, if these are available.
 BY_NULLS = ("off_share", "excess", "pointing", "contrast")
 
 KIND_NOTES: dict[RegionKind, str] = {
@@ -40,13 +40,13 @@ _UNMEASURED = absent("it was not measured")
 
 @dataclass(frozen=True)
 class ImageReliance:
-    """What one image's evidence for its label owes to tiles off the object.
+    """How much of one image's evidence for its label comes from tiles off the object.
 
-    `off_share` is the share of the positive relative evidence that lies off the object, NaN where there is
-    none; `off_area` the share of the tiles' area off it, which is the value of the same map with its tiles
-    shuffled. `background` and `object` say whether `mean-logit` is right from the tiles without any of the
-    object and from those at least half on it, None without such tiles. `pointed` says whether the centre of
-    the strongest tile lies on the object, and `pointed_chance` for what share of the tiles it does.
+    `off_share` is the share of the positive relative evidence that lies off the object, NaN if there is none.
+    `off_area` is the share of the tiles' area off it, which is the value of the same map with its tiles shuffled.
+    `background` and `object` say whether `mean-logit` is right from the tiles without any of the object, and from
+    those at least half on it; None without such tiles. `pointed` says whether the centre of the strongest tile is
+    on the object, and `pointed_chance` for what share of the tiles it is.
     """
 
     label: int
@@ -60,15 +60,15 @@ class ImageReliance:
 
 @dataclass(frozen=True)
 class RelianceRow:
-    """Background reliance over the images of a class, or over all ("all"); each measure a mean over images.
+    """Background reliance over the images of a class, or over all ("all"); each measure is a mean over images.
 
-    `images` counts those whose region is known. The measures are those of `ImageReliance`: the chance of
-    `off_share` is the `off_area` of the same images, that of `background` and `object`, which are accuracies,
-    one in the number of classes, that of `pointing` the share of tiles that would point at the object.
-    `excess` is `off_share` less `off_area`, image by image. It is not 0 on networks that know nothing; `contrast` is
-    (`OffShareSums.contrasts`): above 0, the evidence for the class in its own images prefers the background.
-    `contrast_q` is the false discovery rate at which it would be the last contrast believed. Neither is in older
-    files.
+    `images` counts those whose region is known. The measures are those of `ImageReliance`. The chance of
+    `off_share` is the `off_area` of the same images; that of `background` and `object`, which are accuracies, is
+    one over the number of classes; that of `pointing` is the share of tiles that would point at the object.
+    `excess` is `off_share` minus `off_area`, image by image. It is not 0 for networks that know nothing;
+    `contrast` is (`OffShareSums.contrasts`): above 0, the evidence for the class in its own images prefers the
+    background. `contrast_q` is the false discovery rate at which it would be the last contrast believed. Older
+    files have neither.
     """
 
     name: str
@@ -87,11 +87,11 @@ class RelianceRow:
 class Reliance:
     """Background reliance overall and by class; `known` of the `images` examined have a region.
 
-    `kind` is how regions are given, None where a file does not say. `classes` has a row for every class, in order,
+    `kind` is how regions are given, None if a file does not say. `classes` has a row for every class, in order,
     also for those without a known region. `evidence` is "tile", the logits of tiles alone, or "removal", what the
-    decision loses without each tile, of a sample of images; then no tile is asked alone what it would predict.
-    `asked` is what the classifier decides without object and without background, None where nothing could be asked.
-    `nulls` is how many networks that learned nothing gave the values by chance; without them chance is estimated.
+    decision loses without each tile, for a sample of images; in that case no tile is classified alone. `asked` is
+    what the classifier decides without object and without background, None if nothing could be asked. `nulls` is
+    how many networks that learned nothing gave the values by chance; without them, chance is estimated.
     """
 
     kind: RegionKind | None
@@ -105,7 +105,7 @@ class Reliance:
     nulls: int = 0
 
     def sentence(self, scored: str = MEAN_LOGIT) -> str:
-        """Say the overall measures beside what chance gives; `scored` is how the accuracies were made (`scored_by`).
+        """Say the overall measures and their chance; `scored` says how the accuracies were made (`scored_by`).
 
         >>> record = ImageReliance(0, 0.75, 0.5, background=True, object=None, pointed=False, pointed_chance=0.25)
         >>> found = summarise_reliance([record], ("cat", "dog"), "mask", images=1)
@@ -135,7 +135,7 @@ class Reliance:
 
 
 def image_reliance(evidence_map: EvidenceMap, label: int, on_object: Tensor, region: Tensor) -> ImageReliance:
-    """Return what one image's evidence for its label owes to tiles off the object.
+    """Return how much of one image's evidence for its label comes from tiles off the object.
 
     >>> logits = torch.tensor([[[1.0, 3.0]], [[-1.0, -3.0]]])
     >>> tiles = EvidenceMap(logits, TileGrid(2, 4, tile=2, stride=2), ("cat", "dog"))
@@ -144,12 +144,12 @@ def image_reliance(evidence_map: EvidenceMap, label: int, on_object: Tensor, reg
     >>> found.off_share, found.off_area, found.pointed
     (0.75, 0.5, False)
 
-    `on_object` is float (rows, columns), of `object_shares`; `region` bool (H, W), as for it. Evidence is
-    relative (`relative`), and what counts is its positive part. A tile partly on the object gives its
-    evidence to both sides in proportion to its pixels. A tile's centre is the pixel below and right of its
-    middle where its side is even. The pointing game is that of Zhang et al. (arXiv 1608.00507), without a
-    tolerance around the object. Raises `InputError` for a class that does not exist, for shares of another
-    shape than the map's, and for a region that does not fit.
+    `on_object` is float (rows, columns), from `object_shares`; `region` is bool (H, W), as for that function.
+    Evidence is relative (`relative`), and only its positive part counts. A tile that is partly on the object
+    gives its evidence to both sides in proportion to its pixels. If a tile's side is even, its centre is the
+    pixel below and to the right of its middle. The pointing game is that of Zhang et al. (arXiv 1608.00507),
+    without a tolerance around the object. Raises `InputError` for a class that does not exist, for shares whose
+    shape is not the map's, and for a region that does not fit.
     """
     label, grid = evidence_map.class_number(label), evidence_map.grid
     if tuple(on_object.shape) != grid.shape:
@@ -183,9 +183,9 @@ def summarise_reliance(
     >>> found.known, found.overall.excess.value, [row.images for row in found.classes], found.notes[-1]
     (1, 0.25, [0, 1], '2 of 3 images have no region, none given or one without a pixel, and are left out')
 
-    `classes` are all class names, `images` the number examined; `notes` come before those made here. Every
-    image weighs the same. Intervals of accuracies and of the pointing game are those of `accuracy_estimate`,
-    all others those of `mean_estimate`.
+    `classes` are all class names, `images` is the number examined; `notes` come before those made here. Every
+    image weighs the same. Intervals of accuracies and of the pointing game are those of `accuracy_estimate`, all
+    others those of `mean_estimate`.
     """
     by_class: list[list[ImageReliance]] = [[] for _ in classes]
     for record in records:
@@ -226,10 +226,11 @@ def with_contrasts(found: Reliance, sums: OffShareSums) -> Reliance:
 
 
 def with_chance(found: Reliance, nulls: Sequence[Reliance]) -> Reliance:
-    """Return the same with the values by chance that networks which learned nothing have on such images.
+    """Return the same with the values by chance of networks which learned nothing, on such images.
 
-    `nulls` are what was found of these networks. The chance of the share and the excess off the object, of the
-    strongest tile and of the contrast is their mean, class by class; where a class has none, it stays.
+    `nulls` are the findings of these networks. The chance of the share and the excess off the object, of the
+    strongest tile and of the contrast is their mean, class by class; it stays as it is for a class that they have
+    none of.
     """
     rows = [(one.overall, *one.classes) for one in nulls]
 

@@ -1,8 +1,8 @@
-"""The contrast: how much more of a class's evidence lies off the object in its own images than chance would have it.
+"""The contrast: how much more of a class's evidence lies off the object in its own images than expected by chance.
 
-The share of evidence off the object has no zero of its own: on networks that learned nothing it lies off the share of
-area by many points, since every output likes some textures. So outputs are compared with one another in the same
-images, and the same output in the images of other classes.
+The share of evidence off the object is not zero by chance: on networks that learned nothing it differs from the
+share of area by many points, because every output prefers some textures. So outputs are compared with one another
+in the same images, and the same output with itself in the images of other classes.
 """
 
 import math
@@ -18,7 +18,7 @@ from nearsight.evidence import EvidenceMap
 from nearsight.statistics import Estimate, false_discovery
 from nearsight.statistics.student import student95
 
-# With fewer classes too few outputs are left to compare with.
+# With fewer classes, there are too few other outputs to compare with.
 LEAST_CLASSES = 4
 
 
@@ -31,8 +31,8 @@ def off_shares(evidence_map: EvidenceMap, on_object: Tensor) -> Tensor:
     >>> off_shares(tiles, torch.tensor([[1.0, 0.5]])).tolist()
     [0.375, 0.25]
 
-    `on_object` is float (rows, columns), of `object_shares`. A class without positive evidence has the share of
-    area that is off the object, as evidence without a preference would.
+    `on_object` is float (rows, columns), from `object_shares`. A class without positive evidence gets the share
+    of area that is off the object, as evidence without a preference would.
     """
     evidence = relative(evidence_map.logits).double().clamp(min=0).flatten(1)
     off = 1 - on_object.double().flatten()
@@ -62,7 +62,7 @@ class OffShareSums:
     """
 
     def __init__(self, classes: int) -> None:
-        # Rows of classes that have images, as most of many classes may have none.
+        # One row for each class that has images, because most of many classes may have none.
         self.sums: dict[int, NDArray[np.float64]] = {}
         self.images = np.zeros(classes, dtype=np.int64)
 
@@ -75,15 +75,16 @@ class OffShareSums:
     def contrasts(self) -> tuple[ClassContrast, tuple[ClassContrast, ...]]:
         """Return the contrast of all classes and of each, with 95 % intervals.
 
-        The means over images, by class of the image (row) and output (column), follow an effect of the row (where
-        the objects of these images lie) and one of the column (which textures an output likes), and what is left.
-        The contrast of a class is its own cell less what row and column say of it, fitted to all cells that are
-        nobody's own; that of all classes is the mean of theirs, which is the mean of the own cells less that of the
-        others. A network that knows nothing of the classes treats its outputs alike, so its own cells lie as far
-        from the fit as others do, and the t-intervals are made of the others' deviations: of a class, of those in its
-        row and column, 2C − 4 of them free, since some outputs stray more than others; of all, of all C² − 3C + 1.
-        They cover the images and what an output happens to like. Classes without images take no part; with fewer
-        than `LEAST_CLASSES` others there is no interval.
+        The means over images, by class of the image (row) and output (column), consist of an effect of the row
+        (where the objects of these images are), an effect of the column (which textures an output prefers), and a
+        residual. The contrast of a class is its own cell minus what row and column predict for it, fitted to all
+        cells that are not own cells. The contrast of all classes is the mean of these, which equals the mean of
+        the own cells minus that of the others. A network that knows nothing of the classes treats its outputs
+        alike, so its own cells lie as far from the fit as others do. The t-intervals are therefore based on the
+        deviations of the others: for a class, those in its row and column, with 2C − 4 degrees of freedom,
+        because some outputs scatter more than others; for all, all of them, with C² − 3C + 1. They cover the
+        images and what an output happens to prefer. Classes without images take no part; with fewer than
+        `LEAST_CLASSES` others there is no interval.
         """
         known = np.flatnonzero(self.images)
         count = len(known)
@@ -99,7 +100,7 @@ class OffShareSums:
             overall = _bare(float(own.mean()), int(images.sum()))
         else:
             free, of_class = count**2 - 3 * count + 1, 2 * count - 4
-            # Degrees of freedom that the fit took are given back to every square alike.
+            # The degrees of freedom that the fit used are given back to every square alike.
             squares = np.where(np.eye(count), 0, (means - fitted) ** 2) * count * (count - 1) / free
             spread = math.sqrt(float(squares.sum()) / (count * (count - 1)))
             near = np.sqrt((squares.sum(0) + squares.sum(1)) / (2 * (count - 1)))
@@ -130,7 +131,7 @@ def _fit(means: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.full_like(means, np.nan)
     outside = means * ~np.eye(count, dtype=np.bool_)
     rows, columns, mean = outside.sum(1), outside.sum(0), outside.sum() / (count * (count - 1))
-    # The normal equations of effects that sum to zero, solved in closed form.
+    # The normal equations for effects that sum to zero, solved in closed form.
     scale, base = count * (count - 2), count * (count - 1) * mean
     of_row, of_column = (
         ((count - 1) * rows + columns - base) / scale,
@@ -156,7 +157,7 @@ def _interval(value: float, error: float, free: int, images: int) -> Estimate:
 
 
 def _probability(value: float, error: float, free: int) -> float:
-    """Return how probable a value so far from 0 is by chance."""
+    """Return the probability of a value so far from 0 by chance."""
     from scipy.stats import t
 
     if error == 0:

@@ -1,4 +1,4 @@
-"""What is put in the place of pixels that are removed."""
+"""What replaces removed pixels."""
 
 import torch
 import torch.nn.functional as F
@@ -6,20 +6,20 @@ from torch import Tensor
 
 from nearsight.data.regions import RegionKind
 
-# By how much of the image's shorter side the object's region is grown before the object is erased: masks leave soft
-# edges beside them, boxes and cells cut parts of the object off.
+# How far the object's region is grown before the object is erased, as a share of the image's shorter side: masks
+# leave soft edges beside them, and boxes and cells cut parts of the object off.
 GROWN: dict[RegionKind, float] = {"mask": 0.02, "boxes": 0.03, "cells": 0.05}
 
 
 def grow(region: Tensor, kind: RegionKind) -> Tensor:
-    """Return a region with a margin around it, so that nothing of the object is left beside it.
+    """Return a region with a margin around it, so that nothing of the object remains beside it.
 
     >>> region = torch.zeros(3, 5, dtype=torch.bool)
     >>> region[1, 1] = True
     >>> grow(region, "mask").int().tolist()
     [[1, 1, 1, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 0, 0]]
 
-    `region` and the result are bool (H, W). The margin is `GROWN` of the shorter side, a pixel at least.
+    `region` and the result are bool (H, W). The margin is `GROWN` of the shorter side, at least one pixel.
     """
     margin = max(1, round(GROWN[kind] * min(region.shape)))
     side = 2 * margin + 1
@@ -27,7 +27,7 @@ def grow(region: Tensor, kind: RegionKind) -> Tensor:
 
 
 def fill_with_colour(image: Tensor, hole: Tensor, colour: Tensor) -> Tensor:
-    """Return an image whose hole has one colour.
+    """Return an image whose hole is filled with one colour.
 
     >>> black, hole = torch.zeros(3, 1, 2, dtype=torch.uint8), torch.tensor([[True, False]])
     >>> fill_with_colour(black, hole, torch.tensor([255, 0, 0]))[0].tolist()
@@ -39,7 +39,7 @@ def fill_with_colour(image: Tensor, hole: Tensor, colour: Tensor) -> Tensor:
 
 
 def fill_with_surroundings(image: Tensor, hole: Tensor) -> Tensor:
-    """Return an image into whose hole the colours around it are blurred.
+    """Return an image whose hole is filled by blurring the surrounding colours into it.
 
     >>> grey, hole = torch.full((3, 4, 4), 90, dtype=torch.uint8), torch.zeros(4, 4, dtype=torch.bool)
     >>> hole[1:3, 1:3] = True
@@ -47,8 +47,8 @@ def fill_with_surroundings(image: Tensor, hole: Tensor) -> Tensor:
     True
 
     Shapes are those of `fill_with_colour`. Push-pull interpolation (Gortler, Grzeszczuk, Szeliski, Cohen: The
-    Lumigraph, SIGGRAPH 1996): means of what is known over ever larger squares, brought back smoothly. Nothing of
-    the hole's own pixels is used; where all is hole, the result is black.
+    Lumigraph, SIGGRAPH 1996): means of the known pixels over ever larger squares, interpolated back smoothly.
+    None of the hole's own pixels are used; if everything is hole, the result is black.
     """
     known = (~hole).float()[None, None]
     filled = _pull(image.float()[None] * known, known)[0].round().clamp(0, 255).to(torch.uint8)
@@ -62,7 +62,7 @@ def fill_from_image(image: Tensor, hole: Tensor, donor: Tensor) -> Tensor:
     >>> fill_from_image(black, torch.tensor([[True, False]]), white)[0].tolist()
     [[255, 0]]
 
-    Shapes are those of `fill_with_colour`; `donor` is uint8 (3, H, W), brought to size by `covering` before.
+    Shapes are those of `fill_with_colour`; `donor` is uint8 (3, H, W), resized by `covering` before.
     """
     return torch.where(hole, donor, image)
 
@@ -73,7 +73,8 @@ def covering(image: Tensor, height: int, width: int) -> Tensor:
     >>> covering(torch.zeros(3, 4, 8, dtype=torch.uint8), 6, 6).shape
     torch.Size([3, 6, 6])
 
-    uint8 (3, H, W) to uint8 (3, height, width), bilinear with smoothing; an image of that size is returned as it is.
+    uint8 (3, H, W) to uint8 (3, height, width), bilinear with antialiasing; an image of that size is returned as
+    it is.
     """
     across, down = image.shape[2], image.shape[1]
     if (down, across) == (height, width):
@@ -86,7 +87,7 @@ def covering(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def _pull(sums: Tensor, weights: Tensor) -> Tensor:
-    """Return means where anything is known, and what larger squares say elsewhere; (1, 3, H, W)."""
+    """Return means where anything is known, and the means of larger squares elsewhere; (1, 3, H, W)."""
     known = weights > 0
     means = sums / weights.clamp(min=1e-6)
     if bool(known.all()) or max(weights.shape[-2:]) == 1:

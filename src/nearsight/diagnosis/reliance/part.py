@@ -1,4 +1,4 @@
-"""The part `reliance`: object or background, where it is known where the object is."""
+"""The part `reliance`: object or background, if it is known where the object is."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ NO_REGION = "no region is known, so nothing can be said about object and backgro
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What one image's evidence owes to tiles off the object, and each class's share off it, float16 (classes,)."""
+    """What one image's evidence gets from tiles off the object, and each class's share, float16 (classes,)."""
 
     reliance: ImageReliance
     shares: Tensor
@@ -81,7 +81,8 @@ def _measure(subject: Subject, seen: Sequence[_Seen]) -> Reliance | Nothing:
     )
     if subject.nulls is None:
         return found
-    # What networks that learned nothing say by their tiles is no chance of what a decision loses without them.
+    # What networks that learned nothing say by their tiles is not the chance of what a decision loses without
+    # them.
     if not by_tiles:
         subject.tell(f"{NOT_TRAINED}: tiles do not explain the decision")
         return found
@@ -89,7 +90,7 @@ def _measure(subject: Subject, seen: Sequence[_Seen]) -> Reliance | Nothing:
 
 
 def _of_loss(look: Look) -> _Seen | None:
-    """Return the reliance of what the decision loses without each tile, which no tile answers alone."""
+    """Return the reliance of what the decision loses without each tile, which no tile can answer alone."""
     found = _observe(look)
     if found is None:
         return None
@@ -111,7 +112,7 @@ def _summarised(
 
 
 def _of_null(subject: Subject, null: TiledModel) -> Reliance:
-    """Return what is found of a network that learned nothing, on the images that are asked about."""
+    """Return the findings for a network that learned nothing, on the images that are asked about."""
     images = subject.images
     assert images.regions is not None
     drawn = draw_asked(images.labels, images.regions.known, seed=subject.seed).tolist()

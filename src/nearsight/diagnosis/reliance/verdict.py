@@ -1,4 +1,4 @@
-"""The verdict on object and background: which of the two is enough for what a classifier knows."""
+"""The verdict on object and background: which of the two suffices for what a classifier knows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +18,11 @@ from nearsight.diagnosis.reliance.asking import (
 from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, false_discovery
 from nearsight.statistics.means import Z95
 
-# A class is known by a classifier whose rate of right answers exceeds its rate of false alarms by more than this.
+# A classifier knows a class if its rate of right answers exceeds its rate of false alarms by more than this.
 KNOWN = 0.25
-# One side alone is enough where it keeps more than this part of that excess.
+# One side alone is enough if it keeps more than this part of that excess.
 ENOUGH = 0.75
-# The rate of false discoveries among the classes that are given a verdict.
+# The false discovery rate among the classes that get a verdict.
 FALSE_DISCOVERIES = 0.05
 
 OBJECT = "the object"
@@ -30,7 +30,7 @@ BOTH = "both are needed"
 INDIFFERENT = "indifferent: the background suffices"
 BACKGROUND = "the background"
 NOT_KNOWN = "not known"
-# By whether the background alone is enough, and the object alone.
+# By whether the background alone is enough, and whether the object alone is.
 _VERDICTS = {
     (False, True): OBJECT,
     (False, False): BOTH,
@@ -41,7 +41,7 @@ _VERDICTS = {
 
 @dataclass(frozen=True)
 class FillRow:
-    """The accuracy under one intervention and its change from the images as they are."""
+    """The accuracy under one intervention, and its change from the images as they are."""
 
     side: Side
     fill: str
@@ -53,13 +53,13 @@ class FillRow:
 class RegionRow:
     """What a classifier decides about the images of a class, or about all ("all"), without object or background.
 
-    `original` is the accuracy on the same images as they are; its chance is the rate at which other images are taken
-    for the class (for all classes, the accuracy of the same predictions dealt out at random). `fills` has a row for
-    each intervention. `took_donor` is how often an image whose background was swapped is taken for the class that the
-    new background came from; its chance, how often it was before. `background_keeps` and `object_keeps` are the
-    parts of `known`, the accuracy beyond chance, that are left when the object, or the background, is removed.
-    `q` is the false discovery rate at which this verdict would be the last one believed; `reason` says why none is
-    given.
+    `original` is the accuracy on the same images as they are; its chance is the rate at which other images are
+    mistaken for the class (for all classes, the accuracy of the same predictions assigned at random). `fills` has
+    a row for each intervention. `took_donor` is how often an image whose background was swapped is classified as
+    the class that the new background came from; its chance is how often it was before. `background_keeps` and
+    `object_keeps` are the parts of `known`, the accuracy beyond chance, that remain when the object, or the
+    background, is removed. `q` is the false discovery rate at which this verdict would be the last one believed;
+    `reason` says why there is no verdict.
     """
 
     name: str
@@ -79,8 +79,8 @@ class RegionRow:
 class ByIntervention:
     """What is decided without object and without background: all classes together, and each, in order.
 
-    `object_fill` and `background_fill` are the fills under which verdicts are made: of each side the one that leaves
-    most images right. `images` were asked about; `left_out` are nearly all object or all background.
+    `object_fill` and `background_fill` are the fills for which verdicts are given: for each side, the one that
+    leaves most images right. `images` were asked about; `left_out` are nearly all object or all background.
     """
 
     overall: RegionRow
@@ -98,7 +98,7 @@ class ByIntervention:
 
 @dataclass(frozen=True)
 class _Judged:
-    """A row and the verdict that its numbers point to, with the probability of one so clear by chance."""
+    """A row and the verdict that its numbers suggest, with the probability of one so clear by chance."""
 
     row: RegionRow
     pointed: str
@@ -108,14 +108,15 @@ class _Judged:
 def judge_regions(answers: Answers, classes: Sequence[str]) -> ByIntervention:
     """Return the verdict on all classes together and on each class.
 
-    The rule. What a classifier *knows* of a class is the rate at which it takes its images for it minus the rate at
-    which it takes others for it: 0 for one that answers by chance or always the same. A class is judged where that is
-    more than `KNOWN`. The background alone is *enough* where more than `ENOUGH` of it is left without the object, the
-    object alone where more than `ENOUGH` is left without the background; each under the fill that leaves most right
-    in all classes together, since a fill that does harm of its own says nothing. The four answers are the four
-    verdicts. Each comparison is a t-test, two-sided where the answer may be either; the largest of the three
-    probabilities is the verdict's, and Benjamini and Hochberg's procedure over the classes holds the rate of false
-    discoveries at `FALSE_DISCOVERIES`. What it leaves out is "not known".
+    The rule. What a classifier *knows* of a class is the rate at which it recognises its images minus the rate at
+    which it mistakes others for it: 0 for a classifier that guesses or always gives the same answer. A class is
+    judged if this is more than `KNOWN`. The background alone is *enough* if more than `ENOUGH` of it remains
+    without the object; the object alone is enough if more than `ENOUGH` remains without the background. Each uses
+    the fill that leaves most images right in all classes together, because a fill that does harm of its own says
+    nothing. The four answers are the four verdicts. Each comparison is a t-test, two-sided if the answer may be
+    either. The largest of the three probabilities is the verdict's, and Benjamini and Hochberg's procedure over
+    the classes holds the false discovery rate at `FALSE_DISCOVERIES`. A verdict that does not pass is "not
+    known".
     """
     best = {side: _gentlest(answers, side) for side in ("object", "background")}
     whole = _judge("all", answers, np.ones(len(answers.labels), dtype=np.bool_), None, best)
@@ -145,7 +146,7 @@ def _decided(judged: _Judged, q: float | None) -> RegionRow:
 
 
 def _gentlest(answers: Answers, side: str) -> Intervention:
-    """Return the intervention on one side that leaves most images right, the first of equals."""
+    """Return the intervention on one side that leaves most images right; the first if several are equal."""
     among = [each for each in INTERVENTIONS if each.side == side]
     return max(among, key=lambda each: float((answers.of(each) == answers.labels).mean()))
 
@@ -200,10 +201,11 @@ def _judge(
 
 @dataclass(frozen=True, eq=False)
 class _Skill:
-    """What is known of a class under one intervention: right answers among its images less false alarms among others.
+    """What is known of a class under one intervention: right answers minus false alarms among other images.
 
-    `own` (n,) and `other` (m,) are answers, 0 or 1, of the class's images and of the others. Of all classes together
-    `own` is right or wrong minus the share of the images that are of the predicted class, and `other` is empty.
+    `own` (n,) and `other` (m,) are answers, 0 or 1, for the class's images and for the others. For all classes
+    together, `own` is right or wrong minus the share of the images that belong to the predicted class, and
+    `other` is empty.
     """
 
     own: NDArray[np.float64]
@@ -232,11 +234,11 @@ class _Skill:
         return Estimate(self.value, self.value - spread, self.value + spread, len(self.own), 0.0)
 
     def beyond(self, least: float) -> float:
-        """Return the probability of so much knowledge where there is only `least`."""
+        """Return the probability of so much knowledge if there is only `least`."""
         return _tail((self.value - least) / _error(self, self, 0.0), len(self.own))
 
     def kept(self, after: "_Skill") -> Estimate:
-        """Return which part of it is left, with its interval by the delta method."""
+        """Return which part of it remains, with its interval by the delta method."""
         if len(self.own) < 2 or self.value <= KNOWN:
             return Estimate(None, None, None, len(self.own), reason="too little is known to lose")
         part = after.value / self.value
@@ -244,13 +246,13 @@ class _Skill:
         return Estimate(part, part - spread, part + spread, len(self.own), 0.0)
 
     def test(self, after: "_Skill") -> tuple[bool, float]:
-        """Return whether more than `ENOUGH` of it is left, and how probable an answer so clear is at just that."""
+        """Return whether more than `ENOUGH` of it remains, and the chance of so clear an answer at just that."""
         score = (after.value - ENOUGH * self.value) / _error(after, self, ENOUGH)
         return score > 0, _tail(abs(score), len(self.own))
 
 
 def _error(after: _Skill, before: _Skill, part: float) -> float:
-    """Return the standard error of what is known after less a part of what was known before."""
+    """Return the standard error of what is known minus a part of what was known before."""
     return float(
         np.sqrt(
             _variance(after.own - part * before.own, part)
@@ -260,9 +262,9 @@ def _error(after: _Skill, before: _Skill, part: float) -> float:
 
 
 def _variance(differences: NDArray[np.float64], part: float) -> float:
-    """Return the variance of a mean, with half an answer added to each of the four that a pair can be.
+    """Return the variance of a mean, with half an answer added to each of the four outcomes of a pair.
 
-    Without them a row of equal answers has no spread at all (Agresti and Min, Statist. Med. 24, 729, 2005).
+    Otherwise a row of equal answers would have no spread at all (Agresti and Min, Statist. Med. 24, 729, 2005).
     """
     if not len(differences):
         return 0.0

@@ -1,4 +1,4 @@
-"""What was found without object and without background, in sentences."""
+"""The findings without object and without background, in sentences."""
 
 from nearsight.diagnosis.reliance.asking import SWAPPED, Intervention
 from nearsight.diagnosis.reliance.verdict import (
@@ -34,9 +34,9 @@ def accuracies(found: ByIntervention) -> str:
 
 
 def verdicts(found: ByIntervention) -> str:
-    """Say for how many classes what is decisive, the doubtful ones by name.
+    """Say for how many classes what is decisive, with the doubtful ones by name.
 
-    Of each verdict at most `NAMED` classes are named.
+    At most `NAMED` classes of each verdict are named.
     """
     said: list[str] = []
     for verdict, words in _CLASSES.items():

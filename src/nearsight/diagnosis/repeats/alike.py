@@ -11,20 +11,20 @@ from torch import Tensor
 
 from nearsight.diagnosis.repeats.steps import KINDS, Usual, in_blocks
 
-# Blocks along the longer side of the picture, and the fewest pixels of a block.
+# Blocks along the longer side of the picture, and the least number of pixels per block side.
 BLOCKS = 12
 SMALLEST_BLOCK = 4
-# Of the values of a block: keeps plain places, which agree in nothing, from being scaled up.
+# As a share of the values of a block. It keeps plain places, which agree in nothing, from being scaled up.
 PLAIN = 0.1
 ROUNDS = 25
 DRAWS = 8
-# With more classes each is too small a part of the ground to matter.
+# With more classes, each is too small a part of the background to matter.
 FEW_CLASSES = 20
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Parts of the picture made of blocks: squares of 1 to 3 blocks, rows, columns, the rim, the middle, all.
+    """Parts of the picture made of blocks: squares of 1 to 3 blocks, rows, columns, the rim, the middle, and all.
 
     `members` is float32 (windows, blocks), 1 where a block is in a window.
 
@@ -66,7 +66,7 @@ def _parts(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
 def likeness(products: Tensor, windows: Tensor, values: int) -> Tensor:
     """Return how alike images are in each window, (windows, n, n): 1 for the same steps, 0 for unrelated ones.
 
-    `products` (blocks, n, n) are scalar products of the images' steps in each block, of `values` numbers each.
+    `products` (blocks, n, n) are scalar products of the images' steps in each block, each over `values` numbers.
     """
     count = products.shape[1]
     summed = (windows @ products.flatten(1)).reshape(len(windows), count, count)
@@ -78,7 +78,7 @@ def likeness(products: Tensor, windows: Tensor, values: int) -> Tensor:
 
 
 def strongest_group(alike: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the size of the strongest group in each matrix of likeness, and how much each image belongs to it.
+    """Return the size of the strongest group in each matrix of likeness, and how strongly each image belongs to it.
 
     >>> alike = torch.eye(5)[None]
     >>> alike[0, :3, :3] = 1.0
@@ -86,9 +86,9 @@ def strongest_group(alike: Tensor) -> tuple[Tensor, Tensor]:
     >>> round(float(size), 2), belongs[0].round(decimals=2).tolist()
     (2.0, [0.5799999833106995, 0.5799999833106995, 0.5799999833106995, 0.0, 0.0])
 
-    `alike` is (windows, n, n) with ones on the diagonal. The size is the largest eigenvalue less 1: for k
-    images that agree fully and with no others it is k − 1; (windows,). Belonging is its eigenvector, (windows,
-    n).
+    `alike` is (windows, n, n) with ones on the diagonal. The size is the largest eigenvalue minus 1, (windows,):
+    for k images that agree fully with one another and with no others, it is k − 1. Belonging is its eigenvector,
+    (windows, n).
     """
     vector = alike.clamp(min=0).sum(2) ** 2
     vector = vector / vector.norm(dim=1, keepdim=True)
@@ -102,7 +102,7 @@ def strongest_group(alike: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """Images of all classes, seen at one anchor: what likeness comes about by chance is measured on them.
+    """Images of all classes, seen at one anchor, on which likeness by chance is measured.
 
     `pixels` is uint8 (n, 3, height, width), `labels` (n,).
     """
@@ -130,7 +130,7 @@ class Ground:
     def usual(self, label: int | None) -> Usual:
         """Return what steps usually are in images of other classes than one.
 
-        Where there are many classes it is what they are in all images.
+        If there are many classes, it is what they are in all images.
         """
         if label is None or not self._few:
             return self._usual
@@ -154,7 +154,7 @@ class Ground:
         return torch.bmm(blocks, blocks.transpose(1, 2))
 
     def groups(self, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the strongest group in each window of images given by their unusual steps."""
+        """Return the strongest group in each window among images given by their unusual steps."""
         blocks, _ = in_blocks(steps, self.block)
         products = torch.bmm(blocks, blocks.transpose(1, 2))
         return strongest_group(likeness(products, self.windows, blocks.shape[2]))
@@ -162,7 +162,7 @@ class Ground:
     def chance(self, count: int, without: int | None) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the groups' sizes among `count` images drawn from all classes.
 
-        `without` leaves a class out, which matters where there are few. Both are (windows,).
+        `without` leaves a class out, which matters if there are few. Both are (windows,).
         """
         key = (count, without if self._few else None)
         if key not in self._known:

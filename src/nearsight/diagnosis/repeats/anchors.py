@@ -1,4 +1,4 @@
-"""The parts of images in which something may stay at its place, though images have different sizes."""
+"""The parts of images in which something may stay at its place although images differ in size."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-# Larger images are searched as a whole in this size, and with all their pixels in the corners.
+# Larger images are searched as a whole at this size, and with all their pixels in the corners.
 LARGEST = 128
 REDUCED = 96
 CORNER = 64
@@ -23,8 +23,8 @@ class Anchor:
     >>> Anchor(2, 2, "bottom", "right").view(torch.arange(12).view(1, 3, 4).to(torch.uint8)).tolist()
     [[[6, 7], [10, 11]]]
 
-    `height` and `width` are those of what is seen of each image. `vertical` is "top" or "bottom", `horizontal`
-    "left" or "right"; both are empty where the whole image is seen.
+    `height` and `width` are those of what is seen of each image. `vertical` is "top" or "bottom", `horizontal` is
+    "left" or "right"; both are empty if the whole image is seen.
     """
 
     height: int
@@ -34,7 +34,7 @@ class Anchor:
 
     @property
     def whole(self) -> bool:
-        """Whether all of each image is seen."""
+        """Whether the whole of each image is seen."""
         return not self.vertical
 
     def view(self, pixels: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class Anchor:
         return self.whole or (height >= self.height and width >= self.width)
 
     def changed(self, pixels: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return an image with what is seen of it changed; images that are too small stay as they are."""
+        """Return an image in which the seen part is changed; images that are too small stay as they are."""
         if not self.fits(*pixels.shape[1:]):
             return pixels.clone()
         rows, columns = self.part(*pixels.shape[1:])
@@ -68,7 +68,7 @@ class Anchor:
     def box(
         self, seen: tuple[int, int, int, int], height: int, width: int
     ) -> tuple[float, float, float, float]:
-        """Return a box of what is seen, in pixels, as shares of images of a typical size."""
+        """Return a box of the seen part, in pixels, as shares of images of a typical size."""
         if self.whole:
             height, width = self.height, self.width
         rows, columns = self.part(height, width)
@@ -89,7 +89,7 @@ def anchors_of(sizes: NDArray[np.int32]) -> tuple[Anchor, ...]:
     >>> len(anchors_of(np.array([[300, 500], [400, 300]], dtype=np.int32)))
     5
 
-    Images of one size up to 128 pixels are seen as they are. Others are seen as a whole, reduced to a longer
+    Images of one size of up to 128 pixels are seen as they are. Others are seen as a whole, reduced to a longer
     side of 96 pixels, and in their corners, up to 64 pixels of each.
     """
     height, width = (int(side) for side in np.median(sizes, axis=0))
@@ -109,7 +109,7 @@ def anchors_of(sizes: NDArray[np.int32]) -> tuple[Anchor, ...]:
 
 
 def resized(pixels: Tensor, height: int, width: int) -> Tensor:
-    """Return an image in another size, uint8 (3, height, width); the image itself where it has it."""
+    """Return an image in another size, uint8 (3, height, width); the image itself if it has that size."""
     if pixels.shape[-2:] == (height, width):
         return pixels
     floats = F.interpolate(

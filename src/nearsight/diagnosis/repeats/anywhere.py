@@ -26,28 +26,30 @@ from nearsight.statistics import jaccard
 
 Codes = NDArray[np.uint64]
 Places = NDArray[np.int64]
-# Of images by their places the top and left of a patch.
+# For images by their places, the top and left of a patch.
 Corners = Mapping[int, tuple[int, int]]
 
 # Sides of the patches that are compared, in pixels.
 SIDES = (1, 2, 3, 5, 8)
-# So many levels count as one; what lies on both sides of a limit is one at the other start.
+# This many levels count as one. Values on both sides of a limit are one level when levels start elsewhere.
 LEVELS, STARTS = 16, (0, 8)
-# Images of a class that are searched at most, and at least where images are large; patches of all of them.
+# The most images of a class that are searched, the least if images are large, and the patches of all of them.
 SEARCHED, FEWEST_SEARCHED, PATCHES = 120, 20, 4_000_000
 FEWEST = 5
-# A patch of a mark is in at most so many of the other classes' images, and so many times more often in the class's.
+# A patch of a mark is in at most this share of the other classes' images, and this many times more often in its
+# class.
 ELSEWHERE, TIMES = 0.01, 20.0
 SIGNIFICANT = 1e-3
-# Patches of a class that are tried.
+# Patches per class that are tried.
 TRIED = 3
-# How far around a shared patch its mark may reach, as a share of the shorter side.
+# How far a mark may reach around a shared patch, as a share of the shorter side.
 REACH = 0.25
-# Steps across a mark's outline are so many times larger than other steps: those of plain skies and shadows are not.
+# Steps across a mark's outline are this many times larger than other steps; in plain skies and shadows they are
+# not.
 OUTLINED = 2.5
-# An image has the mark where it matches nearly as well as all but few of the images that it was found in.
+# An image has the mark if it matches nearly as well as all but this share of the images in which it was found.
 FEW, NEARLY = 0.1, 0.05
-# What is found again must be in the images that it was found in (Jaccard).
+# What is found again must be in the same images (Jaccard).
 AGAIN = 0.5
 
 
@@ -59,12 +61,12 @@ def codes_of(pixels: NDArray[np.uint8], side: int, start: int = 0) -> Codes:
     >>> len(np.unique(codes_of(plain, 2)))
     5
 
-    `pixels` is uint8 (3, H, W). Values between the same two multiples of 16, less `start`, are equal.
+    `pixels` is uint8 (3, H, W). Values between the same two multiples of 16, minus `start`, are equal.
     """
     levels = (pixels.astype(np.uint64) + np.uint64(start)) // np.uint64(LEVELS)
     colours = (levels[0] * np.uint64(32) + levels[1]) * np.uint64(32) + levels[2] + np.uint64(1)
     height, width = (max(0, length - side + 1) for length in colours.shape)
-    # Sums of products with odd numbers, modulo 2^64: the same for equal patches, and hardly for any others.
+    # Sums of products with odd numbers, modulo 2^64: the same for equal patches, and almost never for others.
     drawn = np.random.default_rng(side).integers(2**63, size=(side, side), dtype=np.uint64)
     factors = drawn * np.uint64(2) + np.uint64(1)
     found = np.zeros((height, width), dtype=np.uint64)
@@ -84,7 +86,7 @@ class Patch:
     images: int
 
     def corner(self, pixels: NDArray[np.uint8]) -> tuple[int, int] | None:
-        """Return the top and left of the largest part of an image where the patch is; None where it is nowhere."""
+        """Return the top and left of the largest part of an image where the patch is; None if it is nowhere."""
         parts, count = ndimage.label(codes_of(pixels, self.side, self.start) == self.code)
         if not count:
             return None
@@ -101,13 +103,13 @@ class Patch:
 def find_marks_anywhere(examined: Examined) -> Iterator[Candidate]:
     """Yield an opaque picture that images of a class have, wherever it is in them, and hardly any other image.
 
-    Every patch of 1, 2, 3, 5 and 8 pixels of the images that choose is compared with every other, by a number that
-    equal patches share. One that is in at least five of a class's images and in at most 1 % of the others', 20
-    times more often in the class than there, and more often than so many patches are by chance, is part of a
-    mark; what is the same around it in these images is the rest of it. Its outline must be
-    seen: steps of colour across it are larger than others. Where nothing around it is the same, as of a text that
-    changes, its colour alone is searched for (`coloured_marks`). At most 120 images of a class are searched, fewer
-    where they are large, and none where that leaves fewer than 20.
+    Every patch of 1, 2, 3, 5 and 8 pixels of the images that choose is compared with every other, by a number
+    that equal patches share. A patch is part of a mark if it is in at least five of a class's images and in at
+    most 1 % of the others', 20 times more often in the class than there, and more often than so many patches are
+    by chance. What is the same around it in these images is the rest of the mark. Its outline must be visible:
+    steps of colour across it are larger than others. If nothing around it is the same, as with a text that
+    changes, only its colour is searched for (`coloured_marks`). At most 120 images of a class are searched, fewer
+    if they are large, and none if that leaves fewer than 20.
     """
     searched = _searched(examined)
     patches = _patches(examined.images, searched)
@@ -119,7 +121,7 @@ def find_marks_anywhere(examined: Examined) -> Iterator[Candidate]:
 
 
 def _tried(patches: Sequence[Patch]) -> list[Patch]:
-    """Return the patches that marks are searched for around: of one pixel only where larger ones show none."""
+    """Return the patches around which marks are searched for: those of one pixel only if larger ones show none."""
     return [
         *[one for one in patches if one.side > 1][:TRIED],
         *[one for one in patches if one.side == 1][:TRIED],
@@ -212,7 +214,7 @@ def _same_colour(examined: Examined, number: int, corners: Corners, patch: Patch
 
 
 def _mark(images: ImageSet, corners: Mapping[int, tuple[int, int]], side: int) -> RoamingMark | None:
-    """Return what is the same around a patch in the images that have it; None where it has no outline."""
+    """Return what is the same around a patch in the images that have it; None if it has no outline."""
     smallest = min(int(images.sizes[i].min()) for i in corners)
     reach = max(side, round(REACH * smallest))
     views = np.stack([_around(images.image(i).numpy(), corner, side, reach) for i, corner in corners.items()])

@@ -1,4 +1,4 @@
-"""Marks that have one exact colour in common and nothing else: turned, of any size, with another text each time."""
+"""Marks that share one exact colour and nothing else: rotated, of any size, or with a different text each time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 Colour = NDArray[np.float64]
 
-# What is drawn has one colour to so many levels in nearly all images; what is pictured varies with the light.
+# A drawn mark has one colour, to this many levels, in nearly all images; real things vary with the light.
 EXACT, NEARLY_ALL = 3.0, 0.8
-# An image has the mark from half the pixels that all but few of the images have which it was found in.
+# An image has the mark from half the pixels on that all but this share of its images have.
 FEW, HALF, OTHERS = 0.1, 0.5, 0.99
 # What covers more is a background.
 LARGEST = 0.25
@@ -32,12 +32,12 @@ DONORS = 32
 
 
 def coloured_marks(examined: Examined, number: int, at: Mapping[int, tuple[int, int]]) -> Candidate | None:
-    """Return marks of one exact colour as what may be a shortcut of a class; None where they are none.
+    """Return marks of one exact colour as a possible shortcut of a class; None if there are none.
 
-    `at` holds, for images of the class that choose, the row and column of a pixel of the mark. Its colours must be
-    the same to 3 levels in 80 % of them. An image has the mark where half as many of its pixels have the colour as
-    in nine of ten of these, and more than in 99 % of other classes' images that choose. It is put on by pasting one
-    where another image has it, and taken off by filling it from around.
+    `at` holds, for images of the class that choose, the row and column of a pixel of the mark. Its colours must
+    be the same to 3 levels in 80 % of them. An image has the mark if half as many of its pixels have the colour
+    as in nine of ten of these, and more than in 99 % of other classes' images that choose. It is added by pasting
+    one where another image has it, and removed by filling its place from around it.
     """
     images = examined.images
     seen = np.array([images.image(i)[:, row, column].tolist() for i, (row, column) in at.items()])
@@ -75,7 +75,7 @@ def _coloured(pixels: Pixels, colour: Colour) -> Mask:
 
 
 def _covered(pixels: Pixels, colour: Colour) -> Mask:
-    """Return which pixels the marks cover, bool (H, W): with a pixel around them, as edges are smooth, and holes."""
+    """Return which pixels the marks cover, bool (H, W), with one more pixel around them for soft edges, and holes."""
     around = ndimage.binary_dilation(_coloured(pixels, colour), NEAR)
     covered: Mask = ndimage.binary_fill_holes(around)
     return covered
@@ -110,7 +110,7 @@ class _Mark:
         return TileGrid(height, width, tile=side, stride=1)
 
     def on(self, image: Tensor) -> Tensor:
-        """Return an image with the mark, as far along each side as it was; what does not fit is cut off."""
+        """Return an image with the mark at the same relative place along each side; what does not fit is cut off."""
         changed = image.clone()
         rows, columns = self.covered.nonzero().T
         height, width = self.covered.shape
@@ -132,7 +132,7 @@ class _Mark:
 
 @dataclass(frozen=True, eq=False)
 class _Pasted:
-    """Pastes one of some marks into an image, the same into the same."""
+    """Pastes one of several marks into an image, always the same one into the same image."""
 
     marks: Sequence[_Mark]
 
@@ -142,7 +142,7 @@ class _Pasted:
 
 @dataclass(frozen=True, eq=False)
 class _Filled:
-    """Fills what has a colour from around it."""
+    """Fills the pixels of one colour from around them."""
 
     colour: Colour
 

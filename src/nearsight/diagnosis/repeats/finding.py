@@ -16,21 +16,21 @@ from nearsight.diagnosis.repeats.pattern import Pattern, patterns_of
 from nearsight.diagnosis.repeats.wording import Said, place_of, said_of
 from nearsight.statistics import area_under_curve, jaccard
 
-# Images of a class that are searched, and of all classes that show what is usual.
+# Images of a class that are searched, and images of all classes that show what is usual.
 SEARCHED = 120
 GROUND = 300
 FEWEST = 5
 TOGETHER = 64
-# Patterns whose images are nearly the same are one.
+# Patterns that nearly the same images have become one.
 SAME_IMAGES = 0.7
 
 
 def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
     """Yield what repeats at the same place in some images of a class, and hardly in those of other classes.
 
-    Per class at most 120 of the images that choose are searched; classes of fewer than 5 are skipped, and
-    what fewer than 3 images have is not found. Images are decoded one after the other, once for the search and,
-    where something is found, once more to ask all of them.
+    At most 120 images per class are searched, among those that choose. Classes of fewer than 5 are skipped, and
+    what fewer than 3 images have is not found. Images are decoded one after the other: once for the search, and
+    once more for all images if something is found.
     """
     random = np.random.default_rng((examined.seed, 1))
     grounds = _grounds(examined.images, np.flatnonzero(examined.choosing), examined.labels, random)
@@ -103,7 +103,7 @@ def _grounds(
 
 
 def _views(images: ImageSet, anchors: Sequence[Anchor], chosen: NDArray[np.int64]) -> dict[Anchor, Tensor]:
-    """Return what each anchor sees of images that are large enough for it."""
+    """Return what each anchor sees of the images that are large enough for it."""
     seen: dict[Anchor, list[Tensor]] = {anchor: [] for anchor in anchors}
     for i in chosen.tolist():
         pixels = images.image(i)
@@ -119,7 +119,7 @@ def _views(images: ImageSet, anchors: Sequence[Anchor], chosen: NDArray[np.int64
 
 
 def _values(images: ImageSet, patterns: Sequence[Pattern], chosen: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return how much of each pattern each image has, (patterns, n); NaN where an image is too small for it."""
+    """Return how much of each pattern each image has, (patterns, n); NaN if an image is too small for it."""
     values = np.full((len(patterns), len(chosen)), np.nan, dtype=np.float32)
     anchors = tuple({pattern.anchor for pattern in patterns})
     for start in range(0, len(chosen), TOGETHER):
@@ -134,7 +134,7 @@ def _values(images: ImageSet, patterns: Sequence[Pattern], chosen: NDArray[np.in
 
 
 def _distinct(patterns: Sequence[Pattern], values: NDArray[np.float32]) -> list[int]:
-    """Return which patterns are not the same as a more unusual one, seen at another anchor."""
+    """Return which patterns differ from all more unusual ones, which may be seen at other anchors."""
     kept: list[int] = []
     has = [row >= pattern.threshold for row, pattern in zip(values, patterns, strict=True)]
     for place in sorted(range(len(patterns)), key=lambda place: -patterns[place].unusual):

@@ -1,4 +1,4 @@
-"""What was drawn over images: where, how opaque and in which colours; putting it on and taking it off."""
+"""What was drawn over images: where, how opaque and in which colours; adding it and removing it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-# Levels of 0 to 255 that a pixel may be off and still be the same.
+# Levels of 0 to 255 by which a pixel may differ and still count as the same.
 TOLERANCE = 12.0
 LARGEST_TOLERANCE = 40.0
-# The spread of pixels among images that have it, against that of all images, where it is opaque.
+# The spread of pixels among images that have it, relative to that of all images, if it is opaque.
 SAME = 0.25
 SAME_OF_FEW = 0.12
 FEW = 8
-# Of the images that seem to have it, as many are taken to; and the normal quantile of their deviation.
+# The spread is this quantile of the deviations from the median over images, in units of the normal one.
 MOST = 0.8
 NORMAL_AT_MOST = 1.2816
 LARGEST_SPREAD = 16.0
-# What is less opaque than this can be undone; of the rest too little is left.
+# A less opaque overlay can be undone; of a more opaque one, too little of the image remains.
 UNDONE = 0.8
 FAINT = 0.02
-# Of the pixels on both sides of shared steps, how many must be the same for all of it to be opaque.
+# The share of pixels on both sides of shared steps that must be the same for all of it to be opaque.
 MOSTLY = 0.3
-# Parts farther apart than twice so many pixels are each their own, and count from this share of the largest on.
+# Parts more than twice this many pixels apart are separate; they count from this share of the largest on.
 APART = 2
 SMALL = 0.15
 NEAR = ndimage.generate_binary_structure(2, 2)
@@ -36,9 +36,9 @@ NEAR = ndimage.generate_binary_structure(2, 2)
 class Overlay:
     """A picture drawn over others: each pixel becomes (1 − alpha) × itself + light.
 
-    `alpha` is float32 (height, width), 0 where nothing is drawn and 1 where nothing shines through; `light`
-    float32 (3, height, width), alpha times the colour; `tolerance` (height, width) how far opaque pixels may be
-    from it, in levels.
+    `alpha` is float32 (height, width), 0 where nothing is drawn and 1 where nothing shines through. `light` is
+    float32 (3, height, width), alpha times the colour. `tolerance` (height, width) is how far opaque pixels may
+    differ from it, in levels.
 
     >>> alpha = torch.zeros(4, 4)
     >>> alpha[0, 0], light = 0.5, torch.zeros(3, 4, 4)
@@ -59,7 +59,7 @@ class Overlay:
 
     @property
     def opaque(self) -> bool:
-        """Whether most of it hides what was there."""
+        """Whether most of it hides what is behind it."""
         return float(self.alpha[self.drawn].median()) >= UNDONE
 
     @property
@@ -69,7 +69,7 @@ class Overlay:
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """Top, left, bottom and right of what is drawn, in pixels; the last two are not part of it."""
+        """Top, left, bottom and right of the drawn part, in pixels; the last two are exclusive."""
         rows, columns = (self.drawn.any(axis).nonzero()[:, 0] for axis in (1, 0))
         return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
@@ -80,11 +80,11 @@ class Overlay:
     def take_off(self, pixels: Tensor) -> Tensor:
         """Return an image of the overlay's size without it.
 
-        What shone through is brought back; what was hidden is filled from around it, smoothly.
+        What shone through is restored; what was hidden is filled smoothly from around it.
         """
         hidden = self.alpha >= UNDONE
         clear = (pixels.float() - self.light) / (1 - self.alpha.clamp(max=UNDONE))
-        # One more pixel around hides the soft edges of lossily stored marks.
+        # One more pixel around it hides the soft edges of marks that were stored lossily.
         around = torch.from_numpy(ndimage.binary_dilation(hidden.numpy(), NEAR))
         return _levels(filled(clear.clamp(0, 255), around))
 
@@ -99,7 +99,7 @@ class Overlay:
         return Overlay(layers[0], layers[1:4], layers[4])
 
     def match(self, pixels: Tensor) -> Tensor:
-        """Return the share of the drawn pixels that have its colours, (n,), of images (n, 3, height, width)."""
+        """Return the share of the drawn pixels that have its colours, (n,), in images (n, 3, height, width)."""
         drawn = self.drawn
         off = (pixels[:, :, drawn].float() - self.light[:, drawn]).abs().amax(1)
         return (off <= self.tolerance[drawn]).float().mean(1)
@@ -110,7 +110,7 @@ def _levels(pixels: Tensor) -> Tensor:
 
 
 def filled(pixels: Tensor, hidden: Tensor) -> Tensor:
-    """Return images with their hidden pixels filled from around them, the smoother the farther away.
+    """Return images whose hidden pixels are filled from around them, more smoothly the farther away.
 
     >>> pixels = torch.full((3, 4, 4), 8.0)
     >>> pixels[:, 1, 1] = 99
@@ -118,7 +118,7 @@ def filled(pixels: Tensor, hidden: Tensor) -> Tensor:
     8.0
 
     `pixels` is float (…, 3, height, width), `hidden` bool (height, width). Pull-push: means over ever larger
-    neighbourhoods, of the smallest that has known pixels (Gortler et al., The Lumigraph, 1996).
+    neighbourhoods, using the smallest that has known pixels (Gortler et al., The Lumigraph, 1996).
     """
     if not hidden.any() or hidden.all():
         return pixels
@@ -148,15 +148,15 @@ def _blurred(values: Tensor, reach: int, axis: int) -> Tensor:
 
 
 def drawn_over(with_it: Tensor, without: Tensor, support: Tensor) -> Overlay | None:
-    """Return what was drawn over some images, from them and images without it; None where nothing is sure.
+    """Return what was drawn over some images, from them and images without it; None if nothing is certain.
 
     `with_it` (n, 3, height, width) and `without` (m, 3, height, width) are uint8; `support` is bool (6, height,
-    width), the steps to the right and downwards that the first share.
+    width), the steps to the right and downwards that the first images share.
 
-    Opaque is where pixels differ far less among the first than among the second, next to a shared step.
-    Where most of the shared steps are not, what shines through is measured: the images are filled in from
-    around the shared steps; the regression of the pixels on that filling, against the same regression of images
-    without it, is how much shines through, and the mean difference is what was added.
+    A pixel is opaque if it varies far less among the first images than among the second, next to a shared step.
+    If most of the shared steps are not opaque, what shines through is measured: the images are filled in from
+    around the shared steps. The regression of the pixels on this filling, relative to the same regression for
+    images without it, is how much shines through, and the mean difference is what was added.
     """
     near = _gathered(_pixels_of(support))
     opaque, colour, spread = _same_pixels(with_it, without, near)
@@ -177,7 +177,7 @@ def _pixels_of(support: Tensor) -> NDArray[np.bool_]:
 
 
 def _gathered(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Leave out what lies apart and is small beside the largest part: by chance some steps agree anywhere."""
+    """Leave out what is separate and small compared with the largest part: by chance, some steps agree anywhere."""
     parts, count = ndimage.label(ndimage.binary_dilation(pixels, NEAR, iterations=APART), NEAR)
     sizes = ndimage.sum_labels(pixels, parts, np.arange(1, count + 1))
     large = 1 + np.flatnonzero(sizes >= SMALL * sizes.max())
@@ -217,7 +217,7 @@ def _translucent(with_it: Tensor, without: Tensor, near: NDArray[np.bool_]) -> O
     core = strength > strongest / 2
     shines = min(1.0, max(0.0, _slope(own, own_filled, core) / max(_slope(rest, rest_filled, core), 1e-3)))
     alpha = (1 - shines) * (strength / strongest).clamp(max=1)
-    # Where all but nothing is hidden, light alone was added.
+    # If almost nothing is hidden, only light was added.
     alpha = torch.where(region & (strength > strongest / 4), alpha.clamp(min=FAINT), torch.zeros(()))
     light = (added + alpha * own_filled.mean(0)) * (alpha > 0)
     return Overlay(alpha, light, torch.full(alpha.shape, LARGEST_TOLERANCE))

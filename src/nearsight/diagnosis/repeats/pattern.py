@@ -15,27 +15,27 @@ from nearsight.diagnosis.repeats.steps import Usual, in_blocks
 from nearsight.diagnosis.repeats.template import FEWEST_IMAGES, Sharing, Template, shared_by
 from nearsight.statistics import more_often
 
-# A group counts from so many times what is usual of images drawn from all classes (mean and one standard
-# deviation of the group's size). Where it is not clearly larger its images must agree all the better.
+# A group counts from this many times the usual size of groups of images drawn from all classes (mean plus one
+# standard deviation). If it is not clearly larger, its images must agree all the more.
 UNUSUAL = 1.9
 CLEAR = 5.0
-# The mean distance of members' amounts from 1: that of a mark drawn over all of them, and of a clear group.
+# The mean distance of members' amounts from 1: for a mark drawn over all of them, and for a clear group.
 EXACT = 0.14
 LOOSE = 0.4
 SEPARATED, CLEARLY_SEPARATED = 8.0, 4.0
 FALSE = 0.02
-# A group that is hardly unusual in any window counts where it has many members that stand far from the others:
-# members times separation. Of clean photographs' groups it is 30 to 60.
+# A group that is hardly unusual in any window counts if it has many members that differ much from the others:
+# members times separation. For groups of unmarked photographs this is 30 to 60.
 HARDLY = 1.25
 MANY_AND_FAR = 110.0
 FAIRLY_EXACT = 0.22
-# Windows that are tried, the most unusual first, and patterns of one class.
+# Windows that are tried, the most unusual first, and the most patterns per class.
 TRIED = 4
 PATTERNS = 3
 BELONGS = 0.4
 STRONGEST = 3
-# A pattern is had from so many of its pixels, or so much of its steps; in any case more than 99 % of other
-# classes' images have of it.
+# An image has a pattern from this share of its pixels, or of its steps, on; in any case it must have more of it
+# than 99 % of other classes' images.
 MATCHED = 0.75
 AMOUNT = 0.5
 OTHERS = 0.99
@@ -44,7 +44,7 @@ SIGNIFICANT = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """What repeats at one anchor: what is drawn, its steps, and from which value on an image has it."""
+    """What repeats at one anchor: the drawn pixels, its steps, and from which value on an image has it."""
 
     anchor: Anchor
     overlay: Overlay
@@ -54,9 +54,10 @@ class Pattern:
     unusual: float
 
     def values(self, views: Tensor) -> Tensor:
-        """Return how much of the pattern each image has, (n,), given what its anchor sees of it.
+        """Return how much of the pattern each image has, (n,), given what its anchor sees of the image.
 
-        Of an opaque pattern the share of its pixels that are there, of a translucent one how much of its steps.
+        For an opaque pattern, this is the share of its pixels that are there; for a translucent one, how much of
+        its steps.
         """
         if self.overlay.opaque:
             return self.overlay.match(views)
@@ -77,8 +78,8 @@ class Pattern:
 def patterns_of(views: Tensor, label: int | None, ground: Ground, anchor: Anchor) -> list[Pattern]:
     """Return what repeats in images of one class at one anchor, the most unusual first.
 
-    `views` is uint8 (n, 3, height, width), what the anchor sees of them; `label` is their class, whose images
-    among those of `ground` do not count as others.
+    `views` is uint8 (n, 3, height, width), what the anchor sees of them; `label` is their class, whose images in
+    `ground` do not count as others.
     """
     others = ground.pixels[ground.others(label)]
     compared = min(len(views), len(others))
@@ -88,7 +89,7 @@ def patterns_of(views: Tensor, label: int | None, ground: Ground, anchor: Anchor
     steps = usual.unusual(views)
     sizes, belonging = ground.groups(steps)
     mean, spread = ground.chance(compared, label)
-    # Groups by chance grow as the root of the number of images.
+    # By chance, groups grow with the root of the number of images.
     unusual = sizes / (mean + spread) * (compared / len(views)) ** 0.5
     found: list[Pattern] = []
     free = torch.ones(len(unusual), dtype=torch.bool)
@@ -115,7 +116,7 @@ class _Searched:
     anchor: Anchor
 
     def without(self, pattern: Pattern) -> "_Searched":
-        """Return the same without the steps around a pattern that is found already."""
+        """Return the same without the steps around a pattern that has already been found."""
         taken = (pattern.template.support.any(0) | pattern.overlay.drawn).float()[None, None]
         kept = 1 - F.max_pool2d(taken, 5, 1, 2)
         return replace(self, steps=self.steps * kept, steps_of_others=self.steps_of_others * kept)
@@ -152,7 +153,7 @@ def _strongest(searched: _Searched, unusual: Tensor, belonging: Tensor) -> Patte
 
 
 def _there(sharing: Sharing, usual: Usual) -> bool:
-    """Whether the group has the steps itself, and not others that it lacks."""
+    """Whether the group has the steps itself, rather than lacking steps that the others have."""
     steps = sharing.template.steps
     return float(((steps + usual.mean) * steps).sum()) > float((steps**2).sum()) / 2
 
@@ -172,7 +173,7 @@ def _sure(sharing: Sharing, unusual: float) -> bool:
 
 
 def more_common(own: NDArray[np.bool_], others: NDArray[np.bool_]) -> bool:
-    """Whether something is surely more common among one's own images than among others.
+    """Whether something is certainly more common among one's own images than among others.
 
     >>> more_common(np.array([True] * 5 + [False] * 5), np.zeros(50, dtype=bool))
     True
@@ -181,7 +182,7 @@ def more_common(own: NDArray[np.bool_], others: NDArray[np.bool_]) -> bool:
 
 
 def _touching(pattern: Pattern, ground: Ground) -> Tensor:
-    """Return which windows hold a part of a pattern, bool (windows,)."""
+    """Return which windows contain a part of a pattern, bool (windows,)."""
     drawn = pattern.template.support.any(0) | pattern.overlay.drawn
     blocks, _ = in_blocks(drawn.float().expand(1, 6, -1, -1), ground.block)
     return (ground.windows @ blocks.sum((1, 2))) > 0

@@ -1,4 +1,4 @@
-"""Finding the same mark at different places: tiles of a class that show it, laid upon each other."""
+"""Finding the same mark at different places: tiles of a class that show it are aligned with each other."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,18 +22,18 @@ from nearsight.diagnosis.repeats.wording import ANYWHERE, said_of
 from nearsight.statistics import area_under_curve
 from nearsight.tiles import TileGrid
 
-# Tiles of a class that are laid upon each other, and of other classes.
+# Tiles of a class that are aligned with each other, and tiles of other classes.
 TILES = 80
 OTHER_TILES = 160
 FEWEST = 5
 BELONGS = 0.4
-# By chance a group of tiles at their best shifts is so much larger than one of tiles of all classes.
+# A group of tiles at their best shifts must be this much larger than one of tiles of all classes by chance.
 UNUSUAL = 3.0
 OTHERS = 0.99
-# Root of the mean squared difference, of 255, at which nothing of a mark is left to see.
+# Root of the mean squared difference, of 255, at which nothing of a mark is visible any more.
 UNLIKE = 128.0
 SURE = 0.75
-# Values of images that are matched at once.
+# Values of images that are matched at a time.
 TOGETHER = 2**18
 
 
@@ -49,9 +49,9 @@ class TileAt(NamedTuple):
 def find_repeated_marks(examined: Examined, tiles: Mapping[int, Sequence[TileAt]]) -> Iterator[Candidate]:
     """Yield the marks that tiles of a class show again and again, wherever they are in their images.
 
-    `tiles` are, for the number of each class, tiles that speak for it in images that choose, such as the
-    strongest of each; all of one side. Those of other classes show what is usual. At most 80 of a class are
-    compared, each with each at all shifts.
+    `tiles` maps the number of each class to tiles that speak for it in images that choose, such as the strongest
+    of each, all with the same side. Those of other classes show what is usual. At most 80 tiles of a class are
+    compared, each with each other at all shifts.
     """
     for number, own in tiles.items():
         rest = [tile for other, some in tiles.items() if other != number for tile in some]
@@ -72,17 +72,17 @@ def find_repeated_marks(examined: Examined, tiles: Mapping[int, Sequence[TileAt]
 class RoamingMark:
     """An opaque mark that may be anywhere: what is drawn, and where its corner typically is.
 
-    `place` is of the middle of the mark, as shares of height and width.
+    `place` is that of the middle of the mark, as shares of height and width.
     """
 
     overlay: Overlay
     place: Place
 
     def best(self, pixels: Tensor) -> tuple[float, int, int]:
-        """Return how well an image matches the mark where it does so best, and the top and left of that place.
+        """Return how well an image matches the mark at its best place, and the top and left of that place.
 
-        1 for the same pixels, 0 where they differ by half the range and more (root of the mean square).
-        `pixels` is uint8 (3, height, width); an image smaller than the mark matches by 0.
+        1 for the same pixels, 0 if they differ by at least half the range (root of the mean square). `pixels` is
+        uint8 (3, height, width); an image smaller than the mark matches by 0.
         """
         if not self._fits(pixels):
             return 0.0, 0, 0
@@ -91,7 +91,7 @@ class RoamingMark:
         return float(likeness.max()), top, left
 
     def values(self, images: ImageSet) -> NDArray[np.float32]:
-        """Return how well each image of a set matches the mark where it does so best, float32 (n,)."""
+        """Return how well each image of a set matches the mark at its best place, float32 (n,)."""
         found = [np.zeros(0, dtype=np.float32)]
         for pixels in _stacks(images):
             if self._fits(pixels[0]):
@@ -109,7 +109,8 @@ class RoamingMark:
         mask, light = self.overlay.alpha.double(), self.overlay.light.double()
         sides = (pixels.shape[2], pixels.shape[3])
         values = pixels.double()
-        # Products of transforms: a mark may be as large as half an image, and sums over its places take long then.
+        # Products of transforms, because a mark may be as large as half an image, and sums over its places would
+        # take long.
         layers = torch.fft.rfft2(torch.cat([values, (values**2).sum(1, keepdim=True)], 1))
         weights = torch.fft.rfft2(torch.cat([-2 * light, mask[None]]), s=sides)
         sums = torch.fft.irfft2((layers * weights.conj()).sum(1), s=sides)
@@ -119,7 +120,7 @@ class RoamingMark:
         return likeness
 
     def put_on(self, pixels: Tensor) -> Tensor:
-        """Return an image with the mark at one of its places, drawn for each image and the same for the same."""
+        """Return an image with the mark at one of its places; always the same place for the same image."""
         height, width = self.overlay.alpha.shape
         if pixels.shape[1] < height or pixels.shape[2] < width:
             return pixels.clone()
@@ -131,13 +132,13 @@ class RoamingMark:
         return self._changed(pixels, top, left, put=True)
 
     def take_off(self, pixels: Tensor, threshold: float) -> Tensor:
-        """Return an image without the mark, where it matches by `threshold` and more; filled from around it."""
+        """Return an image without the mark if it matches by at least `threshold`; filled from around it."""
         value, top, left = self.best(pixels)
         return self._changed(pixels, top, left, put=False) if value >= threshold else pixels.clone()
 
     def _changed(self, pixels: Tensor, top: int, left: int, *, put: bool) -> Tensor:
         height, width = self.overlay.alpha.shape
-        # With a margin: it is filled from there.
+        # With a margin, from which it is filled.
         above, before = min(top, height), min(left, width)
         below = min(pixels.shape[1] - top - height, height)
         after = min(pixels.shape[2] - left - width, width)
@@ -155,7 +156,7 @@ class RoamingMark:
 
 
 def _stacks(images: ImageSet) -> Iterator[Tensor]:
-    """Yield all images in their order, uint8 (n, 3, H, W), as many of one size at once as memory allows."""
+    """Yield all images in their order, uint8 (n, 3, H, W), as many of one size at a time as memory allows."""
     same: list[Tensor] = []
     for i in range(len(images)):
         image = images.image(i)
@@ -178,7 +179,7 @@ def _crops(images: ImageSet, tiles: Sequence[TileAt]) -> Tensor:
 
 
 def best_shifts(steps: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    """Return how alike tiles are at the shift that suits each pair best, and that shift.
+    """Return how alike tiles are at the best shift of each pair, and that shift.
 
     >>> tile = torch.zeros(1, 6, 8, 8)
     >>> tile[0, 0, 2:5, 3] = 1.0
@@ -186,9 +187,9 @@ def best_shifts(steps: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     >>> round(float(alike), 3), shifts[0, 0].tolist()
     (1.0, [1, -2])
 
-    `steps` is (n, 6, side, side), `others` (m, 6, side, side): the likeness is (n, m), 1 for the same steps.
-    The shift (n, m, 2), at most half a side down and to the right, is where in the other tile the first's
-    content is.
+    `steps` is (n, 6, side, side), `others` (m, 6, side, side). The likeness is (n, m), 1 for the same steps. The
+    shift (n, m, 2), at most half a side down and to the right, says where the first tile's content is in the
+    other tile.
     """
     side = steps.shape[2]
     size = (2 * side, 2 * side)
@@ -209,7 +210,7 @@ def best_shifts(steps: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
 def _mark(images: ImageSet, mine: Sequence[TileAt], others: Sequence[TileAt]) -> RoamingMark | None:
     foreign = _crops(images, others)
     usual = Usual.of(foreign)
-    # No place of a tile is like another: only what is usual of steps at large counts.
+    # Places of a tile have nothing in common; only what is usual of all steps counts.
     usual = Usual(usual.scale, torch.zeros_like(usual.mean))
     steps, steps_of_others = usual.unusual(_crops(images, mine)), usual.unusual(foreign)
     alike, shifts = best_shifts(steps, steps)
@@ -225,7 +226,7 @@ def _mark(images: ImageSet, mine: Sequence[TileAt], others: Sequence[TileAt]) ->
     members = (belongs > BELONGS * belongs.topk(3).values.mean()).nonzero()[:, 0].tolist()
     moved = [_moved(mine[i], shifts[centre, i].tolist(), images) for i in members]
     aligned = [tile for tile in moved if tile is not None]
-    # Fewer than these may be alike by the choice of their shifts.
+    # Fewer than these may be alike because their shifts were chosen.
     if len(aligned) < FEWEST:
         return None
     views = _crops(images, aligned)
@@ -248,7 +249,7 @@ def _mark(images: ImageSet, mine: Sequence[TileAt], others: Sequence[TileAt]) ->
 
 
 def grid_of(images: ImageSet, image: int, side: int) -> TileGrid:
-    """Return all places of a square of some side in an image."""
+    """Return all places of a square of a given side in an image."""
     height, width = (int(length) for length in images.sizes[image])
     return TileGrid(height, width, tile=side, stride=1)
 
@@ -269,9 +270,9 @@ def _moved(tile: TileAt, shift: Sequence[int], images: ImageSet) -> TileAt | Non
 
 
 def candidate_of(examined: Examined, number: int, mark: RoamingMark, least: float = SURE) -> Candidate | None:
-    """Return a mark as what may be a shortcut of a class; None where its images do not have it more often.
+    """Return a mark as a possible shortcut of a class; None if its images do not have it more often.
 
-    An image has it where it matches by `least` and more, and better than 99 % of other classes' images that choose.
+    An image has it if it matches by at least `least`, and better than 99 % of other classes' images that choose.
     """
     images = examined.images
     value = mark.values(images)

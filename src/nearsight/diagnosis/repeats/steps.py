@@ -1,4 +1,4 @@
-"""Steps of brightness and colour from pixel to pixel: what repeats in them repeats as a drawn line does."""
+"""Steps of brightness and colour from pixel to pixel. What repeats in them repeats like a drawn line."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ def signed_steps(pixels: Tensor) -> Tensor:
     [[0.0, 90.0, 0.0]]
 
     `pixels` is uint8 (n, 3, height, width); the result is float32 (n, 6, height, width), in grey levels: first
-    the three to the right, 0 in the last column, then the three downwards, 0 in the last row.
+    the three steps to the right, 0 in the last column, then the three downwards, 0 in the last row.
     """
     colours = pixels.float()
     grey = colours.mean(1)
@@ -30,7 +30,7 @@ def signed_steps(pixels: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Usual:
-    """What steps of a set's images usually are: `scale` of each kind (6,), and their `mean` at each place.
+    """The usual steps of a set's images: `scale` of each kind (6,), and their `mean` at each place.
 
     >>> pixels = torch.randint(0, 255, (5, 3, 8, 8), dtype=torch.uint8)
     >>> Usual.of(pixels).unusual(pixels).mean(0).abs().max() < 1e-5
@@ -59,7 +59,7 @@ def in_blocks(steps: Tensor, block: int) -> tuple[Tensor, tuple[int, int]]:
     >>> tuple(blocks.shape), shape
     ((6, 2, 24), (3, 2))
 
-    `steps` is (n, 6, height, width); blocks at the far edges are filled up with 0.
+    `steps` is (n, 6, height, width); blocks at the far edges are padded with 0.
     """
     count, kinds, height, width = steps.shape
     rows, columns = -(-height // block), -(-width // block)

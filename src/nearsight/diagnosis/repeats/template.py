@@ -4,19 +4,19 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-# How many standard errors the mean step of a group must be from 0 to be part of its template.
+# How many standard errors the mean step of a group must differ from 0 to be part of its template.
 SURE = 4.5
 FEWEST_IMAGES = 3
 FEWEST_STEPS = 6
 ROUNDS = 5
-# Of the template: what carries it has 1, what does not 0, both up to noise.
+# As an amount of the template: an image that has it has 1, one that does not has 0, both up to noise.
 HALF = 0.5
 SMALLEST_SPREAD = 0.3
 
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """Mean unusual steps of a group of images where they are sure, and what they weigh.
+    """Mean unusual steps of a group of images, where they are certain, and their weights.
 
     `steps` and `weights` are (6, height, width), 0 where the group shares nothing.
     """
@@ -48,8 +48,8 @@ class Template:
 class Sharing:
     """A group of images that share a template.
 
-    `members` is bool (n,); `amounts` (n,) how much of the template each image has, measured for members with
-    the template of the other members; `others` (m,) the same of images of other classes.
+    `members` is bool (n,); `amounts` (n,) is how much of the template each image has, measured for members with
+    the template of the other members; `others` (m,) is the same for images of other classes.
     """
 
     template: Template
@@ -59,12 +59,12 @@ class Sharing:
 
     @property
     def separation(self) -> float:
-        """How many standard deviations of the other classes' images lie between having it and not."""
+        """How many standard deviations of the other classes' images lie between having it and not having it."""
         return float(1 / self.others.std().clamp(min=1e-6))
 
     @property
     def spread(self) -> float:
-        """How far the amounts of members are from 1, on average: near 0 where they have the same pixels."""
+        """How far the amounts of members are from 1, on average; near 0 if they have the same pixels."""
         return float((self.amounts[self.members] - 1).abs().mean())
 
     @property
@@ -74,10 +74,10 @@ class Sharing:
 
 
 def shared_by(steps: Tensor, others: Tensor, members: Tensor) -> Sharing | None:
-    """Return the group that shares a template, starting from some of its members; None where they share none.
+    """Return the group that shares a template, starting from some of its members; None if they share none.
 
-    `steps` (n, 6, height, width) are unusual steps of images of one class, `others` (m, 6, height, width) of
-    images of other classes, `members` bool (n,).
+    `steps` (n, 6, height, width) are unusual steps of images of one class, `others` (m, 6, height, width) those
+    of images of other classes, `members` bool (n,).
 
     >>> import torch
     >>> noise = torch.randn(49, 6, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -15,11 +15,11 @@ from nearsight.tiles import TileGrid
 BORDER, OVERLAY, WATERMARK = "border", "overlay", "watermark"
 ANYWHERE = "anywhere"
 SIDES = ("top", "bottom", "left", "right")
-# Of a line of pixels along a side, how much must be drawn for the line to be part of a border.
+# The share of a line of pixels along a side that must be drawn for the line to be part of a border.
 COVERED = 0.8
 # The part of a border that may lie elsewhere.
 ASTRAY = 0.25
-# Strokes are thin: no pixel is farther from their edge, in pixels of an image of 96.
+# Strokes are thin: no pixel is farther than this from their edge, in pixels of an image of 96.
 THIN = 2.0
 FULL = 0.65
 ACROSS = 0.5
@@ -47,7 +47,7 @@ def said_of(overlay: Overlay, place: str | None = None) -> Said:
     >>> said_of(Overlay(mark, 255 * mark.expand(3, 20, 20), mark * 12)).words
     'the same mark, white, at the bottom right corner'
 
-    `place` is where it is in the image, where the overlay is of a part only.
+    `place` is where it is in the image, if the overlay covers only a part.
     """
     drawn = overlay.drawn.numpy()
     pale = "" if overlay.opaque else "translucent "
@@ -82,15 +82,15 @@ def colour_of(colours: Tensor) -> str:
 
 
 def border_widths(drawn: NDArray[np.bool_]) -> dict[str, int]:
-    """Return how many pixels of each side a border covers, 0 where what is drawn is no border.
+    """Return how many pixels of each side a border covers, 0 if what is drawn is not a border.
 
     >>> drawn = np.zeros((6, 6), dtype=bool)
     >>> drawn[:, -2:] = True
     >>> border_widths(drawn)
     {'top': 0, 'bottom': 0, 'left': 0, 'right': 2}
 
-    A line of pixels along a side belongs to it where 80 % are drawn; at most a quarter of what is drawn may lie
-    elsewhere, and at most a third of a side's way may be border.
+    A line of pixels along a side belongs to it if 80 % are drawn; at most a quarter of what is drawn may lie
+    elsewhere, and at most a third of a side's length may be border.
     """
     height, width = drawn.shape
     lines = {"top": drawn, "bottom": drawn[::-1], "left": drawn.T, "right": drawn.T[::-1]}

@@ -14,10 +14,10 @@ from nearsight.statistics import Estimate, accuracy_estimate, more_often
 class Association:
     """A candidate on the images that test.
 
-    `share` is of the class's images that have it, by chance that of the other classes' images;
-    `accuracy` says how right the class's images are with it and without it. `p_share` is the
-    probability that a candidate which does not go with its class looks like this by chance, `p_difference` that
-    one which does not go with accuracy does; 1 where that is not known.
+    `share` is that of the class's images that have it; its chance is that of the other classes' images.
+    `accuracy` is that of the class's images with it and without it. `p_share` is the probability that a candidate
+    which does not go with its class looks like this by chance, and `p_difference` that one which does not go with
+    accuracy does; 1 if that is not known.
     """
 
     candidate: Candidate
@@ -33,7 +33,7 @@ def associate(
     """Test a candidate on the images that did not choose, by Fisher's exact test, one-sided.
 
     `strength` is float32 (n,): how strongly each image speaks for its own class. A candidate that is seen in
-    tiles was found in the strongest, so the chance of its difference is that of strength alone. Where every
+    tiles was found in the strongest ones, so the chance of its difference is that of strength alone. If every
     image of a class has a candidate, accuracy without it is unknown.
     """
     testing = ~examined.choosing & ~np.isnan(candidate.value)

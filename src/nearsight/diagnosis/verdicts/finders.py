@@ -1,4 +1,4 @@
-"""What looks for candidates: each finder by the name of what it looks for, in one place."""
+"""What looks for candidates: each finder, by the name of what it looks for, in one place."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -22,10 +22,10 @@ FINDERS: Mapping[str, Finder] = MappingProxyType(
 
 
 def find_candidates(examined: Examined, atlas: Atlas | None, tile: int | None) -> list[Candidate]:
-    """Return what all finders find, and the marks and reasons of an atlas of the same images where there is one.
+    """Return what all finders find, with the marks and reasons of an atlas of the same images if there is one.
 
-    Rules are made on the images that choose, and asked of all that are examined. `tile` is the side of the atlas's
-    tiles in pixels.
+    Rules are made on the images that choose, and applied to all that are examined. `tile` is the side of the
+    atlas's tiles in pixels.
     """
     candidates = [one for find in FINDERS.values() for one in find(examined)]
     if atlas is not None and tile is not None:

@@ -1,4 +1,4 @@
-"""Proof by intervention: images changed in the one thing that is suspected, and judged again."""
+"""Proof by intervention: images are changed in the one thing that is suspected, and classified again."""
 
 from dataclasses import dataclass
 
@@ -11,23 +11,23 @@ from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, m
 
 TRANSPLANTED, WITHOUT = "transplanted", "without"
 
-# Of images that are changed and judged again, for each intervention.
+# The number of images that are changed and classified again, for each intervention.
 JUDGED = 96
-# What a change is taken to move by chance at least, so that one image in a hundred proves nothing.
+# The least that a change is assumed to move by chance, so that one image in a hundred proves nothing.
 LEAST_CHANCE = 0.01
 
 
 @dataclass(frozen=True)
 class Intervention:
-    """What the classifier says of images once something is put on them, or taken off.
+    """How the classifier classifies images once something is added to them, or removed.
 
-    `kind` is "transplanted": put on images of other classes that have it not and are not taken for the class;
-    or "without": taken off the class's images that have it and are right. `before` and `after` are the shares
-    taken for the class, `change` the second minus the first. Its chance is, for "transplanted", the mean share
-    that the same change moves to each of the other classes, or what something else of the class moves to it
-    where that can be put on likewise; for "without", what putting it on and taking it off again does to images
-    of the class that have it not. `images` are how many were changed. `p` is the probability that a change that
-    does no more looks like this by chance.
+    `kind` is "transplanted" (added to images of other classes that do not have it and are not classified as the
+    class) or "without" (removed from the class's images that have it and are right). `before` and `after` are the
+    shares classified as the class, and `change` is the second minus the first. The chance of "transplanted" is
+    the mean share that the same change moves to each of the other classes, or, if something else of the class can
+    be added in the same way, what that moves to the class. The chance of "without" is what adding it and removing
+    it again does to images of the class that do not have it. `images` is how many were changed. `p` is the
+    probability that a change that does no more looks like this by chance.
     """
 
     kind: str
@@ -39,16 +39,16 @@ class Intervention:
 
     @property
     def effect(self) -> float:
-        """How far the share moves beyond chance, toward what a shortcut would do: up if put on, down if taken off."""
+        """How far the share moves beyond chance, in the direction of a shortcut: up if added, down if removed."""
         moved = (self.change.value or 0.0) - (self.change.chance or 0.0)
         return moved if self.kind == TRANSPLANTED else -moved
 
 
 def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:
-    """Put a candidate on images of other classes and say how many are then taken for its class.
+    """Add a candidate to images of other classes and say how many are then classified as its class.
 
-    The images test, have it not, and are not taken for the class as they are; at most `judged`, drawn by the
-    seed. None where it cannot be put on, or there is no such image.
+    These are images that test, do not have it, and are not classified as the class as they are; at most `judged`,
+    drawn with the seed. None if it cannot be added, or there is no such image.
     """
     if candidate.put_on is None:
         return None
@@ -61,7 +61,7 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     before = examined.predictions[chosen]
     after = _judged(examined, chosen, candidate.put_on)
     taken = after == number
-    # Where the same change moves images other than to the candidate's class.
+    # Images that the same change moves to a class other than the candidate's.
     elsewhere = (after != before) & ~taken
     chance = float(elsewhere.mean()) / max(1, len(examined.images.classes) - 2)
     if candidate.beside is not None:
@@ -71,11 +71,11 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
 
 
 def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:
-    """Take a candidate off the images of its class that have it, and say how many are then lost.
+    """Remove a candidate from the images of its class that have it, and say how many are then lost.
 
-    The images test and are right as they are; at most `judged`, drawn by the seed. As many images of the class
-    that are right and have it not are changed likewise, it being put on them first where that can be done: what
-    they lose is owed to the change and not to what it removes. None where it cannot be taken off, or there
+    These are images that test and are right as they are; at most `judged`, drawn with the seed. As many images of
+    the class that are right and do not have it are changed in the same way; it is added to them first if that is
+    possible. What they lose is due to the change, not to what it removes. None if it cannot be removed, or there
     is no such image.
     """
     take_off = _taken_off(candidate)
@@ -116,7 +116,7 @@ def _compared(
 
 
 def _taken_off(candidate: Candidate) -> EditOf | None:
-    """Return what takes a candidate off an image that is given with its place in the set."""
+    """Return what removes a candidate from an image that is given with its place in the set."""
     take_off = candidate.take_off
     if candidate.take_off_of is not None or take_off is None:
         return candidate.take_off_of

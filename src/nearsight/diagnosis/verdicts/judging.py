@@ -1,4 +1,4 @@
-"""From candidates to verdicts: screened, proven by intervention, corrected for how many there are, and merged."""
+"""From candidates to verdicts: screened, proven by intervention, corrected for their number, and merged."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,24 +13,24 @@ from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, Interventio
 from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, Rule
 from nearsight.statistics import false_discovery, jaccard
 
-# Candidates that interventions are made for: of a class, and of all classes. The others cost nothing.
+# Candidates for which interventions are made: per class, and of all classes. The others cost nothing.
 PROVEN_OF_CLASS = 6
 PROVEN = 80
-# From this overlap of their images on, two candidates of a class are one thing (Jaccard).
+# From this overlap of their images on, two candidates of a class are the same thing (Jaccard).
 SAME = 1 / 3
-# What is not proven is a part of what is, if so many of its images have that.
+# An unproven candidate is part of a proven one if this share of its images has the proven one.
 WITHIN = 0.8
-# From this overlap on, one that moves nearly as many images may name them better.
+# From this overlap on, a candidate that moves nearly as many images may be a better name.
 ALIKE, NEARLY = 0.6, 0.85
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A candidate with all that was found of it: its association, the interventions, the rate `q` and the word.
+    """A candidate with all findings about it: its association, the interventions, the rate `q` and the word.
 
-    `p` joins the tests: the larger of the probability that it does not go with the class and of the smallest
-    probability, corrected for their number, that it does not matter. `q` is the rate of false discoveries over
-    all candidates at which it is believed. `also` are the words of other candidates that some of the same
+    `p` joins the tests: it is the larger of the probability that the candidate does not go with the class, and of
+    the smallest probability, corrected for their number, that it does not matter. `q` is the false discovery rate
+    over all candidates at which it is believed. `also` are the words of other candidates that some of the same
     images have.
     """
 
@@ -48,18 +48,18 @@ class Judged:
 
     @property
     def weight(self) -> float:
-        """How much hangs on it: its share of the class times the most that it was seen to move."""
+        """How much depends on it: its share of the class times the most that it was seen to move."""
         difference = self.association.accuracy.difference.value
         return (self.association.share.value or 0.0) * max(self.moved, difference or 0.0)
 
     @property
     def moved(self) -> float:
-        """The most that an intervention was seen to move beyond chance, 0 where it was never seen to."""
+        """The most that an intervention was seen to move beyond chance, 0 if it was never seen to move anything."""
         return max((one.effect for one in self.interventions), default=0.0)
 
     @property
     def moved_by_putting_on(self) -> float:
-        """How many images of other classes it moves beyond chance, 0 where it cannot be put on."""
+        """How many images of other classes it moves beyond chance, 0 if it cannot be added."""
         return next((one.effect for one in self.interventions if one.kind == TRANSPLANTED), 0.0)
 
 
@@ -69,11 +69,11 @@ def judge(
     strength: NDArray[np.float32] | None = None,
     rule: Rule = RULE,
 ) -> tuple[Judged, ...]:
-    """Return the candidates of which something is to be said, shortcuts first, then by how much hangs on them.
+    """Return the candidates that are worth reporting, shortcuts first, then by how much depends on them.
 
-    `strength` is as for `associate`. Candidates that do not go with their class on the images that test are not
-    intervened on; all are counted when the rate of false discoveries is estimated. Of candidates of one class
-    that a third of the same images have, the best one stands for all.
+    `strength` is as for `associate`. There are no interventions for candidates that do not go with their class on
+    the images that test; but all candidates count when the false discovery rate is estimated. The best one stands
+    for all candidates of one class that share a third of their images.
     """
     found = [associate(examined, candidate, strength) for candidate in candidates]
     proofs: dict[int, tuple[Intervention, ...]] = {}
@@ -116,7 +116,7 @@ def _joined(found: Association, interventions: Sequence[Intervention]) -> float:
 
 
 def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
-    """Yield of candidates that many of the same images have the best proven, with the words of the others."""
+    """Yield the best proven of the candidates that share many images, with the words of the others."""
     by_class: dict[int, list[Judged]] = defaultdict(list)
     for one in judged:
         by_class[one.candidate.class_number].append(one)
@@ -133,7 +133,7 @@ def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
 
 
 def _same(best: Judged, other: Judged, mine: NDArray[np.bool_]) -> bool:
-    """Whether two are one thing: by their images, or as most images of an unproven one have what is proven."""
+    """Whether two are the same: by their images, or most images of an unproven one have the proven one."""
     has, having = best.candidate.has[mine], other.candidate.has[mine]
     if jaccard(has, having) >= SAME:
         return True
@@ -141,7 +141,7 @@ def _same(best: Judged, other: Judged, mine: NDArray[np.bool_]) -> bool:
 
 
 def _named(best: Judged, same: Sequence[Judged], mine: NDArray[np.bool_]) -> Judged:
-    """Return the best of some that the same images have, or of those nearly as good the one of fewest causes."""
+    """Return the best of some that the same images have, or of those nearly as good the one with fewest causes."""
     has = best.candidate.has[mine]
     able = [
         one
@@ -155,5 +155,5 @@ def _named(best: Judged, same: Sequence[Judged], mine: NDArray[np.bool_]) -> Jud
 
 
 def _rank(one: Judged) -> tuple[bool, bool, float, float]:
-    """Rank what is proven before what is not, then what an intervention moves most: words of one thing part alike."""
+    """Rank the proven before the unproven, artefacts before others, and then by what an intervention moves."""
     return one.word != SHORTCUT, not one.candidate.artefact, -one.moved, -one.candidate.effect

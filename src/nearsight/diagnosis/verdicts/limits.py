@@ -1,4 +1,4 @@
-"""How small a shortcut would have been found in each class: what the number of its images allows."""
+"""How small a shortcut would have been found in each class, given the number of its images."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from nearsight.statistics.writing import points
 class ClassLimit:
     """A class, how many of its images test, and the smallest difference that would have been found in it.
 
-    `difference` is None where none would: too few images, or nearly all are right as it is. `accuracy` is the share
-    of these images that are right; None in files of before, which do not hold it, and of a class without any.
+    `difference` is None if none would: there are too few images, or nearly all are right as they are. `accuracy`
+    is the share of these images that are right; None in older files, and for a class without any.
     """
 
     class_number: int
@@ -25,10 +25,11 @@ class ClassLimit:
 
 
 def class_limits(examined: Examined, tests: int, rule: Rule) -> tuple[ClassLimit, ...]:
-    """Return the limit of every class, with so many tests made in all.
+    """Return the limit of every class, given the number of all tests.
 
-    The level is that of the first of so many tests to be believed (Benjamini and Hochberg), so a limit is what
-    one shortcut alone would have needed by its difference of accuracy; with an intervention less is enough.
+    The significance level is that of the first of this many tests to be believed (Benjamini and Hochberg). So a
+    limit is the difference of accuracy that one shortcut alone would have needed; with an intervention, less is
+    enough.
     """
     level = rule.rate / max(1, tests)
     known: dict[tuple[int, int], float | None] = {}
@@ -36,7 +37,7 @@ def class_limits(examined: Examined, tests: int, rule: Rule) -> tuple[ClassLimit
     for number in range(len(examined.images.classes)):
         mine = examined.of_class(number, choosing=False)
         accuracy = float((examined.predictions[mine] == number).mean()) if len(mine) else 0.0
-        # Classes of one size are alike but for their accuracy, which moves the limit little.
+        # Classes of one size differ only in their accuracy, which hardly moves the limit.
         key = (len(mine), round(10 * accuracy))
         if key not in known:
             known[key] = smallest_difference(len(mine), key[1] / 10, level)
@@ -45,7 +46,7 @@ def class_limits(examined: Examined, tests: int, rule: Rule) -> tuple[ClassLimit
 
 
 def typical_limit(limits: tuple[ClassLimit, ...]) -> float | None:
-    """Return the median of the classes' limits, None where half of them have none.
+    """Return the median of the classes' limits, None if half of them have none.
 
     >>> typical_limit((ClassLimit(0, 50, 0.3), ClassLimit(1, 50, 0.4), ClassLimit(2, 3, None)))
     0.4
@@ -56,7 +57,7 @@ def typical_limit(limits: tuple[ClassLimit, ...]) -> float | None:
 
 
 def limit_in_words(limit: float | None) -> str:
-    """Say how small a shortcut would have been found where none was, by the limit of the median class.
+    """Say how small a shortcut would have been found if none was, by the limit of the median class.
 
     >>> limit_in_words(0.4)
     "one in a third of a class's images would have been found if it cost 40 points or more (the median class)"

@@ -10,8 +10,8 @@ from nearsight.diagnosis.repeats import TileAt, find_repeated_marks
 def mark_candidates(atlas: Atlas, examined: Examined, tile: int) -> Iterator[Candidate]:
     """Yield the marks that the strongest tiles of a class show again and again, wherever they are in their images.
 
-    `tile` is the side of tiles in pixels. Tiles are those of the images that choose. Where the network's
-    preprocessing resizes images, tiles are no part of an image as it was decoded, and nothing is searched for.
+    `tile` is the side of tiles in pixels. Tiles are those of the images that choose. If the network's
+    preprocessing resizes images, tiles are not part of an image as it was decoded, and nothing is searched for.
     """
     preprocessing = examined.decision.bound.preprocessing
     if preprocessing is not None and preprocessing.resizes:

@@ -28,7 +28,7 @@ from nearsight.statistics.writing import points, whole_per_cent
 
 EXAMPLES = 6
 EXAMPLE_SIDE = 128
-# Of verdicts so many are shown with pictures, the strongest.
+# The number of verdicts that are shown with pictures, the strongest.
 SHOWN = 30
 
 
@@ -36,8 +36,8 @@ SHOWN = 30
 class Verdicts:
     """The shortcuts and suspects of all classes, the strongest first, and what would have been found.
 
-    `candidates` is how many were tested, `accuracy` that of the decision on the images that test, and
-    `remaining` what would remain of it without the shortcuts. `limits` has an entry for every class.
+    `candidates` is how many were tested, `accuracy` that of the decision on the images that test, and `remaining`
+    the accuracy that would remain without the shortcuts. `limits` has an entry for every class.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -68,7 +68,7 @@ class Verdicts:
 
     @property
     def typical_limit(self) -> float | None:
-        """The smallest difference that would have been found in the median class; None where none would."""
+        """The smallest difference that would have been found in the median class; None if none would."""
         return typical_limit(self.limits)
 
 

@@ -1,9 +1,9 @@
-"""How small a shortcut would have been found: what the number of images allows."""
+"""How small a shortcut would have been found, given the number of images."""
 
 import numpy as np
 from scipy.stats import hypergeom
 
-# The share of the images in which a shortcut is imagined, and the chance of finding it that is asked for.
+# The assumed share of the images with a shortcut, and the required chance of finding it.
 SHARE = 1 / 3
 POWER = 0.8
 DRAWS = 400
@@ -11,14 +11,14 @@ STEP = 0.05
 
 
 def smallest_difference(images: int, accuracy: float, level: float, *, seed: int = 0) -> float | None:
-    """Return the smallest difference of accuracy that would be found in four of five draws; None where none would.
+    """Return the smallest difference of accuracy that would be found in four of five draws; None if none would.
 
     >>> smallest_difference(125, 0.6, 0.05), smallest_difference(4, 0.6, 0.05)
     (0.25, None)
 
-    `images` of the class test, a third of which have it; `accuracy` is that of the images without it; `level`
-    is the probability by chance at which one candidate is believed. Found by drawing, in steps of 5 points,
-    with Fisher's exact test, one-sided.
+    `images` of the class test, and a third of them have it; `accuracy` is that of the images without it; `level`
+    is the probability by chance at which one candidate is believed. The result is found by drawing, in steps of 5
+    points, with Fisher's exact test, one-sided.
     """
     random = np.random.default_rng(seed)
     having = round(images * SHARE)

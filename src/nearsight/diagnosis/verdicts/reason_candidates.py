@@ -1,4 +1,4 @@
-"""Reasons as candidates: what the network's own grouping found, put on other images and removed."""
+"""Reasons as candidates: what the network's own grouping found, added to other images and removed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from nearsight.diagnosis.candidates import MANY_CAUSES, TILE, Candidate, Examine
 from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons
 from nearsight.diagnosis.reasons.reason import Reason
 
-# Of a reason's tiles so many are pasted.
+# The number of a reason's tiles that are pasted.
 DONORS = 32
 # A group that is found again less often than this dissolves with other draws (Hennig 2007).
 LEAST_STABILITY = 0.5
@@ -22,12 +22,12 @@ Resize = Callable[[Tensor], Tensor]
 def reason_candidates(atlas: Atlas, examined: Examined, tile: int) -> Iterator[Candidate]:
     """Yield each reason of a class that has several, as something that some of its images have.
 
-    An image has it if its strongest tile is one of the reason's; of images that the atlas did not look at
-    nothing is known. `tile` is the side of tiles in pixels. A reason is put on an image by pasting one of its
-    tiles where it was, and taken off by filling the tile's place from an image of the class without it; chance
-    is what a tile of the class's other reasons does there. All images are changed as the network's
-    preprocessing resizes them. A reason whose evidence is known to lie off the object counts as an artefact: it
-    is no part of it.
+    An image has it if its strongest tile is one of the reason's; for images that the atlas did not use, this is
+    not known. `tile` is the side of tiles in pixels. A reason is added to an image by pasting one of its tiles
+    where it was, and removed by filling the tile's place from an image of the class without it. The value by
+    chance is what a tile of the class's other reasons does there. All images are changed in the form to which the
+    network's preprocessing resizes them. A reason whose evidence is known to lie off the object counts as an
+    artefact, because it is no part of the object.
     """
     resize = examined.decision.bound.resize
     for number, found in enumerate(atlas.classes):
@@ -84,7 +84,7 @@ class _Pasting:
     tile: int
 
     def pasted(self, tiles: Sequence[Placed]) -> Callable[[Tensor], Tensor] | None:
-        """Return what pastes one of some tiles where it was in its own image."""
+        """Return what pastes one of some tiles at the place that it had in its own image."""
         choosing = [placed for placed in tiles if self.examined.choosing[placed[0]]][:DONORS]
         if not choosing:
             return None
@@ -101,9 +101,9 @@ class _Pasting:
     def filled(
         self, where: dict[int, tuple[int, int]], donors: Sequence[int]
     ) -> Callable[[Tensor, int], Tensor] | None:
-        """Return what fills an image's tile from the same place of an image that has it not.
+        """Return what fills an image's tile from the same place of an image that does not have it.
 
-        Of an image without one a tile is filled where another image has it.
+        In an image without one, a tile is filled where another image has it.
         """
         free = [place for place in donors if self.examined.choosing[place]][:DONORS]
         corners = list(where.values())
@@ -120,7 +120,7 @@ class _Pasting:
         return fill
 
     def _put(self, target: Tensor, donor: Tensor, top: int, left: int) -> None:
-        """Put a tile of one image into another, as far along each side as it was."""
+        """Put a tile of one image into another, at the same relative place along each side."""
         rows, columns = (self._along(donor, target, start, side) for start, side in ((top, 1), (left, 2)))
         cut = donor[:, top : top + self.tile, left : left + self.tile]
         target[:, rows : rows + self.tile, columns : columns + self.tile] = cut
@@ -131,5 +131,5 @@ class _Pasting:
 
 
 def _drawn(image: Tensor, count: int) -> int:
-    """Draw a number below `count` by an image's own pixels, so that the same image is always changed alike."""
+    """Draw a number below `count` from an image's own pixels, so that an image is always changed alike."""
     return int(image.to(torch.int64).sum()) % count

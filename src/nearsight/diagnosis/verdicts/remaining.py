@@ -13,11 +13,10 @@ DRAWS = 1000
 
 
 def remaining_accuracy(examined: Examined, shortcuts: Sequence[Judged]) -> Estimate:
-    """Return the accuracy on the images that test, those with a shortcut counted as their class without it.
+    """Return the accuracy on the images that test; those with a shortcut count like their class without it.
 
-    Of each class with shortcuts, an image that has any of them counts as many times right as the class's images
-    that have none; the interval is a bootstrap's over images. Where every image of a class has one, nothing is
-    known.
+    For each class with shortcuts, an image that has any of them counts with the accuracy of the class's images
+    that have none. The interval is a bootstrap over images. If every image of a class has one, nothing is known.
     """
     testing = np.flatnonzero(~examined.choosing)
     labels = examined.labels[testing]

@@ -1,4 +1,4 @@
-"""The rule of a verdict: what makes a shortcut, what only a suspect, in one place."""
+"""The rule of a verdict: what makes a shortcut, and what only a suspect, in one place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ SHORTCUT, SUSPECT, NOTHING = "shortcut", "suspect", "nothing found"
 
 @dataclass(frozen=True)
 class Rule:
-    """What a verdict takes; chosen on development networks, before the held-out ones were looked at.
+    """What a verdict requires; chosen on development networks, before the held-out ones were examined.
 
-    `rate` is the rate of false discoveries over all candidates of all classes. `least_share` is by how much more
-    often images of the class must have it than those of other classes, `least_difference` how much accuracy must
-    differ with and without it, `least_effect` how far an intervention must move images beyond chance: all are
-    shares from 0 to 1. Of an artefact that at most the share `hardly` of the others has, `least_effect_of_own` is
-    enough, and an effect of `enough` stands for the interval of the difference. What may be part of the object
-    must be `times` as frequent in the class as elsewhere to be a suspect. Whether a candidate has nothing to do
-    with the object is its finder's to say.
+    `rate` is the false discovery rate over all candidates of all classes. `least_share` is by how much more often
+    images of the class must have it than those of other classes. `least_difference` is how much accuracy must
+    differ with and without it. `least_effect` is how far an intervention must move images beyond chance. All are
+    shares from 0 to 1. For an artefact that at most the share `hardly` of the others has, `least_effect_of_own`
+    is enough, and an effect of `enough` replaces the interval of the difference. What may be part of the object
+    must be `times` as frequent in the class as elsewhere to be a suspect. The finder of a candidate says whether
+    it has nothing to do with the object.
     """
 
     rate: float = 0.05
@@ -33,7 +33,7 @@ class Rule:
     times: float = 10.0
 
     def worth_proving(self, found: Association) -> bool:
-        """Say whether a candidate goes with its class so much that interventions are worth their cost."""
+        """Say whether a candidate goes with its class strongly enough for interventions to be worth their cost."""
         more = (found.share.value or 0.0) - (found.share.chance or 0.0)
         unknown = found.accuracy.difference.value is None
         return more >= self.least_share and (unknown or (found.accuracy.difference.value or 0.0) > 0)
@@ -43,7 +43,7 @@ class Rule:
         return found.candidate.artefact and (found.share.chance or 0.0) <= self.hardly
 
     def proves(self, found: Association, intervention: Intervention) -> bool:
-        """Say whether an intervention proves that a candidate decides: by size, and beyond chance by its interval."""
+        """Say whether an intervention proves that a candidate decides: by its size and its interval."""
         change = intervention.change
         if change.value is None or change.low is None or change.high is None:
             return False
@@ -58,14 +58,15 @@ class Rule:
         difference = found.accuracy.difference
         if difference.value is None or difference.low is None:
             return False
-        # Images that speak strongly are easier: what was found in the strongest tiles must do more than they.
+        # Images that speak strongly are easier, so what was found in the strongest tiles must do more than they
+        # do.
         least = (difference.chance or 0.0) if found.candidate.seen_in == TILE else 0.0
         return difference.value >= self.least_difference and difference.low > least
 
     def set_apart(self, found: Association) -> bool:
-        """Say whether something is so much more frequent in the class that it is worth a look; of tiles it always is.
+        """Say whether something is frequent enough in the class to be worth a look; what tiles show always is.
 
-        Classes of natural pictures differ in all that whole images are like, and classifiers use it.
+        Classes of natural pictures differ in all attributes of whole images, and classifiers use them.
         """
         if found.candidate.seen_in != IMAGE:
             return True
@@ -79,8 +80,8 @@ class Rule:
         lost = any(self.proves(found, one) for one in interventions if one.kind == WITHOUT)
         strong = max((one.effect for one in interventions if self.proves(found, one)), default=0.0)
         difference = found.accuracy.difference.value
-        # Where every image of the class has it, only what is changed can tell; where few have it, their accuracy
-        # alone can hardly, and what an artefact moves that no other class has may do.
+        # If every image of the class has it, only changed images can tell. If few have it, their accuracy alone
+        # hardly can, but what an artefact that no other class has moves can.
         few = self.own(found) and strong >= self.enough and (difference or 0.0) >= self.least_difference
         matters = lost or self.differs(found) or few or (difference is None and proven)
         if proven and matters and found.candidate.artefact:

@@ -1,4 +1,4 @@
-"""A verdict as it is told: what some images of a class have, what hangs on it, and what proved it."""
+"""A verdict as it is reported: what some images of a class have, what depends on it, and what proved it."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,15 @@ from nearsight.statistics.writing import points, whole_per_cent
 class Verdict:
     """One shortcut, or suspect, of one class.
 
-    `attribute` is the name of its kind, `words` what a person calls it; `also` are the words of other
-    attributes that the same images have. `images` are the places of all the class's images that have it,
-    `examples` of six that show it best, `beside` of some of the class that have it not; `place` is where it is
-    seen, (top, left, bottom, right) as shares of height and width, None for everywhere. `share` is of the
-    class's images, by chance that of other classes' images; `accuracy_with` and `accuracy_without` are of the
-    class's images, `difference` the first minus the second, by chance that of as many images drawn by strength
-    of evidence; `errors_without` is the share of the class's errors that lie in images without it, by chance
-    the share of such images. All are of images that did not choose. `q` is the rate of false discoveries over
-    all candidates at which it is believed.
+    `attribute` is the name of its kind, `words` what a person calls it; `also` are the words of other attributes
+    that the same images have. `images` are the places of all the class's images that have it, `examples` those of
+    six that show it best, `beside` those of some of the class that do not have it. `place` is where it is seen,
+    (top, left, bottom, right) as shares of height and width, None for everywhere. `share` is that of the class's
+    images; its chance is that of other classes' images. `accuracy_with` and `accuracy_without` are those of the
+    class's images, and `difference` is the first minus the second; its chance is that of as many images chosen by
+    strength of evidence. `errors_without` is the share of the class's errors that are in images without it; its
+    chance is the share of such images. All are measured on images that did not choose. `q` is the false discovery
+    rate over all candidates at which it is believed.
     """
 
     class_number: int
@@ -44,7 +44,7 @@ class Verdict:
     q: float
 
     def sentence(self, class_name: str) -> str:
-        """Say the verdict: what, of how many images, and the accuracy with it and without it.
+        """Say the verdict: what, in how many images, and the accuracy with it and without it.
 
         >>> some, less = Estimate(0.58, 0.5, 0.66, n=125, chance=0.01), Estimate(0.19, 0.1, 0.32, n=52)
         >>> sure, none = Estimate(1.0, 0.95, 1.0, n=73), Estimate(None, None, None, 0)
@@ -66,7 +66,7 @@ class Verdict:
         return f"{said}, of those without it {whole_per_cent(self.accuracy_without)}"
 
     def proofs(self, class_name: str) -> tuple[str, ...]:
-        """Say what the interventions gave, one sentence each."""
+        """Say what the interventions showed, one sentence each."""
         return tuple(self._proof(one, class_name) for one in self.interventions)
 
     def advice(self, class_name: str) -> str:
