@@ -1,4 +1,4 @@
-"""Taking a shortcut away: from a run and what a diagnosis found of it to a new run without it."""
+"""Removing a shortcut: from a run and the findings of a diagnosis to a new run without it."""
 
 from nearsight.repair.result import Repair
 

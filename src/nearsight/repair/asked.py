@@ -1,4 +1,4 @@
-"""What a repair was asked for, kept with it, so that it goes on only as it was begun."""
+"""What a repair was asked for, kept with it, so that it is only continued with the same settings."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -26,14 +26,14 @@ class Asked:
 
 
 def check_place(out: Path, asked: Asked, resume: bool, diagnosed: str) -> None:
-    """Raise `InputError` unless a repair can begin, or go on, in a directory; nothing is written.
+    """Raise `InputError` unless a repair can begin, or be continued, in a directory; nothing is written.
 
     >>> check_place(Path("/dev/null"), Asked("run", "digits", ("all",), None, False, None, 0), False, "diagnosis")
     Traceback (most recent call last):
     nearsight.errors.InputError: /dev/null is a file; choose another `out`
 
-    `diagnosed` is the name of the folder that a repair which found nothing leaves behind; with `resume` another may
-    begin beside it.
+    `diagnosed` is the name of the folder that a repair which found nothing leaves behind; with `resume`, another
+    repair may begin beside it.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose another `out`")

@@ -22,8 +22,8 @@ from nearsight.statistics.writing import points, whole_per_cent
 class Chosen:
     """A verdict that is to be removed: of a class, by its number among the class's verdicts, from 1.
 
-    `verdict` is None, and `number` 0, for the background, of which the part reliance tells; `proven` says whether
-    it decides the class, or is a shortcut.
+    `verdict` is None, and `number` is 0, for the background, which the part reliance reports; `proven` says
+    whether it decides the class, or is a shortcut.
     """
 
     class_number: int
@@ -32,7 +32,7 @@ class Chosen:
     verdict: Verdict | None = None
 
     def name(self, classes: Sequence[str]) -> str:
-        """Return what it is called on the command line.
+        """Return its name on the command line.
 
         >>> Chosen(1, 2, True).name(("cat", "deer")), Chosen(0, 0, True).name(("cat", "deer"))
         ('deer:2', 'cat:background')
@@ -41,7 +41,7 @@ class Chosen:
 
 
 def check_names(verdicts: str | Sequence[str], classes: Sequence[str]) -> None:
-    """Raise `InputError` for what is no name of a verdict of these classes, whatever a diagnosis finds.
+    """Raise `InputError` for what cannot name a verdict of these classes, whatever a diagnosis finds.
 
     >>> check_names("der:1", ("cat", "deer"))
     Traceback (most recent call last):
@@ -69,13 +69,14 @@ def check_names(verdicts: str | Sequence[str], classes: Sequence[str]) -> None:
 
 
 def choose(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -> tuple[Chosen, ...]:
-    """Return the verdicts that are named, in the order they are named in, or all that are proven.
+    """Return the named verdicts, in the order in which they are named, or all that are proven.
 
     >>> choose(Diagnosis.load("diagnoses/scenes"), ["dog:1"])  # doctest: +SKIP
 
-    All are the shortcuts that cost something (`cost_of_verdict`), and the background of classes that it decides.
-    Shortcuts that cost nothing, suspects, and backgrounds that suffice without being needed, are taken only by name.
-    Raises `InputError` where nothing is left to repair, and for a name that is none of the diagnosis's.
+    All means the shortcuts that cost something (`cost_of_verdict`), and the background of classes that it
+    decides. Shortcuts that cost nothing, suspects, and backgrounds that suffice without being needed are only
+    chosen by name. Raises `InputError` if nothing is left to repair, and for a name that the diagnosis does not
+    have.
     """
     classes = diagnosis.classes
     check_names(verdicts, classes)
@@ -93,7 +94,7 @@ def choose(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -
 
 
 def left_alone(diagnosis: Diagnosis, verdicts: str | Sequence[str] = ALL_VERDICTS) -> tuple[str, ...]:
-    """Return a sentence for each shortcut that is not removed as it costs nothing; none where some are named.
+    """Return a sentence for each shortcut that is not removed because it costs nothing; none if verdicts are named.
 
     >>> left_alone(Diagnosis.load("diagnoses/scenes"))  # doctest: +SKIP
     """
@@ -127,7 +128,7 @@ def _all(diagnosis: Diagnosis) -> Iterator[Chosen]:
 
 
 def _left(diagnosis: Diagnosis) -> list[tuple[Chosen, tuple[float, float]]]:
-    """Return the proven shortcuts that cost nothing, each with what is usual for classes without one."""
+    """Return the proven shortcuts that cost nothing, each with what is usual for classes without a shortcut."""
     proven = [one for one in _all(diagnosis) if one.proven]
     usual = usual_accuracies(diagnosis, {one.class_number for one in proven})
     return [

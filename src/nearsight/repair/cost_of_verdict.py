@@ -1,4 +1,4 @@
-"""What a shortcut costs its class: whether with it and without it the class is like classes that have none."""
+"""What a shortcut costs its class: whether, with it and without it, the class is like classes without a shortcut."""
 
 from collections.abc import Collection
 
@@ -9,16 +9,16 @@ from nearsight.diagnosis.verdicts.interventions import WITHOUT
 from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.diagnosis.verdicts.verdict import Verdict
 
-# Between these quantiles of their accuracies classes differ anyway. Of the 15 plants of five development networks the
-# rule left two of three that cost nothing (a border, digits), and none that costs something.
+# Between these quantiles of their accuracies, classes differ anyway. Of the 15 plants of five development
+# networks, the rule left alone two of three that cost nothing (a border, digits), and none that costs something.
 USUAL = (0.25, 0.75)
 
 
 def usual_accuracies(diagnosis: Diagnosis, shortcuts: Collection[int]) -> tuple[float, float] | None:
-    """Return the accuracies between which a class is like others: the quartiles of the classes without a shortcut.
+    """Return the range of accuracies of ordinary classes: the quartiles of the classes without a shortcut.
 
-    `shortcuts` are the numbers of the classes that have one. Accuracies are those on the images that test. None where
-    every class has one, and for a diagnosis of before, which does not hold accuracies of classes.
+    `shortcuts` are the numbers of the classes that have one. Accuracies are those on the images that test. None
+    if every class has one, and for an older diagnosis, which does not hold accuracies of classes.
     """
     told = VERDICTS.of(diagnosis)
     found = [
@@ -33,12 +33,12 @@ def usual_accuracies(diagnosis: Diagnosis, shortcuts: Collection[int]) -> tuple[
 
 
 def costs_nothing(verdict: Verdict, usual: tuple[float, float]) -> bool:
-    """Return whether a class is not shown to be better off with a shortcut than is usual, nor worse off without it.
+    """Return whether a class is not shown to be better off with a shortcut than usual, nor worse off without it.
 
-    By their 95 % intervals: images that have it are not right more often than `usual`, and neither those that have it
-    not, nor those that it is taken off, less often. A network that knows its training images by heart is right on
-    the second all the same, and wrong once it is taken off. What the edit alone does is not counted. False where one
-    of the three is unknown.
+    This goes by 95 % intervals: images that have the shortcut are right no more often than `usual`, and images
+    that do not have it, or from which it is removed, are right no less often. A network that knows its training
+    images by heart is right on those without it all the same, but wrong once it is removed. What the edit itself
+    does is not counted. False if one of the three is unknown.
     """
     taken_off = next((one for one in verdict.interventions if one.kind == WITHOUT), None)
     lacking, having = verdict.accuracy_without.high, verdict.accuracy_with

@@ -1,4 +1,4 @@
-"""Images of a set with edits put on some of them."""
+"""Images of a set, some of them edited."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ Edits = Mapping[int, Sequence[EditIn]]
 
 
 def edit_image(images: ImageSet, i: int, edits: Sequence[EditIn]) -> Tensor:
-    """Return image i of a set after some edits, each made on what the one before left; uint8 (3, H, W).
+    """Return image i of a set after some edits, each applied to the result of the one before; uint8 (3, H, W).
 
     >>> pixels = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
     >>> black = ImageSet("black", "train", ("a", "b"), np.array([0]), MemoryImages(pixels, ("a.png",)))
@@ -30,16 +30,16 @@ def edit_image(images: ImageSet, i: int, edits: Sequence[EditIn]) -> Tensor:
 
 
 def edited(images: ImageSet, edits: Edits, resize: Callable[[Tensor], Tensor]) -> ImageSet:
-    """Return a set in which the images that `edits` names by their places are edited, the others as they are.
+    """Return a set in which the images that `edits` names by their places are edited, and the others unchanged.
 
     >>> pixels = torch.zeros(2, 3, 2, 2, dtype=torch.uint8)
     >>> black = ImageSet("black", "train", ("a", "b"), np.array([0, 1]), MemoryImages(pixels, ("a.png", "b.png")))
     >>> edited(black, {1: [lambda images, i: images.image(i) + 5]}, lambda image: image).pixels[:, 0, 0, 0].tolist()
     [0, 5]
 
-    Edited images are `resize`d, as the network's preprocessing does, because some edits leave them so. A set in
-    memory stays there, all of its images in that size; of any other nothing is held, and an image is edited each
-    time it is read.
+    Edited images are `resize`d in the way of the network's preprocessing, because some edits need this. A set in
+    memory stays there, with all of its images in that size. Of any other set nothing is held, and an image is
+    edited each time it is read.
     """
     if isinstance(images.images, MemoryImages):
         first = resize(images.image(0)) if len(images) else torch.empty(0)
@@ -69,7 +69,7 @@ def edited(images: ImageSet, edits: Edits, resize: Callable[[Tensor], Tensor]) -
 
 @dataclass(frozen=True, eq=False)
 class _Items:
-    """The edited images of a set, in the order of their places, each made when it is asked for."""
+    """The edited images of a set, in the order of their places, each made when it is requested."""
 
     images: ImageSet
     edits: Edits
@@ -85,7 +85,7 @@ class _Items:
 
 
 def _with_image(images: ImageSet, i: int, pixels: Tensor) -> ImageSet:
-    """Return a set whose image i has other pixels, and all others are as they are."""
+    """Return a set in which image i has other pixels, and all other images are unchanged."""
     part, place = np.zeros(len(images), dtype=np.int64), np.arange(len(images), dtype=np.int64)
     part[i], place[i] = 1, 0
     one = MemoryImages(pixels[None], (images.path(i),), images.value_range)

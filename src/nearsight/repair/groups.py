@@ -8,7 +8,7 @@ from nearsight.errors import InputError
 from nearsight.repair.task import Task
 from nearsight.training.material import Material
 
-# Fewer images than this would be seen again and again until they are known by heart.
+# Fewer images than this would be repeated until they are known by heart.
 LEAST_GROUP = 5
 
 
@@ -27,13 +27,14 @@ def balance_groups(task: Task, *, worst: bool = False) -> Material:
     >>> len(balanced.images) == len(images), abs(int(np.diff(np.unique(threes, return_counts=True)[1])[0])) <= 1
     (True, True)
 
-    A group is a class's images of one value of `task.column`, or, where no column is named, with and without each
-    shortcut. A class keeps its number of images; they are drawn from its groups alike by the seed, with replacement
-    only where a group has too few (Idrissi, Arjovsky, Pezeshki and Lopez-Paz, CLeaR 2022: as good as more elaborate
-    ways). With `worst` the loss is that of the worst group (group DRO: Sagawa, Koh, Hashimoto and Liang, ICLR 2020).
+    A group is a class's images with one value of `task.column`, or, if no column is named, those with and without
+    each shortcut. A class keeps its number of images. They are drawn equally from its groups with the seed, with
+    replacement only if a group has too few (Idrissi, Arjovsky, Pezeshki and Lopez-Paz, CLeaR 2022: as good as
+    more elaborate methods). With `worst`, the loss is that of the worst group (group DRO: Sagawa, Koh, Hashimoto
+    and Liang, ICLR 2020).
 
-    Groups below `LEAST_GROUP` images join the largest of their class. Raises `InputError` where a shortcut's class
-    then has a single group, as there is nothing to balance, and as `groups_of` does for a column.
+    Groups below `LEAST_GROUP` images join the largest of their class. Raises `InputError` if a shortcut's class
+    then has a single group, because there is nothing to balance, and where `groups_of` does for a column.
     """
     numbers = group_numbers(task)
     index = balanced(task, numbers)
@@ -51,14 +52,14 @@ def balanced(task: Task, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     for number in np.unique(labels).tolist():
         mine = np.flatnonzero(labels == number)
         groups = [mine[numbers[mine] == group] for group in np.unique(numbers[mine])]
-        # What does not divide goes to the first groups.
+        # If they cannot be divided equally, the first groups get one more.
         sizes = [len(mine) // len(groups) + (k < len(mine) % len(groups)) for k in range(len(groups))]
         drawn += [draw_alike(group, size, random) for group, size in zip(groups, sizes, strict=True)]
     return np.sort(np.concatenate(drawn))
 
 
 def group_numbers(task: Task) -> NDArray[np.int64]:
-    """Return the group of each training image, int64 (n,), numbered from 0; raises what `balance_groups` does."""
+    """Return the group of each training image, int64 (n,), numbered from 0; raises where `balance_groups` does."""
     labels = task.train.labels.astype(np.int64)
     values = _values(task)
     _, numbers = np.unique(np.stack([labels, values]), axis=1, return_inverse=True)
@@ -105,7 +106,7 @@ def _values(task: Task) -> NDArray[np.int64]:
 
 
 def draw_alike(places: NDArray[np.int64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Draw so many of some places, each equally often but for one more.
+    """Draw a number of places, each equally often, except that some are drawn once more.
 
     >>> np.bincount(draw_alike(np.array([0, 1]), 5, np.random.default_rng(0))).tolist()
     [3, 2]

@@ -1,4 +1,4 @@
-"""The head of a classifier: the last linear layer, found by what it does, and changed."""
+"""The head of a classifier: the last linear layer, found by its behaviour, and changed."""
 
 import copy
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from nearsight.evidence import TiledModel
 from nearsight.evidence.embedding import embed
 from nearsight.models import Classifier
 
-# Noise that the network is asked about, and how far from linear its answers may be, as a share of their size.
+# Noise images that are given to the network, and how far from linear its outputs may be, as a share of their
+# size.
 ASKED, ROUNDING = 8, 1e-3
 
 
@@ -42,7 +43,7 @@ class Head:
 
 
 def head_of(bound: TiledModel) -> Head:
-    """Return the linear head of a bound classifier, found without the names of layers.
+    """Return the linear head of a bound classifier, found without names of layers.
 
     >>> from nearsight.models import Architecture, Preprocessing
     >>> architecture, halves = Architecture("airbench", classes=2, width=0.1), Preprocessing((0.5,) * 3, (0.5,) * 3)
@@ -51,9 +52,9 @@ def head_of(bound: TiledModel) -> Head:
     >>> head.weight, head.bias, round(head.factor, 3)
     ('network.head.weight', None, 1.0)
 
-    The network is asked about a little noise. Its head is the parameter by which its embeddings
-    (`nearsight.evidence.embedding`) must be multiplied to give its logits, up to a factor. Raises `InputError` where
-    there is none: a head of several layers, or whose logits are not linear in the embedding.
+    A little noise is given to the network. Its head is the parameter by which its embeddings
+    (`nearsight.evidence.embedding`) must be multiplied to give its logits, up to a factor. Raises `InputError` if
+    there is none: the head has several layers, or its logits are not linear in the embedding.
     """
     classifier = bound.model
     if not isinstance(classifier, Classifier):
@@ -81,7 +82,7 @@ def head_of(bound: TiledModel) -> Head:
 
 
 def _factor(made: Tensor, logits: Tensor) -> float | None:
-    """Return the number that turns one into the other; None where there is none."""
+    """Return the number that turns one into the other; None if there is none."""
     size = (made * made).sum()
     factor = float((made * logits).sum() / size) if size > 0 else 0.0
     if factor == 0:

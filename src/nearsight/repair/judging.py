@@ -1,4 +1,4 @@
-"""What a repair changed: the classifiers before and after are asked about the same test images."""
+"""What a repair changed: the classifiers before and after are applied to the same test images."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from nearsight.repair.result import SHOWN, Change, Example, FoundAgain
 from nearsight.repair.shortcut import BACKGROUND, Shortcut
 from nearsight.statistics import accuracy_estimate, change_estimate, jaccard
 
-# A shortcut is put on so many images of other classes.
+# The number of images of other classes to which a shortcut is added.
 MOST_MOVED = 200
-# A verdict on test images is of a shortcut if it is called the same, or so many of the images of either are of both.
+# A verdict on test images is of a shortcut if it has the same name, or shares this much of their images.
 SAME_IMAGES = 0.5
 
 
@@ -46,14 +46,14 @@ def judge(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Judged:
-    """Ask two classifiers about the same test images, and say what changed, paired over images.
+    """Apply two classifiers to the same test images, and say what changed, paired by image.
 
     >>> judge(Decision.of(old), Decision.of(new), sets["test"], shortcuts).overall.change  # doctest: +SKIP
 
-    Of each shortcut, its class's images with it and without it apart, and at most `MOST_MOVED` images of other
-    classes, drawn by `seed`, with it put on: how many of them become the class. Of a background, the class's images
-    as they are are with it, and the same images on a background of another class without it. `known` are the
-    predictions of both on `test`, int64 (n,), where they were asked before.
+    For each shortcut, its class's images with it and without it are reported separately; and it is added to at
+    most `MOST_MOVED` images of other classes, drawn with `seed`: how many of them become the class? For a
+    background, the class's images as they are count as with it, and the same images on a background of another
+    class as without it. `known` are the predictions of both on `test`, int64 (n,), if they are already known.
     """
     return _Judging(before, after, test, seed, progress).judged(shortcuts, known)
 
@@ -135,7 +135,7 @@ class _Judging:
     def _put_on(
         self, shortcut: Shortcut, asked: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return what images are taken for with a shortcut put on, before and after."""
+        """Return the predictions for images with a shortcut added, before and after."""
         put_on = shortcut.put_on
         assert put_on is not None
         old, new = (
@@ -158,13 +158,13 @@ class _Judging:
 def found_again(
     diagnosis: Diagnosis, test: ImageSet, shortcuts: Sequence[Shortcut]
 ) -> tuple[FoundAgain, ...]:
-    """Return the verdicts of a diagnosis of all images of `test`, each with whether it is of one of some shortcuts.
+    """Return the verdicts of a diagnosis of all images of `test`, each with the shortcut that it is of, if any.
 
     >>> found_again(diagnosis, sets["test"], shortcuts)  # doctest: +SKIP
 
-    A verdict is of the shortcut of its class that is called the same, or has the same images, by `SAME_IMAGES`; of
-    several, of the one that has the most images in common with it, those that are called the same first.
-    Backgrounds that decide a class are told beside them.
+    A verdict is of the shortcut of its class that has the same name, or the same images, by `SAME_IMAGES`. Of
+    several, it is of the one that shares most images with it, with those of the same name first. Backgrounds that
+    decide a class are reported as well.
     """
     told, reliance = VERDICTS.of(diagnosis), RELIANCE.of(diagnosis)
     found = []

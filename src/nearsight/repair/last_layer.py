@@ -1,4 +1,4 @@
-"""Last layer: the head alone is fitted again, on images balanced over with and without a shortcut."""
+"""Last layer: only the head is fitted again, on images balanced over with and without a shortcut."""
 
 import warnings
 from collections.abc import Sequence
@@ -21,49 +21,50 @@ from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut
 from nearsight.repair.task import Task
 from nearsight.settings.pooled import MEAN
 
-# Images of a cell (a class with a shortcut, or without it): at most, at least where there are many cells, and of all
+# Images of a cell (a class with a shortcut, or without it): at most, at least if there are many cells, and of all
 # cells together.
 CELL, LEAST_CELL, IN_ALL = 250, 25, 10_000
 # Draws whose heads are averaged, as Kirichenko and others do.
 DRAWS = 10
-# How much the mean loss counts beside L2, of which the cut chooses; the share of the images that is cut off for it,
-# and how many a cell must have there to be judged. The network knows its training images by heart: they would choose
-# ever weaker ones, by which other images are lost.
+# Possible weights of the mean loss relative to L2, of which held-out images choose one; the share of images that
+# is held out for this, and how many a cell must have there to be judged. The network knows its training images by
+# heart, so they would choose ever weaker regularisation, and other images would be lost.
 STRENGTHS, CUT, LEAST_JUDGED = (1.0, 10.0, 100.0, 1000.0), 0.25, 5
 MOST_STEPS = 300
-# Tiles of an image at most whose embeddings are averaged, and images that are embedded at once.
+# The most tiles of an image whose embeddings are averaged, and the images that are embedded at a time.
 TILES, TOGETHER = 64, 128
 
 
 @dataclass(frozen=True, eq=False)
 class _Cell:
-    """Images of a class with a shortcut or without: places among all embeddings, and the images they come from."""
+    """Images of a class with or without a shortcut: places among all embeddings, and the images they come from."""
 
     class_number: int
     rows: NDArray[np.int64]
     sources: NDArray[np.int64]
 
     def among(self, wanted: NDArray[np.bool_]) -> "_Cell":
-        """Return the cell of the images, bool (n,), that are wanted."""
+        """Return the cell of the given images, bool (n,)."""
         inside = wanted[self.sources]
         return _Cell(self.class_number, self.rows[inside], self.sources[inside])
 
 
 def refit_last_layer(task: Task) -> Classifier:
-    """Return the classifier with its head fitted again; no other number of it is changed.
+    """Return the classifier with its head fitted again; nothing else in it changes.
 
     >>> refit_last_layer(task).architecture == task.bound.model.architecture  # doctest: +SKIP
     True
 
-    Deep feature reweighting (Kirichenko, Izmailov and Wilson, ICLR 2023), on training images: logistic regression on
-    standardised embeddings of images drawn, with replacement, so that each class has as many with each shortcut as
-    without; the mean of `DRAWS` such draws. The strength of L2 is chosen on a cut of the training images, by the
-    worst class with a shortcut or without; then all images are fitted. Where a class has too few images with a
-    shortcut or without, more are made by its edits: a few images given again and again are no measure of a class.
-    Where there are none, the class stays as it is, and that is said. The embedding of an image is that by which it
-    is decided: its own, or of a network of tiles the mean over at most `TILES` of its tiles.
+    Deep feature reweighting (Kirichenko, Izmailov and Wilson, ICLR 2023), on training images: logistic regression
+    on standardised embeddings of images drawn, with replacement, so that each class has as many with each
+    shortcut as without; the result is the mean of `DRAWS` such draws. The strength of L2 is chosen on held-out
+    training images, by the worst class with or without a shortcut; then all images are fitted. If a class has too
+    few images with a shortcut or without it, more are made by its edits, because a few repeated images do not
+    represent a class. If there are none, the class stays as it is, and this is reported. The embedding of an
+    image is the one by which it is decided: its own, or, for a network of tiles, the mean over at most `TILES` of
+    its tiles.
 
-    Raises `InputError` for a head that is not one linear layer, and for a class without an image.
+    Raises `InputError` for a head that is not one linear layer, and for a class without images.
     """
     head = head_of(task.bound)
     classifier = task.bound.model
@@ -105,10 +106,10 @@ _Asked = tuple[int, Sequence[EditIn]]
 
 
 def _cells(task: Task) -> tuple[list[_Asked], list[list[_Cell]]]:
-    """Return the images to be embedded, with their edits, and the cells of each class for each shortcut.
+    """Return the images to embed, with their edits, and the cells of each class for each shortcut.
 
-    A pair of cells (with, without) for each class and shortcut; a single cell where one of them cannot be obtained,
-    and of a class of few images one of them all.
+    There is a pair of cells (with, without) for each class and shortcut, or a single cell if one of them cannot
+    be obtained. For a class of few images, one of them contains all.
     """
     classes = len(task.train.classes)
     most = min(CELL, max(LEAST_CELL, IN_ALL // (2 * classes * len(task.shortcuts))))
@@ -134,7 +135,7 @@ def _cells(task: Task) -> tuple[list[_Asked], list[list[_Cell]]]:
                 places = [row(i, (), "") for i in own.tolist()]
                 if edit is not None:
                     places += [row(i, (edit,), f"{place} {side}") for i in made.tolist()]
-                # The few that a rule takes for what they are not would stand for half of their class.
+                # The few images that a rule misjudges would otherwise stand for half of their class.
                 if len(places) >= LEAST_GROUP:
                     pair.append(_Cell(number, np.array(places, dtype=np.int64), np.concatenate([own, made])))
             if not pair:
@@ -151,9 +152,9 @@ _Side = tuple[NDArray[np.bool_], NDArray[np.bool_], EditIn | None]
 
 
 def _sides(task: Task, shortcut: Shortcut, number: int) -> tuple[_Side, _Side]:
-    """Return which images of a class are with a shortcut, which can be edited to be, and how; and without it.
+    """Return which images of a class have a shortcut, which can be given one, and how; and the same without it.
 
-    Of a background each image is as it is, or edited to have another class's.
+    For a background, each image is used as it is, or is edited to have another class's.
     """
     mine = task.train.labels == number
     having, without = mine & shortcut.in_train, mine & ~shortcut.in_train
@@ -215,9 +216,10 @@ def _of_tiles(task: Task, pictures: Sequence[Tensor]) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Fitting:
-    """Logistic regression on standardised embeddings, (images, features), for so many classes.
+    """Logistic regression on standardised embeddings, (images, features), for a number of classes.
 
-    Without an `intercept` embeddings are scaled and not centred, since a head without a bias cannot take a mean up.
+    Without an `intercept`, embeddings are scaled but not centred, because a head without a bias cannot absorb a
+    mean.
     """
 
     embeddings: NDArray[np.float64]
@@ -226,7 +228,7 @@ class _Fitting:
 
     @cached_property
     def mean(self) -> NDArray[np.float64]:
-        """What is taken from embeddings, (features,)."""
+        """The means that are subtracted from embeddings, (features,)."""
         found: NDArray[np.float64] = (
             self.embeddings.mean(0) if self.intercept else np.zeros(self.embeddings.shape[1])
         )
@@ -234,12 +236,12 @@ class _Fitting:
 
     @cached_property
     def scale(self) -> NDArray[np.float64]:
-        """What they are divided by then, (features,); 1 where all are alike."""
+        """The deviations by which they are then divided, (features,); 1 if all values are equal."""
         spread = np.sqrt(((self.embeddings - self.mean) ** 2).mean(0))
         return np.where(spread > 0, spread, 1.0)
 
     def standardised(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the embeddings of some images as they are fitted."""
+        """Return the embeddings of some images in the form in which they are fitted."""
         found: NDArray[np.float64] = (self.embeddings[rows] - self.mean) / self.scale
         return found
 
@@ -260,7 +262,8 @@ class _Fitting:
         labels = np.concatenate([np.full(len(places), number) for number, places in drawn])
         model = LogisticRegression(C=strength / len(rows), fit_intercept=self.intercept, max_iter=MOST_STEPS)
         with warnings.catch_warnings():
-            # What has not quite settled after so many steps is good enough, and the cut judges it.
+            # A fit that has not quite converged after this many steps is good enough, and the held-out images
+            # judge it.
             warnings.simplefilter("ignore")
             model.fit(self.standardised(rows), labels)
         weights = np.concatenate(
@@ -278,7 +281,7 @@ class _Fitting:
         return float((scores.argmax(1) == cell.class_number).mean())
 
     def unstandardised(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return weights (classes, features) and bias (classes,) for embeddings as they are."""
+        """Return weights (classes, features) and bias (classes,) for unchanged embeddings."""
         plain = weights[:, :-1] / self.scale
         return plain, weights[:, -1] - plain @ self.mean
 
@@ -286,7 +289,7 @@ class _Fitting:
 def _chosen_strength(
     fitting: _Fitting, pairs: Sequence[Sequence[_Cell]], cut: NDArray[np.bool_], seed: int
 ) -> float:
-    """Return the strength of which the worst cell of the cut is best, then the mean of all, then the strongest."""
+    """Return the strength that is best for the worst held-out cell, then for the mean of all, then the strongest."""
     kept = [pair for pair in (_among(pair, ~cut) for pair in pairs) if pair]
     judged = [cell for pair in pairs for cell in _among(pair, cut) if len(cell.rows) >= LEAST_JUDGED]
     if not judged or not kept or len({cell.class_number for pair in kept for cell in pair}) < 2:

@@ -1,4 +1,4 @@
-"""The methods of repair by name, which one a shortcut has by default, and several in one repair."""
+"""The methods of repair by name, the default method of a shortcut, and several methods in one repair."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,16 +24,16 @@ METHODS: tuple[RepairMethod, ...] = get_args(RepairMethod)
 
 
 def default_method(shortcut: Shortcut, *, of_tiles: bool = True) -> RepairMethod:
-    """Return how a shortcut is removed where no method is named.
+    """Return how a shortcut is removed if no method is named.
 
     >>> import numpy as np
     >>> has = np.array([True, False])
     >>> default_method(Shortcut(0, 1, "shortcut", "column:camera", "camera a", "table", has, has, column="camera"))
     'groups'
 
-    A reason's tiles are silenced where the network is one `of_tiles`; else what can be put on images is put on those
-    of the other classes, tiles are silenced, and groups of a column balanced. Of what is left the last layer is
-    fitted again.
+    For a network `of_tiles`, a reason's tiles are silenced. Otherwise, a shortcut that can be added to images is
+    added to those of the other classes, tiles are silenced, and groups of a column are balanced. For anything
+    else the last layer is fitted again.
     """
     if of_tiles and shortcut.tiles is not None and (shortcut.seen_in == TILE or shortcut.put_on is None):
         return TILES
@@ -51,10 +51,10 @@ def planned(
 ) -> dict[RepairMethod, tuple[Shortcut, ...]]:
     """Return which shortcuts are removed by which method, in the order of `METHODS`.
 
-    With `method` all by that one; with a `column` alone all by its groups. Otherwise each has its own
-    (`default_method`), as a network `of_tiles` or of whole images has it; where some can be swapped or silenced and
-    for others only the last layer is left, those are balanced as groups, since one repair either trains or fits the
-    last layer. Raises `InputError` for an unknown method, and for a column beside another method than groups.
+    With `method`, all are removed by it; with a `column` alone, all by its groups. Otherwise each has its own
+    (`default_method`), for a network `of_tiles` or of whole images. If some can be swapped or silenced and others
+    only have the last layer, the latter are balanced as groups, because one repair either trains or fits the last
+    layer. Raises `InputError` for an unknown method, and for a column together with a method other than groups.
     """
     if method is not None and method not in METHODS:
         raise unknown_name("method of repair", method, METHODS)
@@ -76,11 +76,11 @@ def planned(
 
 
 def material_of(task: Task, method: str | None = None) -> Material:
-    """Return what a repair trains on; several shortcuts, each by its method, in one.
+    """Return what a repair trains on: several shortcuts, each by its method, in one.
 
-    What is swapped, silenced and drawn by groups is all of the same images: they are edited, tiles of them are
-    silent, and they are drawn. Raises `InputError` as the methods and `planned` do, and for `last-layer`, which
-    trains on nothing (`refit_last_layer`).
+    Swapping, silencing and drawing by groups apply to the same images: these are edited, some of their tiles are
+    silenced, and they are drawn. Raises `InputError` where the methods and `planned` do, and for `last-layer`,
+    which does not train (`refit_last_layer`).
     """
     plan = planned(task.shortcuts, method, task.column, of_tiles=sees_tiles(task.bound))
     if LAST_LAYER in plan:

@@ -21,18 +21,18 @@ from nearsight.tiles import TileGrid
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-# As many principal axes as reasons are grouped on.
+# As many principal axes as for grouping reasons.
 AXES = 8
-# A tile is like a reason if it is no farther from its centre than this share of the reason's own tiles are.
+# A tile is like a reason if it is no farther from its centre than this share of the reason's own tiles.
 OWN_WITHIN = 0.9
-# Images whose tiles are asked for at once.
+# Images whose tiles are computed at a time.
 TOGETHER = 64
 
 Box = tuple[float, float, float, float]
 
 
 def tiles_at(boxes: Sequence[Box], has: NDArray[np.bool_]) -> TilesIn:
-    """Return what finds the tiles that overlap one of some boxes, in the images that have something there.
+    """Return a function that finds the tiles that overlap one of some boxes, in the images that have the shortcut.
 
     >>> from nearsight.data import MemoryImages
     >>> pixels = torch.zeros(1, 3, 4, 6, dtype=torch.uint8)
@@ -41,8 +41,8 @@ def tiles_at(boxes: Sequence[Box], has: NDArray[np.bool_]) -> TilesIn:
     >>> [of.tolist() for of in tiles_at([(0.5, 0, 1, 0.2)], np.array([True]))(bound, images, [0])]
     [[[False, False, False], [True, False, False]]]
 
-    A box is top, left, bottom and right, as shares of the image's height and width, as `Candidate.place` has them;
-    `has` is bool (n,), which images of the set have it.
+    A box is top, left, bottom and right, as shares of the image's height and width, as in `Candidate.place`;
+    `has` is bool (n,): which images of the set have it.
     """
 
     def find(bound: TiledModel, images: ImageSet, some: Sequence[int]) -> Iterator[NDArray[np.bool_]]:
@@ -59,7 +59,7 @@ def tiles_at(boxes: Sequence[Box], has: NDArray[np.bool_]) -> TilesIn:
 
 
 def tiles_off_object(bound: TiledModel, images: ImageSet, some: Sequence[int]) -> Iterator[NDArray[np.bool_]]:
-    """Yield which tiles of some images show nothing of their object; none where the object is not known."""
+    """Yield which tiles of some images show nothing of their object; none if the object is not known."""
     for i in some:
         grid, region = _grid(bound, images, i), images.region(i)
         if region is None:
@@ -71,12 +71,13 @@ def tiles_off_object(bound: TiledModel, images: ImageSet, some: Sequence[int]) -
 def tiles_of_reason(
     bound: TiledModel, images: ImageSet, found: ClassReasons, reason: Reason, class_number: int
 ) -> TilesIn:
-    """Return what finds the tiles that are like those of a reason, to the bound network itself.
+    """Return a function that finds the tiles that are like those of a reason, according to the bound network.
 
-    `images` are those that the reasons of the class, `found`, were made of, `reason` one of them. A tile is like it
-    if it speaks for the class, its embedding is nearest to this reason's centre among those of the class, and it is
-    no farther from it than `OWN_WITHIN` of the reason's own tiles are. Embeddings are divided by their length
-    and brought onto the principal axes of the class's strongest tiles, as when reasons are made (`grouping.group`).
+    `images` are those from which the reasons of the class, `found`, were made, and `reason` is one of these. A
+    tile is like it if it speaks for the class, its embedding is nearest to this reason's centre among those of
+    the class, and it is no farther from it than `OWN_WITHIN` of the reason's own tiles. Embeddings are divided by
+    their length and projected onto the principal axes of the class's strongest tiles, as when reasons are made
+    (`grouping.group`).
     """
     looks = [_embeddings(bound, images, one) for one in found.reasons]
     axes = _axes(np.concatenate(looks))

@@ -1,4 +1,4 @@
-"""From a run and a diagnosis of its training images to a new run without what was found, and what that changed."""
+"""From a run and a diagnosis of its training images to a new run without the shortcuts, and what that changed."""
 
 import json
 from collections.abc import Sequence
@@ -67,19 +67,20 @@ def repair(
     machine: Machine | None = None,
     progress: Progress = SILENT,
 ) -> Repair:
-    """Take shortcuts of a run away: make a new run without them, and judge both on the same test images.
+    """Remove shortcuts from a run: make a new run without them, and evaluate both on the same test images.
 
     >>> repair(run, sets, bound=TiledModel(run.classifier()), out=Path("repaired")).sentences()  # doctest: +SKIP
 
-    `sets` are the run's own, with the images to train on that it lists, and `bound` its classifier. A diagnosis of
-    `train` chooses, made here unless a `diagnosis` of `train` or `val` is given; `verdicts` are `all` that are
-    proven, or names such as `deer:1` (`choosing.choose`). `method` is one of `methods.METHODS`, by default each
-    shortcut's own; `column` names groups to balance. Training continues from the run's weights, or begins again
-    `from_scratch`. `again` diagnoses the test images before and after. The new run is left in `out`/run, and the
-    diagnosis in `out`/diagnosis; `resume` continues with what the same call left there. `seed` fixes what is drawn.
+    `sets` are the run's own, with the training images that it lists, and `bound` is its classifier. A diagnosis
+    of `train` chooses; it is made here unless a `diagnosis` of `train` or `val` is given. `verdicts` is `all`,
+    meaning all that are proven, or names such as `deer:1` (`choosing.choose`). `method` is one of
+    `methods.METHODS`, by default each shortcut's own; `column` names the groups to balance. Training continues
+    from the run's weights, or begins again with `from_scratch`. `again` diagnoses the test images before and
+    after. The new run is left in `out`/run, and the diagnosis in `out`/diagnosis; `resume` continues with what
+    the same call left there. `seed` fixes what is drawn.
 
-    Raises `InputError` for bad input; nothing is overwritten then. What was diagnosed is kept where it proves
-    nothing, so that `resume` can name what else it found.
+    Raises `InputError` for bad input; nothing is overwritten then. If nothing is proven, the diagnosis is kept,
+    so that `resume` can name what else it found.
     """
     out = Path(out)
     asked = Asked(
@@ -197,7 +198,7 @@ def _check_method(
     bound: TiledModel,
     progress: Progress,
 ) -> None:
-    """Raise `InputError` for what a method cannot do whatever is diagnosed, before that is waited for."""
+    """Raise `InputError` for what a method cannot do whatever the diagnosis finds, before anyone waits for it."""
     planned((), method, column)
     if column is not None:
         groups_of(sets["train"], column, progress)
@@ -218,7 +219,7 @@ def _not_from_scratch() -> InputError:
 
 
 def _check_kept(diagnosis: Diagnosis, out: Path) -> None:
-    """Raise `InputError` where a repair was begun on another diagnosis than the one given."""
+    """Raise `InputError` if a repair was begun with another diagnosis than the given one."""
     if (out / DIAGNOSED / DIAGNOSIS).is_file():
         kept = Diagnosis.load(out / DIAGNOSED)
         if json.dumps(plain(kept.to_json())) != json.dumps(plain(diagnosis.to_json())):
@@ -319,7 +320,7 @@ class _Making:
         recipe = self.run.recipe if self.from_scratch else training.fine_tuning(self.run.recipe)
         material = material_of(self.task, self.method)
         if material.silent is not None or material.groups is not None:
-            # What is said of an image would be said of a part of another.
+            # What is known about an image would be applied to a part of another.
             recipe = replace(recipe, cutmix=None)
         self._begin()
         return training.train(
@@ -346,14 +347,14 @@ class _Making:
         )
 
     def _begin(self) -> None:
-        """Write what is asked for, and the diagnosis that was given, once nothing more can be refused."""
+        """Write what is asked for, and the given diagnosis, once nothing more can be refused."""
         if self.given is not None:
             self.given.save(self.out / DIAGNOSED)
         begin(self.out, self.asked)
 
 
 def _network(bound: TiledModel) -> Network | None:
-    """Return the network that a run of a network of your own is opened with."""
+    """Return the network with which a run of a network of your own is opened."""
     classifier = diagnosed(bound)
     return classifier.network if classifier.architecture.name.startswith(CUSTOM) else None
 

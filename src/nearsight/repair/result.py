@@ -17,11 +17,11 @@ from nearsight.statistics.writing import interval, points, whole_per_cent, with_
 from nearsight.write import write_json
 
 REPAIR = "repair.json"
-# Images with each shortcut that are shown, and without; pixels of their longer side.
+# Images with each shortcut that are shown, as many without it; and the pixels of their longer side.
 SHOWN, SIDE = 6, 128
-# Of fewer images nothing is concluded.
+# With fewer images, nothing is concluded.
 LEAST = 10
-# What repair.json does not hold: where it lies, and what lies beside it.
+# What repair.json does not contain: its own place, and what is in files beside it.
 _ELSEWHERE = ("directory", "pictures")
 
 
@@ -29,8 +29,9 @@ _ELSEWHERE = ("directory", "pictures")
 class Repaired:
     """A shortcut that was to be removed.
 
-    `verdict`, `attribute` and `words` are the diagnosis's; `train_images` is how many training images of its class
-    have it and `train_without` how many have it not, `test_images` and `test_without` the same of the test split.
+    `verdict`, `attribute` and `words` are the diagnosis's. `train_images` is how many training images of its
+    class have it and `train_without` how many do not; `test_images` and `test_without` are the same for the test
+    split.
     """
 
     class_number: int
@@ -49,8 +50,8 @@ class Change:
     """Accuracy, or another share of test images, before and after, on the same images.
 
     `name` says of which images; `class_number` is their class, None for all; `having` is whether they have the
-    shortcut at the place `shortcut` of `Repair.shortcuts`, from 0, None where that is not asked. `change` is after
-    less before, paired over images.
+    shortcut at the place `shortcut` of `Repair.shortcuts`, from 0, None if that does not matter. `change` is
+    after minus before, paired by image.
     """
 
     name: str
@@ -65,9 +66,9 @@ class Change:
 
 @dataclass(frozen=True)
 class FoundAgain:
-    """A verdict on the test images, before or after: `repaired` says whether it is one that was to be removed.
+    """A verdict on the test images, before or after; `repaired` says whether it is one that was to be removed.
 
-    `shortcut` is its place in `Repair.shortcuts` then, from 0; None otherwise, and in files of before.
+    If so, `shortcut` is its place in `Repair.shortcuts`, from 0; None otherwise, and in older files.
     """
 
     class_number: int
@@ -83,10 +84,10 @@ class FoundAgain:
 
 @dataclass(frozen=True)
 class Example:
-    """A test image of a shortcut's class, `having` it or not, to be shown with what it was and is taken for.
+    """A test image of a shortcut's class, `having` it or not, to be shown with its predictions before and after.
 
-    `index` is its place in the test split, `shortcut` that of `Repair.shortcuts`, both from 0; `before` and `after`
-    are numbers of classes.
+    `index` is its place in the test split, `shortcut` that of `Repair.shortcuts`, both from 0; `before` and
+    `after` are numbers of classes.
     """
 
     index: int
@@ -99,7 +100,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a training took: its optimizer steps, its seconds of steps, its floating-point operations."""
+    """What a training took: its optimizer steps, the seconds of these steps, and its floating-point operations."""
 
     steps: int
     seconds: float
@@ -108,15 +109,16 @@ class Cost:
 
 @dataclass(frozen=True, repr=False)
 class Repair(Shown):
-    """A repaired run beside the old one: what was removed, how, and what it changed on the test images.
+    """A repaired run compared with the old one: what was removed, how, and what it changed on the test images.
 
-    `directory` is where the repair lies and `run` the old run's; the new one is in `directory`/run. `method` names
-    how, and `from_scratch` whether it was trained again. `chosen_on` says which training images chose, in words.
-    `groups` are the classes of shortcuts with each and without, `moved` how many images of other classes become
-    the class when its shortcut is put on them, `classes` all classes. `before` and `after` are the verdicts on the
-    test images; None where they were not asked for. `examples` are at most `SHOWN` images of each shortcut with it
-    and as many without, drawn by the seed; `pictures` gives them, at most `SIDE` pixels a side. `left` says
-    which shortcuts were found and left, as they cost nothing.
+    `directory` is where the repair is and `run` is the old run's directory; the new one is in `directory`/run.
+    `method` says how the shortcuts were removed, and `from_scratch` whether the run was trained again.
+    `chosen_on` says in words which training images chose. `groups` are the classes of shortcuts with and without
+    each, `moved` is how many images of other classes become the class when its shortcut is added to them, and
+    `classes` are all classes. `before` and `after` are the verdicts on the test images; None if they were not
+    wanted. `examples` are at most `SHOWN` images with each shortcut and as many without it, drawn with the seed;
+    `pictures` gives them, at most `SIDE` pixels per side. `left` says which shortcuts were found but left alone
+    because they cost nothing.
     """
 
     directory: Path
@@ -148,7 +150,7 @@ class Repair(Shown):
         return tuple(row for row in self.by_class if _sign(row.change) < 0)
 
     def of_shortcut(self, number: int, having: bool) -> Change | None:
-        """Return what changed on images of a shortcut's class with it or without, by its place in `shortcuts`."""
+        """Return what changed on images of a shortcut's class with or without it, by its place in `shortcuts`."""
         return next((row for row in self.groups if (row.shortcut, row.having) == (number, having)), None)
 
     def sentences(self) -> tuple[str, ...]:
@@ -253,7 +255,7 @@ class Repair(Shown):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return all numbers and sentences as plain values: what repair.json holds."""
+        """Return all numbers and sentences as plain values: the content of repair.json."""
         rows = {
             spec.name: to_values(getattr(self, spec.name))
             for spec in fields(self)
@@ -277,7 +279,7 @@ class Repair(Shown):
 
         >>> Repair.load("repairs/scenes").overall.change  # doctest: +SKIP
 
-        Raises `InputError` where there is none, and for files that are damaged or of a newer version.
+        Raises `InputError` if there is none, and for files that are damaged or of a newer version.
         """
         directory = Path(directory)
         schema, rows = read_result("repair", directory / REPAIR, "repair")
@@ -285,7 +287,7 @@ class Repair(Shown):
         kept = {"directory": str(directory), "pictures": load_pictures(directory / PICTURES)}
         found = from_values(Repair, rows | kept, directory / REPAIR, schema=schema)
         with belonging_together(directory / REPAIR, "run `nearsight repair` again"):
-            # What is told takes numbers of classes and of shortcuts.
+            # The text uses numbers of classes and of shortcuts.
             found.sentences()
             for one in found.examples:
                 _ = found.classes[one.before], found.classes[one.after], found.shortcuts[one.shortcut]
@@ -293,12 +295,12 @@ class Repair(Shown):
 
 
 def _which(row: FoundAgain) -> tuple[int, int | None, str]:
-    """Return what tells a verdict from others: the shortcut that it is of, else its class and words."""
+    """Return what distinguishes a verdict from others: the shortcut that it is of, or else its class and words."""
     return row.class_number, row.shortcut, row.attribute if row.shortcut is None else ""
 
 
 def _sign(change: Estimate) -> int:
-    """Return 1 for a gain and -1 for a loss by the whole interval, else 0."""
+    """Return 1 for a gain and -1 for a loss by the whole interval, otherwise 0."""
     if change.low is None or change.high is None:
         return 0
     return (change.low > 0) - (change.high < 0)

@@ -30,18 +30,18 @@ from nearsight.repair.places import tiles_at, tiles_of_reason, tiles_off_object
 from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut, TilesIn
 from nearsight.statistics import jaccard
 
-# A candidate is the verdict's if it is called the same and so many of the images of either are of both.
+# A candidate is the verdict's if it has the same name and this share of the images of either have both.
 SAME_IMAGES = 0.9
-# So many images are tried for a background that shows more than its object.
+# How many images are tried for a background that shows more than its object.
 TRIES = 20
 COLUMN = "column:"
 
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """The splits of a set as one list, in which the images that were diagnosed come first, in their order.
+    """The splits of a set as one list, in which the diagnosed images come first, in their order.
 
-    `name` is the split that was diagnosed, and `chosen` which of its images were; `sets` has `train` and `test`.
+    `name` is the split that was diagnosed, and `chosen` are the diagnosed images; `sets` has `train` and `test`.
     """
 
     sets: ImageSets
@@ -50,9 +50,9 @@ class Splits:
 
     @staticmethod
     def of(sets: ImageSets, diagnosis: Diagnosis) -> "Splits":
-        """Return the splits of a set, with the images that were diagnosed before all others.
+        """Return the splits of a set, with the diagnosed images before all others.
 
-        Raises `InputError` where the set has fewer images of a class than were diagnosed, or others.
+        Raises `InputError` if the set has fewer images of a class than were diagnosed, or other images.
         """
         images = sets[diagnosis.split]
         chosen = np.arange(len(images))
@@ -85,19 +85,19 @@ class Splits:
         return np.argsort(self._order)
 
     def places(self, split: str) -> NDArray[np.int64]:
-        """Return where the images of a split are among all, int64 (n,)."""
+        """Return the places of a split's images among all, int64 (n,)."""
         before = sum(len(self.sets[name]) for name in self.names[: self.names.index(split)])
         return self._places[before : before + len(self.sets[split])]
 
     def choosing(self, seed: int) -> NDArray[np.bool_]:
-        """Return which of all images choose: those that did in the diagnosis of this seed."""
+        """Return which of all images choose: those that did in the diagnosis with this seed."""
         found = np.zeros(len(self._order), dtype=np.bool_)
         found[: len(self.chosen)] = choosing_half(self.sets[self.name].labels[self.chosen], seed)
         return found
 
 
 def changed(name: str) -> InputError:
-    """Return the error for a set whose images are not those that were diagnosed."""
+    """Return the error for a set whose images are not the diagnosed ones."""
     return InputError(
         f"the images of {name} are not those that were diagnosed: some were added, removed or changed since; put "
         "them back, or leave `diagnosis` out to diagnose again"
@@ -105,7 +105,7 @@ def changed(name: str) -> InputError:
 
 
 def without_reasons() -> InputError:
-    """Return the error for a diagnosis that left out the part by which its verdicts are found again."""
+    """Return the error for a diagnosis that left out the part with which its verdicts are found again."""
     return InputError("`diagnosis` was made without the part 'reasons'; diagnose with it, or leave it out")
 
 
@@ -118,17 +118,17 @@ def find_shortcuts(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> tuple[Shortcut, ...]:
-    """Return the chosen verdicts as shortcuts, known in every training and test image, with what puts them on.
+    """Return the chosen verdicts as shortcuts, known in every training and test image, with their edits.
 
     >>> find_shortcuts(decision, diagnosis, sets, choose(diagnosis))  # doctest: +SKIP
 
-    Candidates are searched for again, as the diagnosis of `train` or `val` did, over all images: its choosing half
-    alone makes the rules, which every image is then asked. A verdict's candidate is that of its class, attribute and
-    words, in the same images. Of a reason, an image of the class at which the atlas did not look has it if its
-    strongest tile is like the reason's own (`tiles_of_reason`). A background lies behind every object, and is
-    swapped for that of an image of another class, drawn by `seed`, its object erased.
+    Candidates are searched for again over all images, in the way of the diagnosis of `train` or `val`: its
+    choosing half alone makes the rules, which are then applied to every image. A verdict's candidate is the one
+    with its class, attribute and words, in the same images. An image of the class that the atlas did not use has
+    a reason if its strongest tile is like the reason's own (`tiles_of_reason`). A background is behind every
+    object, and is swapped for that of an image of another class, drawn with `seed`, whose object is erased.
 
-    Raises `InputError` where a verdict is not found again, since the images are others then.
+    Raises `InputError` if a verdict is not found again, because then the images are not the same.
     """
     finding = _Finding(decision, diagnosis, Splits.of(sets, diagnosis), seed, progress)
     candidates = finding.candidates() if any(one.verdict is not None for one in chosen) else []
@@ -220,13 +220,14 @@ class _Finding:
                     best, overlap = one, found
         if best is None or overlap < SAME_IMAGES:
             if REASONS.of(self.diagnosis) is None and REASONS.name not in self.diagnosis.absent:
-                # Some marks are found in the tiles of reasons, and it has not kept which these are.
+                # Some marks are found in the tiles of reasons, and the diagnosis has not kept which tiles these
+                # are.
                 raise without_reasons()
             raise changed(self.splits.sets.name)
         return best
 
     def _reason(self, candidate: Candidate) -> Reason | None:
-        """Return the reason that a candidate is of; None for what is no reason."""
+        """Return the reason that a candidate comes from; None if it does not come from one."""
         atlas = REASONS.of(self.diagnosis)
         if atlas is None or candidate.seen_in != TILE:
             return None
@@ -245,7 +246,7 @@ class _Finding:
         )
 
     def _asked(self, candidate: Candidate, tiles: TilesIn) -> NDArray[np.bool_]:
-        """Return which images have a reason: images of the class that the atlas did not look at are asked now."""
+        """Return which images have a reason; images of the class that the atlas did not use are classified now."""
         images, bound = self.splits.images, self.decision.bound
         has = candidate.has.copy()
         unknown = np.flatnonzero((images.labels == candidate.class_number) & np.isnan(candidate.value))

@@ -1,4 +1,4 @@
-"""Swap: a shortcut is put on images of the other classes too, so that it says nothing any more."""
+"""Swap: a shortcut is added to images of the other classes too, so that it no longer says anything."""
 
 from collections.abc import Mapping
 
@@ -13,16 +13,16 @@ from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut
 from nearsight.repair.task import Task
 from nearsight.training.material import Material
 
-# The share of each class's images on which nothing is put: what is never trained on as it is, is not known so. On
-# two development networks of three plants each (STL-10 by tiles, CIFAR-10 by whole images) classes without a plant
-# were right 0.54 and 0.63 before, and at the ceiling 0.50 and 0.61. After fine-tuning with plants put one over the
-# other in all but 0.2 of the images they were right 0.46 and 0.59; with one an image at most, 0.46 and 0.57 where
-# 0.3 stayed as they are, 0.47 and 0.61 where 0.5 did, 0.45 and 0.63 where 0.7 did. Images without their plant were
-# right 0.48 and 0.42, 0.51 and 0.47, 0.51 and 0.43, 0.52 and 0.41. The edits were the plants' own, and left no
-# trace.
+# The share of each class's images that stay unchanged: images that are never trained on as they are would not be
+# recognised as they are. Measured on two development networks of three plants each (STL-10 by tiles, CIFAR-10 by
+# whole images). Classes without a plant were right 0.54 and 0.63 before, and 0.50 and 0.61 at the ceiling. After
+# fine-tuning with plants on top of one another in all but 0.2 of the images, they were right 0.46 and 0.59. With
+# at most one plant per image, they were right 0.46 and 0.57 if 0.3 stayed unchanged, 0.47 and 0.61 if 0.5 did,
+# 0.45 and 0.63 if 0.7 did. Images without their plant were right 0.48 and 0.42, 0.51 and 0.47, 0.51 and 0.43,
+# 0.52 and 0.41. The edits were the plants' own, and left no trace.
 AS_THEY_ARE = 0.5
 
-# An image without a shortcut is given so often at most in place of those that have it.
+# At most this often, an image without a shortcut is repeated in place of those that have it.
 MOST_GIVEN = 4
 
 _Draw = tuple[NDArray[np.int64], EditIn]
@@ -49,24 +49,25 @@ def swap(task: Task) -> Material:
     >>> (swapped.pixels[:, 0, 0, 0] > 0).numpy().reshape(2, 4).sum(1).tolist()
     [2, 2]
 
-    Of every other class so many images get a shortcut that as large a share of them has it as of its own class.
-    Which ones, the seed draws. On `AS_THEY_ARE` of each class's images nothing is put, and on the others one
-    shortcut at most: what is never trained on as it is, is not known so, and shortcuts put on one over the other
-    make images that nobody has. Several shortcuts share what there is room for.
+    In every other class, a shortcut is added to as many images as are needed for it to be as frequent there as in
+    its own class. The seed draws which. Nothing is added to `AS_THEY_ARE` of each class's images, and at most one
+    shortcut to the others: images that are never trained on as they are would not be recognised as they are, and
+    several shortcuts on top of one another make images that do not exist. Several shortcuts share the available
+    images.
 
-    Where more of its own class's images have a shortcut than there is room for in others, fewer of them are drawn,
-    and those without it more often, `MOST_GIVEN` times at most. Where there are too few without it, it is taken off
-    if it can be, so that half of the room has it everywhere; on the other half it is put and taken off again, so
-    that what the edit leaves behind says little either. What cannot be taken off stays more frequent in its own
-    class than elsewhere.
+    If more of its own class's images have a shortcut than there are available images in others, fewer of them are
+    drawn, and those without it more often, at most `MOST_GIVEN` times. If too few are without it, it is removed
+    if possible, so that half of the available images have it everywhere; on the other half it is added and
+    removed again, so that the traces of the edit say little either. A shortcut that cannot be removed stays more
+    frequent in its own class than elsewhere.
 
-    Backgrounds are put behind the objects of all classes: of K classes, in a share of 1 - 1/K of each one's images,
-    so that a class is as often on its own background as on any other's. Images whose object is not known stay
-    as they are.
+    Backgrounds are put behind the objects of all classes: with K classes, in a share of 1 - 1/K of each one's
+    images, so that a class is as often on its own background as on any other's. Images whose object is not known
+    stay as they are.
 
-    Edited images take the place of their originals: beside them, a shortcut that nearly all images of its class have
-    would need many copies of every other image to be as frequent there. A set in memory is edited there;
-    of a streamed one, images are edited as they are read. Raises `InputError` for a shortcut that cannot be put on.
+    Edited images replace their originals. If they were added, a shortcut that nearly all images of its class have
+    would need many copies of every other image to be as frequent there. A set in memory is edited there; images
+    of a streamed set are edited as they are read. Raises `InputError` for a shortcut that cannot be added.
     """
     images, drawn = swapped(task)
     return Material(images if drawn is None else images.select(drawn))
@@ -75,10 +76,10 @@ def swap(task: Task) -> Material:
 def swapped(task: Task) -> tuple[ImageSet, NDArray[np.int64] | None]:
     """Return the edited images of `swap`, in the order of the training images, and which of them are drawn.
 
-    Places, int64 (n,), as many of each class as it has images; None where each is drawn once.
+    Places are int64 (n,), as many of each class as it has images; None if each is drawn once.
     """
     edits: dict[int, list[EditIn]] = {}
-    # What lies behind the object first: it would cover what was put on before.
+    # What is behind the object comes first, because it would cover what was added before.
     draws, free = _backgrounds(task), _free(task)
     most = (1 - AS_THEY_ARE) / max(1, sum(one.seen_in != BACKGROUND for one in task.shortcuts))
     kept = {one: _kept_share(task, one, most) for one in task.shortcuts if one.seen_in != BACKGROUND}
@@ -98,9 +99,9 @@ def swapped(task: Task) -> tuple[ImageSet, NDArray[np.int64] | None]:
 
 
 def _kept_share(task: Task, shortcut: Shortcut, most: float) -> float | None:
-    """Return the share of the images drawn of a shortcut's class that are to have it; None where each is drawn once.
+    """Return the share of a shortcut's class's drawn images that should have it; None if each is drawn once.
 
-    At most `most`, where those without it are enough to be drawn in their place. If they are not, it is taken off.
+    It is at most `most`, if enough images are without it to be drawn instead. If not, it is removed.
     """
     has = shortcut.in_train[task.train.labels == shortcut.class_number]
     share = float(has.mean()) if len(has) else 0.0
@@ -111,7 +112,7 @@ def _kept_share(task: Task, shortcut: Shortcut, most: float) -> float | None:
 
 
 def _drawn(task: Task, kept: Mapping[Shortcut, float]) -> NDArray[np.int64]:
-    """Draw of each class with shortcuts so many images that the kept shares of them have these."""
+    """For each class with shortcuts, draw images so that the kept shares of them have these."""
     labels = task.train.labels
     drawn = [np.flatnonzero(~np.isin(labels, [one.class_number for one in kept]))]
     for number in sorted({one.class_number for one in kept}):
@@ -133,7 +134,7 @@ def _drawn(task: Task, kept: Mapping[Shortcut, float]) -> NDArray[np.int64]:
 
 
 def _free(task: Task) -> NDArray[np.bool_]:
-    """Draw which images something may be put on."""
+    """Draw which images may be edited."""
     random = np.random.default_rng((task.seed, 26))
     free = np.ones(len(task.train.labels), dtype=np.bool_)
     for number in np.unique(task.train.labels).tolist():
@@ -147,8 +148,8 @@ def _alike(
 ) -> list[_Draw]:
     """Draw which images get a shortcut, lose it, or get it and lose it again.
 
-    Something is put on images that are `free`, on at most the share `most` of each class's; these are free no more.
-    `kept` is the share of the images drawn of its own class that have it, None where each is drawn once.
+    Only images that are `free` are edited, at most the share `most` of each class's; these are free no more.
+    `kept` is the share of its own class's drawn images that have it, None if each is drawn once.
     """
     random = np.random.default_rng((task.seed, 17, shortcut.class_number, shortcut.number))
     labels, has = task.train.labels, shortcut.in_train

@@ -10,9 +10,9 @@ from nearsight.repair.shortcut import BACKGROUND, Shortcut
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """The network to be repaired, bound as it was diagnosed, its training images, and what is to be removed.
+    """The network to repair, bound as it was diagnosed, its training images, and what to remove.
 
-    `column` is the column of `train` whose groups are balanced, where one was named. `seed` fixes everything that a
+    `column` is the column of `train` whose groups are balanced, if one was named. `seed` fixes everything that a
     method draws.
     """
 
@@ -24,6 +24,6 @@ class Task:
     progress: Progress = SILENT
 
     def name(self, shortcut: Shortcut) -> str:
-        """Return what a shortcut is called in messages: its class and number, and its words."""
+        """Return the name of a shortcut in messages: its class and number, and its words."""
         number = BACKGROUND if shortcut.seen_in == BACKGROUND else shortcut.number
         return f"{self.train.classes[shortcut.class_number]}:{number} ({shortcut.words})"

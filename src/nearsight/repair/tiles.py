@@ -10,12 +10,12 @@ from nearsight.repair.groups import draw_alike
 from nearsight.repair.task import Task
 from nearsight.training.material import Material, SilentTiles
 
-# An image is given so often at most, however few of its class's tiles speak.
+# An image is repeated at most this often, however few of its class's tiles speak.
 MOST_GIVEN = 4
 
 
 def silence_tiles(task: Task) -> Material:
-    """Return the training images with the tiles that are of a shortcut to be silent, in images of all classes.
+    """Return the training images in which the tiles of a shortcut are silent, in images of all classes.
 
     >>> import torch
     >>> from nearsight.data import ImageSet, MemoryImages
@@ -31,11 +31,11 @@ def silence_tiles(task: Task) -> Material:
     >>> [places.tolist() for places in silence_tiles(Task(bound, images, (mark,))).silent.corners]
     [[[True, False], [False, False]], [[False, False], [False, False]]]
 
-    Which tiles are of it, each shortcut says itself (`Shortcut.tiles`). A class whose tiles are silenced has its
-    images given more often, so that its other tiles are as many as those of other classes: else the network learns
-    that what shows no shortcut is rarely of the class.
+    Each shortcut itself says which tiles belong to it (`Shortcut.tiles`). The images of a class whose tiles are
+    silenced are repeated, so that its other tiles are as many as those of other classes. Otherwise the network
+    would learn that tiles without a shortcut are rarely of the class.
 
-    Raises `InputError` for a network of whole images, for a shortcut that no tiles show, and where every tile of a
+    Raises `InputError` for a network of whole images, for a shortcut that no tiles show, and if every tile of a
     class's images would be silent.
     """
     silent = silent_tiles(task)
@@ -44,7 +44,7 @@ def silence_tiles(task: Task) -> Material:
 
 
 def silent_tiles(task: Task) -> SilentTiles:
-    """Return the tiles of each training image that are of a shortcut; raises what `silence_tiles` does."""
+    """Return the tiles of each training image that belong to a shortcut; raises where `silence_tiles` does."""
     bound = task.bound
     if not sees_tiles(bound):
         raise no_tiles()
@@ -67,9 +67,9 @@ def silent_tiles(task: Task) -> SilentTiles:
 
 
 def speaking_alike(task: Task, silent: SilentTiles) -> NDArray[np.int64]:
-    """Return the training images that are given, int64, so that of each class as many tiles speak as of the others.
+    """Return the training images to use, int64, so that as many tiles speak for each class as for the others.
 
-    A class keeps its images, and some, drawn by the seed, are given again; each at most `MOST_GIVEN` times.
+    A class keeps its images, and some, drawn with the seed, are repeated; each at most `MOST_GIVEN` times.
     """
     labels = task.train.labels
     speaking = np.array([1 - of.mean() for of in silent.corners])
@@ -84,12 +84,12 @@ def speaking_alike(task: Task, silent: SilentTiles) -> NDArray[np.int64]:
 
 
 def sees_tiles(bound: TiledModel) -> bool:
-    """Return whether a bound network was trained on tiles, so that there are some that could be silent."""
+    """Return whether a bound network was trained on tiles, so that tiles can be silenced."""
     return not (isinstance(bound.model, Classifier) and bound.model.tile is None)
 
 
 def no_tiles() -> InputError:
-    """Return the error for a network of whole images, whose tiles are to be silent."""
+    """Return the error for a network of whole images whose tiles should be silenced."""
     return InputError(
         "this run was trained on whole images and has no tiles to silence; use `method='swap'` or "
         "`method='last-layer'`"

@@ -16,15 +16,16 @@ from nearsight.training.batches import training_size
 STANDARD = "full+standard"
 TILE = "tile-"
 USUAL_PADDING = 4
-# How often the authors of CutMix mix on CIFAR; we blend as often.
+# How often the authors of CutMix mix on CIFAR; we blend equally often.
 USUAL_MIXING = 0.5
-# Tiles of an image in a step of an arm that pools them, where the base recipe has one.
+# Tiles per image in a step of an arm that pools them, if the base recipe has one.
 SEVERAL_TILES = 8
 _FLIP, _CROP, _STANDARD, _CUTOUT, _CUTMIX, _MIXUP, _FINETUNE, *_ = ARM_ADDITIONS
 _WHOLE_ONLY = (_CROP, _STANDARD)
 
 
-# What a fine-tuned arm has of the base recipe: where its weights are from, if it has some, and what is not training.
+# What a fine-tuned arm keeps of the base recipe: the source of its weights, if any, and everything that is not
+# training.
 _BEGUN_FROM = ("model", "width", "model_tile", "pretrained", "weights_of")
 _HELD_EQUAL = (
     *("data", "seed", "validation", "resize_short", "tiles_per_image", "class_weights"),
@@ -48,7 +49,7 @@ def order_tiles(tiles: Iterable[int | None]) -> tuple[int | None, ...]:
     >>> order_tiles([None, 24, 16, 24])
     (16, 24, None)
 
-    Raises `InputError` when they do not make two arms: whole images make two, a tile size one.
+    Raises `InputError` if they do not make two arms: whole images make two, a tile size one.
     """
     given = {None if tile is None else whole("tiles", tile) for tile in tiles}
     sides = sorted(tile for tile in given if tile is not None)
@@ -59,15 +60,15 @@ def order_tiles(tiles: Iterable[int | None]) -> tuple[int | None, ...]:
 
 
 def usual_arms(base: Recipe, tiles: Iterable[int | None]) -> tuple[str, ...]:
-    """Return the names of the arms that are compared unless others are asked for: like with like, and the usual.
+    """Return the names of the arms that are compared by default: like with like, and the usual baseline.
 
     >>> usual_arms(Recipe(flip="none"), [16, None])
     ('full', 'full+standard', 'tile-16')
     >>> usual_arms(Recipe(flip="random"), [16, None])
     ('full+flip', 'full+standard', 'tile-16+flip')
 
-    Whole images and tiles have the flips of the base recipe, and whole images come with the usual augmentation too.
-    Where the base recipe fine-tunes, all but the latter are fine-tuned, with its own augmentation.
+    Whole images and tiles have the flips of the base recipe, and whole images come with the usual augmentation
+    too. If the base recipe fine-tunes, all but the latter are fine-tuned, with its own augmentation.
     """
     flip = f"+{_FINETUNE}" if tunes(base) else "" if base.flip == "none" else f"+{_FLIP}"
     ordered = order_tiles(tiles)
@@ -76,14 +77,14 @@ def usual_arms(base: Recipe, tiles: Iterable[int | None]) -> tuple[str, ...]:
 
 
 def order_arms(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of arms in their usual order and form, each once: whole images first, then tiles by size.
+    """Return names of arms in their usual order and form, each once: whole images first, then tiles by size.
 
     >>> order_arms(["tile-16+flip", "tile-8", "full+crop+flip", "full"])
     ('full', 'full+standard', 'tile-8', 'tile-16+flip')
 
-    A name is `full` or `tile-N`, and after it what is added: `+flip`, `+crop`, `+standard` (both), `+cutout`,
-    `+cutmix`, `+mixup` and `+finetune`, which flips too. Raises `InputError` for another name, a crop of tiles or of
-    what is fine-tuned, and fewer than two arms.
+    A name is `full` or `tile-N`, followed by what is added: `+flip`, `+crop`, `+standard` (both), `+cutout`,
+    `+cutmix`, `+mixup` and `+finetune`, which also flips. Raises `InputError` for another name, for a crop of
+    tiles or of fine-tuned images, and for fewer than two arms.
     """
     parsed = {_parsed(name) for name in names}
     if len(parsed) < 2:
@@ -93,7 +94,7 @@ def order_arms(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def added_to(name: str) -> tuple[str, ...]:
-    """Return what an arm of a name adds to its plain form, `standard` as the two that it is.
+    """Return what the name of an arm adds to its plain form, with `standard` as its two parts.
 
     >>> added_to("full+standard"), added_to("tile-16")
     (('flip', 'crop'), ())
@@ -102,9 +103,9 @@ def added_to(name: str) -> tuple[str, ...]:
 
 
 def reference_size(base: Recipe, names: Iterable[str], images: ImageSet) -> tuple[int, int]:
-    """Return height and width that set the pixel budget: of whole images, or else of the largest tile.
+    """Return the height and width that set the pixel budget: of whole images, or else of the largest tile.
 
-    Raises `InputError` when a tile does not fit the images or whole images cannot be stacked.
+    Raises `InputError` if a tile does not fit the images or whole images cannot be stacked.
     """
     tiles = sorted({_parsed(name)[0] for name in names}, key=lambda tile: (tile is None, tile or 0))
     return [training_size(images, replace(base, tile=tile)) for tile in tiles][-1]
@@ -117,15 +118,15 @@ def make_arms(base: Recipe, names: Iterable[str], budget: Budget, size: tuple[in
     >>> [(arm.name, arm.recipe.epochs) for arm in arms]
     [('full', 10.0), ('full+standard', 10.0), ('tile-16+flip', 40.0)]
 
-    An arm has of augmentation what its name says and nothing else. How much of it is the base recipe's, or where that
-    has none, the usual: random flips, a crop after padding by 4 pixels, Cutout of half the side, CutMix or mixup in
-    half the steps. `+finetune` starts from the base recipe's weights, or else from the published ones of the recipe
-    `finetune`, and trains as the base recipe does if that fine-tunes, or else as `finetune` does; steps and batch
-    stay those of the base. `+top-k`, `+max`, `+noisy-or` and `+attention` are of tiles: those of an image make one
-    prediction, 8 of each where the base recipe has one, with as many tiles a step. Under the budget `steps` all arms
-    keep the base recipe's steps; under `pixels` a tile arm trains longer by the ratio of `size`, height and width
-    from `reference_size`, to its tile. Raises `InputError` for an unknown budget, and for a recipe with a
-    `tile_schedule`: each arm has one tile.
+    An arm has exactly the augmentation that its name says. How much of it is the base recipe's, or, if that has
+    none, the usual: random flips, a crop after padding by 4 pixels, Cutout of half the side, CutMix or mixup in
+    half the steps. `+finetune` starts from the base recipe's weights, or else from the published ones of the
+    recipe `finetune`, and trains as the base recipe does if that fine-tunes, or else as `finetune` does; steps
+    and batch size stay those of the base. `+top-k`, `+max`, `+noisy-or` and `+attention` are for tiles: the tiles
+    of an image make one prediction, 8 per image if the base recipe has one, with as many tiles per step. Under
+    the budget `steps`, all arms keep the base recipe's steps. Under `pixels`, a tile arm trains longer by the
+    ratio of `size`, height and width from `reference_size`, to its tile. Raises `InputError` for an unknown
+    budget, and for a recipe with a `tile_schedule`, because each arm has one tile.
     """
     if base.tile_schedule is not None:
         raise InputError(
@@ -147,7 +148,7 @@ def _made(base: Recipe, name: str, budget: Budget, size: tuple[int, int]) -> Arm
         base,
         tile=tile,
         flip="none" if _FLIP not in added and not tuned else "random" if base.flip == "none" else base.flip,
-        # Of tiles, which are not padded, it says nothing, and stays what it is.
+        # For tiles, which are not padded, it has no meaning and stays as it is.
         crop_padding=base.crop_padding if tile is not None else usual_padding(base) * (_CROP in added),
         cutout=(base.cutout or max(1, smaller // 2)) if _CUTOUT in added else None,
         cutmix=(base.cutmix or USUAL_MIXING) if _CUTMIX in added else None,
@@ -165,7 +166,7 @@ def _made(base: Recipe, name: str, budget: Budget, size: tuple[int, int]) -> Arm
 
 
 def tunes(recipe: Recipe) -> bool:
-    """Say whether a recipe starts from weights that are there already, and augments as one fine-tunes.
+    """Say whether a recipe starts from existing weights and augments as for fine-tuning.
 
     >>> tunes(RECIPES["finetune"]), tunes(Recipe(model="timm:resnet18", pretrained=True))
     (True, False)
@@ -175,7 +176,7 @@ def tunes(recipe: Recipe) -> bool:
 
 
 def _tuning(base: Recipe) -> Recipe:
-    """Return the recipe of a fine-tuned arm, before its augmentation: of the base all that a budget holds equal."""
+    """Return the recipe of a fine-tuned arm, before its augmentation, with everything that a budget holds equal."""
     if tunes(base):
         return base
     begun = base.pretrained or base.weights_of is not None
@@ -184,7 +185,7 @@ def _tuning(base: Recipe) -> Recipe:
 
 
 def _pooling(recipe: Recipe, pooling: PoolingName) -> Recipe:
-    """Return a recipe of several tiles of an image that has as many tiles in a step, and as many steps."""
+    """Return a recipe with several tiles per image, but as many tiles per step, and as many steps."""
     if recipe.tiles_per_image > 1:
         return replace(recipe, pooling=pooling)
     batch = max(2, recipe.batch_size // SEVERAL_TILES)
@@ -199,7 +200,7 @@ def _pooling(recipe: Recipe, pooling: PoolingName) -> Recipe:
 
 
 def usual_padding(base: Recipe) -> int:
-    """Return by how many pixels whole images are padded where they are shifted: the recipe's, or the usual 4."""
+    """Return by how many pixels whole images are padded before they are shifted: the recipe's, or the usual 4."""
     return base.crop_padding or USUAL_PADDING
 
 
@@ -228,7 +229,7 @@ def _at_equal_pixels(recipe: Recipe, tile: int, size: tuple[int, int]) -> Recipe
     return replace(recipe, epochs=recipe.epochs * (height * width) / (tile * tile))
 
 
-# The tile, None for whole images, and what is added, in the order of ARM_ADDITIONS and `standard` taken apart.
+# The tile, None for whole images, and what is added, in the order of ARM_ADDITIONS with `standard` split up.
 _Parsed = tuple[int | None, tuple[str, ...]]
 
 
@@ -259,7 +260,7 @@ def _parsed(name: str) -> _Parsed:
     added = {*more, *((_FLIP, _CROP) if _STANDARD in more else ())} - {_STANDARD}
     if len(added & set(ARM_POOLINGS)) > 1:
         raise InputError(f"an arm takes one pooling, got '{name[:60]}'; leave one out")
-    # It flips already.
+    # It already flips.
     added -= {_FLIP} if _FINETUNE in added else set()
     return tile, tuple(one for one in ARM_ADDITIONS if one in added)
 

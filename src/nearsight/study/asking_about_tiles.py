@@ -1,4 +1,4 @@
-"""Asking the whole-image arms of a study about tiles: run by run, kept beside each, and over seeds."""
+"""Applying the whole-image arms of a study to tiles: run by run, kept beside each, and over seeds."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ ANSWERS = "on-tiles.json"
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run was asked about, and its answers: what on-tiles.json beside it holds."""
+    """What a run was asked about, and its answers: the content of on-tiles.json beside it."""
 
     data: str
     split: str
@@ -54,11 +54,11 @@ def ask_run(
     most: int,
     progress: Progress = SILENT,
 ) -> TileAnswers:
-    """Return what a run of whole images, bound, says of tiles; its answers of before, to the same, are kept.
+    """Return what a bound run of whole images says about tiles; earlier answers to the same question are kept.
 
-    It is asked about `tiles`, and about a quarter, half and three quarters of the images' side, on at `most` so many
-    images. The answers are left in the run's directory; where those of before are damaged it is told, and asked
-    again. Raises what `ask_about_tiles` raises.
+    It is asked about `tiles`, and about a quarter, half and three quarters of the images' side, on at most this
+    many images. The answers are left in the run's directory. If earlier ones are damaged, a warning says so, and
+    it is asked again. Raises where `ask_about_tiles` does.
     """
     sizes = sizes_to_ask(bound, images, tiles)
     path = run.directory / ANSWERS
@@ -79,12 +79,12 @@ def measure_on_tiles(
     tiles: Iterable[int],
     ratio: float = 0.0,
 ) -> ArmOnTiles:
-    """Return how an arm of whole images does on tiles, from the answers of its runs: for each seed one a fold.
+    """Return how an arm of whole images does on tiles, from its runs' answers: one per fold for each seed.
 
-    `tiles` are the sizes that its sentences are of: those of the comparison's arms of tiles, or none. Intervals are
-    those of the comparison: over images and seeds (`arm_estimate`), and as wide as folds have it, where there are
-    several with `ratio` images each for one that is trained on (`widened_by_folds`). Raises `InputError` for runs
-    that were asked about different images.
+    `tiles` are the sizes that its sentences are about: those of the comparison's arms of tiles, or none.
+    Intervals are those of the comparison: over images and seeds (`arm_estimate`), and as wide as folds make them
+    if there are several, with `ratio` images each for one that is trained on (`widened_by_folds`). Raises
+    `InputError` for runs that were asked about different images.
     """
     for of_seed in answers[1:]:
         if [one.labels for one in of_seed] != [one.labels for one in answers[0]]:
@@ -120,14 +120,14 @@ class _Judged:
     tested: Tested
 
     def share(self, found: NDArray[Any], chance: float | None = None) -> Estimate:
-        """Return the mean of what is found of (seeds, images)."""
+        """Return the mean of an array (seeds, images) with its interval."""
         table = found.astype(np.float64)
         return replace(self.tested.widened(arm_estimate(table), table, 0), chance=chance)
 
     def view(
         self, answers: Sequence[Sequence[ViewAnswers]], first: Sequence[Sequence[ViewAnswers]]
     ) -> ViewOnTiles:
-        """Return what the answers under one view come to, beside those under the first: for each seed one a fold."""
+        """Return the results under one view, beside those under the first; one answer per fold for each seed."""
         predicted, right, alike = (_over(answers, name) for name in ("predictions", "right", "alike"))
         correct, correct_whole, correct_first = (
             (found == self.labels).astype(np.float64)
@@ -154,7 +154,7 @@ class _Judged:
 
 
 def _over(answers: Sequence[Sequence[ViewAnswers]], name: str) -> NDArray[Any]:
-    """Return what the answers of each seed have by a name, its folds one after the other, (seeds, images)."""
+    """Return a field of the answers of each seed, its folds one after the other, (seeds, images)."""
     return np.array([np.concatenate([getattr(one, name) for one in of_seed]) for of_seed in answers])
 
 
@@ -163,7 +163,7 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _held(path: Path, progress: Progress) -> Asked | None:
-    """Return what a run said before; None where it was not asked, and with a warning where that cannot be read."""
+    """Return what a run answered before; None if it was not asked, and with a warning if it cannot be read."""
     if not path.is_file():
         return None
     try:
@@ -183,7 +183,7 @@ def _held(path: Path, progress: Progress) -> Asked | None:
 def _views_of(
     answers: Sequence[Sequence[TileAnswers]], tile: int, stride: int
 ) -> list[list[list[ViewAnswers]]]:
-    """Return the answers about tiles of a size: by view, seed and fold."""
+    """Return the answers about tiles of a size, by view, seed and fold."""
     of_size = [
         [[one for one in fold.views if (one.tile, one.stride) == (tile, stride)] for fold in of_seed]
         for of_seed in answers
@@ -196,7 +196,7 @@ def _views_of(
 
 
 def _between(whole: NDArray[np.int64]) -> Estimate:
-    """Return on what share of images two seeds predict alike, over all pairs of them; the interval is over images."""
+    """Return the share of images that two seeds predict alike, over all pairs of them; the interval covers images."""
     pairs = list(combinations(whole, 2))
     if not pairs:
         return absent("there is one seed only")
@@ -205,6 +205,6 @@ def _between(whole: NDArray[np.int64]) -> Estimate:
 
 
 def _in_question(sizes: Sequence[int], tiles: Iterable[int]) -> tuple[int, ...]:
-    """Return the sizes that sentences are of: those asked for that there are, or else the middle one."""
+    """Return the sizes that sentences are about: those asked for that exist, or else the middle one."""
     found = tuple(sorted(set(tiles) & set(sizes)))
     return found or tuple(sizes[len(sizes) // 2 : len(sizes) // 2 + 1])

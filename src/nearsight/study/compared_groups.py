@@ -12,15 +12,15 @@ from nearsight.evaluation.group_accuracies import GroupRow, group_accuracies
 from nearsight.statistics import Estimate, arm_estimate, paired_difference
 from nearsight.statistics.writing import interval, points
 
-# Of more classes in a group the worst are kept, so that the file does not grow with them.
+# If a group has more classes, the worst are kept, so that the file does not grow with them.
 MOST_KEPT = 1000
 
 
 @dataclass(frozen=True)
 class ArmGroups:
-    """An arm's accuracies by group under its headline protocol, the mean over seeds; intervals are over images.
+    """An arm's accuracies by group under its headline protocol, the mean over seeds; intervals cover images.
 
-    That of the worst covers images and seeds, where there are several.
+    The interval of the worst group covers images and seeds, if there are several seeds.
     """
 
     arm: str
@@ -30,7 +30,7 @@ class ArmGroups:
 
 @dataclass(frozen=True)
 class WorstDifference:
-    """The accuracy of one arm less that of another on the images that are the worst group of both."""
+    """The accuracy of one arm minus that of another on the images of the group that is worst for both."""
 
     arm: str
     reference: str
@@ -41,7 +41,7 @@ class WorstDifference:
 
 @dataclass(frozen=True)
 class ComparedGroups:
-    """All arms by the groups of one column; `differences` are of the pairs of arms whose worst group is the same."""
+    """All arms by the groups of one column; `differences` are of the pairs of arms that share their worst group."""
 
     column: str
     arms: tuple[ArmGroups, ...]
@@ -68,7 +68,7 @@ def compare_groups(
     classes: Sequence[str],
     groups: ValueGroups,
 ) -> ComparedGroups:
-    """Compare arms by group: `right` is how right each image is, (seeds, images), by the name of the arm.
+    """Compare arms by group; `right` is how right each image is, (seeds, images), by the name of the arm.
 
     >>> camera = ValueGroups("camera", ("a", "b"), np.repeat([0, 1], 20))
     >>> good, bad = np.ones((2, 40)), np.ones((2, 40))

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 SPLIT = "test"
 GRID: GridKind = "covering"
 TRIAL_IMAGES = 64
-# Of the images that a run was trained on, so many tell how well it knows them: to some points with one seed.
+# The most of its training images on which a run is judged. With one seed, they show its accuracy to some points.
 MOST_TRAINING_IMAGES = 1000
 
 
@@ -81,21 +81,22 @@ def compare(
     >>> [arm.name for arm in found.arms], found.images
     (['full', 'tile-6'], 365)
 
-    `sets` is one set for all seeds, or gives that of a seed where the validation cut follows the seed. Of a set in
-    folds every arm is trained and tested on each fold at each seed, in runs/ARM/seed-N/fold-K, and intervals cover
-    the choice of training sets. `arms` are names as `order_arms` takes them, by default the `usual_arms` of `tiles`,
-    which holds None for whole images and is 16, 24 and whole images unless it is given. `protocols` are those of the
-    tile arms, to which mean-logit, or that of the pooling they are trained by, always belongs; whole images are
-    judged in one pass and on five views; `stride` is by default a quarter of each tile. Every run is judged on the
-    test images and on some that it was trained on (`some_training_images`). Every arm has the same seeds; all arms of
-    one seed come before the next seed, so that an unfinished comparison is paired. `groups` is a column of the set,
-    or a fact of its files such as `file.format`, by which the arms are compared too; it changes no run. On `on_tiles`
-    test images, drawn by a fixed seed, the arms of whole images are asked about tiles (`ask_run`). `progress` is told
-    of every run what is done.
+    `sets` is one set for all seeds, or a function that gives that of a seed, if the validation split depends on
+    the seed. If the set is in folds, every arm is trained and tested on each fold at each seed, in
+    runs/ARM/seed-N/fold-K, and intervals cover the choice of training sets. `arms` are names as `order_arms`
+    takes them, by default the `usual_arms` of `tiles`; `tiles` contains None for whole images and is 16, 24 and
+    whole images by default. `protocols` are those of the tile arms; mean-logit, or the pooling that they are
+    trained by, is always among them. Whole images are judged in one pass and on five views. `stride` is by
+    default a quarter of each tile. Every run is judged on the test images and on some that it was trained on
+    (`some_training_images`). Every arm has the same seeds, and all arms of one seed come before the next seed, so
+    that an unfinished comparison is paired. `groups` is a column of the set, or a fact of its files such as
+    `file.format`, by which the arms are also compared; it changes no run. On `on_tiles` test images, drawn with a
+    fixed seed, the arms of whole images are asked about tiles (`ask_run`). `progress` is told what is done for
+    every run.
 
-    The same call resumes: finished runs are kept, begun ones continued and missing ones made; with `resume`
-    false only a new directory is taken. Raises `InputError` when `out` holds something else or an arm cannot
-    be trained, before anything is written, and `Interrupted` after SIGINT or SIGTERM, with a checkpoint
+    The same call resumes: finished runs are kept, started ones continued and missing ones made. With `resume`
+    false, only a new directory is accepted. Raises `InputError` before anything is written if `out` holds
+    something else or an arm cannot be trained, and `Interrupted` after SIGINT or SIGTERM, with a checkpoint
     written.
     """
     out, machine = Path(out), machine or Machine()
@@ -146,7 +147,7 @@ def compare(
     def make(one: Planned, progress: Progress) -> MadeRun:
         of_seed = sets_of(one.recipe.seed, one.fold)
         run = train(one.recipe, of_seed, one.place, resume=True, machine=machine, progress=progress)
-        # The seeds and folds of an arm are one network, of which there is one thing to tell.
+        # The seeds and folds of an arm are one network, which is described once.
         first_of_arm = one.recipe.seed == study.all_seeds[0] and one.fold == 1
         _evaluate(run, one.arm, study, of_seed, machine, progress, tell=first_of_arm)
         answers = None
@@ -162,7 +163,7 @@ def compare(
         runs: dict[str, list[list[Run]]] = {arm.name: [[] for _ in study.all_seeds] for arm in made}
         asked: dict[str, list[list[TileAnswers]]] = {}
         values: dict[int, pa.ChunkedArray] = {}
-        # Of several processes the others made some of the runs, which are whole by now.
+        # If there are several processes, the others made some of the runs, which are complete by now.
         every = own if len(own) == len(planned) else [make(one, SILENT) for one in planned]
         for found in every:
             seed, fold, name = found.planned.recipe.seed, found.planned.fold, found.planned.arm.name
@@ -181,7 +182,7 @@ def compare(
 
     with all_processes() as processes:
         processes.first_does(claim)
-        # Folds are told by their numbers as they come.
+        # Folds are announced as they come.
         for note in sets.whole.notes if isinstance(sets, FoldedSet) else first.notes:
             progress.say(note)
         for warning in early_warnings(base, first["train"]):
@@ -206,7 +207,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class MadeRun:
-    """A run that is trained and evaluated, and what it said of tiles, where it was asked."""
+    """A run that is trained and evaluated, and its answers about tiles, if it was asked."""
 
     planned: Planned
     run: Run
@@ -220,9 +221,9 @@ def _made(
     expected: Mapping[str, float] | None,
     progress: Progress,
 ) -> Iterator[MadeRun]:
-    """Make runs one after the other, and tell of each which it is and how long it all has to go.
+    """Make runs one after the other, and say for each which it is and how long everything will still take.
 
-    `expected` are the seconds that a run of each arm is reckoned to take, where that is known.
+    `expected` are the estimated seconds of a run of each arm, if known.
     """
     taken: dict[str, list[float]] = {}
     warned = False
@@ -248,7 +249,7 @@ def _made(
 def seconds_left(
     taken: Mapping[str, Sequence[float]], coming: Sequence[str], expected: Mapping[str, float] | None = None
 ) -> float | None:
-    """Return the seconds that the runs to come will take; None where nothing tells.
+    """Return the seconds that the remaining runs will take; None if there is nothing to estimate them from.
 
     >>> seconds_left({"full": [60.0], "tile-16": [20.0, 30.0]}, ["full", "tile-16"])
     85.0
@@ -257,8 +258,9 @@ def seconds_left(
     >>> seconds_left({"full": [60.0]}, ["tile-16", "full"], expected={"full": 40.0, "tile-16": 10.0})
     75.0
 
-    A run takes the mean of the finished runs of its arm. Of an arm without any it takes what was `expected` of the
-    arm, as much longer or shorter as the finished arms were; without that, the mean of the finished arms.
+    A run takes the mean time of the finished runs of its arm. If there are none, it takes the time `expected` for
+    the arm, scaled by how much longer or shorter the finished arms took than expected; without that, the mean of
+    the finished arms.
     """
     expected = expected or {}
     mean = {arm: sum(seconds) / len(seconds) for arm, seconds in taken.items()}
@@ -277,9 +279,9 @@ def _seconds_of(run: Run) -> float:
 
 
 def some_training_images(sets: ImageSets) -> ImageSet:
-    """Return the training images that a run is judged on: as many as the test set has, 1,000 at most.
+    """Return the training images on which a run is judged: as many as the test set has, at most 1,000.
 
-    They are drawn evenly and by a fixed seed, so that all runs on the same training images have the same.
+    They are drawn evenly and with a fixed seed, so that all runs on the same training images have the same ones.
     """
     images = sets["train"]
     most = min(MOST_TRAINING_IMAGES, len(sets[SPLIT]))
@@ -307,7 +309,7 @@ def _finished(place: Path) -> bool:
 
 
 def _require_same_images(out: Path, listed: Listing, now: Listing) -> None:
-    """Raise before a run is trained on other images than those that the others were trained on."""
+    """Raise before a run is trained on other images than the others were."""
     if not listed.same_training_images(now):
         raise InputError(
             f"the runs that {out} still lacks would be trained on other images than those that it has, as the set "
@@ -323,7 +325,7 @@ def _place(out: Path, arm: Arm, seed: int, fold: int | None) -> Path:
 def _held(
     sets: ImageSets | Callable[[int], ImageSets] | FoldedSet, validation: float
 ) -> Callable[[int, int], ImageSets]:
-    """Return what gives the sets of a seed and fold, and holds on to the last ones while they serve."""
+    """Return a function that gives the sets of a seed and fold, and keeps the last ones while they are needed."""
     if isinstance(sets, ImageSets):
         return lambda _seed, _fold: sets
     held: list[tuple[int, int, ImageSets]] = []
@@ -350,7 +352,7 @@ def _chosen(protocols: Iterable[str] | None, base: Recipe) -> tuple[str, ...]:
 def _require_trainable(arms: Iterable[Arm], sets: ImageSets, device: torch.device | None) -> dict[str, float]:
     """Raise before anything is written what would stop an arm at its start or its evaluation.
 
-    Returns about how many seconds a training of each arm takes on a device, by its name; nothing without a device.
+    Returns about how many seconds the training of each arm takes on a device, by name; nothing without a device.
     """
     images, test = sets["train"], sets[SPLIT]
     few = images.select(np.arange(min(len(images), TRIAL_IMAGES)))
@@ -378,7 +380,7 @@ def _evaluate(
     *,
     tell: bool,
 ) -> None:
-    """Judge a run on the test images, and on some that it was trained on, where that is not done."""
+    """Judge a run on the test images, and on some that it was trained on, unless that is already done."""
     tile, protocols = arm.recipe.tile, protocols_of(arm, study)
     wanted: dict[str, Any] = {}
     shifts = Shifts(usual_padding(study.base), study.base.crop_fill)
@@ -421,7 +423,7 @@ def _is_evaluated(run: Run, wanted: Mapping[str, Any], split: str, protocols: It
     path = run.directory / split_name(PREDICTIONS, split)
     if not set(protocols) <= set(held.get("protocols", ())) or not path.is_file():
         return False
-    # The two are written one after the other, so one may be of an earlier evaluation.
+    # The two are written one after the other, so one may come from an earlier evaluation.
     table, predicted = read_predictions(path)
     return {f"{protocol}.scores" for protocol in protocols} <= set(table.column_names) and all(
         settings.get(name) == value for settings in (held, predicted) for name, value in wanted.items()

@@ -29,7 +29,7 @@ from nearsight.study.verdicts import verdict
 
 COMPARISON = "comparison.json"
 
-# The protocol that speaks for an arm, fixed here before any result is known.
+# The headline protocol of an arm, fixed here before any result is known.
 TILE_HEADLINE = "mean-logit"
 FULL_HEADLINE = FULL_PASS
 
@@ -64,9 +64,9 @@ UNITS = {
 class Augmented:
     """What an arm's training does to its images, and what it starts from.
 
-    Flips, the pixels of a padded crop, Cutout's square, CutMix's share; `crop_padding` is None for tiles, whose place
-    is random without it. An earlier version had none of the rest: the least share of a resized crop, what changes
-    colours, mixup's share, and the weights that are fine-tuned, empty for initial ones.
+    Flips, the pixels of a padded crop, Cutout's square, CutMix's share; `crop_padding` is None for tiles, whose
+    place is random anyway. Earlier versions did not have the rest: the least share of a resized crop, changes of
+    colour, mixup's share, and the weights that are fine-tuned, empty for initial ones.
     """
 
     flip: str
@@ -83,8 +83,8 @@ class Augmented:
 class Accuracy:
     """An arm's accuracy under one protocol: its mean over seeds with its interval, and each seed's.
 
-    `train` is that on some of the images that were trained on, `train_seeds` each seed's, and `gap` how far it is
-    above; an earlier version did not look at them.
+    `train` is the accuracy on some of the images that were trained on, `train_seeds` that of each seed, and `gap`
+    how far it is above the test accuracy; earlier versions did not measure them.
     """
 
     protocol: str
@@ -99,7 +99,7 @@ class Accuracy:
 class Cost:
     """What one run of an arm costs; seconds, memory and precision are listed for each seed.
 
-    `optimizer_flops` are a part of `flops`, None where an earlier version did not count them.
+    `optimizer_flops` are part of `flops`, None if an earlier version did not count them.
     """
 
     parameters: int
@@ -117,10 +117,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class ArmResult:
-    """An arm as it turned out; `stride` and `tiles_per_image` tell how its images were cut for evaluation.
+    """The result of an arm; `stride` and `tiles_per_image` say how its images were cut for evaluation.
 
-    `augmented` is None for an arm of an earlier version, whose augmentation is told in words alone. `fall` is how
-    far the training loss fell at the end, None where that is not known, as in an earlier version.
+    `augmented` is None for an arm of an earlier version, whose augmentation is described only in words. `fall` is
+    how far the training loss fell at the end, None if that is not known, as in earlier versions.
     """
 
     name: str
@@ -141,7 +141,7 @@ class ArmResult:
 
     @property
     def seen(self) -> str:
-        """The arm's name with the stride at which its tiles were read, as tables have it."""
+        """The arm's name with the stride of its tiles, as in tables."""
         return self.label if self.stride is None else f"{self.label} at stride {self.stride}"
 
     @property
@@ -151,7 +151,7 @@ class ArmResult:
 
     @property
     def why_undertrained(self) -> str | None:
-        """The sentence that says why it is called undertrained; None where it is not."""
+        """The sentence that says why it is called undertrained; None if it is not."""
         if self.fall is None or self._known is None or not self.undertrained:
             return None
         return undertrained_words(self.label, self.fall, self._known)
@@ -162,19 +162,19 @@ class ArmResult:
         return None if found is None or found.train is None else found.train.value
 
     def accuracy(self, protocol: str) -> Accuracy | None:
-        """Return the accuracy under a protocol, or None where the arm was not evaluated under it."""
+        """Return the accuracy under a protocol, or None if the arm was not evaluated under it."""
         return next((row for row in self.accuracies if row.protocol == protocol), None)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The accuracy of `arm` under `protocol` less that of `reference` under `reference_protocol`.
+    """The accuracy of `arm` under `protocol` minus that of `reference` under `reference_protocol`.
 
-    `headline` marks those that the comparison is made for, and `asked` says what for (`study.pairing.ASKED`);
-    an earlier version did not say. `mcnemar` has a row for each seed, none
-    under `single-tile` and none with folds: it takes the networks as given. `spread` is how the difference varies
-    over seeds and images, and `gap` how much further `arm` falls from training to test images than `reference`; both
-    are None with folds and in an earlier version.
+    `headline` marks the differences for which the comparison is made, and `asked` says for what question
+    (`study.pairing.ASKED`); earlier versions did not say. `mcnemar` has a row for each seed, but none under
+    `single-tile` and with folds, because it takes the networks as given. `spread` is how the difference varies
+    over seeds and images, and `gap` is how much more `arm` loses from training to test images than `reference`;
+    both are None with folds and in earlier versions.
     """
 
     arm: str
@@ -192,14 +192,14 @@ class Difference:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
-    """A finished comparison: what was compared, how, the arms as they turned out and their differences.
+    """A finished comparison: what was compared, how, the results of the arms and their differences.
 
-    `images` is the number of test images. With `folds`, a cross-validation, all images are, each for the networks
-    that were not trained on its fold. `judged_training_images` are how many a run was judged on of those that it was
-    trained on, 0 where an earlier version looked at none. `groups` are the accuracies by the column that was asked
-    for, and `on_tiles` what the arms of whole images say of tiles. `margin` is how many points behind whole images
-    tiles may be and be good enough, where that was asked. `hardware` and `versions` have an entry for each
-    different one that the runs were trained on.
+    `images` is the number of test images. With `folds`, a cross-validation, these are all images, each tested by
+    the networks that were not trained on its fold. `judged_training_images` is on how many of its training images
+    a run was judged, 0 if an earlier version judged none. `groups` are the accuracies by the requested column,
+    and `on_tiles` is what the arms of whole images say about tiles. `margin` is how many points tiles may be
+    behind whole images and still be good enough, if given. `hardware` and `versions` have an entry for each
+    different one on which runs were trained.
     """
 
     directory: Path
@@ -232,19 +232,19 @@ class Comparison(Shown):
 
     @property
     def tested(self) -> str:
-        """How many images were tested, and of what: of a split, or in folds."""
+        """How many images were tested, and from what: a split, or folds."""
         if self.folds is None:
             return f"{self.images:,} {self.split} images"
         return f"{self.images:,} images in {self.folds} folds"
 
     @property
     def verdicts(self) -> tuple[str, ...]:
-        """The sentences on the differences that the comparison is made for."""
+        """The sentences about the differences for which the comparison is made."""
         return tuple(row.verdict for row in self.differences if row.headline)
 
     @cached_property
     def good_enough(self) -> tuple[GoodEnough, ...]:
-        """For each arm of tiles and what it is compared with, whether it is good enough; empty without a `margin`."""
+        """For each arm of tiles and each reference, whether it is good enough; empty without a `margin`."""
         if self.margin is None:
             return ()
         return tuple(
@@ -289,7 +289,7 @@ class Comparison(Shown):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything but the place as plain values, with units: what comparison.json holds."""
+        """Return everything except its place as plain values, with units: the content of comparison.json."""
         values = to_values(self) | {"recipe": recipe_table(self.recipe)}
         del values["directory"]
         answers = [asdict(answer) for answer in self.good_enough]
@@ -308,12 +308,12 @@ class Comparison(Shown):
         >>> Comparison.load("docs/results/cifar10").seeds  # doctest: +SKIP
         (0, 1, 2, 3, 4)
 
-        Raises `InputError` where there is none, and for a file that is damaged or of a newer version.
+        Raises `InputError` if there is none, and for a file that is damaged or of a newer version.
         """
         path = Path(directory) / COMPARISON
         schema, values = read_result("comparison", path, "compare")
         recipe = recipe_from_table(values.get("recipe", {}), path, unnumbered=FIRST)
-        # All but the recipe follow from the rest.
+        # Everything but the recipe follows from the rest.
         derived = ("verdicts", "good_enough", "units", "recipe")
         rows = {name: value for name, value in values.items() if name not in derived}
         if schema < 2:
@@ -332,7 +332,7 @@ class Comparison(Shown):
 
 
 def _intervals_of_schema_1(values: Any, images: Any) -> Any:
-    """Return values in which each interval is an estimate: it called its value `estimate`, and did not say n."""
+    """Return values in which each interval is an estimate: old files called its value `estimate` and had no n."""
     if isinstance(values, dict):
         if values.keys() == {"estimate", "low", "high", "covers"}:
             return {"value" if name == "estimate" else name: each for name, each in values.items()} | {
@@ -361,25 +361,25 @@ def scored_arm(arm: str, protocol: str, stride: int | None) -> str:
 
 
 def views(arm: ArmResult, protocol: str) -> float:
-    """Return of how many views of an image a protocol makes its prediction: 1 where it judges each by itself."""
+    """Return on how many views of an image a protocol bases its prediction: 1 if it judges each by itself."""
     if protocol == FIVE_CROP:
         return 5
     return 1 if protocol in (*WHOLE, SINGLE_TILE) or arm.tiles_per_image is None else arm.tiles_per_image
 
 
 def headline(tile: int | None, pooling: PoolingName = MEAN) -> str:
-    """Return the protocol that speaks for an arm, fixed in advance and never chosen on results.
+    """Return the headline protocol of an arm, fixed in advance and never chosen on results.
 
     >>> headline(16), headline(None), headline(16, "max")
     ('mean-logit', 'full-pass', 'max')
 
-    Of tiles it is that of the `pooling` that they were trained by.
+    For tiles it is that of the `pooling` by which they were trained.
     """
     return FULL_HEADLINE if tile is None else Pooling(pooling).protocol
 
 
 def headline_among(measured: Collection[str], tile: int | None, pooling: PoolingName = MEAN) -> str:
-    """Return the protocol of those measured that speaks for a model: the `headline`, else the first of them.
+    """Return a model's headline protocol among those measured: `headline`, or else the first of them.
 
     >>> headline_among(["vote", "mean-logit"], 16), headline_among(["vote"], 16)
     ('mean-logit', 'vote')

@@ -39,7 +39,7 @@ def cross_validate(
     machine: Machine | None = None,
     progress: Progress = SILENT,
 ) -> CrossValidation:
-    """Train and evaluate a run for each fold in out/fold-N, and leave what they show together in `out`.
+    """Train and evaluate a run for each fold in out/fold-N, and leave their joint results in `out`.
 
     >>> import tempfile
     >>> from nearsight.data.folds import fold_set
@@ -51,10 +51,10 @@ def cross_validate(
     >>> found.images, found.runs
     (40, ('fold-1', 'fold-2'))
 
-    Each run is as `nearsight train` leaves it, with its fold as the test split. `out` also lists which image is in
-    which fold, has all predictions in predictions.parquet, with the column `fold`, and folds.json. With `resume`,
-    finished runs are kept, begun ones continued and missing ones made. Raises `InputError` where `out` holds
-    something else, and what `train` and `evaluate` raise.
+    Each run is as `nearsight train` leaves it, with its fold as the test split. `out` also lists which image is
+    in which fold, and has all predictions in predictions.parquet, with the column `fold`, and folds.json. With
+    `resume`, finished runs are kept, started ones continued and missing ones made. Raises `InputError` if `out`
+    holds something else, and where `train` and `evaluate` do.
     """
     out, machine = Path(out), machine or Machine()
     if machine.devices != 1:
@@ -67,14 +67,14 @@ def cross_validate(
         progress.say(f"fold {fold} of {folded.count}")
         sets = folded.sets_of(fold, recipe.validation, recipe.seed)
         trained_on.append(len(sets["train"]))
-        # The folds train on nearly as many images, of which there is one thing to tell.
+        # The folds train on nearly the same number of images, so one warning covers all of them.
         for warning in early_warnings(recipe, sets["train"]) if fold == 1 else ():
             progress.warn(warning)
         place = out / f"{FOLD}{fold}"
         run = train(recipe, sets, place, network=network, resume=resume, machine=machine, progress=progress)
         if SPLIT not in run.result.get("evaluation", {}) or not (place / PREDICTIONS).is_file():
             bound = TiledModel(run.classifier(network), stride=stride, device=machine.torch_device())
-            # The folds are one network, of which there is one thing to tell.
+            # The folds are one network, which is described once.
             for note in bound.notes if fold == 1 else ():
                 progress.warn(note)
             evaluate(bound, sets[SPLIT], workers=machine.decoding_workers(), progress=progress).save(place)
@@ -86,13 +86,13 @@ def cross_validate(
 
 
 def listed_folds(out: Path) -> Listing | None:
-    """Return which image is in which fold of a cross-validation that was begun in a directory; None for none."""
+    """Return which image is in which fold of a cross-validation that was started in a directory; None if none was."""
     listing = Listing.load(out) if any(out.glob(f"{FOLD}*/{RECIPE}")) else None
     return listing if listing is not None and folds_of(listing) else None
 
 
 def _claim(out: Path, folded: FoldedSet, *, resume: bool) -> None:
-    """Make a directory the home of a cross-validation and list its folds there, or take one of as many folds."""
+    """Prepare a directory for a cross-validation and list its folds there, or accept one with as many folds."""
     if out.is_file():
         raise InputError(f"{out} is a file; choose another `out`")
     listed = listed_folds(out)
@@ -155,7 +155,7 @@ def _together(
 
 
 def _write_predictions(runs: Sequence[Run], out: Path) -> None:
-    """Write the predictions of all runs as one table, a row per image, with the fold that it was tested in."""
+    """Write the predictions of all runs as one table, one row per image, with the fold in which it was tested."""
     import pyarrow as pa
 
     parts = []

@@ -36,7 +36,8 @@ class FoldedAccuracy:
 class CrossValidation(Shown):
     """A finished cross-validation: what was folded, how it was trained, and how good it is.
 
-    `runs` are the directories of the runs below `directory`, one a fold, and `sizes` how many images each fold has.
+    `runs` are the directories of the runs below `directory`, one per fold, and `sizes` how many images each fold
+    has.
     """
 
     directory: Path
@@ -50,7 +51,7 @@ class CrossValidation(Shown):
     notes: tuple[str, ...]
 
     def accuracy(self, protocol: str) -> FoldedAccuracy | None:
-        """Return the accuracy under a protocol, or None where the runs were not evaluated under it."""
+        """Return the accuracy under a protocol, or None if the runs were not evaluated under it."""
         return next((row for row in self.accuracies if row.protocol == protocol), None)
 
     @property
@@ -60,7 +61,7 @@ class CrossValidation(Shown):
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
-        """The table of accuracies, a row per protocol, in per cent."""
+        """The table of accuracies, one row per protocol, in per cent."""
         return [
             (row.protocol, with_interval(row.accuracy), ", ".join(points(one) for one in row.folds))
             for row in self.accuracies
@@ -68,7 +69,7 @@ class CrossValidation(Shown):
 
     @property
     def told(self) -> str:
-        """What the accuracies and their intervals are of, in a sentence."""
+        """What the accuracies and their intervals cover, in a sentence."""
         freedom = len(self.sizes) - 1
         others, degrees = ("fold", "degree") if freedom == 1 else (f"{freedom} folds", "degrees")
         return (
@@ -82,7 +83,7 @@ class CrossValidation(Shown):
         return Summary(title, self.columns, self.rows, (self.told,))
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything but the place as plain values, with units: what folds.json holds."""
+        """Return everything except its place as plain values, with units: the content of folds.json."""
         values = to_values(self) | {"recipe": recipe_table(self.recipe)}
         del values["directory"]
         return numbered("folds", {**values, "units": UNITS})
@@ -98,7 +99,7 @@ class CrossValidation(Shown):
         >>> CrossValidation.load("runs/photos-airbench-tile-16-seed-0-folds-5").sizes  # doctest: +SKIP
         (24, 24, 24, 24, 24)
 
-        Raises `InputError` where there is none, and for a file that is damaged or of a newer version.
+        Raises `InputError` if there is none, and for a file that is damaged or of a newer version.
         """
         path = Path(directory) / FOLDS
         schema, values = read_result("folds", path, "train")

@@ -1,4 +1,4 @@
-"""Are tiles good enough? What a comparison says of a margin that its user gave."""
+"""Are tiles good enough? What a comparison says about a margin that its user gave."""
 
 from dataclasses import dataclass
 from typing import SupportsFloat
@@ -21,17 +21,17 @@ from nearsight.statistics.pairs import IMAGES
 from nearsight.statistics.writing import points
 from nearsight.study.undertrained import undertrained_note
 
-# With so much room beyond its own reach an interval leaves out the margin in four of five comparisons.
+# A difference this many half-widths from the margin has an interval without it in four of five comparisons.
 FOUR_OF_FIVE = 1 + 0.8416 / Z95
 
 
 def checked_margin(margin: SupportsFloat | None) -> float | None:
-    """Return a margin in points as a float, None where none is asked for.
+    """Return a margin in points as a float, None if none is given.
 
     >>> checked_margin(1)
     1.0
 
-    Raises `InputError` for what is no number from 0 to 100.
+    Raises `InputError` for anything but a number from 0 to 100.
     """
     if margin is None:
         return None
@@ -46,10 +46,10 @@ def checked_margin(margin: SupportsFloat | None) -> float | None:
 
 @dataclass(frozen=True)
 class GoodEnough:
-    """Whether an arm is good enough beside a reference: the answer, what would tell, and the sentence.
+    """Whether an arm is good enough compared with a reference: the answer, what would decide, and the sentence.
 
-    `seeds` on the same images, or `images` at the same seeds, are about as many as would give an answer in four of
-    five comparisons, if the difference is what it was measured to be; None where it is given, or none would do.
+    About `seeds` on the same images, or `images` with the same seeds, would give an answer in four of five
+    comparisons, if the difference is as measured. None if there is an answer, or if no number would suffice.
     """
 
     arm: str
@@ -75,7 +75,7 @@ class Held:
 
 
 def good_enough(held: Held, difference: Estimate, margin: float, spread: Spread | None) -> GoodEnough:
-    """Answer whether an arm is worse than its reference by less than a margin, in points, and what would tell.
+    """Answer whether an arm is worse than its reference by less than a margin, in points, and what would decide.
 
     >>> held = Held("tile-16", "mean-logit", "full", "full-pass", ("tile 16 (mean-logit)", "full (full-pass)"))
     >>> found = good_enough(held, Estimate(-0.002, -0.007, 0.003, covers="images and seeds"), 1, None)
@@ -87,9 +87,9 @@ def good_enough(held: Held, difference: Estimate, margin: float, spread: Spread 
     whether tile 16 (mean-logit) is less than 1 point behind full (full-pass) is not yet known: \
 the difference is −2.0 (−3.0 to −0.5); 15 seeds on these images should tell, or 15,685 images at these seeds
 
-    `difference` is the accuracy of the arm less that of its reference. Where it covers images alone, of one seed,
-    the answer is of these two networks. Without a `spread`, as of folds and of comparisons of earlier versions, what
-    would tell is not known.
+    `difference` is the accuracy of the arm minus that of its reference. If its interval covers images alone, with
+    one seed, the answer is about these two networks. Without a `spread`, as with folds and in comparisons of
+    earlier versions, it is not known what would decide.
     """
     answer = within_margin(difference, margin / 100)
     value, low, high = difference.numbers

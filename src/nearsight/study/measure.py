@@ -1,4 +1,4 @@
-"""From the runs of a study to its comparison: every number from the files that the runs left."""
+"""From the runs of a study to its comparison: every number comes from the files that the runs left."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +50,7 @@ from nearsight.training.metrics_log import training_curve
 
 Correct = Mapping[str, NDArray[np.float64]]
 TRAIN = "train"
-# What a sentence must say of how its pair was chosen.
+# What a sentence must say about how its pair was chosen.
 _SAID_TOO = {
     DIFFERENT: "; they differ in augmentation too",
     STRONGEST: "; these test images chose it as the strongest of whole images, which favours it",
@@ -67,12 +67,12 @@ def measure(
     split: str,
     groups: ValueGroups | None = None,
 ) -> Comparison:
-    """Return the comparison of arms from their evaluated runs, for each seed one, or one for each fold.
+    """Return the comparison of arms from their evaluated runs: one for each seed, or one for each fold.
 
-    `sets` are those of the first run, and `size` is what the pixel budget refers to; `groups` are those of all tested
-    images, one fold after the other. Accuracies, intervals and tests are computed from each run's predictions alone,
-    of test images and of some training images, costs from its result.json. Raises `InputError` when two runs were
-    evaluated on different images.
+    `sets` are those of the first run, and `size` is what the pixel budget refers to; `groups` are those of all
+    tested images, one fold after the other. Accuracies, intervals and tests are computed only from each run's
+    predictions for test images and some training images, costs from its result.json. Raises `InputError` if two
+    runs were evaluated on different images.
     """
     judged = {arm.name: protocols_of(arm, study) for arm in arms}
     of_test = _right_of_arms(runs, judged, split)
@@ -125,9 +125,9 @@ def measure(
 
 
 def protocols_of(arm: Arm, study: Study) -> tuple[str, ...]:
-    """Return the protocols of an arm in their usual order: its headline, and for tiles those asked for.
+    """Return the protocols of an arm in their usual order: its headline, and for tiles the requested ones.
 
-    Whole images are judged on five views too, as tiles are on many.
+    Whole images are also judged on five views, because tiles are judged on many.
     """
     if arm.recipe.tile is None:
         return (FULL_PASS, FIVE_CROP)
@@ -143,7 +143,7 @@ class Tested:
     ratio: float
 
     def widened(self, known: Estimate, values: NDArray[np.float64], least: float) -> Estimate:
-        """Return an estimate over images as wide as folds have it, where there are several."""
+        """Return an estimate over images, as wide as folds make it if there are several."""
         if not self.fold.any():
             return known
         return widened_by_folds(known, values, self.fold, ratio=self.ratio, least=least)
@@ -151,7 +151,7 @@ class Tested:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """How right the runs of all arms are on one split: their labels, and (seeds, images) by arm and protocol.
+    """How right the runs of all arms are on one split: the labels, and (seeds, images) by arm and protocol.
 
     `sizes` are the images of each fold, one after the other. `shared` says whether all seeds have the same images.
     """
@@ -174,7 +174,7 @@ class Judged:
         return round(float(np.mean(self.sizes)))
 
     def tested(self, trained_on: int) -> Tested:
-        """Return the folds of the images, where `trained_on` images were trained on."""
+        """Return the folds of the images if `trained_on` images were trained on."""
         fold = np.repeat(np.arange(len(self.sizes)), self.sizes)
         return Tested(fold, float(np.mean(self.sizes)) / trained_on)
 
@@ -184,8 +184,8 @@ def _right_of_arms(
 ) -> Judged:
     """Read how right each run is on each image of a split.
 
-    All arms of a seed and fold must have the same images, and of the test split all seeds too: of a training split
-    another cut for validation may leave others.
+    All arms of a seed and fold must have the same images; on the test split all seeds must, too. Training splits
+    may differ between seeds, because the validation split does.
     """
     found: dict[str, Correct] = {}
     labels: dict[tuple[int, int], NDArray[np.int64]] = {}
@@ -282,7 +282,7 @@ def _accuracy(
 ) -> Accuracy:
     """Return an accuracy from how right the test images are and how right training images are, (seeds, images)."""
     tested = of_test.tested(trained_on).widened(arm_estimate(right), right, 0)
-    # Seeds that were judged on different images have no image in common to vary.
+    # Seeds that were judged on different images have no image in common that could vary.
     plain = arm_estimate(known) if of_train.shared else _over_other_images(known)
     trained = of_train.tested(trained_on).widened(plain, known, 0)
     return Accuracy(
@@ -309,7 +309,7 @@ def _cost(metrics: Sequence[Mapping[str, Any]]) -> Cost:
         for name in ("seconds", "peak_memory_bytes", "precision")
     }
     same = ("parameters", "steps", "epochs", "images_seen", "pixels_per_image", "training_pixels", "flops")
-    # Of runs that an earlier version trained it is not known.
+    # For runs that an earlier version trained, it is not known.
     optimizer = metrics[0].get("optimizer_flops")
     return Cost(**{name: metrics[0][name] for name in same}, optimizer_flops=optimizer, **of_seed)
 

@@ -1,4 +1,4 @@
-"""What the whole-image arms of a comparison say of small tiles, and in words whether it is much the same."""
+"""What the whole-image arms of a comparison say about small tiles, and, in words, whether it is much the same."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +19,14 @@ SHOWN: dict[View, str] = {
 
 @dataclass(frozen=True)
 class ViewOnTiles:
-    """How far the tiles of one size, shown in one way, say what the whole image does.
+    """How far the tiles of one size, shown in one way, say what the whole image says.
 
-    `accuracy` and `agreement` are of the mean logit of an image's tiles, right and alike to the full pass;
-    `single_accuracy` and `single_agreement` of its tiles one by one. Agreements have the share by chance, that of
-    independent predictions with the same frequencies of classes. `lost` is the accuracy of the full pass less
-    `accuracy`, paired. `gained` is `accuracy` less that of the first view, paired, None of the first view itself, and
-    `beside_seeds` the agreement less that of the full passes of two seeds; an earlier version had neither.
+    `accuracy` and `agreement` (with the full pass) are those of the mean logit of an image's tiles;
+    `single_accuracy` and `single_agreement` are those of its tiles one by one. The chance of an agreement is that
+    of independent predictions with the same frequencies of classes. `lost` is the accuracy of the full pass minus
+    `accuracy`, paired. `gained` is `accuracy` minus that of the first view, paired, None for the first view
+    itself. `beside_seeds` is the agreement minus that of the full passes of two seeds. Earlier versions did not
+    have the last two.
     """
 
     view: View
@@ -44,7 +45,7 @@ class ViewOnTiles:
 
     @property
     def same(self) -> bool | None:
-        """Whether tiles say much the same: kappa from 0.6 up by its whole interval; None where that holds 0.6."""
+        """Whether tiles say much the same: kappa is at least 0.6 by its whole interval; None if that contains 0.6."""
         found = self.kappa
         if found.low is None or found.high is None:
             return None
@@ -53,7 +54,7 @@ class ViewOnTiles:
 
 @dataclass(frozen=True)
 class SizeOnTiles:
-    """One size of tiles, its stride in pixels and its tiles an image, under each view that could be asked for."""
+    """One size of tiles, its stride in pixels and its tiles per image, under each view that could be shown."""
 
     tile: int
     stride: int
@@ -62,7 +63,7 @@ class SizeOnTiles:
 
     @property
     def best(self) -> ViewOnTiles:
-        """The view under which most images are predicted as by the full pass: the most favourable to tiles."""
+        """The view under which most images are predicted as by the full pass: the most favourable one for tiles."""
         return max(self.views, key=lambda row: row.agreement.value or 0.0)
 
 
@@ -70,10 +71,10 @@ class SizeOnTiles:
 class ArmOnTiles:
     """An arm of whole images, asked about tiles.
 
-    `images` is on how many test images, drawn by a fixed seed; BatchNorm was re-estimated on tiles of
-    `training_images`. `full_pass` is the accuracy of the full pass on these images, and `between_seeds` the share of
-    them that the full passes of two seeds predict alike, over all pairs of seeds. `asked` are the sizes of the
-    comparison's arms of tiles; where it has none, the size next to half the image.
+    `images` is the number of test images, drawn with a fixed seed; BatchNorm was re-estimated on tiles of
+    `training_images`. `full_pass` is the accuracy of the full pass on these images, and `between_seeds` the share
+    of them that the full passes of two seeds predict alike, over all pairs of seeds. `asked` are the sizes of the
+    comparison's arms of tiles, or, if there are none, the size next to half the image.
     """
 
     arm: str
@@ -86,7 +87,7 @@ class ArmOnTiles:
     left_out: tuple[str, ...] = ()
 
     def sentences(self) -> Iterator[str]:
-        """Say for each size in question how much of the same its tiles say, and what the loss is of."""
+        """Say for each relevant size how much its tiles say the same, and where the loss comes from."""
         for size in self.sizes:
             if size.tile in self.asked and size.views:
                 yield self._told(size)
@@ -119,7 +120,7 @@ def _beside(agreement: Estimate) -> str:
 
 
 def _beside_alone(first: ViewOnTiles, best: ViewOnTiles) -> str:
-    """Say what the loss under the best view is beside that of tiles alone, and what goes with how they are shown."""
+    """Say how the loss under the best view compares with that of tiles alone, and what depends on the view."""
     alone = points(first.lost.value or 0.0)
     if (best.lost.value or 0.0) >= (first.lost.value or 0.0):
         return f"no fewer than {SHOWN[first.view]} ({alone})"

@@ -1,4 +1,4 @@
-"""Which arms are compared with which, and what each pair is asked for: like with like, and the strongest."""
+"""Which arms are compared with which, and for what question: like with like, and the strongest."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from nearsight.settings.choices import ARM_POOLINGS
 from nearsight.settings.protocols import FIVE_CROP, FULL_PASS
 from nearsight.study.arms import STANDARD, Arm, added_to
 
-# What a pair is asked for. All but STRONGEST are fixed before any result is known.
+# The question of a pair. All except STRONGEST are fixed before any result is known.
 ADDED, OTHER, ALIKE, ALIKE_VIEWS = "added", "other", "alike", "alike-views"
 USUAL, DIFFERENT = "usual", "different"
 STRONGEST = "strongest"
@@ -25,7 +25,7 @@ ASKED = {
 
 @dataclass(frozen=True)
 class Pair:
-    """An arm under a protocol, what it is compared with, and what for; nothing for completeness alone."""
+    """An arm under a protocol, its reference, and the question; an empty one is reported for completeness alone."""
 
     arm: str
     protocol: str
@@ -49,10 +49,11 @@ def make_pairs(
     [('tile-8+flip', 'full-pass', 'alike'), ('tile-8+flip', 'five-crop', 'alike-views')]
 
     `protocols` are those under which each arm was judged, and `accuracies` its accuracy under each. Arms of tiles
-    are compared with whole images with the same augmentation, judged in one pass and on five views; against those
-    with the usual one; and against the arm and protocol of whole images that is the strongest, where that is
-    another. Without whole images it is the largest tile. An arm that is not the first of its size is compared with
-    the first of those that lack some of what it has and have nothing else, or else against the first of its size.
+    are compared with whole images with the same augmentation, judged in one pass and on five views; with those
+    that have the usual augmentation; and with the strongest arm and protocol of whole images, if that is another.
+    Without whole images, the reference is the largest tile. An arm that is not the first of its size is compared
+    with the first of those that lack some of its additions and have no others, or else with the first of its
+    size.
     """
     whole = [arm for arm in arms if arm.recipe.tile is None]
     tiled = [arm for arm in arms if arm.recipe.tile is not None]
@@ -120,5 +121,5 @@ def _against_tiles(arm: Arm, tiled: Sequence[Arm]) -> Iterator[Pair]:
 
 
 def _headline(arm: Arm) -> str:
-    """Return the protocol that speaks for an arm."""
+    """Return the headline protocol of an arm."""
     return FULL_PASS if arm.recipe.tile is None else arm.recipe.pooled.protocol

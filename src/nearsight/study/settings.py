@@ -31,7 +31,8 @@ class Study:
     >>> Study(Recipe(seed=5), names, seeds=3, budget="steps", protocols=("vote",), stride=None).all_seeds
     (5, 6, 7)
 
-    `arms` are their names; `stride` None stands for a quarter of each arm's tile; `folds` is None where there is one
+    `arms` are their names; `stride` None means a quarter of each arm's tile; `folds` is None if there is one test
+    split.
     test split.
     """
 
@@ -58,7 +59,7 @@ class Study:
         return tuple(range(self.base.seed, self.base.seed + self.seeds))
 
     def values(self) -> dict[str, Any]:
-        """Return all settings as TOML holds them, with the number of their schema."""
+        """Return all settings in the form that TOML holds, with the number of their schema."""
         settings = {
             "arms": list(self.arms),
             "seeds": self.seeds,
@@ -78,7 +79,7 @@ class Study:
 
     @staticmethod
     def load(directory: Path) -> "Study":
-        """Read what `save` wrote; raises `InputError`, naming the file, where it cannot be used."""
+        """Read what `save` wrote; raises `InputError`, naming the file, if it cannot be used."""
         path = directory / STUDY
         values = read_toml(path, "mend it or choose another `out`")
         schema = read_schema("study", values, path)
@@ -94,7 +95,7 @@ class Study:
 
 
 def _arms_of_schema_2(tiles: Any) -> Any:
-    """Return the names of the arms of tile sizes, whose augmentation was the recipe's and not told by the name."""
+    """Return the arm names of an old file's tile sizes, whose augmentation was the recipe's and not in the name."""
     if not isinstance(tiles, list):
         return tiles
     whole_arms = [FULL, STANDARD] if FULL in tiles else []
@@ -102,10 +103,10 @@ def _arms_of_schema_2(tiles: Any) -> Any:
 
 
 def claim_study(directory: Path, study: Study, runs: Mapping[Path, Recipe], *, resume: bool) -> None:
-    """Make `directory` the home of a study whose runs are to lie at the paths in `runs`.
+    """Prepare `directory` for a study whose runs will be at the paths in `runs`.
 
-    A new or empty directory gets study.toml. One that holds this very study, or nothing but runs of its
-    recipes, is taken when `resume` is true. Anything else raises `InputError` and is left as it was.
+    A new or empty directory gets study.toml. One that holds this very study, or only runs of its recipes, is
+    accepted if `resume` is true. Anything else raises `InputError` and is left as it was.
     """
     if directory.is_file():
         raise InputError(f"{directory} is a file; choose another `out`")

@@ -11,7 +11,7 @@ from nearsight.statistics.writing import points
 
 # Rows of metrics that a quarter of a run must have for its noise to be known.
 LEAST_ROWS = 3
-# An arm that is right on so many of its training images has little left to learn from them.
+# An arm that is right on this share of its training images has little left to learn from them.
 MOST_KNOWN = 0.9
 
 
@@ -28,7 +28,7 @@ class Fall:
 
 
 def fall_of(curves: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Fall | None:
-    """Return how far the training loss fell at the end, None where a run has too few rows of metrics to tell.
+    """Return how far the training loss fell at the end, None if a run has too few rows of metrics to tell.
 
     >>> steps = np.arange(1.0, 101)
     >>> fall_of([(steps, np.full(100, 0.5))])
@@ -36,8 +36,9 @@ def fall_of(curves: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -
     >>> round(fall_of([(steps, 2 - steps / 100)]).value, 3)
     0.25
 
-    A curve is the steps of its rows, (n,), and the mean loss since the row before, (n,). A row's noise is told by its
-    neighbours: the mean square of their differences is twice its variance, whatever the trend (von Neumann 1941).
+    A curve has the steps of its rows, (n,), and the mean loss since the row before, (n,). The noise of a row is
+    estimated from its neighbours: the mean square of their differences is twice its variance, whatever the trend
+    (von Neumann 1941).
     """
     falls, variances = [], []
     for steps, losses in curves:
@@ -61,16 +62,16 @@ def is_undertrained(fall: Fall | None, known: float | None) -> bool:
     >>> is_undertrained(falling, 0.5), is_undertrained(falling, 0.99), is_undertrained(None, 0.5)
     (True, False, False)
 
-    That is so where its loss fell at the end beyond its noise, and `known`, its accuracy on images that it was
-    trained on, without augmentation, is below nine in ten. The fall alone does not tell: a learning rate that goes to
-    zero lets every loss fall, fastest where images are learnt by heart. A network, or a tile, that is too small to
-    know nine in ten is called undertrained while its loss falls, however long it was trained.
+    This is the case if its loss fell at the end beyond its noise, and `known`, its accuracy without augmentation
+    on images that it was trained on, is below nine in ten. The fall alone does not tell: when the learning rate
+    goes to zero, every loss falls, fastest if images are learned by heart. A network, or a tile, that is too
+    small to know nine in ten is called undertrained while its loss falls, however long it was trained.
     """
     return fall is not None and known is not None and fall.low > 0 and known < MOST_KNOWN
 
 
 def undertrained_note(arms: Sequence[str]) -> str:
-    """Return what a sentence about arms ends with, by the names of those that are undertrained.
+    """Return the end of a sentence about arms, from the names of those that are undertrained.
 
     >>> undertrained_note(["tile 16", "full"]), undertrained_note([])
     ('; tile 16 and full are undertrained, so more steps may change this', '')

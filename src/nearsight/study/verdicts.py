@@ -17,10 +17,10 @@ def verdict(arm: str, reference: str, difference: Estimate) -> str:
     of these two networks, tile 16 (mean-logit, stride 4) is better than full (full-pass) by 1.1 points \
 (0.6 to 1.6); one seed does not tell which way of training is
 
-    `arm` and `reference` name the arms and how they were scored. `difference` is the accuracy of `arm` less
-    that of `reference`. A difference is shown where the interval leaves out zero. One that covers images alone, of
-    one seed, is of two networks and not of two ways of training, and the sentence says so. Where an end would round
-    to a zero that it is not, a second decimal is written.
+    `arm` and `reference` name the arms and how they were scored. `difference` is the accuracy of `arm` minus that
+    of `reference`. A difference is shown if the interval excludes zero. An interval that covers images alone,
+    with one seed, is about two networks and not about two ways of training, and the sentence says so. If an end
+    would be rounded to zero although it is not zero, a second decimal is written.
     """
     estimate, low, high = difference.numbers
     decimals = 2 if any(0 < abs(end) < 0.0005 for end in (low, high)) else 1
