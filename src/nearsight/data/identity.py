@@ -5,12 +5,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.data.packed.form import original_digest
 from nearsight.read import open_regular
 
 _BYTES = 8
@@ -53,13 +55,20 @@ def digest_of(content: bytes | memoryview | str | Path) -> str:
 
     >>> digest_of(b"a picture")
     '250d5b9b38e1b996'
+
+    A packed JPEG (`nearsight.pack`) has the digest of the file that was packed, unless it was changed since.
     """
     if isinstance(content, str | Path):
         try:
             with open_regular(content) as file:
+                if (original := original_digest(file)) is not None:
+                    return original
+                file.seek(0)
                 return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_BYTES)).hexdigest()
         except OSError:
             return ""
+    if (original := original_digest(BytesIO(content))) is not None:
+        return original
     return hashlib.blake2b(content, digest_size=_BYTES).hexdigest()
 
 

@@ -14,6 +14,8 @@ from nearsight.data.decode import TIFF_SIGNATURES, decode_image, named_faults, o
 from nearsight.data.encoded import encoded
 from nearsight.data.exif import read_exif
 from nearsight.data.jpeg import Frame, sequential_frame, shortened
+from nearsight.data.packed.form import read_header
+from nearsight.data.packed.tiles import packed_size, packed_tile
 from nearsight.data.part_readers import (
     NotInPartsError,
     PartReader,
@@ -43,14 +45,16 @@ def decode_tile(
     True
 
     The tile is `size` (height, width) pixels from `top` and `left` of the image that `decode_image` gives, with the
-    same pixels: uint8 of shape (3, height, width). Of an upright JPEG in colour that is not progressive, skia-python
+    same pixels: uint8 of shape (3, height, width). Of a packed JPEG (`nearsight.pack`) and of a tiled TIFF the tile's
+    part alone is read. Of an upright JPEG in colour that is not progressive, skia-python
     decodes the tile's part alone, and without it Pillow the rows down to the tile's end; any other file is decoded
     whole. A JPEG that is damaged and still decodes may give other rubbish with skia-python than with Pillow.
     Raises `InputError` naming the image (`name`, or its path) when it is damaged, not an image or too small.
     """
     label = name or (None if isinstance(file, bytes) else str(file))
-    if (part := _in_parts(file, top, left, size, label)) is not None:
-        return part
+    for read in (_packed, _in_parts):
+        if (part := read(file, top, left, size, label)) is not None:
+            return part
     with named_faults(file, label):
         content = file if isinstance(file, bytes) else read_encoded(file)
         frame = sequential_frame(content)
@@ -71,6 +75,19 @@ def decode_tile(
             "does not lie in it; has the file changed since the set was loaded?"
         )
     return tile
+
+
+def _packed(
+    file: bytes | str | Path, top: int, left: int, size: tuple[int, int], label: str | None
+) -> Tensor | None:
+    """Read a tile of a packed JPEG by itself; None for other files, and for a tile that does not lie in it."""
+    with named_faults(file, label), encoded(file) as stream:
+        header = read_header(stream)
+        if header is None:
+            return None
+        height, width = packed_size(header)
+        inside = top + size[0] <= height and left + size[1] <= width
+        return packed_tile(stream, header, top, left, size) if inside else None
 
 
 def _in_parts(
