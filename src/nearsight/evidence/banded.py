@@ -1,4 +1,4 @@
-"""The evidence map of an image band by band of tile rows, so that neither the image nor its blank tiles are held."""
+"""The evidence map of an image, band by band of tile rows, so that neither the image nor its blank tiles are held."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,13 +15,13 @@ from nearsight.evidence.tile_settings import TileSettings
 from nearsight.models.banded import Banded, Seen
 from nearsight.tiles import TileGrid
 
-# Tiles a side of what is looked at or skipped together, where blank tiles are skipped.
+# Tiles per side of the squares that are evaluated or skipped together, if blank tiles are skipped.
 _BLOCK = 16
 
 
 @dataclass(frozen=True)
 class HeldBands:
-    """An image that is held, uint8 (3, height, width), read by bands all the same."""
+    """An image that is held in memory, uint8 (3, height, width), but read by bands."""
 
     image: Tensor
 
@@ -49,11 +49,11 @@ def every_map(
     images: Iterator[Tensor | Banded],
     names: tuple[str, ...] | None,
 ) -> Iterator[EvidenceMap]:
-    """Yield the evidence map of each image of a stream, in order: held ones batched, others band by band."""
+    """Yield the evidence map of each image of a stream, in order: held images in batches, others band by band."""
     apart: list[Tensor | Banded] = []
 
     def together() -> Iterator[Tensor]:
-        """Yield images up to one that is looked at by itself; none is held while it is looked at."""
+        """Yield images up to one that is evaluated by itself; none is held while that one is evaluated."""
         while (image := next(images, None)) is not None:
             apart.append(image)
             if not isinstance(image, Tensor) or settings.blank is not None:
@@ -72,7 +72,7 @@ def every_map(
 def held_bands(ready: ReadyModel, image: Tensor | Banded) -> Banded:
     """Return an image, resized as the model's preprocessing says, to be read by bands.
 
-    Raises `InputError` for images that are not as decoded, whose blank tiles cannot be told.
+    Raises `InputError` for images that are not as decoded, because their blank tiles cannot be recognised.
     """
     if not isinstance(image, Tensor):
         image = ready.resize_banded(image)
@@ -95,9 +95,9 @@ def banded_map(
 ) -> EvidenceMap:
     """Return the evidence map of an image that is read by bands; the tiles that `settings` skip are NaN in it.
 
-    The map of all classes is held, and a band of the image. Where all tiles are blank, none is skipped. `seen` is
-    shown all rows as they pass. The image is of the size at which it is looked at. Raises `InputError` for a map that
-    is larger than the memory.
+    The map of all classes is held, and one band of the image. If all tiles are blank, none is skipped. `seen`
+    gets all rows as they are read. The image has the size at which it is evaluated. Raises `InputError` for a map
+    that is larger than the memory.
     """
     grid = settings.grid_of(*image.shape[-2:])
     _check_memory(ready, 1 if names is None else len(names), grid)
@@ -116,8 +116,8 @@ def blank_tiles(image: Tensor, grid: TileGrid, most: int) -> Tensor:
     >>> blank_tiles(image, TileGrid(2, 6, tile=2, stride=2), most=16).tolist()
     [[True, True, False]]
 
-    A tile is blank where in each colour its lightest and its darkest pixel differ by at most `most` of 255.
-    `image` is uint8 (3, height, width) of the grid's size.
+    A tile is blank if in each colour its lightest and its darkest pixel differ by at most `most` of 255. `image`
+    is uint8 (3, height, width) of the grid's size.
     """
     lefts = torch.tensor(grid.lefts, device=image.device)
     across = [
@@ -139,7 +139,7 @@ def _found(
     blank: int | None,
     seen: Seen | None,
 ) -> EvidenceMap | None:
-    """Return the map of the image, None where every tile of it is blank."""
+    """Return the map of the image, None if every tile of it is blank."""
     waiting: deque[_Block] = deque()
     skipped = torch.zeros(grid.shape, dtype=torch.bool)
     logits: Tensor | None = None
@@ -163,7 +163,7 @@ def _found(
 
 @dataclass(frozen=True)
 class _Block:
-    """Tiles that are looked at together."""
+    """Tiles that are evaluated together."""
 
     rows: slice
     columns: slice
@@ -179,7 +179,7 @@ def _blocks(
     skipped: Tensor,
     seen: Seen | None,
 ) -> Iterator[Tensor]:
-    """Yield the parts of the image that are looked at, each an image whose own grid are its tiles."""
+    """Yield the parts of the image that are evaluated, each as an image whose own grid has these tiles."""
     rows = _runs(grid.tops, grid.stride, together if blank is None else min(together, _BLOCK))
     columns = _runs(grid.lefts, grid.stride, len(grid.lefts) if blank is None else _BLOCK)
     spans = [(grid.tops[row.start], grid.tops[row.stop - 1] + grid.tile) for row in rows]
@@ -195,7 +195,7 @@ def _blocks(
 
 
 def _runs(starts: tuple[int, ...], stride: int, most: int) -> list[slice]:
-    """Return runs of at most so many tiles that are `stride` apart; one flush with the far edge may not be."""
+    """Return runs of at most this many tiles that are `stride` apart; one flush with the far edge may not be."""
     found, first = [], 0
     for number in range(1, len(starts) + 1):
         ends = number == len(starts) or starts[number] - starts[number - 1] != stride
@@ -206,7 +206,7 @@ def _runs(starts: tuple[int, ...], stride: int, most: int) -> list[slice]:
 
 
 def _rows_together(ready: ReadyModel, grid: TileGrid) -> int:
-    """Return how many rows of tiles a band has: as many as may be held in the form that the model takes."""
+    """Return how many rows of tiles a band has: as many as may be held in the model's input form."""
     height = int(ready.memory * STACK_SHARE) // (3 * grid.width * ready.dtype.itemsize)
     return max(1, 1 + (height - grid.tile) // grid.stride)
 

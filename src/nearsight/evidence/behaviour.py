@@ -1,4 +1,4 @@
-"""What a user should know of how a model behaves, found by running it on a handful of tiles."""
+"""What a user should know about how a model behaves, found by running it on a handful of tiles."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ Kind = Literal["chance", "company", "probabilities", "single"]
 # Differences that the order of sums explains, as a share of the logits' size.
 _ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4}
 _COARSE = 2e-2
-# By how much, in deviations of usual images, the company changes.
+# How much the other tiles of the batch are changed, in standard deviations of usual images.
 _BRIGHTER = 2
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found of a model: which kind it is, and the sentence that tells it."""
+    """One finding about a model: its kind, and the sentence that describes it."""
 
     kind: Kind
     sentence: str
 
 
 def behaviour(run: Callable[[Tensor], Tensor], example: Tensor) -> tuple[Finding, ...]:
-    """Return what a user should know of a model's logits before trusting them, by three passes over four tiles.
+    """Return what a user should know about a model's logits before trusting them, from three passes over four tiles.
 
     >>> class Unsettled(torch.nn.Module):
     ...     def forward(self, tiles):
@@ -36,10 +36,10 @@ def behaviour(run: Callable[[Tensor], Tensor], example: Tensor) -> tuple[Finding
     >>> [finding.kind for finding in behaviour(Unsettled(), torch.ones(3, 4, 4))]
     ['chance']
 
-    `run` gives logits (B, classes) for tiles (B, C, H, W); `example` is one tile (C, H, W) as it takes them. Told
-    are logits that differ from pass to pass (`chance`), that differ with the other tiles of the batch (`company`),
-    that are `probabilities`, and that are a `single` number, which is a map of one class. A model about which there
-    is nothing to tell gives no findings. Raises what the model raises.
+    `run` gives logits (B, classes) for tiles (B, C, H, W); `example` is one tile (C, H, W) in the model's input
+    form. There are findings for logits that differ from pass to pass (`chance`), that differ with the other tiles
+    of the batch (`company`), that are `probabilities`, and that are a `single` number, which is a map of one
+    class. A model with none of these gives no findings. Raises what the model raises.
     """
     tiles = probing_tiles(example)
 
@@ -56,9 +56,10 @@ def behaviour(run: Callable[[Tensor], Tensor], example: Tensor) -> tuple[Finding
 
 
 def _differs(one: Tensor, other: Tensor, dtype: torch.dtype) -> float:
-    """Return by how much two passes differ beyond rounding; 0 where they do not."""
+    """Return by how much two passes differ beyond rounding; 0 if they do not."""
     difference = (one - other).abs().amax(1)
-    # Each tile by its own size: the logits of the far ones would hide what happens to usual ones.
+    # Each tile is compared relative to its own size: the logits of extreme ones would hide what happens to usual
+    # ones.
     beyond = difference > _ROUNDING.get(dtype, _COARSE) * one.abs().amax(1)
     return float(difference[beyond].max()) if bool(beyond.any()) else 0.0
 
@@ -75,7 +76,7 @@ def _chance(model: Callable[[Tensor], Tensor], tiles: Tensor, logits: Tensor) ->
 
 
 def _company(model: Callable[[Tensor], Tensor], tiles: Tensor, logits: Tensor) -> Finding | None:
-    # As many tiles as before, so that nothing but the company differs.
+    # The same number of tiles as before, so that only the other tiles of the batch differ.
     others = tiles.clone()
     others[1:] = tiles[1] + _BRIGHTER
     apart = _differs(logits[:1], model(others)[:1], tiles.dtype)

@@ -17,7 +17,7 @@ class Cost:
     """How many tiles there are, and what their evidence costs.
 
     `flops` counts a multiplication and an addition as two; None for a model that is not PyTorch. `seconds` is
-    by this machine's clock, from one batch of tiles.
+    elapsed time on this machine, estimated from one batch of tiles.
     """
 
     tiles: int
@@ -35,21 +35,21 @@ class Cost:
 
 
 def measured_cost(ready: ReadyModel, grids: Sequence[TileGrid], channels: int = 3) -> Cost:
-    """Return what the evidence of images on their `grids` costs, by a batch of tiles of the first grid's size.
+    """Return what the evidence of images on their `grids` costs, from a batch of tiles of the first grid's size.
 
     >>> from nearsight.evidence.tile_settings import TileSettings
     >>> grid = TileGrid(8, 8, tile=4, stride=2)
     >>> measured_cost(ReadyModel(lambda tiles: tiles.mean((2, 3)), TileSettings(4, 2**20)), [grid]).tiles
     9
 
-    Where passes over whole images will make the maps, their operations count, at the speed of the batch.
+    If passes over whole images will make the maps, their operations count, at the speed of the batch.
     """
     total = sum(map(len, grids))
     tile = grids[0].tile
     batch = ready.example((min(total, TIMED_TILES), channels, tile, tile))
     ready.logits(batch)
     started = time.perf_counter()
-    # On the CPU the logits exist only when a device has finished.
+    # On the CPU, the logits exist only when the device has finished.
     ready.logits(batch).cpu()
     seconds = (time.perf_counter() - started) / len(batch) * total
     if not ready.seen:

@@ -1,4 +1,4 @@
-"""Maps from passes over whole images, for networks that probing shows to see each tile alone there too."""
+"""Maps from passes over whole images, for networks that, as probing shows, see each tile alone there too."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -17,12 +17,12 @@ from nearsight.models.outputs import output_tensors
 from nearsight.tiles import TileGrid, cut_tiles
 
 CHECKED_TILES = 8
-# How much wider than a tile the strips of the probes are. The first shows most padding, and strides of 1 and
-# 2, as at least `SURE_STEPS` steps; the second, a multiple of those that networks have, shows longer strides.
+# How much wider than a tile the strips of the probes are. The first shows most padding, and strides of 1 and 2,
+# as at least `SURE_STEPS` steps. The second, a multiple of the strides that networks have, shows longer strides.
 NEAR = 16
 STRIP = 96
 SURE_STEPS = 8
-# What the order of sums may change in float32, as a share of the logits and of how far they spread.
+# What the order of sums may change in float32, as a share of the logits and of their spread.
 SHARE_OF_SIZE = 6e-6
 SHARE_OF_SPREAD = 1e-5
 
@@ -50,17 +50,17 @@ class Work:
     both: float
 
     def of(self, down: int, right: int) -> float:
-        """Return the operations of a pass over an image that many steps larger than a tile."""
+        """Return the operations of a pass over an image that is this many steps larger than a tile."""
         return self.tile + self.side * (down + right) + self.both * down * right
 
 
 @dataclass(frozen=True)
 class DensePass:
-    """A model that can go over whole images, and what probing found of it.
+    """A model that can process whole images, and what probing found about it.
 
-    `stride` is the network's, in pixels. `window` is how many rows and columns of its final grid a tile has:
-    1 where the tile is the receptive field. A pass takes about `footprint` bytes a pixel, and
-    is made over at most `area` pixels at once.
+    `stride` is the network's, in pixels. `window` is how many rows and columns of its final grid a tile has: 1 if
+    the tile is the receptive field. A pass takes about `footprint` bytes per pixel, and covers at most `area`
+    pixels at a time.
     """
 
     model: Model
@@ -72,11 +72,11 @@ class DensePass:
     area: int = sys.maxsize
 
     def within(self, room: int) -> "DensePass":
-        """Return the same with as many pixels at once as so many bytes take."""
+        """Return the same with as many pixels at a time as fit into this many bytes."""
         return replace(self, area=int(room / self.footprint))
 
     def pays(self, grid: TileGrid) -> bool:
-        """Say whether the passes over an image take no more operations than its tiles one by one, and fit."""
+        """Say whether passes over an image take no more operations than its tiles one by one, and fit."""
         return self.area >= CHECKED_TILES * self.tile**2 and self.flops(grid) <= len(grid) * self.work.tile
 
     def flops(self, grid: TileGrid) -> float:
@@ -94,9 +94,10 @@ class DensePass:
     def logits(self, images: Tensor, grid: TileGrid, prepare: Prepare = _unchanged) -> Tensor:
         """Return the logits of every tile of images of one size, (N, classes, rows, columns), on the CPU.
 
-        `images` is (N, C, H, W), of the grid's size, and `prepare` makes of a part what the model takes. Tiles at
-        the same offset against the network's stride come from one pass over the images cut at that offset ("shift
-        and stitch": Long, Shelhamer and Darrell, arXiv 1411.4038), in parts of at most `area` pixels.
+        `images` is (N, C, H, W), of the grid's size, and `prepare` turns a part into the model's input form.
+        Tiles at the same offset relative to the network's stride come from one pass over the images cropped at
+        that offset ("shift and stitch": Long, Shelhamer and Darrell, arXiv 1411.4038), in parts of at most `area`
+        pixels.
         """
         values = None
         for all_rows in _runs(grid.tops, grid.stride, self.stride):
@@ -110,7 +111,7 @@ class DensePass:
         return values
 
     def agrees(self, images: Tensor, grid: TileGrid, logits: Tensor, prepare: Prepare = _unchanged) -> bool:
-        """Compare a few tiles of the first image, corners among them, with the model on each alone."""
+        """Compare a few tiles of the first image, corners among them, with the model applied to each alone."""
         rows, columns = grid.shape
         generator = torch.Generator().manual_seed(0)
         corners = torch.tensor([0, columns - 1, (rows - 1) * columns, rows * columns - 1])
@@ -138,7 +139,7 @@ class DensePass:
 
 
 def find_dense_pass(model: Model, example: Tensor, tile: int) -> DensePass | None:
-    """Probe whether passes over whole images give a model's logits of every tile; None when they do not.
+    """Probe whether passes over whole images give a model's logits of every tile; None if they do not.
 
     >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 4, stride=2), torch.nn.AdaptiveAvgPool2d(1))
     >>> class Flat(torch.nn.Sequential):
@@ -148,18 +149,19 @@ def find_dense_pass(model: Model, example: Tensor, tile: int) -> DensePass | Non
     >>> found.stride, found.window
     (2, 2)
 
-    A network whose only reduction over all rows and columns is one mean gives, with the mean of each tile's
-    window of its final grid in that place, the logits of all tiles: of the tiles alone, if no layer pads and
-    none looks further. No layer is named; PyTorch's operations are watched as they run. What comes out for
-    noise images larger than a tile is compared with the model on tiles of them, and is taken only if rounding
-    explains every difference: padding, attention and normalisation over space do not pass.
+    Consider a network whose only reduction over all rows and columns is one mean. If that is replaced by the mean
+    of each tile's window of the final grid, the network gives the logits of all tiles; these are the logits of
+    the tiles alone if no layer pads and none looks further. No layer is named: PyTorch's operations are watched
+    as they run. The result for noise images larger than a tile is compared with the model on tiles of them, and
+    is accepted only if rounding explains every difference. Padding, attention and normalisation over space fail
+    this test.
 
     `example` is one tile (C, tile, tile), for its channels, type and device.
     """
     try:
         return _probed(model, example, tile)
     except Exception:
-        # A model may raise anything at a size that it does not take, or at rows that it does not expect.
+        # A model may raise anything at a size that it does not accept, or at rows that it does not expect.
         return None
 
 
@@ -177,15 +179,15 @@ def _probed(model: Model, example: Tensor, tile: int) -> DensePass | None:
         return None
     for further in (NEAR, STRIP):
         strip, peak = _measured(model, wide[..., : tile + further], window)
-        # Most networks pad, and the nearer strip tells at little cost.
+        # Most networks pad, and the nearer strip shows this at little cost.
         if not same(strip.logits[:, :, 0, 0], one.logits[:, :, 0, 0]):
             return None
         growth = strip.grid[1] - window
         if growth >= SURE_STEPS and further % growth == 0:
             break
     stride = round(further / growth)
-    # Without padding the grids of the layers shrink, on the way by about half a tile: more than so few columns
-    # beyond the tile would show of larger images.
+    # Without padding, the grids of the layers shrink, by about half a tile on the way. The few columns beyond the
+    # tile would not show this for larger images.
     footprint = KERNEL_SHARE * peak / (tile * (tile // 2 + further))
     images = noise(tile + stride, tile + 2 * stride)
     larger = _windowed(model, images, window)
@@ -201,7 +203,7 @@ def _probed(model: Model, example: Tensor, tile: int) -> DensePass | None:
 
 @dataclass(frozen=True)
 class _Run:
-    """Tiles an equal number of pixels apart along one side, and their places in the rows or columns of a grid."""
+    """Tiles at equal distances along one side, and their places in the rows or columns of a grid."""
 
     start: int
     step: int
@@ -220,7 +222,7 @@ class _Run:
         return slice(self.start, self.start + self.length(tile))
 
     def parts(self, pixels: int, tile: int) -> Iterator["_Run"]:
-        """Cut the run into runs of at most that many pixels, at least a tile."""
+        """Divide the run into runs of at most this many pixels, at least one tile."""
         most = max(1, (pixels - tile) // self.step + 1)
         for first in range(0, self.count, most):
             yield _Run(
@@ -233,10 +235,10 @@ class _Run:
 
 
 def _runs(starts: tuple[int, ...], stride: int, network_stride: int) -> list[_Run]:
-    """Sort the tiles along one side by their offset against the network's stride."""
+    """Sort the tiles along one side by their offset relative to the network's stride."""
     step = lcm(stride, network_stride)
     apart = step // stride
-    # A covering grid's last tile may lie off the stride.
+    # A covering grid's last tile may not be on the stride.
     even = len(starts) - (starts[-1] % stride != 0)
     runs = [_Run(starts[i], step, -(-(even - i) // apart), i, apart) for i in range(min(apart, even))]
     return runs + [_Run(starts[i], step, 1, i, 1) for i in range(even, len(starts))]
@@ -244,7 +246,7 @@ def _runs(starts: tuple[int, ...], stride: int, network_stride: int) -> list[_Ru
 
 @dataclass(frozen=True)
 class _Windowed:
-    """Logits (N, classes, rows, columns) on the CPU, the rows and columns of the final grid, and what they took."""
+    """Logits (N, classes, rows, columns) on the CPU, the rows and columns of the final grid, and the cost."""
 
     logits: Tensor
     grid: tuple[int, int]
@@ -261,7 +263,7 @@ def _measured(model: Model, images: Tensor, window: int) -> tuple[_Windowed, int
 def _windowed(
     model: Model, images: Tensor, window: int | None, steps: tuple[int, int] = (1, 1), *, counted: bool = True
 ) -> _Windowed:
-    # A copy: some models work in place, and the images are needed again.
+    # A copy, because some models work in place, and the images are needed again.
     own = images.clone(memory_format=torch.channels_last)
     with _WindowMeans(window, steps, counted) as means:
         [logits] = output_tensors(run_model(model, own)).values()
@@ -274,10 +276,10 @@ def _windowed(
 
 
 class _WindowMeans(FlopCount):
-    """Puts, for a model's mean over a feature map, the means of windows of it, as if each were an image.
+    """Replaces a model's mean over a feature map by the means of windows of it, as if each were an image.
 
-    `window` None takes the whole map. `flops` are the floating-point operations meanwhile, if `counted`. Rows of what
-    follows are then image, window row, window column.
+    `window` None uses the whole map. `flops` are the floating-point operations meanwhile, if `counted`. The rows
+    of all later values are then image, window row, window column.
     """
 
     def __init__(self, window: int | None, steps: tuple[int, int], counted: bool) -> None:
@@ -307,7 +309,7 @@ class _WindowMeans(FlopCount):
 
 
 def _mean_over_space(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool | None:
-    """Say whether an operation that is a mean over all rows and columns keeps these two axes; else None."""
+    """Say whether an operation that is a mean over all rows and columns keeps these two axes; otherwise None."""
     if not args or not isinstance(args[0], Tensor) or args[0].ndim != 4 or kwargs.keys() - {"keepdim"}:
         return None
     if func is _aten.mean.dim:
@@ -317,7 +319,7 @@ def _mean_over_space(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     if func in (_aten.adaptive_avg_pool2d.default, _aten._adaptive_avg_pool2d.default):
         return True if list(args[1]) == [1, 1] else None
     if func is _aten.avg_pool2d.default:
-        # BagNets give the height for both sides, so the kernel spans all columns of square maps only.
+        # BagNets use the height for both sides, so the kernel spans all columns of square maps only.
         return True if args[1][0] == args[0].shape[2] and not any(args[3:]) else None
     return None
 

@@ -1,4 +1,4 @@
-"""What a network makes of tiles just before its logits."""
+"""A network's representation of tiles just before its logits."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from nearsight.evidence.operations import OperationMode
 
 _aten = torch.ops.aten
 
-# The operations by which PyTorch multiplies matrices, and where in their arguments the left one stands.
+# The operations by which PyTorch multiplies matrices, and the place of the left one in their arguments.
 _PRODUCTS = {
     _aten.linear.default: 0,
     _aten.mm.default: 0,
     _aten.matmul.default: 0,
     _aten.addmm.default: 1,
 }
-# Squeeze and excitation makes such convolutions as well: only one to the logits is the head.
+# Squeeze and excitation uses such convolutions as well; only one to the logits is the head.
 _CONVOLUTIONS = (_aten.conv2d.default, _aten.convolution.default)
 
 
@@ -28,15 +28,15 @@ def embed(model: Model, tiles: Tensor) -> Tensor:
     >>> embed(build("resnet18", classes=10, width=0.25), torch.zeros(4, 3, 16, 16)).shape
     torch.Size([4, 128])
 
-    The embedding is the input of the last matrix product whose rows are the batch: in nearly every classifier
-    that of its linear head. A convolution of one pixel to the logits, after the pooling, is such a product too.
-    No layer is named; PyTorch's operations are watched as they run. Where there is no such product (a head before
-    the pooling, a model outside PyTorch) it is the logits.
+    The embedding is the input of the last matrix product whose rows are the batch: in nearly every classifier,
+    the input of its linear head. A convolution of one pixel to the logits, after the pooling, is such a product
+    too. No layer is named: PyTorch's operations are watched as they run. If there is no such product (a head
+    before the pooling, a model outside PyTorch), the embedding is the logits.
 
-    `tiles` is (B, C, tile, tile) as the model takes them. Raises what the model raises.
+    `tiles` is (B, C, tile, tile) in the model's input form. Raises what the model raises.
     """
     with _LastProduct(len(tiles)) as product:
-        # A copy: some models work in place.
+        # A copy, because some models work in place.
         logits = forward(model, tiles.clone())
     if product.head is not None and product.head[1] == logits.shape[1]:
         return product.head[0]
@@ -44,13 +44,13 @@ def embed(model: Model, tiles: Tensor) -> Tensor:
 
 
 class _LastProduct(OperationMode):
-    """Keeps the left side of the last product of matrices with as many rows as the batch."""
+    """Keeps the left side of the last matrix product with as many rows as the batch."""
 
     def __init__(self, batch: int) -> None:
         super().__init__()
         self._batch = batch
         self.rows: Tensor | None = None
-        # A convolution of single pixels that nothing followed, and its number of outputs.
+        # A convolution of single pixels after which nothing came, and its number of outputs.
         self.head: tuple[Tensor, int] | None = None
 
     def __torch_dispatch__(

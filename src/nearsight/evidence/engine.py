@@ -1,4 +1,4 @@
-"""The evidence of every tile of any number of images, under any model."""
+"""The evidence of every tile of any number of images, with any model."""
 
 import warnings
 from collections.abc import Sequence
@@ -37,17 +37,17 @@ def evidence(
     torch.Size([2, 2, 3])
 
     `model` is any callable from (B, C, H, W) to logits (B, classes), or an ONNX Runtime session. `images` is
-    float (N, C, H, W), or a sequence of float (C, H, W) of any sizes, in the form the model takes. `memory`
-    bounds, in bytes, the images and tiles worked on at once and what the model needs for them; the maps come on
-    top. `classes` names the logits (by default "0", "1", …). `dtype` is that of the tiles. `device` is where
+    float (N, C, H, W), or a sequence of float (C, H, W) of any sizes, in the model's input form. `memory` bounds,
+    in bytes, the images and tiles that are processed at once and what the model needs for them; the maps come in
+    addition. `classes` names the logits (by default "0", "1", …). `dtype` is that of the tiles. `device` is where
     the model runs: by default where its weights are, or else where the images are. The maps are on the CPU, in
-    float32 (in float64 where the model gives that). How many tiles share a batch can change the last bits of a
-    logit, by less than 1e-4. So can passes over whole images instead of tiles, which the engine makes where
-    probing the model shows that they give the same and take less work: see `find_dense_pass`. A
-    stream of images, and a model looked at more than once, are for `TiledModel`.
+    float32 (in float64 if the model gives that). How many tiles share a batch can change the last bits of a
+    logit, by less than 1e-4. So can passes over whole images instead of tiles, which the engine makes if probing
+    the model shows that they give the same and take less work: see `find_dense_pass`. For a stream of images, or
+    several calls with one model, use `TiledModel`.
 
-    Raises `InputError` when a tile does not fit an image, when the model's output is not (B, classes), and
-    when a logit is not finite; the message names the image and the tile.
+    Raises `InputError` if a tile does not fit an image, if the model's output is not (B, classes), and if a logit
+    is not finite; the message names the image and the tile.
     """
     check_model(model, dtype)
     if isinstance(model, nn.Module) and model.training:

@@ -1,4 +1,4 @@
-"""What takes the place of a tile that is removed."""
+"""What replaces a tile that is removed."""
 
 import numpy as np
 import torch
@@ -7,19 +7,19 @@ from torch import Tensor
 
 from nearsight.settings import Fill
 
-# Of a Gaussian, as a share of the tile: what is smaller than half a tile is gone.
+# Standard deviation of a Gaussian, as a share of the tile: details smaller than half a tile vanish.
 BLUR_SHARE = 1 / 4
 
 
 def filling(image: Tensor, fill: Fill, *, tile: int, other: Tensor | None = None) -> Tensor:
-    """Return an image of the same size, whose pixels take the place of those that are removed.
+    """Return an image of the same size whose pixels replace the removed ones.
 
     >>> filling(torch.tensor([[[0.0, 4.0]]]), "mean", tile=1).tolist()
     [[[2.0, 2.0]]]
 
-    `image` is float (C, H, W), as the model takes it. `mean` is its mean colour throughout; `blur` itself under a
-    Gaussian whose standard deviation is a quarter of the `tile`, continued beyond its borders by its last pixels;
-    `other` the `other` image, stretched to the same size where it has another.
+    `image` is float (C, H, W), in the model's input form. `mean` is its mean colour everywhere. `blur` is the
+    image under a Gaussian whose standard deviation is a quarter of the `tile`, continued beyond its borders by
+    its last pixels. `other` is the `other` image, stretched to the same size if it has another.
     """
     if fill == "mean":
         return image.mean((1, 2), keepdim=True).expand_as(image)

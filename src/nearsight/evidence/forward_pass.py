@@ -25,11 +25,12 @@ def forward(model: Model, inputs: Tensor) -> Tensor:
     >>> forward(lambda images: images.mean((2, 3)), torch.ones(2, 3, 4, 4)).tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
 
-    `inputs` is (B, C, H, W). The model is callable, or an ONNX Runtime session. What it may return is said at
-    `nearsight.models.outputs.logits_name`, which finds the logits again each time: `bound` finds them once. A module
-    in training mode runs in eval mode and is put back. float32 means float32: the reduced precision that PyTorch
-    allows convolutions by default on some GPUs is off meanwhile. Raises `InputError` when there are no logits
-    (B, classes), floating, or when it is not clear which of several outputs they are.
+    `inputs` is (B, C, H, W). The model is callable, or an ONNX Runtime session.
+    `nearsight.models.outputs.logits_name` says what it may return, and finds the logits again each time; `bound`
+    finds them once. A module in training mode runs in eval mode and is put back. float32 means float32: the
+    reduced precision that PyTorch allows convolutions by default on some GPUs is off meanwhile. Raises
+    `InputError` if there are no floating-point logits (B, classes), or if it is not clear which of several
+    outputs they are.
     """
     return _logits(run_model(model, inputs), len(inputs))
 
@@ -39,7 +40,7 @@ def _logits(output: Any, batch: int) -> Tensor:
 
 
 def run_model(model: Model, inputs: Tensor) -> Any:
-    """Return a model's output as it comes, under the conditions that `forward` sets.
+    """Return a model's output as it is, under the conditions that `forward` sets.
 
     >>> run_model(abs, torch.tensor([-1.0]))
     tensor([1.])
@@ -52,16 +53,16 @@ def run_model(model: Model, inputs: Tensor) -> Any:
 def bound(
     model: Model, example: Tensor, *, classes: int | None = None, output: str | int | None = None
 ) -> Callable[[Tensor], Tensor]:
-    """Return a model as one that returns logits alone, (rows, classes); itself where it does that already.
+    """Return a model as one that returns logits alone, (rows, classes); the model itself if it already does that.
 
     >>> def model(images):
     ...     return {"features": images, "logits": images.mean((2, 3))}
     >>> bound(model, torch.zeros(3, 8, 8))(torch.zeros(2, 3, 8, 8)).shape
     torch.Size([2, 3])
 
-    `example` is one input (C, H, W), two of which go through the model once, to see what it returns. `classes` is
-    their number, where it is known, and `output` a name or number that decides among several outputs. A network
-    inside is the one given, not a copy. Raises `InputError` as `logits_name` does.
+    `example` is one input (C, H, W). Two of them go through the model once, to see what it returns. `classes` is
+    their number, if known, and `output` is a name or number that decides among several outputs. A network inside
+    is the given one, not a copy. Raises `InputError` where `logits_name` does.
     """
     function: Callable[[Tensor], Any] = model if callable(model) else OnnxFunction(model)
     found = run_model(function, example.expand(2, *example.shape).contiguous())
@@ -97,7 +98,7 @@ convert it with its method float(), or give dtype=torch.float16 to TiledModel or
 
 
 def device_of(model: Model) -> torch.device | None:
-    """Return where a model's parameters are; None when it is not a module or has none.
+    """Return where a model's parameters are; None if it is not a module or has none.
 
     >>> device_of(nn.Conv2d(3, 8, 3)), device_of(abs)
     (device(type='cpu'), None)

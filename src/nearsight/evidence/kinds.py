@@ -1,4 +1,4 @@
-"""What the values of an evidence map say: the logits of tiles alone, or what is lost without them."""
+"""What the values of an evidence map mean: the logits of tiles alone, or what is lost without them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ FILL_WORDS: dict[Fill, str] = {
     "blur": "the image blurred",
     "other": "the same place of another image",
 }
-# The protocols whose scores are logits of an image, of which something can be removed.
+# The protocols whose scores are logits of an image, from which something can be removed.
 REMOVED_UNDER = (FULL_PASS, MEAN_LOGIT, *POOLED)
 
 
 @dataclass(frozen=True)
 class Removal:
-    """How a map of removal was made: the protocol of its scores, what replaced each tile, and the image's scores.
+    """How a removal map was made: the protocol of its scores, what replaced each tile, and the image's scores.
 
     >>> Removal("full-pass", "mean", (2.0, -1.0)).words
     "lost in full-pass when a tile is replaced by the image's mean colour"
 
-    `scores` are logits, one a class. Raises `InputError` for another protocol or fill.
+    `scores` are logits, one per class. Raises `InputError` for another protocol or fill.
     """
 
     protocol: str
@@ -39,7 +39,7 @@ class Removal:
 
     @staticmethod
     def of(protocol: str, fill: Fill, scores: Sequence[float]) -> "Removal":
-        """Return the same of scores in any sequence."""
+        """Return the same with scores from any sequence."""
         return Removal(protocol, fill, tuple(float(score) for score in scores))
 
     @property
@@ -49,7 +49,7 @@ class Removal:
 
 
 def check_removal(protocol: str, fill: str) -> None:
-    """Raise `InputError` for a protocol whose scores are no logits, and for an unknown fill.
+    """Raise `InputError` for a protocol whose scores are not logits, and for an unknown fill.
 
     >>> check_removal("vote", "mean")  # doctest: +ELLIPSIS
     Traceback (most recent call last):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FIRST_SORTED = 1024
-# Rows of pixels that are worked on at once in float64.
+# Rows of pixels that are processed in float64 at a time.
 _STRIP = 64
 
 
@@ -48,7 +48,7 @@ class TileEvidence:
 
 @dataclass(frozen=True)
 class _Description:
-    """What a file says of its logits."""
+    """What a file says about its logits."""
 
     grid: TileGrid
     classes: tuple[str, ...]
@@ -66,14 +66,15 @@ class EvidenceMap(Shown):
     >>> tiles.mean().tolist(), tiles.vote().tolist()
     ([2.0, 1.0], [0.5, 0.5])
 
-    `logits` is a float tensor of shape (classes, rows, columns), rows and columns those of `grid`. Where a
-    class is asked for, it is a name of `classes` or a number from 0.
+    `logits` is a float tensor of shape (classes, rows, columns), with the rows and columns of `grid`. A class is
+    given as a name in `classes` or a number from 0.
 
-    By default a tile's logits are those of the tile alone. A map with a `removal` has instead what the image's scores
-    lose, in logits, where the tile is replaced: `TiledModel.removal_maps`. A tile that was skipped has NaN for every
-    class, and counts in no score. `pooling` is how the tiles make one prediction: the mean, unless the model was
-    trained with another. `attention`, float (rows, columns), is that of each tile before the softmax, of a network
-    that was trained with it. Raises `InputError` when the shape, the grid and the class names do not belong together.
+    By default, a tile's logits are those of the tile alone. A map with a `removal` has instead what the image's
+    scores lose, in logits, if the tile is replaced: `TiledModel.removal_maps`. A tile that was skipped has NaN
+    for every class, and counts in no score. `pooling` is how the tiles make one prediction: the mean, unless the
+    model was trained with another. `attention`, float (rows, columns), is that of each tile before the softmax,
+    for a network that was trained with it. Raises `InputError` if the shape, the grid and the class names do not
+    match.
     """
 
     logits: Tensor
@@ -102,7 +103,7 @@ class EvidenceMap(Shown):
 
     @property
     def kind(self) -> Kind:
-        """What a value says: `tile`, the logit of the tile alone, or `removal`, what is lost without the tile."""
+        """What a value means: `tile`, the logit of the tile alone, or `removal`, what is lost without the tile."""
         return "tile" if self.removal is None else "removal"
 
     @property
@@ -134,7 +135,7 @@ class EvidenceMap(Shown):
         return self._looked_at().flatten(1).T
 
     def scores(self) -> Tensor:
-        """Return the image's scores, float of shape (classes,): what its tiles make together, or its removal.
+        """Return the image's scores, float of shape (classes,): those of all tiles together, or those of its removal.
 
         By default the mean of the tiles; with another `pooling` the scores of its protocol.
         """
@@ -154,7 +155,7 @@ class EvidenceMap(Shown):
         >>> EvidenceMap(tiles, TileGrid(2, 6, 2, 2), ("cat", "dog"), pooling=Pooling(top_k=2)).top_k().tolist()
         [2.0, 1.5]
 
-        How many they are is said by the `pooling`. Raises `InputError` for more than there are.
+        The `pooling` says how many that is. Raises `InputError` for more than there are.
         """
         tiles = self._tiles()
         return top_k_mean(tiles, self.pooling.count(len(tiles)))
@@ -187,8 +188,8 @@ class EvidenceMap(Shown):
         >>> found.counted("dog").tolist()
         [[0.0, 0.5, 0.5]]
 
-        The strongest alone count under `top-k` and `max`, each by its attention under `attention`. None where all
-        count alike (the mean), where the score is no sum (noisy-or), and in a map of removal.
+        Under `top-k` and `max`, only the strongest tiles have weight; under `attention`, each has its attention.
+        None if all count alike (the mean), if the score is no sum (noisy-or), and in a removal map.
         """
         number = self.class_number(name)
         if self.removal is not None or self.pooling.name in ("mean", "noisy-or"):
@@ -210,8 +211,8 @@ class EvidenceMap(Shown):
         >>> EvidenceMap(tiles, TileGrid(2, 6, 2, 2), ("cat", "dog"), pooling=Pooling("max")).counting("dog")
         (1,)
 
-        All that count under `top-k` and `max`; under `attention` the fewest that have half of it. None where all
-        count alike, and where the score is no sum.
+        Under `top-k` and `max`, these are all tiles that count; under `attention`, the fewest that have half of
+        it. None if all count alike, and if the score is no sum.
         """
         counted = self.counted(name)
         if counted is None:
@@ -222,7 +223,7 @@ class EvidenceMap(Shown):
         return tuple(order[: int((shares.double().cumsum(0) < 0.5).sum()) + 1].tolist())
 
     def _strongest(self, number: int) -> list[int]:
-        """Return the numbers of the tiles that a class's score is the mean of under `top-k` and `max`."""
+        """Return the numbers of the tiles whose mean is a class's score under `top-k` and `max`."""
         flat = self.logits[number].flatten().nan_to_num(-torch.inf)
         count = 1 if self.pooling.name == "max" else self.pooling.count(int((~self.skipped).sum()))
         return list(islice(_in_order(flat, largest=True), count))
@@ -235,7 +236,7 @@ class EvidenceMap(Shown):
     def vote(self) -> Tensor:
         """Return the share of tiles that choose each class, float of shape (classes,): the scores of `vote`.
 
-        A tile chooses its largest logit; of equal ones, the class that comes first.
+        A tile chooses its largest logit; if logits are equal, the class that comes first.
         """
         chosen = self._looked_at().argmax(0).flatten()
         return torch.bincount(chosen, minlength=len(self.classes)).to(self.logits.dtype) / len(chosen)
@@ -258,7 +259,7 @@ class EvidenceMap(Shown):
         return self.classes.index(name)
 
     def predicted(self) -> int:
-        """Return the number of the class with the largest of the `scores`; of equal ones, the first."""
+        """Return the number of the class with the largest of the `scores`; the first, if scores are equal."""
         return int(self.scores().argmax())
 
     def top_tiles(
@@ -273,8 +274,9 @@ class EvidenceMap(Shown):
         >>> [tile.evidence for tile in tiles.top_tiles("cat", 2, against=True, apart=True)]
         [-5.0]
 
-        Of equal tiles the first in row-major order comes first. With `apart`, tiles that share a pixel with a
-        stronger one are skipped. There are at most `count`: as many as the grid has that were not skipped.
+        If tiles are equal, the first in row-major order comes first. With `apart`, tiles that share a pixel with
+        a stronger one are skipped. At most `count` are returned; fewer if the grid has fewer that were not
+        skipped.
         """
         if count < 1:
             raise InputError(f"count must be at least 1 tile, got {count}")
@@ -300,14 +302,14 @@ class EvidenceMap(Shown):
         >>> tiles.per_pixel("cat")[0].tolist()
         [3.0, 2.0, 2.0, 1.0]
 
-        NaN where no tile covers a pixel, as at the far edges of an aligned grid, or all that do were skipped. A pixel
-        at the border is covered by fewer tiles than one in the middle, so the mean of this view is not the mean of
-        the tiles.
+        NaN if no tile covers a pixel, as at the far edges of an aligned grid, or if all that do were skipped. A
+        pixel at the border is covered by fewer tiles than one in the middle, so the mean of this view is not the
+        mean of the tiles.
         """
-        # How many tiles cover a pixel is the product of how many tile rows and tile columns do. Those that do follow
-        # one another, so that their sum is a difference of sums from the first one on.
+        # How many tiles cover a pixel is the product of how many tile rows and tile columns do. These are
+        # consecutive, so their sum is a difference of cumulative sums.
         logits = self.logits[self.class_number(name)].double().cpu()
-        # Of a mean over tiles that were skipped, which count as 0, and others, only the share of the latter is left.
+        # In a mean over skipped tiles, which count as 0, and others, only the share of the others is left.
         skipped = bool(logits.isnan().any())
         sums, kept = _sums(logits.nan_to_num(0.0)), _sums((~logits.isnan()).double())
         means = torch.empty(self.grid.height, self.grid.width, dtype=self.logits.dtype)
@@ -328,8 +330,8 @@ class EvidenceMap(Shown):
         >>> tiles.crop(torch.arange(8).reshape(1, 2, 4), 1).tolist()
         [[[2, 3], [6, 7]]]
 
-        Returns a view (..., tile, tile). Raises `InputError` when the image is not of the grid's size, and for
-        a tile that does not exist.
+        Returns a view (..., tile, tile). Raises `InputError` if the image is not of the grid's size, and for a
+        tile that does not exist.
         """
         if tuple(image.shape[-2:]) != (self.grid.height, self.grid.width):
             raise InputError(
@@ -343,7 +345,7 @@ class EvidenceMap(Shown):
         return image[..., top : top + self.grid.tile, left : left + self.grid.tile]
 
     def to_arrow(self) -> "pyarrow.Table":
-        """Return an Arrow table with a row for each tile, in row-major order; `.to_pandas()` makes a frame of it.
+        """Return an Arrow table with one row per tile, in row-major order; `.to_pandas()` makes a data frame of it.
 
         >>> tiles = EvidenceMap(torch.ones(1, 1, 2), TileGrid(2, 4, tile=2, stride=2), ("cat",))
         >>> tiles.to_arrow().to_pylist()[1]
@@ -388,7 +390,7 @@ class EvidenceMap(Shown):
         >>> EvidenceMap.load(path).mean()
         tensor([1.])
 
-        Raises `InputError` when the file is missing, damaged, or not an evidence map.
+        Raises `InputError` if the file is missing, damaged, or not an evidence map.
         """
         logits, description = load_logits(Path(path))
         try:
@@ -416,9 +418,9 @@ class EvidenceMap(Shown):
         >>> tiles = EvidenceMap(torch.ones(1, 1, 2), TileGrid(2, 4, tile=2, stride=2), ("cat",))
         >>> tiles.plot("cat", limit=3).savefig("cat.png")  # doctest: +SKIP
 
-        By default the predicted class. Colours run from −`limit` to `limit` logits, by default the largest there
-        are; give one limit to compare maps. Every tile is one cell at the tile's centre, not smoothed. `image`,
-        uint8 (3, height, width), is shown beside it.
+        By default, this is the predicted class. Colours run from −`limit` to `limit` logits, by default the
+        largest in the map; give one limit to compare maps. Every tile is one cell at the tile's centre, not
+        smoothed. `image`, uint8 (3, height, width), is shown beside it.
         """
         from nearsight.evidence.plot import plot_map
 
@@ -462,7 +464,7 @@ POOLED_SCORES: Mapping[str, Callable[[EvidenceMap], Tensor]] = MappingProxyType(
 
 
 def _in_order(values: Tensor, *, largest: bool) -> Iterator[int]:
-    """Yield the places of values, largest or smallest first, of equal ones the first; few are sorted at a time."""
+    """Yield the places of values, largest or smallest first; of equal ones the first. Few are sorted at a time."""
     done, wanted = 0, _FIRST_SORTED
     while done < len(values):
         if wanted < len(values):
@@ -481,9 +483,9 @@ def _sums(values: Tensor) -> Tensor:
 
 
 def _covered_means(sums: Tensor, starts: tuple[int, ...], tile: int, pixels: Tensor) -> Tensor:
-    """Return the mean of the tiles that cover each of some pixels of a line, (pixels, …); NaN where none does.
+    """Return the mean of the tiles that cover each of some pixels of a line, (pixels, …); NaN if none does.
 
-    `sums` are those of the first 0, 1, … tiles, float64 (1 + tiles, …); the tiles begin at `starts`.
+    `sums` are the sums of the first 0, 1, … tiles, float64 (1 + tiles, …); the tiles begin at `starts`.
     """
     begins = torch.tensor(starts)
     last = torch.searchsorted(begins, pixels, right=True)

@@ -12,27 +12,28 @@ from nearsight.evidence.operations import OperationMode
 
 # Larger batches gain nothing.
 LARGEST_BATCH = 8192
-# What a batch may keep alive on a CPU. Where the C library hands freed memory back, larger batches wait for the
-# system to find and clear it again; where it is kept, they gain nothing: log in docs/notebook/evidence.md.
+# What a batch may keep alive on a CPU. If the C library hands freed memory back, larger batches wait for the
+# system to find and clear it again; if it is kept, they gain nothing: see the log in docs/notebook/evidence.md.
 ALIVE_HANDED_BACK = 32 * 2**20
 ALIVE_KEPT = 128 * 2**20
 LEAST_BATCH_CPU = 8
 
-# What kernels allocate for themselves comes on top of the tensors counted.
+# What kernels allocate for themselves comes in addition to the counted tensors.
 KERNEL_SHARE = 1.5
 
-# Of what an input takes, at most so much stays as it gets smaller than any that was measured.
+# At most this part of an input's memory stays when the input gets smaller than any that was measured.
 NOT_SHRINKING = 0.25
 
-# The least that is expected of a network, in bytes of its input: larger inputs are not measured, and go one by one.
+# The least that is expected of a network, in bytes of its input. Larger inputs are not measured, and go one by
+# one.
 LEAN_FACTOR = 8
 
-# For callables whose inside PyTorch does not see: a ResNet-18 holds about 60 times the bytes of its input.
+# For callables whose inside PyTorch does not see; a ResNet-18 holds about 60 times the bytes of its input.
 UNSEEN_FACTOR = 64
 
 
 class _LiveBytes(OperationMode):
-    """Counts the bytes of the tensors made while a function runs, as many as are alive at once."""
+    """Counts the bytes of the tensors made while a function runs: the most that are alive at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +45,7 @@ class _LiveBytes(OperationMode):
     ) -> Any:
         kwargs = kwargs or {}
         output = func(*args, **kwargs)
-        # A view, and a tensor changed in place, has the storage of an argument.
+        # A view, and a tensor changed in place, share the storage of an argument.
         given = {storage.data_ptr() for storage in _storages((args, kwargs))}
         for storage in _storages(output):
             if storage.data_ptr() not in given:
@@ -76,15 +77,16 @@ def peak_bytes(run: Callable[[], object]) -> int:
 
 
 class Footprints:
-    """What one input takes in a model, measured at a few sizes and estimated from these at all others.
+    """What one input takes in a model, measured at a few sizes and estimated from these for all others.
 
     >>> import torch
     >>> footprints = Footprints(seen=True)
     >>> [footprints.fitting(torch.relu, torch.zeros(3, side, side), room=10_000) for side in (4, 5, 12)]
     [(14, True), (9, False), (1, True)]
 
-    A size is measured when it has more than twice the pixels of the largest one measured, and nowhere else. Where the
-    inside of what runs cannot be `seen` (it is not PyTorch), an input is taken for `UNSEEN_FACTOR` times its size.
+    A size is measured if it has more than twice the pixels of the largest one measured, and otherwise not. If the
+    inside of what runs cannot be `seen` (it is not PyTorch), an input is assumed to take `UNSEEN_FACTOR` times
+    its size.
     """
 
     def __init__(self, seen: bool) -> None:
@@ -94,11 +96,12 @@ class Footprints:
     def fitting(self, run: Callable[[Tensor], object], example: Tensor, room: int) -> tuple[int, bool]:
         """Return how many inputs like `example` go through `run` at once, and whether that had to be measured.
 
-        `example` is one input (C, H, W), and `room` the bytes that all together may take. To measure is to call
-        `run` with two of them and to count the bytes of all tensors alive at once; half as much again is kept for
-        what kernels allocate for themselves, and the batch is counted twice, because cutting it takes a copy. On a
-        CPU no more go at once than keep about `ALIVE_KEPT` alive, or `ALIVE_HANDED_BACK` where the process does not
-        keep its freed memory (`nearsight.allocator`). At least 1, whatever the room.
+        `example` is one input (C, H, W), and `room` is the number of bytes that all together may take. Measuring
+        means calling `run` with two of them and counting the bytes of all tensors alive at once. Half as much
+        again is reserved for what kernels allocate for themselves, and the batch is counted twice, because
+        cutting it makes a copy. On a CPU, at most as many go at once as keep about `ALIVE_KEPT` alive, or
+        `ALIVE_HANDED_BACK` if the process does not keep its freed memory (`nearsight.allocator`). The result is
+        at least 1, whatever the room.
         """
         pixels = example.shape[-2] * example.shape[-1]
         probed = pixels > 2 * max(self._measured, default=0)
@@ -113,8 +116,8 @@ class Footprints:
     def one(self, run: Callable[[Tensor], object], example: Tensor, measured_side: int) -> tuple[float, bool]:
         """Return about how many bytes a pass over `example` alone takes, and whether something had to be measured.
 
-        It is estimated from smaller sizes; where there are none, from its corner of `measured_side` pixels a side.
-        What runs must be seen.
+        This is estimated from smaller sizes; if there are none, from its corner of `measured_side` pixels per
+        side. PyTorch must see the inside of what runs.
 
         >>> import torch
         >>> Footprints(seen=True).one(torch.relu, torch.zeros(3, 100, 100), measured_side=10)

@@ -14,9 +14,9 @@ _COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 class OperationMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A mode whose `__torch_dispatch__` sees each operation, without loading PyTorch's compiler for it.
 
-    PyTorch wraps that method so that its compiler passes it by, and the wrap imports the compiler at the first
-    operation: a second of every process that makes evidence. As long as nobody has imported it there is nothing to
-    pass by, and the method is taken as it was written.
+    PyTorch wraps that method so that its compiler ignores it, and the wrapper imports the compiler at the first
+    operation: one second in every process that makes evidence. As long as nobody has imported the compiler, there
+    is nothing to ignore, and the method is used as it was written.
     """
 
     _wrapped: ClassVar[Callable[..., Any]]
@@ -38,7 +38,7 @@ class OperationMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class FlopCount(OperationMode):
-    """Counts the floating-point operations of PyTorch meanwhile, a multiply-add as two, in `flops`.
+    """Counts PyTorch's floating-point operations meanwhile, a multiply-add as two, in `flops`.
 
     >>> import torch
     >>> with FlopCount() as count:
@@ -46,9 +46,9 @@ class FlopCount(OperationMode):
     >>> count.flops
     48
 
-    As PyTorch's own counter does, whose tracking of modules would take longer than a small network: an operation is
-    taken apart until it is one whose floating-point operations are known. Its parts are those of PyTorch's C++, as
-    some that it has in Python import a computer algebra system.
+    It works like PyTorch's own counter, whose tracking of modules would take longer than a small network: an
+    operation is decomposed until its floating-point operations are known. The decompositions are those of
+    PyTorch's C++, because some of its Python ones import a computer algebra system.
     """
 
     def __init__(self) -> None:

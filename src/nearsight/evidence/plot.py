@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from nearsight.evidence.map import EvidenceMap, TileEvidence
 
-# Orange for, purple against: told apart with any colour vision; white is no evidence.
+# Orange for, purple against: distinguishable with any colour vision; white is no evidence.
 COLOURS = "PuOr_r"
 FOR, AGAINST = "#B35806", "#542788"
-# More pixels of an image, or cells of a map, along a side than any figure here is drawn with.
+# More pixels of an image, or cells of a map, along a side than any figure here shows.
 MOST_SHOWN = 1200
 _HALO = (withStroke(linewidth=3.2, foreground="white"),)
 _OUTLINES = {FOR: "solid", AGAINST: (0, (3, 1.5))}
@@ -36,13 +36,13 @@ LONGEST_NAME = 30
 
 
 class NotebookFigure(Figure):
-    """A figure that a notebook shows whether or not matplotlib's notebook mode is on.
+    """A figure that a notebook shows, whether or not matplotlib's notebook mode is on.
 
-    It is drawn without any global state of matplotlib, and so is shown once and needs no closing.
+    It is drawn without any global state of matplotlib, so it is shown once and need not be closed.
     """
 
     def png(self, dpi: int | None = None) -> bytes:
-        """Return the figure as the bytes of a PNG, at so many dots an inch."""
+        """Return the figure as the bytes of a PNG, with this many dots per inch."""
         buffer = BytesIO()
         self.savefig(buffer, format="png", dpi=dpi or self.dpi)
         return buffer.getvalue()
@@ -54,7 +54,7 @@ class NotebookFigure(Figure):
 def plot_map(
     evidence_map: "EvidenceMap", number: int, *, image: Tensor | None = None, limit: float | None = None
 ) -> NotebookFigure:
-    """Return a figure of one class's map with its colour bar, beside the image where one is given.
+    """Return a figure of one class's map with its colour bar, beside the image if one is given.
 
     >>> from nearsight.evidence import EvidenceMap
     >>> tiles = EvidenceMap(torch.ones(1, 1, 2), TileGrid(2, 4, tile=2, stride=2), ("cat",))
@@ -112,7 +112,7 @@ def made_words(evidence_map: "EvidenceMap") -> str:
 
 
 def counting_words(evidence_map: "EvidenceMap") -> str:
-    """Say which tiles are outlined on a map because the score is made of them; empty where none are."""
+    """Say which tiles are outlined on a map because they make the score; empty if none are."""
     if evidence_map.removal is not None:
         return ""
     return {
@@ -123,12 +123,12 @@ def counting_words(evidence_map: "EvidenceMap") -> str:
 
 
 def bar_label(evidence_map: "EvidenceMap") -> str:
-    """Say what the colours of a map stand for."""
+    """Say what the colours of a map mean."""
     return "evidence of a tile, logits" if evidence_map.kind == "tile" else "lost without the tile, logits"
 
 
 def short_name(name: str) -> str:
-    """Return a name as a figure has room for it.
+    """Return a name, shortened to fit a figure.
 
     >>> short_name("cat"), short_name("a" * 40)[-2:]
     ('cat', 'a…')
@@ -142,7 +142,7 @@ def shared_limit(logits: Iterable[Tensor]) -> float:
     >>> shared_limit([torch.tensor([1.0, -3.0]), torch.tensor([2.0])]), shared_limit([torch.zeros(2)])
     (3.0, 1.0)
 
-    1 where all are zero, so that a flat map can be drawn.
+    It is 1 if all are zero, so that a flat map can be drawn.
     """
     ends = (end for values in logits for end in values[~values.isnan()].aminmax())
     return max((abs(float(end)) for end in ends), default=0.0) or 1.0
@@ -151,12 +151,12 @@ def shared_limit(logits: Iterable[Tensor]) -> float:
 def draw_map(
     axes: "Axes", evidence_map: "EvidenceMap", number: int, limit: float, image: Tensor | None = None
 ) -> "QuadMesh":
-    """Draw one class's map in the pixels of its image: a cell per tile, at the tile's centre.
+    """Draw one class's map in the pixels of its image: one cell per tile, at the tile's centre.
 
-    The cells' values are the tiles' logits themselves, so their mean is the mean logit. Where the score is made of
-    some tiles alone, as under `top-k` and `max`, their cells are outlined. The margin, where no tile has its centre,
-    shows the image, faint and grey, where one is given. Of more than `MOST_SHOWN` tiles along a side, which no figure
-    shows, a cell is the mean of a block.
+    The cells' values are the tiles' logits themselves, so their mean is the mean logit. If only some tiles make
+    the score, as under `top-k` and `max`, their cells are outlined. The margin, where no tile has its centre,
+    shows the image, faint and grey, if one is given. If there are more than `MOST_SHOWN` tiles along a side,
+    which no figure can show, a cell is the mean of a block.
     """
     grid = evidence_map.grid
     _frame(axes, grid)
@@ -172,7 +172,7 @@ def draw_map(
         F.avg_pool2d(values, (rows, columns), ceil_mode=True)[0]
         for values in (logits.nan_to_num(0.0), (~logits.isnan()).to(logits.dtype))
     )
-    # What holds no tile that was looked at is not drawn.
+    # Blocks without evaluated tiles are not drawn.
     blocks = blocks / looked_at
     mesh = axes.pcolormesh(
         _every(cell_edges(grid.lefts, grid.tile), columns),
@@ -244,7 +244,7 @@ def number_cells(axes: "Axes", tiles: Iterable["TileEvidence"], side: int, colou
 def check_image(image: Tensor, grid: TileGrid) -> None:
     """Raise `InputError` unless an image is uint8 (3, height, width) and of the grid's size.
 
-    Of a large image every so many-th pixel will do, as long as a figure shows no more.
+    For a large image, a subsample is enough, as long as a figure shows no more pixels.
     """
     step = 1
     if image.ndim == 3 and max(image.shape) >= MOST_SHOWN:
@@ -271,17 +271,17 @@ def _number(axes: "Axes", rank: int, place: tuple[float, float], colour: str, **
 
 
 def _every(edges: list[float], step: int) -> list[float]:
-    """Return every so many-th border, and the last one."""
+    """Return every n-th border, and the last one."""
     return [*edges[:-1:step], edges[-1]]
 
 
 def _as_shown(image: Tensor) -> Tensor:
-    """Return an image, uint8 (3, H, W), with no more pixels than a figure shows of it."""
+    """Return an image, uint8 (3, H, W), with no more pixels than a figure shows."""
     height, width = image.shape[-2:]
     share = MOST_SHOWN / max(height, width)
     if share >= 1:
         return image
-    # Of very large images every so many-th pixel is enough.
+    # For very large images, every n-th pixel is enough.
     step = max(1, int(1 / (2 * share)))
     return resized(
         image[:, ::step, ::step].contiguous(),

@@ -1,4 +1,4 @@
-"""A model made ready to run, and what running it has shown: shared by all who look with it."""
+"""A model made ready to run, and what running it has shown: shared by everything that uses it."""
 
 import contextlib
 import copy
@@ -23,23 +23,23 @@ from nearsight.models.outputs import is_seen
 from nearsight.models.probing import refuses_layout
 from nearsight.shortage import is_shortage
 
-# Of the memory, for stacks of whole images; the rest is for batches of tiles or parts of images.
+# The share of the memory for stacks of whole images; the rest is for batches of tiles or parts of images.
 STACK_SHARE = 1 / 8
 BATCH_SHARE = 3 / 4
 FULL_PASS_SHARE = 1 / 4
-# Of the memory, for weights in another form.
+# The share of the memory for weights in another form.
 WEIGHTS_SHARE = 1 / 2
 
 _WATCHED_VALUES = 8
 _MIB = 2**20
-# Where a model has no tile, what a pass takes is measured on images of this side.
+# If a model has no tile, the memory of a pass is measured on images of this side.
 _MEASURED_SIDE = 64
-# One pass may always take so much: it is next to what PyTorch itself takes, and a bound below has small batches.
+# One pass may always take this much: it is about what PyTorch itself takes, and a lower bound has small batches.
 LEAST_PASS = 64 * _MIB
 
 
 class ReadyModel:
-    """A model ready to run, with all that probing it has found; it is probed when something is first asked.
+    """A model ready to run, with everything that probing it has found; it is probed when this is first needed.
 
     >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     >>> ready = ReadyModel(network, TileSettings(tile=3, memory=2**20))
@@ -48,9 +48,9 @@ class ReadyModel:
     >>> ready.together((3, 4, 4)) > 1, ready.probes
     (True, 1)
 
-    A module is `copied`, in eval mode, to the device and with weights in channels-last order, unless it refuses to
-    be copied; otherwise it is used as it is. `refresh` notices that the module given has changed since, and makes
-    it ready again. `probes` counts how often the model was run to find out how it behaves.
+    A module is `copied`, in eval mode, to the device and with weights in channels-last order, unless it cannot be
+    copied; then it is used as it is. `refresh` notices that the given module has changed since, and makes it
+    ready again. `probes` counts how often the model was run to find out how it behaves.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ReadyModel:
         self.rebind()
 
     def rebind(self) -> None:
-        """Take the model as it is now, and forget what was found of it before."""
+        """Use the model as it is now, and forget what was found about it before."""
         self._mark = _mark(self.given)
         self._attending: Model | None = None
         self.model: Model = self._made_ready()
@@ -79,18 +79,19 @@ class ReadyModel:
         self._footprints = Footprints(self.seen)
         self._dense: dict[int, DensePass | None] = {}
         self._checked: dict[int, set[tuple[int, int]]] = {}
-        # Of sizes of images with boxes in them, why passes over windows are not taken; empty where they are.
+        # For sizes of images with boxes in them, the reason why passes over windows are not used; empty if they
+        # are.
         self.windows: dict[object, str] = {}
         self.winograd = Winograd(most=self._room(WEIGHTS_SHARE))
 
     def refresh(self) -> None:
-        """Rebind when the weights of the model given have changed."""
+        """Rebind if the weights of the given model have changed."""
         if _mark(self.given) != self._mark:
             self.rebind()
 
     @property
     def module(self) -> nn.Module:
-        """The model as it runs, a module; raises `InputError` for one that is not PyTorch."""
+        """The model as it runs, a module; raises `InputError` if it is not PyTorch."""
         if isinstance(self.model, nn.Module):
             return self.model
         raise InputError(
@@ -98,10 +99,10 @@ class ReadyModel:
         )
 
     def settle(self, image: Tensor, *, whole: bool = False) -> None:
-        """Find, before the first image is looked at, where the logits are in what the model returns.
+        """Find, before the first image is evaluated, where the logits are in the model's output.
 
-        The model runs where the image is, if neither its weights nor anyone says where. It is tried on a tile, or on
-        the `whole` image where it is to see no other.
+        The model runs where the image is if neither its weights nor the user says where. It is tried on a tile,
+        or on the `whole` image if it will see no tiles.
         """
         if self._settled:
             return
@@ -114,7 +115,7 @@ class ReadyModel:
         except Exception as error:
             if isinstance(error, InputError) or is_shortage(error):
                 raise
-            # At a size that it does not take a model may raise anything.
+            # At a size that it does not accept, a model may raise anything.
             raise InputError(
                 f"the model refuses images of {height}×{width} pixels ({first_line(error)}); choose another tile, "
                 "or build the model for that size"
@@ -122,7 +123,7 @@ class ReadyModel:
         self._settled = True
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Turn decoded images, uint8 (..., 3, H, W), into what the model takes; float ones are only moved."""
+        """Turn decoded images, uint8 (..., 3, H, W), into the model's input form; float ones are only moved."""
         if images.dtype != torch.uint8:
             return images.detach().to(self.device, self.dtype)
         if self.preprocessing is None:
@@ -133,23 +134,23 @@ class ReadyModel:
         return self.preprocessing.normalise(images.to(self.device)).to(self.dtype)
 
     def resize(self, image: Tensor) -> Tensor:
-        """Bring a decoded image to the size that the model's preprocessing says; others stay as they are."""
+        """Resize a decoded image as the model's preprocessing says; other images stay as they are."""
         if image.dtype != torch.uint8 or self.preprocessing is None:
             return image
         return self.preprocessing.resize(image)
 
     def resize_banded(self, image: Banded) -> Tensor | Banded:
-        """Bring an image that is read by bands to that size: itself where it is kept, else held."""
+        """Resize an image that is read by bands: itself if its size stays, otherwise held in memory."""
         return image if self.preprocessing is None else self.preprocessing.resize_banded(image)
 
     def whole(self, image: Tensor) -> Tensor:
-        """Bring an image to what a full pass sees of it: resized, and cut where the preprocessing says so."""
+        """Return what a full pass sees of an image: resized, and cropped if the preprocessing says so."""
         if self.preprocessing is None:
             return image
         return self.preprocessing.cut_whole(self.resize(image))
 
     def notes(self, tile: Tensor) -> tuple[str, ...]:
-        """Return what a user should know of the model, found by running it on a few tiles like one of its own."""
+        """Return what a user should know about the model, found by running it on a few tiles like one of its own."""
         if self._notes is None:
             told = self.given.notes if isinstance(self.given, Classifier) else ()
             known = any("probabilities" in note for note in told)
@@ -168,39 +169,39 @@ class ReadyModel:
 
     @property
     def of_tiles(self) -> Model:
-        """What gives the logits of tiles, and after them, where the model `attends`, their attention."""
+        """A function that gives the logits of tiles and, if the model `attends`, their attention after them."""
         return self.model if self._attending is None else self._attending
 
     def logits(self, batch: Tensor) -> Tensor:
-        """Return the logits of a batch in the form that the model takes, (B, classes)."""
+        """Return the logits of a batch in the model's input form, (B, classes)."""
         return forward(self.model, batch)
 
     def embed(self, batch: Tensor) -> Tensor:
-        """Return the embeddings of a batch in the form that the model takes, (B, features)."""
+        """Return the embeddings of a batch in the model's input form, (B, features)."""
         return embed(self.model, batch)
 
     def together(self, shape: tuple[int, int, int], share: float = BATCH_SHARE) -> int:
-        """Return how many inputs of a shape (C, H, W) go through the model at once in a share of the memory."""
+        """Return how many inputs of a shape (C, H, W) go through the model at once within a share of the memory."""
         fitting, probed = self._footprints.fitting(self.logits, self.example(shape), self._room(share))
         self.probes += probed
         return fitting
 
     def check_fits(self, shape: tuple[int, int, int]) -> None:
-        """Raise `InputError`, before it is run, where one pass over a shape (C, H, W) exceeds the memory.
+        """Raise `InputError`, before it is run, if one pass over a shape (C, H, W) exceeds the memory.
 
-        What it takes is estimated in proportion to what smaller inputs took. Of a model whose inside PyTorch does not
-        see nothing is known, and nothing refused.
+        The memory is estimated in proportion to that of smaller inputs. For a model whose inside PyTorch does not
+        see, nothing is known, and nothing is refused.
         """
         channels, height, width = shape
         size = channels * height * width * self.dtype.itemsize
         allowed = max(self.memory, LEAST_PASS)
         if not self.seen or UNSEEN_FACTOR * size <= allowed:
             return
-        # Without memory of its own, as it is only asked for its shape.
+        # Without memory of its own, because only its shape is used.
         whole = torch.zeros(1, device=self.device, dtype=self.dtype).expand(shape)
         needed, probed = self._footprints.one(self.logits, whole, self._tile or _MEASURED_SIDE)
         self.probes += probed
-        # The image comes as floats twice, before and after it is normalised.
+        # The image exists as floats twice, before and after it is normalised.
         needed += 2 * size
         if needed > allowed:
             raise InputError(
@@ -210,9 +211,9 @@ class ReadyModel:
             )
 
     def dense(self, tile: int, channels: int) -> DensePass | None:
-        """Return how passes over whole images give the logits of tiles of a size; None where they do not.
+        """Return how passes over whole images give the logits of tiles of a size; None if they do not.
 
-        A model that does not take them at the first size asked for, because it pads, is not probed at others.
+        A model that does not accept them at the first size, because it pads, is not probed at others.
         """
         if tile not in self._dense:
             if None in list(self._dense.values())[:1]:
@@ -223,15 +224,15 @@ class ReadyModel:
         return self._dense[tile]
 
     def checked_sizes(self, tile: int) -> set[tuple[int, int]]:
-        """Return the sizes of images whose passes were compared with tiles of a size, to be added to."""
+        """Return the sizes of images whose passes were compared with tiles of a size; more can be added to it."""
         return self._checked.setdefault(tile, set())
 
     def refuse_dense(self, tile: int) -> None:
-        """Remember that passes over whole images are not what tiles alone give, whatever the probes say."""
+        """Remember that passes over whole images do not give what tiles alone give, whatever the probes say."""
         self._dense[tile] = None
 
     def example(self, shape: tuple[int, ...]) -> Tensor:
-        """Return an input of zeros in the form that the model takes."""
+        """Return an input of zeros in the model's input form."""
         return torch.zeros(shape, device=self.device, dtype=self.dtype)
 
     def _room(self, share: float) -> int:
@@ -243,7 +244,7 @@ class ReadyModel:
             return given
         owned = False
         if self._copied and isinstance(given, nn.Module):
-            # Whatever hooks, handles and half-built layers raise: the module itself can be run all the same.
+            # Whatever hooks, handles and half-built layers raise, the module itself can still be run.
             with contextlib.suppress(Exception):
                 given, owned = copy.deepcopy(given).to(self.device).eval(), True
         if isinstance(given, Classifier) and given.architecture.attention:
@@ -252,7 +253,7 @@ class ReadyModel:
 
 
 class _Attending(nn.Module):
-    """A classifier as what gives logits and attention."""
+    """A classifier as a module that gives logits and attention."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -268,7 +269,7 @@ class _AnyLayout(nn.Module):
 
     def __init__(self, model: Callable[[Tensor], Any], *, owned: bool) -> None:
         super().__init__()
-        # Whether the model itself is in training mode is not for this one to say.
+        # Whether the model itself is in training mode is not decided here.
         self.training = False
         self.model = model
         self._owned = owned
@@ -305,14 +306,14 @@ class _AnyLayout(nn.Module):
 
 
 def _mark(model: Model) -> tuple[object, ...]:
-    """Return what differs when a module's weights have changed: their places, versions and a few values."""
+    """Return values that differ if a module's weights have changed: their places, versions and a few numbers."""
     if not isinstance(model, nn.Module):
         return ()
     tensors = list(chain(model.parameters(), model.buffers()))
     marks: list[object] = [
         (id(tensor), tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in tensors
     ]
-    # Fused optimizers change weights and not their versions.
+    # Fused optimizers change weights but not their versions.
     weights = [tensor for tensor in model.parameters() if tensor.numel()]
-    # As text, in which NaN is itself.
+    # As text, in which NaN equals itself.
     return (*marks, str(weights[-1].detach().flatten()[:_WATCHED_VALUES].tolist()) if weights else "")

@@ -1,4 +1,4 @@
-"""Images of one size, and the boxes of pixels that are taken out of them one by one."""
+"""Images of one size, and the boxes of pixels that are removed from them one by one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from nearsight.tiles import TileGrid
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of pixels: its first row and column, and those after its last.
+    """A rectangle of pixels: its first row and column, and the ones after its last.
 
     >>> Box(2, 0, 6, 4).pixels
     (slice(2, 6, None), slice(0, 4, None))
@@ -29,7 +29,7 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Removable:
-    """Images (N, C, H, W) as the model takes them, what fills them, of the same shape, and the boxes to fill."""
+    """Images (N, C, H, W) in the model's input form, what fills them, of the same shape, and the boxes to fill."""
 
     images: Tensor
     fillings: Tensor
@@ -57,7 +57,7 @@ class Removable:
 
 
 def boxes_seen(grid: TileGrid, seen: Box) -> dict[int, Box]:
-    """Return the part of each tile that lies in what is seen of an image, by the tile's number, in its pixels.
+    """Return the part of each tile that is visible in an image, by the tile's number, in the image's pixels.
 
     >>> boxes_seen(TileGrid(4, 8, tile=4, stride=4), Box(1, 3, 3, 5))
     {0: Box(top=0, left=0, bottom=2, right=1), 1: Box(top=0, left=1, bottom=2, right=2)}

@@ -22,13 +22,13 @@ from nearsight.settings import Fill
 from nearsight.settings.protocols import FULL_PASS, MEAN_LOGIT
 from nearsight.tiles import TileGrid
 
-# The image as floats, what fills it, and one of both being made.
+# The image as floats, its fill, and one of both being made.
 _COPIES = 3
 
 
 @dataclass(frozen=True)
 class Removing:
-    """How tiles are removed: from what score of a model, on which tiles, and what takes their place."""
+    """How tiles are removed: from which score of a model, on which tiles, and what replaces them."""
 
     ready: ReadyModel
     settings: TileSettings
@@ -38,7 +38,7 @@ class Removing:
 
     @property
     def whole(self) -> bool:
-        """Whether the score is of the whole image, and not the mean of its tiles."""
+        """Whether the score is that of the whole image, and not the mean of its tiles."""
         return self.protocol == FULL_PASS
 
     def maps(self, images: Iterable[Tensor], others: Iterable[Tensor] | None) -> Iterator[EvidenceMap]:
@@ -69,11 +69,11 @@ class Removing:
             yield _Pair(number, image, other, looked.grid(image))
 
     def _seen(self, image: Tensor) -> Tensor:
-        """Return what the score sees of an image that is resized."""
+        """Return the part of a resized image that the score sees."""
         return self.ready.whole(image) if self.whole else image
 
     def _prepared(self, pair: "_Pair") -> tuple[Tensor, Tensor]:
-        """Return an image as the model takes it, (C, H, W), and what fills it."""
+        """Return an image in the model's input form, (C, H, W), and what fills it."""
         seen = self._seen(pair.image)
         size = _COPIES * seen.numel() * self.ready.dtype.itemsize
         if size > max(self.ready.memory, LEAST_PASS):
@@ -104,7 +104,7 @@ class Removing:
                 yield EvidenceMap(lost.view(-1, *grid.shape), grid, names, self._removal(values[0]))
 
     def _groups(self, pairs: "Iterator[_Pair]") -> "Iterator[_Group]":
-        """Stack consecutive images of one size and grid, as many as some batches take and memory holds."""
+        """Stack consecutive images of one size and grid, as many as several batches take and memory holds."""
         held: list[tuple[Tensor, Tensor]] = []
         last: _Pair | None = None
         most = 1
@@ -134,7 +134,7 @@ class Removing:
         return _Group(removable, last.number + 1 - len(held), last.grid, list(boxes))
 
     def _of_tiles(self, pairs: "Iterator[_Pair]") -> Iterator[EvidenceMap]:
-        """Take tiles out where an image's score is made of its tiles: only those that overlap it change."""
+        """Remove tiles for a score that is made of tiles: only those that overlap the removed one change."""
         waiting: deque[tuple[TileGrid, list[_Around]]] = deque()
 
         def parts() -> Iterator[Tensor]:
@@ -168,13 +168,13 @@ class Removing:
             yield EvidenceMap(lost.view(-1, *grid.shape), grid, whole.classes, self._removal(scores))
 
 
-# Of a group's images with and without each tile: so many batches, of which only the last is not full.
+# For a group's images with and without each tile: this many batches, only the last of which is not full.
 _BATCHES = 4
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """An image at the size at which it is looked at, its number and grid, and the other that fills it."""
+    """An image at the size at which it is evaluated, its number and grid, and the other image that fills it."""
 
     number: int
     image: Tensor
@@ -184,7 +184,7 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _Group:
-    """Images of one grid, the first one's number, and the tiles of which something is seen."""
+    """Images of one grid, the number of the first, and the tiles of which something is visible."""
 
     removable: Removable
     first: int
@@ -220,7 +220,8 @@ def _with_part(whole: EvidenceMap, around: _Around, part: EvidenceMap) -> Eviden
 def removed_logits(ready: ReadyModel, removable: Removable) -> Tensor:
     """Return the logits of images as they are, and without each box, float (N, 1 + boxes, classes) on the CPU.
 
-    They come from passes over windows of the maps of whole images where these pay, else from passes over each image.
+    They come from passes over windows of the maps of whole images if these pay, otherwise from passes over each
+    image.
     """
     found = windowed_logits(ready, removable, partial(plain_logits, ready)) if removable.boxes else None
     if found is None:

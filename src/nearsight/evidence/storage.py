@@ -26,13 +26,13 @@ def save_logits(path: Path, logits: Tensor, description: Mapping[str, Any]) -> N
     >>> load_logits(path)
     (tensor([0., 0.]), {'classes': ['cat', 'dog']})
 
-    Raises `InputError` when the disk is full or the place refuses.
+    Raises `InputError` if the disk is full or the place refuses.
     """
     write_tensors(path, {_LOGITS: logits}, {_DESCRIPTION: json.dumps(numbered("evidence", description))})
 
 
 def load_logits(path: Path) -> tuple[Tensor, dict[str, Any]]:
-    """Read what `save_logits` wrote; raises `InputError` when it is missing, damaged or something else."""
+    """Read what `save_logits` wrote; raises `InputError` if it is missing, damaged or something else."""
     tensors, said = read_tensors(path, _MEND)
     if _LOGITS not in tensors or _DESCRIPTION not in said:
         raise InputError(f"{path} is a safetensors file but holds no evidence map")

@@ -26,9 +26,9 @@ def evidence_maps(
 ) -> Iterator[EvidenceMap]:
     """Yield the evidence map of each image of a stream, in order; memory does not grow with their number.
 
-    Images are uint8 as decoded or float as the model takes them. Images are read ahead of the maps as far as a batch
-    needs. Those too large to be held as the model takes them are made ready part by part. `resized` says that they
-    are of the size at which they are looked at.
+    Images are uint8 as decoded or float in the model's input form. They are read ahead of the maps as far as a
+    batch needs. Images too large to be held in the model's input form are prepared part by part. `resized` says
+    that they already have the size at which they are evaluated.
     """
     ready.refresh()
     first = next(images, None)
@@ -38,7 +38,7 @@ def evidence_maps(
     first = looked.accepted(first, 0)
     ready.settle(first)
     grid = looked.grid(first)
-    # Nothing here holds on to an image once it is looked at: it may take most of the memory there is.
+    # Nothing here keeps an image once it is evaluated, because it may take most of the memory.
     stream: Iterator[Tensor] = chain(iter((first,)), map(looked.accepted, images, count(1)))
     del first
     dense = ready.dense(grid.tile, looked.channels)
@@ -65,7 +65,7 @@ def evidence_maps(
 
 @dataclass(frozen=True)
 class Looked:
-    """A model and how images of a number of channels are looked at."""
+    """A model, and how images with a number of channels are evaluated."""
 
     ready: ReadyModel
     settings: TileSettings
@@ -76,7 +76,7 @@ class Looked:
         return self.settings.grid_of(image.shape[-2], image.shape[-1])
 
     def accepted(self, image: Tensor, number: int) -> Tensor:
-        """Return an image at the size at which it is looked at; raises `InputError` for what cannot be."""
+        """Return an image at the size at which it is evaluated; raises `InputError` for one that cannot be."""
         decoded = image.dtype == torch.uint8 and self.ready.preprocessing is not None
         if image.ndim != 3 or len(image) != self.channels or not (decoded or image.is_floating_point()):
             raise InputError(
@@ -92,7 +92,7 @@ class Looked:
         return image
 
     def fitting(self, image: Tensor) -> int:
-        """Return how many such images may be held at once in the form that the model takes; 0 for less than one."""
+        """Return how many such images may be held at once in the model's input form; 0 if not even one may."""
         return int(self.ready.memory * STACK_SHARE) // (image.numel() * self.ready.dtype.itemsize)
 
 
@@ -100,7 +100,7 @@ class Looked:
 class _Stack:
     """Consecutive images of one size (n, C, H, W), the first one's number, and their grid.
 
-    They are as the model takes them, or, where one alone is too large for that, one as it was given.
+    They are in the model's input form, or, if a single one is too large for that, as it was given.
     """
 
     images: Tensor
@@ -110,7 +110,7 @@ class _Stack:
 
 @dataclass(frozen=True)
 class _Share:
-    """The tiles `start` to `stop` (row-major) of one image, next to one another in a batch."""
+    """The tiles `start` to `stop` (row-major) of one image, which are adjacent in a batch."""
 
     image: int
     grid: TileGrid
@@ -124,7 +124,7 @@ def _dense_maps(
     """Yield maps from passes over whole images, up to a stack whose maps are not those of its tiles alone.
 
     Returns that stack. Each size of image is checked once on its own tiles, whatever the number of calls, and all
-    logits for being finite.
+    logits must be finite.
     """
     checked = looked.ready.checked_sizes(dense.tile)
     prepare = looked.ready.normalise
@@ -135,7 +135,7 @@ def _dense_maps(
             sound = bool(logits.isfinite().all())
             sound = sound and (size in checked or dense.agrees(stack.images, stack.grid, logits, prepare))
         except Exception:
-            # As in the probes, a model may raise anything at a size that it does not take.
+            # As in the probes, a model may raise anything at a size that it does not accept.
             sound = False
         if not sound:
             return stack
@@ -165,7 +165,7 @@ def _tiled_maps(
 
 
 def _made(values: Tensor, grid: TileGrid, looked: Looked, names: tuple[str, ...] | None) -> EvidenceMap:
-    """Return the map of what the model gave of an image's tiles: logits, and attention where it gives that."""
+    """Return the map from a model's output for an image's tiles: logits, and attention if it gives that."""
     attention = None
     if looked.ready.attends:
         values, attention = values[:-1], values[-1]
@@ -205,14 +205,14 @@ def _stacks(
 def _stacked(images: list[Tensor], looked: Looked) -> Tensor:
     if not looked.fitting(images[0]):
         return images[0][None]
-    # Tiles are cut the faster from images whose channels lie together.
+    # Tiles are cut faster from images whose channels are adjacent.
     return looked.ready.normalise(torch.stack(images)).contiguous(memory_format=torch.channels_last)
 
 
 def _batches(
     stacks: Iterator[_Stack], buffer: Tensor, ready: ReadyModel
 ) -> Iterator[tuple[Tensor, list[_Share]]]:
-    """Cut the tiles of all images, in order, into the buffer; a full buffer is a batch, of any images."""
+    """Cut the tiles of all images, in order, into the buffer; a full buffer is a batch, from any images."""
     shares: list[_Share] = []
     filled = 0
     for stack in stacks:

@@ -1,4 +1,4 @@
-"""What PyTorch does as a network runs, written down step by step, and done again from a step on."""
+"""PyTorch's operations as a network runs, recorded step by step, and repeated from a given step on."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ IMAGES = 0
 
 @dataclass(frozen=True)
 class Value:
-    """Stands, in what an operation was given, for a tensor that depends on the images."""
+    """Stands, in an operation's arguments, for a tensor that depends on the images."""
 
     number: int
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One operation: what it was given, the number of the value that came of it, and its floating-point operations.
+    """One operation: its arguments, the number of the value that it gave, and its floating-point operations.
 
     `holder` is the first value of the tensor that holds the output; what an operation changes in place is another
     value of the same tensor.
@@ -38,12 +38,12 @@ class Step:
 
     @property
     def inputs(self) -> tuple[int, ...]:
-        """The numbers of the values that it was given."""
+        """The numbers of the values in its arguments."""
         return tuple(value.number for value in _values((*self.args, *self.kwargs.values())))
 
 
 class Tape(OperationMode):
-    """Writes down each operation on what depends on the images, and keeps all values.
+    """Records each operation on what depends on the images, and keeps all values.
 
     >>> images = torch.ones(1, 3, 4, 4)
     >>> with Tape(images, most=2**20) as tape:
@@ -51,8 +51,8 @@ class Tape(OperationMode):
     >>> [(str(step.function), step.inputs, step.output, step.holder) for step in tape.steps]
     [('aten.relu_.default', (0,), 1, 0), ('aten.mean.dim', (1,), 2, 2)]
 
-    Raises `MemoryError` where the values take more than `most` bytes together, and `ValueError` where a number is
-    read from the images: what is done next may depend on it.
+    Raises `MemoryError` if the values take more than `most` bytes together, and `ValueError` if a number is read
+    from the images, because what is done next may depend on it.
     """
 
     def __init__(self, images: Tensor, *, most: int) -> None:
@@ -60,7 +60,7 @@ class Tape(OperationMode):
         self.steps: list[Step] = []
         self.values: dict[int, Tensor] = {IMAGES: images}
         self._most, self._held = most, 0
-        # Tensors are known by their identity, and kept, so that no other gets it.
+        # Tensors are recognised by their identity, and kept, so that no other gets it.
         self._current: dict[int, int] = {id(images): IMAGES}
         self._holders: dict[int, int] = {id(images): IMAGES}
         self._kept: list[Any] = [images]
@@ -76,14 +76,14 @@ class Tape(OperationMode):
         if not _values((*given, *named.values())):
             return func(*args, **kwargs)
         if func._schema.is_mutable and isinstance(given[0], Value):
-            # What it was may be needed beside what it becomes.
+            # Its old value may be needed in addition to the new one.
             self._keep(given[0].number, args[0].clone())
         with FlopCount() as count:
             output = func(*args, **kwargs)
         made = _tensors([output])
         if not made:
             raise ValueError(f"{func} reads a number from the images")
-        # Of several, only that they depend on the images matters: no such step is ever left out.
+        # For several outputs, all that matters is that they depend on the images: such a step is never left out.
         numbers = [self._made(tensor) for tensor in made]
         holder = self._holders[id(made[0])]
         self.steps.append(Step(func, given, named, numbers[0], holder, made[0].shape, count.flops))
@@ -97,7 +97,7 @@ class Tape(OperationMode):
         return number
 
     def forget(self, *, but: Set[int]) -> None:
-        """Let go of all values but some."""
+        """Release all values except some."""
         self.values = {number: value for number, value in self.values.items() if number in but}
         self._kept = []
 
@@ -120,7 +120,7 @@ class Tape(OperationMode):
 
 
 class Rest(OperationMode):
-    """Leaves out a tape's first steps as the network runs again, on any number of images: `values` stand for them.
+    """Leaves out a tape's first steps when the network runs again, on any number of images; `values` replace them.
 
     >>> images = torch.ones(1, 3, 4, 4)
     >>> with Tape(images, most=2**20) as tape:
@@ -130,7 +130,7 @@ class Rest(OperationMode):
     >>> pooled.tolist()
     [[5.0, 5.0, 5.0], [5.0, 5.0, 5.0]]
 
-    `images` are never read. Raises `ValueError` where the network does something else than was written down.
+    `images` are never read. Raises `ValueError` if the network does something else than was recorded.
     """
 
     def __init__(self, steps: Sequence[Step], values: Mapping[int, Tensor], images: Tensor) -> None:
@@ -154,7 +154,7 @@ class Rest(OperationMode):
             return args[0]
         value = self._values.get(self._last[step.holder])
         if value is None:
-            # Never read, and so it takes no memory.
+            # It is never read, so it takes no memory.
             value = self._images.new_empty(1).expand(len(self._images), *step.shape[1:])
         self._known[id(value)] = value
         return value
@@ -163,7 +163,7 @@ class Rest(OperationMode):
         return any(id(tensor) in self._known for tensor in _tensors(args))
 
     def rest(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Do what comes after the steps left out."""
+        """Execute what comes after the steps that are left out."""
         return func(*args, **kwargs)
 
 

@@ -1,4 +1,4 @@
-"""How a model is looked at: the tiles, the memory, and where and in what precision it runs."""
+"""How a model is evaluated: the tiles, the memory, and where and in what precision it runs."""
 
 from dataclasses import dataclass, replace
 
@@ -17,10 +17,10 @@ class TileSettings:
     >>> TileSettings(tile=16, memory=2**29).grid_of(16, 20).shape
     (1, 2)
 
-    `tile` and `stride` are in pixels, `stride` by default a quarter of the tile; without a `tile` there is no grid.
-    `memory` is in bytes. `device` None is where a model's weights are, or else where its images are. Tiles whose
-    values differ by at most `blank` of 255 are skipped; None skips none. `pooling` is how the tiles of an image make
-    one prediction. Raises `InputError` for a tile or stride below 1 and an unknown kind of grid.
+    `tile` and `stride` are in pixels, `stride` is by default a quarter of the tile; without a `tile` there is no
+    grid. `memory` is in bytes. `device` None is where a model's weights are, or else where its images are. Tiles
+    whose values differ by at most `blank` of 255 are skipped; None skips none. `pooling` is how the tiles of an
+    image make one prediction. Raises `InputError` for a tile or stride below 1 and for an unknown kind of grid.
     """
 
     tile: int | None
@@ -48,12 +48,12 @@ class TileSettings:
         return default_stride(self.tile)
 
     def grid_of(self, height: int, width: int) -> TileGrid:
-        """Return the tile grid of an image; raises `InputError` where there is no tile, or it does not fit."""
+        """Return the tile grid of an image; raises `InputError` if there is no tile, or it does not fit."""
         tile, step = self.sides()
         return TileGrid(height, width, tile, step, self.kind)
 
     def sides(self) -> tuple[int, int]:
-        """Return the tile and the stride in pixels; raises `InputError` where there is no tile."""
+        """Return the tile and the stride in pixels; raises `InputError` if there is no tile."""
         if self.tile is None or self.step is None:
             raise InputError(
                 "there is no tile to look at; give the side of the tiles in pixels, such as `tile=32`"
@@ -61,5 +61,5 @@ class TileSettings:
         return self.tile, self.step
 
     def at(self, tile: int, stride: int | None, kind: GridKind | None = None) -> "TileSettings":
-        """Return the settings with tiles of another size, on a grid of the same kind where none is said."""
+        """Return the settings with tiles of another size, on a grid of the same kind unless one is given."""
         return replace(self, tile=tile, stride=stride, kind=self.kind if kind is None else kind)

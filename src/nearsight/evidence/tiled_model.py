@@ -116,7 +116,7 @@ class TiledModel(Shown):
         return self._settings.tile
 
     def require_tile(self) -> int:
-        """Return the side of the tiles in pixels; raises `InputError` where there is none."""
+        """Return the side of the tiles in pixels; raises `InputError` if there is none."""
         return self._settings.sides()[0]
 
     @property
@@ -146,7 +146,7 @@ class TiledModel(Shown):
 
     @property
     def memory(self) -> int:
-        """The bound on what is worked on at once, in bytes."""
+        """The bound on the memory for what is processed at once, in bytes."""
         return self._settings.memory
 
     @property
@@ -161,7 +161,7 @@ class TiledModel(Shown):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the logits; numbers, found by one tile, where nothing names them."""
+        """The names of the logits; numbers, found with one tile, if nothing names them."""
         if self._classes is None:
             tile = self._settle()
             count = self._ready.logits(tile[None]).shape[1]
@@ -170,13 +170,13 @@ class TiledModel(Shown):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences on what a user should know about the model, found by running it once on a few tiles.
+        """Sentences about what a user should know about the model, found by running it once on a few tiles.
 
         >>> TiledModel(lambda tiles: tiles.mean((2, 3)).softmax(1), tile=4).notes[0].split(",")[0]
         'the model gives probabilities'
 
-        What was found when its `Classifier` was made comes first; see `nearsight.evidence.behaviour`. Without a tile
-        to run it on there is no more than that.
+        What was found when its `Classifier` was made comes first; see `nearsight.evidence.behaviour`. Without a
+        tile to run it on, there is nothing else.
         """
         if self.tile is None:
             return self.model.notes if isinstance(self.model, Classifier) else ()
@@ -196,15 +196,15 @@ class TiledModel(Shown):
         return self._bound(ReadyModel(model, self._settings, classes=self._classes), self._settings)
 
     def rebind(self) -> None:
-        """Take the model as it is now, and forget what the probe found; models made by `at` do so too."""
+        """Use the model as it is now, and forget what the probe found; models made by `at` do so too."""
         self._ready.rebind()
 
     def sides(self) -> tuple[int, int]:
-        """Return the tile and the stride in pixels; raises `InputError` where there is no tile."""
+        """Return the tile and the stride in pixels; raises `InputError` if there is no tile."""
         return self._settings.sides()
 
     def grid_of(self, image: Tensor | Banded) -> TileGrid:
-        """Return the grid of an image's tiles once it is resized; raises `InputError` where a tile does not fit."""
+        """Return the grid of an image's tiles once it is resized; raises `InputError` if a tile does not fit."""
         height, width = image.shape[-2:]
         if self.preprocessing is not None and image.dtype == torch.uint8:
             height, width = self.preprocessing.resized(height, width)
@@ -212,7 +212,7 @@ class TiledModel(Shown):
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """How decoded images become what the model takes; None where it does not say."""
+        """How decoded images become the model's input; None if the model does not say."""
         return self._ready.preprocessing
 
     def together(self, image: Tensor) -> int:
@@ -222,34 +222,35 @@ class TiledModel(Shown):
         return self._ready.together(_chw(image.shape), FULL_PASS_SHARE)
 
     def resize(self, image: Tensor) -> Tensor:
-        """Bring a decoded image, uint8 (3, H, W), to the size at which it is looked at; others stay as they are."""
+        """Resize a decoded image, uint8 (3, H, W), to the size at which it is evaluated; others stay as they are."""
         return self._ready.resize(image)
 
     def resize_banded(self, image: Banded) -> Tensor | Banded:
-        """Bring an image that is read by bands to the size at which it is looked at, held where it is resized."""
+        """Resize an image that is read by bands to the size at which it is evaluated; it is held if it is resized."""
         return self._ready.resize_banded(image)
 
     def prepare(self, image: Tensor) -> Tensor:
-        """Return one image, whole, as the model takes it: resized, normalised, on the model's device."""
+        """Return one image, whole, in the model's input form: resized, normalised, on the model's device."""
         return self._ready.normalise(self._ready.resize(image))
 
     def maps(self, images: Iterable[Tensor | Banded]) -> Iterator[EvidenceMap]:
         """Yield the evidence map of each image of a stream, in order; memory does not grow with their number.
 
-        Images too large to be held come as what gives bands of their rows, such as `data.large_image.LargeImage`.
+        Images too large to be held are given as objects with bands of their rows, such as
+        `data.large_image.LargeImage`.
 
-        The maps are on the CPU, in float32 (in float64 where the model gives that). Images are read ahead of the
+        The maps are on the CPU, in float32 (in float64 if the model gives that). Images are read ahead of the
         maps as far as a batch needs. How many tiles share a batch can change the last bits of a logit, and so can
-        passes over whole images instead of tiles, made where probing shows that they give the same for less work.
-        Raises `InputError` where the tile does not fit an image and for logits that are not finite; the message
-        names the image and the tile.
+        passes over whole images instead of tiles, which are made if probing shows that they give the same for
+        less work. Raises `InputError` if the tile does not fit an image and for logits that are not finite; the
+        message names the image and the tile.
         """
         return every_map(self._ready, self._settings, iter(images), self._classes)
 
     def map_of_bands(self, image: Tensor | Banded, seen: Seen | None = None) -> EvidenceMap:
-        """Return the evidence map of one image, read by bands of rows; `seen` is shown all rows as they pass.
+        """Return the evidence map of one image, read by bands of rows; `seen` gets all rows as they are read.
 
-        `image` is what `maps` takes, and resized as there.
+        `image` is as for `maps`, and is resized in the same way.
         """
         self._ready.refresh()
         return banded_map(
@@ -272,12 +273,12 @@ class TiledModel(Shown):
         >>> lost.logits[0].tolist(), lost.kind, lost.scores().tolist()
         ([[0.0, 3.0]], 'removal', [4.0, 4.0, 4.0])
 
-        A value is the score of the whole image minus its score without the tile, in logits, under `protocol`:
-        `full-pass`, in which a tile outside the crop loses nothing; or `mean-logit`, the mean over the tiles, or
-        another pooling of them, for which all tiles that overlap the replaced one are scored again. The tile's
-        pixels are replaced by the image's mean colour (`fill` "mean"), by the blurred image ("blur"), or by the
-        same place of another image ("other"), of which `others` has one for each. Images and memory are as for
-        `maps`. Raises `InputError` for another protocol or fill, and as `maps` and `full_pass` do.
+        A value is the score of the whole image minus its score without the tile, in logits, under `protocol`.
+        This is `full-pass`, in which a tile outside the crop loses nothing; or `mean-logit`, the mean over the
+        tiles, or another pooling of them, for which all tiles that overlap the replaced one are scored again. The
+        tile's pixels are replaced by the image's mean colour (`fill` "mean"), by the blurred image ("blur"), or
+        by the same place of another image ("other"), of which `others` has one for each. Images and memory are as
+        for `maps`. Raises `InputError` for another protocol or fill, and where `maps` and `full_pass` do.
         """
         check_removal(protocol, fill)
         if self.skip_blank is not None:
@@ -287,18 +288,18 @@ class TiledModel(Shown):
     def full_pass(self, images: Iterable[Tensor]) -> Tensor:
         """Return the logits of whole images, passed through the model once, float (N, classes) on the CPU.
 
-        A classifier whose preprocessing has a `crop` sees the middle of each. Those of one size that follow within a
-        share of the memory go together. An image can be cut into parts for its map, but not for this: one whose pass
-        would take more than the memory bound (or 64 MiB, where that is more), estimated from what smaller ones take,
-        is refused beforehand with an `InputError` that names what it needs. What a model outside PyTorch takes is
-        not known, and not refused.
+        A classifier whose preprocessing has a `crop` sees the middle of each. Consecutive images of one size go
+        together, within a share of the memory. For its map, an image can be cut into parts, but not for this: one
+        whose pass would take more than the memory bound (or 64 MiB, if that is more), estimated from the memory
+        of smaller ones, is refused beforehand with an `InputError` that names what it needs. The memory of a
+        model outside PyTorch is not known, and nothing is refused.
         """
         self._ready.refresh()
         found = [self._passed(chunk) for chunk in _chunks(images, int(self.memory * STACK_SHARE))]
         return torch.cat(found) if found else torch.empty(0, len(self.classes))
 
     def check_full_pass(self, image: Tensor) -> None:
-        """Raise `InputError` where a pass over an image of this size, as it is, would exceed the memory bound."""
+        """Raise `InputError` if a pass over an image of this size, as it is, would exceed the memory bound."""
         self._ready.refresh()
         self._ready.settle(image)
         self._ready.check_fits(_chw(image.shape))
@@ -315,7 +316,7 @@ class TiledModel(Shown):
         return self._batched(tiles, self._ready.logits)
 
     def cost(self, grids: Sequence[TileGrid]) -> Cost:
-        """Return what the maps of images on these grids will cost, by a batch of tiles of the first grid's size."""
+        """Return what the maps of images on these grids will cost, from a batch of tiles of the first grid's size."""
         self._settle()
         return measured_cost(self._ready, grids)
 
@@ -368,7 +369,7 @@ class TiledModel(Shown):
             raise _too_large(batch, error) from error
 
     def _settle(self) -> Tensor:
-        """Make the model ready before any image is seen, by a black tile, which is returned."""
+        """Make the model ready before any image is seen, with a black tile, which is returned."""
         self._ready.refresh()
         side = self._settings.sides()[0]
         tile = self._ready.example((3, side, side))
@@ -377,7 +378,7 @@ class TiledModel(Shown):
 
 
 def _chunks(images: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
-    """Yield images in lists of at most so many bytes, or of one."""
+    """Yield images in lists of at most this many bytes, or of one image."""
     held: list[Tensor] = []
     size = 0
     for image in images:

@@ -1,9 +1,10 @@
-"""Full passes over images that differ in a box: only what the box reaches is computed again, layer by layer.
+"""Full passes over images that differ in a box: only what the box affects is computed again, layer by layer.
 
-A changed box reaches a window of each feature map, which grows from convolution to convolution. While windows are
-small beside the maps, each step of the network is done on the windows alone, cut out of the unchanged image's maps
-with the changed values in their place; the rest of the network is run whole. No layer is named: PyTorch's operations
-are written down once as they run (`nearsight.evidence.tape`), and those that are not understood belong to the rest.
+A changed box affects a window of each feature map, which grows from convolution to convolution. While windows are
+small compared with the maps, each step of the network is done on the windows alone, which are cut out of the
+unchanged image's maps with the changed values inserted; the rest of the network is run whole. No layer is named:
+PyTorch's operations are recorded once as they run (`nearsight.evidence.tape`), and those that are not understood
+belong to the rest.
 """
 
 import time
@@ -24,16 +25,16 @@ from nearsight.evidence.removable import Removable
 from nearsight.evidence.tape import IMAGES, Rest, Step, Tape, Value
 from nearsight.evidence.winograd import Winograd, multiplications
 
-# Windows are of as many sizes along each side, smaller batches and more copies.
+# The extra cost of windows: several sizes along each side mean smaller batches and more copies.
 WINDOWS_COST = 1.2
-# What moving one number through an operation costs, in floating-point operations of a convolution.
+# The cost of moving one number through an operation, in floating-point operations of a convolution.
 FLOPS_A_NUMBER = 20
-# Of the operations of whole passes, and of their time, no more than this share may be left.
+# Of the operations of whole passes, and of their time, at most this share may remain.
 MOST_WORK = 0.75
-# Images with a box filled that are compared with whole passes over them, once for each size and grid.
+# Images with a filled box that are compared with whole passes over them, once for each size and grid.
 CHECKED = 4
-# Windows of one batch are as large as the largest of them; so many sizes along each side are kept apart, where each
-# kind then has so many windows.
+# Windows of one batch are as large as the largest of them. Along each side, this many sizes are kept apart if
+# each kind then has this many windows.
 SIZES, ALIKE = 3, 16
 # What a batch may keep alive, and how many maps like the largest of the rest it keeps.
 ALIVE = 32 * 2**20
@@ -76,13 +77,13 @@ Sides = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """The windows of a map that boxes reach: the first row and column of each, and the ones after its last."""
+    """The windows of a map that boxes affect: the first row and column of each, and the ones after its last."""
 
     low: Sides
     high: Sides
 
     def joined(self, other: "Reach") -> "Reach":
-        """Return the windows that hold both."""
+        """Return the windows that contain both."""
         return Reach(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
     def of(self, chosen: NDArray[np.int64]) -> "Reach":
@@ -102,7 +103,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Sliding:
-    """What a convolution or a pool looks at along each side, and what it takes to lie beyond a map's borders."""
+    """What a convolution or a pool reads along each side, and its padding beyond a map's borders."""
 
     kernel: Sides
     stride: Sides
@@ -110,7 +111,7 @@ class Sliding:
     beyond: float
 
     def grown(self, reach: Reach, size: Sequence[int]) -> Reach:
-        """Return what is reached of its output, a map of a height and width.
+        """Return the affected windows of its output, a map of a height and width.
 
         >>> three = Sliding(np.array([3, 3]), np.array([2, 2]), np.array([1, 1]), 0.0)
         >>> grown = three.grown(Reach(np.array([[0, 5]]), np.array([[2, 6]])), (4, 4))
@@ -123,9 +124,9 @@ class Sliding:
         return Reach(low, high.clip(low + 1, np.array(size)))
 
     def around(self, size: Sequence[int], made: Sequence[int]) -> tuple[int, int, int, int]:
-        """Return how far it looks beyond a map of a size to make one of another: left, right, above and below.
+        """Return how far it reads beyond a map of a size to make one of another: left, right, above and below.
 
-        A pool that rounds up looks further beyond the far borders than it is padded.
+        A pool that rounds up reads further beyond the far borders than it is padded.
         """
         far = ((np.array(made) - 1) * self.stride + self.kernel - self.padding - np.array(size)).clip(0)
         above, left = self.padding.tolist()
@@ -133,14 +134,14 @@ class Sliding:
         return left, right, above, below
 
     def seen(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return the height and width of what windows of a size are made of."""
+        """Return the height and width of what windows of a size are made from."""
         rows, columns = (np.array(size) - 1) * self.stride + self.kernel
         return int(rows), int(columns)
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """Parts of maps (B, C, h, w), of which each begins at a row and a column of its map."""
+    """Parts of maps (B, C, h, w), each of which begins at a row and a column of its map."""
 
     pixels: Tensor
     starts: Sides
@@ -152,12 +153,12 @@ class Window:
 
 
 def arguments(step: Step) -> dict[str, Any]:
-    """Return what a step was given by name, with the defaults of its operation."""
+    """Return a step's arguments by name, with the defaults of its operation."""
     return named(step.function, step.args, step.kwargs)
 
 
 def named(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an operation is given by name, with its defaults."""
+    """Return an operation's arguments by name, with its defaults."""
     return {
         argument.name: args[place] if place < len(args) else kwargs.get(argument.name, argument.default_value)
         for place, argument in enumerate(function._schema.arguments)
@@ -165,7 +166,7 @@ def named(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict
 
 
 def sliding(step: Step) -> Sliding | None:
-    """Return what a convolution or a pool looks at; None for other steps, and for what windows cannot go through."""
+    """Return what a convolution or a pool reads; None for other steps, and for those that windows cannot pass."""
     packet, given = step.function.overloadpacket, arguments(step)
     if step.function is _aten.conv2d.default:
         if len(step.inputs) != 1 or not isinstance(given["input"], Value):
@@ -185,7 +186,7 @@ def sliding(step: Step) -> Sliding | None:
 
 
 def is_pointwise(step: Step, values: dict[int, Tensor]) -> bool:
-    """Say whether each place of a step's output is made of the same place of its inputs alone."""
+    """Say whether each place of a step's output depends only on the same place of its inputs."""
     if step.function.overloadpacket not in _POINTWISE or len(step.shape) != 4:
         return False
     given = arguments(step)
@@ -204,9 +205,9 @@ def is_pointwise(step: Step, values: dict[int, Tensor]) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How many of a network's first steps are done on windows, what boxes reach in each value, and the work left.
+    """How many of a network's first steps are done on windows, what boxes affect in each value, and the work left.
 
-    `rest` are the values that the steps after these take, and `work` their operations as a share of a whole pass's.
+    `rest` are the values that the later steps use, and `work` is their operations as a share of a whole pass's.
     """
 
     steps: tuple[Step, ...]
@@ -217,9 +218,9 @@ class Plan:
 
 
 def plan(tape: Tape, reach: Reach, winograd: Winograd, steps: int | None = None) -> Plan:
-    """Return how boxes, of which the images' `reach` is given, are passed through what was written down.
+    """Return how boxes that affect the images' `reach` are passed through the recorded steps.
 
-    `steps` is how many are done on windows, at most all that are understood; by default as many as cost least.
+    `steps` is how many are done on windows, at most all that are understood; by default, the cheapest number.
     """
     reaches = {IMAGES: reach}
     plain = sum(_flops(step, None, None) for step in tape.steps)
@@ -247,7 +248,7 @@ def plan(tape: Tape, reach: Reach, winograd: Winograd, steps: int | None = None)
 
 
 def _taken(steps: Sequence[Step], cut: int) -> tuple[int, ...]:
-    """Return the values made before a step that it and those after it take."""
+    """Return the values made before a step that it and later steps use."""
     made = {IMAGES, *(step.output for step in steps[:cut])}
     return tuple(sorted({number for step in steps[cut:] for number in step.inputs if number in made}))
 
@@ -273,16 +274,16 @@ def _flops(step: Step, reach: Reach | None, winograd: Winograd | None) -> float:
 
 
 class WindowsError(Exception):
-    """Says why windows are not taken."""
+    """Says why windows are not used."""
 
 
 def windowed_logits(ready: ReadyModel, removable: Removable, whole: Whole) -> Tensor | None:
     """Return the logits of images as they are and without each box, (N, 1 + boxes, classes).
 
-    `whole` gives those of some of them, by their numbers in `removable`, from passes over them as they are. What is
-    found is compared with it once for each size of image and set of boxes, and is taken only if rounding explains
-    every difference; where it saved too little time, it is not done again. Images go together as far as their maps
-    fit in memory. None where windows do not pay, or cannot be obtained; `ready.windows` then says why.
+    `whole` gives those of some of them, by their numbers in `removable`, from passes over them as they are. The
+    result is compared with it once for each size of image and set of boxes, and is used only if rounding explains
+    every difference. If it saved too little time, it is not done again. Images go together as far as their maps
+    fit in memory. None if windows do not pay, or cannot be obtained; `ready.windows` then says why.
     """
     key = (removable.images.shape[1:], tuple(removable.boxes))
     if ready.windows.get(key) or not ready.seen or removable.images.device.type != "cpu":
@@ -296,7 +297,7 @@ def windowed_logits(ready: ReadyModel, removable: Removable, whole: Whole) -> Te
             each = _compared(passed, removable, whole) if new else 0.0
             started = time.process_time()
             found = passed.logits().view(len(removable.images), len(removable.boxes), -1)
-            # Many small steps, or few boxes, can take longer than their operations say.
+            # Many small steps, or few boxes, can take longer than their operations suggest.
             took = time.process_time() - started
             slow = new and took > MOST_WORK * each * len(removable.images) * len(removable.boxes)
             ready.windows[key] = "they save too little time" if slow else ""
@@ -305,15 +306,15 @@ def windowed_logits(ready: ReadyModel, removable: Removable, whole: Whole) -> Te
         if isinstance(error, MemoryError) and len(removable.images) > 1:
             parts = [windowed_logits(ready, half, whole) for half in removable.halves()]
             return torch.cat([part for part in parts if part is not None]) if None not in parts else None
-        # A network may do anything as it is watched.
+        # A network may do anything while it is watched.
         ready.windows[key] = first_line(error)
         return None
 
 
 def _compared(passed: "WindowedPass", removable: Removable, whole: Whole) -> float:
-    """Compare a few images with a box filled, those with the first and the last among them, with passes over them.
+    """Compare a few images with a filled box, among them the first and the last, with whole passes over them.
 
-    Returns the seconds of the processor that such a pass takes; raises `WindowsError` for other logits.
+    Returns the processor seconds that such a pass takes; raises `WindowsError` if the logits differ.
     """
     boxes = len(removable.boxes)
     inner = np.random.default_rng(0).integers(boxes, size=CHECKED - 2).tolist()
@@ -338,7 +339,7 @@ class WindowedPass:
     ) -> None:
         self._ready, self._removable = ready, removable
         self._winograd = ready.winograd
-        # Another first pass than those after it: layouts of memory are tried.
+        # The first pass differs from later ones: layouts of memory are tried.
         ready.logits(removable.images[:1])
         self._tape = Tape(removable.images, most=most)
         with self._tape:
@@ -354,7 +355,7 @@ class WindowedPass:
     def logits(self, chosen: Sequence[tuple[int, int]] | None = None) -> Tensor:
         """Return the logits of images without a box, (pairs, classes).
 
-        They are those of chosen pairs of an image and a box, or of all, image by image.
+        They are those of given pairs of an image and a box, or of all pairs, image by image.
         """
         boxes = len(self._removable.boxes)
         if chosen is None:
@@ -377,7 +378,7 @@ class WindowedPass:
         return found
 
     def _materialise(self, pairs: NDArray[np.int64], held: dict[int, Tensor], place: int) -> None:
-        """Do the first steps on windows, and write the whole changed maps that the rest takes into those held."""
+        """Do the first steps on windows, and write the whole changed maps that the rest needs into those held."""
         image, box = pairs.T
         windows = {IMAGES: self._changed(image, box)}
         for step in self.plan.steps:
@@ -404,7 +405,7 @@ class WindowedPass:
         )
 
     def _alike(self, pairs: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Yield the places of pairs whose windows are about as high and about as wide as one another's."""
+        """Yield the places of pairs whose windows have about the same height and width."""
         sizes = max(1, min(SIZES, int((len(pairs) / ALIKE) ** 0.5)))
         sides = np.sum([reach.sides for reach in self.plan.reaches.values()], axis=0)
         kinds = np.stack([_ranked(sides[:, side], sizes) for side in (0, 1)], axis=1)[pairs[:, 1]]
@@ -451,7 +452,7 @@ class WindowedPass:
     def _grown(
         self, number: int, window: Window, image: NDArray[np.int64], starts: Sides, size: tuple[int, int]
     ) -> Tensor:
-        """Return a window with as much of the unchanged map around it as another size has."""
+        """Return a window, enlarged to another size by the unchanged map around it."""
         if window.size == size and bool((window.starts == starts).all()):
             return window.pixels
         pixels = self._cut(number, image, starts, size)
@@ -467,7 +468,7 @@ class WindowedPass:
         around: tuple[int, ...] = (0, 0, 0, 0),
         beyond: float = 0.0,
     ) -> Tensor:
-        """Cut parts (B, C, h, w) of a size out of the unchanged maps of a value, `beyond` lying around these."""
+        """Cut parts (B, C, h, w) of a size out of the unchanged maps of a value, with `beyond` around these."""
         padded = self._padded.get((number, around))
         if padded is None:
             padded = F.pad(self._tape.values[number], around, value=beyond)
@@ -485,13 +486,13 @@ class WindowedPass:
 
 
 def _one_size(reach: Reach, size: Sequence[int]) -> tuple[tuple[int, int], Sides]:
-    """Return the size of the largest of some windows, and where windows of that size begin that hold each."""
+    """Return the size of the largest of some windows, and where windows of that size begin that contain each."""
     height, width = reach.sides.max(0).tolist()
     return (height, width), np.minimum(reach.low, np.array(size) - (height, width))
 
 
 def _put(parts: Tensor, windows: Tensor, places: Sides) -> None:
-    """Write windows (B, C, h, w) into parts of maps, each at its row and column, as far as they lie inside."""
+    """Write windows (B, C, h, w) into parts of maps, each at its row and column, as far as they are inside."""
     height, width = windows.shape[2:]
     bottom, right = parts.shape[2:]
     for number, (top, left) in enumerate(places.tolist()):
@@ -504,7 +505,7 @@ def _put(parts: Tensor, windows: Tensor, places: Sides) -> None:
 
 
 def _given(step: Step, parts: dict[int, Tensor]) -> dict[str, Any]:
-    """Return what a step is given by name, with other tensors in the place of its values."""
+    """Return a step's arguments by name, with other tensors in place of its values."""
 
     def own(given: Any) -> Any:
         if isinstance(given, Value):
@@ -515,7 +516,7 @@ def _given(step: Step, parts: dict[int, Tensor]) -> dict[str, Any]:
 
 
 def convolved(function: Any, given: dict[str, Any], winograd: Winograd) -> Tensor:
-    """Do an operation on what it is given by name, a convolution by Winograd's way where that pays."""
+    """Execute an operation on its arguments by name; a convolution by Winograd's method if that pays."""
     if function is _aten.conv2d.default:
         images, weight = given["input"], given["weight"]
         padding = given["padding"][0]
@@ -528,7 +529,7 @@ def convolved(function: Any, given: dict[str, Any], winograd: Winograd) -> Tenso
 
 
 class _Rest(Rest):
-    """The rest of a network, with convolutions by Winograd's way."""
+    """The rest of a network, with convolutions by Winograd's method."""
 
     def __init__(
         self, steps: Sequence[Step], values: dict[int, Tensor], images: Tensor, winograd: Winograd
@@ -543,7 +544,7 @@ class _Rest(Rest):
 
 
 def _ranked(values: NDArray[np.int64], kinds: int) -> NDArray[np.int64]:
-    """Sort values into so many kinds, the smaller before the larger."""
+    """Sort values into this many kinds, the smaller before the larger."""
     different, place = np.unique(values, return_inverse=True)
     return place * kinds // max(kinds, len(different))
 

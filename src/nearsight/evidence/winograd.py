@@ -1,7 +1,7 @@
 """3×3 convolutions with a quarter of the multiplications: Winograd's minimal filtering, F(4×4, 3×3).
 
-Lavin and Gray, arXiv 1509.09308. In float32 its error is about four times that of a plain convolution, which is still
-of the order of rounding. Products of matrices do nearly all of the work.
+Lavin and Gray, arXiv 1509.09308. In float32 its error is about four times that of a plain convolution, which is
+still of the order of rounding. Matrix products do nearly all of the work.
 """
 
 from typing import Any
@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# An output tile, and the input that it is made of.
+# An output tile, and the input from which it is made.
 OUT, IN = 4, 6
-# Fewer channels do not outweigh that the input is turned into tiles and back.
+# With fewer channels, the gain is smaller than the cost of transforming the input into tiles and back.
 FEWEST_CHANNELS = 64
-# What turning costs, as a share of the products.
+# The cost of these transforms, as a share of the products.
 TURNING = 1.25
 
 _INPUT = (
@@ -42,7 +42,7 @@ _WEIGHT = (
 
 
 class Winograd:
-    """Convolves by Winograd's way where it pays, with weights that are turned once and kept, up to `most` bytes.
+    """Convolves by Winograd's method if it pays, with weights that are transformed once and kept, up to `most` bytes.
 
     >>> images, weight = torch.rand(1, 64, 5, 7), torch.rand(64, 64, 3, 3)
     >>> found = Winograd(most=2**24).convolved(images, weight, None, padding=1)
@@ -55,7 +55,7 @@ class Winograd:
         self._turned: dict[tuple[int, torch.Size], tuple[Tensor, Tensor]] = {}
 
     def takes(self, weight: Tensor, size: tuple[int, int], **settings: Any) -> bool:
-        """Say whether a convolution to an output of a height and width is done so; `settings` are conv2d's."""
+        """Say whether a convolution to an output of a height and width is done this way; `settings` are conv2d's."""
         return (
             weight.dtype == torch.float32
             and weight.device.type == "cpu"
@@ -94,12 +94,12 @@ class Winograd:
         return found.permute(0, 3, 1, 2)
 
     def _weight(self, weight: Tensor) -> Tensor:
-        """Return a weight as its products take it, (36, C, outputs)."""
+        """Return a weight in the form that its products use, (36, C, outputs)."""
         key = self._key(weight)
         if key not in self._turned:
             matrix = torch.tensor(_WEIGHT, dtype=torch.float64)
             both = torch.kron(matrix, matrix)
-            # The columns come first, as they are turned last.
+            # The columns come first, because they are transformed last.
             places = weight.permute(3, 2, 1, 0).reshape(9, -1).double()
             turned = (both @ places).float().view(IN * IN, weight.shape[1], weight.shape[0])
             self._room -= turned.nbytes
@@ -116,7 +116,7 @@ class Winograd:
 
 
 def multiplications(size: tuple[int, int]) -> float:
-    """Return how many multiplications, for a pair of channels, an output of a size costs, all told.
+    """Return how many multiplications, per pair of channels, an output of a size costs in all.
 
     >>> multiplications((8, 8)) / (9 * 8 * 8)
     0.3125
