@@ -1,4 +1,4 @@
-"""An image set as a stream of chunks, decoded and resized, bounded in memory."""
+"""An image set as a stream of chunks, decoded and resized, within bounded memory."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,19 +11,20 @@ from nearsight.errors import InputError
 from nearsight.models import Preprocessing
 from nearsight.models.banded import Banded
 
-# An image as a model looks at it: held, or read by bands.
+# An image in the form in which a model sees it: held, or read by bands.
 Looked = Tensor | Banded
 TOO_LARGE = "an image is too large to be passed whole; ask for a protocol of tiles, such as mean-logit"
-# Enough for full batches; more only delays progress.
+# Enough for full batches; more would only delay progress.
 LARGEST_CHUNK = 2048
-# Images are scored in blocks, so that batches, and the last bits of a score, are the same on any number of processes.
+# Images are scored in blocks, so that batches, and the last bits of a score, are the same for any number of
+# processes.
 BLOCK = 128
 
 
 def resized_chunks(
     images: ImageSet, preprocessing: Preprocessing | None, most: int, workers: int = 0
 ) -> Iterator[list[Looked]]:
-    """Yield the images of a set in order, in lists of uint8 (3, h, w) of at most so many bytes.
+    """Yield the images of a set in order, in lists of uint8 (3, h, w) of at most this many bytes.
 
     >>> import numpy as np
     >>> from nearsight.data import MemoryImages
@@ -34,9 +35,9 @@ def resized_chunks(
     >>> [len(chunk) for chunk in resized_chunks(toy, half, most=500)]
     [2, 2, 1]
 
-    No list has images of two blocks (`BLOCK`). An image larger than `most` is a chunk of its own, and so is one that
-    is read by bands. A set that streams is
-    decoded and resized by `workers` processes, in this one when there are none. The lists are the caller's to empty.
+    No list has images of two blocks (`BLOCK`). An image larger than `most` is a chunk of its own, and so is one
+    that is read by bands. A streaming set is decoded and resized by `workers` processes, or in this process if
+    there are none. The caller may empty the lists.
     """
     if images.pixels is not None and (preprocessing is None or not preprocessing.resizes):
         size = max(1, most // images.pixels[0].numel())
@@ -59,7 +60,7 @@ def resized_chunks(
         chunk.append(image)
         held += image.nbytes
         del image
-        # One that fills a chunk is not kept until the next is decoded.
+        # An image that fills a chunk is not kept until the next is decoded.
         if held >= most or number % BLOCK == 0:
             yield chunk
             chunk, held = [], 0
@@ -68,7 +69,7 @@ def resized_chunks(
 
 
 def as_looked_at(image: Looked, preprocessing: Preprocessing | None) -> Looked:
-    """Return an image, resized as a model's preprocessing says; one that is read by bands stays so where it can."""
+    """Return an image, resized as a model's preprocessing says; one that is read by bands stays so if possible."""
     if preprocessing is None:
         return image
     return preprocessing.resize(image) if isinstance(image, Tensor) else preprocessing.resize_banded(image)

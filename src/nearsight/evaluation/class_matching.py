@@ -1,4 +1,4 @@
-"""Which of a model's classes a set's classes are: by name, by what is said, and by ImageNet's identifiers."""
+"""Which of a model's classes a set's classes are: by name, by a given map, and by ImageNet's identifiers."""
 
 import re
 import unicodedata
@@ -25,10 +25,10 @@ _WNID = re.compile(r"n\d{8}")
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """A set whose labels are numbers of a model's classes, and what was left out for it.
+    """A set whose labels are numbers of a model's classes, and what was left out for this.
 
-    `left_out` counts the images of each class of the set that the model does not know; `lacking` names the model's
-    classes that the set does not have. `notes` tell both, and which names were taken for which.
+    `left_out` counts the images of each class of the set that the model does not know; `lacking` names the
+    model's classes that the set does not have. `notes` report both, and which names were matched.
     """
 
     images: ImageSet
@@ -38,7 +38,7 @@ class Matched:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What an evaluation says of it; nothing where all classes are the model's own."""
+        """What an evaluation says about it; nothing if all classes are the model's own."""
         if not self.left_out and not self.lacking:
             return {}
         return {"classes_left_out": dict(self.left_out), "classes_lacking": list(self.lacking)}
@@ -54,12 +54,13 @@ def match_classes(images: ImageSet, known: Sequence[str], class_map: ClassMap | 
     >>> len(matched.images), matched.images.classes, matched.lacking
     (68, ('ONE', 'zero', 'ten'), ('ten',))
 
-    A class of the set is the model's class that `class_map` names, to leave it out None or nothing; or else the one
-    of the same name; of the same name but for case, accents' composition, spaces, hyphens and underscores; of the
-    same identifier in ImageNet (n01440764), by timm's list; or the only one that has its name among several, as in
-    "tench, Tinca tinca". Names that two classes share are never guessed at. Names that are numbers say nothing: they
-    are matched only with the same numbers, all of them. Several classes of a set can be one of the model's. Raises
-    `InputError` where no class is known, and for a `class_map` with names that neither has.
+    A class of the set becomes the model's class that `class_map` names (None or nothing leaves it out). Otherwise
+    it becomes the one with the same name; with the same name except for case, composition of accents, spaces,
+    hyphens and underscores; with the same identifier in ImageNet (n01440764), by timm's list; or the only one
+    that has its name among several, as in "tench, Tinca tinca". Names that two classes share are never guessed.
+    Names that are numbers say nothing: they are only matched with the same numbers, all of them. Several classes
+    of a set can become one of the model's. Raises `InputError` if no class is known, and for a `class_map` with
+    names that neither has.
     """
     found, known = images.classes, tuple(known)
     said = {} if class_map is None else _said(class_map, found, known)
@@ -67,7 +68,7 @@ def match_classes(images: ImageSet, known: Sequence[str], class_map: ClassMap | 
         return Matched(images, {}, (), ())
     where = f"{images.name} {images.split}"
     if any(name.isdecimal() for name in (*found, *known)) and set(found) != set(known):
-        # A number is no name: class 3 of ten digits is not class 3 of a thousand.
+        # A number is not a name: class 3 of ten digits is not class 3 of a thousand.
         places = [known.index(said[name] or "") if said.get(name) in known else None for name in found]
         if not said:
             raise InputError(
@@ -132,7 +133,7 @@ def _notes(
 
 
 def _places(found: Sequence[str], known: Sequence[str]) -> list[int | None]:
-    """Find each class by the surest way that names one class alone."""
+    """Find each class by the most certain method that finds a single class."""
     places: list[int | None] = [None] * len(found)
     for key in (_as_it_is, _normal, _identifier):
         theirs, ours = [key(name) for name in known], [key(name) for name in found]
@@ -177,7 +178,7 @@ def _normal(name: str) -> str:
 
 
 def _identifier(name: str) -> str:
-    """Return the identifier that a class has in ImageNet, "" for none."""
+    """Return the identifier of a class in ImageNet, "" if it has none."""
     plain = name.strip()
     return plain if _WNID.fullmatch(plain) else _of_imagenet().get(_normal(name), "")
 
@@ -195,7 +196,7 @@ def _of_imagenet() -> Mapping[str, str]:
 
 
 def _said(class_map: ClassMap, found: Sequence[str], known: Sequence[str]) -> dict[str, str | None]:
-    """Return what is said of the set's classes; raises `InputError` for names that are not there."""
+    """Return the given map of the set's classes; raises `InputError` for names that do not exist."""
     given = class_map if isinstance(class_map, Mapping) else _read(class_map)
     said: dict[str, str | None] = {}
     for name, own in given.items():
@@ -233,7 +234,7 @@ def _read_json(path: Path) -> dict[str, str | None]:
 
 
 def _pair_of(lines: Sequence[str]) -> Callable[[str], Sequence[str]]:
-    """Return what parts the lines of a file: the first of these signs that every line has once or more."""
+    """Return the separator of a file's lines: the first of these characters that every line contains."""
     sign = next((sign for sign in ("=", "\t", ";", ",") if all(sign in line for line in lines)), "=")
     return lambda line: line.split(sign, 1)
 

@@ -1,4 +1,4 @@
-"""Measures that are taken class by class and averaged: each with what every image does to it."""
+"""Measures that are computed class by class and averaged, each with the influence of every image."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from nearsight.settings.protocols import SINGLE_TILE
 from nearsight.statistics import Estimate, absent, influence_estimate
 
 Numbers = NDArray[np.float64]
-# Columns of scores that are copied at once.
+# Columns of scores that are copied at a time.
 _BLOCK = 64
 
 _ONE_CLASS = "all images are of one class"
@@ -23,7 +23,7 @@ _TILES = "the shares of an image rank images as under vote, and no tiles"
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One measure of one class: its value, the influence of each image on it, and how many images it stands on."""
+    """One measure of one class: its value, the influence of each image on it, and how many images it is based on."""
 
     value: float
     influence: Numbers
@@ -48,16 +48,16 @@ def class_measures(
     >>> {name: measure.average.value for name, measure in found.items()}
     {'balanced_accuracy': 0.75, 'f1': 0.7333333333333334, 'auroc': 0.75, 'average_precision': 0.8333333333333333}
 
-    `scores` is (images, classes). Averages give each class that has images the same weight. The balanced accuracy is
-    the mean recall; F1 is 2·hits/(images of the class + images taken for it); AUROC and average precision (the sum of
-    precision over steps of recall, without interpolation) are of each class against the rest, ranked by its
-    probability. They are the values of scikit-learn. Intervals are 95 %, over images, by `influence_estimate`: one
-    pass over 1,000 classes, where a bootstrap would rank all images again for each of its draws. A class of a single
-    image has no interval, and counts in an average's variance as an answer that is right as often as the average.
-    Intervals of the average precision of small and uneven sets are somewhat narrow: 92 % of 600 held the truth with
-    200 images of four uneven classes.
+    `scores` is (images, classes). Averages give each class that has images the same weight. The balanced accuracy
+    is the mean recall; F1 is 2·hits/(images of the class + images classified as it); AUROC and average precision
+    (the sum of precision over steps of recall, without interpolation) are of each class against the rest, ranked
+    by its probability. The values are those of scikit-learn. Intervals are 95 %, over images, by
+    `influence_estimate`: one pass over 1,000 classes, where a bootstrap would rank all images again for each
+    draw. A class with a single image has no interval, and counts in an average's variance as an answer that is
+    right as often as the average. Intervals of the average precision on small and uneven sets are somewhat
+    narrow: 92 % of 600 contained the truth with 200 images of four uneven classes.
 
-    Under `single-tile` an image is divided among the classes as its tiles choose them; there is no ranking.
+    Under `single-tile` an image is divided among the classes that its tiles choose; there is no ranking.
     """
     images, classes = scores.shape
     names = [BALANCED_ACCURACY, F1, *([] if protocol == SINGLE_TILE else [AUROC, AVERAGE_PRECISION])]
@@ -123,7 +123,7 @@ def _f1(right: Numbers, chosen: NDArray[np.floating], mine: NDArray[np.int64]) -
 
 
 def _ranked(column: NDArray[np.float32], mine: NDArray[np.int64]) -> dict[str, Measured]:
-    """Rank the images of a class against the rest by a score, each pair of equal ones half right.
+    """Rank the images of a class against the rest by a score; each tie counts half.
 
     The influences on AUROC are DeLong's structural components (Biometrics 44, 1988).
     """
@@ -133,10 +133,10 @@ def _ranked(column: NDArray[np.float32], mine: NDArray[np.int64]) -> dict[str, M
     others[mine] = False
     mine = mine[np.argsort(column[mine], kind="stable")]
     ours, theirs = torch.from_numpy(column[mine]), torch.from_numpy(column[others])
-    # Of each of the rest, how many of the class score less, and how many no more.
+    # For each of the rest, how many of the class score less, and how many no more.
     less = torch.searchsorted(ours, theirs).numpy()
     no_more = torch.searchsorted(ours, theirs, right=True).numpy()
-    # Of each of the class, how many of the rest score less, and how many no more.
+    # For each of the class, how many of the rest score less, and how many no more.
     below = np.bincount(no_more, minlength=count + 1)[:count].cumsum()
     up_to = np.bincount(less, minlength=count + 1)[:count].cumsum()
     first, last = (torch.searchsorted(ours, ours, right=end).numpy() for end in (False, True))
@@ -161,7 +161,7 @@ def _ranked(column: NDArray[np.float32], mine: NDArray[np.int64]) -> dict[str, M
 
 
 def _unbiased(count: int) -> float:
-    """What makes deviations from a mean of so few images as large as those from the true mean."""
+    """The factor that makes deviations from the mean of so few images as large as those from the true mean."""
     return float(np.sqrt(count / (count - 1))) if count > 1 else 1.0
 
 

@@ -53,21 +53,22 @@ def evaluate(
     >>> list(evaluation.metrics), evaluation.settings["tiles"]
     (['full-pass', 'mean-logit', 'mean-probability', 'vote', 'single-tile'], 24)
 
-    `protocols` are by default the five usual ones, with the model's own where it was trained with another pooling
-    than the mean; `full-pass` alone where `bound` has no tile. `reestimate`, the training images, adds
-    `full-pass+bn`: full-pass with BatchNorm statistics re-estimated on whole images. `shifts` add `five-crop`: the
-    mean logit of five views of the whole image (`views_of`). `bound` says what memory is worked in, whatever the
-    number of images; scores and predictions come on top. `workers` processes decode a set that streams. `observe` is
-    given each image's number and its evidence map, as the protocols reduce it, in order; none is kept. Of several
-    `processes` each looks at its share of the images and all return the same; none may `observe`. `progress` is told
-    how many images are done. `groups` is a column of the set, or a fact of its files such as `file.format`, by
-    whose values accuracies are told apart (`GroupAccuracies`).
+    By default, `protocols` are the five usual ones, with the model's own if it was trained with a pooling other
+    than the mean; `full-pass` alone if `bound` has no tile. `reestimate`, the training images, adds
+    `full-pass+bn`: full-pass with BatchNorm statistics re-estimated on whole images. `shifts` add `five-crop`:
+    the mean logit of five views of the whole image (`views_of`). `bound` holds the memory bound, whatever the
+    number of images; scores and predictions come in addition. `workers` processes decode a streaming set.
+    `observe` gets each image's number and its evidence map, which the protocols reduce, in order; none is kept.
+    If there are several `processes`, each evaluates its share of the images and all return the same; `observe` is
+    then not possible. `progress` is told how many images are done. `groups` is a column of the set, or a fact of
+    its files such as `file.format`; accuracies are reported for each of its values (`GroupAccuracies`).
 
-    A full pass of images of a size that the model refuses, as one that takes a single size does, is left out where
-    other protocols remain; `progress` is warned, and `settings` say so under "left_out".
+    If a model refuses a full pass for some sizes of images, as one that accepts a single size does, the pass is
+    left out, provided that other protocols remain; `progress` is warned, and `settings` list it under "left_out".
 
-    Raises `InputError` for an unknown protocol or column, an empty set, classes that are not the classifier's, a tile
-    that does not fit an image, logits that are not finite, and a model that fails for another reason than the size.
+    Raises `InputError` for an unknown protocol or column, an empty set, classes that are not the classifier's, a
+    tile that does not fit an image, logits that are not finite, and a model that fails for a reason other than
+    the size.
     """
     started = time.perf_counter()
     _check_classes(bound.classes, images)
@@ -133,7 +134,7 @@ def evaluate(
 
 
 def _with_column(images: ImageSet, name: str | None, column: "pa.ChunkedArray | None") -> "pa.Table | None":
-    """Return the columns of a set with the one that a fact of its files was made."""
+    """Return the columns of a set, with the one made from a fact of its files."""
     if name is None or column is None or (images.columns is not None and name in images.columns.column_names):
         return images.columns
     import pyarrow as pa
@@ -142,7 +143,7 @@ def _with_column(images: ImageSet, name: str | None, column: "pa.ChunkedArray | 
 
 
 def _chosen(protocols: Sequence[str] | None, bound: TiledModel) -> list[str]:
-    """Return the protocols asked for, once each and in their usual order."""
+    """Return the requested protocols, each once and in their usual order."""
     tile, own = bound.tile, bound.pooling.protocol
     if protocols is None:
         usual = [protocol for protocol in PROTOCOLS if protocol in USUAL or protocol == own]
@@ -163,7 +164,7 @@ def _chosen(protocols: Sequence[str] | None, bound: TiledModel) -> list[str]:
 
 
 def check_attention(bound: TiledModel, protocols: Sequence[str]) -> None:
-    """Raise `InputError` where attention is asked for and the model was trained without it."""
+    """Raise `InputError` if attention is requested and the model was trained without it."""
     if ATTENTION in protocols and not bound.attends:
         raise no_attention()
 

@@ -1,4 +1,4 @@
-"""Five views of whole images, as tiles have many: the image, and shifted to each corner."""
+"""Five views of whole images, as tiles have many: the image, and its shift to each corner."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from nearsight.tiles import pad
 
 @dataclass(frozen=True)
 class Shifts:
-    """By how many pixels images are shifted, and what then shows at their edge: as in training by padded crops."""
+    """By how many pixels images are shifted, and what then shows at their edge: as in training with padded crops."""
 
     pixels: int
     fill: Literal["black", "reflect"] = "black"
@@ -25,7 +25,7 @@ class Shifts:
 
 @dataclass(frozen=True, eq=False)
 class FiveCrop:
-    """A bound model that looks at whole images five times.
+    """A bound model that sees whole images five times.
 
     >>> brightness = TiledModel(lambda images: images.mean((2, 3)))
     >>> image = torch.full((3, 6, 6), 1.0)
@@ -48,9 +48,9 @@ def views_of(images: Sequence[Tensor], shifts: Shifts) -> Iterator[list[Tensor]]
     >>> [view[0, 0].tolist() for (view,) in views_of([torch.tensor([[[1, 2], [3, 4]]])], Shifts(1))]
     [[1, 2], [0, 0], [0, 0], [0, 3], [4, 0]]
 
-    Of images padded by the shift these are torchvision's `five_crop`: the views of Krizhevsky, Sutskever and Hinton
-    ("ImageNet Classification with Deep Convolutional Neural Networks", 2012) without their mirror images, which
-    tiles do not have either.
+    For images padded by the shift, these are torchvision's `five_crop`: the views of Krizhevsky, Sutskever and
+    Hinton ("ImageNet Classification with Deep Convolutional Neural Networks", 2012) without their mirror images,
+    which tiles do not have either.
     """
     most = 2 * shifts.pixels
     middle = (shifts.pixels, shifts.pixels)

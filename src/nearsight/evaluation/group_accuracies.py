@@ -13,9 +13,10 @@ from nearsight.settings.metric_words import BY_GROUP, WORST_GROUP
 from nearsight.statistics import Estimate, absent, accuracy_estimate
 from nearsight.statistics.writing import interval, points
 
-# A class in a group of fewer images is listed, and is not called the worst: it may be so by chance.
+# A class with fewer images in a group is listed, but is not called the worst: it may be so by chance.
 LEAST_IMAGES = 10
-# What the worst would be if groups did not matter is the mean over so many draws, fewer of many images.
+# The worst accuracy to expect if groups did not matter is the mean over this many draws, fewer if there are many
+# images.
 DRAWS, LEAST_DRAWS = 100, 20
 DRAWN_IMAGES = 1_000_000
 
@@ -30,7 +31,7 @@ class GroupRow:
 
     @property
     def counts(self) -> bool:
-        """Whether it has images enough to be called the worst."""
+        """Whether it has enough images to be called the worst."""
         return (self.accuracy.n or 0) >= LEAST_IMAGES
 
 
@@ -44,10 +45,10 @@ class GroupAccuracies:
     >>> by_camera.worst.group, by_camera.worst.accuracy.value, round(by_camera.worst.accuracy.chance, 2)
     ('b', 0.5, 0.69)
 
-    `cut` says how numbers or times became groups. `worst` is the lowest accuracy of a class in a group of `least`
-    images or more; its value by chance is what the lowest would be if the groups of a class's images were drawn
-    again, for the lowest of many is low by chance alone. None where no class has so many images in a group. `small`
-    is how many pairs of a class and a group have fewer images.
+    `cut` says how numbers or times became groups. `worst` is the lowest accuracy of a class in a group of at
+    least `least` images. Its value by chance is the lowest accuracy to expect if the groups of a class's images
+    were drawn again, because the lowest of many is low by chance alone. It is None if no class has so many images
+    in a group. `small` is how many pairs of a class and a group have fewer images.
     """
 
     column: str
@@ -60,19 +61,19 @@ class GroupAccuracies:
 
     @property
     def lowest(self) -> tuple[GroupRow, ...]:
-        """The classes in groups of images enough, the least accurate first."""
+        """The classes in groups with enough images, the least accurate first."""
         counted = [row for row in self.classes if row.counts]
         return tuple(sorted(counted, key=lambda row: (row.accuracy.value or 0.0, -(row.accuracy.n or 0))))
 
     @property
     def estimate(self) -> Estimate:
-        """The accuracy of the worst; where there is none, why."""
+        """The accuracy of the worst; if there is none, the reason."""
         if self.worst is None:
             return absent(f"no class has {self.least} images in one group")
         return self.worst.accuracy
 
     def sentences(self) -> list[str]:
-        """Say which class does worst in which group, how groups were made, and what is too small to be called so.
+        """Say which class does worst in which group, how groups were made, and which are too small to count.
 
         >>> camera = ValueGroups("camera", ("a", "b"), np.array([0] * 20 + [1] * 20))
         >>> right = np.array([1.0] * 20 + [1.0, 0.0] * 10)
@@ -110,9 +111,9 @@ def group_accuracies(
     keep: int | None = None,
     seed: int = 0,
 ) -> GroupAccuracies:
-    """Return the accuracy by group of images that are right (1), wrong (0) or in part right, (n,).
+    """Return the accuracy by group of images that are right (1), wrong (0) or partly right, (n,).
 
-    With `keep` only so many classes in groups are listed, the least accurate of those with images enough.
+    With `keep`, only this many classes in groups are listed, the least accurate of those with enough images.
     """
     cells = _Cells.of(correct, labels, groups)
     counted = np.flatnonzero(cells.images >= LEAST_IMAGES)
@@ -183,10 +184,10 @@ class _Cells:
 def _worst_by_chance(
     correct: NDArray[np.float64], labels: NDArray[np.int64], groups: ValueGroups, seed: int
 ) -> float:
-    """Return the mean of the lowest accuracy where each image has the group of another of its class."""
+    """Return the mean of the lowest accuracy if each image has the group of another image of its class."""
     random = np.random.default_rng(seed)
     by_class = np.argsort(labels, kind="stable")
-    # Numbered again, as most classes have no image in most of many groups.
+    # Numbered again, because most classes have no image in most of many groups.
     _, cells = np.unique(
         labels[by_class] * len(groups.names) + groups.of_image[by_class], return_inverse=True
     )
@@ -194,18 +195,18 @@ def _worst_by_chance(
     counted = images >= LEAST_IMAGES
     lowest = []
     for _ in range(max(LEAST_DRAWS, min(DRAWS, DRAWN_IMAGES // len(labels)))):
-        # Sorted by class, and at random within each.
+        # Sorted by class, and at random within each class.
         drawn = np.argsort(labels + random.random(len(labels)))
         lowest.append(float((np.bincount(cells, correct[drawn])[counted] / images[counted]).min()))
     return float(np.mean(lowest))
 
 
 def group_measures(found: GroupAccuracies) -> dict[str, Any]:
-    """Return what the metrics of a protocol hold of its groups, as plain values: the worst, and all of them."""
+    """Return what the metrics of a protocol contain about its groups, as plain values: the worst, and all of them."""
     return {WORST_GROUP: asdict(found.estimate), BY_GROUP: to_values(found)}
 
 
 def read_groups(measured: Mapping[str, Any], source: object) -> GroupAccuracies | None:
-    """Return the groups that the metrics of a protocol hold, None where it was not evaluated by group."""
+    """Return the groups in the metrics of a protocol, None if it was not evaluated by group."""
     held = measured.get(BY_GROUP)
     return None if held is None else from_values(GroupAccuracies, held, source)

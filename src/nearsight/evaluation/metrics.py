@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import scipy.sparse
 
 CALIBRATION_BINS = 15
-# Of more classes a matrix is mostly zeros, and its rows as numbers of Python fill the memory.
+# With more classes, a matrix is mostly zeros, and its rows as Python numbers fill the memory.
 CONFUSION_CLASSES = 100
 CELLS = ("label", "prediction", "count")
 
@@ -33,9 +33,9 @@ def top_k_accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64], k: in
     >>> top_k_accuracy(np.array([[1.0, 0.0, 0.0]], dtype=np.float32), np.array([2]), k=2)
     0.5
 
-    Of classes with equal scores, as those that no tile votes for, each is as likely to be among the best as another:
-    an image counts by the share of their orders that have its class there, so that the order of classes changes
-    nothing. None where there are no more than k classes: it could not fail.
+    If classes have equal scores, like those that no tile votes for, each is equally likely to be among the best:
+    an image counts with the share of their orders in which its class is among them, so the order of classes does
+    not matter. None if there are no more than k classes, because the measure could not fail.
     """
     if scores.shape[1] <= k:
         return None
@@ -47,14 +47,14 @@ def top_k_accuracy(scores: NDArray[np.float32], labels: NDArray[np.int64], k: in
 def confusion_matrix(
     protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return how many images of each class (row) are taken for each class (column), zeros and all.
+    """Return how many images of each class (row) are classified as each class (column), with all zeros.
 
     >>> scores = np.array([[0.75, 0.25], [0.25, 0.75]], dtype=np.float32)
     >>> confusion_matrix("vote", scores, np.array([0, 0])).tolist()
     [[1.0, 1.0], [0.0, 0.0]]
 
     More on the diagonal is better. `scores` is (images, classes), the result (classes, classes). Under
-    `single-tile` an image is divided among the classes in the proportions that its tiles choose them.
+    `single-tile` an image is divided among the classes in the proportions that its tiles choose.
     """
     counts: NDArray[np.float64] = confusion_cells(protocol, scores, labels).toarray()
     return counts
@@ -63,7 +63,7 @@ def confusion_matrix(
 def confusion_cells(
     protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> "scipy.sparse.coo_array":
-    """Return the cells of the confusion matrix that are not 0, in order; its size grows with the images alone.
+    """Return the cells of the confusion matrix that are not 0, in order; its size grows only with the images.
 
     >>> scores = np.array([[0.75, 0.25], [0.25, 0.75]], dtype=np.float32)
     >>> confusion_cells("vote", scores, np.array([0, 0])).toarray().tolist()
@@ -80,7 +80,7 @@ def confusion_cells(
         images, chosen = np.arange(len(labels)), predict(scores)
         counts = np.ones(len(labels))
     shape = (scores.shape[1], scores.shape[1])
-    # Rows of cells that are told apart, and equal ones added up.
+    # Group equal rows of cells, and add their counts.
     summed = sparse.csr_array((counts, (labels[images], chosen)), shape=shape)
     return summed.tocoo()
 
@@ -88,7 +88,7 @@ def confusion_cells(
 def written_confusion(
     protocol: str, scores: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> list[list[float]] | dict[str, list[float]]:
-    """Return the confusion matrix as plain numbers: its rows, or of more than 100 classes the cells that are not 0.
+    """Return the confusion matrix as plain numbers: its rows, or for more than 100 classes the cells that are not 0.
 
     >>> scores = np.array([[0.75, 0.25], [0.25, 0.75]], dtype=np.float32)
     >>> written_confusion("vote", scores, np.array([0, 0]))
@@ -109,11 +109,11 @@ def calibration_error(protocol: str, scores: NDArray[np.float32], labels: NDArra
     >>> calibration_error("vote", np.array([[0.75, 0.25]], dtype=np.float32), np.array([0]))
     0.25
 
-    The mean distance between confidence and accuracy over 15 equal bins of confidence, each from its lower bound up
-    to the next, the last closed at 1 (Guo et al., ICML 2017); torchmetrics puts a confidence of exactly 1 into a bin
-    of its own. Confidence is the largest softmax of a protocol whose scores are logits, and the largest score of one
-    whose scores are shares. None under `single-tile`: the shares of an image are no tile's confidence; and with one
-    class, where nothing can be wrong.
+    This is the mean distance between confidence and accuracy over 15 equal bins of confidence, each from its
+    lower bound up to the next, the last closed at 1 (Guo et al., ICML 2017); torchmetrics puts a confidence of
+    exactly 1 into a bin of its own. Confidence is the largest softmax for a protocol whose scores are logits, and
+    the largest score for one whose scores are shares. It is None under `single-tile`, because the shares of an
+    image are not the confidence of a tile, and with one class, because nothing can be wrong.
     """
     if protocol == SINGLE_TILE or scores.shape[1] == 1:
         return None
@@ -137,13 +137,13 @@ def protocol_metrics(
     (1.0, None, 1.0, 0.25, 1.0)
 
     Keys: `n` images, `accuracy` (higher is better) and its 95 % `interval`, `top5` (higher is better),
-    `balanced_accuracy`, `f1`, `auroc` and `average_precision` (higher is better), each an `Estimate` as values and
-    the mean over the classes that have images (`class_measures`); `restricted_accuracy`, the accuracy where only
-    classes that have images can be predicted, None where all classes have some; `per_class` (name, images,
-    accuracy, interval and the same measures; None for a class without images), `confusion` (rows are true classes;
-    of more than 100 classes the cells alone that are not 0: `written_confusion`) and `ece`
-    (lower is better); with `groups`, `worst_group_accuracy` (higher is better) and `by_group` (`GroupAccuracies`).
-    What each means is said at its function.
+    `balanced_accuracy`, `f1`, `auroc` and `average_precision` (higher is better), each an `Estimate` as values
+    and the mean over the classes that have images (`class_measures`); `restricted_accuracy`, the accuracy if only
+    classes that have images can be predicted, None if all classes have some; `per_class` (name, images, accuracy,
+    interval and the same measures; None for a class without images), `confusion` (rows are true classes; for more
+    than 100 classes only the cells that are not 0: `written_confusion`) and `ece` (lower is better); with
+    `groups`, `worst_group_accuracy` (higher is better) and `by_group` (`GroupAccuracies`). The function of each
+    measure explains it.
     """
     correct = correctness(protocol, scores, labels)
     measures = class_measures(protocol, scores, labels)

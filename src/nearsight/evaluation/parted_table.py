@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 CSV, PARQUET = ".csv", ".parquet"
 _KIND = "predicted"
 _MEND = "give another `out`"
-# Of a CSV file, so many bytes hold its first two lines.
+# The first two lines of a CSV file are within this many bytes.
 _BEGINNING = 2**20
 _PART = re.compile(r"part-\d{6,9}")
-# What every row has that has no fault.
+# What every row without a fault has.
 _FILLED = (PATH, CLASS, PROBABILITY, MARGIN, PROTOCOL, MODEL)
 
 
 @dataclass(frozen=True)
 class PartedTable:
-    """A table of predictions that goes to `path`, as CSV or Parquet by its suffix, with what it is `made_with`.
+    """A table of predictions, written to `path` as CSV or Parquet by its suffix, with its settings `made_with`.
 
     >>> import tempfile, pyarrow
     >>> out = PartedTable(Path(tempfile.mkdtemp()) / "predictions.csv", ("path", "class", "fault"), {"top": 1})
@@ -43,8 +43,8 @@ class PartedTable:
     >>> out.path.read_text().splitlines()
     ['"path","class","fault"', '"a.png","cat",']
 
-    Until it is finished the rows lie in PATH.parts, each part written whole or not at all. `columns` are those that
-    all such tables have.
+    Until it is finished, the rows are in PATH.parts, each part written whole or not at all. `columns` are those
+    that all such tables have.
     """
 
     path: Path
@@ -61,9 +61,10 @@ class PartedTable:
         return self.path.with_name(f"{self.path.name}.parts")
 
     def begin(self, *, resume: bool) -> list[Path]:
-        """Return the files that hold rows of before.
+        """Return the files that hold earlier rows.
 
-        Raises `InputError` for some without `resume`, and for those of another model, protocol or number of classes.
+        Raises `InputError` if there are some without `resume`, and for those of another model, protocol or number
+        of classes.
         """
         parts = self._parts()
         before = [self.path] if self.path.exists() else []
@@ -77,7 +78,7 @@ class PartedTable:
             and parts
             and self.path.stat().st_mtime_ns >= max(part.stat().st_mtime_ns for part in parts)
         ):
-            # The table was finished with these, and only they were not removed any more.
+            # The table was finished with these; they only had not been removed yet.
             for part in parts:
                 part.unlink()
             parts = []
@@ -89,7 +90,7 @@ class PartedTable:
         return before
 
     def done(self, before: Sequence[Path]) -> Counter[str]:
-        """Return how often each path has a prediction in the files of before; faults are none."""
+        """Return how often each path has a prediction in the earlier files; faults do not count."""
         found: Counter[str] = Counter()
         for file in before:
             for table in _read(file):
@@ -103,7 +104,7 @@ class PartedTable:
         write_table(self.directory / f"part-{number:06}{PARQUET}", self._described(rows))
 
     def finish(self, before: Sequence[Path]) -> None:
-        """Put the table together: the rows of before, without faults, as these were tried again, and the new ones."""
+        """Assemble the table: the earlier rows without faults, because those were tried again, and the new ones."""
 
         files = list(dict.fromkeys([*before, *self._parts()]))
         schema = self._joined(files)
@@ -118,7 +119,7 @@ class PartedTable:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _joined(self, files: Sequence[Path]) -> "pa.Schema":
-        """Return the columns of all files; raises `InputError` where a name is of two types that are not one."""
+        """Return the columns of all files; raises `InputError` if a name has two incompatible types."""
         import pyarrow as pa
 
         schemas = [_schema(file, self.path.suffix) for file in files]
@@ -171,7 +172,7 @@ class PartedTable:
 def _described_by(file: Path, columns: Sequence[str]) -> dict[str, Any] | None:
     """Return what a Parquet file was made with; None for CSV, which cannot say.
 
-    Raises `InputError` where it does not have our columns, of our types.
+    Raises `InputError` if it does not have our columns, with our types.
     """
     from pyarrow import types
 
@@ -191,7 +192,7 @@ def _described_by(file: Path, columns: Sequence[str]) -> dict[str, Any] | None:
 def read_predicted(path: Path) -> "pa.Table":
     """Read a finished table of predictions, CSV or Parquet.
 
-    Raises `InputError` where it is not there or cannot be read.
+    Raises `InputError` if it does not exist or cannot be read.
     """
     import pyarrow as pa
 
@@ -199,7 +200,7 @@ def read_predicted(path: Path) -> "pa.Table":
 
 
 def first_rows(path: Path, count: int) -> "pa.Table":
-    """Read the first rows of a finished table of predictions, and no more than a batch beyond."""
+    """Read the first rows of a finished table of predictions, and no more than a batch beyond them."""
     import pyarrow as pa
 
     found: list[pa.Table] = []
@@ -241,7 +242,7 @@ def _batches(file: Path) -> Iterator["pa.Table"]:
     with open_file(file, _MEND) as opened:
         try:
             with arrow_csv.open_csv(opened, convert_options=options, parse_options=parsing) as reader:
-                # Without a row there is no batch, and yet a table.
+                # Without rows there is no batch, but there is a table.
                 yield reader.schema.empty_table()
                 for batch in reader:
                     yield pa.Table.from_batches([batch])
@@ -252,7 +253,7 @@ def _batches(file: Path) -> Iterator["pa.Table"]:
 
 
 def _csv_beginning(file: Path) -> tuple[list[str], dict[str, str] | None]:
-    """Return the names of the columns of a CSV file, and its first row; None where it has none."""
+    """Return the names of the columns of a CSV file, and its first row; None if it has none."""
     with open_file(file, _MEND) as opened:
         try:
             beginning = opened.read(_BEGINNING).decode("utf-8-sig", errors="replace")
@@ -266,7 +267,7 @@ def _csv_beginning(file: Path) -> tuple[list[str], dict[str, str] | None]:
 
 
 def _is_number(column: str) -> bool:
-    # What else is known of an image is text there: a patient 007 stays one.
+    # All other columns are text: a patient 007 stays 007.
     return column.partition(".")[0] in (PROBABILITY, MARGIN)
 
 
@@ -292,7 +293,7 @@ def _without_faults(table: "pa.Table") -> "pa.Table":
 
 
 def _shaped(table: "pa.Table", schema: "pa.Schema") -> "pa.Table":
-    """Give a table all columns of a schema; in text, lists are as Python writes them."""
+    """Give a table all columns of a schema; in text, lists are written as in Python."""
     import pyarrow as pa
 
     columns = []

@@ -26,7 +26,7 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What one image was given: its scores, float32 (classes,), or the fault for which it has none."""
+    """The result for one image: its scores, float32 (classes,), or the fault that prevented them."""
 
     number: int
     scores: Scores | None
@@ -34,12 +34,12 @@ class Scored:
 
 
 def predicting_protocol(bound: TiledModel, asked: str | None) -> str:
-    """Return the protocol of predictions: the one asked for, or the model's own; full-pass where there is no tile.
+    """Return the protocol of predictions: the requested one, or the model's own; full-pass if there is no tile.
 
     >>> predicting_protocol(TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4), None)
     'mean-logit'
 
-    Raises `InputError` for one that is not known, that says nothing of an image, or that needs a tile.
+    Raises `InputError` for one that is not known, that says nothing about an image, or that needs a tile.
     """
     if asked is None:
         return FULL_PASS if bound.tile is None else bound.pooling.protocol
@@ -71,10 +71,10 @@ def scored(
     >>> int(found.scores.argmax())
     0
 
-    They are those of `evaluate`. Images are read and resized by `workers` processes and worked on within the bound's
-    memory. One that is damaged, that no tile fits in, or whose size the model refuses has a fault. `observe` is given
-    the number and the evidence map of each, if the protocol is not a full pass alone. Raises `InputError` for a model
-    that fails for another reason than the size, and for scores that are not finite.
+    They are those of `evaluate`. Images are read and resized by `workers` processes and processed within the
+    bound's memory. An image that is damaged, too small for a tile, or of a size that the model refuses has a
+    fault. `observe` gets the number and the evidence map of each, unless the protocol is a full pass. Raises
+    `InputError` for a model that fails for a reason other than the size, and for scores that are not finite.
     """
     decoded = _decoded(images, numbers, bound.preprocessing, workers)
     if protocol == FULL_PASS and observe is None:
@@ -201,7 +201,7 @@ def _whole(bound: TiledModel, chunk: list[tuple[int, Tensor]]) -> list[Scored]:
     try:
         rows = bound.full_pass(images).numpy()
     except Exception as error:
-        # At a size that it does not take a model may raise anything.
+        # At a size that it does not accept, a model may raise anything.
         if not refuses_sizes(bound, images):
             if isinstance(error, InputError):
                 raise

@@ -21,7 +21,7 @@ from nearsight.settings.choices import DEFAULT_GRID
 from nearsight.settings.prediction_words import DEFAULT_TOP, columns_of
 from nearsight.settings.protocols import TOP_K, WHOLE, scored_by
 
-# A part of a table is written when it has so many rows, or so long after the last.
+# A part of a table is written when it has this many rows, or this many seconds after the last.
 PART_ROWS = 2000
 PART_SECONDS = 20.0
 
@@ -39,7 +39,7 @@ def make_predictions(
     workers: int = 0,
     progress: Progress = SILENT,
 ) -> Predictions:
-    """Return a row of predictions for each image, and leave them in the file `out` where one is given.
+    """Return a row of predictions for each image, and leave them in the file `out` if one is given.
 
     >>> import numpy as np
     >>> from nearsight.data.unlabelled import unlabelled
@@ -49,7 +49,7 @@ def make_predictions(
     >>> make_predictions(TiledModel(by_colour), red, model="toy").table["class"].to_pylist()
     ['red']
 
-    `model` is for the reader; the others are explained at `nearsight.predict`, which raises what this does.
+    `model` is for the reader; `nearsight.predict` explains the others, and raises what this does.
     """
     import pyarrow
 
@@ -160,7 +160,7 @@ def how_scored(bound: TiledModel, protocol: str) -> str:
 
 
 def _map_files(directory: Path, paths: Sequence[str]) -> list[str]:
-    """Name the file of each image's map: where the image lies, below the directories that all images share."""
+    """Name the file of each image's map: the image's path below the directories that all images share."""
     parts = [[part for part in PurePath(path).parts if part not in ("/", "..")] for path in paths]
     least, most = min(parts), max(parts)
     shared = 0
@@ -180,7 +180,7 @@ def _map_files(directory: Path, paths: Sequence[str]) -> list[str]:
 
 
 def _fingerprint(bound: TiledModel) -> str:
-    """Return what tells a model's weights again; nothing for what has none."""
+    """Return what identifies a model's weights; nothing if it has none."""
     if not isinstance(bound.model, torch.nn.Module):
         return ""
     digest = sha256()

@@ -1,4 +1,4 @@
-"""The rows of a table of predictions: what each image is taken for, how surely, and what else is known of it."""
+"""The rows of a table of predictions: each image's class, how certain it is, and what else is known of the image."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ def prediction_rows(
     top: int,
     maps: Sequence[str | None] | None = None,
 ) -> "pa.Table":
-    """Return a row for each image that was scored: the columns of `columns_of`, and those that are known of it.
+    """Return a row for each scored image: the columns of `columns_of`, and the image's own.
 
     >>> from nearsight.data.unlabelled import unlabelled
     >>> black = unlabelled([np.zeros((4, 4, 3), np.uint8)])
@@ -45,8 +45,8 @@ def prediction_rows(
     ... ).to_pylist()[0]["margin"]
     0.5
 
-    `said` is the protocol with its tile and stride. Of equal scores the class that comes first is the better. A
-    column of the images that has the name of one of ours is called `data.NAME`.
+    `said` is the protocol with its tile and stride. If scores are equal, the class that comes first is better. A
+    column of the images with the name of one of ours is called `data.NAME`.
     """
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""What `predict` leaves: a table of a row per image, held or on disk."""
+"""What `predict` leaves: a table with one row per image, in memory or on disk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class Predictions(Shown):
     >>> toy.table["class"].to_pylist()
     ['cat']
 
-    The columns are those of `nearsight.settings.prediction_words.columns_of`, and what else the images' own table
-    says of them.
+    The columns are those of `nearsight.settings.prediction_words.columns_of`, and the other columns of the
+    images' own table.
     """
 
     settings: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Predictions(Shown):
 
     @property
     def table(self) -> "pa.Table":
-        """A row per image; read from the file where there is one."""
+        """One row per image; read from the file if there is one."""
         return self.held if self.out is None else read_predicted(self.out)
 
     @property

@@ -32,11 +32,11 @@ def tile_scores(protocol: str, evidence_map: EvidenceMap) -> Tensor:
     >>> [tile_scores(protocol, tiles).argmax().item() for protocol in ("mean-logit", "vote")]
     [0, 1]
 
-    The scores of `mean-logit`, `top-k`, `max` and `attention` are logits; those of `noisy-or` log-odds. Those of
-    `mean-probability` and `vote` are shares that sum to 1. Those of `single-tile` are the same as of `vote`: its
-    accuracy is the mean of the true class's score, which is the accuracy of tiles taken one by one. How many tiles
-    `top-k` takes is said by the map's `pooling`. Raises `InputError` for any other protocol, and for a map of
-    removal, whose values no protocol reduces.
+    The scores of `mean-logit`, `top-k`, `max` and `attention` are logits; those of `noisy-or` are log-odds. Those
+    of `mean-probability` and `vote` are shares that sum to 1. Those of `single-tile` are the same as of `vote`:
+    its accuracy is the mean of the true class's score, which is the accuracy of tiles taken one by one. The map's
+    `pooling` says how many tiles `top-k` takes. Raises `InputError` for any other protocol, and for a removal
+    map, whose values no protocol reduces.
     """
     if protocol not in TILE_PROTOCOLS:
         raise unknown_name("tile protocol", protocol, TILE_PROTOCOLS)
@@ -48,7 +48,7 @@ def tile_scores(protocol: str, evidence_map: EvidenceMap) -> Tensor:
 
 
 def predict(scores: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the class with the largest score; of equal ones (votes can be equal), the first in order.
+    """Return the class with the largest score; if scores are equal (votes can be), the first in order.
 
     >>> predict(np.array([[0.2, 0.4, 0.4]], dtype=np.float32)).tolist()
     [1]

@@ -1,4 +1,4 @@
-"""BatchNorm statistics re-estimated on other images than a network was trained on: whole ones, or single tiles."""
+"""BatchNorm statistics re-estimated on images other than a network was trained on: whole ones, or single tiles."""
 
 import copy
 from collections.abc import Callable
@@ -38,15 +38,16 @@ def reestimate_batch_norm(
     shown: Callable[[Tensor], Tensor] = _as_they_are,
     most: int = REESTIMATION_IMAGES,
 ) -> TiledModel:
-    """Return a classifier bound in the same way, whose BatchNorm statistics are those of training images.
+    """Return a classifier bound in the same way, with the BatchNorm statistics of training images.
 
-    A net trained on tiles keeps the statistics of tiles, of which padding is a larger share than of whole
-    images; of one trained on whole images it is the other way round. The weights stay. At `most` so many images,
-    drawn from the set by a fixed seed, pass in batches of 256, or of as many as the bound takes at once, each batch
-    with equal weight. Images of different sizes are cut to the central square of `resize_short`. `shown` says what
-    of a batch of whole images, float (B, 3, H, W) as the network takes them, it is given: by default all.
+    A network trained on tiles keeps the statistics of tiles, of which padding is a larger share than of whole
+    images; for one trained on whole images it is the other way round. The weights stay. At most `most` images,
+    drawn from the set with a fixed seed, pass in batches of 256, or of as many as the bound takes at once, each
+    batch with equal weight. Images of different sizes are cut to the central square of `resize_short`. `shown`
+    takes a batch of whole images, float (B, 3, H, W) in the network's input form, and returns what the network
+    sees: by default all of it.
 
-    Raises `InputError` for a model that is no classifier or has no BatchNorm, and where sizes differ and nothing
+    Raises `InputError` for a model that is not a classifier or has no BatchNorm, and if sizes differ and nothing
     resizes them.
     """
     if not isinstance(bound.model, Classifier):
@@ -75,7 +76,7 @@ def reestimate_batch_norm(
         except Exception as error:
             if is_shortage(error):
                 raise
-            # At a size that it does not take a model may raise anything.
+            # At a size that it does not accept, a model may raise anything.
             height, width = batch.shape[2:]
             raise InputError(
                 f"the model fails on whole training images of {height}×{width} pixels, with "

@@ -51,14 +51,14 @@ MEASURES = "evaluation.csv"
 CLASSES = "classes.csv"
 GROUPS = "groups.csv"
 PROTOCOLS_KEY = "protocols"
-# More accuracies of a class in a group would fill result.json; they are made again from predictions.parquet, as the
-# confusion of many classes is.
+# More accuracies of classes in groups would fill result.json. They are computed again from predictions.parquet,
+# and so is the confusion of many classes.
 CLASS_GROUPS = 1000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Shown):
-    """The predictions of a classifier on a set, protocol by protocol, and the metrics made of them.
+    """The predictions of a classifier on a set, protocol by protocol, and the metrics computed from them.
 
     >>> import tempfile
     >>> scores, labels = np.array([[0.75, 0.25]], dtype=np.float32), np.array([0])
@@ -68,10 +68,11 @@ class Evaluation(Shown):
     >>> sorted(path.name for path in directory.iterdir())
     ['classes.csv', 'evaluation.csv', 'predictions.parquet', 'result.json']
 
-    `metrics` holds for each protocol what `protocol_metrics` returns, and `settings` what was evaluated and how.
-    `labels` is int64 (images,). `scores` holds float32 (images, classes) for each protocol, and `predictions` int64
-    (images,): the class with the largest score, the first of equal ones. `paths` names each image, and `columns`
-    are the other columns of its set, None if they are not known, as in results of older versions.
+    For each protocol, `metrics` holds what `protocol_metrics` returns; `settings` says what was evaluated and
+    how. `labels` is int64 (images,). For each protocol, `scores` holds float32 (images, classes), and
+    `predictions` int64 (images,): the class with the largest score, the first if scores are equal. `paths` names
+    each image, and `columns` are the other columns of its set, None if they are not known, as in results of older
+    versions.
     """
 
     metrics: Mapping[str, dict[str, Any]]
@@ -86,10 +87,10 @@ class Evaluation(Shown):
     def save(self, run_dir: str | Path) -> None:
         """Write the predictions and put the metrics into result.json under "evaluation" and the split.
 
-        The test split's predictions are predictions.parquet, another split's predictions-SPLIT.parquet; beside them
-        lie the tables of `table` as evaluation.csv, classes.csv and, where it was evaluated by group, groups.csv,
-        named alike. The rest of result.json stays.
-        Raises `InputError` when a file cannot be read or written; each is replaced whole or not at all.
+        The test split's predictions are in predictions.parquet, another split's in predictions-SPLIT.parquet. The
+        tables of `table` are written beside them, with corresponding names: evaluation.csv, classes.csv and, if
+        it was evaluated by group, groups.csv. The rest of result.json stays. Raises `InputError` if a file cannot
+        be read or written; each is replaced whole or not at all.
         """
         result_path = Path(run_dir) / RESULT
         result = _read_result(result_path, "add metrics to", "save to another directory")
@@ -101,7 +102,7 @@ class Evaluation(Shown):
         if len(groups):
             write_text(place, groups.to_csv(index=False))
         else:
-            # One that lies there is of an evaluation that is no more.
+            # An existing one belongs to an evaluation that is gone.
             place.unlink(missing_ok=True)
         protocols = {protocol: _compact(measured) for protocol, measured in self.metrics.items()}
         evaluations = result.setdefault("evaluation", {})
@@ -130,7 +131,7 @@ class Evaluation(Shown):
         >>> Evaluation.load(directory).scores["vote"].tolist()
         [[0.75, 0.25]]
 
-        Raises `InputError` where there is none, and for files that are damaged, of a newer version, or of two
+        Raises `InputError` if there is none, and for files that are damaged, of a newer version, or of two
         different evaluations.
         """
         directory = Path(run_dir)
@@ -177,7 +178,7 @@ class Evaluation(Shown):
         return found
 
     def table(self, row: Literal["protocol", "class", "group"] = "protocol") -> "pandas.DataFrame":
-        """Return what was measured as a table: a row per protocol, or a row for each protocol and class, or group.
+        """Return the measures as a table: one row per protocol, or one for each protocol and class, or group.
 
         >>> labels, scores = np.array([0, 1]), np.array([[0.75, 0.25], [0.5, 0.5]], dtype=np.float32)
         >>> from nearsight.evaluation.metrics import protocol_metrics
@@ -185,9 +186,9 @@ class Evaluation(Shown):
         >>> Evaluation(metrics, {}, labels, {"vote": labels}, {"vote": scores}).table("class")["auroc"].tolist()
         [1.0, 1.0]
 
-        Columns have the names of `metrics`; the ends of a measure's interval are NAME.low and NAME.high. What is not
-        known is missing. Rows by group are of all classes, where `class` is missing, and of each class in each group;
-        there are none where it was not evaluated by group.
+        Columns have the names of `metrics`; the ends of a measure's interval are NAME.low and NAME.high. Unknown
+        values are missing. Rows by group are of all classes, with `class` missing, and of each class in each
+        group; there are none if it was not evaluated by group.
         """
         import pandas
 
@@ -245,7 +246,7 @@ class Evaluation(Shown):
         kept = (
             {} if self.columns is None else {name: self.columns[name] for name in self.columns.column_names}
         )
-        # By their own name where that is none of ours.
+        # Under their own names, unless we use these.
         named = {f"data.{name}" if name in columns else name: values for name, values in kept.items()}
         told = {METADATA: made_with, KEPT: json.dumps(dict(zip(named, kept, strict=True)))}
         table = pyarrow.table(columns | named).replace_schema_metadata(told)
@@ -253,7 +254,7 @@ class Evaluation(Shown):
 
 
 def split_name(name: str, split: str) -> str:
-    """Return the name that a file has for a split; for `test` it is its own.
+    """Return the name of a file for a split; for `test` it is the file's own name.
 
     >>> split_name("predictions.parquet", "test"), split_name("predictions.parquet", "val")
     ('predictions.parquet', 'predictions-val.parquet')
@@ -292,7 +293,7 @@ def _whole(
     labels: NDArray[np.int64],
     columns: "pyarrow.Table | None",
 ) -> dict[str, Any]:
-    """Return the metrics of a protocol as they were before JSON had them and `_compact` made them smaller."""
+    """Return the metrics of a protocol as they were before JSON and `_compact` made them smaller."""
     found = dict(measured)
     found["interval"] = tuple(found["interval"])
     found["per_class"] = [

@@ -1,4 +1,4 @@
-"""The scores of images under each protocol, every image read once; of all images, or of one process's share."""
+"""The scores of images under each protocol, reading every image once; of all images, or of one process's share."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.tiles import TileGrid
 
-# Of the bound on memory, for images that wait, decoded.
+# The share of the memory bound for decoded images that wait.
 WAITING_SHARE = 1 / 8
-# How long an evaluation takes is said before it begins, if it is longer than this; fewer tiles never are.
+# The expected time of an evaluation is reported if it is longer than this; with fewer tiles it never is.
 SAID_SECONDS = 10.0
 FEW_TILES = 5000
 
 
 @dataclass(frozen=True, eq=False)
 class PartScores:
-    """The scores of some images, float32 (images, classes) by protocol, and the passes that were left out, with why.
+    """The scores of some images, float32 (images, classes) by protocol, and the passes left out, with the reasons.
 
-    `tiles` are how many were looked at.
+    `tiles` is how many were evaluated.
     """
 
     scores: Mapping[str, NDArray[np.float32]]
@@ -59,7 +59,7 @@ def score_images(
     >>> found.scores["mean-logit"].argmax(1).tolist(), found.tiles
     ([0, 0], 18)
 
-    `workers`, `observe` and `progress` are those of `evaluate`. Raises `InputError` where no protocol is left.
+    `workers`, `observe` and `progress` are those of `evaluate`. Raises `InputError` if no protocol is left.
     """
     looking = dict(passes)
     left_out: dict[str, str] = {}
@@ -100,7 +100,7 @@ def score_images(
 def joined_scores(
     parts: Sequence[PartScores],
 ) -> tuple[dict[str, NDArray[np.float32]], tuple[str, ...]]:
-    """Return the scores of all parts one after the other, and what is said of the passes that were left out.
+    """Return the scores of all parts one after the other, and the reasons for the passes that were left out.
 
     >>> whole = PartScores({"full-pass": np.zeros((2, 3)), "vote": np.zeros((2, 3))}, {}, 0)
     >>> part = PartScores({"vote": np.ones((1, 3))}, {"full-pass": "full-pass is left out: too small"}, 9)
@@ -108,7 +108,7 @@ def joined_scores(
     >>> list(scores), scores["vote"].shape, said
     (['vote'], (3, 3), ('full-pass is left out: too small',))
 
-    A pass that one part leaves out is left out of all. Raises `InputError` where none remains.
+    A pass that one part leaves out is left out of all. Raises `InputError` if none remains.
     """
     left_out = {name: said for part in parts for name, said in part.left_out.items()}
     names = [name for name in parts[0].scores if name not in left_out]
@@ -127,10 +127,10 @@ def _passed_whole(
     scores: Mapping[str, NDArray[np.float32]],
     leave_out: Callable[[str, Exception], None],
 ) -> Iterator[Looked]:
-    """Yield the images of all chunks; their scores in a full pass are filled in on the way.
+    """Yield the images of all chunks; their scores in a full pass are filled in meanwhile.
 
-    A pass that a model refuses, because it takes images of some sizes only, is told to `leave_out`; any other fault
-    is an `InputError`.
+    A pass that a model refuses, because it accepts only images of some sizes, is reported to `leave_out`; any
+    other fault is an `InputError`.
     """
     first = 0
     for chunk in chunks:
@@ -143,7 +143,7 @@ def _passed_whole(
                 found = looking.full_pass(held)
             except Exception as error:
                 bound = looking.bound if isinstance(looking, FiveCrop) else looking
-                # At a size that it does not take a model may raise anything.
+                # At a size that it does not accept, a model may raise anything.
                 if refuses_sizes(bound, held):
                     leave_out(name, error)
                 elif isinstance(error, InputError):
@@ -161,7 +161,7 @@ def _passed_whole(
 
 
 def _say_cost(bound: TiledModel, images: ImageSet, progress: Progress) -> None:
-    """Say how long the tiles of a set will take, where that is more than some seconds."""
+    """Say how long the tiles of a set will take, if that is more than some seconds."""
     tile, stride = bound.sides()
     preprocessing = bound.preprocessing
     sizes, counts = np.unique(images.sizes, axis=0, return_counts=True)

@@ -1,4 +1,4 @@
-"""How tiles are shown to a network of whole images: alone, or at their place in an image that says nothing else."""
+"""How tiles are shown to a network of whole images: alone, or at their place in an otherwise empty image."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
@@ -19,21 +19,21 @@ IN_PLACE_BN: View = "in place+bn"
 VIEWS: tuple[View, ...] = (ALONE, ALONE_BN, IN_PLACE, IN_PLACE_BN)
 
 GRID: GridKind = "covering"
-# Places of tiles along a side; more tell little more and cost a pass over a whole image each.
+# Places of tiles along a side; more would tell little more, and each costs a pass over a whole image.
 MOST_PLACES = 5
-# Images whose tiles share batches, and of the bound on memory the share that they may take.
+# Images whose tiles share batches, and the share of the memory bound that they may take.
 TOGETHER = 32
 HELD_SHARE = 1 / 8
 
 
 def view_stride(side: int, tile: int) -> int:
-    """Return the step of the grid of tiles that are shown, in pixels, by the smallest side of the images.
+    """Return the step of the grid of shown tiles, in pixels, from the smallest side of the images.
 
     >>> view_stride(32, 16), view_stride(32, 8), view_stride(32, 4)
     (8, 6, 7)
 
-    That side has one place more than tiles that fit beside one another, and five at most: tiles from a fifth of it
-    up cover the images.
+    That side has one place more than the number of tiles that fit beside one another, and at most five. Tiles of
+    at least a fifth of the side cover the images.
     """
     places = min(MOST_PLACES, -(-side // tile) + 1)
     return max(1, -(-(side - tile) // (places - 1)))
@@ -42,16 +42,16 @@ def view_stride(side: int, tile: int) -> int:
 def in_place_maps(
     bound: TiledModel, images: Iterable[Tensor], tile: int, stride: int
 ) -> Iterator[EvidenceMap]:
-    """Yield a map of each image: the logits of whole images in which one tile is left at its place.
+    """Yield a map of each image: the logits of whole images in which only one tile is left, at its place.
 
     >>> bound = TiledModel(lambda images: images.sum((2, 3)), classes=("red", "green", "blue"))
     >>> [found] = in_place_maps(bound, [torch.ones(3, 4, 6)], tile=4, stride=2)
     >>> found.logits[0]
     tensor([[16., 16.]])
 
-    `images` are float (C, H, W) as the model takes them. The rest of the image is 0: the mean colour that a
-    classifier's preprocessing takes off, that of the images it was trained on. Nothing of it depends on the image.
-    The grid is the covering one. Raises what `TiledModel.full_pass` raises.
+    `images` are float (C, H, W) in the model's input form. The rest of the image is 0: the mean colour of the
+    classifier's training images, which its preprocessing subtracts. It does not depend on the image. The grid is
+    the covering one. Raises where `TiledModel.full_pass` does.
     """
     for group in _groups(images, int(bound.memory * HELD_SHARE)):
         grids = [TileGrid(image.shape[1], image.shape[2], tile, stride, GRID) for image in group]
@@ -67,7 +67,7 @@ def in_place_maps(
 
 
 def _groups(images: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
-    """Yield images in lists of a few, and of at most so many bytes or of one."""
+    """Yield images in lists of a few, of at most this many bytes or of one image."""
     held: list[Tensor] = []
     for image in images:
         if held and (len(held) == TOGETHER or sum(one.nbytes for one in held) + image.nbytes > most):
@@ -97,13 +97,13 @@ def cut_alone(image: Tensor, top: int, left: int, tile: int) -> Tensor:
 def shown_at_random(
     show: Callable[[Tensor, int, int, int], Tensor], tile: int, seed: int = 0
 ) -> Callable[[Tensor], Tensor]:
-    """Return what shows of each image of a batch one tile, at a place drawn again for each.
+    """Return one tile of each image of a batch in the given view, at a place drawn for each image.
 
     >>> shown_at_random(cut_alone, tile=2)(torch.zeros(5, 3, 4, 6)).shape
     torch.Size([5, 3, 2, 2])
 
-    `show` is `cut_alone` or `left_in_place`. Places are drawn one after the other by `seed`, alike over all that fit.
-    Raises `InputError` for images that are smaller than the tile.
+    `show` is `cut_alone` or `left_in_place`. Places are drawn one after the other with `seed`, uniformly over all
+    that fit. Raises `InputError` for images that are smaller than the tile.
     """
     random = torch.Generator().manual_seed(seed)
 

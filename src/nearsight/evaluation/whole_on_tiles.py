@@ -1,4 +1,4 @@
-"""What a network of whole images says of small tiles, beside what it says of the whole image."""
+"""What a network of whole images says about small tiles, compared with what it says about the whole image."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -29,19 +29,19 @@ from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.models import Classifier, Preprocessing
 from nearsight.progress import SILENT, Progress
 
-# Of the smallest side of the images, beside the tiles that are asked for.
+# Shares of the smallest side of the images, in addition to the requested tiles.
 SHARES = (1 / 4, 1 / 2, 3 / 4)
-# Training images, a tile of each, on which BatchNorm is re-estimated.
+# Training images, with one tile of each, on which BatchNorm is re-estimated.
 REESTIMATED_TILES = 1_024
 
 
 @dataclass(frozen=True)
 class ViewAnswers:
-    """What one network says of the tiles of each image, shown in one way.
+    """What one network says about the tiles of each image, shown in one way.
 
-    `predictions` are those of the mean logit of an image's tiles. `right` is the share of its tiles that predict its
-    label, and `alike` the share that predict what the full pass does. `tiles` is how many tiles an image has on
-    average. `chance` is the share of tiles alike that independent predictions with the same frequencies would have.
+    `predictions` are those of the mean logit of an image's tiles. `right` is the share of its tiles that predict
+    its label, and `alike` the share that predict what the full pass predicts. `tiles` is how many tiles an image
+    has on average. `chance` is the share of tiles alike for independent predictions with the same frequencies.
     """
 
     tile: int
@@ -56,10 +56,11 @@ class ViewAnswers:
 
 @dataclass(frozen=True)
 class TileAnswers:
-    """What one network of whole images says of some images and of their tiles.
+    """What one network of whole images says about some images and about their tiles.
 
     `images` are the numbers of the images in their split, `whole` the predictions of the full pass. BatchNorm was
-    re-estimated on tiles of `training_images` images, one of each; `left_out` says what could not be asked, and why.
+    re-estimated on tiles of `training_images` images, one of each; `left_out` says what could not be asked, and
+    why.
     """
 
     images: tuple[int, ...]
@@ -80,7 +81,7 @@ def sizes_to_ask(bound: TiledModel, images: ImageSet, tiles: Iterable[int]) -> t
     >>> sizes_to_ask(TiledModel(lambda images: images.mean((2, 3))), black, [16, 12, 40])
     (8, 12, 16, 24)
 
-    The side is the smallest of the images as a full pass sees them, and sizes are those below it.
+    The side is that of the smallest of the images as a full pass sees them; only sizes below it are returned.
     """
     smallest = _smallest(bound.preprocessing, images)
     shares = (max(1, round(share * smallest)) for share in SHARES)
@@ -109,17 +110,18 @@ def ask_about_tiles(
     >>> found.images, [(one.view, one.tile, one.tiles) for one in found.views][::3]
     ((0, 1, 2), [('alone', 8, 9.0), ('in place+bn', 8, 9.0)])
 
-    At `most` so many of the images are asked about, drawn by a fixed seed: the same ones whatever the network.
+    At most `most` of the images are used, drawn with a fixed seed: the same ones for every network.
 
-    `alone`, the network is given the tile and nothing else: its padding lies at the tile's borders, and what it sees
-    is smaller than in training. `in place`, it is given an image of full size in which all but the tile is the mean
-    colour. With `+bn`, its BatchNorm has the statistics of tiles shown in that way: of one tile each of up to 1,024
-    images of `training`, never of the images that are asked about. So the four differ in what goes with a tile, and
-    not in what is seen. Tiles lie on a grid of five by five at most on the smallest side (`view_stride`). Images
-    are what a full pass sees of them. Everything else, memory and device among it, is as bound.
+    `alone`: the network is given the tile and nothing else, so its padding is at the tile's borders, and its
+    input is smaller than in training. `in place`: it is given an image of full size in which everything except
+    the tile has the mean colour. With `+bn`, its BatchNorm has the statistics of tiles shown in the same way: of
+    one tile each of up to 1,024 images of `training`, never of the images that are asked about. So the four
+    differ in what surrounds a tile, not in what is seen. Tiles are on a grid of at most five by five on the
+    smallest side (`view_stride`). Images are what a full pass sees of them. Everything else, such as memory and
+    device, is as bound.
 
-    What a network refuses, such as tiles smaller than it can take, is left out with the reason. Raises `InputError`
-    for what is no classifier, and for an empty set.
+    What a network refuses, such as tiles that are too small for it, is left out with the reason. Raises
+    `InputError` for what is not a classifier, and for an empty set.
     """
     model = bound.model
     if not isinstance(model, Classifier):
@@ -173,7 +175,7 @@ def _refusal(bound: TiledModel, tile: int) -> str | None:
     try:
         bound.logits([torch.zeros(3, tile, tile)])
     except Exception as error:
-        # At a size that it does not take a model may raise anything.
+        # At a size that it does not accept, a model may raise anything.
         return first_line(error)
     return None
 
@@ -206,7 +208,7 @@ def _answers(
     for found in maps:
         predictions.append(int(found.mean().argmax()))
         counts.append(len(found.grid))
-        # Of whole tiles, which float32 has not exactly.
+        # Counts of whole tiles, which float32 does not hold exactly.
         shares.append(np.rint(found.vote().double().numpy() * counts[-1]) / counts[-1])
     votes, rows = np.stack(shares), np.arange(len(labels))
     frequency = np.bincount(whole, minlength=votes.shape[1]) / len(whole)

@@ -1,4 +1,4 @@
-"""A run's directory, written and read whole."""
+"""A run's directory, written and read as a whole."""
 
 from nearsight.runs.run import CHECKPOINT, PREDICTIONS, RECIPE, RESULT, Run
 from nearsight.write import write_json, write_text

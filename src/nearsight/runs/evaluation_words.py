@@ -49,13 +49,13 @@ def measure_headings(protocols: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def written_measures(measured: Mapping[str, Any], protocols: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Write what an evaluation measured of one of its protocols, in the order of `measure_headings`, in per cent.
+    """Write the measures of one of an evaluation's protocols, in the order of `measure_headings`, in per cent.
 
     >>> row = {"accuracy": 0.9123, "interval": (0.905, 0.92), "top5": None, "ece": 0.031}
     >>> written_measures(row, [row])
     ('91.2 (90.5 to 92.0)', '–', '–', '–', '–', '–', '3.1')
 
-    What was not measured, as by an older version, is a dash.
+    What was not measured, for example by an older version, is a dash.
     """
     return (
         written_accuracy(measured),
@@ -65,7 +65,7 @@ def written_measures(measured: Mapping[str, Any], protocols: Iterable[Mapping[st
 
 
 def smoothing_note(smoothing: float, measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Say in a sentence what label smoothing does to the calibration error; none where labels were not smoothed.
+    """Say in a sentence what label smoothing does to the calibration error; nothing if labels were not smoothed.
 
     >>> smoothing_note(0.2, {"vote": {"per_class": [{}] * 10}})
     ['calibration error: training with labels smoothed by 0.2 makes the network at most 82 % sure; it is right more \
@@ -103,8 +103,8 @@ def shown_estimates(protocols: Iterable[Mapping[str, Any]]) -> list[str]:
     >>> "restricted_accuracy" in shown_estimates([{"restricted_accuracy": None}])
     False
 
-    The accuracy among the set's classes is one of them where the model knows more, and the worst group where a column
-    was named.
+    The accuracy among the set's classes is one of them if the model knows more classes, and so is the worst group
+    if a column was named.
     """
     there = {name for measured in protocols for name in OF_SOME if measured.get(name)}
     return [name for name in ESTIMATES if name not in OF_SOME or name in there]

@@ -20,10 +20,10 @@ FILES = (WEIGHTS, DESCRIPTION, RECIPE, RESULT)
 def upload_run(
     run: Run, repo_id: str, *, private: bool = False, token: str | None = None, message: str | None = None
 ) -> str:
-    """Put a finished run into a repository of the hub, which is made where there is none; return its address."""
+    """Put a finished run into a repository of the hub, creating it if necessary; return its address."""
     from huggingface_hub import HfApi
 
-    # Read whole before anything is sent.
+    # Read completely before anything is sent.
     recipe, result, classes = run.recipe, run.result, _classes(run)
     with belonging_together(run.directory / RESULT, "evaluate the run again"):
         card = model_card(repo_id, recipe, result, classes)
@@ -70,7 +70,7 @@ def _classes(run: Run) -> tuple[str, ...]:
     """Return the class names of a run whose weights and description were read and belong together."""
     path = run.directory / DESCRIPTION
     described = read_description(read_sealed_text(path, "train the run again"), str(path))
-    # A network of one's own is built by its author alone.
+    # Only its author can build a network of one's own.
     return described.classes if described.architecture.name.startswith(CUSTOM) else run.classifier().classes
 
 

@@ -10,7 +10,8 @@ from nearsight.settings import Recipe
 def model_card(repo_id: str, recipe: Recipe, result: Mapping[str, Any], classes: tuple[str, ...]) -> str:
     """Return the README.md of a run's repository on the hub: a header in YAML, and a page of Markdown.
 
-    `result` is the run's; each accuracy stands with its protocol, tile, stride, interval and number of images.
+    `result` is the run's; each accuracy is written with its protocol, tile, stride, interval and number of
+    images.
     """
     from huggingface_hub import ModelCardData
 
@@ -96,6 +97,6 @@ def _eval_results(result: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _plain(text: str) -> str:
-    """Return a name that Markdown takes for text."""
+    """Return a name in a form that Markdown shows as text."""
     line = " ".join(str(text).split())
     return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>#|" else letter for letter in line)

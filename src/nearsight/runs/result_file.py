@@ -1,4 +1,4 @@
-"""What result.json holds, key by key, and its reading."""
+"""The content of result.json, key by key, and its reading."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ _WAY_OUT = "mend it, or move it away and evaluate the run again"
 
 
 class Training(TypedDict, total=False):
-    """What training took; what else is there is kept, and `whole_training` says whether all of it is there."""
+    """What training took; other keys are kept, and `whole_training` says whether all of it is there."""
 
     images: Count
     steps: Count
@@ -41,14 +41,14 @@ class Training(TypedDict, total=False):
     versions: Mapping[str, str]
 
 
-# What every version wrote of training.
+# What every version wrote about training.
 _TRAINED = (
     "steps", "epochs", "images_seen", "pixels_per_image", "training_pixels", "flops", "seconds", "images_per_second",
     "peak_memory_bytes", "precision", "parameters", "hardware", "versions",
 )  # fmt: skip
 
 
-# `class` is no name in Python.
+# `class` cannot be a name in Python.
 OfClass = TypedDict(
     "OfClass",
     {
@@ -66,7 +66,7 @@ OfClass = TypedDict(
 
 
 class Measured(TypedDict, total=False):
-    """What was measured under one protocol; what the first versions did not measure may be absent."""
+    """What was measured under one protocol; measures that the first versions did not have may be absent."""
 
     n: Required[Count]
     accuracy: Required[Share]
@@ -114,10 +114,10 @@ class Result(TypedDict, total=False):
 
 
 def read_result_file(path: Path, mend: str = _WAY_OUT) -> dict[str, Any]:
-    """Return what result.json holds, but the number of its schema.
+    """Return the content of result.json, except the number of its schema.
 
-    Raises `InputError`, naming the file and how to `mend` it, where it cannot be read, is of a newer schema, or holds
-    anything but what `Result` says.
+    Raises `InputError`, naming the file and how to `mend` it, if it cannot be read, is of a newer schema, or
+    contains anything but what `Result` describes.
     """
     content = read_sealed_json(path, mend)
     check_result(content, path, mend)
@@ -125,7 +125,7 @@ def read_result_file(path: Path, mend: str = _WAY_OUT) -> dict[str, Any]:
 
 
 def check_result(content: Any, path: Path, mend: str = _WAY_OUT) -> None:
-    """Raise `InputError` for what result.json holds where it is of a newer schema or not what `Result` says.
+    """Raise `InputError` if the content of result.json is of a newer schema or not as `Result` describes it.
 
     >>> check_result({"evaluation": {"test": 3}}, Path("result.json"))
     Traceback (most recent call last):
@@ -140,7 +140,7 @@ evaluate the run again
 
 
 def whole_training(result: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    """Return what training took, from result.json; raises `InputError` where that is not all there."""
+    """Return what training took, from result.json; raises `InputError` if any of it is missing."""
     training: Mapping[str, Any] = result.get("training", {})
     if missing := [name for name in _TRAINED if name not in training]:
         raise InputError(f"{path} does not say {missing[0]} of its training; train the run again")

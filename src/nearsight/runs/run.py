@@ -1,4 +1,4 @@
-"""A run's directory, read whole."""
+"""A run's directory, read as a whole."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ PREDICTIONS = "predictions.parquet"
 METADATA = "nearsight"
 # The key in result.json of the digests of files that hold none themselves, by their names.
 DIGESTS = "digests"
-# The key of the names that a set's own columns have.
+# The key of the names of a set's own columns.
 KEPT = "nearsight.columns"
-# What follows on a protocol's name in the columns of its predictions.
+# What comes after a protocol's name in the columns of its predictions.
 PREDICTION, SCORES = ".prediction", ".scores"
 
 
 @dataclass(frozen=True, repr=False)
 class Run(Shown):
-    """A run, begun or finished, in its directory.
+    """A run, started or finished, in its directory.
 
     >>> import tempfile
     >>> directory = Path(tempfile.mkdtemp())
@@ -47,7 +47,7 @@ class Run(Shown):
     >>> run.recipe.model, run.finished
     ('airbench', False)
 
-    Nothing is kept in memory: each look reads the file. What is missing or damaged raises `InputError`, which
+    Nothing is kept in memory: each access reads the file. What is missing or damaged raises `InputError`, which
     names the file and what to do instead.
     """
 
@@ -55,7 +55,7 @@ class Run(Shown):
 
     @staticmethod
     def open(path: str | Path) -> "Run":
-        """Return the run in a directory; raises `InputError` where there is none."""
+        """Return the run in a directory; raises `InputError` if there is none."""
         directory = Path(path)
         if not is_directory(directory):
             what = "is a file, not a directory" if is_file(directory) else "does not exist"
@@ -74,9 +74,10 @@ class Run(Shown):
 
     @property
     def recipe(self) -> Recipe:
-        """All that determines the run, from recipe.toml.
+        """Everything that determines the run, from recipe.toml.
 
-        A field that the file does not have, because it was added since, has the default of the version that wrote it.
+        A field that the file does not have, because it was added later, has the default of the version that wrote
+        the file.
         """
         path = self.directory / RECIPE
         if is_file(path) and not read_bytes(path, "put back what was in it").strip():
@@ -98,7 +99,7 @@ class Run(Shown):
     def classifier(self, network: Network | None = None) -> Classifier:
         """Load the trained classifier, on the CPU and ready for inference.
 
-        `network` is needed where a network of your own was trained: that network, or what builds it.
+        `network` is needed if a network of your own was trained: that network, or what builds it.
         """
         for name in (WEIGHTS, DESCRIPTION):
             self._need(self.directory / name)
@@ -112,10 +113,10 @@ class Run(Shown):
         >>> Run.open("runs/first").to_hub("me/first")  # doctest: +SKIP
         'https://huggingface.co/me/first'
 
-        `repo_id` is OWNER/NAME; the repository is made where there is none. It gets the weights as safetensors,
-        model.json, recipe.toml, result.json, and a model card that says what it is, how it was trained and how good
-        it is. `token` is by default the one that you logged in with. Raises `InputError` for a run that is not
-        finished, and where the hub refuses.
+        `repo_id` is OWNER/NAME; the repository is created if it does not exist. It gets the weights as
+        safetensors, model.json, recipe.toml, result.json, and a model card that says what it is, how it was
+        trained and how good it is. `token` is by default the one with which you logged in. Raises `InputError`
+        for a run that is not finished, and if the hub refuses.
         """
         from nearsight.runs.hub import upload_run
 
@@ -133,14 +134,14 @@ class Run(Shown):
 
         >>> Run.from_hub("me/first").classifier()  # doctest: +SKIP
 
-        Raises `InputError` where there is no such repository, and where it holds no run.
+        Raises `InputError` if there is no such repository, and if it holds no run.
         """
         from nearsight.runs.hub import download_run
 
         return download_run(repo_id, revision=revision, directory=directory, token=token)
 
     def predictions(self) -> "pyarrow.Table":
-        """Read the table of predictions: a row per image, as written by `nearsight evaluate`."""
+        """Read the table of predictions: one row per image, as written by `nearsight evaluate`."""
         path = self.directory / PREDICTIONS
         if not path.is_file():
             raise InputError(
@@ -180,7 +181,7 @@ class Run(Shown):
 
 
 def read_predictions(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
-    """Return a table of predictions, and what it was made with; raises `InputError` for a damaged or newer one."""
+    """Return a table of predictions, and what it was made with; raises `InputError` if it is damaged or newer."""
     mend = f"run `nearsight evaluate {path.parent}` again"
     table = read_table(path, mend)
     made_with = said_of(table, METADATA, path, mend)
@@ -221,7 +222,7 @@ def check_predictions(table: "pyarrow.Table", path: Path, mend: str) -> None:
 
 
 def kept_names(table: "pyarrow.Table", path: Path, mend: str) -> dict[str, str]:
-    """Return the columns of a table of predictions that its set had, with the names that they had there."""
+    """Return the columns of a table of predictions that come from its set, under their names there."""
     names = said_of(table, KEPT, path, mend)
     for name, own in names.items():
         if name not in table.column_names or not isinstance(own, str):

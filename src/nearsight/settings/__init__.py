@@ -1,4 +1,4 @@
-"""What can be asked for: recipes, where they run, and names, with nothing but the standard library behind them.
+"""What can be requested: recipes, where they run, and names, using nothing but the standard library.
 
 The command line's options come from here, so that help and misspelt options need no PyTorch.
 """

@@ -1,4 +1,4 @@
-"""The recipe that is taken where none is asked for: what is known of a set and a machine in, a recipe out."""
+"""The recipe that is used if none is requested: from what is known of a set and a machine to a recipe."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -9,21 +9,21 @@ from nearsight.settings.models import ONE_TILE, TIMM
 from nearsight.settings.recipe import Recipe, recipe_from_values
 from nearsight.settings.recipes import RECIPES
 
-# Published weights have seen photographs; of smaller images too little is left for them.
+# Published weights were trained on photographs; smaller images show too little for them.
 LEAST_PUBLISHED = 64
-# The network whose published weights are searched for.
+# The network whose published weights are looked for.
 PUBLISHED: Mapping[bool, str] = {False: f"{TIMM}resnet18", True: f"{TIMM}resnet50"}
 
-# Sides that whole images are brought to, on a processor and on a GPU.
+# Sides to which whole images are resized, on a processor and on a GPU.
 _SIDES = {False: 128, True: 224}
 # Smaller images are not cut into tiles.
 _LEAST_CUT = 16
 _LARGEST_TILE = 64
-# Optimizer steps that a recipe takes at least. Of 1,000 training images of CIFAR-10, tiles of 16 and a quarter of the
-# width, `fast` was right on 53.3 % of 1,000 other training images after 610 steps of 64 images, on 51.4 % at rate
-# 0.05 in place of 0.12, and on 41.9 % after its own 32 steps of 500; one seed.
+# The least number of optimizer steps of a recipe. On 1,000 training images of CIFAR-10, with tiles of 16 and a
+# quarter of the width, `fast` was right on 53.3 % of 1,000 other training images after 610 steps of 64 images, on
+# 51.4 % at rate 0.05 instead of 0.12, and on 41.9 % after its own 32 steps of 500; one seed.
 _LEAST_STEPS = {"finetune": 200, "fast": 600, "standard": 2000}
-# Images that it sees at most, on a processor and on a GPU.
+# The most images that it sees, on a processor and on a GPU.
 _MOST_SEEN = {False: 1_000_000, True: 20_000_000}
 _STANDARD_EPOCHS = 30.0
 _BATCHES = {"finetune": 64, "fast": 512, "standard": 128}
@@ -44,8 +44,9 @@ _SAID: Mapping[Weights, str] = {
 class Facts:
     """What is known before training: how many images, their shorter side in pixels, the device, the weights.
 
-    `short` is the median over images of the shorter side, `one_size` says that all have one height and width. Of
-    `weights`, "published" are on this machine and "fetched" can be downloaded.
+    `short` is the median over images of the shorter side; `one_size` says that all have the same height and
+    width. For `weights`, "published" means that they are on this machine and "fetched" that they can be
+    downloaded.
     """
 
     images: int
@@ -55,7 +56,7 @@ class Facts:
     weights: Weights = "none"
 
     def reason(self) -> str:
-        """Say what a choice is made by.
+        """Say what a choice is based on.
 
         >>> Facts(images=1000, short=224, one_size=True, gpu=False, weights="published").reason()
         '1,000 photographs of 224 px and published weights on this machine, on a processor'
@@ -76,11 +77,12 @@ def choose_recipe(facts: Facts, asked: Mapping[str, Any] | None = None, *, large
     >>> chosen.name, chosen.model, chosen.tile, chosen.epochs
     ('fast', 'airbench', 16, 16.0)
 
-    Weights to start from mean `finetune`, none the `fast` family, and a network that this cannot train `standard`
-    with fewer epochs. Images of several sizes, and larger ones than suit the device, get a `resize_short`; so do
-    small ones for published weights, at most twice their side. It is at least `largest_tile`, where they are as
-    large. Tiles are some three eighths of the image, and of tiny images the whole. A batch is at most a sixteenth of
-    the set, and there are epochs enough for hundreds of steps. Raises `InputError` as `Recipe` does.
+    Weights to start from mean `finetune`; without weights it is the `fast` family; a network that this cannot
+    train means `standard` with fewer epochs. Images of several sizes, and those larger than suits the device, get
+    a `resize_short`; so do small ones for published weights, at most twice their side. It is at least
+    `largest_tile`, if the images are that large. Tiles are about three eighths of the image; tiny images are used
+    whole. A batch is at most a sixteenth of the set, and there are enough epochs for hundreds of steps. Raises
+    `InputError` where `Recipe` does.
     """
     asked = dict(asked or {})
     given = recipe_from_values(asked)
@@ -91,10 +93,10 @@ def choose_recipe(facts: Facts, asked: Mapping[str, Any] | None = None, *, large
     if kind == "finetune":
         chosen |= {"model": PUBLISHED[facts.gpu], "pretrained": given.weights_of is None}
     if kind == "fast" and not facts.gpu and facts.short >= LEAST_PUBLISHED:
-        # A quarter of the work: what is learned of photographs in minutes is limited by the steps.
+        # A quarter of the work: what is learned from photographs in minutes is limited by the steps.
         chosen["width"] = 0.5
     largest = max(largest_tile, given.tile or 0)
-    # Published networks have seen larger images, and end a small tile on a single place.
+    # Published networks have seen larger images, and reduce a small tile to a single place.
     known = 2 * facts.short if kind == "finetune" and given.weights_of is None else facts.short
     fitting = min(max(_SIDES[facts.gpu], largest), known)
     if not facts.one_size or fitting != facts.short:
@@ -110,7 +112,7 @@ def choose_recipe(facts: Facts, asked: Mapping[str, Any] | None = None, *, large
 
 
 def tile_for(side: int) -> int | None:
-    """Return the side of the tiles of images of a shorter side, in pixels: None for images too small to be cut.
+    """Return the side of tiles for images with a shorter side, in pixels: None for images too small to be cut.
 
     >>> [tile_for(side) for side in (8, 32, 64, 96, 128, 224)]
     [None, 16, 24, 32, 48, 64]
@@ -119,7 +121,7 @@ def tile_for(side: int) -> int | None:
 
 
 def tiles_for(side: int) -> tuple[int | None, ...]:
-    """Return the sides of tiles that are compared with whole images, None, of a shorter side.
+    """Return the sides of tiles that are compared with whole images, None, for images with a shorter side.
 
     >>> [tiles_for(side) for side in (8, 32, 96, 224)]
     [(6, None), (16, 24, None), (32, 48, None), (64, 96, None)]
@@ -156,7 +158,7 @@ timm:resnet18, tile 48 of images of 128 px, 13 epochs in batches of 64; give `re
 
 
 def asks_for_published(asked: Mapping[str, Any], short: int, gpu: bool) -> str | None:
-    """Return the network whose published weights a choice depends on, None where it depends on none.
+    """Return the network whose published weights a choice depends on, None if it depends on none.
 
     >>> asks_for_published({}, 224, gpu=False), asks_for_published({"model": "resnet9"}, 224, gpu=False)
     ('timm:resnet18', None)
@@ -192,7 +194,7 @@ def _batch(images: int, most: int) -> int:
 def _epochs(facts: Facts, least: float, seen: int) -> float:
     images = max(facts.images, 1)
     epochs = max(least, math.ceil(seen / images))
-    # Of a set that is too large for that many, all images are seen once.
+    # If a set is too large for that many epochs, all images are seen once.
     return float(min(epochs, max(1, _MOST_SEEN[facts.gpu] // images)))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-# Where the rows of a run go besides its directory: the name is the package's and the extra's.
+# Where the rows of a run go in addition to its directory; the name is that of the package and of the extra.
 LoggerName = Literal["wandb", "mlflow"]
 
 
@@ -48,9 +48,10 @@ class Machine:
         object.__setattr__(self, "log", _logger_names(self.log))
 
     def torch_device(self) -> "torch.device":
-        """Return the device of this machine, CUDA or MPS first where `device` is auto.
+        """Return the device of this machine, CUDA or MPS first if `device` is auto.
 
-        Of several processes of a node each has its own GPU. Raises `InputError` when the device asked for is not
+        If a node has several processes, each has its own GPU. Raises `InputError` if the requested device does
+        not exist.
         there.
         """
         import torch
@@ -70,12 +71,12 @@ class Machine:
         return torch.device(name, own)
 
     def launched(self) -> "Machine":
-        """Return this machine with as many processes as torchrun or srun started, where one of them did.
+        """Return this machine with as many processes as torchrun or srun started, if one of them did.
 
         >>> Machine(devices=2).launched().devices
         2
 
-        Raises `InputError` where `devices` says another number.
+        Raises `InputError` if `devices` says another number.
         """
         launch = this_launch()
         if launch.by is None:
@@ -87,10 +88,10 @@ class Machine:
         return replace(self, devices=launch.processes)
 
     def decoding_workers(self) -> int:
-        """Return the number of processes that decode a set that streams.
+        """Return the number of processes that decode a streaming set.
 
-        None where processes are started anew (`spawn`, `forkserver`) by a script that would run again in each, as it
-        has no `if __name__ == "__main__"`; that is warned of.
+        None if processes are started anew (`spawn`, `forkserver`) by a script that would run again in each,
+        because it has no `if __name__ == "__main__"`; a warning says so.
         """
         if self.workers == 0:
             return 0
@@ -116,7 +117,7 @@ def _logger_names(given: Iterable[LoggerName]) -> tuple[LoggerName, ...]:
     for name in names:
         if name not in get_args(LoggerName):
             raise unknown_name("log", name, get_args(LoggerName))
-        # A directory of that name, where wandb keeps its runs, is found too, with no file of its own.
+        # A directory of that name, in which wandb keeps its runs, is found too, but it has no file of its own.
         found = find_spec(name)
         if found is None or found.origin is None:
             raise InputError(f"`log` needs {name}, which is not installed; pip install 'nearsight[{name}]'")
@@ -124,12 +125,12 @@ def _logger_names(given: Iterable[LoggerName]) -> tuple[LoggerName, ...]:
 
 
 def unguarded_script() -> str | None:
-    """Return the script that a process started anew would run again as a whole, None where there is none.
+    """Return the script that a newly started process would run again as a whole, None if there is none.
 
     >>> unguarded_script() is None
     True
     """
-    # Imported here, as it is no small part of the standard library.
+    # Imported here, because it is no small part of the standard library.
     import multiprocessing
 
     method = multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]

@@ -1,4 +1,4 @@
-"""The words for what is measured of predictions: the same in result.json, in tables, on pages and in CSV."""
+"""The words for measures of predictions: the same in result.json, in tables, on pages and in CSV."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,7 +9,7 @@ RESTRICTED_ACCURACY = "restricted_accuracy"
 # The lowest accuracy of a class in a group of a column, and the accuracies of all.
 WORST_GROUP, BY_GROUP = "worst_group_accuracy", "by_group"
 
-# Estimates with an interval, and how each is called in a heading. Those by class have the same names there.
+# Estimates with an interval, and their headings. Those by class have the same names there.
 ESTIMATES: Mapping[str, str] = MappingProxyType(
     {
         BALANCED_ACCURACY: "balanced accuracy",
@@ -20,6 +20,6 @@ ESTIMATES: Mapping[str, str] = MappingProxyType(
         WORST_GROUP: "worst group",
     }
 )
-# What is measured of some evaluations only, and is shown where it was.
+# What only some evaluations measure; it is shown if it was measured.
 OF_SOME = (RESTRICTED_ACCURACY, WORST_GROUP)
 OF_EACH_CLASS = (F1, AUROC, AVERAGE_PRECISION)

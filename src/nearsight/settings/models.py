@@ -1,14 +1,14 @@
 """The names of the networks."""
 
-# What stands before the name of one of timm's networks.
+# The prefix of the name of one of timm's networks.
 TIMM = "timm:"
-# How the names of files end that hold a network of ONNX.
+# The suffix of files that hold an ONNX network.
 ONNX = ".onnx"
-# What stands before the name of a network that is given, as no name could build it.
+# The prefix of the name of a given network, because no name could build it.
 CUSTOM = "custom:"
 
 TILENET, TILENET_POOLED = "tilenet", "tilenet-pooled"
-# Those that see exactly one tile, and of a larger image the mean over its tiles.
+# Those that see exactly one tile and, for a larger image, give the mean over its tiles.
 ONE_TILE = (TILENET, TILENET_POOLED)
 
 MODELS = (

@@ -1,4 +1,4 @@
-"""How the tiles of an image make one prediction together: their mean, or what suits an object of a few tiles."""
+"""How the tiles of an image make one prediction together: their mean, or a rule for objects of a few tiles."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class Pooling:
     >>> Pooling("top-k", top_k=0.25).count(64), Pooling("top-k", top_k=5).count(64), Pooling("max").protocol
     (16, 5, 'max')
 
-    `top_k` below 1 is a share of an image's tiles, of which one at least is taken; from 1 on it is their number.
-    Raises `InputError` for an unknown name, and for a `top_k` that is neither.
+    `top_k` below 1 is a share of an image's tiles, at least one tile; from 1 on it is their number. Raises
+    `InputError` for an unknown name, and for a `top_k` that is neither.
     """
 
     name: PoolingName = MEAN
@@ -63,7 +63,7 @@ class Pooling:
         return f"{self.top_k:,.0f} tile{'' if self.top_k == 1 else 's'}"
 
     def count(self, tiles: int) -> int:
-        """Return how many of so many tiles `top-k` takes; raises `InputError` where that is more than there are."""
+        """Return how many of this many tiles `top-k` takes; raises `InputError` if that is more than there are."""
         if self.top_k < 1:
             return max(1, round(self.top_k * tiles))
         if self.top_k > tiles:
@@ -78,7 +78,7 @@ BY_MEAN = Pooling()
 
 
 def check_top_k(names: Iterable[str]) -> None:
-    """Raise `InputError` where `top_k` is given and none of these poolings, protocols or arms takes it.
+    """Raise `InputError` if `top_k` is given and none of these poolings, protocols or arms uses it.
 
     >>> check_top_k(["mean"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -93,7 +93,7 @@ def check_top_k(names: Iterable[str]) -> None:
 
 
 def no_attention() -> InputError:
-    """Return the error for a network that is asked for attention and never learned it.
+    """Return the error for a network that is asked for attention but never learned it.
 
     >>> print(no_attention())
     'attention' needs a network that was trained with `pooling='attention'`; train one, or choose another

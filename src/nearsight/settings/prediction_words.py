@@ -1,4 +1,4 @@
-"""The words for what is predicted of an image: the columns of tables, the same in CSV, in Parquet and as JSON."""
+"""The words for predictions of an image: the columns of tables, the same in CSV, in Parquet and as JSON."""
 
 PATH, CLASS, PROBABILITY, MARGIN = "path", "class", "probability", "margin"
 PROTOCOL, MODEL, MAP, FAULT = "protocol", "model", "map", "fault"
@@ -8,12 +8,12 @@ DEFAULT_PREDICTIONS = "predictions.csv"
 
 
 def columns_of(top: int, *, mapped: bool) -> tuple[str, ...]:
-    """Return the columns of predictions, those of a table of images not counted.
+    """Return the columns of predictions, without those of a table of images.
 
     >>> columns_of(2, mapped=False)
     ('path', 'class', 'probability', 'margin', 'class.2', 'probability.2', 'protocol', 'model', 'fault')
 
-    The best class stands in `class`, the others of the `top` best after it. `margin` is the distance between the two
+    The best class is in `class`, the others of the `top` best after it. `margin` is the distance between the two
     largest probabilities. `fault` says why an image has no prediction.
     """
     others = [f"{name}.{rank}" for rank in range(2, top + 1) for name in (CLASS, PROBABILITY)]

@@ -1,4 +1,4 @@
-"""The names of the protocols, and how a score is said with its own."""
+"""The names of the protocols, and how a score is written with its protocol."""
 
 FULL_PASS = "full-pass"
 REESTIMATED = "full-pass+bn"  # with BatchNorm statistics re-estimated on whole images
@@ -6,16 +6,16 @@ FIVE_CROP = "five-crop"  # the mean logit of five views of whole images
 MEAN_LOGIT, MEAN_PROBABILITY, VOTE, SINGLE_TILE = "mean-logit", "mean-probability", "vote", "single-tile"
 TOP_K, MAX, NOISY_OR, ATTENTION = "top-k", "max", "noisy-or", "attention"
 
-# For objects of a few tiles: judged by where they are asked for, or trained for.
+# For objects of a few tiles: used if requested, or trained for.
 POOLED = (TOP_K, MAX, NOISY_OR, ATTENTION)
 
-# Those that every classifier of tiles is judged by, unless others are asked for.
+# Those under which every classifier of tiles is judged, unless others are requested.
 USUAL = (FULL_PASS, MEAN_LOGIT, MEAN_PROBABILITY, VOTE, SINGLE_TILE)
 
-# All that can be asked for.
+# All that can be requested.
 PROTOCOLS = (FULL_PASS, MEAN_LOGIT, *POOLED, MEAN_PROBABILITY, VOTE, SINGLE_TILE)
 
-# With those that an evaluation adds where it is asked to, in the order of tables.
+# With those that an evaluation adds on request, in the order of tables.
 ALL_PROTOCOLS = (FULL_PASS, REESTIMATED, FIVE_CROP, *PROTOCOLS[1:])
 
 # Protocols that read no tiles.
@@ -26,7 +26,7 @@ LOGIT_PROTOCOLS = (FULL_PASS, REESTIMATED, FIVE_CROP, MEAN_LOGIT, *POOLED)
 
 
 def scored_by(protocol: str, tile: int | None, stride: int | None) -> str:
-    """Say how a score was made: its protocol, and where that reads tiles, their size and stride in pixels.
+    """Say how a score was made: its protocol and, if that reads tiles, their size and stride in pixels.
 
     >>> scored_by("mean-logit", 16, 4), scored_by("full-pass", 16, 4)
     ('mean-logit, tile 16, stride 4', 'full-pass')

@@ -15,14 +15,13 @@ class Reading:
     >>> Reading(value_range=(0, 4095)).value_range
     (0.0, 4095.0)
 
-    `skip_bad` leaves out images that cannot be read; `max_pixels` is how many pixels an image may have, by default
-    Pillow's 178,956,970 where they take up to 1 GiB to decode. `value_range` holds the values that become black and
-    white in images of more than 8 bits. `class_pattern` is a regular expression whose first group is the class in the
-    file names of a flat folder. `regions` is a file or directory that says where the objects are. Images are of one
-    group, and never on both sides of a cut, where the column `group_column` or the first group of the regular
-    expression `group_pattern` in their path is the same, or where they were taken within `group_seconds` of each
-    other.
-    Raises `InputError` for values out of range.
+    `skip_bad` leaves out images that cannot be read. `max_pixels` is how many pixels an image may have, by
+    default Pillow's 178,956,970 if they take up to 1 GiB to decode. `value_range` holds the values that become
+    black and white in images of more than 8 bits. `class_pattern` is a regular expression whose first group is
+    the class in the file names of a flat folder. `regions` is a file or directory that says where the objects
+    are. Images belong to one group, and are never divided between splits, if the column `group_column` is the
+    same for them, or the first group of the regular expression `group_pattern` in their path, or if they were
+    taken within `group_seconds` of each other. Raises `InputError` for values out of range.
     """
 
     skip_bad: bool = False
@@ -44,7 +43,7 @@ class Reading:
             object.__setattr__(self, "value_range", _low_and_high(self.value_range))
 
     def over(self, base: "Reading") -> "Reading":
-        """Return these settings, filled up with those of `base`.
+        """Return these settings, completed with those of `base`.
 
         >>> Reading(skip_bad=True).over(Reading(group_column="patient"))
         Reading(skip_bad=True, max_pixels=None, value_range=None, class_pattern=None, regions=None, \
@@ -59,7 +58,7 @@ group_column='patient', group_pattern=None, group_seconds=None)
 
     @property
     def options(self) -> "ReadingOptions":
-        """The fields as the keywords that functions take.
+        """The fields as keyword arguments of functions.
 
         >>> Reading(skip_bad=True).options["skip_bad"]
         True

@@ -17,7 +17,7 @@ from nearsight.settings.pooled import DEFAULT_TOP_K, Pooling
 from nearsight.settings.tile_schedule import parse_schedule
 
 FULL = "full"
-# Of a value that does not fit, letters that are shown.
+# How many letters of a value that does not fit are shown.
 _LONGEST = 80
 
 
@@ -32,8 +32,8 @@ class Recipe:
     >>> Recipe(tile=16, epochs=30).tile_name
     '16'
 
-    The command line derives its options from these fields. `tile` and the other sizes are pixels; `None`
-    stands for "full" in `tile` and for "off" elsewhere. Raises `InputError` when a field is out of its range.
+    The command line derives its options from these fields. `tile` and the other sizes are in pixels; `None`
+    stands for "full" in `tile` and for "off" elsewhere. Raises `InputError` if a field is out of its range.
     """
 
     name: str = _option("standard", "name of the recipe this one started from")
@@ -148,7 +148,7 @@ class Recipe:
 
     @property
     def pooled(self) -> Pooling:
-        """How several tiles of an image make one prediction; raises `InputError` for a `top_k` that is none."""
+        """How several tiles of an image make one prediction; raises `InputError` for an invalid `top_k`."""
         return Pooling(self.pooling, self.top_k)
 
     @property
@@ -235,7 +235,7 @@ def recipe_to_toml(recipe: Recipe) -> str:
 
 
 def recipe_table(recipe: Recipe) -> dict[str, Any]:
-    """Return all of a recipe as TOML holds it, with the number of its schema.
+    """Return all of a recipe in the form that TOML holds, with the number of its schema.
 
     >>> [recipe_table(Recipe())[name] for name in ("schema", "tile", "seed")]
     [1, 'full', 0]
@@ -248,13 +248,13 @@ def recipe_table(recipe: Recipe) -> dict[str, Any]:
 def recipe_from_table(
     table: Mapping[str, Any], source: object = "recipe", *, unnumbered: int = SCHEMAS["recipe"]
 ) -> Recipe:
-    """Read a recipe from what TOML gives; fields that are absent have the defaults of the schema it is written in.
+    """Read a recipe from TOML's values; absent fields have the defaults of the schema in which it is written.
 
     >>> recipe_from_table({"tile": 16}).learning_rate
     0.1
 
-    `unnumbered` is the schema of a table that gives no number: what people write by hand is of today; what a run
-    wrote is of the first. Raises `InputError`, naming `source`, for a newer schema, an unknown field or a value of
+    `unnumbered` is the schema of a table that gives no number: today's for what people write by hand, the first
+    for what a run wrote. Raises `InputError`, naming `source`, for a newer schema, an unknown field or a value of
     the wrong kind.
     """
     schema = read_schema("recipe", table, source, unnumbered=unnumbered)

@@ -1,4 +1,4 @@
-"""The named recipes, and finding the one that is asked for."""
+"""The named recipes, and finding the requested one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -28,17 +28,18 @@ _FAST = Recipe(
 )
 
 # The mean over an image's tiles is smaller than the maximum that airbench's head takes, and how far a step of the
-# head moves the logits goes with its square. 64 times the rate did best of those tried (docs/notebook/training.md).
+# head moves the logits depends on its square. 64 times the rate did best of those tried
+# (docs/notebook/training.md).
 _HEAD_OF_A_MEAN = 43.0
 
-# What a recipe of a run is called in its directory.
+# The file name of a recipe in the directory of a run.
 _RECIPE_OF_A_RUN = "recipe.toml"
 
 RECIPES: dict[str, Recipe] = {
     "paper": Recipe(name="paper", flip="none", crop_padding=0, nesterov=False),
     "standard": Recipe(name="standard"),
     "fast": _FAST,
-    # From weights that are there already: few epochs, the first layers changed least.
+    # From existing weights: few epochs, the first layers changed least.
     "finetune": Recipe(
         name="finetune",
         model="timm:resnet18",
@@ -58,7 +59,7 @@ RECIPES: dict[str, Recipe] = {
         label_smoothing=0.1,
         ema=0.98,
     ),
-    # As published, in bfloat16 where the original has half precision.
+    # As published, but in bfloat16 where the original uses half precision.
     "airbench94": replace(
         _FAST,
         name="airbench94",
@@ -70,7 +71,7 @@ RECIPES: dict[str, Recipe] = {
         crop_fill="reflect",
     ),
     "tilenet": replace(_FAST, name="tilenet", model=TILENET, tile=16),
-    # An image holds hundreds of tiles, so fewer images make a step.
+    # An image has hundreds of tiles, so a step has fewer images.
     "tilenet-whole": replace(
         _FAST,
         name="tilenet-whole",
@@ -80,7 +81,7 @@ RECIPES: dict[str, Recipe] = {
         batch_size=125,
         head_learning_rate=_HEAD_OF_A_MEAN,
     ),
-    # Rates, batch and decay were tried on a validation cut of CIFAR-10 (docs/notebook/training.md).
+    # Rates, batch size and decay were tried on a validation split of CIFAR-10 (docs/notebook/training.md).
     "tilenet-pooled": replace(
         _FAST,
         name="tilenet-pooled",
@@ -96,7 +97,7 @@ RECIPES: dict[str, Recipe] = {
 
 
 def find_recipe(name: str) -> Recipe:
-    """Return the recipe of a name (`paper`, `standard`, `fast`) or of a TOML file.
+    """Return the recipe with a name (`paper`, `standard`, `fast`) or from a TOML file.
 
     >>> find_recipe("paper").crop_padding
     0
@@ -114,25 +115,25 @@ def find_recipe(name: str) -> Recipe:
 def make_recipe(data: str | Path, recipe: str | Recipe, fields: dict[str, Any]) -> Recipe:
     """Return a recipe for a data set: a named one, a TOML file or a `Recipe`, with some fields changed.
 
-    "auto" is `standard` here, to check the fields by; the verbs choose by the set (`settings.auto`).
+    "auto" is `standard` here, to check the fields; the verbs choose by the set (`settings.auto`).
 
     >>> make_recipe("digits", "paper", {"tile": 4}).tile
     4
     """
     if recipe == AUTO:
-        # What `auto` makes of these fields is known once the set is.
+        # What `auto` makes of these fields is only known with the set.
         recipe = Recipe()
     base = recipe if isinstance(recipe, Recipe) else find_recipe(recipe)
     return recipe_from_values(with_run_taken(fields) | {"data": str(data)}, base)
 
 
 def with_run_taken(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields of a recipe with what those that name a run, `weights_of`, take of that run's recipe.
+    """Return fields of a recipe, with those taken from the recipe of a run that `weights_of` names.
 
     >>> with_run_taken({"tile": 16})
     {'tile': 16}
 
-    It is the network, where no other is asked for, and no published weights. Raises `InputError` where there is no
+    This is the network, if no other is requested, and no published weights. Raises `InputError` if there is no
     run.
     """
     given = fields.get("weights_of")

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, fields, replace
 from nearsight.errors import InputError
 from nearsight.numbers import settle_numbers
 
-# A power of two: blocks of training images are joined two by two into larger training sets.
+# A power of two, because blocks of training images are joined in pairs into larger training sets.
 MOST_BLOCKS = 32
-# Of one kind of tile that is held at once: bytes, or for test tiles vectors in float32.
+# Of one kind of tile that is held at a time: bytes, or for test tiles vectors in float32.
 _HELD_BYTES = 512 * 2**20
 
 
@@ -23,12 +23,12 @@ class Sampling:
     >>> Sampling().training_tiles
     100000
 
-    Nearest neighbours are searched among at most `training_tiles` tiles, the same number from each training
+    Nearest neighbours are searched for among at most `training_tiles` tiles, the same number from each training
     image and at least one, for `tiles_per_test_image` tiles of each of `test_images` images. The intrinsic
-    dimension is that of `points` tiles, one per image, from their `neighbours` nearest neighbours. The correlation of
-    tiles of one image is that of two tiles of each of `pairs` images. What several tiles of an image are worth in
-    images is measured on `example_images` training images; 0 leaves this out. `seed` fixes everything random. Raises
-    `InputError` for a number out of range.
+    dimension is that of `points` tiles, one per image, from their `neighbours` nearest neighbours. The
+    correlation of tiles of one image is that of two tiles of each of `pairs` images. What several tiles of an
+    image are worth in images is measured on `example_images` training images; 0 leaves this out. `seed` fixes
+    everything random. Raises `InputError` for a number out of range.
     """
 
     training_tiles: int = _number(100_000, "training tiles that are searched for the nearest one")
@@ -41,7 +41,7 @@ class Sampling:
         10_000,
         "training images used to measure what several tiles of an image are worth in images; 0 leaves this out",
         least=0,
-        # Files of the first schemas did not weigh them.
+        # Files of the first schemas did not have this.
         was={2: 0},
     )
     seed: int = _number(0, "fixes everything random", least=0)
@@ -54,7 +54,7 @@ class Sampling:
                 raise InputError(f"{spec.name} must be at least {least}, got {value}")
 
     def within_memory(self, dimension: int, images: int) -> "Sampling":
-        """Return the sampling of tiles of a dimension that holds at most 512 MiB of any kind of tile at once.
+        """Return the sampling of tiles of a dimension, with at most 512 MiB of any kind of tile held at once.
 
         >>> Sampling().within_memory(3 * 224 * 224, images=1_000_000).points
         3566
@@ -66,7 +66,7 @@ class Sampling:
             test_images=min(self.test_images, max(1, rows // (4 * self.tiles_per_test_image))),
             points=min(self.points, rows),
             pairs=min(self.pairs, max(1, rows // 2)),
-            # Of a block, a thirty-second of them, sixteen tiles of each image are held.
+            # From a block, a thirty-second of the images, sixteen tiles of each image are held.
             example_images=min(self.example_images, 2 * rows),
         )
 

@@ -1,4 +1,4 @@
-"""The kinds of file that a contact sheet can be written as."""
+"""The file types in which a contact sheet can be written."""
 
 from pathlib import Path
 

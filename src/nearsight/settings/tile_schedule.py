@@ -24,7 +24,8 @@ def parse_schedule(text: str | None) -> tuple[Stage, ...]:
     >>> parse_schedule("16@0.5,24@0.8")
     (Stage(tile=16, until=0.5), Stage(tile=24, until=0.8))
 
-    Raises `InputError` for text of another form, tiles without pixels, and shares that do not rise between 0 and 1.
+    Raises `InputError` for text of another form, tiles without pixels, and shares that do not increase between 0
+    and 1.
     """
     stages: list[Stage] = []
     for part in [] if text is None else text.split(","):
@@ -76,7 +77,7 @@ def tile_sizes(schedule: str | None, size: Size, steps: int) -> TileSizes:
     >>> tile_sizes("16@0.5", (32, 32), steps=10).spans(10)
     [(5, (16, 16)), (5, (32, 32))]
 
-    Raises `InputError` where a stage's tile is not smaller than those after it.
+    Raises `InputError` if a stage's tile is not smaller than the later ones.
     """
     stages = parse_schedule(schedule)
     sides = [*(stage.tile for stage in stages), min(size)]

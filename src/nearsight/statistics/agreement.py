@@ -14,7 +14,7 @@ SUBSTANTIAL_KAPPA = 0.6
 
 
 def chance_agreement(first: ArrayLike, second: ArrayLike) -> float:
-    """Return on what share of images independent predictions with the frequencies of these would agree.
+    """Return the share of images on which independent predictions with these frequencies would agree.
 
     >>> chance_agreement([0, 0, 1, 1], [0, 1, 1, 1])
     0.5
@@ -28,13 +28,13 @@ def chance_agreement(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def kappa_estimate(agreement: Estimate) -> Estimate:
-    """Return Cohen's kappa of an agreement, the share of what chance leaves, with the agreement's interval.
+    """Return Cohen's kappa of an agreement, its share of what chance leaves open, with the agreement's interval.
 
     >>> found = kappa_estimate(Estimate(0.75, 0.625, 0.875, n=40, chance=0.5))
     >>> found.numbers, found.chance
     ((0.5, 0.25, 0.75), 0.0)
 
-    Cohen, Educ. Psychol. Meas. 20, 1960, at the chance found. Without a chance below 1 there is none.
+    Cohen, Educ. Psychol. Meas. 20, 1960, at the measured chance. Without a chance below 1 there is no kappa.
     """
     chance = agreement.chance
     if chance is None or agreement.value is None or chance >= 1:
@@ -53,11 +53,11 @@ def agreement_beside_seeds(alike: ArrayLike, answers: ArrayLike) -> Estimate:
     >>> round(agreement_beside_seeds(np.ones((3, 4)), answers).value, 3)
     0.333
 
-    `alike` is (seeds, images), 1 where the network of a seed agrees with the other thing, and `answers` the classes
-    that the networks themselves predict, whole numbers, (seeds, images). Each two seeds make a pair, and pairs share
-    networks: so the variance over seeds is that of leaving out each (Tukey's pseudo-values, as of a U-statistic:
-    Arvesen, Ann. Math. Stat. 40, 1969). To it comes that over images, and the degrees of freedom are Satterthwaite's,
-    as in `gap_estimate`. With fewer than three seeds there is no number.
+    `alike` is (seeds, images), 1 if the network of a seed agrees with the other thing, and `answers` are the
+    classes that the networks themselves predict, whole numbers, (seeds, images). Every two seeds make a pair, and
+    pairs share networks. So the variance over seeds is that of leaving out each seed (Tukey's pseudo-values, as
+    for a U-statistic: Arvesen, Ann. Math. Stat. 40, 1969). The variance over images is added, and the degrees of
+    freedom are Satterthwaite's, as in `gap_estimate`. With fewer than three seeds there is no number.
     """
     found, classes = np.asarray(alike, dtype=np.float64), np.asarray(answers)
     seeds, images = classes.shape

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Row = NDArray[np.float64]
 Table = NDArray[np.float64]
 
-# What is drawn at once, in numbers of 8 bytes: little enough for a processor's cache.
+# Numbers of 8 bytes that are drawn at a time: few enough for a processor's cache.
 _BATCH_NUMBERS = 2**15
 
 
@@ -21,8 +21,8 @@ def resampled_means(
     >>> resampled_means(np.array([[1.0, 4.0], [3.0, 4.0]]), ratio, samples=1000)
     (0.25, 0.75)
 
-    `table` is float64 (rows, columns): rows are independent. `statistic` maps means of shape (n, columns) to (n,);
-    a resample for which it is NaN is left out. Rows are drawn with replacement, as many as there are. The
+    `table` is float64 (rows, columns); rows are independent. `statistic` maps means of shape (n, columns) to
+    (n,); a resample for which it is NaN is left out. As many rows as there are are drawn with replacement. The
     memory is bounded, and the draws do not depend on the bound.
     """
     rows = len(table)
@@ -33,12 +33,12 @@ def resampled_means(
 def resampled_rows(
     rows: Row, statistic: Callable[[Row], float], *, samples: int, seed: int = 0
 ) -> tuple[float, float]:
-    """Return the interval of a statistic that is no function of means, over resampled values.
+    """Return the interval of a statistic that is not a function of means, over resampled values.
 
     >>> resampled_rows(np.array([1.0, 1.0, 5.0]), lambda drawn: float(np.median(drawn)), samples=200)
     (1.0, 5.0)
 
-    `rows` is float64 (n,), and `statistic` is asked once for each resample, slowly.
+    `rows` is float64 (n,), and `statistic` is called once for each resample, which is slow.
     """
     drawn = [statistic(rows[place]) for places in _places(len(rows), samples, seed) for place in places]
     return _percentiles(np.array(drawn))

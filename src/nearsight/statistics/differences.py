@@ -9,15 +9,15 @@ from nearsight.statistics.means import accuracy_interval, wilson_interval
 
 
 def accuracy_difference(first: ArrayLike, second: ArrayLike, *, chance: float | None = 0.0) -> Estimate:
-    """Return the accuracy of some images less that of others, with its 95 % interval.
+    """Return the accuracy on some images minus that on others, with its 95 % interval.
 
     >>> found = accuracy_difference([1] * 56 + [0] * 14, [1] * 48 + [0] * 32)
     >>> [round(number, 4) for number in found.numbers], found.n
     ([0.2, 0.0524, 0.3339], 150)
 
-    `first` and `second` are right (1) and wrong (0) answers of different images, (n,) and (m,). The interval is
-    Newcombe's from the two of Wilson (Statist. Med. 17, 873, 1998, method 10), which has a width where all are right.
-    Without an image on either side nothing is known. Raises `InputError` for anything but 0 and 1.
+    `first` and `second` are right (1) and wrong (0) answers on different images, (n,) and (m,). The interval is
+    Newcombe's from the two Wilson intervals (Statist. Med. 17, 873, 1998, method 10), which has a width even if
+    all are right. Without images on either side, nothing is known. Raises `InputError` for anything but 0 and 1.
     """
     a, b = _answers("first", first), _answers("second", second)
     if not len(a) or not len(b):
@@ -33,16 +33,16 @@ def accuracy_difference(first: ArrayLike, second: ArrayLike, *, chance: float | 
 
 
 def difference_of_estimates(first: Estimate, second: Estimate) -> Estimate:
-    """Return one estimated share less another, of different images, with its 95 % interval from theirs.
+    """Return one estimated share minus another, on different images, with its 95 % interval from theirs.
 
     >>> found = difference_of_estimates(Estimate(0.8, 0.7, 0.9, n=50), Estimate(0.6, 0.5, 0.7, n=80))
     >>> [round(number, 3) for number in found.numbers], found.n
     ([0.2, 0.059, 0.341], 130)
 
-    The distances of the ends from the values are added as squares (Zou and Donner, Statist. Med. 27, 2008: what
-    `accuracy_difference` does with Wilson's ends). Where the two share networks of several seeds, which move both
-    the same way, the interval is too wide rather than too narrow; `gap_estimate` has a better one. Raises
-    `ValueError` where either has no value or no interval.
+    The distances of the ends from the values are added as squares (Zou and Donner, Statist. Med. 27, 2008;
+    `accuracy_difference` does this with Wilson's ends). If the two share networks of several seeds, which move
+    both in the same direction, the interval is too wide rather than too narrow; `gap_estimate` has a better one.
+    Raises `ValueError` if either has no value or no interval.
     """
     (p, low_p, high_p), (q, low_q, high_q) = first.numbers, second.numbers
     below, above = float(np.hypot(p - low_p, high_q - q)), float(np.hypot(high_p - p, q - low_q))
@@ -53,15 +53,15 @@ def difference_of_estimates(first: Estimate, second: Estimate) -> Estimate:
 
 
 def change_estimate(before: ArrayLike, after: ArrayLike, *, chance: float | None = 0.0) -> Estimate:
-    """Return how the accuracy of the same images changed, after less before, with its 95 % interval.
+    """Return how the accuracy on the same images changed, after minus before, with its 95 % interval.
 
     >>> found = change_estimate([1, 1, 1, 1, 0, 0], [1, 0, 0, 0, 0, 0])
     >>> round(found.value, 2), found.high < 0.1, found.n
     (-0.5, True, 6)
 
-    `before` and `after` are right (1) and wrong (0) answers of the same images in the same order, (n,). The
-    interval is Newcombe's for paired proportions (Statist. Med. 17, 2635, 1998, method 10), with the correlation of
-    the two from their table. Raises `InputError` for anything but 0 and 1, and for rows of different length.
+    `before` and `after` are right (1) and wrong (0) answers on the same images in the same order, (n,). The
+    interval is Newcombe's for paired proportions (Statist. Med. 17, 2635, 1998, method 10), with the correlation
+    of the two from their table. Raises `InputError` for anything but 0 and 1, and for rows of different length.
     """
     a, b = _answers("after", after), _answers("before", before)
     if len(a) != len(b):
@@ -72,14 +72,14 @@ def change_estimate(before: ArrayLike, after: ArrayLike, *, chance: float | None
 
 
 def paired_interval(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of a less that of b, over the same images.
+    """Return the 95 % interval of the mean of a minus that of b, over the same images.
 
     >>> [round(end, 2) for end in paired_interval(np.array([1.0, 0.5, 0.5, 1.0]), np.array([0.5, 0.5, 0.0, 0.5]))]
     [0.14, 0.53]
 
     `a` and `b` are (images,), from 0 to 1: right and wrong answers, or shares of an image's tiles that are right.
-    Newcombe's for paired proportions from the two of `accuracy_interval`, with the correlation of answers from their
-    table, that of shares from their values.
+    It is Newcombe's for paired proportions from the two of `accuracy_interval`. For answers, the correlation
+    comes from their table; for shares, from their values.
     """
     p, q = float(a.mean()), float(b.mean())
     (low_p, high_p), (low_q, high_q) = accuracy_interval(a), accuracy_interval(b)
@@ -90,12 +90,12 @@ def paired_interval(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[flo
 
 
 def more_often(first: ArrayLike, second: ArrayLike) -> float:
-    """Return the probability that chance alone makes the first answers right at least so much more often.
+    """Return the probability that, by chance alone, the first answers are right at least so much more often.
 
     >>> round(more_often([1, 1, 1, 1, 1], [0, 0, 0, 0, 1]), 4), more_often([], [1])
     (0.0238, 1.0)
 
-    Fisher's exact test, one-sided; 1 where either has no answer. `first` and `second` are 0 or 1, of different
+    Fisher's exact test, one-sided; 1 if either has no answers. `first` and `second` are 0 or 1, on different
     images.
     """
     from scipy.stats import hypergeom
@@ -115,8 +115,8 @@ def false_discovery(probabilities: ArrayLike) -> NDArray[np.float64]:
     >>> false_discovery([]).tolist()
     []
 
-    `probabilities` are those of the tests, from 0 to 1, (n,); so is the result: Benjamini and Hochberg (J. R. Stat.
-    Soc. B 57, 1995), which holds for tests that are independent or go together.
+    `probabilities` are those of the tests, from 0 to 1, (n,), and so is the result: Benjamini and Hochberg (J. R.
+    Stat. Soc. B 57, 1995), which holds for tests that are independent or positively related.
     """
     from scipy.stats import false_discovery_control
 
@@ -134,7 +134,7 @@ def _answers(name: str, values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Return the correlation of pairs; of answers Newcombe's, corrected for continuity where it is positive."""
+    """Return the correlation of pairs; for answers Newcombe's, corrected for continuity if it is positive."""
     if not (np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all()):
         return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0
     both, only_a, only_b = float((a * b).sum()), float((a * (1 - b)).sum()), float(((1 - a) * b).sum())

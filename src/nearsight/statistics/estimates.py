@@ -12,10 +12,10 @@ class Estimate:
     >>> absent("all images are alike").reason
     'all images are alike'
 
-    None stands for what is not known: the value where nothing counts or nothing can be measured (`reason` may say
-    why), the interval where one image counts, and `chance` where there is nothing to compare with. `n` counts
-    what is resampled, as a rule images; None in files that did not write it. `covers` names what chance the
-    interval covers: "images", "images and seeds" or "tiles".
+    None stands for what is not known: the value if nothing counts or nothing can be measured (`reason` may say
+    why), the interval if one image counts, and `chance` if there is nothing to compare with. `n` counts what is
+    resampled, usually images; None in files that did not write it. `covers` names the variation that the interval
+    covers: "images", "images and seeds" or "tiles".
     """
 
     value: float | None
@@ -28,7 +28,7 @@ class Estimate:
 
     @property
     def numbers(self) -> tuple[float, float, float]:
-        """The value and the ends of its interval, where they are known; raises `ValueError` where they are not."""
+        """The value and the ends of its interval, if they are known; raises `ValueError` if they are not."""
         if self.value is None or self.low is None or self.high is None:
             raise ValueError(f"{self} has no value or no interval")
         return self.value, self.low, self.high

@@ -1,4 +1,4 @@
-"""How much more often networks are right on one set of images than on another: both share the networks."""
+"""How much more often networks are right on one set of images than on another, with the same networks on both."""
 
 from dataclasses import replace
 
@@ -13,22 +13,22 @@ from nearsight.statistics.student import student95
 
 
 def gap_estimate(first: ArrayLike, second: ArrayLike, *, same_images: bool = True) -> Estimate:
-    """Return the accuracy of networks on some images less that on others, with its 95 % interval.
+    """Return the accuracy of networks on some images minus that on others, with its 95 % interval.
 
     >>> train, test = np.tile([[1, 1, 1, 1, 0]], (3, 40)), np.tile([[1, 1, 1, 0, 0]], (3, 40))
     >>> gap = gap_estimate(train, test)
     >>> [round(number, 2) for number in gap.numbers], gap.n, gap.covers
     ([0.2, 0.11, 0.29], 400, 'images and seeds')
 
-    `first` and `second` are (seeds, images), the same networks and two disjoint sets of images: 0, 1 or a share of
-    right tiles. A good seed is good on both, so the variance over seeds is that of their gaps; to it comes, for each
-    set, that of the choice of images, M_images / (seeds · images), M the mean square between images. As in
-    `arm_estimate`, what a network adds to one image counts twice, and the degrees of freedom are Satterthwaite's, no
-    fewer than one less than the seeds. `same_images` says that every seed was judged on the same images of `first`;
-    where it was not, the gaps over seeds vary with them already.
+    `first` and `second` are (seeds, images), the same networks and two disjoint sets of images: 0, 1 or a share
+    of right tiles. A good seed is good on both, so the variance over seeds is that of their gaps. For each set,
+    the variance of the choice of images is added, M_images / (seeds · images), with M the mean square between
+    images. As in `arm_estimate`, what a network adds to one image counts twice, and the degrees of freedom are
+    Satterthwaite's, at least the number of seeds minus one. `same_images` says that every seed was judged on the
+    same images of `first`; if not, the gaps over seeds already vary with them.
 
-    With one seed, and where all networks are right and wrong alike, only images vary, and the interval is
-    `difference_of_estimates`'. Raises `InputError` for other shapes, and for other seeds.
+    With one seed, and if all networks are right and wrong alike, only images vary, and the interval is that of
+    `difference_of_estimates`. Raises `InputError` for other shapes, and for different seeds.
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     for name, table in (("first", a), ("second", b)):
@@ -50,9 +50,9 @@ def gap_difference(
     >>> [round(number, 2) for number in gap_difference((train, test), (test, test)).numbers]
     [0.2, 0.14, 0.26]
 
-    `ours` and `theirs` are the two tables of each arm, (seeds, images) as `gap_estimate` takes them: the same seeds,
-    and the same images in the same order. The interval is `gap_estimate`'s of the differences, image by image; with
-    one seed `difference_of_estimates`' of the two `paired_difference`s.
+    `ours` and `theirs` are the two tables of each arm, (seeds, images) as for `gap_estimate`: the same seeds, and
+    the same images in the same order. The interval is that of `gap_estimate` for the differences, image by image;
+    with one seed, that of `difference_of_estimates` for the two `paired_difference`s.
     """
     (a, b), (c, d) = ([np.asarray(table, dtype=np.float64) for table in arm] for arm in (ours, theirs))
     alone = difference_of_estimates(paired_difference(a[:1], c[:1]), paired_difference(b[:1], d[:1]))
@@ -70,7 +70,7 @@ def _over_seeds(
     between, images = float(gaps.var(ddof=1)) / seeds, [of_images for of_images, _, _ in of_sets]
     if not between + sum(images) > 1e-15:
         return replace(alone, covers=IMAGES_AND_SEEDS)
-    # What chance alone makes of the networks: seeds that happen to agree leave as many degrees of freedom.
+    # The variation of the networks by chance alone: seeds that happen to agree leave as many degrees of freedom.
     likely = max(between, sum(rest for _, rest, _ in of_sets))
     spread = likely**2 / (seeds - 1) + sum(of_images**2 / free for of_images, _, free in of_sets)
     freedom = max(seeds - 1, (between + sum(images)) ** 2 / spread)
@@ -81,6 +81,6 @@ def _over_seeds(
 
 
 def _variances(table: NDArray[np.float64]) -> tuple[float, float, int]:
-    """Return the variances of a set's mean that its images make and that the rest makes, and the former's freedom."""
+    """Return the variances of a set's mean due to its images and due to the rest, and the former's freedom."""
     _, between_images, rest = mean_squares(table)
     return between_images / table.size, rest / table.size, max(1, table.shape[1] - 1)

@@ -1,4 +1,4 @@
-"""Whether one arm is as good as another but for a margin, and how many seeds or images would tell."""
+"""Whether one arm is as good as another except for a margin, and how many seeds or images would decide."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,17 +18,17 @@ MOST_SEEDS, MOST_IMAGES = 100, 10_000_000
 
 
 def within_margin(difference: Estimate, margin: float) -> Answer:
-    """Say whether what `difference` is of is worse by less than `margin`.
+    """Say whether the arm of `difference` is worse by less than `margin`.
 
     >>> within_margin(Estimate(-0.002, -0.007, 0.003), 0.01), within_margin(Estimate(-0.02, -0.03, -0.012), 0.01)
     ('yes', 'no')
     >>> within_margin(Estimate(-0.002, -0.02, 0.016), 0.01)
     'not yet known'
 
-    `difference` is an accuracy less that of its reference, with its 95 % interval, as shares; so is `margin`. Yes
-    where the whole interval lies above -`margin`, no where it lies below: of arms that are worse by just the margin
-    2.5 % are called good enough (non-inferiority, Piaggio et al., JAMA 308, 2012). Raises `InputError` for a margin
-    that is not between 0 and 1.
+    `difference` is an accuracy minus that of its reference, with its 95 % interval, as shares; so is `margin`.
+    The answer is yes if the whole interval lies above -`margin`, no if it lies below. Of arms that are worse by
+    exactly the margin, 2.5 % are called good enough (non-inferiority, Piaggio et al., JAMA 308, 2012). Raises
+    `InputError` for a margin that is not between 0 and 1.
     """
     if not 0 <= margin <= 1:
         raise InputError(f"margin must lie between 0 and 1, as a share, got {margin:g}")
@@ -40,8 +40,8 @@ def within_margin(difference: Estimate, margin: float) -> Answer:
 class Spread:
     """How a mean over seeds and images varies: the mean squares between them and of the rest.
 
-    `seeds` and `images` are how many it was measured on. Of one seed only images vary: `between_seeds` is 0, and
-    `within`, which cannot be told from them, too.
+    `seeds` and `images` are the numbers on which it was measured. With one seed, only images vary:
+    `between_seeds` is 0, and so is `within`, which cannot be separated from them.
     """
 
     between_seeds: float
@@ -52,7 +52,7 @@ class Spread:
 
     @staticmethod
     def of(table: ArrayLike) -> "Spread":
-        """Return the spread of (seeds, images): differences of two arms, say.
+        """Return the spread of a table (seeds, images), for example of differences of two arms.
 
         >>> Spread.of([[0.0, 1.0], [2.0, 3.0]])
         Spread(between_seeds=4.0, between_images=1.0, within=0.0, seeds=2, images=2)
@@ -70,8 +70,8 @@ class Spread:
         >>> round(Spread(0.5, 0.2, 0.1, seeds=3, images=100).half_width(6, 100), 3)
         0.079
 
-        The variances of seeds, of images and of the rest are taken from the mean squares (Searle, Casella and
-        McCulloch, Variance Components, 1992, chapter 4, none below 0), and give those of the other numbers.
+        The variances of seeds, of images and of the rest are computed from the mean squares (Searle, Casella and
+        McCulloch, Variance Components, 1992, chapter 4, none below 0), and give those for the other numbers.
         """
         if self.seeds == 1:
             return float(1.96 * (self.between_images / images) ** 0.5)
@@ -86,7 +86,7 @@ class Spread:
         )
 
     def seeds_for(self, room: float) -> int | None:
-        """Return how many seeds on the same images reach no further than `room`; None beyond 100, or of one seed.
+        """Return how many seeds on the same images reach no further than `room`; None beyond 100, or with one seed.
 
         >>> Spread(0.5, 0.2, 0.1, seeds=3, images=100).seeds_for(0.06)
         12
@@ -98,13 +98,14 @@ class Spread:
         )
 
     def images_for(self, room: float) -> int | None:
-        """Return how many images at the same seeds reach no further than `room`; None beyond ten million.
+        """Return how many images with the same seeds reach no further than `room`; None beyond ten million.
 
         >>> Spread(0.01, 0.2, 0.1, seeds=3, images=100).images_for(0.02)
         1105
         """
         least, most = self.images, self.images
-        # With very many images the seeds alone are left, of which there are few: the reach grows again a little.
+        # With very many images only the seeds are left, of which there are few, so the reach grows again a
+        # little.
         while self.half_width(self.seeds, most) > room:
             if most >= MOST_IMAGES:
                 return None

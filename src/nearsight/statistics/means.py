@@ -1,4 +1,4 @@
-"""Estimates of means and of what is computed from means, over independent images."""
+"""Estimates of means, and of what is computed from means, over independent images."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,10 +24,10 @@ def mean_estimate(
     >>> mean_estimate([]).n
     0
 
-    `values` is (n,); NaN is left out and not counted. The interval is made of percentiles of `samples` resamples
-    of the images (`resampled_means`). For shares of right answers take `accuracy_estimate`: where all images are
-    right every resample is, and this interval has no width. Raises `InputError` for values that are not one
-    row, or infinite.
+    `values` is (n,); NaN is left out and not counted. The interval consists of percentiles of `samples` resamples
+    of the images (`resampled_means`). For shares of right answers, use `accuracy_estimate`: if all images are
+    right, every resample is, and this interval has no width. Raises `InputError` for values that are not one row,
+    or infinite.
     """
     known = _known(values)
     if len(known) < 2:
@@ -43,9 +43,9 @@ def student_estimate(values: ArrayLike, *, covers: str, chance: float | None = N
     >>> [round(number, 3) for number in found.numbers], found.n
     ([0.6, 0.352, 0.848], 3)
 
-    `values` is (n,), one number per seed; NaN is left out and not counted. `covers` names what was drawn again for
-    each. A bootstrap of three numbers has too narrow an interval; this one supposes that they are normally
-    distributed. Raises what `mean_estimate` raises.
+    `values` is (n,), one number per seed; NaN is left out and not counted. `covers` names what was drawn again
+    for each. A bootstrap of three numbers has too narrow an interval; this one assumes that they are normally
+    distributed. Raises where `mean_estimate` does.
     """
     known = _known(values)
     if len(known) < 2:
@@ -57,14 +57,14 @@ def student_estimate(values: ArrayLike, *, covers: str, chance: float | None = N
 
 
 def accuracy_estimate(correct: ArrayLike, *, chance: float | None = None) -> Estimate:
-    """Return the mean of right (1) and wrong (0) answers, one an image, with the interval that accuracies have.
+    """Return the mean of right (1) and wrong (0) answers, one per image, with the interval for accuracies.
 
     >>> all_right = accuracy_estimate([1, 1, 1, 1], chance=0.5)
     >>> all_right.value, round(all_right.low, 2), all_right.high
     (1.0, 0.51, 1.0)
 
-    `correct` is (n,); NaN is left out and not counted. The interval is `accuracy_interval`'s (Wilson's), so a
-    diagnosis and an evaluation of the same answers agree. Raises what `mean_estimate` raises.
+    `correct` is (n,); NaN is left out and not counted. The interval is that of `accuracy_interval` (Wilson's), so
+    a diagnosis and an evaluation of the same answers agree. Raises where `mean_estimate` does.
     """
     known = _known(correct)
     if len(known) < 2:
@@ -80,8 +80,8 @@ def ratio_estimate(
     >>> ratio_estimate([1.0, 0.0, 3.0], [1.0, 4.0, 3.0]).value
     0.5
 
-    `parts` and `wholes` are (n,), a pair per image; each resample of the images takes both its numbers.
-    Without a whole (their sum is 0) there is no share, and all numbers are None.
+    `parts` and `wholes` are (n,), a pair per image; each resample of the images uses both numbers. Without a
+    whole (their sum is 0) there is no share, and all numbers are None.
     """
     table = np.stack([np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)], 1)
     if not table[:, 1].sum() > 0:
@@ -120,17 +120,17 @@ def accuracy_interval(correct: NDArray[np.float64]) -> tuple[float, float]:
     >>> round(low, 4), round(high, 4)
     (0.8256, 0.9448)
 
-    `correct` is one number from 0 to 1 an image: 0 or 1, or the share of its tiles that are right. The
-    interval is Wilson's (J. Am. Stat. Assoc. 22, 1927) for 0 and 1. For shares it is Wilson's at the
-    effective number of images n·p(1 − p)/s², s² their variance: tiles of one image are not independent,
-    images are, so images are counted. It covers the choice of test images, not that of the training seed.
+    `correct` is one number from 0 to 1 per image: 0 or 1, or the share of its tiles that are right. For 0 and 1,
+    the interval is Wilson's (J. Am. Stat. Assoc. 22, 1927). For shares it is Wilson's at the effective number of
+    images n·p(1 − p)/s², where s² is their variance: tiles of one image are not independent, images are, so
+    images are counted. It covers the choice of test images, not that of the training seed.
     """
     images, mean, variance = len(correct), float(correct.mean()), float(correct.var())
     return wilson_interval(mean, images * mean * (1 - mean) / variance if variance > 0 else images)
 
 
 def wilson_interval(share: float, count: float) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share of so many independent answers; the number need not be whole.
+    """Return Wilson's 95 % interval of a share of this many independent answers; the number need not be whole.
 
     >>> low, high = wilson_interval(1.0, 4)
     >>> round(low, 2), high
@@ -139,7 +139,7 @@ def wilson_interval(share: float, count: float) -> tuple[float, float]:
     centre = share + Z95**2 / (2 * count)
     spread = Z95 * np.sqrt(share * (1 - share) / count + (Z95 / (2 * count)) ** 2)
     scale = 1 + Z95**2 / count
-    # Of all and of none, rounding would leave the share itself outside by its last bit.
+    # For all and for none, rounding would leave the share itself outside by its last bit.
     low, high = min(share, (centre - spread) / scale), max(share, (centre + spread) / scale)
     return float(max(0.0, low)), float(min(1.0, high))
 
@@ -152,22 +152,23 @@ def influence_estimate(
     more_variance: float = 0.0,
     chance: float | None = None,
 ) -> Estimate:
-    """Return a statistic from 0 to 1 with its 95 % interval over images, from what each image does to it.
+    """Return a statistic from 0 to 1 with its 95 % interval over images, from the influence of each image.
 
     >>> answers = np.array([1.0] * 90 + [0.0] * 10)
     >>> found = influence_estimate(0.9, answers - 0.9, count=100)
     >>> (found.low, found.high) == accuracy_interval(answers)
     True
 
-    `influence` is (images,): the derivative of the statistic by the image's weight, times the number of images. Its
-    mean square over the images, divided by their number, is the variance by the infinitesimal jackknife (Efron, The
-    Jackknife, the Bootstrap and Other Resampling Plans, 1982), which a bootstrap approaches by drawing. The interval
-    is Wilson's at the number of answers that have this variance, as for accuracies; where there is no variance, as
-    where all images are right, at `count`. `more_variance` is what the images of the set cannot tell.
+    `influence` is (images,): the derivative of the statistic by the image's weight, times the number of images.
+    Its mean square over the images, divided by their number, is the variance by the infinitesimal jackknife
+    (Efron, The Jackknife, the Bootstrap and Other Resampling Plans, 1982), which a bootstrap approximates by
+    drawing. The interval is Wilson's at the number of answers with this variance, as for accuracies; without
+    variance, for example if all images are right, it is Wilson's at `count`. `more_variance` is what the images
+    of the set cannot show.
     """
     images = len(influence)
     variance = float(influence @ influence) / images**2 + more_variance
-    # What is left of a variance of zero by rounding is none.
+    # What rounding leaves of a variance of zero counts as zero.
     known = variance * images > 1e-12 and 0 < value < 1
     low, high = wilson_interval(value, value * (1 - value) / variance if known else count)
     return Estimate(value, low, high, images, chance)
@@ -178,7 +179,7 @@ def _first(means: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _ratio(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    # A resample may draw only images whose whole is nothing: it has no ratio.
+    # A resample may draw only images whose whole is zero: it has no ratio.
     parts, wholes = means.T
     ratios: NDArray[np.float64] = np.divide(parts, wholes, out=np.full(len(means), np.nan), where=wholes != 0)
     return ratios

@@ -24,18 +24,18 @@ class McNemar:
 
 
 def paired_difference(correct_a: ArrayLike, correct_b: ArrayLike) -> Estimate:
-    """Return the mean accuracy of arm a less that of arm b, with its paired 95 % interval.
+    """Return the mean accuracy of arm a minus that of arm b, with its paired 95 % interval.
 
     >>> a, b = np.tile([[1, 1, 1, 1, 0]], (3, 20)), np.tile([[1, 1, 1, 0, 0]], (3, 20))
     >>> difference = paired_difference(a, b)
     >>> [round(number, 2) for number in difference.numbers], difference.n, difference.covers
     ([0.2, 0.12, 0.28], 100, 'images and seeds')
 
-    `correct_a` and `correct_b` are (seeds, images): 0, 1 or a share of right tiles, the same seeds and
-    images in the same order. Positive is better for a. The interval is `arm_estimate`'s, of the
-    differences. With one seed it covers images alone and is of these two networks: Newcombe's
-    (`paired_interval`). Arms that give the same difference for every image and seed have the width of one
-    seed's. Raises `InputError` for shapes that differ.
+    `correct_a` and `correct_b` are (seeds, images): 0, 1 or a share of right tiles, with the same seeds and
+    images in the same order. Positive is better for a. The interval is that of `arm_estimate` for the
+    differences. With one seed it covers images alone and is about these two networks: Newcombe's
+    (`paired_interval`). Arms that give the same difference for every image and seed have the width of one seed's.
+    Raises `InputError` for shapes that differ.
     """
     a, b = _table(correct_a, "correct_a"), _table(correct_b, "correct_b")
     if a.shape != b.shape:
@@ -56,15 +56,15 @@ def arm_estimate(correct: ArrayLike) -> Estimate:
     0.75
 
     `correct` is (seeds, images): 0, 1 or a share of right tiles. Seeds and images are crossed random effects: the
-    mean has the variance (M_seeds + M_images) / (seeds · images), M the mean squares between seeds and between
-    images. That counts what both share twice, so that it is never below the truth, and keeps what seeds add where
-    few of them happen to agree. The interval is Student's, with degrees of freedom by Satterthwaite (Biometrics
-    Bulletin 2, 1946) from these two, the first taken as no less than the mean square of the rest, and no fewer than
-    one less than the seeds: two seeds tell little of other seeds, and their interval is wide. How often it holds the
-    truth: `python -m studies coverage`.
+    mean has the variance (M_seeds + M_images) / (seeds · images), where M are the mean squares between seeds and
+    between images. This counts what both share twice, so it is never below the truth, and it keeps what seeds add
+    if few of them happen to agree. The interval is Student's, with degrees of freedom by Satterthwaite
+    (Biometrics Bulletin 2, 1946) from these two mean squares. The first is at least the mean square of the rest,
+    and the degrees of freedom are at least the number of seeds minus one: two seeds say little about other seeds,
+    and their interval is wide. How often it contains the truth: `python -m studies coverage`.
 
-    With one seed only images are varied, and the interval is that of `accuracy_estimate`: it says nothing of how
-    another seed would do. An arm whose networks are right and wrong alike on all images has that width too.
+    With one seed only images vary, and the interval is that of `accuracy_estimate`: it says nothing about another
+    seed. An arm whose networks are right and wrong alike on all images has that width too.
     """
     table = _table(correct, "correct")
     alone = Estimate(float(table[0].mean()), *accuracy_interval(table[0]), table.shape[1], covers=IMAGES)
@@ -77,9 +77,9 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     >>> mcnemar([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0])
     McNemar(only_a=5, only_b=0, p=0.0625)
 
-    `correct_a` and `correct_b` are (images,), 0 or 1. Of the images that one arm alone gets right, each arm's
-    share is binomial at one half if the two are equally good (McNemar, Psychometrika 12, 1947); p is 1 where
-    there are none. Raises `InputError` for shapes that differ and values between 0 and 1.
+    `correct_a` and `correct_b` are (images,), 0 or 1. If the two are equally good, each arm's share of the images
+    that one arm alone gets right is binomial at one half (McNemar, Psychometrika 12, 1947); p is 1 if there are
+    none. Raises `InputError` for shapes that differ and values between 0 and 1.
     """
     from scipy.stats import binomtest
 
@@ -103,7 +103,7 @@ def _table(values: ArrayLike, name: str) -> NDArray[np.float64]:
 def crossed_half_width(
     between_seeds: float, between_images: float, within: float, *, seeds: int, images: int
 ) -> float:
-    """Return how far the 95 % interval of a mean over seeds and images reaches, as `arm_estimate` has it.
+    """Return how far the 95 % interval of a mean over seeds and images reaches, as in `arm_estimate`.
 
     >>> round(crossed_half_width(0.5, 0.2, 0.1, seeds=3, images=100), 3)
     0.135
@@ -122,8 +122,8 @@ def crossed_interval(table: NDArray[np.float64]) -> float:
     >>> round(crossed_interval(np.array([[0.0, 1.0, 2.0], [0.5, 1.0, 2.5]])), 2)
     2.3
 
-    `table` is float64 (few, many): sets of images drawn and test images, say. With one row only the columns are
-    varied. See `arm_estimate`.
+    `table` is float64 (few, many), for example sets of drawn images and test images. With one row only the
+    columns vary. See `arm_estimate`.
     """
     few, many = table.shape
     if few == 1:
@@ -140,7 +140,7 @@ def _over_seeds(table: NDArray[np.float64], alone: Estimate, *, least: float) ->
     mean = float(table.mean())
     between_seeds, between_images, within = mean_squares(table)
     if not (between_seeds + between_images) * seeds * images > 1e-12:
-        # The same everywhere: what one seed says of the images is left.
+        # The same everywhere, so only what one seed says about the images is left.
         _, low, high = alone.numbers
         return replace(alone, value=mean, low=low, high=high, covers=IMAGES_AND_SEEDS)
     half = crossed_half_width(between_seeds, between_images, within, seeds=seeds, images=images)

@@ -13,7 +13,7 @@ from nearsight.statistics.student import student95
 def widened_by_folds(
     known: Estimate, values: ArrayLike, fold: ArrayLike, *, ratio: float, least: float = -1.0
 ) -> Estimate:
-    """Return an estimate over images as wide as other training sets would have it, by the corrected resampled t.
+    """Return an estimate over images, widened for other training sets, by the corrected resampled t.
 
     >>> from nearsight.statistics import accuracy_estimate
     >>> right = np.array([1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 0])
@@ -25,17 +25,17 @@ def widened_by_folds(
     'images and training sets'
 
     `known` is the estimate of the mean of `values` (seeds, images) with an interval over images, and over seeds
-    where there are several; `fold` (images,) says in which fold each was tested, and `ratio` is how many images a
-    fold has for each that its network was trained on. `least` is the smallest value that there can be: 0 for
-    accuracies, −1 for their differences.
+    if there are several; `fold` (images,) says in which fold each was tested, and `ratio` is how many images a
+    fold has for each that its network was trained on. `least` is the smallest possible value: 0 for accuracies,
+    −1 for their differences.
 
-    The mean of J folds at R seeds has the variance (1/(J·R) + ratio)·S², S² that of the J·R means among each other:
-    the training sets overlap, so S²/(J·R) is too small (Nadeau and Bengio, Machine Learning 52, 2003; for repeated
-    cross-validation Bouckaert and Frank, PAKDD 2004). The interval is Student's with J − 1 degrees of freedom:
-    Bouckaert and Frank have J·R − 1, but make new folds for each repetition, and here all seeds share theirs. It
-    is never narrower than that of `known`, which it holds. No interval from one cross-validation is right for
-    every learner (Bengio and Grandvalet, J. Mach. Learn. Res. 5, 2004): `python -m studies folds` tries this one.
-    Raises `InputError` for fewer than two folds.
+    The mean of J folds at R seeds has the variance (1/(J·R) + ratio)·S², where S² is the variance of the J·R
+    means. The training sets overlap, so S²/(J·R) is too small (Nadeau and Bengio, Machine Learning 52, 2003; for
+    repeated cross-validation Bouckaert and Frank, PAKDD 2004). The interval is Student's with J − 1 degrees of
+    freedom. Bouckaert and Frank use J·R − 1, but they make new folds for each repetition, while here all seeds
+    share theirs. It is never narrower than that of `known`, which it contains. No interval from one
+    cross-validation is right for every learner (Bengio and Grandvalet, J. Mach. Learn. Res. 5, 2004); `python -m
+    studies folds` tests this one. Raises `InputError` for fewer than two folds.
     """
     means = _means_of_folds(np.asarray(values, dtype=np.float64), np.asarray(fold))
     value, low, high = known.numbers

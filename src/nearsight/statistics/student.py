@@ -1,4 +1,4 @@
-"""Student's distribution, as intervals need it."""
+"""Student's distribution, as needed for intervals."""
 
 
 def student95(freedom: float) -> float:

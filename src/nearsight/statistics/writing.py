@@ -19,7 +19,7 @@ def number(value: float, decimals: int = 2) -> str:
 
 
 def signed(value: float) -> str:
-    """Write a number with its sign, as evidence is written.
+    """Write a number with its sign, as for evidence.
 
     >>> signed(2.5), signed(-1.234)
     ('+2.50', '−1.23')
@@ -37,7 +37,7 @@ def three_digits(value: float) -> str:
 
 
 def whole(value: float) -> str:
-    """Write a number without decimals, its thousands apart.
+    """Write a number without decimals, with separated thousands.
 
     >>> whole(54321.2), whole(-0.4)
     ('54,321', '0')
@@ -64,7 +64,7 @@ def per_cent(share: float, decimals: int = 1) -> str:
 
 
 def with_interval(estimate: Estimate, write: Callable[[float], str] = points) -> str:
-    """Write an estimate with its interval, each number as `write` does; a dash where there is no value.
+    """Write an estimate with its interval, each number as `write` does; a dash if there is no value.
 
     >>> with_interval(Estimate(0.9123, 0.905, 0.92)), with_interval(Estimate(9.123, 8.9, 9.4), three_digits)
     ('91.2 (90.5 to 92.0)', '9.12 (8.9 to 9.4)')
@@ -77,7 +77,7 @@ def with_interval(estimate: Estimate, write: Callable[[float], str] = points) ->
 
 
 def whole_per_cent(estimate: Estimate) -> str:
-    """Write an estimate and its interval in whole per cent, as sentences have it; "unknown" where there is none.
+    """Write an estimate and its interval in whole per cent, as in sentences; "unknown" if there is none.
 
     >>> whole_per_cent(Estimate(0.5, 0.25, 0.75)), whole_per_cent(Estimate(-0.25, None, None, n=1))
     ('50 % (25 to 75)', '−25 %')
@@ -89,7 +89,7 @@ def whole_per_cent(estimate: Estimate) -> str:
 
 
 def interval(estimate: Estimate, write: Callable[[float], str] = points) -> str:
-    """Write the interval alone, in brackets after a space; nothing where there is none.
+    """Write the interval alone, in brackets after a space; nothing if there is none.
 
     >>> interval(Estimate(0.9123, 0.905, 0.92))
     ' (90.5 to 92.0)'

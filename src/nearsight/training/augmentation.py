@@ -1,4 +1,4 @@
-"""Whole images cut and resized at random, and colours changed: of bytes, image by image, before a step."""
+"""Whole images cropped and resized at random, and colours changed: on bytes, image by image, before a step."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,12 +12,12 @@ from nearsight.settings import Recipe
 from nearsight.settings.tile_schedule import Size
 from nearsight.training.order import generator
 
-# By how much brightness, contrast and saturation are changed at most, up or down, as timm does by default.
+# The most by which brightness, contrast and saturation change, up or down, as in timm by default.
 JITTER = 0.4
 
 
 class Augmentation:
-    """What a recipe changes of the images of a run besides the place of a tile and its flip.
+    """What a recipe changes in the images of a run, in addition to the place of a tile and its flip.
 
     >>> augmentation = Augmentation(Recipe(resized_crop=0.25, augmentation="jitter"), (0.5, 0.5, 0.5))
     >>> image = torch.arange(75, dtype=torch.uint8).reshape(1, 3, 5, 5)
@@ -26,7 +26,7 @@ class Augmentation:
     (torch.Size([1, 3, 4, 4]), torch.uint8)
 
     All of it is a function of the recipe's seed and an image's position in the run, whoever does it and whenever.
-    Places that a shifted image leaves have the mean colour, `mean` in 0..1. The transforms are torchvision's v2.
+    Areas that a shifted image leaves have the mean colour, `mean` in 0..1. The transforms are torchvision's v2.
     """
 
     def __init__(self, recipe: Recipe, mean: tuple[float, float, float]) -> None:
@@ -35,7 +35,7 @@ class Augmentation:
 
     @property
     def cuts(self) -> bool:
-        """Whether whole images are cut and resized at random."""
+        """Whether whole images are cropped and resized at random."""
         return self._share is not None
 
     @property
@@ -44,9 +44,9 @@ class Augmentation:
         return self.cuts or self._colours != "none"
 
     def cut(self, image: Tensor, size: Size, position: int) -> Tensor:
-        """Cut a random part out of an image, uint8 (1, 3, H, W), and resize it to a height and width.
+        """Crop a random part of an image, uint8 (1, 3, H, W), and resize it to a height and width.
 
-        Of the area is taken from the recipe's share to all of it, with sides of 3:4 to 4:3.
+        The part has from the recipe's share of the area to all of it, with sides of 3:4 to 4:3.
         """
         assert self._share is not None
         with _addressed(self._seed, "resized crop", position):
@@ -65,7 +65,7 @@ class Augmentation:
 
 @contextmanager
 def _addressed(seed: int, purpose: str, position: int) -> Iterator[None]:
-    # torchvision draws from the processor's own generator, wherever the image lies.
+    # torchvision draws from the processor's own generator, wherever the image is.
     before = torch.get_rng_state()
     torch.default_generator.manual_seed(generator(seed, purpose, position).initial_seed())
     try:

@@ -1,4 +1,4 @@
-"""The average of a network's weights over the steps, where a weight has one."""
+"""The average of a network's weights over the steps, for weights that have one."""
 
 from itertools import chain
 
@@ -18,8 +18,9 @@ class WeightAverage(AveragedModel):
     >>> average.module.weight.item()
     3.0
 
-    What is infinite in the network, as a mask is, stays infinite, where a mean of infinities is no number. What is no
-    floating-point number, as an index or a count is, is the network's, where a mean would be rounded down.
+    What is infinite in the network, such as a mask, stays infinite, because a mean of infinities is not a number.
+    What is not a floating-point number, such as an index or a count, is the network's, because a mean would be
+    rounded down.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -30,7 +31,7 @@ class WeightAverage(AveragedModel):
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module) -> None:
-        """Take the weights of a step into the average."""
+        """Add the weights of a step to the average."""
         super().update_parameters(model)
         means, values = _tensors(self.module), _tensors(model)
         for mean, value, taken, masked in zip(means, values, self._taken, self._masked, strict=True):

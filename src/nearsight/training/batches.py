@@ -20,18 +20,18 @@ from nearsight.training.augmentation import Augmentation
 from nearsight.training.material import SilentTiles
 from nearsight.training.order import generator, positions
 
-# From three tiles on, decoding the image once costs less than a part of it for each tile.
+# From three tiles on, decoding the image once costs less than decoding a part of it for each tile.
 MOST_TILES_DECODED_APART = 2
 _WRAPPED = f"{InputError.__module__}.{InputError.__qualname__}: "
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One optimizer step's tiles, uint8 (B, tiles of an image, 3, h, w), and their labels, int64 (B,).
+    """One optimizer step's tiles, uint8 (B, tiles per image, 3, h, w), and their labels, int64 (B,).
 
-    `silent` is bool (B,), which tiles are to say nothing, and `groups` int64 (B,), the groups of the images; None
-    where a run knows of neither. Of mixed images `partners`, int64 (B,), are the labels of the other part, and
-    `kept`, a number, the share of an image that is its own.
+    `silent` is bool (B,), which tiles should say nothing, and `groups` int64 (B,), the groups of the images; None
+    if a run has neither. For mixed images, `partners`, int64 (B,), are the labels of the other part, and `kept`,
+    a number, is the share of an image that is its own.
     """
 
     tiles: Tensor
@@ -43,17 +43,17 @@ class Batch:
 
     @staticmethod
     def of(tensors: Sequence[Tensor], *, silent: bool, groups: bool) -> "Batch":
-        """Return the batch of what `tensors` gives: tiles and labels, and after them what marks them, where known."""
+        """Return the batch from `tensors`: tiles and labels, and then what marks them, if known."""
         tiles, labels, *more = tensors
         marked = more.pop(0) if silent else None
         return Batch(tiles, labels, marked, more.pop(0) if groups else None)
 
     def part_of(self, rank: int, world: int) -> "Batch":
-        """Return the images that are those of one of `world` processes."""
+        """Return the images that belong to one of `world` processes."""
         return self._take(slice(rank, None, world))
 
     def chunks(self, parts: int) -> list["Batch"]:
-        """Return the batch in parts, all but the last as large."""
+        """Return the batch in parts of equal size, except for the last."""
         count = len(self.labels)
         size = -(-count // parts)
         return [self._take(slice(first, first + size)) for first in range(0, count, size)]
@@ -73,7 +73,7 @@ def training_size(images: ImageSet, recipe: Recipe) -> Size:
     """Return height and width of what the network is trained on: the tile, or the whole image.
 
     Whole images of different sizes need `resize_short`, and are then cut to squares of that side at random.
-    Raises `InputError` when the tile does not fit every image or whole images cannot be stacked.
+    Raises `InputError` if the tile does not fit every image or whole images cannot be stacked.
     """
     if recipe.resize_short is None:
         if recipe.tile is not None:
@@ -107,31 +107,31 @@ def resized_pixels(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
 
 
 def is_whole(recipe: Recipe, size: Size, sizes: TileSizes) -> bool:
-    """Say whether whole images are trained on at a size: a schedule that ends on them begins with tiles."""
+    """Say whether whole images of a size are trained on; a schedule that ends on them begins with tiles."""
     return recipe.tile is None and size == sizes.last
 
 
 def crop_margin(recipe: Recipe, size: Size, sizes: TileSizes) -> int:
-    """Return the pixels that images are padded with on each side before they are cut: none where tiles are.
+    """Return the pixels by which images are padded on each side before they are cut: none for tiles.
 
-    Nor are whole images of which a random part is resized.
+    It is also none for whole images of which a random part is resized.
     """
     padded = recipe.resized_crop is None and is_whole(recipe, size, sizes)
     return recipe.crop_padding if padded else 0
 
 
 def resized_image(images: ImageSet, row: int, preprocessing: Preprocessing) -> Tensor:
-    """Return an image of a set as it is trained on, resized: by bands where memory is not to hold it whole."""
+    """Return an image of a set in its training form, resized: by bands if memory should not hold it whole."""
     image = images.looked_at(row) if preprocessing.resizes else images.image(row)
     resized = preprocessing.resize(image) if isinstance(image, Tensor) else preprocessing.resize_banded(image)
     return resized if isinstance(resized, Tensor) else images.image(row)
 
 
 class StreamedTiles(torch.utils.data.Dataset[tuple[Any, ...]]):
-    """Positions of the sequence of epochs, each decoded, cut and flipped where it is read.
+    """Positions of the sequence of epochs, each decoded, cut and flipped when it is read.
 
-    A position's tiles depend on the seed and the position alone, so workers and resuming change nothing.
-    `silent` says which tiles are to say nothing, and `groups`, int64 (N,), the group of each image.
+    A position's tiles depend on the seed and the position alone, so workers and resuming change nothing. `silent`
+    says which tiles should say nothing, and `groups`, int64 (N,), is the group of each image.
     """
 
     def __init__(
@@ -150,13 +150,13 @@ class StreamedTiles(torch.utils.data.Dataset[tuple[Any, ...]]):
         self.augmentation = Augmentation(recipe, preprocessing.mean)
 
     def batch(self, tensors: Sequence[Tensor]) -> Batch:
-        """Return the batch of what `__getitem__` gave for its positions, each stacked."""
+        """Return the batch of the results of `__getitem__` for its positions, each stacked."""
         return Batch.of(tensors, silent=self.silent is not None, groups=self.groups is not None)
 
     def __getitem__(self, position: int) -> tuple[Any, ...]:
         """Return the tiles of a position, uint8 (tiles of an image, 3, h, w), and its label.
 
-        After these come whether its tile is silent and the group of its image, as far as they are known.
+        Then come whether its tile is silent and the group of its image, if they are known.
         """
         recipe, size = self.recipe, self.sizes.at(position // self.recipe.batch_size)
         place = positions(recipe.seed, position, position + 1, len(self.images))
@@ -204,10 +204,10 @@ def streamed_batches(
     rank: int = 0,
     world: int = 1,
 ) -> Iterator[Batch]:
-    """Yield the batches of steps `start` to `stop` from a set that streams, decoded by `workers` processes.
+    """Yield the batches of steps `start` to `stop` from a streaming set, decoded by `workers` processes.
 
-    Of `world` training processes, the one numbered `rank` gets every `world`-th image. Raises `InputError`
-    naming the file when an image cannot be decoded.
+    With `world` training processes, the one numbered `rank` gets every `world`-th image. Raises `InputError`,
+    naming the file, if an image cannot be decoded.
     """
     workers = usable_workers(workers, tiles)
     loader = torch.utils.data.DataLoader(
@@ -236,7 +236,7 @@ def first_flips(seed: int, images: int) -> Tensor:
 def flips_of(recipe: Recipe, index: Tensor, epoch: Tensor, starting: Tensor, position: int) -> Tensor | None:
     """Return which of the images at a position of the run are flipped, bool like `index`, or None without flips.
 
-    `position` addresses the draw of random flips; `starting` is `first_flips`, for alternating ones.
+    `position` addresses the random numbers of flips; `starting` is `first_flips`, for alternating ones.
     """
     if recipe.flip == "none":
         return None

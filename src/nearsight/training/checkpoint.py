@@ -19,17 +19,17 @@ from nearsight.schema import FIRST, SCHEMA, SCHEMAS, read_schema
 from nearsight.write import write_tensors
 
 NEWEST, BEFORE = "state.safetensors", "previous.safetensors"
-# Whole, but not yet in its place.
+# Complete, but not yet in its place.
 _NEXT = "next.safetensors"
 _BEGIN_AGAIN = "remove it to begin again"
 
 
 @dataclass(frozen=True)
 class Milestone:
-    """How far a run has come, and what must stay the same when it goes on.
+    """How far a run has come, and what must stay the same when it continues.
 
-    `material` is the fingerprint of what it is trained on, empty where that are the set's own images; `metrics` the
-    digest of the rows of metrics.csv until then, empty where that was not known.
+    `material` is the fingerprint of what it is trained on, empty if that is the set's own images; `metrics` is
+    the digest of the rows of metrics.csv until then, empty if that was not known.
     """
 
     step: int
@@ -53,7 +53,7 @@ class TrainingState:
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a file of a training state holds, read at once; `counted` is whether it says of how many tensors."""
+    """The content of a file of a training state, read at once; `counted` is whether it has the number of tensors."""
 
     path: Path
     milestone: Milestone
@@ -65,8 +65,8 @@ class Checkpoint:
 def save_checkpoint(directory: Path, state: TrainingState, milestone: Milestone) -> None:
     """Write the training state under `directory`, and keep the one before it.
 
-    A reader finds the old one or the new one, never a part. Raises `InputError` when the disk is full; what was there
-    is then kept.
+    A reader finds the old one or the new one, never a part. Raises `InputError` if the disk is full; the existing
+    one is then kept.
     """
     tensors = {f"network.{name}": value for name, value in state.network.state_dict().items()}
     if state.average is not None:
@@ -100,7 +100,7 @@ def save_checkpoint(directory: Path, state: TrainingState, milestone: Milestone)
 def read_checkpoint(directory: Path, progress: Progress = SILENT) -> Checkpoint | None:
     """Return the last checkpoint of the run in `directory`, or None if it has none.
 
-    Where that is damaged the one before it is returned, and `progress` is told. Raises `InputError` where none is
+    If that is damaged, the one before it is returned, and `progress` is told. Raises `InputError` if none is
     whole, and for one of a newer version.
     """
     newest, before = _places(directory)
@@ -117,10 +117,10 @@ def read_checkpoint(directory: Path, progress: Progress = SILENT) -> Checkpoint 
 def restore(
     checkpoint: Checkpoint, state: TrainingState, steps: int, progress: Progress = SILENT
 ) -> Checkpoint:
-    """Put a checkpoint's values into `state`, bit for bit, in the parameters' memory layout; return the checkpoint.
+    """Load a checkpoint's values into `state`, bit for bit, in the parameters' memory layout; return the checkpoint.
 
-    Where it does not fit the state of a run of so many steps, the one before it is taken, if there is one, and
-    `progress` is told. Raises `InputError` where none fits; `state` is then as before.
+    If it does not fit the state of a run of this many steps, the one before it is used, if there is one, and
+    `progress` is told. Raises `InputError` if none fits; `state` is then as before.
     """
     try:
         entries = _checked(checkpoint, state, steps)
@@ -146,7 +146,7 @@ def restore(
 
 
 def keep_as_newest(checkpoint: Checkpoint) -> None:
-    """Put the checkpoint that a run continues from in the place of a newer one that was damaged."""
+    """Put the checkpoint from which a run continues in the place of a newer one that was damaged."""
     if checkpoint.path.name != NEWEST:
         checkpoint.path.replace(checkpoint.path.with_name(NEWEST))
 
@@ -154,7 +154,7 @@ def keep_as_newest(checkpoint: Checkpoint) -> None:
 def _one_before(
     take: Callable[[Path], Checkpoint], error: InputError, before: Path, progress: Progress
 ) -> Checkpoint:
-    """Return the checkpoint before one that raised an error, and tell so; where it fails too, say both."""
+    """Return the checkpoint before one that raised an error, and say so; if it fails too, report both."""
     what = str(error).removesuffix(f"; {_BEGIN_AGAIN}")
     try:
         found = take(before)
@@ -208,7 +208,7 @@ Entries = dict[int, dict[str, Tensor | float]]
 
 
 def _checked(checkpoint: Checkpoint, state: TrainingState, steps: int) -> list[Entries]:
-    """Return what each optimizer held, once all of a checkpoint is known to fit."""
+    """Return what each optimizer held, once everything in a checkpoint is known to fit."""
     faults = _faults(checkpoint, state, steps)
     fault = next(faults, None)
     if fault is not None:
@@ -231,7 +231,7 @@ def _faults(checkpoint: Checkpoint, state: TrainingState, steps: int) -> Iterato
         yield f"{name} is {'missing' if name in expected else 'of something else'}"
     for name, value in expected.items():
         found = tensors[name]
-        # What is summed has another precision on some devices.
+        # Sums have another precision on some devices.
         kind_differs = found.dtype != value.dtype and name not in ("running", "group_weights")
         if found.shape != value.shape or kind_differs:
             yield f"{name} is {_kind(found)}, and {_kind(value)} is expected"
@@ -269,13 +269,13 @@ def _optimizer_faults(checkpoint: Checkpoint, state: TrainingState) -> Iterator[
                     yield f"optimizer.{number}.{index}.{name} is {_kind(value)}, not of {_kind(parameter)}"
                 if value.dtype != kind or not value.is_floating_point():
                     yield f"optimizer.{number}.{index}.{name} is {_kind(value)}"
-                # A mean of squares may be infinite, and the step it makes is then none.
+                # A mean of squares may be infinite; its step is then zero.
                 if bool(torch.isnan(value).any()):
                     yield f"optimizer.{number}.{index}.{name} is not a number"
 
 
 def _entries(checkpoint: Checkpoint, number: int) -> Entries:
-    """Return what one optimizer held of each of its parameters, by their number."""
+    """Return what one optimizer held for each of its parameters, by their number."""
     entries: Entries = {}
     every: Mapping[str, Tensor | float] = {**checkpoint.tensors, **checkpoint.numbers}
     for key, value in every.items():
@@ -298,7 +298,7 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _like(parameter: Tensor, value: Tensor | float) -> Tensor | float:
-    # Sums over a tensor run in memory order, so a buffer in another layout would change the last bits.
+    # Sums over a tensor go in memory order, so a buffer in another layout would change the last bits.
     if isinstance(value, Tensor) and value.shape == parameter.shape:
         return torch.empty_like(parameter).copy_(value)
     return value

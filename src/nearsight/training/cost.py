@@ -25,8 +25,8 @@ def count_flops(network: nn.Module, size: tuple[int, int]) -> int:
     >>> count_flops(nn.Sequential(nn.Flatten(), nn.Linear(12, 5)), (2, 2))
     240
 
-    A multiply-add is two operations; matrix products and convolutions are counted, element-wise work is not.
-    The network is left as it was. (A first layer needs no gradient of its input: 2 × 2 × 12 × 5 above.)
+    A multiply-add is two operations. Matrix products and convolutions are counted, element-wise work is not. The
+    network is left as it was. (A first layer needs no gradient of its input: 2 × 2 × 12 × 5 above.)
     """
     twin = copy.deepcopy(network).train()
     parameter = next(twin.parameters())
@@ -43,11 +43,11 @@ def count_optimizer_flops(network: nn.Module, recipe: Recipe) -> int:
     >>> count_optimizer_flops(nn.Conv2d(3, 4, 1), Recipe(optimizer="muon"))
     594
 
-    Counted as in `count_flops`: of Muon the products of its Newton–Schulz iteration, of SGD and AdamW, which work
-    element by element, none. The network is left as it was. (Three iterations of 2 × 3 × 3 × (4 + 3 + 4) above, and
-    the filters, 4 × 3, on their side, 3 × 4.)
+    Counted as in `count_flops`: for Muon the products of its Newton–Schulz iteration; for SGD and AdamW, which
+    work element by element, none. The network is left as it was. (Three iterations of 2 × 3 × 3 × (4 + 3 + 4)
+    above, and the filters, 4 × 3, on their side, 3 × 4.)
     """
-    # Without values: the shapes of the products are all that counts.
+    # Without values, because only the shapes of the products count.
     optimizers = build_optimizers(copy.deepcopy(network).to("meta"), recipe)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         for group in (one for each in optimizers if isinstance(each, Muon) for one in each.param_groups):
@@ -57,18 +57,18 @@ def count_optimizer_flops(network: nn.Module, recipe: Recipe) -> int:
 
 
 def reset_peak_memory() -> None:
-    """Start a new measurement of peak memory where the system can (Linux, CUDA)."""
+    """Start a new measurement of peak memory if the system can (Linux, CUDA)."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    # Absent outside Linux, and closed in some containers.
+    # Absent outside Linux, and not accessible in some containers.
     with contextlib.suppress(OSError):
         _PEAK_RESET.write_text("5")
 
 
 def peak_memory(device: torch.device) -> int:
-    """Return the peak memory in bytes: the GPU's on CUDA, else this process's resident set.
+    """Return the peak memory in bytes: the GPU's on CUDA, otherwise this process's resident set.
 
-    Where the system cannot reset its mark (macOS), it is the peak since the process began.
+    If the system cannot reset its mark (macOS), it is the peak since the process began.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)

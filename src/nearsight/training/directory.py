@@ -1,4 +1,4 @@
-"""Claiming a run's directory without ever harming what it holds."""
+"""Claiming a run's directory without ever harming its content."""
 
 import re
 from contextlib import suppress
@@ -15,17 +15,17 @@ from nearsight.settings import Recipe, recipe_to_toml
 from nearsight.training.checkpoint import Checkpoint, read_checkpoint
 from nearsight.write import write_toml
 
-# What `replace_atomically` leaves of our files when the process is killed.
+# What `replace_atomically` leaves of our files if the process is killed.
 _HALF_WRITTEN = re.compile(r"\.(recipe|split|metrics|next|state|model|result)\.[0-9a-f]{8}\.\w+")
 
 
 def claim_directory(
     directory: Path, recipe: Recipe, resume: bool, progress: Progress = SILENT
 ) -> Checkpoint | None:
-    """Make `directory` the home of a run of `recipe`, and return its last whole checkpoint if it resumes one.
+    """Prepare `directory` for a run of `recipe`, and return its last whole checkpoint if it resumes one.
 
-    A new or empty directory gets the recipe. One that holds a run of this very recipe is taken when `resume`
-    is true. Anything else raises `InputError` and is left as it was.
+    A new or empty directory gets the recipe. One that holds a run of this very recipe is accepted if `resume` is
+    true. Anything else raises `InputError` and is left as it was.
     """
     if directory.is_file():
         raise InputError(f"{directory} is a file; choose another `out`")
@@ -61,7 +61,7 @@ def claim_directory(
 def own_split(directory: Path, sets: ImageSets) -> None:
     """List the images of a set with the run in a directory, or check that they are those that it lists.
 
-    Raises `InputError` where the images to train on are not the listed ones.
+    Raises `InputError` if the training images are not the listed ones.
     """
     listed, now = Listing.load(directory), Listing.of(sets)
     if listed is None:
@@ -78,6 +78,6 @@ def _sweep(directory: Path) -> None:
     if directory.is_dir():
         for path in list(directory.iterdir()):
             if _HALF_WRITTEN.fullmatch(path.name):
-                # A disk that is read-only keeps it.
+                # It stays on a read-only disk.
                 with suppress(OSError):
                     path.unlink()

@@ -1,4 +1,4 @@
-"""What can be known to go badly before the first step."""
+"""Problems that can be foreseen before the first step."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from nearsight.training.training_run import total_steps
 
 # Fewer steps than these teach a network little.
 FEW_STEPS = 100
-# So many classes are named.
+# How many classes are named.
 _NAMED = 5
 
 
 def early_warnings(recipe: Recipe, images: ImageSet) -> tuple[str, ...]:
-    """Return what to warn of before a recipe is trained on images, a sentence each.
+    """Return what to warn of before a recipe is trained on images, one sentence each.
 
     >>> from nearsight.data import load
     >>> few = load("digits")["train"].select(np.arange(40))

@@ -1,4 +1,4 @@
-"""A run's rows, told to the loggers that Fabric was given."""
+"""A run's rows, reported to the loggers that Fabric was given."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Experiment:
-    """What tells the loggers of a run; one that fails is told of once, and training continues."""
+    """Reports to the loggers of a run; if one fails, this is reported once, and training continues."""
 
     def __init__(self, fabric: "Fabric", progress: "Progress") -> None:
         self._loggers = list(fabric.loggers)
         self._progress = progress
 
     def add(self, values: dict[str, float], step: int) -> None:
-        """Tell every logger the values of a step."""
+        """Report the values of a step to every logger."""
         for logger in list(self._loggers):
             try:
                 logger.log_metrics(values, step)
@@ -29,7 +29,7 @@ class Experiment:
                 self._fail(logger, error)
 
     def end(self, status: str) -> None:
-        """Tell every logger how the run ended: success, aborted or failed."""
+        """Report to every logger how the run ended: success, aborted or failed."""
         for logger in self._loggers:
             try:
                 logger.finalize(status)
@@ -43,7 +43,7 @@ class Experiment:
 
 @contextmanager
 def begun_experiment(fabric: "Fabric", recipe: "Recipe", progress: "Progress") -> Iterator[Experiment]:
-    """Begin a run with every logger of Fabric, and end it as the block ends; raises `InputError` as they do."""
+    """Begin a run with every logger of Fabric, and end it when the block ends; raises `InputError` if they refuse."""
     experiment = Experiment(fabric, progress)
     try:
         for logger in fabric.loggers:

@@ -23,8 +23,8 @@ class WandbLogger(Logger):
     >>> WandbLogger(Path("runs/digits")).name
     'nearsight'
 
-    The id is kept in the run's directory, so that a resumed run goes on in the same place. Raises `InputError` when
-    Weights & Biases refuses to begin.
+    The id is kept in the run's directory, so that a resumed run continues in the same place. Raises `InputError`
+    if Weights & Biases refuses to begin.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -38,11 +38,11 @@ class WandbLogger(Logger):
 
     @property
     def version(self) -> str | None:
-        """The id of the run, None before it is begun."""
+        """The id of the run, None before it has begun."""
         return None if self._run is None else str(self._run.id)
 
     def log_hyperparams(self, params: Any, *_: Any, **__: Any) -> None:
-        """Begin the run, or continue with it."""
+        """Begin the run, or continue it."""
         import wandb
 
         try:
@@ -75,8 +75,8 @@ class MlflowLogger(Logger):
     >>> MlflowLogger(Path("runs/digits")).version is None
     True
 
-    The id is kept in the run's directory, so that a resumed run goes on in the same place. Raises `InputError` when
-    MLflow refuses to begin.
+    The id is kept in the run's directory, so that a resumed run continues in the same place. Raises `InputError`
+    if MLflow refuses to begin.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -91,11 +91,11 @@ class MlflowLogger(Logger):
 
     @property
     def version(self) -> str | None:
-        """The id of the run, None before it is begun."""
+        """The id of the run, None before it has begun."""
         return self._id
 
     def log_hyperparams(self, params: Any, *_: Any, **__: Any) -> None:
-        """Begin the run, or continue with it."""
+        """Begin the run, or continue it."""
         from mlflow import MlflowClient
 
         try:

@@ -1,4 +1,4 @@
-"""On what machine a run was made, and with what."""
+"""The machine on which a run was made, and the versions used."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ _VERSIONS = ("nearsight", "torch", "timm", "lightning-fabric", "datasets")
 
 
 def trained_here(device: torch.device, processes: int = 1) -> dict[str, Any]:
-    """Return what result.json says of the hardware and the versions of a training.
+    """Return what result.json says about the hardware and the versions of a training.
 
     >>> trained_here(torch.device("cpu"))["hardware"]["device"]
     'cpu'

@@ -22,7 +22,7 @@ class Interruption(Asked):
 
     @property
     def asked(self) -> bool:
-        """Whether the run was asked to stop."""
+        """Whether the run has been asked to stop."""
         return self.number is not None
 
     def ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 (Python's handlers are given it)

@@ -1,4 +1,4 @@
-"""All that the steps of one run need, together."""
+"""Everything that the steps of one run need, together."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """All that the steps of one run need; of `sets` it is validated on, and trained on the `material`."""
+    """Everything that the steps of one run need; it is validated on `sets`, and trained on the `material`."""
 
     recipe: Recipe
     sets: ImageSets

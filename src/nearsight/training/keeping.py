@@ -1,4 +1,4 @@
-"""A run of a classifier that was made without steps."""
+"""A run of a classifier that was made without steps of training."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ def keep(
     *,
     resume: bool = False,
 ) -> Run:
-    """Leave a whole run in the directory `out` of a classifier that was made without steps of training.
+    """Leave a whole run in the directory `out` for a classifier that was made without steps of training.
 
     >>> import tempfile
     >>> from nearsight.data import load
@@ -39,9 +39,9 @@ def keep(
     >>> run.result["training"]["seconds"], run.classifier().tile
     (2.0, 8)
 
-    `metrics` are what it took, with the names of a training's in result.json; those that are left out are what no
-    step of training takes. With `resume`, what an interrupted or finished call has left in `out` is written again.
-    Raises `InputError` when `out` holds something else.
+    `metrics` are its costs, with the names of a training's in result.json; those left out have the values of
+    a training without steps. With `resume`, what an interrupted or finished call has left in `out` is written
+    again. Raises `InputError` if `out` holds something else.
     """
     claim_directory(out, recipe, resume)
     own_split(out, sets)

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 def run_steps(job: Job, start: Milestone) -> float:
-    """Run the steps after `start` to the end, and return the seconds spent on steps, earlier ones included.
+    """Run the steps from `start` to the end, and return the seconds spent on steps, including earlier ones.
 
-    Writes a row of metrics a few hundred times a run and a checkpoint every `machine.checkpoint_seconds`.
-    On one GPU the steps are replayed as a graph, where the recipe allows. Raises `InputError` when the loss is no
-    longer finite, `Interrupted` after a signal, with the checkpoint written.
+    Writes a row of metrics a few hundred times per run and a checkpoint every `machine.checkpoint_seconds`. On
+    one GPU the steps are replayed as a graph, if the recipe allows it. Raises `InputError` if the loss is no
+    longer finite, and `Interrupted` after a signal, with the checkpoint written.
     """
     recipe, state, fabric = job.recipe, job.state, job.fabric
     network, *optimizers = _set_up(job)
@@ -100,8 +100,8 @@ def _seed_network(job: Job, step: int) -> None:
 
 
 def _can_be_replayed(job: Job) -> bool:
-    # An average of the weights asks the device whether it is its first, processes wait for each other, and whether
-    # a compiled network can be captured has not been tried.
+    # An average of the weights asks the device whether it is its first update, processes wait for each other, and
+    # we have not tried whether a compiled network can be captured.
     fabric, recipe = job.fabric, job.recipe
     plain = recipe.ema is None and not recipe.compile
     return fabric.device.type == "cuda" and fabric.world_size == 1 and plain
@@ -109,7 +109,7 @@ def _can_be_replayed(job: Job) -> bool:
 
 @contextmanager
 def _own_stream(device: torch.device) -> Iterator[None]:
-    # What is captured as a graph, and what ran before it, must be on one stream, and not the default one.
+    # What is captured as a graph, and what ran before it, must be on one stream, which is not the default one.
     if device.type != "cuda":
         yield
         return

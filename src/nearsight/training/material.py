@@ -1,4 +1,4 @@
-"""What a run is trained on where that is not the set's images just as they are."""
+"""What a run is trained on, if that is not simply the set's images."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -18,26 +18,26 @@ FINGERPRINT_IMAGES = 16
 
 @dataclass(frozen=True, eq=False)
 class SilentTiles:
-    """Tiles that are to say nothing: for each image, which places of a grid of corners they begin at.
+    """Tiles that should say nothing: for each image, at which places of a grid of corners they begin.
 
     >>> silent = SilentTiles((np.array([[True, False]]),), stride=4)
     >>> silent.at(0, torch.tensor([0, 0, 0]), torch.tensor([1, 3, 9])).tolist()
     [True, False, False]
 
-    `corners[i]` is bool (rows, columns) of image i as the network takes it, `stride` the pixels between two of its
-    places. A tile belongs to the place whose corner is nearest to its own.
+    `corners[i]` is bool (rows, columns) of image i in the network's size; `stride` is the number of pixels
+    between two of its places. A tile belongs to the place whose corner is nearest to its own.
     """
 
     corners: tuple[NDArray[np.bool_], ...]
     stride: int
 
     def at(self, i: int, tops: Tensor, lefts: Tensor) -> Tensor:
-        """Return which tiles of image i are silent, bool, by their corners in pixels, int64 of one shape."""
+        """Return which tiles of image i are silent, bool, given their corners in pixels, int64 of one shape."""
         grid = torch.from_numpy(self.corners[i])
         return grid[places(tops, lefts, self.stride, (grid.shape[0], grid.shape[1]))]
 
     def select(self, index: NDArray[np.int64]) -> "SilentTiles":
-        """Return those of a subset of the images, in the order of `index`."""
+        """Return the tiles of a subset of the images, in the order of `index`."""
         return SilentTiles(tuple(self.corners[i] for i in index.tolist()), self.stride)
 
 
@@ -58,10 +58,10 @@ def places(tops: Tensor, lefts: Tensor, stride: int, grid: tuple[int, int]) -> t
 class Material:
     """What a run is trained on in place of its set's own training images.
 
-    `images` are what is seen: the set's own, edited, left out or given more than once; the run still lists its set.
-    Of `silent` tiles the target is all classes alike, so that they learn to say nothing. `groups` is the group of
-    each of `images`, int64 (n,): with it the loss is that of the worst group (group DRO: Sagawa, Koh, Hashimoto
-    and Liang, ICLR 2020).
+    `images` are what the network sees: the set's own, edited, left out or repeated; the run still lists its set.
+    The target of `silent` tiles is equal probability for all classes, so that they learn to say nothing. `groups`
+    is the group of each of `images`, int64 (n,): with it the loss is that of the worst group (group DRO: Sagawa,
+    Koh, Hashimoto and Liang, ICLR 2020).
     """
 
     images: ImageSet
@@ -70,7 +70,7 @@ class Material:
 
 
 def fingerprint(material: Material) -> str:
-    """Return what tells one material from another: labels, groups, silent tiles and the pixels of some images.
+    """Return what distinguishes one material from another: labels, groups, silent tiles and some pixels.
 
     >>> from dataclasses import replace
     >>> from nearsight.data import load
@@ -93,7 +93,7 @@ def fingerprint(material: Material) -> str:
 
 
 def check_material(material: Material, recipe: Recipe, devices: int = 1) -> None:
-    """Raise `InputError` where a recipe, or several processes, cannot train on a material.
+    """Raise `InputError` if a recipe, or several processes, cannot train on a material.
 
     >>> from nearsight.data import load
     >>> images = load("digits")["train"].select(np.arange(2))

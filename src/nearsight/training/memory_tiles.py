@@ -1,4 +1,4 @@
-"""The tiles of a set that lies in memory, on the device that trains: what chance decides, and one gather."""
+"""The tiles of a set in memory, on the device that trains: the random choices, and one gather."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,12 +14,12 @@ from nearsight.training.batches import Batch, crop_margin, first_flips, flips_of
 from nearsight.training.material import SilentTiles, places
 from nearsight.training.order import generator, positions
 
-# A GPU that gets what chance decided of so many steps at once never waits for the processor.
+# A GPU that gets the random choices of this many steps at once never waits for the processor.
 SENT_TOGETHER = 32
 
 
 def sent(draw: Callable[[int], Tensor], start: int, stop: int, device: torch.device) -> Iterator[Tensor]:
-    """Yield on a device what is drawn for steps `start` to `stop`, of one shape for all, many steps at once."""
+    """Yield on a device what is drawn for steps `start` to `stop`, in one shape for all, many steps at once."""
     if device.type != "cuda":
         yield from (draw(step).to(device) for step in range(start, stop))
         return
@@ -38,8 +38,8 @@ class MemoryTiles:
     >>> [tiles.cut(drawn, (4, 4)).tiles.shape for drawn in tiles.draws(0, 2)]
     [torch.Size([5, 1, 3, 4, 4]), torch.Size([5, 1, 3, 4, 4])]
 
-    `pixels` is uint8 (N, 3, H, W) and `labels` int64 (N,), on the device that trains. `silent` says which tiles are
-    to say nothing, and `groups`, int64 (N,), the group of each image.
+    `pixels` is uint8 (N, 3, H, W) and `labels` int64 (N,), on the device that trains. `silent` says which tiles
+    should say nothing, and `groups`, int64 (N,), is the group of each image.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class MemoryTiles:
         self._starting_flips = first_flips(recipe.seed, len(pixels))
 
     def draws(self, start: int, stop: int) -> Iterator[Tensor]:
-        """Yield what chance decides of steps `start` to `stop`, one int64 tensor a step, on the set's device.
+        """Yield the random choices of steps `start` to `stop`, one int64 tensor per step, on the set's device.
 
         It holds the rows of the images, the tops and lefts of their tiles, and 1 for each image that is flipped.
         """

@@ -71,7 +71,7 @@ class MetricsLog:
             self._events.close()
 
     def add(self, row: MetricsRow) -> None:
-        """Append one row, at once in the file; raises `InputError` when the disk refuses it."""
+        """Append one row, which is in the file at once; raises `InputError` if the disk refuses it."""
         values = asdict(row)
         with _refusals(self._path), self._path.open("a", newline="") as file:
             cells = ["" if value is None else value for value in values.values()]
@@ -92,9 +92,9 @@ def _refusals(path: Path) -> Iterator[None]:
 
 
 def kept_rows(directory: Path) -> str:
-    """Bring the rows in a directory to the disk, and return their digest.
+    """Write the rows in a directory through to the disk, and return their digest.
 
-    What refers to rows must not be there without them after a loss of power.
+    After a loss of power, nothing that refers to rows may exist without them.
     """
     with _refusals(directory / METRICS):
         flush(directory / METRICS)
@@ -102,9 +102,9 @@ def kept_rows(directory: Path) -> str:
 
 
 def check_rows(directory: Path, step: int, digest: str) -> None:
-    """Raise `InputError` where the rows up to a step are not those that a digest is of; an empty digest is of any.
+    """Raise `InputError` unless a digest is that of the rows up to a step; an empty digest matches any rows.
 
-    Rows that were removed, file and all, are not missed.
+    If the rows were removed together with their file, this is not noticed.
     """
     path = directory / METRICS
     if digest and is_file(path) and digest_of_lines(_rows_until(path, step).encode("utf-8")) != digest:
@@ -115,12 +115,12 @@ def check_rows(directory: Path, step: int, digest: str) -> None:
 
 
 def training_curve(directory: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the steps of the rows in a directory and the losses between them, each (n,); none where none are.
+    """Return the steps of the rows in a directory and the losses between them, each (n,); empty if there are none.
 
     >>> training_curve(Path("no/such/run"))
     (array([], dtype=float64), array([], dtype=float64))
 
-    Rows that are damaged are left out.
+    Damaged rows are left out.
     """
     step, loss = COLUMNS.index("step"), COLUMNS.index("loss")
     found = []
@@ -135,7 +135,7 @@ def training_curve(directory: Path) -> tuple[NDArray[np.float64], NDArray[np.flo
 def _rows_until(path: Path, step: int) -> str:
     """Return the text of the rows up to a step, under their names."""
     rows = _whole_rows(path) if step else []
-    # No step has more digits, and Python reads no number of thousands of them.
+    # No step has more digits, and Python does not read numbers of thousands of them.
     kept = [row for row in rows if row[0].isdecimal() and len(row[0]) < 20 and int(row[0]) <= step]
     return "".join(",".join(row) + "\n" for row in [list(COLUMNS), *kept])
 
@@ -143,7 +143,7 @@ def _rows_until(path: Path, step: int) -> str:
 def _whole_rows(path: Path) -> list[list[str]]:
     if not is_file(path):
         return []
-    # A damaged byte is no reason to fail here: the digest says so.
+    # A damaged byte is no reason to fail here, because the digest reports it.
     text = read_bytes(path, _MEND).decode("utf-8", errors="replace").replace("\r\n", "\n")
     lines = text.splitlines(keepends=True)[1:]
     rows = [line.rstrip("\n").split(",") for line in lines if line.endswith("\n")]

@@ -1,4 +1,4 @@
-"""Muon: momentum whose update is made orthogonal, for the filters of convolutions."""
+"""Muon: momentum with an orthogonalised update, for the filters of convolutions."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -34,7 +34,7 @@ def as_matrix(filters: Tensor) -> Tensor:
     >>> as_matrix(torch.zeros(4, 3, 2, 2)).shape
     torch.Size([4, 12])
 
-    The order of a filter's values does not matter here, and channels last is how they lie in memory.
+    The order of a filter's values does not matter here, and channels-last is their order in memory.
     """
     return filters.movedim(1, -1).flatten(1)
 
@@ -42,8 +42,8 @@ def as_matrix(filters: Tensor) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Muon as in airbench94: orthogonal updates, and filters kept at norm √(number of filters).
 
-    torch's own Muon takes matrices alone and does not keep the norm, which airbench's schedule needs.
-    Source: github.com/KellerJordan/cifar10-airbench, airbench94_muon.py.
+    torch's own Muon only takes matrices and does not keep the norm, which airbench's schedule needs. Source:
+    github.com/KellerJordan/cifar10-airbench, airbench94_muon.py.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from nearsight.settings import Recipe
 from nearsight.training.muon import Muon
 from nearsight.training.parameter_groups import is_one_group, parameter_groups
 
-# airbench trains the whitening layer's bias for the first 3 of its 8 epochs only.
+# airbench trains the bias of the whitening layer only for the first 3 of its 8 epochs.
 WHITEN_BIAS_SHARE = 3 / 8
 
 
@@ -20,9 +20,9 @@ def build_optimizers(
 ) -> list[torch.optim.Optimizer]:
     """Return the recipe's optimizers over the network's trainable parameters.
 
-    `dtype` is the one Muon makes its updates orthogonal in. Each group keeps its peak learning rate in
-    `peak_lr` and, as `begin` and `share`, between which shares of the run it is trained. On a GPU the current rate is
-    a tensor there, so that a captured step can be replayed at another rate.
+    Muon makes its updates orthogonal in `dtype`. Each group keeps its peak learning rate in `peak_lr` and, in
+    `begin` and `share`, the shares of the run between which it is trained. On a GPU the current rate is a tensor
+    there, so that a captured step can be replayed at another rate.
     """
     optimizers: list[torch.optim.Optimizer]
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -61,7 +61,7 @@ def build_optimizers(
 
 
 def _fuses(parameters: list[nn.Parameter]) -> bool:
-    # One pass over each parameter and its state in place of one an operation.
+    # One pass over each parameter and its state instead of one per operation.
     return parameters[0].device.type in ("cpu", "cuda")
 
 
@@ -75,7 +75,7 @@ def _muon_with_sgd(network: nn.Module, recipe: Recipe, dtype: torch.dtype) -> li
     matrices = [p for p in trainable.values() if p.ndim in (2, 3)]
     first_bias = [p for name, p in trainable.items() if name == "whiten.bias"]
     vectors = [p for name, p in trainable.items() if p.ndim <= 1 and name != "whiten.bias"]
-    # airbench sums the loss over the batch; a mean loss with rates times the batch takes the same steps.
+    # airbench sums the loss over the batch; a mean loss with rates times the batch size takes the same steps.
     bias_rate = recipe.bias_learning_rate * recipe.batch_size
     head_rate = recipe.head_learning_rate * recipe.batch_size
     rates = (

@@ -1,4 +1,4 @@
-"""All randomness of a run, addressed by seed, purpose and position, so that any step can be redone alone."""
+"""All randomness of a run, addressed by seed, purpose and position, so that any step can be repeated alone."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,14 +27,14 @@ def epoch_order(seed: int, epoch: int, images: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Positions:
-    """Which images a stretch of the endless sequence of epochs holds, and in which epoch each comes."""
+    """Which images a section of the endless sequence of epochs contains, and in which epoch each comes."""
 
     index: Tensor
     epoch: Tensor
 
 
 def positions(seed: int, start: int, stop: int, images: int) -> Positions:
-    """Return positions `start` to `stop` of the sequence of epochs; batches run on across its seams.
+    """Return positions `start` to `stop` of the sequence of epochs; batches continue across its seams.
 
     >>> sorted(positions(0, 0, 4, images=4).index.tolist())
     [0, 1, 2, 3]

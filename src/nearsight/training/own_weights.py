@@ -1,4 +1,4 @@
-"""The weights of a run of one's own as those that another run starts from."""
+"""The weights of a run of one's own, from which another run starts."""
 
 from dataclasses import replace
 
@@ -22,8 +22,9 @@ def begin_with_own_weights(
 
     >>> begin_with_own_weights(network, Recipe(weights_of="runs/first"), classes, progress)  # doctest: +SKIP
 
-    For other classes than the run's, the last layer keeps the weights that the network came with. Images are brought
-    to the recipe's own size. Raises `InputError` for a run that is not finished, and where its network is another.
+    If the classes are not those of that run, the last layer keeps the weights that the network came with. Images
+    are resized to the recipe's own size. Raises `InputError` for a run that is not finished, and if its network
+    is another.
     """
     assert recipe.weights_of is not None
     held = Run.open(recipe.weights_of).classifier()

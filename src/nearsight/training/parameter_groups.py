@@ -1,4 +1,4 @@
-"""The groups that parameters are trained in: whose rate is lower, which decay, and which wait for the last layer."""
+"""The groups in which parameters are trained: which have lower rates, which decay, and which wait."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,21 +20,20 @@ def is_one_group(recipe: Recipe) -> bool:
 
 
 def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """Return the groups that an optimizer of PyTorch is given for a network's trainable parameters.
+    """Return the groups that a PyTorch optimizer is given for a network's trainable parameters.
 
     >>> network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
     >>> groups = parameter_groups(network, Recipe(learning_rate=1.0, weight_decay=0.1, layer_decay=0.5))
     >>> [(group["lr"], group["weight_decay"], len(group["params"])) for group in groups]
     [(0.5, 0.1, 2), (1.0, 0.1, 2)]
 
-    Each has its rate, `lr`, its `weight_decay`, and in `begin` the share of the run after which it is trained. With
-    `layer_decay` the rate falls by that factor from each block to the one before it: timm's blocks of timm's
-    networks, elsewhere the parts of the network in the order in which it lists them. Norms and biases, which have
-    one axis, decay only with `decay_norms`; the last layer is trained from the first step on. AdamW's steps are as
-    long whatever follows a layer, so a last layer whose outputs are multiplied by a network's `head_scale` has that
-    many times the rate, and its decay as before.
-    Sources: Clark et al., "ELECTRA", ICLR 2020, appendix; Bao et al., "BEiT", ICLR 2022; timm's
-    `param_groups_layer_decay`.
+    Each has its rate, `lr`, its `weight_decay`, and in `begin` the share of the run after which it is trained.
+    With `layer_decay` the rate falls by that factor from each block to the one before it; blocks are timm's for
+    timm's networks, otherwise the parts of the network in the order in which it lists them. Norms and biases,
+    which have one axis, decay only with `decay_norms`; the last layer is trained from the first step on. The
+    length of AdamW's steps does not depend on what follows a layer, so a last layer whose outputs are multiplied
+    by a network's `head_scale` has that many times the rate, and its decay as before. Sources: Clark et al.,
+    "ELECTRA", ICLR 2020, appendix; Bao et al., "BEiT", ICLR 2022; timm's `param_groups_layer_decay`.
     """
     trained = {name: value for name, value in network.named_parameters() if value.requires_grad}
     scales = _scales(network, trained, recipe.layer_decay)
@@ -82,6 +81,6 @@ def _block(name: str) -> str:
 
 
 def _spared(network: nn.Module) -> Iterable[str]:
-    # What the authors of a network of timm exempt from decay, such as position embeddings.
+    # What the authors of a timm network exempt from decay, such as position embeddings.
     exempt = getattr(network, "no_weight_decay", None)
     return set(exempt()) if is_published(network) and exempt is not None else set()

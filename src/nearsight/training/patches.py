@@ -1,4 +1,4 @@
-"""Cutout, CutMix and mixup: a square erased, a rectangle exchanged for another image's, two images blended."""
+"""Cutout, CutMix and mixup: a square erased, a rectangle exchanged with another image, two images blended."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from nearsight.training.order import generator
 
 # Top, bottom, left and right of the rectangle that CutMix exchanges.
 SIDES = 4
-# A blend is drawn in so many parts, whole numbers as all that is drawn.
+# A blend is drawn in this many parts, as a whole number like everything that is drawn.
 PARTS = 1 << 16
 # Both parameters of the beta distribution of a blend, as in mixup's experiments on ImageNet.
 _ALPHA = 0.2
@@ -28,7 +28,7 @@ def has_patches(recipe: Recipe) -> bool:
 
 
 def mixes(recipe: Recipe) -> bool:
-    """Whether images of a recipe get a part of another image and of its label.
+    """Whether a recipe gives images a part of another image and of its label.
 
     >>> mixes(Recipe(cutout=8)), mixes(Recipe(mixup=1.0))
     (False, True)
@@ -37,17 +37,18 @@ def mixes(recipe: Recipe) -> bool:
 
 
 def draw_patches(recipe: Recipe, step: int, size: Size) -> Tensor:
-    """Return what chance decides of a step's patches, int64: centres of squares, a rectangle, and a blend.
+    """Return the random choices of a step's patches, int64: centres of squares, a rectangle, and a blend.
 
     >>> draw_patches(Recipe(batch_size=2, cutout=4), 0, (8, 8)).shape
     torch.Size([4])
 
-    Of Cutout come the rows of all centres and then the columns, every pixel equally likely; of CutMix top, bottom,
-    left and right, all 0 in a step that exchanges nothing. The share of the image that is kept is uniform, and the
-    rectangle has the image's proportions and its centre anywhere, cut off at the edges. Of mixup comes the share that
-    is kept, in 65,536 parts, all of them in a step that blends nothing or exchanges a rectangle.
-    Sources: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017; Yun et
-    al., "CutMix", ICCV 2019, with its alpha of 1; Zhang et al., "mixup", ICLR 2018, with an alpha of 0.2.
+    For Cutout, these are the rows of all centres and then the columns, with every pixel equally likely. For
+    CutMix, they are top, bottom, left and right, all 0 in a step that exchanges nothing. The share of the image
+    that is kept is uniform, and the rectangle has the image's proportions and its centre anywhere, cut off at the
+    edges. For mixup, it is the share that is kept, in 65,536 parts; it is all of them in a step that blends
+    nothing or exchanges a rectangle. Sources: DeVries and Taylor, "Improved Regularization of Convolutional
+    Neural Networks with Cutout", 2017; Yun et al., "CutMix", ICCV 2019, with its alpha of 1; Zhang et al.,
+    "mixup", ICLR 2018, with an alpha of 0.2.
     """
     height, width = size
     parts = [torch.zeros(0, dtype=torch.int64)]
@@ -94,9 +95,10 @@ def patch(
     >>> (erased.tiles == 0).sum((1, 2, 3, 4)).tolist()
     [48, 12]
 
-    Squares are erased in `fill`, uint8 (3,). Each image gets the rectangle of the image before it in the batch, or is
-    blended with it as a whole. The label of that image is then in `partners`, and `kept` is the share of the image
-    that is its own. Of `world` processes that share a batch, the one numbered `rank` has every `world`-th image.
+    Squares are erased in `fill`, uint8 (3,). Each image gets the rectangle of the image before it in the batch,
+    or is blended with that image as a whole. The label of that image is then in `partners`, and `kept` is the
+    share of the image that is its own. If `world` processes share a batch, the one numbered `rank` has every
+    `world`-th image.
     """
     images, many = batch.tiles.shape[:2]
     if recipe.cutout is not None:
@@ -137,7 +139,7 @@ def _mixed(batch: Batch, rectangle: Tensor) -> Batch:
         batch,
         tiles=torch.where(inside, batch.tiles.roll(1, 0), batch.tiles),
         partners=batch.labels.roll(1, 0),
-        # In a step that exchanges nothing images may be blended.
+        # In a step that exchanges nothing, images may be blended.
         kept=(1 if batch.kept is None else batch.kept) - (bottom - top) * (right - left) / (height * width),
     )
 

@@ -1,4 +1,4 @@
-"""Whether bfloat16 is right and quick on this machine, checked against float32 before training."""
+"""Whether bfloat16 is correct and fast on this machine, checked against float32 before training."""
 
 import copy
 import math
@@ -16,17 +16,18 @@ from nearsight.shortage import is_shortage
 
 Precision = Literal["float32", "bfloat16"]
 
-# bfloat16 keeps 8 bits. Logits gather a few per cent of error; the gradients of a fresh network with max-pools
-# and batch norm differ by 15 to 30 % and train as well. The broken builds that this looks for are wrong by their
-# whole size (pytorch #163347).
+# bfloat16 keeps 8 bits. Logits accumulate a few per cent of error; the gradients of a fresh network with
+# max-pools and batch norm differ by 15 to 30 %, and it trains as well. The broken builds that this check looks
+# for are wrong by their whole size (pytorch #163347).
 TOLERANCES = {"logits": 0.1, "gradients": 0.5}
 
-# Machines with bfloat16 instructions take 0.1 to 1.2 times as long as in float32, those that emulate it 2 to 16.
-# The bound lies between. On the CPU the time is the processor's own and that of one thread, as threads that wait
-# for each other count as busy: other work on the machine must not change the choice from one run to the next.
+# Machines with bfloat16 instructions take 0.1 to 1.2 times as long as in float32; those that emulate it take 2 to
+# 16 times. The bound lies between. On the CPU, the time is processor time of one thread, because threads that
+# wait for each other count as busy: other work on the machine must not change the choice from one run to the
+# next.
 SLOWEST = 1.5
 EMULATED = 16
-# Each precision is timed by the quickest of so many passes.
+# Each precision is timed by the fastest of this many passes.
 PASSES = 3
 # A check that may take longer than this is announced.
 SAID_SECONDS = 3.0
@@ -34,7 +35,7 @@ SAID_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class PrecisionChoice:
-    """The precision that a run trains in and why."""
+    """The precision in which a run trains, and why."""
 
     precision: Precision
     reason: str
@@ -54,10 +55,10 @@ def choose_precision(
 ) -> PrecisionChoice:
     """Choose the precision of a run; `auto` takes bfloat16 if it agrees with float32 here and is not emulated.
 
-    `images` is a normalised batch (B, 3, h, w) on the training device. The check runs the network itself,
-    forward and backward, both ways and compares logits and gradients by the relative norm of the difference.
-    Several processes must choose alike, so they leave the clock out with `timed=False`. `progress` is told how long
-    a check of more than a few seconds may take.
+    `images` is a normalised batch (B, 3, h, w) on the training device. The check runs the network itself, forward
+    and backward, in both precisions and compares logits and gradients by the relative norm of the difference.
+    Several processes must make the same choice, so they ignore the clock with `timed=False`. `progress` is told
+    how long a check of more than a few seconds may take.
     """
     if asked != "auto":
         return PrecisionChoice(asked, "asked for")

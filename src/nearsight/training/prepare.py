@@ -27,7 +27,7 @@ from nearsight.training.order import generator
 from nearsight.training.own_weights import begin_with_own_weights
 
 STATISTICS_IMAGES = 5000
-# Whitening is measured on as many pixels as so many small images have: more would take time and memory only.
+# Whitening is measured on as many pixels as this many small images have; more would only cost time and memory.
 WHITENING_PIXELS = STATISTICS_IMAGES * 32 * 32
 LEVELS = 256
 
@@ -35,12 +35,12 @@ LEVELS = 256
 def build_classifier(
     recipe: Recipe, images: ImageSet, progress: Progress, network: Network | None = None
 ) -> tuple[Classifier, Size]:
-    """Return the recipe's untrained classifier and the height and width it is trained at.
+    """Return the recipe's untrained classifier and the height and width at which it is trained.
 
     `network` is one of your own, which the recipe only names: a module, which is copied, or what builds it.
-    Tells the network's receptive field at that size, and warns when the tile shrinks to 1×1.
-    Raises `InputError` when the tile does not fit the images or the network, and for a network that takes one size
-    where whole images have several.
+    Reports the network's receptive field at that size, and warns if the tile shrinks to 1×1. Raises `InputError`
+    if the tile does not fit the images or the network, and for a network that accepts one size if whole images
+    have several.
     """
     size = _size(recipe, images)
     check_pooling(recipe)
@@ -71,7 +71,7 @@ def build_classifier(
     for stage in parse_schedule(recipe.tile_schedule):
         receptive_field(
             network, stage.tile, name=recipe.model
-        )  # raises where the network does not take such a tile
+        )  # raises if the network does not accept such a tile
     seen = receptive_field(network, min(size), name=recipe.model)
     progress.say(seen.sentence())
     if warning := seen.warning():
@@ -105,11 +105,11 @@ def build_classifier(
 def begin_classifier(
     begin: Classifier, recipe: Recipe, images: ImageSet, progress: Progress
 ) -> tuple[Classifier, Size]:
-    """Return a copy of a classifier to train on from its weights, and the height and width it is trained at.
+    """Return a copy of a classifier whose weights are trained on, and the height and width at which it is trained.
 
-    Architecture and preprocessing are the classifier's own; of the recipe, `whiten` says that the whitening layer
-    stays as it is. Raises `InputError` for other classes, or another short side, than the classifier's own, and
-    where a whole image or a tile does not fit.
+    Architecture and preprocessing are the classifier's own; the recipe's `whiten` says that the whitening layer
+    stays as it is. Raises `InputError` for classes or a short side other than the classifier's own, and if a
+    whole image or a tile does not fit.
     """
     if begin.classes != images.classes:
         raise InputError(
@@ -138,7 +138,7 @@ def begin_classifier(
     seen = receptive_field(network, min(size), name=recipe.model)
     progress.say(seen.sentence())
     if recipe.whiten and isinstance(layer := getattr(network, "whiten", None), nn.Conv2d):
-        # That it is not trained is not kept with the weights.
+        # The weights do not record that it is not trained.
         layer.weight.requires_grad_(False)
     tile = recipe.tile if recipe.tile is not None else recipe.model_tile
     made = Classifier(network, architecture, images.classes, tile, begin.preprocessing, pooling=recipe.pooled)
@@ -146,7 +146,7 @@ def begin_classifier(
 
 
 def check_pooling(recipe: Recipe) -> None:
-    """Raise `InputError` where a step has not the tiles that a recipe's pooling is of.
+    """Raise `InputError` if a step does not have the tiles that a recipe's pooling needs.
 
     >>> check_pooling(Recipe(tile=16, pooling="top-k", top_k=9, tiles_per_image=8))
     Traceback (most recent call last):
@@ -194,7 +194,7 @@ _ONE_VALUE = "more than 1 value per channel"
 
 
 def _require_whole(network: nn.Module, images: ImageSet, recipe: Recipe, size: Size) -> None:
-    """Raise `InputError` where a network refuses the whole images that it is trained on, or evaluated on after."""
+    """Raise `InputError` if a network refuses the whole images that it is trained on, or evaluated on later."""
     plain = Preprocessing(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), resize_short=recipe.resize_short)
     found = {plain.resized(height, width) for height, width in np.unique(images.sizes, axis=0).tolist()}
     longest = max(found, key=lambda sides: max(sides) / min(sides))
@@ -205,7 +205,7 @@ def _require_whole(network: nn.Module, images: ImageSet, recipe: Recipe, size: S
         except Exception as error:
             if is_shortage(error):
                 raise
-            # At a size that it does not take a network may raise anything.
+            # At a size that it does not accept, a network may raise anything.
             raise InputError(
                 f"{recipe.model} refuses whole images of {height}×{width} pixels, which {images.name} has: "
                 f"{first_line(error)}; train on tiles, such as `tile={min(size)}`, or give square images"
@@ -216,7 +216,7 @@ def _built(build_own: Callable[[int], nn.Module], classes: int) -> nn.Module:
     try:
         takes = inspect.signature(build_own)
     except (TypeError, ValueError):
-        # What is written in C need not tell.
+        # Code written in C need not say so.
         return build_own(classes)
     try:
         takes.bind(classes)
@@ -229,7 +229,7 @@ def _built(build_own: Callable[[int], nn.Module], classes: int) -> nn.Module:
 
 
 def _own(given: Network, classes: int, size: Size) -> nn.Module:
-    """Return a network of one's own, after one look at what it makes of images of the size it is trained at."""
+    """Return a network of one's own, after one look at its output for images of the size at which it is trained."""
     network = copy.deepcopy(given) if isinstance(given, nn.Module) else _built(given, classes)
     if not isinstance(network, nn.Module):
         raise InputError(f"model built {type(network).__name__}; expected a network of PyTorch")
@@ -239,7 +239,7 @@ def _own(given: Network, classes: int, size: Size) -> nn.Module:
     except Exception as error:
         if is_shortage(error):
             raise
-        # At a size that it does not take a network may raise anything.
+        # At a size that it does not accept, a network may raise anything.
         raise InputError(
             f"{type(network).__name__} refuses images of {size[0]}×{size[1]} pixels: {first_line(error)}"
         ) from error
@@ -253,7 +253,7 @@ def _own(given: Network, classes: int, size: Size) -> nn.Module:
 
 
 def check_smallest_part(network: nn.Module, recipe: Recipe, size: Size, devices: int = 1) -> None:
-    """Raise `InputError` where a part of a batch is one tile and BatchNorm finds a single value a channel in it.
+    """Raise `InputError` if a part of a batch is one tile and BatchNorm finds a single value per channel in it.
 
     >>> network = nn.Sequential(nn.Conv2d(3, 4, 8), nn.BatchNorm2d(4))
     >>> check_smallest_part(network, Recipe(batch_size=4, accumulate=2), (8, 8))
@@ -283,7 +283,7 @@ Triple = tuple[float, float, float]
 
 
 def pretrained_preprocessing(network: nn.Module, resize_short: int | None) -> Preprocessing:
-    """Return the preprocessing that timm's published weights were trained with, at the run's own image size.
+    """Return the preprocessing with which timm's published weights were trained, at the run's own image size.
 
     >>> import timm
     >>> pretrained_preprocessing(timm.create_model("resnet18"), resize_short=None).mean
@@ -316,7 +316,7 @@ def pixel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
 
 
 def _parts(images: ImageSet, chosen: Sequence[int]) -> Iterator[Tensor]:
-    """Yield images, and those that are too large to be held in parts."""
+    """Yield images; those that are too large to be held come in parts."""
     for number in chosen:
         image = images.looked_at(number)
         if isinstance(image, Tensor):
@@ -333,7 +333,7 @@ def _triple(values: Tensor) -> Triple:
 def sample_tiles(
     images: ImageSet, count: int, recipe: Recipe, size: Size, preprocessing: Preprocessing
 ) -> Tensor:
-    """Return tiles of the first `count` training images of a run, uint8 (count, 3, h, w), one an image."""
+    """Return tiles of the first `count` training images of a run, uint8 (count, 3, h, w), one per image."""
     count = min(count, len(images))
     plain = replace(recipe, tiles_per_image=1, augmentation="none")
     if images.pixels is not None and not preprocessing.resizes:

@@ -1,4 +1,4 @@
-"""What a run writes as it goes: ticks, rows of metrics, checkpoints."""
+"""What a run writes as it trains: ticks, rows of metrics, checkpoints."""
 
 import time
 from collections import deque
@@ -51,7 +51,7 @@ class _Sums:
 
     @classmethod
     def of(cls, done: int, running: Tensor) -> "_Sums":
-        """Take the sums of a step without waiting for them, which may change again at once."""
+        """Copy the sums of a step, which may change again at once, without waiting for them."""
         if not running.is_cuda:
             return cls(done, running.clone(), None)
         values = torch.empty(running.shape, dtype=running.dtype, pin_memory=True)
@@ -74,7 +74,7 @@ def _is_finite(tensor: Tensor) -> bool:
 
 
 class Records:
-    """What the first process writes as the run goes: ticks, rows of metrics, checkpoints.
+    """What the first process writes as the run trains: ticks, rows of metrics, checkpoints.
 
     A row is written when its sums have arrived from the device, so that no step waits for one.
     """
@@ -90,7 +90,7 @@ class Records:
         self.clock = Clock(start.seconds, start.step, job)
 
     def keep(self, done: int) -> None:
-        """Write what is due after a step; raises `InputError` when the loss or a weight is not finite."""
+        """Write what is due after a step; raises `InputError` if the loss or a weight is not finite."""
         last_step = done == self._job.steps
         if done % self._row_every == 0 or last_step:
             running = self._job.state.running
@@ -111,9 +111,9 @@ class Records:
             self.save(done)
 
     def save(self, done: int) -> None:
-        """Write a checkpoint, unless that of this step is there; raises `InputError` where one is not finite."""
+        """Write a checkpoint, unless that of this step exists; raises `InputError` if a value is not finite."""
         if done == self._last.step:
-            # A second one would take the place of the one before it.
+            # A second one would replace the one before it.
             return
         self._write_rows(wait=True)
         with self.clock.paused():
@@ -132,7 +132,8 @@ class Records:
             self._write_row(self._coming.popleft(), validate=False)
 
     def _require_finite_weights(self, done: int) -> None:
-        # The loss of a step is that of the weights before it, so a finite one does not vouch for those after.
+        # The loss of a step is that of the weights before it, so a finite loss does not prove that the weights
+        # after it are.
         networks = [self._job.classifier.network]
         if self._job.state.average is not None:
             networks.append(cast(nn.Module, self._job.state.average.module))

@@ -1,4 +1,4 @@
-"""Steps of a run on a GPU as one captured graph, so that the processor asks for a step and not for each kernel."""
+"""Steps of a run on a GPU as one captured graph, so that the processor launches a step and not each kernel."""
 
 from collections.abc import Callable, Hashable
 
@@ -7,19 +7,20 @@ from torch import Tensor
 
 from nearsight.progress import Progress
 
-# Calls that run as they are before one is captured: optimizers make their state and libraries choose their kernels.
+# Calls that run normally before one is captured: optimizers create their state and libraries choose their
+# kernels.
 WARM_UP = 3
 
 
 class Replay:
-    """Runs work on tensors of a GPU: a few times as it is, then as the graph of kernels that it asked for.
+    """Runs work on tensors of a GPU: a few times normally, then as the graph of the kernels that it launched.
 
-    A step of a small network on small tiles asks for hundreds of kernels of a few microseconds each, and a processor
-    takes longer to ask for one than a GPU to run it. A captured graph is asked for once.
+    A step of a small network on small tiles launches hundreds of kernels of a few microseconds each, and a
+    processor takes longer to launch one than a GPU to run it. A captured graph is launched once.
 
-    `work` must do the same for every call with one `key`, read its arguments from the tensors given alone, and
-    never wait for the GPU. Where it cannot be captured, a warning says so and all calls run as they are.
-    Source: M. Ng et al., "Accelerating PyTorch with CUDA Graphs", 2021.
+    `work` must do the same for every call with one `key`, read its arguments only from the given tensors, and
+    never wait for the GPU. If it cannot be captured, a warning says so and all calls run normally. Source: M. Ng
+    et al., "Accelerating PyTorch with CUDA Graphs", 2021.
     """
 
     def __init__(self, work: Callable[..., None], progress: Progress) -> None:
@@ -45,7 +46,7 @@ class Replay:
         self._graph.replay()
 
     def _capture(self, inputs: tuple[Tensor, ...]) -> None:
-        # Capturing runs nothing, so the call whose tensors these are is still to come.
+        # Capturing runs nothing, so the call with these tensors is still to come.
         self._inputs = tuple(given.clone() for given in inputs)
         try:
             graph = torch.cuda.CUDAGraph()

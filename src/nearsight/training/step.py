@@ -1,4 +1,4 @@
-"""One optimizer step, from top to bottom: tiles in, weights changed, losses counted on the device."""
+"""One optimizer step, from top to bottom: tiles in, weights changed, losses summed on the device."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,10 +25,10 @@ from nearsight.training.patches import draw_patches, has_patches, patch
 class Step:
     """The step of a run: what every step is given (`inputs`), and what it does with it (a call).
 
-    `network` and `optimizers` are Fabric's. A set in memory lies whole on the device, and a step is given what
-    chance decided of its tiles. Of a set that streams it is given the tiles, and so it is of images that are
-    augmented, which happens before the step. The processor waits for nothing that the device has to say, so that a
-    call can be captured and replayed (`Replay`).
+    `network` and `optimizers` are Fabric's. A set in memory is whole on the device, and a step is given the
+    random choices of its tiles. For a streaming set it is given the tiles, and also for images that are
+    augmented, which happens before the step. The processor waits for nothing from the device, so that a call can
+    be captured and replayed (`Replay`).
     """
 
     def __init__(self, job: Job, network: Any, optimizers: list[Any]) -> None:
@@ -36,7 +36,7 @@ class Step:
         material, preprocessing, device = job.material, job.classifier.preprocessing, job.fabric.device
         images, silent, groups = material.images, material.silent, material.groups
         self._weights = class_weights(images, job.recipe, device)
-        # What is erased has the mean colour of the training images, which the network is given as 0.
+        # Erased areas have the mean colour of the training images, which the network sees as 0.
         self._fill = torch.tensor(preprocessing.mean, device=device).mul(255).round().to(torch.uint8)
         self._marks = {"silent": silent is not None, "groups": groups is not None}
         self._augmentation = Augmentation(job.recipe, preprocessing.mean)
@@ -51,7 +51,7 @@ class Step:
             )
 
     def inputs(self, start: int) -> Iterator[tuple[Tensor, ...]]:
-        """Yield the tensors that each step from `start` on is called with, on the device."""
+        """Yield the tensors with which each step from `start` on is called, on the device."""
         job, fabric = self._job, self._job.fabric
         patches: Iterator[tuple[Tensor, ...]] = repeat(())
         if has_patches(job.recipe):
@@ -71,14 +71,16 @@ class Step:
         job, recipe, network = self._job, self._job.recipe, self._network
         state, fabric = job.state, job.fabric
 
-        # Its images, cut into tiles: uint8 (B, tiles of an image, 3, h, w) and labels (B,).
+        # The batch's images, cut into tiles: uint8 (B, tiles per image, 3, h, w) and labels (B,).
         batch = self._cut(size, inputs)
 
-        # No gradient is left. Here and not after the step: what a capture that failed has left must not count.
+        # No gradient is left. This is done here and not after the step: what a failed capture left must not
+        # count.
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
 
-        # Forward and backward, in as many parts as the recipe says; an image's logits are made of its tiles'.
+        # Forward and backward, in as many parts as the recipe says; an image's logits are made from those of its
+        # tiles.
         parts = batch.chunks(recipe.accumulate)
         for number, part in enumerate(parts, 1):
             images = job.classifier.preprocessing.normalise(part.tiles.flatten(0, 1))
@@ -97,7 +99,8 @@ class Step:
                     mean = loss.detach()
             count(state.running, mean, logits.detach(), part.labels)
 
-        # The gradient is clipped. Fabric clips each optimizer's parameters apart; the norm meant is that of all.
+        # The gradient is clipped. Fabric clips each optimizer's parameters separately; the norm meant here is
+        # that of all.
         if recipe.clip is not None:
             groups = [group for optimizer in state.optimizers for group in optimizer.param_groups]
             trained = [parameter for group in groups for parameter in group["params"]]
@@ -110,7 +113,7 @@ class Step:
             state.average.update_parameters(job.classifier.network)  # type: ignore[operator]
 
     def _pooled(self, outputs: Tensor) -> Tensor:
-        """Return the logits of images (B, classes) from what the network gives of their tiles, (B, tiles, …)."""
+        """Return the logits of images (B, classes) from the network's output for their tiles, (B, tiles, …)."""
         attention = None
         if self._job.classifier.architecture.attention:
             outputs, attention = outputs[..., :-1], outputs[..., -1]
@@ -135,7 +138,7 @@ class Step:
         return draw_patches(self._job.recipe, step, self._job.sizes.at(step))
 
     def _worst_group_loss(self, logits: Tensor, part: Batch, group_weights: Tensor, parts: int) -> Tensor:
-        # A part has losses of its own, so it moves the weights of the groups by its part of a step.
+        # A part has its own losses, so it moves the weights of the groups by its part of a step.
         assert part.groups is not None
         shares = None if self._weights is None else self._weights[part.labels]
         losses, step = self._losses(logits, part), GROUP_STEP / parts
@@ -152,7 +155,7 @@ class Step:
         return batch.part_of(fabric.global_rank, fabric.world_size) if fabric.world_size > 1 else batch
 
     def _augmented(self, step: int, drawn: Tensor) -> Batch:
-        """Return the tiles of a set in memory as augmented bytes, cut where the set lies, before the step."""
+        """Return the tiles of a set in memory as augmented bytes, cut where the set is, before the step."""
         job, augmentation = self._job, self._augmentation
         assert isinstance(self._tiles, MemoryTiles)
         size, many = job.sizes.at(step), job.recipe.tiles_per_image
@@ -193,15 +196,15 @@ def class_weights(images: ImageSet, recipe: Recipe, device: torch.device) -> Ten
 
 
 def _weight(labels: Tensor, weights: Tensor | None) -> Tensor | int:
-    """Return what the sum of the losses of some images is divided by: their weights, or their number."""
+    """Return the divisor of the sum of some images' losses: their weights, or their number."""
     return len(labels) if weights is None else weights[labels].sum()
 
 
 def count(running: Tensor, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
     """Add a batch to the sums since the last row of metrics, in place and without waiting for the device.
 
-    `running` holds the loss and the right answers, each summed over images, the images, and how many of these there
-    were when the loss was first not finite, 0 as long as it is.
+    `running` holds the loss and the right answers, each summed over images, the number of images, and how many of
+    these there were when the loss was first not finite, 0 until then.
     """
     running[0] += loss.to(running.dtype) * len(labels)
     running[1] += (logits.argmax(1) == labels).sum()
@@ -216,7 +219,7 @@ def first_bad_step(sums: Sequence[float], done: int, images: int) -> int | None:
     >>> first_bad_step([float("nan"), 3.0, 40.0, 20.0], done=7, images=10)
     5
 
-    `sums` are those of `count` after `done` steps of `images` images each.
+    `sums` are those of `count` steps after `done` steps, with `images` images each.
     """
     _, _, seen, bad = sums
     return done - int((seen - bad) // images) if bad else None

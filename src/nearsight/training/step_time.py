@@ -1,4 +1,4 @@
-"""How long training will take, before it begins: a step's time, measured on a few tiles."""
+"""How long training will take, before it begins: the time of a step, measured on a few tiles."""
 
 import copy
 import time
@@ -11,7 +11,7 @@ from nearsight.models.small_grids import small_grids_as_products
 from nearsight.settings import Recipe
 from nearsight.training.cost import count_flops, count_optimizer_flops
 
-# On a processor so many pixels are enough to time a pass by; a GPU is busy only with the whole batch.
+# On a processor, this many pixels are enough to time a pass; a GPU is only busy with the whole batch.
 PIXELS = 16 * 32 * 32
 
 

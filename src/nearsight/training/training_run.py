@@ -49,9 +49,9 @@ from nearsight.training.step_time import seconds_of_step
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-# The check of bfloat16 runs on so many images of 32×32, or on fewer of larger ones, of as many pixels.
+# The check of bfloat16 runs on this many images of 32×32, or on fewer larger ones with as many pixels.
 PRECISION_CHECK_IMAGES, PRECISION_CHECK_LEAST = 128, 16
-# Of training that takes longer, the time is said before it begins.
+# If training takes longer than this, the time is reported before it begins.
 SAID_SECONDS = 10.0
 
 
@@ -78,16 +78,16 @@ def train(
     >>> train(recipe, load("digits"), Path(tempfile.mkdtemp()) / "run").result["training"]["steps"]
     2
 
-    `network` is one of your own, which the recipe only names. `begin` is a classifier whose weights are trained on,
-    with its own architecture and preprocessing; `pretrained` is then ignored, and `whiten` says that the whitening
-    layer stays as it is. `material` is trained on in place of the `train` split, which is listed all the same.
-    With `resume`, a run of this very recipe in `out`, begun with the same weights and material, continues from its
-    checkpoint and ends, on a CPU, with the weights, bit for bit, of a run never interrupted. The recipe's seed fixes
-    everything.
+    `network` is one of your own, which the recipe only names. `begin` is a classifier from whose weights training
+    starts, with its own architecture and preprocessing; `pretrained` is then ignored, and `whiten` says that the
+    whitening layer stays as it is. `material` is trained on instead of the `train` split, which is listed all the
+    same. With `resume`, a run of this very recipe in `out`, started with the same weights and material, continues
+    from its checkpoint. On a CPU it ends with the same weights, bit for bit, as a run that was never interrupted.
+    The recipe's seed fixes everything.
 
-    Raises `InputError` when `out` holds something else, the tile does not fit, the recipe cannot be trained on the
-    material, or the loss is no longer finite; `ShortOfMemoryError` where memory does not suffice, with what to lower;
-    `Interrupted` after SIGINT, SIGTERM or SIGHUP, with the checkpoint written.
+    Raises `InputError` if `out` holds something else, the tile does not fit, the recipe cannot be trained on the
+    material, or the loss is no longer finite; `ShortOfMemoryError` if memory does not suffice, with what to
+    lower; `Interrupted` after SIGINT, SIGTERM or SIGHUP, with the checkpoint written.
     """
     lower = ("batch_size", "accumulate", *(("tiles_per_image",) if recipe.tiles_per_image > 1 else ()))
     machine = (machine or Machine()).launched()
@@ -259,7 +259,7 @@ def _launch(machine: Machine, launch: Launch, choice: PrecisionChoice, out: Path
 
     from nearsight.training.experiment_loggers import LOGGERS
 
-    # It announces the precision and the processes in its own words; we have said them in ours.
+    # It announces the precision and the processes in its own words; we have already done so in ours.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(
         accelerator=machine.device,
@@ -275,7 +275,7 @@ def _launch(machine: Machine, launch: Launch, choice: PrecisionChoice, out: Path
 
 
 def _devices(machine: Machine, launch: Launch) -> int | list[int]:
-    """Return what Fabric takes the devices of a node from: their number, or the one of this process alone."""
+    """Return Fabric's argument for the devices of a node: their number, or the one of this process alone."""
     if launch.by is not None:
         return launch.on_node
     own = machine.torch_device().index
@@ -300,7 +300,7 @@ def _training_state(
 def _training_metrics(
     job: Job, flops: dict[Size, int], optimizer_flops: int, seconds: float
 ) -> dict[str, Any]:
-    """Return what the run cost; `flops` is those of one tile of each size, `optimizer_flops` those of all steps."""
+    """Return what the run cost; `flops` is that of one tile of each size, `optimizer_flops` that of all steps."""
     recipe, machine, choice = job.recipe, job.machine, job.choice
     seen = job.steps * recipe.batch_size
     spans = job.sizes.spans(job.steps)

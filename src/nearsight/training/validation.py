@@ -12,9 +12,10 @@ VALIDATION_BATCH = 500
 
 @torch.no_grad()
 def validation_accuracy(job: Job) -> float | None:
-    """Return the accuracy on one central tile of each validation image, the whole image in the full arm.
+    """Return the accuracy on one central tile of each validation image; in the full arm, on the whole image.
 
-    A quick sign of progress over at most 2,000 images, in [0, 1], higher is better; nothing is chosen by it.
+    It is a quick sign of progress over at most 2,000 images, in [0, 1], higher is better; nothing is chosen by
+    it.
     """
     if "val" not in job.sets:
         return None
