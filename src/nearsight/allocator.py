@@ -3,7 +3,7 @@
 import ctypes
 import os
 
-# Of glibc's malloc.h.
+# From glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _OWN_SETTINGS = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_")
 
@@ -17,11 +17,11 @@ def keep_freed_memory() -> bool:
     True
 
     glibc hands large tensors back to the system as soon as they are freed, and in the next step the system finds
-    and clears every page again: a quarter of a step of 2,000 images of 32×32 pixels. What is kept is used again;
+    and clears every page again: a quarter of a step of 2,000 images of 32×32 pixels. Kept memory is used again;
     the process holds its peak until it ends. The command line does this, because the process is its own. From
-    Python it is yours to call, as it holds for the whole process.
+    Python you decide, because it applies to the whole process.
 
-    False, and nothing is changed, where the C library is another (macOS, musl) or the environment sets glibc's
+    Returns False, and changes nothing, with another C library (macOS, musl), or if the environment sets glibc's
     allocator itself (`GLIBC_TUNABLES`, `MALLOC_TRIM_THRESHOLD_`, `MALLOC_MMAP_MAX_`, `MALLOC_MMAP_THRESHOLD_`).
 
     Source: mallopt(3); `M_TRIM_THRESHOLD` -1 never shrinks the heap, `M_MMAP_MAX` 0 puts large blocks into it.
@@ -34,7 +34,7 @@ def keep_freed_memory() -> bool:
 
 
 def freed_memory_is_kept() -> bool:
-    """Say whether `keep_freed_memory` was called in this process, and could do it.
+    """Say whether `keep_freed_memory` was called in this process and succeeded.
 
     >>> keep_freed_memory() == freed_memory_is_kept()
     True

@@ -21,21 +21,21 @@ _TENSORS = re.compile(_IN_TENSORS + _VALUE.pattern + b'"')
 _TABLE = re.compile(b"digest " + _VALUE.pattern + b"\n")
 _TABLE_MARK = b"digest " + _NAME
 _TABLE_LENGTH = len(_TABLE_MARK) + len(_UNKNOWN) + 1
-# A mark of which so many bytes differ is a damaged mark, and no other text.
+# A mark that differs in at most this many bytes is a damaged mark, not another text.
 _DAMAGED_BYTES = 2
 _MIB = 2**20
-# What safetensors itself takes for a header, in bytes.
+# What safetensors itself accepts as a header, in bytes.
 _LARGEST_HEADER = 100_000_000
 _PARQUET = b"PAR1"
 _EDITED = "put back a copy of it or, if it was changed on purpose, remove the digest from its first line"
 _COPY = "put back a copy of it, or make it again"
 
-# What the metadata of a safetensors file holds until `seal_tensors` has put its digest there.
+# The content of a safetensors file's metadata until `seal_tensors` has put its digest there.
 PLACEHOLDER = {"nearsight.digest": (_NAME + _UNKNOWN).decode()}
 
 
 def digest_of(content: bytes) -> str:
-    """Return the digest of what has no place for one, for another file to hold.
+    """Return the digest of content that has no place for one, to be stored in another file.
 
     >>> digest_of(b"step,loss")
     'xxh128:0613744786282bff216ad6f4c8a98eb7'
@@ -44,7 +44,7 @@ def digest_of(content: bytes) -> str:
 
 
 def digest_of_lines(content: bytes) -> str:
-    r"""Return the digest of the lines of a text file, whether LF ends them or CRLF, as in a checkout of git.
+    r"""Return the digest of the lines of a text file, whether they end with LF or CRLF, as in a checkout of git.
 
     >>> digest_of_lines(b"step,loss") == digest_of(b"step,loss")
     True
@@ -69,15 +69,15 @@ def sealed_json(text: str) -> str:
 
 
 def unsealed_json(content: bytes, source: object, mend: str = _EDITED) -> bytes:
-    """Return a JSON file's content without its digest, which was checked; content without one as it is.
+    """Return a JSON file's content without its digest, which was checked; content without a digest stays as it is.
 
     >>> damaged = sealed_json('{"tile": 16}').replace("16", "17").encode()
     >>> unsealed_json(damaged, "a.json", "train again")
     Traceback (most recent call last):
     nearsight.errors.InputError: a.json is damaged: its content is not what its digest says; train again
 
-    Raises `InputError`, naming `source` and how to `mend` it, where they do not agree, and where another program has
-    laid the file out again, digest and all.
+    Raises `InputError`, naming `source` and how to `mend` it, if they do not agree, and if another program has
+    reformatted the file, digest and all.
     """
     bare = _unsealed(content, _JSON, _IN_JSON + _NAME, b"{", source, mend)
     if bare is content and _MOVED.search(content):
@@ -100,20 +100,20 @@ def sealed_toml(text: str) -> str:
 
 
 def unsealed_toml(content: bytes, source: object, mend: str = _EDITED) -> bytes:
-    """Return a TOML file's content without its digest, which was checked; content without one as it is.
+    """Return a TOML file's content without its digest, which was checked; content without a digest stays as it is.
 
     >>> unsealed_toml(sealed_toml("tile = 16").encode(), "recipe.toml")
     b'tile = 16'
 
-    Raises `InputError`, naming `source` and how to `mend` it, where they do not agree.
+    Raises `InputError`, naming `source` and how to `mend` it, if they do not agree.
     """
     return _unsealed(content, _TOML, _IN_TOML + _NAME, b"", source, mend)
 
 
 def seal_tensors(path: Path) -> None:
-    """Put the digest of a safetensors file in the place of the `PLACEHOLDER` in its metadata, which are put in order.
+    """Replace the `PLACEHOLDER` in a safetensors file's metadata by the digest, and put the metadata in order.
 
-    The library writes them in any order, and equal tensors are to be equal files.
+    The library writes them in any order, but equal tensors should give equal files.
 
     >>> import tempfile, torch
     >>> from safetensors.torch import save_file
@@ -140,7 +140,7 @@ def seal_tensors(path: Path) -> None:
 def check_tensors(file: BinaryIO, source: object, mend: str = _COPY) -> bool:
     """Return whether an open safetensors file has a digest, which was checked; the file is then at its beginning.
 
-    Raises `InputError`, naming `source` and how to `mend` it, where digest and content do not agree.
+    Raises `InputError`, naming `source` and how to `mend` it, if digest and content do not agree.
     """
     header = _header(file)
     found = _TENSORS.search(header)
@@ -180,7 +180,7 @@ def seal_table(path: Path) -> None:
 def check_table(file: BinaryIO, source: object, mend: str = _COPY) -> bool:
     """Return whether an open Parquet file has a digest, which was checked; the file is then at its beginning.
 
-    Raises `InputError`, naming `source` and how to `mend` it, where digest and content do not agree.
+    Raises `InputError`, naming `source` and how to `mend` it, if digest and content do not agree.
     """
     start = (_footer_start(file) or 0) - _TABLE_LENGTH
     found, sealed = None, False
@@ -202,7 +202,7 @@ def check_table(file: BinaryIO, source: object, mend: str = _COPY) -> bool:
 def _unsealed(
     content: bytes, seal: re.Pattern[bytes], mark: bytes, opening: bytes, source: object, mend: str
 ) -> bytes:
-    # JSON that was cut short is none, whether it had a digest or not.
+    # JSON that was cut short is not JSON, whether it had a digest or not.
     cut_short = not opening and 0 < len(content) < len(mark) and mark.startswith(content)
     if not cut_short and not _near(content, mark):
         return content
@@ -221,7 +221,7 @@ def _lines(content: bytes) -> bytes:
 
 
 def _near(content: bytes, mark: bytes) -> bool:
-    """Whether content begins with a mark, damaged as it may be."""
+    """Whether content begins with a mark, which may be damaged."""
     return len(content) >= len(mark) and _differing(content, mark) <= _DAMAGED_BYTES
 
 
@@ -250,7 +250,7 @@ def _digest_around(file: BinaryIO, start: int, length: int) -> bytes:
 
 
 def _parts(file: BinaryIO, length: int | None = None) -> Iterator[bytes]:
-    """Yield so many bytes of a file, by default all that are left, a MiB at a time."""
+    """Yield this many bytes of a file, by default all that are left, a MiB at a time."""
     while length is None or length > 0:
         part = file.read(_MIB if length is None else min(_MIB, length))
         if not part:
@@ -261,7 +261,7 @@ def _parts(file: BinaryIO, length: int | None = None) -> Iterator[bytes]:
 
 
 def _header(file: BinaryIO) -> bytes:
-    """Return the header of a safetensors file, or of what claims to be one what can be its header."""
+    """Return the header of a safetensors file or, if it only claims to be one, what can be its header."""
     file.seek(0)
     return file.read(min(int.from_bytes(file.read(8), "little"), _LARGEST_HEADER))
 
@@ -277,7 +277,7 @@ def _in_order(header: bytes) -> bytes:
 
 
 def _footer_start(file: BinaryIO) -> int | None:
-    """Return where the footer of a Parquet file begins; None where the file has none."""
+    """Return where the footer of a Parquet file begins; None if the file has none."""
     size = file.seek(0, os.SEEK_END)
     if size < 12:
         return None

@@ -1,20 +1,20 @@
-"""The one error for bad input, and how it proposes the mend."""
+"""The one error for bad input, and how it proposes the way out."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-# Of a name that is not known, letters that are shown and compared.
+# Letters of an unknown name that are shown and compared.
 _LONGEST = 80
-# Of a message: what names very much is cut in the middle.
+# Letters of a message; one that names very much is cut in the middle.
 _LONGEST_LINE = 1500
 
 
 class InputError(ValueError):
     """Bad input from the user: one line that says what came, what was expected and what to do instead.
 
-    A message names a parameter as Python does, in backticks: `out`, `resume=True`, `tiles=[8, 16, None]`. The command
-    line writes its own options in their place, prints one line and exits with code 2. Whatever is named in a message,
-    such as a file of another encoding, it is one line that can be printed.
+    A message names a parameter as in Python, in backticks: `out`, `resume=True`, `tiles=[8, 16, None]`. The
+    command line replaces these by its own options, prints one line and exits with code 2. Whatever a message
+    names, such as a file in another encoding, it is one line that can be printed.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -22,7 +22,7 @@ class InputError(ValueError):
 
 
 def printable(text: str) -> str:
-    """Return text as one line that can be printed, not without end: what is no letter is written as Python does.
+    """Return text as one printable line of limited length; what is not a letter is written as Python does.
 
     >>> printable("a\\x1b[31m\\ud800.png")
     'a\\\\x1b[31m\\\\ud800.png'
@@ -40,7 +40,7 @@ def printable(text: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or its name where it says nothing.
+    """Return the first line of an error's message, or its name if it has no message.
 
     >>> first_line(ValueError("no such size.\\nTry another.")), first_line(AssertionError())
     ('no such size', 'AssertionError')

@@ -1,4 +1,4 @@
-"""How this process was started: alone, or as one of many by torchrun or srun, or by a training of ours."""
+"""How this process was started: alone, as one of many by torchrun or srun, or by one of our trainings."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +38,7 @@ class Launch:
 
     @property
     def takes_part(self) -> bool:
-        """Whether it shares what is done together: not in a process that a training started for its steps."""
+        """Whether it shares in joint work; a process that a training started for its steps does not."""
         return self.rank < self.processes
 
     @property
@@ -48,12 +48,12 @@ class Launch:
 
 
 ALONE = Launch()
-# What a process does for itself, whoever started it.
+# Work that a process does for itself, whoever started it.
 _BY_ITSELF: ContextVar[bool] = ContextVar("_BY_ITSELF", default=False)
 
 
 def this_launch() -> Launch:
-    """Return how this process was started, as its environment says.
+    """Return how this process was started, according to its environment.
 
     >>> this_launch().processes
     1
@@ -89,8 +89,9 @@ def read_launch(environment: Mapping[str, str]) -> Launch:
     >>> read_launch({"SLURM_STEP_NUM_TASKS": "2", **srun}).by
     'srun'
 
-    A script within an allocation of SLURM is alone; what `srun` starts in it is not. Of the processes that a training
-    on several devices starts itself only the rank is known. Raises `InputError` as `this_launch` does.
+    A script within a SLURM allocation is alone; what `srun` starts in it is not. For the processes that a
+    training on several devices starts itself, only the rank is known. Raises `InputError` where `this_launch`
+    does.
     """
     if "TORCHELASTIC_RUN_ID" in environment:
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
@@ -108,7 +109,7 @@ def read_launch(environment: Mapping[str, str]) -> Launch:
         if not nodes or processes % nodes:
             raise InputError(f"srun started {processes} tasks on {nodes} nodes; start as many on each")
         return _checked(Launch(rank, processes, local_rank, nodes, "srun"))
-    # What Fabric tells the processes that it starts.
+    # Variables that Fabric sets for the processes that it starts.
     ranks = [environment.get(name, "0") for name in ("NODE_RANK", "LOCAL_RANK")]
     return ALONE if ranks == ["0", "0"] else Launch(rank=1)
 
@@ -132,7 +133,7 @@ def _checked(launch: Launch) -> Launch:
 
 
 def in_one_process(verb: Callable[P, R]) -> Callable[P, R]:
-    """Make of a verb one that is refused in several processes, which would all do the same and write over each other.
+    """Make a verb refuse several processes, which would all do the same and overwrite each other's files.
 
     >>> @in_one_process
     ... def diagnose(run):
@@ -140,7 +141,7 @@ def in_one_process(verb: Callable[P, R]) -> Callable[P, R]:
     >>> diagnose("owls")
     'diagnosed owls'
 
-    Raises `InputError` where this process is one of many.
+    Raises `InputError` if this process is one of many.
     """
 
     @wraps(verb)
@@ -152,7 +153,7 @@ def in_one_process(verb: Callable[P, R]) -> Callable[P, R]:
 
 
 def require_one_process(what: str) -> None:
-    """Raise `InputError` where this process is one of many, which `what` is not made for."""
+    """Raise `InputError` if this process is one of many, for which `what` is not made."""
     launch = this_launch()
     if launch.processes > 1:
         raise InputError(

@@ -1,4 +1,4 @@
-"""One writer a directory: a lock of the operating system, which the kernel releases when its holder dies."""
+"""One writer per directory: a lock of the operating system, which the kernel releases when its holder dies."""
 
 import errno
 import inspect
@@ -28,14 +28,15 @@ except ImportError:  # Windows has none
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Whether this file is there means nothing: what counts is whether a living process has it locked.
+# Whether this file exists means nothing; what counts is whether a living process has it locked.
 LOCK = ".nearsight.lock"
 _BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 # The kinds of files that are written into directories.
 _FILES = frozenset({".json", ".toml", ".csv", ".parquet", ".safetensors", ".html", ".svg", ".png"})
-# Who holds a lock is written in fewer bytes.
+# The name of a lock's holder takes fewer bytes than this.
 _LONGEST = 1024
-# Whoever only asks who writes holds a lock for an instant too: a writer tries again before it gives up.
+# A process that only asks who writes also holds a lock for an instant, so a writer tries again before it gives
+# up.
 _TRIES, _BETWEEN_SECONDS = 5, 0.02
 
 
@@ -47,14 +48,14 @@ class _Held:
 
 @dataclass
 class _Process:
-    """What this process holds, by the real path of each directory, and whether it was told that nothing can be."""
+    """What this process holds, by the real path of each directory, and whether a missing lock was reported."""
 
     held: dict[str, _Held]
     guard: threading.Lock
     told: bool = False
 
     def forget(self) -> None:
-        """Let go, in a process forked from this one, of what its parent goes on holding."""
+        """In a process forked from this one, release what its parent continues to hold."""
         for each in self.held.values():
             with suppress(OSError):
                 os.close(each.descriptor)
@@ -81,12 +82,12 @@ def writing(
     >>> list(directory.iterdir())
     []
 
-    A directory that is missing is made, and removed again where nothing was put into it. What holds the directory
-    already may enter again, in the same thread. Of the processes of one training the first holds it for all.
-    Where the file system has no locks, `progress` is told so once, and all goes on without. What is `finished` is
-    entered also where nothing can be written, as on a disk that is read-only.
-    Raises `InputError` where another process holds it, where the directory cannot be made or written, and where a
-    directory in it has the name of a file: it would be met when the work is done.
+    A missing directory is created, and removed again if nothing was put into it. The holder of a directory may
+    enter again, in the same thread. If a training has several processes, the first holds it for all. If the file
+    system has no locks, `progress` is told so once, and everything continues without. A `finished` directory is
+    also entered if nothing can be written, as on a read-only disk. Raises `InputError` if another process holds
+    it, if the directory cannot be created or written, and if a directory in it has the name of a file, which
+    would only be noticed when the work is done.
     """
     if directory is None or not is_first_process():
         yield
@@ -126,7 +127,7 @@ def writing(
 
 
 def _check_files(directory: Path) -> None:
-    # A directory that may be written and not read is taken as it is.
+    # A directory that can be written but not read is accepted as it is.
     with suppress(PermissionError), os.scandir(directory) as entries:
         for entry in entries:
             if Path(entry.name).suffix in _FILES and entry.is_dir(follow_symlinks=False):
@@ -136,7 +137,7 @@ def _check_files(directory: Path) -> None:
 
 
 def writes(parameter: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make of a function one that writes alone into the directory that is given as `parameter`, while it runs.
+    """Make a function write alone into the directory that is given as `parameter`, while it runs.
 
     >>> @writes("out")
     ... def note(text, out):
@@ -145,7 +146,7 @@ def writes(parameter: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     >>> note("tile 16", tempfile.mkdtemp())
     True
 
-    Raises what `writing` raises, before the function is called; a `progress` that it is given is told.
+    Raises where `writing` does, before the function is called; a `progress` that it is given is told.
     """
 
     def of_one_process(function: Callable[P, R]) -> Callable[P, R]:
@@ -163,7 +164,7 @@ def writes(parameter: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def whoever_writes(directory: str | Path) -> str | None:
-    """Say which process writes into a directory, and since when if it is another one; None where none does.
+    """Say which process writes into a directory, and since when if it is another one; None if none does.
 
     >>> whoever_writes(Path("no/such/directory")) is None
     True
@@ -186,12 +187,12 @@ def whoever_writes(directory: str | Path) -> str | None:
 
 
 def contents(directory: Path) -> list[Path]:
-    """Return what lies in a directory but what means nothing, in no order; nothing where there is no directory.
+    """Return the relevant content of a directory, in no order; nothing if there is no directory.
 
     >>> contents(Path("no/such/directory"))
     []
 
-    The lock means nothing, nor what a killed process left half written, nor directories that hold no more than these.
+    The lock is not relevant, nor what a killed process left half written, nor directories that hold only these.
     """
     return [path for path in directory.iterdir() if _counts(path)] if directory.is_dir() else []
 
@@ -205,13 +206,13 @@ def _counts(path: Path) -> bool:
 
 
 def make_directory(directory: Path) -> list[Path]:
-    """Make a directory, and those above it; return those that were missing, itself first.
+    """Create a directory, and those above it; return those that were missing, itself first.
 
     >>> make_directory(Path("/dev/null/results"))
     Traceback (most recent call last):
     nearsight.errors.InputError: cannot make the directory /dev/null/results: Not a directory; choose another `out`
 
-    Raises `InputError` where there is a file, and where none can be made.
+    Raises `InputError` if there is a file, and if none can be created.
     """
     if directory.is_file():
         raise InputError(f"{directory} is a file; choose another `out`")
@@ -226,7 +227,7 @@ def make_directory(directory: Path) -> list[Path]:
 
 
 def _lock(directory: Path, progress: Progress) -> int | None:
-    """Return the open descriptor of the locked file; None where the file system has no locks."""
+    """Return the open descriptor of the locked file; None if the file system has no locks."""
     tries = 0
     while _LOCKS:
         tries += 1
@@ -245,7 +246,7 @@ def _lock(directory: Path, progress: Progress) -> int | None:
         if _is_at(descriptor, directory / LOCK):
             _sign(descriptor)
             return descriptor
-        # Whoever held it removed it between the two calls.
+        # Its holder removed it between the two calls.
         os.close(descriptor)
     with suppress(OSError):
         (directory / LOCK).unlink()
@@ -261,7 +262,7 @@ def _open(directory: Path) -> int:
         try:
             return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
         except PermissionError:
-            # In a directory of several users one of them may have left a file that others can only read.
+            # In a directory of several users, one of them may have left a file that others can only read.
             if not os.access(directory, os.W_OK | os.X_OK):
                 raise
             return os.open(path, os.O_RDONLY | flags)
@@ -286,14 +287,14 @@ def _sign(descriptor: int) -> None:
         "host": socket.gethostname(),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
-    # A full disk is no reason not to hold it.
+    # A full disk is no reason not to hold the lock.
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(signed).encode(), 0)
 
 
 def _holder(descriptor: int) -> str:
-    """Say who holds a locked file, as far as that is written in it."""
+    """Say who holds a locked file, as far as it says so."""
     try:
         signed = json.loads(os.pread(descriptor, _LONGEST, 0))
         process, host, since = int(signed["process"]), str(signed["host"]), str(signed["since"])

@@ -1,4 +1,4 @@
-"""How results show themselves: a few lines of text, and in a notebook a short table or picture."""
+"""How results show themselves: a few lines of text and, in a notebook, a short table or picture."""
 
 import base64
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Summary:
     >>> "<td>80.2 %</td>" in found.html()
     True
 
-    All text is escaped. Of a longer table 12 rows are shown, 6 as text; what is left out is counted.
+    All text is escaped. Of a longer table, 12 rows are shown, 6 as text; what is left out is counted.
     """
 
     title: str
@@ -87,7 +87,7 @@ def _cell(text: str) -> str:
 
 
 def _short(text: str, longest: int) -> str:
-    # Names of files may hold lines, and what UTF-8 may not.
+    # Names of files may contain line breaks, and what UTF-8 may not.
     line = " ".join(str(text).split()).encode("utf-8", "backslashreplace").decode("utf-8")
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 

@@ -1,4 +1,4 @@
-"""Numbers as Python's own: NumPy's and others count as what they are, wherever a number is asked for."""
+"""Numbers as Python's own: NumPy's and others are accepted wherever a number is expected."""
 
 import operator
 import re
@@ -12,7 +12,7 @@ _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 @dataclass(frozen=True)
 class Within:
-    """The least and the largest that a number may be, for `Annotated` types of what is read back.
+    """The least and the largest value of a number, for `Annotated` types of what is read back.
 
     >>> print(Within(0, 1))
     from 0 to 1
@@ -60,7 +60,7 @@ def real(name: str, value: SupportsFloat) -> float:
 
 
 def memory_size(name: str, text: str) -> int:
-    """Read a size of memory in bytes; raises `InputError`, naming what it is given for, for anything else.
+    """Read a size of memory in bytes; raises `InputError`, naming its purpose, for anything else.
 
     >>> memory_size("--memory", "512M"), memory_size("--memory", "2G")
     (536870912, 2147483648)
@@ -72,7 +72,7 @@ def memory_size(name: str, text: str) -> int:
 
 
 def settle_numbers(settings: Any) -> None:
-    """Make Python's own of the numbers in a frozen dataclass, by the types of its fields; for `__post_init__`."""
+    """Convert the numbers in a frozen dataclass to Python's own, by the types of its fields; for `__post_init__`."""
     types = get_type_hints(type(settings))
     for spec in fields(settings):
         value, kinds = getattr(settings, spec.name), get_args(types[spec.name]) or (types[spec.name],)

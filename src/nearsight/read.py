@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _MIB = 2**20
-# What is larger is none of ours: the page of a result would not open.
+# A larger file is not ours: the page of a result would not open.
 LARGEST_TEXT = 256 * _MIB
-# A value takes 64 bytes and more once it is read, whatever it takes in the file.
+# A value takes 64 bytes or more once it is read, whatever it takes in the file.
 MOST_VALUES = 8_000_000
-# Lists and tables in one another; no file of ours has ten.
+# Nested lists and tables; no file of ours has ten levels.
 DEEPEST = 64
-# No count of ours is longer, and what it is used for must hold it.
+# None of our counts is longer, and what uses it must be able to hold it.
 MOST_DIGITS = 30
-# What a table takes in memory may be so many times what it takes in its file, and is always allowed so much.
+# A table may take this many times its size in the file in memory, and at least this much.
 TABLE_GROWTH, SMALL_TABLE = 64, 512 * _MIB
-# What safetensors itself takes for a header.
+# What safetensors itself accepts as a header.
 _LARGEST_HEADER = 100_000_000
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
 class NoFileError(OSError):
-    """What lies at a path is no regular file; the message says what it is."""
+    """What is at a path is not a regular file; the message says what it is."""
 
 
 def special(mode: int) -> str | None:
@@ -52,7 +52,7 @@ def special(mode: int) -> str | None:
 
 
 def open_regular(path: str | Path) -> BufferedReader:
-    """Open a regular file to read, following links; never waits for whatever else is at a path.
+    """Open a regular file to read, following links; never wait for anything else at a path.
 
     >>> open_regular("/dev/null")
     Traceback (most recent call last):
@@ -62,7 +62,7 @@ def open_regular(path: str | Path) -> BufferedReader:
     `ValueError` for a name that no file can have.
     """
     _require_regular(Path(path).stat().st_mode)
-    # What was a file a moment ago may be a pipe by now, whose opening waits for someone to write.
+    # What was a file a moment ago may now be a pipe, whose opening waits for someone to write.
     flags = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
     number = os.open(path, os.O_RDONLY | sum(flags))
     try:
@@ -80,13 +80,13 @@ def _require_regular(mode: int) -> None:
 
 
 def open_file(path: Path, mend: str) -> BinaryIO:
-    """Open a regular file to be read; never waits, as for whoever writes into a pipe.
+    """Open a regular file to be read, without ever waiting, for example for someone who writes into a pipe.
 
     >>> open_file(Path("/dev/null"), "give a file")
     Traceback (most recent call last):
     nearsight.errors.InputError: /dev/null cannot be read: it is a device, and no file; give a file
 
-    Raises `InputError`, naming the file and how to `mend` it, where there is none, for anything else that lies there,
+    Raises `InputError`, naming the file and how to `mend` it, if there is none, for anything else at that path,
     and for a name that no file can have.
     """
     try:
@@ -96,7 +96,7 @@ def open_file(path: Path, mend: str) -> BinaryIO:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file of any kind but a directory lies at a place; False for a name that no file can have.
+    """Whether a file of any kind except a directory is at a path; False for a name that no file can have.
 
     >>> is_file(Path("/dev/null")), is_file(Path("a\\0b")), is_file(Path("/dev"))
     (True, False, False)
@@ -108,17 +108,17 @@ def is_file(path: Path) -> bool:
 
 
 def is_directory(path: Path) -> bool:
-    """Whether a directory lies at a place; False for a name that none can have, such as one that is too long.
+    """Whether a directory is at a path; False for a name that none can have, such as one that is too long.
 
     >>> is_directory(Path("/dev")), is_directory(Path("x" * 5000))
     (True, False)
     """
-    # `Path.is_dir` raises what the system says of such a name.
+    # `Path.is_dir` raises what the system says about such a name.
     return os.path.isdir(path)  # noqa: PTH112
 
 
 def unreadable(path: object, why: str, mend: str) -> InputError:
-    """Return the error for a file that cannot be read, with why and how to mend it.
+    """Return the error for a file that cannot be read, with the reason and how to mend it.
 
     >>> print(unreadable("a.json", "it is empty", "make it again"))
     a.json cannot be read: it is empty; make it again
@@ -127,7 +127,7 @@ def unreadable(path: object, why: str, mend: str) -> InputError:
 
 
 def read_bytes(path: Path, mend: str, *, largest: int = LARGEST_TEXT) -> bytes:
-    """Return what a file holds; raises `InputError` as `open_file` does, and for more bytes than `largest`."""
+    """Return the content of a file; raises `InputError` where `open_file` does, and for more bytes than `largest`."""
     with open_file(path, mend) as file:
         size = os.fstat(file.fileno()).st_size
         if size > largest:
@@ -140,15 +140,15 @@ def read_bytes(path: Path, mend: str, *, largest: int = LARGEST_TEXT) -> bytes:
 
 
 def read_text(path: Path, mend: str, *, largest: int = LARGEST_TEXT) -> str:
-    """Return the text of a UTF-8 file, without the mark that some editors begin it with.
+    """Return the text of a UTF-8 file, without the byte order mark with which some editors begin it.
 
-    Raises `InputError` as `read_bytes` does, and for what is not UTF-8.
+    Raises `InputError` where `read_bytes` does, and for what is not UTF-8.
     """
     return decoded(read_bytes(path, mend, largest=largest), path, mend)
 
 
 def decoded(content: bytes, source: object, mend: str) -> str:
-    """Return bytes as the UTF-8 text that they are; raises `InputError`, naming `source`, where they are none.
+    """Return bytes as UTF-8 text; raises `InputError`, naming `source`, if they are not.
 
     >>> decoded(b"\\xff\\xfe{\\0", "a.json", "make it again")
     Traceback (most recent call last):
@@ -161,19 +161,19 @@ def decoded(content: bytes, source: object, mend: str) -> str:
 
 
 def read_sealed_json(path: Path, mend: str) -> Any:
-    """Return the plain values of a JSON file of ours; raises what `read_json` does, and for another digest."""
+    """Return the plain values of a JSON file of ours; raises where `read_json` does, and for a wrong digest."""
     return parse_json(read_sealed_text(path, mend), path, mend)
 
 
 def read_sealed_text(path: Path, mend: str, *, largest: int = LARGEST_TEXT) -> str:
-    """Return the text of a JSON file of ours less its digest; raises what `read_text` does, and for another one."""
+    """Return the text of a JSON file of ours without its digest; raises where `read_text` does, or if it is wrong."""
     return decoded(unsealed_json(read_bytes(path, mend, largest=largest), path, mend), path, mend)
 
 
 def read_json(
     path: Path, mend: str, *, largest: int = LARGEST_TEXT, most_values: int | None = MOST_VALUES
 ) -> Any:
-    """Return the plain values of a JSON file; raises `InputError` as `read_text` and `parse_json` do."""
+    """Return the plain values of a JSON file; raises `InputError` where `read_text` and `parse_json` do."""
     return parse_json(read_text(path, mend, largest=largest), path, mend, most_values=most_values)
 
 
@@ -186,9 +186,9 @@ def parse_json(text: str, source: object, mend: str, *, most_values: int | None 
     Traceback (most recent call last):
     nearsight.errors.InputError: a.json cannot be read: it has 'tile' twice; make it again
 
-    Raises `InputError`, naming `source` and how to `mend` it, for what is no JSON, a name that is there twice, NaN,
-    infinities, numbers of more than 30 digits, half a character (a surrogate), more than 64 lists and tables in one
-    another, and more than `most_values` values.
+    Raises `InputError`, naming `source` and how to `mend` it, for what is not JSON, a name that occurs twice,
+    NaN, infinities, numbers of more than 30 digits, half a character (a surrogate), more than 64 nested lists and
+    tables, and more than `most_values` values.
     """
     if most_values is not None and (count := text.count(",")) >= most_values:
         raise unreadable(source, f"it holds {count + 1:,} values, and at most {most_values:,} are read", mend)
@@ -211,7 +211,7 @@ def parse_json(text: str, source: object, mend: str, *, most_values: int | None 
 
 
 def read_toml(path: Path, mend: str, *, largest: int = _MIB) -> dict[str, Any]:
-    """Return what a TOML file holds; raises what `read_text` and `parse_toml` do, and for another digest."""
+    """Return the content of a TOML file; raises where `read_text` and `parse_toml` do, and for a wrong digest."""
     content = unsealed_toml(read_bytes(path, mend, largest=largest), path)
     return parse_toml(decoded(content, path, mend), path, mend)
 
@@ -222,8 +222,8 @@ def parse_toml(text: str, source: object, mend: str) -> dict[str, Any]:
     >>> parse_toml("tile = 16", "a.toml", "mend it")
     {'tile': 16}
 
-    Raises `InputError`, naming `source` and how to `mend` it, for what is no TOML, for whole numbers of more than 30
-    digits, and for what is nested too deeply.
+    Raises `InputError`, naming `source` and how to `mend` it, for what is not TOML, for whole numbers of more
+    than 30 digits, and for what is nested too deeply.
     """
     try:
         values = tomllib.loads(text)
@@ -241,7 +241,7 @@ def parse_toml(text: str, source: object, mend: str) -> dict[str, Any]:
 def read_table(path: Path, mend: str) -> "pa.Table":
     """Return the table of a Parquet file, read in full: a memory map would outlive a replacement of the file.
 
-    Raises `InputError` as `opened_table` does.
+    Raises `InputError` where `opened_table` does.
     """
     with opened_table(path, mend) as held:
         table = held.read()
@@ -254,8 +254,8 @@ def read_table(path: Path, mend: str) -> "pa.Table":
 def opened_table(path: Path, mend: str) -> "Iterator[parquet.ParquetFile]":
     """Yield a Parquet file that is open to be read, whose digest was checked.
 
-    Raises `InputError`, naming the file and how to `mend` it, where it cannot be read, is damaged, has two columns of
-    one name, or would take far more memory than on the disk; also for damage that is met while it is open.
+    Raises `InputError`, naming the file and how to `mend` it, if it cannot be read, is damaged, has two columns
+    with one name, or would take far more memory than on disk; also for damage that is found while it is open.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -276,7 +276,7 @@ def opened_table(path: Path, mend: str) -> "Iterator[parquet.ParquetFile]":
 
 
 def said_of(table: "pa.Table", key: str, path: Path, mend: str) -> dict[str, Any]:
-    """Return what the metadata of a table's schema say under a key, as JSON; nothing where it is not there."""
+    """Return what the metadata of a table's schema have under a key, as JSON; nothing if it is not there."""
     content = (table.schema.metadata or {}).get(key.encode())
     if content is None:
         return {}
@@ -289,8 +289,8 @@ def said_of(table: "pa.Table", key: str, path: Path, mend: str) -> dict[str, Any
 def read_tensors(path: Path, mend: str) -> tuple[dict[str, "Tensor"], dict[str, str]]:
     """Return the tensors of a safetensors file by name, on the CPU, and its metadata.
 
-    Raises `InputError`, naming the file and how to `mend` it, where it cannot be read or is damaged, and before it is
-    read where its header and its size do not agree.
+    Raises `InputError`, naming the file and how to `mend` it, if it cannot be read or is damaged, and, before it
+    is read, if its header and its size do not agree.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -315,7 +315,7 @@ def read_tensors(path: Path, mend: str) -> tuple[dict[str, "Tensor"], dict[str, 
 
 
 def _checked_header(file: BinaryIO, path: Path, mend: str) -> dict[str, str]:
-    """Return the metadata of a safetensors file whose header says as many bytes as follow it."""
+    """Return the metadata of a safetensors file whose header states as many bytes as follow it."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
@@ -358,7 +358,7 @@ def _check_depth(values: Any, source: object, mend: str) -> None:
 
 
 def _check_characters(values: Any, source: object, mend: str) -> None:
-    """Refuse text that no UTF-8 can hold: JSON can write half a character, and no table or page takes it."""
+    """Refuse text that UTF-8 cannot hold: JSON can contain half a character, and no table or page accepts it."""
     try:
         json.dumps(values, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -385,7 +385,7 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _twin(names: Sequence[str]) -> str:
-    """Return the first name that is there twice, as it is shown."""
+    """Return the first name that occurs twice, in the form in which it is shown."""
     seen: set[str] = set()
     return repr(next(name for name in names if name in seen or seen.add(name))[:60])  # type: ignore[func-returns-value]
 
@@ -408,13 +408,13 @@ def _no_constant(text: str) -> None:
 
 
 class _WrongError(ValueError):
-    """What is wrong with a value, in words that follow on "cannot be read"."""
+    """What is wrong with a value, in words that continue "cannot be read"."""
 
 
 def _what_is_wrong(error: ValueError, form: str) -> str:
     if isinstance(error, _WrongError):
         return str(error)
-    # Python says this of whole numbers that it does not turn into text and back.
+    # Python says this about whole numbers that it does not convert to text and back.
     if "integer string conversion" in str(error):
         return _TOO_LONG
     return f"it is not valid {form} ({first_line(error)[:200]})"
@@ -430,7 +430,7 @@ def _kind(value: Any) -> str:
 
 @contextmanager
 def belonging_together(source: object, mend: str) -> Iterator[None]:
-    """Turn what goes wrong while parts of files are used together into an `InputError`.
+    """Turn errors from using parts of files together into an `InputError`.
 
     >>> with belonging_together("a.json", "make it again"):
     ...     ("cat", "dog")[7]

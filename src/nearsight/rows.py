@@ -41,7 +41,7 @@ def to_values(row: Any, tensors: MutableMapping[str, Any] | None = None, path: s
     >>> to_values((Tile(16), Tile(24)))
     [{'side': 16}, {'side': 24}]
 
-    Tensors are put into `tensors`, by their place in the row, and named in their stead.
+    Tensors are put into `tensors`, by their place in the row, and named in their place.
     """
 
     def below(name: object) -> str:
@@ -62,10 +62,10 @@ def to_values(row: Any, tensors: MutableMapping[str, Any] | None = None, path: s
 
 
 def read_result(kind: str, path: Path, command: str) -> tuple[int, dict[str, Any]]:
-    """Return the schema of a result's JSON file, and what else it holds.
+    """Return the schema of a result's JSON file, and the rest of its content.
 
-    `kind` is one of `SCHEMAS`, `command` what writes such files. Raises `InputError`, naming what to do instead,
-    where there is no file and for one that is damaged or of a newer version.
+    `kind` is one of `SCHEMAS`, `command` is what writes such files. Raises `InputError`, naming what to do
+    instead, if there is no file and for one that is damaged or of a newer version.
     """
     if not is_file(path):
         raise InputError(
@@ -84,7 +84,7 @@ def from_values(
     schema: int = FIRST,
     tensors: Mapping[str, Any] | None = None,
 ) -> Row:
-    """Return the row of a type that `to_values` turned into plain values, as a file gives them back.
+    """Return the row of a type that `to_values` turned into plain values, from those in a file.
 
     >>> from dataclasses import dataclass
     >>> @dataclass
@@ -94,11 +94,11 @@ def from_values(
     >>> from_values(Tile, {"side": 16, "place": [0.5, 1]}, "tile.json")
     Tile(side=16, place=(0.5, 1.0))
 
-    A field that is absent takes the default of the version that wrote `schema` (`default_at`); null is NaN where a
-    number must stand. Of a `TypedDict` only the keys that it names are looked at, and the others stay as they are.
-    Raises `InputError`, naming `source` and the place in it, for a field that is not known, with the nearest that is,
-    for one that is missing, for a value of another type or beyond `numbers.Within`, and for whatever the type of a
-    row refuses itself.
+    A field that is absent takes the default of the version that wrote `schema` (`default_at`); null is NaN where
+    a number is required. For a `TypedDict`, only the keys that it names are read, and the others stay as they
+    are. Raises `InputError`, naming `source` and the place in it, for an unknown field, with the nearest known
+    one, for a missing one, for a value of another type or beyond `numbers.Within`, and for whatever the type of a
+    row itself refuses.
     """
     found: Row = _read(kind, values, f"{source}: ", schema, tensors or {})
     return found
@@ -136,7 +136,7 @@ def _read(kind: Any, value: Any, place: str, schema: int, tensors: Mapping[str, 
         if not isinstance(value, Mapping):
             raise _wrong(place, "a table", value)
         return {key: _read(inner[1], each, f"{place}{key}.", schema, tensors) for key, each in value.items()}
-    # By its name, as rows are read without PyTorch too.
+    # By its name, because rows are also read without PyTorch.
     if getattr(kind, "__name__", "") == "Tensor":
         return _read_tensor(value, place, tensors)
     if is_typeddict(kind):
@@ -158,7 +158,7 @@ def _read(kind: Any, value: Any, place: str, schema: int, tensors: Mapping[str, 
 def _read_either(
     options: tuple[Any, ...], value: Any, place: str, schema: int, tensors: Mapping[str, Any]
 ) -> Any:
-    """Return a value of one of several types: of the first, where it is of none, for what is said of it."""
+    """Return a value of one of several types; if it is of none, the first type's error is raised."""
     if value is None and NoneType in options:
         return None
     kinds = [kind for kind in options if kind is not NoneType]
@@ -234,7 +234,7 @@ def _unknown(place: str, what: str, name: Any, known: Iterable[str]) -> InputErr
 
 
 def _wrong(place: str, wanted: str, value: Any) -> InputError:
-    # What is long is not written out whole only to be cut.
+    # What is long is not written out completely only to be cut.
     shown = f"{value:.3g}" if isinstance(value, int) and abs(value) > 10**15 else repr(_few(value))
     return InputError(
         f"{place.removesuffix('.')} takes {wanted}, got {shown[:60]}{'…' if len(shown) > 60 else ''}"

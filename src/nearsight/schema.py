@@ -8,7 +8,7 @@ from typing import Any
 from nearsight.errors import InputError
 
 SCHEMA = "schema"
-# What a file is that gives no number: it was written before there were numbers.
+# The schema of a file that gives no number: it was written before there were numbers.
 FIRST = 1
 
 # The number that this version writes, and the largest that it reads, for each kind of file.
@@ -44,7 +44,7 @@ def numbered(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_schema(kind: str, values: Any, source: object, *, unnumbered: int = FIRST) -> int:
-    """Return the number of the schema that a file was written in; `unnumbered` where it gives none.
+    """Return the number of the schema in which a file was written; `unnumbered` if it gives none.
 
     >>> read_schema("recipe", {"tile": 16}, "recipe.toml")
     1
@@ -52,7 +52,7 @@ def read_schema(kind: str, values: Any, source: object, *, unnumbered: int = FIR
     Traceback (most recent call last):
     nearsight.errors.InputError: recipe.toml was written by a newer Nearsight (recipe schema 9, ...
 
-    Raises `InputError`, naming `source`, for a newer schema and for what is no number.
+    Raises `InputError`, naming `source`, for a newer schema and for what is not a number.
     """
     if not isinstance(values, Mapping):
         raise InputError(f"{source} cannot be read: it takes names and values, got {type(values).__name__}")
@@ -77,8 +77,8 @@ def default_at(spec: "Field[Any]", schema: int) -> Any:
     >>> [default_at(fields(Row)[0], schema) for schema in (1, 2, 3, 4)]
     ['black', 'none', 'none', 'reflect']
 
-    `was` in a field's metadata gives, for the last schema in which it was so, another default than today's: of a
-    field that was added since, what it would have been.
+    `was` in a field's metadata gives another default than today's, with the last schema in which it applied. For
+    a field that was added later, it is what its value would have been.
     """
     was: Mapping[int, Any] = spec.metadata.get("was", {})
     until = min((last for last in was if schema <= last), default=None)

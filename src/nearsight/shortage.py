@@ -1,4 +1,4 @@
-"""Memory that does not suffice: one error however a library says it, with the parameters that can be lowered."""
+"""Memory that does not suffice: one error however a library reports it, with the parameters that can be lowered."""
 
 import errno
 import re
@@ -11,8 +11,8 @@ from nearsight.errors import InputError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# What libraries write, in small letters: PyTorch's allocators of the processor, CUDA and MPS, cuDNN, cuBLAS, oneDNN,
-# the C++ library, ONNX Runtime, and the system.
+# Texts of libraries, in small letters: PyTorch's allocators of the processor, CUDA and MPS, cuDNN, cuBLAS,
+# oneDNN, the C++ library, ONNX Runtime, and the system.
 _SAID = (
     "can't allocate memory", "cannot allocate memory", "out of memory", "not enough memory", "alloc_failed",
     "bad_alloc", "bad allocation", "failed to allocate memory", "could not create a memory object",
@@ -38,15 +38,15 @@ _WAYS = {
 
 
 class ShortOfMemoryError(MemoryError):
-    """The machine, or its GPU, has too little memory for what was asked; the message says what to lower.
+    """The machine, or its GPU, has too little memory for the request; the message says what to lower.
 
     >>> print(ShortOfMemoryError("training", ("batch_size", "workers")))
     out of memory while training; give a smaller `batch_size` or fewer `workers`, or free some memory
     >>> print(ShortOfMemoryError("training", ("batch_size", "workers"), asked="2 GiB").among(["workers"]))
     out of memory while training (2 GiB were asked for); give fewer `workers`, or free some memory
 
-    `lower` names the parameters, the one that helps most first; `asked` is how much was asked for, where that is
-    known, and `gpu` says whose memory it is.
+    `lower` names the parameters, the one that helps most first; `asked` is how much was requested, if known, and
+    `gpu` says whose memory it is.
     """
 
     def __init__(self, doing: str, lower: tuple[str, ...], asked: str = "", gpu: bool = False) -> None:
@@ -59,11 +59,11 @@ class ShortOfMemoryError(MemoryError):
         super().__init__(f"{whose} while {doing}{amount}; {way}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Say how a process hands the error to another."""
+        """Say how a process passes the error to another."""
         return type(self), (self.doing, self.lower, self.asked, self.gpu)
 
     def among(self, known: Collection[str]) -> "ShortOfMemoryError":
-        """Return the error with no other parameters than those that a command knows."""
+        """Return the error with only the parameters that a command knows."""
         lower = tuple(name for name in self.lower if name in known)
         return ShortOfMemoryError(self.doing, lower, self.asked, self.gpu)
 
@@ -76,7 +76,8 @@ def is_shortage(error: BaseException) -> bool:
     >>> is_shortage(MemoryError()), is_shortage(RuntimeError("shape '[2]' is invalid"))
     (True, False)
 
-    NumPy's and pyarrow's errors are `MemoryError`s; PyTorch's are `RuntimeError`s and known by what they say.
+    NumPy's and pyarrow's errors are `MemoryError`s; PyTorch's are `RuntimeError`s and are recognised by their
+    texts.
     """
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return True

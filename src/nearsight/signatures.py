@@ -1,4 +1,4 @@
-"""Functions that take the fields of settings as keywords: shown in their signature, and told apart again."""
+"""Functions that take the fields of settings as keywords: shown in their signature, and separated again."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -20,8 +20,8 @@ def takes_fields_of(*settings: type) -> Callable[[Function], Function]:
     >>> list(inspect.signature(read).parameters)[:3]
     ['data', 'skip_bad', 'max_pixels']
 
-    Fields that are not keywords of a user's, as `machine` of a binding, are the function's own parameters and are
-    left alone. A function whose own keywords are open, as those of a recipe are, keeps them.
+    Fields that are not a user's keywords, such as `machine` of a binding, are the function's own parameters and
+    are left alone. A function with open keywords of its own, such as those of a recipe, keeps them.
     """
 
     def decorate(function: Function) -> Function:
@@ -44,7 +44,7 @@ def takes_fields_of(*settings: type) -> Callable[[Function], Function]:
             try:
                 shown.bind(*arguments, **options)
             except TypeError as error:
-                # In the name of the function that was called, and not of what it passes its options to.
+                # In the name of the function that was called, not of the one to which it passes its options.
                 raise TypeError(f"{function.__name__}() {error}") from None
             return function(*arguments, **options)
 
@@ -66,7 +66,7 @@ def fields_of(settings: type[Settings], options: Mapping[str, Any]) -> dict[str,
 
 
 def without_fields_of(settings: type, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the options that are no fields of the settings.
+    """Return those of the options that are not fields of the settings.
 
     >>> from nearsight.settings import Reading
     >>> without_fields_of(Reading, {"skip_bad": True, "tile": 16})

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-# What a process is asked to end by; Windows has no SIGHUP.
+# Signals that ask a process to end; Windows has no SIGHUP.
 ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -16,7 +16,7 @@ class Stopped(KeyboardInterrupt):
     >>> Stopped("interrupted", signal.SIGTERM).number
     <Signals.SIGTERM: 15>
 
-    It is a `KeyboardInterrupt`, so that whoever tidies up after Ctrl-C does so after every such signal.
+    It is a `KeyboardInterrupt`, so that code that cleans up after Ctrl-C does so after every such signal.
     """
 
     def __init__(self, text: str = "", number: int = signal.SIGINT) -> None:
@@ -24,15 +24,15 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
     def __str__(self) -> str:
-        """Return what was said, which may since have been put in other words."""
+        """Return the message, which may have been reworded since."""
         return str(self.args[0]) if self.args else ""
 
 
 class Asked(ABC):
-    """While entered, SIGINT, SIGTERM and SIGHUP are handled by `ask`; the handlers of before then come back.
+    """While entered, SIGINT, SIGTERM and SIGHUP are handled by `ask`; then the earlier handlers come back.
 
-    A SIGHUP or SIGTERM that is ignored, as under nohup, stays so. Outside the main thread signals cannot be caught,
-    and nothing is changed.
+    A SIGHUP or SIGTERM that is ignored, as under nohup, stays ignored. Outside the main thread signals cannot be
+    caught, and nothing is changed.
     """
 
     def __init__(self) -> None:
@@ -54,4 +54,4 @@ class Asked(ABC):
 
     @abstractmethod
     def ask(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal, as a handler of Python's does."""
+        """Handle a signal, as one of Python's handlers does."""

@@ -1,4 +1,4 @@
-"""The processes of a launch work together: each does its share, and all learn what all found."""
+"""The processes of a launch work together: each does its share, and all get what each found."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ class Processes:
         return self.launch.first
 
     def share(self, count: int, block: int = 1) -> range:
-        """Return which of so many things are this process's: whole blocks of them, without overlap or loss."""
+        """Return which of this many things belong to this process: whole blocks of them, without overlap or loss."""
         rank, processes, blocks = self.launch.rank, self.launch.processes, -(-count // block)
         start, stop = (min(count, blocks * place // processes * block) for place in (rank, rank + 1))
         return range(start, stop)
@@ -54,8 +54,8 @@ class Processes:
     def each(self, work: Callable[[], R]) -> list[R]:
         """Do this process's work, wait for the others, and return what all found, in the order of their ranks.
 
-        What is found is sent to every process. Raises `InputError` in all of them for bad input that one has found,
-        or because one has ended; anything else only where it happened.
+        The results are sent to every process. Raises `InputError` in all of them for bad input that one has
+        found, or because one has ended; anything else is raised only where it happened.
         """
         if self.launch.processes == 1:
             return [work()]
@@ -72,9 +72,9 @@ class Processes:
         return [one for one in every if not isinstance(one, _Failed)]
 
     def first_does(self, work: Callable[[], R]) -> R | None:
-        """Let the first process do something while the others wait, and return there what it found.
+        """Let the first process do something while the others wait, and return its result there.
 
-        Raises in all of them what `each` raises.
+        Raises in all of them where `each` does.
         """
         found: list[R] = []
         self.each(lambda: found.append(work()) if self.first else None)
@@ -87,7 +87,7 @@ class Processes:
         try:
             distributed.all_gather_object(every, found)
         except RuntimeError as error:
-            # Its connection is closed as it ends.
+            # Its connection is closed when it ends.
             raise InputError(
                 f"one of the {self.launch.processes} processes has ended, and the others cannot go on without it; "
                 "what it said, or the launcher's summary, tells why"
@@ -100,7 +100,7 @@ ONE_PROCESS = Processes()
 
 @contextmanager
 def all_processes() -> Iterator[Processes]:
-    """Give all processes of this launch, connected; one process that was started alone is all there are.
+    """Give all processes of this launch, connected; a process that was started alone is the only one.
 
     >>> with all_processes() as processes:
     ...     processes.first, list(processes.share(3))
@@ -115,7 +115,7 @@ def all_processes() -> Iterator[Processes]:
 
 
 def environment_of(launch: Launch) -> "ClusterEnvironment":
-    """Return what tells Fabric of a launch, so that it need not guess: by torchrun, by srun, or by itself."""
+    """Return what tells Fabric about a launch, so that it need not guess: by torchrun, by srun, or by itself."""
     from lightning_fabric.plugins.environments.lightning import LightningEnvironment
     from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
     from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
@@ -126,7 +126,7 @@ def environment_of(launch: Launch) -> "ClusterEnvironment":
 
 
 def _connect(launch: Launch) -> None:
-    """Connect the processes of a launch, once: they stay so to their end, for a training too."""
+    """Connect the processes of a launch, once: they stay connected to their end, for a training too."""
     from torch import cuda, distributed
 
     if distributed.is_initialized():
@@ -136,7 +136,7 @@ def _connect(launch: Launch) -> None:
 
     # It announces the processes in its own words.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    # Plain values go over gloo, whatever the device; gradients over NCCL where there is one.
+    # Plain values go over gloo, whatever the device; gradients over NCCL if available.
     backend = "cpu:gloo,cuda:nccl" if cuda.is_available() and distributed.is_nccl_available() else "gloo"
     fabric = Fabric(
         accelerator="cpu",

@@ -26,13 +26,13 @@ _REFUSALS = {
 # As Rust and C++ write it.
 _NAMED = re.compile(r"\(os error (\d+)\)|\[?errno (\d+)\]?", re.IGNORECASE)
 _unfinished: set[Path] = set()
-# What `replace_atomically` calls its temporary files.
+# How `replace_atomically` names its temporary files.
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?")
 
 
 @contextmanager
 def replace_atomically(path: Path) -> Iterator[Path]:
-    """Yield a temporary path to write to; on success it takes the place of `path` in one step.
+    """Yield a temporary path to write to; on success it replaces `path` in one step.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "figures" / "a.txt"
@@ -41,9 +41,9 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     >>> path.read_text(), len(list(path.parent.iterdir()))
     ('whole', 1)
 
-    The temporary file lies in the same directory, with the same suffix, and is flushed to the disk before it
-    replaces `path`; missing directories are made. When anything fails, Ctrl-C included, the temporary file is
-    removed and what was at `path` stays. Raises `InputError` when the disk is full or the place refuses.
+    The temporary file is in the same directory, with the same suffix, and is flushed to disk before it replaces
+    `path`; missing directories are created. If anything fails, Ctrl-C included, the temporary file is removed and
+    `path` stays as it was. Raises `InputError` if the disk is full or the place refuses.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
@@ -75,15 +75,15 @@ def replace_atomically(path: Path) -> Iterator[Path]:
 
 
 def refusal_of(error: Exception) -> int | None:
-    """Return the system's number for why something could not be written; None where an error tells of none.
+    """Return the system's error number for a failed write; None if an error has none.
 
     >>> refusal_of(OSError(28, "No space left on device")), refusal_of(ValueError("no number"))
     (28, None)
     >>> refusal_of(RuntimeError("I/O error: No space left on device (os error 28)"))
     28
 
-    Libraries in other languages raise errors of their own that only name it; PyTorch's writer of archives names none,
-    and is taken to have met a full disk.
+    Libraries in other languages raise errors of their own that only name it; PyTorch's writer of archives names
+    none, and is assumed to have met a full disk.
     """
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
@@ -95,7 +95,7 @@ def refusal_of(error: Exception) -> int | None:
 
 
 def is_left_over(name: str) -> bool:
-    """Whether a name is one of the temporary files that a process leaves where it is killed as it writes.
+    """Whether a name is one of the temporary files that a process leaves if it is killed while writing.
 
     >>> is_left_over(".study.0123abcd.toml"), is_left_over("study.toml")
     (True, False)
@@ -104,7 +104,7 @@ def is_left_over(name: str) -> bool:
 
 
 def discard_unfinished() -> None:
-    """Remove the files that are being written: for a process that ends at once, and unwinds nothing."""
+    """Remove the files that are being written, for a process that ends at once, without unwinding."""
     for temporary in list(_unfinished):
         try:
             temporary.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ def discard_unfinished() -> None:
 
 
 def check_writable(directory: Path) -> None:
-    """Raise `InputError` where nothing can be written in a directory, which need not exist; makes nothing.
+    """Raise `InputError` if nothing can be written in a directory, which need not exist; creates nothing.
 
     >>> check_writable(Path("/dev/null/results"))
     Traceback (most recent call last):
@@ -129,7 +129,7 @@ def check_writable(directory: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file, whole or not at all; raises what `replace_atomically` raises.
+    """Write a UTF-8 text file, whole or not at all; raises where `replace_atomically` does.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "note.md"
@@ -142,7 +142,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any], *, compact: bool = False) -> None:
-    """Write a JSON object with its digest, whole or not at all; raises what `replace_atomically` raises.
+    """Write a JSON object with its digest, whole or not at all; raises where `replace_atomically` does.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "result.json"
@@ -150,14 +150,14 @@ def write_json(path: Path, content: Mapping[str, Any], *, compact: bool = False)
     >>> json.loads(path.read_text())
     {'digest': 'xxh128:b54846e0d234369cdcd65ae0b62c2d84', 'accuracy': 0.9, 'loss': None}
 
-    What JSON does not have becomes what `plain` makes of it. `compact` is one line in ASCII, for what programs read.
+    What JSON does not have is converted by `plain`. `compact` is one line in ASCII, for programs to read.
     """
     text = json.dumps(plain(content), indent=None if compact else 2, ensure_ascii=compact, allow_nan=False)
     write_text(path, sealed_json(text + "\n"))
 
 
 def write_toml(path: Path, text: str) -> None:
-    """Write the text of a TOML file with its digest, whole or not at all; raises what `replace_atomically` raises.
+    """Write the text of a TOML file with its digest, whole or not at all; raises where `replace_atomically` does.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "recipe.toml"
@@ -178,8 +178,8 @@ def write_tensors(
     >>> path = Path(tempfile.mkdtemp()) / "maps.safetensors"
     >>> write_tensors(path, {"map": torch.zeros(2, 3)})
 
-    They may lie on any device and in any layout; those that share memory must be copied first. Raises what
-    `replace_atomically` raises.
+    They may be on any device and in any layout; those that share memory must be copied first. Raises where
+    `replace_atomically` does.
     """
     from safetensors.torch import save
 
@@ -190,7 +190,7 @@ def write_tensors(
 
 
 def write_table(path: Path, table: "pyarrow.Table") -> None:
-    """Write a table as a Parquet file with its digest, whole or not at all; raises what `replace_atomically` raises.
+    """Write a table as a Parquet file with its digest, whole or not at all; raises where `replace_atomically` does.
 
     >>> import tempfile, pyarrow
     >>> path = Path(tempfile.mkdtemp()) / "errors.parquet"
@@ -204,7 +204,7 @@ def write_table(path: Path, table: "pyarrow.Table") -> None:
 
 
 def plain(content: Any) -> Any:
-    """Return content as JSON can hold it.
+    """Return content in a form that JSON can hold.
 
     >>> plain({"accuracy": (0.9, math.inf), "run": Path("runs/a")})
     {'accuracy': [0.9, None], 'run': 'runs/a'}
@@ -226,7 +226,7 @@ def plain(content: Any) -> Any:
 
 
 def flush(path: Path) -> None:
-    """Bring what was written of a file, or the names in a directory, from the system's memory to the disk.
+    """Flush the content of a file, or the names in a directory, from the system's memory to disk.
 
     >>> import tempfile
     >>> flush(Path(tempfile.mkdtemp()))

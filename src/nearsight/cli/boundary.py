@@ -23,11 +23,11 @@ from nearsight.shortage import ShortOfMemoryError, is_shortage
 DONE, FAULT, BAD_INPUT = 0, 1, 2
 DEBUG = "NEARSIGHT_DEBUG"
 TORCHRUN_ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
-# More of what an exception says is in the report.
+# The rest of an exception's message is in the report.
 LONGEST_SAID = 300
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FILES = (errno.EMFILE, errno.ENFILE)
-# What a path or the machine is to blame for, and not the program.
+# Errors for which a path or the machine is responsible, not the program.
 _OUTSIDE = {
     getattr(errno, name)
     for name in (
@@ -39,15 +39,15 @@ _OUTSIDE = {
 
 
 def bounded(work: Callable[[], int], arguments: Sequence[str], shown: bool = False) -> int:
-    """Do the work of a command and return its exit code; whatever it raises is said in one line on stderr.
+    """Do the work of a command and return its exit code; whatever it raises is reported in one line on stderr.
 
     >>> bounded(lambda: 0, ["data"])
     0
 
-    2 for bad input, a full disk, and memory or rights that are missing; 128 and the number of the signal that ended
-    it, so 130 after Ctrl-C; 1 for anything that was not foreseen, whose traceback is kept in a file that the line
-    names. Where tracebacks are to be `shown`, or NEARSIGHT_DEBUG is set, each is shown as well. Raises only the
-    `SystemExit` of a work that ends by one.
+    The code is 2 for bad input, a full disk, and missing memory or rights; 128 plus the number of the signal that
+    ended the command, so 130 after Ctrl-C; 1 for anything unforeseen, whose traceback is kept in a file that the
+    line names. If tracebacks are to be `shown`, or NEARSIGHT_DEBUG is set, each is also shown. Raises only the
+    `SystemExit` of a work that ends with one.
     """
     ended: SystemExit | None = None
     code = DONE
@@ -62,7 +62,7 @@ def bounded(work: Callable[[], int], arguments: Sequence[str], shown: bool = Fal
             traceback.print_exception(error)
         code, line = _told(error, arguments)
         _tell_launcher(line)
-        # Of several processes that find the same bad input the first says it; a fault is of its own process.
+        # If several processes find the same bad input, the first reports it; a fault belongs to its own process.
         if line and (code == FAULT or _is_first()):
             print(f"nearsight: {' '.join(line.split())}", file=sys.stderr)
     else:
@@ -79,7 +79,7 @@ def _is_first() -> bool:
 
 
 def _tell_launcher(line: str) -> None:
-    """Leave the line where torchrun looks for it: its summary then says it, with the process."""
+    """Leave the line where torchrun looks for it: its summary then reports it, with the process."""
     place = os.environ.get(TORCHRUN_ERROR_FILE)
     if place and line:
         said = {"message": {"message": line, "extraInfo": {"timestamp": str(int(time.time()))}}}
@@ -88,19 +88,19 @@ def _tell_launcher(line: str) -> None:
 
 
 def _hand_on_output() -> None:
-    # What is still buffered would fail as the program ends, where nobody can be told.
+    # What is still buffered would fail when the program ends, and nobody could be told.
     if sys.stdout is not None:
         sys.stdout.flush()
 
 
 def _told(error: BaseException, arguments: Sequence[str]) -> tuple[int, str]:
-    """Return the exit code and the line for what was raised; no line where there is nothing to say."""
+    """Return the exit code and the line for what was raised; no line if there is nothing to say."""
     if (wish := _wish_to_end(error)) is not None:
         return ENDED_BY + getattr(wish, "number", signal.SIGINT), str(wish) or "interrupted"
     if isinstance(error, InputError | ShortOfMemoryError):
         return BAD_INPUT, str(error)
     if isinstance(error, BrokenPipeError) and reader_is_gone(sys.stdout):
-        # Whoever read our output has enough.
+        # The reader of our output has enough.
         drop(sys.stdout)
         return DONE, ""
     if isinstance(error, Exception) and is_shortage(error):
@@ -111,7 +111,7 @@ def _told(error: BaseException, arguments: Sequence[str]) -> tuple[int, str]:
 
 
 def _wish_to_end(error: BaseException) -> KeyboardInterrupt | None:
-    """Return the wish to end that an error is, or that it came of: a library may fail as it is broken off."""
+    """Return the request to end that an error is, or that caused it: an interrupted library may fail."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, KeyboardInterrupt):
@@ -122,7 +122,7 @@ def _wish_to_end(error: BaseException) -> KeyboardInterrupt | None:
 
 
 def _outside(error: OSError) -> str | None:
-    """Say what a file or the machine is to blame for; None where it may be the program."""
+    """Report what a file or the machine is responsible for; None if it may be the program."""
     if error.errno in _FULL:
         if error.filename is None:
             drop(sys.stdout)

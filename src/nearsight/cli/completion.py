@@ -1,4 +1,4 @@
-"""What `nearsight --print-completion` prints: a script by which a shell completes what is typed."""
+"""What `nearsight --print-completion` prints: a script with which a shell completes commands."""
 
 import argparse
 import re
@@ -11,7 +11,7 @@ from nearsight.settings.choices import AUTO
 from nearsight.settings.models import MODELS
 
 SHELLS = ("bash", "zsh", "tcsh")
-# What is written in place of a value: capitals are a placeholder, everything else is a value as it stands.
+# Texts in place of a value: capitals are a placeholder, everything else is a value as it is.
 _VALUE = re.compile(r"[a-z][a-z0-9.-]*")
 _NAMES = {"recipe": (AUTO, *RECIPES), "model": MODELS}
 
@@ -29,7 +29,7 @@ def read_shell(arguments: list[str]) -> str:
 
 
 def completion_script(commands: Mapping[str, tuple[str, Callable[[OneLineParser], None]]], shell: str) -> str:
-    """Return the script for a shell, from each command's line of help and what declares its options.
+    """Return the script for a shell, from each command's line of help and the function that declares its options.
 
     >>> def declare(parser):
     ...     _ = parser.add_argument("--budget", metavar="steps|pixels")

@@ -1,4 +1,4 @@
-"""Where the process begins and ends: signals and streams are settled before anything else is imported."""
+"""Where the process begins and ends: signals and streams are set up before anything else is imported."""
 
 import signal
 import sys
@@ -7,7 +7,7 @@ from typing import Any
 from nearsight.cli.signals import ENDED_BY, Signals, end_undisturbed
 from nearsight.cli.streams import settle_streams
 
-# What PyTorch raises of a process that has ended, also while it ends them all itself.
+# PyTorch raises this about a process that has ended, even while it ends them all itself.
 LOST = "DataLoader worker"
 
 
@@ -17,7 +17,7 @@ def entry() -> None:
     signals = Signals()
 
     def unraisable(what: Any) -> None:
-        # The wish to end may come where nothing can be raised, as where an object is taken apart.
+        # The request to end may come where nothing can be raised, for example while an object is destroyed.
         if isinstance(what.exc_value, KeyboardInterrupt):
             signals.ask_again(getattr(what.exc_value, "number", signal.SIGINT))
         elif not str(what.exc_value).startswith(LOST):
@@ -30,7 +30,7 @@ def entry() -> None:
 
             code = bounded(_main, sys.argv[1:])
     except KeyboardInterrupt as error:
-        # One that came before the boundary, or as it was left.
+        # One that came before the boundary, or while it was left.
         code = ENDED_BY + getattr(error, "number", signal.SIGINT)
     finally:
         end_undisturbed()
@@ -38,7 +38,7 @@ def entry() -> None:
 
 
 def _main() -> int:
-    # Within the boundary: an installation may lack what the commands import.
+    # Inside the boundary, because an installation may lack what the commands import.
     from nearsight.cli.main import main
 
     return main()

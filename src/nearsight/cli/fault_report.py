@@ -1,4 +1,4 @@
-"""What is kept of an unforeseen fault, for whoever looks into it."""
+"""What is kept of an unforeseen fault, for those who investigate it."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-# What the work is done with, and may have changed.
+# What the work uses, and may have changed.
 _PACKAGES = (
     "nearsight", "torch", "torchvision", "numpy", "timm", "datasets", "pyarrow", "pillow", "lightning-fabric",
     "safetensors", "matplotlib", "pandas", "scikit-learn", "scipy", "onnxruntime",
@@ -17,14 +17,14 @@ _PACKAGES = (
 
 
 def save_report(error: BaseException, arguments: Sequence[str]) -> Path | None:
-    """Write the traceback of a fault with what it happened on into a file of its own, and return its path.
+    """Write the traceback of a fault, with its circumstances, into a file of its own, and return its path.
 
     >>> report = save_report(ZeroDivisionError("division by zero"), ["data", "digits"])
     >>> "ZeroDivisionError: division by zero" in report.read_text(encoding="utf-8")
     True
 
-    It lies in the temporary directory, else in the current one, open to its owner alone. None where it cannot be
-    written anywhere; nothing is ever raised.
+    It is in the temporary directory, otherwise in the current one, readable only by its owner. None if it cannot
+    be written anywhere; nothing is ever raised.
     """
     try:
         text = _report(error, arguments)

@@ -1,4 +1,4 @@
-"""What to do next, the last line of a command: right for what was just made, with what it costs."""
+"""What to do next, the last line of a command: right for what was just made, with its cost."""
 
 import shlex
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from nearsight.progress import duration
 if TYPE_CHECKING:
     from nearsight.study import Comparison
 
-# A finer evaluation is suggested where it takes no longer.
+# A finer evaluation is suggested if it takes no longer than this.
 SECONDS = 60.0
 
 
 def after_training(run: Path, evaluated: Mapping[str, Any]) -> str:
-    """Say what follows a trained run: a finer evaluation if that takes a minute at most, else a diagnosis.
+    """Say what follows a trained run: a finer evaluation if that takes at most a minute, otherwise a diagnosis.
 
     >>> after_training(Path("runs/a"), {"tile": 16, "stride": 4, "seconds": 3.0})
     'next: nearsight evaluate runs/a --stride 1 (more tiles: about 0:48)'
@@ -24,8 +24,8 @@ def after_training(run: Path, evaluated: Mapping[str, Any]) -> str:
     >>> after_training(Path("runs/a"), {})
     'next: nearsight report runs/a (its page: some seconds)'
 
-    `evaluated` is what result.json says of the evaluation that was just done, empty if there was none. Its seconds
-    tell what another takes: as many times as long as there are more tiles.
+    `evaluated` is what result.json says about the evaluation that was just done, empty if there was none. Its
+    seconds say how long another takes: as many times longer as there are more tiles.
     """
     spent = evaluated.get("seconds")
     if spent is None:
@@ -40,12 +40,12 @@ def after_training(run: Path, evaluated: Mapping[str, Any]) -> str:
 
 
 def finer_stride(stride: int | None, seconds: float | None) -> tuple[int, float] | None:
-    """Return the smallest stride whose evaluation takes a minute at most, and its seconds; None where none does.
+    """Return the smallest stride whose evaluation takes at most a minute, and its seconds; None if none does.
 
     >>> finer_stride(4, 10.0), finer_stride(4, 40.0), finer_stride(None, None)
     ((2, 40.0), None, None)
 
-    A stride is halved again and again, and each time the tiles, and the seconds with them, are four times as many.
+    A stride is halved repeatedly; each time the tiles, and with them the seconds, become four times as many.
     """
     if stride is None or seconds is None:
         return None
@@ -66,9 +66,9 @@ def after_evaluating(run: Path) -> str:
 
 
 def after_comparing(comparison: "Comparison") -> str | None:
-    """Say what follows a comparison: more seeds where they would tell, or the question whether tiles are good enough.
+    """Say what follows a comparison: more seeds if they would decide, or the question whether tiles are good enough.
 
-    The price of more seeds is that of training the seeds that are there. None where the question is answered.
+    More seeds cost the training of the existing seeds again. None if the question is answered.
     """
     wanted = [answer.seeds for answer in comparison.good_enough if answer.seeds is not None]
     there = len(comparison.seeds)
@@ -87,9 +87,9 @@ def after_comparing(comparison: "Comparison") -> str | None:
 
 
 def after_diagnosing(run: str, shortcuts: int, seconds: float, train: str | None = None) -> str:
-    """Say what follows the diagnosis of a run: a repair where shortcuts are proven, else the maps of single images.
+    """Say what follows the diagnosis of a run: a repair if shortcuts are proven, otherwise maps of single images.
 
-    Where the test images were too few to find a shortcut, the training images may be asked: `train` is where to.
+    If the test images were too few to find a shortcut, the training images may be asked; `train` says where.
 
     >>> after_diagnosing("runs/a", 1, 130.0)
     'next: nearsight repair runs/a (diagnoses its training images and trains on: longer than these 2:10)'
@@ -137,7 +137,7 @@ def after_predicting(run: str, image: str | None) -> str:
 
 
 def after_exporting(file: str) -> str:
-    """Say what follows an export: predictions from the file, which are by attention no more where the run's are.
+    """Say what follows an export: predictions from the file, which no longer use attention if the run's do.
 
     >>> after_exporting("runs/a/model.onnx")
     'next: nearsight predict IMAGES --model runs/a/model.onnx (predictions from the file, without the run)'

@@ -140,7 +140,7 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; the boundary says which (`nearsight.cli.boundary.bounded`)."""
+    """Run one command and return its exit code, as the boundary determines it (`nearsight.cli.boundary.bounded`)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     return bounded(lambda: _main(given), given, shown=TRACEBACK in given)
 
@@ -191,7 +191,7 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
 
 @contextmanager
 def _heard() -> Iterator[None]:
-    """While entered, of several processes only the first prints."""
+    """While entered, only the first of several processes prints."""
     if this_launch().first:
         yield
         return

@@ -32,10 +32,10 @@ class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line that ends the program with code 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise the message as an `InputError` with the command to ask for help."""
+        """Raise the message as an `InputError` that names the command for help."""
         refused = sys.exc_info()[1]
         if refused is not None and isinstance(refused.__context__, InputError):
-            # Of what a reader of options raises, argparse would keep only that it is a ValueError.
+            # argparse would only keep that an error of a reader of options is a ValueError.
             raise refused.__context__ from None
         if "required: RUN" in message and "--model" in self._option_string_actions:
             message += ", or another model by --model"
@@ -74,14 +74,14 @@ def add_choice(
 
 
 def whole_number(option: str, low: int) -> Callable[[str], int]:
-    """Return what reads an option's whole number of at least `low`.
+    """Return a reader of an option's whole number of at least `low`.
 
     >>> whole_number("--seeds", 1)("3")
     3
     """
 
     def read(value: str) -> int:
-        # Up to 18 digits: whatever is counted is held in 64 bits.
+        # Up to 18 digits, because everything that is counted is held in 64 bits.
         if not re.fullmatch(r"[+-]?\d{1,18}", value.strip()) or int(value) < low:
             raise InputError(f"{option} takes a whole number of at least {low}, got '{value[:80]}'")
         return int(value)
@@ -116,7 +116,7 @@ def add_recipe_options(parser: argparse.ArgumentParser, without: tuple[str, ...]
 
 
 def recipe_of(arguments: argparse.Namespace) -> Recipe:
-    """Return the recipe that a command line asks for; raises `InputError` as `Recipe` does."""
+    """Return the recipe that a command line asks for; raises `InputError` where `Recipe` does."""
     return make_recipe(arguments.data, arguments.recipe, recipe_fields(arguments))
 
 
@@ -138,7 +138,7 @@ def add_sampling_options(parser: argparse.ArgumentParser) -> None:
 
 
 def sampling_of(arguments: argparse.Namespace) -> Sampling:
-    """Return the sampling that a command line asks for; raises `InputError` as `Sampling` does."""
+    """Return the sampling that a command line asks for; raises `InputError` where `Sampling` does."""
     given = {spec.name: getattr(arguments, spec.name) for spec in fields(Sampling)}
     return Sampling(**{name: value for name, value in given.items() if value is not None})
 

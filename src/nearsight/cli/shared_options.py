@@ -86,7 +86,7 @@ def machine_of(options: Namespace) -> Machine:
 
 
 def add_run_or_model(parser: OneLineParser) -> None:
-    """Add RUN, the options of another model that can stand in its place, and `--tile`."""
+    """Add RUN, the options for another model in its place, and `--tile`."""
     parser.add_argument(
         "run", metavar="RUN", help="a directory written by `nearsight train`; omit it with --model"
     )
@@ -127,7 +127,7 @@ def add_run_or_model(parser: OneLineParser) -> None:
 
 
 def add_pooling(container: Container) -> None:
-    """Add `--pooling` and `--top-k`, for models that are looked at."""
+    """Add `--pooling` and `--top-k`, for models that are evaluated."""
     container.add_argument(
         "--pooling",
         type=_pooling_name,
@@ -146,7 +146,7 @@ def add_pooling(container: Container) -> None:
 
 
 def model_and_data(options: Namespace) -> tuple[str, str | None]:
-    """Return the model and the data that are named; with `--model` there is no RUN, and its place is DATA's."""
+    """Return the named model and data; with `--model` there is no RUN, and DATA is in its place."""
     check_model(options)
     if options.model is None:
         return options.run, options.data
@@ -158,12 +158,12 @@ def model_and_data(options: Namespace) -> tuple[str, str | None]:
 
 
 def is_run(options: Namespace) -> bool:
-    """Return whether the model is a run's directory; a file of ONNX may be named in its place."""
+    """Return whether the model is a run's directory; an ONNX file may be named in its place."""
     return options.model is None and is_directory(Path(options.run))
 
 
 def model_options(options: Namespace) -> "ModelOptions":
-    """Return what the options say of the model and of its tiles, as the verbs take it."""
+    """Return what the options say about the model and its tiles, as the verbs take it."""
     return {
         "tile": options.tile,
         "stride": options.stride,
@@ -209,7 +209,7 @@ def _number_of_tiles(text: str) -> float:
 
 
 def add_groups(container: Container) -> None:
-    """Add `--groups`, which has nothing to do with the groups of a cut."""
+    """Add `--groups`, which has nothing to do with the groups of a split."""
     container.add_argument(
         "--groups",
         default=None,

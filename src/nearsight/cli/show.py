@@ -28,7 +28,7 @@ from nearsight.statistics.writing import MISSING, points, signed, three_digits, 
 from nearsight.study import Comparison, CrossValidation
 from nearsight.study.comparison import headline_among
 
-# Groups, and classes in a group, that are printed; files hold all.
+# How many groups, and classes in a group, are printed; files hold all.
 GROUPS, LOWEST = 30, 10
 
 
@@ -54,14 +54,14 @@ def print_table(
 
 
 def _width() -> int | None:
-    # A file or a pipe gets whole rows; only a terminal has a width to keep to.
+    # A file or a pipe gets whole rows; only a terminal has a limited width.
     return None if sys.stdout.isatty() else 160
 
 
 def _fitting(
     columns: Sequence[str], rows: Sequence[Sequence[str]], width: int
 ) -> list[tuple[list[str], list[list[str]]]]:
-    """Cut a table into as few as fit a width with each cell on one line; each begins with the first column.
+    """Divide a table into as few as fit a width with each cell on one line; each begins with the first column.
 
     A column without a value is left out.
     """
@@ -96,7 +96,7 @@ def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) ->
 
 
 def print_groups(found: GroupAccuracies, protocol: str) -> None:
-    """Print accuracies by group under one protocol: of each group, of the worst classes in one, and what was cut."""
+    """Print accuracies by group under one protocol: of each group, of the worst classes in one, and the limits."""
     lowest = found.lowest[:LOWEST]
     rows = [
         [row.class_name or "all", row.group, with_interval(row.accuracy), f"{row.accuracy.n:,}"]
@@ -114,7 +114,7 @@ def print_predictions(found: Predictions) -> None:
 
 
 def print_training(run: Run) -> None:
-    """Print what a run cost and, where it was evaluated, how good it is."""
+    """Print what a run cost and, if it was evaluated, how good it is."""
     cost = run.training
     print_lines(
         [

@@ -11,17 +11,17 @@ from types import FrameType
 from nearsight.stopping import ASKING, Asked, Stopped
 from nearsight.write import discard_unfinished
 
-# A second signal within that time is of the same wish to end: a key held down, or a terminal's and its shell's.
+# A second signal within this time belongs to the same request: a key held down, or a terminal's and its shell's.
 SAME_WISH_SECONDS = 1.0
-# By convention a process that a signal ended has this and the signal's number as its exit code.
+# By convention, a process that a signal ended has this plus the signal's number as its exit code.
 ENDED_BY = 128
 
 
 class Signals(Asked):
     """While entered, the first signal that asks to end raises `Stopped`, and a later one ends the process at once.
 
-    What is being done is then broken off in order: temporary files are removed and other processes ended. A signal
-    within a second of the first changes nothing; one after that removes what is unfinished and ends without waiting.
+    After the first, the work is ended in order: temporary files are removed and other processes ended. A signal
+    within a second of the first changes nothing. A later one removes what is unfinished and ends without waiting.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Signals(Asked):
         self._first: float | None = None
 
     def ask_again(self, number: int) -> None:
-        """Ask once more, in a moment, where the first `Stopped` was raised in vain."""
+        """Ask once more, in a moment, if the first `Stopped` was raised in vain."""
         self._first = None
         main = threading.main_thread().ident
         later = threading.Timer(0.05, signal.pthread_kill, [main, number])
@@ -38,9 +38,9 @@ class Signals(Asked):
         later.start()
 
     def ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 (Python's handlers are given it)
-        """Raise, wait or end the process: whichever the signal is the time for."""
+        """Raise, wait or end the process, depending on the time of the signal."""
         if os.getpid() != self._owner:
-            # A process that was just begun and has no handlers of its own yet; the first one ends it.
+            # A process that has just started and has no handlers of its own yet; the first signal ends it.
             if number == signal.SIGTERM:
                 os._exit(ENDED_BY + number)
             return
@@ -53,10 +53,10 @@ class Signals(Asked):
 
 
 def end_undisturbed() -> None:
-    """Let a process that has said its last word ignore signals, and end those that it began and that still run."""
+    """Let a process that has reported everything ignore signals, and end those that it started and that still run."""
     for number in ASKING:
         signal.signal(number, signal.SIG_IGN)
-    # PyTorch raises where a process that decodes images ends.
+    # PyTorch raises if a process that decodes images ends.
     if hasattr(signal, "SIGCHLD"):
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     multiprocessing = sys.modules.get("multiprocessing")
@@ -65,7 +65,7 @@ def end_undisturbed() -> None:
 
 
 def end_at_once(number: int) -> None:
-    """Remove what is unfinished, end the processes begun, say so and end this one without waiting for anything."""
+    """Remove what is unfinished, end the started processes, say so, and end this one without waiting."""
     end_undisturbed()
     discard_unfinished()
     with suppress(OSError):

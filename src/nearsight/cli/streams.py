@@ -7,14 +7,14 @@ from typing import Any, TextIO, cast
 
 
 class Patient:
-    """A stream that drops what can no longer be written, so that the work goes on; everything else is the stream's.
+    """A stream that drops what can no longer be written, so that the work continues; the rest is the stream's own.
 
     >>> import io
     >>> stream = Patient(io.StringIO())
     >>> stream.write("tile"), stream.getvalue()
     (4, 'tile')
 
-    It stands before stderr: the reader of a log may go, or the terminal, and training is worth more than its log.
+    It wraps stderr: the reader of a log may go, or the terminal, and training is worth more than its log.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -29,27 +29,27 @@ class Patient:
             return len(text)
 
     def flush(self) -> None:
-        """Hand on what is written, or drop it."""
+        """Pass on what is written, or drop it."""
         try:
             self._stream.flush()
         except OSError:
             drop(self._stream)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the stream has."""
+        """Return an attribute of the stream."""
         return getattr(self._stream, name)
 
 
 def settle_streams() -> None:
-    """Open what is closed on nothing, let stderr be `Patient`, and write whatever a stream cannot encode as escapes.
+    """Connect closed streams to the null device, wrap stderr in `Patient`, and escape what a stream cannot encode.
 
-    Without it the first file that a command opens would take the place of a closed stdout, and be written into.
+    Otherwise the first file that a command opens would replace a closed stdout, and output would go into it.
     """
     for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest number that is free is given, and those below are taken by now.
+            # The system gives the lowest free number, and those below are taken by now.
             os.open(os.devnull, flags)
             os.set_inheritable(number, True)
     for name, number in (("stdout", 1), ("stderr", 2)):
@@ -62,7 +62,7 @@ def settle_streams() -> None:
 
 
 def drop(stream: TextIO) -> None:
-    """Let what a stream has still buffered go nowhere: it would fail again as the program ends."""
+    """Discard what a stream still has buffered, because writing it would fail again when the program ends."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -78,5 +78,5 @@ def reader_is_gone(stream: TextIO) -> bool:
         watch.register(stream.fileno(), 0)
         return any(found & (select.POLLERR | select.POLLHUP) for _, found in watch.poll(0))
     except (AttributeError, OSError, ValueError):
-        # Where it cannot be asked, it is the likeliest reason.
+        # If it cannot be asked, this is the likeliest reason.
         return True

@@ -12,7 +12,7 @@ _NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
 def installed_versions() -> list[str]:
-    """Return a line for Nearsight, for Python, for each package that results depend on, and for the device.
+    """Return one line for Nearsight, for Python, for each package that affects results, and for the device.
 
     >>> installed_versions()[0].startswith("nearsight 0.")
     True

@@ -1,4 +1,4 @@
-"""Messages in the words of the command line: parameters, as Python writes them, become options."""
+"""Messages in the words of the command line: parameters, as written in Python, become options."""
 
 import ast
 import re
@@ -6,7 +6,7 @@ import shlex
 from argparse import Action, BooleanOptionalAction
 from collections.abc import Iterable
 
-# `out`, `tile=32`; and without backticks, what no one would take for English: tile=32, batch_size.
+# `out`, `tile=32`; and, without backticks, what nobody would take for English: tile=32, batch_size.
 _PARAMETER = re.compile(
     r"`(?P<marked>[a-z_]+)(?:=(?P<given>[^`]*))?`"
     r"|(?<![\w:=,./\-'\"`])(?:(?P<assigned>[a-z_]+)=(?P<value>[\w.]+)|(?P<bare>[a-z]+_[a-z_]+)(?![\w.=(/'\"`]))"
@@ -46,7 +46,7 @@ def _option(action: Action, value: str | None) -> str:
 
 
 def _written(value: str) -> str:
-    """Write a value as the command line takes it.
+    """Write a value as on the command line.
 
     >>> _written("[8, 16, None]"), _written("'auto'"), _written("0.1"), _written("N")
     ('8,16,full', 'auto', '0.1', 'N')

@@ -1,4 +1,4 @@
-"""The a-priori picture: what a bound on the error says from the tile's dimension and the number of tiles alone."""
+"""The a-priori bound: what the tile's dimension and the number of tiles alone say about the error."""
 
 from dataclasses import dataclass
 from math import e, log10, sqrt
@@ -14,11 +14,11 @@ COVERING = 2 + 1 / e
 
 @dataclass(frozen=True)
 class Bound:
-    """error ≤ a + L · r: what is known of each term for the nearest-neighbour classifier of single tiles.
+    """error ≤ a + L · r: what is known about each term for the nearest-neighbour classifier of single tiles.
 
-    `radius` is the worst-case r, `diameter` that of the cube of all tiles, both for pixels from 0 to 1;
-    10^`log10_tiles_to_halve` tiles bring r down to half the diameter, and 10^`log10_images_factor` times the
-    images halve it. `smoothness` (L) and `limit` (a) are estimates from the learning curve, `error` is a + L · r
+    `radius` is the worst-case r, `diameter` that of the cube of all tiles, both for pixels from 0 to 1.
+    10^`log10_tiles_to_halve` tiles reduce r to half the diameter, and 10^`log10_images_factor` times the images
+    halve it. `smoothness` (L) and `limit` (a) are estimates from the learning curve, and `error` is a + L · r
     with them. `vacuous` says that the bound excludes nothing, and `reason` why or why not.
     """
 
@@ -36,7 +36,7 @@ class Bound:
 
 
 def worst_radius(dimension: int, tiles: int) -> float:
-    """Return the bound on the mean distance of a new point to the nearest of so many independent ones.
+    """Return the bound on the mean distance of a new point to the nearest of this many independent ones.
 
     >>> round(worst_radius(dimension=1, tiles=10_000), 4)
     0.0237
@@ -51,12 +51,12 @@ def worst_radius(dimension: int, tiles: int) -> float:
 def measure_bound(dimension: int, tiles: int, curve: LearningCurve, chance: float) -> Bound:
     """Return the bound for tiles of a dimension, with its constants estimated from the curve of raw pixels.
 
-    The error of the nearest-neighbour rule is at most a + L · r, for class probabilities that change by at most
-    L a unit of distance: r is the mean distance to the nearest tile (lemma 19.1 of Shalev-Shwartz and Ben-David,
-    2014, whose proof holds for C classes), and a the error with tiles without end, at most
-    R (2 − R C / (C − 1)) for the best possible error R of C classes (Cover and Hart, IEEE Trans. Inf. Theory 13,
-    1967). `tiles` counts all tiles of the training images as if independent, which favours the bound.
-    `chance` is how often a random label is right.
+    The error of the nearest-neighbour rule is at most a + L · r, for class probabilities that change by at most L
+    per unit of distance. r is the mean distance to the nearest tile (lemma 19.1 of Shalev-Shwartz and Ben-David,
+    2014, whose proof holds for C classes). a is the error with an unlimited number of tiles, at most R (2 − R C /
+    (C − 1)) for the best possible error R of C classes (Cover and Hart, IEEE Trans. Inf. Theory 13, 1967).
+    `tiles` counts all tiles of the training images as if they were independent, which favours the bound. `chance`
+    is how often a random label is right.
     """
     radius, diameter = worst_radius(dimension, tiles), sqrt(dimension)
     smoothness, limit = _constants(curve)

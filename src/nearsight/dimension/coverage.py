@@ -1,4 +1,4 @@
-"""How well training tiles cover the space of tiles: distances, their fall with more images, and labels."""
+"""How well training tiles cover the space of tiles: distances, their decrease with more images, and labels."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from nearsight.dimension.neighbours import Neighbours
 from nearsight.statistics import Estimate, absent, accuracy_interval, column_estimate
 
-# A slope through fewer sizes of training set would have nothing to show its straightness.
+# A slope through fewer sizes of training set could not show whether it is straight.
 LEAST_SIZES = 3
 _ONE_CLASS = "all images carry one class, so every label agrees"
 
 
 @dataclass(frozen=True, eq=False)
 class LearningCurve:
-    """What happens as training images are added, image by image of the test set.
+    """What happens as training images are added, for each test image.
 
     `images` (sizes,) is the number of training images. `distances` and `right` are (test images, sizes): the
-    mean, over an image's tiles, of the distance to the nearest training tile and of whether that tile carries
-    the image's label. Below the largest size both are also means over disjoint training sets of that size.
+    means, over an image's tiles, of the distance to the nearest training tile and of whether that tile has the
+    image's label. Below the largest size, both are also means over disjoint training sets of that size.
     """
 
     images: NDArray[np.float64]
@@ -29,7 +29,7 @@ class LearningCurve:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Mean distance to the nearest of the tiles of so many training images, and how often its label is right."""
+    """Mean distance to the nearest of the tiles of this many training images, and how often its label is right."""
 
     images: float
     distance: float
@@ -38,13 +38,13 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How near the nearest training tile of a test tile is, and what its label is worth.
+    """How near the nearest training tile of a test tile is, and how good its label is.
 
-    `nearest` and `random` are mean distances of a test tile to the nearest and to a random training tile,
-    `relative` the first over the second. `slope` is that of log `nearest` against log training images.
-    `tile_agreement` is the share of test tiles whose nearest training tile carries their image's label,
+    `nearest` and `random` are mean distances of a test tile to the nearest and to a random training tile, and
+    `relative` is the first over the second. `slope` is that of log `nearest` against log training images.
+    `tile_agreement` is the share of test tiles whose nearest training tile has their image's label, and
     `image_agreement` that of images whose tiles find it most often. `repeated` is the share of test tiles that
-    some training tile equals.
+    equal some training tile.
     """
 
     nearest: Estimate
@@ -85,8 +85,8 @@ def measure_curve(found: Neighbours) -> LearningCurve:
 def measure_coverage(found: Neighbours, curve: LearningCurve, classes: int) -> Coverage:
     """Return the coverage that the neighbours show; `curve` is theirs.
 
-    Intervals are over test images, and do not cover which images there are to train on. What cannot be
-    measured says why: all tiles alike, too few training images for a slope, all images of one class.
+    Intervals cover test images, but not the choice of training images. Values that cannot be measured have a
+    reason: all tiles alike, too few training images for a slope, all images of one class.
     """
     per_image = np.stack([curve.distances[:, -1], by_image(found.random, found)], 1)
     nearest, random = (column_estimate(column[:, None], _only) for column in per_image.T)
@@ -114,7 +114,7 @@ def measure_coverage(found: Neighbours, curve: LearningCurve, classes: int) -> C
 
 
 def image_votes(found: Neighbours, classes: int) -> NDArray[np.float64]:
-    """Return for each test image whether most of its tiles' nearest training tiles carry its label.
+    """Return for each test image whether most of its tiles' nearest training tiles have its label.
 
     >>> two = Neighbours(
     ...     np.array([0, 0]), np.array([7]), np.ones((2, 1)), np.array([[5], [7]]), np.ones(2), (10,), 20
@@ -122,7 +122,7 @@ def image_votes(found: Neighbours, classes: int) -> NDArray[np.float64]:
     >>> image_votes(two, classes=10).tolist()
     [0.5]
 
-    float64 (images,): 0 or 1; where classes have equally many, the chance of a fair draw between them.
+    float64 (images,): 0 or 1; if several classes have equally many, the probability of a fair draw between them.
     """
     nearest = found.distances.argmin(1)
     votes = np.zeros((len(found.labels), classes))

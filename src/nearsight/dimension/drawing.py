@@ -12,13 +12,13 @@ CHANNELS = 3
 
 
 def positions(images: ImageSet, size: tuple[int, int]) -> NDArray[np.int64]:
-    """Return how many tiles of a height and width lie wholly inside each image, int64 of shape (images,)."""
+    """Return how many tiles of a height and width are completely inside each image, int64 of shape (images,)."""
     room: NDArray[np.int64] = (images.sizes.astype(np.int64) - np.array(size) + 1).prod(1)
     return room
 
 
 def choose_images(images: ImageSet, count: int, seed: int) -> NDArray[np.int64]:
-    """Return `count` images at random, or all of them where there are no more, in random order."""
+    """Return `count` images at random, or all of them if there are no more, in random order."""
     return np.random.default_rng(seed).permutation(len(images))[:count]
 
 
@@ -37,9 +37,9 @@ def draw_tiles(
     >>> tiles.shape, owners.tolist()
     (torch.Size([4, 168]), [0, 0, 1, 1])
 
-    Returns tiles, uint8 of shape (tiles, 3 · height · width), and the place in `index` that each is from,
-    int64; an image with fewer positions than `per_image` gives each of them once. Greyscale images count
-    as three equal channels.
+    Returns tiles, uint8 of shape (tiles, 3 · height · width), and the place in `index` from which each comes,
+    int64. An image with fewer positions than `per_image` gives each of them once. Greyscale images count as three
+    equal channels.
     """
     drawn, owners = [], []
     for place, number in enumerate(index):

@@ -21,9 +21,9 @@ def tile_correlation(pairs: Tensor, space: Space, *, seed: int = 0) -> Estimate:
     1.0
 
     `pairs` is uint8 (images, 2, dimension): two different tiles of each image. It is the intraclass correlation
-    of one-way analysis of variance (Fisher, 1925; Shrout and Fleiss, Psychol. Bull. 86, 1979), the squares
+    of one-way analysis of variance (Fisher, 1925; Shrout and Fleiss, Psychol. Bull. 86, 1979), with squares
     summed over a tile's values: the covariance of two tiles of one image over the variance of a tile. Tiles are
-    taken as points: to share pixels, but at other places in the tile, is not to be alike.
+    treated as points: sharing pixels, but at other places in the tile, does not make them alike.
     """
     images = len(pairs)
     if images < 2:
@@ -55,10 +55,10 @@ def effective_tiles(positions: NDArray[np.int64], correlation: Estimate) -> Esti
     >>> effective_tiles(np.array([5]), Estimate(0.25, 0.0, 0.5)).low
     1.6666666666666667
 
-    The mean of an image's n tiles, correlated by r, varies as that of n / (1 + (n − 1) r) independent ones
-    (the design effect: Kish, Survey Sampling, 1965); summed over images, which are independent. A
-    correlation below zero counts as zero: no more than all tiles. `positions` is n for each image; images of
-    one tile each are worth their number, whatever the correlation.
+    The mean of an image's n tiles, correlated by r, varies like that of n / (1 + (n − 1) r) independent ones (the
+    design effect: Kish, Survey Sampling, 1965). This is summed over images, which are independent. A correlation
+    below zero counts as zero: the result is at most the number of all tiles. `positions` is n for each image;
+    images with one tile each are worth their number, whatever the correlation.
     """
     if positions.max() == 1:
         exact = float(len(positions))

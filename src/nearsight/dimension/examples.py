@@ -1,4 +1,4 @@
-"""Are more tiles more examples: what several tiles of each image are worth, in images with one tile each."""
+"""Are more tiles more examples? What several tiles of each image are worth, in images with one tile each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from nearsight.dimension.several_tiles import SeveralTiles
 from nearsight.statistics import Estimate, absent, crossed_interval
 
 COVERS = "test and training images"
-# More images must be seen to help, by so many standard errors, before anything is weighed in them.
+# More images must be shown to help, by this many standard errors, before the worth is measured.
 _CERTAIN = 3.0
 
 Table = NDArray[np.float64]
@@ -19,11 +19,12 @@ Table = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Worth:
-    """What `tiles` tiles of each of `images` training images are worth: so many times the images, one tile each.
+    """What `tiles` tiles of each of `images` training images are worth, in times the images with one tile each.
 
-    `distance` is the mean distance of a test tile to the nearest of them and `agreement` how often that carries the
-    label. `by_distance` is how many times the images have as small a distance with one tile each, `by_label` as
-    often the right label. No more than `most` times could be found, all images being so many.
+    `distance` is the mean distance of a test tile to the nearest of them, and `agreement` how often that tile has
+    the right label. `by_distance` is how many times as many images give as small a distance with one tile each,
+    `by_label` how many give the right label as often. At most `most` times could be found, because there are no
+    more images.
     """
 
     tiles: int
@@ -37,10 +38,10 @@ class Worth:
 
 @dataclass(frozen=True)
 class Examples:
-    """What several tiles of an image are worth in images, at some numbers of images and of tiles.
+    """What several tiles of an image are worth in images, for some numbers of images and of tiles.
 
-    `single` is the curve of one tile of each image. `worth` has a row for each number of images and tiles, and is
-    empty where nothing could be weighed, for the `reason`.
+    `single` is the curve for one tile of each image. `worth` has a row for each number of images and tiles, and
+    is empty if nothing could be measured, for the `reason`.
     """
 
     single: tuple[CurvePoint, ...]
@@ -49,26 +50,27 @@ class Examples:
 
     @property
     def most_tiles(self) -> Worth | None:
-        """What the most tiles of each image are worth, at the fewest images; None where nothing was weighed."""
+        """What the most tiles of each image are worth, for the fewest images; None if nothing was measured."""
         return max(self.worth, key=lambda row: (row.tiles, -row.images), default=None)
 
 
 def unweighed(reason: str) -> Examples:
-    """Return what is known where nothing could be weighed, with the reason."""
+    """Return what is known if nothing could be measured, with the reason."""
     return Examples((), (), reason)
 
 
 def weigh_tiles(found: SeveralTiles) -> Examples:
     """Return what several tiles of an image are worth in images, by the distances and labels of nearest tiles.
 
-    With one tile each of more and more images, the distance falls and the label is right more often. Several tiles of
-    each of n images do as one tile each of m · n images, where the curve has their distance, or their share of right
-    labels. Copies of one tile have m = 1; k tiles that are as different as those of different images have m = k. Both
-    curves start at one tile each of the same n images, so which images these are tells little.
+    With one tile each of more and more images, the distance falls and the label is right more often. Several
+    tiles of each of n images are worth one tile each of m · n images if the curve has their distance, or their
+    share of right labels, there. Copies of one tile have m = 1; k tiles that differ as much as those of different
+    images have m = k. Both curves start at one tile each of the same n images, so it hardly matters which images
+    these are.
 
-    The distance is looked up between two sizes of the training set on a line of logarithms, the labels on the
-    straight line of their share against the logarithm of the images. Intervals are 95 %, of crossed random effects
-    over the test images and over the disjoint sets of n training images, linearised in the logarithm of m.
+    Between two sizes of the training set, the distance is interpolated with logarithms of both, and labels
+    linearly in the logarithm of the images. Intervals are 95 %, from crossed random effects over the test images
+    and over the disjoint sets of n training images, linearised in the logarithm of m.
     """
     blocks, several = found.single.distances.shape[1], found.distances.shape[1]
     if found.distances.shape[2] < 2:

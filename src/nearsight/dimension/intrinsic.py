@@ -27,24 +27,24 @@ def two_nn(distances: NDArray[np.float64]) -> float:
     >>> round(two_nn(gaps))
     1
 
-    `distances` is (points, 2 or more), nearest first, none of them zero. Where points lie evenly around
-    each other the ratio m has the distribution 1 − m^−d: d is the slope of −log(1 − F(m)) against log m through the
-    origin, F the empirical distribution, without the tenth of largest ratios (Facco, d'Errico, Rodriguez and
-    Laio, Sci. Rep. 7, 2017). Infinite where all first two distances are equal.
+    `distances` is (points, 2 or more), nearest first, none of them zero. If points are spread evenly around each
+    other, the ratio m has the distribution 1 − m^−d: d is the slope of −log(1 − F(m)) against log m through the
+    origin, where F is the empirical distribution, without the tenth of largest ratios (Facco, d'Errico, Rodriguez
+    and Laio, Sci. Rep. 7, 2017). Infinite if all first two distances are equal.
     """
     return _fit(_ratios(distances))
 
 
 def levina_bickel(distances: NDArray[np.float64]) -> float:
-    """Return the intrinsic dimension by maximum likelihood over all neighbours given.
+    """Return the intrinsic dimension by maximum likelihood over all given neighbours.
 
     >>> round(levina_bickel(np.array([[1.0, 2.0]])), 3)
     1.443
 
-    `distances` is (points, k), nearest first, none of them zero. The number of neighbours within a
-    distance is taken for a Poisson process (Levina and Bickel, NIPS 2004): 1/d is the mean of log(T_k / T_j) over
-    j < k. It is averaged over points before it is inverted, which is the correction of MacKay and Ghahramani
-    (2005): a mean of inverses is dominated by points whose distances happen to be close.
+    `distances` is (points, k), nearest first, none of them zero. The number of neighbours within a distance is
+    assumed to be a Poisson process (Levina and Bickel, NIPS 2004): 1/d is the mean of log(T_k / T_j) over j < k.
+    It is averaged over points before it is inverted, which is the correction of MacKay and Ghahramani (2005): a
+    mean of inverses is dominated by points whose distances happen to be close.
     """
     return _inverse_mean(_spreads(distances))
 
@@ -56,9 +56,9 @@ def estimate(distances: NDArray[np.float64], estimator: Estimator, *, seed: int 
     >>> alike.low == alike.value == alike.high
     True
 
-    The interval tells how the estimate would vary with other points, and nothing of its bias, which
-    `known_bias` measures. It is a little short, as points share neighbours: on 1,000 normal points of dimension 2, 10
-    and 30 it held the mean of 100 estimates 86 to 96 times in 100.
+    The interval says how the estimate would vary with other points, but nothing about its bias, which
+    `known_bias` measures. It is a little too short, because points share neighbours: on 1,000 normal points of
+    dimension 2, 10 and 30, it contained the mean of 100 estimates 86 to 96 times in 100.
     """
     read, dimension = _STEPS[estimator]
     of_points = read(distances)
@@ -91,7 +91,7 @@ def _inverse_mean(spreads: NDArray[np.float64]) -> float:
     return 1 / mean if mean else np.inf
 
 
-# For each estimator: what it reads off a point's distances, and the dimension that the readings give.
+# For each estimator: what it reads from a point's distances, and the dimension that these readings give.
 _STEPS: dict[Estimator, tuple[_Read, _Dimension]] = {
     "two-nn": (_ratios, _fit),
     "levina-bickel": (_spreads, _inverse_mean),

@@ -1,4 +1,4 @@
-"""What the estimators of intrinsic dimension make of samples whose dimension is known."""
+"""What the estimators of intrinsic dimension give for samples whose dimension is known."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -18,10 +18,10 @@ DIMENSIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
 @dataclass(frozen=True)
 class KnownBias:
-    """What an estimate is worth, by a sample of known dimension and of the same number of points.
+    """How good an estimate is, from a sample of known dimension and of the same number of points.
 
-    `bias` is what the estimator gives on such a sample whose dimension is the estimate, less that dimension.
-    `matching` is the dimension of the sample on which it gives the estimate. Both are None, with a `reason`,
+    `bias` is the estimator's result on a sample whose dimension is the estimate, minus that dimension. `matching`
+    is the dimension of the sample on which the estimator gives the estimate. Both are None, with a `reason`,
     outside the dimensions that are tried, 1 to 128.
     """
 
@@ -32,19 +32,19 @@ class KnownBias:
 
 
 def known_bias(value: float, estimator: Estimator, sample: Known, points: int, neighbours: int) -> KnownBias:
-    """Return what an estimate from so many points and neighbours is worth by a sample of known dimension.
+    """Return how good an estimate from this many points and neighbours is, from a sample of known dimension.
 
     >>> known = known_bias(9.0, "levina-bickel", "cube", points=500, neighbours=10)
     >>> known.bias < 0 and known.matching > 9
     True
 
-    `sample` is a standard normal or a uniform cube of the dimension, drawn with a fixed seed; to lie in a
-    space of more dimensions, as tiles do, changes no distance and so no estimate. Between the dimensions
-    tried, values are interpolated on logarithms of both.
+    `sample` is a standard normal or a uniform cube of the dimension, drawn with a fixed seed. That tiles lie in a
+    space of more dimensions changes no distance and so no estimate. Between the tried dimensions, values are
+    interpolated with logarithms of both.
     """
     tried = np.log(DIMENSIONS)
     given = np.log(_estimates(estimator, sample, points, neighbours))
-    # Noise between dimensions 1 and 2 or near the end must not make the curve turn back.
+    # Noise between dimensions 1 and 2 or near the end must not make the curve decrease.
     given = np.maximum.accumulate(given)
     bias = matching = None
     if DIMENSIONS[0] <= value <= DIMENSIONS[-1]:

@@ -48,13 +48,13 @@ def measure_dimension(
     >>> [(row.label, row.input_dimension, row.tiles) for row in found.tiles]
     [('4', 48, 32225), ('full', 192, 1289)]
 
-    `tiles` holds None for whole images; by default it is an eighth, a quarter, three eighths, a half and three
-    quarters of the smallest side, and whole images where they have one size. `comparison` is a directory that
-    `compare` wrote. What several tiles of an image are worth in images is weighed in the embedding of the model
-    `embedding` too; one that was trained on these training images knows them, and makes them seem nearer than others.
-    `progress` is told what begins and how many training images are searched.
+    `tiles` contains None for whole images; by default it is an eighth, a quarter, three eighths, a half and three
+    quarters of the smallest side, and whole images if they have one size. `comparison` is a directory that
+    `compare` wrote. What several tiles of an image are worth in images is also measured in the embedding of the
+    model `embedding`; a model that was trained on these training images knows them, and makes them seem nearer
+    than others. `progress` is told what begins and how many training images are searched.
 
-    Raises `InputError`, before anything is measured, when a tile does not fit, a split is missing or the comparison
+    Raises `InputError`, before anything is measured, if a tile does not fit, a split is missing or the comparison
     cannot be used.
     """
     sampling, device = sampling or Sampling(), device or torch.device("cpu")
@@ -181,7 +181,7 @@ def _name(bound: TiledModel) -> str:
 
 
 def _chances(train: ImageSet, test: ImageSet) -> tuple[float, float]:
-    """Return how often a random training label is right on the test images, and how often the commonest is."""
+    """Return how often a random training label is right on the test images, and how often the most common is."""
     shares = [
         np.bincount(images.labels, minlength=len(train.classes)) / len(images) for images in (train, test)
     ]
@@ -193,7 +193,7 @@ def _require_common(comparison: str | Path, sizes: Iterable[int | None]) -> None
 
 
 def _compared(comparison: str | Path, rows: Iterable[TileDimension]) -> SideBySide:
-    """Return what each measure that is known before training predicts, beside what was measured."""
+    """Return what each measure that is known before training predicts, compared with what was measured."""
     rows = list(rows)
     predictors: dict[str, tuple[int, dict[int | None, float | None]]] = {
         "smaller worst-case bound": (

@@ -23,8 +23,8 @@ class Neighbours:
     """The nearest training tile of each test tile in each block of training images.
 
     `owners` (tiles,) is the place of each test tile's image in `labels` (images,). `distances` and
-    `neighbour_labels` are (tiles, blocks): of the nearest tile in each block. `random` (tiles,) is the mean
-    distance to one random tile of each block. `block_images` and `training_tiles` tell how many training images a
+    `neighbour_labels` are (tiles, blocks): those of the nearest tile in each block. `random` (tiles,) is the mean
+    distance to one random tile of each block. `block_images` and `training_tiles` are how many training images a
     block has and how many training tiles there are in all.
     """
 
@@ -57,13 +57,13 @@ def find_neighbours(
     >>> found["raw"].distances.shape, sum(found["raw"].block_images)
     ((10, 32), 64)
 
-    Training images come in random order in up to 32 blocks of (nearly) equal size, so that blocks, and unions
-    of them, are random training sets. A block's tiles are in memory only while it is searched. `tick` is called
-    with the training images of each block that is done.
+    Training images come in random order in up to 32 blocks of (nearly) equal size, so that blocks, and unions of
+    them, are random training sets. A block's tiles are in memory only while it is searched. `tick` is called with
+    the training images of each finished block.
     """
     chosen = choose_images(test, sampling.test_images, sampling.seed)
     queries, owners = draw_tiles(test, chosen, size, sampling.tiles_per_test_image, generator)
-    # Prepared once: a block of few tiles would not be worth preparing all of them again.
+    # Prepared once, because preparing all of them again would not pay for a block of few tiles.
     rows = piece_rows(queries)
     pieces = [queries[start : start + rows].to(device) for start in range(0, len(queries), rows)]
     prepared = {space: torch.cat([vectors(piece, space) for piece in pieces]) for space in get_args(Space)}

@@ -1,4 +1,4 @@
-"""The order of tile sizes that the measurements predict, beside the order that a comparison measured."""
+"""The order of tile sizes that the measurements predict, compared with the order that a comparison measured."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ import numpy as np
 from nearsight.errors import InputError
 from nearsight.study import Comparison
 
-# Below the odds of one in twenty, an order found by chance is usually called one.
+# An order whose odds by chance are below one in twenty is usually called significant.
 ODDS = 0.05
 _ALL_ORDERS = 7
 
 
 @dataclass(frozen=True)
 class SizeAccuracy:
-    """The measured accuracy of a tile size, with its interval; `arm` is whose it is, `tile` None for whole images."""
+    """The measured accuracy of a tile size, with its interval; `arm` is its arm, `tile` is None for whole images."""
 
     arm: str
     tile: int | None
@@ -33,7 +33,7 @@ class SizeAccuracy:
 class Predicted:
     """One way to predict: a number for each tile size, the order it gives, best first, and how well that fits.
 
-    `correlation` is Spearman's between number and accuracy, signed so that 1 is a perfect prediction; `p` the
+    `correlation` is Spearman's between number and accuracy, signed so that 1 is a perfect prediction; `p` is the
     share of all orders of the tile sizes that would fit at least as well, or as badly.
     """
 
@@ -49,7 +49,7 @@ class Predicted:
 class SideBySide:
     """Measured accuracies, tile size by tile size, their order, best first, and the predicted orders.
 
-    `caveat` says what so many tile sizes can show.
+    `caveat` says what this many tile sizes can show.
     """
 
     data: str
@@ -61,10 +61,10 @@ class SideBySide:
 
 
 def read_accuracies(directory: str | Path) -> tuple[Comparison, tuple[SizeAccuracy, ...]]:
-    """Return the comparison of a directory, and the accuracy of each tile size under its arm's own protocol.
+    """Return the comparison in a directory, and the accuracy of each tile size under its arm's own protocol.
 
-    Of several arms of one size it is the first, which has the least augmentation: of whole images in the paper none.
-    Raises `InputError` where there is no comparison, or one that cannot be read.
+    If several arms have one size, the first is used, which has the least augmentation: none for whole images in
+    the paper. Raises `InputError` if there is no comparison, or one that cannot be read.
     """
     found = Comparison.load(directory)
     rows = []
@@ -87,8 +87,8 @@ def side_by_side(
 ) -> SideBySide:
     """Return the predicted orders of tile sizes beside the measured one, over the sizes that both have.
 
-    `predictors` maps what predicts to 1 (more is better) or −1 (less is better) and its value for each tile
-    size. Raises `InputError` when fewer than two sizes are in both.
+    `predictors` maps each measure to 1 (more is better) or −1 (less is better) and its value for each tile size.
+    Raises `InputError` if fewer than two sizes are in both.
     """
     told, accuracies = read_accuracies(directory)
     sizes = next(iter(predictors.values()))[1].keys()
@@ -122,8 +122,8 @@ def rank_correlation(
     >>> rank_correlation([1, 2, 3], [10, 30, 70])
     (1.0, 0.3333333333333333)
 
-    Both None where either has no two different values. The share is two-sided: exact over all orders up to
-    7 values, from the t distribution above.
+    Both are None if either has no two different values. The share is two-sided: exact over all orders up to 7
+    values, from the t distribution above.
     """
     from scipy.stats import rankdata, spearmanr
 
@@ -141,7 +141,7 @@ def rank_correlation(
 
 
 def caveat(sizes: int) -> str:
-    """Say what the rank correlation of so many tile sizes can show.
+    """Say what the rank correlation of this many tile sizes can show.
 
     >>> caveat(2)
     'with 2 tile sizes the rank correlation means nothing: 1 in 2 random orders is as good as a perfect one'

@@ -56,11 +56,11 @@ class Sampled:
 
 @dataclass(frozen=True)
 class TileDimension:
-    """Everything measured of one tile size; `tile` is None for whole images.
+    """Everything measured for one tile size; `tile` is None for whole images.
 
-    `tiles` counts every position in the training images, `input_dimension` three channels. `correlation`,
-    `effective` and `coverage` are by space, and so is `examples`, beside the embedding of a model that was given; it
-    is empty where it was left out.
+    `tiles` counts every position in the training images, `input_dimension` counts three channels. `correlation`,
+    `effective` and `coverage` are by space. So is `examples`, which also has the embedding of a given model; it
+    is empty if it was left out.
     """
 
     tile: int | None
@@ -80,7 +80,7 @@ class TileDimension:
 
     @property
     def label(self) -> str:
-        """The tile size as a sentence has it: its side, or full."""
+        """The tile size as in a sentence: its side, or full."""
         return tile_name(self.tile)
 
     def dimension(self, estimator: Estimator, space: Space = "raw") -> IntrinsicDimension:
@@ -92,9 +92,9 @@ class TileDimension:
 class Dimension(Shown):
     """The dimensions of a set's tiles, tile size by tile size, and what they predict.
 
-    `chance` is how often the label of a random training tile is right, `commonest` how often that of the
-    commonest class is. `comparison` holds predicted and measured orders of tile sizes, where a comparison was given,
-    and `embedding` says in whose embedding tiles were compared too.
+    `chance` is how often the label of a random training tile is right, `commonest` how often that of the most
+    common class is. `comparison` holds predicted and measured orders of tile sizes, if a comparison was given,
+    and `embedding` names the model in whose embedding tiles were also compared.
     """
 
     data: str
@@ -117,7 +117,7 @@ class Dimension(Shown):
         return paragraph(self)
 
     def table(self) -> "DataFrame":
-        """Return the numbers as a pandas table, a row per tile size; what could not be measured is missing."""
+        """Return the numbers as a pandas table, one row per tile size; what could not be measured is missing."""
         from pandas import DataFrame
 
         return DataFrame([_row(row) for row in self.tiles]).set_index("tile")
@@ -141,7 +141,7 @@ class Dimension(Shown):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as plain values, with units: what dimension.json holds."""
+        """Return everything as plain values, with units: the content of dimension.json."""
         return numbered("dimension", {"words": self.words(), **to_values(self), "units": UNITS})
 
     def save(self, directory: str | Path) -> None:
@@ -155,7 +155,7 @@ class Dimension(Shown):
         >>> Dimension.load("docs/results/dimension/cifar10").data  # doctest: +SKIP
         'cifar10'
 
-        Raises `InputError` where there is nothing, and for a file that is damaged or of a newer version.
+        Raises `InputError` if there is nothing, and for a file that is damaged or of a newer version.
         """
         path = Path(directory) / DIMENSION
         schema, values = read_result("dimension", path, "dimension")
@@ -169,7 +169,7 @@ class Dimension(Shown):
 
 
 def tile_name(tile: int | None) -> str:
-    """Return a tile size as options and tables have it.
+    """Return a tile size as in options and tables.
 
     >>> tile_name(16), tile_name(None)
     ('16', 'full')

@@ -1,9 +1,9 @@
-"""Exact nearest neighbours by products of matrices, in bounded memory, on any device of PyTorch.
+"""Exact nearest neighbours by matrix products, in bounded memory, on any PyTorch device.
 
-FAISS is made for this, and on one core takes 0.8 times as long on tiles of 16 pixels and more, half as long on tiles
-of 4. But its wheels for macOS bring a second OpenMP runtime beside PyTorch's, with which searches crash
-(faiss-wheels issue 73, open). scikit-learn's exact search takes 1.5 to 1.9 times as long. PyTorch is here
-already, and searches on a GPU where there is one.
+FAISS is made for this, and on one core takes 0.8 times as long on tiles of 16 pixels and more, half as long on
+tiles of 4. But its wheels for macOS bring a second OpenMP runtime beside PyTorch's, with which searches crash
+(faiss-wheels issue 73, open). scikit-learn's exact search takes 1.5 to 1.9 times as long. PyTorch is installed
+anyway, and searches on a GPU if there is one.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from nearsight.errors import InputError
 
 Prepare = Callable[[Tensor], Tensor]
 
-# At once in memory: a piece of the queries, one of the reference, and the distances between them.
+# In memory at the same time: a piece of the queries, one of the reference, and the distances between them.
 ROWS = 1024
 PIECE_BYTES = 64 * 2**20
 
 
 def as_they_are(rows: Tensor) -> Tensor:
-    """Return rows as the vectors that they are already."""
+    """Return rows unchanged: they are already vectors."""
     return rows
 
 
@@ -35,11 +35,11 @@ def nearest(
     >>> distances.tolist(), places.tolist()
     ([[0.5, 1.5]], [[1, 2]])
 
-    `queries` is (q, dimension) and `reference` (n, dimension), on one device: vectors, or uint8 tiles of which
-    `prepare` makes float32 vectors, a piece at a time. Returns float32 and int64 of shape (q, count). Neighbours are
-    found by |x|² − 2 x·y in float32, so of two whose distances agree to some six digits either may be taken;
-    the distances given are then taken from the differences, exact near zero. Raises `InputError` when the
-    reference has fewer rows than `count`.
+    `queries` is (q, dimension) and `reference` (n, dimension), on one device: vectors, or uint8 tiles from which
+    `prepare` makes float32 vectors, a piece at a time. Returns float32 and int64 of shape (q, count). Neighbours
+    are found by |x|² − 2 x·y in float32, so if the distances of two agree to some six digits, either may be
+    returned. The returned distances are computed from the differences, exact near zero. Raises `InputError` if
+    the reference has fewer rows than `count`.
     """
     if len(reference) < count:
         raise InputError(
@@ -81,7 +81,7 @@ def distances(queries: Tensor, reference: Tensor, places: Tensor, prepare: Prepa
 
 
 def piece_rows(tiles: Tensor) -> int:
-    """Return how many rows of (n, dimension) are worked on at once."""
+    """Return how many rows of (n, dimension) are processed at a time."""
     return max(1, min(ROWS, PIECE_BYTES // (4 * tiles.shape[1])))
 
 

@@ -22,9 +22,9 @@ from nearsight.settings.sampling import count_blocks
 Place = Literal["raw", "normalised", "embedding"]
 Embed = Callable[[Tensor], Tensor]
 
-# Of so many blocks of images several tiles of each image are searched, up to so many.
+# In this many blocks of images, several tiles of each image are searched, up to this many.
 SEVERAL_BLOCKS, MOST_TILES = 8, 16
-# Tiles of each test image; half of them would widen the intervals little.
+# Tiles of each test image; half as many would hardly widen the intervals.
 QUERIES = 4
 
 
@@ -32,8 +32,9 @@ QUERIES = 4
 class SeveralTiles:
     """The nearest training tile of each test tile, among one tile each of all images and several each of some.
 
-    `single` is among one tile of each image of each block. `distances` and `neighbour_labels` (tiles, blocks, k) are
-    of the nearest among the first, the second, … tile of each image of the first blocks: the first is `single`'s.
+    `single` is among one tile of each image of each block. `distances` and `neighbour_labels` (tiles, blocks, k)
+    are those of the nearest among the first, the second, … tile of each image of the first blocks; the first is
+    `single`'s.
     """
 
     single: Neighbours
@@ -59,9 +60,9 @@ def find_several(
     >>> found["raw"].single.distances.shape, found["raw"].distances.shape
     ((20, 32), (20, 8, 16))
 
-    Training images come in random order in blocks, as in `find_neighbours`. `embed` takes uint8 tiles (n, 3, height,
-    width) and returns their vectors, float (n, features). `tick` is called with the images of each block when it is
-    done.
+    Training images come in random order in blocks, as in `find_neighbours`. `embed` takes uint8 tiles (n, 3,
+    height, width) and returns their vectors, float (n, features). `tick` is called with the images of each
+    finished block.
     """
     generator = torch.Generator().manual_seed(sampling.seed)
     chosen = choose_images(test, sampling.test_images, sampling.seed)
@@ -79,7 +80,7 @@ def find_several(
         each = most if number < SEVERAL_BLOCKS else 1
         reference, _ = draw_tiles(train, block, size, each, generator)
         for place, prepare in spaces.items():
-            # Pixels become vectors piece by piece as they are searched, embeddings at once.
+            # Pixels become vectors piece by piece when they are searched, embeddings at once.
             rows = _prepared(reference, prepare) if place == "embedding" else reference
             for one in range(each):
                 found, places = nearest(prepared[place], rows[one::each].to(device), 1, prepare)
@@ -112,7 +113,7 @@ def _arranged(
     labels: NDArray[np.int64],
     block_images: tuple[int, ...],
 ) -> SeveralTiles:
-    """Part the searches, columns in the order in which they were made, by block and by tile of each image."""
+    """Divide the searches, columns in the order in which they were made, by block and by tile of each image."""
     several = min(SEVERAL_BLOCKS, len(block_images))
     shape = (len(near), several, most)
     first = np.r_[np.arange(several) * most, several * most : near.shape[1]]

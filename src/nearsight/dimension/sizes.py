@@ -1,4 +1,4 @@
-"""Tile sizes: which are measured, and their height and width in pixels."""
+"""Tile sizes: which ones are measured, and their height and width in pixels."""
 
 from collections.abc import Iterable
 
@@ -22,8 +22,8 @@ def choose_sizes(
     ({4: (4, 4), None: (8, 8)}, [])
 
     `tiles` None stands for an eighth, a quarter, three eighths, a half and three quarters of the smallest side,
-    and whole images where they have one size. A tile as large as every image is whole images. Raises `InputError`
-    when a tile does not fit, or whole images are of different sizes.
+    and whole images if they have one size. A tile as large as every image counts as whole images. Raises
+    `InputError` if a tile does not fit, or whole images have different sizes.
     """
     notes: list[str] = []
     given = _default_tiles(train, test) if tiles is None else list(tiles)
@@ -56,7 +56,7 @@ def _default_tiles(train: ImageSet, test: ImageSet) -> list[int | None]:
 def tile_size(images: ImageSet, tile: int | None) -> tuple[int, int]:
     """Return a tile's height and width in pixels; None is the whole image.
 
-    Raises `InputError` when the tile does not fit every image, or whole images are of different sizes.
+    Raises `InputError` if the tile does not fit every image, or whole images have different sizes.
     """
     if tile is not None:
         if not 1 <= tile <= images.smallest:

@@ -16,9 +16,10 @@ from nearsight.statistics import Estimate, absent
 
 @dataclass(frozen=True)
 class IntrinsicDimension:
-    """An estimate of the intrinsic dimension from `points` distinct tiles, and what it is worth.
+    """An estimate of the intrinsic dimension from `points` distinct tiles, and how good it is.
 
-    `repeated` tiles equal another and were left out: a distance of zero to a copy tells of no dimension.
+    `repeated` tiles equal another and were left out, because a distance of zero to a copy says nothing about
+    dimension.
     """
 
     space: Space
@@ -30,7 +31,7 @@ class IntrinsicDimension:
 
     @property
     def matching(self) -> tuple[float, ...]:
-        """The dimensions of known samples that give this estimate, where they are within those tried."""
+        """The dimensions of known samples that give this estimate, if they are within those tried."""
         return tuple(known.matching for known in self.known if known.matching is not None)
 
 
@@ -44,9 +45,9 @@ def intrinsic_dimensions(
     >>> 1.5 < found[1].estimate.value < 2.5
     True
 
-    `tiles` is uint8 (tiles, dimension), of different images: tiles of one image lie beside each other, and would
-    tell of the two directions in which a tile can be moved. TwoNN takes two neighbours of each, Levina–Bickel
-    `neighbours`. There is no estimate where no more than `neighbours` distinct tiles are left.
+    `tiles` is uint8 (tiles, dimension), from different images: tiles of one image lie close to each other, and
+    would only show the two directions in which a tile can be moved. TwoNN uses two neighbours of each,
+    Levina–Bickel `neighbours`. There is no estimate if at most `neighbours` distinct tiles are left.
     """
     found = []
     for space in get_args(Space):

@@ -23,7 +23,7 @@ _PLACES: Mapping[Place, str] = {
 
 
 def paragraph(found: Dimension) -> str:
-    """Return what was found of a set's tiles, from the smallest to the largest, with intervals and chance."""
+    """Return the findings about a set's tiles, from the smallest to the largest, with intervals and chance."""
     sentences = [
         f"{found.data}: {found.training_images:,} training images, {found.classes} classes.",
         _dimensions(found.tiles),
@@ -92,7 +92,7 @@ def _worth(row: TileDimension) -> str:
 
 
 def _times(found: Iterable[tuple[Place, Estimate]]) -> str:
-    """Write how many times the images, in each place where that is known; nothing where it is not."""
+    """Write how many times the images, in each place in which that is known; nothing if it is not."""
     return " and ".join(
         f"{with_interval(estimate, three_digits)} times the images{_PLACES[place]}"
         for place, estimate in found

@@ -1,26 +1,26 @@
-"""Whether the published weights of a network can be obtained, without fetching them."""
+"""Whether the published weights of a network are available, without downloading them."""
 
 from pathlib import Path
 from typing import Any, Literal
 
 from nearsight.settings.models import TIMM
 
-# "here" are weights on this machine, "there" weights that can be fetched now.
+# "here" are weights on this machine, "there" weights that can be downloaded now.
 AtHand = Literal["here", "there", "none"]
 
 _FILES = ("model.safetensors", "pytorch_model.bin")
-# A hub that does not answer in so many seconds is not waited for.
+# A hub that does not answer within this many seconds is not waited for.
 _PATIENCE = 3.0
 
 
 def published_weights(name: str) -> AtHand:
-    """Say whether timm's weights for a network are here, can be fetched, or cannot be obtained.
+    """Say whether timm's weights for a network are here, can be downloaded, or are not available.
 
     >>> published_weights("resnet18"), published_weights("timm:no_such_network")
     ('none', 'none')
 
-    `name` is "timm:NAME" or "timm:local-dir:DIRECTORY". The caches of the hub and of PyTorch are looked at, and then
-    the hub is asked, for three seconds at most; with HF_HUB_OFFLINE it is not.
+    `name` is "timm:NAME" or "timm:local-dir:DIRECTORY". The caches of the hub and of PyTorch are searched, and
+    then the hub is asked, for at most three seconds; with HF_HUB_OFFLINE it is not asked.
     """
     if not name.startswith(TIMM):
         return "none"
@@ -57,6 +57,6 @@ def _asked(config: Any) -> AtHand:
             hf_hub_url(config.hf_hub_id, config.hf_hub_filename or _FILES[0]), timeout=_PATIENCE
         )
     except Exception:
-        # Networks fail in many ways, each of which its libraries raise as a kind of their own.
+        # Networks fail in many ways, and the libraries raise each as an error of its own kind.
         return "none"
     return "there"

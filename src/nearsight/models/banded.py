@@ -1,4 +1,4 @@
-"""Images that are read by bands of rows, as those too large to be held are."""
+"""Images that are read by bands of rows because they are too large to be held in memory."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol

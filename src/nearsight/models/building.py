@@ -19,7 +19,7 @@ from nearsight.settings.models import CUSTOM, MODELS, ONE_TILE, TILENET, TILENET
 DEFAULT_TILE = 16
 
 _DIRECTORY = "local-dir:"
-# More would be a layer that no memory holds.
+# More would be a layer that fits into no memory.
 _MOST_CLASSES = 1_000_000
 _ELSEWHERE = ("hf-hub:", "hf_hub:", _DIRECTORY)
 
@@ -46,14 +46,15 @@ def build(
     >>> build("resnet18", classes=10, width=0.25)(torch.zeros(2, 3, 16, 16)).shape
     torch.Size([2, 10])
 
-    `width` multiplies the channels of our own networks. `pretrained` loads timm's published weights. `tile`
-    is the side of the images the network is built for, in pixels: `tilenet` and `tilenet-pooled` see exactly that
-    many (by default 16), timm networks with position embeddings or windows are cut to it, the others ignore it.
-    The network takes normalised float images (B, 3, H, W) and returns logits (B, classes); `classes` None leaves
-    their number to a network that comes with its own, from timm's "timm:hf-hub:…" or "timm:local-dir:…".
+    `width` multiplies the channels of our own networks. `pretrained` loads timm's published weights. `tile` is
+    the side of the images for which the network is built, in pixels: `tilenet` and `tilenet-pooled` see exactly
+    that many (by default 16), timm networks with position embeddings or windows are built for it, the others
+    ignore it. The network takes normalised float images (B, 3, H, W) and returns logits (B, classes); `classes`
+    None leaves their number to a network that comes with its own, from timm's "timm:hf-hub:…" or
+    "timm:local-dir:…".
 
-    Raises `InputError` for an unknown name, fewer than two classes, a width that is not positive or not ours
-    to change, a tile that the patches of a network do not divide, and published weights that cannot be obtained.
+    Raises `InputError` for an unknown name, fewer than two classes, a width that is not positive or for a network
+    that is not ours, a tile that a network's patches do not divide, and published weights that are not available.
     """
     if classes is None and not is_elsewhere(name):
         raise InputError(f"'{name}' needs the number of its classes")
@@ -83,7 +84,7 @@ def build(
 
 
 def is_elsewhere(name: str) -> bool:
-    """Say whether a name is one of timm's for a network on the hub or in a directory, with its own configuration.
+    """Say whether a name is timm's for a network on the hub or in a directory, with its own configuration.
 
     >>> is_elsewhere("timm:hf-hub:OWNER/NAME"), is_elsewhere("timm:resnet18")
     (True, False)
@@ -109,7 +110,7 @@ def _build_timm(name: str, classes: int | None, pretrained: bool, tile: int | No
                 timm_name, pretrained=pretrained, num_classes=classes, **size
             )
         except TypeError as error:
-            # timm has no way to ask which networks take a size; those that do not refuse the argument.
+            # timm has no way to ask which networks accept a size; those that do not refuse the argument.
             if "unexpected keyword" not in str(error) or not size:
                 raise
         except OSError as error:
@@ -127,7 +128,7 @@ def _build_timm(name: str, classes: int | None, pretrained: bool, tile: int | No
 
 
 def _check_configuration(path: Path) -> None:
-    """Raise `InputError` for what timm would read as a network's configuration and could not be one."""
+    """Raise `InputError` for something that timm would read as a network's configuration but that cannot be one."""
     mend = "give a directory that timm saved a network to"
     if not is_file(path):
         raise InputError(f"{path.parent} has no config.json; {mend}")

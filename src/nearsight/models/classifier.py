@@ -1,4 +1,4 @@
-"""A classifier: a network with all that is needed to use it."""
+"""A classifier: a network with everything that is needed to use it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from nearsight.notebook import Shown, Summary
 from nearsight.numbers import Pixels, Within
 from nearsight.settings.pooled import BY_MEAN, Pooling
 
-# Where nothing says for what size of images a network is.
+# If nothing says for what size of images a network is.
 _SIDE = 64
 
 Network = nn.Module | Callable[[int], nn.Module]
@@ -27,14 +27,14 @@ Network = nn.Module | Callable[[int], nn.Module]
 
 @dataclass(frozen=True)
 class Architecture:
-    """What `build` needs to make the network again.
+    """What `build` needs to build the network again.
 
     >>> Architecture("resnet18", classes=10, width=0.25).build().head.out_features
     10
 
-    `tile` is the side of the images the network was built for, in pixels: the tile, or the whole image where
-    the network was trained on whole images. Only networks that are cut to one size need it. With `attention` the
-    network gives each tile's attention beside its logits (`AttentionHead`).
+    `tile` is the side of the images for which the network was built, in pixels: the tile, or the whole image if
+    the network was trained on whole images. Only networks that are built for one size need it. With `attention`
+    the network gives each tile's attention beside its logits (`AttentionHead`).
     """
 
     name: str
@@ -44,11 +44,11 @@ class Architecture:
     attention: bool = False
 
     def build(self) -> nn.Module:
-        """Build the network with initial weights; raises what `build` raises."""
+        """Build the network with initial weights; raises where `build` does."""
         return self.finished(build(self.name, self.classes, width=self.width, tile=self.tile))
 
     def finished(self, network: nn.Module) -> nn.Module:
-        """Return a network that gives logits alone, its head changed in place where there is `attention`."""
+        """Return a network that gives logits alone, whose head is changed in place if there is `attention`."""
         return with_attention(network, self.classes, self.tile or _SIDE) if self.attention else network
 
 
@@ -64,12 +64,12 @@ class Classifier(Shown, nn.Module):
     >>> classifier(classifier.prepare(image)[None]).shape
     torch.Size([1, 2])
 
-    `Classifier.of` makes one of anything that classifies images. `network` may return whatever
-    `nearsight.models.outputs.logits_name` finds logits in, and need not be a module: a function is shared by copies.
-    `tile` is the side of the tiles it was trained on, in pixels; None says whole images. `output` names the logits
-    among several outputs, and `outputs` says what they are. `pooling` is how the tiles of an image make one
-    prediction, as it was trained. `notes` are sentences on what was found when it was made. Raises `InputError` when
-    the architecture and the names differ in the number of classes.
+    `Classifier.of` makes one from anything that classifies images. `network` may return anything in which
+    `nearsight.models.outputs.logits_name` finds logits, and need not be a module: copies share a function. `tile`
+    is the side of the tiles on which it was trained, in pixels; None means whole images. `output` names the
+    logits among several outputs, and `outputs` says what they are. `pooling` is how the tiles of an image make
+    one prediction, as in training. `notes` are sentences about what was found when it was made. Raises
+    `InputError` if the architecture and the names differ in the number of classes.
     """
 
     def __init__(
@@ -272,13 +272,13 @@ class Classifier(Shown, nn.Module):
         if isinstance(found, Tensor) and found.ndim == 2:
             return as_logits(found, self.outputs)
         if self._name is None:
-            # Once, as a batch of another length may fit another output.
+            # Once, because a batch of another length may match another output.
             classes = 1 if self.outputs in ("logit", "probability") else len(self.classes)
             self._name = logits_name(found, len(images), classes=classes, wanted=self.output)
         return as_logits(logits_in(found, self._name), self.outputs)
 
     def tile_to_look_at(self, tile: int | None) -> int:
-        """Return `tile`, or where it is None the tile trained on; raises `InputError` where there is neither."""
+        """Return `tile`, or, if it is None, the tile of training; raises `InputError` if there is neither."""
         tile = tile if tile is not None else self.tile
         if tile is None:
             raise InputError(
@@ -288,5 +288,5 @@ class Classifier(Shown, nn.Module):
         return tile
 
     def prepare(self, image: Tensor) -> Tensor:
-        """Turn one decoded image, uint8 (3, H, W), into what a full pass takes: resized, cut, normalised."""
+        """Turn one decoded image, uint8 (3, H, W), into the input of a full pass: resized, cropped, normalised."""
         return self.preprocessing.normalise(self.preprocessing.cut_whole(self.preprocessing.resize(image)))

@@ -22,12 +22,12 @@ from nearsight.settings.pooled import BY_MEAN
 from nearsight.shortage import is_shortage
 from nearsight.write import plain, refusal_of, replace_atomically
 
-# Under this key, or file, an exported network says what its classes are and how images are prepared.
+# Under this key, or in this file, an exported network says what its classes are and how images are prepared.
 DESCRIPTION_KEY = "nearsight"
 DESCRIPTION_FILE = "nearsight.json"
 IMAGES, LOGITS = "images", "logits"
 
-# Of the largest logit: what a rewritten graph may differ by, as it sums in another order.
+# As a share of the largest logit: a rewritten graph may differ by this much, because it sums in another order.
 TOLERANCE = 1e-4
 # The graph is made from one batch and compared on others.
 _MADE_FROM, _COMPARED = 2, (2, 5)
@@ -45,7 +45,7 @@ class _Format(NamedTuple):
 def export_classifier(
     classifier: Classifier, path: Path, form: ExportFormat, *, tile: int | None = None
 ) -> tuple[str, ...]:
-    """Write a classifier's network to a file, after comparing what the file gives with what the network gives.
+    """Write a classifier's network to a file, after comparing the file's output with the network's.
 
     >>> import tempfile
     >>> from nearsight.models import Architecture, Preprocessing
@@ -55,14 +55,13 @@ def export_classifier(
     >>> export_classifier(toy, path, "torch-export")
     ('compared on 2 and 5 random tiles of 16×16 pixels', 'it takes images of 16×16 pixels alone, in this format')
 
-    The file takes normalised float32 images (B, 3, H, W), B of any number, and gives logits (B, classes). Height and
-    width are free where the network lets them be; where it does not, they are those of the tile, and it is said in
-    the sentences returned. Class names, tile and preprocessing lie in the file: in the ONNX metadata under
-    `nearsight`, in the others as the extra file nearsight.json, both as in model.json.
+    The file takes normalised float32 images (B, 3, H, W), with any B, and gives logits (B, classes). Height and
+    width are free if the network allows it; otherwise they are those of the tile, and the returned sentences say
+    so. Class names, tile and preprocessing are in the file: in the ONNX metadata under `nearsight`, in the others
+    as the extra file nearsight.json, both as in model.json.
 
-    Raises `InputError` for a model that is no network of PyTorch, where no size of images is known, where the
-    network cannot be written in that form, and where the file's logits differ from the network's; nothing is kept
-    then.
+    Raises `InputError` for a model that is not a PyTorch network, if no size of images is known, if the network
+    cannot be written in that form, and if the file's logits differ from the network's; nothing is kept then.
     """
     if form not in FORMATS:
         raise unknown_name("format", form, FORMATS)
@@ -78,7 +77,7 @@ def export_classifier(
     network = copy.deepcopy(classifier).cpu().float().eval()
     tiles = _random_tiles(classifier, max(_COMPARED), (side, side))
     grown = _random_tiles(classifier, _MADE_FROM, (side + _GROWN[0], side + _GROWN[1]))
-    # The graph's input and output are the same for all: the classifier turns them itself.
+    # The graph's input and output are the same for all: the classifier transforms them itself.
     described = copy.copy(network)
     described.preprocessing = replace(network.preprocessing, layout="NCHW")
     described.output, described.outputs = None, "logits"
@@ -96,7 +95,7 @@ def export_classifier(
             with torch.inference_mode(), _quiet():
                 expected = [network(batch) for batch in compared]
         except Exception as error:
-            # A network of one size says so in words of its own.
+            # A network of one size says so in its own words.
             faults.append(first_line(error))
             continue
         try:
@@ -144,7 +143,7 @@ def _write_onnx(network: nn.Module, images: Tensor, path: Path, description: str
         raise InputError("a file of ONNX needs onnx and onnxruntime; pip install nearsight[onnx]") from error
     axes = {0: "batch"} | ({2: "height", 3: "width"} if free else {})
     with _as_input_error("onnx"):
-        # The exporter of PyTorch's graphs of operations; the newer one needs a package more.
+        # The exporter of PyTorch's graphs of operations; the newer one needs another package.
         torch.onnx.export(
             network,
             (images,),
@@ -175,7 +174,7 @@ def _read_onnx(path: Path) -> Run:
 
 
 def _write_torchscript(network: nn.Module, images: Tensor, path: Path, description: str, free: bool) -> None:
-    # A trace takes images of any size that its operations take; whether it gives the same is compared.
+    # A trace accepts images of any size that its operations accept; whether it gives the same is compared.
     del free
     with _as_input_error("torchscript"):
         traced = torch.jit.trace(network, images, check_trace=False)  # type: ignore[no-untyped-call]
@@ -225,13 +224,13 @@ FORMATS: Mapping[str, _Format] = MappingProxyType(
 
 @contextmanager
 def _as_input_error(form: str) -> Iterator[None]:
-    """Raise what an exporter says, whose errors share no class, as a fault of the network in that form."""
+    """Raise an exporter's message, as a fault of the network in that form; their errors share no class."""
     try:
         yield
     except (InputError, KeyboardInterrupt, MemoryError):
         raise
     except Exception as error:
-        # What the machine lacks is no fault of the network.
+        # What the machine lacks is not a fault of the network.
         if is_shortage(error) or refusal_of(error) is not None:
             raise
         raise InputError(f"{form} does not take it ({type(error).__name__}: {first_line(error)})") from error
@@ -239,7 +238,7 @@ def _as_input_error(form: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # PyTorch calls both older exporters deprecated, and warns of what a trace fixes: the comparison judges that.
+    # PyTorch calls both older exporters deprecated, and warns of what a trace fixes; the comparison checks that.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

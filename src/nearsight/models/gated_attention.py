@@ -1,4 +1,4 @@
-"""Gated attention: what a network learns to say of each tile beside its logits, how much the tile is to count."""
+"""Gated attention: a network learns to say, beside a tile's logits, how much the tile counts."""
 
 from typing import cast
 
@@ -12,16 +12,16 @@ HIDDEN = 128
 
 
 class AttentionHead(nn.Module):
-    """A network's last linear layer, and beside its logits one number more: the tile's attention.
+    """A network's last linear layer and, beside its logits, one more number: the tile's attention.
 
     >>> AttentionHead(nn.Linear(8, 10))(torch.zeros(2, 8)).shape
     torch.Size([2, 11])
 
-    The attention of an embedding h is wᵀ(tanh(V h) · sigmoid(U h)), before the softmax over an image's tiles. As the
-    layer is linear, the logits of the embeddings' mean by attention are the mean of the tiles' logits by attention.
-    h is brought to mean 0 and variance 1 first, as some of our networks scale it by hundreds; w begins at 0, and so
-    attention as the plain mean. Source: Ilse, Tomczak and Welling, "Attention-based Deep Multiple Instance Learning",
-    ICML 2018, equation 9.
+    The attention of an embedding h is wᵀ(tanh(V h) · sigmoid(U h)), before the softmax over an image's tiles.
+    Because the layer is linear, the logits of the attention-weighted mean embedding are the attention-weighted
+    mean of the tiles' logits. h is first scaled to mean 0 and variance 1, because some of our networks scale it
+    by hundreds; w starts at 0, so attention starts as the plain mean. Source: Ilse, Tomczak and Welling,
+    "Attention-based Deep Multiple Instance Learning", ICML 2018, equation 9.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -38,7 +38,7 @@ class AttentionHead(nn.Module):
         """Return logits and attention, (B, classes + 1), of embeddings (B, features)."""
         normed = self.norm(embeddings)
         attention = self.score(torch.tanh(self.value(normed)) * torch.sigmoid(self.gate(normed)))
-        # What is multiplied last is taken for the embedding, wherever it is asked for.
+        # Whatever is multiplied last counts as the embedding when it is requested.
         return torch.cat((self.linear(embeddings), attention), -1)
 
 
@@ -58,7 +58,7 @@ def attention_names(network: nn.Module) -> tuple[str, ...]:
 
 
 def with_attention(network: nn.Module, classes: int, side: int) -> nn.Module:
-    """Put a head with attention in the place of a network's last linear layer, and return the network.
+    """Replace a network's last linear layer by a head with attention, and return the network.
 
     >>> from nearsight.models import build
     >>> with_attention(build("resnet18", 10, width=0.25), 10, side=16).eval()(torch.zeros(2, 3, 16, 16)).shape

@@ -1,4 +1,4 @@
-"""Image classifiers of Hugging Face with their processors, whose settings are taken over and checked."""
+"""Hugging Face image classifiers with their processors, whose settings are read and checked."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from nearsight.models.resizing import WHITE
 _FILTERS: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 # ConvNeXT's processor distorts from this size on.
 _DISTORTED_FROM = 384
-# Shares of the range from black to white: filters round and antialias differently by less than this.
+# Shares of the range from black to white: filters differ in rounding and antialiasing by less than this.
 _ALIKE = 0.02
 
 
@@ -24,7 +24,7 @@ def is_of_transformers(model: Any) -> bool:
 
 
 def labels_of(model: Any) -> list[str] | None:
-    """Return the class names in a model's own configuration; None where it has none."""
+    """Return the class names in a model's own configuration; None if it has none."""
     names = getattr(getattr(model, "config", None), "id2label", None)
     if not names:
         return None
@@ -34,9 +34,9 @@ def labels_of(model: Any) -> list[str] | None:
 def preprocessing_of_processor(processor: Any) -> Preprocessing:
     """Return what an image processor does to pictures, checked on one against the processor itself.
 
-    Its size, crop, resampling, rescaling, mean and deviation are read from its attributes. Processors share no
-    rule for what a size means, so those that there are, are tried in turn. Raises `InputError` where none gives
-    the processor's own pixels.
+    Its size, crop, resampling, rescaling, mean and deviation are read from its attributes. Processors do not
+    agree on what a size means, so the known rules are tried in turn. Raises `InputError` if none gives the
+    processor's own pixels.
     """
     picture = _picture()
     try:
@@ -85,7 +85,7 @@ def _candidates(processor: Any) -> list[Preprocessing]:
         mean = triple([value + 1 for value in mean])
     if setting("include_top", False):
         std = triple([value**2 for value in std])
-    # Settings of ours are in units where white is 1 or 255, whatever the factor makes of it.
+    # Our settings are in units in which white is 1 or 255, whatever the factor makes of it.
     units = 1.0 if factor == 1 else factor * WHITE
     shared: dict[str, Any] = {
         "mean": triple([value / units for value in mean]),
@@ -107,7 +107,7 @@ def _candidates(processor: Any) -> list[Preprocessing]:
     candidates = [Preprocessing(**shared, resize_short=short, crop=crop)]
     if share is not None and short < _DISTORTED_FROM:
         candidates.append(Preprocessing(**shared, resize_short=int(short / share), crop=(short, short)))
-    # As LeViT's does.
+    # LeViT's does this.
     candidates.append(Preprocessing(**shared, resize_short=int(256 / 224 * short), crop=crop))
     candidates.append(Preprocessing(**shared, resize_to=(short, short), crop=crop))
     return candidates

@@ -7,19 +7,19 @@ from nearsight.models.published import is_published
 
 
 def last_layer(network: nn.Module) -> tuple[str, ...]:
-    """Return the names of the parameters of the layer that gives a network's logits, as far as it can be told.
+    """Return the names of the parameters of the layer that gives a network's logits, as far as can be told.
 
     >>> last_layer(nn.Sequential(nn.Conv2d(3, 8, 1), nn.Flatten(), nn.Linear(8, 2)))
     ('2.weight', '2.bias')
 
-    Of timm's networks it is their own classifier, or both where they have two; elsewhere the linear layer or
-    convolution that is listed last, with what gives attention beside it. Without one it is nothing.
+    For timm's networks it is their own classifier, or both if they have two; otherwise the linear layer or
+    convolution that is listed last, with what gives attention beside it. Without one it is empty.
     """
     layers: list[nn.Module] = [part for part in network.modules() if isinstance(part, AttentionHead)]
     if not layers:
         layers += [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)][-1:]
     if is_published(network):
-        # Another module than a network's own says what it is.
+        # For another module than a network of its own, this says what it is.
         own = network.get_classifier()  # type: ignore[operator]
         layers = list(own) if isinstance(own, tuple | list) else [own]
     wanted = {id(value) for layer in layers for value in layer.parameters()}

@@ -1,4 +1,4 @@
-"""What networks have in common that see exactly one tile."""
+"""What networks that see exactly one tile have in common."""
 
 from typing import cast
 
@@ -11,13 +11,14 @@ SMALLEST_TILE = 8
 
 
 class OneTile(nn.Module):
-    """What networks without padding have in common whose final grid has one place for a tile.
+    """The common part of networks without padding whose final grid has one place for a tile.
 
-    Each place of the map sees exactly one `tile`×`tile` crop and holds the logits that `forward` gives that crop
-    alone. The logits of an image are the mean of its map, which is that of its aligned tile grid at `stride`.
+    Each place of the map sees exactly one `tile`×`tile` crop and holds the logits that `forward` gives for that
+    crop alone. The logits of an image are the mean of its map, which is that of its aligned tile grid at
+    `stride`.
 
-    A 2×2 whitening convolution comes first, and last a linear head without bias, scaled down, as in airbench.
-    Raises `InputError` for a tile below 8 pixels.
+    The first layer is a 2×2 whitening convolution, the last a linear head without bias, scaled down, as in
+    airbench. Raises `InputError` for a tile below 8 pixels.
     """
 
     def __init__(self, tile: int, classes: int, features: int) -> None:

@@ -23,7 +23,7 @@ _DTYPES = {
 
 @runtime_checkable
 class OnnxSession(Protocol):
-    """What is used of an `onnxruntime.InferenceSession`."""
+    """The part of an `onnxruntime.InferenceSession` that is used."""
 
     def get_inputs(self) -> list[Any]:
         """Return the inputs, with their `name`, `shape` and `type`."""
@@ -49,13 +49,13 @@ class OnnxFunction:
     >>> OnnxFunction(Means())(torch.ones(5, 3, 4, 4))["means"].shape
     torch.Size([5, 3])
 
-    Images are turned into what the session takes: its type, numbers rounded and clamped where it is of whole ones,
-    and its layout, read from its last axis where that is fixed at 3 (or 1) and the second is not. `layout` says it
-    where the shape does not. A session whose batch is of one fixed size gets batches of that size, the last one
-    filled up with zeros.
+    Images are converted to what the session takes: its type, with numbers rounded and clamped if it is an integer
+    type, and its layout, read from its last axis if that is fixed at 3 (or 1) and the second is not. `layout`
+    says it if the shape does not. A session with a fixed batch size gets batches of that size, the last one
+    padded with zeros.
 
-    Raises `InputError` for a session of several inputs, of a type that no image has, or one exported for images of
-    another size, and with its own words where it cannot run.
+    Raises `InputError` for a session with several inputs, with a type that images do not have, or exported for
+    images of another size, and with the session's own words if it cannot run.
     """
 
     def __init__(self, session: OnnxSession, layout: Layout | None = None) -> None:
@@ -86,7 +86,7 @@ class OnnxFunction:
 
     @property
     def image_size(self) -> tuple[int, int] | None:
-        """The height and width of the images that the session was exported for; None where they are free."""
+        """The height and width of the images for which the session was exported; None if they are free."""
         height, width = self._sides["height"], self._sides["width"]
         return None if height is None or width is None else (height, width)
 
@@ -118,7 +118,7 @@ class OnnxFunction:
         missing = batch - len(images)
         full = torch.cat((images, images.new_zeros(missing, *images.shape[1:]))) if missing else images
         outputs = zip(self._outputs, self._run(full), strict=True)
-        # Sequences and maps, which converters of other libraries write beside the numbers, are no arrays.
+        # Sequences and maps, which converters of other libraries write beside the numbers, are not arrays.
         tensors = {name: torch.as_tensor(output) for name, output in outputs if hasattr(output, "__array__")}
         return {
             name: tensor[: len(images)] if missing and tensor.ndim else tensor
@@ -137,7 +137,7 @@ class OnnxFunction:
         try:
             return self._session.run(None, {self._input: images.numpy()})
         except Exception as error:
-            # Its errors share no class of their own.
+            # Its errors do not share a class.
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"the session cannot run on images of shape {tuple(images.shape)}: {reason}"
@@ -145,7 +145,7 @@ class OnnxFunction:
 
 
 def layout_of(shape: list[Any]) -> Layout:
-    """Return the layout of images of a declared shape, whose free axes are names or None.
+    """Return the layout of images with a declared shape, whose free axes are names or None.
 
     >>> layout_of(["batch", 224, 224, 3]), layout_of(["batch", 3, "height", "width"])
     ('NHWC', 'NCHW')

@@ -1,4 +1,4 @@
-"""What models return, and where in it the logits are."""
+"""What models return, and where the logits are in it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -16,11 +16,11 @@ WHOLE = ""
 Outputs = Literal["logits", "probabilities", "logit", "probability"]
 """What a row of a model's output is: logits or shares of all classes, or one number for the second of two classes."""
 
-# Names that say what an output is, whatever stands beside it.
+# Names that say what an output is, whatever is returned beside it.
 _SURE_NAMES = ("logits", "probabilities")
 _DEEPEST = 3
 _SUM_TO_ONE = 1e-3
-# Shares below this count as this, so that every logarithm is finite.
+# Smaller shares count as this, so that every logarithm is finite.
 _LEAST_SHARE = 1e-12
 
 
@@ -30,7 +30,7 @@ def output_tensors(output: Any) -> dict[str, Tensor]:
     >>> list(output_tensors((torch.zeros(2, 4), {"features": torch.zeros(2, 8)})))
     ['0', '1.features']
 
-    Tensors, arrays, tuples, lists, mappings, dataclasses and objects with `.logits` are looked into. Places in a
+    Tensors, arrays, tuples, lists, mappings, dataclasses and objects with `.logits` are searched. Places in a
     tuple or list are named by their number, and an array alone is named "".
     """
     return dict(_named(output, WHOLE, 0))
@@ -76,8 +76,8 @@ def logits_name(
     such outputs, the one named "logits" or "probabilities" is taken, or else the only one with as many numbers as
     there are `classes`, where these are known. `wanted` is a name or a number, and decides.
 
-    Raises `InputError`, listing what the model returns, where there is no such output or where it is not clear
-    which of several.
+    Raises `InputError`, listing what the model returns, if there is no such output or if it is not clear which of
+    several it is.
     """
     found = output_tensors(output)
     rows = {name: tensor for name, tensor in found.items() if _is_row_an_image(tensor, batch)}
@@ -145,7 +145,7 @@ def logits_in(output: Any, name: str) -> Tensor:
     >>> logits_in({"logits": torch.zeros(2, 4, 1, 1)}, "logits").shape
     torch.Size([2, 4])
 
-    Raises `InputError` where the model does not return that name this time.
+    Raises `InputError` if the model does not return that name this time.
     """
     tensor = output if name == WHOLE and isinstance(output, Tensor) else output_tensors(output).get(name)
     if tensor is None:
@@ -177,7 +177,7 @@ class SharedFunction(nn.Module):
 
 
 def is_seen(model: Any) -> bool:
-    """Say whether PyTorch sees a model's inside: its operations, its memory, its features.
+    """Say whether PyTorch sees the inside of a model: its operations, its memory, its features.
 
     >>> is_seen(nn.Conv2d(3, 8, 3)), is_seen(LogitsOf(nn.Conv2d(3, 8, 3), "")), is_seen(LogitsOf(abs, ""))
     (True, True, False)
@@ -188,14 +188,14 @@ def is_seen(model: Any) -> bool:
 
 
 class LogitsOf(nn.Module):
-    """A model of whose outputs the logits are taken, by a name that was found once.
+    """A model from whose outputs the logits are taken, by a name that was found once.
 
     >>> def model(images):
     ...     return {"features": images, "logits": images.mean((2, 3))}
     >>> LogitsOf(model, "logits")(torch.zeros(2, 3, 8, 8)).shape
     torch.Size([2, 3])
 
-    A model that is no module is shared by copies.
+    Copies share a model that is not a module.
     """
 
     def __init__(self, model: Any, name: str) -> None:
@@ -210,7 +210,7 @@ class LogitsOf(nn.Module):
 
 
 def outputs_look_like(rows: Tensor) -> Outputs:
-    """Return what rows of a model's output look like, (rows, numbers) of inputs near to images and far from them.
+    """Return rows of a model's output, (rows, numbers), for inputs near to images and far from them.
 
     >>> outputs_look_like(torch.tensor([[0.1, 0.9], [0.7, 0.3]])), outputs_look_like(torch.tensor([[-40.0], [0.2]]))
     ('probabilities', 'logit')
@@ -230,7 +230,8 @@ def as_logits(rows: Tensor, outputs: Outputs) -> Tensor:
     >>> as_logits(torch.tensor([[2.0]]), "logit")
     tensor([[0., 2.]])
 
-    Of shares the logarithm is taken, of at least 1e-12. One number becomes two classes, whose second it speaks for.
+    For shares, the logarithm is used, of at least 1e-12. A single number becomes two classes; it speaks for the
+    second.
     """
     if outputs == "logits":
         return rows

@@ -1,4 +1,4 @@
-"""PooledTileNet: max-pools in place of a map at every pixel, which trains several times as cheaply."""
+"""PooledTileNet: max-pools instead of a map at every pixel, which makes training several times cheaper."""
 
 from typing import cast
 
@@ -8,26 +8,26 @@ from torch import Tensor, nn
 from nearsight.models.one_tile import OneTile
 from nearsight.models.quick import WHITENING_KERNEL, bias_only_norm, identity_conv, scaled
 
-# The smallest grid that two convolutions and a pool leave something of.
+# The smallest grid of which two convolutions and a pool leave something.
 LEAST_POOLED = 5
 
 
 class PooledTileNet(OneTile):
-    """Airbench's groups without padding: a tile ends on one place, an image on the map of a coarse tile grid.
+    """Airbench's groups without padding: a tile ends in one place, an image in the map of a coarse tile grid.
 
     >>> import torch
     >>> network = PooledTileNet(tile=16, classes=10, width=0.25).eval()
     >>> network.stride, network.forward_map(torch.zeros(1, 3, 32, 24)).shape
     (4, torch.Size([1, 10, 5, 3]))
 
-    Each place of the map sees exactly one `tile`×`tile` crop, as in `TileNet`, and the logits of an image are
-    the mean of its map. `stride` is a quarter of the tile where that is a power of 2, else about that: the pools
-    halve the grid as long as it has 5 places a side. A pass over an image costs about as much as airbench's, of
-    which its stride-1 map takes `stride`² at shifted places.
+    Each place of the map sees exactly one `tile`×`tile` crop, as in `TileNet`, and the logits of an image are the
+    mean of its map. `stride` is a quarter of the tile if that is a power of 2, otherwise about that: the pools
+    halve the grid while it has at least 5 places per side. A pass over an image costs about as much as
+    airbench's; the stride-1 map takes `stride`² such passes at shifted places.
 
     After the whitening convolution come groups of a 3×3 convolution and one of 2×2 or 3×3, whichever leaves an
-    even grid to pool, so that no pixel of the tile is left over; then a convolution over what remains, and one of
-    1×1. Channels are 64 in the first group and 256 from then on, times `width`.
+    even grid to pool, so that no pixel of the tile is left over; then a convolution over the rest, and one of
+    1×1. There are 64 channels in the first group and 256 from then on, times `width`.
 
     Takes normalised float images (B, 3, H, W) no smaller than the tile; `classes` and `tile` are whole
     numbers. Raises `InputError` for a tile below 8 pixels.

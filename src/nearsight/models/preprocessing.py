@@ -1,4 +1,4 @@
-"""How decoded images become what a network takes."""
+"""How decoded images become a network's input."""
 
 import math
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ InputRange = Literal["0-1", "0-255"]
 Channels = Literal["RGB", "BGR"]
 Triple = tuple[float, float, float]
 Size = tuple[int, int]
-# As many as Pillow takes of an image before it warns; more would be no image to classify.
+# As many as Pillow accepts in an image before it warns; more would be no image to classify.
 _MOST_PIXELS = 178_956_970
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How decoded images become what the network takes: resized, for a full pass cut, then normalised.
+    """How decoded images become a network's input: resized, cropped for a full pass, then normalised.
 
     >>> halves = Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resize_short=2)
     >>> image = torch.full((3, 4, 6), 255, dtype=torch.uint8)
@@ -33,13 +33,12 @@ class Preprocessing:
     (torch.Size([3, 2, 3]), tensor([1.]))
 
     `mean` and `std` are per channel, in the units of `input_range`: white is 1 in "0-1" and 255 in "0-255".
-    `resize_short` is the length in pixels that the shorter side is brought to; `resize_to` is the height and width
-    that the image is brought to, whatever its proportions; with neither, images are left as they are.
+    `resize_short` is the length in pixels to which the shorter side is resized; `resize_to` is the height and
+    width to which the image is resized, whatever its proportions; with neither, images are left as they are.
     `crop` is the height and width of the middle that a full pass sees, as networks of one size are evaluated;
-    tiles are cut from the whole resized image. `channels` and `layout` say in which order the network takes
-    colours and axes. `value_range` is what became 0 to 255 in images of more than 8 bits that it was trained on, None
-    where there were none; others are decoded in it.
-    Raises `InputError` for values out of range.
+    tiles are cut from the whole resized image. `channels` and `layout` give the order of colours and axes for the
+    network. `value_range` is what became 0 to 255 in the training images of more than 8 bits, None if there were
+    none; other images are decoded in the same range. Raises `InputError` for values out of range.
     """
 
     mean: Triple
@@ -81,11 +80,11 @@ class Preprocessing:
 
     @property
     def resizes(self) -> bool:
-        """Whether images are brought to another size before anything else."""
+        """Whether images are resized before anything else."""
         return self.resize_short is not None or self.resize_to is not None
 
     def resized(self, height: int, width: int) -> Size:
-        """Return the height and width that an image of a size is brought to."""
+        """Return the height and width to which an image of a size is resized."""
         if self.resize_to is not None:
             return self.resize_to
         short = self.resize_short
@@ -100,7 +99,7 @@ class Preprocessing:
         return self.crop if self.crop is not None else self.resized(height, width)
 
     def resize(self, image: Tensor) -> Tensor:
-        """Bring an image to the size that tiles are cut from, antialiased.
+        """Resize an image to the size from which tiles are cut, antialiased.
 
         `image` is uint8 (3, H, W), as is the result (3, h, w), rounded and clamped.
         """
@@ -114,9 +113,9 @@ class Preprocessing:
         return resized(image, size, self.interpolation)
 
     def resize_banded(self, image: Banded) -> Tensor | Banded:
-        """Return what `resize` makes of an image that is read by bands: itself where its size is kept.
+        """Return the result of `resize` for an image that is read by bands: itself if its size stays.
 
-        Raises `InputError` for interpolations that take the image whole.
+        Raises `InputError` for interpolations that need the image whole.
         """
         height, width = image.shape[-2:]
         if self.resized(height, width) == (height, width):
@@ -145,7 +144,7 @@ class Preprocessing:
         return images[..., top : top + rows, left : left + columns]
 
     def cut_corner(self, height: int, width: int) -> tuple[int, int]:
-        """Return the first row and column that a full pass sees of a resized image of a height and width."""
+        """Return the first row and column that a full pass sees of a resized image with a height and width."""
         rows, columns = self.crop if self.crop is not None else (height, width)
         return round((height - rows) / 2), round((width - columns) / 2)
 
@@ -160,7 +159,7 @@ class Preprocessing:
 
 @lru_cache(maxsize=64)
 def _times(values: tuple[float, ...], white: int, device: torch.device) -> Tensor:
-    # Kept, because to send numbers to a GPU is to wait for it.
+    # Kept, because sending numbers to a GPU means waiting for it.
     with torch.inference_mode(False):
         return white * torch.tensor(values, device=device).view(3, 1, 1)
 
@@ -176,7 +175,7 @@ def _lanczos(image: Tensor, size: Size) -> Tensor:
 
 
 def preprocessing_of_transforms(transforms: Any) -> Preprocessing:
-    """Return the preprocessing that torchvision's weights come with, `weights.transforms()`.
+    """Return the preprocessing of torchvision's weights, `weights.transforms()`.
 
     >>> from torchvision.models import ResNet18_Weights
     >>> found = preprocessing_of_transforms(ResNet18_Weights.DEFAULT.transforms())
@@ -205,7 +204,7 @@ def preprocessing_of_transforms(transforms: Any) -> Preprocessing:
 
 
 def triple(values: Any) -> Triple:
-    """Return a value for each colour: the three given, or one for all.
+    """Return a value for each colour: the three given ones, or one for all.
 
     >>> triple([0.5]), triple(0.5)
     ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

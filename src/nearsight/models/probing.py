@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# So far beyond images that a logit leaves 0 to 1, which a probability never does.
+# A logit leaves 0 to 1 this far beyond images, which a probability never does.
 _FAR = 1e4
 
 
 def probing_tiles(example: Tensor) -> Tensor:
-    """Return four tiles unlike one another: the example, noise, and noise far brighter and darker than any image.
+    """Return four tiles that differ widely: the example, noise, and noise far brighter and darker than any image.
 
     >>> probing_tiles(torch.zeros(3, 8, 8)).shape
     torch.Size([4, 3, 8, 8])
@@ -23,7 +23,7 @@ def probing_tiles(example: Tensor) -> Tensor:
 
 
 def refuses_layout(error: BaseException) -> bool:
-    """Say whether a model failed because it takes maps apart with `view`, which channels-last order does not allow.
+    """Say whether a model failed because it reshapes maps with `view`, which channels-last order does not allow.
 
     >>> maps = torch.zeros(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
     >>> try:
@@ -37,7 +37,7 @@ def refuses_layout(error: BaseException) -> bool:
 
 @contextmanager
 def eval_mode(model: Any) -> Iterator[None]:
-    """Keep a model in eval mode for a while, where it has modes.
+    """Keep a model in eval mode for a while, if it has modes.
 
     >>> network = nn.Dropout()
     >>> with eval_mode(network):

@@ -23,28 +23,27 @@ _INTERPOLATIONS: dict[str, Interpolation] = {
 def published_classifier(
     name: str, tile: int | None, *, pretrained: bool = True, classes: int | None = None
 ) -> Classifier:
-    """Return a network of timm with its published weights, preprocessing and class names, for tiles of a side.
+    """Return a timm network with its published weights, preprocessing and class names, for tiles of a side.
 
     >>> classifier = published_classifier("timm:resnet18", tile=32, pretrained=False)
     >>> classifier.classes[0], classifier.preprocessing.resize_short
     ('tench, Tinca tinca', 235)
 
-    `name` is "timm:NAME", "timm:hf-hub:OWNER/NAME" or "timm:local-dir:DIRECTORY". Images are brought to the short
-    side at which timm evaluates the network, and not cut to a square; only a full pass of a network that takes one
-    size sees the middle of that size, where the network is built for it. `tile` None builds it for its published
-    size.
-    `pretrained=False` keeps initial weights: a control that has learned nothing. `classes` is their number, where it
-    is not the published one. The classes have the names of the network's own configuration or of ImageNet, a name of
-    two classes with the class's number; where the number of outputs is of no ImageNet, they are numbers. Raises
-    `InputError` for a name that is not of timm, for a network that is published without classes, and what `build`
-    raises.
+    `name` is "timm:NAME", "timm:hf-hub:OWNER/NAME" or "timm:local-dir:DIRECTORY". Images are resized to the short
+    side at which timm evaluates the network, and not cut to a square; only a full pass of a network that accepts
+    one size sees the middle of that size, for which the network is built. `tile` None builds it for its published
+    size. `pretrained=False` keeps initial weights: a control that has learned nothing. `classes` is their number,
+    if it is not the published one. The classes have the names of the network's own configuration or of ImageNet;
+    a name that two classes share gets the class's number. If the number of outputs is not ImageNet's, they are
+    numbers. Raises `InputError` for a name that is not timm's, for a network that is published without classes,
+    and where `build` does.
     """
     import timm
 
     known = name.removeprefix(TIMM)
     if not name.startswith(TIMM) or not (timm.is_model(known) or is_elsewhere(name)):
         raise unknown_name("published model", name, [TIMM + other for other in timm.list_models()])
-    # Whoever wrote the configuration of a network elsewhere may have written anything.
+    # Other authors may have written anything into a network's configuration.
     with belonging_together(f"the configuration of '{name}'", "give a network as timm saves it"):
         return _published(name, known, tile, pretrained, classes)
 
@@ -76,7 +75,7 @@ def _published_config(name: str, known: str) -> dict[str, Any]:
 
 
 def takes_one_size(network: nn.Module) -> bool:
-    """Say whether a network of timm is built for images of one size, and takes no other."""
+    """Say whether a timm network is built for images of one size, and accepts no other."""
     config = getattr(network, "pretrained_cfg", None)
     return isinstance(config, dict) and bool(config.get("fixed_input_size"))
 
@@ -98,7 +97,7 @@ def published_preprocessing(network: nn.Module) -> Preprocessing:
 
 
 def published_head(name: str) -> tuple[str, ...]:
-    """Return the names under which the last layer of a network of timm may stand.
+    """Return the possible names of the last layer of a timm network.
 
     >>> published_head("timm:resnet18")
     ('fc',)

@@ -21,12 +21,12 @@ class Airbench(nn.Module):
     >>> Airbench(classes=10)(torch.zeros(2, 3, 16, 16)).shape
     torch.Size([2, 10])
 
-    A 2×2 whitening convolution with a trained bias, three groups of two 3×3 convolutions with a 2×2 max-pool
-    after the first, and the maximum over the final grid into a linear head. The pools round up, so a 16-pixel
-    tile ends on a 2×2 grid and a 32-pixel one on 4×4.
+    It has a 2×2 whitening convolution with a trained bias, three groups of two 3×3 convolutions with a 2×2
+    max-pool after the first, and the maximum over the final grid into a linear head. The pools round up, so a
+    16-pixel tile ends on a 2×2 grid and a 32-pixel one on 4×4.
 
-    With `ceil_mode=False` the pools round down, as airbench94's own do: less work, and the last row and column of
-    an odd grid go unseen.
+    With `ceil_mode=False` the pools round down, as in airbench94 itself: less work, but the last row and column
+    of an odd grid are not seen.
 
     Source: K. Jordan, "94 % on CIFAR-10 in 3.29 seconds on a single GPU", arXiv 2404.00498.
     """
@@ -70,7 +70,7 @@ class _ConvGroup(nn.Module):
 
 
 def identity_conv(inputs: int, outputs: int, kernel: int = 3, padding: int = 1) -> nn.Conv2d:
-    """Build a convolution without bias whose first outputs are, to begin with, its inputs."""
+    """Build a convolution without bias whose first outputs are initially its inputs."""
     conv = nn.Conv2d(inputs, outputs, kernel, padding=padding, bias=False)
     nn.init.dirac_(conv.weight.data[:inputs])
     return conv
@@ -152,8 +152,8 @@ def whiten(layer: nn.Conv2d, images: Tensor, epsilon: float = 5e-4) -> None:
     patches = images.float().unfold(2, kernel, 1).unfold(3, kernel, 1).permute(0, 2, 3, 1, 4, 5)
     patches = patches.reshape(-1, images.shape[1] * kernel * kernel)
     values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
-    # Grey images have no colour directions. A channel without variance would make batch norm divide by nothing
-    # all the way down, so the directions that exist stand in for those that do not.
+    # Grey images have no colour directions. A channel without variance would make batch norm divide by zero in
+    # all later layers, so the directions that exist replace those that do not.
     existing = torch.nonzero(values >= LEAST_VARIANCE * values.max()).flatten()
     chosen = existing[torch.arange(len(values), device=values.device) % len(existing)]
     scaled_vectors = vectors[:, chosen] / torch.sqrt(values[chosen] + epsilon)
@@ -168,7 +168,7 @@ def airbench(classes: int, width: float = 1.0) -> Airbench:
 
 
 def airbench94(classes: int, width: float = 1.0) -> Airbench:
-    """Build airbench94's own network, for images of 32 pixels; it takes others from 9 up.
+    """Build airbench94's own network, for images of 32 pixels; it accepts others from 9 pixels on.
 
     >>> airbench94(classes=10)(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 10])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nearsight.errors import InputError
 from nearsight.models.outputs import logits_in, logits_name
 
-# At a size that it does not take a network may raise anything.
+# At a size that it does not accept, a network may raise anything.
 _REFUSALS = (Exception,)
 _WIDEST = 4096
 _LARGEST_TILE = 1024
@@ -31,9 +31,9 @@ class ReceptiveField:
     >>> ReceptiveField(16, side=109, stride=8, grid=(2, 2), name="resnet18").sentence()
     'resnet18 at tile 16: receptive field 109 pixels, stride 8, final grid 2×2'
 
-    `side` is that of the square of pixels that one place of the final grid can see, borders
-    aside; None says every pixel (attention, global normalisation). `stride` is the step in pixels from one
-    place to the next; `grid` is rows and columns.
+    `side` is that of the square of pixels that one place of the final grid can see, apart from borders; None
+    means every pixel (attention, global normalisation). `stride` is the step in pixels from one place to the
+    next; `grid` is rows and columns.
     """
 
     tile: int
@@ -75,12 +75,12 @@ def receptive_field(network: nn.Module, tile: int, *, name: str = "the network")
     >>> receptive_field(network, tile=16)
     ReceptiveField(tile=16, side=5, stride=2, grid=(8, 8), name='the network')
 
-    A place of the final grid becomes NaN exactly when a NaN pixel lies in its receptive field, whatever the
-    weights are, so images that are NaN up to a column show where receptive fields begin, and images that are
-    NaN from a column on show where they end. No layer is named, hence it holds for any network.
-    The network is copied; neither it nor the random state changes.
+    A place of the final grid becomes NaN exactly if a NaN pixel is in its receptive field, whatever the weights
+    are. So images that are NaN up to a column show where receptive fields begin, and images that are NaN from a
+    column on show where they end. No layer is named, so this works for any network. The network is copied;
+    neither it nor the random state changes.
 
-    Raises `InputError` when the tile leaves an empty grid, naming the smallest tile that works.
+    Raises `InputError` if the tile leaves an empty grid, naming the smallest tile that works.
     """
     network = copy.deepcopy(network).cpu().float().eval()
     with torch.inference_mode(), torch.backends.nnpack.flags(enabled=False):
@@ -101,7 +101,7 @@ def _field_and_stride(feature_map: FeatureMap, tile: int) -> tuple[int | None, i
         height = _thin_height(feature_map, tile, first)
         growth = _grid(feature_map, height, wider[1])[1] - _grid(feature_map, height, first)[1]
     except _REFUSALS:
-        # Networks that take images of one size only tie every pixel to its position.
+        # Networks that accept images of one size only tie every pixel to its position.
         return None, None
     if growth == 0:
         return None, None
@@ -112,7 +112,7 @@ def _field_and_stride(feature_map: FeatureMap, tile: int) -> tuple[int | None, i
         if not left.all():
             right = seen(width - 2 * stride, width)
             if not right.all():
-                # Few places that see neither edge are enough: a narrower image shows the same, sooner.
+                # A few places that see neither edge are enough: a narrower image shows the same, sooner.
                 clean = min(int((~left).sum()), int((~right).sum()))
                 spare = stride * max(0, clean - _SHIFTS)
                 return _field(
@@ -122,13 +122,13 @@ def _field_and_stride(feature_map: FeatureMap, tile: int) -> tuple[int | None, i
 
 
 def _field(seen: Callable[[int, int], Tensor], width: int, stride: int) -> int | None:
-    """Receptive field in pixels, in an image wide enough; None where it differs from place to place."""
+    """Receptive field in pixels, in an image that is wide enough; None if it differs from place to place."""
     edge = 2 * stride
     left, right = seen(0, edge), seen(width - edge, width)
     for shift in range(1, min(_SHIFTS, int((~left).sum())) + 1):
         if seen(0, edge + shift * stride).sum() != left.sum() + shift:
             return None
-    # The last place that sees the left edge begins within the stride before its end; so on the right.
+    # The last place that sees the left edge begins within the stride before its end; the same holds on the right.
     last_left = int(left.nonzero().max())
     first_right = int(right.nonzero().min())
     begin = _smallest(edge - stride, edge - 1, lambda x: bool(seen(0, x + 1)[last_left]))
@@ -144,7 +144,7 @@ def _seen(feature_map: FeatureMap, height: int, width: int, start: int, stop: in
 
 
 def _thin_height(feature_map: FeatureMap, tile: int, width: int) -> int:
-    """The least image height that the network takes: thin images are quick."""
+    """The least image height that the network accepts: thin images are fast."""
     for height in _THIN_HEIGHTS:
         try:
             _grid(feature_map, height, width)
@@ -225,12 +225,12 @@ def _feature_map(network: nn.Module, tile: int) -> FeatureMap:
 
 
 def _rows(output: Any) -> Tensor:
-    """Return what a network makes of each image, whatever it wraps it in."""
+    """Return a network's output for each image, whatever it is wrapped in."""
     return logits_in(output, logits_name(output, 1))
 
 
 def _rows_and_columns(features: Tensor, images: Tensor, network: nn.Module) -> Tensor:
-    """Bring a feature map of one image, in whichever layout, into (values, rows, columns)."""
+    """Convert a feature map of one image, in any layout, to (values, rows, columns)."""
     if features.ndim == 4:
         channels_last = features.shape[3] == getattr(network, "num_features", None) != features.shape[1]
         return features[0].permute(2, 0, 1) if channels_last else features[0]
@@ -252,7 +252,7 @@ def _last_wide_call(network: nn.Module, images: Tensor) -> int | None:
 
 
 def _outputs(network: nn.Module, images: Tensor) -> list[Tensor]:
-    """Run a network and return what the modules inside it put out, in the order in which they finish."""
+    """Run a network and return the outputs of the modules inside it, in the order in which they finish."""
     outputs: list[Tensor] = []
 
     def collect(_module: nn.Module, _inputs: Any, output: Any) -> None:

@@ -13,7 +13,7 @@ DEPTHS: dict[int, tuple[int, int, int, int]] = {18: (2, 2, 2, 2), 34: (3, 4, 6, 
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions beside a shortcut; `channels` in between and out.
+    """Two 3×3 convolutions beside a shortcut, with `channels` in between and out.
 
     >>> import torch
     >>> BasicBlock(8, 16, stride=2)(torch.zeros(1, 8, 6, 6)).shape
@@ -37,7 +37,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1×1, 3×3 and 1×1 convolutions beside a shortcut; `channels` in between, four times as many out.
+    """1×1, 3×3 and 1×1 convolutions beside a shortcut, with `channels` in between and four times as many out.
 
     >>> import torch
     >>> Bottleneck(8, 16, stride=2)(torch.zeros(1, 8, 6, 6)).shape
@@ -67,7 +67,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A residual network of 18, 34 or 50 layers that takes any image size its stride leaves a pixel of.
+    """A residual network of 18, 34 or 50 layers that accepts any image of which its stride leaves a pixel.
 
     >>> import torch
     >>> network = ResNet(18, classes=10, stem="small", width=0.25)

@@ -1,4 +1,4 @@
-"""What a user says of a classifier, over what its source knows."""
+"""What a user says about a classifier, in addition to what its source knows."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -49,7 +49,7 @@ class Said:
     name: str | None = None
 
     def over(self, known: Preprocessing) -> Preprocessing:
-        """Return a preprocessing with what is said in place of what was known.
+        """Return a preprocessing in which the user's values replace the known ones.
 
         >>> known = Preprocessing((0.5,) * 3, (0.5,) * 3, resize_to=(64, 64))
         >>> Said(resize_short=32, mean=0).over(known)
@@ -79,11 +79,11 @@ resize_to=None, crop=None, input_range='0-1', channels='RGB', layout='NCHW', val
 
     @property
     def normalises(self) -> bool:
-        """Whether anything is said of what numbers the network takes."""
+        """Whether anything is said about which numbers the network takes."""
         return any(value is not None for value in (self.preprocessing, self.mean, self.std, self.input_range))
 
     def class_names(self) -> tuple[str, ...] | None:
-        """Return the names that are said, numbers where only their number is; None where nothing is."""
+        """Return the given names, numbers if only their number is given; None if nothing is."""
         return None if self.classes is None else class_names(self.classes)
 
 
@@ -93,8 +93,9 @@ def class_names(given: Classes) -> tuple[str, ...]:
     >>> class_names(3), class_names("cat, dog"), class_names(["cat", "dog", "cat"])
     (('0', '1', '2'), ('cat', 'dog'), ('cat (0)', 'dog', 'cat (2)'))
 
-    A file has a name per line, or is JSON: a list of names, or names by their number. A name of several classes is
-    told apart by their numbers. Raises `InputError` for a file that cannot be read, and for no name at all.
+    A file has one name per line, or is JSON: a list of names, or names by their number. A name that several
+    classes share gets their numbers. Raises `InputError` for a file that cannot be read, and if there is no name
+    at all.
     """
     if isinstance(given, str | Path):
         path = Path(given)
@@ -121,7 +122,7 @@ def class_numbers(count: int) -> list[str]:
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Return names with the class's number behind those that several classes have."""
+    """Return names, with the class's number added to those that several classes have."""
     shared = {name for name, holders in Counter(names).items() if holders > 1}
     return tuple(f"{name} ({number})" if name in shared else name for number, name in enumerate(names))
 

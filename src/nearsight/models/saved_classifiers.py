@@ -1,4 +1,4 @@
-"""A classifier's directory: its weights and its description, written and read whole."""
+"""A classifier's directory: its weights and its description, written and read as a whole."""
 
 import copy
 import platform
@@ -34,9 +34,9 @@ _LARGEST = 16 * 2**20
 
 @dataclass(frozen=True)
 class Description:
-    """What there is to know of a classifier but its weights, as `Classifier` takes it.
+    """Everything about a classifier except its weights, as `Classifier` takes it.
 
-    Fields with a default were not known to the first versions.
+    Fields with a default did not exist in the first versions.
     """
 
     architecture: Architecture
@@ -72,7 +72,7 @@ def save_classifier(classifier: Classifier, directory: Path) -> None:
 
 
 def describe_classifier(classifier: Classifier) -> dict[str, Any]:
-    """Return what there is to know of a classifier but its weights: what model.json holds."""
+    """Return everything about a classifier except its weights: the content of model.json."""
     return numbered(
         "model",
         {
@@ -94,12 +94,12 @@ def describe_classifier(classifier: Classifier) -> dict[str, Any]:
 
 
 def _state(network: nn.Module) -> dict[str, Tensor]:
-    """Return a network's tensors on the CPU, none of them sharing its memory with another."""
+    """Return a network's tensors on the CPU, none of which shares its memory with another."""
     state: dict[str, Tensor] = {}
     taken: set[int] = set()
     for name, tensor in network.state_dict().items():
         kept = tensor.detach().cpu().contiguous()
-        # Tied weights are stored under each of their names, as safetensors takes no views.
+        # Tied weights are stored under each of their names, because safetensors does not accept views.
         state[name] = kept.clone() if kept.untyped_storage().data_ptr() in taken else kept
         taken.add(kept.untyped_storage().data_ptr())
     return state
@@ -108,10 +108,10 @@ def _state(network: nn.Module) -> dict[str, Tensor]:
 def load_classifier(directory: Path, network: Network | None = None) -> Classifier:
     """Read the classifier that `save_classifier` wrote, on the CPU and ready for inference.
 
-    `network` is needed where it was made of a network of your own, which no file can build: that network, into a copy
-    of which the weights go, or a function that builds it for a number of classes.
+    `network` is needed for a network of your own, which no file can build: the network itself, into a copy of
+    which the weights are loaded, or a function that builds it for a number of classes.
 
-    Raises `InputError` when a file is missing or damaged, when the network is needed and not given, and when the
+    Raises `InputError` if a file is missing or damaged, if the network is needed and not given, and if the
     weights do not fit it, naming the leaf and both shapes.
     """
     directory = Path(directory)
@@ -139,11 +139,11 @@ def load_classifier(directory: Path, network: Network | None = None) -> Classifi
 def read_description(text: str, source: str) -> Description:
     """Return what `describe_classifier` gave, from its JSON.
 
-    Raises `InputError`, naming `source`, for another or a newer description.
+    Raises `InputError`, naming `source`, for something else or a newer description.
     """
     content = parse_json(text, source, _MEND)
     schema = read_schema("model", content, source)
-    # Versions say what wrote it, and nothing of the classifier.
+    # Versions say what wrote it, but nothing about the classifier.
     known = {name: value for name, value in content.items() if name not in (SCHEMA, "versions")}
     try:
         described = from_values(Description, known, source, schema=schema)
@@ -162,7 +162,7 @@ def _network(
 ) -> nn.Module:
     if given is None and architecture.name.startswith(CUSTOM):
         own = architecture.name.removeprefix(CUSTOM)
-        # What has no name in Python is given as its user finds it.
+        # What has no name in Python is used as its user gives it.
         named, given_as = (f", '{own}'", own) if own.isidentifier() and not iskeyword(own) else ("", "…")
         raise InputError(
             f"{directory} was made of a network of your own{named}, which no file can build; give it: "
@@ -177,13 +177,13 @@ def _network(
 
 
 def _check_fits(architecture: Architecture, weights: Mapping[str, Tensor], source: Path) -> None:
-    """Raise `InputError` where a network is not that of the weights, before memory is taken for it."""
+    """Raise `InputError` if a network is not that of the weights, before memory is taken for it."""
     try:
         with torch.device("meta"):
             planned = architecture.build()
     except InputError:
         raise
     except (NotImplementedError, RuntimeError):
-        # Some of timm's compute with their weights as they are built.
+        # Some of timm's networks compute with their weights while they are built.
         return
     fitting_weights(planned, weights, str(source))

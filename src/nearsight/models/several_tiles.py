@@ -1,4 +1,4 @@
-"""What several tiles of an image make together: pure functions of their logits."""
+"""The joint prediction of several tiles of an image: pure functions of their logits."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import Tensor
 
 from nearsight.settings.pooled import Pooling, no_attention
 
-# Below it the chance that a tile shows a class is no number of float32 any more, and its logarithm still is.
+# Below this, the probability that a tile shows a class cannot be represented in float32, but its logarithm can.
 _LEAST = 1e-30
 
 
@@ -17,9 +17,9 @@ def pooled_logits(pooling: Pooling, logits: Tensor, attention: Tensor | None = N
     >>> pooled_logits(Pooling("max"), tiles).tolist(), pooled_logits(Pooling("top-k", top_k=2), tiles).tolist()
     ([4.0, 2.0], [3.0, 1.5])
 
-    `logits` is (..., tiles, classes), and `attention`, which the pooling of that name alone takes, (..., tiles): the
-    score of each tile before the softmax. The softmax of the result is the probability of each class.
-    Raises `InputError` for more tiles than there are, and for `attention` that nothing gives.
+    `logits` is (..., tiles, classes). `attention`, which only the pooling of that name uses, is (..., tiles): the
+    score of each tile before the softmax. The softmax of the result is the probability of each class. Raises
+    `InputError` for more tiles than there are, and for `attention` that nothing gives.
     """
     if pooling.name == "mean":
         return logits.mean(-2)
@@ -51,12 +51,12 @@ def noisy_or_odds(logits: Tensor) -> Tensor:
     >>> noisy_or_odds(torch.zeros(2, 2)).sigmoid()  # two tiles, each shows either class with probability 1/2
     tensor([0.7500, 0.7500])
 
-    `logits` is (..., tiles, classes), and p, their sigmoid, the probability that a tile shows a class: each class by
-    itself, so that a tile can show none. The sigmoid of the result is P = 1 − Π (1 − p), and of one tile the result
-    is its logits. As log-odds the largest classes stay apart where all their P are 1 to the last digit.
-    Source: Maron and Lozano-Pérez, "A Framework for Multiple-Instance Learning", NIPS 1997.
+    `logits` is (..., tiles, classes); p, their sigmoid, is the probability that a tile shows a class. Each class
+    is treated by itself, so a tile can show none. The sigmoid of the result is P = 1 − Π (1 − p); for one tile,
+    the result is its logits. As log-odds, the largest classes stay distinct even if all their P are 1 to the last
+    digit. Source: Maron and Lozano-Pérez, "A Framework for Multiple-Instance Learning", NIPS 1997.
     """
-    # s = −log Π (1 − p), and the log-odds are log(exp(s) − 1); where s is all but 0, it is Σ p.
+    # s = −log Π (1 − p), and the log-odds are log(exp(s) − 1); if s is nearly 0, it is Σ p.
     s = F.softplus(logits).sum(-2)
     some = s.clamp_min(_LEAST)
     return torch.where(s > _LEAST, some + torch.log(-torch.expm1(-some)), logits.logsumexp(-2))

@@ -1,9 +1,9 @@
-"""Convolutions on small grids as products of matrices, which processors with matrix units do faster.
+"""Convolutions on small grids as matrix products, which are faster on processors with matrix units.
 
-oneDNN's convolutions go image by image there: where a grid has few places, as the last ones of a tile have, the
-bfloat16 gradient of the weights leaves the matrix unit idle, and weights larger than the core's cache are read again
-for each image. Products over the places of all images at once do neither (docs/notebook/training.md, on a processor
-with AMX).
+oneDNN's convolutions go image by image there. If a grid has few places, as the last ones of a tile do, the
+bfloat16 gradient of the weights leaves the matrix unit idle, and weights larger than the core's cache are read
+again for each image. Products over the places of all images together avoid both (docs/notebook/training.md, on a
+processor with AMX).
 """
 
 from collections.abc import Callable, Iterable
@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-# Measured on one such processor; what lies beyond is as fast or faster as a convolution.
+# Measured on one such processor; beyond this, a convolution is as fast or faster.
 MOST_PLACES = 16
 FEWEST_WEIGHTS = 2**14
-# From here on the forward pass and the gradient of the features gain too.
+# From here on, the forward pass and the gradient of the features gain too.
 CACHED_BYTES = 2**21
 FEW_PLACES = 4
 # In float32, without gradients.
@@ -27,15 +27,15 @@ CACHED_BYTES_FLOAT32 = 2**22
 
 
 def small_grids_as_products(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
-    """Return a context in which convolutions on small grids are products, where this processor gains by it.
+    """Return a context in which convolutions on small grids are products, if this makes them faster here.
 
     >>> with small_grids_as_products(torch.device("cpu"), torch.float32):
     ...     F.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 3, 3), padding=1).unique().tolist()
     [4.0]
 
-    `dtype` is the one that the pass computes in: bfloat16, forward and backward, or float32 without gradients. Any
-    network's convolutions are meant; those in other types, on large grids, grouped or dilated stay what they are.
-    The order of sums differs, no more.
+    `dtype` is the type in which the pass computes: bfloat16, forward and backward, or float32 without gradients.
+    It works for the convolutions of any network; those in other types, on large grids, grouped or dilated stay as
+    they are. Only the order of sums differs.
     """
     if device.type == "cpu" and dtype in (torch.bfloat16, torch.float32) and _has_matrix_unit():
         return SmallGridsAsProducts()
@@ -48,7 +48,7 @@ def _has_matrix_unit() -> bool:
 
 
 class SmallGridsAsProducts(TorchFunctionMode):
-    """Takes the place of `torch.conv2d` on small grids; see `small_grids_as_products`."""
+    """Replaces `torch.conv2d` on small grids; see `small_grids_as_products`."""
 
     def __torch_function__(
         self,
@@ -97,7 +97,7 @@ def _convolve(
 
 
 def _side(value: Any) -> int | None:
-    """Return what holds along both sides, None where the two differ or it is a word."""
+    """Return the value for both sides, None if the two differ or it is a word."""
     if isinstance(value, int):
         return value
     sides = set(value) if isinstance(value, tuple | list) else set()
@@ -129,7 +129,7 @@ class _SmallGrid(torch.autograd.Function):
 
 
 def _product(features: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
-    """Convolve by one product: a row for each place, with all that its window sees."""
+    """Convolve by one product: a row for each place, with everything that its window sees."""
     outputs, channels, rows, columns = weight.shape
     padded = F.pad(features.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding))
     windows = padded.unfold(1, rows, stride).unfold(2, columns, stride)
@@ -177,7 +177,7 @@ def weight_gradient(
 
 
 def _meeting(outputs: int, inputs: int, offset: int, stride: int) -> range:
-    """Return the outputs along one side that a weight at an offset joins to an input."""
+    """Return the outputs along one side that a weight at an offset connects to an input."""
     return range(max(0, -(offset // stride)), min(outputs, (inputs - 1 - offset) // stride + 1))
 
 

@@ -39,12 +39,13 @@ from nearsight.settings.pooled import Pooling
 
 # As they are stored, from black at 0 to white at 1.
 _AS_STORED = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-# Sides of images to probe a network at that says nothing of its size; most take the first, small ones the second.
+# Sides of images for probing a network that says nothing about its size; most accept the first, small ones the
+# second.
 _SIDES = (224, 32, 64, 96, 128, 160, 192, 256, 288, 299, 336, 384, 448, 512)
 
 
 def classifier_of(source: Any, said: Said) -> Classifier:
-    """Return the classifier that `source` makes, with what is `said` over what it knows: see `Classifier.of`."""
+    """Return the classifier made from `source`; what is `said` replaces what it knows: see `Classifier.of`."""
     if isinstance(source, Classifier):
         return _over(source, said)
     if isinstance(source, str | Path):
@@ -53,7 +54,7 @@ def classifier_of(source: Any, said: Said) -> Classifier:
         return _over(source.classifier(), said)
     pipeline = getattr(source, "image_processor", None)
     if pipeline is not None and isinstance(getattr(source, "model", None), nn.Module):
-        # A pipeline of Hugging Face holds both.
+        # A Hugging Face pipeline holds both.
         source, said = source.model, replace(said, processor=said.processor or pipeline)
     if isinstance(source, OnnxSession) and not isinstance(source, nn.Module):
         return _of_session(source, said, said.name or "onnx")
@@ -174,7 +175,7 @@ def _session(path: Path) -> OnnxSession:
             str(path), options, providers=onnxruntime.get_available_providers()
         )
     except Exception as error:
-        # Its errors share no class of their own.
+        # Its errors do not share a class.
         raise InputError(f"ONNX Runtime cannot open {path}: {first_line(error)}") from error
     return session
 
@@ -184,7 +185,7 @@ def _of_session(session: OnnxSession, said: Said, name: str) -> Classifier:
     known = replace(_AS_STORED, input_range="0-255") if function.whole_numbers else _AS_STORED
     description, pooling = _exported_with(session), Pooling()
     if description is not None:
-        # What we exported ourselves says all of it.
+        # What we exported ourselves says everything.
         found = read_description(description, name)
         pooling = found.pooling
         said = replace(
@@ -198,14 +199,14 @@ def _of_session(session: OnnxSession, said: Said, name: str) -> Classifier:
         height, width = function.image_size
         if said.tile is None and height == width:
             said = replace(said, tile=height)
-    # The session is given images as PyTorch lays them out, and turns them itself.
+    # The session is given images in PyTorch's layout, and converts them itself.
     made = _of_function(function, replace(said, layout=None), known, name=name)
     made.pooling = pooling
     return made
 
 
 def _exported_with(session: OnnxSession) -> str | None:
-    # Whatever stands for a session may leave this out.
+    # Replacements of a session may leave this out.
     about = getattr(session, "get_modelmeta", None)
     return None if about is None else about().custom_metadata_map.get(DESCRIPTION_KEY)
 
@@ -244,7 +245,7 @@ def _with_weights(network: Any, said: Said) -> Any:
 
 
 def _of_function(network: Any, said: Said, known: Preprocessing, *, name: str) -> Classifier:
-    """Return the classifier of a network that only running it tells about."""
+    """Return the classifier of a network about which only running it tells anything."""
     if said.weights is not None and not isinstance(network, nn.Module):
         raise InputError("weights are for networks of PyTorch; this model has its own")
     preprocessing = said.over(known)
@@ -291,7 +292,7 @@ def _of_function(network: Any, said: Said, known: Preprocessing, *, name: str) -
 
 
 def _sides(network: Any, said: Said, preprocessing: Preprocessing) -> Iterator[tuple[int, int]]:
-    """Yield heights and widths to try a network at, the likeliest first."""
+    """Yield heights and widths at which to try a network, the likeliest first."""
     if said.tile is not None:
         yield int(said.tile), int(said.tile)
     for size in (preprocessing.crop, preprocessing.resize_to):

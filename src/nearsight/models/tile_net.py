@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from nearsight.models.one_tile import OneTile
 from nearsight.models.quick import WHITENING_KERNEL, bias_only_norm, scaled
 
-# Tiles up to here take no stride; larger ones would cost more than a ResNet-18 of their size does.
+# Tiles up to here need no stride; larger ones would cost more than a ResNet-18 of their size.
 LARGEST_AT_STRIDE_1 = 32
 CHANNELS = 128
 BLOCK_SHRINKS = 4
 
 
 class TileNet(OneTile):
-    """A residual network without padding: a tile goes through it to one place, an image to its evidence map.
+    """A residual network without padding: it reduces a tile to one place, and an image to its evidence map.
 
     >>> import torch
     >>> network = TileNet(tile=16, classes=10, width=0.25).eval()
@@ -24,16 +24,16 @@ class TileNet(OneTile):
     >>> network(image).shape, network.forward_map(image).shape
     (torch.Size([1, 10]), torch.Size([1, 10, 5, 3]))
 
-    Each place of the map sees exactly one `tile`×`tile` crop and holds the logits that `forward` gives that
+    Each place of the map sees exactly one `tile`×`tile` crop and holds the logits that `forward` gives for that
     crop alone. The logits of an image are the mean of its map, which is that of its aligned tile grid at
     `stride`: 1 for tiles of 8 to 32 pixels, 2 up to 65, 4 up to 131, and so on. `stride` is that of the second
     convolution; all others have stride 1, so that shifted passes for a finer map repeat no work.
 
-    A 2×2 whitening convolution, as airbench has, then residual blocks: what two 3×3 convolutions make is added to
-    what they leave of the middle. All these have the same channels, 128 times `width`. Where tiles overlap, a
-    pass over the image shares the work of the early layers, whose grids are large, and hardly that of the last
-    ones: channels that grow with depth would make a map cost more. Norms keep a gain of 1 and the head is
-    scaled down, as in airbench, so that the rates of the `fast` recipe suit it.
+    It has a 2×2 whitening convolution, as airbench has, then residual blocks: the output of two 3×3 convolutions
+    is added to the middle of their input. All of these have the same number of channels, 128 times `width`. If
+    tiles overlap, a pass over the image shares the work of the early layers, whose grids are large, but hardly
+    that of the last ones: channels that grow with depth would make a map cost more. Norms keep a gain of 1 and
+    the head is scaled down, as in airbench, so that the rates of the `fast` recipe suit it.
 
     Takes normalised float images (B, 3, H, W) no smaller than the tile; `classes` and `tile` are whole
     numbers. Raises `InputError` for a tile below 8 pixels.
@@ -43,7 +43,7 @@ class TileNet(OneTile):
         super().__init__(tile, classes, features=scaled(2 * CHANNELS, width))
         while tile // self.stride > LARGEST_AT_STRIDE_1:
             self.stride *= 2
-        # The kernel takes up what the stride does not divide, so that no pixel of the tile is left over.
+        # The kernel absorbs what the stride does not divide, so that no pixel of the tile is left over.
         whitened = tile - WHITENING_KERNEL + 1
         kernel = self.stride + 2 + (whitened - self.stride - 2) % self.stride
         grid = (whitened - kernel) // self.stride + 1
@@ -60,7 +60,7 @@ class TileNet(OneTile):
 
 
 class _CroppedBlock(nn.Module):
-    """Two 3×3 convolutions without padding, beside what they leave of the middle."""
+    """Two 3×3 convolutions without padding, beside the middle of their input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class _CroppedBlock(nn.Module):
         self.second = _conv_norm(channels, channels, 3)
 
     def forward(self, features: Tensor) -> Tensor:
-        # Padding by less than nothing, because the gradient of a slice would leave the channels-last layout.
+        # Negative padding, because the gradient of a slice would leave the channels-last layout.
         middle = F.pad(features, (-(BLOCK_SHRINKS // 2),) * 4)
         return F.gelu(self.second(F.gelu(self.first(features)))) + middle
 
@@ -78,8 +78,8 @@ class _ConvNorm(nn.Sequential):
 
     def forward(self, features: Tensor) -> Tensor:
         conv, norm = cast(tuple[nn.Conv2d, nn.BatchNorm2d], tuple(self))
-        # Small features pass through the norm in less time than the weights take its factors up; and a graph that is
-        # exported takes batches of any size, for which one of both must stand.
+        # Small features pass through the norm in less time than it takes to multiply the weights by its factors.
+        # An exported graph accepts batches of any size, for which one of the two must be fixed.
         exported = torch.compiler.is_exporting() or torch._C._get_tracing_state() is not None
         if norm.training or exported or features.numel() < conv.weight.numel():
             return cast(Tensor, norm(conv(features)))

@@ -15,9 +15,9 @@ from nearsight.read import open_file, read_tensors
 SAFETENSORS = ".safetensors"
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".tar")
 
-# Under what training scripts put the weights beside their optimizer, best first.
+# Names under which training scripts put the weights beside their optimizer, best first.
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model", "weights", "net")
-# What wrappers of networks put before every name.
+# Prefixes that wrappers of networks put before every name.
 _PREFIXES = ("module.", "_orig_mod.", "model.", "network.")
 # Counters that older files lack and that evaluation does not use.
 _COUNTERS = "num_batches_tracked"
@@ -32,9 +32,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     >>> read_weights(path)["module.head.weight"].shape
     torch.Size([2, 8])
 
-    `path` is a safetensors file, or a file of `torch.save`, which is read with `weights_only=True` and never
-    otherwise. Weights that stand beside other things, as in a checkpoint, are found. Raises `InputError` where the
-    file cannot be read, is damaged, or holds more than weights.
+    `path` is a safetensors file, or a file of `torch.save`, which is only read with `weights_only=True`. Weights
+    beside other things, as in a checkpoint, are found. Raises `InputError` if the file cannot be read, is
+    damaged, or holds more than weights.
     """
     path = Path(path)
     if path.suffix == SAFETENSORS:
@@ -43,7 +43,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def check_held(network: nn.Module) -> None:
-    """Raise `InputError` for a network that has shapes of weights and no weights, as on the meta device.
+    """Raise `InputError` for a network that has shapes of weights but no weights, as on the meta device.
 
     >>> check_held(nn.Linear(2, 2, device="meta"))
     Traceback (most recent call last):
@@ -75,7 +75,7 @@ def _unpickled(path: Path) -> Any:
     except InputError:
         raise
     except Exception as error:
-        # What unpickles, even if it runs nothing, meets damage with an error of any kind.
+        # Unpickling runs nothing here, but damage may raise any kind of error.
         raise InputError(f"{path} is damaged or cut short ({first_line(error)})") from error
 
 
@@ -100,8 +100,9 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
     >>> head.weight.unique()
     tensor([1.], grad_fn=<Unique2Backward0>)
 
-    Where no name fits, what wrappers put before all of them ("module.", "_orig_mod.", "model.") is taken off. Raises
-    `InputError` where they do not fit, naming `source`, the leaf and both shapes; the network is then as before.
+    If no name fits, the prefix that wrappers put before all of them ("module.", "_orig_mod.", "model.") is
+    removed. Raises `InputError` if they do not fit, naming `source`, the leaf and both shapes; the network is
+    then as before.
     """
     network.load_state_dict(fitting_weights(network, weights, source))
 
@@ -112,7 +113,7 @@ def fitting_weights(network: nn.Module, weights: Mapping[str, Tensor], source: s
     >>> list(fitting_weights(nn.Linear(8, 2, bias=False, device="meta"), {"weight": torch.ones(2, 8)}, "file"))
     ['weight']
 
-    Raises `InputError` where they do not fit, naming `source`, the leaf and both shapes.
+    Raises `InputError` if they do not fit, naming `source`, the leaf and both shapes.
     """
     expected = network.state_dict()
     fitting = dict(_without_prefix(weights, expected))
@@ -138,7 +139,7 @@ def _without_prefix(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor
 
 
 def rows_of(weights: Mapping[str, Tensor], layer: str) -> int | None:
-    """Return how many outputs the weights of a layer have, whatever stands before its name; None without it.
+    """Return how many outputs the weights of a layer have, whatever the prefix of its name; None without it.
 
     >>> rows_of({"module.head.weight": torch.zeros(10, 512)}, "head")
     10

@@ -1,4 +1,4 @@
-"""What tells the weights of one network from those of another."""
+"""What distinguishes the weights of one network from those of another."""
 
 from hashlib import blake2b
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 def digest_of_weights(network: nn.Module) -> str | None:
-    """Return what tells a network's weights from any others, whatever file they are in; None where it has none.
+    """Return a digest of a network's weights, whatever file they are in; None if it has none.
 
     >>> torch.manual_seed(0) is not None
     True
@@ -18,7 +18,7 @@ def digest_of_weights(network: nn.Module) -> str | None:
     >>> digest_of_weights(one) == digest_of_weights(other), digest_of_weights(nn.Identity())
     (True, None)
 
-    Parameters and buffers count by their names, dtypes, shapes and bytes, wherever they lie: BLAKE2b of 128 bits.
+    Parameters and buffers count by their names, dtypes, shapes and bytes, wherever they are: BLAKE2b of 128 bits.
     """
     held = network.state_dict()
     if not held:

@@ -1,4 +1,4 @@
-"""Figure: accuracy against tile size, a line per protocol, whole images beside it."""
+"""Figure: accuracy against tile size, one line per protocol, with whole images beside it."""
 
 from collections.abc import Sequence
 from itertools import cycle
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart with any colour vision.
+# Okabe and Ito's colours, distinguishable with any colour vision.
 _PROTOCOL_STYLES = {
     "mean-logit": ("#0072B2", "o"),
     "mean-probability": ("#56B4E9", "s"),
@@ -25,7 +25,7 @@ _PROTOCOL_STYLES = {
     "noisy-or": ("#6A3D9A", "p"),
     "attention": ("#B22222", "*"),
 }
-# Of protocols without their own.
+# For protocols without their own.
 _OTHER_STYLE = ("#E69F00", "<")
 _WHOLE_STYLES = (
     ("#000000", "P", (1.0, 1.5)),
@@ -40,8 +40,8 @@ _WHOLE_STYLES = (
 def draw_accuracy(comparison: Comparison, *paths: Path) -> None:
     """Draw accuracy against tile size to files, as PNG or SVG by their suffix, each whole or not at all.
 
-    Lines are the protocols of the arms of tiles; arms of whole images are drawn at the image's side (the root
-    of its pixels), and across the figure with their intervals as bands.
+    Lines are the protocols of the arms of tiles; arms of whole images are drawn at the image's side (the root of
+    its pixels), and across the figure with their intervals as bands.
     """
     figure = accuracy_figure(comparison)
     for path in paths:
@@ -49,7 +49,7 @@ def draw_accuracy(comparison: Comparison, *paths: Path) -> None:
 
 
 def accuracy_figure(comparison: Comparison) -> "Figure":
-    """Return the figure: accuracy against tile size, and beside it the differences it is made for.
+    """Return the figure: accuracy against tile size, and beside it the differences for which it is made.
 
     It is drawn without any global state of matplotlib.
     """
@@ -77,7 +77,7 @@ def _draw_accuracies(axes: "Axes", comparison: Comparison) -> None:
     whole = [arm for arm in comparison.arms if arm.tile is None]
     for number, (arm, style) in enumerate(zip(whole, cycle(_WHOLE_STYLES), strict=False)):
         _draw_whole(axes, arm, sides[arm.name] + (number - (len(whole) - 1) / 2) * step, step, style)
-    # Arms of tiles that differ in augmentation have lines of their own, the first of them unbroken.
+    # Arms of tiles that differ in augmentation have lines of their own, the first of them solid.
     series = list(dict.fromkeys(_addition(arm.name) for arm in tiled))
     measured = dict.fromkeys(row.protocol for arm in tiled for row in arm.accuracies)
     shown = sorted(measured, key=[*_PROTOCOL_STYLES, *measured].index)

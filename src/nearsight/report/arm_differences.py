@@ -1,4 +1,4 @@
-"""In what the arms of a comparison differ, arm by arm, from the arm of tiles that it is about."""
+"""How the arms of a comparison differ, arm by arm, from the arm of tiles that it is about."""
 
 from collections.abc import Iterator
 
@@ -18,14 +18,14 @@ COLUMNS = (
     "training pixels",
     "FLOPs",
 )
-# Columns of comparisons in which an arm has them, and where they stand.
+# Columns that only some comparisons have, and their places.
 TUNED, _PLACE = ("colours", "starts from"), COLUMNS.index("views at test")
-# Nearer than this, two costs are the same: budgets are equal to within a step.
+# Costs that differ by less than this are the same: budgets are equal to within a step.
 SAME = 0.02
 
 
 def subject(comparison: Comparison) -> ArmResult:
-    """Return the arm that the others are told apart from: the first of tiles that has its like, or the first."""
+    """Return the arm with which the others are compared: the first of tiles that has its like, or the first."""
     tiled = [arm for arm in comparison.arms if arm.tile is not None]
     with_like = {row.arm for row in comparison.differences if row.asked == ALIKE}
     return next((arm for arm in tiled if arm.name in with_like), (*tiled, *comparison.arms)[0])
@@ -40,7 +40,7 @@ def difference_columns(comparison: Comparison) -> list[str]:
 
 
 def difference_rows(comparison: Comparison) -> list[list[str]]:
-    """Return a row per arm: what it sees, its augmentation, its views at test, its cost, and in what it differs."""
+    """Return a row per arm: what it sees, its augmentation, its views at test, its cost, and how it differs."""
     reference = subject(comparison)
     return [
         [
@@ -109,7 +109,7 @@ def _differing(arm: ArmResult, reference: ArmResult) -> Iterator[str]:
     else:
         if ours.flip != theirs.flip:
             yield "flip"
-        # Of tiles no part is resized: their place is random as it is.
+        # Parts of tiles are not resized: their place is random anyway.
         resized = arm.tile is None and reference.tile is None and ours.resized_crop != theirs.resized_crop
         if (ours.crop_padding or 0) != (theirs.crop_padding or 0) or resized:
             yield "crop"

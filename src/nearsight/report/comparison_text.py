@@ -26,7 +26,7 @@ DIFFERING = (
 
 
 def comparison_markdown(comparison: Comparison, figure: str, on_tiles_figure: str = "on-tiles.png") -> str:
-    """Return a comparison as Markdown; the figures are the names of the pictures that lie beside it."""
+    """Return a comparison as Markdown; the figures are the names of the pictures beside it."""
     sections = (
         [f"# {comparison.data}: training on tiles against training on whole images"],
         [f"- {sentence[0].upper()}{sentence[1:]}." for sentence in comparison.verdicts],
@@ -48,7 +48,7 @@ def comparison_markdown(comparison: Comparison, figure: str, on_tiles_figure: st
 
 
 def method_sentences(comparison: Comparison) -> list[str]:
-    """Return how a comparison was made, a sentence or two for each matter, with names in backquotes."""
+    """Return how a comparison was made, a sentence or two for each subject, with names in backquotes."""
     return [
         _data(comparison),
         *(
@@ -81,7 +81,7 @@ def _accuracy_table(comparison: Comparison) -> list[str]:
 
 
 def _good_enough(comparison: Comparison) -> list[list[str]]:
-    """Return whether tiles are good enough, none where no margin was given."""
+    """Return whether tiles are good enough, nothing if no margin was given."""
     answers = comparison.good_enough
     if not answers:
         return []
@@ -103,7 +103,7 @@ def _arm_differences(comparison: Comparison) -> list[str]:
 
 
 def _fitted(comparison: Comparison) -> list[list[str]]:
-    """Return the section on training and test accuracy, none where training images were not looked at."""
+    """Return the section on training and test accuracy, nothing if training images were not judged."""
     rows = [
         [
             arm.seen,
@@ -138,7 +138,7 @@ def _gap(row: Accuracy) -> list[str]:
 
 
 def fitted_sentences(comparison: Comparison) -> list[str]:
-    """Say of each arm how right it is on images that it was trained on and on those of the test."""
+    """Say for each arm how right it is on images that it was trained on and on those of the test."""
     told = []
     for arm in comparison.arms:
         row = _headline(arm)
@@ -169,7 +169,8 @@ def gap_words(arm: str, reference: str, difference: Estimate) -> str:
     >>> print(gap_words("tile 16", "full", Estimate(-0.01, -0.04, 0.02)))
     of these two networks, no difference between the gaps of tile 16 and full is shown: −1.0 (−4.0 to 2.0)
 
-    `difference` is the gap of `arm` less that of `reference`. One that covers images alone is of two networks.
+    `difference` is the gap of `arm` minus that of `reference`. One that covers images alone is about two
+    networks.
     """
     value, low, high = difference.numbers
     of_two = "of these two networks, " if difference.covers == IMAGES else ""
@@ -183,7 +184,7 @@ def gap_words(arm: str, reference: str, difference: Estimate) -> str:
 
 
 def fitted_note(comparison: Comparison) -> str:
-    """Say which training images were looked at, and how the intervals of the gaps are made."""
+    """Say which training images were judged, and how the intervals of the gaps are made."""
     return (
         f"Each run was judged, without augmentation, on {comparison.judged_training_images:,} of the images that it "
         "was trained on, drawn evenly, by the protocols of the test. "
@@ -197,7 +198,7 @@ def fitted_note(comparison: Comparison) -> str:
 
 
 def _groups(comparison: Comparison) -> list[list[str]]:
-    """Return the section on the groups of a column, none where no column was asked for."""
+    """Return the section on the groups of a column, nothing if no column was requested."""
     groups = comparison.groups
     if groups is None:
         return []
@@ -302,7 +303,7 @@ def _cost_table(comparison: Comparison) -> list[str]:
 
 
 def cost_note(comparison: Comparison) -> str:
-    """Say how costs are counted, and the optimizer's part where that was."""
+    """Say how costs are counted, and the optimizer's part if that was counted."""
     shares = [
         (arm.cost.optimizer_flops or 0) / arm.cost.flops
         for arm in comparison.arms

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart with any colour vision; a marker each besides.
+# Okabe and Ito's colours, distinguishable with any colour vision; each also has its own marker.
 _BLUE, _ORANGE, _GREEN, _PURPLE, _BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"
 _SPACES: Mapping[Space, tuple[str, str]] = {"raw": (_BLUE, "o"), "normalised": (_ORANGE, "s")}
 _PLACES: Mapping[Place, tuple[str, str]] = {
@@ -37,8 +37,8 @@ def draw_dimension(dimension: Dimension, *paths: Path) -> None:
 def dimension_figure(dimension: Dimension) -> "Figure":
     """Return the figure: panels against the side of the tile, bars are 95 % intervals.
 
-    Where tiles were weighed against images, one more panel, and one of distances against the number of images. What
-    could not be measured leaves a gap. It is drawn without any global state of matplotlib.
+    If the worth of tiles was measured, there is one more panel, and one of distances against the number of
+    images. What could not be measured leaves a gap. It is drawn without any global state of matplotlib.
     """
     from matplotlib.figure import Figure
 
@@ -122,7 +122,7 @@ def _draw_bound(axes: "Axes", found: Dimension) -> None:
     bounds = [row.bound.radius / row.bound.diameter for row in found.tiles]
     _line(axes, found, bounds, "bound on the distance to the nearest tile", _PURPLE, "v")
     nearest = [row.coverage["raw"].nearest.value for row in found.tiles]
-    # A distance of zero has no place on a scale of logarithms.
+    # A distance of zero cannot be shown on a logarithmic scale.
     shares = [
         value / row.bound.diameter if value else None for row, value in zip(found.tiles, nearest, strict=True)
     ]
@@ -151,7 +151,7 @@ def _draw_worth(axes: "Axes", found: Dimension) -> None:
 
 
 def _draw_coverage(axes: "Axes", found: Dimension) -> None:
-    """Draw the curves of one tile size, that in the middle: several tiles of each image, and one of more images."""
+    """Draw the curves of the middle tile size: several tiles of each image, and one of more images."""
     rows = [row for row in found.tiles if "raw" in row.examples and row.examples["raw"].worth]
     row = rows[len(rows) // 2]
     examples = row.examples["raw"]
@@ -174,7 +174,7 @@ def _draw_coverage(axes: "Axes", found: Dimension) -> None:
             label=f"{tiles} tiles of each",
         )
     axes.set_xscale("log")
-    # A logarithmic scale's own labels lie over each other between two powers of ten.
+    # A logarithmic scale's own labels overlap between two powers of ten.
     axes.minorticks_off()
     axes.set_xticks(images, [f"{count:,.0f}" for count in images], fontsize=8)
     axes.set_xlabel("training images")
@@ -240,7 +240,7 @@ def _points(
     axes.errorbar(
         [side for side, *_ in drawn],
         [value for _, value, _, _ in drawn],
-        # A percentile of resamples may lie, by a little, on the other side of the value itself.
+        # A percentile of resamples may be slightly on the other side of the value itself.
         yerr=[
             [max(0.0, value - low) for _, value, low, _ in drawn],
             [max(0.0, high - value) for _, value, _, high in drawn],
@@ -256,7 +256,7 @@ def _points(
 
 
 def _bounded(value: float, end: float | None) -> float:
-    """Return an end of an interval; the value itself where it has no bound, which JSON does not hold."""
+    """Return an end of an interval; the value itself if it has no bound, which JSON does not hold."""
     return end if end is not None and isfinite(end) else value
 
 

@@ -35,7 +35,7 @@ def draw_dimension_pages(dimension: Dimension, directory: Path) -> list[Path]:
 
 
 def dimension_markdown(dimension: Dimension, picture: str) -> str:
-    """Return the measurements as Markdown; `picture` is the name of the figure that lies beside it."""
+    """Return the measurements as Markdown; `picture` is the name of the figure beside it."""
     sections = [
         [f"# {dimension.data}: the dimension of tiles, before any training"],
         [dimension.words()],
@@ -90,7 +90,7 @@ def _numbers(found: Dimension) -> list[str]:
 
 
 def _examples(found: Dimension) -> list[str]:
-    """Return a line for each number of tiles at the fewest images, and for the most tiles at more images."""
+    """Return a line for each number of tiles with the fewest images, and for the most tiles with more images."""
     cells: dict[str, list[str]] = {}
     places = list(dict.fromkeys(place for row in found.tiles for place in row.examples))
     for place, measure in product(places, ("by_distance", "by_label")):

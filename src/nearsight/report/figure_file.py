@@ -1,4 +1,4 @@
-"""A figure in a file, whole or not at all, or in a page: the same bytes each time."""
+"""A figure in a file, whole or not at all, or in a page: always the same bytes."""
 
 import base64
 from io import BytesIO
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def save_figure(figure: "Figure", path: Path, *, dpi: int = 160) -> None:
-    """Write a figure as PNG or SVG by its suffix; raises what `replace_atomically` raises."""
+    """Write a figure as PNG or SVG by its suffix; raises where `replace_atomically` does."""
     import matplotlib
 
     # The same figure gives the same bytes: no random ids, no date.
@@ -23,11 +23,11 @@ def save_figure(figure: "Figure", path: Path, *, dpi: int = 160) -> None:
 
 
 def figure_uri(figure: "Figure") -> str:
-    """Return a figure as the data URI of an SVG, as a page holds it."""
+    """Return a figure as the data URI of an SVG, for a page."""
     import matplotlib
 
     buffer = BytesIO()
-    # Letters as shapes: the page must look the same where the figure's font is missing.
+    # Letters as shapes, because the page must look the same without the figure's font.
     with matplotlib.rc_context({"svg.hashsalt": "nearsight", "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,4 +1,4 @@
-"""Heatmaps for the viewers of large images: a pyramidal TIFF that lies over the image, and the strongest tiles."""
+"""Heatmaps for the viewers of large images: a pyramidal TIFF that overlays the image, and the strongest tiles."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 Values = NDArray[np.float32]
 _TILE = 256
 _SMALLEST_LEVEL = 512
-# From so many bytes on a TIFF has offsets of 64 bits.
+# From this many bytes on, a TIFF has offsets of 64 bits.
 _BIG = 2**31
 _DOUBLE, _SHORT, _ASCII = 12, 3, 2
 _COLOURS = {False: [179, 88, 6], True: [84, 39, 136]}
 
 
 def save_for_viewers(heatmap: "Heatmap", directory: Path, stem: str) -> list[Path]:
-    """Write the map of the classes shown as a pyramidal TIFF and the strongest tiles as GeoJSON; return the paths."""
+    """Write the map of the shown classes as a pyramidal TIFF and the strongest tiles as GeoJSON; return the paths."""
     placement = None if heatmap.large is None else heatmap.large.placement
     geo = placement is not None and placement.geo is not None
     paths = [directory / f"{stem}{'.map.tif' if geo else '.map.ome.tif'}", directory / f"{stem}.geojson"]
@@ -42,13 +42,13 @@ def save_for_viewers(heatmap: "Heatmap", directory: Path, stem: str) -> list[Pat
 def save_map(
     evidence: EvidenceMap, shown: tuple[int, ...], path: Path, placement: Placement | None = None
 ) -> None:
-    """Write the map of some classes as a pyramidal, tiled TIFF of float32 logits that lies over the image.
+    """Write the map of some classes as a pyramidal, tiled TIFF of float32 logits that overlays the image.
 
     It begins at the image's corner, and its pixels are whole numbers of the image's, `pixel_side` of the grid, so
-    that scaled to the image's size it lies on it to the pixel. NaN is where no tile has its cell. Of an image with
-    a georeference it is a GeoTIFF with the same one, scaled; else an OME-TIFF with a channel per class, whose
-    pixels have their physical size where the image says its own. It is written tile by tile. Raises `InputError`
-    where the library is missing.
+    that, scaled to the image's size, it matches it to the pixel. NaN is where no tile has its cell. For an image
+    with a georeference it is a GeoTIFF with the same one, scaled. Otherwise it is an OME-TIFF with one channel
+    per class, whose pixels have their physical size if the image states its own. It is written tile by tile.
+    Raises `InputError` if the library is missing.
     """
     try:
         tifffile: Any = import_module("tifffile")
@@ -93,8 +93,8 @@ def pixel_side(grid: TileGrid) -> int:
     >>> pixel_side(TileGrid(1000, 1000, tile=64, stride=16)), pixel_side(TileGrid(1000, 1000, tile=64, stride=64))
     (8, 64)
 
-    A cell is a stride wide about its tile's centre; where that border lies on half a pixel, it is drawn there less
-    the half. So are the borders before a last tile that is flush with the far edge.
+    A cell is one stride wide around its tile's centre; if that border is on half a pixel, it is drawn half a
+    pixel earlier. The same holds for the borders before a last tile that is flush with the far edge.
     """
     return gcd(grid.stride, (grid.tile - grid.stride) // 2)
 
@@ -108,7 +108,7 @@ class _Level:
         self.size, self._planes, self._part = size, planes, part
 
     def tiles(self) -> Iterator[Values]:
-        """Yield the TIFF's tiles, plane by plane, row by row; those at the edge are filled up by NaN."""
+        """Yield the TIFF's tiles, plane by plane, row by row; those at the edge are padded with NaN."""
         for plane in range(self._planes):
             for top in range(0, self.size[0], _TILE):
                 for left in range(0, self.size[1], _TILE):
@@ -121,8 +121,8 @@ class _Level:
 def _levels(evidence: EvidenceMap, shown: tuple[int, ...], side: int) -> list[_Level]:
     """Return the levels of the pyramid, each half as large as the one before.
 
-    Finer than the map's cells they are read off it; from there on the mean of four pixels is one, and all of them
-    together are no larger than the map.
+    Levels that are finer than the map's cells are read from it; from there on, one pixel is the mean of four, and
+    all of these levels together are no larger than the map.
     """
     grid = evidence.grid
     cells = evidence.logits[list(shown)].float().cpu().numpy()
@@ -173,7 +173,7 @@ def _held(values: Values) -> Callable[[int, slice, slice], Values]:
 
 
 def _halved(values: Values) -> Values:
-    """Return the mean of each two by two values, of those that are not NaN, (planes, rows, columns)."""
+    """Return the mean of each two by two values that are not NaN, (planes, rows, columns)."""
     planes, rows, columns = values.shape
     even = np.full((planes, rows + rows % 2, columns + columns % 2), np.nan, np.float32)
     even[:, :rows, :columns] = values
@@ -197,7 +197,7 @@ def _ome(names: list[str], side: int, placement: Placement | None) -> dict[str, 
 
 
 def _geo_tags(geo: Geo, names: list[str]) -> list[tuple[int, int, int, Any, bool]]:
-    """Return the GeoTIFF's tags, and GDAL's: which value is none, and the bands' names."""
+    """Return the GeoTIFF's tags, and GDAL's: which value means no data, and the bands' names."""
     bands = "".join(
         f'<Item name="DESCRIPTION" sample="{number}" role="description">{_escaped(name)}</Item>'
         for number, name in enumerate(names)
@@ -224,7 +224,7 @@ def _escaped(text: str) -> str:
 
 
 def strongest_tiles(heatmap: "Heatmap") -> dict[str, Any]:
-    """Return the strongest tiles of the classes shown as GeoJSON in pixels of the image, as QuPath reads it."""
+    """Return the strongest tiles of the shown classes as GeoJSON in pixels of the image, as QuPath reads it."""
     side, classes = heatmap.evidence.grid.tile, heatmap.evidence.classes
     features = []
     for number in heatmap.shown:

@@ -32,11 +32,11 @@ HEATMAP_PAGE = "heatmaps.html"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Heatmap(Shown):
-    """One image with its evidence map and the classes that are shown of it.
+    """One image with its evidence map and the classes that are shown.
 
-    `image` is uint8 (3, height, width), the pixels that the map is of; `chosen` is the number of the class that
-    was asked for, if one was. Of an image too large to be held, `image` is every so many-th pixel, and `large` has
-    the tiles that are shown.
+    `image` is uint8 (3, height, width), the pixels of the map; `chosen` is the number of the requested class, if
+    there is one. For an image too large to be held, `image` is a subsample, and `large` has the tiles that are
+    shown.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Heatmap(Shown):
         return " and ".join(role for role, holder in roles.items() if holder == number)
 
     def logit(self, number: int) -> float:
-        """Return a class's score under the map's protocol; of tiles alone, the mean of its drawn map."""
+        """Return a class's score under the map's protocol; for tiles alone, the mean of its drawn map."""
         return float(self.evidence.scores()[number])
 
     def strongest(self, number: int, *, against: bool) -> tuple[TileEvidence, ...]:
@@ -112,7 +112,7 @@ class Heatmaps(Shown):
     >>> maps.limit, maps.to_json()["images"][0]["predicted"]
     (4.0, 'cat')
 
-    `limit`, in logits, is the largest evidence, for or against, of any class shown of any image: colours run
+    `limit`, in logits, is the largest evidence, for or against, of any class shown for any image: colours run
     from −limit to limit in every figure. All maps are held in memory.
     """
 
@@ -136,10 +136,10 @@ class Heatmaps(Shown):
     def save(self, directory: str | Path) -> list[Path]:
         """Write NAME.png, NAME.svg and the map as NAME.safetensors for each image, and one page; return the paths.
 
-        The page is heatmaps.html: maps over pictures, and the logits of the tile that one points at. Beside them
-        lie heatmaps.json and pictures/NAME.png, from which `load` reads them back. Names that two images share get a
-        number. Each file is written whole or not at all. Of images too large to be held, the map of the classes shown
-        is also written as a pyramidal TIFF (`save_map`), and the strongest tiles as NAME.geojson.
+        The page is heatmaps.html: maps over pictures, and the logits of the tile under the pointer. Beside these
+        are heatmaps.json and pictures/NAME.png, from which `load` reads them back. Names that two images share
+        get a number. Each file is written whole or not at all. For images too large to be held, the map of the
+        shown classes is also written as a pyramidal TIFF (`save_map`), and the strongest tiles as NAME.geojson.
         """
         directory = Path(directory)
         stems = self._stems()
@@ -172,7 +172,7 @@ class Heatmaps(Shown):
 
         >>> Heatmaps.load("heatmaps").figure(0)  # doctest: +SKIP
 
-        Raises `InputError` where there are none, and for files that are damaged or of a newer version.
+        Raises `InputError` if there are none, and for files that are damaged or of a newer version.
         """
         found = read_saved(Path(directory))
         return Heatmaps(
@@ -184,8 +184,8 @@ class Heatmaps(Shown):
     def to_json(self) -> dict[str, Any]:
         """Return the numbers of all images as JSON can hold them: scores by protocol and strongest tiles, in logits.
 
-        `evidence` is the kind of the map; `fill` is what replaced a tile, None where nothing did. `counting` are the
-        numbers of the tiles that a class's score is made of, None where all count alike.
+        `evidence` is the kind of the map; `fill` is what replaced a tile, None if nothing did. `counting` are the
+        numbers of the tiles that make a class's score, None if all count alike.
         """
         return {
             "limit": self.limit,
@@ -234,7 +234,7 @@ class Heatmaps(Shown):
         summary = self._summary()
         if not self.images:
             return summary.html()
-        # The first speaks for all: `figure(number)` shows another.
+        # The first represents all: `figure(number)` shows another.
         return replace(summary, picture=heatmap_figure(self.images[0], self.limit).png(dpi=70)).html()
 
     def _stems(self) -> list[str]:
@@ -336,12 +336,12 @@ def _draw_row(
 
 def _heading(tiles: tuple[TileEvidence, ...], kind: Kind, *, against: bool) -> str:
     if kind == "removal":
-        # Without a tile of a negative value the score is higher.
+        # Without a tile with a negative value, the score is higher.
         lost = tiles[0].evidence >= 0
         if against:
             return "least lost" if lost else "most gained"
         return "most lost" if lost else "least gained"
-    # The least of many tiles for a class is not against it.
+    # The lowest of many tiles for a class is not against it.
     if against:
         return "strongest against" if tiles[0].evidence < 0 else "least for"
     return "strongest for" if tiles[0].evidence > 0 else "least against"

@@ -35,7 +35,7 @@ def make_heatmaps(
     fill: Fill = DEFAULT_FILL,
     progress: Progress = SILENT,
 ) -> Heatmaps:
-    """Return the evidence of images, ready to be drawn: of a class that is asked for, and the predicted one.
+    """Return the evidence of images, ready to be drawn: for a requested class, and the predicted one.
 
     >>> import torch
     >>> from nearsight.models import Architecture, Classifier, Preprocessing
@@ -45,13 +45,13 @@ def make_heatmaps(
     >>> heatmaps.images[0].evidence.grid.shape
     (2, 3)
 
-    `images` is one or several of files, directories of files, Pillow images, arrays (H, W, 3) and tensors (3,
-    H, W), as `named_pictures` and `to_pixels` take them. `class_name` is one for all images, or one for each;
-    by default it is the true class of a file whose directory has a class's name, as in an image folder. The
+    `images` is one or several of files, directories of files, Pillow images, arrays (H, W, 3) and tensors (3, H,
+    W), as `named_pictures` and `to_pixels` take them. `class_name` is one for all images, or one for each; by
+    default it is the true class of a file whose directory has a class's name, as in an image folder. The
     `evidence` is that of each tile alone, with the scores of `mean-logit`, or "removal": what the scores by which
-    the classifier decides (`Decision.of`) lose without the tile, `fill` taking its place; with "other" that is the
-    next image. `progress` is told the number of tiles and their cost before the run, and how many images are done.
-    All images, uint8, and maps are held in memory, but for images too large for it, which are read part by part.
+    the classifier decides (`Decision.of`) lose when `fill` replaces the tile; with "other" that is the next
+    image. `progress` is told the number of tiles and their cost before the run, and how many images are done. All
+    images, uint8, and maps are held in memory, except images too large for it, which are read part by part.
 
     Raises `InputError` for a class that does not exist, an image that cannot be read or is smaller than the
     tile, a tile that leaves the network an empty grid, and logits that are not finite.
@@ -83,7 +83,7 @@ def make_heatmaps(
 
 
 def _looked_at(bound: TiledModel, image: Any, name: str) -> Tensor | LargeImage:
-    """Return an image at the size at which it is looked at, held where memory holds it."""
+    """Return an image at the size at which it is evaluated, held if it fits into memory."""
     large = large_image(image) if isinstance(image, str | Path) else None
     if large is None:
         return bound.resize(to_pixels(image, name))

@@ -1,4 +1,4 @@
-"""Figure: what networks of whole images say of tiles, against the size of these, a curve a view."""
+"""Figure: what networks of whole images say about tiles, against the size of these, one curve per view."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -29,8 +29,9 @@ _COLUMNS: tuple[tuple[str, Callable[[ViewOnTiles], Estimate]], ...] = (
 def on_tiles_figure(arms: Sequence[ArmOnTiles], data: str) -> "Figure":
     """Return the figure: a row for each arm; accuracy, agreement with the full pass, and that of single tiles.
 
-    Bars are the 95 % intervals. Black lines are the full pass's accuracy, and on how many whole images two seeds
-    agree; grey ones chance. It is drawn without any global state of matplotlib. `data` is the name of the set.
+    Bars are the 95 % intervals. Black lines are the full pass's accuracy, and the share of whole images on which
+    two seeds agree; grey ones are chance. It is drawn without any global state of matplotlib. `data` is the name
+    of the set.
     """
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""What networks of whole images say of tiles, as a section of the comparison's Markdown."""
+"""What networks of whole images say about tiles, as a section of the comparison's Markdown."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def on_tiles_section(comparison: Comparison, figure: str) -> list[list[str]]:
-    """Return the section's paragraphs, a list of lines each; none where no arm was asked."""
+    """Return the section's paragraphs, a list of lines each; none if no arm was asked."""
     arms = comparison.on_tiles
     if not arms:
         return []

@@ -1,4 +1,4 @@
-"""Drawing again, from what is on disk alone, whatever a directory of results can show."""
+"""Drawing again, from what is on disk alone, everything that a directory of results can show."""
 
 import shutil
 import tempfile
@@ -28,10 +28,10 @@ from nearsight.write import check_writable, replace_atomically
 def redraw(directory: Path, out: Path, margin: float | None = None) -> list[Path]:
     """Draw the pages and figures of a directory of results into `out`, and return their paths.
 
-    What a directory is, is known by the file that names it. With a `margin`, in points, a comparison says too whether
-    its tiles are good enough. Raises `InputError` where a directory holds no results, for a `margin` of anything else
-    than a comparison, and for files that are damaged or of a newer version; nothing is written before everything was
-    read.
+    The kind of a directory is known from the file that names it. With a `margin`, in points, a comparison also
+    says whether its tiles are good enough. Raises `InputError` if a directory holds no results, for a `margin`
+    with anything but a comparison, and for files that are damaged or of a newer version; nothing is written
+    before everything has been read.
     """
     if not is_directory(directory):
         what = "is a file, not a directory" if is_file(directory) else "does not exist"
@@ -61,7 +61,7 @@ def redraw(directory: Path, out: Path, margin: float | None = None) -> list[Path
 
 
 def _drawn_whole(draw: Callable[[Path, Path], list[Path]], directory: Path, out: Path) -> list[Path]:
-    """Draw elsewhere first: where files turn out not to belong together, nothing is changed."""
+    """Draw elsewhere first, so that nothing is changed if files turn out not to belong together."""
     check_writable(out)
     with tempfile.TemporaryDirectory() as elsewhere:
         with belonging_together(directory, "make it again, by the command that wrote it"):

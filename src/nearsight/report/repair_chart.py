@@ -1,4 +1,4 @@
-"""Figure: accuracy before and after a repair, and beside it test images with what they were and are taken for."""
+"""Figure: accuracy before and after a repair, and test images with their predictions before and after."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart with any colour vision.
+# Okabe and Ito's colours, distinguishable with any colour vision.
 BEFORE, AFTER = "#D55E00", "#0072B2"
-# Groups of more shortcuts stand on the page.
+# Groups of more shortcuts are on the page.
 GROUPS = 6
-# Letters of a class's name that stand below a picture.
+# Letters of a class's name below a picture.
 LONGEST = 9
 
 
@@ -38,7 +38,7 @@ def repair_figure(repair: Repair) -> "Figure":
     first = [one for one in repair.examples if one.shortcut == 0]
     shown = [(having, [one for one in first if one.having is having][:SHOWN]) for having in (False, True)]
     height = max(3.6, 1.3 + 0.62 * len(rows))
-    # Images that all have it show nothing of what changed.
+    # Images that all have it would not show what changed.
     if not shown[0][1]:
         figure = Figure(figsize=(8, height), layout="constrained", facecolor="white")
         _draw_changes(figure.subplots(), rows)

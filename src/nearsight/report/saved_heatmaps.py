@@ -1,4 +1,4 @@
-"""Heatmaps on disk: what `Heatmaps.load` reads beside the maps, so that figures are drawn again."""
+"""Heatmaps on disk: what `Heatmaps.load` reads beside the maps, so that figures can be drawn again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,11 +33,11 @@ TILES = "tiles"
 
 @dataclass(frozen=True)
 class SavedHeatmap:
-    """One image of a directory of heatmaps: its name, the name of its files, and the class that was asked for.
+    """One image of a directory of heatmaps: its name, the name of its files, and the requested class.
 
-    `digest` is that of its picture, empty where the version that wrote it kept none. Of an image that was too large
-    to be held, `tiles` are the numbers of those that lie side by side in tiles/FILES.png, whose digest is
-    `tiles_digest`, and `placement` says where the image lies in the world.
+    `digest` is that of its picture, empty if the version that wrote it kept none. For an image that was too large
+    to be held, `tiles` are the numbers of those that are side by side in tiles/FILES.png, whose digest is
+    `tiles_digest`, and `placement` says where the image is in the world.
     """
 
     name: str
@@ -79,17 +79,17 @@ def _save_picture(path: Path, image: Tensor) -> str:
     """Write pixels, uint8 (3, H, W), as PNG; return the file's digest."""
     with replace_atomically(path) as temporary:
         pixels = np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
-        # A photograph takes the strongest compression minutes and little becomes of it.
+        # For a photograph, the strongest compression takes minutes and hardly makes it smaller.
         Image.fromarray(pixels).save(temporary, "PNG", compress_level=1)
     return digest_of(path.read_bytes())
 
 
 def read_saved(directory: Path) -> list[tuple[SavedHeatmap, Tensor, EvidenceMap, LargePicture | None]]:
-    """Return what lies in a directory of heatmaps: each image's row, its pixels as uint8 (3, H, W), and its map.
+    """Return the content of a directory of heatmaps: each image's row, its pixels as uint8 (3, H, W), and its map.
 
-    Of an image that was too large to be held, there are also its tiles that are shown.
+    For an image that was too large to be held, its shown tiles are returned too.
 
-    Raises `InputError` where a file is missing or damaged, or of a newer version.
+    Raises `InputError` if a file is missing or damaged, or of a newer version.
     """
     source = directory / HEATMAPS
     schema, values = read_result("heatmaps", source, "heatmap")
@@ -143,7 +143,7 @@ def _read_large(directory: Path, row: SavedHeatmap, evidence: EvidenceMap, pixel
 
 
 def file_stems(names: Sequence[str]) -> list[str]:
-    """Return the name that the files of each image have, from the images' names; of equal ones, with a number.
+    """Return the name of each image's files, from the images' names; equal names get a number.
 
     >>> file_stems(["a/owl.png", "b/Owl.jpg"])
     ['owl', 'Owl-2']
@@ -154,7 +154,7 @@ def file_stems(names: Sequence[str]) -> list[str]:
     for name in names:
         stem = unique = Path(name).stem
         count = counts.get(stem, 1)
-        # Some file systems take names that differ in case alone for one name.
+        # Some file systems treat names that differ only in case as one name.
         while unique.casefold() in taken:
             count += 1
             unique = f"{stem}-{count}"
@@ -168,7 +168,7 @@ def _read_picture(path: Path, digest: str, most_pixels: int) -> Tensor:
     try:
         if digest and digest_of(read_bytes(path, "put back a copy of it")) != digest:
             raise InputError(f"{path} is damaged: its content is not what {HEATMAPS} says")
-        # It was written here, of an image that was allowed, and is as large as its map says.
+        # It was written here, from an image that was allowed, and is as large as its map says.
         with allowed_pixels(most_pixels):
             return decode_image(path)
     except InputError as error:

@@ -31,8 +31,8 @@ def draw_sheet(sets: ImageSets, path: Path) -> None:
     >>> from nearsight.data import load
     >>> draw_sheet(load("digits"), Path(mkdtemp()) / "digits.png")
 
-    A region is outlined where it is known; an image that cannot be decoded leaves its place empty. The file is
-    written whole or not at all, as PNG, PDF or SVG by its suffix. Raises `InputError` on another suffix.
+    A region is outlined if it is known; an image that cannot be decoded leaves its place empty. The file is
+    written whole or not at all, as PNG, PDF or SVG by its suffix. Raises `InputError` for another suffix.
     """
     from matplotlib.figure import Figure
 
@@ -54,7 +54,7 @@ def draw_sheet(sets: ImageSets, path: Path) -> None:
 
 
 def thumbnail(images: ImageSet, i: int) -> NDArray[np.uint8]:
-    """Return image i, shrunk or enlarged to fit 96×96 on white, its region outlined: uint8 (96, 96, 3).
+    """Return image i, scaled to fit 96×96 on white, with its region outlined: uint8 (96, 96, 3).
 
     >>> from nearsight.data import load
     >>> thumbnail(load("digits")["test"], 0).shape
@@ -98,13 +98,13 @@ def _draw_split(
 
 
 def _edge(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The pixels of a mask that touch what is outside of it."""
+    """The pixels of a mask that touch what is outside it."""
     padded = np.pad(mask, 1)
     inside = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return mask & ~inside
 
 
 def _short(name: str, most: int = 24) -> str:
-    # A dollar would be taken for the start of a formula.
+    # A dollar would be read as the start of a formula.
     name = name.replace("$", r"\$")
     return name if len(name) <= most else f"…{name[1 - most :]}"

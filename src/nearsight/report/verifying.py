@@ -43,13 +43,13 @@ from nearsight.training.metrics_log import METRICS, check_rows
 
 State = Literal["whole", "damaged", "missing", "no digest"]
 _WAY_OUT = "put back a copy of it, or make it again"
-# What lies in one directory when the first of these does.
+# What a directory must contain if it contains the first of these.
 _TOGETHER = ((RESULT, (WEIGHTS, DESCRIPTION)), (ROWS, (DIAGNOSIS, MAPS, PICTURES)), (REPAIR, (PICTURES,)))
 
 
 @dataclass(frozen=True)
 class Checked:
-    """One file, by its place below the directory, and how it is; `why` where it is damaged."""
+    """One file, by its place below the directory, and its state; `why` if it is damaged."""
 
     file: str
     state: State
@@ -58,9 +58,9 @@ class Checked:
 
 @dataclass(frozen=True, repr=False)
 class Verified(Shown):
-    """The files of a directory that are read back, each with its state; `others` is how many others lie there.
+    """The files of a directory that are read back, each with its state; `others` is how many other files there are.
 
-    `writer` is the process that is writing there now, None where there is none.
+    `writer` is the process that is writing there now, None if there is none.
     """
 
     directory: Path
@@ -107,7 +107,7 @@ class Verified(Shown):
 def verify_files(directory: Path) -> Verified:
     """Check every file that is read back below a directory; nothing is changed, and links are not followed.
 
-    Raises `InputError` where there is no such directory, and where it holds no file of ours.
+    Raises `InputError` if there is no such directory, and if it holds no file of ours.
     """
     if not directory.is_dir():
         what = "is a file, not a directory" if directory.exists() else "does not exist"
@@ -136,12 +136,12 @@ def verify_files(directory: Path) -> Verified:
 
 
 def _name(path: Path, directory: Path) -> str:
-    # Names of files may hold what UTF-8 may not.
+    # Names of files may contain what UTF-8 may not.
     return str(path.relative_to(directory)).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _state(path: Path, directory: Path, listed: Mapping[Path, str]) -> Iterator[Checked]:
-    """Yield how a file is; nothing of one that whoever writes there has moved meanwhile."""
+    """Yield the state of a file; nothing if the process that writes there has moved it meanwhile."""
     name = _name(path, directory)
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
@@ -239,7 +239,7 @@ def _missing(directory: Path, listed: Mapping[Path, str]) -> Iterator[Path]:
 
 
 def _values(path: Path) -> dict[str, Any]:
-    """Return what a JSON file holds; nothing where it cannot be read, which is said of itself."""
+    """Return the content of a JSON file; nothing if it cannot be read, which is reported for the file itself."""
     if not is_file(path):
         return {}
     try:

@@ -1,4 +1,4 @@
-"""What is written of a comparison and of a repair, beside their runs, and of a diagnosis."""
+"""What is written about a comparison and about a repair, beside their runs, and about a diagnosis."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ PAGE = "report.html"
 def write_comparison(comparison: Comparison, directory: Path) -> list[Path]:
     """Write comparison.md, accuracy.png, accuracy.svg and report.html into a directory; return the paths.
 
-    Where arms of whole images were asked about tiles, on-tiles.png and on-tiles.svg too. Each is written whole or
-    not at all.
+    If arms of whole images were asked about tiles, on-tiles.png and on-tiles.svg are written too. Each is written
+    whole or not at all.
     """
     directory = Path(directory)
     figures = [directory / FIGURE, directory / VECTOR_FIGURE]
@@ -49,7 +49,7 @@ def write_diagnosis(diagnosis: Diagnosis, directory: str | Path) -> None:
 def write_repair(repair: Repair, directory: str | Path) -> None:
     """Write repair.json, its pictures, report.html and the figure into a directory, each whole or not at all.
 
-    The diagnosis that chose, where it lies there, gets its page too.
+    If the diagnosis that chose is there, it gets its page too.
     """
     directory = Path(directory)
     repair.save(directory)
@@ -58,7 +58,7 @@ def write_repair(repair: Repair, directory: str | Path) -> None:
 
 
 def write_what_chose(directory: Path) -> None:
-    """Write report.html of the diagnosis that chose what is repaired, where there is one in a repair's directory."""
+    """Write report.html of the diagnosis that chose what is repaired, if a repair's directory contains one."""
     chosen_by = directory / DIAGNOSED
     if (chosen_by / DIAGNOSIS).is_file():
         write_diagnosis_page(Diagnosis.load(chosen_by), chosen_by / PAGE)

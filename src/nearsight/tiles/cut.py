@@ -10,14 +10,14 @@ from nearsight.tiles.grid import TileGrid
 def random_corners(
     count: int, height: int, width: int, tile: int | tuple[int, int], generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Draw `count` tile corners, every position that lies wholly inside the image equally likely.
+    """Draw `count` tile corners, with every position completely inside the image equally likely.
 
     >>> tops, lefts = random_corners(3, 8, 8, tile=8, generator=torch.Generator())
     >>> tops.tolist(), lefts.tolist()
     ([0, 0, 0], [0, 0, 0])
 
     `tile` is its side, or its height and width. Returns tops and lefts, int64 of shape (count,), in pixels.
-    Raises `InputError` when the tile does not fit.
+    Raises `InputError` if the tile does not fit.
     """
     tile_height, tile_width = _sides(tile)
     if not (1 <= tile_height <= height and 1 <= tile_width <= width):

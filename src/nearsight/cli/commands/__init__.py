@@ -1,1 +1,1 @@
-"""A module for each command: what declares its options, and what runs it."""
+"""One module per command: a function that declares its options, and one that runs it."""

@@ -111,7 +111,8 @@ def run(options: Namespace) -> Result:
         if is_run(options):
             proven = VERDICTS.of(found)
             shortcuts = 0 if proven is None else len(proven.shortcuts)
-            # Of a set that was named, or of a part that was asked for, nobody knows that training images are more.
+            # For a set given by name, or a part that was requested, nobody knows whether there are more training
+            # images.
             as_it_comes = options.split == DEFAULT_SPLIT and options.data is None and options.images is None
             too_few = proven is not None and not proven.verdicts and proven.typical_limit is None
             train = f"{Path(out)}-train" if as_it_comes and too_few else None

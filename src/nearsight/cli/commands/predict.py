@@ -20,7 +20,7 @@ from nearsight.settings import Machine
 from nearsight.settings.prediction_words import DEFAULT_PREDICTIONS, DEFAULT_TOP
 from nearsight.settings.protocols import PROTOCOLS, SINGLE_TILE
 
-# What --json prints of any number of rows.
+# How many rows --json prints at most.
 FIRST = 100
 
 
@@ -71,7 +71,7 @@ def declare(parser: OneLineParser) -> None:
 
 
 def run(options: Namespace) -> Result:
-    """Predict images, and print the first and where all are."""
+    """Predict images, and print the first ones and where all of them are."""
     check_model(options)
 
     from nearsight import verbs
@@ -102,6 +102,6 @@ def run(options: Namespace) -> Result:
 
 
 def _least_certain(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the file of the smallest margin among some predictions; None where no image is a file."""
+    """Return the file with the smallest margin among some predictions; None if no image is a file."""
     files = [row for row in rows if row["margin"] is not None and Path(row["path"]).is_file()]
     return str(min(files, key=lambda row: float(row["margin"]))["path"]) if files else None

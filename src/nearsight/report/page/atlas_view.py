@@ -1,4 +1,4 @@
-"""The atlas on the page: which classes and tiles are drawn, and which are only told in words."""
+"""The atlas on the page: which classes and tiles are drawn, and which are only described in words."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class ReasonView:
 
 @dataclass(frozen=True)
 class ClassView:
-    """One class of the atlas; without tiles where it is only told in words."""
+    """One class of the atlas; without tiles if it is only described in words."""
 
     number: int
     name: str

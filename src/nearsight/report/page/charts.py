@@ -9,7 +9,7 @@ from nearsight.statistics import Estimate
 
 @dataclass(frozen=True)
 class Strip:
-    """An estimate on a line: places from 0 to 100, None where there is nothing to mark."""
+    """An estimate on a line: places from 0 to 100, None if there is nothing to mark."""
 
     point: float | None
     low: float | None
@@ -24,7 +24,7 @@ def strip(estimate: Estimate, start: float = 0.0, end: float = 1.0) -> Strip:
     >>> strip(Estimate(0.5, 0.25, 0.75, n=9, chance=0.1))
     Strip(point=50.0, low=25.0, high=75.0, chance=10.0, zero=0.0)
 
-    What lies beyond an end is marked at the end.
+    Values beyond an end are marked at the end.
     """
 
     def place(value: float | None) -> float | None:
@@ -59,7 +59,7 @@ class ChartLine:
 
     @property
     def line(self) -> str:
-        """The points as SVG's `polyline` takes them."""
+        """The points as for SVG's `polyline`."""
         return " ".join(f"{point.x:g},{point.y:g}" for point in self.points)
 
 

@@ -1,4 +1,4 @@
-"""The table of classes: what each class's evidence is, how often it is missed, and for what it is taken."""
+"""The table of classes: what each class's evidence is, how often it is missed, and what it is mistaken for."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from nearsight.diagnosis.reasons.reason import Reason
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: its images, how many are wrong, the class it is most often taken for, and its reasons.
+    """One class: its images, how many are wrong, the class for which it is most often mistaken, and its reasons.
 
-    `wrong` is None where errors were left out.
+    `wrong` is None if errors were left out.
     """
 
     number: int

@@ -25,7 +25,7 @@ from nearsight.study.pairing import ASKED
 from nearsight.write import write_text
 
 PAGE = "report.html"
-# The drawings of differences reach a little further than the widest interval.
+# The drawings of differences extend a little beyond the widest interval.
 ROOM = 1.05
 
 
@@ -34,8 +34,8 @@ def write_comparison_page(comparison: Comparison, directory: Path) -> None:
 
     >>> write_comparison_page(comparison, Path("runs/study"))  # doctest: +SKIP
 
-    It holds what comparison.md holds, and the figure, in one file that loads nothing. Raises what `write_text`
-    raises.
+    It holds what comparison.md holds, and the figure, in one file that loads nothing. Raises where `write_text`
+    does.
     """
     write_text(Path(directory) / PAGE, comparison_html(comparison))
 

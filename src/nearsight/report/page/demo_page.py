@@ -18,9 +18,9 @@ from nearsight.write import plain, write_text
 class Demonstration:
     """What `demo` made: a network that reads the background, the proof, and the network without it.
 
-    `usual` and `swapped` are accuracies before the repair and after: of test images whose objects have the background
-    of their class in nine of ten, and of the same objects on backgrounds of other classes. `verdicts` say what the
-    diagnosis of training images found. `before` and `after` are heatmaps of the same images.
+    `usual` and `swapped` are accuracies before and after the repair: on test images whose objects have the
+    background of their class in nine of ten, and on the same objects on backgrounds of other classes. `verdicts`
+    are what the diagnosis of training images found. `before` and `after` are heatmaps of the same images.
     """
 
     directory: Path
@@ -59,7 +59,7 @@ class Demonstration:
 
 
 def write_demo_page(found: Demonstration, path: Path) -> None:
-    """Write the page of a demonstration to a file, whole or not at all; raises what `write_text` raises."""
+    """Write the page of a demonstration to a file, whole or not at all; raises where `write_text` does."""
     drawn = [
         (
             _taken_for(before, after),

@@ -14,7 +14,7 @@ from nearsight.write import write_text
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-# The templates in a part's folder: its section, and, where it has one, what it shows on the first screen.
+# The templates in a part's folder: its section and, if there is one, what it shows on the first screen.
 SECTION, FIRST = "section.html.j2", "first.html.j2"
 
 
@@ -23,8 +23,8 @@ def write_diagnosis_page(diagnosis: Diagnosis, path: Path, *, shown: int = ERROR
 
     >>> write_diagnosis_page(diagnosis, Path("report.html"))  # doctest: +SKIP
 
-    The file needs nothing beside it. At most `shown` misclassified images are shown, the costliest; what is
-    left out is counted on the page, and the tables of the diagnosis hold it. Raises what `write_text` raises.
+    The file needs no other files. At most `shown` misclassified images are shown, the costliest; the page counts
+    the others, and the tables of the diagnosis hold them. Raises where `write_text` does.
     """
     write_text(path, diagnosis_html(diagnosis, shown=shown))
 
@@ -38,7 +38,7 @@ def diagnosis_html(diagnosis: Diagnosis, *, shown: int = ERRORS_SHOWN) -> str:
         values = {"found": diagnosis[part.name], "about": diagnosis, "draw": drawing}
         return render_part(part.package, template, **values, classes=diagnosis.classes)
 
-    # Before the page: what they drew is among its data.
+    # Before the page, because what they drew is among its data.
     first = {part.name: rendered(part, FIRST) for part in found if has_template(part.package, FIRST)}
     sections = {part.name: rendered(part, SECTION) for part in found}
     return render(

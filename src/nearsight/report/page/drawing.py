@@ -1,4 +1,4 @@
-"""What a section of a diagnosis's page draws with: pictures, tiles to enlarge, cards of errors, charts."""
+"""What draws a section of a diagnosis's page: pictures, tiles to enlarge, cards of errors, charts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from nearsight.report.page.tile_views import TileView, lens_images, tile_view
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """The pencil of one page: it draws what its sections ask for, and keeps what enlarging it needs.
+    """Draws everything that the sections of one page need, and keeps what enlarging it needs.
 
     At most `shown` misclassified images are drawn, the costliest.
     """
@@ -36,7 +36,7 @@ class Drawing:
     def picture(self, index: int, longest: int, tile: tuple[int, int, int] | None = None) -> str:
         """Return the data URI of an examined image by its place in the set, or of a tile (top, left, side) of it.
 
-        A part that draws it names it among its pictures, so that a saved diagnosis has it.
+        A part that draws a picture names it among its pictures, so that a saved diagnosis has it.
         """
         return data_uri(self.about.pictures.encoded(Picture(index, longest, tile)))
 
@@ -70,7 +70,7 @@ class Drawing:
         return locality_chart(sizes)
 
     def data(self) -> dict[str, Any]:
-        """Return what the page's script needs to enlarge all that was drawn."""
+        """Return what the page's script needs to enlarge everything that was drawn."""
         return {
             "classes": self.about.classes,
             "tiles": {name: view.lens for name, view in self._tiles.items()},

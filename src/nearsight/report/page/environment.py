@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-# Longer tables and lists are folded after so many rows.
+# Longer tables and lists are folded after this many rows.
 ROWS = 30
 PAIRS = 200
-# A page has no more rows of one table: the tables beside it have all.
+# A page has at most this many rows of one table; the tables beside it have all.
 MOST_ROWS = 1000
 
 
@@ -30,10 +30,10 @@ def render(template: str, **values: Any) -> str:
     >>> render("base.html.j2", title="<b> & co").count("&lt;b&gt; &amp; co")
     2
 
-    All values are escaped where the template shows them. The page holds its style and its script, and a
-    content-security policy that allows these two by their SHA-256 and nothing else. Lone surrogates, which
-    names of files may hold and UTF-8 may not, are written as their code. Raises `jinja2.UndefinedError` for a
-    value that the template names and that is missing.
+    All values are escaped when the template shows them. The page holds its style and its script, and a
+    content-security policy that allows these two by their SHA-256 and nothing else. Lone surrogates, which names
+    of files may contain and UTF-8 may not, are written as their code. Raises `jinja2.UndefinedError` for a value
+    that the template names and that is missing.
     """
     from markupsafe import Markup
 
@@ -48,7 +48,7 @@ def render(template: str, **values: Any) -> str:
 def render_part(package: str, template: str, **values: Any) -> "Markup":
     """Return a template of the package of a part of a diagnosis as HTML.
 
-    Its values are escaped as those of a page, and `jinja2.UndefinedError` is raised as for one.
+    Its values are escaped like those of a page, and `jinja2.UndefinedError` is raised likewise.
     """
     from markupsafe import Markup
 
@@ -77,7 +77,7 @@ def content_security_policy(style: str, script: str) -> str:
 
 
 def code(sentence: str) -> "Markup":
-    """Return a sentence as HTML, escaped, with what stands between backquotes as code.
+    """Return a sentence as HTML, escaped, with the text between backquotes as code.
 
     >>> code("`full-pass` <b>")
     Markup('<code>full-pass</code> &lt;b&gt;')

@@ -1,4 +1,4 @@
-"""The errors on the page: for each shown image its picture, both maps, and what would have turned it."""
+"""The errors on the page: for each shown image its picture, both maps, and what would have changed it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from nearsight.report.page.outline import outline_path, region_path
 from nearsight.report.page.pictures import data_uri, map_uri
 from nearsight.tiles import TileGrid
 
-# With the atlas and the lists beside them, a page stays below 15 MB.
+# With the atlas and the lists, a page stays below 15 MB.
 MOST_BYTES = 8_000_000
-# Of a finer grid the maps are drawn whole, but only every other tile, or third, … can be enlarged.
+# For a finer grid, the maps are drawn completely, but only every second tile, or third, … can be enlarged.
 HOVERED_TILES = 1024
 
 
@@ -40,14 +40,14 @@ class ErrorCard:
 
     @property
     def size(self) -> int:
-        """Bytes of the card's pictures and numbers, as they stand in the page."""
+        """Bytes of the card's pictures and numbers, as in the page."""
         numbers = sum(map(len, self.lens["values"]))
         drawn = (self.picture, self.predicted_map, self.label_map, self.region_outline)
         return sum(map(len, drawn)) + 7 * numbers
 
 
 def make_cards(errors: Errors, pictures: Pictures, most: int) -> tuple[ErrorCard, ...]:
-    """Return the cards of the costliest errors: of the first `most` those with a map, or as many as make 8 MB."""
+    """Return the cards of the costliest errors: those of the first `most` with a map, or as many as make 8 MB."""
     cards: list[ErrorCard] = []
     size = 0
     explained = (

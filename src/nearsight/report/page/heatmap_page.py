@@ -1,4 +1,4 @@
-"""The page of heatmaps: each picture with its maps, and under the pointer the logits of the tile there."""
+"""The page of heatmaps: each picture with its maps, and the logits of the tile under the pointer."""
 
 import math
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from nearsight.write import write_text
 if TYPE_CHECKING:
     from nearsight.report.heatmap import Heatmap, Heatmaps
 
-# A map is drawn in pixels of its image; of larger images only the files beside the page hold it.
+# A map is drawn in pixels of its image; for larger images, only the files beside the page hold it.
 MOST_PIXELS = 16_000_000
-# Beside the classes that are drawn, those with the highest scores, up to so many in all.
+# In addition to the drawn classes, those with the highest scores, up to this many in all.
 KEPT = 8
 
 
@@ -29,7 +29,7 @@ KEPT = 8
 class DrawnMap:
     """One class of an image: its map as a data URI, its name, what the caption says, and the outline of its tiles.
 
-    `counting` is an SVG path around the tiles that the score is made of, empty where all of them count.
+    `counting` is an SVG path around the tiles that make the score, empty if all of them count.
     """
 
     uri: str
@@ -50,17 +50,17 @@ class HeatmapCard:
 
     @property
     def size(self) -> int:
-        """Bytes of the card's pictures and numbers, as they stand in the page."""
+        """Bytes of the card's pictures and numbers, as in the page."""
         numbers = sum(map(len, self.lens["values"]))
         drawn = sum(len(one.uri) + len(one.counting) for one in self.maps)
         return len(self.picture) + drawn + 7 * numbers
 
 
 def write_heatmap_page(heatmaps: "Heatmaps", path: Path) -> None:
-    """Write the page of heatmaps to a file, whole or not at all; of very many images, the first that make 8 MB.
+    """Write the page of heatmaps to a file, whole or not at all; if there are very many, the first that make 8 MB.
 
-    Images of more than 16 million pixels are left out, and the page says how many it shows. Raises what `write_text`
-    raises.
+    Images of more than 16 million pixels are left out, and the page says how many it shows. Raises where
+    `write_text` does.
     """
     cards = tuple(_as_fit(heatmaps))
     from nearsight.evidence.plot import counting_words, made_words
@@ -98,7 +98,7 @@ def _as_fit(heatmaps: "Heatmaps") -> Iterator[HeatmapCard]:
     for number, heatmap in enumerate(drawn, start=1):
         card = _card(heatmap, f"m{number}", limit)
         size += card.size
-        # One image is shown in any case.
+        # At least one image is shown.
         if size > MOST_BYTES and number > 1:
             return
         yield card
@@ -136,7 +136,7 @@ def _lens(heatmap: "Heatmap", limit: float) -> dict[str, Any]:
         "size": [grid.width, grid.height, grid.tile],
         "tops": [grid.tops[row] for row in rows],
         "lefts": [grid.lefts[column] for column in columns],
-        # A tile that was skipped has no logits, and JSON no NaN.
+        # A tile that was skipped has no logits, and JSON has no NaN.
         "values": [
             [None if math.isnan(value) else float(f"{value:.4g}") for value in of_class]
             for of_class in values

@@ -25,7 +25,7 @@ def outline_path(tiles: Collection[int], grid: TileGrid) -> str:
 
 
 def region_path(region: Tensor, height: int, width: int) -> str:
-    """Return the border of a region, bool (rows, columns), that covers an image of so many pixels.
+    """Return the border of a region, bool (rows, columns), that covers an image of this many pixels.
 
     >>> import torch
     >>> region_path(torch.tensor([[True, False]]), height=4, width=12)

@@ -38,7 +38,7 @@ def map_uri(logits: Tensor, grid: TileGrid, limit: float) -> str:
     columns = nearest_tiles(grid.lefts, grid.tile, grid.width)
     values = logits.double().cpu().numpy()
     levels = np.rint(np.clip(np.nan_to_num(values) / limit, -1, 1) * LEVELS).astype(np.int64)
-    # Of a byte each: there are four for each pixel of the image.
+    # One byte each, because there are four for each pixel of the image.
     indices = np.where(np.isnan(values), 0, levels + _NEUTRAL).astype(np.uint8)[np.ix_(rows, columns)]
     indices[(rows < 0)[:, None] | (columns < 0)[None]] = 0
     picture = Image.fromarray(indices)

@@ -16,7 +16,7 @@ from nearsight.write import write_text
 
 # Where a repair keeps the page of the diagnosis that chose.
 _CHOSEN_BY = f"{DIAGNOSED}/report.html"
-# The drawings of changes reach a little further than the widest interval.
+# The drawings of changes extend a little beyond the widest interval.
 ROOM = 1.05
 _SECTIONS = (
     ("summary", "Conclusion"),
@@ -44,13 +44,13 @@ def write_repair_page(repair: Repair, path: Path) -> None:
 
     >>> write_repair_page(Repair.load("repairs/scenes"), Path("report.html"))  # doctest: +SKIP
 
-    The file needs nothing beside it. Raises what `write_text` raises.
+    The file needs no other files. Raises where `write_text` does.
     """
     write_text(path, repair_html(repair, path.parent))
 
 
 def repair_html(repair: Repair, directory: Path | None = None) -> str:
-    """Return the page of a repair as HTML text, for a directory, in which the diagnosis that chose may lie."""
+    """Return the page of a repair as HTML text, for a directory that may contain the diagnosis that chose."""
     conclusion, *further = repair.sentences()
     costs = [("of the run before", repair.cost_before), ("of the repair", repair.cost)]
     return render(
@@ -75,7 +75,7 @@ def repair_html(repair: Repair, directory: Path | None = None) -> str:
 
 
 def method_sentences(repair: Repair) -> list[str]:
-    """Say how a repair was made and what chose it, a sentence each."""
+    """Say how a repair was made and what chose it, one sentence each."""
     began = (
         "the network was trained again, from scratch"
         if repair.from_scratch
@@ -97,7 +97,7 @@ def _examples(repair: Repair) -> Iterator[tuple[Repaired, list[Example], list[Ex
 
 
 def _worst(groups: Sequence[Change]) -> str | None:
-    """Say which group is right least before, and which after, among those that are large enough."""
+    """Say which group is right least often before, and which after, among those that are large enough."""
     large = [one for one in groups if one.images >= LEAST and one.before.value is not None]
     if not large:
         return None

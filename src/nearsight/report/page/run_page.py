@@ -27,7 +27,7 @@ GROUPS = 30
 
 @dataclass(frozen=True)
 class Confused:
-    """How many images of one class are taken for another."""
+    """How many images of one class are classified as another."""
 
     label: str
     prediction: str
@@ -64,7 +64,7 @@ def write_run_page(directory: Path, path: Path) -> None:
 
 
 def run_html(directory: Path) -> str:
-    """Return the page of a run as HTML text; of an evaluation without its run, what is known of it."""
+    """Return the page of a run as HTML text; for an evaluation without its run, with what is known about it."""
     run = Run(directory)
     result = run.result
     splits = result.get("evaluation", {})

@@ -1,4 +1,4 @@
-"""What the page shows of one tile: its picture, and enlarged, its evidence for every class."""
+"""What the page shows of one tile: its picture and, enlarged, its evidence for every class."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def tile_view(
     classes: Sequence[str],
     pictures: Pictures,
 ) -> TileView:
-    """Return the view of a tile of `side` pixels that stands in the atlas for the class `number`."""
+    """Return the view of a tile of `side` pixels that is in the atlas for the class `number`."""
     height, width = pictures.size(tile.index)
     evidence = f"evidence {signed(tile.evidence)} for {classes[number]}"
     return TileView(
@@ -59,14 +59,14 @@ def tile_view(
 
 
 def bars(tile: AtlasTile) -> list[tuple[int, float]]:
-    """Return the classes that are kept of a tile and their logits, the largest first."""
+    """Return the kept classes of a tile and their logits, the largest first."""
     return sorted(zip(tile.kept, tile.logits, strict=True), key=lambda bar: -bar[1])
 
 
 def lens_images(views: Iterable[TileView], pictures: Pictures) -> dict[int, str]:
-    """Return the small pictures of the images that tiles lie in, by their place in the examined set."""
+    """Return the small pictures of the images in which tiles are, by their place in the examined set."""
     return {
-        # The image around an enlarged tile only shows where the tile lies.
+        # The image around an enlarged tile only shows where the tile is.
         index: data_uri(pictures.encoded(Picture(index, AROUND_SIDE)))
         for index in dict.fromkeys(view.index for view in views)
     }

@@ -11,7 +11,7 @@ Unit = Literal["share", "points", "number"]
 
 @dataclass(frozen=True)
 class Words:
-    """An estimate in words: its value, its interval and the value by chance; `why` where one of them is missing."""
+    """An estimate in words: its value, its interval and the value by chance; `why` if one of them is missing."""
 
     value: str
     interval: str
@@ -27,7 +27,7 @@ def in_words(estimate: Estimate, unit: Unit = "share") -> Words:
     >>> in_words(Estimate(None, None, None, n=0, chance=0.2)).why
     'no images'
 
-    `why` says what is missing: the value, where nothing counts, or the interval.
+    `why` says what is missing: the value, if nothing counts, or the interval.
     """
     chance = "" if estimate.chance is None else _written(estimate.chance, unit)
     if estimate.value is None:
