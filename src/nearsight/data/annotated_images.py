@@ -1,4 +1,4 @@
-"""Which annotation speaks of which image: by the name of its file, and by its directories where several have it."""
+"""Which annotation belongs to which image: by the name of its file, and by its directories if several have it."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ _OF_A_MASK = re.compile(r"[-_. ]?(mask|masks|seg|segmentation|gt|label)$", re.IG
 def by_image(
     annotated: Sequence[Annotated], paths: Sequence[str]
 ) -> tuple[list[Annotated | None], list[str]]:
-    """Find what is said of each image, in the order of `paths`, and the images of which that is not clear.
+    """Find the annotation of each image, in the order of `paths`, and the images for which this is not clear.
 
     >>> said = [Annotated("labels/train/1.txt"), Annotated("labels/val/1.txt"), Annotated("labels/val/2.txt")]
     >>> found, unclear = by_image(said, ["images/val/1.jpg", "images/train/1.jpg", "images/train/3.jpg"])
     >>> [each and each.image for each in found], unclear
     (['labels/val/1.txt', 'labels/train/1.txt', None], [])
 
-    An annotation speaks of one image at most, and of none where two are as near to it.
+    An annotation belongs to at most one image, and to none if two are equally near to it.
     """
     stems: dict[str, list[int]] = {}
     for number, each in enumerate(annotated):

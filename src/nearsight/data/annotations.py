@@ -1,4 +1,4 @@
-"""Annotation files, as people have them: COCO's JSON, Pascal VOC's XML, YOLO's text, and folders of masks."""
+"""Annotation files as people have them: COCO's JSON, Pascal VOC's XML, YOLO's text, and folders of masks."""
 
 import re
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from nearsight.data.yolo import read_yolo
 from nearsight.errors import InputError
 
 _MASKS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg", ".webp")
-# Files beside YOLO's that say something else.
+# Files beside YOLO's that contain something else.
 _NO_YOLO = re.compile(
     r"(classes|readme.*|requirements|labels|obj|train|val|valid|test|license.*)\.txt", re.IGNORECASE
 )
-# What directories with annotations, and those with the images beside them, are usually called.
+# Usual names of directories with annotations, and of those with the images beside them.
 ANNOTATION_DIRECTORIES = frozenset(
     [
         "annotation",
@@ -42,7 +42,7 @@ IMAGE_DIRECTORIES = frozenset(["image", "images", "img", "imgs", "jpegimages", "
 COCO_NAMES = re.compile(r"_?annotations?(\.coco)?\.json|instances.*\.json|coco.*\.json", re.IGNORECASE)
 _MOST_SPLITS = 20
 _LONGEST_LINE = 2**20
-# A file is searched for COCO's names in parts of so many bytes, and in no more of them.
+# A file is searched for COCO's names in parts of this many bytes, and in no more of them.
 _PART, _MOST_PARTS = 2**24, 256
 _EXPECTED = (
     "expected a COCO file, or a directory of Pascal VOC's .xml, YOLO's .txt or masks, each named as its image"
@@ -52,8 +52,8 @@ _EXPECTED = (
 def read_annotations(place: Path) -> Annotations:
     """Read a COCO file, or a directory of COCO's, Pascal VOC's or YOLO's files or of masks, at any depth.
 
-    Paths of images are relative to the directory, or to that of the file. Raises `InputError`, naming the file, where
-    one cannot be read, and where a directory holds none of these or more than one kind.
+    Paths of images are relative to the directory, or to that of the file. Raises `InputError`, naming the file,
+    if one cannot be read, and if a directory holds none of these or more than one kind.
     """
     if not place.exists():
         raise InputError(f"there is no file or directory {place} for `regions`; {_EXPECTED}")
@@ -68,17 +68,17 @@ def read_annotations(place: Path) -> Annotations:
 
 
 def annotations_beside(root: Path, images: Sequence[str]) -> Annotations | None:
-    """Read what lies with a folder of images where annotations usually lie, None where nothing does.
+    """Read the annotations in the usual places of a folder of images, None if there are none.
 
-    That is a directory called annotations, labels or masks, or a COCO file, in the folder, beside it if it is called
-    images, or in one of its splits; or Pascal VOC's or YOLO's files next to the images. COCO goes before Pascal VOC,
-    YOLO and masks. Raises `InputError` where they cannot be read.
+    These places are: a directory called annotations, labels or masks, or a COCO file, in the folder, beside it if
+    it is called images, or in one of its splits; or Pascal VOC's or YOLO's files next to the images. COCO comes
+    before Pascal VOC, YOLO and masks. Raises `InputError` if they cannot be read.
     """
     base = root.parent if root.name.casefold() in IMAGE_DIRECTORIES else root
     within = [base, *_directories(root)[:_MOST_SPLITS]]
     inside = [place for top in within for place in _directories(top)]
     places = [place for place in inside if place.name.casefold() in ANNOTATION_DIRECTORIES]
-    # Where images lie is no directory of annotations, but perhaps a class of that name.
+    # A directory that contains images is not one of annotations, but perhaps a class of that name.
     holding = {parent for image in images for parent in Path(image).parents}
     files = [file for place in dict.fromkeys(places) if place not in holding for file in _files(place)]
     files += [
@@ -107,7 +107,7 @@ def _read(kind: str, files: Sequence[Path], root: Path) -> Annotations:
 
 
 def _kinds(files: Sequence[Path]) -> dict[str, list[Path]]:
-    """The files of each kind. A text or JSON that is none of YOLO or COCO counts only where nothing else is there."""
+    """The files of each kind. Text or JSON that is not YOLO's or COCO's counts only if there is nothing else."""
     by_suffix: dict[str, list[Path]] = {".json": [], ".xml": [], ".txt": []}
     for file in files:
         by_suffix.setdefault(file.suffix.casefold(), []).append(file)

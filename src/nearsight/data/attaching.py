@@ -1,4 +1,4 @@
-"""Annotation files that are given beside a set: each image's regions as a column of its table."""
+"""Annotation files that are given with a set: each image's regions as a column of its table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,10 +26,10 @@ def with_annotations(
     labels: Mapping[str, NDArray[np.int64]],
     classes: Sequence[str],
 ) -> tuple[dict[str, Table], list[str]]:
-    """Return the tables of the labelled splits with a column of regions, in place of one they may have, and notes.
+    """Return the tables of the labelled splits with a column of regions, replacing an existing one, and notes.
 
-    Where objects have the names of the set's classes, those of an image's own class are its region; otherwise all of
-    them are. Raises `InputError` where no annotation speaks of any image.
+    If objects have the names of the set's classes, those of an image's own class are its region; otherwise all of
+    them are. Raises `InputError` if no annotation belongs to any image.
     """
     paths = {split: _paths(tables[split].rows) for split in labels}
     together = [path for split in labels for path in paths[split]]
@@ -73,7 +73,7 @@ def with_annotations_beside(
     labels: Mapping[str, NDArray[np.int64]],
     classes: Sequence[str],
 ) -> tuple[Mapping[str, Table], list[str]]:
-    """Do as `with_annotations` with what lies with a folder's images; what cannot be used is told and left out."""
+    """Do as `with_annotations` with the annotations in a folder of images; a note names those left out."""
     images = [path for split in labels for path in _paths(tables[split].rows)]
     try:
         annotations = annotations_beside(folder, images)
@@ -107,6 +107,6 @@ def _with_column(rows: "Dataset", column: str, said: Sequence[Annotated | None])
 
 
 def _stamped(file: str) -> dict[str, str | None]:
-    # Size and time are part of the cache's key, so that a changed file is looked at again.
+    # Size and time are part of the cache's key, so that a changed file is read again.
     status = Path(file).stat()
     return {"bytes": None, "path": file, "stamp": f"{status.st_size} {status.st_mtime_ns}"}

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 
 def can_redraw() -> bool:
-    """Return whether a bar can be drawn over: on a terminal and in a notebook; in a log each stroke is a line."""
+    """Return whether a bar can be drawn: on a terminal and in a notebook; in a log, each update would be a line."""
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
 @contextmanager
 def without_bars() -> Iterator[None]:
-    """Keep the libraries that read data from drawing bars, and leave their setting as it was."""
+    """Keep the libraries that read data from drawing bars, and restore their setting afterwards."""
     import datasets
     from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,
@@ -36,7 +36,7 @@ def without_bars() -> Iterator[None]:
 
 @contextmanager
 def without_logs() -> Iterator[None]:
-    """Keep `datasets` from logging what it raises as well, and leave its setting as it was."""
+    """Keep `datasets` from also logging what it raises, and restore its setting afterwards."""
     import logging
 
     logger = logging.getLogger("datasets")

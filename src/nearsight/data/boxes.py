@@ -1,4 +1,4 @@
-"""Boxes: which numbers they are made of, decided over all boxes of a split, and the pixels that they mark."""
+"""Boxes: what their numbers mean, decided over all boxes of a split, and the pixels that they mark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +17,11 @@ _SAID: dict[Layout, str] = {
     "sides": "x, y, width, height",
     "centre": "x and y of the centre, width, height",
 }
-# A layout is right where nearly all boxes make sense in it, and wrong where many do not.
+# A layout is right if nearly all boxes make sense in it, and wrong if many do not.
 _NEARLY_ALL = 0.99
 _MANY = 0.1
-# So many different boxes do not all lie left of and above the middle by chance, as corners that fit as sides do.
+# By chance, this many different boxes do not all lie left of and above the middle, as corners that fit as sides
+# do.
 _ENOUGH = 20
 
 
@@ -51,7 +52,7 @@ class BoxForm:
 
 @dataclass(frozen=True)
 class Understood:
-    """How the boxes of a split are read, None where that cannot be told from them, and a sentence on it."""
+    """How the boxes of a split are read, None if that cannot be decided from them, and a sentence about it."""
 
     form: BoxForm | None
     note: str
@@ -104,7 +105,7 @@ def boxes_mask(boxes: Sequence[Any], height: int, width: int, form: BoxForm = Bo
     >>> boxes_mask([[1, 0, 2, 1], [-5, 0, 0, 9]], 3, 4).int().tolist()
     [[1, 1, 1, 0], [1, 1, 1, 0], [1, 0, 0, 0]]
 
-    `boxes` is one box or several. A pixel is inside where its centre is. Boxes are cut off at the image's edge; one
+    `boxes` is one box or several. A pixel is inside if its centre is. Boxes are cut off at the image's edge; one
     without width or height marks nothing. Returns bool (height, width).
     """
     mask = torch.zeros(height, width, dtype=torch.bool)
@@ -137,15 +138,16 @@ def box_faults(
 def understand_boxes(
     boxes: NDArray[np.float64], sides: NDArray[np.float64], column: str, usual: Layout | None
 ) -> Understood:
-    """Find out what the numbers of boxes are from all boxes of a split.
+    """Find out what the numbers of boxes mean from all boxes of a split.
 
     >>> boxes, sides = np.array([[0.25, 0.25, 0.75, 0.75]]), np.array([[16, 16]])
     >>> understand_boxes(boxes, sides, "box", "corners").form
     BoxForm(layout='corners', relative=True, edges=False)
 
-    `boxes` is (n, 4) and `sides` (n, 2), the width and height of each one's image in pixels. `usual` is the layout of
-    a column of that name, which holds unless many boxes make no sense in it and nearly all do in one other; None asks
-    for the only one in which they do. Boxes are relative where all lie within 0 to 1 and not all are whole numbers.
+    `boxes` is (n, 4) and `sides` (n, 2), the width and height of each box's image in pixels. `usual` is the
+    layout of a column of that name, which is used unless many boxes make no sense in it and nearly all do in one
+    other; None asks for the only one in which they do. Boxes are relative if all are within 0 to 1 and not all
+    are whole numbers.
     """
     count = len(boxes)
     if not count:
@@ -164,7 +166,7 @@ def understand_boxes(
     limits = np.ones_like(sides) if relative else sides
     sense = {layout: _make_sense(boxes, limits, layout, relative) for layout in _SAID}
     if not relative:
-        # Centres are never given in pixels by any format that is read here.
+        # No format that is read here gives centres in pixels.
         del sense["centre"]
     fitting = [layout for layout, share in sense.items() if share >= _NEARLY_ALL]
     chosen = usual if usual is not None and _reversed(boxes, limits, usual) < _MANY else None
@@ -205,7 +207,7 @@ def understand_boxes(
 def _left_of_and_above_the_middle(boxes: NDArray[np.float64], limits: NDArray[np.float64]) -> bool:
     """Whether most boxes, read as corners, lie clearly left of or above the middle, where corners fit as sides too.
 
-    Read as sides, corners end inside the image only if their middle is left of and above its middle.
+    Read as sides, corners only end inside the image if their middle is left of and above its middle.
     """
     return bool((((boxes[:, :2] + boxes[:, 2:]) / limits) < 0.9).any(1).mean() > 0.5)
 
@@ -232,10 +234,10 @@ def _make_sense(
 
 
 def _reversed(boxes: NDArray[np.float64], limits: NDArray[np.float64], layout: Layout) -> float:
-    """The share of boxes that show that they are not of this layout: their end lies before their start, or beyond."""
+    """The share of boxes that cannot have this layout: their end lies before their start, or outside the image."""
     found = edges(boxes, 1, 1, BoxForm(layout, edges=True))
     if layout == "corners":
-        # In pixels a box may be one pixel wide.
+        # In pixels, a box may be one pixel wide.
         flat = 0 if (limits == 1).all() else -1e-9
         return float((found[:, 2:] - found[:, :2] <= flat).any(1).mean())
     return float(_beyond(found, limits, 0.02 * limits).mean())

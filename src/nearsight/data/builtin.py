@@ -31,11 +31,11 @@ def read_digits() -> dict[str, ImageSet]:
 
 
 def read_scenes(name: str) -> dict[str, ImageSet]:
-    """Draw every split of `scenes` or, say, `scenes:shortcut=0.9,seed=1`, with a mask for each image.
+    """Draw every split of `scenes` or, for example, `scenes:shortcut=0.9,seed=1`, with a mask for each image.
 
-    What was drawn is kept beside the cache of `datasets` (HF_HOME), so that it is drawn once.
+    The drawn set is kept beside the cache of `datasets` (HF_HOME), so that it is drawn once.
 
-    Raises `InputError` on options that `scenes` does not have and on values that are no numbers.
+    Raises `InputError` for options that `scenes` does not have and for values that are not numbers.
     """
     from datasets import config
 

@@ -1,4 +1,4 @@
-"""What `datasets` keeps of a set and cannot read again."""
+"""What `datasets` has cached of a set but can no longer read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,9 @@ from nearsight.errors import InputError, first_line
 
 @contextmanager
 def told_of_damage() -> Iterator[None]:
-    """Turn what `datasets` raises of files that it wrote itself into an `InputError` that says what to remove.
+    """Turn errors of `datasets` about its own files into an `InputError` that says what to remove.
 
-    Arrow's errors, and those of JSON, are `OSError`s without a number and `ValueError`s; they count where `datasets`
+    Arrow's errors, and those of JSON, are `OSError`s without a number and `ValueError`s; they count if `datasets`
     is among those that raised them. All others pass.
     """
     try:

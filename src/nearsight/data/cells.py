@@ -1,4 +1,4 @@
-"""What the cells of a table's column hold, as plain values of Python."""
+"""The cells of a table's column, as plain Python values."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def cells(column: "pa.ChunkedArray") -> list[object]:
-    """Return the values of a column as Python has them; times that it does not have are text, as they are stored.
+    """Return the values of a column as Python has them; times that Python does not have are text, as they are stored.
 
     >>> import pyarrow as pa
     >>> cells(pa.chunked_array([[1_577_836_800]], pa.timestamp("s", tz="Mars/Olympus")))
@@ -18,6 +18,6 @@ def cells(column: "pa.ChunkedArray") -> list[object]:
     try:
         return list(column.to_pylist())
     except (pa.ArrowInvalid, OverflowError, ValueError, LookupError):
-        # Times in a zone that is not known, or of years that Python has not.
+        # Times in an unknown zone, or of years that Python does not have.
         bare = column.cast(pa.timestamp(column.type.unit)) if pa.types.is_timestamp(column.type) else column
         return list(bare.cast(pa.string()).to_pylist())

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 as their home gives them: the Python version and the binary version."""
+"""CIFAR-10 and CIFAR-100 as published: the Python version and the binary version."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,9 +27,9 @@ def is_cifar(path: Path) -> bool:
 
 
 def read_cifar(path: Path, name: str) -> tuple[dict[str, ImageSet], list[str]]:
-    """Read the splits train and test; of CIFAR-100 the fine classes.
+    """Read the splits train and test; for CIFAR-100 the fine classes.
 
-    Pickles are read without running anything in them. Raises `InputError` where a file is damaged or missing.
+    Pickles are read without running anything in them. Raises `InputError` if a file is damaged or missing.
     """
     binary = any(path.glob("*.bin"))
     ten = any(path.glob("data_batch_1*"))

@@ -12,9 +12,9 @@ _LISTED = 5
 
 @dataclass(frozen=True)
 class Agreed:
-    """The class names of several lists: `classes`, and for each list the place in them of each of its own names.
+    """The class names of several lists: `classes`, and for each list the places of its own names in them.
 
-    `notes` say what was done to have them.
+    `notes` say how they were obtained.
     """
 
     classes: tuple[str, ...]
@@ -23,7 +23,7 @@ class Agreed:
 
 
 def plain(name: str) -> str:
-    """Return a name as it is compared: composed Unicode, without space around it, any space within it one space.
+    """Return a name in the form in which it is compared: composed Unicode, without surrounding space, single spaces.
 
     >>> plain("  cafe\\u0301  au lait ") == "café au lait"
     True
@@ -32,7 +32,7 @@ def plain(name: str) -> str:
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Tell equal names apart by a number.
+    """Distinguish equal names by a number.
 
     >>> distinct(["crane", "owl", "crane", "crane (2)"])
     ('crane', 'owl', 'crane (3)', 'crane (2)')
@@ -57,9 +57,9 @@ def agree(lists: Mapping[str, Sequence[str]], base: str, where: str) -> Agreed:
     >>> found.classes, found.places["test"]
     (('cat', 'dog', 'owl'), (1, 0, 2))
 
-    The classes come in the order of the list `base`, then those that only others name. Names are the same where they
-    are `plain` alike, or where they differ in case alone and neither list has both. Raises `InputError`, naming
-    `where`, when two lists have no name in common, or when a name that a list has twice must be matched.
+    The classes come in the order of the list `base`, then those that only others name. Names are the same if they
+    are `plain` alike, or if they differ only in case and neither list has both. Raises `InputError`, naming
+    `where`, if two lists have no name in common, or if a name that a list has twice must be matched.
     """
     notes: list[str] = []
     order = [base, *(name for name in lists if name != base)]
@@ -96,7 +96,7 @@ def agree(lists: Mapping[str, Sequence[str]], base: str, where: str) -> Agreed:
 
 
 def lookup(words: Iterable[str], classes: Sequence[str]) -> dict[str, int | None]:
-    """Return the place in `classes` of each word, None where it names none of them.
+    """Return the place of each word in `classes`, None if it names none of them.
 
     >>> lookup(["dog ", "Cat", "owl"], ["cat", "dog"])
     {'dog ': 1, 'Cat': 0, 'owl': None}
@@ -108,7 +108,7 @@ def lookup(words: Iterable[str], classes: Sequence[str]) -> dict[str, int | None
 
 
 def listed(names: Sequence[str]) -> str:
-    """List names, the first few of many.
+    """List names, only the first few if there are many.
 
     >>> listed(["a", "b", "c", "d", "e", "f", "g"])
     'a, b, c, d, e and 2 more'

@@ -8,7 +8,8 @@ from nearsight.data.class_names import listed
 from nearsight.data.patterns import with_a_group
 from nearsight.errors import InputError
 
-# Letters before anything else; the text before a number at the end; before the first separator; after the last one.
+# The letters before anything else; the text before a number at the end; before the first separator; after the
+# last one.
 _COMMON = (
     "^([a-zA-Z]+)[^a-zA-Z]*[.]",
     "^(.*[a-zA-Z])[^a-zA-Z]*[.]",
@@ -23,7 +24,7 @@ def class_of(pattern: str, files: Sequence[str]) -> list[str | None]:
     >>> class_of(r"^(\\w+)\\.", ["train/cat.0.jpg", "train/dog.1.jpg", "1.jpg"])
     ['cat', 'dog', '1']
 
-    None stands for a name that it does not match. Raises `InputError` where the expression cannot be used.
+    None means a name that it does not match. Raises `InputError` if the expression cannot be used.
     """
     expression = with_a_group(
         pattern, "class_pattern", "needs a group, whose text is the class, such as '^([a-z]+)'"
@@ -33,7 +34,7 @@ def class_of(pattern: str, files: Sequence[str]) -> list[str | None]:
 
 
 def labels_by_pattern(pattern: str, files: Sequence[str], where: str) -> list[str | None] | None:
-    """Return the classes of a split's files, None where no name matches; raises `InputError` where some do not."""
+    """Return the classes of a split's files, None if no name matches; raises `InputError` if some do not."""
     found = class_of(pattern, files)
     wrong = [Path(file).name for file, name in zip(files, found, strict=True) if name is None]
     if len(wrong) == len(files):
@@ -47,7 +48,7 @@ def labels_by_pattern(pattern: str, files: Sequence[str], where: str) -> list[st
 
 
 def suggested_pattern(files: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Find an expression that tells classes by the names of a flat folder's files, and the classes that it finds.
+    """Find an expression that gives classes from the names of a flat folder's files, and the classes that it finds.
 
     >>> suggested_pattern(["cat.0.jpg", "cat.1.jpg", "dog.0.jpg", "dog.1.jpg", "dog.2.jpg", "cat.2.jpg"])[1]
     ['cat', 'dog']

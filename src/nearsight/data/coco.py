@@ -21,7 +21,7 @@ from nearsight.errors import InputError
 from nearsight.read import belonging_together, read_json
 
 _MEND = "write the annotations again"
-# Those of COCO's training images have half a GiB.
+# The annotations of COCO's training images have half a GiB.
 _LARGEST = 4 * 2**30
 
 

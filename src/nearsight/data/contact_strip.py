@@ -17,7 +17,7 @@ GAP = 4
 
 
 def contact_strip(images: "ImageSet") -> bytes | None:
-    """Return the first 8 images, each at most 72 pixels a side, as the bytes of one PNG; None where there are none.
+    """Return the first 8 images, each at most 72 pixels per side, as the bytes of one PNG; None if there are none.
 
     >>> from nearsight.data import load
     >>> contact_strip(load("digits")["test"])[1:4]

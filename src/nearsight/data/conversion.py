@@ -1,4 +1,4 @@
-"""Images as a program holds them, Pillow's, arrays, tensors or files, become uint8 RGB tensors."""
+"""Images in a program's memory or in files, as Pillow images, arrays or tensors, become uint8 RGB tensors."""
 
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ def to_pixels(image: Any, name: str = "the image", value_range: tuple[float, flo
     >>> to_pixels(torch.full((3, 4, 5), 0.5)).unique().tolist()
     [128]
 
-    `image` is a file's path, its bytes, a Pillow image, an array (H, W) or (H, W, channels), or a tensor (H, W) or
-    (channels, H, W). Channels are grey, RGB or RGBA, which is laid over white. Numbers are uint8 from 0 to 255,
-    uint16 from 0 to 65535 or floating-point from 0 to 1, as those of a file, or of any type within `value_range`.
+    `image` is a file's path, its bytes, a Pillow image, an array (H, W) or (H, W, channels), or a tensor (H, W)
+    or (channels, H, W). Channels are grey, RGB or RGBA, which is composited on white. Numbers are uint8 from 0 to
+    255, uint16 from 0 to 65535 or floating-point from 0 to 1, as in a file, or of any type within `value_range`.
     Raises `InputError`, naming the image, for anything else.
     """
     if value_range is not None:
@@ -89,7 +89,7 @@ def _bytes(values: NDArray[Any], name: str, shape: str) -> NDArray[np.uint8]:
         raise InputError(f"{name} is {shape}: {fault}") from None
     if values.shape[2] < 4:
         return pixels
-    # What is opaque is said in the type's own range.
+    # Opacity is given in the type's own range.
     opaque = 1 if depth == FLOATING else np.iinfo(values.dtype).max
     alpha = (values[..., 3:].astype(np.float64).clip(0, opaque) * (255 / opaque)).round().astype(np.uint8)
     return np.concatenate([pixels, alpha], axis=2)

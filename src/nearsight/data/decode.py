@@ -51,10 +51,11 @@ def decode_image(
     >>> image.shape, image.unique().tolist()
     (torch.Size([3, 2, 3]), [0])
 
-    Greyscale is repeated, palettes looked up, transparency laid over white, CMYK converted, and the EXIF orientation
-    applied. Of an animation, the first frame. Of values beyond 8 bits `value_range` becomes 0 to 255, by default all
-    16 bits, or 0 to 1 of floating-point ones; a warning says where few greys or none are left. Raises `InputError`
-    naming the image (`name`, or its path) when it is damaged or not an image, or its range must be said.
+    Greyscale is repeated, palettes are looked up, transparency is composited on white, CMYK is converted, and the
+    EXIF orientation is applied. For an animation, the first frame is used. For values beyond 8 bits,
+    `value_range` becomes 0 to 255, by default all 16 bits, or 0 to 1 for floating-point values; a warning says if
+    few greys or none are left. Raises `InputError` naming the image (`name`, or its path) if it is damaged or not
+    an image, or if its range must be given.
     """
     with (
         nullcontext() if value_range is None else values_from(checked_range(value_range), of_a_set=False),
@@ -73,13 +74,13 @@ def decode_image(
 
 
 def decode_picture(image: Image.Image) -> Tensor:
-    """Decode a Pillow image, which is turned in place, to what `decode_image` makes of its file."""
+    """Decode a Pillow image, which is rotated in place, to the same as `decode_image` gives for its file."""
     _turn(image)
     image = _without_depth(image)
     width, height = image.size
     pixels = np.empty((3, height, width), dtype=np.uint8)
     clear = image.has_transparency_data
-    # A band of rows at a time: Pillow copies what it hands out, and a large image takes much memory.
+    # A band of rows at a time: Pillow copies what it returns, and a large image takes much memory.
     rows = max(1, _BAND_PIXELS // width)
     for top in range(0, height, rows):
         band, shows = _to_rgb(image.crop((0, top, width, min(top + rows, height))))
@@ -91,8 +92,8 @@ def decode_picture(image: Image.Image) -> Tensor:
 
 
 def _turn(image: Image.Image) -> None:
-    """Turn an image in place as its EXIF says; where that cannot be read, it stays as it is stored."""
-    # What is wrong with its pixels is raised here, so that whatever follows is about the metadata.
+    """Rotate an image in place as its EXIF says; if that cannot be read, it stays as it is stored."""
+    # Faults of its pixels are raised here, so that later ones are about the metadata.
     image.load()
     if read_exif(image).orientation is not None:
         with suppress(Exception):
@@ -100,7 +101,7 @@ def _turn(image: Image.Image) -> None:
 
 
 def _swapped_bytes(image: Image.Image) -> list[Any]:
-    """Return how to read the low byte of each channel, where they are of 16 bits and Pillow reads the high one."""
+    """Return how to read the low byte of each channel, if they have 16 bits and Pillow reads the high one."""
     swapped: list[Any] = []
     for tile in getattr(image, "tile", ()):
         args = tile.args
@@ -124,7 +125,7 @@ def check_given(image: Image.Image) -> None:
 
 
 def unread_deep(image: Image.Image) -> bytes | None:
-    """Return the file of a Pillow image of 16 bits a colour that was opened and not read, as reading it loses 8."""
+    """Return the file of a Pillow image with 16 bits per colour that was opened but not read; reading it loses 8."""
     stream = getattr(image, "fp", None)
     if stream is None or not _swapped_bytes(image):
         return None
@@ -136,7 +137,7 @@ def unread_deep(image: Image.Image) -> bytes | None:
 
 
 def _check_deep_grey(image: Image.Image) -> None:
-    """Refuse grey of 16 bits with alpha where Pillow, which reads its high byte alone, loses most of it."""
+    """Refuse grey of 16 bits with alpha if Pillow, which only reads its high byte, loses most of it."""
     if any(str(tile.args).startswith("LA;16") for tile in getattr(image, "tile", ())):
         high = int(np.asarray(image.getchannel(0)).max())
         if high < 64:
@@ -147,7 +148,7 @@ def _check_deep_grey(image: Image.Image) -> None:
 
 
 def _decode_deep(high: Image.Image, low: Image.Image) -> Tensor:
-    """Decode colour of 16 bits a channel from two readings of a file, of the high and of the low bytes."""
+    """Decode colour of 16 bits per channel from two readings of a file, of the high and of the low bytes."""
     for image in (high, low):
         _turn(image)
     width, height = high.size
@@ -161,7 +162,7 @@ def _decode_deep(high: Image.Image, low: Image.Image) -> Tensor:
 
 
 def deep_pixels(deep: NDArray[np.uint16]) -> Tensor:
-    """Return colour of 16 bits, (H, W, 3 or 4), the fourth its alpha, as uint8 (3, H, W) in the range of values here.
+    """Return colour of 16 bits, (H, W, 3 or 4), the fourth its alpha, as uint8 (3, H, W) in the current range.
 
     >>> deep_pixels(np.full((1, 2, 3), 65535, np.uint16)).unique().tolist()
     [255]
@@ -181,7 +182,7 @@ def image_size(file: bytes | str | Path, name: str | None = None) -> tuple[int, 
     >>> image_size(buffer.getvalue())
     (2, 3)
 
-    A PNG is read whole, as its EXIF may follow its pixels. Raises `InputError` naming the image when its
+    A PNG is read whole, because its EXIF may follow its pixels. Raises `InputError` naming the image if its
     header is not that of an image.
     """
     return image_header(file, name).size
@@ -189,11 +190,11 @@ def image_size(file: bytes | str | Path, name: str | None = None) -> tuple[int, 
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of an image says: its `size` as decoded, height and width, and what else must be known of it.
+    """What the header of an image says: its `size` as decoded, height and width, and other facts about it.
 
-    `deep_or_clear` says that it has more than 8 bits, whose range counts, or transparency, which may hide all of it;
-    `frames` that there are more than the first, as in an animation or a stack; `taken` when the shutter was pressed,
-    as EXIF writes it, and `unread` why its EXIF cannot be read whole.
+    `deep_or_clear` says that it has more than 8 bits, whose range matters, or transparency, which may hide all of
+    it. `frames` says that there are more than the first, as in an animation or a stack. `taken` is when the
+    shutter was pressed, as EXIF writes it, and `unread` is why its EXIF cannot be read completely.
     """
 
     size: tuple[int, int]
@@ -204,13 +205,13 @@ class Header:
 
 
 def image_header(file: bytes | str | Path, name: str | None = None) -> Header:
-    """Read an image's header; raises as `image_size` does."""
+    """Read an image's header; raises where `image_size` does."""
     with named_faults(file, name), opened(file) as image:
         width, height = image.size
         unknown = image.mode[:1] in "IF" or image.has_transparency_data or bool(_swapped_bytes(image))
-        # What follows a photograph in a JPEG is a preview or a map of its light, and no frame.
+        # What follows a photograph in a JPEG is a preview or a map of its light, not a frame.
         frames = image.format != "MPO" and bool(getattr(image, "is_animated", False))
-        # Pillow's TIFF reader swaps the sides itself, and no other reader does.
+        # Pillow's TIFF reader swaps the sides itself; no other reader does.
         exif = read_exif(image)
         turned = image.format != "TIFF" and exif.orientation in _QUARTER_TURNS
     size = (width, height) if turned else (height, width)
@@ -219,7 +220,7 @@ def image_header(file: bytes | str | Path, name: str | None = None) -> Header:
 
 @contextmanager
 def allowed_pixels(most: int | None) -> Iterator[None]:
-    """Read images of up to so many pixels meanwhile, more or fewer than otherwise; None changes nothing.
+    """Read images of up to this many pixels meanwhile, more or fewer than otherwise; None changes nothing.
 
     >>> buffer = BytesIO()
     >>> Image.new("RGB", (30, 20)).save(buffer, "PNG")
@@ -228,9 +229,9 @@ def allowed_pixels(most: int | None) -> Iterator[None]:
     Traceback (most recent call last):
     nearsight.errors.InputError: cannot read a.png: it has 600 pixels, and up to 500 are read; give `max_pixels=600`
 
-    Without it Pillow's limit holds, 178,956,970, and what decoding takes is bounded (`check_memory`): a small file
-    can hold an image that fills the memory. The bound is that of this thread; what is loaded within keeps it for
-    images that are decoded later.
+    Otherwise Pillow's limit applies, 178,956,970, and the memory for decoding is bounded (`check_memory`),
+    because a small file can hold an image that fills the memory. The bound is that of this thread; a set that is
+    loaded meanwhile keeps it for images that are decoded later.
     """
     if most is not None and operator.index(most) < 1:
         raise InputError(f"max_pixels must be at least 1 pixel, got {most}")
@@ -258,9 +259,9 @@ def _check_pixels(image: Image.Image) -> None:
 
 @contextmanager
 def opened(file: bytes | str | Path) -> Iterator[Image.Image]:
-    """Open an encoded image with Pillow: its header is read, its pixels are not; there is memory to decode it within.
+    """Open an encoded image with Pillow: its header is read, its pixels are not; there must be memory to decode it.
 
-    Raises `ValueError` for an image of more pixels, or whose decoding takes more, than is allowed.
+    Raises `ValueError` for an image of more pixels, or whose decoding takes more memory, than is allowed.
     """
     with warnings.catch_warnings():
         # Pillow warns of odd metadata and of large images; neither changes the pixels.
@@ -275,7 +276,7 @@ def opened(file: bytes | str | Path) -> Iterator[Image.Image]:
 
 
 def read_encoded(path: str | Path) -> bytes:
-    """Read an image file whole; raises `ValueError` where it is larger than what may be taken to decode it."""
+    """Read an image file completely; raises `ValueError` if it is larger than what decoding may take."""
     with encoded(path) as stream:
         check_memory(_size(stream), 1, _MOST.get())
         return stream.read()
@@ -289,11 +290,11 @@ def _size(stream: BinaryIO) -> int:
 
 @contextmanager
 def named_faults(file: bytes | str | Path, name: str | None) -> Iterator[None]:
-    """Turn whatever is raised within into an `InputError` that names the image: `name`, or its path."""
+    """Turn any error into an `InputError` that names the image: `name`, or its path."""
     try:
         yield
     except MemoryError:
-        # That says nothing of the file.
+        # That says nothing about the file.
         raise
     # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and more on damaged files.
     except Exception as fault:

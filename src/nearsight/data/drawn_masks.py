@@ -1,4 +1,4 @@
-"""Drawn masks: what their values say, decided over all masks of a split, and the pixels that they mark."""
+"""Drawn masks: what their values mean, decided over all masks of a split, and the pixels that they mark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from nearsight.errors import InputError
 
 _MOST_VALUES = 16
 _VOID = 255
-# The colour of void in the palette of Pascal VOC, by which its masks are drawn.
+# The colour of void in the palette of Pascal VOC, with which its masks are drawn.
 _VOC_VOID = 224 << 16 | 224 << 8 | 192
-# Numbers of classes lie below; higher values beside 255 are greys.
+# Numbers of classes are lower; higher values beside 255 are greys.
 _HIGHEST_CLASS = 64
-# Whole numbers that floating-point ones stand for end here.
+# The largest whole number for which floating-point numbers stand.
 _HIGHEST_VALUE = 2.0**53
 
 
 @dataclass(frozen=True)
 class MaskLook:
-    """What one mask holds: its different values, none where they are too many, and what its alpha says.
+    """What one mask holds: its different values, none if there are too many, and what its alpha says.
 
-    `top` is the highest value, `full` the share of pixels that have it, `soft` of those that have neither it nor 0,
-    both within a tenth where a mask is stored lossily. `alpha` is the number of values of its alpha, 0 where there is
-    none, and `alpha_top` the highest.
+    `top` is the highest value, `full` is the share of pixels that have it, and `soft` the share that have neither
+    it nor 0, both within a tenth if a mask is stored lossily. `alpha` is the number of values of its alpha, 0 if
+    there is none, and `alpha_top` is the highest.
     """
 
     values: tuple[int, ...]
@@ -44,7 +44,7 @@ class MaskLook:
 
 @dataclass(frozen=True)
 class MaskForm:
-    """Where the object is: `drawn` where a mask is not 0 and not `void`; else above `cut` in `grey` or `alpha`.
+    """Where the object is. `drawn`: where a mask is not 0 and not `void`; else above `cut` in `grey` or `alpha`.
 
     >>> MaskForm(void=(255,)).said()
     'where they are not 0 and not 255, which is void'
@@ -64,19 +64,19 @@ class MaskForm:
 
 @dataclass(frozen=True)
 class Understood:
-    """How the masks of a split are read, None where that cannot be told from them, and a sentence on it."""
+    """How the masks of a split are read, None if that cannot be decided from them, and a sentence about it."""
 
     form: MaskForm | None
     note: str
 
 
 def look_at_mask(value: Any, height: int, width: int) -> MaskLook:
-    """Look at one mask, in the form that a table gives it.
+    """Look at one mask, in the form in which a table gives it.
 
     >>> look_at_mask([[0, 0, 9], [0, 9, 9]], 2, 3)
     MaskLook(values=(0, 9), top=9, full=0.5, soft=0.0, lossy=False, colours=False, alpha=0, alpha_top=0)
 
-    Raises `InputError` where it cannot be read or is not of its image's size.
+    Raises `InputError` if it cannot be read or does not have its image's size.
     """
     drawn = _read(value, height, width)
     values, counts = np.unique(drawn.values, return_counts=True)
@@ -112,7 +112,7 @@ def drawn_mask(value: Any, height: int, width: int, form: MaskForm = MaskForm())
 
 
 def marks_something(look: MaskLook, form: MaskForm) -> bool:
-    """Whether a mask of this look marks any pixel.
+    """Whether a mask like this marks any pixel.
 
     >>> marks_something(MaskLook((0, 255), 255, 0.1, 0), MaskForm(void=(255,)))
     False
@@ -125,14 +125,14 @@ def marks_something(look: MaskLook, form: MaskForm) -> bool:
 
 
 def understand_masks(looks: Sequence[MaskLook], column: str) -> Understood:
-    """Find out what the values of masks say from all masks of a split.
+    """Find out what the values of masks mean from all masks of a split.
 
     >>> understand_masks([MaskLook((0, 1, 255), 255, 0.1, 0.3), MaskLook((0, 1), 1, 0.4, 0)], "mask").note
     'mask: 2 masks, the object is 1, and 255 is void'
 
-    An alpha that differs within a mask is the mask, one that does not says nothing. Masks stored lossily or with soft
-    edges are cut at half. Of a few values 0 is not the object, nor 255 beside the low numbers of classes, which is
-    void; the object is what else a mask holds, if it is one value in each.
+    An alpha that varies within a mask is the mask; one that does not says nothing. Masks that are stored lossily
+    or have soft edges are cut at half. If there are few values, 0 is not the object, nor is 255 beside the low
+    numbers of classes, which is void; the object is what else a mask holds, if that is one value in each.
     """
     if not looks:
         return Understood(MaskForm(), "")
@@ -235,7 +235,7 @@ def _read(value: Any, height: int, width: int) -> _Drawn:
 
 
 def _numbers(value: Any) -> NDArray[Any]:
-    """A mask that a table gives as numbers, in rows; bytes stay bytes, and any others become whole numbers."""
+    """A mask that a table gives as numbers, in rows; bytes stay bytes, and other types become whole numbers."""
     try:
         found = np.array(value)
     except ValueError:
@@ -270,7 +270,7 @@ def _of_another_size(height: int, width: int, sides: Sequence[int]) -> InputErro
 
 
 def _by_number(image: Image.Image) -> Image.Image:
-    """Leave a palette's numbers where they are those of classes, the first of them black; else take its colours."""
+    """Keep a palette's numbers if they are those of classes, the first of them black; otherwise use its colours."""
     if image.mode != "P":
         return image
     if "transparency" in image.info:

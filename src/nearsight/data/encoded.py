@@ -1,4 +1,4 @@
-"""Opening image files: regular files alone, of formats whose readers start no program and read no other file."""
+"""Opening image files: only regular files, in formats whose readers start no program and read no other file."""
 
 import ctypes
 import errno
@@ -17,8 +17,8 @@ from PIL import Image
 from nearsight.errors import InputError
 from nearsight.read import NoFileError, open_regular, special
 
-# Pillow tries every reader that it knows, whatever a file's name says: an EPS called .jpg starts Ghostscript. HEIF is
-# read where the program has registered a reader of it.
+# Pillow tries every reader that it knows, whatever a file's name says: an EPS called .jpg starts Ghostscript.
+# HEIF is read if the program has registered a reader for it.
 FORMATS = (
     *("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM"),
     *("JPEG2000", "AVIF", "HEIF", "PCX", "SGI", "TGA"),
@@ -34,9 +34,9 @@ _OTHERS = {
     b"DDS ": "a texture (DDS)",
 }
 _PILLOWS_LIMIT = Lock()
-# It logs what it raises as well, on stderr where nobody listens.
+# It also logs what it raises, on stderr if nobody listens.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
-# Each registers what it reads. Pillow itself would import all readers to find one that is not there.
+# Each registers what it reads. Pillow itself would import all readers to find one that does not exist.
 for _module in (
     "Bmp",
     "Gif",
@@ -54,7 +54,8 @@ for _module in (
 ):
     with suppress(ImportError):
         import_module(f"PIL.{_module}ImagePlugin")
-# libtiff writes what is wrong with a file to stderr, past Python; Pillow raises it as well. Where the library is not
+# libtiff writes what is wrong with a file to stderr, bypassing Python, and Pillow raises it as well. If the
+# library is not found beside Pillow, it continues to write.
 # found beside Pillow it goes on writing.
 with suppress(AttributeError, OSError):
     _pillow = ctypes.CDLL(import_module("PIL._imaging").__file__)
@@ -63,11 +64,11 @@ with suppress(AttributeError, OSError):
 
 
 class UnopenedError(ValueError):
-    """What is opened is no regular file, or no image of a format that is opened; the message says what it is."""
+    """What is opened is not a regular file, or not an image in an accepted format; the message says what it is."""
 
 
 def open_image(file: BinaryIO) -> Image.Image:
-    """Open an encoded image with Pillow, by the readers of `FORMATS` alone; its header is read, its pixels are not.
+    """Open an encoded image with Pillow, only with the readers of `FORMATS`; its header is read, its pixels are not.
 
     >>> buffer = BytesIO()
     >>> Image.new("RGB", (3, 2)).save(buffer, "EPS")
@@ -76,8 +77,8 @@ def open_image(file: BinaryIO) -> Image.Image:
     nearsight.data.encoded.UnopenedError: it is PostScript (EPS), which only another program can draw; save it as \
 PNG or JPEG
 
-    Raises `UnopenedError` for known formats of other kinds, and what Pillow raises. Images that Pillow refuses for
-    their size are opened: whoever asks for their pixels decides on these.
+    Raises `UnopenedError` for known formats of other kinds, and what Pillow raises. Images that Pillow refuses
+    because of their size are opened; the code that reads their pixels decides about these.
     """
     file.seek(0)
     start = file.read(16)
@@ -106,7 +107,7 @@ def _known() -> list[str]:
 
 
 def check_path(path: str | Path) -> None:
-    """Raise `InputError` for what can be no path on this disk, whatever lies on it.
+    """Raise `InputError` for what cannot be a path on this disk, whatever exists there.
 
     >>> check_path("cats\\0dogs")
     Traceback (most recent call last):
@@ -128,7 +129,7 @@ def check_path(path: str | Path) -> None:
 
 
 def is_regular(path: str | Path) -> bool:
-    """Whether there is a regular file at a path, or behind a link at it; False where that cannot be found out.
+    """Whether there is a regular file at a path, or behind a link at it; False if that cannot be found out.
 
     >>> is_regular("/dev/null"), is_regular("name" * 1000)
     (False, False)

@@ -1,4 +1,4 @@
-"""The encoded files of a set's images, read again when asked for, whether or not their pixels are held in memory."""
+"""The encoded files of a set's images, read again on request, whether or not their pixels are held in memory."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

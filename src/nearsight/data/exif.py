@@ -1,4 +1,4 @@
-"""What a file says of how its picture was taken (EXIF); where that cannot be read, it is told and never fatal."""
+"""What a file says about how its picture was taken (EXIF); if it cannot be read, this is reported but never fatal."""
 
 import warnings
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _EXIF, _TAKEN = 0x8769, 0x9003
 
 @dataclass(frozen=True)
 class Exif:
-    """The tags of a picture that are used: None where it has none. `fault` says why they cannot be read whole.
+    """The tags of a picture that are used: None if it has none. `fault` says why they cannot be read completely.
 
     `taken` is when the shutter was pressed and `saved` when the file was written, as EXIF writes times;
     `orientation` is 1 to 8.
@@ -31,7 +31,7 @@ class Exif:
 
 
 def read_exif(image: Image.Image) -> Exif:
-    """Read the EXIF of an opened image; damage in it is a `fault`, and what could be read is kept.
+    """Read the EXIF of an opened image; damage in it is a `fault`, and what can be read is kept.
 
     >>> picture, tags = Image.new("RGB", (8, 8)), Image.Exif()
     >>> tags[0x010F] = "Canon"
@@ -42,7 +42,8 @@ def read_exif(image: Image.Image) -> Exif:
     >>> read_exif(picture).make, read_exif(picture).fault is None
     (None, False)
 
-    A PNG without EXIF before its pixels is read whole, as it may follow them; then damage to the pixels is raised.
+    A PNG without EXIF before its pixels is read whole, because it may follow them; damage to the pixels is then
+    raised.
     """
     raw = image.info.get("exif")
     if raw is None and image.format == "PNG":
@@ -54,11 +55,11 @@ def read_exif(image: Image.Image) -> Exif:
         warnings.simplefilter("always")
         # Readers raise whatever the damage leads to: SyntaxError, struct.error, KeyError and more.
         try:
-            # Once it has failed to be read, Pillow's own is empty and says nothing of it.
+            # Once it has failed to be read, Pillow's own is empty and does not say so.
             tags = image.getexif() if raw is None else _loaded(raw)
             for name, tag in _TAGS:
                 found[name] = _text(tags.get(tag))
-            # Pillow's own also knows the orientation of XMP, by which it turns pictures.
+            # Pillow's own also knows the orientation in XMP, by which it rotates pictures.
             found["orientation"] = _whole(tags.get(ORIENTATION) or image.getexif().get(ORIENTATION))
             found["taken"] = _text(tags.get_ifd(_EXIF).get(_TAKEN))
         except Exception as error:
@@ -69,7 +70,7 @@ def read_exif(image: Image.Image) -> Exif:
 
 
 def mentions_exif(png: bytes) -> bool:
-    """Whether a PNG may have EXIF or XMP anywhere, so that it is worth being read whole.
+    """Whether a PNG may have EXIF or XMP anywhere, so that it is worth reading completely.
 
     >>> mentions_exif(b"IHDR...IDAT...eXIf..."), mentions_exif(b"IHDR...IDAT...IEND")
     (True, False)

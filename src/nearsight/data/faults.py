@@ -1,4 +1,4 @@
-"""What libraries raise, told in one line."""
+"""Errors of libraries in one line."""
 
 
 def one_line(fault: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""What the files of a set say of its images without their pixels: format, size, quality, camera, time, folder."""
+"""What the files of a set say about its images without their pixels: format, size, quality, camera, time, folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 def file_facts(images: ImageSet, progress: Progress = SILENT) -> "pa.Table":
-    """Return what is known of each image's file, a row per image; no pixel is decoded.
+    """Return what is known about each image's file, one row per image; no pixel is decoded.
 
     >>> from nearsight.data import load
     >>> facts = file_facts(load("digits")["test"].select(np.arange(2)))
     >>> facts["width"].to_pylist(), facts["format"].to_pylist()
     ([8, 8], [None, None])
 
-    Columns, each missing where it is not known:
+    The columns are missing where they are not known:
 
     - `width`, `height` in pixels as decoded, and `aspect`, width by height;
     - `format` as Pillow names it, `bytes` of the encoded file, `mode` of its colours, `bits` of each,
@@ -40,10 +40,10 @@ def file_facts(images: ImageSet, progress: Progress = SILENT) -> "pa.Table":
     - of EXIF `camera_make`, `camera_model`, `software`, `orientation` and `taken`, a time, or else the time in the
       file's name;
     - `folder`, the directories above the file without those that say its class;
-    - `fault`, why its metadata, or the file, cannot be read whole: nothing is raised for it.
+    - `fault`, why its metadata, or the file, cannot be read completely: nothing is raised for it.
 
-    What was drawn or given by a program has no files: of it sizes are known, and folders where it has paths. Files
-    are read once for a set, and what is known of them is kept as long as it is.
+    Images that were drawn, or given by a program, have no files: only their sizes are known, and folders if they
+    have paths. Files are read once for a set, and what is known about them is kept as long as the set.
     """
     if images not in _KNOWN:
         _KNOWN[images] = _facts(images, progress)
@@ -112,14 +112,14 @@ def _read_all(files: EncodedFiles | None, count: int, progress: Progress) -> lis
 
 
 def _read(file: bytes | str) -> _Facts:
-    # Whatever is wrong with a file is a fact about it; whether its picture can be used is settled elsewhere.
+    # Anything wrong with a file is a fact about it; whether its picture can be used is decided elsewhere.
     try:
         size = len(file) if isinstance(file, bytes) else Path(file).stat().st_size
     except OSError as error:
         return _Facts(fault=one_line(error))
     try:
         with opened(file) as image:
-            # EXIF may follow the pixels of a PNG: they are decoded only where it does.
+            # EXIF may follow the pixels of a PNG: they are only decoded if it does.
             silent = image.format == "PNG" and not mentions_exif(_content(file))
             exif = Exif() if silent else read_exif(image)
             return _Facts(
@@ -153,14 +153,14 @@ def _bits(image: Image.Image) -> int:
 
 
 def _folders(paths: Sequence[str], labels: NDArray[np.int64], classes: Sequence[str]) -> list[str | None]:
-    """Return the directories of each path without those that say the class; None where nothing is left.
+    """Return the directories of each path without those that give the class; None if nothing is left.
 
     >>> _folders(["cat/a/1.png", "cat/b/2.png", "dog/a/3.png"], np.array([0, 0, 1]), ("cat", "dog"))
     ['a', 'b', 'a']
     >>> _folders(["x/n01/1.png", "x/n02/2.png", "y/n01/3.png"], np.array([0, 1, 0]), ("cat", "dog"))
     ['x', 'x', 'y']
 
-    That are the directories with the class's name, or else the first level of which each name has one class and
+    These are the directories with the class's name, or else the first level at which each name has one class and
     each class one name.
     """
     parts = [path.split("/")[:-1] for path in paths]
@@ -176,7 +176,7 @@ def _folders(paths: Sequence[str], labels: NDArray[np.int64], classes: Sequence[
 
 
 def _codes(parts: Sequence[Sequence[str]], depth: int, labels: NDArray[np.int64]) -> bool:
-    """Whether the names of a level of directories and the classes say the same."""
+    """Whether the names of a level of directories and the classes correspond one to one."""
     if any(len(own) <= depth for own in parts):
         return False
     pairs = {(own[depth], int(label)) for own, label in zip(parts, labels, strict=True)}

@@ -1,4 +1,4 @@
-"""Images that a table refers to by path: files beside the table, or elsewhere on the disk; nothing is fetched."""
+"""Images that a table refers to by path: files beside the table, or elsewhere on disk; nothing is downloaded."""
 
 import os
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from nearsight.data.table import Table
 
 
 def with_files_beside(table: Table, place: Path) -> tuple[Table, list[str]]:
-    """Find the files of a table that holds paths alone, and tell of those that lie elsewhere.
+    """Find the files of a table that holds only paths, and report those that are elsewhere.
 
-    A relative path is below `place`, the directory of the table, or else, where no file is there, below the current
-    one. Files outside of `place` are read like any others, with a note. Tables that hold images themselves are left
-    as they are.
+    A relative path is below `place`, the directory of the table, or else, if there is no file, below the current
+    directory. Files outside `place` are read like any others, with a note. Tables that hold the images themselves
+    are left as they are.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

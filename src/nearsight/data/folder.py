@@ -19,11 +19,11 @@ _TABLES = (".csv", ".tsv", ".jsonl")
 
 
 def read_folder(path: Path, reading: Reading) -> tuple[dict[str, Table], list[str]]:
-    """List the images of a folder as tables by split, and say in notes how it was read and what was skipped.
+    """List the images of a folder as tables by split, with notes on how it was read and what was skipped.
 
-    Every image in a class's directory, at any depth, is of that class. A split directory without class directories
-    has no labels, unless `class_pattern` finds them in the names of files. Raises `InputError` on a folder or class
-    without images, and where directories could be splits or classes.
+    Every image in a class's directory, at any depth, belongs to that class. A split directory without class
+    directories has no labels, unless `class_pattern` finds them in the names of files. Raises `InputError` for a
+    folder or class without images, and if directories could be splits or classes.
     """
     root = read_tree(path)
     if not root.count:

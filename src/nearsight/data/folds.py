@@ -1,4 +1,4 @@
-"""Folds: a set in parts for cross-validation, each of which is tested on by a network trained on the others."""
+"""Folds: a set in parts for cross-validation, each of which is tested by a network trained on the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,14 +15,14 @@ from nearsight.errors import InputError
 from nearsight.numbers import whole
 
 FOLD = "fold-"
-# The test split that a set has of its own, beside folds of its train split.
+# The test split of a set's own, in addition to folds of its train split.
 OWN_TEST = "own-test"
 
 
 def fold_of(
     units: Sequence[str], classes: Sequence[str], folds: int, salt: str = "folds"
 ) -> NDArray[np.int64]:
-    """Return the fold of each image, from 1 on, int64 (n,): every class is in every fold, a unit in one.
+    """Return the fold of each image, from 1 on, int64 (n,): every class is in every fold, a unit in only one.
 
     >>> units, classes = [f"{i}.png" for i in range(100)], ["cat", "dog"] * 50
     >>> number = fold_of(units, classes, 5)
@@ -33,11 +33,11 @@ def fold_of(
     3
 
     `units` names the unit and `classes` the class of each image. The units of a class, in the order of a hash of
-    their names, are cut into as many equal stretches as there are folds, so each fold has its share of every class.
-    A unit that is added or removed moves at most one unit over each border between two stretches, to the next fold,
-    and none of another class: folds by the hash alone would move none, but leave small classes out of some folds. A
-    unit of several classes is counted to the rarest. Raises `InputError` where a class has fewer units than there
-    are folds, and where units of several classes cannot be so arranged.
+    their names, are divided into as many equal sections as there are folds, so each fold has its share of every
+    class. A unit that is added or removed moves at most one unit over each border between two sections, to the
+    next fold, and none of another class. Folds by the hash alone would move none, but leave small classes out of
+    some folds. A unit with several classes counts for the rarest. Raises `InputError` if a class has fewer units
+    than there are folds, and if units with several classes cannot be arranged in this way.
     """
     folds = whole("folds", folds)
     if folds < 2:
@@ -51,7 +51,7 @@ def fold_of(
     for name in sorted(has, key=lambda name: (len(has[name]), name)):
         mine = has[name][number[has[name]] == 0]
         mine = mine[np.argsort(place[mine])]
-        # Where stretches cannot be equal, other folds are the larger ones for other classes.
+        # If sections cannot be equal, other folds are larger for other classes.
         first = int(share_of(f"class {name}", salt) * folds)
         number[mine] = (np.arange(len(mine)) * folds // max(len(mine), 1) + first) % folds + 1
     _put_every_class_in_every_fold(number, has, folds)
@@ -77,7 +77,7 @@ def _require_units(has: dict[str, NDArray[np.int64]], labels: NDArray[np.str_], 
 def _put_every_class_in_every_fold(
     number: NDArray[np.int64], has: dict[str, NDArray[np.int64]], folds: int
 ) -> None:
-    """Move units of several classes to folds that lack one of them, where the fold they leave lacks none then."""
+    """Move units with several classes to folds that lack one of them, if the fold that they leave then lacks none."""
     of_unit: list[list[str]] = [[] for _ in number]
     for name, mine in has.items():
         for one in mine.tolist():
@@ -101,8 +101,8 @@ def _put_every_class_in_every_fold(
 class FoldedSet:
     """A set whose train split is in folds: `number`, int64 (n,), is the fold of each image, counted from 1.
 
-    `whole` has that split as `train`, by fold, and beside it the set's own `val` and test split, the latter as
-    `own-test`: nothing is trained, chosen or tested on it.
+    `whole` has that split as `train`, by fold, and the set's own `val` and test split, the latter as `own-test`:
+    nothing is trained, chosen or tested on it.
     """
 
     whole: ImageSets
@@ -114,7 +114,7 @@ class FoldedSet:
         return int(self.number.max())
 
     def sets_of(self, fold: int, validation: float, seed: int) -> ImageSets:
-        """Return the splits for one fold: it is `test`, the others are `train`, from which `val` is cut."""
+        """Return the splits for one fold: it is `test`, the others are `train`, from which `val` is split off."""
         train = self.whole["train"]
         test = self.number == fold
         others = {name: images for name, images in self.whole.items() if name != "train"}
@@ -138,7 +138,7 @@ class FoldedSet:
 
 
 def fold_set(sets: ImageSets, folds: int) -> FoldedSet:
-    """Put the train split of a set into folds, groups and near-duplicates into one, and say in notes what was done.
+    """Divide the train split of a set into folds that keep groups and near-duplicates together, with notes.
 
     >>> from nearsight.data.sources import held_sets
     >>> import torch
@@ -146,8 +146,8 @@ def fold_set(sets: ImageSets, folds: int) -> FoldedSet:
     >>> found.count, {name: len(part) for name, part in found.sets_of(1, 0.1, seed=0).items()}
     (4, {'train': 27, 'val': 3, 'test': 10})
 
-    A set without a test split of its own is folded whole. Of one that has a test split only train is; the other is
-    not touched. Raises `InputError` where there is no train split, and what `fold_of` raises.
+    A set without a test split of its own is folded whole. If there is a test split, only train is folded; the
+    test split is not touched. Raises `InputError` if there is no train split, and where `fold_of` does.
     """
     splits, notes = own_splits(sets.splits)
     if "train" not in splits:
@@ -180,10 +180,10 @@ def fold_set(sets: ImageSets, folds: int) -> FoldedSet:
 
 
 def folded_as_listed(listing: Listing, sets: ImageSets) -> tuple[FoldedSet, tuple[str, ...]]:
-    """Put a set into the folds of a listing that `FoldedSet.listing` made, whatever has become of the set since.
+    """Divide a set into the folds of a listing that `FoldedSet.listing` made, whatever has become of the set since.
 
-    Returns what to tell of how it has changed. Raises what `sort_by_listing` raises, and `InputError` where nothing
-    of a fold is left.
+    Returns what to report about how it has changed. Raises where `sort_by_listing` does, and `InputError` if
+    nothing of a fold is left.
     """
     found = sort_by_listing(listing, sets)
     names = [name for name in dict.fromkeys(listing.split.tolist()) if name.startswith(FOLD)]
@@ -198,5 +198,5 @@ def folded_as_listed(listing: Listing, sets: ImageSets) -> tuple[FoldedSet, tupl
 
 
 def folds_of(listing: Listing) -> int:
-    """Return how many folds a listing has, 0 where it is not one of folds."""
+    """Return how many folds a listing has, 0 if it is not one of folds."""
     return sum(name.startswith(FOLD) for name in np.unique(listing.split).tolist())

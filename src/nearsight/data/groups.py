@@ -1,4 +1,4 @@
-"""Groups of images that belong on one side of a cut: of one patient, place or burst of shots; and near-duplicates."""
+"""Groups of images that belong in one split: of one patient, place or burst of shots; and near-duplicates."""
 
 import re
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ _IN_A_NAME = re.compile(
 
 
 def group_names(images: ImageSet, reading: Reading) -> NDArray[np.str_] | None:
-    """Return the group of each image as text (n,), empty for an image without one; None where none is asked for.
+    """Return the group of each image as text (n,), empty for an image without one; None if no groups are requested.
 
-    Groups that share an image, one by a column and one by a pattern, are one group. Raises `InputError` for a column
-    that the set does not have, a pattern without a group, and where no image has a group.
+    Groups that share an image, one by a column and one by a pattern, become one group. Raises `InputError` for a
+    column that the set does not have, a pattern without a group, and if no image has a group.
     """
     found: list[NDArray[np.str_]] = []
     if reading.group_column is not None:
@@ -74,7 +74,7 @@ def _by_pattern(images: ImageSet, pattern: str) -> NDArray[np.str_]:
 
 
 def _by_time(images: ImageSet, seconds: float) -> NDArray[np.str_]:
-    """Chain images whose times follow each other by at most so many seconds; the first one's time is the name."""
+    """Chain images whose times follow each other within this many seconds; the first one's time is the name."""
     times = [_taken(images, i) for i in range(len(images))]
     known = sorted((time, i) for i, time in enumerate(times) if time is not None)
     if not known:
@@ -93,7 +93,7 @@ def _by_time(images: ImageSet, seconds: float) -> NDArray[np.str_]:
 
 
 def with_times(columns: "pa.Table | None", taken: Sequence[str | None]) -> "pa.Table | None":
-    """Add the times that files were taken, where any says it, to the columns of a set.
+    """Add the times at which files were taken, if any has one, to the columns of a set.
 
     >>> with_times(None, ["2024:01:31 12:00:00", None]).to_pydict()
     {'exif_time': ['2024:01:31 12:00:00', None]}
@@ -115,7 +115,7 @@ def _taken(images: ImageSet, i: int) -> datetime | None:
 
 
 def read_time(text: str) -> datetime | None:
-    """Return the first time in a text, as a file's name or EXIF writes it; None where there is none.
+    """Return the first time in a text, as a file's name or EXIF writes it; None if there is none.
 
     >>> read_time("IMG_20240131_120000.jpg"), read_time("2024:01:31 12:00:00") == datetime(2024, 1, 31, 12)
     (datetime.datetime(2024, 1, 31, 12, 0), True)
@@ -143,7 +143,7 @@ def _united(found: Sequence[NDArray[np.str_]]) -> NDArray[np.str_]:
 
 
 def same_names(names: NDArray[np.str_]) -> list[tuple[int, int]]:
-    """Pair each image with the one before it of the same name, but for empty names."""
+    """Pair each image with the one before it of the same name, except for empty names."""
     last: dict[str, int] = {}
     pairs = []
     for i, name in enumerate(names.tolist()):
@@ -154,7 +154,7 @@ def same_names(names: NDArray[np.str_]) -> list[tuple[int, int]]:
 
 
 def clusters(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number of each image's cluster, where the two of a pair are in one, (count,).
+    """Return the number of each image's cluster, in which both images of a pair are together, (count,).
 
     >>> clusters(4, np.array([[0, 2], [2, 3]])).tolist()
     [0, 1, 0, 0]
@@ -169,14 +169,14 @@ def clusters(count: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
 def units_of(
     identity: Identity, groups: NDArray[np.str_] | None, pairs: NDArray[np.int64]
 ) -> NDArray[np.str_]:
-    """Return the name of the unit that each image is cut with, (n,): its group's, or else of its cluster.
+    """Return the name of the unit to which each image belongs, (n,): its group, or else its cluster.
 
     >>> cats = Identity(np.array(["b.png", "a.png", "c.png"]), np.array(["1", "2", "3"]))
     >>> units_of(cats, None, np.array([[0, 1]])).tolist()
     ['a.png', 'a.png', 'c.png']
 
-    `pairs`, int64 (pairs, 2), are images that must be on one side, as near-duplicates. Images linked by either are
-    one unit. It has the smallest of the names of its groups, or the smallest key where it has no group.
+    `pairs`, int64 (pairs, 2), are images that must be in one split, as near-duplicates. Images linked by either
+    are one unit. It has the smallest of the names of its groups, or the smallest key if it has no group.
     """
     count = len(identity.digests)
     linked = [*map(tuple, pairs.tolist())] + ([] if groups is None else same_names(groups))

@@ -1,4 +1,4 @@
-"""A cut by a hash of each image's name: what is added or removed moves no other image."""
+"""A split by a hash of each image's name: adding or removing images moves no other image."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from nearsight.errors import InputError
 
 
 def share_of(key: str, salt: str) -> float:
-    """Return where a key falls between 0 and 1, evenly spread over keys, another place for another salt.
+    """Return a place between 0 and 1 for a key, evenly spread over keys, and different for another salt.
 
     >>> share_of("cat/1.png", "test") == share_of("cat/1.png", "test") != share_of("cat/1.png", "val 0")
     True
@@ -30,11 +30,11 @@ def held_out(
     >>> int(out.sum()), bool((fewer == out[1:]).all())
     (192, True)
 
-    Images of one unit, text, are on one side. A unit is held out where its `share_of` is below `share`, so about
-    that share is, whatever else the set holds. A class of two units or more that would be on one side only gives
-    the other the unit nearest to the bound; one of a single unit is not held out. With `exact` as many images are
-    held out whatever the salt, and what is added or removed can move the one nearest to the bound. Raises
-    `InputError` where nothing can be held out, or nothing would be left.
+    Images of one unit, a text, are on one side. A unit is held out if its `share_of` is below `share`, so about
+    that share is held out, whatever else the set holds. A class with two or more units that would be on one side
+    only gives the other side the unit nearest to the bound; a class with a single unit is not held out. With
+    `exact`, the same number of images is held out whatever the salt, and adding or removing images can move the
+    one nearest to the bound. Raises `InputError` if nothing can be held out, or nothing would be left.
     """
     names, unit = np.unique(np.array(units, dtype=np.str_), return_inverse=True)
     place = np.array([share_of(str(name), salt) for name in names])
@@ -53,7 +53,7 @@ def held_out(
     chosen = out[unit]
     for k in np.unique(labels[chosen]):
         if chosen[labels == k].all():
-            # Its units are also other classes'; it cannot be learnt, and so must not be tested.
+            # Its units also belong to other classes; it cannot be learned, so it must not be tested.
             raise InputError(
                 f"{share:.0%} of {len(labels)} images cannot be held out so that each class is on both sides: all "
                 "images of a class are of groups that are held out; give larger classes or smaller groups"
@@ -67,7 +67,7 @@ def held_out(
 
 
 def _bound(place: NDArray[np.float64], images: NDArray[np.int64], share: float) -> float:
-    """Return the bound below which units hold as nearly as can be a share of all images."""
+    """Return the bound below which units hold a share of all images, as nearly as possible."""
     order = np.argsort(place)
     held = np.concatenate([[0], images[order].cumsum()])
     count = int(np.abs(held - share * images.sum()).argmin())

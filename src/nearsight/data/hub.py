@@ -13,8 +13,8 @@ _PAGE = "https://huggingface.co/datasets"
 def read_hub(repository: str, revision: str | None = None) -> dict[str, Table]:
     """Read the splits of the hub's set OWNER/NAME at a revision (branch, tag, commit), by default the newest.
 
-    Progress goes to stderr. Raises `InputError` when the hub cannot be reached and the set is not in the
-    cache, when there is no such set or revision, when it is gated, and when it is not a set of images.
+    Progress goes to stderr. Raises `InputError` if the hub cannot be reached and the set is not in the cache, if
+    there is no such set or revision, if it is gated, and if it is not a set of images.
     """
     import datasets
 
@@ -31,7 +31,7 @@ def read_hub(repository: str, revision: str | None = None) -> dict[str, Table]:
 
 
 def _look_up(repository: str, revision: str | None, where: str) -> None:
-    """Ask once whether the set is there: `datasets` itself retries for half a minute before it gives up."""
+    """Ask once whether the set exists: `datasets` itself retries for half a minute before it gives up."""
     from huggingface_hub import HfApi
     from huggingface_hub import errors as hub
 
@@ -50,7 +50,7 @@ def _look_up(repository: str, revision: str | None, where: str) -> None:
             f"the hub has no set '{repository}', or it is private; look for its name on {_PAGE}, "
             "or log in with `hf auth login`"
         ) from fault
-    # Without a network `datasets` gives what is in its cache, whatever its revision.
+    # Without a network, `datasets` gives what is in its cache, whatever its revision.
     except Exception as fault:
         if revision is not None or not _is_cached(repository):
             raise InputError(

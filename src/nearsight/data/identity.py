@@ -1,4 +1,4 @@
-"""Which image is which, whatever becomes of its set: a path below the set's place, and a digest of the content."""
+"""How images are recognised when their set changes: a path below the set's place, and a digest of the content."""
 
 import hashlib
 import unicodedata
@@ -20,12 +20,12 @@ _BYTES = 8
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """Of each image its path, relative to the set's place, and the digest of its content, 16 hexadecimal digits.
+    """The path of each image, relative to the set's place, and the digest of its content, 16 hexadecimal digits.
 
     >>> Identity(np.array(["cat/1.png", ""]), np.array(["0011", "2233"])).keys.tolist()
     ['cat/1.png', '2233']
 
-    Both are text of shape (n,). A path is empty where the set names none, or names two images alike.
+    Both are text of shape (n,). A path is empty if the set names none, or gives two images the same name.
     """
 
     paths: NDArray[np.str_]
@@ -33,9 +33,9 @@ class Identity:
 
     @property
     def keys(self) -> NDArray[np.str_]:
-        """What tells an image from the others of its set: its path, or its digest where it has none, (n,).
+        """What distinguishes an image from the others of its set: its path, or its digest if it has none, (n,).
 
-        Of equal images without a path, those after the first are numbered.
+        Equal images without a path are numbered, except for the first.
         """
         keys = np.where(self.paths == "", self.digests, self.paths).tolist()
         seen: Counter[str] = Counter()
@@ -51,7 +51,7 @@ class Identity:
 
 
 def digest_of(content: bytes | memoryview | str | Path) -> str:
-    """Return the digest of an encoded image, or of the file at a path, empty where there is none to read.
+    """Return the digest of an encoded image, or of the file at a path, empty if there is none to read.
 
     >>> digest_of(b"a picture")
     '250d5b9b38e1b996'
@@ -86,7 +86,7 @@ def digest_of_pixels(pixels: Tensor) -> str:
 
 
 def relative_paths(paths: Sequence[str | None], place: Path | None) -> NDArray[np.str_]:
-    """Return paths as they are below `place`, with slashes, in one Unicode form; empty where two are alike.
+    """Return paths relative to `place`, with slashes, in one Unicode form; empty if two are equal.
 
     >>> relative_paths(["/photos/cat/1.png", "dog\\\\2.png", "a.png", "a.png", None], Path("/photos")).tolist()
     ['cat/1.png', 'dog/2.png', '', '', '']

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def image_rows(files: Sequence[str]) -> "Dataset":
-    """Return a row for each file, with a column `image`; a file that is not there is met when it is read."""
+    """Return a row for each file, with a column `image`; a missing file is noticed when it is read."""
     from datasets import Dataset, Features, Image
 
-    # Sizes and times are part of the cache's key, so that a changed file is looked at again.
+    # Sizes and times are part of the cache's key, so that a changed file is read again.
     return Dataset.from_generator(
         _rows,
         features=Features(image=Image(decode=False)),

@@ -35,7 +35,7 @@ MEND = "repair or remove it, or leave such images out with `skip_bad=True`"
 class MemoryImages:
     """Images of one size, held as one tensor: uint8 of shape (n, 3, H, W); `paths` names each for messages.
 
-    `value_range` is what became 0 to 255 of images of more than 8 bits, None where there are none.
+    `value_range` is what became 0 to 255 in images of more than 8 bits, None if there are none.
 
     >>> MemoryImages(torch.zeros(2, 3, 4, 5, dtype=torch.uint8), ("a", "b")).sizes.tolist()
     [[4, 5], [4, 5]]
@@ -75,10 +75,10 @@ class MemoryImages:
 class StreamedImages:
     """Images of any size, read from disk and decoded when asked for.
 
-    `rows` is a memory-mapped `datasets.Dataset` whose column `image` holds encoded bytes or a path; `index`
-    (n,) is the row of each image and `sizes` (n, 2) its height and width. `max_pixels` is
-    the bound under which it was opened, and `value_range` what becomes 0 to 255 of images of more than 8 bits.
-    Pickling it, as a loader's workers do, copies `index` and `sizes` but no image.
+    `rows` is a memory-mapped `datasets.Dataset` whose column `image` holds encoded bytes or a path; `index` (n,)
+    is the row of each image and `sizes` (n, 2) its height and width. `max_pixels` is the bound under which it was
+    opened, and `value_range` is what becomes 0 to 255 in images of more than 8 bits. Pickling it, as a loader's
+    workers do, copies `index` and `sizes` but no image.
     """
 
     rows: "Dataset"
@@ -96,9 +96,9 @@ class StreamedImages:
         return self._decoded(i, decode_image)
 
     def looked_at(self, i: int) -> Tensor | LargeImage:
-        """Decode image i, or return it to be read part by part where memory is not to hold it."""
+        """Decode image i, or return it to be read part by part if memory should not hold it."""
         file = image_file(self.rows[int(self.index[i])]["image"])
-        # Most are so small that their header need not be asked.
+        # Most are so small that their header need not be read.
         if isinstance(file, str) and least_bytes(int(self.sizes[i].prod(dtype=np.int64))) > decode_memory():
             found = self._decoded(i, lambda file, name: large_image(str(file), name))
             if found is not None:
@@ -108,7 +108,7 @@ class StreamedImages:
     def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
         """Decode one tile of image i, of `size` (height, width) at `top` and `left`: the same pixels as in `image`.
 
-        Where the file's format allows it, the rest is not decoded. uint8 of shape (3, *size); raises `InputError`
+        If the file's format allows it, the rest is not decoded. uint8 of shape (3, *size); raises `InputError`
         naming the file if it is damaged.
         """
         return self._decoded(i, lambda file, name: decode_tile(file, top, left, size, name))
@@ -123,7 +123,7 @@ class StreamedImages:
             raise InputError(f"{error}; {MEND}") from error
 
     def path(self, i: int) -> str:
-        """Return the file name of image i, or its row where the table names none."""
+        """Return the file name of image i, or its row if the table names none."""
         row = int(self.index[i])
         return image_name(self.rows[row]["image"], self.name, row)
 
@@ -139,10 +139,10 @@ class StreamedImages:
 
 @dataclass(frozen=True, eq=False)
 class GivenImages:
-    """Images of any size that a program holds or makes, taken one by one when asked for.
+    """Images of any size that a program holds or makes, read one by one on request.
 
-    `items[i]` is an image in any form that `to_pixels` takes, with its label; `index` (n,) is the item of each image
-    and `sizes` (n, 2) its height and width when it was first read.
+    `items[i]` is an image in any form that `to_pixels` takes, with its label; `index` (n,) is the item of each
+    image and `sizes` (n, 2) its height and width when it was first read.
     """
 
     items: Any
@@ -156,7 +156,7 @@ class GivenImages:
         return len(self.index)
 
     def image(self, i: int) -> Tensor:
-        """Return image i, uint8 of shape (3, H, W); raises `InputError` where it is not what it was at first."""
+        """Return image i, uint8 of shape (3, H, W); raises `InputError` if its size is not what it was at first."""
         with allowed_pixels(self.max_pixels), values_from(self.value_range):
             pixels = to_pixels(self.items[int(self.index[i])][0], self.path(i))
         if list(pixels.shape[1:]) != self.sizes[i].tolist():
@@ -176,7 +176,7 @@ class GivenImages:
         return f"image {self.index[i]} of {self.name}"
 
     def select(self, index: NDArray[np.int64]) -> "GivenImages":
-        """Return a subset, in the order of `index`, without taking an image."""
+        """Return a subset, in the order of `index`, without reading an image."""
         return replace(self, index=self.index[index], sizes=self.sizes[index])
 
 
@@ -223,7 +223,7 @@ class JoinedImages:
 
     @property
     def value_range(self) -> ValueRange | None:
-        """What becomes 0 to 255 in images of more than 8 bits, one for all of a set."""
+        """What becomes 0 to 255 in images of more than 8 bits, the same for all of a set."""
         return self.parts[0].value_range
 
     def image(self, i: int) -> Tensor:
@@ -231,7 +231,7 @@ class JoinedImages:
         return self.parts[int(self.part[i])].image(int(self.place[i]))
 
     def looked_at(self, i: int) -> Tensor | LargeImage:
-        """Return image i, or what reads it part by part where memory is not to hold it, as its store gives it."""
+        """Return image i, or what reads it part by part if memory should not hold it, as its store gives it."""
         part, place = self.parts[int(self.part[i])], int(self.place[i])
         return part.looked_at(place) if isinstance(part, StreamedImages | JoinedImages) else part.image(place)
 
@@ -250,15 +250,15 @@ class JoinedImages:
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """One split of a set: images with their labels, class names and, where known, the object's region.
+    """One split of a set: images with their labels, class names and, if known, the object's region.
 
     >>> pixels = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
     >>> ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), MemoryImages(pixels, ("a", "b")))
     ImageSet(toy train: 2 images, 2 classes, in memory)
 
-    `labels` is int64 of shape (n,), each an index into `classes`. `columns` is what else is known of each image, such
-    as its patient or its time: a `pyarrow.Table` of n rows, None where nothing else is. `known_identity` and `files`
-    are given where the files that the images came from are known.
+    `labels` is int64 of shape (n,), each an index into `classes`. `columns` is what else is known about each
+    image, such as its patient or its time: a `pyarrow.Table` of n rows, None if nothing else is known.
+    `known_identity` and `files` are given if the files of the images are known.
     """
 
     name: str
@@ -315,7 +315,7 @@ class ImageSet:
 
     @property
     def value_range(self) -> ValueRange | None:
-        """What becomes 0 to 255 in images of more than 8 bits; None where there are none."""
+        """What becomes 0 to 255 in images of more than 8 bits; None if there are none."""
         return self.images.value_range
 
     @property
@@ -347,7 +347,7 @@ class ImageSet:
         return self.images.image(i)
 
     def looked_at(self, i: int) -> Tensor | LargeImage:
-        """Return image i, uint8 of shape (3, H, W), or what reads it part by part where memory is not to hold it."""
+        """Return image i, uint8 of shape (3, H, W), or what reads it part by part if memory should not hold it."""
         return (
             self.images.looked_at(i)
             if isinstance(self.images, StreamedImages | JoinedImages)
@@ -355,7 +355,7 @@ class ImageSet:
         )
 
     def first_large(self) -> int | None:
-        """Return the number of the first image that memory is not to hold; None where there is none."""
+        """Return the number of the first image that memory should not hold; None if there is none."""
         pixels = self.sizes.prod(1, dtype=np.int64)
         for i, count in enumerate(pixels.tolist()):
             if least_bytes(count) > decode_memory() and not isinstance(self.looked_at(i), Tensor):
@@ -377,7 +377,7 @@ class ImageSet:
         return [self.images.path(i) for i in range(len(self))]
 
     def region(self, i: int) -> Tensor | None:
-        """Return where the object of image i is, bool of shape (H, W), or None where that is not known."""
+        """Return where the object of image i is, bool of shape (H, W), or None if that is not known."""
         if self.regions is None:
             return None
         height, width = self.sizes[i] if self.pixels is None else self.pixels.shape[2:]
@@ -413,9 +413,8 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
     >>> "test" in sets, list(sets)
     (False, [])
 
-    `splits_follow_seed` says whether another seed would have cut the splits otherwise; `reading` how the set
-    was read.
-    Asking for a split that is not there raises `InputError` with the names of those that are.
+    `splits_follow_seed` says whether another seed would have made other splits; `reading` is how the set was
+    read. Asking for a split that does not exist raises `InputError` with the names of those that do.
     """
 
     name: str
@@ -435,7 +434,7 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
         return split in self.splits
 
     def get(self, split: str, default: Any = None) -> Any:
-        """Return a split, or `default` where the set does not have it."""
+        """Return a split, or `default` if the set does not have it."""
         return self.splits.get(split, default)
 
     def __iter__(self) -> Iterator[str]:
@@ -461,7 +460,7 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
 
     @property
     def value_range(self) -> ValueRange | None:
-        """What becomes 0 to 255 in images of more than 8 bits, the same in every split; None where there are none."""
+        """What becomes 0 to 255 in images of more than 8 bits, the same in every split; None if there are none."""
         return next((images.value_range for images in self.splits.values()), None)
 
     @property
@@ -483,7 +482,7 @@ def image_file(cell: Mapping[str, Any] | None) -> bytes | str:
 
 
 def image_name(cell: Mapping[str, Any] | None, split: str, row: int) -> str:
-    """Name an image for messages: its path, or its row in the split where the table gives none.
+    """Name an image for messages: its path, or its row in the split if the table gives none.
 
     >>> image_name({"path": "cat/1.png"}, "train", 7), image_name(None, "train", 7)
     ('cat/1.png', 'row 7 of train')

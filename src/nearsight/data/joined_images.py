@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def chosen_of(parts: Sequence[ImageSet], index: NDArray[np.int64]) -> ImageSet:
     """Return images of several splits of a set as one, in the order of `index`, which counts through all of them.
 
-    Where they come from one split, it is a plain selection. Else regions are left out, and columns that every split
-    has are kept.
+    If they come from one split, it is a plain selection. Otherwise regions are left out, and columns that every
+    split has are kept.
     """
     ends = np.cumsum([len(images) for images in parts])
     part = np.searchsorted(ends, index, side="right")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 _EXIF, _SCAN, _END = 0xE1, 0xDA, 0xD9
 _SEQUENTIAL = (0xC0, 0xC1)
-# Within a scan 0xFF is followed by a stuffed 0x00, by more 0xFF or by the number of a restart.
+# Within a scan, 0xFF is followed by a stuffed 0x00, by more 0xFF or by the number of a restart.
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 
@@ -14,8 +14,8 @@ _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 class Frame:
     """The frame of a JPEG: its height and width in pixels as stored, before any rotation by EXIF.
 
-    `height_at` is where the file holds the two bytes of the height; `exif` says whether the file has metadata that
-    could rotate it.
+    `height_at` is where the file holds the two bytes of the height; `exif` says whether the file has metadata
+    that could rotate it.
     """
 
     height: int
@@ -36,8 +36,8 @@ def sequential_frame(content: bytes) -> Frame | None:
     >>> sequential_frame(file.getvalue()[:-2]) is None
     True
 
-    That is a JPEG of three colours with 8 bits, Huffman-coded in one sequential scan that is there to its end.
-    Progressive, grey and CMYK files are not, nor are truncated ones. The markers are those of ITU-T T.81, annex B.
+    Such a file has three colours with 8 bits and is Huffman-coded in one sequential scan that is complete.
+    Progressive, grey, CMYK and truncated files are not. The markers are those of ITU-T T.81, annex B.
     """
     if content[:2] != b"\xff\xd8":
         return None
@@ -65,8 +65,8 @@ def sequential_frame(content: bytes) -> Frame | None:
 def shortened(content: bytes, frame: Frame, rows: int) -> bytes:
     """Return the file with a lower height, so that a decoder stops after that many rows.
 
-    `rows` is at most the frame's height. The rows come out as from the whole file, except the last of them, for which
-    the decoder looks at the rows below where the colours are stored at half the resolution.
+    `rows` is at most the frame's height. The rows are the same as from the whole file, except the last of them,
+    for which the decoder reads the rows below if the colours are stored at half the resolution.
     """
     at = frame.height_at
     return content[:at] + rows.to_bytes(2, "big") + content[at + 2 :]

@@ -31,8 +31,8 @@ def jpeg_quality(tables: Mapping[int, Sequence[int]] | None) -> int | None:
     >>> jpeg_quality(Image.open(file).quantization)
     35
 
-    `tables` are those of Pillow, by number, each of 64 in rows. Cameras and other programs have tables of their own,
-    of which the nearest is an approximation.
+    `tables` are those of Pillow, by number, each of 64 in rows. Cameras and other programs have tables of their
+    own, for which the nearest is an approximation.
     """
     if not tables:
         return None

@@ -1,4 +1,4 @@
-"""Labels and class names of a set: agreed on between its splits, and checked."""
+"""Labels and class names of a set: made consistent between its splits, and checked."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -16,15 +16,15 @@ _Numbering = tuple[tuple[str, ...], dict[str, NDArray[np.int64]], list[str]]
 
 
 class Labelled(Protocol):
-    """One split as read: a number or a name for each image, and the class names where they are known."""
+    """One split as read: a number or a name for each image, and the class names if they are known."""
 
     @property
     def labels(self) -> NDArray[np.int64] | list[str | None] | None:
-        """The label of each image, -1 or None where it is missing; None stands for no labels at all."""
+        """The label of each image, -1 or None if it is missing; None means that there are no labels at all."""
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The class names, None where they are not named."""
+        """The class names, None if they are not named."""
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -36,13 +36,13 @@ class Labelled(Protocol):
 def find_labels(
     name: str, tables: Mapping[str, Labelled]
 ) -> tuple[tuple[str, ...], dict[str, NDArray[np.int64]], list[str]]:
-    """Agree on the class names of a set and number the labels of each split, int64 (n,), places in them.
+    """Decide on the class names of a set and number the labels of each split, int64 (n,), as places in them.
 
-    Splits that name their classes are matched by name, whatever the order of each. Classes that no split names are
-    the labels that occur, sorted: words, or numbers, which are named as they are and numbered again from 0. Numbers 1
-    to N of N named classes count from 1. Splits without any label are left out; all of this is told in notes. Raises
-    `InputError` on a split without images, on labels that are missing or out of range, and when there is one class
-    only, in all or to train on.
+    Splits that name their classes are matched by name, whatever the order of each. If no split names them, the
+    classes are the labels that occur, sorted: words, or numbers, which are named as they are and numbered again
+    from 0. Numbers 1 to N for N named classes count from 1. Splits without any label are left out. Notes report
+    all of this. Raises `InputError` for a split without images, for labels that are missing or out of range, and
+    if there is only one class, in all or to train on.
     """
     named = {split: table.classes for split, table in tables.items() if table.classes is not None}
     numbering = _by_given_names(name, tables, named) if named else _by_occurring(name, tables)
@@ -63,14 +63,14 @@ def find_labels(
 def named_by_number(
     labels: NDArray[np.int64] | list[str | None] | None, classes: Sequence[str]
 ) -> list[str | None] | None:
-    """Return labels as the names of their classes, where they are the numbers that these are named by; or None.
+    """Return labels as the names of their classes, if they are the numbers by which these are named; or None.
 
     >>> named_by_number(np.array([3, 1, 3]), ("1", "3"))
     ['3', '1', '3']
     >>> named_by_number(np.array([0, 1]), ("1", "3")) is None, named_by_number(np.array([0, 1]), ("a", "b")) is None
     (True, True)
 
-    Data without class names has its labels for names, so that labels of more such data name the same classes.
+    Data without class names uses its labels as names, so that labels of more such data name the same classes.
     """
     if not isinstance(labels, np.ndarray) or tuple(classes) == tuple(map(str, range(len(classes)))):
         return None
@@ -108,7 +108,7 @@ def _base(splits: Mapping[str, object]) -> str:
 
 
 def _count_from_one(tables: Mapping[str, Labelled], named: Mapping[str, Sequence[str]], count: int) -> bool:
-    """Whether the numbers can only count from 1: N occurs and 0 does not, in lists of N names each."""
+    """Whether the numbers can only count from 1: N occurs and 0 does not, with N names in each list."""
     numbers = [table.labels for table in tables.values() if isinstance(table.labels, np.ndarray)]
     given = np.unique(np.concatenate([*numbers, np.array([MISSING])]))[1:]
     alike = all(len(names) == count for names in named.values())
@@ -150,7 +150,7 @@ def _by_occurring(name: str, tables: Mapping[str, Labelled]) -> _Numbering:
     keys = _reading_order(agreed.classes)
     order = sorted(range(len(keys)), key=keys.__getitem__)
     rank = {place: number for number, place in enumerate(order)}
-    # Which of the words a split has, and in what order they are met, is no news.
+    # Which of the words a split has, and their order, need not be reported.
     notes = [note for note in agreed.notes if "spelt" in note]
     placed = {}
     for split, found in words.items():
@@ -189,7 +189,7 @@ def _words_and_numbers(
 
 
 def _reading_order(words: Sequence[str]) -> list[tuple[int, str]]:
-    """Sort keys: of numbers by their value, of anything else by the letters."""
+    """Sort keys: numbers by their value, anything else by the letters."""
     whole = all(word.isascii() and word.isdigit() for word in words)
     return [(int(word) if whole else 0, word) for word in words]
 
@@ -214,7 +214,7 @@ def _by_number(numbers: Mapping[str, NDArray[np.int64]]) -> _Numbering:
 
 
 def _unseen(labels: Mapping[str, NDArray[np.int64]], classes: Sequence[str]) -> list[str]:
-    """Tell of splits whose images are of classes that train has none of: they can only be got wrong."""
+    """Report splits whose images belong to classes that train does not have: they can only be wrong."""
     train = next((split for split in labels if usual_split(split) == "train"), None)
     if train is None:
         return []
@@ -255,7 +255,7 @@ def _require_range(
 
 
 def require_classes(name: str, labels: Mapping[str, NDArray[np.int64]], classes: tuple[str, ...]) -> None:
-    """Raise `InputError` when no split has labels, or there is one class only, in all or to train on."""
+    """Raise `InputError` if no split has labels, or there is only one class, in all or to train on."""
     if not labels:
         raise InputError(f"'{name}' has no labels; expected a column 'label' of class numbers or names")
     for split, numbers in labels.items():

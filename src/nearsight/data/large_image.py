@@ -25,20 +25,20 @@ from nearsight.data.part_readers import (
 )
 from nearsight.data.values import Measured, ValueRange, measuring, value_range_here, values_from
 
-# Rows that are read at once: those of one tile of most TIFFs.
+# Rows that are read at a time: those of one tile of most TIFFs.
 _ROWS = 256
-# Twice as many pixels a side as a figure shows.
+# Twice as many pixels per side as a figure shows.
 _OVERVIEW = 2400
 
 
 @dataclass(frozen=True)
 class LargeImage:
-    """An image that memory is not to hold: its `path`, and its `height` and `width` in pixels.
+    """An image that memory should not hold: its `path`, and its `height` and `width` in pixels.
 
-    It stands where a tensor, uint8 (3, height, width), would, for whoever reads such by `bands` or `tiles`. What it
-    gives are the pixels that `decode_image` would give, bit by bit. `at_random` says that a tile costs the same
-    wherever it lies; otherwise the image is decoded from the top down to it. Values beyond 8 bits, whose `depth` it
-    says, are read from `value_range`.
+    It replaces a tensor, uint8 (3, height, width), for code that reads `bands` or `tiles`. It gives the pixels
+    that `decode_image` would give, bit by bit. `at_random` says that a tile costs the same wherever it is;
+    otherwise the image is decoded from the top down to it. Values beyond 8 bits, whose `depth` it states, are
+    read from `value_range`.
     """
 
     path: str
@@ -63,9 +63,9 @@ class LargeImage:
     ) -> Iterator[Tensor]:
         """Yield the rows from `top` to `bottom` of each span, uint8 (3, bottom - top, width).
 
-        Spans go down the image: neither their tops nor their bottoms go back. Rows are decoded once, also where spans
-        overlap, and only as many are held as a span has. `seen`, where it is given, is shown all rows of the image,
-        some at a time, with the number of the first. Raises `InputError` naming the image for damage.
+        Spans go down the image: neither their tops nor their bottoms go back. Rows are decoded once, even if
+        spans overlap, and only as many are held as a span has. `seen`, if given, gets all rows of the image, some
+        at a time, with the number of the first. Raises `InputError` naming the image for damage.
         """
         with self._opened() as reader:
             held, start = torch.empty((3, 0, self.width), dtype=torch.uint8), 0
@@ -116,14 +116,14 @@ class LargeImage:
             seen(top, self._read(reader, top, 0, (bottom - top, self.width)))
 
     def _read(self, reader: PartReader, top: int, left: int, size: tuple[int, int]) -> Tensor:
-        # The range is that of when the image was found: another may hold where it is read.
+        # The range is that of when the image was found: another may apply when it is read.
         reading = nullcontext() if self.value_range is None else values_from(self.value_range)
         with reading, named_faults(self.path, None):
             return reader.read(top, left, *size)
 
 
 class Overview:
-    """Every so many-th pixel of an image whose rows pass: `pixels`, uint8 (3, rows, columns), and the `step`.
+    """A subsample of an image whose rows pass: `pixels`, uint8 (3, rows, columns), and the `step`.
 
     >>> overview = Overview(2, 4801)
     >>> overview.add(0, torch.ones(3, 2, 4801, dtype=torch.uint8))
@@ -137,7 +137,7 @@ class Overview:
         self.pixels = torch.zeros((3, rows, columns), dtype=torch.uint8)
 
     def add(self, top: int, rows: Tensor) -> None:
-        """Take what there is of it in these rows, uint8 (3, n, width), the first of which is numbered `top`."""
+        """Take the sampled pixels from these rows, uint8 (3, n, width), the first of which is numbered `top`."""
         first = -top % self.step
         taken = rows[:, first :: self.step, :: self.step]
         place = (top + first) // self.step
@@ -145,12 +145,12 @@ class Overview:
 
 
 def large_image(file: str | Path, name: str | None = None) -> LargeImage | None:
-    """Return an image file that is to be read part by part; None for one that is decoded whole, or is none.
+    """Return an image file that should be read part by part; None for one that is decoded whole, or is not an image.
 
-    Those are whole slides, and images whose decoding takes more than `decode_memory` or that have more pixels than
-    Pillow decodes. Where `allowed_pixels` allow fewer pixels, the image is refused by whoever decodes it; where they
-    allow it, and the libraries are missing or its parts cannot be read, it is decoded whole. Otherwise that raises
-    `InputError`, naming the image (`name`, or its path).
+    These are whole slides, and images whose decoding takes more than `decode_memory` or that have more pixels
+    than Pillow decodes. If `allowed_pixels` allows fewer pixels, the image is refused when it is decoded. If it
+    allows more, and the libraries are missing or the image's parts cannot be read, it is decoded whole. Otherwise
+    that raises `InputError`, naming the image (`name`, or its path).
     """
     path = str(file)
     if not needs_parts(path):
@@ -187,7 +187,7 @@ def _large(path: str, reader: PartReader) -> LargeImage:
 
 
 def measured(image: LargeImage) -> Measured:
-    """Return what a large image holds of values beyond 8 bits; all of it is read for that."""
+    """Return the values beyond 8 bits in a large image; all of it is read for this."""
     with measuring() as found:
         deque(image.parts(), maxlen=0)
     deep = [part for part in found if part.depth is not None]
@@ -198,7 +198,7 @@ def measured(image: LargeImage) -> Measured:
 
 
 def needs_parts(path: str) -> bool:
-    """Whether an image file is to be read part by part, as its header says; False for what is no image."""
+    """Whether an image file should be read part by part, by its header; False for what is not an image."""
     slide = Path(path).suffix.casefold() in SLIDES
     try:
         if slide and reads_parts() and is_slide(path):
@@ -211,13 +211,13 @@ def needs_parts(path: str) -> bool:
             return (limit is not None and pixels > 2 * limit) or decoding_bytes(image, 0) > decode_memory()
     except MemoryError:
         raise
-    # Whatever is wrong with a file is told by whoever decodes it.
+    # Anything wrong with a file is reported when it is decoded.
     except Exception:
         return False
 
 
 def _steps(first: int, last: int) -> Iterator[tuple[int, int]]:
-    """Return the spans of rows from `first` to `last` that are read at once."""
+    """Return the spans of rows from `first` to `last` that are read at a time."""
     if first < last:
         ends = [first, *range((first // _ROWS + 1) * _ROWS, last, _ROWS), last]
         yield from pairwise(ends)

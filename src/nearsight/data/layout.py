@@ -1,4 +1,4 @@
-"""What the directories of an image folder stand for: wrapping, splits, classes."""
+"""What the directories of an image folder mean: wrapping, splits, classes."""
 
 import re
 from collections.abc import Sequence
@@ -20,9 +20,10 @@ _FOLD = re.compile(r"(fold|part|batch|cv|group|session|day)[-_ ]?\d+", re.IGNORE
 
 @dataclass(frozen=True)
 class Division:
-    """One split as it lies on disk: the directories of each class by its name; no class, and it has no labels.
+    """One split on disk: the directories of each class by its name; without classes, it has no labels.
 
-    `place` is where the class directories, or the images, lie; `beside` are images at their level, not read.
+    `place` is where the class directories, or the images, are; `beside` are images at their level, which are not
+    read.
     """
 
     name: str
@@ -45,11 +46,12 @@ class Layout:
 
 
 def recognise(root: Folder) -> Layout:
-    """Tell what the directories of an image folder stand for.
+    """Find out what the directories of an image folder mean.
 
-    Directories that only wrap others are looked through. Those named after splits are splits; where the name is not
-    a usual one, that is a guess, and told. A class may be called `train` where it lies beside others and holds images
-    itself. Raises `InputError` where the names of splits would become classes, and on an empty split.
+    Directories that only wrap others are passed through. Those named after splits are splits; if the name is not
+    a usual one, that is a guess, and is reported. A class may be called `train` if it is beside others and
+    contains images itself. Raises `InputError` if the names of splits would become classes, and for an empty
+    split.
     """
     notes: list[str] = []
     place = _unwrapped(root, root, notes)
@@ -68,7 +70,7 @@ def recognise(root: Folder) -> Layout:
 
 
 def _unwrapped(folder: Folder, root: Folder, notes: list[str], split: str | None = None) -> Folder:
-    """Look through directories that hold nothing but one other, and leave out masks beside `images`."""
+    """Pass through directories that contain only one other, and leave out masks beside `images`."""
     place = folder
     while not place.images:
         inside = _of_pictures(place, root, notes)
@@ -105,7 +107,7 @@ def _of_pictures(folder: Folder, root: Folder, notes: list[str]) -> tuple[Folder
 
 
 def _splits(root: Folder, place: Folder, notes: list[str]) -> list[tuple[str, Folder]]:
-    """The directories that are splits, by the names to give them; none where they are classes."""
+    """The directories that are splits, by the names to give them; none if they are classes."""
     inside = [folder for folder in place.folders if folder.count or split_in(folder.name)]
     named = {folder.name: name for folder in inside if (name := split_in(folder.name)) is not None}
     sure = _sure(inside, named)
@@ -134,7 +136,7 @@ def _splits(root: Folder, place: Folder, notes: list[str]) -> list[tuple[str, Fo
 
 
 def _sure(inside: Sequence[Folder], named: dict[str, SplitName]) -> list[Folder]:
-    """Those whose names say the split alone, or what others say too, or that hold the classes of others."""
+    """Those whose names only name the split, or what others name too, or that contain the classes of others."""
     beside: dict[tuple[str, ...], set[str]] = {}
     for name in named.values():
         beside.setdefault(name.rest, set()).add(name.split)
@@ -164,7 +166,7 @@ def _share(one: Folder, other: Folder) -> bool:
 
 
 def _is_class_beside(folder: Folder, others: Sequence[Folder]) -> bool:
-    """Whether a directory called `train` is a class of directories beside others of the kind: railway."""
+    """Whether a directory called `train` is a class, beside directories of the same kind: railway."""
     name = split_in(folder.name)
     if name is None or not name.exact:
         return False
@@ -220,7 +222,7 @@ def _refuse_folds(place: Folder) -> None:
 
 
 def _splits_in_classes(place: Folder) -> list[tuple[str, tuple[tuple[str, Folder], ...]]] | None:
-    """Splits within each class (cats/train, cats/test), turned the other way round."""
+    """Splits within each class (cats/train, cats/test), with the two levels exchanged."""
     if len(place.filled) < 2 or place.images:
         return None
     found: dict[str, list[tuple[str, Folder]]] = {}
@@ -268,7 +270,7 @@ def _division(name: str, place: Folder, notes: list[str], root: Folder) -> Divis
 
 
 def _without_strange_labels(found: Sequence[Division], notes: list[str]) -> list[Division]:
-    """A test split's only directory, which train has no class for, holds images without labels (test/unknown)."""
+    """A test split's only directory, for which train has no class, holds images without labels (test/unknown)."""
     train = {
         plain(name).casefold()
         for division in found

@@ -52,7 +52,7 @@ _SPLITS = ("split", "set", "subset", "partition", "phase", "usage", "dataset", "
 def read_listed(file: Path) -> "pa.Table":
     """Read a table of CSV, TSV, lines of text, JSON or lines of JSON; columns without a header get numbers.
 
-    Raises `InputError`, naming the file, where it is none of these.
+    Raises `InputError`, naming the file, if it is none of these.
     """
     try:
         if file.suffix.casefold() in (".json", ".jsonl", ".ndjson"):
@@ -60,7 +60,7 @@ def read_listed(file: Path) -> "pa.Table":
         return _read_text(file)
     except MemoryError:
         raise
-    # Arrow, csv and json raise what they will on files that are no tables, and on types that do not go together.
+    # Arrow, csv and json may raise anything for files that are not tables, and for types that do not match.
     except Exception as fault:
         raise InputError(
             f"cannot read {file} as a table: {one_line(fault)}; expected a file and a label in each line"
@@ -91,7 +91,7 @@ def split_column(names: Sequence[str]) -> str | None:
 
 
 def usual_column(names: Sequence[str], usual: Sequence[str]) -> str | None:
-    """Return the first of the usual names that there is, whatever its case and separators."""
+    """Return the first of the usual names that exists, whatever its case and separators."""
     plain = {re.sub(r"[\W_]", "", name.casefold()): name for name in reversed(names)}
     return next((plain[name] for name in usual if name in plain), None)
 
@@ -123,7 +123,7 @@ def _read_text(file: Path) -> "pa.Table":
     headless = any(Path(cell).suffix.casefold() in IMAGE_SUFFIXES for cell in header)
     unnamed = [f"column {k + 1}" for k in range(len(header))]
     names = unnamed if headless else [name.strip() for name in header]
-    # What names a file is text, though all its characters may be digits.
+    # The name of a file is text, even if all its characters are digits.
     texts = {
         name: pa.string() for name in (usual_column(names, _FILES), usual_column(names, _SPLITS)) if name
     }

@@ -26,10 +26,10 @@ _WAY_OUT = "name the columns 'path', 'label' and, where there are splits, 'split
 
 
 def read_listing(file: Path) -> tuple[dict[str, Table], list[str]]:
-    """Read a table of files and labels as tables by split, other columns kept, and say in notes which are which.
+    """Read a table of files and labels as tables by split, other columns kept, with notes on which are which.
 
     Files are relative to the table's directory, or to one of a usual name in it. Raises `InputError`, listing the
-    columns, where it is not clear which is which, where no file is there, and where one is listed with two labels.
+    columns, if it is not clear which is which, if no file exists, and if one is listed with two labels.
     """
     import pyarrow as pa
 
@@ -80,7 +80,7 @@ def read_listing(file: Path) -> tuple[dict[str, Table], list[str]]:
 
 
 def with_columns(files: Sequence[str], columns: "pa.Table", where: str) -> Table:
-    """Return the table of image files with what is said of each in columns, among which are labels and regions."""
+    """Return the table of image files with their other columns, among them labels and regions."""
     from datasets import Dataset, concatenate_datasets
 
     rows = image_rows(files)

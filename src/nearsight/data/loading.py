@@ -93,7 +93,7 @@ def read_set(
 
 
 def known_names() -> tuple[str, ...]:
-    """Return the names that `load` knows, sorted: those built in, of the hub, and under NEARSIGHT_DATA.
+    """Return the names that `load` knows, sorted: built-in ones, those of the hub, and those under NEARSIGHT_DATA.
 
     >>> {"cifar10", "digits", "scenes"} <= set(known_names())
     True

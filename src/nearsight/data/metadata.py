@@ -1,4 +1,4 @@
-"""The files `metadata.csv`, `.jsonl` or `.parquet` that lie with the images of a Hugging Face image folder."""
+"""The files `metadata.csv`, `.jsonl` or `.parquet` among the images of a Hugging Face image folder."""
 
 import os
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 @dataclass(frozen=True)
 class Metadata:
-    """What such files say of images: `columns`, and the row of each image by its path; `label` names the labels."""
+    """What such files say about images: `columns`, the row of each image by its path; `label` names the labels."""
 
     columns: "pa.Table"
     row: dict[str, int]
@@ -30,7 +30,7 @@ class Metadata:
 
 
 def find_metadata(root: Folder) -> Metadata | None:
-    """Read all such files in a folder, None where there is none; raises `InputError` on one without file names."""
+    """Read all such files in a folder, None if there are none; raises `InputError` for one without file names."""
     import pyarrow as pa
 
     files = [folder.path / name for folder in root.walk() for name in folder.others if name in NAMES]
@@ -61,9 +61,9 @@ def find_metadata(root: Folder) -> Metadata | None:
 def apply_metadata(
     metadata: Metadata, split: str, files: Sequence[str], table: Table
 ) -> tuple[Table, list[str]]:
-    """Give the table of a split's files what is said of each: other columns, and labels in place of the directories'.
+    """Add to the table of a split's files the other columns, and labels in place of the directories'.
 
-    Images of which nothing is said are left out where the labels are; both are told.
+    Images that the files do not mention are left out if the labels are in the files; notes report both.
     """
     import pyarrow as pa
 
@@ -94,7 +94,7 @@ def apply_metadata(
 
 
 def told_missing(metadata: Metadata, files: Sequence[str]) -> list[str]:
-    """Tell which images are spoken of and not there."""
+    """Report images that are mentioned but do not exist."""
     there = {os.path.normpath(file) for file in files}
     missing = [path for path in metadata.row if path not in there]
     if not missing:

@@ -13,14 +13,14 @@ _BOXES = ("bbox", "boxes", "box", "bboxes")
 
 
 def with_flat_boxes(rows: "Dataset") -> "Dataset":
-    """Give a table with a column `objects` a column `objects.bbox` of each row's boxes; any other is left as it is.
+    """Add to a table with a column `objects` a column `objects.bbox` of each row's boxes; others are left unchanged.
 
     >>> from datasets import Dataset
     >>> rows = Dataset.from_dict({"objects": [[{"bbox": [1, 2, 3, 4], "category": 0}], [], None]})
     >>> with_flat_boxes(rows)["objects.bbox"][:]
     [[[1.0, 2.0, 3.0, 4.0]], [], None]
 
-    `objects` is a struct of lists or a list of structs; both are met. Raises `InputError` for boxes of anything but
+    `objects` is a struct of lists or a list of structs; both occur. Raises `InputError` for boxes of anything but
     numbers.
     """
     import pyarrow as pa
@@ -52,5 +52,5 @@ def with_flat_boxes(rows: "Dataset") -> "Dataset":
 
 
 def _several(boxes: list[Any] | None) -> list[Any] | None:
-    """One object may be there without a list around it."""
+    """A single object may be there without a list around it."""
     return [boxes] if boxes and not isinstance(boxes[0], list) else boxes

@@ -1,4 +1,4 @@
-"""Opening the splits of a set: what of it can be read, and whether it is held in memory or streams."""
+"""Opening the splits of a set: what can be read, and whether it is held in memory or streams."""
 
 from collections.abc import Mapping
 from itertools import chain
@@ -22,7 +22,7 @@ from nearsight.errors import InputError
 from nearsight.settings import Reading
 
 MEMORY_LIMIT = 2 * 1024**3
-# In pixels: larger images stream, as a photograph's decoding costs little beside what is done with it.
+# In pixels; larger images stream, because decoding a photograph costs little compared with what is done with it.
 LARGEST_HELD = 1024**2
 _LISTED = 5
 
@@ -36,12 +36,12 @@ def open_tables(
 ) -> tuple[dict[str, ImageSet], list[str]]:
     """Read the labels and sizes of every split, and the pixels of uniform splits of small images in a set of 2 GiB.
 
-    Splits without labels are left out, with a note. An image that cannot be read is an error, or with
-    `skip_bad` is left out, with a note; every image is then decoded once to find out. Paths below `place`, the set's
-    own, tell images again. One `value_range` of images of more than 8 bits becomes 0 to 255, by default what
-    `settled_range` finds for all splits. Regions are those of `reading`, or those that lie with the images in
-    `folder`. Raises `InputError` on images that cannot be read, labels missing or out of range, and on a set with
-    fewer than two classes.
+    Splits without labels are left out, with a note. An image that cannot be read is an error, or with `skip_bad`
+    is left out, with a note; every image is then decoded once to find out. By their paths below `place`, the
+    set's own, images are recognised again. One `value_range` of images of more than 8 bits becomes 0 to 255, by
+    default what `settled_range` finds for all splits. Regions are those of `reading`, or those beside the images
+    in `folder`. Raises `InputError` for images that cannot be read, labels missing or out of range, and for a set
+    with fewer than two classes.
     """
     notes = [f"{split}: {note}" for split, table in tables.items() for note in table.notes]
     classes, labels, more = find_labels(name, tables)
@@ -108,7 +108,7 @@ def open_tables(
 
 
 def _unread(found: Scan, split: str) -> list[str]:
-    """Tell of images whose EXIF is damaged: they are read all the same."""
+    """Report images whose EXIF is damaged; they are still read."""
     if not found.unread:
         return []
     row, fault = next(iter(found.unread.items()))
@@ -119,7 +119,7 @@ def _unread(found: Scan, split: str) -> list[str]:
 
 
 def _can_be_held(sizes: NDArray[np.int32]) -> bool:
-    """Whether images are of one size, and small enough that decoding each once and for all is worth its memory."""
+    """Whether images have one size, and are small enough that decoding each only once is worth its memory."""
     return bool((sizes == sizes[0]).all()) and int(sizes[0].astype(np.int64).prod()) <= LARGEST_HELD
 
 

@@ -18,7 +18,7 @@ from nearsight.data.stamps import stamp_of
 from nearsight.data.table import Table, as_table
 from nearsight.errors import InputError
 
-# Rows that are read at once.
+# Rows that are read at a time.
 _TOGETHER = 256
 _SHARD = re.compile(r"[-_.]?\d+(-of-\d+)?(-[0-9a-f]{8,})?$")
 
@@ -26,7 +26,7 @@ _SHARD = re.compile(r"[-_.]?\d+(-of-\d+)?(-[0-9a-f]{8,})?$")
 def parquet_files(path: Path) -> list[Path]:
     """List the Parquet files of a directory and of two levels of directories in it, in order of name.
 
-    Hidden directories are not looked into, and `metadata.parquet` is of an image folder.
+    Hidden directories are not searched, and `metadata.parquet` belongs to an image folder.
     """
     found = [file for pattern in ("*", "*/*", "*/*/*") for file in path.glob(f"{pattern}.parquet")]
     return sorted(
@@ -39,14 +39,14 @@ def parquet_files(path: Path) -> list[Path]:
 
 
 def read_parquet(path: Path) -> tuple[dict[str, Table], list[str]]:
-    """Read a Parquet file or directory, each split's shards together, as tables by split, and notes.
+    """Read a Parquet file or directory, each split's shards together, as tables by split, with notes.
 
     A directory's files name their split, with or without a shard number (`train.parquet`,
-    `data/test-00000-of-00002.parquet`), or lie in a directory that does (`train/0000.parquet`), which may be in that
-    of the only configuration, as in the hub's converted branch (`default/train/0000.parquet`). A file given by itself
-    is `train` unless its name is that of another usual split. Class names come from the features in the file's
-    metadata or its `class_names`. Raises `InputError` when there is no such file, one is not Parquet, or there are
-    several configurations.
+    `data/test-00000-of-00002.parquet`), or are in a directory that does (`train/0000.parquet`), which may be in
+    that of the only configuration, as in the hub's converted branch (`default/train/0000.parquet`). A file given
+    by itself is `train` unless its name is that of another usual split. Class names come from the features in the
+    file's metadata or its `class_names`. Raises `InputError` if there is no such file, one is not Parquet, or
+    there are several configurations.
     """
     if path.is_file():
         return {usual_split(_stem(path)) or "train": _read([path])}, []
@@ -90,7 +90,8 @@ def _read(files: list[Path]) -> Table:
     if not filled:
         raise InputError(f"{where} has no rows; write or download it again")
     schemas = {file: parquet_schema(headers[file], file) for file in filled}
-    # What numbers its classes alike is one table to `datasets`, which takes the names from the first file.
+    # Files that number their classes alike are one table to `datasets`, which takes the names from the first
+    # file.
     alike = [(key, list(group)) for key, group in groupby(filled, lambda file: schemas[file].numbering)]
     if len(alike) == 1:
         return _read_alike(filled, where, schemas[filled[0]])
@@ -113,7 +114,8 @@ def _read_alike(files: list[Path], where: str, schema: ParquetSchema) -> Table:
                 split="train",
                 features=schema.features,
                 columns=list(schema.features),
-                # Otherwise the rows that were written together are held in memory together, and a file is read whole.
+                # Otherwise the rows that were written together are held in memory together, and a file is read
+                # completely.
                 batch_size=_TOGETHER,
                 fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
             )

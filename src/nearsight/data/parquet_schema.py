@@ -1,4 +1,4 @@
-"""What a Parquet file says of its columns, checked before any row is read: types, class names, numbers of rows."""
+"""What a Parquet file says about its columns, checked before any row is read: types, class names, row counts."""
 
 import json
 from collections import Counter
@@ -20,17 +20,17 @@ _MOST_COLUMNS = 2000
 MOST_CLASSES = 1_000_000
 _LONGEST_NAME = 1000
 _LARGEST_METADATA = 64 * 2**20
-# Images are compressed already; columns that say the same of all of them pack well, and are small.
+# Images are already compressed; columns that say the same about all of them pack well, and are small.
 _MOST_TIMES, _ALWAYS_UNPACKED = 64, 512 * 2**20
 _AGAIN = "write it again"
 
 
 @dataclass(frozen=True, eq=False)
 class ParquetSchema:
-    """The columns of a file that can be read, as `datasets` takes them, the class names that its metadata gives.
+    """The columns of a file that can be read, in the form for `datasets`, and the class names in its metadata.
 
     `class_columns` are the columns whose numbers are those of named classes, with the names as they are written.
-    `notes` tell what was changed or left out.
+    `notes` report what was changed or left out.
     """
 
     features: "Features"
@@ -40,14 +40,15 @@ class ParquetSchema:
 
     @property
     def numbering(self) -> str:
-        """What differs between files whose numbers stand for other classes."""
+        """What differs between files whose numbers stand for different classes."""
         return json.dumps([self.class_columns, self.class_names], sort_keys=True)
 
 
 def read_header(file: Path) -> "FileMetaData":
     """Read the end of a Parquet file, which says what is in it.
 
-    Raises `InputError` where that is damaged, more rows are claimed than there are bytes, or they unpack to far more.
+    Raises `InputError` if that is damaged, if it claims more rows than there are bytes, or if they unpack to far
+    more.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -72,7 +73,7 @@ def read_header(file: Path) -> "FileMetaData":
 
 
 def parquet_schema(header: "FileMetaData", file: Path) -> ParquetSchema:
-    """Return what the columns of a file are; raises `InputError`, naming the file, where that cannot be told."""
+    """Return what the columns of a file are; raises `InputError`, naming the file, if that cannot be found out."""
     import pyarrow as pa
 
     try:
@@ -110,7 +111,7 @@ def parquet_schema(header: "FileMetaData", file: Path) -> ParquetSchema:
 
 
 def _feature(field: "pa.Field", told: Any, names: list[str] | None) -> Any:
-    """Return a column as `datasets` knows it, None where it does not."""
+    """Return a column in the form that `datasets` knows, None if it does not know it."""
     import pyarrow as pa
     from datasets import ClassLabel, Features, Image, Value
 
@@ -125,7 +126,7 @@ def _feature(field: "pa.Field", told: Any, names: list[str] | None) -> Any:
         return Value("null")
     try:
         found = Features.from_arrow_schema(pa.schema([pa.field(field.name, kind)]))[field.name]
-        # What it cannot write again it cannot read either.
+        # What it cannot write again, it cannot read either.
         Features({field.name: found}).arrow_schema  # noqa: B018
     # `datasets` raises whatever its parsing of a type's name leads to.
     except Exception:
@@ -155,7 +156,7 @@ def _is_text(kind: "pa.DataType") -> bool:
 
 
 def _told_features(header: "FileMetaData", file: Path) -> dict[str, Any]:
-    """What the features of the Hugging Face layout say of each column; nothing where they are of another form."""
+    """What the features of the Hugging Face layout say about each column; nothing if they have another form."""
     written = _metadata(header, b"huggingface", file)
     for key in ("info", "features"):
         written = written.get(key) if isinstance(written, dict) else None
@@ -163,7 +164,7 @@ def _told_features(header: "FileMetaData", file: Path) -> dict[str, Any]:
 
 
 def _class_names(told: Any, kind: "pa.DataType", file: Path, column: str) -> list[str] | None:
-    """The names of a column's classes, None where its numbers stand for none."""
+    """The names of a column's classes, None if its numbers stand for none."""
     import pyarrow as pa
 
     if not isinstance(told, dict) or not (told.get("_type") == "ClassLabel" or "names" in told):

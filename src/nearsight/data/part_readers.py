@@ -26,10 +26,10 @@ from nearsight.data.encoded import encoded, open_image
 from nearsight.data.values import FLOATING, SIXTEEN
 
 EXTRA = "pip install 'nearsight[large]'"
-# Files of whole slides, each of which is one file; those of several name the others, which are not opened.
+# Files of whole slides, each of which is a single file; those of several name the others, which are not opened.
 SLIDES = frozenset({".svs", ".ndpi", ".scn", ".bif", ".svslide", ".czi"})
 _OF_SEVERAL_FILES = frozenset({"mirax", "dicom", "trestle"})
-# The readers are called by name, so that libvips looks for no other: some of those draw programs or follow links.
+# The readers are called by name, so that libvips uses no other: some of those draw programs or follow links.
 _LOADERS = {
     "TIFF": "tiffload_source",
     "JPEG": "jpegload_source",
@@ -40,17 +40,17 @@ _TYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 _COLOURS = frozenset({"srgb", "rgb", "b-w", "rgb16", "grey16"})
 _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
 _BAND = 32 * 2**20
-# What OpenSlide keeps of a slide's tiles, and of the memory for decoding the share for files that stay open.
+# What OpenSlide keeps of a slide's tiles, and the share of the memory for decoding for files that stay open.
 _SLIDE_CACHE = 32 * 2**20
 _KEPT_SHARE = 8
 
 
 class NotInPartsError(ValueError):
-    """A file whose parts cannot be read by themselves; the message says why, and what to save it as."""
+    """A file whose parts cannot be read separately; the message says why, and in which format to save it."""
 
 
 class PartReader(Protocol):
-    """An opened image file whose parts are read; with `at_random` in any order, else from the top down."""
+    """An opened image file whose parts are read; with `at_random` in any order, otherwise from the top down."""
 
     @property
     def height(self) -> int:
@@ -62,18 +62,18 @@ class PartReader(Protocol):
 
     @property
     def at_random(self) -> bool:
-        """Whether a part costs the same wherever it lies."""
+        """Whether a part costs the same wherever it is."""
 
     @property
     def held(self) -> int:
-        """What is held of the file while it is open, in bytes."""
+        """How many bytes are held of the file while it is open."""
 
     @property
     def depth(self) -> str | None:
-        """How deep values beyond 8 bits are, whose range counts; None for 8 bits."""
+        """How deep values beyond 8 bits are, whose range matters; None for 8 bits."""
 
     def read(self, top: int, left: int, height: int, width: int) -> Tensor:
-        """Return a part, uint8 (3, height, width), as `decode_image` would have it."""
+        """Return a part, uint8 (3, height, width), as `decode_image` would give it."""
 
 
 @contextmanager
@@ -87,8 +87,9 @@ def part_reader(file: bytes | str | Path) -> Iterator[PartReader]:
     >>> reader.at_random, part.shape
     (False, torch.Size([3, 16, 24]))
 
-    A tiled TIFF and a slide are read in any order, all else from the top down. Raises `NotInPartsError` for what
-    would have to be decoded whole, `ModuleNotFoundError` without the libraries, and what these raise on damage.
+    A tiled TIFF and a slide are read in any order, all others from the top down. Raises `NotInPartsError` for
+    what would have to be decoded whole, `ModuleNotFoundError` without the libraries, and what these raise for
+    damage.
     """
     if isinstance(file, str | Path) and is_slide(file):
         slide = _openslide().OpenSlide(file)
@@ -119,7 +120,7 @@ def part_reader(file: bytes | str | Path) -> Iterator[PartReader]:
 
 
 class _Kept(threading.local):
-    """The readers that a thread has open, the last one used at the end, by file as it was."""
+    """The readers that a thread has open, the last used at the end, by the file as it was."""
 
     def __init__(self) -> None:
         self.readers: OrderedDict[tuple[object, ...], tuple[PartReader, ExitStack]] = OrderedDict()
@@ -129,13 +130,14 @@ _KEPT = _Kept()
 
 
 def kept_reader(path: str | Path) -> PartReader | None:
-    """Return a reader of a file that stays open for the next call; None where it does not read at random.
+    """Return a reader of a file that stays open for the next call; None if it does not read at random.
 
-    Files that were used longest ago are closed, so that what the others hold stays within a share of the memory for
-    decoding. Raises as `part_reader` does.
+    Files that were used longest ago are closed, so that the others hold no more than a share of the memory for
+    decoding. Raises where `part_reader` does.
     """
     found = Path(path).stat()
-    # A process that was forked has none of its parent's: they would read from wherever the other left off.
+    # A forked process has none of its parent's readers: they would continue from wherever the other process
+    # stopped.
     key = (os.getpid(), str(path), found.st_ino, found.st_mtime_ns, found.st_size)
     if key in _KEPT.readers:
         _KEPT.readers.move_to_end(key)
@@ -156,7 +158,7 @@ def _held() -> int:
 
 
 def is_slide(path: str | Path) -> bool:
-    """Whether a file is a whole slide of a format that lies in one file, and is known by its content too."""
+    """Whether a file is a whole slide in a format of a single file, which its content confirms."""
     if Path(path).suffix.casefold() not in SLIDES:
         return False
     with encoded(path):
@@ -165,7 +167,7 @@ def is_slide(path: str | Path) -> bool:
 
 
 def slide_micrometres(path: str | Path) -> float | None:
-    """Return the side of a slide's pixels in micrometres, None where it says none."""
+    """Return the side of a slide's pixels in micrometres, None if it states none."""
     with _openslide().OpenSlide(path) as slide:
         said = slide.properties.get("openslide.mpp-x")
     return float(said) if said else None
@@ -201,14 +203,14 @@ class _SlideReader:
 
     def read(self, top: int, left: int, height: int, width: int) -> Tensor:
         part = self._slide.read_region((left, top), 0, (width, height))
-        # What was never scanned is transparent.
+        # Areas that were never scanned are transparent.
         if part.getextrema()[3] == (255, 255):
             part = part.convert("RGB")
         return decode_picture(part)
 
 
 def _pixels(values: NDArray[Any]) -> Tensor:
-    """Return values (height, width, bands) as uint8 (3, height, width), by the rules of whole images."""
+    """Return values (height, width, bands) as uint8 (3, height, width), by the rules for whole images."""
     bands = values.shape[2]
     if values.dtype == np.uint8 and bands == 3:
         return torch.from_numpy(np.array(values.transpose(2, 0, 1), order="C"))
@@ -222,18 +224,18 @@ def _pixels(values: NDArray[Any]) -> Tensor:
 def _source(pyvips: ModuleType, stream: BinaryIO) -> Any:
     if isinstance(stream, BytesIO):
         return pyvips.Source.new_from_memory(stream.getvalue())
-    # It reads the file itself, from wherever that was left.
+    # It reads the file itself, from wherever reading stopped.
     os.lseek(stream.fileno(), 0, os.SEEK_SET)
     return pyvips.Source.new_from_descriptor(stream.fileno())
 
 
 def _checked(header: Image.Image) -> tuple[str, int]:
-    """Return the loader of a file by its header, and what it holds, where that is little of the memory."""
+    """Return the loader of a file by its header, and what it holds, if that is a small part of the memory."""
     loader = _LOADERS.get(header.format or "")
     if loader is None:
         raise NotInPartsError(f"parts of a {header.format} are not read; save it as a tiled TIFF")
     if header.format in ("JPEG", "MPO"):
-        # The coefficients of all scans are held until the last one is there.
+        # The coefficients of all scans are held until the last one has been read.
         needed = 0 if in_one_scan(header) else 6 * header.width * header.height
         what = "it comes in several scans (progressive)"
     elif header.format == "PNG":
@@ -267,7 +269,7 @@ def _whole(value: object) -> int:
 @cache
 def _pyvips() -> ModuleType:
     with suppress(AttributeError):
-        # It logs the oddities of files, which are no fault; what is one is raised.
+        # It logs oddities of files, which are not faults; a fault is raised.
         logging.getLogger("pyvips").setLevel(logging.CRITICAL)
     pyvips = import_module("pyvips")
     # Results of operations would be kept, with their files.

@@ -11,7 +11,7 @@ def with_a_group(pattern: str, parameter: str, lacking: str) -> re.Pattern[str]:
     >>> with_a_group("^(.*)_", "group_pattern", "has no group")
     re.compile('^(.*)_')
 
-    Raises `InputError`, naming `parameter`, for what is no regular expression, and where there is no group, which
+    Raises `InputError`, naming `parameter`, for what is not a regular expression, and if there is no group, which
     `lacking` says in words.
     """
     try:

@@ -1,4 +1,4 @@
-"""Pictures to look at, without labels: files, directories, and whatever else a program holds as an image."""
+"""Pictures to look at, without labels: files, directories, and anything else that a program holds as an image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +25,9 @@ def named_pictures(images: Pictures) -> list[tuple[str, Any]]:
     >>> [name for name, _ in named_pictures(["cat.png", np.zeros((8, 8, 3), np.uint8)])]
     ['cat.png', 'image-1']
 
-    `images` is one picture or several: files, directories, which stand for all files in them at any depth, and what
-    else `to_pixels` takes; an array or tensor of four axes is a batch. Raises `InputError` where there is none.
+    `images` is one picture or several: files, directories, which stand for all files in them at any depth, and
+    anything else that `to_pixels` takes; an array or tensor with four axes is a batch. Raises `InputError` if
+    there is none.
     """
     found: list[tuple[str, Any]] = []
     for image in _several(images):

@@ -1,4 +1,4 @@
-"""Where an image lies in the world: the size of its pixels, and the georeference of a GeoTIFF."""
+"""Where an image is in the world: the size of its pixels, and the georeference of a GeoTIFF."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ _RESOLUTION, _UNIT = (282, 283), 296
 _MICROMETRES = {2: 25_400.0, 3: 10_000.0}
 _SCALE, _TIEPOINT, _TRANSFORMATION = 33550, 33922, 34264
 _KEYS, _DOUBLES, _TEXT = 34735, 34736, 34737
-# Of 72 dots an inch and the like nothing can be learned.
+# 72 dots per inch and similar values say nothing.
 _LARGEST_MICROMETRES = 100.0
 _MOST_KEYS = 4096
 
@@ -51,14 +51,14 @@ class Geo:
 
 @dataclass(frozen=True)
 class Placement:
-    """What a file says of its pixels: their side in `micrometres`, and its georeference; None where it does not."""
+    """What a file says about its pixels: their side in `micrometres`, and its georeference; None if it does not."""
 
     micrometres: float | None = None
     geo: Geo | None = None
 
 
 def read_placement(path: str | Path) -> Placement:
-    """Read what an image file says of where it lies; whatever cannot be read is as if it were not there.
+    """Read what an image file says about its place; what cannot be read counts as missing.
 
     >>> from PIL import Image
     >>> import tempfile
@@ -68,7 +68,7 @@ def read_placement(path: str | Path) -> Placement:
     Placement(micrometres=0.5, geo=None)
     """
     found = Placement()
-    # Tags may hold anything, and none of them changes what is seen.
+    # Tags may hold anything, and none of them changes the pixels.
     with suppress(Exception):
         if is_slide(path):
             return Placement(slide_micrometres(path))

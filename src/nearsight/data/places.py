@@ -1,4 +1,4 @@
-"""What lies at a path: which of the layouts that are known it has, read as tables by split."""
+"""What is at a path: which of the known layouts it has, read as tables by split."""
 
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from nearsight.settings import Reading
 
 
 def read_place(path: Path, reading: Reading) -> tuple[dict[str, Table], list[str]]:
-    """Read a file or directory, whichever layout it has, as tables by split, and say in notes what was concluded.
+    """Read a file or directory, whichever layout it has, as tables by split, with notes on what was concluded.
 
-    Raises `InputError` on a layout that is not known, and on an archive.
+    Raises `InputError` for an unknown layout, and for an archive.
     """
     kind = special(path.stat().st_mode)
     if kind not in (None, "a directory"):
@@ -35,7 +35,7 @@ def read_place(path: Path, reading: Reading) -> tuple[dict[str, Table], list[str
 
 
 def read_arrays(path: Path, name: str) -> tuple[dict[str, ImageSet], list[str]] | None:
-    """Read a directory, or the only one in it, whose images lie together in files of their own; None of others."""
+    """Read a directory, or the only one in it, whose images are together in files of their own; None for others."""
     if not path.is_dir():
         return None
     inside = [place for place in path.iterdir() if place.is_dir() and not place.name.startswith((".", "__"))]
@@ -48,7 +48,7 @@ def read_arrays(path: Path, name: str) -> tuple[dict[str, ImageSet], list[str]] 
 
 
 def is_image_folder(path: Path) -> bool:
-    """Whether a path is of a directory whose images are files of their own."""
+    """Whether a path is a directory whose images are files of their own."""
     return path.is_dir() and not is_saved(path) and not parquet_files(path)
 
 

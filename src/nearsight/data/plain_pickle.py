@@ -1,4 +1,4 @@
-"""Pickles of numbers, text and arrays alone: nothing else in them is made or run."""
+"""Pickles of only numbers, text and arrays: nothing else in them is created or run."""
 
 import pickle
 from pathlib import Path
@@ -17,14 +17,14 @@ _ARRAYS = {
 
 
 def read_plain_pickle(file: Path) -> Any:
-    """Read a pickle that holds plain values and NumPy arrays; text of Python 2 comes as bytes.
+    """Read a pickle that holds plain values and NumPy arrays; Python 2 text comes as bytes.
 
-    Raises `InputError` where it asks for anything else, which could run code, or is damaged.
+    Raises `InputError` if it asks for anything else, which could run code, or is damaged.
     """
     try:
         with file.open("rb") as opened:
             return _Plain(opened, encoding="bytes").load()
-    # A damaged pickle raises nearly anything.
+    # A damaged pickle can raise nearly anything.
     except Exception as fault:
         raise InputError(f"cannot read {file}: {one_line(fault)}; download it again") from fault
 

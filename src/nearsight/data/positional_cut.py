@@ -1,4 +1,4 @@
-"""The cut of runs that list no images: by the places of images in the set, as they were when it was trained."""
+"""The splits of runs that list no images: by the places of images in the set, as they were during training."""
 
 from dataclasses import replace
 
@@ -13,14 +13,14 @@ _TEST_SEED = 0
 
 
 def cut_by_place(sets: ImageSets, validation: float, seed: int) -> tuple[ImageSets, bool]:
-    """Cut what is missing from train as versions did whose runs list no images, and say whether test was cut.
+    """Make missing splits from train as versions did whose runs list no images, and say whether test was made.
 
     >>> from nearsight.data.loading import read_set
     >>> old, cut = cut_by_place(read_set("digits"), 0.1, 0)
     >>> {split: len(images) for split, images in old.items()}, cut
     ({'train': 1294, 'val': 144, 'test': 359}, True)
 
-    The images of each split are the ones that they were only where the set is what it was.
+    The images of each split are only the same ones if the set is unchanged.
     """
     splits, notes = own_splits(sets.splits)
     cut = "train" in splits and "test" not in splits
@@ -40,14 +40,14 @@ def cut_by_place(sets: ImageSets, validation: float, seed: int) -> tuple[ImageSe
 def stratified_cut(
     labels: NDArray[np.int64], share: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide images in two, `share` of them (at least one a class) in the second part, classes in proportion.
+    """Divide images in two, `share` of them (at least one per class) in the second part, classes in proportion.
 
     >>> rest, cut = stratified_cut(np.repeat([0, 1], [30, 10]), 0.2, seed=0)
     >>> np.bincount(np.repeat([0, 1], [30, 10])[cut]).tolist()
     [6, 2]
 
-    Classes of a single image stay in the first part whole. Returns indices, int64, ascending, that together
-    are all images. Raises `InputError` when every class has a single image or nothing would be left.
+    Classes with a single image stay in the first part whole. Returns indices, int64, ascending, that together are
+    all images. Raises `InputError` if every class has a single image or nothing would be left.
     """
     from sklearn.model_selection import train_test_split
 

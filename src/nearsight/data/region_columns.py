@@ -1,4 +1,4 @@
-"""The region column of a table: how all of a split is understood, and of which images the region is known."""
+"""The region column of a table: how all of a split is understood, and for which images the region is known."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +23,7 @@ from nearsight.errors import InputError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-# Whether regions are a column of the table, or files that were asked for or found beside the images.
+# Whether regions are a column of the table, or files that were requested or found beside the images.
 Source = Literal["table", "asked", "beside"]
 
 
@@ -36,10 +36,10 @@ def column_regions(
     *,
     source: Source = "table",
 ) -> ColumnRegions | None:
-    """Return the regions of a table's images `index`, None where it has none or they cannot be understood.
+    """Return the regions of a table's images `index`, None if it has none or they cannot be understood.
 
-    Boxes and masks are read in one way, decided over the whole split. What was understood or left out is noted.
-    Raises `InputError` on a region that is not of its kind, unless it was found `beside` the images, and where
+    Boxes and masks are read in one way, decided over the whole split. Notes report what was understood or left
+    out. Raises `InputError` for a region that is not of its kind, unless it was found `beside` the images, and if
     regions that were `asked` for cannot be understood.
     """
     column = next((name for name in rows.column_names if name in COLUMN_KINDS), None)
@@ -91,7 +91,7 @@ def column_regions(
 
 
 def _fitting(shapes: Sequence[Shapes | None], sizes: NDArray[np.int32]) -> tuple[NDArray[np.bool_], str]:
-    """Which images have shapes that fit them, and what is wrong with the others or was done to have them fit."""
+    """Which images have shapes that fit them, and what is wrong with the others or was done to make them fit."""
     known, resized, other, beyond = [], 0, 0, 0
     for each, (height, width) in zip(shapes, sizes.tolist(), strict=True):
         if each is None or not each.objects:
@@ -131,7 +131,7 @@ def _boxes(
     form = understood.form
     if form is None:
         return None, np.zeros(len(values), dtype=bool), understood.note
-    # What `boxes_mask` marks, of all boxes at once.
+    # What `boxes_mask` marks, for all boxes together.
     ends = np.ceil(edges_in(together, sides, form) - 0.5).clip(0, np.tile(sides, 2))
     marks = (ends[:, 2:] > ends[:, :2]).all(1)
     owner = np.repeat(np.arange(len(boxes)), counts)

@@ -1,4 +1,4 @@
-"""Regions: what is known of where the object is, as a mask of the image's own size."""
+"""Regions: what is known about where the object is, as a mask of the image's own size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,10 +28,10 @@ REGION_COLUMNS: dict[str, RegionKind] = {
     "bbox": "boxes",
     "objects.bbox": "boxes",
 }
-# Columns that annotation files are made of: `Shapes`, as JSON.
+# The column that is made from annotation files: `Shapes`, as JSON.
 BOXES_COLUMN, OUTLINES_COLUMN = "annotated boxes", "annotated outlines"
 COLUMN_KINDS: dict[str, RegionKind] = {**REGION_COLUMNS, BOXES_COLUMN: "boxes", OUTLINES_COLUMN: "mask"}
-# The layout that a column of this name usually has; of `bbox` there is none.
+# The layout that a column of this name usually has; `bbox` has no usual one.
 USUAL_LAYOUTS: dict[str, Layout] = {"box": "corners", "boxes": "corners", "objects.bbox": "sides"}
 
 
@@ -53,7 +53,7 @@ class MaskRegions:
         return self.masks.flatten(1).any(1).numpy()
 
     def region(self, i: int, height: int, width: int) -> Tensor | None:
-        """Return the mask of image i, bool (height, width), or None where the object is nowhere."""
+        """Return the mask of image i, bool (height, width), or None if the object is nowhere."""
         mask = self.masks[i]
         if mask.shape != (height, width):
             raise InputError(f"the mask of image {i} is {_sides(mask)} but the image {height}×{width}")
@@ -68,8 +68,8 @@ class MaskRegions:
 class ColumnRegions:
     """Regions read on demand from one column of a table on disk.
 
-    `rows` is a `datasets.Dataset`, `index` the row of each image (n,), `known` (n,) whether its region is
-    known, and `form` how boxes or masks are read, by default those that the package's own sets have.
+    `rows` is a `datasets.Dataset`, `index` is the row of each image (n,), `known` (n,) is whether its region is
+    known, and `form` is how boxes or masks are read, by default as in the package's own sets.
     """
 
     rows: "Dataset"
@@ -84,7 +84,7 @@ class ColumnRegions:
         return COLUMN_KINDS[self.column]
 
     def region(self, i: int, height: int, width: int) -> Tensor | None:
-        """Return the mask of image i, bool (height, width), or None where it is not known."""
+        """Return the mask of image i, bool (height, width), or None if it is not known."""
         if not self.known[i]:
             return None
         if self.column in (BOXES_COLUMN, OUTLINES_COLUMN):
@@ -93,7 +93,7 @@ class ColumnRegions:
         return to_mask(self.rows[int(self.index[i])][self.column], self.kind, height, width, self.form)
 
     def read_as(self) -> str | None:
-        """Say how boxes or masks are read, None where nothing had to be found out."""
+        """Say how boxes or masks are read, None if nothing had to be found out."""
         if self.form is None:
             return None
         of_boxes = isinstance(self.form, BoxForm)
@@ -118,15 +118,15 @@ Regions = MaskRegions | ColumnRegions
 
 
 def to_mask(value: Any, kind: RegionKind, height: int, width: int, form: Form | None = None) -> Tensor | None:
-    """Turn one region, in the form that a table gives it, into a bool mask of shape (height, width).
+    """Turn one region, in the form in which a table gives it, into a bool mask of shape (height, width).
 
     >>> to_mask([1, 0, 1, 1], "boxes", 2, 3) is None     # a box without width is no region
     True
     >>> to_mask([0, 1, 0, 0], "cells", 2, 4).int().tolist()
     [[0, 0, 1, 1], [0, 0, 0, 0]]
 
-    None stands for an unknown region: a null, or one that covers no pixel. Raises `InputError` on a value
-    that is not of its kind.
+    None stands for an unknown region: a null, or one that covers no pixel. Raises `InputError` for a value that
+    is not of its kind.
     """
     if value is None:
         return None
@@ -145,7 +145,7 @@ def cells_mask(cells: Sequence[Any], height: int, width: int) -> Tensor:
     >>> cells_mask([1, 0, 0, 1], 2, 2).int().tolist()
     [[1, 0], [0, 1]]
 
-    A pixel takes the cell that its own corner lies in. Returns bool (height, width).
+    A pixel gets the cell in which its own corner lies. Returns bool (height, width).
     """
     side = round(len(cells) ** 0.5)
     if side == 0 or side * side != len(cells):

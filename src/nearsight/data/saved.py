@@ -31,7 +31,7 @@ def is_saved(path: Path) -> bool:
 def read_saved(path: Path) -> tuple[dict[str, Table], list[str]]:
     """Read what `save_to_disk` wrote, a set or its splits, or Arrow files, whose names end in their split.
 
-    Raises `InputError` where they cannot be read.
+    Raises `InputError` if they cannot be read.
     """
     try:
         found, notes = _read(path)

@@ -34,21 +34,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-# Part of the cache's key: raise it when decoding changes, so that what was cached before is read again.
+# Part of the cache's key: increase it when decoding changes, so that older cached results are read again.
 _DECODING = 8
 _BATCH = 128
-# In bytes of pixels: a batch is held several times while it is stored.
+# In bytes of pixels; a batch is held several times while it is stored.
 _TOGETHER = 16 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What one pass over a table found: sizes int32 (n, 2), the faults by row, and how masks look, by row.
+    """The results of one pass over a table: sizes int32 (n, 2), the faults by row, and how masks look, by row.
 
-    `values` is what those images hold, by row, that have more than 8 bits, an alpha of 0 everywhere
-    or several frames, and `misfits` what is wrong with regions that are not of their kind.
-    `paths` are those in the table, and `digests`, text (n,), those of the encoded images; `taken` is
-    when each was taken, as EXIF writes it, and `unread` why EXIF cannot be read whole, by row.
+    `values` is what the images hold, by row, that have more than 8 bits, an alpha of 0 everywhere or several
+    frames, and `misfits` is what is wrong with regions that are not of their kind. `paths` are those in the
+    table, and `digests`, text (n,), those of the encoded images; `taken` is when each was taken, as EXIF writes
+    it, and `unread` is why EXIF cannot be read completely, by row.
     """
 
     sizes: NDArray[np.int32]
@@ -65,7 +65,7 @@ class Scan:
 def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
     """Read the header of every image, or with `full` decode it, and look at every drawn mask.
 
-    Images of more than 8 bits and those with alpha are decoded in any case, as their values count. The result is
+    Images of more than 8 bits and those with alpha are always decoded, because their values matter. The result is
     cached beside the table by `datasets`. An image that cannot be read is a fault, not an error; its size is 0×0.
     """
     from datasets import Features, Value
@@ -159,7 +159,7 @@ def read_pixels(
     return torch.from_numpy(pixels), faults
 
 
-# What `datasets` applies to batches are frozen dataclasses, as their fields are the key of its cache.
+# `datasets` applies frozen dataclasses to batches, because their fields are the key of its cache.
 @dataclass(frozen=True)
 class _Measure:
     split: str
@@ -167,7 +167,7 @@ class _Measure:
     sources: str
     decoding: int = _DECODING
     max_pixels: int | None = field(default_factory=most_pixels)
-    # What is found of images too large to be decoded whole.
+    # What is found about images too large to be decoded whole.
     in_parts: bool = field(default_factory=reads_parts)
 
     def __call__(self, batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
@@ -259,13 +259,13 @@ class _Decode:
 
 
 def _held(file: bytes | str) -> Tensor:
-    """Decode an image that is to be held in any case, also where that takes more than decoding may."""
+    """Decode an image that must be held in any case, even if that takes more memory than decoding may."""
     large = None if isinstance(file, bytes) else large_image(file, "image")
     return decode_image(file, "image") if large is None else torch.cat([*large.parts()], 1)
 
 
 def _look(value: Any, column: str, height: int, width: int) -> str | None:
-    """Describe a mask as JSON; raises `InputError` on any region that is not of its kind."""
+    """Describe a mask as JSON; raises `InputError` for any region that is not of its kind."""
     kind = REGION_COLUMNS.get(column)
     if kind == "mask":
         return json.dumps(asdict(look_at_mask(value, height, width)))
@@ -279,7 +279,7 @@ def _look(value: Any, column: str, height: int, width: int) -> str | None:
 def _content(cell: Mapping[str, Any] | None) -> tuple[bytes | str, str | None]:
     """Return the encoded bytes of an image, or else none and why they cannot be read.
 
-    The path is returned of a file that is read part by part, as it may be larger than memory.
+    For a file that is read part by part, the path is returned, because it may be larger than memory.
     """
     file = image_file(cell)
     if isinstance(file, bytes):

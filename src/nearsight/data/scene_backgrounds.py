@@ -8,7 +8,7 @@ from nearsight.data.scene_paint import SIZE, Field, X, Y, as_bytes, blend, colou
 
 
 def sky(rng: Generator) -> Field:
-    """A sky that pales towards the horizon, or reddens at dusk, with drifting clouds."""
+    """A sky that gets paler towards the horizon, or redder at dusk, with drifting clouds."""
     zenith = colour(rng, (0.53, 0.64), (0.45, 0.85), (0.6, 0.95))
     dusk = rng.random() < 0.25
     horizon = colour(rng, (0.0, 0.1) if dusk else (0.5, 0.6), (0.15, 0.45), (0.85, 1.0))
@@ -33,7 +33,7 @@ def sand(rng: Generator) -> Field:
 
 
 def tiles(rng: Generator) -> Field:
-    """A floor of tiles in two colours, chequered, with grout, seen at any turn."""
+    """A floor of tiles in two colours, chequered, with grout, seen at any angle."""
     first = colour(rng, (0, 1), (0.05, 0.45), (0.75, 1.0))
     second = colour(rng, (0, 1), (0.1, 0.55), (0.35, 0.65))
     grout = np.full(3, rng.uniform(0.55, 0.95), dtype=np.float32)
@@ -78,7 +78,7 @@ def brick(rng: Generator) -> Field:
 
 
 def wood(rng: Generator) -> Field:
-    """Wooden planks with their grain, lying or standing."""
+    """Wooden planks with their grain, horizontal or vertical."""
     pale = colour(rng, (0.05, 0.11), (0.35, 0.6), (0.6, 0.9))
     dark = pale * np.array([0.55, 0.48, 0.42], dtype=np.float32)
     width = np.float32(rng.uniform(12, 22))
@@ -113,7 +113,7 @@ def night(rng: Generator) -> Field:
 
 
 def grass(rng: Generator) -> Field:
-    """Grass, blade upon blade."""
+    """Grass, one blade over another."""
     base = colour(rng, (0.2, 0.38), (0.45, 0.85), (0.35, 0.7))
     canvas = Image.fromarray(as_bytes(base * (0.6 + 0.5 * noise(rng, 5, 5))[..., None])).resize(
         (2 * SIZE, 2 * SIZE)

@@ -1,4 +1,4 @@
-"""Drawn `scenes` kept on disk, as drawing them takes twenty seconds and every command loads them."""
+"""Drawn `scenes` kept on disk, because drawing them takes twenty seconds and every command loads them."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,18 +19,18 @@ from nearsight.digest import PLACEHOLDER, check_tensors, seal_tensors
 from nearsight.errors import InputError
 from nearsight.write import replace_atomically
 
-# What decides which pixels are drawn.
+# What determines which pixels are drawn.
 _DRAWN_BY = ("scenes", "scene_objects", "scene_shapes", "scene_paint", "scene_backgrounds")
 _KEPT = 4  # sets of 120 MB
 _PARTS = ("pixels", "masks", "labels", "backgrounds")
 
 
 def drawn_scenes(cache: Path, options: Mapping[str, Any]) -> dict[str, SceneImages]:
-    """Return every split of `scenes` under some options, drawn now or as it was drawn before.
+    """Return every split of `scenes` under some options, drawn now or earlier.
 
-    `cache` is the directory of what was drawn before, made where it is missing. A file of it is used by the code
-    and the libraries that drew it and by no others; one that is damaged is drawn again. The four sets used last
-    are kept. Raises what `draw_scenes` raises.
+    `cache` is the directory of sets that were drawn before; it is created if it is missing. A file in it is only
+    used by the code and the libraries that drew it; a damaged one is drawn again. The four sets used last are
+    kept. Raises where `draw_scenes` does.
     """
     file = cache / f"{_key(options)}.safetensors"
     kept = _read(file)

@@ -1,6 +1,6 @@
 """Objects of `scenes`: a shape is posed, coloured, patterned and drawn with soft edges.
 
-Shape alone tells the class: pose, size, colours and pattern are drawn in one way for all classes.
+Only the shape determines the class: pose, size, colours and pattern are drawn in the same way for all classes.
 """
 
 from collections.abc import Callable
@@ -26,8 +26,8 @@ Shape = Callable[[Generator], list[Part]]
 class DrawnObject:
     """An object before it is put on a background.
 
-    `paint` is float32 (64, 64, 3) in 0..1, already weighted by `coverage`, float32 (64, 64): the share of
-    each pixel that the object covers, a multiple of 1/16.
+    `paint` is float32 (64, 64, 3) in 0..1, already weighted by `coverage`, float32 (64, 64): the share of each
+    pixel that the object covers, a multiple of 1/16.
     """
 
     paint: Field
@@ -44,14 +44,14 @@ class DrawnObject:
 
 
 def draw_object(shape: Shape, rng: Generator, *, size: float = 1.0) -> DrawnObject:
-    """Draw one object in a random pose, with random colours and pattern, wholly inside the image.
+    """Draw one object in a random pose, with random colours and pattern, completely inside the image.
 
     >>> from nearsight.data.scene_shapes import star
     >>> drawn = draw_object(star, np.random.default_rng(0))
     >>> drawn.paint.shape, drawn.mask.dtype
     ((64, 64, 3), dtype('bool'))
 
-    `size` is its length beside the usual, above 0 and up to 1; the outline stays a pixel wide.
+    `size` is its length relative to the usual one, above 0 and up to 1; the outline stays one pixel wide.
     """
     layers = _layers(_pose(shape(rng), rng, size))
     flat = {
@@ -67,7 +67,7 @@ def draw_object(shape: Shape, rng: Generator, *, size: float = 1.0) -> DrawnObje
 
 
 def _pose(parts: list[Part], rng: Generator, size: float) -> list[Part]:
-    """Flip, stretch, shear, turn, size and place a shape; to pixels of the supersampled canvas, rounded."""
+    """Flip, stretch, shear, rotate, scale and place a shape; to pixels of the supersampled canvas, rounded."""
     turn, shear, aspect = rng.uniform(-0.45, 0.45), rng.uniform(-0.2, 0.2), rng.uniform(0.87, 1.15)
     flip = 1.0 if rng.random() < 0.5 else -1.0
     cosine, sine = np.cos(turn), np.sin(turn)
@@ -97,13 +97,13 @@ def _rasterise(parts: list[Part]) -> NDArray[np.uint8]:
 
 
 def _layers(parts: list[Part]) -> dict[Paint, Field]:
-    """Each paint's share of every pixel, with a dark outline, about a pixel wide, around the whole."""
+    """Each paint's share of every pixel, with a dark outline, about one pixel wide, around the whole."""
     painted = _rasterise(parts)
     grown = painted > 0
     for step in (1, 3):
         for axis in (0, 1):
             grown = grown | np.roll(grown, step, axis) | np.roll(grown, -step, axis)
-    # The outline has the lowest number but none, so it shows where no part is.
+    # The outline has the lowest number except none, so it shows where no part is.
     painted = np.maximum(painted, grown.view(np.uint8) * np.uint8(Paint.OUTLINE))
     return {kind: _share(painted == kind) for kind in Paint}
 

@@ -19,7 +19,7 @@ Y, X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
 def colour(
     rng: Generator, hue: tuple[float, float], saturation: tuple[float, float], value: tuple[float, float]
 ) -> Field:
-    """Draw a colour, uniform in three ranges of 0..1; a hue may pass 1 and wraps. Returns RGB in 0..1.
+    """Draw a colour, uniform in three ranges of 0..1; a hue may exceed 1 and wraps. Returns RGB in 0..1.
 
     >>> colour(np.random.default_rng(0), (1 / 3, 1 / 3), (1, 1), (1, 1)).tolist()
     [0.0, 1.0, 0.0]

@@ -146,7 +146,7 @@ def house(rng: Generator) -> list[Part]:
 
 
 def ladder(rng: Generator) -> list[Part]:
-    """A ladder: two rails that near each other upwards, four to six rungs."""
+    """A ladder: two rails that converge upwards, four to six rungs."""
     foot, head, rail = rng.uniform(0.42, 0.55), rng.uniform(0.3, 0.42), rng.uniform(0.13, 0.17)
     rungs = int(rng.integers(4, 7))
     parts: list[Part] = []

@@ -13,7 +13,7 @@ from nearsight.data.scene_objects import Shape, draw_object
 from nearsight.data.scene_paint import SIZE, Field
 from nearsight.errors import InputError, unknown_name
 
-# A class and the background that is its own stand at the same place.
+# A class and its own background have the same place in these lists.
 SHAPES: dict[str, Shape] = {
     "bird": scene_shapes.bird,
     "car": scene_shapes.car,
@@ -49,7 +49,7 @@ class SceneSplit:
     backgrounds: int
 
 
-# The three test splits show the same objects, so that a drop between them is owed to the background alone.
+# The three test splits show the same objects, so that a drop between them is due to the background alone.
 SPLITS = {
     "train": SceneSplit(4000, objects=0, backgrounds=0),
     "val": SceneSplit(400, objects=1, backgrounds=1),
@@ -63,9 +63,9 @@ SPLITS = {
 class SceneImages:
     """One split of `scenes`, in memory.
 
-    `pixels` is uint8 (n, 3, 64, 64). `masks` is bool (n, 64, 64), True where the object covers at least half
-    of the pixel. `labels` and `backgrounds` are int64 (n,): places in `classes` and in `background_names`,
-    where a class's own background has the class's number.
+    `pixels` is uint8 (n, 3, 64, 64). `masks` is bool (n, 64, 64), True where the object covers at least half of
+    the pixel. `labels` and `backgrounds` are int64 (n,): places in `classes` and in `background_names`, where a
+    class's own background has the class's number.
     """
 
     pixels: Tensor
@@ -87,17 +87,17 @@ def draw_scenes(
     >>> scenes.classes[scenes.labels[3]], scenes.background_names[scenes.backgrounds[3]]
     ('fish', 'water')
 
-    In `train`, `val` and `test` the background is the class's own with probability `shortcut`, and otherwise
-    any of the eight, its own among them, with equal chance. It is independent of the class at 0, given by it
-    at 1, and its own in a share `shortcut + (1 - shortcut) / 8` of the images. In `shuffled` it is any of the
-    eight whatever the class, in `swapped` any of the other seven; these two show the objects of `test`,
-    whatever the shortcut.
+    In `train`, `val` and `test`, the background is the class's own with probability `shortcut`, and otherwise any
+    of the eight, its own among them, with equal probability. At 0 it is independent of the class, at 1 the class
+    determines it, and it is the class's own in a share `shortcut + (1 - shortcut) / 8` of the images. In
+    `shuffled` it is any of the eight whatever the class, in `swapped` any of the other seven; these two show the
+    objects of `test`, whatever the shortcut.
 
-    Image i depends only on `seed`, `split`, i and `shortcut`, so fewer images are the first of more. Its object does
-    not depend on `shortcut`; its background changes at most once as `shortcut` rises, and then becomes the class's
-    own. Classes take turns. `size` is the length of objects beside the usual: at 0.35 most fit into a tile of 16
-    pixels. Object and background are otherwise the same at every size. `count` is by default 4000 for `train`, 400
-    for `val` and 1000 for each test split.
+    Image i depends only on `seed`, `split`, i and `shortcut`, so fewer images are the first of more. Its object
+    does not depend on `shortcut`; its background changes at most once as `shortcut` rises, and then becomes the
+    class's own. Classes take turns. `size` is the length of objects relative to the usual one: at 0.35 most fit
+    into a tile of 16 pixels. Object and background are otherwise the same at every size. `count` is by default
+    4000 for `train`, 400 for `val` and 1000 for each test split.
 
     Raises `InputError` for an unknown split, a shortcut outside 0..1, a size outside 0.1..1, a negative seed or no
     images.
@@ -144,6 +144,6 @@ def _choose_background(label: int, split: str, shortcut: float, rng: Generator) 
     kinds = len(BACKGROUNDS)
     if split == "swapped":
         return (label + int(rng.integers(1, kinds))) % kinds
-    # Both are always drawn, so that what follows in the stream does not depend on the knob.
+    # Both are always drawn, so that what follows in the stream does not depend on the setting.
     threshold, any_kind = rng.random(), int(rng.integers(kinds))
     return label if split != "shuffled" and threshold < shortcut else any_kind

@@ -1,4 +1,4 @@
-"""Shapes: objects as annotation files give them, boxes, outlines and runs, and the pixels that they mark."""
+"""Shapes: objects as annotation files give them (boxes, outlines and runs), and the pixels that they mark."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nearsight.errors import InputError
 
-# Pixels of a side that annotations may say of an image, and how far from it an object may lie.
+# The most pixels per side that annotations may state for an image, and how far outside it an object may be.
 LARGEST_SIDE, _FARTHEST = 2**17, 1e9
 
 
@@ -20,8 +20,8 @@ LARGEST_SIDE, _FARTHEST = 2**17, 1e9
 class Shape:
     """One object: its box as left, top, right and bottom edge; its outlines; or the runs of its mask.
 
-    An outline is x, y, x, y, …; runs are lengths down the columns of a mask of `Shapes.size`, the first of them off
-    the object, as in COCO. Where there are outlines or runs the box adds nothing. `name` is the object's class.
+    An outline is x, y, x, y, …; runs are lengths down the columns of a mask of `Shapes.size`, the first of them
+    off the object, as in COCO. If there are outlines or runs, the box adds nothing. `name` is the object's class.
     """
 
     box: tuple[float, float, float, float] | None = None
@@ -83,7 +83,7 @@ class Shapes:
         return np.concatenate(found)
 
     def fits(self, height: int, width: int) -> bool:
-        """Whether the image that was annotated has this shape, but for a resizing of all of it."""
+        """Whether the image that was annotated has this shape, except that all of it may have been resized."""
         if self.size is None:
             return True
         high, wide = self.size
@@ -126,9 +126,9 @@ def outline_mask(points: NDArray[np.float64], height: int, width: int) -> NDArra
     >>> outline_mask(np.array([[1, 0], [3, 0], [3, 2], [1, 2]]), 2, 4).astype(int).tolist()
     [[0, 1, 1, 0], [0, 1, 1, 0]]
 
-    Where an outline crosses itself, a centre is inside if the outline goes around it an odd number of times.
+    If an outline crosses itself, a centre is inside if the outline goes around it an odd number of times.
     """
-    # Each edge that crosses a row of centres turns inside and outside over from there to the right.
+    # Each edge that crosses a row of centres exchanges inside and outside from there to the right.
     turns = np.zeros((height, width + 1), dtype=np.int64)
     for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
         if y0 > y1:
@@ -142,7 +142,7 @@ def outline_mask(points: NDArray[np.float64], height: int, width: int) -> NDArra
     return np.asarray(turns.cumsum(axis=1)[:, :width] % 2 == 1)
 
 
-# Of a packed run: no image is so large.
+# Of a packed run; no image is so large.
 _MOST_BITS = 60
 
 
@@ -152,8 +152,8 @@ def packed_runs(text: str) -> tuple[int, ...]:
     >>> packed_runs("06320")
     (0, 6, 3, 8, 3)
 
-    Each number has five bits a character, the lowest first, a sixth that says that more follow, and from the third
-    number on is the difference to the one before last (`rleFrString` of the COCO API).
+    Each number has five bits per character, the lowest first, and a sixth that says that more follow. From the
+    third number on, it is the difference to the one before last (`rleFrString` of the COCO API).
     """
     runs: list[int] = []
     at = 0
@@ -184,7 +184,7 @@ def _runs_mask(runs: Sequence[int], size: tuple[int, int], height: int, width: i
 
 @dataclass(frozen=True)
 class Annotated:
-    """What is said of one image: the image's path as it is written, and its shapes or the file of its mask."""
+    """What is said about one image: the image's path as it is written, and its shapes or the file of its mask."""
 
     image: str
     shapes: Shapes = field(default_factory=Shapes)
@@ -193,7 +193,7 @@ class Annotated:
 
 @dataclass(frozen=True)
 class Annotations:
-    """What annotation files say: of which kind they are, what of each image, and what was concluded in reading."""
+    """What annotation files say: their kind, what they say about each image, and what was concluded in reading."""
 
     kind: str
     images: tuple[Annotated, ...]
@@ -207,7 +207,7 @@ class Annotations:
 
 
 def path_within(file: Path, root: Path) -> str:
-    """Return a file's path relative to a directory, or as it is where it lies elsewhere.
+    """Return a file's path relative to a directory, or unchanged if it is elsewhere.
 
     >>> path_within(Path("set/labels/1.txt"), Path("set"))
     'labels/1.txt'

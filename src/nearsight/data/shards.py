@@ -1,4 +1,4 @@
-"""Files of one split that number their classes apart, as one table."""
+"""Files of one split that number their classes separately, as one table."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def joined(tables: Mapping[str, Table], where: str) -> Table:
-    """Join the tables of a split's files, by the file's name, in order; classes are matched by name, told in notes.
+    """Join the tables of a split's files, by the file's name, in order; classes are matched by name, with notes.
 
-    Raises `InputError` when some name their classes and some do not, or their columns differ.
+    Raises `InputError` if some name their classes and some do not, or if their columns differ.
     """
     from datasets import concatenate_datasets
 

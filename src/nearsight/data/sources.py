@@ -1,4 +1,4 @@
-"""Whatever holds labelled images, by name or in memory, as image sets."""
+"""Labelled images from any source, by name or in memory, as image sets."""
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
 Many: TypeAlias = Sequence[Any] | torch.Tensor | NDArray[Any]
-# `datasets` is not imported for its types alone.
+# `datasets` is not imported only for its types.
 Held: TypeAlias = Union[ImageSet, torch.utils.data.Dataset[Any], tuple[Many, Many], "Dataset"]
 Data: TypeAlias = Union[str, Path, ImageSets, Mapping[str, Held], Held, "DatasetDict"]
 
@@ -56,18 +56,18 @@ def image_sets(
     progress: Progress = SILENT,
     **options: Unpack[ReadingOptions],
 ) -> ImageSets:
-    """Return the splits of a set that is named or held in memory, those that are missing cut from train as by `load`.
+    """Return the splits of a set that is named or held in memory; missing ones are made from train as by `load`.
 
     >>> images, labels = torch.zeros(40, 3, 8, 8, dtype=torch.uint8), ["cat", "dog"] * 20
     >>> sets = image_sets((images, labels))
     >>> sets.name, {split: len(part) for split, part in sets.items()}
     ('in memory: 40 images, fingerprint 5afe7f11b6fb', {'train': 28, 'val': 3, 'test': 9})
 
-    `data` is what `load` takes; an `ImageSet` or `ImageSets`; a `datasets.Dataset` or `DatasetDict`; a data set of
-    PyTorch's kind, whose items are (image, label); a pair (images, labels); or a mapping from splits to any of these.
-    Images are what `to_pixels` takes. Labels are names, or numbers of `classes`, which are needed only where the data
-    does not name its own. Items are read once, for their sizes; images of one size that take at most 2 GiB are kept,
-    others are taken again whenever they are asked for.
+    `data` is what `load` takes; an `ImageSet` or `ImageSets`; a `datasets.Dataset` or `DatasetDict`; a PyTorch
+    data set, whose items are (image, label); a pair (images, labels); or a mapping from splits to any of these.
+    Images are what `to_pixels` takes. Labels are names, or numbers of `classes`, which are only needed if the
+    data does not name its own. Items are read once, for their sizes; images of one size that take at most 2 GiB
+    are kept, others are read again on every request.
 
     Raises `InputError` for anything else, and for images or labels that cannot be used.
     """
@@ -89,8 +89,8 @@ def held_sets(
 ) -> ImageSets:
     """Return the splits of a set held in memory as they are; images without a split are `train`.
 
-    Takes what `image_sets` takes, but for names and paths, and raises as it does. `classes` are used only where the
-    data does not name its own.
+    Takes what `image_sets` takes, except names and paths, and raises in the same cases. `classes` are only used
+    if the data does not name its own.
     """
     names = None if classes is None else tuple(map(str, classes))
     splits: dict[str, Any] = dict(data) if isinstance(data, Mapping) else {_split(data): data}
@@ -119,7 +119,7 @@ def held_sets(
 
 
 def _alike(splits: dict[str, ImageSet], notes: list[str]) -> dict[str, ImageSet]:
-    """Number the classes of all splits alike, by name, where they were made apart."""
+    """Number the classes of all splits alike, by name, if they were made separately."""
     if len({images.classes for images in splits.values()}) < 2:
         return splits
     lists = {split: images.classes for split, images in splits.items()}
@@ -132,7 +132,7 @@ def _alike(splits: dict[str, ImageSet], notes: list[str]) -> dict[str, ImageSet]
 
 
 def require_names(sets: ImageSets, classes: Sequence[str]) -> None:
-    """Raise `InputError` where a set names other classes than those that were given for it."""
+    """Raise `InputError` if a set names other classes than those that were given for it."""
     if sets.classes != tuple(classes):
         raise InputError(
             f"the data names its classes {_listed(sets.classes)}, but `classes` names {_listed(classes)}; leave "
@@ -141,7 +141,7 @@ def require_names(sets: ImageSets, classes: Sequence[str]) -> None:
 
 
 def recorded_name(splits: Mapping[str, ImageSet]) -> str:
-    """Return what a run records of data held in memory: how many images, and a fingerprint that tells them again."""
+    """Return what a run records about data held in memory: the number of images, and a fingerprint."""
     digest = sha256()
     for split, images in splits.items():
         digest.update(repr((split, images.classes)).encode())
@@ -175,9 +175,9 @@ class _Pairs:
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """The items of one split, read once: `kept` are their pixels where these are held, all of one size.
+    """The items of one split, read once: `kept` are their pixels if these are held, all of one size.
 
-    `values` is what those images hold that have more than 8 bits or alpha, `digests` tell all of them again.
+    `values` is what the images hold that have more than 8 bits or alpha; `digests` recognise all of them again.
     """
 
     taken: GivenImages
@@ -194,7 +194,7 @@ class _Read:
         return self.taken.path(row)
 
     def images(self, value_range: ValueRange | None) -> MemoryImages | GivenImages:
-        """The images, of which those of more than 8 bits were measured only and are now read in this range."""
+        """The images; those of more than 8 bits were only measured, and are now read in this range."""
         taken, kept = replace(self.taken, value_range=value_range), self.kept
         if kept is None:
             return taken
@@ -203,7 +203,7 @@ class _Read:
         return MemoryImages(torch.stack(kept), tuple(map(taken.path, range(len(taken)))), value_range)
 
     def digests_in(self, value_range: ValueRange | None) -> NDArray[np.str_]:
-        """What tells the images again, text (n,); of those that were measured only, when read in this range."""
+        """What recognises the images again, text (n,); for those that were only measured, when read in this range."""
         digests = self.digests
         if any(image.depth is not None for image in self.values):
             images = self.images(value_range)
@@ -262,7 +262,7 @@ def _read_all(
             named,
             labels[split],
             read[split].images(value_range),
-            # Their places may be others tomorrow, so that only their content tells them again.
+            # Their places may be others tomorrow, so only their content recognises them.
             known_identity=Identity(np.full(len(read[split]), ""), read[split].digests_in(value_range)),
         )
         for split in labels
@@ -285,7 +285,7 @@ def _items(data: Any, split: str) -> Any:
 
 
 def _own_classes(data: Any) -> tuple[str, ...] | None:
-    """The class names that a data set of PyTorch's kind has, itself or beneath."""
+    """The class names of a PyTorch data set, its own or those of the set beneath it."""
     while data is not None:
         own = getattr(data, "classes", None)
         if isinstance(own, list | tuple) and own and all(isinstance(name, str) for name in own):

@@ -40,7 +40,7 @@ class Listing:
     (365, 'digits/2', '2')
 
     `name` is what the set was called and `reading` how it was read. `path` and `digest` are those of `Identity`.
-    `follows_seed` says whether `val` was cut from train by the run's seed, and `notes` how the splits came about.
+    `follows_seed` says whether the run's seed determined `val`, and `notes` how the splits came about.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Listing:
 
     @staticmethod
     def of(sets: ImageSets) -> "Listing":
-        """List the images of a set as its splits are now."""
+        """List the images of a set with its current splits."""
         parts = [*sets.items()]
         groups = [group_names(images, sets.reading) for _, images in parts]
         return Listing(
@@ -82,14 +82,14 @@ class Listing:
 
     @property
     def fingerprint(self) -> str:
-        """What tells the set again: a digest of the splits, names and contents of all its images, in order."""
+        """What recognises the set: a digest of the splits, names and contents of all its images, in order."""
         found = blake2b(digest_size=8)
         for column in (self.split, self.path, self.label, self.digest):
             found.update("\n".join(column.tolist()).encode("utf-8", "surrogatepass"))
         return found.hexdigest()
 
     def before_validation(self) -> "Listing":
-        """Return the listing with `val` back in train, where a seed cut it from there."""
+        """Return the listing with `val` back in train, if a seed split it off from there."""
         if not self.follows_seed:
             return self
         return replace(self, split=np.where(self.split == "val", "train", self.split), follows_seed=False)
@@ -104,7 +104,7 @@ class Listing:
     def same_training_images(self, other: "Listing") -> bool:
         """Whether another listing has the same images to train on, whichever of them are held out to validate.
 
-        Of folds each image is trained on by some run.
+        If there are folds, each image is trained on by some run.
         """
 
         def contents(one: Listing) -> list[str]:
@@ -120,7 +120,7 @@ class Listing:
         return float(np.isin(self.digest, np.concatenate(held)).mean()) if held and len(self) else 0.0
 
     def trained_on(self) -> frozenset[str]:
-        """Return the digests of the images that were trained on, or that training was watched on."""
+        """Return the digests of the images that were trained on, or by which training was watched."""
         return frozenset(self.digest[np.isin(self.split, TRAINED_ON)].tolist()) - {""}
 
     def save(self, directory: Path) -> None:
@@ -143,7 +143,7 @@ class Listing:
 
     @staticmethod
     def load(directory: Path) -> "Listing | None":
-        """Read what `save` wrote; None where a directory has no listing, as runs of the first versions have none.
+        """Read what `save` wrote; None if a directory has no listing, as for runs of the first versions.
 
         Raises `InputError` for a file that is damaged or of a newer version.
         """
@@ -167,7 +167,7 @@ class Listing:
 
 
 class _Said(TypedDict):
-    """What the table says beside its rows."""
+    """What the table says in addition to its rows."""
 
     data: str
     reading: Reading
@@ -183,12 +183,12 @@ _WAY_OUT = (
 
 @dataclass(frozen=True)
 class Found:
-    """A set as a run's listing sorts it: its splits, and how it differs from what the run was trained on.
+    """A set sorted by a run's listing: its splits, and how it differs from what the run was trained on.
 
-    Of images, by their paths: `moved` have the same content at another place, `changed` another content at the same
-    place; `relabelled` have another class, and `missing` are listed and not found, both with the split that they
-    were in; `new` are found and not listed, `copies` are once more what is listed and found, and
-    `counted` says whether a split has them all the same.
+    For images, by their paths: `moved` have the same content at another place, `changed` have other content at
+    the same place; `relabelled` have another class, and `missing` are listed and not found, both with the split
+    that they were in; `new` are found and not listed, `copies` are further copies of what is listed and found,
+    and `counted` says whether a split has all of them nevertheless.
     """
 
     sets: ImageSets
@@ -201,7 +201,7 @@ class Found:
     counted: bool
 
     def told(self, split: str) -> tuple[str, ...]:
-        """Say how the set differs from what the run was trained on, as it matters to one of its splits."""
+        """Say how the set differs from what the run was trained on, as far as it matters for one of its splits."""
         lost = [path for of, path in self.missing if of == split]
         now = len(self.sets[split]) if split in self.sets else 0
         lines = []
@@ -243,12 +243,13 @@ def _some(names: Sequence[str]) -> str:
 
 
 def sort_by_listing(listing: Listing, sets: ImageSets, *, new_images: str | None = None) -> Found:
-    """Give each image of a set the side it had when a run was trained: by its content, or else by its path.
+    """Give each image of a set the split that it had when a run was trained: by its content, or else by its path.
 
-    `sets` is the set as it is now. An image whose content is listed is of the split that it was in, wherever it lies
-    now; one with another content at a listed path is of that path's split. What is not listed is left out, or with
-    `new_images`, the name of a split, added to it. A split has the order of the listing, and a new image comes last.
-    Raises `InputError` where nothing of the set is listed, and for classes that the listing does not have.
+    `sets` is the set as it is now. An image whose content is listed belongs to the split that it was in, wherever
+    it is now; one with other content at a listed path belongs to that path's split. What is not listed is left
+    out, or, with `new_images`, the name of a split, is added to that split. A split has the order of the listing,
+    and new images come last. Raises `InputError` if nothing of the set is listed, and for classes that the
+    listing does not have.
     """
     parts = [*sets.values()]
     paths = _joined(images.identity.paths for images in parts)
@@ -311,9 +312,9 @@ def _owners(
     taken = set(owner.tolist())
     for i in elsewhere:
         same = by_digest[digests[i]]
-        # Of equal files, one that was trained on counts: what was seen in training is no test.
+        # Among equal files, one that was trained on counts: what was seen in training is not a test.
         seen = [row for row in same if listing.split[row] in TRAINED_ON] or same
-        # Without paths nothing tells equal images apart, and each is one of those listed.
+        # Without paths nothing distinguishes equal images, and each is one of those listed.
         free = [row for row in (seen if paths[i] else [*seen, *same]) if row not in taken]
         owner[i] = free[0] if free else _COPY
         taken.add(int(owner[i]))

@@ -23,7 +23,7 @@ _SPLIT_OF = {name: split for split, names in USUAL.items() for name in names} | 
     "holdouts": "test",
     "heldout": "test",
 }
-# Short ones count only where nothing but filling stands beside them.
+# Short ones count only if nothing but filler words is beside them.
 _SHORT = ("tr", "te", "vld", "dev", "trn", "tst", "eval")
 _FILLING = frozenset(
     [
@@ -74,7 +74,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 
 @dataclass(frozen=True)
 class SplitName:
-    """What a name says of a split: which it is, and the words in it that say something else.
+    """What a name says about a split: which it is, and the words in it that say something else.
 
     `exact` is whether it is one of the usual names; otherwise it is a guess.
     """
@@ -94,7 +94,7 @@ def usual_split(name: str) -> str | None:
 
 
 def split_in(name: str) -> SplitName | None:
-    """Find the one split that a name speaks of, None where it speaks of none or of several.
+    """Find the one split that a name mentions, None if it mentions none or several.
 
     >>> split_in("training_set"), split_in("segTest (1)"), split_in("cats"), split_in("train_test_split")
     (SplitName(split='train', rest=(), exact=False), SplitName(split='test', rest=('seg',), exact=False), None, None)
@@ -124,12 +124,12 @@ def split_in(name: str) -> SplitName | None:
 
 
 def keyed(names: Sequence[str], splits: Container[str]) -> tuple[dict[str, str], list[str]]:
-    """Return what to call each split, and a note of the guesses: `train`, `val` or `test` where that is guessed.
+    """Return what to call each split, and a note about the guesses: `train`, `val` or `test` if that is guessed.
 
     >>> keyed(["training_set", "test", "extra"], {"training_set", "test"})[0]
     {'training_set': 'train', 'test': 'test', 'extra': 'extra'}
 
-    Only the names in `splits` are guessed at; one that another has already taken stays as it is.
+    Guesses are only made for the names in `splits`; one that another has already taken stays as it is.
     """
     taken, keys, told = set(names), {}, []
     for name in names:

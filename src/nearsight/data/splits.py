@@ -1,4 +1,4 @@
-"""Splits: finding them by their usual names, and cutting those that are missing from train."""
+"""Splits: finding them by their usual names, and making missing ones from train."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,9 +15,10 @@ from nearsight.errors import InputError
 from nearsight.settings import Reading
 
 TEST_SHARE = 0.2
-# Comparing all images with all takes a minute at so many, and four at twice as many.
+# Comparing all images with all takes a minute for this many, and four for twice as many.
 MOST_COMPARED = 50_000
-# Of all images. A larger cluster is not of copies but of pictures alike in outline, as drawings on plain ground are.
+# As a share of all images. A larger cluster does not consist of copies but of pictures alike in outline, such as
+# drawings on a plain background.
 LARGEST_CLUSTER, LEAST_CLUSTER = 0.05, 10
 # Of test images with training images, which takes some seconds.
 MOST_PAIRS = 100_000_000
@@ -27,7 +28,7 @@ _NO_PAIRS = np.empty((0, 2), dtype=np.int64)
 
 @dataclass(frozen=True)
 class Arranged:
-    """Splits under their usual names, what was done to have them, and whether another seed cuts them otherwise."""
+    """Splits under their usual names, what was done to obtain them, and whether another seed makes others."""
 
     splits: dict[str, ImageSet]
     notes: tuple[str, ...]
@@ -37,15 +38,15 @@ class Arranged:
 def arrange_splits(
     found: Mapping[str, ImageSet], *, validation: float, seed: int, reading: Reading | None = None
 ) -> Arranged:
-    """Give splits their usual names, cut missing ones from train, and say in notes what was done.
+    """Give splits their usual names, make missing ones from train, and say in notes what was done.
 
-    A set without a test split tests on its validation split; one that has neither gives up about 20 % of its images,
-    the same ones whatever the seed. Then a share `validation` of train, chosen by `seed`, becomes `val` where there
-    is none. Images are chosen by a hash of their path, or of their content where they have none: adding, removing
-    or renaming a file moves no other image, except one of a class that would be on one side only. Groups, as
-    `reading` says, and near-duplicates of the test cut are on one side; those between own splits are told.
-    Splits of other names stay as they are.
-    Raises `InputError` when train is too small to be cut.
+    A set without a test split tests on its validation split; one that has neither gives up about 20 % of its
+    images, the same ones whatever the seed. Then a share `validation` of train, chosen by `seed`, becomes `val`
+    if there is none. Images are chosen by a hash of their path, or of their content if they have none: adding,
+    removing or renaming a file moves no other image, except one of a class that would be on one side only.
+    Groups, as given by `reading`, and near-duplicates stay together when test is split off; near-duplicates
+    between own splits are reported. Splits with other names stay as they are. Raises `InputError` if train is too
+    small to be divided.
     """
     reading = reading or Reading()
     splits, notes = own_splits(found)
@@ -60,7 +61,7 @@ def arrange_splits(
             except InputError:
                 if not len(pairs):
                     raise
-                # Where a class is one picture many times over, a test with copies is better than none.
+                # If a class is one picture many times over, a test with copies is better than none.
                 out = _cut(splits["train"], groups, _NO_PAIRS, TEST_SHARE, "test", "test", notes)
                 notes.append(_copies_on_both_sides(pairs, out))
             splits["train"], splits["test"] = _parts(splits["train"], out)
@@ -92,7 +93,7 @@ def own_splits(found: Mapping[str, ImageSet]) -> tuple[dict[str, ImageSet], list
 
 
 def cut(sets: ImageSets, validation: float, seed: int) -> ImageSets:
-    """Give the splits of a set their usual names, and cut missing ones from train, as `arrange_splits` does."""
+    """Give the splits of a set their usual names, and make missing ones from train, as `arrange_splits` does."""
     arranged = arrange_splits(sets.splits, validation=validation, seed=seed, reading=sets.reading)
     return replace(
         sets,
@@ -103,7 +104,7 @@ def cut(sets: ImageSets, validation: float, seed: int) -> ImageSets:
 
 
 def cut_validation(sets: ImageSets, validation: float, seed: int) -> ImageSets:
-    """Cut `val` from train where a set has none, as `cut` does; its test split is settled already."""
+    """Split `val` off from train if a set has none, as `cut` does; its test split is already decided."""
     splits, notes = dict(sets.splits), [*sets.notes]
     groups = group_names(splits["train"], sets.reading) if validation > 0 else None
     follows = _cut_validation(splits, groups, validation, seed, notes)
@@ -122,7 +123,7 @@ def _cut_validation(
     seed: int,
     notes: list[str],
 ) -> bool:
-    """Cut `val` from train in place where it is missing and asked for; whether it was."""
+    """Split `val` off from train in place if it is missing and wanted; return whether it was."""
     if "val" in splits or validation == 0:
         return False
     out = _cut(splits["train"], groups, _NO_PAIRS, validation, f"val {seed}", "val", notes)
@@ -131,9 +132,9 @@ def _cut_validation(
 
 
 def alike(images: ImageSet, kept: str = "on one side of the test cut") -> tuple[NDArray[np.int64], list[str]]:
-    """Return the pairs of images that show the same picture, int64 (pairs, 2), and what to tell of them.
+    """Return the pairs of images that show the same picture, int64 (pairs, 2), and what to report about them.
 
-    `kept` says where those that show the same one will be together.
+    `kept` says where those that show the same picture will be together.
     """
     copies = np.array(same_names(images.identity.digests), dtype=np.int64).reshape(-1, 2)
     if len(images) > MOST_COMPARED:
@@ -175,7 +176,7 @@ def _copies_on_both_sides(pairs: NDArray[np.int64], out: NDArray[np.bool_]) -> s
 
 
 def _copies_in_own_test(train: ImageSet, test: ImageSet) -> list[str]:
-    """Tell which images of a set's own test split show a picture that its training images show."""
+    """Report which images of a set's own test split show a picture that its training images show."""
     equal = np.isin(test.identity.digests, train.identity.digests) & (test.identity.digests != "")
     near = np.zeros(len(test), dtype=bool)
     notes = []
@@ -186,7 +187,7 @@ def _copies_in_own_test(train: ImageSet, test: ImageSet) -> list[str]:
         )
     else:
         times = np.bincount(near_others(test, train)[:, 0].numpy(), minlength=len(test))
-        # An image near to many is alike in outline, as in `alike`.
+        # An image that is near to many is alike in outline, as in `alike`.
         near = (times > 0) & (times <= max(LEAST_CLUSTER, LARGEST_CLUSTER * len(train)))
     copies = np.flatnonzero(equal | near)
     if not len(copies):

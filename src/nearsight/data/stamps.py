@@ -1,4 +1,4 @@
-"""Stamps of files: what changes where their content does, so that nothing that was kept of them outlives it."""
+"""Stamps of files, which change with their content, so that nothing that was cached of them outlives it."""
 
 import hashlib
 import json
@@ -13,12 +13,12 @@ _TOGETHER = 1000
 
 
 def stamp_of(file: str | Path) -> Stamp:
-    """Return the size of a file, when its content and its entry were changed, in nanoseconds, and its number.
+    """Return the size of a file, when its content and its entry were changed, in nanoseconds, and its inode number.
 
     >>> stamp_of("no such file")
     (0, 0, 0, 0)
 
-    Zeros stand for a file that is not there. A program may set back the time of the content, and not the other.
+    Zeros stand for a missing file. A program may set back the time of the content, but not the other one.
     """
     try:
         status = Path(file).stat()
@@ -28,13 +28,13 @@ def stamp_of(file: str | Path) -> Stamp:
 
 
 def stamp_of_sources(rows: "Dataset") -> str:
-    """Return one stamp of all files that a table is made of: its own, and the images and masks that it refers to.
+    """Return one stamp of all files that make up a table: its own, and the images and masks that it refers to.
 
     >>> from datasets import Dataset
     >>> stamp_of_sources(Dataset.from_dict({"label": [0, 1]}))
     'e4a6a0577479b2b4'
 
-    A cell with the bytes of its image refers to no file. Takes a look at each file and reads none.
+    A cell with the bytes of its image refers to no file. Each file is looked up, and none is read.
     """
     found = hashlib.blake2b(digest_size=8)
     for own in rows.cache_files:
@@ -45,7 +45,7 @@ def stamp_of_sources(rows: "Dataset") -> str:
 
 
 def referred_files(rows: "Dataset") -> list[str]:
-    """Return the paths of all files that the images of a table, decoded by no one yet, are in; empty for bytes."""
+    """Return the paths of all files that hold the images of a table, without decoding; empty for bytes."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from datasets import Image

@@ -1,4 +1,4 @@
-"""STL-10 as its home gives it: binary files, each image column by column."""
+"""STL-10 as published: binary files, each image column by column."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def is_stl10(path: Path) -> bool:
 
 
 def read_stl10(path: Path, name: str) -> tuple[dict[str, ImageSet], list[str]]:
-    """Read the labelled splits train and test; raises `InputError` where a file is damaged or missing."""
+    """Read the labelled splits train and test; raises `InputError` if a file is damaged or missing."""
     notes = ["STL-10 as its home gives it, binary version"]
     file = path / "class_names.txt"
     if not file.is_file():

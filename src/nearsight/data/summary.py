@@ -16,10 +16,10 @@ def summarise(sets: ImageSets) -> dict[str, Any]:
     >>> summary["largest_tile"], summary["splits"]["test"]["images"]
     (8, 365)
 
-    `largest_tile` is in pixels and fits every image of every split. Of each split: the number of `images`,
-    how many there are of each class (`class_counts`, in the order of `classes`), the smallest, median and
-    largest `heights` and `widths` in pixels, whether it is held `in_memory`, of how many images the
-    region is known, and the other `columns` with their types.
+    `largest_tile` is in pixels and fits every image of every split. For each split: the number of `images`, how
+    many there are of each class (`class_counts`, in the order of `classes`), the smallest, median and largest
+    `heights` and `widths` in pixels, whether it is held `in_memory`, for how many images the region is known, and
+    the other `columns` with their types.
     """
     return {
         "name": sets.name,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _IMAGE_COLUMNS = ("image", "img")
 _LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "target")
 MISSING = -1
-# A longer list is an embedding or a picture, and not what images are grouped or looked up by.
+# A longer list is an embedding or a picture, not something by which images are grouped or looked up.
 _LONGEST_LIST = 16
 
 
@@ -29,9 +29,9 @@ _LONGEST_LIST = 16
 class Table:
     """One split as read: a `datasets.Dataset` of a column `image` and at most one of regions, and its labels.
 
-    `labels` has an int64 or a string for each row, -1 or None where it is missing; None stands for no labels
-    at all. `classes` is None where the table does not name its classes. `columns` holds what else the table says of
-    each row, None where it says nothing else. `notes` tell what was concluded in reading it.
+    `labels` has an int64 or a string for each row, -1 or None if it is missing; None means that there are no
+    labels at all. `classes` is None if the table does not name its classes. `columns` holds what else the table
+    says about each row, None if it says nothing else. `notes` report what was concluded in reading it.
     """
 
     rows: "Dataset"
@@ -51,8 +51,8 @@ class Table:
 def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = None) -> Table:
     """Find the image, label and region columns of a dataset in the Hugging Face image layout.
 
-    `class_names` are used where the label column does not name its classes itself. Raises `InputError`,
-    naming `where` and the columns, when there is no image column or the labels are neither numbers nor names.
+    `class_names` are used if the label column does not name its classes itself. Raises `InputError`, naming
+    `where` and the columns, if there is no image column or the labels are neither numbers nor names.
     """
     from datasets import ClassLabel, Image
 
@@ -86,7 +86,7 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
     kept = rows.select_columns([image] if region is None else [image, region])
     kept = kept if image == "image" else kept.rename_column(image, "image")
     try:
-        # It warns of the integers that it makes smaller, and then refuses them.
+        # It warns about the integers that it makes smaller, and then refuses them.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             kept = kept.cast_column("image", Image(decode=False))
@@ -103,7 +103,7 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
 
 
 def _check_text(rows: "Dataset", where: str) -> None:
-    """Raise `InputError` where what a table holds for text is none, before any of it is turned into Python's."""
+    """Raise `InputError` if text in a table is not valid, before any of it is converted to Python's."""
     import pyarrow as pa
 
     for name in rows.column_names:
@@ -116,14 +116,14 @@ def _check_text(rows: "Dataset", where: str) -> None:
 
 
 def other_columns(rows: "Dataset", names: Sequence[str]) -> "pa.Table | None":
-    """Keep those columns that say something of an image: text, numbers, times, booleans, names, and short lists.
+    """Keep the columns that say something about an image: text, numbers, times, booleans, names, and short lists.
 
     >>> from datasets import Dataset
     >>> rows = Dataset.from_dict({"patient": ["a", "b"], "place": [[0.5, 1.5], [2.0, 3.0]], "vector": [[0] * 99] * 2})
     >>> other_columns(rows, rows.column_names).column_names
     ['patient', 'place']
 
-    Numbers of named classes become their names. Returns None where no column is kept.
+    Numbers of named classes become their names. Returns None if no column is kept.
     """
     import pyarrow as pa
     from datasets import ClassLabel

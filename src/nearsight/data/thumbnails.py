@@ -1,4 +1,4 @@
-"""Thumbnails that tell whether two images are nearly the same picture."""
+"""Thumbnails that show whether two images are nearly the same picture."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -29,7 +29,7 @@ NEAR = 0.55
 FLAT = 2.0
 
 CHUNK = 2048
-# What images take in float32 while they are reduced, at most; of a larger one a sixteenth.
+# The most that images take in float32 while they are reduced; for a larger one, a sixteenth.
 _FLOATS = 32 * 2**20
 
 
@@ -54,7 +54,7 @@ def thumbnails(images: ImageSet, memory: int = DEFAULT_MEMORY) -> Iterator[Tenso
 
 
 def _reduced(pixels: Tensor, floats: int = _FLOATS) -> Tensor:
-    """Average images, uint8 (n, 3, H, W), over 16×16 cells, float32 (n, 3, 16, 16), few of them at once."""
+    """Average images, uint8 (n, 3, H, W), over 16×16 cells, float32 (n, 3, 16, 16), a few at a time."""
     together = floats // (4 * pixels[0].numel())
     if together:
         parts = [F.adaptive_avg_pool2d(some.float(), THUMBNAIL) for some in torch.split(pixels, together)]
@@ -80,7 +80,7 @@ def near_pairs(images: ImageSet) -> Tensor:
     >>> near_pairs(ImageSet("toy", "train", ("cat", "dog"), np.zeros(4, int), held)).tolist()
     [[0, 3]]
 
-    Memory holds 3 kB an image; time grows with the square of their number.
+    It takes 3 kB of memory per image; time grows with the square of their number.
     """
     held = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images)])
     told = held.any(1)
@@ -109,7 +109,8 @@ def near_others(images: ImageSet, others: ImageSet) -> Tensor:
     >>> near_others(split(pixels), split(pixels.flip(0) + 30)).tolist()
     [[0, 2], [1, 1], [2, 0]]
 
-    Mirror images count, as in `near_pairs`. Memory holds 3 kB an image; time grows with the product of their numbers.
+    Mirror images count, as in `near_pairs`. It takes 3 kB of memory per image; time grows with the product of
+    their numbers.
     """
     held = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images)])
     mirrored = held.view(-1, 3, THUMBNAIL, THUMBNAIL).flip(3).flatten(1)
@@ -119,7 +120,7 @@ def near_others(images: ImageSet, others: ImageSet) -> Tensor:
         for mine in range(0, len(held), CHUNK):
             rows = slice(mine, mine + CHUNK)
             product = torch.maximum(held[rows] @ theirs.T, mirrored[rows] @ theirs.T)
-            # A plain image is 0, and as far from every other as unrelated ones are.
+            # A plain image is 0, as far from every other image as unrelated ones are.
             found.append((product >= 1 - NEAR**2 / 2).nonzero() + torch.tensor([mine, first]))
         first += len(theirs)
     pairs = torch.cat(found)
@@ -128,7 +129,7 @@ def near_others(images: ImageSet, others: ImageSet) -> Tensor:
 
 @dataclass(frozen=True)
 class _Reduce:
-    """Reduces the images of a batch of a table; its fields are the key of what `datasets` keeps of it."""
+    """Reduces the images of a batch of a table; its fields are the key of what `datasets` caches."""
 
     max_pixels: int | None
     value_range: ValueRange | None
@@ -142,7 +143,7 @@ class _Reduce:
                 with allowed_pixels(self.max_pixels), values_from(self.value_range):
                     small = _reduced(decode_image(image_file(cell), "image")[None])
             except InputError:
-                # Whoever reads the image itself is told; it has no picture to compare.
+                # This is reported when the image itself is read; it has no picture to compare.
                 small = torch.zeros(1, 3, THUMBNAIL, THUMBNAIL)
             found.append(small.numpy().tobytes())
         return {"small": found}

@@ -1,4 +1,4 @@
-"""A directory tree as it lies on disk: its images, and what is skipped and why."""
+"""A directory tree on disk: its images, and what is skipped and why."""
 
 import os
 import stat
@@ -54,7 +54,7 @@ _SERVICE_DIRECTORIES = frozenset(
         "system volume information",
     )
 )
-# Of the formats that people store without a suffix or under another program's.
+# Of the formats that people store without a suffix or with another program's.
 _SIGNATURES = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n",
@@ -65,7 +65,8 @@ _SIGNATURES = (
     b"II+\x00",
     b"MM\x00+",
 )
-# A directory that links lead to again and again is entered so often; links in each of many directories to the next
+# A directory to which links lead repeatedly is entered this often; otherwise, links in each of many directories
+# to the next would make an endless walk.
 # would otherwise make a walk without end.
 _MOST_WAYS = 16
 _DEEPEST = 100
@@ -81,7 +82,7 @@ class Left:
 
 @dataclass(frozen=True)
 class Folder:
-    """One directory: the names of its images and other visible files, its directories, and what it passes over."""
+    """One directory: the names of its images and other visible files, its directories, and what it skips."""
 
     path: Path
     images: tuple[str, ...] = ()
@@ -106,7 +107,7 @@ class Folder:
 
     @property
     def is_bare(self) -> bool:
-        """Whether there is no file in it at any depth, but for what is skipped."""
+        """Whether there is no file in it at any depth, except for what is skipped."""
         return not self.images and not self.others and all(folder.is_bare for folder in self.folders)
 
     def walk(self) -> Iterator["Folder"]:
@@ -121,12 +122,12 @@ class Folder:
 
 
 def read_tree(path: Path) -> Folder:
-    """List a directory and all below it, following links; a directory is not entered again from within itself.
+    """List a directory and everything below it, following links; a directory is not entered again from within itself.
 
-    Images are known by their suffix, or by their first bytes where the suffix is none of an image. Hidden and service
-    files, dangling and circular links, pipes and sockets are skipped, and nothing of them is opened; so are
-    directories more than 100 deep, and what is gone when its turn comes. Raises `InputError` on a directory that
-    cannot be listed, and on names that are no text.
+    Images are known by their suffix, or by their first bytes if the suffix is not that of an image. Hidden and
+    service files, dangling and circular links, pipes and sockets are skipped without being opened; so are
+    directories more than 100 levels deep, and what has gone when its turn comes. Raises `InputError` for a
+    directory that cannot be listed, and for names that are not text.
     """
     status = path.stat()
     if not stat.S_ISDIR(status.st_mode):
@@ -136,12 +137,12 @@ def read_tree(path: Path) -> Folder:
 
 
 def told_left(root: Folder, folders: Sequence[Folder], used: Container[str] = ()) -> list[str]:
-    """Say in one note what directories pass over, by kind, with the first of each kind of link.
+    """Say in one note what directories skip, by kind, with the first of each kind of link.
 
     >>> told_left(Folder(Path("a")), [Folder(Path("a"), left=(Left("hidden", Path("a/.x")),), others=("b.xml",))])
     ['not images, and skipped: 1 .xml, 1 hidden']
 
-    Files called as in `used` are not skipped.
+    Files whose names are in `used` are not skipped.
     """
     kinds: Counter[str] = Counter()
     firsts: dict[str, Path] = {}
@@ -212,7 +213,7 @@ def _read(path: Path, above: frozenset[tuple[int, int]], entered: Counter[tuple[
                 status = place.stat()
                 mark = (status.st_dev, status.st_ino)
         except OSError:
-            # A link that leads to itself by way of others.
+            # A link that leads to itself via others.
             left.append(Left("circular link", place))
             continue
         if is_directory:

@@ -1,4 +1,4 @@
-"""Images to be predicted, any number of them: files, folders of any depth, tables and what a program holds."""
+"""Any number of images to be predicted: files, folders of any depth, tables and what a program holds."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ LABEL, SPLIT = "label", "split"
 
 
 class _Part(Protocol):
-    """Some of the images: their paths, and each decoded when asked for."""
+    """Some of the images: their paths, and each image decoded on request."""
 
     @property
     def paths(self) -> Sequence[str]:
@@ -88,13 +88,13 @@ class _OfSet:
 
 @dataclass(frozen=True, eq=False)
 class Unlabelled:
-    """Images one after another, decoded when asked for, with what else a table says of them.
+    """Images one after another, decoded on request, with what else a table says about them.
 
     >>> two = unlabelled([np.zeros((4, 5, 3), np.uint8), np.zeros((6, 5, 3), np.uint8)])
     >>> len(two), two.path(1), two.image(1).shape
     (2, 'image-1', torch.Size([3, 6, 5]))
 
-    `columns` is a table of a row per image, None where nothing else is known; a label is a column of it.
+    `columns` is a table with one row per image, None if nothing else is known; a label is one of its columns.
     """
 
     parts: tuple[_Part, ...]
@@ -112,13 +112,13 @@ class Unlabelled:
     def image(self, i: int) -> Tensor | LargeImage:
         """Return image i, uint8 (3, H, W); raises `InputError` for one that is damaged.
 
-        One that memory is not to hold is returned to be read part by part.
+        One that memory should not hold is returned to be read part by part.
         """
         part, place = self._place(i)
         return part.image(place)
 
     def keys(self) -> list[tuple[str, int]]:
-        """Return what tells each image again: its path, and how often that came before."""
+        """Return what recognises each image: its path, and how often that came before."""
         seen: Counter[str] = Counter()
         found = []
         for part in self.parts:
@@ -141,7 +141,7 @@ def unlabelled(
     reading: Reading | None = None,
     progress: Progress = SILENT,
 ) -> Unlabelled:
-    """Find the images that are given, without decoding one.
+    """Find the given images, without decoding any.
 
     >>> from io import BytesIO
     >>> import tempfile
@@ -154,10 +154,10 @@ def unlabelled(
     (['1.png'], 'not images, and skipped')
 
     `images` is one or several of files, folders of any depth, patterns such as `photos/*.jpg`, Parquet files or
-    folders of them, `hf:OWNER/NAME[@REVISION]`, image sets, and what `to_pixels` takes. A file that is given twice
-    counts once. In a folder hidden files and those of a kind that is no image are left out, with a note. Labels
-    and other columns of tables are kept. `reading` says how images are read; those that cannot be are found
-    when they are asked for. Raises `InputError` for a place that is not there or that holds no image.
+    folders of them, `hf:OWNER/NAME[@REVISION]`, image sets, and what `to_pixels` takes. A file that is given
+    twice counts once. In a folder, hidden files and those that are not images are left out, with a note. Labels
+    and other columns of tables are kept. `reading` says how images are read; those that cannot be read are found
+    when they are requested. Raises `InputError` for a place that does not exist or that holds no image.
     """
     reading = reading or Reading()
     notes: list[str] = []
@@ -215,7 +215,7 @@ def _several(images: Any) -> Sequence[Any]:
 
 
 def _tables(place: str | Path) -> dict[str, Table] | None:
-    """Return the tables that a place stands for, None where it stands for files."""
+    """Return the tables for which a place stands, None if it stands for files."""
     if str(place).startswith(_HUB):
         repository, _, revision = str(place).removeprefix(_HUB).partition("@")
         return read_hub(repository, revision or None)
@@ -271,7 +271,7 @@ def _decoded(file: bytes | str, name: str, reading: Reading) -> Tensor | LargeIm
 
 
 class ValueRangeNeededError(InputError):
-    """What becomes black and white must be said before any image of more than 8 bits can be read."""
+    """What becomes black and white must be given before any image of more than 8 bits can be read."""
 
 
 def _kept(table: Table, split: str | None) -> "pa.Table | None":

@@ -1,4 +1,4 @@
-"""Groups of images by the value of a column: each value, ranges of numbers, or stretches of time."""
+"""Groups of images by the value of a column: each value, ranges of numbers, or periods of time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,13 +18,13 @@ from nearsight.progress import SILENT, Progress
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Facts of files are columns too, by this and their name.
+# Facts of files are columns too, named by this and their name.
 FILE = "file."
 MISSING = "(missing)"
-# More different numbers than this are cut into as many ranges as below.
+# More different numbers than this are divided into as many ranges as below.
 MOST_NUMBERS = 12
 RANGES = 5
-# More stretches of time than this are too fine to compare.
+# More periods of time than this are too fine to compare.
 MOST_TIMES = 31
 
 VALUES, NUMBERS, TIMES = "values", "numbers", "times"
@@ -33,10 +33,10 @@ _UNITS = (("year", "%Y"), ("month", "%Y-%m"), ("day", "%Y-%m-%d"), ("hour", "%Y-
 
 @dataclass(frozen=True, eq=False)
 class ColumnValues:
-    """A column as it is grouped: `kind` is values (text), numbers (float64, NaN where missing) or times.
+    """A column as it is grouped: `kind` is values (text), numbers (float64, NaN if missing) or times.
 
-    `values` is text as an object array, float64, or datetime64[s], of shape (n,); `known` (n,) says where there is
-    one. `whole` says whether numbers are integers.
+    `values` is text as an object array, float64, or datetime64[s], of shape (n,); `known` (n,) says where there
+    is one. `whole` says whether numbers are integers.
     """
 
     name: str
@@ -51,7 +51,7 @@ class ColumnValues:
 
     @property
     def identifies(self) -> bool:
-        """Whether each value is one image's own, as a name or a row's number is: such a column groups nothing."""
+        """Whether each image has its own value, such as a name or a row's number: such a column groups nothing."""
         known = self.values[self.known]
         if len(known) < 2 or self.kind == TIMES or (self.kind == NUMBERS and not self.whole):
             return False
@@ -67,8 +67,8 @@ class ValueGroups:
     >>> found.names, found.of_image.tolist(), found.cut
     (('a', 'b', '(missing)'), [0, 1, 2, 0], None)
 
-    `cut` says how numbers or times were made groups; None where each value is a group. Images without a value are
-    a group of their own, the last.
+    `cut` says how numbers or times became groups; None if each value is a group. Images without a value are a
+    group of their own, the last.
     """
 
     column: str
@@ -102,9 +102,9 @@ def image_columns(images: ImageSet, progress: Progress = SILENT) -> "pa.Table":
 
 
 def column_of(images: ImageSet, name: str, progress: Progress = SILENT) -> "pa.ChunkedArray":
-    """Return one column of a set, or one fact of its files; the files are read only for a fact.
+    """Return one column of a set, or one fact of its files; the files are only read for a fact.
 
-    Raises `InputError`, listing the columns, for one that there is not.
+    Raises `InputError`, listing the columns, for one that does not exist.
     """
     if images.columns is not None and name in images.columns.column_names:
         return images.columns[name]
@@ -122,7 +122,7 @@ def _facts(images: ImageSet) -> list[str]:
 
 
 def column_values(name: str, column: "pa.ChunkedArray") -> ColumnValues:
-    """Return a column as values, numbers or times; text in which every value is a time is times.
+    """Return a column as values, numbers or times; text in which every value is a time becomes times.
 
     >>> import pyarrow as pa
     >>> found = column_values("taken", pa.chunked_array([["2024-01-31", None]]))
@@ -130,7 +130,7 @@ def column_values(name: str, column: "pa.ChunkedArray") -> ColumnValues:
     ('times', [True, False])
 
     Numbers that are not numbers (NaN), and text without a letter, are missing; so is text that says "(missing)".
-    Integers beyond 2**53 are codes: they are values, since as float64 several would be one.
+    Integers beyond 2**53 are codes: they are values, because as float64 several would be one.
     """
     import pyarrow as pa
 
@@ -179,7 +179,7 @@ def _time(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
-    # Plain numbers are years, codes or counts, and no times.
+    # Plain numbers are years, codes or counts, not times.
     if not text or text.isdigit():
         return None
     try:
@@ -191,13 +191,13 @@ def _time(value: object) -> datetime | None:
 def groups_of(images: ImageSet, name: str, progress: Progress = SILENT) -> ValueGroups:
     """Return the groups that a column, or a fact of the files, makes of a set's images.
 
-    Raises `InputError` for a column that there is not, that says nothing, or that names each image.
+    Raises `InputError` for a column that does not exist, that says nothing, or that names each image.
     """
     return checked_groups(column_values(name, column_of(images, name, progress)))
 
 
 def checked_groups(column: ColumnValues) -> ValueGroups:
-    """Return the groups of a column that was asked for; raises `InputError` where it makes none."""
+    """Return the groups of a requested column; raises `InputError` if it makes none."""
     if not column.known.any():
         raise InputError(f"the column '{column.name}' has no value for any image; give another")
     if column.kind == VALUES and column.identifies:
@@ -218,8 +218,9 @@ def value_groups(column: ColumnValues) -> ValueGroups:
     >>> value_groups(column_values("day", pa.chunked_array([["2023-01-05", "2024-01-31"]]))).names
     ('2023', '2024')
 
-    Up to 12 different numbers are values. Ranges have about as many images each, fewer where many are equal. Of
-    times it is years, or months, days or hours where all are within one; where these are more than 31, ranges.
+    Up to 12 different numbers are values. Ranges have about the same number of images each, fewer if many are
+    equal. For times it is years, or months, days or hours if all are within one; if these are more than 31,
+    ranges.
     """
     known = column.values[column.known]
     if column.kind == VALUES:
@@ -272,5 +273,5 @@ def _placed(
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Number names that rounding made alike."""
+    """Number names that rounding made equal."""
     return [f"{name} ({k + 1})" if name in names[:k] else name for k, name in enumerate(names)]

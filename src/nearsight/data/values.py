@@ -26,7 +26,7 @@ _TOGETHER = 2**20
 class Measured:
     """What one image holds: its `depth`, None for 8 bits, its `low`est and `high`est value, and if it is all `clear`.
 
-    An image is clear where its alpha is 0 everywhere, so that nothing of it shows. `frames` says that it has more
+    An image is clear if its alpha is 0 everywhere, so that nothing of it shows. `frames` says that it has more
     than the first, which alone is read.
     """
 
@@ -39,7 +39,7 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """How values are read at the moment: from which range, as part of a set, or to be measured alone."""
+    """How values are currently read: from which range, as part of a set, or to be measured alone."""
 
     value_range: ValueRange | None = None
     of_a_set: bool = False
@@ -62,8 +62,8 @@ def values_from(value_range: ValueRange | None, *, of_a_set: bool = True) -> Ite
     ...     to_8_bits(np.array([-3, 0, 500, 1000, 4000]), "32-bit").tolist()
     [0, 0, 128, 255, 255]
 
-    What lies beyond it is cut off. None leaves the range to each image. Images of a set give no warnings, as it was
-    told what its values are.
+    Values beyond it are cut off. None leaves the range to each image. Images of a set give no warnings, because a
+    note has reported its values.
     """
     before = _READING.set(_Reading(value_range, of_a_set))
     try:
@@ -92,7 +92,7 @@ def measuring() -> Iterator[list[Measured]]:
 
 @contextmanager
 def telling(name: str) -> Iterator[None]:
-    """Warn, when all is done, of what the image of that name loses if it is read alone."""
+    """Warn, at the end, of what the image with that name loses if it is read alone."""
     reading = _here()
     if reading.of_a_set or reading.told is not None:
         yield
@@ -108,18 +108,19 @@ def telling(name: str) -> Iterator[None]:
 
 
 def value_range_here() -> ValueRange | None:
-    """Return the range that `values_from` says here, None where it is left to each image."""
+    """Return the range that `values_from` sets here, None if it is left to each image."""
     return _here().value_range
 
 
 def to_8_bits(values: NDArray[Any], depth: str) -> NDArray[np.uint8]:
-    """Spread the range of values that holds here over 0 to 255, rounded to the nearest; uint8 of the same shape.
+    """Spread the current range of values over 0 to 255, rounded to the nearest; uint8 of the same shape.
 
     >>> to_8_bits(np.array([0, 128, 65535], dtype=np.uint16), "16-bit").tolist()
     [0, 0, 255]
 
-    Where none is said, that is 0 to 65535 of 16 bits, told if the values fit in 14 bits or fewer, and 0 to 1 of
-    floating-point ones. Raises `ValueError` where the range must be said, and on values that are not finite.
+    If none is given, this is 0 to 65535 for 16 bits, with a warning if the values fit in 14 bits or fewer, and 0
+    to 1 for floating-point values. Raises `ValueError` if the range must be given, and for values that are not
+    finite.
     """
     reading = _here()
     if depth == FLOATING and (count := sum(int((~np.isfinite(part)).sum()) for part in _parts(values))):
@@ -157,7 +158,7 @@ def _spread(values: NDArray[Any], black: float, white: float, depth: str) -> NDA
 
 
 def note_clear(clear: bool) -> None:
-    """Notice whether an image's alpha is 0 everywhere: that is measured, or a warning where it is read alone."""
+    """Notice whether an image's alpha is 0 everywhere: it is measured, or a warning if the image is read alone."""
     reading = _here()
     if reading.measured is not None:
         *before, last = reading.measured or [Measured()]
@@ -173,7 +174,7 @@ def _tell(message: str) -> None:
 
 
 def checked_range(value_range: Any) -> ValueRange | None:
-    """Return a range that is asked for as two numbers, None for none; raises `InputError` for anything else.
+    """Return a requested range as two numbers, None for none; raises `InputError` for anything else.
 
     >>> checked_range([0, 4095])
     (0.0, 4095.0)
@@ -200,9 +201,9 @@ def settled_range(
     >>> settled_range("toy", [Measured("16-bit", 0, 300), Measured("16-bit", 9, 4001)], None)
     ((0, 4095), ['values are of 12 bits in files of 16: 0 to 4095 becomes 0 to 255'])
 
-    That is the range asked for; or of 16-bit values 8, 10, 12 or 14 bits where all of them fit in, else all 16; or 0
-    to 1 of floating-point values that lie within. Returns None for a set of 8 bits. Raises `InputError`, naming the
-    set and the lowest and highest value, where the range must be said.
+    This is the requested range; or, for 16-bit values, 8, 10, 12 or 14 bits if all of them fit, otherwise all 16;
+    or 0 to 1 for floating-point values within it. Returns None for a set of 8 bits. Raises `InputError`, naming
+    the set and the lowest and highest value, if the range must be given.
     """
     deep = [image for image in measured if image.depth is not None]
     if not deep:

@@ -1,4 +1,4 @@
-"""Regions of Pascal VOC: one XML an image, with a box for each object."""
+"""Regions of Pascal VOC: one XML per image, with a box for each object."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _Box = tuple[float, float, float, float]
 def read_voc(files: Sequence[Path], root: Path) -> Annotations:
     """Read Pascal VOC's boxes, whose pixels count from 1 and whose corners are both included.
 
-    Where a box starts at 0 they cannot count from 1: then all of them are taken for edges that count from 0.
+    If a box starts at 0, they cannot count from 1: then all of them are read as edges that count from 0.
     """
     read = [(file, *_voc(file)) for file in files]
     starts = [min(box[:2]) for _, _, objects in read for _, box in objects]
@@ -35,7 +35,7 @@ def read_voc(files: Sequence[Path], root: Path) -> Annotations:
 
 def _voc(file: Path) -> tuple[tuple[int, int] | None, list[tuple[str | None, _Box]]]:
     content = read_bytes(file, "write the annotation again", largest=_LARGEST)
-    # In two or four bytes a letter, too.
+    # Also in two or four bytes per letter.
     if b"<!ENTITY" in content.replace(b"\0", b""):
         raise InputError(f"cannot read {file}: it declares entities, which no annotation needs")
     try:

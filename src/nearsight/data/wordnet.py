@@ -1,4 +1,4 @@
-"""ImageNet and Tiny-ImageNet as their homes give them: classes by WordNet's numbers, validation in one directory."""
+"""ImageNet and Tiny-ImageNet as published: classes by WordNet's numbers, validation in one directory."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _CHALLENGE = 1000
 
 @dataclass(frozen=True)
 class _Home:
-    """Where the splits lie, and the files that speak of them by name."""
+    """Where the splits are, and the files that mention them by name."""
 
     splits: dict[str, Folder]
     classes: tuple[str, ...]
@@ -38,10 +38,10 @@ class _Home:
 
 
 def read_wordnet(root: Folder) -> tuple[dict[str, Table], list[str]] | None:
-    """Read such a folder as tables by split, None where it is none.
+    """Read such a folder as tables by split, None if it is not one.
 
-    Classes are called what a list of words calls them. Boxes are in pixels, both corners included. Raises
-    `InputError` where the ground truth of validation does not fit its images, and where a file of it is damaged.
+    Classes are named after a list of words. Boxes are in pixels, both corners included. Raises `InputError` if
+    the ground truth of validation does not match its images, and if a file of it is damaged.
     """
     home = _home(root)
     if home is None:
@@ -97,7 +97,7 @@ def _class_names(home: _Home) -> tuple[tuple[str, ...], list[str]]:
 def _truth(
     home: _Home, split: str, files: Sequence[str]
 ) -> tuple[list[str | None], dict[str, list[int]], list[str]]:
-    """The WordNet number of each image that lies in one directory, and the boxes, by the name of the file."""
+    """The WordNet number of each image in one directory, and the boxes, by the name of the file."""
     nothing: list[str | None] = [None] * len(files)
     if usual_split(split) != "val":
         return nothing, {}, []
@@ -119,7 +119,7 @@ def _truth(
                 f"{home.files[_TRUTH]} has {len(numbers)} labels for {len(files)} images of {split}; download both"
             )
         by_id = _synsets(home.files[_META])
-        # One a line, in the order of the images' names.
+        # One per line, in the order of the images' names.
         found = {name: by_id[number] for name, number in zip(sorted(names), numbers, strict=True)}
         source = f"{_TRUTH} and {_META}"
     else:

@@ -18,29 +18,29 @@ from nearsight.data.decode_memory import SharedDecodeMemory, shared_decode_memor
 from nearsight.errors import InputError
 from nearsight.shortage import is_shortage
 
-# How PyTorch's loader begins what it raises when a process has ended, and how what one of them raised begins.
+# How PyTorch's loader begins its error when a process has ended, and how an error of one of them begins.
 _ENDED = "DataLoader worker"
 _CAUGHT = "Caught "
-# What PyTorch and multiprocessing say where tensors cannot be handed over.
+# Texts of PyTorch and multiprocessing when tensors cannot be handed over.
 _UNSHARED = ("shared memory", "ancdata", "/torch_", "too many open files", "can't start new thread")
 ENDED_AFTER_SECONDS = 60.0
 _NO_MORE = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC}
 
-# Of the address of a socket in the file system, in bytes with the zero at its end: sockaddr_un of Linux and macOS.
+# Length of a socket's address in the file system, in bytes with the final zero: sockaddr_un of Linux and macOS.
 _LONGEST_ADDRESS = 104
-# What multiprocessing puts behind the temporary directory, as in /pymp-0k3z9w_1/listener-7d_4hx0a.
+# What multiprocessing adds to the temporary directory, as in /pymp-0k3z9w_1/listener-7d_4hx0a.
 _BEHIND = len("/pymp-xxxxxxxx/listener-xxxxxxxx") + 1
 
 
 def usable_workers(asked: int, images: object = None) -> int:
-    """Return how many processes can decode images: as many as asked for, or none, which is warned of.
+    """Return how many processes can decode images: as many as requested, or none, with a warning.
 
     >>> usable_workers(0)
     0
 
-    They hand tensors over by sockets in the temporary directory, whose path must not be too long: PyTorch would wait
-    for ever. Processes that start anew (`spawn`, `forkserver`) are sent the `images` that they decode: those that are
-    made by functions of a function, as edited ones are, cannot be sent.
+    They hand tensors over by sockets in the temporary directory, whose path must not be too long: PyTorch would
+    wait for ever. Processes that start anew (`spawn`, `forkserver`) are sent the `images` that they decode.
+    Images made by nested functions, such as edited ones, cannot be sent.
     """
     if asked == 0:
         return 0
@@ -78,11 +78,11 @@ def _can_be_sent(images: object) -> bool:
 
 
 def begin_worker(processes: int) -> Callable[[int], None]:
-    """Return what each of so many processes that decode images does first.
+    """Return what each of this many processes that decode images does first.
 
-    They share the bound on what decoding takes. They ignore Ctrl-C, and SIGTERM once: signals of a terminal, or of
-    whoever ends a whole group, reach every process of it. The first one finishes what it does and ends the others,
-    which is a SIGTERM more where one does not end by itself. One that nobody ends has a minute.
+    They share the bound on the memory for decoding. They ignore Ctrl-C, and SIGTERM once: signals of a terminal,
+    or to a whole group, reach every process of it. The first one finishes its work and ends the others, which is
+    another SIGTERM if one does not end by itself. One that nobody ends has a minute.
     """
     return _Beginning(shared_decode_memory(processes))
 
@@ -116,7 +116,7 @@ def told_of_workers() -> Iterator[None]:
     Traceback (most recent call last):
     nearsight.errors.InputError: a process that decodes images has ended (DataLoader worker (pid 7) is killed ...
 
-    So it does where one cannot be started, runs out of memory, or cannot hand over what it has decoded.
+    The same happens if one cannot be started, runs out of memory, or cannot hand over what it has decoded.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Regions of YOLO: one text per image, with a box or an outline a line, as shares of the image."""
+"""Regions of YOLO: one text per image, with one box or outline per line, as shares of the image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ def read_yolo(files: Sequence[Path], root: Path) -> Annotations:
             except (ValueError, OverflowError):
                 raise _not_yolo(file, number, line) from None
             within = all(-0.01 <= share <= 1.01 for share in shares)
-            # A sixth number is how sure a model was.
+            # A sixth number is a model's confidence.
             if len(shares) in (4, 5) and within:
                 box = edges([shares[:4]], 1, 1, BoxForm("centre"))[0].tolist()
                 objects.append(Shape(tuple(box), name=names.get(kind)))
@@ -46,7 +46,7 @@ def _not_yolo(file: Path, number: int, line: str) -> InputError:
 
 
 def _yolo_names(root: Path) -> dict[int, str]:
-    """The names of YOLO's classes, a line each in classes.txt, there or in the directory above."""
+    """The names of YOLO's classes, one per line in classes.txt, there or in the directory above."""
     for place in (root, root.parent):
         for file in (place / "classes.txt", place / "obj.names"):
             if file.is_file():
