@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "progress": {"launch"},
     "together": {"launch"},
     "lock": {"progress", "write"},
-    "data": {"notebook", "signatures", "write", "progress", "rows", "settings", "shortage"},
+    "data": {"together", "notebook", "signatures", "write", "progress", "rows", "settings", "shortage"},
     "tiles": {"settings"},
     "models": {"notebook", "write", "rows", "settings", "shortage"},
     "runs": {"lock", "models", "statistics"},

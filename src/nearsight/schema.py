@@ -20,6 +20,7 @@ SCHEMAS: Mapping[str, int] = MappingProxyType(
         "result": 1,
         "predictions": 2,
         "predicted": 1,
+        "block": 1,
         "checkpoint": 1,
         "evidence": 3,
         "heatmaps": 2,

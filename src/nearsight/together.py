@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -45,11 +46,30 @@ class Processes:
         """Whether this is the process that reports and writes."""
         return self.launch.first
 
+    @property
+    def _place(self) -> tuple[int, int]:
+        # What a training started for its steps does all else itself.
+        return (self.launch.rank, self.launch.processes) if self.launch.takes_part else (0, 1)
+
     def share(self, count: int, block: int = 1) -> range:
         """Return which of this many things belong to this process: whole blocks of them, without overlap or loss."""
-        rank, processes, blocks = self.launch.rank, self.launch.processes, -(-count // block)
+        rank, processes = self._place
+        blocks = -(-count // block)
         start, stop = (min(count, blocks * place // processes * block) for place in (rank, rank + 1))
         return range(start, stop)
+
+    def rounds(self, count: int, block: int) -> list[range]:
+        """Return which of so many things are this process's in each round, where blocks are dealt out one by one.
+
+        >>> Processes(Launch(rank=1, processes=2)).rounds(10, block=4)
+        [range(4, 8), range(10, 10)]
+
+        After every round all processes together have done all things up to some place, in order.
+        """
+        rank, processes = self._place
+        blocks = -(-count // block)
+        dealt = (turn * processes + rank for turn in range(-(-blocks // processes)))
+        return [range(min(count, one * block), min(count, (one + 1) * block)) for one in dealt]
 
     def each(self, work: Callable[[], R]) -> list[R]:
         """Do this process's work, wait for the others, and return what all found, in the order of their ranks.
@@ -84,18 +104,44 @@ class Processes:
         from torch import distributed
 
         every: list[R | _Failed] = [_Failed("")] * self.launch.processes
-        try:
+        with told_of_lost_processes(self.launch.processes):
             distributed.all_gather_object(every, found)
-        except RuntimeError as error:
-            # Its connection is closed when it ends.
-            raise InputError(
-                f"one of the {self.launch.processes} processes has ended, and the others cannot go on without it; "
-                "what it said, or the launcher's summary, tells why"
-            ) from error
         return every
 
 
 ONE_PROCESS = Processes()
+# Those that are within `all_processes`, and so all come to what they do there.
+_HERE: ContextVar[Processes] = ContextVar("_HERE", default=ONE_PROCESS)
+
+
+@contextmanager
+def told_of_lost_processes(processes: int, way_out: str = "") -> Iterator[None]:
+    """Turn what is raised where one of so many processes has ended into an `InputError` of one line.
+
+    >>> with told_of_lost_processes(4, "; `resume=True` continues"):
+    ...     raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:30111")
+    Traceback (most recent call last):
+    nearsight.errors.InputError: one of the 4 processes has ended, and the others cannot go on without it; what it \
+said, or the launcher's summary, tells why; `resume=True` continues
+
+    `way_out` is said at the end. Other errors pass.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if processes == 1 or not _is_of_a_connection(error):
+            raise
+        raise InputError(
+            f"one of the {processes} processes has ended, and the others cannot go on without it; what it said, or "
+            f"the launcher's summary, tells why{way_out}"
+        ) from error
+
+
+def _is_of_a_connection(error: RuntimeError) -> bool:
+    from torch import distributed
+
+    # The connection to a process is closed when it ends. Gloo's errors have no type of their own.
+    return isinstance(error, distributed.DistError) or "gloo" in str(error)
 
 
 @contextmanager
@@ -106,12 +152,26 @@ def all_processes() -> Iterator[Processes]:
     ...     processes.first, list(processes.share(3))
     (True, [0, 1, 2])
 
-    Raises `InputError` for an environment that contradicts itself.
+    All of them must come here. Raises `InputError` for an environment that contradicts itself.
     """
     launch = this_launch()
     if launch.processes > 1:
         _connect(launch)
-    yield Processes(launch)
+    processes = Processes(launch)
+    before = _HERE.set(processes)
+    try:
+        yield processes
+    finally:
+        _HERE.reset(before)
+
+
+def processes_here() -> Processes:
+    """Return the processes that do together what is done here; outside `all_processes` each is alone.
+
+    >>> processes_here() == ONE_PROCESS
+    True
+    """
+    return ONE_PROCESS if this_launch().processes == 1 else _HERE.get()
 
 
 def environment_of(launch: Launch) -> "ClusterEnvironment":

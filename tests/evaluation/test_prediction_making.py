@@ -125,7 +125,7 @@ def test_what_was_there_is_kept_and_the_rest_comes_when_it_is_resumed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(making, "PART_ROWS", 2)
-    monkeypatch.setattr(predicting, "LARGEST_CHUNK", 2)
+    monkeypatch.setattr(predicting, "BLOCK", 2)
     out, how = tmp_path / f"out{suffix}", {"protocol": protocol, "top": 2}
     whole = make_predictions(bound, unlabelled(folder), **how).table
     with pytest.raises(Killed):

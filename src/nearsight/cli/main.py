@@ -93,12 +93,14 @@ COMMANDS = {
         "RUN IMAGES… [--out FILE.csv|FILE.parquet] [--top N] [--maps DIR] [--resume] [options]",
         predict.declare,
         predict.run,
+        together=True,
     ),
     "heatmap": Command(
         "Draw tile by tile what a run or a published network sees in images.",
         "RUN IMAGE… [--class NAME] [--stride N] [--out DIR] [options]",
         heatmap.declare,
         heatmap.run,
+        together=True,
     ),
     "diagnose": Command(
         "Find what a run or a published network relies on, and where it errs.",
@@ -135,6 +137,7 @@ COMMANDS = {
         "DATA [--tiles 4,8,16,full] [--comparison DIR] [--out DIR] [options]",
         dimension.declare,
         dimension.run,
+        together=True,
     ),
 }
 

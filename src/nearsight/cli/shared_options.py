@@ -80,6 +80,7 @@ def machine_of(options: Namespace) -> Machine:
         device=options.device,
         devices=getattr(options, "devices", 1),
         workers=options.workers,
+        sync_batch_norm=getattr(options, "sync_batch_norm", None),
         checkpoint_seconds=options.checkpoint_seconds,
         log=cast(tuple[LoggerName, ...], tuple(listed(options.log) or ())),
     )

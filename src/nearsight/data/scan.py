@@ -29,6 +29,7 @@ from nearsight.data.regions import COLUMN_KINDS, REGION_COLUMNS, cells_mask
 from nearsight.data.stamps import stamp_of_sources
 from nearsight.data.values import Measured, ValueRange, measuring, values_from
 from nearsight.errors import InputError
+from nearsight.together import processes_here
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,11 +68,32 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
 
     Images of more than 8 bits and those with alpha are always decoded, because their values matter. The result is
     cached beside the table by `datasets`. An image that cannot be read is a fault, not an error; its size is 0×0.
+    Of several processes within `all_processes` each reads its share.
     """
+    import pyarrow as pa
+
+    processes = processes_here()
+    own = processes.share(len(rows), _BATCH)
+    parts = processes.each(lambda: _measured(rows, split, own, full=full))
+    columns = parts[0] if len(parts) == 1 else pa.concat_tables(parts)
+    return Scan(
+        np.stack([columns["height"].to_numpy(), columns["width"].to_numpy()], axis=1),
+        _said(columns["fault"]),
+        _looks(columns["look"].to_pylist()),
+        _values(columns),
+        _said(columns["misfit"]),
+        columns["path"].to_pylist(),
+        np.array(columns["digest"].to_pylist(), dtype=np.str_),
+        columns["taken"].to_pylist(),
+        _said(columns["unread"]),
+    )
+
+
+def _measured(rows: "Dataset", split: str, own: range, *, full: bool) -> "pa.Table":
     from datasets import Features, Value
 
-    found = rows.map(
-        _Measure(split, full, stamp_of_sources(rows)),
+    found = (rows if len(own) == len(rows) else rows.select(own)).map(
+        _Measure(split, full, stamp_of_sources(rows), own.start),
         batched=True,
         batch_size=_BATCH,
         with_indices=True,
@@ -94,18 +116,7 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
         ),
         desc=f"{'Checking' if full else 'Measuring'} {split}",
     )
-    columns = found.with_format("arrow")[:]
-    return Scan(
-        np.stack([columns["height"].to_numpy(), columns["width"].to_numpy()], axis=1),
-        _said(columns["fault"]),
-        _looks(columns["look"].to_pylist()),
-        _values(columns),
-        _said(columns["misfit"]),
-        columns["path"].to_pylist(),
-        np.array(columns["digest"].to_pylist(), dtype=np.str_),
-        columns["taken"].to_pylist(),
-        _said(columns["unread"]),
-    )
+    return found.with_format("arrow")[:]
 
 
 def _said(column: "pa.ChunkedArray") -> dict[int, str]:
@@ -165,6 +176,7 @@ class _Measure:
     split: str
     full: bool
     sources: str
+    first: int
     decoding: int = _DECODING
     max_pixels: int | None = field(default_factory=most_pixels)
     # What is found about images too large to be decoded whole.
@@ -199,7 +211,7 @@ class _Measure:
                 try:
                     look = _look(batch[column][k], column, height, width)
                 except InputError as error:
-                    misfit = f"{image_name(cell, self.split, rows[k])}: {error}"
+                    misfit = f"{image_name(cell, self.split, self.first + rows[k])}: {error}"
             one = {
                 "height": height,
                 "width": width,

@@ -26,6 +26,7 @@ from nearsight.models import Classifier
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import Sampling
 from nearsight.statistics import Estimate, absent
+from nearsight.together import ONE_PROCESS, Processes
 
 SPLITS = ("train", "test")
 
@@ -38,6 +39,7 @@ def measure_dimension(
     sampling: Sampling | None = None,
     embedding: TiledModel | None = None,
     device: torch.device | None = None,
+    processes: Processes = ONE_PROCESS,
     progress: Progress = SILENT,
 ) -> Dimension:
     """Measure how many dimensions and how many tiles there are at each tile size, and how well they are covered.
@@ -52,7 +54,8 @@ def measure_dimension(
     quarters of the smallest side, and whole images if they have one size. `comparison` is a directory that
     `compare` wrote. What several tiles of an image are worth in images is also measured in the embedding of the
     model `embedding`; a model that was trained on these training images knows them, and makes them seem nearer
-    than others. `progress` is told what begins and how many training images are searched.
+    than others. If there are several `processes`, each measures some of the sizes, and all return the same.
+    `progress` is told what begins and how many training images are searched.
 
     Raises `InputError`, before anything is measured, if a tile does not fit, a split is missing or the comparison
     cannot be used.
@@ -63,21 +66,29 @@ def measure_dimension(
     if comparison is not None:
         _require_common(comparison, sizes)
     searched = sum(min(len(train), most) for most in (sampling.training_tiles, sampling.example_images))
+    rank, count = processes.launch.rank, processes.launch.processes
+    own = dict([*sizes.items()][rank::count])
     done = 0
 
     def tick(images: int) -> None:
         nonlocal done
         done += images
-        progress.count("searching training images", done, searched * len(sizes))
+        progress.count("searching training images", done, searched * len(own))
 
     chance, commonest = _chances(train, test)
-    rows = []
-    for tile, size in sizes.items():
-        progress.say(
-            f"tile {tile_name(tile)}: {CHANNELS * size[0] * size[1]:,} dimensions, "
-            f"{int(positions(train, size).sum()):,} training tiles"
-        )
-        rows.append(_measure_tile(train, test, tile, size, sampling, chance, embedding, device, tick))
+
+    def measure() -> dict[int | None, TileDimension]:
+        found = {}
+        for tile, size in own.items():
+            progress.say(
+                f"tile {tile_name(tile)}: {CHANNELS * size[0] * size[1]:,} dimensions, "
+                f"{int(positions(train, size).sum()):,} training tiles"
+            )
+            found[tile] = _measure_tile(train, test, tile, size, sampling, chance, embedding, device, tick)
+        return found
+
+    measured = {tile: row for found in processes.each(measure) for tile, row in found.items()}
+    rows = [measured[tile] for tile in sizes]
     return Dimension(
         data=sets.name,
         split=SPLITS[1],

@@ -14,8 +14,6 @@ from nearsight.models.banded import Banded
 # An image in the form in which a model sees it: held, or read by bands.
 Looked = Tensor | Banded
 TOO_LARGE = "an image is too large to be passed whole; ask for a protocol of tiles, such as mean-logit"
-# Enough for full batches; more would only delay progress.
-LARGEST_CHUNK = 2048
 # Images are scored in blocks, so that batches, and the last bits of a score, are the same for any number of
 # processes.
 BLOCK = 128

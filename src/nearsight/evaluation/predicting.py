@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from nearsight.data.unlabelled import Unlabelled, ValueRangeNeededError
 from nearsight.data.workers import begin_worker, told_of_workers, usable_workers
 from nearsight.errors import InputError, first_line, unknown_name
-from nearsight.evaluation.chunks import LARGEST_CHUNK, TOO_LARGE, Looked, as_looked_at
+from nearsight.evaluation.chunks import BLOCK, TOO_LARGE, Looked, as_looked_at
 from nearsight.evaluation.evaluating import check_attention
 from nearsight.evaluation.protocols import tile_scores
 from nearsight.evaluation.refusal import refuses_sizes
@@ -71,23 +72,25 @@ def scored(
     >>> int(found.scores.argmax())
     0
 
-    They are those of `evaluate`. Images are read and resized by `workers` processes and processed within the
-    bound's memory. An image that is damaged, too small for a tile, or of a size that the model refuses has a
-    fault. `observe` gets the number and the evidence map of each, unless the protocol is a full pass. Raises
-    `InputError` for a model that fails for a reason other than the size, and for scores that are not finite.
+    They are those of `evaluate`, in blocks as there. Images are read and resized by `workers` processes and
+    processed within the bound's memory. An image that is damaged, too small for a tile, or of a size that the model
+    refuses has a fault. `observe` gets the number and the evidence map of each, unless the protocol is a full pass.
+    Raises `InputError` for a model that fails for a reason other than the size, and for scores that are not finite.
     """
     decoded = _decoded(images, numbers, bound.preprocessing, workers)
-    if protocol == FULL_PASS and observe is None:
-        stream = _passed_whole(bound, decoded)
-    else:
-        stream = _mapped(bound, decoded, protocol, observe)
-    for found in stream:
-        if found.scores is not None and not np.isfinite(found.scores).all():
-            raise InputError(
-                f"{protocol} gave scores that are not finite for {images.path(found.number)}; the model's weights "
-                "are damaged or training diverged"
-            )
-        yield found
+    for _ in range(0, len(numbers), BLOCK):
+        block = islice(decoded, BLOCK)
+        if protocol == FULL_PASS and observe is None:
+            stream = _passed_whole(bound, block)
+        else:
+            stream = _mapped(bound, block, protocol, observe)
+        for found in stream:
+            if found.scores is not None and not np.isfinite(found.scores).all():
+                raise InputError(
+                    f"{protocol} gave scores that are not finite for {images.path(found.number)}; the model's "
+                    "weights are damaged or training diverged"
+                )
+            yield found
 
 
 class _Decoded(torch.utils.data.Dataset[tuple[int, Looked | str | InputError]]):
@@ -183,7 +186,7 @@ def _passed_whole(bound: TiledModel, decoded: _Stream) -> Iterator[Scored]:
         if not isinstance(found, Tensor):
             faults.append(Scored(number, None, TOO_LARGE))
             continue
-        if chunk and (held + found.nbytes > most or len(chunk) == LARGEST_CHUNK):
+        if chunk and held + found.nbytes > most:
             yield from _in_order(_whole(bound, chunk), faults)
             chunk, faults, held = [], [], 0
         chunk.append((number, found))

@@ -1,14 +1,17 @@
 """From a bound model and images to the table of their predictions, in memory or part by part on disk."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path, PurePath
 
 import torch
 
 from nearsight.data.unlabelled import Unlabelled
 from nearsight.errors import InputError
+from nearsight.evaluation.chunks import BLOCK
 from nearsight.evaluation.parted_table import PartedTable
 from nearsight.evaluation.predicting import Scored, predicting_protocol, scored
 from nearsight.evaluation.prediction_rows import prediction_rows
@@ -20,6 +23,7 @@ from nearsight.progress import SILENT, Progress
 from nearsight.settings.choices import DEFAULT_GRID
 from nearsight.settings.prediction_words import DEFAULT_TOP, columns_of
 from nearsight.settings.protocols import TOP_K, WHOLE, scored_by
+from nearsight.together import ONE_PROCESS, Processes
 
 # A part of a table is written when it has this many rows, or this many seconds after the last.
 PART_ROWS = 2000
@@ -37,6 +41,7 @@ def make_predictions(
     maps: str | Path | None = None,
     resume: bool = False,
     workers: int = 0,
+    processes: Processes = ONE_PROCESS,
     progress: Progress = SILENT,
 ) -> Predictions:
     """Return a row of predictions for each image, and leave them in the file `out` if one is given.
@@ -49,7 +54,9 @@ def make_predictions(
     >>> make_predictions(TiledModel(by_colour), red, model="toy").table["class"].to_pylist()
     ['red']
 
-    `model` is for the reader; `nearsight.predict` explains the others, and raises what this does.
+    `model` is for the reader. If there are several `processes`, each predicts its share of the images and writes
+    their maps, the first writes the table, and all return the same. `nearsight.predict` explains the others, and
+    raises what this does.
     """
     import pyarrow
 
@@ -74,10 +81,14 @@ def make_predictions(
         None if out is None else PartedTable(Path(out), columns_of(top, mapped=maps is not None), made_with)
     )
     with writing(None if file is None else file.directory, progress):
-        before = [] if file is None else file.begin(resume=resume)
-        done = {} if file is None else file.done(before)
         keys = images.keys()
-        numbers = [number for number, (path, times) in enumerate(keys) if times >= done.get(path, 0)]
+
+        def begin() -> tuple[list[Path], list[int]]:
+            before = [] if file is None else file.begin(resume=resume)
+            done = {} if file is None else file.done(before)
+            return before, [number for number, (path, times) in enumerate(keys) if times >= done.get(path, 0)]
+
+        before, numbers = next(filter(None, processes.each(lambda: begin() if processes.first else None)))
         if len(numbers) < len(images):
             progress.say(f"{len(images) - len(numbers):,} of {len(images):,} images are predicted already")
         places = None if maps is None else _map_files(Path(maps), [path for path, _ in keys])
@@ -93,36 +104,39 @@ def make_predictions(
             nonlocal rows, faults
             if not waiting:
                 return
-            table = prediction_rows(
-                images,
-                waiting,
-                classes=bound.classes,
-                protocol=protocol,
-                said=said,
-                model=model,
-                top=top,
-                maps=None
-                if places is None
-                else [places[one.number] if one.fault is None else None for one in waiting],
-            )
-            if file is None:
-                held.append(table)
-            else:
-                file.write(table)
+            if file is None or processes.first:
+                table = prediction_rows(
+                    images,
+                    waiting,
+                    classes=bound.classes,
+                    protocol=protocol,
+                    said=said,
+                    model=model,
+                    top=top,
+                    maps=None
+                    if places is None
+                    else [places[one.number] if one.fault is None else None for one in waiting],
+                )
+                if file is None:
+                    held.append(table)
+                else:
+                    file.write(table)
             rows += len(waiting)
             faults += sum(one.fault is not None for one in waiting)
             waiting.clear()
 
         last = time.monotonic()
         try:
-            for one in scored(
+            rounds = processes.rounds(len(numbers), BLOCK)
+            own = scored(
                 bound,
                 images,
-                numbers,
+                [numbers[place] for dealt in rounds for place in dealt],
                 protocol=protocol,
                 workers=workers,
                 observe=None if places is None else save_map,
-            ):
+            )
+            for one in _of_all(processes, own, rounds):
                 waiting.append(one)
                 progress.count("predicting images", rows + len(waiting), len(numbers))
                 if len(waiting) >= PART_ROWS or time.monotonic() - last > PART_SECONDS:
@@ -143,8 +157,18 @@ def make_predictions(
         settings = {**made_with, "images": len(images), "faults": faults}
         if file is None:
             return Predictions(settings, held=pyarrow.concat_tables(held))
-        file.finish(before)
+        processes.first_does(lambda: file.finish(before))
         return Predictions(settings, file.path)
+
+
+def _of_all(processes: Processes, own: Iterator[Scored], rounds: Sequence[range]) -> Iterator[Scored]:
+    """Yield what all processes score, in the order of the images; what one alone scores as it comes."""
+    if processes.launch.processes == 1:
+        yield from own
+        return
+    for dealt in rounds:
+        for found in processes.each(partial(list, islice(own, len(dealt)))):
+            yield from found
 
 
 def how_scored(bound: TiledModel, protocol: str) -> str:

@@ -37,7 +37,7 @@ class PartScores:
     tiles: int
 
 
-def score_images(
+def score_blocks(
     bound: TiledModel,
     images: ImageSet,
     passes: Mapping[str, TiledModel | FiveCrop],
@@ -46,8 +46,10 @@ def score_images(
     workers: int = 0,
     observe: Callable[[int, EvidenceMap], None] | None = None,
     progress: Progress = SILENT,
-) -> PartScores:
+) -> Iterator[PartScores]:
     """Score images in the `passes` over whole images and under the `tiled` protocols, reading every image once.
+
+    Yields the scores of each block of images (`BLOCK`) as it is done.
 
     >>> from nearsight.data import MemoryImages
     >>> import torch
@@ -55,7 +57,7 @@ def score_images(
     >>> reds = ImageSet("reds", "test", ("red", "green", "blue"), np.zeros(2, int), MemoryImages(red, ("",) * 2))
     >>> from nearsight.models import Classifier
     >>> by_colour = Classifier.of(lambda tiles: tiles.mean((2, 3)), tile=4, classes="red,green,blue")
-    >>> found = score_images(TiledModel(by_colour), reds, {}, ["mean-logit"])
+    >>> [found] = score_blocks(TiledModel(by_colour), reds, {}, ["mean-logit"])
     >>> found.scores["mean-logit"].argmax(1).tolist(), found.tiles
     ([0, 0], 18)
 
@@ -78,23 +80,19 @@ def score_images(
 
     chunks = resized_chunks(images, bound.preprocessing, int(bound.memory * WAITING_SHARE), workers)
     stream = _passed_whole(chunks, looking, scores, leave_out)
-    tiles = 0
-    if not tiled:
-        for done, _ in enumerate(stream, start=1):
-            progress.count("evaluating images", done, len(images))
-    else:
-        if progress is not SILENT:
-            _say_cost(bound, images, progress)
-        blocks = -(-len(images) // BLOCK)
-        maps = (each for _ in range(blocks) for each in bound.maps(islice(stream, BLOCK)))
-        for done, evidence_map in enumerate(maps, start=1):
-            for protocol in tiled:
-                scores[protocol][done - 1] = tile_scores(protocol, evidence_map).numpy()
-            if observe is not None:
-                observe(done - 1, evidence_map)
-            tiles += len(evidence_map.grid) - int(evidence_map.skipped.sum())
-            progress.count("evaluating images", done, len(images))
-    return PartScores(scores, left_out, tiles)
+    if tiled and len(images) and progress is not SILENT:
+        _say_cost(bound, images, progress)
+    for start in range(0, len(images), BLOCK):
+        block, tiles, stop = islice(stream, BLOCK), 0, min(start + BLOCK, len(images))
+        for place, found in enumerate(bound.maps(block) if tiled else block, start):
+            if isinstance(found, EvidenceMap):
+                for protocol in tiled:
+                    scores[protocol][place] = tile_scores(protocol, found).numpy()
+                if observe is not None:
+                    observe(place, found)
+                tiles += len(found.grid) - int(found.skipped.sum())
+            progress.count("evaluating images", place + 1, len(images))
+        yield PartScores({name: rows[start:stop] for name, rows in scores.items()}, dict(left_out), tiles)
 
 
 def joined_scores(

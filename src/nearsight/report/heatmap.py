@@ -17,6 +17,7 @@ from nearsight.report.large_picture import LargePicture
 from nearsight.report.saved_heatmaps import file_stems, read_saved, save_pictures
 from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics.writing import signed
+from nearsight.together import ONE_PROCESS, Processes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,38 +134,51 @@ class Heatmaps(Shown):
         return heatmap_figure(self.images[number], self.limit)
 
     @writes("directory")
-    def save(self, directory: str | Path) -> list[Path]:
+    def save(self, directory: str | Path, processes: Processes = ONE_PROCESS) -> list[Path]:
         """Write NAME.png, NAME.svg and the map as NAME.safetensors for each image, and one page; return the paths.
 
         The page is heatmaps.html: maps over pictures, and the logits of the tile under the pointer. Beside these
         are heatmaps.json and pictures/NAME.png, from which `load` reads them back. Names that two images share
         get a number. Each file is written whole or not at all. For images too large to be held, the map of the
         shown classes is also written as a pyramidal TIFF (`save_map`), and the strongest tiles as NAME.geojson.
+        If several `processes` hold the same heatmaps, each draws its share of the figures, and the first writes the
+        rest.
         """
         directory = Path(directory)
         stems = self._stems()
-        maps = [directory / f"{stem}.safetensors" for stem in stems]
-        for heatmap, path in zip(self.images, maps, strict=True):
-            heatmap.evidence.save(path)
-        for_viewers = []
-        for heatmap, stem in zip(self.images, stems, strict=True):
-            if heatmap.large is not None:
-                for_viewers += save_for_viewers(heatmap, directory, stem)
-        return [*self.draw(directory), *maps, *for_viewers, *save_pictures(directory, self.images, stems)]
 
-    def draw(self, directory: str | Path) -> list[Path]:
+        def others() -> list[Path]:
+            maps = [directory / f"{stem}.safetensors" for stem in stems]
+            for heatmap, path in zip(self.images, maps, strict=True):
+                heatmap.evidence.save(path)
+            for_viewers = []
+            for heatmap, stem in zip(self.images, stems, strict=True):
+                if heatmap.large is not None:
+                    for_viewers += save_for_viewers(heatmap, directory, stem)
+            return [*maps, *for_viewers, *save_pictures(directory, self.images, stems)]
+
+        drawn = self.draw(directory, processes)
+        return [*drawn, *(processes.first_does(others) or [])]
+
+    def draw(self, directory: str | Path, processes: Processes = ONE_PROCESS) -> list[Path]:
         """Write the figures NAME.png and NAME.svg of each image, and the page heatmaps.html; return the paths."""
         from nearsight.report.page.heatmap_page import write_heatmap_page
 
-        paths = []
-        for number, stem in enumerate(self._stems()):
-            figure = self.figure(number)
-            for suffix in (".png", ".svg"):
-                paths.append(Path(directory) / f"{stem}{suffix}")
-                save_figure(figure, paths[-1])
-        paths.append(Path(directory) / HEATMAP_PAGE)
-        write_heatmap_page(self, paths[-1])
-        return paths
+        directory, stems = Path(directory), self._stems()
+
+        def figures() -> list[Path]:
+            paths = []
+            for number in processes.share(len(self)):
+                figure = self.figure(number)
+                for suffix in (".png", ".svg"):
+                    paths.append(directory / f"{stems[number]}{suffix}")
+                    save_figure(figure, paths[-1])
+            return paths
+
+        drawn = [path for paths in processes.each(figures) for path in paths]
+        page = directory / HEATMAP_PAGE
+        processes.first_does(lambda: write_heatmap_page(self, page))
+        return [*drawn, page]
 
     @staticmethod
     def load(directory: str | Path) -> "Heatmaps":

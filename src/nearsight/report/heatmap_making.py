@@ -1,7 +1,7 @@
 """From a classifier and images to their heatmaps."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,10 @@ from nearsight.report.large_picture import LargePicture
 from nearsight.settings import EvidenceKind, Fill
 from nearsight.settings.choices import DEFAULT_EVIDENCE, DEFAULT_FILL
 from nearsight.tiles import TileGrid
+from nearsight.together import ONE_PROCESS, Processes
+
+# Images are mapped in blocks, so that batches, and the last bits of a map, are the same on any number of processes.
+BLOCK = 8
 
 
 def make_heatmaps(
@@ -33,6 +37,7 @@ def make_heatmaps(
     class_name: str | Sequence[str | None] | None = None,
     evidence: EvidenceKind = DEFAULT_EVIDENCE,
     fill: Fill = DEFAULT_FILL,
+    processes: Processes = ONE_PROCESS,
     progress: Progress = SILENT,
 ) -> Heatmaps:
     """Return the evidence of images, ready to be drawn: for a requested class, and the predicted one.
@@ -50,7 +55,8 @@ def make_heatmaps(
     default it is the true class of a file whose directory has a class's name, as in an image folder. The
     `evidence` is that of each tile alone, with the scores of `mean-logit`, or "removal": what the scores by which
     the classifier decides (`Decision.of`) lose when `fill` replaces the tile; with "other" that is the next
-    image. `progress` is told the number of tiles and their cost before the run, and how many images are done. All
+    image. If there are several `processes`, each maps its share of the images, and all return all of them.
+    `progress` is told the number of tiles and their cost before the run, and how many images are done. All
     images, uint8, and maps are held in memory, except images too large for it, which are read part by part.
 
     Raises `InputError` for a class that does not exist, an image that cannot be read or is smaller than the
@@ -60,26 +66,93 @@ def make_heatmaps(
     chosen = [_number(name, bound.classes) for name in _class_names(class_name, given, bound.classes)]
     if evidence not in KINDS:
         raise unknown_name("evidence", evidence, KINDS)
-    if evidence == "tile":
+    decision = None if evidence == "tile" else Decision.of(bound)
+    if decision is None:
         _warn_of_receptive_field(bound, progress)
-    names = [name for name, _ in given]
-    pictures = [_looked_at(bound, image, name) for name, image in given]
-    grids = [_grid(bound, picture, name) for picture, name in zip(pictures, names, strict=True)]
-    if evidence == "tile":
         for note in bound.notes:
             progress.warn(note)
-        progress.say(bound.cost(grids).sentence())
-        held = bound.maps(picture for picture in pictures if isinstance(picture, Tensor))
-    else:
-        held = _without_tiles(bound, _all_held(pictures), grids, fill, progress)
-    found = []
-    for name, picture, number in zip(names, pictures, chosen, strict=True):
-        if isinstance(picture, Tensor):
-            found.append(Heatmap(name, picture, next(held), number))
-        else:
-            found.append(_large(bound, picture, name, number, progress))
-        progress.count("mapping images", len(found), len(names))
-    return Heatmaps(tuple(found))
+    elif fill == "other" and len(given) == 1:
+        raise InputError(
+            "fill 'other' takes the same place of the next image, and there is one image; give two, or another `fill`"
+        )
+    share = _Share(
+        bound, given, chosen, processes.share(len(given), BLOCK), decision, fill, progress=progress
+    )
+    grids = processes.each(share.look)
+    if decision is not None:
+        count = sum(len(grid) for found in grids for grid in found)
+        progress.say(
+            f"{count:,} tiles are removed one by one, and {decision.protocol} scores each image again"
+        )
+    elif share.own:
+        progress.say(bound.cost(grids[processes.launch.rank]).sentence())
+    found = processes.each(share.heatmaps)
+    return Heatmaps(tuple(heatmap for each in found for heatmap in each))
+
+
+@dataclass(frozen=True)
+class _Share:
+    """The images of a process: their `own` places among those given, and `pictures` of them, once it has looked.
+
+    `decision` is what removal maps are of, None for maps of tiles.
+    """
+
+    bound: TiledModel
+    given: Sequence[tuple[str, Any]]
+    chosen: Sequence[int | None]
+    own: range
+    decision: Decision | None
+    fill: Fill
+    pictures: dict[int, Tensor | LargeImage] = field(default_factory=dict)
+    progress: Progress = SILENT
+
+    def look(self) -> list[TileGrid]:
+        """Read the images, and return the grid of each."""
+        needed = [*self.own]
+        if self.fill == "other" and self.own:
+            needed.append(self._after(self.own[-1]))
+        for place in dict.fromkeys(needed):
+            name, image = self.given[place]
+            self.pictures[place] = _looked_at(self.bound, image, name)
+        if self.decision is not None:
+            self._held(needed)
+        return [_grid(self.bound, self.pictures[place], self.given[place][0]) for place in self.own]
+
+    def heatmaps(self) -> list[Heatmap]:
+        """Map the images, block by block."""
+        found: list[Heatmap] = []
+        for start in self.own[::BLOCK]:
+            block = range(start, min(start + BLOCK, self.own.stop))
+            maps = self._maps(block)
+            for place in block:
+                picture, name, chosen = self.pictures[place], self.given[place][0], self.chosen[place]
+                if isinstance(picture, Tensor):
+                    found.append(Heatmap(name, picture, next(maps), chosen))
+                else:
+                    found.append(_large(self.bound, picture, name, chosen, self.progress))
+                self.progress.count("mapping images", len(found), len(self.own))
+        return found
+
+    def _maps(self, block: range) -> Iterator[EvidenceMap]:
+        if self.decision is None:
+            pictures = (self.pictures[place] for place in block)
+            return self.bound.maps(picture for picture in pictures if isinstance(picture, Tensor))
+        others = self._held([self._after(place) for place in block]) if self.fill == "other" else None
+        return removal_maps(self.decision, self._held(block), fill=self.fill, others=others)
+
+    def _after(self, place: int) -> int:
+        return (place + 1) % len(self.given)
+
+    def _held(self, places: Sequence[int]) -> list[Tensor]:
+        found = []
+        for picture in (self.pictures[place] for place in places):
+            if not isinstance(picture, Tensor):
+                raise InputError(
+                    f"{picture.path} is too large to be held whole, as its score without a tile takes; leave "
+                    "`evidence='removal'` out, or cut a part out of it"
+                )
+            found.append(picture)
+        return found
 
 
 def _looked_at(bound: TiledModel, image: Any, name: str) -> Tensor | LargeImage:
@@ -89,17 +162,6 @@ def _looked_at(bound: TiledModel, image: Any, name: str) -> Tensor | LargeImage:
         return bound.resize(to_pixels(image, name))
     resized = bound.resize_banded(large)
     return resized if isinstance(resized, Tensor) else large
-
-
-def _all_held(pictures: Sequence[Tensor | LargeImage]) -> list[Tensor]:
-    held = [picture for picture in pictures if isinstance(picture, Tensor)]
-    for picture in pictures:
-        if not isinstance(picture, Tensor):
-            raise InputError(
-                f"{picture.path} is too large to be held whole, as its score without a tile takes; leave "
-                "`evidence='removal'` out, or cut a part out of it"
-            )
-    return held
 
 
 def _large(
@@ -119,20 +181,6 @@ def _large(
     pixels = picture.tiles(list(tiles.values()), (side, side))
     large = LargePicture(dict(zip(tiles, pixels, strict=True)), read_placement(picture.path))
     return replace(bare, large=large)
-
-
-def _without_tiles(
-    bound: TiledModel, pictures: Sequence[Tensor], grids: Sequence[TileGrid], fill: Fill, progress: Progress
-) -> Iterator[EvidenceMap]:
-    decision = Decision.of(bound)
-    if fill == "other" and len(pictures) == 1:
-        raise InputError(
-            "fill 'other' takes the same place of the next image, and there is one image; give two, or another `fill`"
-        )
-    count = sum(map(len, grids))
-    progress.say(f"{count:,} tiles are removed one by one, and {decision.protocol} scores each image again")
-    others = [*pictures[1:], pictures[0]] if fill == "other" else None
-    return removal_maps(decision, pictures, fill=fill, others=others)
 
 
 def _warn_of_receptive_field(bound: TiledModel, progress: Progress) -> None:

@@ -31,8 +31,9 @@ class Machine:
 
     `device` is auto, cpu, cuda or mps, and `devices` the number of processes. `workers` is the number of processes
     that decode images of sets not held in memory (None: one per core, at most 16, shared between the processes of
-    a node). A checkpoint is written every `checkpoint_seconds`. `log` names where else the rows of metrics go,
-    "wandb" or "mlflow".
+    a node). With `sync_batch_norm`, the BatchNorm of several processes has the statistics of the whole batch, as in
+    one process, instead of each process's part (None: on GPUs, where PyTorch can). A checkpoint is written every
+    `checkpoint_seconds`. `log` names where else the rows of metrics go, "wandb" or "mlflow".
 
     Raises `InputError` for another name in `log`, or for one whose package is not installed.
     """
@@ -40,6 +41,7 @@ class Machine:
     device: Device = "auto"
     devices: int = 1
     workers: int | None = None
+    sync_batch_norm: bool | None = None
     checkpoint_seconds: float = 60.0
     log: tuple[LoggerName, ...] = ()
 

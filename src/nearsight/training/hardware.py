@@ -10,8 +10,10 @@ import torch
 _VERSIONS = ("nearsight", "torch", "timm", "lightning-fabric", "datasets")
 
 
-def trained_here(device: torch.device, processes: int = 1) -> dict[str, Any]:
+def trained_here(device: torch.device, processes: int = 1, batch_norm: str | None = None) -> dict[str, Any]:
     """Return what result.json says about the hardware and the versions of a training.
+
+    `batch_norm` is of what BatchNorm took its statistics in several processes, None where that is no question.
 
     >>> trained_here(torch.device("cpu"))["hardware"]["device"]
     'cpu'
@@ -20,6 +22,7 @@ def trained_here(device: torch.device, processes: int = 1) -> dict[str, Any]:
         "hardware": {
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
             "processes": processes,
+            **({} if batch_norm is None else {"batch_norm": batch_norm}),
             "processor": platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),

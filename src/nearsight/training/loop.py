@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,9 +15,10 @@ from nearsight.training.job import Job
 from nearsight.training.metrics_log import MetricsLog
 from nearsight.training.optimizers import set_rates
 from nearsight.training.order import generator
-from nearsight.training.records import Records
+from nearsight.training.records import Records, validation_due
 from nearsight.training.replay import Replay
 from nearsight.training.step import Step
+from nearsight.training.validation import validation_accuracy
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -47,9 +48,10 @@ def run_steps(job: Job, start: Milestone) -> float:
             _seed_network(job, number)
             take(job.sizes.at(number), *inputs)
             done, problem = number + 1, None
+            validated = _validated(job, done, records)
             if records is not None:
                 try:
-                    records.keep(done)
+                    records.keep(done, validated)
                 except InputError as error:
                     problem = error
             # All processes stop at the same step, so that none waits for another; the first one says why.
@@ -65,6 +67,17 @@ def run_steps(job: Job, start: Milestone) -> float:
                     interruption.number or signal.SIGINT,
                 )
         return start.seconds if records is None else records.clock.seconds
+
+
+def _validated(job: Job, done: int, records: Records | None) -> float | None:
+    """Validate after a step where that is due; the clock of the run stands still meanwhile."""
+    if not validation_due(job, done):
+        return None
+    if job.fabric.device.type == "cuda":
+        # The clock stops once the steps are done.
+        torch.cuda.synchronize(job.fabric.device)
+    with nullcontext() if records is None else records.clock.paused():
+        return validation_accuracy(job)
 
 
 def _set_up(job: Job) -> list[Any]:

@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from nearsight.settings import Recipe
 from nearsight.settings.pooled import MEAN
 from nearsight.settings.tile_schedule import Size, TileSizes, parse_schedule
 from nearsight.shortage import is_shortage
+from nearsight.together import ONE_PROCESS, Processes
 from nearsight.training.batches import StreamedTiles, training_size
 from nearsight.training.memory_tiles import MemoryTiles
 from nearsight.training.order import generator
@@ -33,11 +34,16 @@ LEVELS = 256
 
 
 def build_classifier(
-    recipe: Recipe, images: ImageSet, progress: Progress, network: Network | None = None
+    recipe: Recipe,
+    images: ImageSet,
+    progress: Progress,
+    network: Network | None = None,
+    processes: Processes = ONE_PROCESS,
 ) -> tuple[Classifier, Size]:
     """Return the recipe's untrained classifier and the height and width at which it is trained.
 
     `network` is one of your own, which the recipe only names: a module, which is copied, or what builds it.
+    If there are several `processes`, each reads its share of the images needed here, and all return the same.
     Reports the network's receptive field at that size, and warns if the tile shrinks to 1×1. Raises `InputError`
     if the tile does not fit the images or the network, and for a network that accepts one size if whole images
     have several.
@@ -83,7 +89,7 @@ def build_classifier(
     else:
         if images.pixels is None:
             progress.say(f"measuring the colours of {min(len(images), STATISTICS_IMAGES):,} images")
-        mean, std = pixel_statistics(images)
+        mean, std = pixel_statistics(images, processes)
         preprocessing = Preprocessing(mean=mean, std=std, resize_short=recipe.resize_short)
     preprocessing = replace(preprocessing, value_range=images.value_range)
     if recipe.whiten:
@@ -95,7 +101,7 @@ def build_classifier(
             )
         if recipe.weights_of is None:
             count = min(STATISTICS_IMAGES, max(1, WHITENING_PIXELS // (size[0] * size[1])))
-            tiles = sample_tiles(images, count, recipe, size, preprocessing)
+            tiles = sample_tiles(images, count, recipe, size, preprocessing, processes)
             whiten(layer, preprocessing.normalise(tiles))
         layer.weight.requires_grad_(False)
     made = Classifier(network, architecture, images.classes, tile, preprocessing, pooling=recipe.pooled)
@@ -296,23 +302,34 @@ def pretrained_preprocessing(network: nn.Module, resize_short: int | None) -> Pr
     return Preprocessing(tuple(config["mean"]), tuple(config["std"]), resize_short, interpolation)
 
 
-def pixel_statistics(images: ImageSet) -> tuple[Triple, Triple]:
+def pixel_statistics(images: ImageSet, processes: Processes = ONE_PROCESS) -> tuple[Triple, Triple]:
     """Return mean and standard deviation of each colour, in 0..1, over a fixed sample of the images.
 
-    The sample is the same for every seed and arm, so that all of them share one preprocessing.
+    The sample is the same for every seed and arm, so that all of them share one preprocessing. Of several `processes`
+    each decodes its share of images that stream, and all return the same.
     """
     count = min(len(images), STATISTICS_IMAGES)
     chosen = torch.randperm(len(images), generator=generator(0, "pixel statistics"))[:count]
-    counts = torch.zeros(3, LEVELS, dtype=torch.int64)
-    parts = [images.pixels[chosen]] if images.pixels is not None else _parts(images, chosen.tolist())
-    for pixels in parts:
-        for channel in range(3):
-            counts[channel] += torch.bincount(pixels[..., channel, :, :].flatten(), minlength=LEVELS)
+    if images.pixels is not None:
+        counts = _levels([images.pixels[chosen]])
+    else:
+        own = processes.share(count)
+        numbers = chosen[own.start : own.stop].tolist()
+        counts = torch.stack(processes.each(lambda: _levels(_parts(images, numbers)))).sum(0)
     values = torch.arange(LEVELS, dtype=torch.float64) / (LEVELS - 1)
     shares = counts.double() / counts.sum(1, keepdim=True)
     mean = shares @ values
     variance = (shares @ values.square() - mean.square()).clamp_min(0)
     return _triple(mean), _triple(variance.sqrt().clamp_min(1 / (LEVELS - 1)))
+
+
+def _levels(parts: Iterable[Tensor]) -> Tensor:
+    """Count the values of each colour, int64 (3, 256)."""
+    counts = torch.zeros(3, LEVELS, dtype=torch.int64)
+    for pixels in parts:
+        for channel in range(3):
+            counts[channel] += torch.bincount(pixels[..., channel, :, :].flatten(), minlength=LEVELS)
+    return counts
 
 
 def _parts(images: ImageSet, chosen: Sequence[int]) -> Iterator[Tensor]:
@@ -331,9 +348,17 @@ def _triple(values: Tensor) -> Triple:
 
 
 def sample_tiles(
-    images: ImageSet, count: int, recipe: Recipe, size: Size, preprocessing: Preprocessing
+    images: ImageSet,
+    count: int,
+    recipe: Recipe,
+    size: Size,
+    preprocessing: Preprocessing,
+    processes: Processes = ONE_PROCESS,
 ) -> Tensor:
-    """Return tiles of the first `count` training images of a run, uint8 (count, 3, h, w), one per image."""
+    """Return tiles of the first `count` training images of a run, uint8 (count, 3, h, w), one per image.
+
+    If there are several `processes`, each decodes its share of streaming images, and all return the same.
+    """
     count = min(count, len(images))
     plain = replace(recipe, tiles_per_image=1, augmentation="none")
     if images.pixels is not None and not preprocessing.resizes:
@@ -342,4 +367,6 @@ def sample_tiles(
         (drawn,) = memory.draws(0, 1)
         return memory.cut(drawn, size).tiles[:count, 0]
     streamed = StreamedTiles(images, plain, TileSizes(size), preprocessing)
-    return torch.cat([streamed[position][0] for position in range(count)])
+    own = processes.share(count)
+    found = processes.each(lambda: [streamed[position][0] for position in own])
+    return torch.cat([tile for each in found for tile in each])

@@ -18,7 +18,6 @@ from nearsight.training.job import Job
 from nearsight.training.metrics_log import MetricsLog, MetricsRow, kept_rows
 from nearsight.training.optimizers import rate_at
 from nearsight.training.step import first_bad_step
-from nearsight.training.validation import validation_accuracy
 
 ROWS_PER_RUN = 200
 TICK_SECONDS = 0.5
@@ -73,6 +72,24 @@ def _is_finite(tensor: Tensor) -> bool:
     return bool(torch.isfinite(tensor).all())
 
 
+def validation_due(job: Job, done: int) -> bool:
+    """Say whether a run is validated after a step: at the first row of each epoch, and at the end.
+
+    All its processes know it, which share the work.
+    """
+    if "val" not in job.sets:
+        return False
+    return done == job.steps or (done % _row_every(job) == 0 and done % _epoch_steps(job) < _row_every(job))
+
+
+def _epoch_steps(job: Job) -> int:
+    return max(1, len(job.material.images) // job.recipe.batch_size)
+
+
+def _row_every(job: Job) -> int:
+    return max(1, min(_epoch_steps(job), job.steps // ROWS_PER_RUN))
+
+
 class Records:
     """What the first process writes as the run trains: ticks, rows of metrics, checkpoints.
 
@@ -81,25 +98,25 @@ class Records:
 
     def __init__(self, job: Job, log: MetricsLog, experiment: Experiment, start: Milestone) -> None:
         self._job, self._log, self._experiment, self._last = job, log, experiment, start
-        self._epoch_steps = max(1, len(job.material.images) // job.recipe.batch_size)
-        self._row_every = max(1, min(self._epoch_steps, job.steps // ROWS_PER_RUN))
         self._coming: deque[_Sums] = deque()
         # A mask may be infinite from the start.
         network = job.classifier.network
         self._infinite = {name for name, value in network.named_buffers() if not _is_finite(value)}
         self.clock = Clock(start.seconds, start.step, job)
 
-    def keep(self, done: int) -> None:
-        """Write what is due after a step; raises `InputError` if the loss or a weight is not finite."""
+    def keep(self, done: int, validated: float | None) -> None:
+        """Write what is due after a step; `validated` is the accuracy of the validation, None if none was due.
+
+        Raises `InputError` if the loss or a weight is not finite.
+        """
         last_step = done == self._job.steps
-        if done % self._row_every == 0 or last_step:
+        if done % _row_every(self._job) == 0 or last_step:
             running = self._job.state.running
             sums = _Sums.of(done, running)
             running.zero_()
-            epoch_ends = done % self._epoch_steps < self._row_every
-            if last_step or (epoch_ends and "val" in self._job.sets):
+            if last_step or validated is not None:
                 self._write_rows(wait=True)
-                self._write_row(sums, validate=True)
+                self._write_row(sums, validated)
             else:
                 self._coming.append(sums)
                 self._write_rows()
@@ -129,7 +146,7 @@ class Records:
     def _write_rows(self, wait: bool = False) -> None:
         """Write the rows whose sums have arrived, or wait for all of them."""
         while self._coming and (wait or self._coming[0].ready()):
-            self._write_row(self._coming.popleft(), validate=False)
+            self._write_row(self._coming.popleft(), None)
 
     def _require_finite_weights(self, done: int) -> None:
         # The loss of a step is that of the weights before it, so a finite loss does not prove that the weights
@@ -166,7 +183,7 @@ class Records:
         self._job.progress.count("training", tick.step, self._job.steps, tick.words())
         return tick
 
-    def _write_row(self, sums: _Sums, validate: bool) -> None:
+    def _write_row(self, sums: _Sums, validated: float | None) -> None:
         self._finite(sums)
         tick = self._tick(sums)
         job = self._job
@@ -178,7 +195,7 @@ class Records:
                 loss=tick.loss,
                 accuracy=tick.accuracy,
                 learning_rate=rate_at(group, job.recipe, tick.step - 1, job.steps),
-                val_accuracy=validation_accuracy(job) if validate else None,
+                val_accuracy=validated,
                 images_per_second=tick.images_per_second,
                 seconds=self.clock.seconds,
             )

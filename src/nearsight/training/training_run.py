@@ -21,8 +21,9 @@ from nearsight.schema import numbered
 from nearsight.settings import Machine, Recipe
 from nearsight.settings.tile_schedule import Size, tile_sizes
 from nearsight.shortage import told_of_memory
-from nearsight.together import Processes, all_processes, environment_of
+from nearsight.together import Processes, all_processes, environment_of, told_of_lost_processes
 from nearsight.training.average import WeightAverage
+from nearsight.training.batch_norm import WHOLE_BATCH, choose_batch_norm, over_processes
 from nearsight.training.batches import training_size
 from nearsight.training.checkpoint import (
     Checkpoint,
@@ -91,7 +92,11 @@ def train(
     """
     lower = ("batch_size", "accumulate", *(("tiles_per_image",) if recipe.tiles_per_image > 1 else ()))
     machine = (machine or Machine()).launched()
-    with told_of_memory("training", *lower, "workers"), all_processes() as processes:
+    with (
+        told_of_memory("training", *lower, "workers"),
+        all_processes() as processes,
+        told_of_lost_processes(machine.devices, "; the same command with `resume=True` continues the run"),
+    ):
         return _train(recipe, sets, Path(out), network, begin, material, resume, machine, processes, progress)
 
 
@@ -124,7 +129,7 @@ def _train(
         progress.say(f"{out} is already finished")
         return Run.open(out)
     if begin is None:
-        classifier, size = build_classifier(recipe, images, progress, network)
+        classifier, size = build_classifier(recipe, images, progress, network, processes)
     else:
         classifier, size = begin_classifier(begin, recipe, images, progress)
     steps = total_steps(recipe, len(images))
@@ -133,6 +138,9 @@ def _train(
         _check_validation(sets["val"], recipe, size)
     for _, side in sizes.spans(steps):
         check_smallest_part(classifier.network, recipe, side, machine.devices)
+    batch_norm = choose_batch_norm(
+        classifier.network, machine.sync_batch_norm, device.type, machine.devices, progress
+    )
 
     def claim() -> Checkpoint | None:
         claimed = claim_directory(out, recipe, resume, progress)
@@ -162,6 +170,8 @@ def _train(
     progress.say(f"precision {choice.precision}: {choice.reason}")
     fabric = _launch(machine, processes.launch, choice, out)
     network.to(fabric.device)
+    if batch_norm == WHOLE_BATCH:
+        over_processes(network)
     state = _training_state(network, recipe, choice, material)
     if checkpoint is not None:
         checkpoint = restore(checkpoint, state, steps, progress)
@@ -182,7 +192,7 @@ def _train(
             network.load_state_dict(cast(nn.Module, state.average.module).state_dict())
         save_classifier(classifier, out)
         kept = {
-            "training": _training_metrics(job, flops, optimizer_flops, seconds),
+            "training": _training_metrics(job, flops, optimizer_flops, seconds, batch_norm),
             DIGESTS: {METRICS: kept_rows(out)},
         }
         write_json(out / RESULT, numbered("result", kept))
@@ -298,7 +308,7 @@ def _training_state(
 
 
 def _training_metrics(
-    job: Job, flops: dict[Size, int], optimizer_flops: int, seconds: float
+    job: Job, flops: dict[Size, int], optimizer_flops: int, seconds: float, batch_norm: str | None
 ) -> dict[str, Any]:
     """Return what the run cost; `flops` is that of one tile of each size, `optimizer_flops` that of all steps."""
     recipe, machine, choice = job.recipe, job.machine, job.choice
@@ -326,5 +336,5 @@ def _training_metrics(
         "precision_reason": choice.reason,
         "seed": recipe.seed,
         "parameters": sum(parameter.numel() for parameter in job.classifier.network.parameters()),
-        **trained_here(device, machine.devices),
+        **trained_here(device, machine.devices, batch_norm),
     }

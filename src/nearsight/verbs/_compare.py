@@ -25,6 +25,7 @@ from nearsight.settings.pooled import check_top_k
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import Comparison, checked_margin
+from nearsight.together import all_processes
 from nearsight.verbs.auto_recipe import auto_comparison, begun_study
 from nearsight.verbs.default_directories import default_comparison
 from nearsight.verbs.sources import folds_as_before, split_as_before, whole_sets
@@ -78,7 +79,7 @@ def compare(
     reading = Reading(**fields_of(Reading, fields))
     fields = without_fields_of(Reading, fields)
     base = make_recipe(data if isinstance(data, str | Path) else "", recipe, fields)
-    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels), all_processes():
         whole = whole_sets(data, classes=classes, progress=channel, **reading.options)
         base = replace(base, data=whole.name)
         place = Path(out) if out is not None else None

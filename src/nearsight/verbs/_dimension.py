@@ -1,26 +1,26 @@
 """Measure the dimensions of a set's tiles."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
 from nearsight.data import Data, image_sets
 from nearsight.data.decode import allowed_pixels
 from nearsight.dimension import Dimension, measure_dimension
-from nearsight.launch import in_one_process
 from nearsight.lock import writing
 from nearsight.progress import Progress, watched
 from nearsight.report import write_dimension
 from nearsight.settings import Machine, Reading, ReadingOptions, Sampling
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import takes_fields_of
+from nearsight.together import all_processes
 from nearsight.verbs.binding import Binding
 from nearsight.verbs.sources import AnyModel
 
 
 @takes_fields_of(Reading)
 @tells_of_memory("measuring", "training_tiles", "test_images")
-@in_one_process
 def dimension(
     data: Data,
     *,
@@ -51,7 +51,12 @@ def dimension(
     of `nearsight.settings.Reading` say how images are read. Raises `InputError` for bad input.
     """
     bound = None if embedding is None else Binding(machine=machine).bind(embedding, tiled=False)
-    with watched(progress) as channel, allowed_pixels(options.get("max_pixels")), writing(out, channel):
+    with (
+        watched(progress) as channel,
+        allowed_pixels(options.get("max_pixels")),
+        writing(out, channel),
+        all_processes() as processes,
+    ):
         sets = image_sets(data, classes=classes, validation=0, progress=channel, **options)
         for note in sets.notes:
             channel.say(note)
@@ -62,8 +67,9 @@ def dimension(
             embedding=bound,
             sampling=sampling,
             device=(machine or Machine()).torch_device(),
+            processes=processes,
             progress=channel,
         )
         if out is not None:
-            write_dimension(found, out)
+            processes.first_does(partial(write_dimension, found, out))
     return found

@@ -1,5 +1,6 @@
 """Evaluate a trained run."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,6 +12,7 @@ from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.evaluation import Evaluation
 from nearsight.evaluation.class_matching import ClassMap, match_classes
+from nearsight.evaluation.result import split_name
 from nearsight.lock import writing
 from nearsight.progress import Progress, watched
 from nearsight.settings import Machine, Reading
@@ -57,7 +59,7 @@ def evaluate(
 
     Metrics and predictions on the run's own data are kept in its directory; on other data they are kept only in
     `out`. A run's own images are those listed when it was trained. `new_images` adds those that came later, and the
-    result is then kept only in `out`.
+    result is then kept only in `out`. An evaluation that is interrupted goes on where it was with the same call.
 
     Classes of other data are matched with the model's by name, and by `class_map`, which names the model's class
     for a class of the set: a mapping, "a=b,c=d" or a file (a=b per line, CSV or JSON). Images of classes that the
@@ -85,6 +87,7 @@ def evaluate(
         place = Path(out) if out is not None else run.directory if run is not None and kept else None
         if place is not None:
             Evaluation.check_place(place)
+        keep = None if place is None else place / split_name("evaluation.parts", split)
         with writing(place, channel):
             matched = match_classes(found.images, bound.classes, class_map)
             for note in (*bound.notes, *matched.notes):
@@ -96,10 +99,13 @@ def evaluate(
                 reestimate=found.sets["train"] if reestimate else None,
                 groups=groups,
                 workers=(machine or Machine()).decoding_workers(),
+                keep=keep,
                 processes=processes,
                 progress=channel,
             )
             result = replace(result, settings={**result.settings, **matched.settings})
             if place is not None:
                 processes.first_does(partial(result.save, place))
+                if keep is not None and processes.first:
+                    shutil.rmtree(keep, ignore_errors=True)
     return result

@@ -8,7 +8,6 @@ from nearsight.data.decode import allowed_pixels
 from nearsight.data.pictures import Pictures
 from nearsight.data.values import values_from
 from nearsight.errors import InputError
-from nearsight.launch import in_one_process
 from nearsight.lock import writing
 from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
@@ -16,13 +15,13 @@ from nearsight.settings import EvidenceKind, Fill, Machine, Reading
 from nearsight.settings.choices import DEFAULT_EVIDENCE, DEFAULT_FILL
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import takes_fields_of
+from nearsight.together import all_processes
 from nearsight.verbs.binding import Binding, ModelOptions
 from nearsight.verbs.sources import AnyModel, as_trained, trained_on_among
 
 
 @takes_fields_of(Binding)
 @tells_of_memory("drawing maps", "memory", "stride")
-@in_one_process
 def heatmap(
     model: AnyModel,
     images: Pictures,
@@ -70,7 +69,12 @@ def heatmap(
             "`fill` replaces tiles in removal maps; add `evidence='removal'`, or leave `fill` out"
         )
     reading = Reading(max_pixels=max_pixels, value_range=value_range)
-    with watched(progress) as channel, allowed_pixels(reading.max_pixels), writing(out, channel):
+    with (
+        watched(progress) as channel,
+        allowed_pixels(reading.max_pixels),
+        writing(out, channel),
+        all_processes() as processes,
+    ):
         bound = Binding(machine=machine, **options).bind(model)
         with values_from(as_trained(reading, bound).value_range, of_a_set=False):
             found = make_heatmaps(
@@ -79,13 +83,14 @@ def heatmap(
                 class_name=class_name,
                 evidence=evidence,
                 fill=fill or DEFAULT_FILL,
+                processes=processes,
                 progress=channel,
             )
-        seen = trained_on_among(model, images)
+        seen = trained_on_among(model, images) if processes.first else []
         if seen:
             channel.warn(
                 f"{len(seen)} of these {len(found.images)} images are training images of the run, such as {seen[0]}"
             )
         if out is not None:
-            found.save(out)
+            found.save(out, processes)
     return found

@@ -9,19 +9,18 @@ from nearsight.data.pictures import Pictures
 from nearsight.data.unlabelled import unlabelled
 from nearsight.evaluation import Predictions
 from nearsight.evaluation.prediction_making import make_predictions
-from nearsight.launch import in_one_process
 from nearsight.progress import Progress, watched
 from nearsight.settings import Machine, Reading
 from nearsight.settings.prediction_words import DEFAULT_TOP
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import takes_fields_of
+from nearsight.together import all_processes
 from nearsight.verbs.binding import Binding, ModelOptions
 from nearsight.verbs.sources import AnyModel, as_trained, model_name, opened_run
 
 
 @takes_fields_of(Binding)
 @tells_of_memory("predicting", "memory", "stride", "workers")
-@in_one_process
 def predict(
     model: AnyModel,
     images: Pictures | ImageSet | ImageSets | Sequence[Any],
@@ -68,7 +67,7 @@ def predict(
     bound = binding.bind(
         opened_run(model) or model, tiled=False, protocols=() if protocol is None else (protocol,)
     )
-    with watched(progress) as channel:
+    with watched(progress) as channel, all_processes() as processes:
         for note in bound.notes:
             channel.warn(note)
         return make_predictions(
@@ -81,5 +80,6 @@ def predict(
             maps=maps,
             resume=resume,
             workers=(machine or Machine()).decoding_workers(),
+            processes=processes,
             progress=channel,
         )

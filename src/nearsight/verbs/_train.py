@@ -121,7 +121,7 @@ def train(
     if not auto:
         _require_tiles(asked, stride)
     machine = (machine or Machine()).launched()
-    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels), all_processes() as processes:
         sets = whole_sets(data, classes=classes, progress=channel, **reading.options)
         place = Path(out) if out is not None else None
         chosen = replace(asked, data=sets.name)
@@ -152,10 +152,7 @@ def train(
             chosen = begun_recipe(directory, fields) or chosen
         if "top_k" in fields:
             check_top_k([chosen.pooling])
-        with (
-            writing(directory, channel, finished=resume and (directory / RESULT).is_file()),
-            all_processes() as processes,
-        ):
+        with writing(directory, channel, finished=resume and (directory / RESULT).is_file()):
             sets = split_as_before(sets, directory, asked.validation, asked.seed, channel)
             for note in sets.notes:
                 channel.say(note)

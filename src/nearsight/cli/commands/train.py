@@ -1,6 +1,6 @@
 """The command `nearsight train`."""
 
-from argparse import Namespace
+from argparse import BooleanOptionalAction, Namespace
 
 from nearsight.cli.options import (
     OneLineParser,
@@ -23,6 +23,12 @@ def declare(parser: OneLineParser) -> None:
         default=1,
         metavar="N",
         help="training processes, one a device (default: 1)",
+    )
+    machine.add_argument(
+        "--sync-batch-norm",
+        action=BooleanOptionalAction,
+        default=None,
+        help="with several processes, BatchNorm of the whole batch, as in one process (default: on GPUs)",
     )
     add_folds(parser)
     add_recipe_options(parser)
