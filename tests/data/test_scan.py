@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import in_processes
 
 import nearsight.data.scan
 from nearsight.data.loading import load
+from nearsight.together import all_processes
 
 Write = Callable[..., Path]
 
@@ -62,3 +64,26 @@ def test_images_and_faults_keep_their_rows_across_batches(
     assert sample.labels.tolist() == [k % 7 for k in rows]
     for i in range(0, len(sample), 17):
         assert (sample.image(i).numpy() == noise(rows[i])).all()
+
+
+def test_processes_share_what_is_read(
+    write_parquet: Write, png: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [b"no image" if k in {5, 130} else png(k, 6 + k % 2, 7) for k in range(140)]
+    path = write_parquet("sample.parquet", files, label=[k % 2 for k in range(140)]).parent
+    alone = load(path, skip_bad=True)["sample"]
+    read: list[str] = []
+    decode = nearsight.data.scan.decode_image
+    monkeypatch.setattr(
+        nearsight.data.scan, "decode_image", lambda *given: [read.append("one"), decode(*given)][1]
+    )
+
+    def shared(_: int) -> Any:
+        with all_processes():
+            return load(path, skip_bad=True)["sample"]
+
+    for found in in_processes(monkeypatch, 2, shared):
+        assert found.sizes.tolist() == alone.sizes.tolist()
+        assert list(found.paths()) == list(alone.paths())
+    # Each image is decoded by one of them, but for the damaged ones.
+    assert len(read) == 138
