@@ -167,8 +167,12 @@ def _of_all(processes: Processes, own: Iterator[Scored], rounds: Sequence[range]
         yield from own
         return
     for dealt in rounds:
-        for found in processes.each(partial(list, islice(own, len(dealt)))):
+        for found in processes.each(partial(_next, own, len(dealt))):
             yield from found
+
+
+def _next(scored: Iterator[Scored], count: int) -> list[Scored]:
+    return list(islice(scored, count))
 
 
 def how_scored(bound: TiledModel, protocol: str) -> str:
