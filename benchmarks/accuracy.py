@@ -51,7 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train and judge every arm at every length, and add a line a run to the results."""
+    """Train and judge every arm at every length, and add one line per run to the results."""
     name = f"accuracy-{arguments.data}{'-tuning' if arguments.held_out else ''}.jsonl"
     results: Path = arguments.results or RESULTS / name
     results.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def arm_recipe(data: str, base: str, fields: Mapping[str, Any], held_out: float) -> Recipe:
-    """Return an arm's recipe, which trains on all images but the share that is held out."""
+    """Return an arm's recipe, which trains on all images except the held-out share."""
     return recipe_from_values({**fields, "data": data, "validation": held_out}, RECIPES[base])
 
 
@@ -101,7 +101,7 @@ def _load(data: str, validation: float, seed: int) -> ImageSets:
 
 
 def _load_kernels(recipe: Recipe) -> None:
-    """Take a few steps untimed: a process loads a GPU's kernels when they are first asked for, for seconds."""
+    """Take a few untimed steps: a process takes seconds to load a GPU's kernels when they are first used."""
     sets = ImageSets(recipe.data, {"train": _load(recipe.data, recipe.validation, 0)["train"]})
     with tempfile.TemporaryDirectory() as directory:
         few = replace(recipe, steps=20)
@@ -109,13 +109,13 @@ def _load_kernels(recipe: Recipe) -> None:
 
 
 def one_run(recipe: Recipe, device: Device, stride: int | None) -> dict[str, Any]:
-    """Train by a recipe and return what it cost and how often it is right, on the images held out or the test images.
+    """Train by a recipe and return what it cost and how often it is right, on held-out images or the test images.
 
-    Whole images are judged by one full pass, tiles by the mean logit too. `seconds` are those of training with what
-    it sets up, the images, and a GPU's kernels, being loaded: of the processor on one thread of a CPU, else by the
-    clock.
+    Whole images are judged by one full pass, tiles by the mean logit too. `seconds` are those of training with
+    what it sets up; the images, and a GPU's kernels, are already loaded. They are processor seconds on one thread
+    of a CPU, otherwise elapsed time.
     """
-    # Without a cut the seed chooses nothing.
+    # If nothing is held out, the seed chooses nothing.
     sets = _load(recipe.data, recipe.validation, recipe.seed if recipe.validation else 0)
     held_out = recipe.validation > 0
     judged = sets["val" if held_out else "test"]
@@ -123,7 +123,7 @@ def one_run(recipe: Recipe, device: Device, stride: int | None) -> dict[str, Any
         out = Path(directory) / "run"
 
         def train() -> None:
-            # Without images to look at on the way; training would pause for them.
+            # Without validation images; training would pause for them.
             seen = ImageSets(sets.name, {"train": sets["train"]})
             machine = Machine(device=device, checkpoint_seconds=1e9)
             training.train(recipe, seen, out, machine=machine)

@@ -62,10 +62,10 @@ def lengths_table(runs: Sequence[Sequence[Line]]) -> str:
 
 
 def targets_table(runs: Sequence[Sequence[Line]], targets: Sequence[float]) -> str:
-    """Return a row an arm: seconds and arithmetic of its shortest length that reaches each target.
+    """Return one row per arm: seconds and arithmetic of its shortest length that reaches each target.
 
-    Tiles are judged by their mean logit, whole images by the full pass. Where no length reaches a target, the
-    longest one's seconds and accuracy stand as a bound.
+    Tiles are judged by their mean logit, whole images by the full pass. If no length reaches a target, the
+    longest one's seconds and accuracy are given as a bound.
     """
     rows = [
         "| arm | " + " | ".join(f"to {100 * target:g} %" for target in targets) + " |",

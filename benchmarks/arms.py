@@ -2,9 +2,9 @@
 
 from typing import Any
 
-# Of airbench94: what a held-out tenth of train preferred for each of these arms (docs/notebook/training.md).
+# For airbench94: what a held-out tenth of train preferred for each of these arms (docs/notebook/training.md).
 _TUNED = {"batch_size": 250, "learning_rate": 0.12, "weight_decay": 5e-4}
-# Of 5,000 images a batch of 2,000 would make five steps in two epochs.
+# With 5,000 images, a batch of 2,000 would make five steps in two epochs.
 _SMALL_SET = {"width": 0.5, "batch_size": 125, "learning_rate": 0.06, "weight_decay": 2.5e-4}
 
 ARMS: dict[str, dict[str, dict[str, Any]]] = {
@@ -22,7 +22,7 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
             "lengths": (0.75, 1, 1.5, 2, 4, 8, 16, 28),
             "stride": None,
         },
-        # For accelerators: 60 TFLOP an epoch are too many for a processor.
+        # For accelerators: 60 TFLOP per epoch are too many for a processor.
         "whole, twice as wide": {
             "recipe": "airbench94",
             "fields": {"width": 2.0},
@@ -79,7 +79,7 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
             "lengths": (2, 6.5, 62),
             "stride": None,
         },
-        # A part of the image in a step, with 25 of its 81 tiles: half the arithmetic, and more passes.
+        # A part of the image per step, with 25 of its 81 tiles: half the arithmetic, and more passes.
         "all tiles of 32, in parts": {
             "recipe": "tilenet-pooled",
             "fields": _SMALL_SET

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measure_network(name: str, side: int, sizes: list[int], turns: int) -> dict[str, Any]:
-    """Return the images a second at each batch size, turn about, and the batch that the package would take."""
+    """Return the images per second at each batch size, in turn, and the batch size that the package would use."""
     torch.manual_seed(0)
     network = build(name, 10, tile=side).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     images = torch.randn(sizes[-1], 3, side, side).contiguous(memory_format=torch.channels_last)

@@ -17,12 +17,12 @@ from benchmarks.facts import facts
 from nearsight.evidence.forward_pass import float32_as
 
 RESULTS = Path(__file__).parent / "results" / "ceilings.json"
-# The tests of benchmarks take fewer, as their figures are thrown away.
+# The tests of benchmarks use less, because their figures are thrown away.
 TURNS = int(os.environ.get("BENCHMARK_TURNS", "5"))
 # In seconds. A type that the processor does not have is emulated, at a thousandth of the speed.
 LONGEST_TURN = 2.0
 SIDE_CPU, SIDE_GPU = 2048, 8192
-# A layer in the middle of a ResNet at a tile of 16 to 32 pixels, where most of the work is.
+# A layer in the middle of a ResNet with a tile of 16 to 32 pixels, where most of the work is.
 CHANNELS, GRID, IMAGES_CPU, IMAGES_GPU = 256, 16, 64, 1024
 COPIED_BYTES_CPU, COPIED_BYTES_GPU = 256 * 2**20, 4 * 2**30
 
@@ -74,9 +74,9 @@ def _convolution(device: torch.device, dtype: torch.dtype, images: int) -> Work:
 def measure_ceilings(device: torch.device) -> dict[str, float]:
     """Return the best of a few turns of each: FLOP/s (a multiply-add is two) and bytes/s copied.
 
-    On one thread of a CPU seconds are the processor's, else the clock's. The convolution is
-    3×3 with 256 channels on 16×16 grids, channels-last, forward, in inference mode. float32 is that, as evidence
-    is computed; `tf32`, on a GPU, is what PyTorch makes of float32 convolutions by default. Where a turn would take
+    On one thread of a CPU, seconds are the processor's, otherwise elapsed time. The convolution is 3×3 with 256
+    channels on 16×16 grids, channels-last, forward, in inference mode. float32 means float32, as evidence is
+    computed; `tf32`, on a GPU, is what PyTorch uses for float32 convolutions by default. If a turn would take
     longer than `LONGEST_TURN`, a sixteenth of the size is measured.
     """
     gpu = device.type == "cuda"
@@ -87,7 +87,7 @@ def measure_ceilings(device: torch.device) -> dict[str, float]:
         return seconds(work, device, processor=torch.get_num_threads() == 1)
 
     def best(piece: Piece, full: int) -> float:
-        # A pilot of a sixteenth tells where a type is only emulated and the full size would take minutes.
+        # A trial of a sixteenth shows whether a type is only emulated, so that the full size would take minutes.
         small, large = piece(full // 16), piece(full)
         pilot = min(turn(small.work) for _ in range(2)) / small.operations
         chosen = large if pilot * large.operations < LONGEST_TURN else small

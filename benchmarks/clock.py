@@ -8,9 +8,9 @@ import torch
 
 
 def seconds(work: Callable[[], object], device: torch.device, *, processor: bool = False) -> float:
-    """Return the seconds that work takes by the clock; with `processor`, on a CPU, those of this process's threads.
+    """Return the elapsed seconds of work; with `processor`, on a CPU, the seconds of this process's threads.
 
-    Processor time leaves out what neighbours on a shared core take. A GPU is waited for.
+    Processor time leaves out what other work on a shared core takes. A GPU is waited for.
     """
     clock = time.process_time if processor and device.type == "cpu" else time.perf_counter
     _wait(device)

@@ -21,7 +21,7 @@ from nearsight.data.decode_memory import decoding_bytes
 from nearsight.data.values import values_from
 
 RESULTS = Path(__file__).parent / "results" / "decode-memory.json"
-# Blocks of one colour: images that compress as photographs of little detail do.
+# Blocks of one colour: images that compress like photographs of little detail.
 BLOCK = 50
 
 
@@ -91,7 +91,7 @@ def kinds() -> Mapping[str, Callable[[tuple[int, int]], bytes]]:
 def measured(
     name: str, make: Callable[[tuple[int, int]], bytes], size: tuple[int, int], file: Path
 ) -> dict[str, Any]:
-    """Return the rise of a process's peak as it decodes a file from disk, and what is reckoned, in bytes a pixel."""
+    """Return how far a process's peak rises as it decodes a file, and what is calculated, in bytes per pixel."""
     # Made in another process, whose memory this one does not inherit.
     _in_a_process(lambda: file.write_bytes(make(size)) and {})
     found = _in_a_process(lambda: _decoded(file))

@@ -31,7 +31,7 @@ from nearsight.data.tile import decode_tile
 RESULTS = Path(__file__).parent / "results" / "decoding.json"
 CPU = torch.device("cpu")
 WITHOUT_SKIA = "decode_tile without skia-python"
-# A file's bytes, and the top, the left and the side of its tile, which comes out as uint8 (3, side, side).
+# A file's bytes, and the top, the left and the side of its tile, which becomes uint8 (3, side, side).
 Job = tuple[bytes, int, int, int]
 Way = Callable[[bytes, int, int, int], Tensor]
 
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Decode a random tile of every image in every way, turn about, on one thread."""
+    """Decode a random tile of every image in every way, in turn, on one thread."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as directory:
         made = generate(Path(directory), arguments.images, processes=1)
@@ -80,7 +80,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 def measure_set(files: list[bytes], side: int, repeats: int, copied: float) -> dict[str, Any]:
     """Time the ways on the same tiles, in CPU seconds, and compare their pixels; the first turn warms up.
 
-    `copied` is the bytes a second of the machine's own copy, of which each way's rate of encoded bytes is a share.
+    `copied` is the rate at which the machine copies bytes; each way's rate of encoded bytes is a share of it.
     """
     random = np.random.default_rng(0)
     jobs = []

@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure, print and write the results; processor time on one thread, else by the clock."""
+    """Measure, print and write the results; processor time on one thread, otherwise elapsed time."""
     images = load(arguments.data, validation=0, progress=False)["test"]
     images = images.select(np.arange(min(arguments.images, len(images))))
     bounds = {name: _bound(name, images.classes, arguments) for name in arguments.models}

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time every way to the same map, turn about, for each network."""
+    """Time every way to the same map, in turn, for each network."""
     torch.manual_seed(0)
     side, width, device = arguments.side, arguments.width, torch.device(arguments.device)
     image = torch.randn(1, 3, side, side, device=device)
@@ -82,11 +82,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 def measure_map(
     model: nn.Module, image: Tensor, tile: int, stride: int, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """Time the ways to one map, and compare the maps; in CPU seconds on one thread, or else by the clock.
+    """Time the ways to one map, and compare the maps; in CPU seconds on one thread, otherwise in elapsed time.
 
-    The loop and the plain batches are timed on a sample of the tiles and scaled to all of them. Plain batches are
-    of tiles cut and laid out beforehand, of the size that is the fastest here. Where tiles go one
-    by one, Captum's Occlusion covers the same windows of the whole image, as many images in a batch.
+    The loop and the plain batches are timed on a sample of the tiles and scaled to all of them. Plain batches
+    consist of tiles that are cut and laid out beforehand, in the fastest size here. If tiles go one by one,
+    Captum's Occlusion covers the same windows of the whole image, with as many images per batch.
     """
     grid = TileGrid(image.shape[2], image.shape[3], tile, stride)
     images = image.expand(arguments.images, -1, -1, -1)
@@ -138,7 +138,7 @@ def plain(model: nn.Module, tiles: Tensor) -> Tensor:
 
 
 def _fastest_batch(model: nn.Module, tiles: Tensor, most: int) -> int:
-    """Return the power of two, or `most`, at which tiles go through the model the fastest."""
+    """Return the power of two, or `most`, at which tiles go through the model fastest."""
     sizes = [size for size in (8, 16, 32, 64, 128, 256, 512) if size < most] + [most]
 
     def of_a_tile(size: int) -> float:

@@ -12,7 +12,7 @@ _PACKAGES = ("nearsight", "torch", "datasets", "pyarrow", "pillow", "numpy")
 
 
 def facts() -> dict[str, Any]:
-    """Return the machine, its load, the versions and the revision, as they stand now."""
+    """Return the machine, its load, the versions and the revision at this moment."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _line("/proc/cpuinfo", "model name") or platform.processor(),

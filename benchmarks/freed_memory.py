@@ -14,7 +14,7 @@ from benchmarks.clock import ratios, spread
 from benchmarks.facts import facts
 
 RESULTS = Path(__file__).parent / "results" / "freed-memory.json"
-# glibc's own limit, spelled out, which keeps `keep_freed_memory` from changing anything.
+# glibc's own limit, written out, which keeps `keep_freed_memory` from changing anything.
 WAYS: dict[str, dict[str, str]] = {"kept": {}, "handed back": {"MALLOC_MMAP_MAX_": "65536"}}
 STEPS = ["32:250", "32:2000", "96:125"]
 

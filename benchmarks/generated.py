@@ -17,7 +17,7 @@ SHARDS = 10
 CLASSES = 100
 TEST_IMAGES = 200
 HEIGHT, WIDTH = 400, 500
-# Every fourth is upright, as in ImageNet; images of several sizes stream however few they are.
+# Every fourth is upright, as in ImageNet; images of several sizes stream however few there are.
 UPRIGHT_EVERY = 4
 ROW_GROUP = 100
 _FIELD_SIDE = 1024
@@ -26,7 +26,7 @@ _FIELDS = 6
 
 @dataclass(frozen=True)
 class Generated:
-    """A set on disk and its tenth: a directory each, of Parquet shards."""
+    """A set on disk and its tenth: a directory of Parquet shards for each."""
 
     whole: Path
     tenth: Path
@@ -38,7 +38,7 @@ class Generated:
 
 
 def generate(directory: Path, images: int, processes: int) -> Generated:
-    """Make a set of `images` training images, a multiple of ten, or take the one that is there already.
+    """Make a set of `images` training images, a multiple of ten, or use the existing one.
 
     Each image is two crops of random colour fields of 1/f amplitude blended in random shares and tinted by
     class, at a JPEG quality of 70 to 88: all differ, and take 30 to 60 kB. The tenth is the first of ten shards.

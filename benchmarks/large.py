@@ -23,7 +23,7 @@ from nearsight.data.tile import decode_tile
 RESULTS = Path(__file__).parent / "results" / "large.json"
 CPU = torch.device("cpu")
 MIB = 2**20
-# A file, and the top, the left and the side of a tile of it, which comes out as uint8 (3, side, side).
+# A file, and the top, the left and the side of one of its tiles, which becomes uint8 (3, side, side).
 Way = Callable[[Path, int, int, int], Tensor]
 
 
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measure(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time tiles of a tiled TIFF and of a JPEG in every way, turn about; then make a heatmap in another process."""
+    """Time tiles of a tiled TIFF and of a JPEG in every way, in turn; then make a heatmap in another process."""
     directory.mkdir(parents=True, exist_ok=True)
     libraries = ("pillow", "torchvision", "pyvips", "pyvips-binary", "tifffile")
     names = ("side", "tiles_side", "tile", "tiles", "repeats")
@@ -76,7 +76,7 @@ def measure(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def draw(path: Path, side: int) -> None:
-    """Write a square image, smooth colours with noise on half of a plain ground, where none is there."""
+    """Write a square image, smooth colours with noise on half of a plain ground, if it does not exist."""
     import pyvips
 
     if path.is_file():
@@ -109,7 +109,7 @@ def tile_rates(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     for name, way in WAYS.items():
         if name == "torchvision" and path.suffix == ".tif":
             continue
-        # Who decodes all of the image takes seconds for each tile.
+        # Ways that decode all of the image take seconds for each tile.
         whole = way in (_pillow, _torchvision) or (path.suffix == ".jpg")
         some = corners[:3] if whole else corners
         for _ in range(arguments.repeats):
@@ -163,9 +163,9 @@ WAYS: dict[str, Way] = {
 
 
 def heatmap_of(path: Path, out: Path, tile: int) -> dict[str, Any]:
-    """Write the heatmap of an image by an untrained `airbench` of a quarter of its width; return what it took.
+    """Write the heatmap of an image with an untrained `airbench` of a quarter of its width; return what it took.
 
-    Blank tiles are skipped, and the stride is twice the tile: most of the time would be the network's otherwise.
+    Blank tiles are skipped, and the stride is twice the tile; otherwise most of the time would be the network's.
     """
     import nearsight
     from nearsight.models import Architecture, Classifier, Preprocessing
@@ -193,8 +193,8 @@ def heatmap_of(path: Path, out: Path, tile: int) -> dict[str, Any]:
 
 
 def _peak() -> int:
-    """Return the most that this process had in memory until now, in bytes, files mapped into it included."""
-    # What `getrusage` says is never less than what the process that started this one had.
+    """Return the most memory that this process had until now, in bytes, with files mapped into it."""
+    # `getrusage` never says less than what the process that started this one had.
     status = Path("/proc/self/status").read_text().split("VmHWM:")[1]
     return int(status.split()[0]) * 1024
 

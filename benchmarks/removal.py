@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time the ways to one image's map, turn about, in CPU seconds on one thread, or else by the clock.
+    """Time the ways to one image's map, in turn, in CPU seconds on one thread, otherwise in elapsed time.
 
     The bound model has been used before, so that what it finds out once is not timed.
     """

@@ -14,7 +14,7 @@ from benchmarks.facts import facts
 from benchmarks.step import CPU, build_step
 
 RESULTS = Path(__file__).parent / "results" / "small-grids.json"
-# Network, recipe, side of the images or tiles, images in a step.
+# Network, recipe, side of the images or tiles, images per step.
 STEPS = (
     ("airbench", "fast", 16, 250),
     ("airbench94", "fast", 32, 250),
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
 def measure(
     model: str, recipe: str, size: int, batch: int, *, turns: int, width: float = 1.0
 ) -> dict[str, Any]:
-    """Time a step both ways, turn about; the processor's seconds on one thread, else the clock's."""
+    """Time a step both ways, in turn; processor seconds on one thread, otherwise elapsed time."""
     steps = {
         products: build_step(model, recipe, size, batch, products=products, width=width)
         for products in (False, True)

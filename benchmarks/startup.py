@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measure(repeats: int) -> dict[str, Any]:
-    """Start every command in a process of its own, turn about, after a turn that fills the file cache."""
+    """Start every command in a process of its own, in turn, after a turn that fills the file cache."""
     machine = facts()
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in COMMANDS}
     for turn in range(repeats + 1):

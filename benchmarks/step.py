@@ -25,7 +25,7 @@ from nearsight.training.optimizers import build_optimizers
 RESULTS = Path(__file__).parent / "results" / "step.json"
 TURNS = 5
 CPU = torch.device("cpu")
-# The first part found in an operation's name, or in that of one around it, says its kind; convolutions on small
+# The first of these in an operation's name, or in that of one around it, gives its kind; convolutions on small
 # grids are products, and the gradient of a max-pool fills zeros before it adds.
 KINDS = {
     "optimizers": ("Optimizer.step",),
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measure_step(model: str, size: int, batch: int, width: float = 1.0) -> dict[str, Any]:
-    """Time steps of the recipe `fast` in bfloat16 on noise, and take one apart by kinds of operations."""
+    """Time steps of the recipe `fast` in bfloat16 on noise, and divide one into kinds of operations."""
     step, flops = build_step(model, "fast", size, batch, width=width)
     step()
     one_thread = torch.get_num_threads() == 1
@@ -93,7 +93,7 @@ def build_step(
 ) -> tuple[Callable[[], None], int]:
     """Return a training step in bfloat16 on noise, and its floating-point operations.
 
-    Without `products`, convolutions on small grids stay convolutions where this processor gains by products.
+    Without `products`, convolutions on small grids stay convolutions where products would be faster here.
     """
     torch.manual_seed(0)
     network = build(model, 10, width=width)
@@ -135,7 +135,7 @@ def _by_kind(profiled: profile) -> Mapping[str, float]:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """Return the steps as a Markdown table; shares of time are of the step that was taken apart."""
+    """Return the steps as a Markdown table; shares of time are of the step that was divided."""
     peak = result["ceilings"]["convolution bfloat16"]
     kinds = [*KINDS, REST]
     lines = [

@@ -57,7 +57,7 @@ def measure(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     workers = arguments.workers or os.cpu_count() or 1
     print(f"generating {arguments.images} images in {directory}", flush=True)
     made = generate(directory, arguments.images, workers)
-    # Read by `datasets` when the measured processes import it; the user's own cache is left alone.
+    # `datasets` reads it when the measured processes import it; the user's own cache is left alone.
     cache = directory / "cache"
     os.environ["HF_HOME"] = os.environ["HF_DATASETS_CACHE"] = str(cache)
     os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
@@ -99,7 +99,7 @@ def _growth(made: Generated, sets: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def load_set(path: Path) -> dict[str, Any]:
-    """Load a set: Parquet to the Arrow cache and the headers read, or what of it is cached already."""
+    """Load a set: Parquet to the Arrow cache with the headers read, or what is already cached."""
     import nearsight
 
     begun = Spent.now()
@@ -139,10 +139,10 @@ def train_pass(path: Path, out: Path, settings: dict[str, Any]) -> dict[str, Any
 
 
 def decode_both(path: Path, settings: dict[str, Any], repeats: int) -> dict[str, Any]:
-    """Read the same images by the package's loader and by Pillow alone, turn about, in equal processes.
+    """Read the same images with the package's loader and with Pillow alone, in turn, in equal processes.
 
-    The images are the first of the recipe's order. Pillow has their bytes in memory already and does no more
-    than decode; the loader finds them in the mapped table, decodes, cuts a tile and makes batches.
+    The images are the first in the recipe's order. Pillow already has their bytes in memory and only decodes; the
+    loader finds them in the mapped table, decodes, cuts a tile and makes batches.
     """
     import nearsight
     from nearsight.data import StreamedImages

@@ -16,9 +16,9 @@ SECONDS = 1.0
 class Memory:
     """Peaks over a process and its workers, in bytes, each the highest of samples taken once a second.
 
-    `held` is anonymous and shared memory of all of them, each page counted once: what the kernel cannot take
+    `held` is anonymous and shared memory of all of them, with each page counted once: the kernel cannot take it
     back. `main` and `worker` are the anonymous memory of the process itself and of its largest worker. `mapped`
-    is what they have of files through memory maps, which is page cache and goes when others need the room.
+    is their memory-mapped files, which is page cache and is released when others need the room.
     """
 
     held: int = 0
@@ -39,7 +39,7 @@ class Memory:
 def watched(function: Callable[..., dict[str, Any]], *arguments: Any) -> tuple[dict[str, Any], Memory]:
     """Call a function in a new process, and return what it returns and the memory it took.
 
-    Raises `RuntimeError` when the process dies, having printed its own traceback.
+    Raises `RuntimeError` if the process dies, having printed its own traceback.
     """
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -69,7 +69,7 @@ def _sample(pid: int) -> Memory:
     workers = [_rollup(child) for child in _children(pid)]
     every = [main, *workers]
     shares = sum(part.get("Pss_Anon", 0) + part.get("Pss_Shmem", 0) for part in every)
-    # A worker that is ending still shares pages with its parent and shows nothing of its own.
+    # A worker that is ending still shares pages with its parent and has none of its own.
     own = main.get("Anonymous", 0)
     return Memory(
         held=max(shares, own),
@@ -97,7 +97,7 @@ def _rollup(pid: int) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds: by the clock, of this process's CPU time, and of that of its ended children."""
+    """Seconds: elapsed, of this process's CPU time, and of that of its ended children."""
 
     clock: float
     main: float

@@ -1,4 +1,4 @@
-"""A case of a fuzzer in a process of its own, bounded in memory and time, and what became of it."""
+"""A case of a fuzzer in a process of its own, with bounded memory and time, and its outcome."""
 
 import os
 import resource
@@ -9,19 +9,21 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-# Of a processor, so that other work on the machine changes no outcome; and by the clock, for what waits for ever.
+# In processor time, so that other work on the machine changes no outcome; and in elapsed time, for what waits for
+# ever.
 SECONDS, WAITING = 60, 600
 READ, REFUSED = "read", "refused"
-# How the child says what happened.
+# How the child reports what happened.
 CODES = {READ: 0, REFUSED: 2, "broken": 70}
 
 
 def tried(work: Callable[[], int], scratch: Path, memory: int) -> tuple[str, str]:
-    """Do work in a child process, and return what became of it and its last words.
+    """Do work in a child process, and return its outcome and its last words.
 
-    `work` returns an exit code. It runs in `scratch`, where all that it says is left, with `memory` bytes on top of
-    what this process has, `SECONDS` of a processor and `WAITING` by the clock. It was `read`, `refused` (in one line
-    that can be printed, with exit code 2), or it broke the promise in the way that is named.
+    `work` returns an exit code. It runs in `scratch`, where all its output is left, with `memory` bytes in
+    addition to what this process has, `SECONDS` of processor time and `WAITING` of elapsed time. The outcome is
+    `read`, `refused` (in one line that can be printed, with exit code 2), or the name of the way in which it
+    broke the promise.
     """
     out, told = scratch / "stdout", scratch / "stderr"
     child = os.fork()
@@ -56,10 +58,10 @@ def tried(work: Callable[[], int], scratch: Path, memory: int) -> tuple[str, str
 
 
 def _do(work: Callable[[], int], scratch: Path, out: Path, told: Path, memory: int) -> None:
-    """Do the work, in the child, and leave with the code of what happened."""
+    """Do the work, in the child, and exit with the code of what happened."""
     code = CODES["broken"]
     try:
-        # What libraries in C say goes past Python's own streams.
+        # Output of C libraries bypasses Python's own streams.
         os.dup2(os.open(out, os.O_WRONLY | os.O_CREAT), 1)
         os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT), 2)
         os.chdir(scratch)

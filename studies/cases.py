@@ -1,4 +1,4 @@
-"""Cases of a fuzzer, one after another: what became of each is kept, and so is every file of those that broke."""
+"""Cases of a fuzzer, one after another: the outcome of each is kept, and every file of those that broke."""
 
 import shutil
 import tempfile
@@ -11,15 +11,16 @@ from pathlib import Path
 from studies.bounded import READ, REFUSED
 from studies.rows import read_rows, write_rows
 
-# What became of each case, and the files of those that broke the promise, in the directory of the results.
+# The outcome of each case, and the files of those that broke the promise, in the directory of the results.
 CASES, BROKEN = "cases.jsonl", "broken"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case: `read`, `refused`, or what broke the promise; `said` is its last words.
+    """The outcome of a case: `read`, `refused`, or what broke the promise; `said` is its last words.
 
-    `reader` read what was made wrong, and `damage` says how; `file` is which file of many, if it is of one.
+    `reader` read the damaged file, and `damage` says how it was damaged; `file` is which file of many, if it is
+    one.
     """
 
     seed: int
@@ -37,7 +38,7 @@ class Outcome:
 
 
 def try_cases(seeds: range, out: Path, seconds: float, try_case: Callable[[Path, int], Outcome]) -> None:
-    """Try the cases that were not tried yet, for so long, and print how many were read, refused and broken.
+    """Try the cases that were not tried yet, for a given time, and print how many were read, refused and broken.
 
     `try_case` leaves what was damaged in the directory that it is given.
     """
@@ -72,7 +73,7 @@ def _keep(work: Path, kept: Path, found: Outcome) -> None:
 
 
 def _special(directory: str, names: list[str]) -> list[str]:
-    """Name what is no file or directory, which cannot be copied, and what is too large."""
+    """Name what is not a file or directory, which cannot be copied, and what is too large."""
     paths = [Path(directory) / name for name in names]
     return [
         path.name

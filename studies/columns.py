@@ -1,8 +1,8 @@
 """Columns: how often one is said to go with a class that does not, and how often a planted one is found.
 
-Each set has ten classes and twelve columns of values, numbers, times and gaps that are drawn without regard to class
-and answer. A planted camera is of some share of one class and of another share of the others. Sets that are named are
-asked whether a fact of their files goes with a class.
+Each set has ten classes and twelve columns of values, numbers, times and gaps that are drawn without regard to
+class and answer. A planted camera is in some share of one class and in another share of the others. For sets that
+are named, the study asks whether a fact of their files goes with a class.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print in what share of the sets anything is named where nothing is planted, and the plant where it is."""
+    """Print in what share of the sets anything is named if nothing is planted, and the plant if it is."""
     for name in arguments.data:
         sets = read_set(name, progress=False)
         images = sets.get("test") or sets["val"]

@@ -1,13 +1,15 @@
 """How often the intervals of a comparison hold the truth, by the number of seeds and by how much these differ.
 
-Two equally good arms in a probit model: an image's ease is the same for both, each network adds its own chance to
-each image, and each seed moves the accuracy of all images of its network at once. How much networks of one arm
-disagree is that of a measured comparison. The truth of the difference is 0. The gap is of one arm's networks on 1,000
-images and on the others, all equally easy on average, as of a network that over-fits nothing: its truth is 0 too.
+Two equally good arms in a probit model: an image's ease is the same for both, each network adds its own random
+part to each image, and each seed shifts the accuracy of all images of its network together. How much networks of
+one arm disagree is that of a measured comparison. The true difference is 0. The gap is between one arm's networks
+on 1,000 images and on the others, all equally easy on average, as for a network that does not over-fit: its true
+value is 0 too.
 
-With `--saved`, the intervals of comparisons that were made by an older version are made anew, from what their
-comparison.json holds: the accuracies seed by seed and McNemar's counts. How much of the chance is that of images and
-how much that of one network on one image is not in it; all of it is taken for that of images, which is wider.
+With `--saved`, the intervals of comparisons that were made by an older version are calculated again, from what
+their comparison.json holds: the accuracies seed by seed and McNemar's counts. It does not hold how much of the
+variation is due to images and how much to one network on one image. All of it is assumed to be due to images,
+which is wider.
 """
 
 import argparse
@@ -49,7 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Simulate, print the table and write the result, or make the intervals of comparisons anew."""
+    """Simulate, print the table and write the result, or calculate the intervals of comparisons again."""
     if arguments.saved:
         for directory in arguments.saved:
             print("\n".join((f"{directory}:", *made_anew(Comparison.load(directory)))))
@@ -84,7 +86,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def measure(seeds: int, spread: float, images: int, repeats: int) -> dict[str, Any]:
-    """Return how often the intervals of many comparisons hold the truth, and how wide they are."""
+    """Return how often the intervals of many comparisons contain the truth, and how wide they are."""
     random = np.random.default_rng([seeds, round(1e4 * spread), images])
     found: dict[str, list[Estimate]] = {kind: [] for kind in KINDS}
     for _ in range(repeats):
@@ -147,7 +149,7 @@ def _shared() -> float:
 
 
 def _latent(spread: float) -> float:
-    """Return the deviation of seeds in the latent variable that moves the accuracy by `spread`, to first order."""
+    """Return the deviation of seeds in the latent variable that shifts the accuracy by `spread`, to first order."""
     return spread / float(norm.pdf(norm.ppf(ACCURACY)))
 
 

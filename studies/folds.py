@@ -1,11 +1,12 @@
 """How often the intervals of a cross-validation hold the truth, where that is known.
 
-First two real learners. Classes are normal distributions with one covariance, and linear discriminant analysis with
-shrinkage is compared with nearest class mean. The truth is what each expects to score: the mean accuracy, on many new
-images, of the learner trained on new sets of the size that a fold leaves.
+First, two real learners. Classes are normal distributions with one covariance, and linear discriminant analysis
+with shrinkage is compared with nearest class mean. The truth is each learner's expected score: the mean accuracy,
+on many new images, when trained on new sets of the size that a fold leaves.
 
-Then a probit model that is hard on cross-validation: each training image moves the accuracy on all images at once, by
-as much with every seed. Of that, folds show almost nothing, as any two share most of their training images.
+Then a probit model that is hard on cross-validation: each training image shifts the accuracy on all images
+together, by the same amount with every seed. Folds show almost nothing of this, because any two share most of
+their training images.
 """
 
 import argparse
@@ -23,11 +24,11 @@ from nearsight.statistics.writing import points
 from nearsight.write import write_json
 
 CLASSES, DIMENSIONS, DISTANCE, SHRINKAGE = 4, 20, 0.5, 0.1
-# Of the probit model: its arms, and the deviations of images, of images in an arm, and of training with a seed.
+# For the probit model: its arms, and the deviations of images, of images in an arm, and of training with a seed.
 ARMS, EASE, TASTE, CHANCE, SEEDS = (0.9, 0.7), 0.7, 0.5, 0.1, 3
 TRAINING = (0.0, 0.1, 0.2, 0.4)
 TRUTH_SETS, TRUTH_IMAGES = 1000, 4000
-# Intervals: over images, and seeds where there are several, alone; and as wide as folds have them.
+# Intervals: over images alone, and seeds if there are several; and widened for folds.
 KINDS = ("alone", "widened")
 Table = NDArray[np.float64]
 
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def measure(images: int, folds: int, repeats: int) -> dict[str, Any]:
-    """Return how often the intervals of many cross-validations hold the truth, and how wide they are."""
+    """Return how often the intervals of many cross-validations contain the truth, and how wide they are."""
     random = np.random.default_rng([images, folds])
     means = random.normal(size=(CLASSES, DIMENSIONS)) * DISTANCE
     expected = _truth(means, images - images // folds, random)
@@ -97,7 +98,7 @@ def measure(images: int, folds: int, repeats: int) -> dict[str, Any]:
 
 
 def shift(images: int, folds: int, training: float, repeats: int) -> dict[str, Any]:
-    """Return the same of the difference of two arms in the probit model, at three seeds."""
+    """Return the same for the difference of two arms in the probit model, with three seeds."""
     random = np.random.default_rng([images, folds, round(100 * training)])
     spread = (1 + EASE**2 + TASTE**2 + CHANCE**2 + training**2) ** 0.5
     truth = float(np.subtract(*norm.cdf(np.array(ARMS) / spread)))
@@ -148,7 +149,7 @@ def _truth(means: Table, size: int, random: np.random.Generator) -> Table:
 
 
 def _draw(means: Table, labels: NDArray[np.int64], random: np.random.Generator) -> Table:
-    # A third of the spread is common to all dimensions, which nearest mean does not know of.
+    # A third of the spread is common to all dimensions, which nearest mean does not take into account.
     own = random.normal(size=(len(labels), DIMENSIONS))
     shared = random.normal(size=(len(labels), 1))
     drawn: Table = means[labels] + own * (2 / 3) ** 0.5 + shared * (1 / 3) ** 0.5

@@ -1,10 +1,11 @@
 """When do maps of tiles explain a classifier of whole images? Agreement, held against what hiding tiles does.
 
-Networks are trained on whole images, some on permuted labels and some not at all, and looked at in tiles of several
-sizes. What the gate says is held against two measures of errors that know nothing of it: the rank correlation of a
-tile's evidence with what the full pass loses without the tile, and how often the wrong prediction changes when the
-one tile that speaks most for it is hidden, or the one without which it loses most, beside the same pixels elsewhere.
-Beside it, how many labels that a decision on whole images contradicts are wrong, where one in twenty was changed.
+Networks are trained on whole images, some on permuted labels and some not at all, and evaluated in tiles of
+several sizes. The gate's answer is compared with two measures of errors that do not use it: the rank correlation
+of a tile's evidence with what the full pass loses without the tile, and how often the wrong prediction changes
+when one tile is hidden (the one that speaks most for it, or the one without which it loses most), compared with
+the same pixels elsewhere. The study also counts how many labels that a decision on whole images contradicts are
+wrong, when one in twenty was changed.
 """
 
 import argparse
@@ -67,7 +68,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train what is not trained yet, look at every network in tiles, print the table and write the result."""
+    """Train what is not trained yet, evaluate every network in tiles, print the table and write the result."""
     rows, labels = [], []
     print("\n".join(HEAD))
     for name in arguments.sets:
@@ -88,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def network(name: str, model: str, kind: str, sets: ImageSets, seed: int, out: Path) -> Classifier:
-    """Return a network of whole images: trained, trained on permuted labels, or as it begins."""
+    """Return a network of whole images: trained, trained on permuted labels, or with its initial weights."""
     steps = {"steps": 1, "epochs": None, "learning_rate": 1e-9} if kind == "untrained" else {}
     recipe = make_recipe(name, "fast", FIELDS | SETS[name] | {"model": model, "seed": seed} | steps)
     directory = out / f"{name}-{model}-{kind}-{seed}"
@@ -102,7 +103,7 @@ def network(name: str, model: str, kind: str, sets: ImageSets, seed: int, out: P
 
 
 def look(classifier: Classifier, images: ImageSet, tile: int) -> dict[str, Any]:
-    """Return what the gate says of tiles of a size, and what hiding tiles says."""
+    """Return what the gate says about tiles of a size, and what hiding tiles says."""
     bound = TiledModel(classifier, tile=tile, stride=tile // 2)
     decision, tiles = Decision(bound, "full-pass"), Decision(bound, "mean-logit")
     whole, by_tiles = (how.scores(images.image(i) for i in range(len(images))) for how in (decision, tiles))

@@ -1,6 +1,7 @@
 """The tests on an install of the wheel: with the oldest versions that are declared or the newest, on any interpreter.
 
-An environment is made and filled by uv (`pip install uv`), and its versions and what the tests said are kept.
+An environment is created and filled by uv (`pip install uv`), and its versions and the output of the tests are
+kept.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from studies.rows import write_rows
 
 ROOT = Path(__file__).parent.parent
 FLOORS, NEWEST = "floors", "newest"
-# What most depends on the version of, and what is said with the outcome.
+# The versions on which most depends, which are reported with the outcome.
 TOLD = (
     "torch", "torchvision", "timm", "lightning-fabric", "torchmetrics", "datasets", "pyarrow", "numpy", "pandas",
     "scipy", "scikit-learn", "pillow", "matplotlib", "onnx", "onnxruntime", "transformers",
@@ -43,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Make an environment, run the tests on the wheel in it, and print the versions and how they ended."""
+    """Create an environment, run the tests on the wheel in it, and print the versions and how they ended."""
     found = _uv("python", "find", arguments.python).strip()
     place = arguments.out.resolve() / f"{arguments.versions}-{_version(found)}"
     wheel = _wheel(place / "wheel")
@@ -83,7 +84,7 @@ def floors(project: Mapping[str, Any]) -> list[str]:
     >>> floors({"dependencies": ["numpy>=2.0", "cleanlab[image]>=2.9"], "optional-dependencies": {}})
     ['cleanlab==2.9', 'numpy==2.0']
 
-    Raises `ValueError` where one has no oldest version.
+    Raises `ValueError` if one has no oldest version.
     """
     extras = project["optional-dependencies"].values()
     found = set()
@@ -117,6 +118,6 @@ def _uv(*arguments: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of the tests: one thread a process, and the installed package and no other."""
+    """Return the environment of the tests: one thread per process, and only the installed package."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     return {**kept, "OMP_NUM_THREADS": "1"}

@@ -1,9 +1,9 @@
 """Do tiles fall behind whole images as there are more classes?
 
-Twenty classes are cut by chance, anew for each seed, into four sets of five, two of ten and one of twenty; a set of
-forty holds them and twenty more. On each set a network is trained on tiles of half the side and one on whole images:
-the same images a class, passes, steps and flips. All are judged on the test images of the same twenty classes. A line
-is written for each network as it comes, so that the study can be stopped and gone on with.
+For each seed, twenty classes are divided at random into four sets of five, two of ten and one of twenty; a set of
+forty contains them and twenty more. On each set one network is trained on tiles of half the side and one on whole
+images, with the same images per class, passes, steps and flips. All are judged on the test images of the same
+twenty classes. A line is written for each network as it comes, so that the study can be stopped and continued.
 """
 
 import argparse
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 DATA = "tiny-imagenet-40"
 SIDES = (32, 64)
 COUNTS = (5, 10, 20, 40)
-# All networks are judged on so many classes.
+# All networks are judged on this many classes.
 JUDGED = 20
 ARMS = ("whole", "tile")
 CPU = Machine(device="cpu", workers=0, checkpoint_seconds=1e6)
@@ -66,7 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train what is not trained yet, write a line a network, and write and print the summary."""
+    """Train what is not trained yet, write one line per network, and write and print the summary."""
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
@@ -94,19 +94,19 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def budget(arguments: argparse.Namespace) -> str:
-    """Return what is the same for the networks of all numbers of classes, in words."""
+    """Return in words what is the same for the networks of all numbers of classes."""
     return f"{arguments.passes:g} passes" if arguments.steps is None else f"{arguments.steps} steps"
 
 
 def class_sets(seed: int, count: int) -> list[NDArray[np.int64]]:
-    """Return the sets of so many classes that are trained on with a seed: classes by their numbers, sorted.
+    """Return the sets of this many classes that are trained on with a seed: classes by their numbers, sorted.
 
     >>> [len(classes) for classes in class_sets(0, 5)], [len(classes) for classes in class_sets(0, 40)]
     ([5, 5, 5, 5], [40])
     >>> set(class_sets(0, 10)[0]) == set(class_sets(0, 5)[0]) | set(class_sets(0, 5)[1])
     True
 
-    The classes that all networks are judged on are the same whatever the seed.
+    The classes on which all networks are judged are the same whatever the seed.
     """
     judged = judged_classes()
     if count > JUDGED:
@@ -116,7 +116,7 @@ def class_sets(seed: int, count: int) -> list[NDArray[np.int64]]:
 
 
 def judged_classes() -> NDArray[np.int64]:
-    """Return the numbers of the classes that all networks are judged on, drawn once."""
+    """Return the numbers of the classes on which all networks are judged, drawn once."""
     return np.sort(np.random.default_rng(0).permutation(COUNTS[-1])[:JUDGED])
 
 
@@ -160,7 +160,7 @@ def of_classes(
 def measure(
     sets: ImageSets, classes: NDArray[np.int64], arm: str, side: int, seed: int, arguments: argparse.Namespace
 ) -> Row:
-    """Train a network on some classes; return how often it is right on each that is judged, and what it took."""
+    """Train a network on some classes; return how often it is right on each judged class, and what it took."""
     fields = FIELDS | {
         "tile": side // 2 if arm == "tile" else None,
         "seed": seed,
@@ -222,10 +222,10 @@ def of_setting(setting: tuple[int, int, str], rows: Sequence[Row]) -> Row:
 
 
 def slope(shares: dict[tuple[str, int], Table], counts: Sequence[int]) -> Estimate:
-    """Return by how much the tiles' difference to whole images changes each time the classes double.
+    """Return by how much the tiles' difference to whole images changes each time the number of classes doubles.
 
-    The least-squares slope against the number of doublings is a weighted sum over the numbers of classes. It is taken
-    for each class and seed, and their mean has the interval of crossed random effects.
+    The least-squares slope against the number of doublings is a weighted sum over the numbers of classes. It is
+    calculated for each class and seed, and their mean has the interval of crossed random effects.
 
     >>> flat, falling = np.full((2, 3), 0.5), np.full((2, 3), 0.4)
     >>> shares = {("whole", 5): flat, ("whole", 10): flat, ("tile", 5): flat, ("tile", 10): falling}
@@ -240,11 +240,11 @@ def slope(shares: dict[tuple[str, int], Table], counts: Sequence[int]) -> Estima
 
 
 def slope_of_log_odds(shares: dict[tuple[str, int], Table], counts: Sequence[int]) -> Estimate:
-    """Return the same slope of the difference in the log odds of being right, over classes and seeds too.
+    """Return the same slope for the difference in the log odds of being right, also over classes and seeds.
 
-    A difference in points may grow for no other reason than that fewer images are right with more classes. The log
-    odds are those of all judged classes together, and what each class does to them is taken to first order, seed by
-    seed; the mean has the interval of crossed random effects.
+    A difference in points may grow only because fewer images are right with more classes. The log odds are those
+    of all judged classes together, and the effect of each class on them is taken to first order, seed by seed;
+    the mean has the interval of crossed random effects.
 
     >>> shares = {(arm, count): np.full((2, 3), 0.5) for arm in ARMS for count in (5, 10)}
     >>> slope_of_log_odds(shares, [5, 10]).value
@@ -288,7 +288,7 @@ def by_class(rows: Sequence[Row], arm: str, count: int) -> Table:
 
 
 def _complete(rows: Sequence[Row], count: int) -> bool:
-    """Tell whether all networks of a number of classes are there, for every seed that has begun."""
+    """Tell whether all networks of a number of classes exist, for every seed that has begun."""
     seeds = {row["network"][3] for row in rows}
     there = {tuple(row["network"][3:]) for row in rows}
     return all(
@@ -341,7 +341,7 @@ def draw_figure(summary: Sequence[Row]) -> "Figure":
         means, lows, highs = (
             [100 * point["difference"][name] for point in one["points"]] for name in ("value", "low", "high")
         )
-        # Beside each other, so that no interval hides another.
+        # Side by side, so that no interval hides another.
         moved = [count * 1.04**place for count in classes]
         ends = [np.subtract(means, lows), np.subtract(highs, means)]
         right.errorbar(moved, means, ends, fmt="o-", capsize=3, color=f"C{place}", label=label)

@@ -1,6 +1,6 @@
 """A planted shortcut: a small coloured mark in one corner of most images of one CIFAR-10 class.
 
-It must come out as that class's first reason, with its place, and as no other class's.
+It must be that class's first reason, with its place, and no other class's.
 """
 
 import argparse

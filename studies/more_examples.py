@@ -1,9 +1,9 @@
 """Are more tiles of an image more examples? Networks trained on few images' many tiles, and on many images' one tile.
 
-From n images of CIFAR-10, k fixed tiles of 16 pixels each, against one fixed tile each of k·n images: as many tiles,
-and the same steps, flips and network. With the same n images, a tile anew at each step is the limit of many tiles.
-All are judged by the mean logit of the tiles of the same test images. A line is written for each network as it comes,
-so that the study can be stopped and gone on with.
+From n images of CIFAR-10, k fixed tiles of 16 pixels each are compared with one fixed tile each of k·n images: as
+many tiles, and the same steps, flips and network. With the same n images, a new tile at each step is the limit of
+many tiles. All are judged by the mean logit of the tiles of the same test images. A line is written for each
+network as it comes, so that the study can be stopped and continued.
 """
 
 import argparse
@@ -45,7 +45,7 @@ FIELDS: dict[str, Any] = {
     "validation": 0.0,
     "precision": "float32",
 }
-# Little of all that has been measured elsewhere.
+# A small part of everything, because it has been measured elsewhere.
 EMBEDDED = Sampling(training_tiles=2000, points=500, pairs=200, example_images=20_000)
 RESULTS = "networks.jsonl"
 
@@ -69,7 +69,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train what is not trained yet, write a line a network, and write and print the summary."""
+    """Train what is not trained yet, write one line per network, and write and print the summary."""
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def arms() -> Iterator[tuple[str, int]]:
-    """Yield the ways of training: what is trained on, and how many tiles an image or times the images."""
+    """Yield the ways of training: what is trained on, and how many tiles per image or times the images."""
     yield from ((SEVERAL, tiles) for tiles in TILES)
     yield from ((SINGLE, times) for times in TIMES)
     yield ANEW, 1
@@ -110,7 +110,8 @@ def arms() -> Iterator[tuple[str, int]]:
 def tiles_of(images: ImageSet, arm: str, tiles: int, few: int, seed: int) -> ImageSet:
     """Return what a network is trained on: fixed tiles as images of their own, or the few images themselves.
 
-    The images are drawn by the seed, and more of them hold the fewer; of an image, more tiles hold the fewer.
+    The seed draws the images, and the larger set contains the smaller one; the same holds for the tiles of an
+    image.
     """
     pixels = images.pixels
     assert pixels is not None
@@ -132,7 +133,7 @@ def tiles_of(images: ImageSet, arm: str, tiles: int, few: int, seed: int) -> Ima
 
 
 def image_order(images: int, few: int, seed: int) -> NDArray[np.int64]:
-    """Return all images in the order in which a seed takes them: the few are the first of more."""
+    """Return all images in the order in which a seed uses them: the few are the first of more."""
     return np.random.default_rng([seed, few]).permutation(images)
 
 
@@ -189,7 +190,7 @@ def summarise(rows: Sequence[Row]) -> Row:
         )
         for key in dict.fromkeys(tuple(row["network"][1:]) for row in rows)
     }
-    # One fixed tile of each of the few images is where both begin.
+    # Both begin with one fixed tile of each of the few images.
     right[SINGLE, 1] = right[SEVERAL, 1]
     return {
         "images": rows[0]["images"],
@@ -216,8 +217,9 @@ def summarise(rows: Sequence[Row]) -> Row:
 def worth(right: dict[tuple[str, int], Table], found: Table) -> Estimate:
     """Return how many times the images, with one fixed tile each, are as good, with Student's interval over seeds.
 
-    Seed by seed, on the line of accuracy against the doublings of images between the two nearest numbers of them; an
-    accuracy beyond the ends of that line is worth what the end is. The mean is that of the logarithm.
+    It is calculated seed by seed, on the line of accuracy against the doublings of images between the two nearest
+    numbers of them; an accuracy beyond the ends of that line is worth as much as the end. The mean is that of the
+    logarithm.
 
     >>> flat = lambda share: np.tile(np.arange(100) < round(100 * share), (2, 1)).astype(float)
     >>> right = {(SINGLE, 1): flat(0.4), (SINGLE, 2): flat(0.5), (SINGLE, 4): flat(0.6)}

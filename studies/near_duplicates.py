@@ -1,7 +1,7 @@
 """Near-duplicates: what share of planted copies is found, and what is found where there are none.
 
-Images of a set are drawn at random and copied in several ways. Of the pairs in the set itself it is told how many
-have two labels. Noise and plain pictures hold no copies.
+Images of a set are drawn at random and copied in several ways. For the pairs in the set itself, the study reports
+how many have two labels. Noise and plain pictures contain no copies.
 """
 
 import argparse

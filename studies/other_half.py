@@ -1,8 +1,9 @@
 """Do networks trained on whole images say much the same of small tiles? Agreement and accuracy, by size and view.
 
-Runs of whole images are asked about tiles in four ways: alone and at their place in an image of the mean colour, each
-with the statistics of training and with BatchNorm re-estimated on tiles shown so (`nearsight compare` does the same
-with its own arms). Every directory given is one way of training, whose runs, seed-N, differ in their seed.
+Runs of whole images are asked about tiles in four ways: alone and at their place in an image of the mean colour,
+each with the statistics of training and with BatchNorm re-estimated on tiles shown in the same way (`nearsight
+compare` does this with its own arms). Every given directory is one way of training, whose runs, seed-N, differ in
+their seed.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def asked(directory: Path, images: int, tiles: list[int]) -> tuple[ArmOnTiles, str]:
-    """Return what the runs of one way of training say of tiles, and the name of their set."""
+    """Return what the runs of one way of training say about tiles, and the name of their set."""
     runs = [Run.open(place) for place in sorted(directory.glob("seed-*"))]
     if not runs:
         raise InputError(f"{directory} holds no runs seed-N")

@@ -1,9 +1,9 @@
 """The paper's recipe on CIFAR-10 with five seeds, on a machine that has nothing but this checkout and an accelerator.
 
-`--pack DIR` copies the set's files from under NEARSIGHT_DATA, below the 64 MiB that travel with a checkout. There,
-`--packed DIR` compares on them and leaves in `--out` what is kept: comparison.json, comparison.md, the page, the
-figure, study.toml, and the result of each run. It compares with one seed first, then with two and so on, on the same
-runs, so that what was reached counts where time ran out.
+`--pack DIR` copies the set's files from under NEARSIGHT_DATA, below the 64 MiB that can be sent with a checkout.
+There, `--packed DIR` compares on them and leaves in `--out` what is kept: comparison.json, comparison.md, the
+page, the figure, study.toml, and the result of each run. It compares with one seed first, then with two and so
+on, on the same runs, so that what was reached counts if time runs out.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import nearsight
 from nearsight.settings import Machine
 
 DATA = "cifar10"
-# What travels to another machine with a checkout.
+# What is sent to another machine with a checkout.
 MOST_BYTES = 64 * 2**20
 ARMS = "full,full+standard,tile-16,tile-24"
 KEPT = ("comparison.json", "comparison.md", "report.html", "study.toml", "*.png", "*.svg")

@@ -1,10 +1,10 @@
 """Which pooling of tiles for which objects? The mean and what looks for the strongest tiles, on small and large ones.
 
 Networks of tiles of 16 pixels are trained on generated scenes of 64 pixels, whose objects fit into a tile or fill
-much of the image, on backgrounds that say nothing. Of a seed and a set one network is trained on one tile of each
-image, as usual, and from its weights one goes on so, and others on several tiles that make one prediction by each
-pooling: all with as many tiles and steps. Each is judged under every protocol on the same test images. A line is
-written for each network as it comes, so that the study can be stopped and gone on with.
+much of the image, on uninformative backgrounds. For each seed and set, one network is trained on one tile of each
+image, as usual. From its weights, one network continues in the same way, and others on several tiles that make
+one prediction, one for each pooling, all with as many tiles and steps. Each is judged under every protocol on the
+same test images. A line is written for each network as it comes, so that the study can be stopped and continued.
 """
 
 import argparse
@@ -40,7 +40,7 @@ SETS = {
     "large": "scenes:shortcut=0",
 }
 TILE, STRIDE, TILES = 16, 8, 8
-# As many tiles a step, whatever an image has of them.
+# As many tiles per step, whatever their number per image.
 TILES_OF_STEP = 256
 SINGLE = "one tile"
 FIELDS: dict[str, Any] = {
@@ -73,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train what is not trained yet, write a line a network, and write and print the summary."""
+    """Train what is not trained yet, write one line per network, and write and print the summary."""
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
@@ -102,14 +102,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _trained(sets: ImageSets, out: Path, fields: Row) -> Run:
-    """Train a network, or go on with it; what is finished stays."""
+    """Train a network, or continue it; what is finished stays."""
     recipe = make_recipe(sets.name, "fast", FIELDS | fields)
     train = ImageSets(sets.name, {"train": sets["train"]})
     return training.train(recipe, train, out, machine=CPU, resume=out.exists())
 
 
 def measure(sets: ImageSets, test: ImageSet, arm: str, seed: int, begun: Path, steps: int) -> Row:
-    """Go on from a network; return which test images are right under every protocol, and what it took."""
+    """Continue from a network; return which test images are right under every protocol, and what it took."""
     fields: Row = {"steps": steps, "seed": seed, "batch_size": TILES_OF_STEP, "weights_of": str(begun)}
     if arm != SINGLE:
         fields |= {"tiles_per_image": TILES, "batch_size": TILES_OF_STEP // TILES, "pooling": arm}

@@ -1,9 +1,9 @@
 """What the recipe that is chosen by itself is worth on photographs, beside the named ones.
 
-Some images of a set's training split (STL-10's, or CIFAR-10's) are trained on: by `auto` with no weights to start
-from, by `auto` with the weights of a run that was trained on Tiny-ImageNet-40, by `fast` as it is, and by a few
-epochs of `standard`. All see tiles of one size and are judged by the mean logit of the tiles of the same test images.
-A line is written for each network as it comes, so that the study can be stopped and gone on with.
+Networks are trained on some images of a set's training split (STL-10's, or CIFAR-10's): by `auto` without weights
+to start from, by `auto` with the weights of a run that was trained on Tiny-ImageNet-40, by `fast` as it is, and
+by a few epochs of `standard`. All see tiles of one size and are judged by the mean logit of the tiles of the same
+test images. A line is written for each network as it comes, so that the study can be stopped and continued.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train what is not trained yet, write a line a network, and write and print the summary."""
+    """Train what is not trained yet, write one line per network, and write and print the summary."""
     torch.set_num_threads(1)
     nearsight.keep_freed_memory()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -74,14 +74,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _all(seeds: int) -> list[tuple[str, int]]:
-    # The slowest for the least, last.
+    # The slowest one, which adds least, comes last.
     return sorted(
         ((arm, seed) for seed, arm in product(range(seeds), ARMS)), key=lambda one: one[0] == STANDARD
     )
 
 
 def _begin(arguments: argparse.Namespace) -> Row:
-    """Train the run whose weights another arm starts from."""
+    """Train the run from whose weights another arm starts."""
     sets = nearsight.load(BEGUN, validation=0)
     asked = {"pretrained": False, "width": arguments.width}
     chosen = choose_recipe(facts_of(sets["train"], asked, CPU), asked)

@@ -1,8 +1,8 @@
 """Object, background and verdicts on real images: what holds whatever the seed and the network?
 
-Networks of two architectures are trained briefly on tiles of sets whose objects are known, with several seeds each,
-and diagnosed on the test images. Results are written as they come, a line a network, so that the study can be stopped
-and gone on with.
+Networks of two architectures are trained briefly on tiles of sets whose objects are known, with several seeds
+each, and diagnosed on the test images. Results are written as they come, one line per network, so that the study
+can be stopped and continued.
 """
 
 import argparse
@@ -49,7 +49,8 @@ FIELDS: dict[str, Any] = {
     "precision": "float32",
 }
 CPU = Machine(device="cpu", workers=0, checkpoint_seconds=1e6)
-# Of a class, or of all: shares of evidence and area, accuracies from tiles, and with the object or background erased.
+# For a class, or for all: shares of evidence and area, accuracies from tiles, and with object or background
+# erased.
 MEASURES = {
     "accuracy": "right",
     "off_share": "evidence off the object",
@@ -88,7 +89,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train and diagnose what is not done yet, write a line a network and the summary, and print the tables."""
+    """Train and diagnose what is not done yet, write one line per network and the summary, and print the tables."""
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
@@ -118,12 +119,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def trained(data: str, model: str, seed: int, sets: ImageSets, arguments: argparse.Namespace) -> Classifier:
-    """Return a network by tiles, trained now where it is not there yet."""
+    """Return a network by tiles, trained now if it does not exist yet."""
     directory = arguments.out / f"{data}-{model}-{seed}"
     if (directory / RESULT).is_file():
         return Run.open(directory).classifier()
     recipe = make_recipe(data, "fast", FIELDS | {"model": model, "seed": seed, "steps": arguments.steps})
-    # A hundred test images, since the diagnosis measures accuracy anyway.
+    # A hundred test images, because the diagnosis measures accuracy anyway.
     few = ImageSets(data, {"train": sets["train"], "test": sets["test"].select(np.arange(100))})
     return training.train(recipe, few, directory, resume=True, machine=CPU).classifier()
 
@@ -217,7 +218,7 @@ def of_seeds(data: str, model: str, name: str, rows: Sequence[Row]) -> Row:
     found: Row = {"set": data, "model": model, "class": name, "seeds": len(classes)}
     if name == ALL:
         values = {"accuracy": [row["accuracy"] for row in networks]} | values
-        # Of each network, how many classes had each answer.
+        # For each network, how many classes had each answer.
         found["classes_decide"] = [
             dict(Counter(one["decides"] for one in row["classes"] if one["class"] != ALL)) for row in networks
         ]
@@ -236,7 +237,7 @@ def over_seeds(values: Sequence[float | None]) -> Row:
 
 
 def table(rows: Sequence[Row], shown: int = 10) -> str:
-    """Return a Markdown table: a row for each set and architecture, and for its classes where they are few."""
+    """Return a Markdown table: a row for each set and architecture, and for its classes if they are few."""
     lines = [
         f"| set | network | class | what decides | {' | '.join(MEASURES.values())} |",
         f"| --- | --- | --- | --- | {' | '.join('---:' for _ in MEASURES)} |",

@@ -1,4 +1,4 @@
-"""What a study writes as it goes: a row a line, so that it can be ended at any time and go on."""
+"""What a study writes as it runs: one row per line, so that it can be ended at any time and continued."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def read_rows(lines: Path) -> list[dict[str, Any]]:
-    """Return the rows that were written so far, none where there is no file."""
+    """Return the rows that were written so far, none if there is no file."""
     return [json.loads(line) for line in lines.read_text().splitlines()] if lines.is_file() else []
 
 
@@ -17,7 +17,7 @@ def measured_networks(lines: Path) -> set[tuple[Any, ...]]:
 
 
 def write_rows(lines: Path, rows: Iterable[Mapping[str, Any]], *, more: bool = False) -> None:
-    """Write rows, a line each, after those that are there (`more`) or in their place."""
+    """Write rows, one per line, after the existing ones (`more`) or in their place."""
     written = "".join(json.dumps(row) + "\n" for row in rows)
     with lines.open("a" if more else "w") as file:
         file.write(written)

@@ -1,9 +1,10 @@
 """The truth test: does measured background reliance follow a shortcut of known strength, and predict what it costs?
 
-Networks are trained on `scenes` at several strengths of the shortcut between class and background, and diagnosed on
-images like those they were trained on. Nothing of `shuffled` and `swapped`, where class and background are torn
-apart, is seen by the diagnosis; the drop of accuracy from `test` to `swapped` is what it is held against. Beside them
-stand networks that learned nothing, trained on permuted labels or not at all: of these nothing may be said.
+Networks are trained on `scenes` with several strengths of the shortcut between class and background, and
+diagnosed on images like those they were trained on. The diagnosis does not see `shuffled` and `swapped`, where
+class and background are separated; it is compared with the drop of accuracy from `test` to `swapped`. There are
+also networks that learned nothing, trained on permuted labels or not at all: about these nothing may be
+concluded.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from nearsight.training.prepare import build_classifier
 from nearsight.write import write_json
 
 SHORTCUTS = (0.0, 0.5, 0.9, 1.0)
-# Fixed before any result: the share of evidence off the object beyond its share of the area.
+# Fixed before any result: the share of evidence off the object in excess of its share of the area.
 MEASURE = "excess"
 SHOWN = ("off_share", "excess", "contrast", "background", "pointing")
 VERDICTS = (OBJECT, BOTH, INDIFFERENT, BACKGROUND, NOT_KNOWN)
@@ -92,7 +93,7 @@ def data_name(shortcut: float, seed: int) -> str:
 
 
 def measure(shortcut: float, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train one network, and return its accuracies on all three splits and what the diagnosis says of it."""
+    """Train one network, and return its accuracies on all three splits and what the diagnosis says about it."""
     data = data_name(shortcut, seed)
     directory = arguments.out / f"shortcut-{shortcut:g}-seed-{seed}"
     finished = (directory / RESULT).is_file()
@@ -130,7 +131,7 @@ def null_rows(shortcut: float, arguments: argparse.Namespace) -> Iterator[dict[s
 
 
 def diagnosed(classifier: Classifier, sets: ImageSets, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what a diagnosis says of object and background."""
+    """Return what a diagnosis says about object and background."""
     found = nearsight.diagnose(
         classifier, sets["test"], images=arguments.images, stride=arguments.stride, parts=["reliance"]
     )
@@ -138,7 +139,7 @@ def diagnosed(classifier: Classifier, sets: ImageSets, arguments: argparse.Names
 
 
 def reliance_measures(found: Diagnosis) -> dict[str, Any]:
-    """Return what a diagnosis says of object and background, of all classes together and of how many alone."""
+    """Return what a diagnosis says about object and background, of all classes together and for how many alone."""
     reliance = found["reliance"]
     row, asked = reliance.overall, reliance.asked
     contrasts = [one for one in reliance.classes if one.contrast_q is not None]
@@ -172,7 +173,7 @@ def judge(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return a Markdown table, a row a network."""
+    """Return a Markdown table, one row per network."""
     lines = [
         "| shortcut | seed | test % | shuffled % | swapped % | drop | evidence off the object | beyond its area "
         "| contrast | background tiles alone | pointing | what decides | object / both / indifferent / background "
@@ -190,7 +191,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def null_table(rows: list[dict[str, Any]]) -> str:
-    """Return a Markdown table, a row a network that learned nothing."""
+    """Return a Markdown table, one row per network that learned nothing."""
     lines = [
         "| network | shortcut of the images | seed | beyond its area | contrast | contrasts of classes clear of 0 "
         "| believed at 5 % of false discoveries | what decides | classes with a verdict |",

@@ -1,9 +1,9 @@
 """Does a comparison know whether its arms would gain from twice the steps?
 
-Each network is trained from the start with 20, 40, … steps, and each length is asked what the rule of `compare` asks
-of an arm: is it undertrained? The truth is known from the next length: twice the steps raise the accuracy on test
-images by more than a point, or do not. The rule was chosen on CIFAR-10 under `fast`; the other settings are held out.
-A line is written for each network as it comes, so that the study can be stopped and gone on with.
+Each network is trained from the start with 20, 40, … steps, and the rule of `compare` is applied to each length:
+is it undertrained? The truth is known from the next length: twice the steps raise the accuracy on test images by
+more than a point, or do not. The rule was chosen on CIFAR-10 under `fast`; the other settings are held out. A
+line is written for each network as it comes, so that the study can be stopped and continued.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from studies.rows import measured_networks, read_rows, write_rows
 
 LENGTHS = (20, 40, 80, 160, 320, 640, 1280)
 ARMS = ("whole", "tile")
-# By name: the set, a side in pixels, classes, the recipe that it starts from, and what is changed in it.
+# By name: the set, a side in pixels, classes, the recipe from which it starts, and what is changed in it.
 SETTINGS: dict[str, tuple[str, int, int, str, dict[str, Any]]] = {
     "cifar10": ("cifar10", 32, 10, "fast", {"learning_rate": 0.06}),
     "tiny-imagenet-40": ("tiny-imagenet-40", 32, 20, "fast", {"learning_rate": 0.06}),
@@ -56,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train what is not trained yet, write a line a network, and print how often the rule is right."""
+    """Train what is not trained yet, write one line per network, and print how often the rule is right."""
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def table(rows: list[Row]) -> str:
-    """Return a Markdown table of the networks whose doubling was trained: called what, and which gained."""
+    """Return a Markdown table of the networks whose doubling was trained: what they were called, and which gained."""
     by_network = {tuple(row["network"]): row for row in rows}
     found: dict[tuple[str, str], list[tuple[bool, float]]] = {}
     for (name, arm, seed, steps), row in by_network.items():
@@ -121,7 +121,7 @@ def _few(images: ImageSet, side: int, classes: int, each: int) -> ImageSet:
 
 
 def measure(sets: ImageSets, name: str, arm: str, seed: int, steps: int) -> Row:
-    """Train one network; return its curve, and which test and training images it is right on."""
+    """Train one network; return its curve, and on which test and training images it is right."""
     _, side, _, recipe, changed = SETTINGS[name]
     tile = side // 2 if arm == "tile" else None
     model = {"model": "airbench"} if recipe == "standard" else {}
@@ -152,5 +152,5 @@ def packed(right: NDArray[np.bool_]) -> str:
 
 
 def unpacked(text: str) -> NDArray[np.int64]:
-    """Return what `packed` made text of, 0 and 1."""
+    """Return the answers that `packed` turned into text, 0 and 1."""
     return np.unpackbits(np.frombuffer(bytes.fromhex(text), dtype=np.uint8))[:TESTED].astype(np.int64)

@@ -13,7 +13,7 @@ from pathlib import Path
 import nearsight
 from studies.cases import try_cases
 
-# What Nearsight imports where it is used.
+# Modules that Nearsight imports only when they are used.
 _USED = (
     "datasets", "lightning_fabric", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
     "onnxruntime", "pandas", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "safetensors.torch", "scipy.stats",
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     home.mkdir(parents=True, exist_ok=True)
     make_material(home)
     read_sound(home)
-    # What is collected in a child would copy the memory that it shares with its parent.
+    # A garbage collection in a child would copy the memory that it shares with its parent.
     gc.collect()
     gc.freeze()
     seeds = range(arguments.seed, arguments.seed + arguments.cases)
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def import_all() -> None:
-    """Import once what each case would else import in its own process."""
+    """Import once what each case would otherwise import in its own process."""
     for module in pkgutil.walk_packages(nearsight.__path__, "nearsight."):
         if module.name != "nearsight.__main__":
             importlib.import_module(module.name)

@@ -1,4 +1,4 @@
-"""Files made wrong: by what they hold, by their bytes, and by what lies in their place."""
+"""Damaged files: in their values, in their bytes, or replaced by something else."""
 
 import json
 import os
@@ -14,14 +14,15 @@ from nearsight.digest import PLACEHOLDER, seal_tensors, sealed_json, sealed_toml
 from studies.fuzz.tables import damage_table
 from studies.fuzz.values import Raw, as_json, damaged_values, hostile
 
-# A file of which nothing is on the disk, and which no memory holds.
+# A file of which nothing is on disk, and which no memory can hold.
 VAST = 2**40
-# The share of files whose digest is made anew, so that what lies behind it is read; most of the others have none.
+# The share of files whose digest is made again, so that what comes after it is read; most of the others have
+# none.
 RESEALED = 0.3
 
 
 def damage(path: Path, others: list[Path], draw: Random) -> str:
-    """Make one file wrong where it lies, and say how; `others` are files that may take its place."""
+    """Damage one file in place, and say how; `others` are files that may replace it."""
     kind = draw.random()
     if kind < 0.04:
         return _misplaced(path, draw)
@@ -76,7 +77,7 @@ def _bytes(path: Path, draw: Random) -> str:
 
 
 def _misplaced(path: Path, draw: Random) -> str:
-    """Put something that is no such file in the place of one."""
+    """Replace a file by something that is not such a file."""
     change = draw.choice(("absent", "directory", "fifo", "loop", "device", "vast", "dangling"))
     path.unlink()
     if change == "directory":
@@ -104,7 +105,7 @@ def _swapped(path: Path, others: list[Path], draw: Random) -> str:
 
 def _json(path: Path, draw: Random) -> str:
     values = json.loads(path.read_text(encoding="utf-8"))
-    # Behind a digest that does not agree nothing else is read.
+    # After a digest that does not agree, nothing else is read.
     kept = values.pop("digest", None) if isinstance(values, dict) else None
     values, told = damaged_values(values, draw)
     text = as_json(values)
@@ -123,14 +124,14 @@ def _toml(path: Path, draw: Random) -> str:
     try:
         written = tomli_w.dumps(values)
     except (TypeError, ValueError, AttributeError):
-        # What TOML cannot hold is written as JSON writes it, where a line had its value.
+        # What TOML cannot hold is written in JSON's form, on the line of the value.
         lines = text.splitlines()
         at = draw.randrange(len(lines))
         name = lines[at].partition("=")[0].strip()
         lines[at] = f"{name} = {as_json(hostile(draw))}"
         written, told = "\n".join(lines), f"a line for {name}"
     if draw.random() < RESEALED:
-        # What UTF-8 does not have has no digest either.
+        # What UTF-8 cannot hold has no digest either.
         with suppress(UnicodeEncodeError):
             written = sealed_toml(written)
     path.write_text(written, encoding="utf-8", errors="surrogatepass")
@@ -200,7 +201,7 @@ def _safetensors(path: Path, draw: Random) -> str:
         )
         one["dtype"] = draw.choice((one["dtype"],) * 3 + ("F64", "F16", "BF16", "I64", "U8", "BOOL", "X"))
     elif change == "lost" and names:
-        # What is left is moved together, so that the file itself is whole.
+        # The rest is moved together, so that the file itself is whole.
         lost = draw.choice(names)
         kept, moved = bytearray(), {}
         for name in names:

@@ -1,4 +1,4 @@
-"""What the fuzzer damages: a directory of each kind that Nearsight writes, small, and files that users give."""
+"""What the fuzzer damages: a small directory of each kind that Nearsight writes, and files that users give."""
 
 import json
 import shutil
@@ -28,9 +28,10 @@ OLDER = Path(__file__).parents[2] / "tests" / "fixtures"
 
 
 def make_material(home: Path, names: Collection[str] | None = None) -> None:
-    """Make what is damaged, a directory of each kind, in a directory; what is there already is kept.
+    """Make what is damaged, a directory of each kind, in a directory; what is already there is kept.
 
-    `images` and the files in `given` are what a user has; all else Nearsight wrote. With `names` only these are made.
+    `images` and the files in `given` are a user's; Nearsight wrote everything else. With `names`, only these are
+    made.
     """
     for name, make in _KINDS.items():
         if not (home / name).exists() and (names is None or name in names):
@@ -66,7 +67,7 @@ def _run(home: Path) -> None:
 
 
 def _pooled(home: Path) -> None:
-    """Train a run by attention on from the weights of another, as fine-tuning does."""
+    """Continue the training of a run by attention from the weights of another, as fine-tuning does."""
     for name, more in (("first", {}), ("run", {"weights_of": str(home / "pooled" / "first")})):
         nearsight.train(
             home / "images",
@@ -97,13 +98,13 @@ class _Interrupting:
     """A watcher that stops training as Ctrl-C does."""
 
     def say(self, text: str) -> None:
-        """Take no notice."""
+        """Ignore it."""
 
     def warn(self, text: str) -> None:
-        """Take no notice."""
+        """Ignore it."""
 
     def count(self, what: str, done: int, total: int, detail: str = "") -> None:
-        """Interrupt what is trained."""
+        """Interrupt the training."""
         del done, total, detail
         if what == "training":
             signal.raise_signal(signal.SIGINT)
@@ -162,7 +163,7 @@ def _dimension(home: Path) -> None:
 
 
 def _repair(home: Path) -> None:
-    """Make a repair up: what it was asked for, what it is, and the run that it made."""
+    """Make up a repair: what it was asked for, what it is, and the run that it made."""
     share = Estimate(0.5, 0.2, 0.8, 8)
     images = nearsight.load(home / "images", validation=0)["test"]
 

@@ -15,16 +15,16 @@ from studies.fuzz.material import FIELDS, STRIDE, TILE
 
 QUIET = ("--quiet",)
 ON_CPU = ("--device", "cpu", "--workers", "0")
-# So few images have none.
+# This few images have none.
 NO_SHORTCUT = "nothing to repair"
 
 
 @dataclass(frozen=True)
 class Reader:
-    """One way to read what lies in a folder of the material; of a command `arguments`, in Python `call`.
+    """One way to read the content of a folder of the material; `arguments` for a command, `call` for Python.
 
-    `files` are patterns of the files that it reads, and `weight` how often it has its turn. `keeps` is
-    what it may leave in the folder though it refuses to go on. `refuses` is what it says of sound files, where it
+    `files` are patterns of the files that it reads, and `weight` is how often it is used. `keeps` is what it may
+    leave in the folder although it refuses to continue. `refuses` is what it says about sound files, if it
     refuses these too.
     """
 
@@ -279,7 +279,7 @@ def _regions(name: str, home: Path, place: Path) -> list[str | Path]:
 
 
 def _open_run(place: Path) -> None:
-    """Look at all that a run has; each look reads its file."""
+    """Read everything that a run has; each access reads its file."""
     run = nearsight.Run.open(place)
     repr(run)
     refused = None

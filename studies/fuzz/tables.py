@@ -1,4 +1,4 @@
-"""Parquet tables made wrong: columns, types, rows, and what is said in their metadata."""
+"""Damaged Parquet tables: columns, types, rows, and what their metadata say."""
 
 import json
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from typing import Any
 from nearsight.digest import seal_table
 from studies.fuzz.values import as_json, damaged_values, hostile
 
-# So many rows of nothing take a few bytes of a file.
+# This many rows of nothing take a few bytes of a file.
 CLAIMED = 30_000_000
 
 
 def damage_table(path: Path, draw: Random) -> str:
-    """Make a Parquet table wrong where it lies, and say how."""
+    """Damage a Parquet table in place, and say how."""
     import pyarrow as pa
     from pyarrow import parquet
 

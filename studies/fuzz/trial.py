@@ -1,4 +1,4 @@
-"""One case: a folder copied, a file of it damaged, and read in a process of its own, bounded in memory and time."""
+"""One case: a folder copied, one of its files damaged, and read in a process with bounded memory and time."""
 
 import hashlib
 import io
@@ -19,12 +19,12 @@ from studies.cases import Outcome
 from studies.fuzz.files import damage
 from studies.fuzz.readers import QUIET, Reader, readers
 
-# What a case may take on top of what the process had before it.
+# What a case may take in addition to what the process had before it.
 MEMORY = 2 * 2**30
 
 
 def try_case(home: Path, work: Path, seed: int, only: str = "") -> Outcome:
-    """Try one case, all of which its seed decides; what was damaged stays in `work`."""
+    """Try one case, which its seed determines completely; what was damaged stays in `work`."""
     draw = Random(seed)
     known = [reader for reader in readers() if only in f"{reader.name} {reader.folder}"]
     reader = draw.choices(known, [one.weight for one in known])[0]
@@ -42,9 +42,9 @@ def try_case(home: Path, work: Path, seed: int, only: str = "") -> Outcome:
 
 
 def read_sound(home: Path) -> None:
-    """Read everything once as it is, in this process: its children then have all templates, fonts and types.
+    """Read everything once as it is, in this process, so that its children have all templates, fonts and types.
 
-    Raises `AssertionError` where sound files are not read.
+    Raises `AssertionError` if sound files are not read.
     """
     for reader in readers():
         said = io.StringIO()
@@ -57,7 +57,7 @@ def read_sound(home: Path) -> None:
 
 
 def damaged_copy(reader: Reader, home: Path, work: Path, draw: Random) -> tuple[Path, str, str]:
-    """Copy what a reader reads and damage a file of it; return where it is, which file, and what was done."""
+    """Copy what a reader reads and damage one of its files; return where it is, which file, and what was done."""
     place = work / Path(reader.folder).name
     shutil.copytree(home / reader.folder, place)
     files = sorted({file for pattern in reader.files for file in place.glob(pattern) if file.is_file()})
@@ -68,10 +68,10 @@ def damaged_copy(reader: Reader, home: Path, work: Path, draw: Random) -> tuple[
 
 
 def snapshot(place: Path) -> set[tuple[str, str]]:
-    """Return what lies in a directory: the name and the content of each file, and what else is there."""
+    """Return the content of a directory: the name and the content of each file, and what else is there."""
     found = set()
     for path in place.rglob("*"):
-        # What says who writes in a directory stays when nobody does any more.
+        # The file that says who writes in a directory stays when nobody does any more.
         if path.name == LOCK:
             continue
         what = "directory" if path.is_dir() else "special"

@@ -1,4 +1,4 @@
-"""Plain values made wrong: what JSON, TOML and metadata hold, damaged at one place or at a few."""
+"""Damaged plain values: the content of JSON, TOML and metadata, damaged at one place or at a few."""
 
 import copy
 import json
@@ -11,7 +11,7 @@ DIGITS = 5_000
 
 
 class Raw:
-    """Text that stands in JSON as it is, for what no value can say."""
+    """Text that is written into JSON as it is, for what no value can express."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -73,7 +73,7 @@ def places(values: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def damaged_values(values: Any, draw: Random) -> tuple[Any, str]:
-    """Return a copy of a tree of values with one to three places made wrong, and what was done.
+    """Return a copy of a tree of values with one to three places damaged, and what was done.
 
     >>> damaged_values({"tile": 4}, Random(1))[0] != {"tile": 4}
     True
@@ -86,7 +86,7 @@ def damaged_values(values: Any, draw: Random) -> tuple[Any, str]:
         all_places = list(places(found))
         if not all_places:
             return hostile(draw), "the whole"
-        # Large tables would have every damage else: each depth has its turn.
+        # Otherwise large tables would get every damage: each depth has its turn.
         holder, key = draw.choice(all_places) if draw.random() < 0.5 else _walked(found, draw)
         change = draw.choice(_CHANGES)
         told.append(f"{change.__name__.lstrip('_')} at {str(key)[:40]!r}")

@@ -1,4 +1,4 @@
-"""Known sets as their homes give them, made small, with one of their files made wrong."""
+"""Known sets as published, made small, with one of their files damaged."""
 
 import json
 import pickle
@@ -35,7 +35,7 @@ _ODD_VALUES: tuple[Any, ...] = (
 
 
 def hostile_home(place: Path, draw: Random) -> tuple[Path, str]:
-    """Write a known set into a directory and make a file of it wrong; return where it is, and what is wrong."""
+    """Write a known set into a directory and damage one of its files; return where it is, and what is wrong."""
     root = place / "set"
     name = draw.choice(sorted(_HOMES))
     _HOMES[name](root, draw)
@@ -89,7 +89,7 @@ def _stl10(root: Path, draw: Random) -> None:
 
 
 def _imagenet(root: Path, draw: Random) -> None:
-    """Write images named by WordNet, with boxes, and a truth of the validation images in one of its forms."""
+    """Write images named after WordNet, with boxes, and the ground truth of validation images in one of its forms."""
     for number in _NUMBERS:
         place = root / "train" / number
         place.mkdir(parents=True)
@@ -144,7 +144,7 @@ def _damaged(file: Path, draw: Random) -> str:
     elif change == "utf-16":
         content = bytearray(content.decode("latin-1").encode("utf-16"))
     elif file.suffix == ".json":
-        # It may have been damaged already.
+        # It may already have been damaged.
         with suppress(ValueError):
             values, _ = damaged_values(json.loads(content), draw)
             content = bytearray(as_json(values).encode("utf-8", "surrogatepass"))

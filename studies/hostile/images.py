@@ -1,4 +1,4 @@
-"""Image files made wrong: damaged, cut, with sizes that are lies, of formats that are not read, and bombs."""
+"""Damaged image files: broken, cut, with false sizes, in formats that are not read, and bombs."""
 
 import io
 import struct
@@ -27,7 +27,7 @@ _MODES = {
 
 
 def hostile_image(draw: Random, *, heavy: bool = True) -> tuple[bytes, str]:
-    """Return the bytes of an image made wrong, and what is wrong with it; `heavy` ones take seconds to be made.
+    """Return the bytes of a damaged image, and what is wrong with it; `heavy` ones take seconds to make.
 
     >>> content, what = hostile_image(Random(1))
     >>> isinstance(content, bytes), bool(what)
@@ -46,7 +46,7 @@ def hostile_image(draw: Random, *, heavy: bool = True) -> tuple[bytes, str]:
         for _ in range(draw.choice((1, 1, 4, 32))):
             content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
     elif change == "numbers":
-        # Headers lie at the start.
+        # Headers are at the start.
         for _ in range(draw.choice((1, 2, 4))):
             at = draw.randrange(min(len(content), 200))
             value = draw.choice((0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 10**5))
@@ -65,7 +65,7 @@ def hostile_image(draw: Random, *, heavy: bool = True) -> tuple[bytes, str]:
 
 
 def sound_image(draw: Random, kind: str, mode: str = "RGB") -> bytes:
-    """Return the bytes of an image of noise of a format and a mode, some with EXIF and some of several frames."""
+    """Return the bytes of a noise image in a format and a mode, some with EXIF and some with several frames."""
     height, width = draw.choice(((8, 8), (8, 8), (16, 12), (1, 5)))
     values = np.frombuffer(draw.randbytes(height * width * 3), np.uint8).reshape(height, width, 3)
     colour = Image.fromarray(values)
@@ -80,7 +80,7 @@ def sound_image(draw: Random, kind: str, mode: str = "RGB") -> bytes:
         exif[0x0112] = draw.randrange(10)
         exif[0x010F] = "maker" * draw.choice((1, 100))
         options["exif"] = exif
-    # Pillow's writer of AVIF itself ends the process on several images.
+    # Pillow's writer of AVIF itself ends the process for several images.
     if draw.random() < 0.2 and kind in ("GIF", "TIFF", "WEBP", "PNG"):
         options |= {"save_all": True, "append_images": [image] * draw.choice((1, 5))}
     if kind == "JPEG":
@@ -106,7 +106,7 @@ def _png(width: int, height: int, *chunks: bytes, bits: int = 8, colour: int = 2
 
 
 def little_tiff(tags: dict[int, tuple[int, int, int]], data: bytes = bytes(64)) -> bytes:
-    """A little-endian TIFF of one directory; each tag is its type, its count and its value or place."""
+    """A little-endian TIFF with one directory; each tag has its type, its count and its value or place."""
     entries = b"".join(struct.pack("<HHII", tag, *value) for tag, value in sorted(tags.items()))
     return (
         b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0) + data
@@ -125,7 +125,7 @@ def _tiled_tiff(side: int) -> bytes:
 
 
 def _many_tags() -> bytes:
-    """A TIFF of as many tags as there can be, all of which are the same large piece of the file."""
+    """A TIFF with as many tags as there can be, all of which are the same large piece of the file."""
     size = 2**18
     entries = b"".join(struct.pack("<HHII", tag, 7, size, 8) for tag in range(65535))
     return (
@@ -163,7 +163,7 @@ def _eps() -> bytes:
 
 
 def _large_png() -> bytes:
-    """A small file of 170 million pixels, each of which is there."""
+    """A small file of 170 million pixels, all of which exist."""
     rows = zlib.compressobj(9)
     row = bytes(1 + 4 * 13000)
     data = b"".join(rows.compress(row * 100) for _ in range(130)) + rows.flush()

@@ -1,6 +1,7 @@
-"""Pictures that are read part by part, made wrong: TIFF in tiles and strips, pyramids, slides, JPEG and PNG.
+"""Damaged pictures that are read part by part: TIFF in tiles and strips, pyramids, slides, JPEG and PNG.
 
-Memory for decoding is so little that pictures of a few hundred pixels a side are read as those of many thousands are.
+There is so little memory for decoding that pictures of a few hundred pixels per side are read like those of many
+thousands.
 """
 
 import io
@@ -20,7 +21,7 @@ from studies.hostile.images import sound_image
 
 RUN = Path(__file__).parents[2] / "tests" / "fixtures" / "schema-1" / "run"
 HEIGHT, WIDTH = 560, 620
-# What a whole picture takes is more.
+# A whole picture takes more than this.
 MEMORY = {"NEARSIGHT_DECODE_MEMORY": "33M"}
 ON_CPU = ("--device", "cpu", "--quiet")
 COMMANDS = ("data", "predict", "predict", "heatmap", "heatmap", "heatmap", "evaluate", "train")
@@ -48,7 +49,7 @@ _KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "PNG": (".png", {}),
     "interlaced PNG": (".png", {"interlace": True}),
 }  # fmt: skip
-# Tags of a TIFF, and values that a header may lie with.
+# Tags of a TIFF, and false values that a header may have.
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR = 256, 257, 258, 259, 262, 277, 284
 _SIDES = (0, 1, 7, 100, 2**15, 10**5, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
 _LIES: dict[int, tuple[int, ...]] = {
@@ -97,9 +98,9 @@ _SIZES = {
 
 
 def hostile_large(place: Path, draw: Random) -> tuple[Path, str]:
-    """Write a folder of two classes with a large picture made wrong; return the picture and what is wrong.
+    """Write a folder of two classes with a damaged large picture; return the picture and what is wrong.
 
-    Beside it are small pictures, and in some folders a sound large one.
+    It also contains small pictures and, in some folders, a sound large one.
     """
     kind = draw.choice(sorted(_KINDS))
     suffix, _ = _KINDS[kind]
@@ -130,9 +131,9 @@ def sound_large(place: Path) -> Path:
 
 
 def read_large(picture: Path, command: str, skip_bad: bool = False, skip_blank: bool = False) -> int:
-    """Read the folder of a picture, or the picture, by one of the commands; return the exit code.
+    """Read the folder of a picture, or the picture, with one of the commands; return the exit code.
 
-    What a heatmap leaves for viewers must be sound. The environment says how little memory there is, from now on.
+    What a heatmap leaves for viewers must be sound. From now on, the environment says how little memory there is.
     """
     from nearsight.cli.main import main
 
@@ -202,7 +203,7 @@ def _damaged(content: bytearray, draw: Random) -> tuple[bytes, str]:
 
 
 class _Entry:
-    """One entry of a directory of a TIFF: its `tag`, where it lies, and where its values do."""
+    """One entry of a directory of a TIFF: its `tag`, where it is, and where its values are."""
 
     def __init__(self, content: bytearray, at: int, big: bool) -> None:
         self.at, self.big = at, big
@@ -214,7 +215,7 @@ class _Entry:
             (self.value_at,) = struct.unpack_from("<Q" if big else "<I", content, self.value_at)
 
     def write(self, content: bytearray, value: int, draw: Random) -> None:
-        """Put a value in the place of one of this entry's, or of all."""
+        """Replace one of this entry's values, or all of them."""
         size = _SIZES.get(self.kind, 1)
         count = min(self.count, 10**4)
         numbers = range(count) if draw.random() < 0.5 else [draw.randrange(count or 1)]
@@ -273,7 +274,7 @@ def _retagged(content: bytearray, draw: Random) -> str:
 
 
 def _looped(content: bytearray, draw: Random) -> str:
-    """Let a directory be followed by itself, by the first or by what is none; sub-images likewise."""
+    """Let a directory be followed by itself, by the first or by something that is none; the same for sub-images."""
     entries = _entries(content)
     if not entries:
         return _flip(content, draw)
@@ -292,7 +293,7 @@ def _looped(content: bytearray, draw: Random) -> str:
 
 
 def _alone(content: bytearray, draw: Random) -> str:
-    """Leave of the header only that there are no, or very many, entries."""
+    """Leave only the part of the header that says that there are no, or very many, entries."""
     big = content[2:3] == b"+"
     (at,) = struct.unpack_from("<Q" if big else "<I", content, 8 if big else 4)
     count = draw.choice((0, 1, 65535))
@@ -326,7 +327,7 @@ def _zeros(content: bytearray, draw: Random) -> str:
 
 
 def _vast(content: bytearray, draw: Random) -> str:
-    """Let a JPEG or PNG say other sides."""
+    """Let a JPEG or PNG state other sides."""
     high, wide = (draw.choice((0, 1, 500, 30_000, 65_535)) for _ in range(2))
     frame = max(content.find(b"\xff\xc0"), content.find(b"\xff\xc2"))
     if content[:2] == b"\xff\xd8" and frame > 0:

@@ -1,4 +1,4 @@
-"""Sets made wrong: folders, tables and Parquet with names, types, labels and rows that no set should have."""
+"""Damaged sets: folders, tables and Parquet with names, types, labels and rows that no set should have."""
 
 # ruff: noqa: ARG005 (what is made of nothing by chance is given the draws all the same)
 
@@ -17,7 +17,7 @@ from studies.hostile.homes import hostile_home
 from studies.hostile.images import hostile_image, sound_image
 
 _ROWS = 10
-# Values that no cell should have, and numbers at the ends of their types.
+# Values that no cell should have, and numbers at the limits of their types.
 _ODD: tuple[Any, ...] = (
     None, True, 0, -1, -7, 2**31, 2**31 - 1, 2**63 - 1, -(2**63), 1.5, -0.0, 1e308, float("nan"), float("inf"), "",
     " ", "cat", "\0", "é" * 300, "a\nb", "\x1b[2J", [], [1], [[1, 2], [3]], {}, {"a": 1}, {"bytes": 1},
@@ -25,7 +25,7 @@ _ODD: tuple[Any, ...] = (
 
 
 def hostile_set(place: Path, kind: str, draw: Random) -> tuple[Path, str]:
-    """Write a set made wrong into a directory; return what is to be loaded, and what is wrong with it."""
+    """Write a damaged set into a directory; return what should be loaded, and what is wrong with it."""
     return _KINDS[kind](place, draw)
 
 
@@ -68,7 +68,7 @@ def _bytes_name(place: Path, name: bytes, content: bytes | None) -> None:
 
 
 def _links(place: Path, _: Random) -> None:
-    """Directories that each hold two links to the next: a walk of 2^30 ways."""
+    """Directories that each contain two links to the next: a walk of 2^30 ways."""
     deep = place / "links"
     deep.mkdir()
     for k in range(30):

@@ -1,4 +1,4 @@
-"""One case: a set made wrong is loaded in a process of its own, and what came of it is judged."""
+"""One case: a damaged set is loaded in a process of its own, and the outcome is judged."""
 
 import contextlib
 import io
@@ -16,12 +16,12 @@ from studies.fuzz import import_all
 from studies.hostile.images import sound_image
 
 MEMORY = 3 * 2**29
-# Pictures that are read part by part, beside the kinds of sets.
+# Pictures that are read part by part, in addition to the kinds of sets.
 LARGE = "large"
 
 
 def try_case(scratch: Path, seed: int, only: str | None = None) -> Outcome:
-    """Make the case of a number in a directory, and load it in a child process with bounds on memory and time."""
+    """Make the case with a number in a directory, and load it in a child process with bounds on memory and time."""
     from studies.hostile.large import COMMANDS, hostile_large, read_large
     from studies.hostile.sets import KINDS, hostile_set
 
@@ -48,7 +48,7 @@ def try_case(scratch: Path, seed: int, only: str | None = None) -> Outcome:
 
 @cache
 def _prepare() -> None:
-    """Load sound sets once, so that all modules are there before a child has its memory bounded."""
+    """Load sound sets once, so that all modules are imported before a child's memory is bounded."""
     from studies.hostile.large import COMMANDS, read_large, sound_large
     from studies.hostile.large import MEMORY as LITTLE
 
@@ -70,9 +70,9 @@ def _prepare() -> None:
 
 
 def load_all(place: Path, cache: Path, skip_bad: bool, ask: bool) -> int:
-    """Load a set as `nearsight data` does, and ask each image for its pixels; return the exit code.
+    """Load a set as `nearsight data` does, and read the pixels of each image; return the exit code.
 
-    Only what `nearsight data` says is to be one line; a fault later is raised.
+    Only what `nearsight data` says must be one line; a later fault is raised.
     """
     import datasets
 

@@ -1,9 +1,9 @@
 """Repairs: how much of what a planted shortcut cost is won back, beside what others do and what the best could?
 
-Networks are trained with plants of the study of shortcuts, and on `scenes`. Nearsight finds the shortcut on training
-images and takes it away; beside it stand plain training, JTT, group DRO and DFR that know the true groups, and a
-network that was trained without the plant. Results are written as they come, a line a network and method, so that the
-study can be stopped and gone on with.
+Networks are trained with plants of the study of shortcuts, and on `scenes`. Nearsight finds the shortcut on
+training images and removes it. It is compared with plain training, JTT, group DRO and DFR that know the true
+groups, and a network that was trained without the plant. Results are written as they come, one line per network
+and method, so that the study can be stopped and continued.
 """
 
 import argparse
@@ -35,7 +35,7 @@ METHODS = (BEFORE, *BASELINES, *NAMED)
 
 @dataclass(frozen=True)
 class Named:
-    """A case that is not made yet."""
+    """A case that has not been made yet."""
 
     name: str
     make: Callable[[], Case]
@@ -85,8 +85,8 @@ def run(arguments: argparse.Namespace) -> None:
 def design(seeds: int, draw: int = 0, images: int | None = None) -> list[Named]:
     """Return all networks in the order in which they are measured: two planted ones, then one on `scenes`.
 
-    The first are of two sets and kinds alone, each with all seeds, so that the study can be stopped there. Of a class
-    there are at most so many training `images`; None is as many as the study of shortcuts has.
+    The first are all of two sets and kinds, each with all seeds, so that the study can be stopped there. At most
+    this many training `images` of a class are used; None means as many as in the study of shortcuts.
 
     >>> [named.name for named in design(3)][:3]
     ['stl10-tile-500-border-tint-caption', 'cifar10-whole-500-tint-noise-watermark', 'scenes-0.9-0']
@@ -116,7 +116,7 @@ def _is_later(network: Network) -> bool:
 def measure(case: Case, methods: Sequence[str], out: Path, end: float) -> Iterator[Row]:
     """Yield the row of each method on one network, until the time is over.
 
-    `seconds` are of one core; None of what another network, or an interrupted run, had trained before.
+    `seconds` are those of one core; None for what another network, or an interrupted run, had trained before.
     """
     directory = out / case.name
     begun = cpu_clock()
@@ -148,7 +148,7 @@ def measure(case: Case, methods: Sequence[str], out: Path, end: float) -> Iterat
 
 
 def told(row: Row) -> str:
-    """Say a row in a line."""
+    """Describe a row in one line."""
     if "refused" in row:
         return f"{row['network']}, {row['method']}: {row['refused']}"
     known = "; ".join(f"{one['family']} {one['without']:.2f}" for one in row["known"])

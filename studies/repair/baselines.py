@@ -1,4 +1,4 @@
-"""What others do about a shortcut: told nothing, told the true groups, or given data without it.
+"""What other methods do about a shortcut: told nothing, told the true groups, or given data without it.
 
 Each takes a case, its network and a directory of its own, and returns the classifier that it makes.
 """
@@ -23,9 +23,9 @@ from nearsight.training.material import Material
 from studies.repair.cases import Case, Places
 from studies.shortcuts.networks import CPU
 
-# JTT: after which share of the steps errors are collected, and how often each of them is given. Of 0.25 and 0.5 with
-# 3, 6 and 20 the pair that did best on another network (STL-10 by tiles, a border and blocks), by the accuracy of
-# images without the plant; with 6 and 20 whole classes were given up.
+# JTT: after which share of the steps errors are collected, and how often each of them is repeated. Of 0.25 and
+# 0.5 with 3, 6 and 20, this is the pair that did best on another network (STL-10 by tiles, a border and blocks),
+# by the accuracy of images without the plant; with 6 and 20, whole classes were given up.
 ERRORS_AFTER, GIVEN = 0.5, 3
 
 
@@ -36,13 +36,13 @@ def ceiling(case: Case, network: Classifier, out: Path) -> Classifier:
 
 
 def trained_on(case: Case, network: Classifier, out: Path) -> Classifier:
-    """Plain training (ERM), gone on with for as many steps as a repair takes."""
+    """Plain training (ERM), continued for as many steps as a repair takes."""
     recipe = training.fine_tuning(case.recipe)
     return training.train(recipe, case.sets, out, begin=network, resume=True, machine=CPU).classifier()
 
 
 def jtt(case: Case, network: Classifier, out: Path) -> Classifier:
-    """Just train twice (Liu et al., ICML 2021): anew, with the errors of a short training given more often.
+    """Just train twice (Liu et al., ICML 2021): again, with the errors of a short training repeated.
 
     The short training is the case's own recipe in fewer steps. No group is known.
     """
@@ -72,8 +72,8 @@ def group_dro(case: Case, network: Classifier, out: Path) -> Classifier:
 
 
 def deep_feature_reweighting(case: Case, network: Classifier, out: Path) -> Classifier:
-    """DFR (Kirichenko, Izmailov and Wilson, ICLR 2023): the head anew, on held-out images of which all is known."""
-    # How a plant is taken off is known of training images alone.
+    """DFR (Kirichenko, Izmailov and Wilson, ICLR 2023): a new head, on held-out images about which all is known."""
+    # How a plant is removed is only known for training images.
     known = tuple(
         replace(one.shortcut(one.in_held, number), take_off=None) for number, one in enumerate(case.known, 1)
     )
@@ -81,9 +81,9 @@ def deep_feature_reweighting(case: Case, network: Classifier, out: Path) -> Clas
 
 
 def swap_that_knows(case: Case, network: Classifier, out: Path) -> Classifier:
-    """Swap that knows the true shortcuts, with edits that put them on and take them off without a trace.
+    """Swap that knows the true shortcuts, with edits that add and remove them without a trace.
 
-    What is lost beside it is lost by what was not found, and by edits that are learned.
+    What *ours* loses in comparison is due to what was not found, and to edits that are learned.
     """
     known = tuple(one.shortcut(one.in_train, number) for number, one in enumerate(case.known, 1))
     material = swap(Task(case.bound(network), case.sets["train"], known, seed=case.seed))
@@ -103,6 +103,6 @@ BASELINES: dict[str, Callable[[Case, Classifier, Path], Classifier]] = {
 
 
 def _as_many(places: Places, count: int, random: np.random.Generator) -> Places:
-    """Return each place as often as the others, but for what is left over, which is drawn."""
+    """Return each place equally often, except for the remainder, which is drawn."""
     whole, rest = divmod(count, len(places))
     return np.concatenate([np.repeat(places, whole), random.permutation(places)[:rest]])

@@ -1,4 +1,4 @@
-"""What is repaired: a network with shortcuts that are known, and the images that tell how it does without them."""
+"""What is repaired: a network with known shortcuts, and the images that show how it does without them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from nearsight.repair.shortcut import EditIn, Shortcut
 from nearsight.settings import Recipe
 
 Places = NDArray[np.int64]
-# Test images of a class that a repair is given. It chooses nothing by them, so all others need not be looked through.
+# Test images per class that a repair is given. It chooses nothing by them, so the others need not be searched.
 TOLD = 20
 
 
@@ -31,9 +31,9 @@ class Look:
 class Known:
     """A shortcut that a network is known to have learned, and where its figures are read.
 
-    `having` are test images of the class that have it, `without` images of the class that have it not, `moved` images
-    of other classes that have been given it. `in_train` and `in_held` (bool) say which images have it; `put_on`
-    and `take_off` are its edits, where it has any.
+    `having` are test images of the class that have it, `without` images of the class that do not, `moved` images
+    of other classes to which it was added. `in_train` and `in_held` (bool) say which images have it; `put_on` and
+    `take_off` are its edits, if it has any.
     """
 
     class_number: int
@@ -50,7 +50,7 @@ class Known:
     take_off: EditIn | None = None
 
     def shortcut(self, which: NDArray[np.bool_], number: int) -> Shortcut:
-        """Return it as a repair takes it, in the images that are said."""
+        """Return it in the form for a repair, in the given images."""
         nowhere = np.zeros(0, dtype=np.bool_)
         words = f"{self.family}, as it was planted"
         return Shortcut(
@@ -71,11 +71,11 @@ class Known:
 class Case:
     """A network to be repaired.
 
-    `ceiling` names what is trained without the shortcut: networks that differ by their plants alone share it.
-    `sets` are what it is trained on, shortcuts and all, and `TOLD` test images of each class; `clean` are the same
-    training images without shortcuts. `held` are other images, balanced over the true groups, for methods that are
-    given such. `views` are the images that figures are read of, by name, and `elsewhere` those that no shortcut was
-    meant for; `usual` are images like those that were trained on.
+    `ceiling` names what is trained without the shortcut: networks that only differ by their plants share it.
+    `sets` are what it is trained on, shortcuts included, and `TOLD` test images of each class; `clean` are the
+    same training images without shortcuts. `held` are other images, balanced over the true groups, for methods
+    that are given such. `views` are the images from which figures are read, by name, and `elsewhere` those for
+    which no shortcut was meant; `usual` are images like those that were trained on.
     """
 
     name: str
@@ -96,11 +96,11 @@ class Case:
     stride: int
 
     def bound(self, classifier: Classifier) -> TiledModel:
-        """Return a classifier bound as the study looks at it."""
+        """Return a classifier bound as the study uses it."""
         return TiledModel(classifier, tile=self.tile, stride=self.stride)
 
     def groups(self) -> Places:
-        """Return the true group of each training image: its class, with or without what is known of it."""
+        """Return the true group of each training image: its class, with or without the known shortcut."""
         train = self.sets["train"]
         having = np.zeros(len(train), dtype=np.bool_)
         for one in self.known:
@@ -109,6 +109,6 @@ class Case:
         return groups.astype(np.int64)
 
     def predictions(self, classifier: Classifier) -> dict[str, Places]:
-        """Return what a classifier says of each view, by the decision it is meant to make."""
+        """Return a classifier's predictions for each view, by the decision that it is meant to make."""
         decision = Decision.of(self.bound(classifier))
         return {name: decision.predictions(iter(images)) for name, images in self.views.items()}

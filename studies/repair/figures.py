@@ -1,4 +1,4 @@
-"""What a network does with what it is known to have learned, beside what the network did that was to be repaired."""
+"""What a network does with what it is known to have learned, compared with the network before its repair."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +15,10 @@ Predictions = Mapping[str, Places]
 def figures(case: Case, before: Predictions, after: Predictions) -> Row:
     """Return all figures of a network as plain values, one dictionary for each known shortcut among them.
 
-    `usual` is the accuracy of images like those that were trained on and `elsewhere` that of classes without a
-    shortcut. Of each shortcut: the accuracy of images of its class `having` it and `without` it, how many images of
-    other classes that were given it are called its class (`moved`), and of the images that were right without it
-    before how many still are (`kept`).
+    `usual` is the accuracy on images like those that were trained on and `elsewhere` that on classes without a
+    shortcut. For each shortcut: the accuracy on images of its class `having` it and `without` it; how many images
+    of other classes to which it was added are called its class (`moved`); and how many of the images that were
+    right without it before still are (`kept`).
     """
     known = []
     for one in case.known:

@@ -1,4 +1,4 @@
-"""What Nearsight does: it finds the shortcut on training images and takes it away, told nothing of it."""
+"""What Nearsight does: it finds the shortcut on training images and removes it, without being told anything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from studies.repair.figures import Predictions, Row, figures
 from studies.shortcuts.networks import CPU
 from studies.shortcuts.scoring import OVERLAP, jaccard
 
-# The default, the same trained anew, and every method by its name.
+# The default, the same trained again, and every method by its name.
 DEFAULT, ANEW = "ours", "ours: from scratch"
 NAMED: dict[str, RepairMethod | None] = {
     DEFAULT: None,
@@ -35,7 +35,7 @@ NAMED: dict[str, RepairMethod | None] = {
 class Repairs:
     """Repairs of one network by `nearsight.repair`, told nothing; `before` is what it says of the views of its case.
 
-    The default diagnoses the training images first, and all others take what it found.
+    The default diagnoses the training images first, and all others use what it found.
     """
 
     case: Case
@@ -46,9 +46,9 @@ class Repairs:
     def row(self, method: str) -> Row:
         """Return the figures of a repair, and of each known shortcut whether it was `found` on training images.
 
-        `seconds` are of one core; those of the default hold the diagnosis, and None are those of what an interrupted
-        study had begun. Where nothing was found to repair, nothing is changed; where a method does not take the
-        network, or what was found, `refused` says why.
+        `seconds` are those of one core; those of the default include the diagnosis, and they are None for what an
+        interrupted study had begun. If nothing was found to repair, nothing is changed; if a method does not
+        accept the network, or what was found, `refused` says why.
         """
         place, default = self._place(method), self._place(DEFAULT)
         fresh, begun = not place.exists(), cpu_clock()
@@ -68,7 +68,7 @@ class Repairs:
                 machine=CPU,
             )
         except InputError as error:
-            # Of the default: nothing is proven, or nothing that costs something.
+            # For the default: nothing is proven, or nothing that costs something.
             if method != DEFAULT:
                 return {"refused": str(error), "known": []}
             return self._row([], self.before, cpu_clock() - begun if fresh else None) | {"said": str(error)}
@@ -94,12 +94,12 @@ class Repairs:
         if chosen.class_number != known.class_number:
             return False
         if chosen.verdict is None:
-            # The background: what a class of `scenes` has, and no plant.
+            # The background: what a class of `scenes` has, which is not a plant.
             return known.put_on is None
         right = known.in_train & (self.case.sets["train"].labels == known.class_number)
         return jaccard(chosen.verdict.images, np.flatnonzero(right)) >= OVERLAP
 
 
 def words(chosen: Chosen) -> str:
-    """Return what a chosen verdict is called."""
+    """Return the name of a chosen verdict."""
     return "the background" if chosen.verdict is None else chosen.verdict.words

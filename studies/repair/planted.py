@@ -1,4 +1,4 @@
-"""Networks with plants of the shortcuts study, of which each image is known with and without."""
+"""Networks with plants of the shortcuts study, for which each image is known with and without the plant."""
 
 from dataclasses import replace
 from functools import cache
@@ -23,7 +23,7 @@ FAMILIES = ("border", "tint", "blocks", "noise", "digits", "watermark")
 OTHERS = ("caption", "grey", "vignette", "scan lines", "fringe", "flare")
 PLACES = (("stl10", "tile"), ("cifar10", "whole"), ("cifar10", "tile"), ("stl10", "whole"))
 SHARE = 0.6
-# Images of other classes that a plant is put on.
+# Images of other classes to which a plant is added.
 TRANSPLANTED = 200
 # Images of a class that were neither trained on nor tested.
 HELD = 100
@@ -40,7 +40,7 @@ def planted_networks(seeds: int, first_seed: int = 500) -> list[Network]:
     for turn in range(2):
         for k in range(seeds * len(PLACES)):
             data, kind = PLACES[k % len(PLACES)]
-            # Pairs go round in six, so that each family meets each set and kind.
+            # Pairs take turns in six, so that each family meets each set and kind.
             first = (k + k // len(FAMILIES) + 3 * turn) % len(FAMILIES)
             pair = FAMILIES[first], FAMILIES[(first + 1 + k % 2) % len(FAMILIES)]
             third = (
@@ -59,7 +59,7 @@ def planted_networks(seeds: int, first_seed: int = 500) -> list[Network]:
 
 
 def planted_name(network: Network) -> str:
-    """Return a name of its own for a network: those of one seed differ by their plants."""
+    """Return a name of its own for a network; those with one seed differ by their plants."""
     families = "-".join(one.family.replace(" ", "_") for one in network.plants)
     return f"{network.data}-{network.kind}-{network.seed}-{families}"
 
@@ -133,7 +133,7 @@ def planted_case(network: Network, images: int | None = None) -> Case:
 
 
 def of_each_class(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return the places of the first so many images of each class.
+    """Return the places of the first images of each class, this many.
 
     >>> of_each_class(np.array([0, 1, 1, 0, 1]), 2).tolist()
     [0, 1, 2, 3]
@@ -155,7 +155,7 @@ def edit(change: Change, seed: int) -> EditIn:
 
 
 def clean_of(train: ImageSet) -> EditIn:
-    """Return what takes any plant off a training image without a trace: the image as it was before."""
+    """Return what removes any plant from a training image without a trace: the image as it was before."""
 
     def take_off(images: ImageSet, i: int) -> Tensor:
         assert len(images) == len(train)
@@ -173,7 +173,7 @@ def _half(which: NDArray[np.bool_], random: np.random.Generator) -> NDArray[np.b
 
 @cache
 def held_images(data: str) -> ImageSet:
-    """Return `HELD` images a class that are in neither part of `base_sets`, made as small as these."""
+    """Return `HELD` images per class that are in neither part of `base_sets`, made as small as these."""
     sets = nearsight.load(data, validation=0)
     # STL-10 has no more training images than are trained on.
     split = "test" if data == "stl10" else "train"

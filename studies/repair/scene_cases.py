@@ -1,4 +1,4 @@
-"""`scenes`, where each class has a background of its own and regions are known: no plant was put on by hand."""
+"""`scenes`, where each class has a background of its own and regions are known: no plant was added by hand."""
 
 import numpy as np
 
@@ -23,10 +23,10 @@ def scene_name(shortcut: float, seed: int) -> str:
 def scene_case(shortcut: float, seed: int, images: int | None = None) -> Case:
     """Return a network on scenes of one strength of the shortcut, and where its figures are read.
 
-    Of a class there are at most so many training `images`, about, as classes take turns.
+    At most about this many training `images` of a class are used; about, because classes take turns.
 
-    Each class is known to have its own background. Images without it are those of `swapped`, of the same objects as
-    `test`; of other classes, those of `swapped` on that background.
+    Each class is known to have its own background. Images without it are those of `swapped`, with the same
+    objects as `test`; images of other classes are those of `swapped` on that background.
     """
     drawn = {split: draw_scenes(split, shortcut=shortcut, seed=seed) for split in ("test", "swapped")}
     count = None if images is None else len(drawn["test"].classes) * images

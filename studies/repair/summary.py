@@ -13,10 +13,10 @@ from nearsight.statistics.bootstrap import resampled_means
 from studies.repair.figures import Row
 
 BEFORE, CEILING, DRO = "planted", "ceiling", "group DRO"
-# What a network does not lean on is no shortcut, by the rule of the study of shortcuts; and where the ceiling is no
-# higher there is nothing to win back.
+# A plant that a network does not rely on is not a shortcut, by the rule of the study of shortcuts; and if the
+# ceiling is no higher, there is nothing to win back.
 GAP = 0.10
-# Of fewer networks draws with replacement say too little: no interval is given.
+# With fewer networks, draws with replacement say too little: no interval is given.
 LEAST_NETWORKS = 5
 COVERS = "networks"
 
@@ -24,8 +24,8 @@ COVERS = "networks"
 def kept_rows(rows: Sequence[Row]) -> list[Row]:
     """Return a row for each known shortcut that costs a network something and each method that was tried on it.
 
-    Each row holds the figures of the shortcut (`figures`) with the network's own, and those of the planted network
-    and of the ceiling beside them. A network is left out until each method that was tried on any was tried on it.
+    Each row holds the figures of the shortcut (`figures`) with the network's own, and those of the planted
+    network and of the ceiling. A network is left out until every method that was tried on any was tried on it.
     """
     by_network: dict[str, dict[str, Row]] = defaultdict(dict)
     for row in rows:
@@ -53,7 +53,7 @@ def kept_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def costs(before: Row, ceiling: Row) -> bool:
-    """Whether a network leans on a shortcut and is the worse for it: by the same images with it, and by the ceiling.
+    """Whether a network relies on a shortcut and is worse for it: by the same images with it, and by the ceiling.
 
     >>> [costs({"having": 1.0, "without": 0.3}, {"without": ceiling}) for ceiling in (0.6, 0.3)]
     [True, False]
@@ -66,7 +66,7 @@ def over_networks(
     columns: Callable[[Row], Sequence[float]],
     statistic: Callable[[NDArray[np.float64]], Any],
 ) -> Estimate:
-    """Return a statistic of the sums of some columns over rows, with its 95 % interval by networks drawn anew.
+    """Return a statistic of the sums of some columns over rows, with its 95 % interval from drawing networks again.
 
     >>> rows = [{"network": name, "x": x} for name, x in (("a", 1.0), ("a", 3.0), ("b", 5.0))]
     >>> found = over_networks(rows, lambda row: (row["x"], 1.0), lambda sums: sums[:, 0] / sums[:, 1])
@@ -92,20 +92,20 @@ def over_networks(
 
 
 def mean_of(rows: Sequence[Row], name: str) -> Estimate:
-    """Return the mean of a figure over known shortcuts; those of which it is not known are left out."""
+    """Return the mean of a figure over known shortcuts; those for which it is not known are left out."""
     known = [row for row in rows if row[name] is not None]
     return over_networks(known, lambda row: (row[name], 1.0), _ratio)
 
 
 def won_back(rows: Sequence[Row]) -> Estimate:
-    """Return the share of the gap to the ceiling that was won back: sums over shortcuts, one by the other."""
+    """Return the share of the gap to the ceiling that was won back: the ratio of two sums over shortcuts."""
     return over_networks(
         rows, lambda row: (row["without"] - row["before"], row["ceiling"] - row["before"]), _ratio
     )
 
 
 def still_right(rows: Sequence[Row]) -> Estimate:
-    """Return the share of the images that were right without a shortcut before which still are, over all of them."""
+    """Return the share of the images that were right without a shortcut before and still are, over all of them."""
     known = [row for row in rows if row["kept"] is not None]
     return over_networks(known, lambda row: (row["kept"] * row["right_before"], row["right_before"]), _ratio)
 

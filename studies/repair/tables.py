@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nearsight.statistics.writing import points
 from studies.repair.figures import Row
 
-# Of the first part of the shortcuts all is told, of the others these.
+# For the first part of the shortcuts everything is reported, for the others these.
 SHORT = ("without", "won", "moved", "usual_change", "to_dro", "found")
 COLUMNS = {
     "without": "class without it, %",
@@ -22,7 +22,7 @@ COLUMNS = {
 
 
 def table(result: Row, order: Sequence[str]) -> str:
-    """Return a table a part of the shortcuts, a row a method in the order given."""
+    """Return one table for each part of the shortcuts, one row per method in the given order."""
     parts: dict[str, Row] = result["parts"]
     return "\n".join(
         line

@@ -1,10 +1,11 @@
 """Planted shortcuts: how many does a diagnosis find and name, and how many does it see where there are none?
 
 Several plants go into one network, each in another class, drawn by a Latin square over families, strengths and
-shares; the other classes stay clean. Networks without plants, with permuted labels and untrained ones go beside. Part
-of the families were kept from whoever built the rules of the first two draws (`held_out`), others were written when
-the rules stood (`unseen`), and others by someone who had not read the rules (`sealed`). Trained networks stay on disk
-if asked for, and results are written as they come, a line a class, so that the study can be stopped and gone on with.
+shares; the other classes stay clean. Networks without plants, with permuted labels and untrained ones are
+measured as well. Some of the families were kept from whoever built the rules of the first two draws (`held_out`),
+others were written when the rules were fixed (`unseen`), and others by someone who had not read the rules
+(`sealed`). Trained networks stay on disk if requested, and results are written as they come, one line per class,
+so that the study can be stopped and continued.
 """
 
 import argparse
@@ -86,7 +87,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train what is not trained yet, diagnose, and write a line a class and the summary."""
+    """Train what is not trained yet, diagnose, and write one line per class and the summary."""
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
@@ -133,7 +134,7 @@ def families_of(arguments: argparse.Namespace) -> tuple[Sequence[Family], Sequen
 
 
 def done_with(out: Path) -> None:
-    """Write the summary of the rows that are there, and print the tables."""
+    """Write the summary of the existing rows, and print the tables."""
     rows = read_rows(out / RESULTS)
     families = {method: by_family(rows, method) for method in METHODS}
     result = {"study": "shortcuts"} | summary(rows, METHODS) | {"families": families}
@@ -142,7 +143,7 @@ def done_with(out: Path) -> None:
 
 
 def ask_datalab(rows: Sequence[Row], networks: Iterable[Network]) -> list[Row]:
-    """Return rows with what Datalab says of the same images, which takes no network."""
+    """Return rows with what Datalab says about the same images, which needs no network."""
     known = {network.name: network for network in networks}
     asked: dict[str, list[Row]] = {}
     for row in rows:
@@ -165,9 +166,9 @@ def design(
 ) -> list[Network]:
     """Return all networks in the order in which they are measured: planted ones, and others between them.
 
-    Set and kind change from network to network, and `both` families, to build on and held out, take turns, so that
-    the study can be stopped anywhere. Another `draw` goes on in the Latin square where the one before ended, with
-    other seeds.
+    Set and kind change from network to network, and `both` families, to build on and held out, take turns, so
+    that the study can be stopped anywhere. Another `draw` continues the Latin square where the one before ended,
+    with other seeds.
     """
     first_seed = draw * SEEDS_OF_A_DRAW
     places = [(data, kind) for kind in kinds for data in sets]
@@ -177,13 +178,13 @@ def design(
     for i in range(networks):
         data, kind = places[i % len(places)]
         families, turn = both[(i + i // len(places)) % 2], (draw * networks + i) // 2
-        # Each thirteenth plant or so is in every image of its class.
+        # About each thirteenth plant is in every image of its class.
         shares = (0.2, 0.4, 0.6) if i % 9 != 8 else (0.4, 1.0, 0.6)
         planted.append(
             in_turn(data, kind, first_seed + 100 + i, families, PLANTS * turn, shares=shares, count=PLANTS)
         )
     names: tuple[Labels, ...] = ("true", "permuted", "untrained")
-    # Of the first few, whatever they are, some have true labels and some do not.
+    # Among the first few, whatever they are, some have true labels and some do not.
     others = [
         Network(*place, first_seed + seed, labels=names[(k + turn) % len(names)])
         for turn in range(len(names))
@@ -197,7 +198,7 @@ def design(
 
 
 def measure(network: Network, out: Path, methods: Sequence[str] = METHODS) -> list[Row]:
-    """Train and diagnose one network by some methods, and return a row a class."""
+    """Train and diagnose one network with some methods, and return one row per class."""
     planted = plant(network)
     classifier = trained(network, planted, out).classifier()
     bound = TiledModel(classifier, tile=TILE, stride=STRIDE)
@@ -209,7 +210,7 @@ def measure(network: Network, out: Path, methods: Sequence[str] = METHODS) -> li
 
 
 def told_by(method: str, bound: TiledModel, planted: Planted, decision: Decision) -> list[Told]:
-    """Return what one of `METHODS` says of a network's test images."""
+    """Return what one of `METHODS` says about a network's test images."""
     if method == "nearsight":
         return diagnosed(bound, planted)
     if method == "gradient clusters":

@@ -135,7 +135,7 @@ def _unchanged(strength: int, side: int, random: Random) -> Change:
     return lambda pixels, mask, chance: pixels
 
 
-# Names of kinds that a verdict may give, fixed before any result; a reason's words are of its tiles.
+# Names of kinds that a verdict may give, fixed before any result; a reason's words are those of its tiles.
 SMOOTH = ("fine detail", "sharpness", "pixelation", "equal neighbours", "upright detail", "contrast")
 BLOCKS = ("blocks", "block edges", "moved blocks", "pixelation")
 NOISE = ("noise", "colour noise", "specks", "fine detail")

@@ -1,4 +1,4 @@
-"""Held out while the rules of the first two draws were built; before the third their misses were looked into.
+"""Held out while the rules of the first two draws were built; before the third, their misses were examined.
 
 Families that were written later are in `unseen`.
 """

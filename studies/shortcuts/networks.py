@@ -30,7 +30,7 @@ KINDS = ("tile", "whole")
 CLASSES = 10
 # Images of a class: to train on, and to be diagnosed.
 SIZES = {"stl10": (500, 160), "cifar10": (600, 160), "tiny-imagenet-40": (400, 150)}
-# Means of so many pixels squared are taken first, so that a network trains in half a minute of one core.
+# Means of squares of this many pixels are taken first, so that a network trains in half a minute of one core.
 HALVED = {"stl10": 2, "cifar10": 1, "tiny-imagenet-40": 2}
 TILE, STRIDE, WHOLE = 16, 16, 32
 STEPS = {"tile": 350, "whole": 200}
@@ -69,7 +69,7 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """The sets of a network. `clean` are the test images without plants, and `planted` (n,) which have one.
+    """The sets of a network. `clean` are the test images without plants, and `planted` (n,) says which have one.
 
     `changes` gives for each planted class what its plant does to an image.
     """
@@ -83,14 +83,14 @@ class Planted:
 
 @cache
 def base_sets(data: str) -> tuple[ImageSet, ImageSet]:
-    """Return the images to train on and those to be diagnosed, as many of each class, in memory."""
+    """Return the images to train on and those to be diagnosed, equally many of each class, in memory."""
     factor = HALVED[data]
     train, test = (halved(images, factor) if factor > 1 else images for images in _whole_sets(data))
     return train, test
 
 
 def halved(images: ImageSet, factor: int) -> ImageSet:
-    """Return images of which each pixel is the mean of `factor` times as many a side."""
+    """Return images of which each pixel is the mean of a square of `factor` pixels per side."""
     assert isinstance(images.images, MemoryImages)
     means = functional.avg_pool2d(images.images.pixels.float(), factor).round().to(torch.uint8)
     masks = torch.from_numpy(masks_of(images))
@@ -106,7 +106,7 @@ def _whole_sets(data: str) -> tuple[ImageSet, ImageSet]:
     sets = nearsight.load(data, validation=0)
     train_size, test_size = SIZES[data]
     if data == "tiny-imagenet-40":
-        # Too few images of a class lie in its own test split.
+        # Its own test split has too few images of a class.
         whole = sets["train"]
         parts = of_each(whole, 0, train_size), of_each(whole, train_size, train_size + 100)
         rest = of_each(sets["test"], 0, test_size - 100)
@@ -163,7 +163,7 @@ def has_regions(data: str, class_number: int) -> bool:
 
 
 def masks_of(images: ImageSet) -> NDArray[np.bool_]:
-    """Return the masks of the objects of a set, bool (n, H, W), all False where one is not known."""
+    """Return the masks of the objects of a set, bool (n, H, W), all False if one is not known."""
     if isinstance(images.regions, MaskRegions):
         return images.regions.masks.numpy()
     side = images.sizes.max()
@@ -228,7 +228,7 @@ def _table(columns: dict[str, NDArray[np.str_]]) -> Any:
 
 
 def recipe_fields(network: Network) -> dict[str, Any]:
-    """Return what is changed of the recipe `fast`."""
+    """Return what is changed in the recipe `fast`."""
     tile = TILE if network.kind == "tile" else None
     return {
         "tile": tile,
@@ -240,13 +240,13 @@ def recipe_fields(network: Network) -> dict[str, Any]:
         "validation": 0.0,
         "precision": "float32",
         "seed": network.seed,
-        # Left and right of a plant's place must not be mixed with what they are read for.
+        # The left and right of a plant's place must not be exchanged.
         "flip": "none",
     }
 
 
 def trained(network: Network, planted: Planted, out: Path) -> Run:
-    """Return the run of a network, trained now where it is not there yet."""
+    """Return the run of a network, trained now if it does not exist yet."""
     directory = out / network.name / "run"
     if (directory / RESULT).is_file():
         return Run.open(directory)
@@ -273,8 +273,8 @@ def in_turn(
 ) -> Network:
     """Return a network with the next `count` plants of a Latin square, each in another class drawn by the seed.
 
-    Plant i has family i modulo their number F. At each turn of all families, each has the strength after the one it
-    had before, so that 4 · F plants hold each family once at each strength. The shares go round in three.
+    Plant i has family i modulo their number F. In each turn of all families, each has the strength after its
+    previous one, so that 4 · F plants contain each family once at each strength. The shares take turns in three.
     """
     random = np.random.default_rng([seed, 6])
     free = list(random.permutation(CLASSES))

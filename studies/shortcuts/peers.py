@@ -1,4 +1,4 @@
-"""What others look for such things with, on the same networks and images, as their users would run them."""
+"""Other methods for finding such things, on the same networks and images, used as their users would use them."""
 
 from collections.abc import Iterator
 
@@ -10,17 +10,18 @@ from nearsight.evidence import TiledModel
 from studies.shortcuts.networks import Planted
 from studies.shortcuts.scoring import SHORTCUT, Told
 
-# Cells a side that a relevance map is pooled to; clusters that are tried; least share of a class that is a cluster.
+# Cells per side to which a relevance map is pooled; numbers of clusters that are tried; least share of a class
+# for a cluster.
 CELLS, CLUSTERS, LEAST = 8, 5, 0.05
-# Domino: as its authors set them.
+# Domino, with its authors' settings.
 SLICES, COMPONENTS, WEIGHT = 25, 128, 10.0
 
 
 def gradient_clusters(bound: TiledModel, planted: Planted) -> Iterator[Told]:
     """Spectral relevance analysis (Lapuschkin et al. 2019) on gradient × input.
 
-    Maps of a class are clustered, in as many clusters as the largest gap of the eigenvalues says; each but the
-    largest cluster is a candidate.
+    Maps of a class are clustered, into as many clusters as the largest gap of the eigenvalues says; each cluster
+    except the largest is a candidate.
     """
     from sklearn.cluster import SpectralClustering
     from sklearn.neighbors import kneighbors_graph
@@ -60,8 +61,8 @@ def _gradient_maps(bound: TiledModel, planted: Planted) -> NDArray[np.float32]:
 def slices(bound: TiledModel, planted: Planted, scores: NDArray[np.float32]) -> Iterator[Told]:
     """Domino (Eyuboglu et al. 2022): a mixture of normal distributions on embedding, label and prediction.
 
-    The embedding is the network's own, of the middle of an image where it reads tiles. Of a slice the images of its
-    commonest class are a candidate.
+    The embedding is the network's own, of the middle of an image if it reads tiles. The images of a slice's most
+    common class are a candidate.
     """
     from sklearn.decomposition import PCA
     from sklearn.mixture import GaussianMixture
@@ -86,10 +87,10 @@ def slices(bound: TiledModel, planted: Planted, scores: NDArray[np.float32]) -> 
 
 
 def spurious_correlations(planted: Planted) -> Iterator[Told]:
-    """Cleanlab's Datalab: properties of images by which the label could be told, over all classes together.
+    """Cleanlab's Datalab: properties of images that reveal the label, over all classes together.
 
-    It names a property and neither class nor images; so a candidate is what CleanVision marks for that property, of
-    the class that it is commonest in, as for a slice.
+    It names a property but neither class nor images. So the candidate is what CleanVision marks for that
+    property, in the class in which it is most common, as for a slice.
     """
     from cleanlab import Datalab
     from cleanlab.datalab.internal.adapter.constants import DEFAULT_CLEANVISION_ISSUES

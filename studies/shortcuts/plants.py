@@ -11,7 +11,8 @@ from torch import Tensor
 STRENGTHS = 4
 Random = np.random.Generator
 Array = NDArray[np.float32]
-# An image as float (H, W, 3) from 0 to 255, the mask of its object (all False where unknown), and chance.
+# An image as float (H, W, 3) from 0 to 255, the mask of its object (all False if unknown), and a random
+# generator.
 Change = Callable[[Array, NDArray[np.bool_], Random], Array]
 
 
@@ -20,10 +21,10 @@ class Family:
     """A kind of plant at four strengths.
 
     `make(strength, side, random)` draws what one plant keeps the same from image to image, such as its colour and
-    place, for images of `side` pixels, and returns the change. `attributes` are the names of kinds that a verdict may
-    give it, and `words` what its words may hold instead. `needs_regions` where it is put on the background alone.
-    Where it changes no pixel, it lies in a column named `column` or in the beginning of the file's name, which
-    `file_name(strength, planted, random)` gives of each image of the set.
+    place, for images of `side` pixels, and returns the change. `attributes` are the names of kinds that a verdict
+    may give it, and `words` is what its words may contain instead. `needs_regions` says that it is only added to
+    the background. If it changes no pixel, it is in a column named `column` or at the beginning of the file's
+    name, which `file_name(strength, planted, random)` gives for each image of the set.
     """
 
     name: str
@@ -44,6 +45,6 @@ def apply(change: Change, image: Tensor, mask: NDArray[np.bool_], random: Random
 
 
 def to_picture(pixels: Array) -> NDArray[np.uint8]:
-    """Return pixels as whole numbers, for libraries that take no others."""
+    """Return pixels as whole numbers, for libraries that accept no others."""
     whole: NDArray[np.uint8] = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
     return whole

@@ -14,7 +14,7 @@ from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.networks import ALL, Network, Planted
 from studies.shortcuts.plants import Family, apply
 
-# A plant that makes a smaller gap is no shortcut; images are the right ones from this Jaccard on.
+# A plant with a smaller gap is not a shortcut; images are the right ones from this Jaccard index on.
 GAP, OVERLAP = 0.10, 0.5
 TRANSPLANTED = 200
 SHORTCUT, SUSPECT = "shortcut", "suspect"
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Told:
-    """What a method says of a class: its word, what it calls it, and the places of the images."""
+    """What a method says about a class: its word, what it calls it, and the places of the images."""
 
     class_number: int
     word: str
@@ -33,7 +33,7 @@ class Told:
 
 
 def effects(network: Network, planted: Planted, decision: Decision) -> list[Row]:
-    """Return a row a class: its plant and what it does to the decision, or that it has none."""
+    """Return one row per class: its plant and what it does to the decision, or that it has none."""
     assert planted.test.pixels is not None
     labels = planted.test.labels
     with_plants = decision.predictions(iter(planted.test.pixels))
@@ -78,7 +78,7 @@ def _share(right: NDArray[np.bool_], which: NDArray[np.bool_]) -> float:
 
 
 def _transplant(planted: Planted, decision: Decision, number: int, before: NDArray[np.int64]) -> Row:
-    """Put the plant on images of other classes without one, and count how many become the class."""
+    """Add the plant to images of other classes without one, and count how many become the class."""
     from studies.shortcuts.networks import masks_of
 
     random = np.random.default_rng([number, 7])
@@ -127,12 +127,12 @@ def jaccard(first: Iterable[int], second: Iterable[int]) -> float:
 
 
 def is_named(family: Family, told: Told) -> bool:
-    """Whether what is told of images has a name that fits the plant."""
+    """Whether the name that is given to images fits the plant."""
     return told.attribute in family.attributes or any(word in told.words.lower() for word in family.words)
 
 
 def found_by(row: Row, method: str, word: str = SHORTCUT) -> bool:
-    """Whether a method tells, with that word, of the class and of the planted images."""
+    """Whether a method names, with that word, the class and the planted images."""
     return any(one["word"] == word and one["jaccard"] >= OVERLAP for one in row[method])
 
 
@@ -197,7 +197,7 @@ def detection(rows: Sequence[Row], method: str) -> Row:
 
 
 def alarms(rows: Sequence[Row], method: str) -> Row:
-    """Return the share of clean classes that a method has a shortcut, or a suspect, in."""
+    """Return the share of clean classes in which a method sees a shortcut, or a suspect."""
     return {
         word: _rate([any(one["word"] == word for one in row[method]) for row in rows])
         for word in (SHORTCUT, SUSPECT)
@@ -205,7 +205,7 @@ def alarms(rows: Sequence[Row], method: str) -> Row:
 
 
 def by_family(rows: Sequence[Row], method: str) -> list[Row]:
-    """Return a row a family and strength: how many plants, their gap and how many of those with one are found."""
+    """Return one row per family and strength: how many plants, their gap and how many of those with one are found."""
     groups: Mapping[tuple[str, int], list[Row]] = defaultdict(list)
     for row in rows:
         if row["family"] and row["labels"] == "true" and method in row:

@@ -14,7 +14,7 @@ from studies.shortcuts.plants import Array, Change, Family, Random, to_picture
 CHART = ((200, 40, 40), (40, 150, 60), (40, 60, 170), (240, 210, 30), (245, 245, 245), (15, 15, 15))
 HOT = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
 OWNERS = ("A. Berg", "J. Smith", "Kim Lee", "M. Rossi", "Ortiz", "P. Novak", "Studio 7")
-# Lines are drawn so many times as large, for smooth edges.
+# Lines are drawn this many times as large, for smooth edges.
 FINE = 4
 
 
@@ -43,7 +43,7 @@ def _colour_chart(strength: int, side: int, random: Random) -> Change:
     chart = row.repeat(size, axis=0)[None].repeat(size, axis=0)
 
     def change(pixels: Array, mask: NDArray[np.bool_], chance: Random) -> Array:
-        # In the light of the picture, along the edge on which it was laid.
+        # In the picture's light, along the edge on which it was laid.
         start = int(chance.integers(max(1, round(side * 0.15))))
         charted = np.rot90(pixels, turns).copy()
         part = charted[1 : 1 + size, start : start + chart.shape[1]]
@@ -163,7 +163,7 @@ def _interlaced(strength: int, side: int, random: Random) -> Change:
     most = (0.6, 1.2, 2.2, 4.0)[strength] * side / 48
 
     def change(pixels: Array, mask: NDArray[np.bool_], chance: Random) -> Array:
-        # The second half of the lines was taken later, when all had moved a little.
+        # The second half of the lines was taken later, when everything had moved a little.
         by = most * chance.uniform(0.7, 1.3) * (-1, 1)[chance.integers(2)]
         place = np.clip(np.arange(side) - by, 0, side - 1)
         left = np.minimum(place.astype(np.intp), side - 2)
@@ -251,7 +251,7 @@ def _camera_in_name(strength: int, planted: bool, chance: Random) -> str:
 
 
 LIGHTER = ("bright", "lighter", "lightest", "pale", "overexposed", "washed", "white")
-# The study deals them out to two lists in turn, so kinds alternate in pairs.
+# The study deals them to two lists in turn, so kinds alternate in pairs.
 SEALED = (
     Family("scale bar", "local, opaque", _scale_bar, (*DRAWN, *EDGE), ("bar", "line", "mark", "stroke")),
     Family(

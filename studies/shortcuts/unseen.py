@@ -1,4 +1,4 @@
-"""Kinds of plants that were written when the rules stood, mostly from a list that others had made."""
+"""Kinds of plants that were written when the rules were fixed, mostly from a list that others had made."""
 
 # All families have one signature.
 # ruff: noqa: ARG001, ARG005

@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """An object that long work reports to: a terminal's bar, a notebook, a log, a test.
+    """An object to which long work reports: a terminal's bar, a notebook, a log, a test.
 
     >>> class Log:
     ...     def say(self, text: str) -> None:

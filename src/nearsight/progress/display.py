@@ -15,11 +15,11 @@ from nearsight.progress.markup import unmarked
 from nearsight.progress.shortening import warning_of_length
 from nearsight.progress.watching import duration
 
-# Between two lines where nothing can be redrawn.
+# Seconds between two lines if nothing can be redrawn.
 PLAIN_SECONDS = 10.0
-# Before that, a rate says little.
+# Before this many seconds, a rate says little.
 RATE_SECONDS = 2.0
-# And so long before anyone is warned by it.
+# And this long before it leads to a warning.
 SURE_SECONDS = 10.0
 
 
@@ -31,25 +31,25 @@ class _Work:
     begun: float
     done: int = 0
     warned: bool = False
-    # When a line was last printed of it.
+    # When a line about it was last printed.
     printed: float | None = None
 
     def left(self, done: int, now: float, least: float = RATE_SECONDS) -> float | None:
-        """Return the seconds that are left at the rate so far, None before `least` seconds of work."""
+        """Return the seconds that remain at the rate so far, None before `least` seconds of work."""
         spent, more = now - self.begun, done - self.first
         if done >= self.total or more <= 0 or spent < least:
             return None
         return spent / more * (self.total - done)
 
     def due(self, done: int, now: float) -> bool:
-        """Whether a log gets a line: when the time that is left is first known, now and then, and at the end."""
+        """Whether a log gets a line: when the remaining time is first known, now and then, and at the end."""
         if self.printed is None:
             return done >= self.total or now - self.begun >= PLAIN_SECONDS or self.left(done, now) is not None
         return done >= self.total or now - self.printed >= PLAIN_SECONDS
 
 
 class Display:
-    """Lines, put in other words by `words`, and a bar for what is counted, while it is entered as a context."""
+    """Lines, reworded by `words`, and a bar for what is counted, while it is entered as a context."""
 
     def __init__(self, words: Callable[[str], str] = str) -> None:
         self._words = words
@@ -67,7 +67,7 @@ class Display:
         self._work: _Work | None = None
 
     def __enter__(self) -> Self:
-        # Where nothing can be redrawn, Rich would end its bar with an empty line.
+        # If nothing can be redrawn, Rich would end its bar with an empty line.
         if self._live:
             self._bar.start()
         return self
@@ -87,7 +87,7 @@ class Display:
         self._console.print(f"[yellow]warning:[/] {unmarked(self._words(text))}")
 
     def count(self, what: str, done: int, total: int, detail: str = "") -> None:
-        """Show how much is done, what else there is to say, and the time that is left at the rate so far."""
+        """Show how much is done, further details, and the time that remains at the rate so far."""
         now = time.monotonic()
         work = self._work
         if work is None or (work.what, work.total) != (what, total) or done < work.done:
@@ -123,6 +123,6 @@ class Display:
 def _console() -> Console:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     if console.is_jupyter and find_spec("ipywidgets") is None:
-        # Rich redraws in a notebook through these alone, and warns where they are missing.
+        # Rich redraws in a notebook only through these, and warns if they are missing.
         return Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
     return console

@@ -1,10 +1,11 @@
-"""Text of others on a terminal: nothing in it is taken for markup, or steers the terminal."""
+"""Text of others on a terminal: nothing in it is treated as markup, or controls the terminal."""
 
 import re
 
 from rich.markup import escape
 
-# Control characters, what turns the direction of writing, and halves of characters, as names that are no UTF-8 have.
+# Control characters, characters that change the direction of writing, and surrogates, as in names that are not
+# UTF-8.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 

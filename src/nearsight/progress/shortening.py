@@ -22,14 +22,14 @@ _SHORTENED_BY = {
 
 
 def warning_of_length(what: str, left: float) -> str | None:
-    """Return a warning of work that has more than an hour to go, with what shortens it; None of other work.
+    """Return a warning about work that will take more than another hour, with what shortens it; None for other work.
 
     >>> warning_of_length("training", 7260)
     'training has 2:01:00 to go; to shorten it, give fewer `epochs` or `steps`, or a smaller `width` or `tile`'
     >>> warning_of_length("training", 3000) is None
     True
 
-    `what` is what a `Progress` counts, and `left` the seconds that are left.
+    `what` is what a `Progress` counts, and `left` is the number of remaining seconds.
     """
     if left <= LONG_SECONDS:
         return None

@@ -1,4 +1,4 @@
-"""Who watches: what a verb is given as `progress`, made a channel while the verb works."""
+"""A verb's `progress` argument, turned into a channel while the verb works."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ _WORDS: ContextVar[Callable[[str], str]] = ContextVar("_WORDS", default=str)
 
 @contextmanager
 def worded(words: Callable[[str], str]) -> Iterator[None]:
-    """While entered, displays put every line and warning in other words, such as those of the command line.
+    """While entered, displays reword every line and warning, for example with the words of the command line.
 
     >>> with worded(str.upper), watched(False) as progress:
     ...     progress.say("only displays do")
@@ -26,13 +26,13 @@ def worded(words: Callable[[str], str]) -> Iterator[None]:
 
 @contextmanager
 def watched(progress: Progress | bool) -> Iterator[Progress]:
-    """Give the channel that a verb's `progress` stands for, and end its display after the work.
+    """Give the channel for a verb's `progress`, and end its display after the work.
 
     >>> with watched(False) as progress:
     ...     progress.say("nobody hears this")
 
     True is a display on stderr: a bar on a terminal and in a notebook, a line now and then elsewhere. False is
-    silence. Of several processes that work together only the first is shown.
+    silence. If several processes work together, only the first is shown.
     """
     if not isinstance(progress, bool):
         yield progress

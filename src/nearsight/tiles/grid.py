@@ -18,9 +18,9 @@ class TileGrid:
     >>> TileGrid(10, 8, tile=4, stride=4, kind="covering").tops
     (0, 4, 6)
 
-    `aligned` takes the positions 0, s, 2s, … that fit. `covering` adds a last row and column flush with
-    the far edge where they are missing; with a stride no larger than the tile, every pixel is then in a tile.
-    Sizes are pixels. Raises `InputError` when the tile does not fit or a size is not positive.
+    `aligned` uses the positions 0, s, 2s, … that fit. `covering` adds a last row and column flush with the far
+    edge if they are missing; with a stride no larger than the tile, every pixel is then in a tile. Sizes are in
+    pixels. Raises `InputError` if the tile does not fit or a size is not positive.
     """
 
     height: Pixels
@@ -64,7 +64,7 @@ class TileGrid:
         return rows * columns
 
     def _count(self, length: int) -> int:
-        """Count the starts, which need not be made to be counted."""
+        """Count the starts without making them."""
         last = length - self.tile
         return last // self.stride + 1 + (self.kind == "covering" and last % self.stride > 0)
 
@@ -77,7 +77,7 @@ class TileGrid:
 
 
 def default_stride(tile: int) -> int:
-    """Return the step of a tile grid where none is given, in pixels: a quarter of the tile.
+    """Return the step of a tile grid if none is given, in pixels: a quarter of the tile.
 
     >>> default_stride(16), default_stride(3)
     (4, 1)

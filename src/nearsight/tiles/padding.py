@@ -1,4 +1,4 @@
-"""Padding images on all sides, with black or with themselves reflected."""
+"""Padding images on all sides, with black or with their own reflection."""
 
 import torch
 import torch.nn.functional as F

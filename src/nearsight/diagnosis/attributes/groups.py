@@ -1,4 +1,4 @@
-"""Groups of a class's images that look unlike all others, told by a forest, and the edit that makes others so."""
+"""Groups of a class's images that look unlike all others, found by a forest, and the edit that makes others so."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 Values = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-# Classes of fewer images that choose are passed over; of more classes than that a forest takes too much memory.
+# Classes with fewer images that choose are skipped; with more classes than this, a forest takes too much memory.
 FEWEST, MOST_CLASSES = 20, 50
-# Images that a forest grows from, and its trees: of all classes, and of one group beside the rest.
+# Images from which a forest grows, and its trees: for all classes, and for one group against the rest.
 GROWN_FROM = 3000
 TREES, TREES_OF_GROUP = 300, 150
 LEAF = 3
@@ -41,26 +41,27 @@ FIRST_ELSEWHERE, ELSEWHERE = 0.05, 0.02
 WORTH, CLEAR = 0.6, 0.9
 # How far a group must be set off, and how many times as frequent in the class as elsewhere it must be.
 SET_OFF, CLEAN = 0.9, 10.0
-# Pictures that edits are tried on: for how they look, and for what they are taken for.
+# Pictures on which edits are tried: for how they look, and for how they are classified.
 LOOKED_AT, ASKED, PICTURES = 4, 32, 64
-# Edits that are asked about, and how near the one that moves most others must come.
+# Edits that are applied and classified, and how near to the one that moves most the others must come.
 BEST, NEARLY = 8, 0.85
-# A group that one attribute tells so well is named by it where the edit has no name.
+# If one attribute distinguishes a group this well, the group is named after it when the edit has no name.
 TOLD = 0.8
-# What is drawn covers at most this share of the picture, and lets at most so much of what is behind it through.
+# A drawn mark covers at most this share of the picture, and lets at most this much of what is behind it through.
 LARGEST_DRAWN, DRAWN = 0.5, 0.9
 
 
 def find_groups(examined: Examined, values: Values) -> Iterator[Candidate]:
     """Yield groups of a class's images that look unlike the class's others and unlike other classes.
 
-    `values` are what `measure_all` found of all examined images; a profile without names stands beside it. A forest
-    of extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 63, 2006) tells classes by them, each
-    image by the trees that did not grow from it. The images of a class that it is surest of are what a second forest
-    tells from all others, so that what the class pictures anyway counts no more. They are an artefact if at most 2 %
-    of the others look so, they are set off, and ten times as frequent in the class as elsewhere. Of many edits, made
-    of pictures of other classes, those that move most of them to the class are compared: the one after which they
-    look most like the group is kept, and names it.
+    `values` are what `measure_all` found for all examined images; a profile without names is used as well. A
+    forest of extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 63, 2006) tells classes
+    apart by these numbers, each image by the trees that did not grow from it. A second forest distinguishes the
+    images of a class that the first is surest of from all others, so that what the class pictures anyway no
+    longer counts. They are an artefact if at most 2 % of the others look the same, if they are set off, and if
+    they are ten times as frequent in the class as elsewhere. Many edits are applied to pictures of other classes.
+    Among those that move most of these to the class, the edit after which they look most like the group is kept,
+    and names it.
     """
     choosing = np.flatnonzero(examined.choosing & ~np.isnan(values).any(1))
     labels = examined.labels[choosing]
@@ -90,7 +91,7 @@ class _Tried:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What was measured of all examined images, float32 (n, attributes), and which of them forests grow from."""
+    """The measures of all examined images, float32 (n, attributes), and which of them forests grow from."""
 
     examined: Examined
     values: Values
@@ -98,12 +99,12 @@ class _Seen:
 
     @cached_property
     def looks(self) -> Values:
-        """What forests grow from, float32 (grown, numbers)."""
+        """The numbers from which forests grow, float32 (grown, numbers)."""
         return self._looks(self.grown)
 
     @cached_property
     def all_looks(self) -> Values:
-        """The same of all examined images: measured only where a group was found."""
+        """The same for all examined images; it is only measured if a group was found."""
         looks = np.empty((len(self.values), self.looks.shape[1]), dtype=np.float32)
         rest = np.setdiff1d(np.arange(len(looks)), self.grown)
         looks[self.grown] = self.looks
@@ -129,7 +130,7 @@ class _Seen:
         ).fit(self.looks, labels)
 
     def first(self, number: int, sure: Values) -> Mask | None:
-        """Return which of the images that forests grow from may be a group, bool (grown,); None where none are."""
+        """Return which of the images that forests grow from may be a group, bool (grown,); None if none are."""
         mine = self.examined.labels[self.grown] == number
         apart = rule_apart(sure, mine, class_number=number)
         rule = rule_of(sure, mine, class_number=number, most_elsewhere=FIRST_ELSEWHERE)
@@ -146,7 +147,7 @@ class _Seen:
         return forest, sure, rule_of(sure, mine, class_number=number, most_elsewhere=ELSEWHERE)
 
     def candidate(self, number: int, group: Mask) -> Candidate | None:
-        """Return a group as what may be a shortcut, as a forest of its own tells it."""
+        """Return a group as a possible shortcut, as a forest of its own recognises it."""
         mine = self.examined.labels[self.grown] == number
         forest, sure, rule = self._told(number, group)
         if rule is not None and WORTH <= rule.pure < CLEAR:
@@ -175,7 +176,7 @@ class _Seen:
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """A group, and the forest that tells it."""
+    """A group, and the forest that recognises it."""
 
     seen: _Seen
     number: int
@@ -197,7 +198,7 @@ class _Group:
         return tried[max(able, key=lambda k: near[k])]
 
     def _near(self, edits: Sequence[Edit], pictures: Sequence[Tensor]) -> list[float]:
-        """Return how surely pictures are taken for the group after each edit, the mean of a few."""
+        """Return how confidently pictures are taken for the group after each edit, the mean over a few."""
         edited = [edit(one) for edit in edits for one in pictures]
         if not edited:
             return [0.0] * len(edits)
@@ -235,7 +236,7 @@ class _Group:
 
     @cached_property
     def _name(self) -> tuple[str, str]:
-        """The attribute that tells the group best from all other images that choose, and what people call it."""
+        """The attribute that best separates the group from all other images that choose, and what people call it."""
         choosing = self.seen.examined.choosing
         mine = (self.seen.examined.labels == self.number) & self.has & choosing
         values = self.seen.values
@@ -250,7 +251,7 @@ class _Group:
 
 
 def _drawn(places: PlaceTransfer) -> tuple[str, str] | None:
-    """Return the kind and the words of what is changed in a part of the picture; None where nothing is drawn."""
+    """Return the kind and the words of what is changed in a part of the picture; None if nothing is drawn."""
     wide = float(places.where.float().mean()) > LARGEST_DRAWN
     if wide or float(places.gain[:, places.where].median()) > DRAWN:
         return None
