@@ -19,6 +19,9 @@ EditOf = Callable[[Tensor, int], Tensor]
 # Where a candidate is seen. Only a table shows what no picture shows.
 IMAGE, TILE, TABLE = "image", "tile", "table"
 
+# The prediction of an image that the classifier was not asked about: no class.
+UNASKED = -1
+
 # How much else may look like a candidate: fine lines can only be lines, but a blurred picture has many causes.
 ONE_CAUSE, FEW_CAUSES, MANY_CAUSES = 0, 1, 2
 
@@ -42,7 +45,7 @@ class Candidate:
     of the picture (top, left, bottom, right), as shares of height and width, in which it can be seen; None if it
     is everywhere or nowhere. `causes` says how much else may look like it: `ONE_CAUSE`, `FEW_CAUSES` or
     `MANY_CAUSES`. If the same images have two names, and both move as many images, the one with fewer causes is
-    used.
+    used. `chose` is bool (n,): which images it was found on, if they are not those that choose; they do not test it.
     """
 
     class_number: int
@@ -59,6 +62,7 @@ class Candidate:
     beside: Edit | None = None
     place: tuple[float, float, float, float] | None = None
     causes: int = FEW_CAUSES
+    chose: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +70,9 @@ class Examined:
     """What finders of candidates are given: the images, what the classifier decided, and which images choose.
 
     `decided` is int64 (n,), the predictions under `decision`, if they are known; otherwise the images are
-    classified when the predictions are first needed, which no finder does. `choosing` is bool (n,), drawn within
-    each class: rules, thresholds and groups are chosen on these images alone, and are tested on the others.
+    classified when the predictions are first needed, which no finder does. The prediction of an image that only
+    chooses is `UNASKED`. `choosing` is bool (n,): rules, thresholds and groups are chosen on these images alone, and
+    are tested on the others.
     """
 
     images: ImageSet
@@ -85,6 +90,11 @@ class Examined:
         return self.decision.predictions(self.images.image(i) for i in range(len(self.images)))
 
     @cached_property
+    def asked(self) -> NDArray[np.bool_]:
+        """Which images the classifier was asked about, bool (n,)."""
+        return self.predictions != UNASKED
+
+    @cached_property
     def labels(self) -> NDArray[np.int64]:
         """The class of each image, int64 (n,)."""
         return np.asarray(self.images.labels, dtype=np.int64)
@@ -93,6 +103,10 @@ class Examined:
         """Return at most so many of some images that choose, drawn with the seed, uint8 (3, H, W) each."""
         drawn = np.random.default_rng(self.seed).permutation(np.flatnonzero(among & self.choosing))[:most]
         return [self.images.image(int(i)) for i in drawn]
+
+    def testing(self, candidate: Candidate) -> NDArray[np.bool_]:
+        """Return which images test a candidate, bool (n,): those that choose nothing and did not choose it."""
+        return ~self.choosing if candidate.chose is None else ~(self.choosing | candidate.chose)
 
     def of_class(self, class_number: int, *, choosing: bool) -> NDArray[np.int64]:
         """Return the places of a class's images that choose, or of those that test."""

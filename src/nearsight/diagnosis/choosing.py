@@ -1,7 +1,18 @@
 """Which images choose what is searched for, and which test it: never the same images."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
+
+from nearsight.data import ImageSet
+from nearsight.data.joined_images import chosen_of
+from nearsight.data.split_list import TRAINED_ON
+
+# A median class of so many images is divided. With fewer, training images choose, so that all of it can test.
+ENOUGH = 100
+# Training images that choose, of a class and in all; as many of a class as test it in any case.
+OF_A_CLASS, IN_ALL = 120, 600
 
 
 def choosing_half(labels: NDArray[np.int64], seed: int = 0) -> NDArray[np.bool_]:
@@ -19,3 +30,35 @@ def choosing_half(labels: NDArray[np.int64], seed: int = 0) -> NDArray[np.bool_]
         mine = np.flatnonzero(labels == number)
         chosen[random.permutation(mine)[: len(mine) // 2]] = True
     return chosen
+
+
+def training_images(tested: ImageSet, others: Mapping[str, ImageSet], seed: int = 0) -> ImageSet | None:
+    """Return the training images that choose in place of half of a small test split; None where half of it does.
+
+    >>> from nearsight.data import load
+    >>> digits = load("digits")
+    >>> len(digits["test"]), len(training_images(digits["test"], digits))
+    (365, 600)
+    >>> training_images(digits["train"], digits)
+
+    `others` are the set's splits by name. A split is small if its median class has fewer than 100 images. They are
+    drawn by `seed`: at most 120 of a class and 600 in all, but as many of a class as it tests. What the network was
+    trained on tests nothing, so a split of that kind is divided, and so is one with fewer training images of the
+    median class than half of it.
+    """
+    parts = [others[name] for name in TRAINED_ON if name in others]
+    if tested.split in TRAINED_ON or not parts:
+        return None
+    classes = len(tested.classes)
+    labels = np.concatenate([part.labels for part in parts])
+    there, here = _typical(labels, classes), _typical(tested.labels, classes)
+    if here >= ENOUGH or there < max(1, here // 2):
+        return None
+    most = min(OF_A_CLASS, max(here, IN_ALL // classes))
+    random = np.random.default_rng((seed, 17))
+    chosen = [random.permutation(np.flatnonzero(labels == number))[:most] for number in range(classes)]
+    return chosen_of(parts, np.sort(np.concatenate(chosen)))
+
+
+def _typical(labels: NDArray[np.int64], classes: int) -> int:
+    return int(np.median(np.bincount(labels, minlength=classes)))

@@ -7,7 +7,6 @@ from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.reliance.part import RELIANCE
 from nearsight.diagnosis.reliance.verdict import BACKGROUND as DECIDES
 from nearsight.diagnosis.reliance.verdict import INDIFFERENT
-from nearsight.diagnosis.verdicts.limits import limit_in_words, typical_limit
 from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
@@ -144,8 +143,8 @@ def _nothing(diagnosis: Diagnosis, others: Sequence[str]) -> str:
         if told is None:
             why = diagnosis.absent.get(VERDICTS.name, "its part 'verdicts' was left out")
             return f"the diagnosis of {diagnosis.split} has no verdicts ({why})"
-        limit = limit_in_words(typical_limit(told.limits))
-        return f"the diagnosis of {diagnosis.split} found no shortcut and no {SUSPECT}: {limit}"
+        possible = told.what_was_possible
+        return f"the diagnosis of {diagnosis.split} found no shortcut and no {SUSPECT}: {possible}"
     named = ", ".join(f"'{name}'" for name in others[:3]) + (" …" if len(others) > 3 else "")
     if left := _left(diagnosis):
         return (

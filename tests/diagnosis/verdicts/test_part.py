@@ -15,6 +15,7 @@ from torch import Tensor
 import nearsight
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.diagnosing import diagnose
 
 CLASSES = ("left", "right", "top")
 SIDE = 32
@@ -35,22 +36,24 @@ def greyed(image: Tensor) -> None:
     image[:] = image.float().mean(0).round().to(torch.uint8)
 
 
-def natural(count: int) -> Tensor:
+def natural(count: int, seed: int = 1) -> Tensor:
     """Images whose neighbouring pixels are alike, as those of photographs are: noise whose power falls as 1/f²."""
-    random = np.random.default_rng(1)
+    random = np.random.default_rng(seed)
     frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.fftfreq(SIDE)) + 1 / SIDE
     noise = np.fft.ifft2(np.fft.fft2(random.normal(size=(count, 3, SIDE, SIDE))) / frequency**1.5).real
     return torch.from_numpy(np.clip(110 + 30 * noise / noise.std(), 0, 220).astype(np.uint8))
 
 
-def world(each: int, frames: Sequence[float], greys: Sequence[float] = (0, 0, 0)) -> ImageSet:
+def world(
+    each: int, frames: Sequence[float], greys: Sequence[float] = (0, 0, 0), split: str = "test"
+) -> ImageSet:
     """Images of three classes, 70 % with any one's bar; of each these shares have a frame, or no colours."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(len(split) - 4)
     labels = np.repeat(np.arange(len(CLASSES)), each)
     any_one = random.integers(len(CLASSES), size=len(labels))
     shown = np.where(random.random(len(labels)) < 0.7, any_one, labels)
     drawn = random.random(len(labels))
-    pixels = natural(len(labels))
+    pixels = natural(len(labels), len(split) - 3)
     for image, bar, label, at in zip(pixels, shown, labels, drawn, strict=True):
         image[BARS[bar]] = 230
         if at < frames[label]:
@@ -58,7 +61,7 @@ def world(each: int, frames: Sequence[float], greys: Sequence[float] = (0, 0, 0)
         elif at > 1 - greys[label]:
             greyed(image)
     names = tuple(f"{i}.png" for i in range(len(labels)))
-    return ImageSet("bars", "test", CLASSES, labels, MemoryImages(pixels, names))
+    return ImageSet("bars", split, CLASSES, labels, MemoryImages(pixels, names))
 
 
 def reads_plants(images: Tensor) -> Tensor:
@@ -71,9 +74,9 @@ def reads_plants(images: Tensor) -> Tensor:
     return scores
 
 
-def diagnosed(images: ImageSet) -> Diagnosis:
+def diagnosed(images: ImageSet, **others: ImageSet) -> Diagnosis:
     bound = bound_function(reads_plants, images, tile=SIDE)
-    return nearsight.diagnose(bound, images, parts=["verdicts"], faithfulness=0, progress=False)
+    return diagnose(bound, images, others=others, parts=["verdicts"], faithfulness=0)
 
 
 def test_two_plants_in_one_class_are_two_verdicts_in_their_own_words() -> None:
@@ -99,10 +102,23 @@ def test_where_all_images_of_a_class_have_it_interventions_decide_and_accuracy_w
     assert any("accuracy without it is unknown" in said for said in found.sentences())
 
 
+def test_training_images_choose_for_test_images_that_are_too_few_to_choose_and_test() -> None:
+    few = world(12, (0.5, 0, 0))
+    alone = diagnosed(few)["verdicts"]
+    assert (alone.verdicts, alone.trained, alone.typical_images) == ((), 0, 6)
+    found = diagnosed(few, train=world(40, (0.5, 0, 0), split="train"))["verdicts"]
+    assert (found.trained, found.typical_images, found.accuracy.n) == (120, 12, 36)
+    [one] = found.shortcuts
+    assert (one.class_number, one.words) == (0, "black frame, 2 pixels")
+    assert max(one.images) < 12
+    assert one.share.n == 12
+
+
 def test_of_five_images_of_a_class_nothing_is_believed_and_it_is_said() -> None:
     found = diagnosed(world(5, (1, 0, 0)))
     assert not found["verdicts"].verdicts
-    assert any("there are too few images to find one by accuracy alone" in said for said in found.sentences())
+    said = "the set is too small to find one: 3 images of the median class test, and 15 would do"
+    assert any(said in sentence for sentence in found.sentences())
 
 
 def test_metadata_that_cannot_be_read_is_told_and_no_verdict(

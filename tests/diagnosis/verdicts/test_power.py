@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nearsight.diagnosis.verdicts.power import smallest_difference
+from nearsight.diagnosis.verdicts.power import fewest_images, smallest_difference
 from nearsight.statistics import more_often
 
 
@@ -33,3 +33,14 @@ def test_more_images_find_smaller_ones() -> None:
 def test_where_all_are_right_or_images_are_few_none_is_found() -> None:
     assert smallest_difference(200, 1.0, 0.01) is None
     assert smallest_difference(1, 0.5, 0.05) is None
+
+
+def test_the_fewest_images_are_those_from_which_on_fishers_test_believes_a_third() -> None:
+    for classes, level in ((2, 0.05), (3, 0.005), (10, 0.001)):
+        fewest = fewest_images(classes, level)
+
+        def p(images: int, others: int = classes - 1) -> float:
+            return more_often(np.arange(images) < round(images / 3), np.zeros(images * others))
+
+        assert p(fewest) <= level
+        assert min(p(images) for images in range(1, fewest)) > level

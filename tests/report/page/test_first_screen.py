@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.verdicts.limits import ClassLimit
 from nearsight.diagnosis.verdicts.part import Verdicts
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.report.page.diagnosis_page import diagnosis_html
@@ -60,5 +61,16 @@ def test_what_is_unknown_without_it_is_said(with_verdicts: Callable, parse: Call
 
 def test_nothing_found_is_said(with_verdicts: Callable, parse: Callable) -> None:
     found = with_verdicts()
-    assert "No shortcut was found. There are too few images" in parse(screen(found)).text
-    assert found.summary()[0] == "shortcuts: none found (too few images to find one)"
+    assert "No shortcut was found. Accuracy alone shows none in so few images" in parse(screen(found)).text
+    assert found.summary()[0] == "shortcuts: none found (too few images to find one by accuracy alone)"
+
+
+def test_of_a_set_that_is_too_small_it_is_said_how_many_images_would_do(
+    make_diagnosis: Callable, parse: Callable
+) -> None:
+    limits = tuple(ClassLimit(number, 5, None) for number in range(3))
+    small = Verdicts((), 0, SURE, LESS, limits, needed=8)
+    found = make_diagnosis(count=16, wrong=4, verdicts=small)
+    said = "The set is too small to find one: 5 images of the median class test, and 8 would do."
+    assert said in parse(screen(found)).text
+    assert found.summary()[0] == "shortcuts: none found (too few images: 5 of a class test, 8 would do)"

@@ -1,7 +1,10 @@
 """What looks for candidates: each finder, by the name of what it looks for, in one place."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
+
+import numpy as np
 
 from nearsight.diagnosis.attributes.find import find_whole_image_attributes
 from nearsight.diagnosis.candidates import Candidate, Examined, Finder
@@ -21,13 +24,31 @@ FINDERS: Mapping[str, Finder] = MappingProxyType(
 )
 
 
-def find_candidates(examined: Examined, atlas: Atlas | None, tile: int | None) -> list[Candidate]:
-    """Return what all finders find, with the marks and reasons of an atlas of the same images if there is one.
+def find_candidates(
+    examined: Examined, atlas: Atlas | None, tile: int | None, seen: Examined | None = None
+) -> list[Candidate]:
+    """Return what all finders find, with the marks and reasons of an atlas if there is one.
 
     Rules are made on the images that choose, and applied to all that are examined. `tile` is the side of the
-    atlas's tiles in pixels.
+    atlas's tiles in pixels. The atlas is of the images of `seen`, which are the first of those examined and of which
+    others may choose; by default it is of the same images.
     """
     candidates = [one for find in FINDERS.values() for one in find(examined)]
     if atlas is not None and tile is not None:
-        candidates += [*mark_candidates(atlas, examined, tile), *reason_candidates(atlas, examined, tile)]
+        of_atlas = examined if seen is None else seen
+        found = [*mark_candidates(atlas, of_atlas, tile), *reason_candidates(atlas, of_atlas, tile)]
+        candidates += (
+            found if seen is None else [_among_more(one, seen, len(examined.labels)) for one in found]
+        )
     return candidates
+
+
+def _among_more(candidate: Candidate, seen: Examined, images: int) -> Candidate:
+    """Return a candidate of the first of so many images; nothing is known of the others."""
+    more = images - len(candidate.has)
+    return replace(
+        candidate,
+        has=np.pad(candidate.has, (0, more)),
+        value=np.pad(candidate.value, (0, more), constant_values=np.nan),
+        chose=np.pad(seen.choosing, (0, more)),
+    )

@@ -53,7 +53,7 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     if candidate.put_on is None:
         return None
     number = candidate.class_number
-    free = ~examined.choosing & ~candidate.has
+    free = examined.testing(candidate) & ~candidate.has
     free &= (examined.labels != number) & (examined.predictions != number)
     chosen = _some(np.flatnonzero(free), judged, (examined.seed, 1, number))
     if not len(chosen):
@@ -82,7 +82,7 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
     if take_off is None:
         return None
     number = candidate.class_number
-    right = ~examined.choosing & (examined.labels == number) & (examined.predictions == number)
+    right = examined.testing(candidate) & (examined.labels == number) & (examined.predictions == number)
     mine = _some(np.flatnonzero(right & candidate.has), judged, (examined.seed, 2, number))
     beside = _some(np.flatnonzero(right & ~candidate.has), judged, (examined.seed, 3, number))
     if not len(mine):

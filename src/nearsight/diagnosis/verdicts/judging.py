@@ -121,7 +121,7 @@ def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
     for one in judged:
         by_class[one.candidate.class_number].append(one)
     for number, some in by_class.items():
-        mine = examined.labels == number
+        mine = (examined.labels == number) & examined.asked
         left = sorted(some, key=_rank)
         while left:
             best, *rest = left

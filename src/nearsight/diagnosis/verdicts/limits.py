@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from nearsight.diagnosis.candidates import Examined
-from nearsight.diagnosis.verdicts.power import smallest_difference
-from nearsight.diagnosis.verdicts.rule import Rule
+from nearsight.diagnosis.verdicts.power import fewest_images, smallest_difference
+from nearsight.diagnosis.verdicts.rule import RULE, Rule
 from nearsight.statistics.writing import points
+
+# Of so many images that choose, a third are five, the fewest that finders make a rule of.
+CHOOSING = 15
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,50 @@ def typical_limit(limits: tuple[ClassLimit, ...]) -> float | None:
     return middle if np.isfinite(middle) else None
 
 
-def limit_in_words(limit: float | None) -> str:
+def typical_images(limits: tuple[ClassLimit, ...]) -> int:
+    """Return how many images of the median class test.
+
+    >>> typical_images((ClassLimit(0, 50, 0.3), ClassLimit(1, 40, 0.4), ClassLimit(2, 0, None)))
+    45
+    """
+    tested = [one.images for one in limits if one.images]
+    return int(np.median(tested)) if tested else 0
+
+
+def limit_in_words(limit: float | None, images: int = 0, needed: int = 0) -> str:
     """Say how small a shortcut would have been found if none was, by the limit of the median class.
 
     >>> limit_in_words(0.4)
     "one in a third of a class's images would have been found if it cost 40 points or more (the median class)"
-    >>> limit_in_words(None)
-    'there are too few images to find one by accuracy alone (the median class)'
+    >>> limit_in_words(None, images=12, needed=8)
+    'accuracy alone shows none in so few images, 12 of the median class; what moves images when added to them does'
+    >>> limit_in_words(None, images=5, needed=8)
+    'the set is too small to find one: 5 images of the median class test, and 8 would do'
+
+    `images` of the median class test, and `needed` until something in a third of them could be believed
+    (`images_needed`).
     """
-    found = (
-        "there are too few images to find one by accuracy alone"
-        if limit is None
-        else f"one in a third of a class's images would have been found if it cost {points(limit, 0)} points or more"
+    if limit is not None:
+        return (
+            f"one in a third of a class's images would have been found if it cost {points(limit, 0)} points or more "
+            "(the median class)"
+        )
+    if images < needed:
+        return f"the set is too small to find one: {images} images of the median class test, and {needed} would do"
+    return (
+        f"accuracy alone shows none in so few images, {images} of the median class; what moves images when added to "
+        "them does"
     )
-    return f"{found} (the median class)"
+
+
+def images_needed(classes: int, tests: int, rule: Rule = RULE, *, halves: bool) -> int:
+    """Return how many images of a class must test until something that a third of them have can be believed.
+
+    >>> images_needed(3, 4, halves=False), images_needed(3, 4, halves=True)
+    (11, 15)
+
+    So many `tests` are made in all, and as many images of each class test. Where `halves` of the images choose and
+    test, as many must also suffice to choose: five of them must have it.
+    """
+    needed = fewest_images(max(2, classes), rule.rate / max(1, tests))
+    return max(needed, CHOOSING) if halves else needed

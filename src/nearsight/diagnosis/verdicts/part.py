@@ -1,12 +1,14 @@
 """The part `verdicts` of a diagnosis."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nearsight.diagnosis.candidates import Examined
-from nearsight.diagnosis.choosing import choosing_half
+from nearsight.data import ImageSet
+from nearsight.data.joined_images import chosen_of
+from nearsight.diagnosis.candidates import UNASKED, Examined
+from nearsight.diagnosis.choosing import choosing_half, training_images
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.look import Look
@@ -19,7 +21,14 @@ from nearsight.diagnosis.table import ESTIMATE, Column, Table, of_class
 from nearsight.diagnosis.verdicts.finders import find_candidates
 from nearsight.diagnosis.verdicts.interventions import Intervention
 from nearsight.diagnosis.verdicts.judging import Judged, judge
-from nearsight.diagnosis.verdicts.limits import ClassLimit, class_limits, limit_in_words, typical_limit
+from nearsight.diagnosis.verdicts.limits import (
+    ClassLimit,
+    class_limits,
+    images_needed,
+    limit_in_words,
+    typical_images,
+    typical_limit,
+)
 from nearsight.diagnosis.verdicts.remaining import remaining_accuracy
 from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT
 from nearsight.diagnosis.verdicts.verdict import Verdict
@@ -37,7 +46,9 @@ class Verdicts:
     """The shortcuts and suspects of all classes, the strongest first, and what would have been found.
 
     `candidates` is how many were tested, `accuracy` that of the decision on the images that test, and `remaining`
-    the accuracy that would remain without the shortcuts. `limits` has an entry for every class.
+    the accuracy that would remain without the shortcuts. `limits` has an entry for every class. `trained` is how many
+    training images chose, so that all examined images test; 0 if half of these chose. `needed` is how many images of
+    a class must test until something in a third of them can be believed; 0 in older files.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -45,6 +56,8 @@ class Verdicts:
     accuracy: Estimate
     remaining: Estimate
     limits: tuple[ClassLimit, ...]
+    trained: int = 0
+    needed: int = 0
 
     @property
     def shown(self) -> tuple[Verdict, ...]:
@@ -71,6 +84,21 @@ class Verdicts:
         """The smallest difference that would have been found in the median class; None if none would."""
         return typical_limit(self.limits)
 
+    @property
+    def typical_images(self) -> int:
+        """How many images of the median class test."""
+        return typical_images(self.limits)
+
+    @property
+    def too_small(self) -> bool:
+        """Whether so few images test that hardly anything could be found."""
+        return self.typical_limit is None and self.typical_images < self.needed
+
+    @property
+    def what_was_possible(self) -> str:
+        """How small a shortcut would have been found, in words."""
+        return limit_in_words(self.typical_limit, self.typical_images, self.needed)
+
 
 def _observe(look: Look) -> float:
     """Return how strongly an image speaks for its own class: the relative evidence of its strongest tile."""
@@ -79,37 +107,59 @@ def _observe(look: Look) -> float:
 
 def _measure(subject: Subject, seen: Sequence[float]) -> Verdicts | Nothing:
     images = subject.images
-    examined = Examined(
-        images,
-        subject.decision,
-        subject.predictions,
-        choosing_half(images.labels, subject.seed),
-        subject.seed,
-        subject.progress,
-    )
+    halves = _halves(subject)
+    training = training_images(images, subject.others, subject.seed)
+    examined = halves if training is None else _with_training(halves, training)
     if not examined.choosing.any():
         return Nothing("no class has two images, one to choose and one to test what is searched for")
     subject.progress.say("verdicts: what images of a class share, and whether the decision depends on it")
     atlas = REASONS.of(subject.found)
-    candidates = find_candidates(examined, atlas, subject.bound.require_tile() if atlas is not None else None)
+    tile = subject.bound.require_tile() if atlas is not None else None
+    candidates = find_candidates(examined, atlas, tile, None if training is None else halves)
     judged = judge(examined, candidates, np.asarray(seen, dtype=np.float32))
     testing = ~examined.choosing
     return Verdicts(
-        verdicts=tuple(_verdict(examined, one) for one in judged),
+        verdicts=tuple(_verdict(examined, one, len(images)) for one in judged),
         candidates=len(candidates),
         accuracy=accuracy_estimate(
             examined.predictions[testing] == examined.labels[testing], chance=1 / len(images.classes)
         ),
         remaining=remaining_accuracy(examined, [one for one in judged if one.word == SHORTCUT]),
         limits=class_limits(examined, len(candidates), RULE),
+        trained=0 if training is None else len(training),
+        needed=images_needed(len(images.classes), len(candidates), halves=training is None),
     )
 
 
-def _verdict(examined: Examined, judged: Judged) -> Verdict:
+def _halves(subject: Subject) -> Examined:
+    """Return the images of a subject, of which half of each class choose."""
+    return Examined(
+        subject.images,
+        subject.decision,
+        subject.predictions,
+        choosing_half(subject.images.labels, subject.seed),
+        subject.seed,
+        subject.progress,
+    )
+
+
+def _with_training(examined: Examined, training: ImageSet) -> Examined:
+    """Return the same images, all of which test, and after them training images that choose."""
+    count = len(examined.images)
+    images = chosen_of([examined.images, training], np.arange(count + len(training)))
+    return replace(
+        examined,
+        images=images,
+        decided=np.pad(examined.predictions, (0, len(training)), constant_values=UNASKED),
+        choosing=np.arange(len(images)) >= count,
+    )
+
+
+def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
+    """Return what was judged as it is told: of the first so many images, those of the subject."""
     candidate, found = judged.candidate, judged.association
-    mine = examined.labels == candidate.class_number
-    having = np.flatnonzero(mine & candidate.has)
-    lacking = np.flatnonzero(mine & ~candidate.has)
+    mine, has = examined.labels[:images] == candidate.class_number, candidate.has[:images]
+    having, lacking = np.flatnonzero(mine & has), np.flatnonzero(mine & ~has)
     clearest = having[np.argsort(-np.nan_to_num(candidate.value[having]), kind="stable")]
     return Verdict(
         class_number=candidate.class_number,
@@ -148,7 +198,7 @@ def _sentences(found: Verdicts, about: Findings) -> Iterator[str]:
         )
         return
     none = "no shortcut is proven" if suspects else "no shortcut was found"
-    yield f"{none}: {limit_in_words(found.typical_limit)}"
+    yield f"{none}: {found.what_was_possible}"
 
 
 def _leads(found: Verdicts, about: Findings) -> Iterator[Lead]:
@@ -163,13 +213,15 @@ def _leads(found: Verdicts, about: Findings) -> Iterator[Lead]:
             "right without shortcuts", found.remaining, f"(with them {_whole(found.accuracy)})"
         )
     if not found.verdicts:
-        limit = found.typical_limit
-        small = (
-            "too few images to find one"
-            if limit is None
-            else f"from {points(limit, 0)} points on it would be"
-        )
-        yield Lead("shortcuts", "none found", f"({small})")
+        yield Lead("shortcuts", "none found", f"({_possible(found)})")
+
+
+def _possible(found: Verdicts) -> str:
+    if found.typical_limit is not None:
+        return f"from {points(found.typical_limit, 0)} points on it would be"
+    if found.too_small:
+        return f"too few images: {found.typical_images} of a class test, {found.needed} would do"
+    return "too few images to find one by accuracy alone"
 
 
 def _whole(share: Estimate) -> str:

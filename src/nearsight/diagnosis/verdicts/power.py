@@ -34,3 +34,21 @@ def smallest_difference(images: int, accuracy: float, level: float, *, seed: int
         if (p <= level).mean() >= POWER:
             return round(difference, 2)
     return None
+
+
+def fewest_images(classes: int, level: float) -> int:
+    """Return how many images of a class must test until something that a third of them have can be believed.
+
+    >>> fewest_images(3, 0.05), fewest_images(3, 0.005), fewest_images(10, 0.005)
+    (8, 14, 8)
+
+    As many images of each of so many `classes` test, and none of the others has it; `level` is the probability by
+    chance at which one candidate is believed. By Fisher's exact test, one-sided: with fewer images something is not
+    believed to go with its class, whatever an intervention shows.
+    """
+    images = 1
+    while True:
+        having = round(images * SHARE)
+        if having and hypergeom.sf(having - 1, classes * images, having, images) <= level:
+            return images
+        images += 1

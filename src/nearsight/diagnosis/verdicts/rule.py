@@ -33,10 +33,14 @@ class Rule:
     times: float = 10.0
 
     def worth_proving(self, found: Association) -> bool:
-        """Say whether a candidate goes with its class strongly enough for interventions to be worth their cost."""
+        """Say whether a candidate goes with its class strongly enough for interventions to be worth their cost.
+
+        They are not if no verdict could follow: if it may be part of the object and accuracy does not differ.
+        """
         more = (found.share.value or 0.0) - (found.share.chance or 0.0)
         unknown = found.accuracy.difference.value is None
-        return more >= self.least_share and (unknown or (found.accuracy.difference.value or 0.0) > 0)
+        able = found.candidate.artefact or self.differs(found)
+        return able and more >= self.least_share and (unknown or (found.accuracy.difference.value or 0.0) > 0)
 
     def own(self, found: Association) -> bool:
         """Say whether a candidate is an artefact that hardly any image of other classes has."""
