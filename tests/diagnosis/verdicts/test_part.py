@@ -103,15 +103,15 @@ def test_where_all_images_of_a_class_have_it_interventions_decide_and_accuracy_w
 
 
 def test_training_images_choose_for_test_images_that_are_too_few_to_choose_and_test() -> None:
-    few = world(12, (0.5, 0, 0))
+    few = world(8, (0.6, 0, 0))
     alone = diagnosed(few)["verdicts"]
-    assert (alone.verdicts, alone.trained, alone.typical_images) == ((), 0, 6)
-    found = diagnosed(few, train=world(40, (0.5, 0, 0), split="train"))["verdicts"]
-    assert (found.trained, found.typical_images, found.accuracy.n) == (120, 12, 36)
+    assert (alone.verdicts, alone.trained, alone.typical_images) == ((), 0, 4)
+    found = diagnosed(few, train=world(40, (0.6, 0, 0), split="train"))["verdicts"]
+    assert (found.trained, found.typical_images, found.accuracy.n) == (120, 8, 24)
     [one] = found.shortcuts
     assert (one.class_number, one.words) == (0, "black frame, 2 pixels")
-    assert max(one.images) < 12
-    assert one.share.n == 12
+    assert max(one.images) < 8
+    assert one.share.n == 8
 
 
 def test_of_five_images_of_a_class_nothing_is_believed_and_it_is_said() -> None:
