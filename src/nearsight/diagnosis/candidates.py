@@ -92,7 +92,7 @@ class Examined:
     @cached_property
     def asked(self) -> NDArray[np.bool_]:
         """Which images the classifier was asked about, bool (n,)."""
-        return self.predictions != UNASKED
+        return np.asarray(self.predictions != UNASKED)
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
