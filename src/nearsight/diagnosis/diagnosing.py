@@ -54,9 +54,10 @@ def diagnose(
     >>> found.images, len(found.table("reliance"))
     (6, 9)
 
-    `model` and the set's name are for the reader. `others` are the splits in which near-duplicates are searched
-    for, by name. `parts` are the names of the parts that are kept; the others are left out, or are measured only
-    because these need them. `groups` is a column of the set, or a fact of its files such as `file.format`, by
+    `model` and the set's name are for the reader. `others` are the set's other splits by name. Near-duplicates are
+    searched for in them, and their training images choose for a small test split (`training_images`). `parts` are the
+    names of the parts that are kept; the others are left out, or are measured only because these need them.
+    `groups` is a column of the set, or a fact of its files such as `file.format`, by
     which accuracy is shown. Of a larger set, `limit` images, drawn with `seed`, are examined. `faithfulness` is
     the number of images on which maps are checked; 0 leaves this out. `nulls` returns networks like this one that
     learned nothing, bound in the same way: their results are the values by chance. It is called only if a part

@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 
 from nearsight import training
-from nearsight.data import ImageSet, ImageSets
+from nearsight.data import ImageSets
 from nearsight.data.split_list import TRAINED_ON, Listing
 from nearsight.data.value_groups import groups_of
 from nearsight.diagnosis import Diagnosis
@@ -117,7 +117,10 @@ def repair(
     new = made.run_by_last_layer() if LAST_LAYER in plan else made.run_by_training()
     after = bound.with_model(new.classifier(_network(bound)))
     test = sets["test"]
-    told = [_diagnosed(one, test, "", seed, machine, progress) if again else None for one in (bound, after)]
+    told = [
+        _diagnosed(one, sets, "test", "", seed, machine, progress) if again else None
+        for one in (bound, after)
+    ]
     asked_before, asked_after = (
         None if one is None or one.decision != found.decision else one.predictions for one in told
     )
@@ -278,20 +281,28 @@ def _diagnosis(
         _check_diagnosis(kept, run, sets, bound)
         return kept
     progress.say("diagnosing the run's training images, to find what to remove")
-    found = _diagnosed(bound, sets["train"], run.directory.resolve().name, asked.seed, machine, progress)
+    found = _diagnosed(bound, sets, "train", run.directory.resolve().name, asked.seed, machine, progress)
     found.save(place)
     return found
 
 
 def _diagnosed(
-    bound: TiledModel, images: ImageSet, name: str, seed: int, machine: Machine | None, progress: Progress
+    bound: TiledModel,
+    sets: ImageSets,
+    split: str,
+    name: str,
+    seed: int,
+    machine: Machine | None,
+    progress: Progress,
 ) -> Diagnosis:
+    images = sets[split]
     parts = [REASONS.name, VERDICTS.name, *([RELIANCE.name] if images.has_regions else [])]
     workers = (machine or Machine()).decoding_workers()
     return diagnose(
         bound,
         images,
         model=name,
+        others={other: some for other, some in sets.items() if other != split},
         parts=parts,
         faithfulness=0,
         seed=seed,

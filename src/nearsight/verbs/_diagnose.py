@@ -58,8 +58,9 @@ def diagnose(
     'tile'
 
     `model` is a run, a `TiledModel` or anything else, as for `heatmap`. A run needs no `data`, which is what
-    `evaluate` takes. If the set has other splits, they are searched for near-duplicates. `parts` are the names of
-    the parts to keep, None for all. `images` is how many images to examine, drawn at random (None: all);
+    `evaluate` takes. If the set has other splits, they are searched for near-duplicates, and in place of half of a
+    small test split its training images choose what verdicts are about. `parts` are the names of the parts to keep,
+    None for all. `images` is how many images to examine, drawn at random (None: all);
     `faithfulness` is on how many of them the maps are checked, 0 for none. `seed` fixes everything random. `groups`
     is the column by which accuracy is reported, as for `evaluate`.
 
