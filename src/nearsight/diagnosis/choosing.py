@@ -11,7 +11,7 @@ from nearsight.data.split_list import TRAINED_ON
 
 # A median class of so many images is divided. With fewer, training images choose, so that all of it can test.
 ENOUGH = 100
-# Training images that choose, of a class and in all; as many of a class as test it in any case.
+# Training images that choose, of a class and in all.
 OF_A_CLASS, IN_ALL = 120, 600
 
 
@@ -41,24 +41,19 @@ def training_images(tested: ImageSet, others: Mapping[str, ImageSet], seed: int 
     (365, 600)
     >>> training_images(digits["train"], digits)
 
-    `others` are the set's splits by name. A split is small if its median class has fewer than 100 images. They are
-    drawn by `seed`: at most 120 of a class and 600 in all, but as many of a class as it tests. What the network was
-    trained on tests nothing, so a split of that kind is divided, and so is one with fewer training images of the
-    median class than half of it.
+    `others` are the set's splits by name. A split is small if its median class has fewer than 100 images. The images
+    are drawn with `seed`, at most 120 of a class and 600 in all. If that is fewer of the median class than half of
+    the split, the split is divided. So is one that the network was trained on, or that a repair chooses on.
     """
     parts = [others[name] for name in TRAINED_ON if name in others]
-    if tested.split in TRAINED_ON or not parts:
+    if tested.split in TRAINED_ON or not parts or not len(tested):
         return None
-    classes = len(tested.classes)
     labels = np.concatenate([part.labels for part in parts])
-    there, here = _typical(labels, classes), _typical(tested.labels, classes)
-    if here >= ENOUGH or there < max(1, here // 2):
-        return None
-    most = min(OF_A_CLASS, max(here, IN_ALL // classes))
+    classes, counts = np.unique(tested.labels, return_counts=True)
+    half = int(np.median(counts)) // 2
+    most = min(OF_A_CLASS, IN_ALL // len(classes))
     random = np.random.default_rng((seed, 17))
-    chosen = [random.permutation(np.flatnonzero(labels == number))[:most] for number in range(classes)]
+    chosen = [random.permutation(np.flatnonzero(labels == number))[:most] for number in classes]
+    if half >= ENOUGH // 2 or np.median([len(some) for some in chosen]) < max(1, half):
+        return None
     return chosen_of(parts, np.sort(np.concatenate(chosen)))
-
-
-def _typical(labels: NDArray[np.int64], classes: int) -> int:
-    return int(np.median(np.bincount(labels, minlength=classes)))
