@@ -46,6 +46,8 @@ class Candidate:
     is everywhere or nowhere. `causes` says how much else may look like it: `ONE_CAUSE`, `FEW_CAUSES` or
     `MANY_CAUSES`. If the same images have two names, and both move as many images, the one with fewer causes is
     used. `chose` is bool (n,): which images it was found on, if they are not those that choose; they do not test it.
+    `drawn` says that it is a picture on top of images, such as a stamp or a frame, and no property that objects have
+    more or less of.
     """
 
     class_number: int
@@ -63,6 +65,7 @@ class Candidate:
     place: tuple[float, float, float, float] | None = None
     causes: int = FEW_CAUSES
     chose: NDArray[np.bool_] | None = None
+    drawn: bool = False
 
 
 @dataclass(frozen=True, eq=False)

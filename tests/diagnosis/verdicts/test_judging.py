@@ -50,11 +50,13 @@ def take_off_all(images: Tensor) -> Tensor:
     return clean
 
 
-def world(shares: tuple[float, float, float], seed: int = 0, each: int = 100) -> tuple[ImageSet, np.ndarray]:
+def world(
+    shares: tuple[float, float, float], seed: int = 0, each: int = 100, mixed: float = 0.4
+) -> tuple[ImageSet, np.ndarray]:
     """Images of three shades, 40 % of them of another class's shade; `shares` of each class have the mark."""
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(3), each)
-    shown = np.where(random.random(3 * each) < 0.4, random.integers(3, size=3 * each), labels)
+    shown = np.where(random.random(3 * each) < mixed, random.integers(3, size=3 * each), labels)
     pixels = (np.array([51, 128, 204])[shown][:, None, None, None] * np.ones((1, 3, SIDE, SIDE))).round()
     images = torch.from_numpy((pixels + random.integers(-9, 10, size=pixels.shape)).astype(np.uint8))
     marked = random.random(3 * each) < np.array(shares)[labels]
@@ -196,3 +198,17 @@ def test_few_verdicts_fall_on_networks_that_learnt_nothing() -> None:
         words += [one.word for one in judge(setting, some)]
     assert words.count(SHORTCUT) == 0
     assert len(words) <= 6
+
+
+def test_of_few_images_that_are_all_right_what_a_drawn_mark_moves_decides() -> None:
+    def told(each: int, *, drawn: bool) -> list[str]:
+        images, _ = world((0, 0, 0), each=each, mixed=0.0)
+        marked = (images.labels == 0) & (np.arange(len(images)) % 2 == 0)
+        for place in np.flatnonzero(marked):
+            images.images.pixels[place] = put_on(images.images.pixels[place])
+        found = judge(examined(reads_the_mark, images), [replace(candidate(marked), drawn=drawn)])
+        return [one.word for one in found]
+
+    assert told(40, drawn=True) == [SHORTCUT]
+    assert told(40, drawn=False) == []
+    assert told(400, drawn=True) == []

@@ -62,6 +62,7 @@ def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
                 attribute=said.attribute,
                 words=said.words,
                 artefact=True,
+                drawn=True,
                 has=has,
                 value=values[row],
                 effect=area_under_curve(values[row][own], values[row][others]),

@@ -288,6 +288,7 @@ def candidate_of(examined: Examined, number: int, mark: RoamingMark, least: floa
         attribute=said.attribute,
         words=said.words,
         artefact=True,
+        drawn=True,
         has=has,
         value=value,
         effect=area_under_curve(value[own & has], value[others]),

@@ -38,9 +38,19 @@ class Rule:
         They are not if no verdict could follow: if it may be part of the object and accuracy does not differ.
         """
         more = (found.share.value or 0.0) - (found.share.chance or 0.0)
-        unknown = found.accuracy.difference.value is None
+        difference = found.accuracy.difference.value
         able = found.candidate.artefact or self.differs(found)
-        return able and more >= self.least_share and (unknown or (found.accuracy.difference.value or 0.0) > 0)
+        helps = difference is None or difference > 0 or self.may_differ(found)
+        return able and more >= self.least_share and helps
+
+    def may_differ(self, found: Association) -> bool:
+        """Say whether what is drawn on images may make a difference of accuracy, by its interval.
+
+        If few images test, or nearly all are right, the interval is wide, and what changed images show must decide.
+        Of properties that objects have more or less of, classifiers use many that are no shortcut.
+        """
+        high = found.accuracy.difference.high
+        return found.candidate.drawn and high is not None and high >= self.least_difference
 
     def own(self, found: Association) -> bool:
         """Say whether a candidate is an artefact that hardly any image of other classes has."""
@@ -86,7 +96,8 @@ class Rule:
         difference = found.accuracy.difference.value
         # If every image of the class has it, only changed images can tell. If few have it, their accuracy alone
         # hardly can, but what an artefact that no other class has moves can.
-        few = self.own(found) and strong >= self.enough and (difference or 0.0) >= self.least_difference
+        may = self.may_differ(found) or (difference or 0.0) >= self.least_difference
+        few = self.own(found) and strong >= self.enough and may
         matters = lost or self.differs(found) or few or (difference is None and proven)
         if proven and matters and found.candidate.artefact:
             return SHORTCUT
