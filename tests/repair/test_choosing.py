@@ -24,7 +24,9 @@ class Found(dict[str, Any]):
 
     def __init__(self, *verdicts: Any, regions: tuple[str, ...] = (), usual: float | None = None) -> None:
         limits = [ClassLimit(number, 50, None, usual) for number in range(len(CLASSES))]
-        found: dict[str, Any] = {"verdicts": SimpleNamespace(verdicts=verdicts, limits=limits)}
+        possible = "there are too few images"
+        told = SimpleNamespace(verdicts=verdicts, limits=limits, what_was_possible=possible)
+        found: dict[str, Any] = {"verdicts": told}
         if regions:
             rows = [SimpleNamespace(verdict=one) for one in regions]
             found["reliance"] = SimpleNamespace(asked=SimpleNamespace(classes=rows))
