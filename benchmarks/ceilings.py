@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +16,7 @@ from benchmarks.facts import facts
 from nearsight.evidence.forward_pass import float32_as
 
 RESULTS = Path(__file__).parent / "results" / "ceilings.json"
-# The tests of benchmarks use less, because their figures are thrown away.
-TURNS = int(os.environ.get("BENCHMARK_TURNS", "5"))
+TURNS = 5
 # In seconds. A type that the processor does not have is emulated, at a thousandth of the speed.
 LONGEST_TURN = 2.0
 SIDE_CPU, SIDE_GPU = 2048, 8192

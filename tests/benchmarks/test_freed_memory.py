@@ -1,13 +1,31 @@
 """Steps with memory kept and handed back, each in a process of its own."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from benchmarks.freed_memory import WAYS, table
 
+from benchmarks import __main__, freed_memory
 
-def test_both_ways_are_measured_in_every_turn(benchmark: Callable[..., Any]) -> None:
+
+def test_both_ways_are_measured_in_every_turn(
+    benchmark: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environments = []
+
+    def here(command: list[str], *, env: dict[str, str], **_settings: object) -> None:
+        """Run the command in this process, as no figure is looked at."""
+        assert command[1:3] == ["-m", "benchmarks"]
+        environments.append(env.get("MALLOC_MMAP_MAX_"))
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.argv", command[2:])
+            __main__.main()
+
+    monkeypatch.setattr(freed_memory, "subprocess", SimpleNamespace(run=here, DEVNULL=None))
     result, _ = benchmark("freed-memory --model airbench --width 0.1 --steps 8:4 --turns 1")
+    assert environments == [way.get("MALLOC_MMAP_MAX_") for way in WAYS.values()]
     [step] = result["steps"]
     assert (step["size"], step["batch"]) == (8, 4)
     assert {way: len(turns) for way, turns in step["passed"].items()} == dict.fromkeys(WAYS, 1)
