@@ -20,9 +20,10 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -n 2
 
-# Two processes of one thread each: quicker than one of two, and the same on every machine.
+# Two processes of one thread each: quicker than one of two, and the same on every machine. Each takes half of the
+# tests as they stand, so that what a module makes for its tests is made once, and then from the other's rest.
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 # The site in build/docs, and the examples that need no data of yours. A broken link, anchor or docstring fails it;
 # `make test` checks links and commands without building it.

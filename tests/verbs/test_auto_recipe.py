@@ -18,7 +18,7 @@ CPU = Machine(device="cpu", workers=0)
 
 
 def test_a_run_says_what_was_chosen_and_why_and_goes_on_by_it(tmp_path: Path, listener: Any) -> None:
-    short = {"steps": 1, "width": 0.1, "out": tmp_path / "run", "machine": CPU}
+    short = {"steps": 1, "width": 0.1, "precision": "float32", "out": tmp_path / "run", "machine": CPU}
     run = nearsight.train("digits", progress=listener, **short)
     (line,) = [line for line in listener.said if line.startswith("recipe ")]
     assert line.startswith(
@@ -52,7 +52,8 @@ def test_weights_are_looked_for_where_images_are_large(
 
 def test_what_was_begun_by_another_recipe_is_resumed_by_it(tmp_path: Path, listener: Any) -> None:
     options = {"out": tmp_path / "run", "machine": CPU, "progress": listener}
-    begun = nearsight.train("digits", recipe="standard", model="resnet9", width=0.1, steps=1, **options)
+    small = {"model": "resnet9", "width": 0.1, "steps": 1, "precision": "float32"}
+    begun = nearsight.train("digits", recipe="standard", **small, **options)
     again = nearsight.train("digits", resume=True, **options)
     assert again.recipe == begun.recipe
     assert not any(line.startswith("recipe ") for line in listener.said)
@@ -63,7 +64,14 @@ def test_the_recipe_of_a_begun_run_is_read_once(
     out: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    options: dict[str, Any] = {"steps": 1, "width": 0.1, "out": out, "machine": CPU, "progress": False}
+    options: dict[str, Any] = {
+        "steps": 1,
+        "width": 0.1,
+        "precision": "float32",
+        "out": out,
+        "progress": False,
+    }
+    options |= {"machine": CPU}
     nearsight.train("digits", **options)
     read: list[Path] = []
     begun = auto_recipe.begun_recipe

@@ -62,9 +62,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return training.train(recipe, ImageSets("few", {"train": scenes("train")}), out, machine=CPU)
 
 
-def test_they_are_like_the_run_and_bound_as_it_is(run: Run) -> None:
+@pytest.fixture(scope="module")
+def nulls(run: Run) -> tuple[TiledModel, ...]:
     bound = TiledModel(run.classifier(), stride=16)
-    nulls = nulls_like(run, scenes("train"), bound, machine=CPU, progress=SILENT)()
+    return nulls_like(run, scenes("train"), bound, machine=CPU, progress=SILENT)()
+
+
+def test_they_are_like_the_run_and_bound_as_it_is(run: Run, nulls: tuple[TiledModel, ...]) -> None:
+    bound = TiledModel(run.classifier(), stride=16)
     assert len(nulls) == NETWORKS
     own = run.classifier().network.state_dict()
     weights = []
@@ -80,9 +85,8 @@ def test_they_are_like_the_run_and_bound_as_it_is(run: Run) -> None:
     assert {(null.tile, null.stride, null.classes) for null in nulls} == {(16, 16, bound.classes)}
 
 
-def test_chance_is_what_they_give(run: Run) -> None:
-    images, bound = scenes("test"), TiledModel(run.classifier(), stride=16)
-    nulls = nulls_like(run, scenes("train"), bound, machine=CPU, progress=SILENT)()
+def test_chance_is_what_they_give(run: Run, nulls: tuple[TiledModel, ...]) -> None:
+    images, bound = scenes("test", 16), TiledModel(run.classifier(), stride=16)
     bare, known = (
         diagnosis.diagnose(bound, images, parts=["reliance"], nulls=given)["reliance"]
         for given in (None, lambda: nulls)

@@ -21,6 +21,7 @@ from nearsight.models import Architecture, Classifier, Preprocessing
 
 HALF = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 SIDE, TILE = 24, 8
+PARTS = ("gate", "errors", "labels")
 
 
 class Side(nn.Module):
@@ -75,7 +76,7 @@ def placed() -> tuple[TiledModel, ImageSet, Diagnosis]:
     """A classifier of places, right by its full pass, and its diagnosis; ten labels are wrong."""
     pixels, right = squares(60)
     model, images = bound(Side()), image_set(pixels, right)
-    return model, images, diagnose(model, images, faithfulness=0)
+    return model, images, diagnose(model, images, parts=PARTS, faithfulness=0)
 
 
 def test_a_classifier_that_is_right_by_its_full_pass_has_no_errors_whatever_its_tiles_say(placed) -> None:
@@ -96,7 +97,7 @@ def test_its_real_errors_are_listed_all_of_them_and_no_others() -> None:
     labels = right.copy()
     labels[:5] = 1 - labels[:5]
     images = image_set(pixels, labels)
-    found = diagnose(model, images, faithfulness=0)
+    found = diagnose(model, images, parts=PARTS, faithfulness=0)
     scored = evaluate(model, images)
     wrong = np.flatnonzero(scored.predictions["full-pass"] != labels).tolist()
     assert wrong == [0, 1, 2, 3, 4]
@@ -153,7 +154,7 @@ def test_where_tiles_decide_alike_their_maps_explain_the_errors_and_flips_are_re
     labels = blue.copy()
     labels[:12] = 1 - labels[:12]
     images, model = image_set(pixels, labels), bound(Colour())
-    found = diagnose(model, images, faithfulness=0)
+    found = diagnose(model, images, parts=PARTS, faithfulness=0)
     assert found["gate"].open
     errors = found["errors"].errors
     assert sorted(error.index for error in errors) == list(range(12))
@@ -180,7 +181,7 @@ def test_one_image_that_its_tiles_predict_otherwise_is_explained_by_removal() ->
     images, model = image_set(pixels, labels), bound(Colour(), stride=16)
     scored = evaluate(model, images)
     assert scored.predictions["full-pass"][0] != scored.predictions["mean-logit"][0] == 0
-    found = diagnose(model, images, faithfulness=0)
+    found = diagnose(model, images, parts=PARTS, faithfulness=0)
     assert found["gate"].open
     [error] = [error for error in found["errors"].errors if error.index == 0]
     assert error.kind == "removal"
@@ -189,7 +190,7 @@ def test_one_image_that_its_tiles_predict_otherwise_is_explained_by_removal() ->
 def test_the_flips_of_a_tile_classifier_say_whether_they_hold_where_their_pixels_are_hidden() -> None:
     pixels, right = squares(60, seed=2)
     images, model = image_set(pixels, right), bound(Side(), tile=TILE)
-    found = diagnose(model, images, faithfulness=0)
+    found = diagnose(model, images, parts=PARTS, faithfulness=0)
     scored = evaluate(model, images)
     wrong = np.flatnonzero(scored.predictions["mean-logit"] != images.labels).tolist()
     errors = found["errors"]
