@@ -130,7 +130,7 @@ def trained(data: str, model: str, seed: int, sets: ImageSets, arguments: argpar
 
 
 def measure(classifier: Classifier, sets: ImageSets, images: int, parts: Sequence[str]) -> Row:
-    """Return what a diagnosis says of a network: accuracy, a row a class with known objects, and its verdicts."""
+    """Return what a diagnosis says of a network: accuracy, one row per class with known objects, and verdicts."""
     found = nearsight.diagnose(
         TiledModel(classifier, stride=STRIDE),
         sets["test"],

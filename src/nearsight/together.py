@@ -48,7 +48,7 @@ class Processes:
 
     @property
     def _place(self) -> tuple[int, int]:
-        # What a training started for its steps does all else itself.
+        # A process that a training started for its steps does everything else itself.
         return (self.launch.rank, self.launch.processes) if self.launch.takes_part else (0, 1)
 
     def share(self, count: int, block: int = 1) -> range:
@@ -59,12 +59,12 @@ class Processes:
         return range(start, stop)
 
     def rounds(self, count: int, block: int) -> list[range]:
-        """Return which of so many things are this process's in each round, where blocks are dealt out one by one.
+        """Return which of this many things belong to this process in each round, if blocks are dealt out one by one.
 
         >>> Processes(Launch(rank=1, processes=2)).rounds(10, block=4)
         [range(4, 8), range(10, 10)]
 
-        After every round all processes together have done all things up to some place, in order.
+        After every round, all processes together have done all things up to some place, in order.
         """
         rank, processes = self._place
         blocks = -(-count // block)
@@ -110,13 +110,13 @@ class Processes:
 
 
 ONE_PROCESS = Processes()
-# Those that are within `all_processes`, and so all come to what they do there.
+# The processes within `all_processes`, which all reach what they do there.
 _HERE: ContextVar[Processes] = ContextVar("_HERE", default=ONE_PROCESS)
 
 
 @contextmanager
 def told_of_lost_processes(processes: int, way_out: str = "") -> Iterator[None]:
-    """Turn what is raised where one of so many processes has ended into an `InputError` of one line.
+    """Turn an error because one of several processes has ended into an `InputError` of one line.
 
     >>> with told_of_lost_processes(4, "; `resume=True` continues"):
     ...     raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:30111")
@@ -124,7 +124,7 @@ def told_of_lost_processes(processes: int, way_out: str = "") -> Iterator[None]:
     nearsight.errors.InputError: one of the 4 processes has ended, and the others cannot go on without it; what it \
 said, or the launcher's summary, tells why; `resume=True` continues
 
-    `way_out` is said at the end. Other errors pass.
+    `way_out` is the end of the message. Other errors pass.
     """
     try:
         yield
@@ -152,7 +152,7 @@ def all_processes() -> Iterator[Processes]:
     ...     processes.first, list(processes.share(3))
     (True, [0, 1, 2])
 
-    All of them must come here. Raises `InputError` for an environment that contradicts itself.
+    All of them must call this. Raises `InputError` for an environment that contradicts itself.
     """
     launch = this_launch()
     if launch.processes > 1:
@@ -166,7 +166,7 @@ def all_processes() -> Iterator[Processes]:
 
 
 def processes_here() -> Processes:
-    """Return the processes that do together what is done here; outside `all_processes` each is alone.
+    """Return the processes that work together here; outside `all_processes`, each is alone.
 
     >>> processes_here() == ONE_PROCESS
     True

@@ -63,7 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train what is not trained yet, repair and measure it; write a line a network and method, and the summary."""
+    """Train what is not trained yet, repair and measure it; write one line per network and method, and a summary."""
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS

@@ -60,7 +60,7 @@ def jtt(case: Case, network: Classifier, out: Path) -> Classifier:
 
 
 def group_dro(case: Case, network: Classifier, out: Path) -> Classifier:
-    """Group DRO (Sagawa et al., ICLR 2020) that knows the true groups, anew on as many images of each of them."""
+    """Group DRO (Sagawa et al., ICLR 2020) that knows the true groups, trained anew on equally many of each."""
     groups = case.groups()
     random = np.random.default_rng([case.seed, 21])
     largest = int(np.bincount(groups).max())

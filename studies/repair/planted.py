@@ -65,7 +65,7 @@ def planted_name(network: Network) -> str:
 
 
 def planted_case(network: Network, images: int | None = None) -> Case:
-    """Return a network with its sets, and where its figures are read; of a class so many training images at most."""
+    """Return a network with its sets, and where its figures are read; `images` is the most to train on per class."""
     planted = plant(network)
     train, test = base_sets(network.data)
     if images is not None:

@@ -1,4 +1,4 @@
-"""Memory for decoding: what an image takes until its pixels are there, and a bound for all that are decoded."""
+"""Memory for decoding: what an image takes until its pixels are there, and one bound for all decoding."""
 
 import os
 from collections.abc import Iterator
@@ -13,26 +13,27 @@ from nearsight.numbers import memory_size
 
 VARIABLE = "NEARSIGHT_DECODE_MEMORY"
 DEFAULT_DECODE_MEMORY = 2**30
-# Where more pixels are asked for than fit, each may take as much as in the most wasteful of formats.
+# If more pixels are requested than fit, each may take as much as in the most wasteful of formats.
 _MOST_A_PIXEL = 32
 # What Pillow keeps of a pixel by its mode, in bytes.
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 _RGB = 3
-# What else a format's reader holds of each pixel while it decodes, in bytes; measured, see docs/reliability.md.
+# What a format's reader holds in addition, per pixel, while it decodes, in bytes; measured, see
+# docs/reliability.md.
 _HELD = {"WEBP": 10, "AVIF": 12, "HEIF": 12, "JPEG2000": 20}
-# What is taken whatever the image's size: a band of it in several forms.
+# What is needed whatever the image's size: a band of it in several forms.
 _BAND = 32 * 2**20
 _TIFF_TILE = (322, 323)
 
 
 def decoding_bytes(image: Image.Image, encoded: int) -> int:
-    """Return what decoding an image takes at most, in bytes, from its header; `encoded` is the size of its file.
+    """Return the most memory that decoding an image takes, in bytes, from its header; `encoded` is its file's size.
 
     >>> decoding_bytes(Image.new("RGB", (1000, 1000)), encoded=0)
     41554432
 
-    That is what Pillow keeps of it, twice where it may be turned, the pixels that come of it, and what the reader of
-    its format holds besides; 32 MiB are for what is worked on at once.
+    This is what Pillow keeps of it (twice if it may be rotated), the resulting pixels, and what the reader of its
+    format holds in addition; 32 MiB are for temporary data.
     """
     pixels = image.width * image.height
     stored = _STORED.get(image.mode, 4)
@@ -41,7 +42,7 @@ def decoding_bytes(image: Image.Image, encoded: int) -> int:
         # Numbers are copied, and become bytes, then grey, then colour.
         each = 2 * stored + 8
     elif (depth := _deep_colours(image)) is not None:
-        # Read twice, of which whole numbers are made.
+        # It is read twice, to be combined into whole numbers.
         each = 2 * stored + 5 * depth + _RGB
     return pixels * (each + _held(image)) + _tile(image) + encoded + _BAND
 
@@ -62,12 +63,12 @@ def _deep_colours(image: Image.Image) -> int | None:
 def _held(image: Image.Image) -> int:
     if image.format not in ("JPEG", "MPO"):
         return _HELD.get(image.format or "", 0)
-    # Of what comes in several scans the coefficients are kept, two bytes each.
+    # For an image in several scans, the coefficients are kept, two bytes each.
     return 0 if in_one_scan(image) else 2 * max(3, len(image.getbands()))
 
 
 def in_one_scan(image: Image.Image) -> bool:
-    """Whether the first scan of a JPEG holds all colours, whole; Pillow reads a header to the end of its marker."""
+    """Whether the first scan of a JPEG has all colours, whole; Pillow reads a header to the end of its marker."""
     stream, colours = getattr(image, "fp", None), getattr(image, "layers", 0)
     if stream is None or "progressive" in image.info or "progression" in image.info:
         return False
@@ -95,15 +96,15 @@ def _tile(image: Image.Image) -> int:
 
 
 def decode_memory() -> int:
-    """Return how much may be taken for decoding at once in a process, in bytes: 1 GiB, or NEARSIGHT_DECODE_MEMORY."""
+    """Return how much memory a process may use for decoding, in bytes: 1 GiB, or NEARSIGHT_DECODE_MEMORY."""
     said = os.environ.get(VARIABLE)
     return DEFAULT_DECODE_MEMORY if not said else memory_size(VARIABLE, said)
 
 
 def check_memory(needed: int, pixels: int, most_pixels: int | None) -> None:
-    """Raise `ValueError` where decoding an image takes more than may be taken.
+    """Raise `ValueError` if decoding an image takes more memory than allowed.
 
-    Where `most_pixels` are asked for, so many may be decoded whatever their format takes.
+    If `most_pixels` are requested, this many may be decoded, whatever memory their format takes.
     """
     allowed = max(decode_memory(), _MOST_A_PIXEL * (most_pixels or 0))
     if needed > allowed:
@@ -119,7 +120,7 @@ def _written(size: int) -> str:
 
 @dataclass(eq=False)
 class _Taken:
-    """What the threads of this process have taken, and what processes beside it share with it."""
+    """What the threads of this process have taken, and what other processes share with it."""
 
     changed: Condition = field(default_factory=Condition)
     size: int = 0
@@ -131,7 +132,7 @@ _TAKEN = _Taken()
 
 
 def _forget_threads() -> None:
-    # A process that is forked has none of the threads that were decoding.
+    # A forked process has none of the threads that were decoding.
     _TAKEN.changed, _TAKEN.size = Condition(), 0
 
 
@@ -141,13 +142,13 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def taking(needed: int) -> Iterator[None]:
-    """Take memory for decoding meanwhile; waits until what other threads have taken leaves room for it.
+    """Take memory for decoding meanwhile; waits until other threads have left room for it.
 
     >>> with taking(2**40):
     ...     pass
 
-    What is more than all that may be taken is decoded alone. In processes that share their bound, what is more than a
-    process's part is decoded by one of them at a time.
+    An image that needs more than all of it is decoded alone. In processes that share their bound, one that needs
+    more than a process's part is decoded by one process at a time.
     """
     allowed = decode_memory() // _TAKEN.processes
     with _TAKEN.changed:
@@ -164,24 +165,24 @@ def taking(needed: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class SharedDecodeMemory:
-    """What a process that decodes images for another calls first: all of them keep to one bound together.
+    """What a process that decodes images for another calls first: together, they all keep to one bound.
 
-    `lock` is one of `multiprocessing`, held by whichever of the `processes` decodes an image larger than its part.
+    `lock` is one of `multiprocessing`; it is held by the process that decodes an image larger than its part.
     """
 
     processes: int
     lock: Any
 
     def __call__(self, worker: int) -> None:
-        """Settle what the process of this number may take."""
+        """Decide what the process with this number may take."""
         del worker
         _TAKEN.processes, _TAKEN.large = self.processes, self.lock
 
 
 def shared_decode_memory(processes: int) -> SharedDecodeMemory:
-    """Return what each of so many processes calls as it begins, to keep to the bound of one together.
+    """Return what each of this many processes calls when it begins, so that together they keep to the bound of one.
 
-    Raises `InputError` where the bound is set to what is no size.
+    Raises `InputError` if the bound is set to something that is not a size.
     """
     import multiprocessing
 

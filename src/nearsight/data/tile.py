@@ -1,4 +1,4 @@
-"""Decoding one tile of an image file: of a JPEG without decoding what the tile does not need."""
+"""Decoding one tile of an image file; for a JPEG, without decoding what the tile does not need."""
 
 from functools import cache
 from importlib import import_module
@@ -26,7 +26,7 @@ from nearsight.data.part_readers import (
 )
 from nearsight.errors import InputError
 
-# Where colours are stored at half the resolution, a pixel takes part of its colour from the next pair of pixels.
+# If colours are stored at half the resolution, a pixel takes part of its colour from the next pair of pixels.
 _BORDER = 2
 _TURNED = range(2, 9)
 
@@ -44,12 +44,12 @@ def decode_tile(
     >>> tile.equal(decode_image(file.getvalue())[:, 100:116, 30:54])
     True
 
-    The tile is `size` (height, width) pixels from `top` and `left` of the image that `decode_image` gives, with the
-    same pixels: uint8 of shape (3, height, width). Of a packed JPEG (`nearsight.pack`) and of a tiled TIFF the tile's
-    part alone is read. Of an upright JPEG in colour that is not progressive, skia-python
-    decodes the tile's part alone, and without it Pillow the rows down to the tile's end; any other file is decoded
-    whole. A JPEG that is damaged and still decodes may give other rubbish with skia-python than with Pillow.
-    Raises `InputError` naming the image (`name`, or its path) when it is damaged, not an image or too small.
+    The tile is `size` (height, width) pixels from `top` and `left` of the image that `decode_image` gives, with
+    the same pixels: uint8 of shape (3, height, width). For a packed JPEG (`nearsight.pack`) and for a tiled TIFF,
+    only the tile's part is read. For an upright JPEG in colour that is not progressive, skia-python only decodes
+    the tile's part; without it, Pillow decodes the rows down to the tile's end. Any other file is decoded whole.
+    A JPEG that is damaged and still decodes may give different garbage with skia-python than with Pillow. Raises
+    `InputError` naming the image (`name`, or its path) if it is damaged, not an image or too small.
     """
     label = name or (None if isinstance(file, bytes) else str(file))
     for read in (_packed, _in_parts):
@@ -80,7 +80,7 @@ def decode_tile(
 def _packed(
     file: bytes | str | Path, top: int, left: int, size: tuple[int, int], label: str | None
 ) -> Tensor | None:
-    """Read a tile of a packed JPEG by itself; None for other files, and for a tile that does not lie in it."""
+    """Read a tile of a packed JPEG by itself; None for other files, and for a tile that is not inside it."""
     with named_faults(file, label), encoded(file) as stream:
         header = read_header(stream)
         if header is None:
@@ -93,7 +93,7 @@ def _packed(
 def _in_parts(
     file: bytes | str | Path, top: int, left: int, size: tuple[int, int], label: str | None
 ) -> Tensor | None:
-    """Read a tile of a tiled TIFF or a slide by itself; None for other files, and where the libraries are missing."""
+    """Read a tile of a tiled TIFF or a slide by itself; None for other files, and if the libraries are missing."""
     if not reads_parts():
         return None
     with named_faults(file, label):
@@ -145,7 +145,7 @@ def _by_skia(
         return None
     height, width = size
     first, last = max(0, left - _BORDER), min(frame.width, left + width + _BORDER)
-    # The options keep no more than the rectangle's address, so the rectangle is kept here.
+    # The options only keep the rectangle's address, so the rectangle is kept here.
     columns = skia.IRect.MakeLTRB(first, 0, last, frame.height)
     options = skia.Codec.Options()
     options.fSubset = columns

@@ -1,4 +1,4 @@
-"""The scores of an evaluation as it goes, kept on disk block by block, so that one that is interrupted goes on."""
+"""The scores of an evaluation, kept on disk block by block, so that an interrupted one continues."""
 
 import json
 import time
@@ -17,12 +17,12 @@ from nearsight.runs.run import METADATA
 from nearsight.schema import numbered
 from nearsight.write import plain, write_tensors
 
-# Blocks are written so long after the last.
+# Blocks are written this many seconds after the last.
 KEEP_SECONDS = 20.0
 
 
 class KeptBlocks:
-    """The blocks of images that are scored already, in a directory, where they are of the same evaluation.
+    """The blocks of images that are already scored, in a directory, if they belong to the same evaluation.
 
     >>> import tempfile
     >>> import numpy as np
@@ -37,8 +37,8 @@ class KeptBlocks:
     >>> list(KeptBlocks(kept.directory, lambda: {"weights": "2e"}).among(range(9)))
     []
 
-    `made_with` gives all that scores depend on, as JSON can hold it, or None where that is not known; then nothing is
-    kept. What is of another evaluation, or damaged, counts as not there: it is scored again.
+    `made_with` gives everything on which scores depend, as JSON can hold it, or None if that is not known; then
+    nothing is kept. Blocks of another evaluation, or damaged ones, are ignored and scored again.
     """
 
     def __init__(self, directory: Path, made_with: Callable[[], Mapping[str, Any] | None]) -> None:
@@ -52,7 +52,7 @@ class KeptBlocks:
         return plain(self._asked())
 
     def among(self, blocks: Iterable[int]) -> dict[int, PartScores]:
-        """Return the scores of those blocks that have been scored."""
+        """Return the scores of the blocks that have been scored."""
         if not self.directory.is_dir():
             return {}
         read = {block: self._read(self._file(block)) for block in blocks}
@@ -71,7 +71,7 @@ class KeptBlocks:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """While entered, what is added is kept, also where it ends with an error."""
+        """While entered, what is added is kept, even if it ends with an error."""
         try:
             yield
         except BaseException as error:
@@ -86,7 +86,7 @@ class KeptBlocks:
             self._write()
 
     def _write(self) -> bool:
-        """Write the blocks that wait; return whether any block is kept."""
+        """Write the waiting blocks; return whether any block is kept."""
         if self._waiting and self._made_with is not None:
             for block, part in self._waiting.items():
                 said = {"made_with": self._made_with, "left_out": part.left_out, "tiles": part.tiles}

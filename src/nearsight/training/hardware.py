@@ -13,7 +13,8 @@ _VERSIONS = ("nearsight", "torch", "timm", "lightning-fabric", "datasets")
 def trained_here(device: torch.device, processes: int = 1, batch_norm: str | None = None) -> dict[str, Any]:
     """Return what result.json says about the hardware and the versions of a training.
 
-    `batch_norm` is of what BatchNorm took its statistics in several processes, None where that is no question.
+    `batch_norm` says from which images BatchNorm took its statistics in several processes, None if that does not
+    arise.
 
     >>> trained_here(torch.device("cpu"))["hardware"]["device"]
     'cpu'

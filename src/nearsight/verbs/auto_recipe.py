@@ -1,4 +1,4 @@
-"""The recipe `auto` of the verbs that train: facts of a set and a machine, and what was chosen by them, said."""
+"""The recipe `auto` of the verbs that train: facts about a set and a machine, and the choice, with its reason."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,14 +29,14 @@ _WEIGHTS: Mapping[str, Weights] = {"here": "published", "there": "fetched", "non
 
 
 def facts_of(images: ImageSet, asked: Mapping[str, Any], machine: Machine) -> Facts:
-    """Return what a choice is made by: of the training images, of the machine, and whether weights are available."""
+    """Return what a choice depends on: the training images, the machine, and whether weights are available."""
     short = round(float(np.median(images.sizes.min(1))))
     gpu = machine.torch_device().type != "cpu"
     given = recipe_from_values(asked)
     if given.weights_of is not None:
         weights: Weights = "own"
     elif given.pretrained:
-        # Whether they are available shows when they are fetched.
+        # Whether they are available shows when they are downloaded.
         weights = "published"
     else:
         name = asks_for_published(asked, short, gpu)
@@ -46,7 +46,7 @@ def facts_of(images: ImageSet, asked: Mapping[str, Any], machine: Machine) -> Fa
 
 
 def auto_recipe(fields: Mapping[str, Any], images: ImageSet, machine: Machine, progress: Progress) -> Recipe:
-    """Return the recipe for a set's training images and the fields that are asked for, and say why."""
+    """Return the recipe for a set's training images and the requested fields, and say why."""
     asked = with_run_taken(dict(fields))
     facts = facts_of(images, asked, machine)
     chosen = choose_recipe(facts, asked)
@@ -63,7 +63,7 @@ def auto_comparison(
     tiles: Sequence[int | None] | None,
     named: bool,
 ) -> tuple[Recipe, Sequence[int | None] | None]:
-    """Return the base recipe of a comparison and the tiles that are compared, and say why; `named` are its arms."""
+    """Return the base recipe of a comparison and the compared tiles, and say why; `named` are its arms."""
     asked = with_run_taken(dict(fields))
     facts = facts_of(images, asked, machine)
     largest = max((tile for tile in tiles or () if tile is not None), default=1)
@@ -75,14 +75,14 @@ def auto_comparison(
 
 
 def begun_recipe(directory: Path, fields: Mapping[str, Any]) -> Recipe | None:
-    """Return the recipe of the run in a directory with the fields that are asked for, None for no run."""
+    """Return the recipe of the run in a directory with the requested fields, None if there is no run."""
     if not is_file(directory / RECIPE):
         return None
     return recipe_from_values(fields, Run.open(directory).recipe)
 
 
 def begun_study(directory: Path, fields: Mapping[str, Any]) -> tuple[Recipe, tuple[str, ...]] | None:
-    """Return base recipe and arms of the comparison that was begun in a directory, None where there is none."""
+    """Return base recipe and arms of the comparison that was started in a directory, None if there is none."""
     if not is_file(directory / STUDY):
         return None
     held = Study.load(directory)

@@ -1,4 +1,4 @@
-"""The bound model that evaluation, heatmaps and diagnosis work on: one that is given, or one bound here."""
+"""The bound model for evaluation, heatmaps and diagnosis: a given one, or one that is bound here."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from nearsight.verbs.sources import AnyModel, find_classifier
 
 
 class ModelOptions(TypedDict, total=False):
-    """What every verb that looks at a model takes and passes on to a `Binding`, which has the defaults."""
+    """What every verb that uses a model takes and passes on to a `Binding`, which has the defaults."""
 
     tile: int | None
     stride: int | None
@@ -33,12 +33,12 @@ class ModelOptions(TypedDict, total=False):
 
 
 class LookingOptions(ModelOptions, ReadingOptions):
-    """What every verb takes that looks at a model with a data set."""
+    """What every verb that uses a model with a data set takes."""
 
 
 @dataclass(frozen=True)
 class Binding:
-    """How a verb was asked to look at a model, as its parameters are called."""
+    """How a verb was asked to use a model, with the names of its parameters."""
 
     tile: int | None = None
     stride: int | None = None
@@ -54,15 +54,15 @@ class Binding:
     top_k: float | None = None
 
     def bind(self, model: AnyModel, *, tiled: bool = True, protocols: Collection[str] = ()) -> TiledModel:
-        """Return the model bound to these settings; a `TiledModel` holds its own, and takes no others.
+        """Return the model bound to these settings; a `TiledModel` has its own, and accepts no others.
 
         >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, classes=("red", "green", "blue"))
         >>> Binding().bind(bound).model.classes
         ('red', 'green', 'blue')
 
-        `tiled` says that a model without a tile is no use; `protocols` are those that are asked for besides the
-        decision, of which top-k takes `top_k` too. Raises `InputError` for settings beside a bound model
-        that say otherwise, and what `find_classifier` and `TiledModel` raise.
+        `tiled` says that a model needs a tile; `protocols` are those that are requested in addition to the
+        decision, of which top-k also takes `top_k`. Raises `InputError` for settings that contradict those of a
+        bound model, and where `find_classifier` and `TiledModel` do.
         """
         if isinstance(model, TiledModel):
             self._check_beside(model)
@@ -95,7 +95,7 @@ class Binding:
         )
 
     def _pooling(self, own: Pooling) -> Pooling:
-        """Return the pooling that is asked for, else that of the classifier."""
+        """Return the requested pooling, or else that of the classifier."""
         return Pooling(self.pooling or own.name, own.top_k if self.top_k is None else self.top_k)
 
     def _check_without_tile(self) -> None:

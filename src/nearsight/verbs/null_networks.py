@@ -1,4 +1,4 @@
-"""Networks like a run's own that learned nothing: what a diagnosis finds of them is what chance gives."""
+"""Networks like a run's own that learned nothing: what a diagnosis finds for them is the value by chance."""
 
 import tempfile
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from nearsight.progress import Progress
 from nearsight.runs import Run
 from nearsight.settings import Machine, Recipe
 
-# So many networks, each trained for at most so many steps.
+# The number of networks, and the most steps for which each is trained.
 NETWORKS, STEPS = 2, 200
 
 
@@ -30,13 +30,13 @@ def nulls_like(
     machine: Machine | None = None,
     progress: Progress,
 ) -> Callable[[], tuple[TiledModel, ...]]:
-    """Return what trains networks like a run's, shortly, on its training images with permuted labels.
+    """Return a function that briefly trains networks like a run's on its training images with permuted labels.
 
     >>> nulls_like(run, sets["train"], bound, progress=channel)()  # doctest: +SKIP
 
-    Called, it gives them, bound alike: `NETWORKS`, of at most `STEPS` steps each, which is said beforehand. Nothing
-    of them is kept. Raises `InputError` at once for a model that is no run, and where its training images are not at
-    hand.
+    It gives them bound in the same way: `NETWORKS`, of at most `STEPS` steps each, which is announced beforehand.
+    Nothing of them is kept. Raises `InputError` at once for a model that is not a run, and if its training images
+    are not available.
     """
     if run is None:
         raise InputError(

@@ -36,7 +36,7 @@ AnyModel = Run | TiledModel | Classifier | nn.Module | Callable[[Tensor], Any] |
 """What a verb can look at: a run or its directory, a bound model, or whatever `Classifier.of` takes."""
 
 
-# Of the images that a run lists: a set that holds so many of them is its own, wherever it lies.
+# A set that contains this share of the images that a run lists is the run's own, wherever it is.
 _OWN = 0.5
 _UNLISTED = (
     "this run was trained before runs listed their images: its test images are found by their places in the set, "
@@ -45,7 +45,7 @@ _UNLISTED = (
 
 
 def opened_run(model: AnyModel) -> Run | None:
-    """Return the run that a verb is given, itself or by its directory; None where it is given another model."""
+    """Return the run given to a verb, itself or by its directory; None if another model is given."""
     if isinstance(model, Run):
         return model
     if isinstance(model, Path) or (isinstance(model, str) and not _names_a_model(model)):
@@ -69,11 +69,11 @@ def find_classifier(
     weights: str | Path | None = None,
     network: Network | None = None,
 ) -> Classifier:
-    """Return the classifier that a verb is given: itself, a run's, or one made by `Classifier.of`.
+    """Return the classifier given to a verb: itself, a run's, or one made by `Classifier.of`.
 
-    `network` is for a run of a network of your own. A name of timm needs a `tile` where the verb is `tiled`: the tile
-    to look at, as published networks were trained on whole images. A `Classifier` keeps the tile it was trained on.
-    Raises what `Run.classifier` and `Classifier.of` raise.
+    `network` is for a run of a network of your own. A timm name needs a `tile` if the verb is `tiled`, because
+    published networks were trained on whole images. A `Classifier` keeps the tile on which it was trained. Raises
+    where `Run.classifier` and `Classifier.of` do.
     """
     if isinstance(model, TiledModel):
         tile = tile or model.tile
@@ -94,7 +94,7 @@ def find_classifier(
 
 
 def model_name(model: AnyModel) -> str:
-    """Return what to call a model that a verb is given."""
+    """Return the name of a model that is given to a verb."""
     if isinstance(model, TiledModel):
         return model_name(model.model)
     if isinstance(model, Classifier):
@@ -108,7 +108,7 @@ def model_name(model: AnyModel) -> str:
 
 @dataclass(frozen=True)
 class Examined:
-    """What a verb looks at: the images of one split, the set that they are of, and whether it is the run's own."""
+    """What a verb uses: the images of one split, their set, and whether it is the run's own."""
 
     images: ImageSet
     sets: ImageSets
@@ -121,7 +121,7 @@ class Examined:
 
 
 def as_trained(reading: Reading, bound: TiledModel) -> Reading:
-    """Read values in the range that a model was trained in, where no other is asked for."""
+    """Read values in the range in which a model was trained, if no other is requested."""
     known = None if bound.preprocessing is None else bound.preprocessing.value_range
     return reading if reading.value_range is not None else replace(reading, value_range=known)
 
@@ -136,12 +136,12 @@ def find_images(
     new_images: bool = False,
     progress: Progress,
 ) -> Examined:
-    """Find the images that a verb looks at: a split of the run's own set or of data given, or a single set whole.
+    """Find the images for a verb: a split of the run's own set or of given data, or a single set whole.
 
-    A run's own set has the images in each split that the run listed when it was trained, whatever the set has become
-    since; `new_images` adds what is not listed to the split. Of other data, images that the run was trained on are
-    left out. What is left out and what has changed is told to `progress`. `classes` name those of data without names.
-    `reading` says how the images are read, where it says nothing as they were for the run.
+    A run's own set has in each split the images that the run listed when it was trained, whatever has become of
+    the set since; `new_images` adds what is not listed to the split. From other data, images that the run was
+    trained on are left out. `progress` is told what is left out and what has changed. `classes` name those of
+    data without names. `reading` says how the images are read; what it does not say is as for the run.
     """
     run = opened_run(model)
     listing = None if run is None else Listing.load(run.directory)
@@ -206,9 +206,9 @@ def _less_trained_on(listing: Listing, sets: ImageSets, split: str) -> tuple[Ima
 def whole_sets(
     data: Data, *, classes: Sequence[str] | None, progress: Progress, **options: Unpack[ReadingOptions]
 ) -> ImageSets:
-    """Return a set, named or held in memory, with the splits that it has of its own.
+    """Return a set, named or held in memory, with its own splits.
 
-    Raises `InputError` where `classes` are given and the set names others.
+    Raises `InputError` if `classes` are given and the set names others.
     """
     if isinstance(data, str | Path):
         return read_set(data, progress=progress, **options)
@@ -220,9 +220,9 @@ def whole_sets(
 def split_as_before(
     sets: ImageSets, directory: Path, validation: float, seed: int, progress: Progress
 ) -> ImageSets:
-    """Split a set as the run or comparison in a directory lists it, or cut it where nothing was begun there.
+    """Split a set as the run or comparison in a directory lists it, or anew if none was started there.
 
-    What has changed in the set since it was listed is told to `progress`.
+    `progress` is told what has changed in the set since it was listed.
     """
     listing = Listing.load(directory)
     if listing is not None:
@@ -243,10 +243,10 @@ def split_as_before(
 
 
 def folds_as_before(sets: ImageSets, listing: Listing | None, folds: int, progress: Progress) -> FoldedSet:
-    """Put a set into the folds that a directory lists, or into new ones where nothing was begun there.
+    """Divide a set into the folds that a directory lists, or into new ones if none were started there.
 
-    What has changed in the set since it was listed is told to `progress`. Other numbers of folds are not taken from
-    a listing; whoever claims the directory refuses them.
+    `progress` is told what has changed in the set since it was listed. A listing with another number of folds is
+    not used; claiming the directory then fails.
     """
     if listing is None or folds_of(listing) != folds:
         return fold_set(sets, folds)
@@ -257,7 +257,7 @@ def folds_as_before(sets: ImageSets, listing: Listing | None, folds: int, progre
 
 
 def trained_on_among(model: AnyModel, pictures: Pictures) -> list[str]:
-    """Return the files among pictures whose content a run was trained on; none where it lists no images."""
+    """Return the files among pictures whose content a run was trained on; none if it lists no images."""
     run = opened_run(model)
     listing = None if run is None else Listing.load(run.directory)
     if listing is None:

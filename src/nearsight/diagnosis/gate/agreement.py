@@ -62,7 +62,7 @@ class Gate:
 
     @property
     def errs_alike(self) -> bool | None:
-        """Whether tiles make the decision's errors beyond chance; None where there are too few errors to tell."""
+        """Whether tiles make the decision's errors beyond chance; None if there are too few errors to tell."""
         found = self.on_errors
         if found.low is None or found.chance is None or (found.n or 0) < FEWEST_ERRORS:
             return None
