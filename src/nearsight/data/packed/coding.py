@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nearsight.data.packed.huffman import HuffmanTable, shortest_table
 
 BLOCK = 8
-# Where each coefficient of a block, row by row, lies in the order in which they are coded.
+# Where each coefficient of a block, row by row, is in the order in which they are coded.
 ZIGZAG = np.array(
     sorted(
         range(64), key=lambda place: (sum(divmod(place, 8)), divmod(place, 8)[sum(divmod(place, 8)) % 2 == 0])
@@ -17,13 +17,13 @@ ZIGZAG = np.array(
 )
 _LARGEST_DC, _LARGEST_AC = 11, 10
 _ZEROS, _END = 0xF0, 0x00
-# Blocks that are worked on at once.
+# Blocks that are processed at a time.
 _TOGETHER = 1 << 16
 _SIZES = np.array([value.bit_length() for value in range(1 << 12)], np.uint8)
 
 
 class OutOfRangeError(ValueError):
-    """A coefficient is larger than those of an image of 8 bits."""
+    """A coefficient is larger than those of an 8-bit image."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a JPEG of `height`×`width` pixels is made of MCUs, the smallest units with all of its colours."""
+    """How a JPEG of `height`×`width` pixels is divided into MCUs, the smallest units with all of its colours."""
 
     height: int
     width: int
@@ -58,11 +58,11 @@ class Layout:
 
     @property
     def subsampled(self) -> bool:
-        """Whether a colour has fewer samples than pixels, so that a decoder looks at the samples beside a pixel."""
+        """Whether a colour has fewer samples than pixels, so that a decoder also reads the samples beside a pixel."""
         return len({(each.down, each.across) for each in self.components}) > 1
 
     def blocks(self, component: Component) -> tuple[int, int]:
-        """Return how many blocks a component has down and across, without those that fill up the last MCUs."""
+        """Return how many blocks a component has down and across, without those that pad the last MCUs."""
         height, width = self.mcu
         return -(-self.height * component.down // height), -(-self.width * component.across // width)
 
@@ -71,7 +71,7 @@ class Layout:
 class Coded:
     """Entropy-coded data in restart intervals, with their markers: `data`, and the `lengths` of each without marker.
 
-    `tables` are those of DC and AC, for the first component and, where there are more, for the others.
+    `tables` are those of DC and AC, for the first component and, if there are more, for the others.
     """
 
     data: bytes
@@ -82,8 +82,8 @@ class Coded:
 def coded(layout: Layout, coefficients: Sequence[NDArray[np.int16]], interval: int) -> Coded:
     """Code the coefficients of each component, int16 (blocks down, blocks across, 64) row by row, in one scan.
 
-    After every `interval` MCUs, a divisor of those across, there is a restart marker. Raises `OutOfRangeError` for
-    coefficients that an image of 8 bits cannot have.
+    After every `interval` MCUs, a divisor of those across, there is a restart marker. Raises `OutOfRangeError`
+    for coefficients that an 8-bit image cannot have.
     """
     bands = [_symbols(blocks, kinds, interval) for blocks, kinds in _bands(layout, coefficients)]
     occurrences = sum(
@@ -122,7 +122,7 @@ def _bands(
             wanted = (bottom - top) * component.down, across * component.across
             blocks = np.zeros((*wanted, 64), np.int16)
             blocks[: have.shape[0], : have.shape[1]] = have[..., ZIGZAG]
-            # What fills up the last MCUs is never seen; equal to its neighbour it takes the fewest bits.
+            # The padding of the last MCUs is never seen; if it equals its neighbour, it takes the fewest bits.
             blocks[: have.shape[0], have.shape[1] :, 0] = blocks[
                 : have.shape[0], have.shape[1] - 1 : have.shape[1], 0
             ]
@@ -149,7 +149,7 @@ class _Symbols:
     def bits(
         self, codes: NDArray[np.uint32], lengths: NDArray[np.uint8]
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Return the bytes of all intervals, each filled up with ones, and how many each has."""
+        """Return the bytes of all intervals, each padded with ones, and how many bytes each has."""
         length = lengths[self.key].astype(np.int64) + self.size
         value = codes[self.key] << self.size | self.value
         end = length.cumsum()
@@ -165,7 +165,7 @@ class _Symbols:
         word, shift = at >> 5, (64 - length - (at & 31)).astype(np.uint64)
         window = value.astype(np.uint64) << shift
         words = int(sizes.sum()) // 4 + 2
-        # No two codes share a bit, so that a sum sets those of each; doubles hold 53 bits of it.
+        # No two codes share a bit, so a sum sets those of each; doubles hold 53 bits of it.
         high = np.bincount(word, window >> np.uint64(32), words)
         low = np.bincount(word + 1, window & np.uint64(0xFFFFFFFF), words)
         return (high + low).astype(np.uint32).astype(">u4").view(np.uint8)[: sizes.sum()], sizes
@@ -184,7 +184,8 @@ def _symbols(blocks: NDArray[np.int16], kinds: NDArray[np.uint8], interval: int)
     begins = np.diff(block, prepend=-1) != 0
     before[begins] = place[begins]
     skips = before >> 4
-    # Where each symbol comes: of every block its DC, then its other coefficients, each after its runs of 16 zeros.
+    # The place of each symbol: for every block its DC, then its other coefficients, each after its runs of 16
+    # zeros.
     each = 1 + skips
     last = np.full(len(flat), -1)
     last[block] = place
@@ -208,7 +209,7 @@ def _symbols(blocks: NDArray[np.int16], kinds: NDArray[np.uint8], interval: int)
 
 
 def _differences(dc: NDArray[np.int16], kinds: NDArray[np.uint8], interval: int) -> NDArray[np.int32]:
-    """Return the DC of each block, (MCUs, blocks), less the one before it of its component in the same interval."""
+    """Return the DC of each block, (MCUs, blocks), minus the one before it of its component in the same interval."""
     found = np.empty(dc.shape, np.int32)
     for kind in range(int(kinds.max()) + 1):
         own = dc[:, kinds == kind].astype(np.int32)
@@ -218,7 +219,7 @@ def _differences(dc: NDArray[np.int16], kinds: NDArray[np.uint8], interval: int)
 
 
 def _amplitude(values: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
-    """Return how many bits follow a value's symbol, and these: negative values are written as those less one."""
+    """Return how many bits follow a value's symbol, and these bits: negative values are written minus one."""
     size = _SIZES[np.abs(values)]
     return size, np.where(values < 0, values + (1 << size.astype(np.int32)) - 1, values).astype(np.uint32)
 
@@ -226,7 +227,7 @@ def _amplitude(values: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np
 def _with_markers(
     data: NDArray[np.uint8], sizes: NDArray[np.int64], first: int
 ) -> tuple[bytes, NDArray[np.uint16]]:
-    """Return intervals, the first of which is numbered so, with a zero after each 0xFF and a marker after each."""
+    """Return intervals, the first with the given number, with a zero after each 0xFF and a marker after each."""
     full = data == 0xFF
     stuffed = full.cumsum()
     ends = sizes.cumsum()

@@ -1,4 +1,4 @@
-"""The form of a packed JPEG: a sequential JPEG with restart markers, and in segments of its own where each one is."""
+"""The form of a packed JPEG: a sequential JPEG with restart markers, and in its own segments the place of each."""
 
 import struct
 from collections.abc import Iterator
@@ -26,12 +26,12 @@ _LONGEST_HEADER = 1 << 24
 
 
 class DamagedIndexError(ValueError):
-    """The index of a packed JPEG does not fit its data."""
+    """The index of a packed JPEG does not match its data."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A segment of a JPEG's header: its `marker`, where it begins in the file, with the marker, and its content."""
+    """A segment of a JPEG's header: its `marker`, its beginning in the file, with the marker, and its content."""
 
     marker: int
     at: int
@@ -39,19 +39,19 @@ class Segment:
 
     @property
     def whole(self) -> bytes:
-        """The segment as it stands in a file."""
+        """The segment as in a file."""
         return segment(self.marker, self.content)
 
 
 def segment(marker: int, content: bytes) -> bytes:
-    """Return a segment as it stands in a file."""
+    """Return a segment as in a file."""
     return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
 
 
 def segments(stream: BinaryIO) -> Iterator[Segment]:
-    """Yield the segments of a JPEG up to its first scan, that included; nothing of other files.
+    """Yield the segments of a JPEG up to its first scan, including that one; nothing for other files.
 
-    It ends where the file is none any more, and after 16 MiB, which no header has.
+    It ends where the file is no longer a JPEG, and after 16 MiB, which no header has.
     """
     content, at = stream.read(_FIRST), 2
     if content[:2] != bytes([0xFF, START]):
@@ -78,9 +78,9 @@ def segments(stream: BinaryIO) -> Iterator[Segment]:
 
 
 def layout_of(frame: bytes) -> Layout | None:
-    """Return the layout that the content of a frame's segment says; None if it is damaged or has not 8 bits.
+    """Return the layout that the content of a frame's segment gives; None if it is damaged or does not have 8 bits.
 
-    The only component of a grey image is coded block by block, however often it is said to be sampled.
+    The only component of a grey image is coded block by block, whatever sampling it states.
     """
     if len(frame) < 6 or frame[0] != 8 or len(frame) != 6 + 3 * frame[5]:
         return None
@@ -99,11 +99,11 @@ def layout_of(frame: bytes) -> Layout | None:
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """Where the restart intervals of a packed JPEG are, and of what file it was made.
+    """Where the restart intervals of a packed JPEG are, and from which file it was made.
 
-    There is a marker after every `interval` MCUs. `rows` is where each row of MCUs begins in the scan, in bytes, and
-    `lengths` what each interval takes without its marker. `orientation` is that of the EXIF, 1 to 8; `original` the
-    digest of the file that was packed.
+    There is a marker after every `interval` MCUs. `rows` is where each row of MCUs begins in the scan, in bytes,
+    and `lengths` is what each interval takes without its marker. `orientation` is that of the EXIF, 1 to 8;
+    `original` is the digest of the file that was packed.
     """
 
     interval: int
@@ -124,8 +124,8 @@ class Index:
 class PackedHeader:
     """The header of a packed JPEG: its layout and index, and where its scan begins.
 
-    `before` are the segments that a decoder must be told before the `frame`, and `after` those that follow it. `seal`
-    is the digest that the file says it has, at `seal_at`.
+    `before` are the segments that a decoder needs before the `frame`, and `after` those that follow it. `seal` is
+    the digest that the file states, at `seal_at`.
     """
 
     layout: Layout
@@ -145,12 +145,12 @@ class PackedHeader:
 
 
 def is_index(found: Segment) -> bool:
-    """Whether a segment holds a part of an index."""
+    """Whether a segment contains a part of an index."""
     return found.marker == _INDEX and found.content.startswith(_NAME)
 
 
 def says_colours(found: Segment) -> bool:
-    """Whether a decoder takes from a segment which colours the components are."""
+    """Whether a segment tells a decoder which colours the components are."""
     return found.marker in (_JFIF, _ADOBE)
 
 
@@ -215,7 +215,7 @@ def original_digest(stream: BinaryIO) -> str | None:
 
 
 def _seal_of(content: bytes, seal_at: int) -> int:
-    """Return the digest of a packed JPEG without the bytes where it is written."""
+    """Return the digest of a packed JPEG without the bytes in which it is written."""
     found = xxhash.xxh3_64(content[:seal_at])
     found.update(content[seal_at + _SEAL.size :])
     return found.intdigest()

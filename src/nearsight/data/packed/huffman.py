@@ -37,12 +37,12 @@ class HuffmanTable:
         return codes, lengths
 
     def segment(self, kind: int, number: int) -> bytes:
-        """Return the table as it stands in a DHT segment: `kind` 0 for DC and 1 for AC, and its number."""
+        """Return the table as in a DHT segment: `kind` 0 for DC and 1 for AC, and its number."""
         return bytes([kind << 4 | number, *self.counts, *self.symbols])
 
 
 def shortest_table(occurrences: NDArray[np.int64]) -> HuffmanTable:
-    """Return the table with the shortest codes of at most 16 bits for symbols that occur so often, (256,).
+    """Return the table with the shortest codes of at most 16 bits for symbols with these frequencies, (256,).
 
     >>> table = shortest_table(np.bincount([3, 3, 3, 5, 9], minlength=256))
     >>> table.counts[:3], table.symbols

@@ -38,7 +38,7 @@ from nearsight.data.packed.form import (
 from nearsight.data.packed.tiles import packed_size, packed_tile
 
 EXTRA = "pip install 'nearsight[pack]'"
-# In MCUs. Longer intervals take fewer markers, and more of what lies beside a tile is decoded.
+# In MCUs. Longer intervals need fewer markers, but more of what is beside a tile is decoded.
 _LONGEST_INTERVAL = 8
 _PICTURES = b"MPF\0"
 _CHECKED_SIDE = 48
@@ -54,11 +54,11 @@ def packs() -> bool:
 
 
 def packed(content: bytes) -> bytes:
-    """Return a JPEG with the same coefficients, restart markers and an index, from which a tile is read by itself.
+    """Return a JPEG with the same coefficients, restart markers and an index, so that a tile can be read by itself.
 
-    Its metadata is kept, but for other pictures that follow the first. Both are decoded and compared, whole and tile
-    by tile, before it is returned. Raises `NotPackedError` for what is no JPEG of 8 bits in grey, colour or CMYK, or
-    is damaged, and `InputError` for what cannot be decoded.
+    Its metadata is kept, except other pictures that follow the first. Both files are decoded and compared, whole
+    and tile by tile, before it is returned. Raises `NotPackedError` for anything but an 8-bit JPEG in grey,
+    colour or CMYK, and for a damaged one, and `InputError` for what cannot be decoded.
     """
     pixels = decode_image(content)
     head = _Head.of(content)
@@ -105,7 +105,7 @@ def packed(content: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class _Head:
-    """What a JPEG says before its first scan: what is kept of it, its tables of quantisation, and its frame."""
+    """What a JPEG states before its first scan: the part that is kept, its quantisation tables, and its frame."""
 
     kept: tuple[Segment, ...]
     quantisation: tuple[Segment, ...]
@@ -131,7 +131,7 @@ class _Head:
 
 
 def _frame(said: bytes, layout: Layout) -> bytes:
-    """Return the content of a frame's segment as the layout has it."""
+    """Return the content of a frame's segment for the layout."""
     components = (
         bytes([each.name, each.across << 4 | each.down, each.quantisation]) for each in layout.components
     )
@@ -139,13 +139,13 @@ def _frame(said: bytes, layout: Layout) -> bytes:
 
 
 def _scan(layout: Layout) -> bytes:
-    """Return the content of the segment before the data of a scan of all components, whole."""
+    """Return the content of the segment before the data of a complete scan of all components."""
     tables = (bytes([each.name, 0x11 * min(1, number)]) for number, each in enumerate(layout.components))
     return bytes([len(layout.components)]) + b"".join(tables) + bytes([0, 63, 0])
 
 
 def _interval(layout: Layout) -> int:
-    """Return how many MCUs a restart interval has: as many as divide those across, so that each row begins anew."""
+    """Return how many MCUs a restart interval has: a divisor of those across, so that each row begins a new one."""
     across = layout.mcus[1]
     return max(size for size in range(1, _LONGEST_INTERVAL + 1) if across % size == 0)
 
@@ -166,7 +166,7 @@ def _coefficients(content: bytes, layout: Layout) -> list[NDArray[np.int16]]:
 
 
 def _same(content: bytes, pixels: Tensor) -> bool:
-    """Whether a packed JPEG decodes to these pixels, and some tiles of it to theirs."""
+    """Whether a packed JPEG decodes to these pixels, and some of its tiles to theirs."""
     if not decode_image(content).equal(pixels):
         return False
     stream = BytesIO(content)

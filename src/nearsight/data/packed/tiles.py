@@ -10,28 +10,28 @@ from torch import Tensor
 
 from nearsight.data.packed.form import DamagedIndexError, PackedHeader
 
-# Where a colour has fewer samples than pixels, a pixel takes part of it from the samples around it.
+# If a colour has fewer samples than pixels, a pixel takes part of it from the samples around it.
 _BORDER = 2
-# A decoder does not do so in images that are as narrow as this.
+# A decoder does not do so in images as narrow as this.
 _NARROW = 16
 _END = 0xD9
 _RESTART = 0xD0
-# By how many colours a JPEG has: its mode, and how Pillow is told to read it.
+# By the number of a JPEG's colours: its mode, and how Pillow is told to read it.
 _MODES = {1: ("L", "L"), 3: ("RGB", "RGB"), 4: ("CMYK", "CMYK;I")}
 _SIDEWAYS, _FLIPPED_DOWN, _FLIPPED_ACROSS = (5, 6, 7, 8), (3, 4, 6, 7), (2, 3, 7, 8)
 
 
 def packed_size(header: PackedHeader) -> tuple[int, int]:
-    """Return the height and width of a packed image as it is decoded, turned as its EXIF says."""
+    """Return the height and width of a packed image as it is decoded, rotated as its EXIF says."""
     height, width = header.layout.height, header.layout.width
     return (width, height) if header.index.orientation in _SIDEWAYS else (height, width)
 
 
 def packed_tile(stream: BinaryIO, header: PackedHeader, top: int, left: int, size: tuple[int, int]) -> Tensor:
-    """Return a tile that lies in a packed image, uint8 (3, *size), with the pixels of the whole image's.
+    """Return a tile inside a packed image, uint8 (3, *size), with the pixels of the whole image.
 
     `size` is its height and width, and `top` and `left` count in the image as it is decoded. Raises
-    `DamagedIndexError` where the data is not what the index says.
+    `DamagedIndexError` if the data is not what the index says.
     """
     orientation = header.index.orientation
     place, sides = (top, left), size
@@ -74,11 +74,11 @@ def _stored_part(
 
 
 def _intervals(stream: BinaryIO, header: PackedHeader, rows: range, columns: range) -> bytes:
-    """Return the data of some intervals of some rows of MCUs, numbered anew, with the end of a JPEG after it."""
+    """Return the data of some intervals of some rows of MCUs, numbered again, with the end of a JPEG after it."""
     index = header.index
     per_row = header.layout.mcus[1] // index.interval
     lengths = index.lengths.reshape(-1, per_row)[rows.start : rows.stop]
-    # A marker of two bytes follows each.
+    # Each is followed by a marker of two bytes.
     own = lengths[:, columns.start : columns.stop].astype(np.int64) + 2
     begins = (
         lengths[:, : columns.start].sum(1, dtype=np.int64)
