@@ -28,7 +28,7 @@ REGION_COLUMNS: dict[str, RegionKind] = {
     "bbox": "boxes",
     "objects.bbox": "boxes",
 }
-# The column that is made from annotation files: `Shapes`, as JSON.
+# The columns that are made from annotation files: `Shapes`, as JSON.
 BOXES_COLUMN, OUTLINES_COLUMN = "annotated boxes", "annotated outlines"
 COLUMN_KINDS: dict[str, RegionKind] = {**REGION_COLUMNS, BOXES_COLUMN: "boxes", OUTLINES_COLUMN: "mask"}
 # The layout that a column of this name usually has; `bbox` has no usual one.

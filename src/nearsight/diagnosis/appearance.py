@@ -48,8 +48,7 @@ COMMON = 0.5
 # Share of the tiles that must have the same colour in one place, and how many tiles there must be.
 SHARED = 0.8
 SHARED_TILES = 10
-# Number of cells such a place may cover, a quarter of the tile. If it covers more, it is one of the tile's own
-# colours.
+# Number of cells such a place may cover, a quarter of the tile. A larger one is among the colours already named.
 SPOT = 4
 # As floats, these take some 100 MB on the way to CIELAB. More tiles are handled in several parts.
 _PIXELS_TOGETHER = 2**20

@@ -109,7 +109,7 @@ def _cells(task: Task) -> tuple[list[_Asked], list[list[_Cell]]]:
     """Return the images to embed, with their edits, and the cells of each class for each shortcut.
 
     There is a pair of cells (with, without) for each class and shortcut, or a single cell if one of them cannot
-    be obtained. For a class of few images, one of them contains all.
+    be obtained. A class of few images has one cell with all of them.
     """
     classes = len(task.train.classes)
     most = min(CELL, max(LEAST_CELL, IN_ALL // (2 * classes * len(task.shortcuts))))
