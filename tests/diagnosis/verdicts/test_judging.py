@@ -2,13 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
-from nearsight.diagnosis.candidates import ONE_CAUSE, TILE, Candidate, Examined
+from nearsight.diagnosis.candidates import (
+    ANY_CAUSE,
+    FEW_CAUSES,
+    MANY_CAUSES,
+    ONE_CAUSE,
+    TILE,
+    Candidate,
+    Examined,
+)
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.verdicts.judging import Judged, judge
@@ -169,13 +179,15 @@ def test_what_is_not_proven_is_a_part_of_what_most_of_its_images_have() -> None:
     assert found.candidate.words == "a white mark at the top left corner"
 
 
-def test_of_names_that_move_alike_the_one_with_fewer_causes_is_told() -> None:
+@pytest.mark.parametrize(("fewer", "more"), list(pairwise((ONE_CAUSE, FEW_CAUSES, MANY_CAUSES, ANY_CAUSE))))
+def test_of_names_that_move_alike_the_one_with_fewer_causes_is_told(fewer: int, more: int) -> None:
     images, marked = world((0.5, 0, 0))
-    plain = replace(candidate(marked), words="fine lines", effect=0.7, causes=ONE_CAUSE)
-    [found] = judge(examined(reads_the_mark, images), [candidate(marked), plain])
+    mark = replace(candidate(marked), causes=more)
+    plain = replace(mark, words="fine lines", effect=0.7, causes=fewer)
+    [found] = judge(examined(reads_the_mark, images), [mark, plain])
     assert (found.candidate.words, found.also) == ("fine lines", ("a white mark at the top left corner",))
     idle = replace(plain, put_on=lambda image: image.float())
-    [found] = judge(examined(reads_the_mark, images), [candidate(marked), idle])
+    [found] = judge(examined(reads_the_mark, images), [mark, idle])
     assert found.candidate.words == "a white mark at the top left corner"
 
 

@@ -18,7 +18,7 @@ from nearsight.diagnosis.attributes.more_edits import OTHERS, waves_of
 from nearsight.diagnosis.attributes.profile import profile, profile_all
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
 from nearsight.diagnosis.attributes.transfers import PlaceTransfer, place_transfer, spectrum_transfer
-from nearsight.diagnosis.candidates import FEW_CAUSES, MANY_CAUSES, Candidate, Edit, Examined
+from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Edit, Examined
 from nearsight.diagnosis.repeats.overlay import Overlay
 from nearsight.diagnosis.repeats.wording import said_of
 from nearsight.statistics import area_under_curve
@@ -86,7 +86,6 @@ class _Tried:
     words: str
     edit: Edit
     back: Edit | None
-    causes: int = FEW_CAUSES
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +169,7 @@ class _Seen:
             effect=area_under_curve(sure[mine & has[self.grown]], sure[~mine]),
             put_on=best.edit,
             take_off=best.back,
-            causes=best.causes,
+            causes=ANY_CAUSE,
         )
 
 
@@ -220,15 +219,15 @@ class _Group:
         curves = CurvesOfClass(self.seen.examined, self.number, self.has)
         on, off = curves.edit(on=True), curves.edit(on=False)
         if on is not None:
-            yield _Tried(attribute, words, on, off, MANY_CAUSES)
+            yield _Tried(attribute, words, on, off)
         change, like = self._pictures(~self.has), self._pictures(self.has)
         spectrum = spectrum_transfer(change, like)
         if spectrum is not None:
-            yield _Tried(attribute, words, spectrum, spectrum.back, MANY_CAUSES)
+            yield _Tried(attribute, words, spectrum, spectrum.back)
         places = place_transfer(change, like)
         if places is not None:
             kind, said = _drawn(places) or (attribute, words)
-            yield _Tried(kind, said, places, places.back, MANY_CAUSES)
+            yield _Tried(kind, said, places, places.back)
 
     def _pictures(self, having: Mask) -> list[Tensor]:
         examined = self.seen.examined
