@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
 from nearsight.diagnosis.verdicts.associations import Association, associate
 from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, Intervention, transplanted, without
 from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, Rule
@@ -154,6 +154,11 @@ def _named(best: Judged, same: Sequence[Judged], mine: NDArray[np.bool_]) -> Jud
     return min([best, *able], key=lambda one: one.candidate.causes)
 
 
-def _rank(one: Judged) -> tuple[bool, bool, float, float]:
-    """Rank the proven before the unproven, artefacts before others, and then by what an intervention moves."""
-    return one.word != SHORTCUT, not one.candidate.artefact, -one.moved, -one.candidate.effect
+def _rank(one: Judged) -> tuple[bool, bool, bool, float, float]:
+    """Rank the proven before the unproven, artefacts before others, and then by what an intervention moves.
+
+    A group that was found without any property in mind comes after what has a name of its own.
+    """
+    candidate = one.candidate
+    nameless = candidate.causes == ANY_CAUSE
+    return one.word != SHORTCUT, not candidate.artefact, nameless, -one.moved, -candidate.effect
