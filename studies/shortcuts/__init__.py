@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -46,7 +47,8 @@ from studies.shortcuts.sealed import SEALED
 from studies.shortcuts.unseen import UNSEEN
 
 DATALAB = "spurious correlations"
-METHODS = ("nearsight", "gradient clusters", "slices", DATALAB)
+ABLATION = "nearsight without forest"
+METHODS = ("nearsight", "gradient clusters", "slices", DATALAB, ABLATION)
 PLANTS = 5
 SEEDS_OF_A_DRAW = 1000
 RESULTS = "classes.jsonl"
@@ -70,7 +72,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--part", type=int, nargs=2, default=(0, 1), metavar=("K", "N"), help="every Nth network from the Kth"
     )
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--methods", nargs="+", default=list(METHODS[:-1]), choices=METHODS)
     parser.add_argument("--train", action="store_true", help="only train, and keep the runs")
     parser.add_argument("--minutes", type=float, default=None, help="begin no other network after so many")
     parser.add_argument(
@@ -213,6 +215,9 @@ def told_by(method: str, bound: TiledModel, planted: Planted, decision: Decision
     """Return what one of `METHODS` says about a network's test images."""
     if method == "nearsight":
         return diagnosed(bound, planted)
+    if method == ABLATION:
+        with patch("nearsight.diagnosis.attributes.find.find_groups", return_value=()):
+            return diagnosed(bound, planted)
     if method == "gradient clusters":
         return list(peers.gradient_clusters(bound, planted))
     if method == DATALAB:
