@@ -44,10 +44,10 @@ class Candidate:
     `take_off_of` removes it, which also gets the image's place in the set. `beside` does to an image what
     `put_on` does, but with something else of the class: what it moves is the value by chance. `place` is the box
     of the picture (top, left, bottom, right), as shares of height and width, in which it can be seen; None if it
-    is everywhere or nowhere. `causes` says how much else may look like it: from `ONE_CAUSE` to `ANY_CAUSE`. If the same images have two names, and both move as many images, the one with fewer causes is
-    used. `chose` is bool (n,): which images it was found on, if they are not those that choose; they do not test it.
-    `drawn` says that it is a picture on top of images, such as a stamp or a frame, and no property that objects have
-    more or less of.
+    is everywhere or nowhere. `causes` says how much else may look like it, from `ONE_CAUSE` to `ANY_CAUSE`. If the
+    same images have two names, and both move as many images, the one with fewer causes is used. `chose` is bool (n,):
+    which images it was found on, if they are not those that choose; they do not test it. `drawn` says that it is a
+    picture on top of images, such as a stamp or a frame, and no property that objects have more or less of.
     """
 
     class_number: int
