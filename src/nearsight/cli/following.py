@@ -152,3 +152,12 @@ def after_reading(data: str) -> str:
     'next: nearsight train photos (chooses a recipe, and shows the time left)'
     """
     return f"next: nearsight train {shlex.quote(data)} (chooses a recipe, and shows the time left)"
+
+
+def after_packing(data: str) -> str:
+    """Say what follows a packed copy of a set: a network.
+
+    >>> after_packing("packed")
+    'next: nearsight train packed --tile 64 (every command takes it in the place of the set)'
+    """
+    return f"next: nearsight train {shlex.quote(data)} --tile 64 (every command takes it in the place of the set)"

@@ -21,6 +21,7 @@ from nearsight.cli.commands import (
     evaluate,
     export,
     heatmap,
+    pack,
     predict,
     repair,
     report,
@@ -131,6 +132,12 @@ COMMANDS = {
         "DIR",
         verify.declare,
         verify.run,
+    ),
+    "pack": Command(
+        "Make a copy of a set of JPEGs of which a tile is decoded without the rest, with the same pixels.",
+        "DATA --out DIR [--workers N]",
+        pack.declare,
+        pack.run,
     ),
     "dimension": Command(
         "Measure, before any training, how many dimensions tiles have and how well they are covered.",

@@ -102,6 +102,26 @@ def known_names() -> tuple[str, ...]:
     return tuple(sorted({*HUB_NAMES, *_BUILT_IN, *local}))
 
 
+def place_of(name: str) -> Path:
+    """Return where a set lies on this machine, by its name or path, as `load` finds it.
+
+    >>> place_of("digits")
+    Traceback (most recent call last):
+    nearsight.errors.InputError: digits lies in no folder of this machine; give the path of an image folder or of \
+Parquet
+
+    Raises `InputError` for what is built in or comes from the hub, and for what is not there.
+    """
+    check_path(name)
+    if (local := _under_nearsight_data(name)) is not None:
+        return local
+    if name in HUB_NAMES or name.partition(":")[0] in ("hf", *_BUILT_IN):
+        raise InputError(
+            f"{name} lies in no folder of this machine; give the path of an image folder or of Parquet"
+        )
+    return _existing(name)
+
+
 def _find(name: str, reading: Reading, shown: bool) -> tuple[dict[str, ImageSet], list[str]]:
     kind = name.partition(":")[0]
     local = _under_nearsight_data(name)

@@ -7,6 +7,7 @@ from nearsight.verbs._dimension import dimension
 from nearsight.verbs._evaluate import evaluate
 from nearsight.verbs._export import export
 from nearsight.verbs._heatmap import heatmap
+from nearsight.verbs._pack import pack
 from nearsight.verbs._predict import predict
 from nearsight.verbs._repair import repair
 from nearsight.verbs._report import report
@@ -33,6 +34,7 @@ __all__ = [
     "evaluate",
     "export",
     "heatmap",
+    "pack",
     "predict",
     "repair",
     "report",

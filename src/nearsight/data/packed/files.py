@@ -1,0 +1,105 @@
+"""One file of a set packed: the new file has its name, and is there whole or not at all."""
+
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+from nearsight.data.decode import image_size, read_encoded
+from nearsight.data.identity import digest_of
+from nearsight.data.packed.form import original_digest
+from nearsight.data.packed.jpeg import NotPackedError, packed
+from nearsight.errors import InputError
+from nearsight.read import open_regular
+from nearsight.write import replace_atomically
+
+_JPEG = b"\xff\xd8\xff"
+# In pixels: to find the part of a smaller image takes as long as to decode all of it.
+_SMALLEST = 256**2
+_UNREAD = "damaged, or too large to be decoded"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of some images: how many were `packed`, and how many `copied` as they are, by the reason.
+
+    `before` and `after` are the bytes of the packed ones.
+    """
+
+    packed: int = 0
+    before: int = 0
+    after: int = 0
+    copied: Counter[str] = field(default_factory=Counter)
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        return Outcome(
+            self.packed + other.packed,
+            self.before + other.before,
+            self.after + other.after,
+            self.copied + other.copied,
+        )
+
+
+def is_jpeg(content: bytes) -> bool:
+    """Whether a file begins as a JPEG does."""
+    return content.startswith(_JPEG)
+
+
+def packed_or_same(content: bytes) -> tuple[bytes, Outcome]:
+    """Return an encoded image packed, or as it is where it cannot be, and which of the two it is.
+
+    >>> packed_or_same(b"no image")[1].copied
+    Counter({'no JPEG': 1})
+    """
+    if not is_jpeg(content):
+        return content, Outcome(copied=Counter(["no JPEG"]))
+    try:
+        height, width = image_size(content)
+        if height * width < _SMALLEST:
+            return content, Outcome(copied=Counter(["too small to gain by it"]))
+        found = packed(content)
+    except NotPackedError as error:
+        return content, Outcome(copied=Counter([str(error)]))
+    except InputError:
+        # Whoever reads the set is told of it, as by the set itself.
+        return content, Outcome(copied=Counter([_UNREAD]))
+    return found, Outcome(1, len(content), len(found))
+
+
+def pack_file(source: Path, target: Path) -> Outcome:
+    """Write an image file packed, or a copy of it where it cannot be; what was made of it before is kept."""
+    if is_made_of(target, source):
+        return _there(target, source)
+    try:
+        content = read_encoded(source)
+    except ValueError:
+        copy_file(source, target)
+        return Outcome(copied=Counter([_UNREAD]))
+    found, outcome = packed_or_same(content)
+    with replace_atomically(target) as temporary:
+        temporary.write_bytes(found)
+    return outcome
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Write a copy of a file, unless it is there."""
+    if not is_made_of(target, source):
+        with (
+            replace_atomically(target) as temporary,
+            open_regular(source) as content,
+            temporary.open("wb") as out,
+        ):
+            shutil.copyfileobj(content, out)
+
+
+def is_made_of(target: Path, source: Path) -> bool:
+    """Whether a file is a copy of another, packed or as it is."""
+    return target.is_file() and digest_of(target) == digest_of(source)
+
+
+def _there(target: Path, source: Path) -> Outcome:
+    content = target.read_bytes()
+    if original_digest(BytesIO(content)) is None:
+        return Outcome(copied=Counter(["copied before"]))
+    return Outcome(1, source.stat().st_size, len(content))

@@ -1,0 +1,43 @@
+"""Pack a set for random access."""
+
+from pathlib import Path
+
+from nearsight.data.loading import place_of
+from nearsight.data.packed.place import PackedSet, pack_place
+from nearsight.launch import in_one_process
+from nearsight.progress import Progress, watched
+from nearsight.settings import Machine
+from nearsight.shortage import tells_of_memory
+
+
+@tells_of_memory("packing", "workers")
+@in_one_process
+def pack(
+    data: str | Path,
+    *,
+    out: str | Path,
+    machine: Machine | None = None,
+    progress: Progress | bool = True,
+) -> PackedSet:
+    """Make a copy of a set in which a tile of a JPEG is decoded without the rest, with the same pixels.
+
+    >>> import nearsight
+    >>> made = nearsight.pack("photos", out="photos-packed")  # doctest: +SKIP
+    >>> nearsight.train(made.data, tile=64)  # doctest: +SKIP
+
+    `data` is an image folder or Parquet: a path, or a name under NEARSIGHT_DATA. Every other verb takes `made.data`
+    in its place, and finds the same images, labels, splits, columns and regions. The copy is lossless: each JPEG
+    keeps its quantised coefficients and metadata, and gets restart markers and an index; it stays a JPEG for other
+    programs. Its pixels are compared with the original's before it is kept. Other formats, JPEGs of less than 256×256
+    pixels and those that cannot be packed are copied as they are and counted in `made.copied`. Pictures that follow
+    the first in a JPEG are left out.
+
+    `out` is a directory that is empty or does not exist. The copy is made beside it, in `OUT.unfinished`, and gets
+    its name when it is complete; if interrupted, the same call continues. `machine` says how many processes work on
+    it. `progress=False` shows nothing; a `Progress` object gets the messages instead. Needs
+    `pip install 'nearsight[pack]'`; reading a packed set does not. Raises `InputError` for anything else than an
+    image folder or Parquet, for a set without a JPEG, and if `out` is not empty or there is no room for the copy.
+    """
+    workers = (machine or Machine()).decoding_workers()
+    with watched(progress) as channel:
+        return pack_place(place_of(str(data)), Path(out), workers, channel)

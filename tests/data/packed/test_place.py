@@ -1,0 +1,160 @@
+"""A packed set: the same splits, labels, columns, files and pixels as the set that was packed, whole or not there."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from pyarrow import parquet
+
+from nearsight.data import ImageSets, StreamedImages, load
+from nearsight.data.loading import read_set
+from nearsight.data.packed import place as place_module
+from nearsight.data.packed.place import PackedSet, pack_place
+from nearsight.errors import InputError
+from nearsight.progress import SILENT, Progress
+
+pytest.importorskip("jpeglib")
+
+
+def photograph(seed: int, kind: str = "JPEG") -> bytes:
+    coarse = np.random.default_rng(seed).integers(0, 256, (9, 11, 3), np.uint8)
+    # Of two sizes, so that they stream.
+    image = Image.fromarray(coarse).resize((260 + seed % 2, 270), Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "photos"
+    for k in range(3):
+        for name in ("cat", "dog"):
+            file = place / name / f"{k}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(photograph(2 * k + (name == "dog")))
+    (place / "cat" / "4.png").write_bytes(photograph(9, "PNG"))
+    rows = [f"{name}/{k}.jpg,{'AB'[k % 2]}" for k in range(3) for name in ("cat", "dog")]
+    (place / "metadata.csv").write_text("\n".join(["file_name,camera", *rows]))
+    (place / ".hidden").write_text("x")
+    return place
+
+
+def pack(source: Path, out: Path, progress: Progress = SILENT) -> PackedSet:
+    return pack_place(source, out, 0, progress)
+
+
+def require_alike(one: ImageSets, other: ImageSets) -> None:
+    assert list(one) == list(other)
+    assert one.classes == other.classes
+    for split, images in one.items():
+        theirs = other[split]
+        assert images.labels.tolist() == theirs.labels.tolist()
+        assert images.identity.paths.tolist() == theirs.identity.paths.tolist()
+        assert images.identity.digests.tolist() == theirs.identity.digests.tolist()
+        assert (images.columns is None) == (theirs.columns is None)
+        if images.columns is not None:
+            assert images.columns.equals(theirs.columns)
+        assert isinstance(theirs.images, StreamedImages)
+        for i in range(len(images)):
+            assert theirs.image(i).equal(images.image(i))
+            assert theirs.images.tile(i, 100, 90, (64, 64)).equal(images.image(i)[:, 100:164, 90:154])
+
+
+def test_a_folder_is_read_as_before(folder: Path, tmp_path: Path) -> None:
+    made = pack(folder, tmp_path / "packed")
+    assert (made.data, made.packed, made.copied) == (tmp_path / "packed", 6, {"no JPEG": 1})
+    require_alike(load(folder, progress=False), load(made.data, progress=False))
+    assert sorted(file.name for file in made.data.iterdir()) == ["cat", "dog", "metadata.csv"]
+    assert not (tmp_path / "packed.unfinished").exists()
+
+
+def test_parquet_is_read_as_before(tmp_path: Path) -> None:
+    cells = [{"bytes": photograph(k), "path": f"{k}.jpg"} for k in range(4)]
+    columns = {"image": [*cells, None], "label": [0, 1, 0, 1, 0], "camera": ["A", "B", "A", "B", None]}
+    kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    schema = pa.schema(
+        {"image": kind, "label": pa.int64(), "camera": pa.string()}, {"class_names": '["cat", "dog"]'}
+    )
+    (tmp_path / "set").mkdir()
+    source = tmp_path / "set" / "train.parquet"
+    parquet.write_table(pa.table(columns, schema=schema), source)
+    made = pack(tmp_path / "set", tmp_path / "packed")
+    assert made.packed == 4
+    before, after = parquet.read_table(source), parquet.read_table(made.data / "train.parquet")
+    assert before.drop_columns(["image"]).equals(after.drop_columns(["image"]))
+    assert after["image"].to_pylist()[4] is None
+    alone = pack(source, tmp_path / "alone")
+    assert alone.data == tmp_path / "alone" / "train.parquet"
+    sets = [
+        read_set(each, progress=False, skip_bad=True) for each in (tmp_path / "set", made.data, alone.data)
+    ]
+    require_alike(sets[0], sets[1])
+    require_alike(sets[0], sets[2])
+
+
+class EndedError(Exception):
+    """An interruption."""
+
+
+class Interrupting:
+    """A channel that ends the work after so many images."""
+
+    def __init__(self, images: int) -> None:
+        self.images, self.said = images, list[str]()
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def warn(self, text: str) -> None:
+        raise AssertionError(text)
+
+    def count(self, what: str, done: int, total: int, detail: str = "") -> None:
+        del what, total, detail
+        if done == self.images:
+            raise EndedError
+
+
+def test_an_interrupted_copy_is_continued(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = Interrupting(3)
+    with pytest.raises(EndedError):
+        pack(folder, tmp_path / "packed", progress)
+    assert progress.said[0].startswith("packing 7 images, 0.00 GiB, takes about 0:0")
+    assert not (tmp_path / "packed").exists()
+    there = {file: file.stat().st_mtime_ns for file in (tmp_path / "packed.unfinished").rglob("*.jpg")}
+    assert len(there) == 3
+    (folder / "cat" / "0.jpg").write_bytes(photograph(77))
+    monkeypatch.setattr(place_module, "_foresee", lambda *_: None)
+    made = pack(folder, tmp_path / "packed")
+    assert made.packed == 6
+    kept = [
+        (tmp_path / "packed" / file.relative_to(tmp_path / "packed.unfinished"), time)
+        for file, time in there.items()
+    ]
+    assert sum(file.stat().st_mtime_ns == time for file, time in kept) == 2
+    require_alike(load(folder, progress=False), load(made.data, progress=False))
+
+
+def test_what_cannot_be_packed_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match="lies in the other; choose another `out`"):
+        pack(folder, folder / "packed")
+    with pytest.raises(InputError, match="is not empty; choose another `out`"):
+        pack(folder / "cat", folder / "dog")
+    with pytest.raises(InputError, match="no Parquet file; give the directory that holds it"):
+        pack(folder / "metadata.csv", tmp_path / "packed")
+    (tmp_path / "png").mkdir()
+    (tmp_path / "png" / "1.png").write_bytes(photograph(0, "PNG"))
+    with pytest.raises(InputError, match="holds no JPEG that can be packed; use the set as it is"):
+        pack(tmp_path / "png", tmp_path / "packed")
+    monkeypatch.setattr(place_module, "packs", lambda: False)
+    with pytest.raises(
+        InputError, match=r"takes jpeglib, which is not installed; pip install 'nearsight\[pack\]'"
+    ):
+        pack(folder, tmp_path / "packed")
