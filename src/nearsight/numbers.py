@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, SupportsFloat, SupportsIndex, get_args, get_type_hints
 
+from nearsight.arguments import check
 from nearsight.errors import InputError
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
@@ -38,10 +39,8 @@ def whole(name: str, value: SupportsIndex) -> int:
     >>> whole("tile", np.int64(16))
     16
     """
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise InputError(f"`{name}` takes a whole number, got {value!r}") from None
+    check(name, value, SupportsIndex)
+    return operator.index(value)
 
 
 def real(name: str, value: SupportsFloat) -> float:
@@ -51,12 +50,8 @@ def real(name: str, value: SupportsFloat) -> float:
     >>> real("learning_rate", np.float32(0.5))
     0.5
     """
-    try:
-        if isinstance(value, str | bytes):
-            raise TypeError
-        return float(value)
-    except TypeError:
-        raise InputError(f"`{name}` takes a number, got {value!r}") from None
+    check(name, value, SupportsFloat)
+    return float(value)
 
 
 def memory_size(name: str, text: str) -> int:
@@ -72,7 +67,10 @@ def memory_size(name: str, text: str) -> int:
 
 
 def settle_numbers(settings: Any) -> None:
-    """Convert the numbers in a frozen dataclass to Python's own, by the types of its fields; for `__post_init__`."""
+    """Convert the numbers in a frozen dataclass to Python's own, by the types of its fields; for `__post_init__`.
+
+    Raises `InputError`, naming the field, for a value of none of its types.
+    """
     types = get_type_hints(type(settings))
     for spec in fields(settings):
         value, kinds = getattr(settings, spec.name), get_args(types[spec.name]) or (types[spec.name],)
@@ -80,3 +78,5 @@ def settle_numbers(settings: Any) -> None:
             object.__setattr__(settings, spec.name, whole(spec.name, value))
         elif value is not None and float in kinds:
             object.__setattr__(settings, spec.name, real(spec.name, value))
+        else:
+            check(spec.name, value, types[spec.name])

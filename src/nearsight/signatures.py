@@ -6,6 +6,8 @@ from dataclasses import fields
 from functools import wraps
 from typing import Any, TypeVar, cast
 
+from nearsight.arguments import check_bound
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 Settings = TypeVar("Settings")
 
@@ -21,7 +23,8 @@ def takes_fields_of(*settings: type) -> Callable[[Function], Function]:
     ['data', 'skip_bad', 'max_pixels']
 
     Fields that are not a user's keywords, such as `machine` of a binding, are the function's own parameters and
-    are left alone. A function with open keywords of its own, such as those of a recipe, keeps them.
+    are left alone. A function with open keywords of its own, such as those of a recipe, keeps them. A value of
+    none of a parameter's types is refused (`arguments.check`).
     """
 
     def decorate(function: Function) -> Function:
@@ -42,10 +45,11 @@ def takes_fields_of(*settings: type) -> Callable[[Function], Function]:
         @wraps(function)
         def checked(*arguments: Any, **options: Any) -> Any:
             try:
-                shown.bind(*arguments, **options)
+                bound = shown.bind(*arguments, **options)
             except TypeError as error:
                 # In the name of the function that was called, not of the one to which it passes its options.
                 raise TypeError(f"{function.__name__}() {error}") from None
+            check_bound(shown, bound.arguments)
             return function(*arguments, **options)
 
         checked.__dict__["__signature__"] = shown

@@ -46,6 +46,8 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     `path` stays as it was. Raises `InputError` if the disk is full or the place refuses.
     """
     path = Path(path)
+    if not path.name:
+        raise InputError(f"cannot write {path}: it is a directory; choose another place")
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     _unfinished.add(temporary)
     try:

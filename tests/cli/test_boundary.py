@@ -37,6 +37,8 @@ def told(capsys: pytest.CaptureFixture[str]) -> Told:
         out, said = capsys.readouterr()
         assert out == ""
         assert said.count("\n") == 1
+        assert said[:-1].isprintable()
+        assert len(said) < 2000
         assert "Traceback" not in said
         return code, said.removeprefix("nearsight: ").rstrip("\n")
 
@@ -57,6 +59,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> Told:
         (Interrupted("interrupted after step 3", signal.SIGHUP), 129, "interrupted after step 3"),
         (OSError(errno.ENOSPC, "No space left", "runs/a"), 2, "the disk is full: runs/a; free some space"),
         (OSError(errno.EDQUOT, "Quota", "runs/a"), 2, "the disk is full: runs/a; free some space"),
+        (OSError(errno.ENAMETOOLONG, "Name too long", "\x1b[31m" + "x" * 9000), 2, r"\x1b[31mxxx"),
         (PermissionError(errno.EACCES, "Permission denied", "runs/a"), 2, "runs/a: Permission denied; mend"),
         (FileNotFoundError(errno.ENOENT, "No such", b"runs/a"), 2, "runs/a: No such file or directory; mend"),
         (OSError(errno.EIO, "Input/output error", "/mnt/a"), 2, "/mnt/a: Input/output error; mend this"),

@@ -107,6 +107,8 @@ def test_a_column_for_each_class(photos: Path) -> None:
             r"1 of 3 images .* cannot be read: .*77\.png",
         ),
         ("", r"cannot read .*list\.csv as a table: it is empty"),
+        ("path,label\n", r"cannot read .*list\.csv as a table: it has no row"),
+        ("path,path,label\nphotos/0.png,a,b", r"as a table: it has the column 'path' twice"),
     ],
 )
 def test_tables_that_are_not_clear_are_refused(photos: Path, text: str, message: str) -> None:

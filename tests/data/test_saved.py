@@ -5,6 +5,7 @@ from pathlib import Path
 
 import datasets
 import pytest
+import torch
 
 from nearsight.data.loading import load
 from nearsight.errors import InputError
@@ -29,6 +30,16 @@ def test_save_to_disk(tmp_path: Path, png: Png) -> None:
     datasets.DatasetDict({"training": rows(png), "holdout": rows(png, 6)}).save_to_disk(str(tmp_path / "two"))
     sets = load(tmp_path / "two", validation=0)
     assert {split: len(images) for split, images in sets.items()} == {"train": 20, "test": 6}
+
+
+def test_nothing_is_written_beside_a_saved_set(tmp_path: Path, png: Png) -> None:
+    place = tmp_path / "saved"
+    datasets.DatasetDict({"train": rows(png), "test": rows(png, 6)}).save_to_disk(str(place))
+    before = sorted(place.rglob("*"))
+    pixels = [image.pixels for image in load(place, validation=0).values()]
+    assert sorted(place.rglob("*")) == before
+    for again, first in zip(load(place, validation=0).values(), pixels, strict=True):
+        assert torch.equal(again.pixels, first)
 
 
 def test_arrow_files(tmp_path: Path, png: Png) -> None:

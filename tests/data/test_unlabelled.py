@@ -60,13 +60,21 @@ def parquet(path: Path, **columns: list[object]) -> Path:
     return path
 
 
-def test_parquet_needs_no_labels_and_keeps_what_else_it_says(tmp_path: Path) -> None:
-    found = unlabelled(parquet(tmp_path / "some.parquet", patient=["1", "2", "3"]))
+def test_parquet_needs_no_labels_and_keeps_what_else_it_says(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place = parquet(tmp_path / "some.parquet", patient=["1", "2", "3"])
+    capfd.readouterr()
+    found = unlabelled(place)
     assert len(found) == 3
     assert [int(found.image(i)[0, 0, 0]) for i in range(3)] == [0, 10, 20]
     assert found.columns.to_pydict() == {"patient": ["1", "2", "3"]}
-    labelled = unlabelled(parquet(tmp_path / "other.parquet", label=["cat", "dog", "cat"]))
+    place = parquet(tmp_path / "other.parquet", label=["cat", "dog", "cat"])
+    capfd.readouterr()
+    labelled = unlabelled(place)
     assert labelled.columns.to_pydict() == {"label": ["cat", "dog", "cat"]}
+    # Nobody asked for bars.
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_places_know_stands_side_by_side(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nearsight.errors import InputError
@@ -179,6 +180,12 @@ def test_what_is_no_saved_map_is_refused_in_one_line(tmp_path: Path, evidence_ma
     whole = path.read_bytes()
     path.write_bytes(whole[:-7])
     with pytest.raises(InputError, match="cut short"):
+        EvidenceMap.load(path)
+    path.write_bytes(whole)
+    with safe_open(path, "pt") as file:
+        said = {name: text for name, text in file.metadata().items() if "digest" not in name}
+    save_file({"logits": torch.zeros(0, 3, 3)}, path, said)
+    with pytest.raises(InputError, match="of shape \\(0, 3, 3\\), which has no value"):
         EvidenceMap.load(path)
     save_file({"weights": torch.zeros(2)}, path)
     with pytest.raises(InputError, match="holds no evidence map"):

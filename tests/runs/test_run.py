@@ -8,6 +8,8 @@ from nearsight.models import Architecture, Classifier, Preprocessing, save_class
 from nearsight.runs import Run, write_json, write_text
 from nearsight.settings import Recipe
 
+SCORES = pyarrow.list_(pyarrow.float32())
+
 TABLE = pyarrow.table({"index": [0, 1], "label": [1, 0], "vote.scores": [[0.1, 0.9], [0.8, 0.2]]})
 
 
@@ -123,3 +125,13 @@ def test_an_empty_recipe_is_not_a_recipe_of_defaults(directory):
     (directory / "recipe.toml").write_text("")
     with pytest.raises(InputError, match=r"recipe\.toml is empty"):
         _ = Run.open(directory).recipe
+
+
+@pytest.mark.parametrize(
+    "scores", [[None, [0.5, 0.5]], [[0.5, 0.5], None], [[0.5, 0.5], [0.5, None]], [[], []]]
+)
+def test_predictions_without_a_score_for_every_class_are_refused(directory, scores):
+    held = {"label": [0, 1], "vote.prediction": [0, 1], "vote.scores": pyarrow.array(scores, SCORES)}
+    parquet.write_table(pyarrow.table(held), directory / "predictions.parquet")
+    with pytest.raises(InputError, match=r"not every image has|more than numbers of 0 classes"):
+        Run.open(directory).predictions()

@@ -16,7 +16,7 @@ import nearsight
 from nearsight.cli.fault_report import save_report
 from nearsight.cli.signals import ENDED_BY
 from nearsight.cli.streams import drop, reader_is_gone
-from nearsight.errors import InputError, first_line
+from nearsight.errors import InputError, first_line, printable
 from nearsight.launch import this_launch
 from nearsight.shortage import ShortOfMemoryError, is_shortage
 
@@ -64,7 +64,8 @@ def bounded(work: Callable[[], int], arguments: Sequence[str], shown: bool = Fal
         _tell_launcher(line)
         # If several processes find the same bad input, the first reports it; a fault belongs to its own process.
         if line and (code == FAULT or _is_first()):
-            print(f"nearsight: {' '.join(line.split())}", file=sys.stderr)
+            # What the system names, such as a file, may be as long as a page and steer a terminal.
+            print(f"nearsight: {printable(line)}", file=sys.stderr)
     else:
         if ended is not None:
             raise ended

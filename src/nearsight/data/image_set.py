@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.arguments import checked, shown
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image, most_pixels
 from nearsight.data.decode_memory import decode_memory, least_bytes
@@ -342,10 +343,12 @@ class ImageSet:
         """Whether the region of at least one image is known."""
         return self.regions is not None and bool(self.regions.known.any())
 
+    @checked
     def image(self, i: int) -> Tensor:
         """Return image i, uint8 of shape (3, H, W)."""
         return self.images.image(i)
 
+    @checked
     def looked_at(self, i: int) -> Tensor | LargeImage:
         """Return image i, uint8 of shape (3, H, W), or what reads it part by part if memory should not hold it."""
         return (
@@ -362,10 +365,12 @@ class ImageSet:
                 return i
         return None
 
+    @checked
     def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
         """Return one tile of image i, `size` (height, width) pixels from `top` and `left`, uint8 (3, h, w)."""
         return self.images.tile(i, top, left, size)
 
+    @checked
     def path(self, i: int) -> str:
         """Return the file name of image i, for messages."""
         return self.images.path(i)
@@ -376,6 +381,7 @@ class ImageSet:
             return self.images.paths()
         return [self.images.path(i) for i in range(len(self))]
 
+    @checked
     def region(self, i: int) -> Tensor | None:
         """Return where the object of image i is, bool of shape (H, W), or None if that is not known."""
         if self.regions is None:
@@ -390,8 +396,13 @@ class ImageSet:
         found = [self.regions.box_faults(i, int(h), int(w)) for i, (h, w) in enumerate(self.sizes)]
         return sum(cut for cut, _ in found), sum(empty for _, empty in found)
 
+    @checked
     def select(self, index: NDArray[np.int64]) -> "ImageSet":
-        """Return the subset of the images in `index`, in its order; a streamed set reads nothing for it."""
+        """Return the subset of the images in `index`, in its order; a streamed set reads nothing for it.
+
+        Raises `InputError` for what are no numbers of images of this set.
+        """
+        index = _numbers(index, len(self))
         return replace(
             self,
             labels=self.labels[index],
@@ -403,6 +414,16 @@ class ImageSet:
             else (None if self.known_identity is None else self.known_identity.select(index)),
             files=None if self.files is None else self.files.select(index),
         )
+
+
+def _numbers(index: Any, count: int) -> NDArray[np.int64]:
+    """Return the numbers of images of a set of so many."""
+    found = index if isinstance(index, np.ndarray) else np.array(list(index))
+    if found.ndim != 1 or (len(found) and found.dtype.kind not in "iu"):
+        raise InputError(f"`index` takes the numbers of images, got {shown(index)}")
+    if len(found) and not -count <= found.min() <= found.max() < count:
+        raise InputError(f"`index` takes numbers of the {count:,} images, got {shown(index)}")
+    return found.astype(np.int64, copy=False)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -423,6 +444,7 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
     splits_follow_seed: bool = False
     reading: Reading = field(default_factory=Reading)
 
+    @checked
     def __getitem__(self, split: str) -> ImageSet:
         if split not in self.splits:
             raise InputError(
@@ -433,6 +455,7 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
     def __contains__(self, split: object) -> bool:
         return split in self.splits
 
+    @checked
     def get(self, split: str, default: Any = None) -> Any:
         """Return a split, or `default` if the set does not have it."""
         return self.splits.get(split, default)

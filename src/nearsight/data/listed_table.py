@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,9 +56,14 @@ def read_listed(file: Path) -> "pa.Table":
     Raises `InputError`, naming the file, if it is none of these.
     """
     try:
-        if file.suffix.casefold() in (".json", ".jsonl", ".ndjson"):
-            return _read_json(file)
-        return _read_text(file)
+        is_json = file.suffix.casefold() in (".json", ".jsonl", ".ndjson")
+        table = _read_json(file) if is_json else _read_text(file)
+        twins = [name for name, count in Counter(table.column_names).items() if count > 1]
+        if twins:
+            raise ValueError(f"it has the column '{twins[0]}' twice")
+        if not len(table):
+            raise ValueError("it has no row")
+        return table
     except MemoryError:
         raise
     # Arrow, csv and json may raise anything for files that are not tables, and for types that do not match.

@@ -46,6 +46,6 @@ def named_pictures(images: Pictures) -> list[tuple[str, Any]]:
 
 def _several(images: Any) -> Sequence[Any]:
     axes = getattr(images, "ndim", None)
-    if isinstance(images, str | Path) or axes in (2, 3) or not hasattr(images, "__len__"):
+    if isinstance(images, str | Path) or axes in (0, 2, 3) or not hasattr(images, "__len__"):
         return [images]
     return list(images)

@@ -23,6 +23,7 @@ from nearsight.data.decode import (
 from nearsight.data.drawn_masks import MaskLook, look_at_mask
 from nearsight.data.identity import digest_of
 from nearsight.data.image_set import image_file, image_name
+from nearsight.data.kept import kept_of
 from nearsight.data.large_image import large_image, measured, needs_parts
 from nearsight.data.part_readers import reads_parts
 from nearsight.data.regions import COLUMN_KINDS, REGION_COLUMNS, cells_mask
@@ -67,7 +68,7 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
     """Read the header of every image, or with `full` decode it, and look at every drawn mask.
 
     Images of more than 8 bits and those with alpha are always decoded, because their values matter. The result is
-    cached beside the table by `datasets`. An image that cannot be read is a fault, not an error; its size is 0×0.
+    kept in the cache of sets. An image that cannot be read is a fault, not an error; its size is 0×0.
     Of several processes within `all_processes` each reads its share.
     """
     import pyarrow as pa
@@ -92,12 +93,11 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
 def _measured(rows: "Dataset", split: str, own: range, *, full: bool) -> "pa.Table":
     from datasets import Features, Value
 
-    found = (rows if len(own) == len(rows) else rows.select(own)).map(
+    found = kept_of(
+        rows if len(own) == len(rows) else rows.select(own),
         _Measure(split, full, stamp_of_sources(rows), own.start),
-        batched=True,
         batch_size=_BATCH,
         with_indices=True,
-        remove_columns=rows.column_names,
         features=Features(
             height=Value("int32"),
             width=Value("int32"),
@@ -145,17 +145,16 @@ def read_pixels(
 ) -> tuple[Tensor, dict[int, str]]:
     """Decode a table of images of one size to one tensor, uint8 (n, 3, height, width), and the faults by row.
 
-    The pixels are cached beside the table by `datasets`; a faulty image is left black.
+    The pixels are kept in the cache of sets; a faulty image is left black.
     """
     from datasets import Features, Value
 
     together = max(1, min(_BATCH, _TOGETHER // (3 * height * width)))
-    decoded = rows.map(
+    decoded = kept_of(
+        rows,
         _Decode(height, width, value_range, stamp_of_sources(rows)),
-        batched=True,
         batch_size=together,
         writer_batch_size=together,
-        remove_columns=rows.column_names,
         features=Features(pixels=Value("binary"), fault=Value("string")),
         desc=f"Decoding {split}",
     ).with_format("arrow")

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.arguments import checked
 from nearsight.data.image_set import ImageSet, ImageSets
 
 
+@checked
 def summarise(sets: ImageSets) -> dict[str, Any]:
     """Describe a set as one JSON object.
 

@@ -15,6 +15,7 @@ from nearsight.data.bars import can_redraw, without_bars
 from nearsight.data.cache_damage import told_of_damage
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.image_set import ImageSet, StreamedImages, image_file
+from nearsight.data.kept import kept_of
 from nearsight.data.stamps import stamp_of_sources
 from nearsight.data.values import ValueRange, values_from
 from nearsight.errors import InputError
@@ -150,15 +151,14 @@ class _Reduce:
 
 
 def _kept(images: StreamedImages) -> "Dataset":
-    """Reduce all rows of a table once; `datasets` keeps the result beside its cache."""
+    """Reduce all rows of a table once; the result is kept in the cache of sets."""
     from datasets import Features, Value
 
     with told_of_damage(), nullcontext() if can_redraw() else without_bars():
-        return images.rows.map(
+        return kept_of(
+            images.rows,
             _Reduce(images.max_pixels, images.value_range, stamp_of_sources(images.rows)),
-            batched=True,
             batch_size=128,
-            remove_columns=images.rows.column_names,
             features=Features(small=Value("binary")),
             desc=f"Comparing {images.name}",
         ).with_format("arrow")

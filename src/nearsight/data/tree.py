@@ -132,8 +132,14 @@ def read_tree(path: Path) -> Folder:
     status = path.stat()
     if not stat.S_ISDIR(status.st_mode):
         raise InputError(f"{path} is {special(status.st_mode) or 'a file'}, and no directory")
-    mark = (status.st_dev, status.st_ino)
-    return _read(path, frozenset([mark]), Counter([mark]))
+    # A link to a directory that contains this one, such as to the root, leads back here by way of a whole disk.
+    around = frozenset(map(_mark, path.resolve().parents))
+    return _read(path, 1, around | {_mark(path)}, Counter([_mark(path)]))
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def told_left(root: Folder, folders: Sequence[Folder], used: Container[str] = ()) -> list[str]:
@@ -197,7 +203,10 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _read(path: Path, above: frozenset[tuple[int, int]], entered: Counter[tuple[int, int]]) -> Folder:
+def _read(
+    path: Path, depth: int, above: frozenset[tuple[int, int]], entered: Counter[tuple[int, int]]
+) -> Folder:
+    """Read a directory at a depth, not entering those `above` it again, nor any too often."""
     images: list[str] = []
     others: list[str] = []
     folders: list[Folder] = []
@@ -210,8 +219,7 @@ def _read(path: Path, above: frozenset[tuple[int, int]], entered: Counter[tuple[
         try:
             is_directory, is_file = entry.is_dir(), entry.is_file()
             if is_directory:
-                status = place.stat()
-                mark = (status.st_dev, status.st_ino)
+                mark = _mark(place)
         except OSError:
             # A link that leads to itself via others.
             left.append(Left("circular link", place))
@@ -223,11 +231,11 @@ def _read(path: Path, above: frozenset[tuple[int, int]], entered: Counter[tuple[
                 left.append(Left("circular link", place))
             elif entered[mark] >= _MOST_WAYS:
                 left.append(Left("repeated link", place))
-            elif len(above) > _DEEPEST:
+            elif depth > _DEEPEST:
                 left.append(Left(f"directory more than {_DEEPEST} deep", place))
             else:
                 entered[mark] += 1
-                folders.append(_read(place, above | {mark}, entered))
+                folders.append(_read(place, depth + 1, above | {mark}, entered))
         elif is_file:
             if entry.name.casefold() in _SERVICE_FILES:
                 left.append(Left("service file", place))

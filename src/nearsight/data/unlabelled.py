@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from nearsight.data.bars import can_redraw, without_bars
 from nearsight.data.cells import cells
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image
@@ -181,7 +183,8 @@ def unlabelled(
         if isinstance(place, str | Path):
             add_held()
             check_path(place)
-            found = _tables(place)
+            with nullcontext() if progress is not SILENT and can_redraw() else without_bars():
+                found = _tables(place)
             if found is None:
                 files = [file for file in _files(place, notes) if file not in known]
                 known.update(files)
@@ -210,7 +213,11 @@ def unlabelled(
 def _several(images: Any) -> Sequence[Any]:
     if isinstance(images, ImageSets):
         return list(images.values())
-    one = isinstance(images, str | Path | ImageSet | Image.Image) or getattr(images, "ndim", None) in (2, 3)
+    one = isinstance(images, str | Path | ImageSet | Image.Image) or getattr(images, "ndim", None) in (
+        0,
+        2,
+        3,
+    )
     return [images] if one or not hasattr(images, "__len__") else list(images)
 
 

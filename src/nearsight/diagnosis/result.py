@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from nearsight.arguments import checked
 from nearsight.diagnosis import parts as registry
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.part import Part
@@ -85,6 +86,7 @@ class Diagnosis(Findings, Shown):
             )
         )
 
+    @checked
     def table(self, name: str = "errors") -> "pandas.DataFrame":
         """Return one of the tables as a pandas frame; `nearsight.diagnosis.TABLES` names them.
 
@@ -130,6 +132,7 @@ class Diagnosis(Findings, Shown):
         }
         return numbered("diagnosis", found)
 
+    @checked
     @writes("directory")
     def save(self, directory: str | Path) -> list[Path]:
         """Write diagnosis.json, every table as Parquet, and what `load` reads; return the paths.
@@ -162,6 +165,7 @@ class Diagnosis(Findings, Shown):
         return [directory / name for name in names]
 
     @staticmethod
+    @checked
     def load(directory: str | Path) -> "Diagnosis":
         """Read the diagnosis that `save` left in a directory; the data set is not needed.
 

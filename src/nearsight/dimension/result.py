@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nearsight.arguments import checked
 from nearsight.dimension.bound import Bound
 from nearsight.dimension.coverage import Coverage
 from nearsight.dimension.examples import Examples
@@ -144,11 +145,13 @@ class Dimension(Shown):
         """Return everything as plain values, with units: the content of dimension.json."""
         return numbered("dimension", {"words": self.words(), **to_values(self), "units": UNITS})
 
+    @checked
     def save(self, directory: str | Path) -> None:
         """Write dimension.json into a directory, whole or not at all."""
         write_json(Path(directory) / DIMENSION, self.to_json())
 
     @staticmethod
+    @checked
     def load(directory: str | Path) -> "Dimension":
         """Read what `save` left in a directory.
 

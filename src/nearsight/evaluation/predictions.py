@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nearsight.arguments import checked
 from nearsight.evaluation.parted_table import first_rows, read_predicted
 from nearsight.notebook import Shown, Summary
 from nearsight.settings.prediction_words import CLASS, FAULT, MARGIN, PATH, PROBABILITY
@@ -45,6 +46,7 @@ class Predictions(Shown):
         pairs = zip(table[PATH].to_pylist(), table[FAULT].to_pylist(), strict=True)
         return {path: fault for path, fault in pairs if fault is not None}
 
+    @checked
     def first(self, count: int) -> list[dict[str, Any]]:
         """Return the first rows as plain values."""
         table = self.table if self.out is None else first_rows(self.out, count)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.arguments import checked
 from nearsight.data.value_groups import column_values, value_groups
 from nearsight.errors import InputError
 from nearsight.evaluation.group_accuracies import class_groups, read_groups
@@ -83,6 +84,7 @@ class Evaluation(Shown):
     paths: tuple[str, ...] | None = None
     columns: "pyarrow.Table | None" = None
 
+    @checked
     @writes("run_dir")
     def save(self, run_dir: str | Path) -> None:
         """Write the predictions and put the metrics into result.json under "evaluation" and the split.
@@ -121,6 +123,7 @@ class Evaluation(Shown):
         _read_result(place / RESULT, "add metrics to", "save to another directory")
 
     @staticmethod
+    @checked
     def load(run_dir: str | Path, split: str = "test") -> "Evaluation":
         """Read the evaluation on a split that `save` left in a directory.
 
@@ -177,6 +180,7 @@ class Evaluation(Shown):
             _ = [*found._group_rows()]
         return found
 
+    @checked
     def table(self, row: Literal["protocol", "class", "group"] = "protocol") -> "pandas.DataFrame":
         """Return the measures as a table: one row per protocol, or one for each protocol and class, or group.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nearsight.arguments import check
 from nearsight.errors import InputError
 from nearsight.evidence.map import EvidenceMap
 from nearsight.evidence.ready import STACK_SHARE, ReadyModel
@@ -74,6 +75,7 @@ def held_bands(ready: ReadyModel, image: Tensor | Banded) -> Banded:
 
     Raises `InputError` for images that are not as decoded, because their blank tiles cannot be recognised.
     """
+    check("images", image, Tensor | Banded)
     if not isinstance(image, Tensor):
         image = ready.resize_banded(image)
         if not isinstance(image, Tensor):

@@ -4,6 +4,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nearsight.arguments import check
+from nearsight.errors import InputError
 from nearsight.evidence.operations import FlopCount
 from nearsight.evidence.ready import ReadyModel
 from nearsight.tiles import TileGrid
@@ -44,6 +46,10 @@ def measured_cost(ready: ReadyModel, grids: Sequence[TileGrid], channels: int = 
 
     If passes over whole images will make the maps, their operations count, at the speed of the batch.
     """
+    for number, grid in enumerate(grids):
+        check(f"grids[{number}]", grid, TileGrid)
+    if not grids:
+        raise InputError("`grids` takes the grid of each image, got none")
     total = sum(map(len, grids))
     tile = grids[0].tile
     batch = ready.example((min(total, TIMED_TILES), channels, tile, tile))

@@ -1,6 +1,6 @@
 """The evidence map: the logits of every tile of an image, or how much its scores fall without each tile."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import torch
 from torch import Tensor
 
+from nearsight.arguments import check, checked
 from nearsight.errors import InputError, unknown_name
 from nearsight.evidence.kinds import Kind, Removal
 from nearsight.evidence.storage import load_logits, save_logits
@@ -85,6 +86,12 @@ class EvidenceMap(Shown):
     attention: Tensor | None = None
 
     def __post_init__(self) -> None:
+        check("logits", self.logits, Tensor)
+        check("grid", self.grid, TileGrid)
+        check("classes", self.classes, Sequence)
+        check("removal", self.removal, Removal | None)
+        check("pooling", self.pooling, Pooling)
+        check("attention", self.attention, Tensor | None)
         expected = (len(self.classes), *self.grid.shape)
         if tuple(self.logits.shape) != expected:
             raise InputError(
@@ -180,6 +187,7 @@ class EvidenceMap(Shown):
             raise no_attention()
         return attended_mean(self._tiles(), self.attention[~self.skipped])
 
+    @checked
     def counted(self, name: str | SupportsIndex) -> Tensor | None:
         """Return the weight of each tile in a class's score, float (rows, columns), from 0 to 1, with sum 1.
 
@@ -204,6 +212,7 @@ class EvidenceMap(Shown):
         shares[strongest] = 1 / len(strongest)
         return shares.view(self.grid.shape)
 
+    @checked
     def counting(self, name: str | SupportsIndex) -> tuple[int, ...] | None:
         """Return the numbers of the tiles that make a class's score, the most important first.
 
@@ -241,6 +250,7 @@ class EvidenceMap(Shown):
         chosen = self._looked_at().argmax(0).flatten()
         return torch.bincount(chosen, minlength=len(self.classes)).to(self.logits.dtype) / len(chosen)
 
+    @checked
     def class_number(self, name: str | SupportsIndex) -> int:
         """Return the number of a class; raises `InputError` for one that does not exist, with the nearest.
 
@@ -262,6 +272,7 @@ class EvidenceMap(Shown):
         """Return the number of the class with the largest of the `scores`; the first, if scores are equal."""
         return int(self.scores().argmax())
 
+    @checked
     def top_tiles(
         self, name: str | SupportsIndex, count: int = 5, *, against: bool = False, apart: bool = False
     ) -> tuple[TileEvidence, ...]:
@@ -295,6 +306,7 @@ class EvidenceMap(Shown):
                 break
         return tuple(found)
 
+    @checked
     def per_pixel(self, name: str | SupportsIndex) -> Tensor:
         """Return a class's evidence for each pixel: the mean logit of the tiles that cover it, (height, width).
 
@@ -323,6 +335,7 @@ class EvidenceMap(Shown):
             means[rows] = mean.to(means.dtype)
         return means
 
+    @checked
     def crop(self, image: Tensor, index: int) -> Tensor:
         """Cut a tile, by its number in row-major order, from the image (..., height, width) of this map.
 
@@ -365,6 +378,7 @@ class EvidenceMap(Shown):
         values = [*arrays.values(), *self.logits.flatten(1).cpu()]
         return pyarrow.Table.from_arrays([pyarrow.array(value.numpy()) for value in values], names=names)
 
+    @checked
     def save(self, path: str | Path) -> None:
         """Write the map to one safetensors file, whole or not at all; `load` reads it back, bit for bit."""
         description: dict[str, Any] = {
@@ -381,6 +395,7 @@ class EvidenceMap(Shown):
         save_logits(Path(path), logits, description)
 
     @staticmethod
+    @checked
     def load(path: str | Path) -> "EvidenceMap":
         """Read a map that `save` wrote.
 
@@ -397,6 +412,8 @@ class EvidenceMap(Shown):
             said = from_values(_Description, description, path)
             if not logits.is_floating_point():
                 raise InputError(f"{path}: logits are {logits.dtype}; expected floating-point numbers")
+            if 0 in logits.shape:
+                raise InputError(f"{path}: logits are of shape {tuple(logits.shape)}, which has no value")
             if not (logits.isfinite() | logits.isnan().all(0)).all() or bool(logits[0].isnan().all()):
                 raise InputError(f"{path}: logits are not all finite")
             attention = None
@@ -406,6 +423,7 @@ class EvidenceMap(Shown):
         except InputError as error:
             raise InputError(f"{path} does not hold an evidence map: {error}; make it again") from error
 
+    @checked
     def plot(
         self,
         name: str | SupportsIndex | None = None,

@@ -7,6 +7,7 @@ from itertools import chain, count
 import torch
 from torch import Tensor
 
+from nearsight.arguments import check
 from nearsight.errors import InputError
 from nearsight.evidence.dense import DensePass
 from nearsight.evidence.forward_pass import forward
@@ -77,6 +78,7 @@ class Looked:
 
     def accepted(self, image: Tensor, number: int) -> Tensor:
         """Return an image at the size at which it is evaluated; raises `InputError` for one that cannot be."""
+        check(f"images[{number}]", image, Tensor)
         decoded = image.dtype == torch.uint8 and self.ready.preprocessing is not None
         if image.ndim != 3 or len(image) != self.channels or not (decoded or image.is_floating_point()):
             raise InputError(

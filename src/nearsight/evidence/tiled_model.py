@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from nearsight.arguments import check, checked
 from nearsight.errors import InputError, first_line
 from nearsight.evidence.banded import banded_map, every_map, held_bands
 from nearsight.evidence.cost import Cost, measured_cost
@@ -182,6 +183,7 @@ class TiledModel(Shown):
             return self.model.notes if isinstance(self.model, Classifier) else ()
         return self._ready.notes(self._settle())
 
+    @checked
     def at(self, tile: int, stride: int | None = None, grid: GridKind | None = None) -> "TiledModel":
         """Return the same model with tiles of another size; it shares what the probe found.
 
@@ -229,10 +231,12 @@ class TiledModel(Shown):
         """Resize an image that is read by bands to the size at which it is evaluated; it is held if it is resized."""
         return self._ready.resize_banded(image)
 
+    @checked
     def prepare(self, image: Tensor) -> Tensor:
         """Return one image, whole, in the model's input form: resized, normalised, on the model's device."""
         return self._ready.normalise(self._ready.resize(image))
 
+    @checked
     def maps(self, images: Iterable[Tensor | Banded]) -> Iterator[EvidenceMap]:
         """Yield the evidence map of each image of a stream, in order; memory does not grow with their number.
 
@@ -257,6 +261,7 @@ class TiledModel(Shown):
             self._ready, self._settings, held_bands(self._ready, image), self._classes, seen=seen
         )
 
+    @checked
     def removal_maps(
         self,
         images: Iterable[Tensor],
@@ -285,6 +290,7 @@ class TiledModel(Shown):
             raise InputError("maps of removal have a value for every tile; leave `skip_blank` out")
         return Removing(self._ready, self._settings, protocol, fill, self._classes).maps(images, others)
 
+    @checked
     def full_pass(self, images: Iterable[Tensor]) -> Tensor:
         """Return the logits of whole images, passed through the model once, float (N, classes) on the CPU.
 
@@ -298,12 +304,15 @@ class TiledModel(Shown):
         found = [self._passed(chunk) for chunk in _chunks(images, int(self.memory * STACK_SHARE))]
         return torch.cat(found) if found else torch.empty(0, len(self.classes))
 
+    @checked
     def check_full_pass(self, image: Tensor) -> None:
         """Raise `InputError` if a pass over an image of this size, as it is, would exceed the memory bound."""
+        _require_image("image", image)
         self._ready.refresh()
         self._ready.settle(image)
         self._ready.check_fits(_chw(image.shape))
 
+    @checked
     def embed(self, tiles: Iterable[Tensor]) -> Tensor:
         """Return the model's embedding of each tile, float (N, features) on the CPU: what its logits are made of.
 
@@ -311,10 +320,12 @@ class TiledModel(Shown):
         """
         return self._batched(tiles, self._ready.embed)
 
+    @checked
     def logits(self, tiles: Iterable[Tensor]) -> Tensor:
         """Return the logits of each tile, float (N, classes) on the CPU; `tiles` are as for `embed`."""
         return self._batched(tiles, self._ready.logits)
 
+    @checked
     def cost(self, grids: Sequence[TileGrid]) -> Cost:
         """Return what the maps of images on these grids will cost, from a batch of tiles of the first grid's size."""
         self._settle()
@@ -348,10 +359,16 @@ class TiledModel(Shown):
         first = next(stream, None)
         if first is None:
             return torch.empty(0, 0)
+        _require_image("tiles", first)
         self._ready.settle(first)
         size = self._ready.together(_chw(first.shape))
         held = [first]
         for tile in stream:
+            _require_image("tiles", tile)
+            if tile.shape != first.shape:
+                raise InputError(
+                    f"`tiles` takes images of one size, got {tuple(first.shape)} and {tuple(tile.shape)}"
+                )
             if len(held) == size:
                 found.append(self._run(run, torch.stack(held)))
                 held = []
@@ -382,6 +399,7 @@ def _chunks(images: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
     held: list[Tensor] = []
     size = 0
     for image in images:
+        _require_image("images", image)
         if held and size + image.nbytes > most:
             yield held
             held, size = [], 0
@@ -389,6 +407,12 @@ def _chunks(images: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
         size += image.nbytes
     if held:
         yield held
+
+
+def _require_image(name: str, image: object) -> None:
+    check(name, image, Tensor)
+    if isinstance(image, Tensor) and image.ndim != 3:
+        raise InputError(f"`{name}` takes images (channels, height, width), got one of {tuple(image.shape)}")
 
 
 def _chw(shape: torch.Size) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from nearsight.arguments import checked
 from nearsight.errors import InputError, first_line, unknown_name
 from nearsight.models.pooled_tile_net import PooledTileNet
 from nearsight.models.quick import airbench, airbench94, resnet9
@@ -37,6 +38,7 @@ _ANY_TILE: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
 )
 
 
+@checked
 def build(
     name: str, classes: int | None, *, pretrained: bool = False, width: float = 1.0, tile: int | None = None
 ) -> nn.Module:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from torch import Tensor, nn
 
+from nearsight.arguments import checked
 from nearsight.errors import InputError
 from nearsight.models.building import build
 from nearsight.models.gated_attention import with_attention
@@ -123,6 +124,7 @@ class Classifier(Shown, nn.Module):
         return Summary(f"Classifier({self.architecture.name})", rows=rows, notes=self.notes)
 
     @classmethod
+    @checked
     def of(
         cls,
         source: Any,
@@ -277,6 +279,7 @@ class Classifier(Shown, nn.Module):
             self._name = logits_name(found, len(images), classes=classes, wanted=self.output)
         return as_logits(logits_in(found, self._name), self.outputs)
 
+    @checked
     def tile_to_look_at(self, tile: int | None) -> int:
         """Return `tile`, or, if it is None, the tile of training; raises `InputError` if there is neither."""
         tile = tile if tile is not None else self.tile
@@ -287,6 +290,9 @@ class Classifier(Shown, nn.Module):
             )
         return tile
 
+    @checked
     def prepare(self, image: Tensor) -> Tensor:
         """Turn one decoded image, uint8 (3, H, W), into the input of a full pass: resized, cropped, normalised."""
+        if image.ndim != 3:
+            raise InputError(f"`image` takes one of (3, height, width), got one of {tuple(image.shape)}")
         return self.preprocessing.normalise(self.preprocessing.cut_whole(self.preprocessing.resize(image)))

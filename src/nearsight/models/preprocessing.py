@@ -1,6 +1,7 @@
 """How decoded images become a network's input."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args
@@ -9,10 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nearsight.arguments import shown
 from nearsight.errors import InputError
 from nearsight.models.banded import Banded
 from nearsight.models.onnx_session import Layout
 from nearsight.models.resizing import WHITE, resized, resized_bands
+from nearsight.numbers import real, whole
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 InputRange = Literal["0-1", "0-255"]
@@ -211,7 +214,8 @@ def triple(values: Any) -> Triple:
 
     Raises `InputError` for another number of them.
     """
-    listed = [float(value) for value in (values if hasattr(values, "__iter__") else [values])]
+    several = isinstance(values, Iterable) and getattr(values, "ndim", 1) > 0
+    listed = [real("mean and std", value) for value in (values if several else [values])]
     if len(listed) not in (1, 3):
         raise InputError(f"mean and std take one value, or one for each of three colours, got {listed}")
     red, green, blue = listed * (3 // len(listed))
@@ -224,8 +228,11 @@ def pair(values: int | Size) -> Size:
     >>> pair(224), pair((224, 192))
     ((224, 224), (224, 192))
     """
-    height, width = values if isinstance(values, tuple | list) else (values, values)
-    return int(height), int(width)
+    sides = values if isinstance(values, tuple | list) else (values, values)
+    if len(sides) != 2:
+        raise InputError(f"a size takes one side, or height and width, got {shown(values)}")
+    height, width = (whole("size", side) for side in sides)
+    return height, width
 
 
 def _check_size(size: Size) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nearsight.arguments import checked
 from nearsight.errors import InputError
 from nearsight.models.outputs import logits_in, logits_name
 
@@ -68,6 +69,7 @@ class ReceptiveField:
         )
 
 
+@checked
 def receptive_field(network: nn.Module, tile: int, *, name: str = "the network") -> ReceptiveField:
     """Measure the receptive field, stride and final grid of a network at a tile size by probing it.
 

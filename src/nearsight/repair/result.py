@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from nearsight.arguments import checked
 from nearsight.diagnosis.pictures import PICTURES, Picture, Pictures, load_pictures, save_pictures
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
@@ -149,6 +150,7 @@ class Repair(Shown):
         """The classes whose accuracy fell, by the whole interval."""
         return tuple(row for row in self.by_class if _sign(row.change) < 0)
 
+    @checked
     def of_shortcut(self, number: int, having: bool) -> Change | None:
         """Return what changed on images of a shortcut's class with or without it, by its place in `shortcuts`."""
         return next((row for row in self.groups if (row.shortcut, row.having) == (number, having)), None)
@@ -263,6 +265,7 @@ class Repair(Shown):
         }
         return numbered("repair", {"sentences": self.sentences(), **rows})
 
+    @checked
     @writes("directory")
     def save(self, directory: str | Path) -> list[Path]:
         """Write repair.json and pictures.parquet, which `load` reads, whole or not at all; return the paths."""
@@ -274,6 +277,7 @@ class Repair(Shown):
         return [directory / REPAIR, directory / PICTURES]
 
     @staticmethod
+    @checked
     def load(directory: str | Path) -> "Repair":
         """Read the repair that `save` left in a directory; neither the data set nor a run is needed.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from nearsight.arguments import checked
 from nearsight.evidence import EvidenceMap, TileEvidence
 from nearsight.evidence.kinds import FILL_WORDS, Kind
 from nearsight.lock import writes
@@ -129,10 +130,12 @@ class Heatmaps(Shown):
 
         return shared_limit(heatmap.evidence.logits[n] for heatmap in self.images for n in heatmap.shown)
 
+    @checked
     def figure(self, number: int = 0) -> "Figure":
         """Return the figure of one image, which a notebook shows."""
         return heatmap_figure(self.images[number], self.limit)
 
+    @checked
     @writes("directory")
     def save(self, directory: str | Path, processes: Processes = ONE_PROCESS) -> list[Path]:
         """Write NAME.png, NAME.svg and the map as NAME.safetensors for each image, and one page; return the paths.
@@ -160,6 +163,7 @@ class Heatmaps(Shown):
         drawn = self.draw(directory, processes)
         return [*drawn, *(processes.first_does(others) or [])]
 
+    @checked
     def draw(self, directory: str | Path, processes: Processes = ONE_PROCESS) -> list[Path]:
         """Write the figures NAME.png and NAME.svg of each image, and the page heatmaps.html; return the paths."""
         from nearsight.report.page.heatmap_page import write_heatmap_page
@@ -181,6 +185,7 @@ class Heatmaps(Shown):
         return [*drawn, page]
 
     @staticmethod
+    @checked
     def load(directory: str | Path) -> "Heatmaps":
         """Read the heatmaps that `save` left in a directory.
 

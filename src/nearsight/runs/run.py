@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.arguments import checked
 from nearsight.errors import InputError
 from nearsight.models.classifier import Classifier, Network
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS, load_classifier
@@ -54,6 +55,7 @@ class Run(Shown):
     directory: Path
 
     @staticmethod
+    @checked
     def open(path: str | Path) -> "Run":
         """Return the run in a directory; raises `InputError` if there is none."""
         directory = Path(path)
@@ -96,6 +98,7 @@ class Run(Shown):
         """The cost of training, from result.json; raises `InputError` if the file is incomplete."""
         return whole_training(self.result, self.directory / RESULT)
 
+    @checked
     def classifier(self, network: Network | None = None) -> Classifier:
         """Load the trained classifier, on the CPU and ready for inference.
 
@@ -105,6 +108,7 @@ class Run(Shown):
             self._need(self.directory / name)
         return load_classifier(self.directory, network)
 
+    @checked
     def to_hub(
         self, repo_id: str, *, private: bool = False, token: str | None = None, message: str | None = None
     ) -> str:
@@ -123,6 +127,7 @@ class Run(Shown):
         return upload_run(self, repo_id, private=private, token=token, message=message)
 
     @staticmethod
+    @checked
     def from_hub(
         repo_id: str,
         *,
@@ -209,7 +214,8 @@ def check_predictions(table: "pyarrow.Table", path: Path, mend: str) -> None:
         path,
         mend,
     )
-    classes = len(table) and max((len(table[f"{name}{SCORES}"][0]) for name in protocols), default=0)
+    firsts = [table[f"{name}{SCORES}"][0].as_py() for name in protocols] if len(table) else []
+    classes = max((len(first or ()) for first in firsts), default=0)
     for name in protocols:
         scores = table[f"{name}{SCORES}"].combine_chunks()
         lengths = np.diff(np.asarray(scores.offsets))

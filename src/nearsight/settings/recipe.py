@@ -294,7 +294,7 @@ def recipe_from_values(values: Mapping[str, Any], base: Recipe | None = None) ->
             raise InputError(f"{name} takes text, got {_cut(repr(value))}")
         else:
             # NumPy writes its numbers with their type.
-            value = value.item() if hasattr(value, "item") else value
+            value = value.item() if getattr(value, "ndim", None) == 0 else value
             read[name] = parse_value(name, value if isinstance(value, str) else repr(value))
     return replace(base or Recipe(), **read)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, fields, replace
 
+from nearsight.arguments import checked
 from nearsight.errors import InputError
 from nearsight.numbers import settle_numbers
 
@@ -53,6 +54,7 @@ class Sampling:
             if value < least:
                 raise InputError(f"{spec.name} must be at least {least}, got {value}")
 
+    @checked
     def within_memory(self, dimension: int, images: int) -> "Sampling":
         """Return the sampling of tiles of a dimension, with at most 512 MiB of any kind of tile held at once.
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
+from nearsight.arguments import checked
 from nearsight.errors import unknown_name
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import Within
@@ -223,6 +224,7 @@ class Comparison(Shown):
     judged_training_images: int = 0
     margin: Annotated[float, Within(0, 100)] | None = None
 
+    @checked
     def arm(self, name: str) -> ArmResult:
         """Return an arm by its name; raises `InputError` for one that was not compared."""
         for arm in self.arms:
@@ -297,11 +299,13 @@ class Comparison(Shown):
             "comparison", {"verdicts": self.verdicts, "good_enough": answers, **values, "units": UNITS}
         )
 
+    @checked
     def save(self, directory: str | Path | None = None) -> None:
         """Write comparison.json into a directory, by default the comparison's own, whole or not at all."""
         write_json(Path(directory or self.directory) / COMPARISON, self.to_json())
 
     @staticmethod
+    @checked
     def load(directory: str | Path) -> "Comparison":
         """Read the comparison that `save` left in a directory.
 

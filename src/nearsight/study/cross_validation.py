@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nearsight.arguments import checked
 from nearsight.notebook import Shown, Summary
 from nearsight.read import belonging_together
 from nearsight.rows import from_values, read_result, to_values
@@ -50,6 +51,7 @@ class CrossValidation(Shown):
     accuracies: tuple[FoldedAccuracy, ...]
     notes: tuple[str, ...]
 
+    @checked
     def accuracy(self, protocol: str) -> FoldedAccuracy | None:
         """Return the accuracy under a protocol, or None if the runs were not evaluated under it."""
         return next((row for row in self.accuracies if row.protocol == protocol), None)
@@ -88,11 +90,13 @@ class CrossValidation(Shown):
         del values["directory"]
         return numbered("folds", {**values, "units": UNITS})
 
+    @checked
     def save(self, directory: str | Path | None = None) -> None:
         """Write folds.json into a directory, by default the one of the runs, whole or not at all."""
         write_json(Path(directory or self.directory) / FOLDS, self.to_json())
 
     @staticmethod
+    @checked
     def load(directory: str | Path) -> "CrossValidation":
         """Read the cross-validation that `save` left in a directory.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.arguments import checked
 from nearsight.data import ImageSet, ImageSets, load
 from nearsight.diagnosis import DIAGNOSIS, Diagnosis
 from nearsight.evidence import TiledModel
@@ -32,6 +33,7 @@ RUN, FOUND, REPAIRED, HEATMAPS = "run", "diagnosis", "repair", "heatmaps"
 
 @tells_of_memory("running the demo")
 @in_one_process
+@checked
 def demo(
     out: str | Path = DEMO_OUT, *, resume: bool = True, progress: Progress | bool = True
 ) -> Demonstration:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nearsight.arguments import checked
 from nearsight.errors import InputError
 from nearsight.launch import in_one_process
 from nearsight.models.exporting import FORMATS, export_classifier
@@ -14,6 +15,7 @@ from nearsight.verbs.sources import AnyModel, find_classifier, model_name
 
 @tells_of_memory("exporting")
 @in_one_process
+@checked
 def export(
     model: AnyModel,
     *,

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import SupportsFloat
 
+from nearsight.arguments import checked
 from nearsight.launch import in_one_process
 from nearsight.report import redraw
 from nearsight.shortage import tells_of_memory
@@ -11,6 +12,7 @@ from nearsight.study import checked_margin
 
 @tells_of_memory("drawing")
 @in_one_process
+@checked
 def report(
     directory: str | Path, *, out: str | Path | None = None, margin: SupportsFloat | None = None
 ) -> list[Path]:

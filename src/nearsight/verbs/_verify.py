@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from nearsight.arguments import checked
 from nearsight.report import Verified, verify_files
 
 
+@checked
 def verify(directory: str | Path) -> Verified:
     """Check every file below a directory that Nearsight reads back: whole, damaged, missing, or without a digest.
 
