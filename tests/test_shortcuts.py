@@ -7,9 +7,20 @@ from pathlib import Path
 import pytest
 from studies.shortcuts import diagnosed, networks
 from studies.shortcuts.families import FAMILIES
-from studies.shortcuts.networks import STRIDE, TILE, Network, Plant, in_turn, plant, trained
+from studies.shortcuts.networks import (
+    STRIDE,
+    TILE,
+    Network,
+    Plant,
+    in_memory,
+    in_turn,
+    of_each,
+    plant,
+    trained,
+)
 from studies.shortcuts.scoring import SHORTCUT, effects, found_by, jaccard, judge
 
+import nearsight
 from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
 
@@ -17,10 +28,11 @@ from nearsight.evidence import TiledModel
 def test_two_planted_shortcuts_are_found_named_and_no_others(
     real_data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NEARSIGHT_DATA", str(real_data("cifar10").parent))
-    monkeypatch.setitem(networks.SIZES, "cifar10", (400, 100))
+    # Of the thousand of each class that were meant for testing: the others would only have to be decoded.
+    images = nearsight.load(real_data("cifar10") / "test.parquet")["test"]
+    sets = tuple(in_memory(of_each(images, *ends)) for ends in ((0, 400), (400, 500)))
+    monkeypatch.setattr(networks, "base_sets", lambda _: sets)
     monkeypatch.setitem(networks.STEPS, "tile", 250)
-    networks.base_sets.cache_clear()
     network = Network("cifar10", "tile", 0, (Plant(3, "border", 3, 0.6), Plant(5, "tint", 3, 0.4)))
     planted = plant(network)
     bound = TiledModel(trained(network, planted, tmp_path).classifier(), tile=TILE, stride=STRIDE)

@@ -42,7 +42,7 @@ with all_processes() as processes:
 run = nearsight.train("digits", tile=6, out=out / "run", machine=machine, progress=False, **RECIPE)
 nearsight.evaluate(out / "alone", out=out / "shared", stride=2, machine=machine, progress=False)
 found = nearsight.compare(
-    "digits", tiles=[4, None], seeds=1, out=out / "compared", machine=machine, progress=False, **RECIPE
+    "digits", tiles=[6, 8], seeds=1, out=out / "compared", machine=machine, progress=False, **RECIPE
 )
 assert found.images == 365
 try:
@@ -85,7 +85,7 @@ def test_two_processes_make_the_files_that_one_makes(tmp_path: Path) -> None:
     )
     nearsight.evaluate(alone, out=tmp_path / "one", stride=2, machine=machine, progress=False)
     nearsight.compare(
-        "digits", tiles=[4, None], seeds=1, out=tmp_path / "before", machine=machine, progress=False, **RECIPE
+        "digits", tiles=[6, 8], seeds=1, out=tmp_path / "before", machine=machine, progress=False, **RECIPE
     )
     script = tmp_path / "script.py"
     script.write_text(SHARED.replace("RECIPE_HERE", repr(RECIPE)))

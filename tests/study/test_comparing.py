@@ -415,13 +415,13 @@ def in_folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison
     pixels = torch.from_numpy(random.integers(256, size=(48, 3, 8, 8), dtype=np.uint8))
     folded = fold_set(held_sets((pixels, ["cat", "dog"] * 24)), 3)
     base = replace(BASE, steps=2, batch_size=10)
-    return out, compare(base, folded, out, arms=ARMS, seeds=2, budget="steps")
+    return out, compare(base, folded, out, arms=ARMS[:2], seeds=2, budget="steps")
 
 
 def test_in_folds_every_arm_is_tested_on_every_image_at_each_seed(in_folds: tuple[Path, Comparison]) -> None:
     out, found = in_folds
     assert (found.folds, found.images) == (3, 48)
-    for arm in ARMS:
+    for arm in ARMS[:2]:
         for seed in SEEDS:
             parts = [Run.open(out / "runs" / arm / f"seed-{seed}" / f"fold-{k}") for k in (1, 2, 3)]
             paths = [path for run in parts for path in run.predictions()["path"].to_pylist()]

@@ -74,7 +74,7 @@ def use_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "paper": {
-        "model": "resnet18",
+        "model": "resnet9",
         "optimizer": "sgd",
         "learning_rate": 0.05,
         "momentum": 0.9,
@@ -84,15 +84,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "nesterov": False,
         "label_smoothing": 0.0,
     },
-    "standard": {
-        "model": "resnet9",
-        "optimizer": "sgd",
-        "learning_rate": 0.05,
-        "flip": "random",
-        "whiten": False,
-    },
     "fast": {},
-    "fast, full": {"tile": None},
     "adamw": {"optimizer": "adamw", "learning_rate": 0.01, "tile": None, "cutout": 3},
     "everything": {
         "ema": 0.7,
@@ -665,7 +657,6 @@ def test_a_full_disk_at_a_checkpoint_keeps_the_one_before_and_the_run_resumable(
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
         {"tile_schedule": "6@0.5", "tiles_per_image": 3},
         {"tile": None, "resize_short": 8, "resized_crop": 0.5, "augmentation": "jitter", "mixup": 0.5},
     ],

@@ -32,14 +32,12 @@ def grid_measures(luma: Plane) -> dict[str, float]:
     """
     across, down = _steps(luma), _steps(luma.T)
     grids = [_edges(across, BLOCK), _edges(down, BLOCK)]
+    changes = [np.abs(np.diff(plane, axis=1)).mean(0) for plane in (luma, luma.T)]
     return {
         "blocks": _vanishing(luma),
         "block edges": float(min(grid[BLOCK - 1] for grid in grids)),
         "moved blocks": float(min(grid[: BLOCK - 1].max() for grid in grids)),
-        "pixelation": max(
-            min(float(_edges(np.abs(np.diff(plane, axis=1)).mean(0), cell).max()) for plane in (luma, luma.T))
-            for cell in CELLS
-        ),
+        "pixelation": max(min(float(_edges(change, cell).max()) for change in changes) for cell in CELLS),
     }
 
 
