@@ -134,7 +134,7 @@ COMMANDS = {
         verify.run,
     ),
     "pack": Command(
-        "Make a copy of a set of JPEGs of which a tile is decoded without the rest, with the same pixels.",
+        "Copy a set so that a tile costs the same wherever it lies in its image, with the same pixels.",
         "DATA --out DIR [--workers N]",
         pack.declare,
         pack.run,

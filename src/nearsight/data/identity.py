@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.data.packed.form import original_digest
+from nearsight.data.packed.original import original_digest
 from nearsight.read import open_regular
 
 _BYTES = 8
@@ -56,7 +56,7 @@ def digest_of(content: bytes | memoryview | str | Path) -> str:
     >>> digest_of(b"a picture")
     '250d5b9b38e1b996'
 
-    A packed JPEG (`nearsight.pack`) has the digest of the file that was packed, unless it was changed since.
+    A packed file (`nearsight.pack`) has the digest of the file that was packed, unless it was changed since.
     """
     if isinstance(content, str | Path):
         try:

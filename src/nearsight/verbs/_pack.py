@@ -19,24 +19,28 @@ def pack(
     machine: Machine | None = None,
     progress: Progress | bool = True,
 ) -> PackedSet:
-    """Make a copy of a set in which a tile of a JPEG is decoded without the rest, with the same pixels.
+    """Make a copy of a set in which a tile costs the same wherever it lies in its image, with the same pixels.
 
     >>> import nearsight
     >>> made = nearsight.pack("photos", out="photos-packed")  # doctest: +SKIP
     >>> nearsight.train(made.data, tile=64)  # doctest: +SKIP
 
     `data` is an image folder or Parquet: a path, or a name under NEARSIGHT_DATA. Every other verb takes `made.data`
-    in its place, and finds the same images, labels, splits, columns and regions. The copy is lossless: each JPEG
-    keeps its quantised coefficients and metadata, and gets restart markers and an index; it stays a JPEG for other
-    programs. Its pixels are compared with the original's before it is kept. Other formats, JPEGs of less than 256×256
-    pixels and those that cannot be packed are copied as they are and counted in `made.copied`. Pictures that follow
-    the first in a JPEG are left out.
+    in its place, and finds the same images, labels, splits, columns and regions.
+
+    - A JPEG keeps its quantised coefficients and metadata, and gets restart markers and an index; it stays a JPEG for
+      other programs. Pictures that follow the first are left out.
+    - A PNG, BMP, PPM or TIFF of 8 bits without transparency becomes a TIFF in tiles with the same pixels and without
+      its metadata, under its old name. This needs `pip install 'nearsight[large]'`, also for reading single tiles.
+    - Others, and images of less than 256×256 pixels, are copied as they are and counted in `made.copied`.
+
+    The pixels of each file are compared with the original's before it is kept.
 
     `out` is a directory that is empty or does not exist. The copy is made beside it, in `OUT.unfinished`, and gets
     its name when it is complete; if interrupted, the same call continues. `machine` says how many processes work on
     it. `progress=False` shows nothing; a `Progress` object gets the messages instead. Needs
     `pip install 'nearsight[pack]'`; reading a packed set does not. Raises `InputError` for anything else than an
-    image folder or Parquet, for a set without a JPEG, and if `out` is not empty or there is no room for the copy.
+    image folder or Parquet, for a set of which nothing can be packed, and if `out` is not empty or there is no room.
     """
     workers = (machine or Machine()).decoding_workers()
     with watched(progress) as channel:

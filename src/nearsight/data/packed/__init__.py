@@ -1,1 +1,1 @@
-"""JPEGs that are stored so that a tile can be read without the rest: their form, writing them, and reading tiles."""
+"""Images that are stored so that a tile is read without the rest: their form, writing them, and reading tiles."""

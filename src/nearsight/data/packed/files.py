@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
-from nearsight.data.decode import image_size, read_encoded
+from nearsight.data.decode import image_size, named_faults, read_encoded
 from nearsight.data.identity import digest_of
-from nearsight.data.packed.form import original_digest
 from nearsight.data.packed.jpeg import NotPackedError, packed
+from nearsight.data.packed.original import original_digest
+from nearsight.data.packed.tiff import is_lossless, tiled
 from nearsight.errors import InputError
 from nearsight.read import open_regular
 from nearsight.write import replace_atomically
@@ -46,21 +47,30 @@ def is_jpeg(content: bytes) -> bool:
     return content.startswith(_JPEG)
 
 
+def can_gain(content: bytes) -> bool:
+    """Whether a file begins as an image that may be packed."""
+    return is_jpeg(content) or is_lossless(content)
+
+
 def packed_or_same(content: bytes) -> tuple[bytes, Outcome]:
     """Return an encoded image packed, or as it is where it cannot be, and which of the two it is.
 
     >>> packed_or_same(b"no image")[1].copied
-    Counter({'no JPEG': 1})
+    Counter({'neither JPEG nor of a lossless format': 1})
     """
-    if not is_jpeg(content):
-        return content, Outcome(copied=Counter(["no JPEG"]))
+    pack = packed if is_jpeg(content) else tiled if is_lossless(content) else None
+    if pack is None:
+        return content, Outcome(copied=Counter(["neither JPEG nor of a lossless format"]))
     try:
-        height, width = image_size(content)
-        if height * width < _SMALLEST:
-            return content, Outcome(copied=Counter(["too small to gain by it"]))
-        found = packed(content)
-    except NotPackedError as error:
-        return content, Outcome(copied=Counter([str(error)]))
+        # The libraries raise errors of their own on damage.
+        with named_faults(content, None):
+            try:
+                height, width = image_size(content)
+                if height * width < _SMALLEST:
+                    return content, Outcome(copied=Counter(["too small to gain by it"]))
+                found = pack(content)
+            except NotPackedError as error:
+                return content, Outcome(copied=Counter([str(error)]))
     except InputError:
         # Whoever reads the set is told of it, as by the set itself.
         return content, Outcome(copied=Counter([_UNREAD]))

@@ -202,7 +202,7 @@ def sealed(content: bytes) -> bytes:
     return content[: header.seal_at] + seal + content[header.seal_at + _SEAL.size :]
 
 
-def original_digest(stream: BinaryIO) -> str | None:
+def original_of_jpeg(stream: BinaryIO) -> str | None:
     """Return the digest of the file that a packed JPEG was made of; None for other files, and if it was changed."""
     try:
         header = read_header(stream)

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nearsight.data.packed.files import Outcome, copy_file, is_jpeg, pack_file, packed_or_same
+from nearsight.data.packed.files import Outcome, can_gain, copy_file, pack_file, packed_or_same
 from nearsight.data.packed.jpeg import EXTRA, packs
-from nearsight.data.packed.tables import first_jpeg, pack_table
+from nearsight.data.packed.tables import first_image, pack_table
 from nearsight.data.parquet_schema import read_header
 from nearsight.data.saved import is_saved
 from nearsight.data.tree import ARCHIVES, read_tree
@@ -26,7 +26,7 @@ _TABLE = ".parquet"
 _COUNTED = "packing images"
 _GIB = 2**30
 # What a copy may take more than the set.
-_GROWTH = 1.1
+_GROWTH = 1.2
 # Files among which one is looked for to learn how long packing takes.
 _LOOKED_AT = 100
 # A `map`: a function, and what it is called with.
@@ -76,7 +76,7 @@ def pack_place(source: Path, out: Path, workers: int, progress: Progress) -> Pac
         for file in files.others:
             copy_file(files.root / file, unfinished / file)
         if not (outcome.packed or files.tables):
-            raise InputError(f"{source} holds no JPEG that can be packed; use the set as it is")
+            raise InputError(f"{source} holds no image that can be packed; use the set as it is")
     if out.is_dir():
         out.rmdir()
     unfinished.rename(out)
@@ -157,14 +157,14 @@ def _foresee(files: _Files, out: Path, workers: int, progress: Progress) -> None
 
 
 def _sample(files: _Files) -> bytes | None:
-    """Return a JPEG of the set; None where none is found soon."""
+    """Return an image of the set that may be packed; None if none is found soon."""
     for file in files.images[:_LOOKED_AT]:
         with open_regular(files.root / file) as stream:
-            if is_jpeg(stream.read(3)):
+            if can_gain(stream.read(6)):
                 stream.seek(0)
                 return stream.read()
     for table in files.tables:
-        if (found := first_jpeg(files.root / table)) is not None:
+        if (found := first_image(files.root / table)) is not None:
             return found
     return None
 

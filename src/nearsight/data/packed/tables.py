@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nearsight.data.faults import one_line
 from nearsight.data.identity import digest_of
-from nearsight.data.packed.files import Outcome, is_jpeg
+from nearsight.data.packed.files import Outcome, can_gain
 from nearsight.errors import InputError
 from nearsight.write import replace_atomically
 
@@ -54,8 +54,8 @@ def pack_table(source: Path, target: Path, pack: Pack) -> Iterator[tuple[Outcome
         raise InputError(f"cannot read {source}: {one_line(fault)}; write or download it again") from fault
 
 
-def first_jpeg(source: Path) -> bytes | None:
-    """Return the first JPEG in the first rows of a Parquet file; None where there is none."""
+def first_image(source: Path) -> bytes | None:
+    """Return the first image of a Parquet file that may be packed; None if there is none."""
     from pyarrow import parquet
 
     with parquet.ParquetFile(source, pre_buffer=False) as file:
@@ -64,7 +64,7 @@ def first_jpeg(source: Path) -> bytes | None:
                 if _holds_bytes(batch.schema.field(name).type):
                     cell = column.to_pylist()[0]
                     content = cell.get("bytes") if isinstance(cell, dict) else cell
-                    if isinstance(content, bytes) and is_jpeg(content):
+                    if isinstance(content, bytes) and can_gain(content):
                         return content
             return None
     return None
