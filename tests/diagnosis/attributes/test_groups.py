@@ -53,10 +53,10 @@ def found_in(pictures: list[Tensor], *, measured: bool = True) -> list[Candidate
     return list(find_groups(examined, values))
 
 
-def changed(pictures: list[Tensor], way: Way, strength: float) -> NDArray[np.bool_]:
-    """Edit half of the second class in place, and return which images those are."""
+def changed(pictures: list[Tensor], way: Way, strength: float, count: int = EACH // 2) -> NDArray[np.bool_]:
+    """Edit half of the second class in place, or as many, and return which images those are."""
     marked = np.zeros(len(pictures), dtype=np.bool_)
-    marked[EACH + np.random.default_rng(3).permutation(EACH)[: EACH // 2]] = True
+    marked[EACH + np.random.default_rng(3).permutation(EACH)[:count]] = True
     for place in np.flatnonzero(marked):
         pictures[place] = way.edit(strength)(pictures[place])
     return marked
@@ -77,6 +77,12 @@ def test_changed_images_of_a_class_are_a_group_and_the_change_is_named(photograp
 
 def test_pictures_that_are_alike_have_no_group(photographs: Photographs) -> None:
     assert not found_in(photographs(CLASSES * EACH, side=SIDE), measured=False)
+
+
+def test_what_all_images_of_a_class_share_may_be_the_class(photographs: Photographs) -> None:
+    pictures = photographs(CLASSES * EACH, side=SIDE)
+    changed(pictures, APART_RIGHT, 2, count=EACH)
+    assert not found_in(pictures)
 
 
 def test_classes_of_few_images_are_passed_over(

@@ -41,6 +41,8 @@ FIRST_ELSEWHERE, ELSEWHERE = 0.05, 0.02
 WORTH, CLEAR = 0.6, 0.9
 # How far a group must be set off, and how many times as frequent in the class as elsewhere it must be.
 SET_OFF, CLEAN = 0.9, 10.0
+# What more of a class's images share may be what the class pictures: too few others are left to tell them apart.
+MOST_OF_CLASS = 0.8
 # Pictures on which edits are tried: for how they look, and for how they are classified.
 LOOKED_AT, ASKED, PICTURES = 4, 32, 64
 # Edits that are applied and classified, and how near to the one that moves most the others must come.
@@ -58,8 +60,9 @@ def find_groups(examined: Examined, values: Values) -> Iterator[Candidate]:
     forest of extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 63, 2006) tells classes
     apart by these numbers, each image by the trees that did not grow from it. A second forest distinguishes the
     images of a class that the first is surest of from all others, so that what the class pictures anyway no
-    longer counts. They are an artefact if at most 2 % of the others look the same, if they are set off, and if
-    they are ten times as frequent in the class as elsewhere. Many edits are applied to pictures of other classes.
+    longer counts. A group of more than 80 % of a class may be just the class, and is passed over. Groups are an
+    artefact if at most 2 % of the others look the same, if they are set off, and if they are ten times as frequent
+    in the class as elsewhere. Many edits are applied to pictures of other classes.
     Among those that move most of these to the class, the edit after which they look most like the group is kept,
     and names it.
     """
@@ -151,7 +154,9 @@ class _Seen:
         forest, sure, rule = self._told(number, group)
         if rule is not None and WORTH <= rule.pure < CLEAR:
             forest, sure, rule = self._told(number, mine & rule.has(sure))
-        if rule is None or rule.pure < SET_OFF or rule.times_as_frequent(mine) < CLEAN:
+        if rule is None or rule.share > MOST_OF_CLASS:
+            return None
+        if rule.pure < SET_OFF or rule.times_as_frequent(mine) < CLEAN:
             return None
         value = forest.predict_proba(self.all_looks)[:, 1].astype(np.float32)
         value[self.grown] = sure
