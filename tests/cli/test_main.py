@@ -43,6 +43,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
+def test_json_is_read_on_a_terminal_and_never_steers_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "猫\u202e\x9b2J"
+    (folder / "cat").rename(folder / name)
+    assert main(["data", str(folder), "--json", "--quiet"]) == 0
+    told = capsys.readouterr().out
+    assert told.endswith("\n")
+    assert told[:-1].isprintable()
+    assert "猫" in told
+    assert name in json.loads(told)["classes"]
+
+
 def test_without_a_command_the_help_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     told = capsys.readouterr().out

@@ -125,6 +125,9 @@ OTHERS = {
     "16 bits": encode(Image.fromarray(np.arange(4200, dtype=np.uint16).reshape(70, 60) * 15), "PNG"),
     "alpha": encode(picture(1, 70, 60).convert("RGBA"), "PNG"),
     "WebP": encode(picture(1, 70, 60), "WEBP"),
+    "Lab colours in TIFF": encode(picture(1, 70, 60).convert("LAB"), "TIFF"),
+    "CMYK in TIFF": encode(picture(1, 70, 60).convert("CMYK"), "TIFF"),
+    "one bit in TIFF": encode(picture(1, 70, 60).convert("1"), "TIFF"),
     "GIF": encode(picture(1, 70, 60), "GIF"),
     "two pictures": encode(picture(1, 70, 60), "MPO", save_all=True, append_images=[picture(2, 70, 60)]),
     "colour profile": encode(

@@ -195,8 +195,16 @@ def _run(command: Command, name: str, arguments: list[str]) -> int:
     if not options.json:
         return DONE
     with _heard():
-        print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False), flush=True)
+        print(_in_one_line(result), flush=True)
     return DONE
+
+
+def _in_one_line(result: dict[str, Any]) -> str:
+    """Return a result as JSON whose letters can be read; what steers a terminal, as in a file's name, is escaped."""
+    text = json.dumps(plain(result), ensure_ascii=False, allow_nan=False)
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 @contextmanager

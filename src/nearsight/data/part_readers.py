@@ -277,6 +277,12 @@ def _pyvips() -> ModuleType:
     return pyvips
 
 
+def refused_by_libvips() -> type[Exception]:
+    """Return the error for what libvips does not read, which may be an image that Pillow reads."""
+    found: type[Exception] = _pyvips().Error
+    return found
+
+
 @cache
 def _openslide() -> ModuleType:
     return import_module("openslide")

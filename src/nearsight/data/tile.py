@@ -23,6 +23,7 @@ from nearsight.data.part_readers import (
     kept_reader,
     part_reader,
     reads_parts,
+    refused_by_libvips,
 )
 from nearsight.errors import InputError
 
@@ -108,7 +109,8 @@ def _in_parts(
                     return _part(reader, top, left, size) if reader.at_random else None
             kept = kept_reader(file)
             return None if kept is None else _part(kept, top, left, size)
-        except NotInPartsError:
+        except (NotInPartsError, refused_by_libvips()):
+            # Pillow may decode it whole; if not, it says why.
             return None
 
 
