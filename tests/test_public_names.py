@@ -39,6 +39,7 @@ PUBLIC = [
     "demo",
     "diagnose",
     "dimension",
+    "embed",
     "evaluate",
     "evidence",
     "export",

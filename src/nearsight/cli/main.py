@@ -18,6 +18,7 @@ from nearsight.cli.commands import (
     demo,
     diagnose,
     dimension,
+    embed,
     evaluate,
     export,
     heatmap,
@@ -132,6 +133,12 @@ COMMANDS = {
         "DIR",
         verify.declare,
         verify.run,
+    ),
+    "embed": Command(
+        "Write the embedding of every tile of a split, with its image, place and label, as Parquet.",
+        "RUN [DATA] --out FILE.parquet [--split NAME] [--stride N] [options]",
+        embed.declare,
+        embed.run,
     ),
     "pack": Command(
         "Copy a set so that a tile costs the same wherever it lies in its image, with the same pixels.",

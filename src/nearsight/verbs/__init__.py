@@ -4,6 +4,7 @@ from nearsight.verbs._compare import compare
 from nearsight.verbs._demo import demo
 from nearsight.verbs._diagnose import diagnose
 from nearsight.verbs._dimension import dimension
+from nearsight.verbs._embed import embed
 from nearsight.verbs._evaluate import evaluate
 from nearsight.verbs._export import export
 from nearsight.verbs._heatmap import heatmap
@@ -31,6 +32,7 @@ __all__ = [
     "demo",
     "diagnose",
     "dimension",
+    "embed",
     "evaluate",
     "export",
     "heatmap",
