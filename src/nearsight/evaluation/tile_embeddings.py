@@ -87,7 +87,8 @@ def tile_embeddings(bound: TiledModel, images: ImageSet, workers: int = 0) -> It
     while some := [*islice(stream, _TOGETHER)]:
         numbers, tops, lefts, tiles = zip(*some, strict=True)
         found = bound.embed(tiles).float().numpy()
-        yield TileEmbeddings(*(np.array(each, np.int32) for each in (numbers, tops, lefts)), found)
+        image, top, left = (np.array(each, np.int32) for each in (numbers, tops, lefts))
+        yield TileEmbeddings(image, top, left, found)
 
 
 def _tiles(bound: TiledModel, images: ImageSet, workers: int) -> Iterator[tuple[int, int, int, Tensor]]:
