@@ -29,12 +29,14 @@ KINDS: dict[str, dict[str, Any]] = {
     "4:2:0": {"quality": 90, "subsampling": "4:2:0"},
     "4:4:4": {"quality": 95, "subsampling": "4:4:4"},
     "progressive": {"quality": 90, "subsampling": "4:2:0", "progressive": True},
+    "PNG": {"format": "PNG"},
 }
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark to a parser."""
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file of the results")
+    parser.add_argument("--kinds", default=",".join(KINDS), metavar="NAME,…", help="how they are stored")
     parser.add_argument("--photos", type=int, default=4, help="photographs of each kind")
     parser.add_argument("--height", type=int, default=3000, help="height of a photograph in pixels")
     parser.add_argument("--width", type=int, default=4000, help="width of a photograph in pixels")
@@ -59,14 +61,15 @@ def run(arguments: argparse.Namespace) -> None:
 def measure(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Pack the photographs of each kind, and time tiles of them in every way, turn about, in CPU seconds."""
     libraries = ("pillow", "pyvips", "pyvips-binary", "skia-python", "jpeglib")
-    names = ("photos", "height", "width", "tile", "tiles", "repeats", "batch")
+    names = ("kinds", "photos", "height", "width", "tile", "tiles", "repeats", "batch")
     result: dict[str, Any] = {
         "benchmark": "packed",
         "machine": facts() | {"libraries": {name: version(name) for name in libraries}},
         "settings": {name: getattr(arguments, name) for name in names},
         "kinds": {},
     }
-    for kind, options in KINDS.items():
+    for kind in arguments.kinds.split(","):
+        options = KINDS[kind]
         place = directory / kind.replace(":", "")
         draw(place / "photos", arguments, options)
         result["kinds"][kind] = of_kind(place, arguments)
@@ -88,7 +91,7 @@ def draw(directory: Path, arguments: argparse.Namespace, options: dict[str, Any]
             for left in range(0, width, cell[0]):
                 pixels = source.image(int(random.integers(len(source)))).numpy().transpose(1, 2, 0)
                 photo.paste(Image.fromarray(pixels).resize(cell, Image.Resampling.LANCZOS), (left, top))
-        file = directory / ("cat", "dog")[number % 2] / f"{number}.jpg"
+        file = directory / ("cat", "dog")[number % 2] / f"{number}.{'png' if 'format' in options else 'jpg'}"
         file.parent.mkdir(parents=True, exist_ok=True)
         photo.save(file, **options)
 
@@ -104,7 +107,7 @@ def of_kind(place: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         made.append(nearsight.pack(photos, out=place / "packed", machine=one, progress=False))
 
     taken = seconds(pack, CPU, processor=True)
-    files = sorted(file.relative_to(photos) for file in photos.rglob("*.jpg"))
+    files = sorted(file.relative_to(photos) for file in photos.rglob("*.*g"))
     pairs = [(photos / file, place / "packed" / file) for file in files]
     random, side = np.random.default_rng(1), arguments.tile
     places = [
@@ -154,7 +157,7 @@ def of_loader(photos: Path, packed: Path, arguments: argparse.Namespace) -> dict
     batch = arguments.batch
     recipe = Recipe(tile=arguments.tile, batch_size=batch)
     spent: dict[str, list[float]] = {"not packed": [], "packed": [], "Pillow": []}
-    contents = [file.read_bytes() for file in sorted(photos.rglob("*.jpg"))]
+    contents = [file.read_bytes() for file in sorted(photos.rglob("*.*g"))]
     tiles = {
         name: StreamedTiles(
             read_set(place, progress=False)["train"],

@@ -1,6 +1,7 @@
 """Packed JPEGs: the coefficients, the pixels and the metadata of the original, and every tile that of the whole."""
 
 import io
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,25 @@ def test_data_that_moved_is_told() -> None:
         decode_tile(moved, 0, 0, (8, 8))
     with pytest.raises(InputError, match="a tile of 8×8 pixels at row 60, column 0 does not lie in it"):
         decode_tile(made, 60, 0, (8, 8))
+
+
+def test_pictures_after_the_first_are_left_out() -> None:
+    buffer = io.BytesIO()
+    first = picture("RGB", 40, 50)
+    first.save(buffer, "MPO", save_all=True, append_images=[picture("RGB", 20, 30, seed=1)])
+    made = packed(buffer.getvalue())
+    with Image.open(io.BytesIO(made)) as image:
+        assert image.format == "JPEG"
+    assert decode_image(made).equal(decode_image(buffer.getvalue()))
+
+
+PACKED = packed(encode(picture("RGB", 50, 60), subsampling="4:2:0"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, len(PACKED) - 1), st.binary(min_size=1, max_size=4))
+def test_damage_is_bad_input_or_other_pixels(at: int, damage: bytes) -> None:
+    content = PACKED[:at] + damage + PACKED[at + len(damage) :]
+    assert len(digest_of(content)) == 16
+    with suppress(InputError):
+        assert decode_tile(content, 20, 30, (16, 16)).shape == (3, 16, 16)

@@ -15,6 +15,8 @@ from nearsight.data.packed.coding import Component, Layout
 START, SCAN, TABLES, QUANTISATION, RESTARTS, COMMENT = 0xD8, 0xDA, 0xC4, 0xDB, 0xDD, 0xFE
 _INDEX, _JFIF, _ADOBE = 0xEF, 0xE0, 0xEE
 SEQUENTIAL, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
+# How many colours a packed image may have: grey, RGB or YCbCr, CMYK.
+COLOURS = (1, 3, 4)
 _NAME = b"nearsight\0"
 _VERSION = 1
 _HEAD = struct.Struct("<BBH8sQ")
@@ -22,7 +24,7 @@ _SEAL = struct.Struct("<Q")
 _MOST_IN_SEGMENT = 65_533 - len(_NAME)
 # What is read of a file at first: more than most headers take.
 _FIRST = 1 << 15
-_LONGEST_HEADER = 1 << 24
+_LONGEST_HEADER, _MOST_SEGMENTS = 1 << 24, 4096
 
 
 class DamagedIndexError(ValueError):
@@ -56,20 +58,16 @@ def segments(stream: BinaryIO) -> Iterator[Segment]:
     content, at = stream.read(_FIRST), 2
     if content[:2] != bytes([0xFF, START]):
         return
-    while at < _LONGEST_HEADER:
+    for _ in range(_MOST_SEGMENTS):
         if len(content) < at + 4:
             content += stream.read(len(content))
-        if len(content) < at + 4 or content[at] != 0xFF:
+        if len(content) < at + 4 or at > _LONGEST_HEADER or content[at] != 0xFF:
             return
-        marker = content[at + 1]
-        if marker == 0xFF:
-            # Markers may be preceded by any number of these.
-            at += 1
-            continue
-        after = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+        marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4], "big")
+        after = at + 2 + length
         while len(content) < after and (more := stream.read(len(content))):
             content += more
-        if len(content) < after:
+        if length < 2 or marker == 0xFF or len(content) < after:
             return
         yield Segment(marker, at, content[at + 4 : after])
         if marker == SCAN:
@@ -173,7 +171,9 @@ def read_header(stream: BinaryIO) -> PackedHeader | None:
         return None
     content = b"".join(part.content[len(_NAME) :] for part in parts)
     layout = layout_of(frame.content)
-    if layout is None or len(content) < _HEAD.size or content[0] != _VERSION:
+    if layout is None or len(layout.components) not in COLOURS or len(content) < _HEAD.size:
+        return None
+    if content[0] != _VERSION:
         return None
     _, orientation, interval, original, seal = _HEAD.unpack_from(content)
     down, across = layout.mcus

@@ -17,6 +17,7 @@ from nearsight.data.exif import read_exif
 from nearsight.data.identity import digest_of
 from nearsight.data.packed.coding import Layout, OutOfRangeError, coded
 from nearsight.data.packed.form import (
+    COLOURS,
     COMMENT,
     EXTENDED,
     PROGRESSIVE,
@@ -118,7 +119,7 @@ class _Head:
         found = [*segments(BytesIO(content))]
         frames = [each for each in found if each.marker in (SEQUENTIAL, EXTENDED, PROGRESSIVE)]
         layout = layout_of(frames[0].content) if len(frames) == 1 else None
-        if layout is None or len(layout.components) not in (1, 3, 4) or found[-1].marker != SCAN:
+        if layout is None or len(layout.components) not in COLOURS or found[-1].marker != SCAN:
             return None
         kept = [each for each in found if each.marker == COMMENT or 0xE0 <= each.marker <= 0xEF]
         return _Head(
