@@ -133,6 +133,7 @@ def test_an_interrupted_copy_is_continued(
     there = {file: file.stat().st_mtime_ns for file in (tmp_path / "packed.unfinished").rglob("*.jpg")}
     assert len(there) == 3
     (folder / "cat" / "0.jpg").write_bytes(photograph(77))
+    (tmp_path / "packed.unfinished" / "cat" / "removed.jpg").write_bytes(photograph(78))
     monkeypatch.setattr(place_module, "_foresee", lambda *_: None)
     made = pack(folder, tmp_path / "packed")
     assert made.packed == 6
@@ -157,6 +158,7 @@ def test_what_cannot_be_packed_is_refused(
     (tmp_path / "webp" / "1.webp").write_bytes(photograph(0, "WEBP"))
     with pytest.raises(InputError, match="holds no image that can be packed; use the set as it is"):
         pack(tmp_path / "webp", tmp_path / "packed")
+    assert not (tmp_path / "packed.unfinished").exists()
     monkeypatch.setattr(place_module, "packs", lambda: False)
     with pytest.raises(
         InputError, match=r"takes jpeglib, which is not installed; pip install 'nearsight\[pack\]'"

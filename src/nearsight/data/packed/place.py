@@ -18,7 +18,7 @@ from nearsight.data.saved import is_saved
 from nearsight.data.tree import ARCHIVES, read_tree
 from nearsight.data.workers import begin_worker
 from nearsight.errors import InputError
-from nearsight.lock import contents, writing
+from nearsight.lock import LOCK, contents, writing
 from nearsight.progress import Progress, duration
 from nearsight.read import open_regular
 
@@ -76,9 +76,12 @@ def pack_place(source: Path, out: Path, workers: int, progress: Progress) -> Pac
         for file in files.others:
             copy_file(files.root / file, unfinished / file)
         if not (outcome.packed or files.tables):
+            shutil.rmtree(unfinished)
             raise InputError(f"{source} holds no image that can be packed; use the set as it is")
+        _remove_others(files, unfinished)
     if out.is_dir():
-        out.rmdir()
+        # There may be a lock in it that nobody holds.
+        shutil.rmtree(out)
     unfinished.rename(out)
     data = out if source.is_dir() else out / source.name
     return PackedSet(data, outcome.packed, outcome.before, outcome.after, dict(outcome.copied))
@@ -180,6 +183,14 @@ def _packed(files: _Files, target: Path, each: Each) -> Iterator[tuple[Outcome, 
             told += count
             yield outcome, count
         yield Outcome(), rows - told
+
+
+def _remove_others(files: _Files, target: Path) -> None:
+    """Remove what an interrupted call wrote of files that the set no longer has."""
+    known = {*files.images, *files.tables, *files.others}
+    for path in target.rglob("*"):
+        if path.is_file() and path.name != LOCK and path.relative_to(target) not in known:
+            path.unlink()
 
 
 @contextmanager
