@@ -31,6 +31,7 @@ def test_launchers_say_which_process_this_is(environment: dict[str, str], by: st
         {"SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_JOB_ID": "7"},
         TORCHRUN | {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"},
         {"LOCAL_RANK": "0", "NODE_RANK": "0"},
+        {"LOCAL_RANK": "99"},
     ],
 )
 def test_one_process_is_alone(environment: dict[str, str]) -> None:

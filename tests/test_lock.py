@@ -183,6 +183,7 @@ def test_processes_of_one_training_but_the_first_hold_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
     with writing(tmp_path / "run"):
         assert not (tmp_path / "run").exists()
 

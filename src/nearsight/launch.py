@@ -109,7 +109,9 @@ def read_launch(environment: Mapping[str, str]) -> Launch:
         if not nodes or processes % nodes:
             raise InputError(f"srun started {processes} tasks on {nodes} nodes; start as many on each")
         return _checked(Launch(rank, processes, local_rank, nodes, "srun"))
-    # Variables that Fabric sets for the processes that it starts.
+    # Fabric sets these together for the processes that it starts; a rank alone, as a shell may have kept, is none.
+    if "WORLD_SIZE" not in environment:
+        return ALONE
     ranks = [environment.get(name, "0") for name in ("NODE_RANK", "LOCAL_RANK")]
     return ALONE if ranks == ["0", "0"] else Launch(rank=1)
 

@@ -59,6 +59,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> Told:
         (Interrupted("interrupted after step 3", signal.SIGHUP), 129, "interrupted after step 3"),
         (OSError(errno.ENOSPC, "No space left", "runs/a"), 2, "the disk is full: runs/a; free some space"),
         (OSError(errno.EDQUOT, "Quota", "runs/a"), 2, "the disk is full: runs/a; free some space"),
+        (OSError(errno.EFBIG, "File too large"), 2, "a file would be larger than is allowed here"),
         (OSError(errno.ENAMETOOLONG, "Name too long", "\x1b[31m" + "x" * 9000), 2, r"\x1b[31mxxx"),
         (PermissionError(errno.EACCES, "Permission denied", "runs/a"), 2, "runs/a: Permission denied; mend"),
         (FileNotFoundError(errno.ENOENT, "No such", b"runs/a"), 2, "runs/a: No such file or directory; mend"),
@@ -207,3 +208,20 @@ def test_an_error_alone_is_on_stderr_and_names_that_it_cannot_encode_are_escapes
     assert ended.stderr == (
         "nearsight: caf\\udce9/none does not exist; give the directory that `nearsight train` wrote\n"
     )
+
+
+def test_a_directory_that_is_gone_is_said(tmp_path: Path, told: Told) -> None:
+    here = Path.cwd()
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    try:
+        gone.rmdir()
+        with pytest.raises(FileNotFoundError) as error:
+            Path.cwd()
+        assert told(error.value) == (
+            2,
+            "the directory that this was started in is gone; change to another one, and try again",
+        )
+    finally:
+        os.chdir(here)

@@ -120,3 +120,14 @@ def test_a_place_without_images_is_refused(place: str, said: str, tmp_path: Path
         unlabelled(tmp_path / place)
     with pytest.raises(InputError, match="no image was found"):
         unlabelled([])
+
+
+@pytest.mark.parametrize("said", ["x", "0", "-1", "nan", "٣G", "9" * 400 + "T"])
+def test_a_setting_that_is_wrong_is_not_said_of_the_images(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo(tmp_path / "cat" / "a.png")
+    monkeypatch.setenv("NEARSIGHT_DECODE_MEMORY", said)
+    for read in (unlabelled, lambda place: load(place, skip_bad=True)):
+        with pytest.raises(InputError, match=r"^NEARSIGHT_DECODE_MEMORY takes a size such as 512M"):
+            read(tmp_path)

@@ -27,6 +27,7 @@ def test_the_switch_shows_or_silences(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize("variable", ["LOCAL_RANK", "NODE_RANK"])
 def test_only_the_first_process_shows(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
     with watched(True) as progress:
         assert progress is SILENT
 

@@ -129,6 +129,10 @@ def _outside(error: OSError) -> str | None:
             drop(sys.stdout)
         place = error.filename or "where its output goes"
         return f"the disk is full: {place}; free some space and try again"
+    if error.errno == errno.EFBIG and error.filename is None:
+        return "a file would be larger than is allowed here; allow larger ones (ulimit -f), or choose another place"
+    if isinstance(error, FileNotFoundError) and error.filename is None and not _is_somewhere():
+        return "the directory that this was started in is gone; change to another one, and try again"
     if error.errno in _FILES:
         return "too many files are open; allow more of them (ulimit -n), or take fewer --workers"
     if (
@@ -141,6 +145,13 @@ def _outside(error: OSError) -> str | None:
     if place.is_relative_to(Path(nearsight.__file__).parent):
         return None
     return f"{place}: {os.strerror(error.errno)}; mend this or choose another place, and try again"
+
+
+def _is_somewhere() -> bool:
+    try:
+        return bool(os.getcwd())  # noqa: PTH109
+    except FileNotFoundError:
+        return False
 
 
 def _unforeseen(error: BaseException, arguments: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from nearsight.data.bars import can_redraw, without_bars
 from nearsight.data.builtin import read_digits, read_scenes
 from nearsight.data.cache_damage import told_of_damage
 from nearsight.data.decode import allowed_pixels
+from nearsight.data.decode_memory import decode_memory
 from nearsight.data.encoded import check_path
 from nearsight.data.hub import read_hub
 from nearsight.data.image_set import ImageSet, ImageSets
@@ -78,6 +79,8 @@ def read_set(
     """
     name, reading = str(data), Reading(**options)
     check_path(name)
+    # A setting that cannot be understood is not a fault of the images.
+    decode_memory()
     try:
         with allowed_pixels(reading.max_pixels), told_of_damage():
             found, notes = _find(name, reading, shown=progress not in (False, SILENT))

@@ -16,6 +16,7 @@ from nearsight.data.bars import can_redraw, without_bars
 from nearsight.data.cells import cells
 from nearsight.data.conversion import to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image
+from nearsight.data.decode_memory import decode_memory
 from nearsight.data.encoded import check_path
 from nearsight.data.hub import read_hub
 from nearsight.data.image_set import ImageSet, ImageSets, image_file, image_paths
@@ -162,6 +163,8 @@ def unlabelled(
     when they are requested. Raises `InputError` for a place that does not exist or that holds no image.
     """
     reading = reading or Reading()
+    # A setting that cannot be understood is not a fault of the images, which would all be told as damaged.
+    decode_memory()
     notes: list[str] = []
     parts: list[_Part] = []
     tables: list[pa.Table | None] = []
