@@ -24,7 +24,7 @@ QUICK: dict[str, Any] = {
 }
 
 
-COUNTS = {"train": 2000, "test": 240, "swapped": 240}
+COUNTS = {"train": 1280, "test": 240, "swapped": 240}
 
 
 def learned(shortcut: float, out: Path) -> tuple[Classifier, ImageSets]:
@@ -34,7 +34,7 @@ def learned(shortcut: float, out: Path) -> tuple[Classifier, ImageSets]:
         images = MemoryImages(drawn.pixels, tuple(f"{split}/{number}.png" for number in range(count)))
         few[split] = ImageSet("scenes", split, drawn.classes, drawn.labels, images, MaskRegions(drawn.masks))
     sets = ImageSets("scenes", few)
-    run = train(sets, recipe="fast", out=out, machine=CPU, epochs=4, batch_size=100, stride=16, **QUICK)
+    run = train(sets, recipe="fast", out=out, machine=CPU, epochs=4, batch_size=64, stride=16, **QUICK)
     return run.classifier(), sets
 
 
