@@ -1,7 +1,7 @@
 """The processes of a launch work together: each does its share, and all get what each found."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 # One process may work for hours while the others wait; one that ends is noticed at once.
 WAITING = timedelta(days=30)
@@ -71,6 +72,15 @@ class Processes:
         dealt = (turn * processes + rank for turn in range(-(-blocks // processes)))
         return [range(min(count, one * block), min(count, (one + 1) * block)) for one in dealt]
 
+    def dealt(self, things: Sequence[T]) -> Sequence[T]:
+        """Return those of some things that belong to this process: every so many-th of them.
+
+        >>> Processes(Launch(rank=1, processes=3)).dealt("abcdefgh")
+        'beh'
+        """
+        rank, processes = self._place
+        return things[rank::processes]
+
     def each(self, work: Callable[[], R]) -> list[R]:
         """Do this process's work, wait for the others, and return what all found, in the order of their ranks.
 
@@ -83,7 +93,7 @@ class Processes:
             found: R | _Failed = work()
         except InputError as error:
             found = _Failed(str(error))
-        every = self._sent_to_all(found)
+        every = self._sent_to_all(found, getattr(work, "__qualname__", type(work).__name__))
         failed = {rank: one.said for rank, one in enumerate(every) if isinstance(one, _Failed)}
         if failed:
             rank, said = next(iter(failed.items()))
@@ -100,13 +110,16 @@ class Processes:
         self.each(lambda: found.append(work()) if self.first else None)
         return found[0] if found else None
 
-    def _sent_to_all(self, found: R | _Failed) -> list[R | _Failed]:
+    def _sent_to_all(self, found: R | _Failed, what: str) -> list[R | _Failed]:
         from torch import distributed
 
-        every: list[R | _Failed] = [_Failed("")] * self.launch.processes
+        every: list[tuple[str, R | _Failed]] = [("", _Failed(""))] * self.launch.processes
         with told_of_lost_processes(self.launch.processes):
-            distributed.all_gather_object(every, found)
-        return every
+            distributed.all_gather_object(every, (what, found))
+        if len({name for name, _ in every}) > 1:
+            names = ", ".join(name for name, _ in every)
+            raise AssertionError(f"the processes came to different places: {names}")
+        return [one for _, one in every]
 
 
 ONE_PROCESS = Processes()

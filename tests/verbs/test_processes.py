@@ -13,9 +13,12 @@ from tests.processes import files_of, in_processes
 
 import nearsight
 from nearsight.data import load
+from nearsight.diagnosis import decision
+from nearsight.diagnosis import diagnose as find
 from nearsight.dimension import measure_dimension
 from nearsight.errors import InputError
-from nearsight.evaluation import predicting, prediction_making
+from nearsight.evaluation import chunks, evaluating, predicting, prediction_making, scoring
+from nearsight.evidence import TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
 from nearsight.report import heatmap_making
 from nearsight.settings import Sampling
@@ -125,6 +128,27 @@ def test_dimensions(monkeypatch: pytest.MonkeyPatch) -> None:
     untimed = [name for name in alone.columns if "seconds" not in name]
     for each in in_processes(monkeypatch, 2, measure):
         assert each[untimed].equals(alone[untimed])
+
+
+@pytest.mark.parametrize("tile", [16, None])
+def test_diagnoses(tile: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (chunks, evaluating, scoring, decision):
+        monkeypatch.setattr(module, "BLOCK", 4)
+    scenes = load("scenes")["test"].select(np.arange(40))
+    torch.manual_seed(0)
+    architecture, half = Architecture("airbench", classes=8, width=0.1), (0.5, 0.5, 0.5)
+    toy = Classifier(
+        architecture.build(), architecture, scenes.classes, tile, Preprocessing(half, half)
+    ).eval()
+
+    def diagnose(_: int) -> Any:
+        with all_processes() as processes:
+            bound = TiledModel(toy, tile=16, stride=16)
+            return find(bound, scenes, faithfulness=2, processes=processes).to_json()
+
+    [alone] = in_processes(monkeypatch, 1, diagnose)
+    for each in in_processes(monkeypatch, 3, diagnose):
+        assert each == alone
 
 
 def test_an_image_that_one_process_cannot_read_ends_all(

@@ -109,6 +109,7 @@ COMMANDS = {
         "RUN [DATA] [--stride N] [--images N] [--out DIR] [options]",
         diagnose.declare,
         diagnose.run,
+        together=True,
     ),
     "repair": Command(
         "Train a new run without the shortcuts of an old one, and measure what changed.",

@@ -90,7 +90,7 @@ class Examined:
         """The class that each image is predicted to be, int64 (n,)."""
         if self.decided is not None:
             return self.decided
-        return self.decision.predictions(self.images.image(i) for i in range(len(self.images)))
+        return self.decision.predictions_of(range(len(self.images)), self.images.image)
 
     @cached_property
     def asked(self) -> NDArray[np.bool_]:

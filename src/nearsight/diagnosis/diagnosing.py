@@ -2,8 +2,9 @@
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from nearsight.diagnosis import parts as registry
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.observing import pass_over
-from nearsight.diagnosis.part import Nothing
+from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.pictures import ExaminedPictures
 from nearsight.diagnosis.result import Diagnosis
 from nearsight.diagnosis.subject import Subject
@@ -24,6 +25,9 @@ from nearsight.models.weights_digest import digest_of_weights
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import FAITHFULNESS_IMAGES
 from nearsight.settings.protocols import FULL_PASS
+from nearsight.together import ONE_PROCESS, Processes
+
+T = TypeVar("T")
 
 _VERSIONS = ("nearsight", "torch", "timm", "scikit-learn")
 
@@ -41,6 +45,7 @@ def diagnose(
     nulls: Callable[[], Sequence[TiledModel]] | None = None,
     seed: int = 0,
     workers: int = 0,
+    processes: Processes = ONE_PROCESS,
     progress: Progress = SILENT,
 ) -> Diagnosis:
     """Diagnose a bound classifier on an image set: what it uses, where it errs, whether it looks at the object.
@@ -61,9 +66,11 @@ def diagnose(
     which accuracy is shown. Of a larger set, `limit` images, drawn with `seed`, are examined. `faithfulness` is
     the number of images on which maps are checked; 0 leaves this out. `nulls` returns networks like this one that
     learned nothing, bound in the same way: their results are the values by chance. It is called only if a part
-    can use them. `workers` processes decode a set that streams. `progress` is told what begins and how much of it
-    is done, and gets the warnings that `TiledModel.notes` has. If the model refuses whole images, everything that
-    compares tiles with them is left out, with a warning. The diagnosis's `notes` keep both.
+    can use them. `workers` processes decode a set that streams. If there are several `processes`, they share the
+    images, the interventions and the parts that one of them can measure alone, and all return the same. `progress` is
+    told what begins and how much of it is done, and gets the warnings that `TiledModel.notes` has. If the model
+    refuses whole images, everything that compares tiles with them is left out, with a warning. The diagnosis's
+    `notes` keep both.
 
     Raises `InputError` for an unknown part or column, for `groups` or `nulls` without the part that uses them,
     for a set without images, for a bare model or one without a tile, and where `evaluate` does.
@@ -89,7 +96,7 @@ def diagnose(
         f"diagnosing {len(examined):,} images in {count}: {', '.join(part.name for part in measured)}"
     )
     evaluation, grids, seen = pass_over(
-        bound, examined, measured, seed=seed, workers=workers, progress=progress
+        bound, examined, measured, seed=seed, workers=workers, processes=processes, progress=progress
     )
     notes += evaluation.settings.get("left_out", ())
     found: dict[str, Any] = {}
@@ -97,7 +104,7 @@ def diagnose(
     subject = Subject(
         bound=bound,
         images=examined,
-        decision=Decision.of(bound, whole=FULL_PASS in evaluation.scores),
+        decision=Decision.of(bound, whole=FULL_PASS in evaluation.scores, processes=processes),
         evaluation=evaluation,
         grids=grids,
         others=others or {},
@@ -110,12 +117,21 @@ def diagnose(
         tell=tell,
         progress=progress,
     )
-    for part in measured:
-        one = part.measure(subject, seen[part.name])
+
+    def keep(part: Part[Any, Any], one: Any) -> None:
         if isinstance(one, Nothing):
             absent[part.name] = one.why
         else:
             found[part.name] = one
+
+    for part in measured:
+        if not part.alone:
+            keep(part, _of_the_first(processes, part.measure(subject, seen[part.name])))
+    by_one = [part for part in measured if part.alone]
+    for part, (one, said) in zip(by_one, _measured_alone(processes, by_one, subject, seen), strict=True):
+        keep(part, one)
+        for note in said:
+            tell(note)
     return Diagnosis(
         model=model or classifier.architecture.name,
         data=images.name,
@@ -139,6 +155,29 @@ def diagnose(
         weights=digest_of_weights(classifier.network),
         predictions=subject.predictions,
     )
+
+
+def _of_the_first(processes: Processes, found: T) -> T:
+    """Return what the first process found: on other devices the last bits may differ, and with them what follows."""
+    first, *_ = processes.each(lambda: found if processes.first else None)
+    return found if first is None else first
+
+
+def _measured_alone(
+    processes: Processes, parts: Sequence[Part[Any, Any]], subject: Subject, seen: Mapping[str, list[Any]]
+) -> list[tuple[Any, list[str]]]:
+    """Measure each of some parts in one of the processes, and return its findings and what it told, in order."""
+
+    def measure() -> dict[str, tuple[Any, list[str]]]:
+        found = {}
+        for part in processes.dealt(parts):
+            said: list[str] = []
+            alone = replace(subject, decision=subject.decision.alone, tell=said.append)
+            found[part.name] = part.measure(alone, seen[part.name]), said
+        return found
+
+    found = {name: one for each in processes.each(measure) for name, one in each.items()}
+    return [found[part.name] for part in parts]
 
 
 def diagnosed(bound: TiledModel) -> Classifier:

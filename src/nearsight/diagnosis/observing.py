@@ -10,6 +10,7 @@ from nearsight.evaluation import Evaluation, evaluate
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
 from nearsight.tiles import TileGrid
+from nearsight.together import ONE_PROCESS, Processes
 
 
 def pass_over(
@@ -19,6 +20,7 @@ def pass_over(
     *,
     seed: int = 0,
     workers: int = 0,
+    processes: Processes = ONE_PROCESS,
     progress: Progress = SILENT,
 ) -> tuple[Evaluation, tuple[TileGrid, ...], dict[str, list[Any]]]:
     """Evaluate a bound model on an image set, and let each part observe every evidence map as it passes.
@@ -48,5 +50,12 @@ def pass_over(
             if part.observe is not None and (record := part.observe(look)) is not None:
                 seen[part.name].append(record)
 
-    evaluation = evaluate(bound, images, workers=workers, observe=observe, progress=progress)
-    return evaluation, tuple(grids), seen
+    evaluation = evaluate(
+        bound, images, workers=workers, observe=observe, processes=processes, progress=progress
+    )
+    found = processes.each(lambda: (grids, seen))
+    return (
+        evaluation,
+        tuple(grid for grids, _ in found for grid in grids),
+        {part.name: [record for _, seen in found for record in seen[part.name]] for part in parts},
+    )

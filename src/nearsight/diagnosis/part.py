@@ -52,7 +52,8 @@ class Part(Generic[Seen, Found]):
     `leads` are its figures on the first screen, which its folder may draw differently in a template
     `first.html.j2`. `sentences` say all of it, above its section. `pictures` are those that the page shows; only
     these are kept with a saved diagnosis. `needs` are the names of parts whose findings `measure` uses; they are
-    measured before it, even if they are not kept.
+    measured before it, even if they are not kept. Of several processes, one measures a part that is measured
+    `alone`, after the others, while the rest measure other such parts; all other parts run in every process.
     """
 
     package: str
@@ -65,6 +66,7 @@ class Part(Generic[Seen, Found]):
     sentences: Callable[[Found, Findings], Iterable[str]] = lambda _found, _about: ()
     pictures: Callable[[Found, Findings], Iterable[Picture]] = lambda _found, _about: ()
     needs: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def name(self) -> str:

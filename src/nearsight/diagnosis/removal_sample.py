@@ -58,12 +58,18 @@ def sampled_removals(
         return {}
     affordable = MOST_PIXELS // removal_cost(decision.bound, images.image(0))
     chosen = drawn_evenly(images.labels, min(MOST_IMAGES, affordable), seed=seed).tolist()
-    found = {}
-    for done, place in enumerate(chosen, start=1):
-        try:
-            found[place] = coarse_removal_map(decision, images.image(place))
-        except InputError:
-            # Changed copies of a large image may exceed the memory bound although the pass over it does not.
-            continue
-        progress.count("taking tiles away", done, len(chosen))
-    return found
+    own = decision.processes.dealt(chosen)
+
+    def removals() -> dict[int, EvidenceMap]:
+        found = {}
+        for done, place in enumerate(own, start=1):
+            try:
+                found[place] = coarse_removal_map(decision, images.image(place))
+            except InputError:
+                # Changed copies of a large image may exceed the memory bound, which the pass over it does not.
+                continue
+            progress.count("taking tiles away", done, len(own))
+        return found
+
+    found = {place: one for each in decision.processes.each(removals) for place, one in each.items()}
+    return {place: found[place] for place in chosen if place in found}

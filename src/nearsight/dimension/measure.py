@@ -66,8 +66,7 @@ def measure_dimension(
     if comparison is not None:
         _require_common(comparison, sizes)
     searched = sum(min(len(train), most) for most in (sampling.training_tiles, sampling.example_images))
-    rank, count = processes.launch.rank, processes.launch.processes
-    own = dict([*sizes.items()][rank::count])
+    own = dict(processes.dealt([*sizes.items()]))
     done = 0
 
     def tick(images: int) -> None:

@@ -187,10 +187,11 @@ def compare(
             progress.say(note)
         for warning in early_warnings(base, first["train"]):
             progress.warn(warning)
-        rank, count = processes.launch.rank, processes.launch.processes
         own: list[MadeRun] = []
         with by_itself():
-            processes.each(lambda: own.extend(_made(planned[rank::count], make, folds, expected, progress)))
+            processes.each(
+                lambda: own.extend(_made(processes.dealt(planned), make, folds, expected, progress))
+            )
             comparison = processes.first_does(measured)
     return Comparison.load(out) if comparison is None else comparison
 

@@ -1,6 +1,7 @@
 """Diagnose a classifier."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -11,7 +12,6 @@ from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.parts import asked_for
 from nearsight.errors import InputError
 from nearsight.evaluation.class_matching import match_classes
-from nearsight.launch import in_one_process
 from nearsight.lock import writing
 from nearsight.numbers import whole
 from nearsight.progress import Progress, watched
@@ -20,6 +20,7 @@ from nearsight.settings import FAITHFULNESS_IMAGES, Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
+from nearsight.together import all_processes
 from nearsight.verbs.binding import Binding, LookingOptions
 from nearsight.verbs.null_networks import nulls_like
 from nearsight.verbs.sources import AnyModel, as_trained, find_images, model_name, opened_run
@@ -27,7 +28,6 @@ from nearsight.verbs.sources import AnyModel, as_trained, find_images, model_nam
 
 @takes_fields_of(Binding, Reading)
 @tells_of_memory("diagnosing", "memory", "images", "stride", "workers")
-@in_one_process
 def diagnose(
     model: AnyModel,
     data: Data | None = None,
@@ -78,7 +78,12 @@ def diagnose(
             raise InputError(f"`{name}` takes a whole number from {least} on, got {value}")
     asked_for(parts, groups=groups, faithfulness=faithfulness, null=null)
     reading = Reading(**fields_of(Reading, options))
-    with watched(progress) as channel, allowed_pixels(reading.max_pixels), writing(out, channel):
+    with (
+        watched(progress) as channel,
+        allowed_pixels(reading.max_pixels),
+        writing(out, channel),
+        all_processes() as processes,
+    ):
         bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(model)
         if bound.skip_blank is not None:
             raise InputError("a diagnosis needs every tile; leave `skip_blank` out")
@@ -124,10 +129,11 @@ def diagnose(
             nulls=nulls,
             seed=seed,
             workers=(machine or Machine()).decoding_workers(),
+            processes=processes,
             progress=channel,
         )
         if out is not None:
-            write_diagnosis(found, out)
+            processes.first_does(partial(write_diagnosis, found, out))
     return found
 
 

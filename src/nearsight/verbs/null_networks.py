@@ -12,6 +12,7 @@ from nearsight import training
 from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
+from nearsight.launch import by_itself
 from nearsight.models.classifier import Network
 from nearsight.progress import Progress
 from nearsight.runs import Run
@@ -67,7 +68,8 @@ def _trained(
         labels = np.random.default_rng((seed, 0)).permutation(images.labels)
         permuted = ImageSets(images.name, {"train": replace(images, labels=labels)})
         short = replace(recipe, seed=seed, steps=steps, validation=0.0, compile=False)
-        with tempfile.TemporaryDirectory() as place:
+        # Each of several processes trains them itself, and so has the same.
+        with by_itself(), tempfile.TemporaryDirectory() as place:
             null = training.train(short, permuted, Path(place) / "run", network=network, machine=machine)
             found.append(bound.with_model(null.classifier(network)))
         progress.count("networks that learn nothing", number + 1, NETWORKS)

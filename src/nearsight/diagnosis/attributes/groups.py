@@ -213,7 +213,7 @@ class _Group:
     def _moved(self, edit: Edit, pictures: Sequence[Tensor]) -> float:
         if not pictures:
             return 0.0
-        return float((self.seen.examined.decision.predictions(map(edit, pictures)) == self.number).mean())
+        return float((self.seen.examined.decision.predictions_of(pictures, edit) == self.number).mean())
 
     def _tried(self) -> Iterator[_Tried]:
         for likeness in (*LIKENESSES, *OTHERS, *waves_of(self._pictures(self.has))):

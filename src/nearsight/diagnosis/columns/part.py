@@ -205,6 +205,7 @@ def _worst(row: ColumnRow, name: str) -> str | None:
 
 COLUMNS: Part[None, Columns] = Part(
     package=__package__,
+    alone=True,
     title="Columns and files",
     found=Columns,
     measure=_measure,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from nearsight.data import ImageSet
@@ -60,23 +61,18 @@ def explain_errors(
     """
     found = {error.index: _with_tiles(decision, error, by_tiles.get(error.index), by_gate) for error in wrong}
     costliest = sorted(found.values(), key=lambda error: (-error.cost, error.index))[:most]
-    tried: list[int] = []
-    left, left_out = MOST_PIXELS, ""
-    for done, error in enumerate(costliest, start=1):
-        if decision.whole:
-            image = decision.bound.resize(images.image(error.index))
-            left -= removal_cost(decision.bound, image)
-            if left < 0 and tried:
-                left_out = "the passes for more images as large would take too long"
-                break
-            try:
-                found[error.index] = _looked_into(decision, error, image, known.get(error.index))
-            except InputError as problem:
-                # For example, the changed copies of an image exceed the memory bound: the error has no map.
-                left_out = str(problem)
-                continue
-        tried.append(error.index)
-        progress.count("looking into errors", done, len(costliest))
+    left_out = ""
+    if decision.whole:
+        affordable = _affordable(decision, images, costliest)
+        explained = _looked_into(decision, images, affordable, known, progress)
+        found |= {index: one for index, one in explained.items() if isinstance(one, ImageError)}
+        tried = [error.index for error in affordable if isinstance(explained[error.index], ImageError)]
+        # As of images whose changed copies exceed the memory bound: the error stands without a map.
+        left_out = next((one for one in explained.values() if isinstance(one, str)), "")
+        if len(affordable) < len(costliest):
+            left_out = "the passes for more images as large would take too long"
+    else:
+        tried = [error.index for error in costliest]
     held, share = _hidden(decision, images, [found[index] for index in tried], seed)
     errors = tuple(held.get(error.index, found[error.index]) for error in wrong)
     return Explained(errors, len(tried), share, left_out)
@@ -92,7 +88,47 @@ def _with_tiles(decision: Decision, error: ImageError, tiles: ImageError | None,
     return replace(tiles, margin=error.margin, cost=error.cost, flip=None, to_label=None)
 
 
+def _affordable(decision: Decision, images: ImageSet, errors: Sequence[ImageError]) -> Sequence[ImageError]:
+    """Return the first of some errors, as many as `MOST_PIXELS` allow, and at least one."""
+    left = MOST_PIXELS
+    for place, error in enumerate(errors):
+        height, width = images.sizes[error.index].tolist()
+        left -= removal_cost(decision.bound, torch.empty(3, height, width, dtype=torch.uint8, device="meta"))
+        if left < 0 and place:
+            return errors[:place]
+    return errors
+
+
 def _looked_into(
+    decision: Decision,
+    images: ImageSet,
+    errors: Sequence[ImageError],
+    known: Mapping[int, EvidenceMap],
+    progress: Progress,
+) -> dict[int, ImageError | str]:
+    """Return each error, by its image, with what explains it, or why it cannot be explained.
+
+    If the decision has several processes, each takes its share of the errors.
+    """
+    own = decision.processes.dealt(errors)
+
+    def look() -> dict[int, ImageError | str]:
+        found: dict[int, ImageError | str] = {}
+        for done, error in enumerate(own, start=1):
+            image = decision.bound.resize(images.image(error.index))
+            try:
+                found[error.index] = _explained(decision.alone, error, image, known.get(error.index))
+            except InputError as problem:
+                found[error.index] = str(problem)
+                continue
+            progress.count("looking into errors", done, len(own))
+        return found
+
+    found = {index: one for each in decision.processes.each(look) for index, one in each.items()}
+    return {error.index: found[error.index] for error in errors}
+
+
+def _explained(
     decision: Decision, error: ImageError, resized: Tensor, lost: EvidenceMap | None
 ) -> ImageError:
     lost = coarse_removal_map(decision, resized) if lost is None else lost

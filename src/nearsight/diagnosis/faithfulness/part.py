@@ -24,6 +24,7 @@ def _measure(subject: Subject, _seen: Sequence[None]) -> Faithfulness:
 
 FAITHFULNESS = Part(
     package=__package__,
+    alone=True,
     title="Faithfulness of the map",
     found=Faithfulness,
     measure=_measure,

@@ -84,6 +84,7 @@ def _pictures(found: Labels, _about: Findings) -> Iterator[Picture]:
 
 LABELS = Part(
     package=__package__,
+    alone=True,
     title="Labels and near-duplicates",
     found=Labels,
     measure=_measure,

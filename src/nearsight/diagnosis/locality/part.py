@@ -48,6 +48,7 @@ def _leads(found: Locality, _about: Findings) -> Iterator[Lead]:
 
 LOCALITY = Part(
     package=__package__,
+    alone=True,
     title="Locality: how near-sighted it is",
     found=Locality,
     measure=_measure,

@@ -128,8 +128,9 @@ def _judged(examined: Examined, chosen: NDArray[np.int64], edit: Edit) -> NDArra
 
 
 def _judged_of(examined: Examined, chosen: NDArray[np.int64], edit: EditOf) -> NDArray[np.int64]:
-    images = (edit(examined.images.image(place), place) for place in chosen.tolist())
-    return examined.decision.predictions(images)
+    return examined.decision.predictions_of(
+        chosen.tolist(), lambda place: edit(examined.images.image(place), place)
+    )
 
 
 def _some(places: NDArray[np.int64], most: int, seed: tuple[int, ...]) -> NDArray[np.int64]:
