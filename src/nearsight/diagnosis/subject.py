@@ -59,10 +59,11 @@ class Subject:
         """The class that each image is predicted to be under `decision`, int64 (n,)."""
         return np.asarray(self.evaluation.predictions[self.decision.protocol], dtype=np.int64)
 
-    @cached_property
+    @property
     def removals(self) -> Mapping[int, EvidenceMap]:
         """Removal maps of a sample of images, by their places, made when a part first asks; it may be empty."""
-        self.removed.update(
-            sampled_removals(self.decision, self.images, seed=self.seed, progress=self.progress)
-        )
+        if not self.removed:
+            self.removed.update(
+                sampled_removals(self.decision, self.images, seed=self.seed, progress=self.progress)
+            )
         return self.removed
