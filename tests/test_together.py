@@ -46,7 +46,7 @@ found = nearsight.compare(
 )
 assert found.images == 365
 try:
-    nearsight.diagnose(out / "alone", progress=False)
+    nearsight.report(out / "alone")
 except InputError as error:
     assert "torchrun started 2" in str(error)
 """
