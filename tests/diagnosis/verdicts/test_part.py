@@ -106,8 +106,8 @@ def test_training_images_choose_for_test_images_that_are_too_few_to_choose_and_t
     few = world(8, (0.6, 0, 0))
     alone = diagnosed(few)["verdicts"]
     assert (alone.verdicts, alone.trained, alone.typical_images) == ((), 0, 4)
-    found = diagnosed(few, train=world(40, (0.6, 0, 0), split="train"))["verdicts"]
-    assert (found.trained, found.typical_images, found.accuracy.n) == (120, 8, 24)
+    found = diagnosed(few, train=world(18, (0.6, 0, 0), split="train"))["verdicts"]
+    assert (found.trained, found.typical_images, found.accuracy.n) == (54, 8, 24)
     [one] = found.shortcuts
     assert (one.class_number, one.words) == (0, "black frame, 2 pixels")
     assert max(one.images) < 8
