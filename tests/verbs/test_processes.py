@@ -1,6 +1,5 @@
 """What several processes make together is what one makes, to the last bit: every file, whatever their number."""
 
-from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +18,7 @@ from nearsight.diagnosis import diagnose as find
 from nearsight.dimension import measure_dimension
 from nearsight.errors import InputError
 from nearsight.evaluation import chunks, evaluating, predicting, prediction_making, scoring
-from nearsight.evidence import TiledModel
+from nearsight.evidence import TiledModel, removing
 from nearsight.models import Architecture, Classifier, Preprocessing
 from nearsight.report import heatmap_making
 from nearsight.settings import Sampling
@@ -131,21 +130,14 @@ def test_dimensions(monkeypatch: pytest.MonkeyPatch) -> None:
         assert each[untimed].equals(alone[untimed])
 
 
-def leaves(found: Any) -> Iterator[Any]:
-    """Yield the values in nested mappings and lists, in order."""
-    if isinstance(found, dict | list | tuple):
-        for value in found.values() if isinstance(found, dict) else found:
-            yield from leaves(value)
-    else:
-        yield found
-
-
 @pytest.mark.parametrize(
     ("tile", "parts"), [(16, None), (None, ["reasons", "reliance", "errors", "faithfulness"])]
 )
 def test_diagnoses(tile: int | None, parts: list[str] | None, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (chunks, evaluating, scoring, decision):
         monkeypatch.setattr(module, "BLOCK", 4)
+    # Whether windows are taken depends on what was faster, and with it the last bits.
+    monkeypatch.setattr(removing, "windowed_logits", lambda *_: None)
     scenes = load("scenes")["test"].select(np.arange(24))
     torch.manual_seed(0)
     architecture, half = Architecture("airbench", classes=8, width=0.1), (0.5, 0.5, 0.5)
@@ -158,11 +150,7 @@ def test_diagnoses(tile: int | None, parts: list[str] | None, monkeypatch: pytes
 
     [alone] = in_processes(monkeypatch, 1, diagnose)
     for each in in_processes(monkeypatch, 2, diagnose):
-        if tile is not None:
-            assert each == alone
-        for ours, theirs in zip(leaves(each), leaves(alone), strict=True):
-            # By windows or by whole passes, whichever was faster, removal maps differ in their last bits.
-            assert ours == (pytest.approx(theirs, rel=1e-4) if isinstance(theirs, float) else theirs)
+        assert each == alone
 
 
 def test_an_image_that_one_process_cannot_read_ends_all(
