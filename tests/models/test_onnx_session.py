@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from nearsight.errors import InputError
 from nearsight.evidence import evidence
+from nearsight.models import Classifier
 from nearsight.models.onnx_session import OnnxFunction, OnnxSession
 
 onnx = pytest.importorskip("onnx")
@@ -210,3 +211,15 @@ def test_what_a_session_cannot_take_is_said_in_one_line(shape: list[int | str], 
     with pytest.raises(InputError, match=says) as told:
         OnnxFunction(Refusing())(torch.zeros(2, 3, 8, 8))
     assert "\n" not in str(told.value)
+
+
+def test_a_description_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Damaged:
+        @property
+        def custom_metadata_map(self) -> dict[str, str]:
+            return {"nearsight": b"\xc4(".decode()}
+
+    made = session()
+    monkeypatch.setattr(made, "get_modelmeta", Damaged, raising=False)
+    with pytest.raises(InputError, match="is not UTF-8 text; export it again"):
+        Classifier.of(made, classes=4, tile=8)

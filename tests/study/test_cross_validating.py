@@ -90,6 +90,19 @@ def test_a_missing_fold_is_made_again_and_the_others_are_kept(
     assert (out / "fold-2" / "model.safetensors").stat().st_mtime_ns == kept
 
 
+@pytest.mark.parametrize("rows", [0, 3])
+def test_predictions_of_other_images_than_the_fold_are_refused(
+    rows: int, finished: CrossValidation, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(finished.directory, tmp_path / "copy"))
+    place = out / "fold-2" / "predictions.parquet"
+    parquet.write_table(parquet.read_table(place).slice(0, rows), place)
+    with pytest.raises(
+        InputError, match=r"fold-2/predictions\.parquet does not hold the predictions of .* 15"
+    ):
+        nearsight.train(images(), folds=4, out=out, resume=True, **FIELDS)
+
+
 def test_images_stay_in_their_folds_when_the_folder_changes(tmp_path: Path) -> None:
     place, pixels = tmp_path / "photos", images(24)[0]
     for i, picture in enumerate(pixels):

@@ -208,7 +208,10 @@ def _of_session(session: OnnxSession, said: Said, name: str) -> Classifier:
 def _exported_with(session: OnnxSession) -> str | None:
     # Replacements of a session may leave this out.
     about = getattr(session, "get_modelmeta", None)
-    return None if about is None else about().custom_metadata_map.get(DESCRIPTION_KEY)
+    try:
+        return None if about is None else about().custom_metadata_map.get(DESCRIPTION_KEY)
+    except UnicodeDecodeError as error:
+        raise InputError("what the ONNX file says of itself is not UTF-8 text; export it again") from error
 
 
 def _of_module(network: nn.Module, said: Said) -> Classifier:

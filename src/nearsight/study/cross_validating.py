@@ -1,8 +1,9 @@
 """Cross-validation: a run for each fold, and what all of them show together."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from nearsight.study.cross_validation import CrossValidation, FoldedAccuracy
 from nearsight.training import train
 from nearsight.training.early_warnings import early_warnings
 from nearsight.write import write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SPLIT = "test"
 
@@ -115,10 +119,13 @@ def _claim(out: Path, folded: FoldedSet, *, resume: bool) -> None:
 def _together(
     recipe: Recipe, folded: FoldedSet, runs: Sequence[Run], out: Path, trained_on: float
 ) -> CrossValidation:
-    tables = [run.predictions() for run in runs]
+    of_all = [set(run.result["evaluation"][SPLIT]["protocols"]) for run in runs]
+    tables = [
+        _tested(run, protocols, int(np.count_nonzero(folded.number == fold)))
+        for fold, (run, protocols) in enumerate(zip(runs, of_all, strict=True), start=1)
+    ]
     sizes = [len(table) for table in tables]
     fold = np.repeat(np.arange(len(runs)), sizes)
-    of_all = [set(run.result["evaluation"][SPLIT]["protocols"]) for run in runs]
     accuracies = []
     for protocol in runs[0].result["evaluation"][SPLIT]["protocols"]:
         if not all(protocol in of_run for of_run in of_all):
@@ -152,6 +159,17 @@ def _together(
         accuracies=tuple(accuracies),
         notes=folded.whole.notes,
     )
+
+
+def _tested(run: Run, protocols: Collection[str], images: int) -> "pa.Table":
+    """Return a run's predictions; raises `InputError` if they are not those of its fold under its protocols."""
+    table = run.predictions()
+    if len(table) != images or not {f"{name}.scores" for name in protocols} <= set(table.column_names):
+        raise InputError(
+            f"{run.directory / PREDICTIONS} does not hold the predictions of the fold's {images:,} images; remove "
+            "it, and give `resume=True`"
+        )
+    return table
 
 
 def _write_predictions(runs: Sequence[Run], out: Path) -> None:
