@@ -105,7 +105,11 @@ def test_an_option_whose_part_is_left_out_is_refused(
 @pytest.mark.parametrize(
     ("options", "limit", "following"),
     [
-        ([], None, "next: nearsight diagnose {run} --split train --out out-train (more images"),
+        (
+            [],
+            None,
+            "next: nearsight diagnose {run} --split train --parts verdicts --out out-train (shortcuts alone",
+        ),
         ([], 0.4, "next: nearsight heatmap {run} IMAGE"),
         (["--split", "train"], None, "next: nearsight heatmap {run} IMAGE"),
         (["--images", "40"], None, "next: nearsight heatmap {run} IMAGE"),

@@ -80,7 +80,7 @@ def test_the_strongest_tiles_are_shown_as_they_are() -> None:
     expected = [
         heatmap.evidence.crop(heatmap.image, tile.index).permute(1, 2, 0).numpy()
         for against in (False, True)
-        for tile in heatmap.evidence.top_tiles(number, 3, against=against, apart=True)
+        for tile in heatmap.strongest(number, against=against)
     ]
     shown = pictures(Heatmaps((heatmap,)).figure(0), side=8)
     assert len(shown) == len(expected)
@@ -100,6 +100,14 @@ def test_tiles_for_a_class_are_not_said_to_be_against_it(shift: float, labels: s
     shifted = EvidenceMap(heatmap.evidence.logits + shift, heatmap.evidence.grid, CLASSES)
     figure = Heatmaps((Heatmap("a", heatmap.image, shifted),)).figure(0)
     assert {axes.get_ylabel() for axes in figure.axes} - {"", "evidence of a tile, logits"} == labels
+
+
+def test_a_tile_that_speaks_for_a_class_is_not_shown_beside_those_against_it() -> None:
+    logits = torch.tensor([[[2.0, 1.0, 0.5, -3.0]]])
+    evidence = EvidenceMap(logits, TileGrid(8, 32, tile=8, stride=8), ("a",))
+    heatmap = Heatmap("one.png", torch.zeros(3, 8, 32, dtype=torch.uint8), evidence)
+    assert [tile.evidence for tile in heatmap.strongest(0, against=True)] == [-3.0]
+    assert [tile.evidence for tile in heatmap.strongest(0, against=False)] == [2.0, 1.0, 0.5]
 
 
 def test_a_single_tile_and_a_flat_map_are_drawn(tmp_path: Path) -> None:

@@ -95,16 +95,15 @@ def after_diagnosing(run: str, shortcuts: int, seconds: float, train: str | None
     'next: nearsight repair runs/a (diagnoses its training images and trains on: longer than these 2:10)'
     >>> after_diagnosing("runs/a", 0, 130.0)
     'next: nearsight heatmap runs/a IMAGE (what speaks for each class in one image: some seconds)'
-    >>> after_diagnosing("runs/a", 0, 130.0, train="found-train")
-    'next: nearsight diagnose runs/a --split train --out found-train (more images to find one in: longer than these \
-2:10)'
+    >>> after_diagnosing("runs/a", 0, 130.0, train="more")
+    'next: nearsight diagnose runs/a --split train --parts verdicts --out more (shortcuts alone, in more images)'
     """
     named, longer = shlex.quote(run), f"longer than these {duration(seconds)}"
     if shortcuts:
         return f"next: nearsight repair {named} (diagnoses its training images and trains on: {longer})"
     if train is not None:
-        asked = f"{named} --split train --out {shlex.quote(train)}"
-        return f"next: nearsight diagnose {asked} (more images to find one in: {longer})"
+        asked = f"{named} --split train --parts verdicts --out {shlex.quote(train)}"
+        return f"next: nearsight diagnose {asked} (shortcuts alone, in more images)"
     return f"next: nearsight heatmap {named} IMAGE (what speaks for each class in one image: some seconds)"
 
 

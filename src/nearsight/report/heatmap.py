@@ -68,8 +68,11 @@ class Heatmap(Shown):
         return float(self.evidence.scores()[number])
 
     def strongest(self, number: int, *, against: bool) -> tuple[TileEvidence, ...]:
-        """Return the strongest tiles for or against a class; no two share a pixel."""
-        return self.evidence.top_tiles(number, STRONGEST, against=against, apart=True)
+        """Return the strongest tiles for or against a class; no two share a pixel, and all have one sign."""
+        tiles = self.evidence.top_tiles(number, STRONGEST, against=against, apart=True)
+        sign = -1 if against else 1
+        counts = [sign * tile.evidence > 0 for tile in tiles]
+        return tuple(tile for tile, counted in zip(tiles, counts, strict=True) if counted == counts[0])
 
     def all_strongest(self) -> list[TileEvidence]:
         """Return all tiles that are shown enlarged."""

@@ -75,7 +75,7 @@ def limit_in_words(limit: float | None, images: int = 0, needed: int = 0) -> str
     >>> limit_in_words(0.4)
     "one in a third of a class's images would have been found if it cost 40 points or more (the median class)"
     >>> limit_in_words(None, images=12, needed=8)
-    'accuracy alone shows none in so few images, 12 of the median class; only one that moves others can be found'
+    'in so few images (12 in the median class) only a mark that changes predictions when it is added would be found'
     >>> limit_in_words(None, images=5, needed=8)
     'the set is too small to find one: 5 images of the median class test, and 8 would do'
 
@@ -90,8 +90,8 @@ def limit_in_words(limit: float | None, images: int = 0, needed: int = 0) -> str
     if images < needed:
         return f"the set is too small to find one: {images} images of the median class test, and {needed} would do"
     return (
-        f"accuracy alone shows none in so few images, {images} of the median class; only one that moves others can "
-        "be found"
+        f"in so few images ({images} in the median class) only a mark that changes predictions when it is added "
+        "would be found"
     )
 
 
