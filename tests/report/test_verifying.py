@@ -103,6 +103,19 @@ def test_names_that_no_file_can_have_and_hostile_lists_are_no_traceback(copied: 
     assert states["maps/pictures/a\0b.png"] == "missing"
 
 
+def test_vast_files_are_damaged_and_not_read(copied: Path) -> None:
+    names = [
+        "run/metrics.csv",
+        *(str(path.relative_to(copied)) for path in copied.glob("maps/pictures/*.png")),
+    ]
+    for name in names:
+        with (copied / name).open("wb") as file:
+            file.truncate(2**40)
+    states = {one.file: one.state for one in verify_files(copied).files}
+    assert len(names) > 1
+    assert {states[name] for name in names} == {"damaged"}
+
+
 def test_what_is_no_directory_of_ours_is_refused(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "none"):
         with pytest.raises(InputError, match="give a directory that"):

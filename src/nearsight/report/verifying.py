@@ -26,6 +26,7 @@ from nearsight.read import (
     LARGEST_TEXT,
     is_file,
     open_file,
+    read_bytes,
     read_json,
     read_table,
     read_tensors,
@@ -150,7 +151,7 @@ def _state(path: Path, directory: Path, listed: Mapping[Path, str]) -> Iterator[
         if path in listed:
             digest = listed[path]
             sealed = bool(digest)
-            if sealed and digest_of(path.read_bytes()) != digest:
+            if sealed and digest_of(read_bytes(path, _WAY_OUT)) != digest:
                 raise InputError(f"{path} is damaged: its content is not what its digest says")
         elif path.name == METRICS:
             sealed = _check_metrics(path)
@@ -202,7 +203,7 @@ def _check_metrics(path: Path) -> bool:
     digests = _values(path.with_name(RESULT)).get(DIGESTS)
     digest = digests.get(METRICS) if isinstance(digests, dict) else None
     if digest is not None:
-        if digest_of_lines(path.read_bytes()) != digest:
+        if digest_of_lines(read_bytes(path, _WAY_OUT)) != digest:
             raise InputError(f"{path} is damaged: its content is not what {RESULT} says")
         return True
     try:
