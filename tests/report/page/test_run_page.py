@@ -24,3 +24,13 @@ def test_smoothed_labels_explain_the_calibration_error(tmp_path: Path, smoothing
     (tmp_path / RECIPE).write_text(recipe_to_toml(recipe), encoding="utf-8")
     page = run_html(tmp_path)
     assert ("labels smoothed by 0.2 makes the network at most 90 % sure" in page) is said
+
+
+@pytest.mark.parametrize("classes", [2, 6])
+def test_top_five_is_a_column_only_where_there_are_more_classes(tmp_path: Path, classes: int) -> None:
+    labels, scores = np.arange(classes), np.eye(classes, dtype=np.float32)
+    metrics = {"vote": protocol_metrics("vote", scores, labels, tuple("abcdef"[:classes]))}
+    Evaluation(metrics, {"split": "test", "data": "toy"}, labels, {"vote": labels}, {"vote": scores}).save(
+        tmp_path
+    )
+    assert ("top 5" in run_html(tmp_path)) is (classes > 5)
