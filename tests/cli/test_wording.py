@@ -74,11 +74,12 @@ def actions() -> list:
 
 
 def parameters() -> set[str]:
-    """What the verbs and `Classifier.of` take, with the fields of the settings that they take."""
+    """What the verbs and public methods take, with the fields of the settings that they take."""
     verbs = [
         getattr(nearsight, name) for name in nearsight.__all__ if inspect.isfunction(getattr(nearsight, name))
     ]
-    verbs.append(nearsight.Classifier.of)
+    verbs += [nearsight.Classifier.of, nearsight.Classifier.prepare]
+    verbs += [nearsight.ImageSet.select, nearsight.TiledModel.cost]
     settings = (nearsight.Recipe, nearsight.Machine, nearsight.Sampling, nearsight.ImageSet)
     return {name for verb in verbs for name in inspect.signature(verb).parameters} | {
         spec.name for kind in settings for spec in fields(kind)

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nearsight.errors import InputError
-from nearsight.statistics import accuracy_estimate, arm_estimate, change_estimate, mcnemar, paired_difference
+from nearsight.statistics import (
+    accuracy_estimate,
+    arm_estimate,
+    change_estimate,
+    mcnemar,
+    paired_difference,
+    student_estimate,
+)
 
 
 def arms(seeds: int, images: int, shares: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -51,6 +58,21 @@ def test_seeds_alone_give_at_least_their_own_student_interval(seed: int, seeds: 
     half = stats.t(seeds - 1).ppf(0.975) * means.std(ddof=1) / seeds**0.5
     expected = max(0, means.mean() - half), min(1, means.mean() + half)
     assert (found.low, found.high) == pytest.approx(expected)
+
+
+def test_seeds_on_images_of_their_own_have_students_interval_and_the_width_of_images_where_they_agree() -> (
+    None
+):
+    table = np.array([[1, 1, 1, 0], [1, 0, 1, 1]]).repeat(15, 1).astype(float)
+    found = arm_estimate(table, same_images=False)
+    half = stats.t(1).ppf(0.975) * (0.75 * 0.25 / 59 / 2) ** 0.5
+    assert found.numbers == pytest.approx((0.75, max(0, 0.75 - half), min(1, 0.75 + half)))
+    apart = np.stack([np.arange(60) < 20, np.arange(60) < 50, np.arange(60) < 35]).astype(float)
+    expected = student_estimate(apart.mean(1), covers="images and seeds").numbers
+    found = arm_estimate(apart, same_images=False)
+    assert found.numbers == pytest.approx((expected[0], max(0, expected[1]), min(1, expected[2])))
+    right = np.ones((3, 60))
+    assert arm_estimate(right, same_images=False).low == pytest.approx(accuracy_estimate(right[0]).low)
 
 
 def test_one_seed_has_the_interval_of_an_accuracy() -> None:

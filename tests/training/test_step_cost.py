@@ -37,7 +37,7 @@ def step(
     make_images: Callable[..., ImageSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, float]:
     """Return the calls of each operator in a step of the `fast` recipe, without the rows of metrics."""
-    monkeypatch.setattr(Records, "keep", lambda _records, _done: None)
+    monkeypatch.setattr(Records, "keep", lambda *_: None)
     images = make_images(60)
 
     def calls(steps: int) -> Counter[str]:

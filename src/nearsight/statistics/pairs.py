@@ -49,7 +49,7 @@ def paired_difference(correct_a: ArrayLike, correct_b: ArrayLike) -> Estimate:
     return alone if len(a) == 1 else _over_seeds(a - b, alone, least=-1.0)
 
 
-def arm_estimate(correct: ArrayLike) -> Estimate:
+def arm_estimate(correct: ArrayLike, *, same_images: bool = True) -> Estimate:
     """Return the mean accuracy of one arm with its 95 % interval over images and seeds.
 
     >>> arm_estimate([[1, 1, 1, 0]]).value
@@ -65,10 +65,16 @@ def arm_estimate(correct: ArrayLike) -> Estimate:
 
     With one seed only images vary, and the interval is that of `accuracy_estimate`: it says nothing about another
     seed. An arm whose networks are right and wrong alike on all images has that width too.
+
+    `same_images=False` says that each seed was judged on images of its own. Then the interval is Student's over the
+    seeds' accuracies, whose variance is at least what the choice of images alone gives: seeds that happen to agree
+    do not make it narrow.
     """
     table = _table(correct, "correct")
     alone = Estimate(float(table[0].mean()), *accuracy_interval(table[0]), table.shape[1], covers=IMAGES)
-    return alone if len(table) == 1 else _over_seeds(table, alone, least=0.0)
+    if len(table) == 1:
+        return alone
+    return _over_seeds(table, alone, least=0.0) if same_images else _over_other_images(table, alone)
 
 
 def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
@@ -145,6 +151,19 @@ def _over_seeds(table: NDArray[np.float64], alone: Estimate, *, least: float) ->
         return replace(alone, value=mean, low=low, high=high, covers=IMAGES_AND_SEEDS)
     half = crossed_half_width(between_seeds, between_images, within, seeds=seeds, images=images)
     return Estimate(mean, max(least, mean - half), min(1.0, mean + half), images, covers=IMAGES_AND_SEEDS)
+
+
+def _over_other_images(table: NDArray[np.float64], alone: Estimate) -> Estimate:
+    """Return the mean accuracy of (seeds, images) where each seed has images of its own."""
+    seeds, images = table.shape
+    means = table.mean(1)
+    of_images = float(table.var(1).mean()) / max(1, images - 1)
+    variance = max(float(means.var(ddof=1)), of_images)
+    if not variance * images > 1e-12:
+        # All right, or all wrong.
+        return replace(alone, covers=IMAGES_AND_SEEDS)
+    mean, half = float(means.mean()), student95(seeds - 1) * (variance / seeds) ** 0.5
+    return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), images, covers=IMAGES_AND_SEEDS)
 
 
 def mean_squares(table: NDArray[np.float64]) -> tuple[float, float, float]:

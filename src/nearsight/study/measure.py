@@ -1,7 +1,7 @@
 """From the runs of a study to its comparison: every number comes from the files that the runs left."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,9 @@ from nearsight.statistics import (
     gap_estimate,
     mcnemar,
     paired_difference,
-    student_estimate,
     widened_by_folds,
 )
 from nearsight.statistics.margins import Spread
-from nearsight.statistics.pairs import IMAGES_AND_SEEDS
 from nearsight.study.arms import Arm
 from nearsight.study.compared_groups import compare_groups
 from nearsight.study.comparison import (
@@ -282,8 +280,7 @@ def _accuracy(
 ) -> Accuracy:
     """Return an accuracy from how right the test images are and how right training images are, (seeds, images)."""
     tested = of_test.tested(trained_on).widened(arm_estimate(right), right, 0)
-    # Seeds that were judged on different images have no image in common that could vary.
-    plain = arm_estimate(known) if of_train.shared else _over_other_images(known)
+    plain = arm_estimate(known, same_images=of_train.shared)
     trained = of_train.tested(trained_on).widened(plain, known, 0)
     return Accuracy(
         protocol,
@@ -295,12 +292,6 @@ def _accuracy(
         if len(of_test.sizes) > 1
         else gap_estimate(known, right, same_images=of_train.shared),
     )
-
-
-def _over_other_images(known: NDArray[np.float64]) -> Estimate:
-    found = student_estimate(known.mean(1), covers=IMAGES_AND_SEEDS)
-    value, low, high = found.numbers
-    return replace(found, value=value, low=max(0.0, low), high=min(1.0, high), n=known.shape[1])
 
 
 def _cost(metrics: Sequence[Mapping[str, Any]]) -> Cost:

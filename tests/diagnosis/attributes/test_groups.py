@@ -1,6 +1,7 @@
 """A forest tells images of a class that were changed, names the change, and says nothing where none were."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
 
 CLASSES, EACH, SIDE = 2, 64, 24
+K = TypeVar("K")
 
 
 class ReadsFringes(Decision):
@@ -29,6 +31,9 @@ class ReadsFringes(Decision):
 
     def predictions(self, images: Iterable[Tensor]) -> NDArray[np.int64]:
         return (measure_one(images, "colour fringes across") > 0.5).astype(np.int64)
+
+    def predictions_of(self, keys: Sequence[K], image: Callable[[K], Tensor]) -> NDArray[np.int64]:
+        return self.predictions(map(image, keys))
 
 
 @pytest.fixture(autouse=True)
