@@ -56,11 +56,8 @@ def checked(function: Function) -> Function:
 
     @wraps(function)
     def entered(*arguments: Any, **options: Any) -> Any:
-        for name, value in zip(placed, arguments, strict=False):
-            check(name, value, kinds[name][0])
-        for name, value in options.items():
-            if name in kinds:
-                check(name, value, kinds[name][0])
+        _check_all(kinds, zip(placed, arguments, strict=False))
+        _check_all(kinds, options.items())
         return function(*arguments, **options)
 
     return cast(Function, entered)
@@ -71,10 +68,7 @@ def check_bound(signature: inspect.Signature, given: Mapping[str, Any]) -> None:
 
     Raises `InputError` as `check` does.
     """
-    kinds = _kinds(signature)
-    for name, value in given.items():
-        if name in kinds:
-            check(name, value, kinds[name][0])
+    _check_all(_kinds(signature), given.items())
 
 
 def check(name: str, value: Any, kind: Any) -> None:
@@ -109,6 +103,12 @@ _CALLABLE: Any = Callable
 _LONGEST = 80
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
+
+
+def _check_all(kinds: Mapping[str, tuple[Any, bool]], given: Iterable[tuple[str, Any]]) -> None:
+    for name, value in given:
+        if name in kinds:
+            check(name, value, kinds[name][0])
 
 
 @cache

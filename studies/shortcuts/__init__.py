@@ -48,7 +48,8 @@ from studies.shortcuts.unseen import UNSEEN
 
 DATALAB = "spurious correlations"
 ABLATION = "nearsight without forest"
-METHODS = ("nearsight", "gradient clusters", "slices", DATALAB, ABLATION)
+PEERS = ("nearsight", "gradient clusters", "slices", DATALAB)
+METHODS = (*PEERS, ABLATION)
 PLANTS = 5
 SEEDS_OF_A_DRAW = 1000
 RESULTS = "classes.jsonl"
@@ -72,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--part", type=int, nargs=2, default=(0, 1), metavar=("K", "N"), help="every Nth network from the Kth"
     )
-    parser.add_argument("--methods", nargs="+", default=list(METHODS[:-1]), choices=METHODS)
+    parser.add_argument("--methods", nargs="+", default=list(PEERS), choices=METHODS)
     parser.add_argument("--train", action="store_true", help="only train, and keep the runs")
     parser.add_argument("--minutes", type=float, default=None, help="begin no other network after so many")
     parser.add_argument(

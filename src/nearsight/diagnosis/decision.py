@@ -72,8 +72,7 @@ class Decision:
         `images` are uint8 (3, H, W) as decoded or resized, or float as the model takes them. If there are several
         `processes`, each is given the whole stream and scores its share.
         """
-        stream = iter(images)
-        return self._of_all(chain((first,), islice(stream, BLOCK - 1)) for first in stream)
+        return self._of_all(_blocks(iter(images)))
 
     def predictions(self, images: Iterable[Tensor]) -> NDArray[np.int64]:
         """Return the class that each image of a stream is predicted to be, int64 (N,)."""
@@ -97,14 +96,7 @@ class Decision:
         rank, count = self.processes.launch.rank, self.processes.launch.processes
 
         def own() -> list[NDArray[np.float32]]:
-            found = []
-            for number, block in enumerate(blocks):
-                if number % count == rank:
-                    found.append(self._scored(block))
-                elif isinstance(block, chain):
-                    # The next block of a stream comes after it.
-                    deque(block, maxlen=0)
-            return found
+            return [self._scored(block) for number, block in enumerate(blocks) if number % count == rank]
 
         found = self.processes.each(own)
         rows = [found[number % count][number // count] for number in range(sum(map(len, found)))]
@@ -115,3 +107,11 @@ class Decision:
             return self.bound.full_pass(images).numpy().astype(np.float32)
         found = [tile_scores(self.protocol, evidence_map) for evidence_map in self.bound.maps(images)]
         return torch.stack(found).numpy().astype(np.float32)
+
+
+def _blocks(stream: Iterator[Tensor]) -> Iterator[Iterator[Tensor]]:
+    """Yield a stream block by block. What is left of a block when the next is asked for is passed over."""
+    for first in stream:
+        block = chain((first,), islice(stream, BLOCK - 1))
+        yield block
+        deque(block, maxlen=0)
