@@ -140,6 +140,7 @@ COMMANDS = {
         "RUN [DATA] --out FILE.parquet [--split NAME] [--stride N] [options]",
         embed.declare,
         embed.run,
+        together=True,
     ),
     "pack": Command(
         "Copy a set so that a tile costs the same wherever it lies in its image, with the same pixels.",

@@ -1,33 +1,24 @@
 """Write the embeddings of tiles."""
 
-import json
-from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Unpack
 
-from nearsight.data import Data, ImageSet
+from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
-from nearsight.digest import seal_table
 from nearsight.errors import InputError
-from nearsight.evaluation.tile_embeddings import tile_count, tile_embeddings
-from nearsight.evidence import TiledModel
-from nearsight.launch import in_one_process
+from nearsight.evaluation.embedding_file import write_embeddings
 from nearsight.progress import Progress, watched
 from nearsight.settings import Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
+from nearsight.together import all_processes
 from nearsight.verbs.binding import Binding, LookingOptions
 from nearsight.verbs.sources import AnyModel, as_trained, find_images, model_name, opened_run
-from nearsight.write import replace_atomically
-
-_GIB = 2**30
 
 
 @takes_fields_of(Binding, Reading)
 @tells_of_memory("embedding tiles", "memory", "workers")
-@in_one_process
 def embed(
     model: AnyModel,
     data: Data | None = None,
@@ -59,6 +50,7 @@ def embed(
     `image`, the number of the image in the split; its `path`, `label` and `class`; `top` and `left` of the tile, in
     pixels of the image as the network sees it; and `embedding`, float32. The model, tile, stride and split are in the
     file's metadata (`nearsight`, JSON). Rows are written as they are made, so memory does not grow with the set.
+    Until the file is whole they are in OUT.parts, with which the same call continues after an interruption.
 
     `model`, `data`, `split` and the other options are those of `evaluate`, and `stride` and `grid` say which tiles.
     `progress=False` shows nothing; a `Progress` object gets the messages instead. Raises `InputError` for bad input,
@@ -74,7 +66,7 @@ def embed(
             "`skip_blank` does not go with embeddings, which are made of every tile; leave it out"
         )
     bound = binding.bind(run or model)
-    with watched(progress) as channel, allowed_pixels(reading.max_pixels):
+    with watched(progress) as channel, allowed_pixels(reading.max_pixels), all_processes() as processes:
         found = find_images(
             run or model,
             data,
@@ -93,33 +85,13 @@ def embed(
             "stride": stride,
             "grid": bound.grid,
         }
-        workers = (machine or Machine()).decoding_workers()
-        _write(path, bound, found.images, facts, workers, channel)
+        write_embeddings(
+            path,
+            bound,
+            found.images,
+            facts,
+            workers=(machine or Machine()).decoding_workers(),
+            processes=processes,
+            progress=channel,
+        )
     return path
-
-
-def _write(
-    path: Path,
-    bound: TiledModel,
-    images: ImageSet,
-    facts: Mapping[str, object],
-    workers: int,
-    progress: Progress,
-) -> None:
-    from pyarrow import parquet
-
-    total, done = tile_count(bound, images), 0
-    with replace_atomically(path) as temporary, ExitStack() as opened:
-        writer = None
-        for part in tile_embeddings(bound, images, workers):
-            table = part.table(images).replace_schema_metadata({"nearsight": json.dumps(facts)})
-            if writer is None:
-                progress.say(
-                    f"{total:,} tiles, {total * part.embedding[0].nbytes / _GIB:,.2f} GiB of embeddings"
-                )
-                writer = opened.enter_context(parquet.ParquetWriter(temporary, table.schema))
-            writer.write_table(table)
-            done += len(table)
-            progress.count("embedding tiles", done, total)
-        opened.close()
-        seal_table(temporary)

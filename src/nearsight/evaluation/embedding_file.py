@@ -1,0 +1,163 @@
+"""The embeddings of all tiles of a set as one Parquet file, made in parts that outlive an interruption."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import chain, groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nearsight.data import ImageSet
+from nearsight.digest import seal_table
+from nearsight.errors import InputError
+from nearsight.evaluation.evaluating import made_with
+from nearsight.evaluation.tile_embeddings import TileEmbeddings, image_groups, tile_counts, tile_embeddings
+from nearsight.evidence import TiledModel
+from nearsight.lock import writing
+from nearsight.progress import SILENT, Progress
+from nearsight.read import opened_table, said_of
+from nearsight.runs.run import METADATA
+from nearsight.together import ONE_PROCESS, Processes
+from nearsight.write import plain, replace_atomically
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+# A part ends this many seconds after it was begun, with the group of images that it is in.
+PART_SECONDS = 20.0
+_GIB = 2**30
+_MEND = "embed again"
+
+
+def write_embeddings(
+    path: Path,
+    bound: TiledModel,
+    images: ImageSet,
+    facts: Mapping[str, object],
+    *,
+    workers: int = 0,
+    processes: Processes = ONE_PROCESS,
+    progress: Progress = SILENT,
+) -> None:
+    """Write a row for each tile of a set to `path`, with `facts` in the file's metadata.
+
+    Until the file is whole, its rows are in PATH.parts. The same call continues with the parts of an interrupted one,
+    if model, images and settings are the same. If there are several `processes`, each embeds its share of the images,
+    and the first writes the file, which is the same for any number of them. Raises `InputError` where
+    `tile_embeddings` does.
+    """
+    parts = _Parts(path.with_name(f"{path.name}.parts"), _key(bound, images))
+    counts = tile_counts(bound, images)
+    with writing(parts.directory, progress):
+        [kept, *_] = processes.each(lambda: parts.begin() if processes.first else [])
+        done = set(chain.from_iterable(kept))
+        if done:
+            progress.say(f"{len(done):,} of {len(images):,} images were embedded before the interruption")
+        missing = [group for group in image_groups(counts) if group.start not in done]
+        share = processes.share(len(missing))
+        own = missing[share.start : share.stop]
+
+        def embeddings() -> Iterator[tuple[range, TileEmbeddings]]:
+            made, total = 0, sum(int(counts[group.start : group.stop].sum()) for group in own)
+            for group, found in tile_embeddings(bound, images, own, workers):
+                if not made:
+                    size = counts.sum() * found.embedding[0].nbytes / _GIB
+                    progress.say(f"{counts.sum():,} tiles, {size:,.2f} GiB of embeddings")
+                yield group, found
+                made += len(found.embedding)
+                progress.count("embedding tiles", made, total)
+
+        processes.each(lambda: parts.write(images, embeddings()))
+        processes.first_does(lambda: parts.join(path, {METADATA: json.dumps(facts)}))
+
+
+def _key(bound: TiledModel, images: ImageSet) -> str:
+    """Return what differs for other models, images or settings; nothing if that is not known."""
+    made = made_with(bound, images, {}, [])
+    return "" if made is None else sha256(json.dumps(plain(made), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The parts in a directory: tables of groups of images that follow one another, made with what `key` says."""
+
+    directory: Path
+    key: str
+
+    def begin(self) -> list[range]:
+        """Return the images that are in earlier parts; parts of other embeddings, and damaged ones, are removed."""
+        found = []
+        for file in self._files():
+            images = None
+            with (
+                suppress(InputError, AttributeError, TypeError, ValueError),
+                opened_table(file, _MEND) as held,
+            ):
+                said = said_of(held.schema_arrow.empty_table(), METADATA, file, _MEND)
+                if self.key and said.get("key") == self.key:
+                    images = _images_in(held)
+            if images is None:
+                file.unlink()
+            else:
+                found.append(images)
+        return found
+
+    def write(self, images: ImageSet, embeddings: Iterator[tuple[range, TileEmbeddings]]) -> None:
+        """Write the embeddings of one group of images after the other."""
+        groups = groupby(embeddings, key=itemgetter(0))
+        group = next(groups, None)
+        while group is not None:
+            file, begun = self.directory / f"part-{group[0].start:09}.parquet", time.monotonic()
+            with _tables_into(file, {METADATA: json.dumps({"key": self.key})}) as write:
+                follows = True
+                while group is not None and follows:
+                    numbers, tables = group
+                    for _, found in tables:
+                        write(found.table(images))
+                    group = next(groups, None)
+                    late = time.monotonic() - begun > PART_SECONDS
+                    follows = not late and group is not None and group[0].start == numbers.stop
+
+    def join(self, path: Path, said: Mapping[str, str]) -> None:
+        """Make one file of all parts, and remove them."""
+        with _tables_into(path, said) as write:
+            for file in self._files():
+                with opened_table(file, _MEND) as held:
+                    for number in range(held.num_row_groups):
+                        write(held.read_row_group(number))
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _files(self) -> list[Path]:
+        return sorted(self.directory.glob("part-*.parquet"))
+
+
+def _images_in(part: "parquet.ParquetFile") -> range:
+    """Return the images of a part, by what the file says of the first of its columns, their numbers."""
+    ends = [part.metadata.row_group(number).column(0).statistics for number in range(part.num_row_groups)]
+    return range(min(end.min for end in ends), max(end.max for end in ends) + 1)
+
+
+@contextmanager
+def _tables_into(path: Path, said: Mapping[str, str]) -> Iterator[Callable[["pa.Table"], None]]:
+    """Give a function that writes one table after the other into a file, each as a row group."""
+    from pyarrow import parquet
+
+    with replace_atomically(path) as temporary:
+        with ExitStack() as opened:
+            writer: parquet.ParquetWriter | None = None
+
+            def write(table: "pa.Table") -> None:
+                nonlocal writer
+                described = table.replace_schema_metadata(said)
+                if writer is None:
+                    writer = opened.enter_context(parquet.ParquetWriter(temporary, described.schema))
+                writer.write_table(described)
+
+            yield write
+        seal_table(temporary)
