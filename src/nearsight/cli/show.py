@@ -84,12 +84,14 @@ def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) ->
     where = f"{settings.get('data', '')} {settings.get('split', '')}, {settings.get('images', 0):,} images"
     if "tile" in settings:
         where += f", {how_cut(settings)}"
+    spoken = headline_among(metrics, settings.get("tile"), settings.get("pooling", MEAN))
+    if len(metrics) > 1:
+        where += f"; predict uses {spoken}"
     measured = list(metrics.values())
     rows = [[protocol, *written_measures(one, measured)] for protocol, one in metrics.items()]
     columns = ["protocol", *measure_headings(measured)]
     for number, part in enumerate(_fitting(columns, rows, Console(width=_width()).width)):
         print_table("" if number else where, *part, whole=True)
-    spoken = headline_among(metrics, settings.get("tile"), settings.get("pooling", MEAN))
     found = read_groups(metrics.get(spoken, {}), BY_GROUP)
     if found is not None:
         print_groups(found, spoken)

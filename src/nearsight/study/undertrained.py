@@ -71,14 +71,17 @@ def is_undertrained(fall: Fall | None, known: float | None) -> bool:
 
 
 def undertrained_note(arms: Sequence[str]) -> str:
-    """Return the end of a sentence about arms, from the names of those that are undertrained.
+    """Return the end of a sentence about two arms, from the names of those that are undertrained.
 
     >>> undertrained_note(["tile 16", "full"]), undertrained_note([])
-    ('; tile 16 and full are undertrained, so more steps may change this', '')
+    ('; both are undertrained, so more steps may change this', '')
+    >>> undertrained_note(["full"])
+    '; full is undertrained, so more steps may change this'
     """
     if not arms:
         return ""
-    return f"; {' and '.join(arms)} {'is' if len(arms) == 1 else 'are'} undertrained, so more steps may change this"
+    said = f"{arms[0]} is" if len(arms) == 1 else "both are"
+    return f"; {said} undertrained, so more steps may change this"
 
 
 def undertrained_words(arm: str, fall: Fall, known: float) -> str:

@@ -88,7 +88,9 @@ def choose_precision(
     if timed and quick > SLOWEST * slow:
         return PrecisionChoice("float32", f"bfloat16 takes {quick / slow:.1f} times as long here")
     return PrecisionChoice(
-        "bfloat16", f"{worst} within {errors[worst]:.1%} of float32, {slow / quick:.1f} times its speed here"
+        "bfloat16",
+        f"{slow / quick:.1f} times as fast as float32 here, and as exact as bfloat16 should be ({worst} differ by "
+        f"{errors[worst]:.0%}, at most {TOLERANCES[worst]:.0%} is allowed)",
     )
 
 
