@@ -23,7 +23,8 @@ def test_the_conclusion_says_what_was_won_of_what_and_at_what_cost() -> None:
 
 
 def test_of_several_shortcuts_the_conclusion_counts_those_that_were_won_back() -> None:
-    conclusion, first, second, *_ = make_repair().sentences()
+    conclusion, worst, first, second, *_ = make_repair().sentences()
+    assert worst.endswith("; it is still the worst")
     assert conclusion.startswith("for 1 of 2 shortcuts more images without it are right than before; over")
     assert first.startswith("of bird without it (a green tint of bird) 75 % (65 to 85) are right")
     assert second == "no test image of fish is without it (a white border), so what was won back is unknown"
@@ -41,7 +42,7 @@ def test_of_several_shortcuts_the_conclusion_counts_those_that_were_won_back() -
 def test_what_holds_zero_proves_nothing(change: Estimate, proves: bool) -> None:
     found = make_repair()
     groups = tuple(replace(row, change=change) for row in found.groups)
-    won = replace(found, groups=groups).sentences()[1]
+    won = replace(found, groups=groups).sentences()[2]
     assert ("proves no change" in won) is not proves
     assert "gap of 77.1" not in won
 
@@ -76,7 +77,7 @@ def test_two_verdicts_of_one_class_and_kind_are_not_mixed_up() -> None:
 def test_nothing_is_concluded_of_a_few_images() -> None:
     found = make_repair()
     groups = tuple(replace(row, images=9) if row.having is False else row for row in found.groups)
-    conclusion, first, *_ = replace(found, groups=groups).sentences()
+    conclusion, _, first, *_ = replace(found, groups=groups).sentences()
     assert "for 0 of 2 shortcuts" in conclusion
     assert first.startswith(
         "only 9 test images of bird are without it (a green tint of bird), too few to say"

@@ -150,6 +150,15 @@ class Repair(Shown):
         """The classes whose accuracy fell, by the whole interval."""
         return tuple(row for row in self.by_class if _sign(row.change) < 0)
 
+    @property
+    def worst(self) -> tuple[Change, Change] | None:
+        """The group that is right least often before, and the one after; None if no group has `LEAST` images."""
+        large = [one for one in self.groups if one.images >= LEAST and one.before.value is not None]
+        if not large:
+            return None
+        before = min(large, key=lambda one: one.before.value or 0.0)
+        return before, min(large, key=lambda one: one.after.value or 0.0)
+
     @checked
     def of_shortcut(self, number: int, having: bool) -> Change | None:
         """Return what changed on images of a shortcut's class with or without it, by its place in `shortcuts`."""
@@ -160,7 +169,7 @@ class Repair(Shown):
         each = [self._won_back(number) for number in range(len(self.shortcuts))]
         return (
             self._conclusion(each),
-            *(each if len(each) > 1 else ()),
+            *((*self._worst(), *each) if len(each) > 1 else ()),
             *self.left,
             *self._put_on(),
             *self._found_again(),
@@ -176,6 +185,19 @@ class Repair(Shown):
             won = f"for {rises} of {len(each)} shortcuts more images without it are right than before"
         before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
         return f"{won}; over all {after} are right, {before} before{_proven(self.overall.change)}"
+
+    def _worst(self) -> Iterator[str]:
+        if self.worst is None:
+            return
+        before, after = self.worst
+        told = (
+            f"the worst group of at least {LEAST} images was {before.name}: {whole_per_cent(before.before)} before, "
+            f"{whole_per_cent(before.after)} now, {written_change(before.change)}"
+        )
+        if after is before:
+            yield f"{told}; it is still the worst"
+        else:
+            yield f"{told}; the worst is now {after.name}, {whole_per_cent(after.after)}"
 
     def _won_back(self, number: int) -> str:
         one = self.shortcuts[number]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.repair.made_repair import make_repair
 
-from nearsight.repair.result import Repair
+from nearsight.repair.result import Repair, Repaired
 from nearsight.report.page import write_repair_page
-from nearsight.report.page.repair_page import method_sentences, repair_html
+from nearsight.report.page.repair_page import at_a_glance, method_sentences, repair_html
 from nearsight.statistics import Estimate
 
 HOSTILE = (
@@ -73,6 +73,51 @@ def test_what_was_not_asked_is_said(parse: Callable) -> None:
     assert "Nothing of what was removed can be added to an image." in text
     assert "No test image of the class is without it." in text
     assert "worst group" not in text
+    assert "verdicts on test images not diagnosed again not diagnosed again" in text
+
+
+def test_what_a_reader_asks_first_is_answered_at_a_glance() -> None:
+    found = make_repair()
+    rows = {row.what: (row.before, row.after, row.change) for row in at_a_glance(found)}
+    worst = (
+        "19 % (9 to 29), bird without it",
+        "75 % (65 to 85), bird without it",
+        "+56.2 points (48.2 to 64.2)",
+    )
+    assert [one.replace("\xa0", " ") for one in rows["right, worst group"]] == list(worst)
+    assert rows["verdicts on test images"][:2] == (
+        "2 to be removed, no others",
+        "none to be removed, 1 other",
+    )
+    assert rows["classes that lost accuracy"][1] == "1 of 8: ladder"
+    assert rows["training"][:2] == ("4,000 steps, 13:32", "800 steps, 2:40")
+    put_on = rows["others with it put on that become bird"]
+    assert [one.partition("\xa0")[0].partition(" ")[0] for one in put_on[:2]] == ["80", "10"]
+
+
+def test_another_group_may_be_the_worst_afterwards() -> None:
+    found = make_repair()
+    with_it, without_it, other = found.groups
+    fallen = replace(with_it, after=Estimate(0.1, 0.0, 0.2, 48))
+    changed = replace(found, groups=(fallen, without_it, other))
+    assert changed.worst == (without_it, fallen)
+    row = next(row for row in at_a_glance(changed) if row.what == "right, worst group")
+    assert (row.after.endswith("bird with it"), row.change) == (True, "")
+    assert any("the worst is now bird with it" in sentence for sentence in changed.sentences())
+
+
+def test_of_a_background_it_is_not_said_that_no_image_is_without_it(parse: Callable) -> None:
+    found = make_repair(
+        shortcuts=(Repaired(0, 0, "shortcut", "background", "its background", 500, 0, 80, 0),),
+        groups=(),
+        moved=(),
+        before=None,
+        after=None,
+        examples=(),
+    )
+    text = parse(repair_html(found)).text
+    assert "its background shortcut 500 – 80 –" in text
+    assert "it is not known how many are without the class’s own" in text
 
 
 def test_a_verdict_of_every_image_has_no_accuracy_without_it(parse: Callable) -> None:

@@ -1,11 +1,13 @@
 """The page of a repair: the conclusion first, then what changed on the test images, and how it was made."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from nearsight.diagnosis.pictures import Picture
+from nearsight.progress import duration
 from nearsight.repair.repairing import DIAGNOSED
-from nearsight.repair.result import LEAST, SIDE, Change, Example, Repair, Repaired, written_change
+from nearsight.repair.result import SIDE, Change, Example, FoundAgain, Repair, Repaired, written_change
 from nearsight.report.figure_file import figure_uri
 from nearsight.report.page.charts import strip
 from nearsight.report.page.environment import render
@@ -62,7 +64,7 @@ def repair_html(repair: Repair, directory: Path | None = None) -> str:
         drawn=figure_uri(repair_figure(repair)),
         diagnosed=_CHOSEN_BY if directory is not None and (directory / _CHOSEN_BY).is_file() else None,
         rows=[repair.overall, *repair.groups],
-        worst=_worst(repair.groups),
+        glance=at_a_glance(repair),
         lost=repair.lost,
         costs=[(name, cost) for name, cost in costs if cost is not None],
         method=method_sentences(repair),
@@ -96,20 +98,78 @@ def _examples(repair: Repair) -> Iterator[tuple[Repaired, list[Example], list[Ex
         yield one, [each for each in own if each.having], [each for each in own if not each.having]
 
 
-def _worst(groups: Sequence[Change]) -> str | None:
-    """Say which group is right least often before, and which after, among those that are large enough."""
-    large = [one for one in groups if one.images >= LEAST and one.before.value is not None]
-    if not large:
-        return None
-    before = min(large, key=lambda one: one.before.value or 0.0)
-    after = min(large, key=lambda one: one.after.value or 0.0)
-    told = (
-        f"the worst group of at least {LEAST} images was {before.name}: {whole_per_cent(before.before)} before, "
-        f"{whole_per_cent(before.after)} now, {written_change(before.change)}"
+@dataclass(frozen=True)
+class Glance:
+    """A row of what a reader wants to know first, in words: before, after, and the change if it is one of images."""
+
+    what: str
+    before: str
+    after: str
+    change: str = ""
+
+
+def at_a_glance(repair: Repair) -> list[Glance]:
+    """Return the answers to what a reader asks first: better, at what cost, and is the shortcut gone?
+
+    >>> at_a_glance(Repair.load("repairs/scenes"))[0].what  # doctest: +SKIP
+    'right, all test images'
+    """
+    overall = repair.overall
+    rows = [
+        Glance(
+            "right, all test images",
+            whole_per_cent(overall.before),
+            whole_per_cent(overall.after),
+            written_change(overall.change),
+        )
+    ]
+    if repair.worst is not None:
+        before, after = repair.worst
+        rows.append(
+            Glance(
+                "right, worst group",
+                f"{whole_per_cent(before.before)}, {before.name}",
+                f"{whole_per_cent(after.after)}, {after.name}",
+                written_change(before.change) if before is after else "",
+            )
+        )
+    if repair.moved:
+        most = max(repair.moved, key=lambda one: one.after.value or 0.0)
+        rows.append(
+            Glance(
+                f"others with it put on that {most.name}",
+                whole_per_cent(most.before),
+                whole_per_cent(most.after),
+                written_change(most.change),
+            )
+        )
+    told = [
+        "not diagnosed again" if some is None else _counted(some) for some in (repair.before, repair.after)
+    ]
+    rows.append(Glance("verdicts on test images", *told))
+    lost = ", ".join(one.name for one in repair.lost)
+    rows.append(
+        Glance(
+            "classes that lost accuracy",
+            "–",
+            f"{len(repair.lost)} of {len(repair.classes)}: {lost}" if lost else "none is proven",
+        )
     )
-    if after is before:
-        return f"{told}; it is still the worst"
-    return f"{told}; the worst is now {after.name}, {whole_per_cent(after.after)}"
+    costs = (repair.cost_before, repair.cost)
+    rows.append(
+        Glance(
+            "training",
+            *("–" if one is None else f"{one.steps:,} steps, {duration(one.seconds)}" for one in costs),
+        )
+    )
+    return rows
+
+
+def _counted(verdicts: Sequence[FoundAgain]) -> str:
+    """Say how many verdicts are those that were to be removed, and how many others there are."""
+    meant = sum(one.repaired for one in verdicts)
+    others = len(verdicts) - meant
+    return f"{meant or 'none'} to be removed, {others or 'no'} other{'' if others == 1 else 's'}"
 
 
 def _reach(changes: Sequence[Change]) -> float:
