@@ -25,7 +25,7 @@ from nearsight.settings.pooled import DEFAULT_TOP_K, POOLINGS, Pooling, PoolingN
 if TYPE_CHECKING:
     from nearsight.verbs.binding import ModelOptions
 
-DATA = "a known name, an image folder, a table of files and labels, Parquet, or hf:OWNER/NAME[@REVISION]"
+DATA = "a known name, an image folder, a table of files and labels, Parquet, tar files, or hf:OWNER/NAME[@REVISION]"
 
 
 def declare_training(parser: OneLineParser, out: str) -> Container:

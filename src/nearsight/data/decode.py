@@ -282,6 +282,20 @@ def read_encoded(path: str | Path) -> bytes:
         return stream.read()
 
 
+def read_encoded_part(path: str | Path, offset: int, size: int, name: str) -> bytes:
+    """Read an image file that lies in a larger file, `size` bytes from `offset` on.
+
+    Raises `InputError` naming the image if they are not there, or are more than what decoding may take.
+    """
+    with named_faults(path, name), encoded(path) as stream:
+        check_memory(size, 1, _MOST.get())
+        stream.seek(offset)
+        content = stream.read(size)
+        if len(content) < size:
+            raise ValueError(f"{path} has become shorter")
+        return content
+
+
 def _size(stream: BinaryIO) -> int:
     if isinstance(stream, BytesIO):
         return stream.getbuffer().nbytes

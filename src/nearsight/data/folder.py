@@ -11,6 +11,7 @@ from nearsight.data.layout import EXPECTED, Division, Layout, recognise
 from nearsight.data.metadata import NAMES, Metadata, apply_metadata, find_metadata, told_missing
 from nearsight.data.table import Table
 from nearsight.data.tree import ARCHIVES, Folder, read_tree, told_left
+from nearsight.data.webdataset import read_webdataset, tars_in
 from nearsight.data.wordnet import read_wordnet
 from nearsight.errors import InputError
 from nearsight.settings import Reading
@@ -27,6 +28,8 @@ def read_folder(path: Path, reading: Reading) -> tuple[dict[str, Table], list[st
     """
     root = read_tree(path)
     if not root.count:
+        if tars := tars_in(root):
+            return read_webdataset(tars, path)
         raise _without_images(root)
     if reading.class_pattern is None and (home := read_wordnet(root)) is not None:
         return home

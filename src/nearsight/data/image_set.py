@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nearsight.arguments import checked, shown
 from nearsight.data.conversion import to_pixels
-from nearsight.data.decode import allowed_pixels, decode_image, most_pixels
+from nearsight.data.decode import allowed_pixels, decode_image, most_pixels, read_encoded_part
 from nearsight.data.decode_memory import decode_memory, least_bytes
 from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.identity import Identity, digest_of, digest_of_pixels, relative_paths
@@ -98,9 +98,10 @@ class StreamedImages:
 
     def looked_at(self, i: int) -> Tensor | LargeImage:
         """Decode image i, or return it to be read part by part if memory should not hold it."""
-        file = image_file(self.rows[int(self.index[i])]["image"])
         # Most are so small that their header need not be read.
-        if isinstance(file, str) and least_bytes(int(self.sizes[i].prod(dtype=np.int64))) > decode_memory():
+        if least_bytes(int(self.sizes[i].prod(dtype=np.int64))) > decode_memory() and isinstance(
+            image_file(self.rows[int(self.index[i])]["image"]), str
+        ):
             found = self._decoded(i, lambda file, name: large_image(str(file), name))
             if found is not None:
                 return found
@@ -495,11 +496,15 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
 def image_file(cell: Mapping[str, Any] | None) -> bytes | str:
     """Return the encoded bytes, or else the path, in a table's image cell; no bytes for an empty cell.
 
+    A file that lies in another one, the cell's `shard`, is read from its place there.
+
     >>> image_file({"bytes": None, "path": "cat/1.png"}), image_file(None)
     ('cat/1.png', b'')
     """
     if cell is None:
         return b""
+    if cell.get("shard") is not None:
+        return read_encoded_part(cell["shard"], cell["offset"], cell["size"], cell["path"])
     file: bytes | str = cell["bytes"] if cell["bytes"] is not None else cell["path"] or b""
     return file
 

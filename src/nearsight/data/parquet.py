@@ -1,7 +1,6 @@
 """Reading a Parquet file, or a directory of them, in the Hugging Face image layout."""
 
 import hashlib
-import re
 from dataclasses import replace
 from glob import escape
 from itertools import groupby
@@ -13,14 +12,13 @@ from nearsight.data.faults import one_line
 from nearsight.data.files_beside import with_files_beside
 from nearsight.data.parquet_schema import ParquetSchema, parquet_schema, read_header
 from nearsight.data.shards import joined
-from nearsight.data.split_names import keyed, split_in, usual_split
+from nearsight.data.split_names import keyed, split_in, unnumbered, usual_split
 from nearsight.data.stamps import stamp_of
 from nearsight.data.table import Table, as_table
 from nearsight.errors import InputError
 
 # Rows that are read at a time.
 _TOGETHER = 256
-_SHARD = re.compile(r"[-_.]?\d+(-of-\d+)?(-[0-9a-f]{8,})?$")
 
 
 def parquet_files(path: Path) -> list[Path]:
@@ -80,7 +78,7 @@ def _home(file: Path, path: Path) -> tuple[str, str]:
 
 
 def _stem(file: Path) -> str:
-    return _SHARD.sub("", file.stem)
+    return unnumbered(file.stem)
 
 
 def _read(files: list[Path]) -> Table:

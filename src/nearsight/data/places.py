@@ -12,6 +12,7 @@ from nearsight.data.saved import is_saved, read_saved
 from nearsight.data.stl10 import is_stl10, read_stl10
 from nearsight.data.table import Table
 from nearsight.data.tree import ARCHIVES, IMAGE_SUFFIXES
+from nearsight.data.webdataset import TAR, read_webdataset
 from nearsight.errors import InputError
 from nearsight.read import belonging_together, special
 from nearsight.settings import Reading
@@ -56,6 +57,8 @@ def _read_file(path: Path) -> tuple[dict[str, Table], list[str]]:
     suffix = path.suffix.casefold()
     if suffix in TABLES:
         return read_listing(path)
+    if suffix == TAR:
+        return read_webdataset([path], path)
     if suffix in ARCHIVES:
         raise InputError(f"{path} is an archive; unpack it, and give the directory that it makes")
     if suffix in IMAGE_SUFFIXES:

@@ -258,8 +258,9 @@ class _Decode:
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {"pixels": [], "fault": []}
         for cell in batch["image"]:
-            file = image_file(cell)
+            file: bytes | str = b""
             try:
+                file = image_file(cell)
                 with allowed_pixels(self.max_pixels), values_from(self.value_range):
                     pixels, fault = _held(file).numpy().tobytes(), None
             except InputError as error:
@@ -292,10 +293,11 @@ def _content(cell: Mapping[str, Any] | None) -> tuple[bytes | str, str | None]:
 
     For a file that is read part by part, the path is returned, because it may be larger than memory.
     """
-    file = image_file(cell)
-    if isinstance(file, bytes):
-        return file, None
+    file: bytes | str = b""
     try:
+        file = image_file(cell)
+        if isinstance(file, bytes):
+            return file, None
         with named_faults(file, "image"):
             return (file, None) if needs_parts(file) else (read_encoded(file), None)
     except InputError as error:

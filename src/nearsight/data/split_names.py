@@ -69,6 +69,7 @@ _COMPOUND = re.compile(
     r"(?P<split>training|train|trn|validation|valid|val|development|testing|test|tst|evaluation|eval|holdout|heldout)"
     r"(?P<after>set|sets|data|dataset|images|image|imgs|img|split|folder|dir|ing)?"
 )
+_SHARD = re.compile(r"[-_.]?\d+(-of-\d+)?(-[0-9a-f]{8,})?$")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+|\d+")
 
 
@@ -121,6 +122,15 @@ def split_in(name: str) -> SplitName | None:
     if len(found) != 1 or (short and rest):
         return None
     return SplitName(found.pop(), tuple(rest), False)
+
+
+def unnumbered(stem: str) -> str:
+    """Return the name of a file without the number that it has as one of several.
+
+    >>> unnumbered("train-00000-of-00002"), unnumbered("val-0007"), unnumbered("0000")
+    ('train', 'val', '')
+    """
+    return _SHARD.sub("", stem)
 
 
 def keyed(names: Sequence[str], splits: Container[str]) -> tuple[dict[str, str], list[str]]:

@@ -45,15 +45,19 @@ def stamp_of_sources(rows: "Dataset") -> str:
 
 
 def referred_files(rows: "Dataset") -> list[str]:
-    """Return the paths of all files that hold the images of a table, without decoding; empty for bytes."""
+    """Return the paths of all files that hold the images of a table, without decoding; empty for bytes.
+
+    A file that holds many of them, their `shard`, is returned once.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
     from datasets import Image
 
     columns = [name for name, kind in rows.features.items() if isinstance(kind, Image) and not kind.decode]
+    in_others = [name for name, kind in rows.features.items() if isinstance(kind, dict) and "shard" in kind]
+    paths = sorted({path for name in in_others for path in _shards(rows, name)})
     if not columns:
-        return []
-    paths: list[str] = []
+        return paths
     for batch in rows.select_columns(columns).with_format("arrow").iter(batch_size=_TOGETHER):
         for name in columns:
             cells = batch[name]
@@ -62,3 +66,12 @@ def referred_files(rows: "Dataset") -> list[str]:
                 beside = pc.struct_field(cells, "path").filter(pc.is_null(content))
                 paths += [path for path in beside.cast(pa.string()).to_pylist() if path]
     return paths
+
+
+def _shards(rows: "Dataset", name: str) -> list[str]:
+    """Return the files in which those of a column lie, each once."""
+    import pyarrow.compute as pc
+
+    cells = rows.select_columns([name]).with_format("arrow")[:][name]
+    found: list[str] = pc.unique(pc.struct_field(cells, "shard")).drop_null().to_pylist()
+    return found

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _IMAGE_COLUMNS = ("image", "img")
-_LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "target")
+_LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "target", "cls")
 MISSING = -1
 # A longer list is an embedding or a picture, not something by which images are grouped or looked up.
 _LONGEST_LIST = 16

@@ -26,6 +26,7 @@ from nearsight.data.pictures import Pictures, named_pictures
 from nearsight.data.table import MISSING, Table
 from nearsight.data.tree import read_tree, told_left
 from nearsight.data.values import measuring, values_from
+from nearsight.data.webdataset import read_webdataset, tars_below
 from nearsight.errors import InputError
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import Reading
@@ -232,6 +233,8 @@ def _tables(place: str | Path) -> dict[str, Table] | None:
     path = Path(place).expanduser()
     if (path.is_file() and path.suffix == _PARQUET) or (path.is_dir() and parquet_files(path)):
         return read_parquet(path)[0]
+    if tars := tars_below(path):
+        return read_webdataset(tars, path, labelled=False)[0]
     return None
 
 
