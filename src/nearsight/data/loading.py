@@ -55,8 +55,9 @@ def load(
     (`digits`, `scenes:shortcut=0.9,seed=1`) or come from the hub through its cache, then as a path. If the set has
     no `val`, a share `validation` of train becomes it, chosen by `seed`; 0 keeps train whole. A place is an image
     folder, a table of files and labels, Parquet, tar files of WebDataset, a directory saved by `datasets`, or a
-    known set as unpacked from its archive. Images of one size, of up to 1024×1024 pixels in a set of up to 2 GiB, are held in memory; others
-    are decoded when asked for. A bar shows reading and downloads, unless `progress` is False.
+    known set as unpacked from its archive. Images of one size, of up to 1024×1024 pixels in a set of up to 2 GiB,
+    are held in memory; others are decoded when asked for. A bar shows reading and downloads, unless `progress` is
+    False.
 
     Raises `InputError` on a name or place that is not there, and on images or labels that cannot be used;
     images that cannot be read are left out instead, with a note, when `skip_bad`. The other options are those of

@@ -123,5 +123,5 @@ def _ends_at(place: int, path: Path, file: BinaryIO) -> bool:
     if any(rest[: tarfile.BLOCKSIZE]):
         raise unreadable(path, f"its header at byte {place:,} is damaged", _MEND)
     if any(rest):
-        raise unreadable(path, "more follows its end", "join tar files by `tar --concatenate`, not by `cat`")
+        raise unreadable(path, "more follows its end", "join tar files by `tar -A`, not by `cat`")
     return bool(rest)
