@@ -24,18 +24,18 @@ def asked(names: list[str], strongest: tuple[str, str] | None = None) -> list[tu
 def test_tiles_are_held_against_their_like_the_usual_and_the_strongest() -> None:
     names = ["full", "full+flip", "full+standard", "full+cutmix", "tile-16", "tile-16+flip"]
     assert asked(names, ("full+cutmix", "five-crop")) == [
-        ("full+flip", "full", "full-pass", "added"),
-        ("full+standard", "full", "full-pass", "added"),
-        ("full+cutmix", "full", "full-pass", "added"),
         ("tile-16", "full", "full-pass", "alike"),
         ("tile-16", "full", "five-crop", "alike-views"),
         ("tile-16", "full+standard", "full-pass", "usual"),
         ("tile-16", "full+cutmix", "five-crop", "strongest"),
-        ("tile-16+flip", "tile-16", "mean-logit", "added"),
         ("tile-16+flip", "full+flip", "full-pass", "alike"),
         ("tile-16+flip", "full+flip", "five-crop", "alike-views"),
         ("tile-16+flip", "full+standard", "full-pass", "usual"),
         ("tile-16+flip", "full+cutmix", "five-crop", "strongest"),
+        ("full+flip", "full", "full-pass", "added"),
+        ("full+standard", "full", "full-pass", "added"),
+        ("full+cutmix", "full", "full-pass", "added"),
+        ("tile-16+flip", "tile-16", "mean-logit", "added"),
     ]
 
 
@@ -55,12 +55,9 @@ def test_the_strongest_is_told_apart_only_where_it_is_another() -> None:
     names = ["full+flip", "full+standard", "tile-16+flip"]
     for known in (("full+standard", "full-pass"), ("full+flip", "five-crop")):
         assert "strongest" not in {row[-1] for row in asked(names, known)}
-    assert asked(names, ("full+standard", "five-crop"))[-1] == (
-        "tile-16+flip",
-        "full+standard",
-        "five-crop",
-        "strongest",
-    )
+    found = asked(names, ("full+standard", "five-crop"))
+    assert ("tile-16+flip", "full+standard", "five-crop", "strongest") in found
+    assert found[-1] == ("full+standard", "full+flip", "full-pass", "added")
 
 
 def test_without_its_like_a_difference_says_so() -> None:
@@ -71,9 +68,9 @@ def test_without_its_like_a_difference_says_so() -> None:
 def test_tiles_alone_are_held_against_the_largest_with_the_same_augmentation() -> None:
     assert asked(["tile-8", "tile-8+flip", "tile-16", "tile-16+flip", "tile-24"]) == [
         ("tile-8", "tile-24", "mean-logit", "alike"),
-        ("tile-8+flip", "tile-8", "mean-logit", "added"),
         ("tile-8+flip", "tile-16+flip", "mean-logit", "alike"),
         ("tile-16", "tile-24", "mean-logit", "alike"),
+        ("tile-8+flip", "tile-8", "mean-logit", "added"),
         ("tile-16+flip", "tile-16", "mean-logit", "added"),
     ]
 
@@ -106,7 +103,7 @@ def test_a_pooling_is_an_addition_that_is_judged_by_its_own_protocol() -> None:
     protocols = {"full": WHOLE, "tile-16": TILES, "tile-16+max": (*TILES, "max")}
     found = [pair for pair in make_pairs(arms, protocols, {}) if pair.asked and pair.arm == "tile-16+max"]
     assert [(pair.protocol, pair.reference, pair.reference_protocol, pair.asked) for pair in found] == [
-        ("max", "tile-16", "mean-logit", "added"),
         ("max", "full", "full-pass", "alike"),
         ("max", "full", "five-crop", "alike-views"),
+        ("max", "tile-16", "mean-logit", "added"),
     ]

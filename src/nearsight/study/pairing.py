@@ -53,16 +53,17 @@ def make_pairs(
     that have the usual augmentation; and with the strongest arm and protocol of whole images, if that is another.
     Without whole images, the reference is the largest tile. An arm that is not the first of its size is compared
     with the first of those that lack some of its additions and have no others, or else with the first of its
-    size.
+    size. These pairs come last: what people ask first is tiles against whole images.
     """
     whole = [arm for arm in arms if arm.recipe.tile is None]
     tiled = [arm for arm in arms if arm.recipe.tile is not None]
-    asked = [_against_its_size(arm, whole) for arm in whole[1:]]
+    asked: list[Pair] = []
     for arm in tiled:
-        of_its_size = [other for other in tiled if other.recipe.tile == arm.recipe.tile]
+        asked += _against_whole(arm, whole, protocols, accuracies) if whole else _against_tiles(arm, tiled)
+    for arm in arms:
+        of_its_size = [other for other in arms if other.recipe.tile == arm.recipe.tile]
         if of_its_size[0] is not arm:
             asked.append(_against_its_size(arm, of_its_size))
-        asked += _against_whole(arm, whole, protocols, accuracies) if whole else _against_tiles(arm, tiled)
     rest = [
         Pair(arm.name, protocol, reference.name, _headline(reference))
         for reference in whole or tiled[-1:]
