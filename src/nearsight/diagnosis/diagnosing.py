@@ -23,7 +23,6 @@ from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.models.weights_digest import digest_of_weights
 from nearsight.progress import SILENT, Progress
-from nearsight.settings import FAITHFULNESS_IMAGES
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.together import ONE_PROCESS, Processes
 
@@ -41,7 +40,7 @@ def diagnose(
     parts: Sequence[str] | None = None,
     groups: str | None = None,
     limit: int | None = None,
-    faithfulness: int = FAITHFULNESS_IMAGES,
+    faithfulness: int | None = None,
     nulls: Callable[[], Sequence[TiledModel]] | None = None,
     seed: int = 0,
     workers: int = 0,
@@ -64,9 +63,10 @@ def diagnose(
     names of the parts that are kept; the others are left out, or are measured only because these need them.
     `groups` is a column of the set, or a fact of its files such as `file.format`, by
     which accuracy is shown. Of a larger set, `limit` images, drawn with `seed`, are examined. `faithfulness` is
-    the number of images on which maps are checked; 0 leaves this out. `nulls` returns networks like this one that
-    learned nothing, bound in the same way: their results are the values by chance. It is called only if a part
-    can use them. `workers` processes decode a set that streams. If there are several `processes`, they share the
+    the number of images on which maps are checked; 0 leaves this out, and None takes as many, 8 to 32, as cost no
+    more than four times the evaluation. `nulls` returns networks like this one that learned nothing, bound in the
+    same way: their results are the values by chance. It is called only if a part can use them. `workers`
+    processes decode a set that streams. If there are several `processes`, they share the
     images, the interventions and the parts that one of them can measure alone, and all return the same. `progress` is
     told what begins and how much of it is done, and gets the warnings that `TiledModel.notes` has. If the model
     refuses whole images, everything that compares tiles with them is left out, with a warning. The diagnosis's

@@ -58,7 +58,7 @@ def named(names: Iterable[str] | None) -> tuple[Part[Any, Any], ...]:
 
 
 def asked_for(
-    names: Iterable[str] | None, *, groups: str | None, faithfulness: int, null: bool
+    names: Iterable[str] | None, *, groups: str | None, faithfulness: int | None, null: bool
 ) -> tuple[Part[Any, Any], ...]:
     """Return the parts that a diagnosis should keep, in the order of the page.
 
@@ -68,7 +68,7 @@ def asked_for(
     Raises `InputError` where `named` does, if nothing is left, and if `groups` or `null` is given and the part
     that uses it is left out.
     """
-    asked = tuple(part for part in named(names) if faithfulness or part is not FAITHFULNESS)
+    asked = tuple(part for part in named(names) if faithfulness != 0 or part is not FAITHFULNESS)
     if not asked:
         raise InputError(
             "nothing is left to diagnose: name a part in `parts`, or check maps with `faithfulness`"

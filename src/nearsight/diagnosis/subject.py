@@ -14,7 +14,6 @@ from nearsight.diagnosis.removal_sample import sampled_removals
 from nearsight.evaluation import Evaluation
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
-from nearsight.settings import FAITHFULNESS_IMAGES
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.tiles import TileGrid
 
@@ -26,11 +25,11 @@ class Subject:
     `evaluation` holds the scores of the images under every available protocol, `grids` the tile grid of each
     image. `decision` is how the classifier is meant to predict. `others` are the set's other splits by name,
     labelled with the same classes. `groups` is the column by which accuracy is shown. `faithfulness` is the
-    number of images on which maps are checked. `nulls` returns networks like this one that learned nothing, bound
-    in the same way; they give the values by chance. It is None if they are not wanted. `seed` fixes everything
-    that is drawn. `tell` warns of something that a reader must know, and keeps it as a note. `found` holds what
-    the parts that this part needs found before it; read it with `PART.of(subject.found)`. `removed` holds the
-    `removals` that earlier parts asked for, and is empty if none did.
+    number of images on which maps are checked; None leaves it to the part. `nulls` returns networks like this one
+    that learned nothing, bound in the same way; they give the values by chance. It is None if they are not wanted.
+    `seed` fixes everything that is drawn. `tell` warns of something that a reader must know, and keeps it as a
+    note. `found` holds what the parts that this part needs found before it; read it with `PART.of(subject.found)`.
+    `removed` holds the `removals` that earlier parts asked for, and is empty if none did.
     """
 
     bound: TiledModel
@@ -41,7 +40,7 @@ class Subject:
     others: Mapping[str, ImageSet]
     found: Mapping[str, Any]
     groups: str | None = None
-    faithfulness: int = FAITHFULNESS_IMAGES
+    faithfulness: int | None = None
     nulls: Callable[[], Sequence[TiledModel]] | None = None
     seed: int = 0
     workers: int = 0

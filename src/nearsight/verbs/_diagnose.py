@@ -16,7 +16,7 @@ from nearsight.lock import writing
 from nearsight.numbers import whole
 from nearsight.progress import Progress, watched
 from nearsight.report import write_diagnosis
-from nearsight.settings import FAITHFULNESS_IMAGES, Machine, Reading
+from nearsight.settings import Machine, Reading
 from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.shortage import tells_of_memory
 from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
@@ -36,7 +36,7 @@ def diagnose(
     parts: Sequence[str] | None = None,
     groups: str | None = None,
     images: int | None = None,
-    faithfulness: int = FAITHFULNESS_IMAGES,
+    faithfulness: int | None = None,
     null: bool = False,
     seed: int = 0,
     out: str | Path | None = None,
@@ -61,7 +61,8 @@ def diagnose(
     `evaluate` takes. If the set has other splits, they are searched for near-duplicates, and in place of half of a
     small test split its training images choose what verdicts are about. `parts` are the names of the parts to keep,
     None for all. `images` is how many images to examine, drawn at random (None: all);
-    `faithfulness` is on how many of them the maps are checked, 0 for none. `seed` fixes everything random. `groups`
+    `faithfulness` is on how many of them the maps are checked, 0 for none; by default 32, and fewer, at least 8,
+    where 32 would take more than four times the passes of the evaluation. `seed` fixes everything random. `groups`
     is the column by which accuracy is reported, as for `evaluate`.
 
     With `null`, networks like the run's are briefly trained on shuffled labels of its training images, to show how

@@ -42,9 +42,10 @@ def declare(parser: OneLineParser) -> None:
     parser.add_argument(
         "--faithfulness",
         type=whole_number("--faithfulness", 0),
-        default=FAITHFULNESS_IMAGES,
+        default=None,
         metavar="N",
-        help=f"number of images on which the maps are checked, 0 for none (default: {FAITHFULNESS_IMAGES})",
+        help="number of images on which the maps are checked, 0 for none (default: 8 to "
+        f"{FAITHFULNESS_IMAGES}, so that it takes at most about four times as long as the evaluation)",
     )
     parser.add_argument(
         "--null",

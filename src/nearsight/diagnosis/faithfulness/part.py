@@ -3,22 +3,43 @@
 from collections.abc import Sequence
 from typing import cast
 
+from nearsight.diagnosis.faithfulness.affordable import affordable_images
 from nearsight.diagnosis.faithfulness.maps import Faithfulness, ScoredBy, measure_faithfulness
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
+from nearsight.settings import FAITHFULNESS_IMAGES
 
 
 def _measure(subject: Subject, _seen: Sequence[None]) -> Faithfulness:
-    subject.progress.say("faithfulness: how good the maps are, compared with others")
+    limit = min(len(subject.images), _images(subject))
+    said = f"faithfulness: how good the maps are, compared with others, on {limit} images"
+    more = min(len(subject.images), FAITHFULNESS_IMAGES)
+    if subject.faithfulness is None and limit < more:
+        said += f"; each costs much, and `faithfulness={more}` checks more"
+    subject.progress.say(said)
     protocol = cast(ScoredBy, subject.decision.protocol)
     return measure_faithfulness(
         subject.bound,
         subject.images,
         protocol=protocol,
-        limit=subject.faithfulness,
+        limit=limit,
         seed=subject.seed,
         progress=subject.progress,
+    )
+
+
+def _images(subject: Subject) -> int:
+    if subject.faithfulness is not None:
+        return subject.faithfulness
+    # Images of the middle size stand for all.
+    grid = sorted(subject.grids, key=len)[len(subject.grids) // 2]
+    return affordable_images(
+        grid.height,
+        grid.width,
+        grid.tile,
+        whole=subject.decision.whole,
+        evaluated=sum(map(len, subject.grids)),
     )
 
 
