@@ -1,19 +1,24 @@
 """Commands on images that are read part by part say what they say of the same images read whole."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.processes import files_of
 from torch import nn
 
 import nearsight
 from nearsight.data.decode_memory import VARIABLE
+from nearsight.data.large_image import LargeImage
 from nearsight.errors import InputError
+from nearsight.evidence import EvidenceMap
 from nearsight.models import Architecture, Classifier, Preprocessing
-from nearsight.report import Heatmaps
+from nearsight.models.banded import Seen
+from nearsight.report import Heatmaps, heatmap_making
 
 pyvips = pytest.importorskip("pyvips")
 
@@ -86,6 +91,37 @@ def test_a_heatmap_is_that_of_the_whole(
     assert again.images[0].large.placement == found.images[0].large.placement  # type: ignore[union-attr]
     assert again.figure(0).png(dpi=40) == found.figure(0).png(dpi=40)
     assert not nearsight.verify(tmp_path).damaged
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_an_interrupted_heatmap_goes_on_with_its_maps(
+    folder: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heatmap_making, "BLOCK", 1)
+    identifier = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+    images = [folder / "cat" / "0.tif", folder / "dog" / "1.tif"]
+    heatmap(classifier, images, out=tmp_path / "whole")
+    made: list[str] = []
+    maps = nearsight.TiledModel.map_of_bands
+
+    def mapped(bound: nearsight.TiledModel, picture: LargeImage, seen: Seen) -> EvidenceMap:
+        if made:
+            raise KeyboardInterrupt
+        made.append(picture.path)
+        return maps(bound, picture, seen)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(nearsight.TiledModel, "map_of_bands", mapped)
+        with pytest.raises(KeyboardInterrupt, match="the same command continues"):
+            heatmap(classifier, images, out=tmp_path / "again")
+        made.clear()
+        heatmap(classifier, images, out=tmp_path / "again")
+    assert made == [str(images[1])]
+    again, whole = (files_of(tmp_path / name) for name in ("again", "whole"))
+    assert again.keys() == whole.keys()
+    for name, content in again.items():
+        # An OME-TIFF has an identifier of its own each time it is written.
+        assert identifier.sub(b"", content) == identifier.sub(b"", whole[name])
 
 
 @pytest.mark.usefixtures("little_memory")

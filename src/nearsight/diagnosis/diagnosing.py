@@ -4,6 +4,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -44,6 +45,7 @@ def diagnose(
     nulls: Callable[[], Sequence[TiledModel]] | None = None,
     seed: int = 0,
     workers: int = 0,
+    keep: Path | None = None,
     processes: Processes = ONE_PROCESS,
     progress: Progress = SILENT,
 ) -> Diagnosis:
@@ -66,7 +68,8 @@ def diagnose(
     the number of images on which maps are checked; 0 leaves this out, and None takes as many, 8 to 32, as cost no
     more than four times the evaluation. `nulls` returns networks like this one that learned nothing, bound in the
     same way: their results are the values by chance. It is called only if a part can use them. `workers`
-    processes decode a set that streams. If there are several `processes`, they share the
+    processes decode a set that streams. `keep` is the directory in which an interrupted pass over the maps leaves
+    them, as `evaluate` does. If there are several `processes`, they share the
     images, the interventions and the parts that one of them can measure alone, and all return the same. `progress` is
     told what begins and how much of it is done, and gets the warnings that `TiledModel.notes` has. If the model
     refuses whole images, everything that compares tiles with them is left out, with a warning. The diagnosis's
@@ -96,7 +99,14 @@ def diagnose(
         f"diagnosing {len(examined):,} images in {count}: {', '.join(part.name for part in measured)}"
     )
     evaluation, grids, seen = pass_over(
-        bound, examined, measured, seed=seed, workers=workers, processes=processes, progress=progress
+        bound,
+        examined,
+        measured,
+        seed=seed,
+        workers=workers,
+        keep=keep,
+        processes=processes,
+        progress=progress,
     )
     notes += evaluation.settings.get("left_out", ())
     found: dict[str, Any] = {}
@@ -118,7 +128,7 @@ def diagnose(
         progress=progress,
     )
 
-    def keep(part: Part[Any, Any], one: Any) -> None:
+    def add(part: Part[Any, Any], one: Any) -> None:
         if isinstance(one, Nothing):
             absent[part.name] = one.why
         else:
@@ -126,10 +136,10 @@ def diagnose(
 
     for part in measured:
         if not part.alone:
-            keep(part, _of_the_first(processes, part.measure(subject, seen[part.name])))
+            add(part, _of_the_first(processes, part.measure(subject, seen[part.name])))
     by_one = [part for part in measured if part.alone]
     for part, (one, said) in zip(by_one, _measured_alone(processes, by_one, subject, seen), strict=True):
-        keep(part, one)
+        add(part, one)
         for note in said:
             tell(note)
     return Diagnosis(

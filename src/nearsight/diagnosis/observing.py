@@ -1,6 +1,7 @@
 """One pass over the evidence maps of an image set, which keeps a small record of each image for every part."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from nearsight.data import ImageSet
@@ -20,6 +21,7 @@ def pass_over(
     *,
     seed: int = 0,
     workers: int = 0,
+    keep: Path | None = None,
     processes: Processes = ONE_PROCESS,
     progress: Progress = SILENT,
 ) -> tuple[Evaluation, tuple[TileGrid, ...], dict[str, list[Any]]]:
@@ -51,7 +53,7 @@ def pass_over(
                 seen[part.name].append(record)
 
     evaluation = evaluate(
-        bound, images, workers=workers, observe=observe, processes=processes, progress=progress
+        bound, images, workers=workers, observe=observe, keep=keep, processes=processes, progress=progress
     )
     found = processes.each(lambda: (grids, seen))
     return (

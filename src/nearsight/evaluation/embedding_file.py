@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from nearsight.data import ImageSet
 from nearsight.digest import seal_table
 from nearsight.errors import InputError
-from nearsight.evaluation.evaluating import made_with
+from nearsight.evaluation.kept_scores import made_with
 from nearsight.evaluation.tile_embeddings import TileEmbeddings, image_groups, tile_counts, tile_embeddings
 from nearsight.evidence import TiledModel
 from nearsight.lock import writing

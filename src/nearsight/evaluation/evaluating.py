@@ -3,15 +3,12 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
-from hashlib import sha256
-from importlib.metadata import version
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from nearsight.data import ImageSet, require_tile
 from nearsight.data.value_groups import checked_groups, column_of, column_values
@@ -19,13 +16,14 @@ from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation.chunks import BLOCK
 from nearsight.evaluation.five_crop import FiveCrop, Shifts
 from nearsight.evaluation.kept_blocks import KeptBlocks
+from nearsight.evaluation.kept_scores import SCORED, ScoredBlock, can_keep_maps, made_with
 from nearsight.evaluation.metrics import protocol_metrics
 from nearsight.evaluation.protocols import predict
 from nearsight.evaluation.reestimation import reestimate_batch_norm
 from nearsight.evaluation.result import Evaluation
 from nearsight.evaluation.scoring import PartScores, joined_scores, score_blocks
+from nearsight.evaluation.tile_embeddings import tile_counts
 from nearsight.evidence import EvidenceMap, TiledModel
-from nearsight.models.weights_digest import digest_of_weights
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.pooled import MEAN, no_attention
 from nearsight.settings.protocols import ATTENTION, FIVE_CROP, FULL_PASS, PROTOCOLS, REESTIMATED, TOP_K, USUAL
@@ -67,12 +65,12 @@ def evaluate(
     `full-pass+bn`: full-pass with BatchNorm statistics re-estimated on whole images. `shifts` add `five-crop`:
     the mean logit of five views of the whole image (`views_of`). `bound` holds the memory bound, whatever the
     number of images; scores and predictions come in addition. `workers` processes decode a streaming set.
-    `observe` gets each image's number and its evidence map, which the protocols reduce, in order; none is kept.
-    A long evaluation writes the scores of finished blocks into the directory `keep`, and continues with them if it
-    was interrupted; the caller removes the directory once the result is saved. If there are several `processes`,
-    each evaluates its share of the images, which its `observe` gets, and all return the same. `progress` is told how
-    many images are done. `groups` is a column of the set, or a fact of its files such as `file.format`; accuracies
-    are reported for each of its values (`GroupAccuracies`).
+    `observe` gets each image's number and its evidence map, which the protocols reduce, in order.
+    A long evaluation writes the scores of finished blocks, and the maps that are observed, into the directory
+    `keep`, and continues with them if it was interrupted; the caller removes the directory once the result is saved.
+    If there are several `processes`, each evaluates its share of the images, which its `observe` gets, and all return
+    the same. `progress` is told how many images are done. `groups` is a column of the set, or a fact of its files
+    such as `file.format`; accuracies are reported for each of its values (`GroupAccuracies`).
 
     If a model refuses a full pass for some sizes of images, as one that accepts a single size does, the pass is
     left out, provided that other protocols remain; `progress` is warned, and `settings` list it under "left_out".
@@ -104,33 +102,49 @@ def evaluate(
     }
 
     kept = None
-    if keep is not None and observe is None:
-        kept = KeptBlocks(keep, lambda: made_with(bound, images, passes, tiled))
+    if keep is not None and (observe is None or _can_keep_maps(bound, images, progress)):
+        made = cache(lambda: made_with(bound, images, passes, tiled))
+        kept = KeptBlocks(keep, SCORED, lambda _: made())
 
     def score() -> list[PartScores]:
         share = processes.share(len(images), BLOCK)
         blocks = range(share.start // BLOCK, -(-share.stop // BLOCK))
-        found = {} if kept is None else kept.among(blocks)
-        if found:
-            progress.say(f"{len(found) * BLOCK:,} images were scored before the interruption")
-        missing = [block for block in blocks if block not in found]
-        places = [place for place in share if place // BLOCK not in found]
+        known = set() if kept is None else kept.known(blocks)
+        if known:
+            progress.say(f"{len(known) * BLOCK:,} images were scored before the interruption")
+        places = [place for place in share if place // BLOCK not in known]
         some = images if len(places) == len(images) else images.select(np.array(places, dtype=np.int64))
+        maps: list[EvidenceMap] = []
+
+        def see(place: int, found: EvidenceMap) -> None:
+            if observe is not None:
+                observe(place, found)
+                if kept is not None:
+                    maps.append(found)
+
         scored = score_blocks(
             bound,
             some,
             passes,
             tiled,
             workers=workers,
-            observe=None if observe is None else lambda place, found: observe(places[place], found),
+            observe=None if observe is None else lambda place, found: see(places[place], found),
             progress=progress,
         )
+        parts = []
         with nullcontext() if kept is None else kept.writing():
-            for block, part in zip(missing, scored, strict=True):
-                found[block] = part
-                if kept is not None:
-                    kept.add(block, part)
-        return [found[block] for block in blocks]
+            for block in blocks:
+                before = kept.read(block) if kept is not None and block in known else None
+                if before is None:
+                    maps.clear()
+                    parts.append(next(scored))
+                    if kept is not None:
+                        kept.add(block, ScoredBlock(parts[-1], tuple(maps)))
+                    continue
+                parts.append(before.scores)
+                for place, evidence_map in enumerate(before.maps, block * BLOCK):
+                    see(place, evidence_map)
+        return parts
 
     parts = [part for found in processes.each(score) for part in found]
     scores, left_out = joined_scores(parts)
@@ -161,34 +175,15 @@ def evaluate(
     )
 
 
-def made_with(
-    bound: TiledModel,
-    images: ImageSet,
-    passes: Mapping[str, TiledModel | FiveCrop],
-    tiled: Sequence[str],
-) -> dict[str, Any] | None:
-    """Return all that the scores of images depend on; None for a model whose weights cannot be told from others."""
-    bounds = {name: one.bound if isinstance(one, FiveCrop) else one for name, one in passes.items()}
-    weights = {name: _weights(one) for name, one in {"": bound, **bounds}.items()}
-    if None in weights.values():
-        return None
-    identity = sha256("\n".join([*images.identity.digests, str(images.sizes.tolist())]).encode())
-    return {
-        "weights": weights,
-        "passes": {name: one.shifts.settings() for name, one in passes.items() if isinstance(one, FiveCrop)},
-        "tiled": list(tiled),
-        "images": identity.hexdigest(),
-        "preprocessing": None if bound.preprocessing is None else asdict(bound.preprocessing),
-        "tile": [bound.tile, bound.stride, bound.grid, bound.skip_blank],
-        "pooling": asdict(bound.pooling),
-        "device": bound.device.type,
-        "memory": bound.memory,
-        "versions": [version(name) for name in ("nearsight", "torch")],
-    }
-
-
-def _weights(bound: TiledModel) -> str | None:
-    return digest_of_weights(bound.model) if isinstance(bound.model, nn.Module) else None
+def _can_keep_maps(bound: TiledModel, images: ImageSet, progress: Progress) -> bool:
+    """Whether the maps of a set can be kept on disk; if not, it is said."""
+    counts = tile_counts(bound, images)
+    blocks = [int(counts[start : start + BLOCK].sum()) for start in range(0, len(counts), BLOCK)]
+    if can_keep_maps(blocks, len(bound.classes)):
+        return True
+    size = 4 * len(bound.classes) * sum(blocks) / 2**30
+    progress.say(f"the maps, {size:,.1f} GiB, are too large to be kept: an interruption begins anew")
+    return False
 
 
 def _with_column(images: ImageSet, name: str | None, column: "pa.ChunkedArray | None") -> "pa.Table | None":

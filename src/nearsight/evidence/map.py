@@ -381,6 +381,10 @@ class EvidenceMap(Shown):
     @checked
     def save(self, path: str | Path) -> None:
         """Write the map to one safetensors file, whole or not at all; `load` reads it back, bit for bit."""
+        save_logits(Path(path), *self.packed())
+
+    def packed(self) -> tuple[Tensor, dict[str, Any]]:
+        """Return one tensor and what JSON can hold, of which `unpacked` makes the map again, bit for bit."""
         description: dict[str, Any] = {
             "grid": asdict(self.grid),
             "classes": self.classes,
@@ -388,11 +392,24 @@ class EvidenceMap(Shown):
         }
         if self.removal is not None:
             description["removal"] = asdict(self.removal)
-        logits = self.logits
-        if self.attention is not None:
-            description["attends"] = True
-            logits = torch.cat((logits, self.attention[None]))
-        save_logits(Path(path), logits, description)
+        if self.attention is None:
+            return self.logits, description
+        return torch.cat((self.logits, self.attention[None])), {**description, "attends": True}
+
+    @staticmethod
+    def unpacked(logits: Tensor, description: Mapping[str, Any], source: object) -> "EvidenceMap":
+        """Return the map of which `packed` made these; raises `InputError`, naming `source`, if they are none."""
+        said = from_values(_Description, description, source)
+        if not logits.is_floating_point():
+            raise InputError(f"{source}: logits are {logits.dtype}; expected floating-point numbers")
+        if 0 in logits.shape:
+            raise InputError(f"{source}: logits are of shape {tuple(logits.shape)}, which has no value")
+        if not (logits.isfinite() | logits.isnan().all(0)).all() or bool(logits[0].isnan().all()):
+            raise InputError(f"{source}: logits are not all finite")
+        attention = None
+        if said.attends:
+            logits, attention = logits[:-1], logits[-1]
+        return EvidenceMap(logits, said.grid, said.classes, said.removal, said.pooling, attention)
 
     @staticmethod
     @checked
@@ -409,17 +426,7 @@ class EvidenceMap(Shown):
         """
         logits, description = load_logits(Path(path))
         try:
-            said = from_values(_Description, description, path)
-            if not logits.is_floating_point():
-                raise InputError(f"{path}: logits are {logits.dtype}; expected floating-point numbers")
-            if 0 in logits.shape:
-                raise InputError(f"{path}: logits are of shape {tuple(logits.shape)}, which has no value")
-            if not (logits.isfinite() | logits.isnan().all(0)).all() or bool(logits[0].isnan().all()):
-                raise InputError(f"{path}: logits are not all finite")
-            attention = None
-            if said.attends:
-                logits, attention = logits[:-1], logits[-1]
-            return EvidenceMap(logits, said.grid, said.classes, said.removal, said.pooling, attention)
+            return EvidenceMap.unpacked(logits, description, path)
         except InputError as error:
             raise InputError(f"{path} does not hold an evidence map: {error}; make it again") from error
 

@@ -1,19 +1,25 @@
 """From a classifier and images to their heatmaps."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from nearsight.data import to_pixels
+from nearsight.data.identity import digest_of_pixels
 from nearsight.data.large_image import LargeImage, Overview, large_image
 from nearsight.data.pictures import Pictures, named_pictures
 from nearsight.data.placement import read_placement
+from nearsight.data.stamps import stamp_of
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.removal import removal_maps
 from nearsight.errors import InputError, unknown_name
+from nearsight.evaluation.kept_blocks import KeptBlocks
+from nearsight.evaluation.kept_scores import MAPS, can_keep_maps, made_by
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.evidence.kinds import KINDS
 from nearsight.models import Classifier, receptive_field
@@ -37,6 +43,7 @@ def make_heatmaps(
     class_name: str | Sequence[str | None] | None = None,
     evidence: EvidenceKind = DEFAULT_EVIDENCE,
     fill: Fill = DEFAULT_FILL,
+    keep: Path | None = None,
     processes: Processes = ONE_PROCESS,
     progress: Progress = SILENT,
 ) -> Heatmaps:
@@ -55,8 +62,9 @@ def make_heatmaps(
     default it is the true class of a file whose directory has a class's name, as in an image folder. The
     `evidence` is that of each tile alone, with the scores of `mean-logit`, or "removal": what the scores by which
     the classifier decides (`Decision.of`) lose when `fill` replaces the tile; with "other" that is the next
-    image. If there are several `processes`, each maps its share of the images, and all return all of them.
-    `progress` is told the number of tiles and their cost before the run, and how many images are done. All
+    image. Long work leaves its maps in the directory `keep`, and continues with them after an interruption; the
+    caller removes it. If there are several `processes`, each maps its share of the images, and all return all of
+    them. `progress` is told the number of tiles and their cost before the run, and how many images are done. All
     images, uint8, and maps are held in memory, except images too large for it, which are read part by part.
 
     Raises `InputError` for a class that does not exist, an image that cannot be read or is smaller than the
@@ -76,7 +84,7 @@ def make_heatmaps(
             "fill 'other' takes the same place of the next image, and there is one image; give two, or another `fill`"
         )
     share = _Share(
-        bound, given, chosen, processes.share(len(given), BLOCK), decision, fill, progress=progress
+        bound, given, chosen, processes.share(len(given), BLOCK), decision, fill, keep, progress=progress
     )
     grids = processes.each(share.look)
     if decision is not None:
@@ -103,6 +111,7 @@ class _Share:
     own: range
     decision: Decision | None
     fill: Fill
+    keep: Path | None = None
     pictures: dict[int, Tensor | LargeImage] = field(default_factory=dict)
     progress: Progress = SILENT
 
@@ -120,18 +129,51 @@ class _Share:
 
     def heatmaps(self) -> list[Heatmap]:
         """Map the images, block by block."""
+        kept = None if self.keep is None else KeptBlocks(self.keep, MAPS, self._made_with)
         found: list[Heatmap] = []
-        for start in self.own[::BLOCK]:
-            block = range(start, min(start + BLOCK, self.own.stop))
-            maps = self._maps(block)
-            for place in block:
-                picture, name, chosen = self.pictures[place], self.given[place][0], self.chosen[place]
-                if isinstance(picture, Tensor):
-                    found.append(Heatmap(name, picture, next(maps), chosen))
-                else:
-                    found.append(_large(self.bound, picture, name, chosen, self.progress))
-                self.progress.count("mapping images", len(found), len(self.own))
+        with nullcontext() if kept is None else kept.writing():
+            for start in self.own[::BLOCK]:
+                block = range(start, min(start + BLOCK, self.own.stop))
+                maps = None if kept is None else kept.read(start // BLOCK)
+                if maps is not None:
+                    found += [self._heatmap(place, each) for place, each in zip(block, maps, strict=True)]
+                    self.progress.count("mapping images", len(found), len(self.own))
+                    continue
+                held = self._maps(block)
+                for place in block:
+                    found.append(
+                        self._heatmap(place, next(held) if isinstance(self.pictures[place], Tensor) else None)
+                    )
+                    self.progress.count("mapping images", len(found), len(self.own))
+                if kept is not None:
+                    kept.add(start // BLOCK, [heatmap.evidence for heatmap in found[-len(block) :]])
         return found
+
+    def _heatmap(self, place: int, evidence: EvidenceMap | None) -> Heatmap:
+        """Return the heatmap of an image; a map of one that is read part by part is made, if there is none."""
+        picture, name, chosen = self.pictures[place], self.given[place][0], self.chosen[place]
+        if isinstance(picture, LargeImage):
+            return _large(self.bound, picture, name, chosen, evidence, self.progress)
+        assert evidence is not None
+        return Heatmap(name, picture, evidence, chosen)
+
+    @cached_property
+    def _model(self) -> dict[str, Any] | None:
+        return made_by(self.bound)
+
+    def _made_with(self, number: int) -> dict[str, Any] | None:
+        """Return all that the maps of a block depend on; None if that is not known, or if they are too large."""
+        block = range(number * BLOCK, min((number + 1) * BLOCK, self.own.stop))
+        tiles = sum(len(_grid(self.bound, self.pictures[place], self.given[place][0])) for place in block)
+        model = self._model
+        if model is None or not can_keep_maps([tiles], len(self.bound.classes)):
+            return None
+        needed = [*block, *(self._after(place) for place in block)] if self.fill == "other" else block
+        return {
+            **model,
+            "decision": None if self.decision is None else [self.decision.protocol, self.fill],
+            "images": [_content(self.pictures[place]) for place in needed],
+        }
 
     def _maps(self, block: range) -> Iterator[EvidenceMap]:
         if self.decision is None:
@@ -164,17 +206,35 @@ def _looked_at(bound: TiledModel, image: Any, name: str) -> Tensor | LargeImage:
     return resized if isinstance(resized, Tensor) else large
 
 
+def _content(picture: Tensor | LargeImage) -> Any:
+    """Return what differs for another image."""
+    return (
+        digest_of_pixels(picture) if isinstance(picture, Tensor) else [picture.path, *stamp_of(picture.path)]
+    )
+
+
 def _large(
-    bound: TiledModel, picture: LargeImage, name: str, chosen: int | None, progress: Progress
+    bound: TiledModel,
+    picture: LargeImage,
+    name: str,
+    chosen: int | None,
+    evidence: EvidenceMap | None,
+    progress: Progress,
 ) -> Heatmap:
-    """Return the heatmap of an image that is read part by part."""
+    """Return the heatmap of an image that is read part by part; its map is made, if there is none."""
     overview = Overview(picture.height, picture.width)
 
     def seen(top: int, rows: Tensor) -> None:
         overview.add(top, rows)
         progress.count(f"rows of {Path(name).name}", top + rows.shape[1], picture.height)
 
-    evidence = bound.map_of_bands(picture, seen)
+    if evidence is None:
+        evidence = bound.map_of_bands(picture, seen)
+    else:
+        top = 0
+        for rows in picture.parts():
+            seen(top, rows)
+            top += rows.shape[1]
     bare = Heatmap(name, overview.pixels, evidence, chosen)
     tiles = {tile.index: (tile.top, tile.left) for tile in bare.all_strongest()}
     side = evidence.grid.tile

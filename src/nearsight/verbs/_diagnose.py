@@ -1,5 +1,6 @@
 """Diagnose a classifier."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -68,7 +69,8 @@ def diagnose(
     With `null`, networks like the run's are briefly trained on shuffled labels of its training images, to show how
     much evidence lies off the object by chance. The number of steps is reported first, and nothing is trained if no
     part would use it. With `out`, the page is written there as report.html, with diagnosis.json and the tables as
-    Parquet. A run's own images are those listed when it was trained; `new_images` adds those that came later.
+    Parquet; if the pass over all images is interrupted, the same call continues with it. A run's own images are those
+    listed when it was trained; `new_images` adds those that came later.
 
     `progress=False` shows nothing; a `Progress` object gets the messages instead. Fields of
     `nearsight.settings.Reading` say how images are read. Raises `InputError` for bad input.
@@ -118,6 +120,7 @@ def diagnose(
             if null
             else None
         )
+        keep = None if out is None else Path(out) / "diagnosis.parts"
         found = diagnosis.diagnose(
             bound,
             matched.images,
@@ -130,11 +133,14 @@ def diagnose(
             nulls=nulls,
             seed=seed,
             workers=(machine or Machine()).decoding_workers(),
+            keep=keep,
             processes=processes,
             progress=channel,
         )
-        if out is not None:
+        if out is not None and keep is not None:
             processes.first_does(partial(write_diagnosis, found, out))
+            if processes.first:
+                shutil.rmtree(keep, ignore_errors=True)
     return found
 
 

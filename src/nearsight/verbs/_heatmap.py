@@ -1,5 +1,6 @@
 """Show what a network sees."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
@@ -57,7 +58,8 @@ def heatmap(
     tile is replaced, by the image's mean colour (`fill` "mean", the default), by the blurred image ("blur") or by
     the same place of the next image ("other").
 
-    With `out`, each image's figure is written there as PNG and SVG, with the map as safetensors. Images too large
+    With `out`, each image's figure is written there as PNG and SVG, with the map as safetensors. The same call
+    continues with the maps of an interrupted one. Images too large
     for memory are read in parts; they also get a pyramidal TIFF of the map and GeoJSON of the strongest tiles.
     `max_pixels` is the number of pixels that an image may have (by default Pillow's 178,956,970). `value_range`
     holds the values that become black and white in images of more than 8 bits, by default those of the model's
@@ -76,6 +78,7 @@ def heatmap(
         all_processes() as processes,
     ):
         bound = Binding(machine=machine, **options).bind(model)
+        keep = None if out is None else Path(out) / "heatmaps.parts"
         with values_from(as_trained(reading, bound).value_range, of_a_set=False):
             found = make_heatmaps(
                 bound,
@@ -83,6 +86,7 @@ def heatmap(
                 class_name=class_name,
                 evidence=evidence,
                 fill=fill or DEFAULT_FILL,
+                keep=keep,
                 processes=processes,
                 progress=channel,
             )
@@ -91,6 +95,8 @@ def heatmap(
             channel.warn(
                 f"{len(seen)} of these {len(found.images)} images are training images of the run, such as {seen[0]}"
             )
-        if out is not None:
+        if out is not None and keep is not None:
             found.save(out, processes)
+            if processes.first:
+                shutil.rmtree(keep, ignore_errors=True)
     return found
