@@ -93,8 +93,8 @@ def measured(
 ) -> dict[str, Any]:
     """Return how far a process's peak rises as it decodes a file, and what is calculated, in bytes per pixel."""
     # Made in another process, whose memory this one does not inherit.
-    _in_a_process(lambda: file.write_bytes(make(size)) and {})
-    found = _in_a_process(lambda: _decoded(file))
+    in_a_process(lambda: file.write_bytes(make(size)) and {})
+    found = in_a_process(lambda: _decoded(file))
     return {"kind": name, **{key: value / (size[0] * size[1]) for key, value in found.items()}}
 
 
@@ -108,19 +108,22 @@ def table(rows: list[dict[str, Any]]) -> str:
 def _decoded(file: Path) -> dict[str, float]:
     with opened(file) as image:
         reckoned = decoding_bytes(image, file.stat().st_size)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    before = _peak()
+    before = peak(anew=True)
     with values_from((0, 255)):
         decode_image(file)
-    return {"measured": _peak() - before, "reckoned": reckoned}
+    return {"measured": peak() - before, "reckoned": reckoned}
 
 
-def _peak() -> int:
+def peak(*, anew: bool = False) -> int:
+    """Return the most memory that this process held at once, in bytes; `anew` from now on."""
+    if anew:
+        Path("/proc/self/clear_refs").write_text("5")
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
 
-def _in_a_process(work: Callable[[], dict[str, float]]) -> dict[str, float]:
+def in_a_process(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what work returns in a process of its own, whose memory is not this one's."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -132,7 +135,7 @@ def _in_a_process(work: Callable[[], dict[str, float]]) -> dict[str, float]:
     os.waitpid(child, 0)
     if not said:
         raise SystemExit("a process that decodes ended early; its fault is above")
-    found: dict[str, float] = json.loads(said)
+    found: dict[str, Any] = json.loads(said)
     return found
 
 

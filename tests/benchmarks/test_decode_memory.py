@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read 
 
 
 def test_every_kind_is_measured(benchmark: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode_memory, "_in_a_process", lambda work: work())
+    monkeypatch.setattr(decode_memory, "in_a_process", lambda work: work())
     result, said = benchmark("decode-memory --width 500 --height 400")
     assert [row["kind"] for row in result["kinds"]] == list(kinds())
     # Fixed costs weigh more than pixels here, so only what is reckoned can be held against anything.
@@ -24,5 +24,5 @@ def test_every_kind_is_measured(benchmark: Callable[..., Any], monkeypatch: pyte
 
 # What is forked here ends without a look at the threads of this process.
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_what_is_measured_runs_in_a_process_of_its_own() -> None:
-    assert decode_memory._in_a_process(lambda: {"process": os.getpid()})["process"] != os.getpid()
+def test_what_is_measured_runsin_a_process_of_its_own() -> None:
+    assert decode_memory.in_a_process(lambda: {"process": os.getpid()})["process"] != os.getpid()

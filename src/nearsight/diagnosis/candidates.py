@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.decoded import Decoded, Pictures
 from nearsight.progress import SILENT, Progress
 
 Edit = Callable[[Tensor], Tensor]
@@ -75,7 +76,8 @@ class Examined:
     `decided` is int64 (n,), the predictions under `decision`, if they are known; otherwise the images are
     classified when the predictions are first needed, which no finder does. The prediction of an image that only
     chooses is `UNASKED`. `choosing` is bool (n,): rules, thresholds and groups are chosen on these images alone, and
-    are tested on the others.
+    are tested on the others. Finders keep no images themselves: what they look at again and again is kept within the
+    bound on memory of the model (`pictures`).
     """
 
     images: ImageSet
@@ -102,10 +104,19 @@ class Examined:
         """The class of each image, int64 (n,)."""
         return np.asarray(self.images.labels, dtype=np.int64)
 
-    def pictures(self, among: NDArray[np.bool_], most: int) -> list[Tensor]:
+    @cached_property
+    def decoded(self) -> Decoded:
+        """The images, of which those looked at last are kept, in as much memory as the model is bound to."""
+        return Decoded(self.images, self.decision.bound.memory)
+
+    def pictures(self, among: NDArray[np.bool_], most: int) -> Pictures:
         """Return at most so many of some images that choose, drawn with the seed, uint8 (3, H, W) each."""
         drawn = np.random.default_rng(self.seed).permutation(np.flatnonzero(among & self.choosing))[:most]
-        return [self.images.image(int(i)) for i in drawn]
+        return self.pictures_at(drawn)
+
+    def pictures_at(self, places: NDArray[np.int64]) -> Pictures:
+        """Return the images at some places, uint8 (3, H, W) each, which are decoded as they are looked at."""
+        return Pictures(self.decoded, places)
 
     def testing(self, candidate: Candidate) -> NDArray[np.bool_]:
         """Return which images test a candidate, bool (n,): those that choose nothing and did not choose it."""

@@ -213,9 +213,7 @@ class Found:
         more, less = WAYS[attribute.name]
         ways = more if rule.much == on else less
         if attribute.name in _WAVES:
-            wave = strongest_wave(
-                [picture.numpy() for picture in self.examined.pictures(having, PICTURES)], attribute.name
-            )
+            wave = strongest_wave(self.examined.pictures(having, PICTURES), attribute.name)
             if wave is not None:
                 return (*ways, waves(wave)[0 if on else 1])
         return ways

@@ -19,6 +19,7 @@ from nearsight.diagnosis.attributes.profile import profile, profile_all
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
 from nearsight.diagnosis.attributes.transfers import PlaceTransfer, place_transfer, spectrum_transfer
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Edit, Examined
+from nearsight.diagnosis.decoded import Pictures
 from nearsight.diagnosis.repeats.overlay import Overlay
 from nearsight.diagnosis.repeats.wording import said_of
 from nearsight.statistics import area_under_curve
@@ -203,9 +204,9 @@ class _Group:
 
     def _near(self, edits: Sequence[Edit], pictures: Sequence[Tensor]) -> list[float]:
         """Return how confidently pictures are taken for the group after each edit, the mean over a few."""
-        edited = [edit(one) for edit in edits for one in pictures]
-        if not edited:
+        if not edits or not pictures:
             return [0.0] * len(edits)
+        edited = (edit(one) for edit in edits for one in pictures)
         looks = np.stack([np.concatenate([measure(one), profile(one)]) for one in edited])
         sure = self.forest.predict_proba(np.nan_to_num(looks))[:, 1]
         return [float(mean) for mean in sure.reshape(len(edits), -1).mean(1)]
@@ -234,7 +235,7 @@ class _Group:
             kind, said = _drawn(places) or (attribute, words)
             yield _Tried(kind, said, places, places.back)
 
-    def _pictures(self, having: Mask) -> list[Tensor]:
+    def _pictures(self, having: Mask) -> Pictures:
         examined = self.seen.examined
         return examined.pictures((examined.labels == self.number) & having, PICTURES)
 

@@ -1,6 +1,6 @@
 """Images that look as if they had been edited: all that an edit changes in the measures, as one number."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +90,7 @@ def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
     scale = _Scale.of(values[choosing])
     near = scale(values)
     places = np.random.default_rng((examined.seed, 5)).permutation(np.flatnonzero(choosing))[:EDITED]
-    plain = [examined.images.image(int(i)) for i in places]
+    plain = examined.pictures_at(places)
     common = np.cov(near[choosing].T) + STEADY * np.eye(near.shape[1])
     found: list[_Found] = []
     tests = 0
@@ -170,7 +170,7 @@ def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
     curves = CurvesOfClass(examined, rule.class_number, has)
     without = own if (own & choosing).sum() >= PICTURES else ~has
 
-    def measured(pictures: Sequence[Tensor]) -> Values:
+    def measured(pictures: Iterable[Tensor]) -> Values:
         return np.asarray(scale(measure_all(pictures)) @ found.weights, dtype=np.float32)
 
     def fitted(way: Way, change: NDArray[np.bool_], like: NDArray[np.bool_], *, on: bool) -> Edit | None:
@@ -199,12 +199,12 @@ def _nearest(
     tried: Sequence[Edit],
     pictures: Sequence[Tensor],
     wanted: float,
-    measured: Callable[[Sequence[Tensor]], Values],
+    measured: Callable[[Iterable[Tensor]], Values],
 ) -> Edit | None:
     """Return the edit that brings pictures nearest to a wanted number; None if none goes half of the way."""
     if not pictures:
         return None
     before = float(np.nanmedian(measured(pictures)))
-    away = [abs(float(np.nanmedian(measured([edit(one) for one in pictures]))) - wanted) for edit in tried]
+    away = [abs(float(np.nanmedian(measured(map(edit, pictures)))) - wanted) for edit in tried]
     best = int(np.argmin(away))
     return tried[best] if away[best] <= (1 - LEAST_OF_THE_WAY) * abs(before - wanted) else None

@@ -42,7 +42,7 @@ _WAVES = (
 def waves_of(pictures: Sequence[Tensor]) -> Iterator[Likeness]:
     """Yield the waves that pictures share, uint8 (3, H, W) each: lines across, lines down, and any other."""
     for name, words in _WAVES:
-        wave = strongest_wave([picture.numpy() for picture in pictures], name)
+        wave = strongest_wave(pictures, name)
         if wave is not None:
             added, taken = edits.waves(wave)
             yield Likeness(name, words, added, (6, 16), taken)

@@ -6,6 +6,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter, uniform_filter
+from torch import Tensor
+
+from nearsight.diagnosis.attributes.means import mean_of
 
 Plane = NDArray[np.float32]
 Power = NDArray[np.float32]
@@ -83,17 +86,17 @@ def _off_axes(shape: tuple[int, int]) -> NDArray[np.bool_]:
     return np.asarray((down > 2) & (across > 2) & (_radius(shape) > 2 * _SLOW))
 
 
-def strongest_wave(pictures: Sequence[NDArray[np.uint8]], among: str) -> tuple[float, float] | None:
+def strongest_wave(pictures: Sequence[Tensor], among: str) -> tuple[float, float] | None:
     """Return the frequency (down, across), in cycles per pixel, of the highest peak that pictures share.
 
     `pictures` are uint8 (3, H, W); only those of the first one's size count. `among` is "lines across", "lines
     down" or "pattern". None if there are no pictures, or if they are too small to have such peaks.
     """
-    planes = [picture.mean(0, dtype=np.float32) for picture in pictures if picture.shape == pictures[0].shape]
-    if not planes:
+    if not pictures:
         return None
-    shape = planes[0].shape
-    height = np.mean([np.log(_contrast(windowed_power(plane))) for plane in planes], 0)
+    shape = (pictures[0].shape[1], pictures[0].shape[2])
+    planes = (picture.numpy().mean(0, dtype=np.float32) for picture in pictures)
+    height = mean_of(np.log(_contrast(windowed_power(plane))) for plane in planes if plane.shape == shape)
     down, across = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])
     fast = _radius(shape) > _SLOW
     allowed = {

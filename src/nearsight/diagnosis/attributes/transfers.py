@@ -1,6 +1,6 @@
 """Edits learned from pictures, other than tones: what differs at each place, and at each frequency."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 from torch import Tensor
+
+from nearsight.diagnosis.attributes.means import mean_of
 
 # With fewer pictures on either side, what they happen to depict would decide.
 FEWEST = 8
@@ -70,27 +72,60 @@ def place_transfer(change: Sequence[Tensor], like: Sequence[Tensor]) -> PlaceTra
 
     Pictures are uint8 (3, H, W); those of the most common size count.
     """
-    size = _common_size([*change, *like])
-    ours, theirs = (
-        torch.stack([one for one in some if one.shape[1:] == size]).float()
-        if sum(one.shape[1:] == size for one in some) >= FEWEST
-        else None
-        for some in (change, like)
-    )
-    if ours is None or theirs is None:
+    common = _of_common_size(change, like)
+    if common is None:
         return None
-    before, after = ours.mean(0), theirs.mean(0)
-    spread, wanted = ours.std(0), theirs.std(0)
-    away = (after - before).abs() / ((spread**2 / len(ours) + wanted**2 / len(theirs)).sqrt() + 1)
-    gain = ((wanted + STEADY / 4) / (spread + STEADY)).clamp(1 / MOST**2, MOST)
-    calmer = gain.log().abs() * (2 / (1 / len(ours) + 1 / len(theirs))) ** 0.5
-    where = ((away > SURE) | (calmer > SURE)).any(0)
-    return PlaceTransfer(before, after, gain, where) if where.float().mean() >= LEAST else None
+    _, *pictures = common
+    ours, theirs = map(_Moments.of, pictures)
+    gain, where = torch.empty_like(ours.mean), torch.zeros(ours.mean.shape[1:], dtype=torch.bool)
+    for channel in range(len(gain)):  # one by one, as each step makes an array of a whole picture
+        spread, wanted = ours.spread[channel], theirs.spread[channel]
+        away = (theirs.mean[channel] - ours.mean[channel]).abs()
+        away /= (spread**2 / ours.count + wanted**2 / theirs.count).sqrt() + 1
+        gain[channel] = ((wanted + STEADY / 4) / (spread + STEADY)).clamp(1 / MOST**2, MOST)
+        calmer = gain[channel].log().abs() * (2 / (1 / ours.count + 1 / theirs.count)) ** 0.5
+        where |= (away > SURE) | (calmer > SURE)
+    return PlaceTransfer(ours.mean, theirs.mean, gain, where) if where.float().mean() >= LEAST else None
 
 
-def _common_size(pictures: Sequence[Tensor]) -> torch.Size:
-    sizes = [one.shape[1:] for one in pictures]
-    return max(sizes, key=sizes.count)
+def _of_common_size(
+    change: Sequence[Tensor], like: Sequence[Tensor]
+) -> tuple[tuple[int, int], Iterator[Tensor], Iterator[Tensor]] | None:
+    """Return the most common size, and the pictures that have it, to be looked at once; None if they are too few."""
+    sizes = [[one.shape[1:] for one in some] for some in (change, like)]
+    every = [*sizes[0], *sizes[1]]
+    size = max(every, key=every.count)
+    if min(some.count(size) for some in sizes) < FEWEST:
+        return None
+    ours, theirs = ((one for one in some if one.shape[1:] == size) for some in (change, like))
+    return (size[0], size[1]), ours, theirs
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """Of some pictures, how many they are, and the mean and spread of each place, float32 (3, H, W)."""
+
+    count: int
+    mean: Tensor
+    spread: Tensor
+
+    @staticmethod
+    def of(pictures: Iterable[Tensor]) -> "_Moments":
+        """Return those of at least two pictures, uint8 (3, H, W), of which no more than one is held at a time."""
+        count = 0
+        for picture in pictures:
+            values = picture.int()
+            if not count:
+                sums, squares = torch.zeros_like(values), torch.zeros_like(values)
+            sums += values
+            squares += values**2
+            count += 1
+        mean, spread = (torch.empty(sums.shape) for _ in range(2))
+        for channel in range(len(sums)):
+            own = sums[channel].double()
+            mean[channel] = own / count
+            spread[channel] = ((squares[channel] - own**2 / count) / (count - 1)).clamp(min=0).sqrt()
+        return _Moments(count, mean, spread)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,17 +163,17 @@ def spectrum_transfer(change: Sequence[Tensor], like: Sequence[Tensor]) -> Spect
 
     Pictures are uint8 (3, H, W); those of the most common size count. The mean stays as it is.
     """
-    size = _common_size([*change, *like])
-    ours, theirs = ([one for one in some if one.shape[1:] == size] for some in (change, like))
-    if min(len(ours), len(theirs)) < FEWEST:
+    common = _of_common_size(change, like)
+    if common is None:
         return None
+    size, ours, theirs = common
     gain = np.clip(np.sqrt(_power(theirs) / _power(ours)), 1 / MOST, MOST)
     gain[0, 0] = 1.0
-    return SpectrumTransfer(gain, (size[0], size[1]))
+    return SpectrumTransfer(gain, size)
 
 
-def _power(pictures: Sequence[Tensor]) -> NDArray[np.float64]:
+def _power(pictures: Iterable[Tensor]) -> NDArray[np.float64]:
     """Return the mean power of pictures at each frequency, smoothed over its neighbours."""
-    mean = np.mean([(np.abs(np.fft.rfft2(one.numpy())) ** 2).mean(0) for one in pictures], axis=0)
+    mean = mean_of((np.abs(np.fft.rfft2(one.numpy())) ** 2).mean(0) for one in pictures)
     mean[0, 0] = (mean[0, 1] + mean[1, 0]) / 2
     return np.asarray(uniform_filter(mean, 3, mode=("wrap", "nearest")) + 1.0)

@@ -52,8 +52,10 @@ def coloured_marks(examined: Examined, number: int, at: Mapping[int, tuple[int, 
     has: Mask = value >= max(least, float(np.quantile(value[others], OTHERS)), 1e-9)
     if not more_common(has[own], has[others]) or np.median(value[own & has]) > LARGEST:
         return None
-    marks = [_Mark.of(image, colour) for image in examined.pictures(own & has, DONORS)]
-    place = typical_place([mark.corner for mark in marks], [mark.grid for mark in marks]).name
+    donors = examined.pictures(own & has, DONORS)
+    marks = (_Mark.of(image, colour) for image in donors)
+    corners, grids = zip(*((mark.corner, mark.grid) for mark in marks), strict=True)
+    place = typical_place(corners, grids).name
     where = place if place == ANYWHERE else f"at the {place}"
     return Candidate(
         class_number=number,
@@ -64,7 +66,7 @@ def coloured_marks(examined: Examined, number: int, at: Mapping[int, tuple[int, 
         has=has,
         value=value,
         effect=area_under_curve(value[own & has], value[others]),
-        put_on=_Pasted(marks),
+        put_on=_Pasted(donors, colour),
         take_off=_Filled(colour),
     )
 
@@ -133,12 +135,14 @@ class _Mark:
 
 @dataclass(frozen=True, eq=False)
 class _Pasted:
-    """Pastes one of several marks into an image, always the same one into the same image."""
+    """Pastes the mark of one of several images into another, always the same one into the same image."""
 
-    marks: Sequence[_Mark]
+    donors: Sequence[Tensor]
+    colour: Colour
 
     def __call__(self, image: Tensor) -> Tensor:
-        return self.marks[int(image.to(torch.int64).sum()) % len(self.marks)].on(image)
+        donor = self.donors[int(image.to(torch.int64).sum()) % len(self.donors)]
+        return _Mark.of(donor, self.colour).on(image)
 
 
 @dataclass(frozen=True, eq=False)
