@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
+from nearsight.evidence.figure import NotebookFigure
 from nearsight.evidence.kinds import Removal
-from nearsight.evidence.plot import COLOURS, NotebookFigure, draw_map, shared_limit
+from nearsight.evidence.plot import COLOURS, draw_map, shared_limit
 from nearsight.tiles import TileGrid
 
 GRID = TileGrid(20, 15, tile=4, stride=3, kind="covering")

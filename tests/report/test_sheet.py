@@ -1,5 +1,6 @@
 """Contact sheets of sets: what is drawn of each class, and what is refused."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,16 @@ def toy(classes: int = 3, regions: bool = False) -> ImageSets:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
-def test_a_sheet_is_written(tmp_path: Path, suffix: str) -> None:
+def test_a_sheet_is_the_same_whatever_the_environment_says_of_time(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     draw_sheet(toy(), tmp_path / f"sheet{suffix}")
     assert (tmp_path / f"sheet{suffix}").stat().st_size > 500
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    draw_sheet(toy(), tmp_path / f"again{suffix}")
+    assert (tmp_path / f"again{suffix}").read_bytes() == (tmp_path / f"sheet{suffix}").read_bytes()
+    assert os.environ["SOURCE_DATE_EPOCH"] == "yesterday"
 
 
 def test_a_sheet_of_many_classes_stays_small(tmp_path: Path) -> None:

@@ -1,17 +1,16 @@
 """Drawing an evidence map: signed logits on one diverging scale, a cell per tile, never smoothed."""
 
 from collections.abc import Iterable
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from nearsight.errors import InputError
+from nearsight.evidence.figure import NotebookFigure
 from nearsight.models.resizing import resized
 from nearsight.settings.protocols import ATTENTION, FULL_PASS, MAX, NOISY_OR, TOP_K
 from nearsight.statistics.writing import signed
@@ -33,22 +32,6 @@ _OUTLINES = {FOR: "solid", AGAINST: (0, (3, 1.5))}
 
 
 LONGEST_NAME = 30
-
-
-class NotebookFigure(Figure):
-    """A figure that a notebook shows, whether or not matplotlib's notebook mode is on.
-
-    It is drawn without any global state of matplotlib, so it is shown once and need not be closed.
-    """
-
-    def png(self, dpi: int | None = None) -> bytes:
-        """Return the figure as the bytes of a PNG, with this many dots per inch."""
-        buffer = BytesIO()
-        self.savefig(buffer, format="png", dpi=dpi or self.dpi)
-        return buffer.getvalue()
-
-    def _repr_png_(self) -> bytes:
-        return self.png()
 
 
 def plot_map(

@@ -11,7 +11,8 @@ from nearsight.study.comparison import FULL_HEADLINE, TILE_HEADLINE, label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from nearsight.evidence.figure import NotebookFigure
 
 # Okabe and Ito's colours, distinguishable with any colour vision.
 _PROTOCOL_STYLES = {
@@ -48,14 +49,14 @@ def draw_accuracy(comparison: Comparison, *paths: Path) -> None:
         save_figure(figure, path)
 
 
-def accuracy_figure(comparison: Comparison) -> "Figure":
+def accuracy_figure(comparison: Comparison) -> "NotebookFigure":
     """Return the figure: accuracy against tile size, and beside it the differences for which it is made.
 
     It is drawn without any global state of matplotlib.
     """
-    from matplotlib.figure import Figure
+    from nearsight.evidence.figure import NotebookFigure
 
-    figure = Figure(figsize=(10.5, 5.2), layout="constrained", facecolor="white")
+    figure = NotebookFigure(figsize=(10.5, 5.2), layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
     _draw_accuracies(left, comparison)
     _draw_differences(right, comparison)

@@ -38,7 +38,7 @@ def draw_contact_sheet(path: Path, *, examples: int = 8, seed: int = 0) -> None:
 
     The figure is written to `path`, whole or not at all, as a PNG or SVG by its suffix.
     """
-    from matplotlib.figure import Figure
+    from nearsight.evidence.figure import NotebookFigure
 
     train = draw_scenes("train", shortcut=0, seed=seed, count=8 * examples)
     classes = train.classes
@@ -53,7 +53,7 @@ def draw_contact_sheet(path: Path, *, examples: int = 8, seed: int = 0) -> None:
     masks = rows["swapped"].masks.numpy()
     by_split.append(np.repeat(masks[..., None] * np.uint8(255), 3, axis=-1))
 
-    figure = Figure(figsize=(15, 7.5), layout="constrained", facecolor="white")
+    figure = NotebookFigure(figsize=(15, 7.5), layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2)
     _show(
         left, by_class, "Every class on any background (shortcut 0)", rows=classes, columns=("",) * examples

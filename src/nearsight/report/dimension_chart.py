@@ -11,7 +11,8 @@ from nearsight.statistics import Estimate, absent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from nearsight.evidence.figure import NotebookFigure
 
 # Okabe and Ito's colours, distinguishable with any colour vision; each also has its own marker.
 _BLUE, _ORANGE, _GREEN, _PURPLE, _BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"
@@ -34,17 +35,17 @@ def draw_dimension(dimension: Dimension, *paths: Path) -> None:
         save_figure(figure, path)
 
 
-def dimension_figure(dimension: Dimension) -> "Figure":
+def dimension_figure(dimension: Dimension) -> "NotebookFigure":
     """Return the figure: panels against the side of the tile, bars are 95 % intervals.
 
     If the worth of tiles was measured, there is one more panel, and one of distances against the number of
     images. What could not be measured leaves a gap. It is drawn without any global state of matplotlib.
     """
-    from matplotlib.figure import Figure
+    from nearsight.evidence.figure import NotebookFigure
 
     weighed = any(found.worth for row in dimension.tiles for found in row.examples.values())
     columns = 4 if weighed else 3
-    figure = Figure(figsize=(13 / 3 * columns, 7.6), layout="constrained", facecolor="white")
+    figure = NotebookFigure(figsize=(13 / 3 * columns, 7.6), layout="constrained", facecolor="white")
     panels = figure.subplots(2, columns)
     draw = (_draw_dimensions, _draw_tiles, _draw_distances, _draw_slopes, _draw_labels, _draw_bound)
     for axes, panel in zip(panels[:, :3].flat, draw, strict=True):

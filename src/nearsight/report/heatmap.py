@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.gridspec import SubplotSpec
 
-    from nearsight.evidence.plot import NotebookFigure
+    from nearsight.evidence.figure import NotebookFigure
 
 STRONGEST = 3
 HEATMAP_PAGE = "heatmaps.html"
@@ -265,7 +265,8 @@ class Heatmaps(Shown):
 
 def heatmap_figure(heatmap: Heatmap, limit: float) -> "NotebookFigure":
     """Return one image's figure: a row per class, with the picture, the map and the strongest tiles enlarged."""
-    from nearsight.evidence.plot import NotebookFigure, bar_label, short_name
+    from nearsight.evidence.figure import NotebookFigure
+    from nearsight.evidence.plot import bar_label, short_name
 
     evidence, grid = heatmap.evidence, heatmap.evidence.grid
     # A picture is 2.7 inches wide; a row is never so low that the tiles beside it become small.

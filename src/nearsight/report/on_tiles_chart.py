@@ -10,7 +10,8 @@ from nearsight.study.on_tiles import ArmOnTiles, ViewOnTiles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from nearsight.evidence.figure import NotebookFigure
 
 # Okabe and Ito's colours; with re-estimated statistics the lighter one of two, dashed.
 _STYLES: dict[View, tuple[str, str, str]] = {
@@ -26,16 +27,16 @@ _COLUMNS: tuple[tuple[str, Callable[[ViewOnTiles], Estimate]], ...] = (
 )
 
 
-def on_tiles_figure(arms: Sequence[ArmOnTiles], data: str) -> "Figure":
+def on_tiles_figure(arms: Sequence[ArmOnTiles], data: str) -> "NotebookFigure":
     """Return the figure: a row for each arm; accuracy, agreement with the full pass, and that of single tiles.
 
     Bars are the 95 % intervals. Black lines are the full pass's accuracy, and the share of whole images on which
     two seeds agree; grey ones are chance. It is drawn without any global state of matplotlib. `data` is the name
     of the set.
     """
-    from matplotlib.figure import Figure
+    from nearsight.evidence.figure import NotebookFigure
 
-    figure = Figure(figsize=(11.5, 1.2 + 2.9 * len(arms)), layout="constrained", facecolor="white")
+    figure = NotebookFigure(figsize=(11.5, 1.2 + 2.9 * len(arms)), layout="constrained", facecolor="white")
     rows = figure.subplots(len(arms), len(_COLUMNS), squeeze=False, sharey="row")
     for axes, arm in zip(rows, arms, strict=True):
         lines = (arm.full_pass, arm.between_seeds, None)

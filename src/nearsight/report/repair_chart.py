@@ -10,7 +10,8 @@ from nearsight.statistics import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from nearsight.evidence.figure import NotebookFigure
 
 # Okabe and Ito's colours, distinguishable with any colour vision.
 BEFORE, AFTER = "#D55E00", "#0072B2"
@@ -27,12 +28,12 @@ def draw_repair(repair: Repair, *paths: Path) -> None:
         save_figure(figure, path)
 
 
-def repair_figure(repair: Repair) -> "Figure":
+def repair_figure(repair: Repair) -> "NotebookFigure":
     """Return the figure: accuracy over all and with and without each shortcut, and images of the first one.
 
     It is drawn without any global state of matplotlib.
     """
-    from matplotlib.figure import Figure
+    from nearsight.evidence.figure import NotebookFigure
 
     rows = (repair.overall, *repair.groups[:GROUPS])
     first = [one for one in repair.examples if one.shortcut == 0]
@@ -40,10 +41,10 @@ def repair_figure(repair: Repair) -> "Figure":
     height = max(3.6, 1.3 + 0.62 * len(rows))
     # Images that all have it would not show what changed.
     if not shown[0][1]:
-        figure = Figure(figsize=(8, height), layout="constrained", facecolor="white")
+        figure = NotebookFigure(figsize=(8, height), layout="constrained", facecolor="white")
         _draw_changes(figure.subplots(), rows)
         return figure
-    figure = Figure(figsize=(11.5, height), layout="constrained", facecolor="white")
+    figure = NotebookFigure(figsize=(11.5, height), layout="constrained", facecolor="white")
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.35))[0]
     _draw_changes(left.subplots(), rows)
     places = right.subfigures(2, 1)

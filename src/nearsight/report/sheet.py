@@ -34,7 +34,7 @@ def draw_sheet(sets: ImageSets, path: Path) -> None:
     A region is outlined if it is known; an image that cannot be decoded leaves its place empty. The file is
     written whole or not at all, as PNG, PDF or SVG by its suffix. Raises `InputError` for another suffix.
     """
-    from matplotlib.figure import Figure
+    from nearsight.evidence.figure import NotebookFigure
 
     require_sheet(path)
     count = len(sets.classes)
@@ -43,7 +43,9 @@ def draw_sheet(sets: ImageSets, path: Path) -> None:
     size = (SIDE + GAP) / _DPI
     names = [_short(sets.classes[number]) for number in shown]
     width = 0.09 * max(map(len, names)) + len(splits) * (EXAMPLES * size + 0.3)
-    figure = Figure(figsize=(max(width, 4), len(shown) * size + 1), layout="constrained", facecolor="white")
+    figure = NotebookFigure(
+        figsize=(max(width, 4), len(shown) * size + 1), layout="constrained", facecolor="white"
+    )
     left_out = f", {len(shown)} of them shown" if len(shown) < count else ""
     figure.suptitle(f"{_short(sets.name, 60)}: {count} classes{left_out}", fontsize=11)
     for k, (axes, (split, images)) in enumerate(
