@@ -9,6 +9,7 @@ from pathlib import Path
 from reprlib import Repr
 from types import NoneType, UnionType
 from typing import (
+    TYPE_CHECKING,
     Annotated,
     Any,
     Literal,
@@ -22,6 +23,9 @@ from typing import (
 )
 
 from nearsight.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -82,6 +86,25 @@ def check(name: str, value: Any, kind: Any) -> None:
     """
     if not _fits(value, kind):
         raise InputError(f"`{name}` takes {_words(kind)}, got {shown(value)}")
+
+
+def plain_tensor(tensor: "Tensor", name: str) -> "Tensor":
+    """Return a tensor with a place in memory for each of its numbers; of a sparse one, also for those that are zero.
+
+    >>> import torch
+    >>> plain_tensor(torch.eye(2).to_sparse(), "the image").tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    >>> plain_tensor(torch.eye(2, device="meta"), "the image")
+    Traceback (most recent call last):
+    nearsight.errors.InputError: the image is a tensor without data; expected one of plain numbers
+
+    Raises `InputError`, with the name, for a tensor that has no numbers, or none that others could read.
+    """
+    for odd, what in (("is_nested", "nested"), ("is_quantized", "quantized"), ("is_meta", "without data")):
+        if getattr(tensor, odd):
+            said = f"a tensor {what}" if " " in what else f"a {what} tensor"
+            raise InputError(f"{name} is {said}; expected one of plain numbers")
+    return tensor if str(tensor.layout) == "torch.strided" else tensor.to_dense()
 
 
 def shown(value: Any) -> str:

@@ -35,11 +35,21 @@ def file(tmp_path: Path) -> Path:
         RGB.astype(np.float32) / 255,
         EXPECTED / 255,
         (EXPECTED / 255).requires_grad_(),
+        EXPECTED.to_sparse(),
+        (EXPECTED / 255).to_sparse(),
+        (EXPECTED / 255).to_mkldnn(),
+        torch._neg_view(-(EXPECTED / 255)),
     ],
 )
 def test_the_same_pixels_come_from_every_form(image: Any, file: Path) -> None:
     assert to_pixels(image).equal(decode_image(file))
     assert to_pixels(image).dtype == torch.uint8
+
+
+def test_tensors_of_types_that_numpy_lacks_are_read() -> None:
+    grey = torch.tensor([[0.0, 0.5, 1.0]])
+    for image in (grey.bfloat16(), grey.to(torch.float8_e4m3fn)):
+        assert to_pixels(image).equal(to_pixels(grey))
 
 
 def test_files_and_bytes_are_decoded(file: Path) -> None:
@@ -118,6 +128,12 @@ def test_other_numbers_are_read_in_a_range() -> None:
         ),
         (3, "photo is a int; expected a file, a Pillow image"),
         (b"junk", "cannot read photo: not an image"),
+        (EXPECTED.to("meta"), "photo is a tensor without data; expected one of plain numbers"),
+        (torch.nested.nested_tensor(list(EXPECTED), layout=torch.jagged), "photo is a nested tensor"),
+        (
+            torch.zeros(3, 4, 5, dtype=torch.complex64).conj(),
+            "photo is complex64 .* expected whole or floating",
+        ),
     ],
 )
 def test_what_is_no_image_is_refused_by_name(image: Any, message: str) -> None:

@@ -65,6 +65,26 @@ def test_a_subset_of_a_subset_is_indexed_twice(both: tuple[ImageSet, ImageSet]) 
     assert_same(both[0].select(first), both[1].select(first))
 
 
+def test_a_range_is_a_subset_and_the_vastest_is_refused(both: tuple[ImageSet, ImageSet]) -> None:
+    images = both[0]
+    for index in (
+        range(2, 5),
+        range(-1, -4, -1),
+        range(0),
+        torch.tensor([4, 1]),
+        torch.tensor([0, 2]).to_sparse(),
+    ):
+        plain = np.array(
+            index.to_dense().tolist() if isinstance(index, torch.Tensor) else list(index), np.int64
+        )
+        assert_same(images.select(index), images.select(plain))
+    for index in (range(10**12), range(10**18), range(-(10**12), 0), range(4, 9)):
+        with pytest.raises(InputError, match=r"`index` takes numbers of the 6 images, got range\("):
+            images.select(index)
+    with pytest.raises(InputError, match="`index` takes the numbers of images, got "):
+        images.select(torch.zeros(1, 1, 1, dtype=torch.uint8).expand(3, 10**6, 10**6))
+
+
 def test_pickling_a_streamed_set_copies_no_image(
     write_parquet: Write, png: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

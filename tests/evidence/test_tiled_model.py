@@ -287,3 +287,25 @@ def test_what_a_user_should_know_is_found_once() -> None:
         TiledModel(Classifier.of(model, classes=3, outputs="probabilities", mean=0, std=1, tile=4)).notes
         == ()
     )
+
+
+def test_sparse_images_are_as_dense_ones_and_tensors_without_numbers_are_refused() -> None:
+    bound = TiledModel(classifier(), tile=8, stride=4)
+    images = decoded((12, 16), (12, 12))
+    sparse = [image.to_sparse() for image in images]
+    for one, other in zip(bound.maps(sparse), bound.maps(images), strict=True):
+        assert one.logits.equal(other.logits)
+    assert bound.full_pass(sparse).equal(bound.full_pass(images))
+    for place in range(2):
+        images[place] = images[place].to("meta")
+        with pytest.raises(InputError, match=rf"images\[{place}\] is a tensor without data"):
+            list(bound.maps(images))
+        with pytest.raises(InputError, match="`images` is a tensor without data"):
+            bound.full_pass(images)
+        images = decoded((12, 16), (12, 12))
+
+
+@pytest.mark.parametrize("images", [5, range(10**12), b"abc"])
+def test_what_are_no_images_is_refused(images: object) -> None:
+    with pytest.raises(InputError, match="takes"):
+        evidence(network().eval(), images, tile=8)  # type: ignore[arg-type]

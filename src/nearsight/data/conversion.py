@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from nearsight.arguments import plain_tensor
 from nearsight.data.decode import check_given, decode_image, decode_picture, named_faults, unread_deep
 from nearsight.data.values import FLOATING, SIXTEEN, checked_range, telling, to_8_bits, values_from
 from nearsight.errors import InputError
 
 _CHANNELS = (1, 3, 4)
+# Numbers with a fraction that NumPy has too.
+_NUMPYS = (torch.float16, torch.float32, torch.float64)
 
 
 def to_pixels(image: Any, name: str = "the image", value_range: tuple[float, float] | None = None) -> Tensor:
@@ -44,15 +47,29 @@ def to_pixels(image: Any, name: str = "the image", value_range: tuple[float, flo
         with telling(name), named_faults(b"image", name):
             return decode_picture(image.copy())
     if isinstance(image, Tensor):
+        image = plain_tensor(image, name)
         if image.dtype == torch.uint8 and image.ndim == 3 and len(image) == 3:
-            return image.cpu()
-        return _from_numbers(image.detach().cpu().numpy(), channels_first=True, name=name)
+            held: Tensor = image.cpu()
+            return held
+        return _from_numbers(numbers_of(image), channels_first=True, name=name)
     if hasattr(image, "__array__"):
         return _from_numbers(np.asarray(image), channels_first=False, name=name)
     raise InputError(
         f"{name} is a {type(image).__name__}; expected a file, a Pillow image, an array (H, W, 3) or a "
         "tensor (3, H, W)"
     )
+
+
+def numbers_of(tensor: Tensor) -> NDArray[Any]:
+    """Return the numbers of a dense tensor, in float32 if NumPy does not have their type.
+
+    >>> numbers_of(torch.ones(2, dtype=torch.bfloat16)).dtype
+    dtype('float32')
+    """
+    if tensor.is_floating_point() and tensor.dtype not in _NUMPYS:
+        tensor = tensor.float()
+    found: NDArray[Any] = tensor.detach().cpu().resolve_conj().resolve_neg().numpy()
+    return found
 
 
 def _from_numbers(values: NDArray[Any], channels_first: bool, name: str) -> Tensor:

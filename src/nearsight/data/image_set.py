@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.arguments import checked, shown
-from nearsight.data.conversion import to_pixels
+from nearsight.arguments import checked, plain_tensor, shown
+from nearsight.data.conversion import numbers_of, to_pixels
 from nearsight.data.decode import allowed_pixels, decode_image, most_pixels, read_encoded_part
 from nearsight.data.decode_memory import decode_memory, least_bytes
 from nearsight.data.encoded_files import EncodedFiles
@@ -419,12 +419,16 @@ class ImageSet:
 
 def _numbers(index: Any, count: int) -> NDArray[np.int64]:
     """Return the numbers of images of a set of so many."""
-    found = index if isinstance(index, np.ndarray) else np.array(list(index))
+    if isinstance(index, Tensor):
+        index = numbers_of(plain_tensor(index, "`index`"))
+    # The ends of a range are enough, which may hold more numbers than memory does.
+    ends = (index[0], index[-1]) if isinstance(index, range) and index else ()
+    found = index if isinstance(index, np.ndarray) else np.array(list(ends or index))
     if found.ndim != 1 or (len(found) and found.dtype.kind not in "iu"):
         raise InputError(f"`index` takes the numbers of images, got {shown(index)}")
     if len(found) and not -count <= found.min() <= found.max() < count:
         raise InputError(f"`index` takes numbers of the {count:,} images, got {shown(index)}")
-    return found.astype(np.int64, copy=False)
+    return np.asarray(index if ends else found).astype(np.int64, copy=False)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

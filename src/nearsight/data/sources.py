@@ -270,18 +270,26 @@ def _read_all(
 
 
 def _items(data: Any, split: str) -> Any:
-    if isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "__len__") for part in data):
+    if isinstance(data, tuple) and len(data) == 2 and all(map(_has_length, data)):
         images, labels = data
         if len(images) != len(labels):
             raise InputError(
                 f"{len(images)} images and {len(labels)} labels were given; give each image one label"
             )
         data = _Pairs(images, labels)
-    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")) or isinstance(data, str | Path):
+    if not (_has_length(data) and hasattr(data, "__getitem__")) or isinstance(data, str | Path):
         raise InputError(f"the data is a {type(data).__name__}; expected {_EXPECTED}")
     if not len(data):
         raise InputError(f"the split '{split}' of the data holds no images; fill it or remove it")
     return data
+
+
+def _has_length(data: Any) -> bool:
+    try:
+        return len(data) >= 0
+    # What a class of the caller's raises is of any kind, as that of nested tensors does.
+    except Exception:
+        return False
 
 
 def _own_classes(data: Any) -> tuple[str, ...] | None:

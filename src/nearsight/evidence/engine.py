@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from nearsight.arguments import checked
 from nearsight.errors import InputError
 from nearsight.evidence.forward_pass import Model, check_model
 from nearsight.evidence.map import EvidenceMap
@@ -16,6 +17,7 @@ from nearsight.settings import GridKind
 from nearsight.settings.choices import DEFAULT_MEMORY
 
 
+@checked
 def evidence(
     model: Model,
     images: Tensor | Sequence[Tensor],
@@ -53,7 +55,7 @@ def evidence(
     if isinstance(model, nn.Module) and model.training:
         warnings.warn(
             "the model is in training mode: it is evaluated in eval mode and put back afterwards",
-            stacklevel=2,
+            stacklevel=3,
         )
     if isinstance(images, Tensor) and images.ndim == 3:
         raise InputError(

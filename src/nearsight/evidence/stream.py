@@ -7,7 +7,7 @@ from itertools import chain, count
 import torch
 from torch import Tensor
 
-from nearsight.arguments import check
+from nearsight.arguments import check, plain_tensor
 from nearsight.errors import InputError
 from nearsight.evidence.dense import DensePass
 from nearsight.evidence.forward_pass import forward
@@ -35,7 +35,8 @@ def evidence_maps(
     first = next(images, None)
     if first is None:
         return
-    looked = Looked(ready, settings, channels=len(first), resized=resized)
+    check("images[0]", first, Tensor)
+    looked = Looked(ready, settings, channels=len(plain_tensor(first, "images[0]")), resized=resized)
     first = looked.accepted(first, 0)
     ready.settle(first)
     grid = looked.grid(first)
@@ -79,6 +80,7 @@ class Looked:
     def accepted(self, image: Tensor, number: int) -> Tensor:
         """Return an image at the size at which it is evaluated; raises `InputError` for one that cannot be."""
         check(f"images[{number}]", image, Tensor)
+        image = plain_tensor(image, f"images[{number}]")
         decoded = image.dtype == torch.uint8 and self.ready.preprocessing is not None
         if image.ndim != 3 or len(image) != self.channels or not (decoded or image.is_floating_point()):
             raise InputError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from nearsight.arguments import check, checked
+from nearsight.arguments import check, checked, plain_tensor
 from nearsight.errors import InputError, first_line
 from nearsight.evidence.banded import banded_map, every_map, held_bands
 from nearsight.evidence.cost import Cost, measured_cost
@@ -359,12 +359,12 @@ class TiledModel(Shown):
         first = next(stream, None)
         if first is None:
             return torch.empty(0, 0)
-        _require_image("tiles", first)
+        first = _require_image("tiles", first)
         self._ready.settle(first)
         size = self._ready.together(_chw(first.shape))
         held = [first]
-        for tile in stream:
-            _require_image("tiles", tile)
+        for given in stream:
+            tile = _require_image("tiles", given)
             if tile.shape != first.shape:
                 raise InputError(
                     f"`tiles` takes images of one size, got {tuple(first.shape)} and {tuple(tile.shape)}"
@@ -398,8 +398,8 @@ def _chunks(images: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
     """Yield images in lists of at most this many bytes, or of one image."""
     held: list[Tensor] = []
     size = 0
-    for image in images:
-        _require_image("images", image)
+    for given in images:
+        image = _require_image("images", given)
         if held and size + image.nbytes > most:
             yield held
             held, size = [], 0
@@ -409,10 +409,12 @@ def _chunks(images: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
         yield held
 
 
-def _require_image(name: str, image: object) -> None:
+def _require_image(name: str, image: Tensor) -> Tensor:
     check(name, image, Tensor)
-    if isinstance(image, Tensor) and image.ndim != 3:
+    image = plain_tensor(image, f"`{name}`")
+    if image.ndim != 3:
         raise InputError(f"`{name}` takes images (channels, height, width), got one of {tuple(image.shape)}")
+    return image
 
 
 def _chw(shape: torch.Size) -> tuple[int, int, int]:
