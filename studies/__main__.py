@@ -5,6 +5,7 @@ import argparse
 from studies import (
     columns,
     coverage,
+    environments,
     folds,
     fuzz,
     gate,
@@ -29,6 +30,7 @@ from studies import (
 STUDIES = {
     "columns": columns,
     "coverage": coverage,
+    "environments": environments,
     "folds": folds,
     "fuzz": fuzz,
     "gate": gate,

@@ -90,7 +90,7 @@ def test_directories_without_end_are_left(tmp_path: Path) -> None:
     assert left.kind == "directory more than 100 deep"
 
 
-def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+def test_names_that_are_no_text_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         with open(os.fsencode(tmp_path) + b"/caf\xe9.png", "wb"):  # noqa: PTH123
             pass
@@ -98,6 +98,12 @@ def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
         pytest.skip("this disk takes no such name")
     with pytest.raises(
         InputError, match=r"the names of 1 files in .* are not UTF-8, such as 'caf\\udce9\.png'"
+    ):
+        read_tree(tmp_path)
+    # In the locale C without Python's UTF-8 mode the names are not at fault.
+    monkeypatch.setattr("nearsight.data.tree.sys.getfilesystemencoding", lambda: "ascii")
+    with pytest.raises(
+        InputError, match=r"are not ascii, in which .* reads names, .*; set PYTHONUTF8=1, or a"
     ):
         read_tree(tmp_path)
 

@@ -1,5 +1,8 @@
 """The display: whole lines where nothing can be redrawn, a bar where it can."""
 
+import os
+import sys
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +24,19 @@ def test_off_a_terminal_nothing_but_whole_lines_is_printed(capsys: pytest.Captur
         shown.say("precision [float32]")
         shown.warn("the tile [16] is small")
     assert capsys.readouterr() == ("", "precision [float32]\nwarning: the tile [16] is small\n")
+
+
+def test_what_nobody_reads_is_dropped_and_the_work_continues(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, output = os.pipe()
+    os.close(gone)
+    stream = os.fdopen(output, "w", buffering=1)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Display() as shown:
+        shown.say("one")
+        shown.count("training", 1, 1)
+        shown.warn("two")
+    with suppress(BrokenPipeError):  # by what was not written
+        stream.close()
 
 
 def test_off_a_terminal_counts_are_a_line_now_and_then(

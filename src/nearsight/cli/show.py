@@ -1,5 +1,7 @@
 """What the commands print: progress on stderr, results on stdout."""
 
+import errno
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,9 +34,16 @@ from nearsight.study.comparison import headline_among
 GROUPS, LOWEST = 30, 10
 
 
+class _Printer(Console):
+    """Leaves it to the command's boundary that nobody reads any more; Rich would end the process with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def print_lines(lines: Sequence[str]) -> None:
     """Print lines of a result on stdout."""
-    Console(highlight=False, soft_wrap=True).print("\n".join(unmarked(line) for line in lines))
+    _Printer(highlight=False, soft_wrap=True).print("\n".join(unmarked(line) for line in lines))
 
 
 def print_table(
@@ -50,7 +59,7 @@ def print_table(
         table.add_column(unmarked(column), justify="right" if number else "left", min_width=least)
     for row in rows:
         table.add_row(*(unmarked(cell) for cell in row))
-    Console(highlight=False, width=_width()).print(table)
+    _Printer(highlight=False, width=_width()).print(table)
 
 
 def _width() -> int | None:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -188,6 +189,12 @@ def _listed(path: Path) -> list[os.DirEntry[str]]:
         ) from None
     strange = [entry.name for entry in found if not _is_text(entry.name)]
     if strange:
+        encoding = sys.getfilesystemencoding()
+        if encoding != "utf-8":
+            raise InputError(
+                f"the names of {len(strange)} files in {path} are not {encoding}, in which this system reads names, "
+                f"such as {strange[0]!a}; set PYTHONUTF8=1, or a locale of UTF-8, such as LANG=C.UTF-8"
+            )
         raise InputError(
             f"the names of {len(strange)} files in {path} are not UTF-8, such as {strange[0]!a}; rename them, as by "
             "`convmv -f latin1 -t utf-8 -r`"

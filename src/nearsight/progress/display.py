@@ -120,9 +120,16 @@ class Display:
                 self.warn(found)
 
 
+class _Unheard(Console):
+    """Drops what nobody reads any more; Rich would end the process, and the work with it."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 def _console() -> Console:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = _Unheard(stderr=True, highlight=False, soft_wrap=True)
     if console.is_jupyter and find_spec("ipywidgets") is None:
         # Rich redraws in a notebook only through these, and warns if they are missing.
-        return Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
+        return _Unheard(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
     return console
