@@ -58,18 +58,24 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     error, or 20 times if it may come from either; what colours things have is never one. What only all that is
     measured shows together comes after them (`find_likenesses`).
     """
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        done += 1
-        examined.progress.count("measuring whole images", done, len(examined.images))
-
-    values = measure_all((examined.images.image(i) for i in range(len(examined.images))), step)
+    values = _measured(examined)
     found = Found(examined, values)
     yield from (found.candidate(rule) for rule in found.named)
     yield from find_likenesses(examined, values)
     yield from find_groups(examined, values)
+
+
+def _measured(examined: Examined) -> Values:
+    """Measure all examined images, of several processes each its share."""
+    processes = examined.decision.processes
+    own, done = processes.share(len(examined.images)), 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        examined.progress.count("measuring whole images", done, len(own))
+
+    return np.concatenate(processes.each(lambda: measure_all(map(examined.images.image, own), step)))
 
 
 @dataclass(frozen=True, eq=False)

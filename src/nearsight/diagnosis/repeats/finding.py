@@ -45,7 +45,7 @@ def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
         examined.progress.count("looking for what repeats in classes", number + 1, classes)
     if not found:
         return
-    values = _values(examined.images, [pattern for _, pattern in found], np.arange(len(examined.labels)))
+    values = _values_of_all(examined, [pattern for _, pattern in found])
     for number in sorted({number for number, _ in found}):
         rows = [row for row, (other, _) in enumerate(found) if other == number]
         chosen = _distinct([found[row][1] for row in rows], values[rows][:, examined.choosing])
@@ -117,6 +117,13 @@ def _views(images: ImageSet, anchors: Sequence[Anchor], chosen: NDArray[np.int64
         else torch.empty(0, 3, anchor.height, anchor.width, dtype=torch.uint8)
         for anchor, views in seen.items()
     }
+
+
+def _values_of_all(examined: Examined, patterns: Sequence[Pattern]) -> NDArray[np.float32]:
+    """Return how much of each pattern each image has, (patterns, n); several processes each look at their share."""
+    processes = examined.decision.processes
+    own = np.array(processes.share(len(examined.labels), TOGETHER), dtype=np.int64)
+    return np.concatenate(processes.each(lambda: _values(examined.images, patterns, own)), axis=1)
 
 
 def _values(images: ImageSet, patterns: Sequence[Pattern], chosen: NDArray[np.int64]) -> NDArray[np.float32]:
