@@ -87,3 +87,18 @@ def test_processes_share_what_is_read(
         assert list(found.paths()) == list(alone.paths())
     # Each image is decoded by one of them, but for the damaged ones.
     assert len(read) == 138
+
+
+def test_processes_that_have_nothing_to_read_know_what_the_others_read(
+    write_folder: Callable[..., Path], png: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = write_folder({name: [png(k, 6 + k % 2, 7) for k in range(5)] for name in ("cats", "dogs")})
+    alone = load(place, validation=0)["train"]
+
+    def shared(_: int) -> Any:
+        with all_processes():
+            return load(place, validation=0)["train"]
+
+    for found in in_processes(monkeypatch, 3, shared):
+        assert found.sizes.tolist() == alone.sizes.tolist()
+        assert found.identity.digests.tolist() == alone.identity.digests.tolist()

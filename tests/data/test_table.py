@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from datasets import ClassLabel, Dataset, Features, Value
+from datasets import ClassLabel, Dataset, Features, Image, Value
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.data.loading import load
-from nearsight.data.table import other_columns
+from nearsight.data.table import as_table, other_columns
 from nearsight.errors import InputError
 
 Write = Callable[..., Path]
@@ -63,3 +63,12 @@ def test_columns_have_a_row_for_each_image() -> None:
     assert held.select(np.array([2, 0])).columns.to_pydict() == {"patient": ["z", "x"]}
     with pytest.raises(InputError, match="`columns` has 2 rows for 3 images"):
         ImageSet("toy", "train", ("cat", "dog"), labels, images, columns=columns.slice(1))
+
+
+def test_tar_files_as_the_hub_reads_them_are_images_and_labels(png: Png) -> None:
+    features = Features({"__key__": Value("string"), "jpg": Image(), "cls": Value("int64")})
+    rows = [{"__key__": str(k), "jpg": {"bytes": png(k), "path": f"{k}.jpg"}, "cls": 3 * k} for k in range(3)]
+    table = as_table(Dataset.from_list(rows, features=features), "hf:OWNER/NAME train")
+    assert isinstance(table.labels, np.ndarray)
+    assert table.labels.tolist() == [0, 3, 6]
+    assert table.rows[1]["image"]["path"] == "1.jpg"

@@ -93,30 +93,34 @@ def scan(rows: "Dataset", split: str, *, full: bool) -> Scan:
 def _measured(rows: "Dataset", split: str, own: range, *, full: bool) -> "pa.Table":
     from datasets import Features, Value
 
+    features = Features(
+        height=Value("int32"),
+        width=Value("int32"),
+        fault=Value("string"),
+        look=Value("string"),
+        misfit=Value("string"),
+        depth=Value("string"),
+        low=Value("float64"),
+        high=Value("float64"),
+        clear=Value("bool"),
+        frames=Value("bool"),
+        path=Value("string"),
+        digest=Value("string"),
+        taken=Value("string"),
+        unread=Value("string"),
+    )
+    if not len(own):
+        # A table of no rows would lose its columns.
+        return features.arrow_schema.remove_metadata().empty_table()
     found = kept_of(
         rows if len(own) == len(rows) else rows.select(own),
         _Measure(split, full, stamp_of_sources(rows), own.start),
         batch_size=_BATCH,
         with_indices=True,
-        features=Features(
-            height=Value("int32"),
-            width=Value("int32"),
-            fault=Value("string"),
-            look=Value("string"),
-            misfit=Value("string"),
-            depth=Value("string"),
-            low=Value("float64"),
-            high=Value("float64"),
-            clear=Value("bool"),
-            frames=Value("bool"),
-            path=Value("string"),
-            digest=Value("string"),
-            taken=Value("string"),
-            unread=Value("string"),
-        ),
+        features=features,
         desc=f"{'Checking' if full else 'Measuring'} {split}",
     )
-    return found.with_format("arrow")[:]
+    return found.with_format("arrow")[:].replace_schema_metadata(None)
 
 
 def _said(column: "pa.ChunkedArray") -> dict[int, str]:
