@@ -23,6 +23,7 @@ from studies import (
     reliance,
     repair,
     shortcuts,
+    textures,
     truth,
     undertrained,
 )
@@ -48,6 +49,7 @@ STUDIES = {
     "reliance": reliance,
     "repair": repair,
     "shortcuts": shortcuts,
+    "textures": textures,
     "truth": truth,
     "undertrained": undertrained,
 }

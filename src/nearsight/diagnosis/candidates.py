@@ -49,6 +49,8 @@ class Candidate:
     same images have two names, and both move as many images, the one with fewer causes is used. `chose` is bool (n,):
     which images it was found on, if they are not those that choose; they do not test it. `drawn` says that it is a
     picture on top of images, such as a stamp or a frame, and no property that objects have more or less of.
+    `pictured` says that it may be what these images show, even if it is an artefact: they also stand apart in what it
+    leaves alone, or the class's others have much of it too.
     """
 
     class_number: int
@@ -67,6 +69,7 @@ class Candidate:
     causes: int = FEW_CAUSES
     chose: NDArray[np.bool_] | None = None
     drawn: bool = False
+    pictured: bool = False
 
 
 @dataclass(frozen=True, eq=False)

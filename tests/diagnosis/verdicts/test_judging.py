@@ -21,6 +21,7 @@ from nearsight.diagnosis.candidates import (
 )
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.verdicts.interventions import WITHOUT
 from nearsight.diagnosis.verdicts.judging import Judged, judge
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.evidence import TiledModel
@@ -130,6 +131,27 @@ def test_where_every_image_has_it_accuracy_without_is_unknown_and_the_proof_deci
     assert judged(reads_the_shade, (1, 0, 0)) == ()
 
 
+def test_where_nearly_every_image_has_it_the_few_others_say_nothing() -> None:
+    # Of the images of the class all have the mark, and the rule misses some.
+    images, marked = world((1, 0, 0))
+    missed = candidate(marked & (np.arange(len(marked)) % 10 != 0))
+    [found] = judge(examined(reads_the_mark, images), [missed])
+    assert found.word == SHORTCUT
+    assert found.association.accuracy.difference.value == 0
+    half = candidate(marked & (np.arange(len(marked)) % 2 == 0))
+    assert judge(examined(reads_the_mark, images), [half]) == ()
+
+
+def test_what_taking_it_off_spoils_anyway_proves_nothing() -> None:
+    def spoil(image: Tensor) -> Tensor:
+        return torch.zeros_like(image).float() + 128
+
+    [found] = judged(reads_the_mark, (1, 0, 0), take_off=spoil)
+    [without] = [one for one in found.interventions if one.kind == WITHOUT]
+    assert without.effect < 0.5
+    assert without.change.chance < -0.3
+
+
 def test_without_proof_it_is_a_suspect() -> None:
     [found] = judged(reads_the_mark, (0.5, 0, 0), put_on=None, take_off=None)
     assert found.word == SUSPECT
@@ -138,6 +160,13 @@ def test_without_proof_it_is_a_suspect() -> None:
 def test_what_may_be_of_the_object_is_a_suspect_however_cleanly_it_parts_classes() -> None:
     [found] = judged(reads_the_mark, (0.5, 0, 0), artefact=False)
     assert found.word == SUSPECT
+
+
+def test_what_its_images_may_picture_is_at_most_a_suspect() -> None:
+    for share in (0.5, 1):
+        [found] = judged(reads_the_mark, (share, 0, 0), pictured=True)
+        assert found.word == SUSPECT
+    assert judged(reads_the_shade, (1, 0, 0), pictured=True) == ()
 
 
 def test_of_whole_images_it_is_none_where_other_classes_have_it_too() -> None:

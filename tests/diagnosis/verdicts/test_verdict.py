@@ -59,6 +59,13 @@ def test_a_reason_is_compared_with_the_tiles_of_others() -> None:
     assert on.endswith("(a tile of its other reasons makes 3 % deer)")
 
 
+def test_what_its_images_may_picture_is_said_plainly() -> None:
+    found = replace(VERDICT, verdict=SUSPECT, pictured=True)
+    may = "it may be what these images picture, and not how they were made"
+    assert found.sentence("deer").endswith(f"; {may}")
+    assert found.advice("deer").startswith(f"I{may[1:]}. Look at the examples")
+
+
 def test_where_every_image_has_it_accuracy_without_is_said_to_be_unknown() -> None:
     assert (
         replace(VERDICT, accuracy_without=NOTHING)

@@ -14,6 +14,7 @@ from nearsight.diagnosis.attributes.groups import find_groups
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
 from nearsight.diagnosis.attributes.likeness import find_likenesses
 from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
+from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
 from nearsight.diagnosis.attributes.spectrum import strongest_wave
 from nearsight.diagnosis.candidates import MANY_CAUSES, ONE_CAUSE, Candidate, Edit, Examined
@@ -53,10 +54,8 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     no artefact, a separate group is searched for as well (`rule_apart`). Attributes that nearly the same images
     have become one, named after the one with the fewest causes. It is an *artefact* if it comes from how pictures
     are made and is 10 times as frequent in the class as elsewhere, minus a standard error, or 20 times if it may
-    also come from what they show. The colours that things have are never one. Groups that only all measures
-    together show come after these (`find_likenesses`).
-    error, or 20 times if it may come from either; what colours things have is never one. What only all that is
-    measured shows together comes after them (`find_likenesses`).
+    also come from what they show. The colours that things have are never one. An artefact may still be what its
+    images show (`pictured`). Groups that only all measures together show come after these (`find_likenesses`).
     """
     values = _measured(examined)
     found = Found(examined, values)
@@ -124,7 +123,7 @@ class Found:
         shown = self._shown(rule, mine & has & choosing, mine & ~has & choosing)
         attribute = ATTRIBUTES[shown.column]
         curves = CurvesOfClass(self.examined, shown.class_number, shown.has(self.values[:, shown.column]))
-        return Candidate(
+        candidate = Candidate(
             class_number=rule.class_number,
             attribute=attribute.name,
             words=str(attribute.much if shown.much else attribute.little),
@@ -136,6 +135,7 @@ class Found:
             take_off=self._edit(shown, _without(mine, has), mine & has, curves, on=False),
             causes=ONE_CAUSE if attribute.one_cause else MANY_CAUSES,
         )
+        return replace(candidate, pictured=pictured(self.examined, self.values, candidate))
 
     def _shown(self, rule: Rule, having: NDArray[np.bool_], without: NDArray[np.bool_]) -> Rule:
         """Return the rule to name and to edit by. If tones were stretched, this is what they were stretched for.

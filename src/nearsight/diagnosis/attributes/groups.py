@@ -1,7 +1,7 @@
 """Groups of a class's images that look unlike all others, found by a forest, and the edit that makes others so."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
 from nearsight.diagnosis.attributes.likeness import LIKENESSES
 from nearsight.diagnosis.attributes.measuring import measure
 from nearsight.diagnosis.attributes.more_edits import OTHERS, waves_of
+from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.profile import profile, profile_all
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
 from nearsight.diagnosis.attributes.transfers import PlaceTransfer, place_transfer, spectrum_transfer
@@ -165,7 +166,7 @@ class _Seen:
         has = rule.has(value)
         told = _Group(self, number, has, rule, forest)
         best = told.best
-        return Candidate(
+        candidate = Candidate(
             class_number=number,
             attribute=best.attribute,
             words=best.words,
@@ -177,6 +178,7 @@ class _Seen:
             take_off=best.back,
             causes=ANY_CAUSE,
         )
+        return replace(candidate, pictured=pictured(self.examined, self.values, candidate))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Images that look as if they had been edited: all that an edit changes in the measures, as one number."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.edits import Way
 from nearsight.diagnosis.attributes.measuring import measure_all
+from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
 from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, Edit, Examined
 from nearsight.statistics import area_under_curve, false_discovery, jaccard
@@ -109,7 +110,7 @@ def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
                 if rule is not None and (reached >= rule.threshold).mean() >= REACHED:
                     found.append(_Found(likeness, rule, score, weights))
     for one in _distinct(examined, found, tests):
-        yield _candidate(examined, one, scale)
+        yield _candidate(examined, values, one, scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +164,7 @@ def _distinct(examined: Examined, found: Sequence[_Found], tests: int) -> Iterat
             yield one
 
 
-def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
+def _candidate(examined: Examined, values: Values, found: _Found, scale: _Scale) -> Candidate:
     rule, score = found.rule, found.score
     mine, has, choosing = examined.labels == rule.class_number, rule.has(score), examined.choosing
     own = mine & ~has
@@ -181,7 +182,7 @@ def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
                 return arrives
         return _nearest([way.edit(strength) for strength in way.strengths], pictures, wanted, measured)
 
-    return Candidate(
+    candidate = Candidate(
         class_number=rule.class_number,
         attribute=found.likeness.attribute,
         words=found.likeness.words,
@@ -193,6 +194,7 @@ def _candidate(examined: Examined, found: _Found, scale: _Scale) -> Candidate:
         take_off=fitted(found.likeness.back, mine & has, without, on=False),
         causes=MANY_CAUSES,
     )
+    return replace(candidate, pictured=pictured(examined, values, candidate))
 
 
 def _nearest(

@@ -26,8 +26,9 @@ class Intervention:
     shares classified as the class, and `change` is the second minus the first. The chance of "transplanted" is
     the mean share that the same change moves to each of the other classes, or, if something else of the class can
     be added in the same way, what that moves to the class. The chance of "without" is what adding it and removing
-    it again does to images of the class that do not have it. `images` is how many were changed. `p` is the
-    probability that a change that does no more looks like this by chance.
+    it again does to images of the class that do not have it, or of other classes if all of the class have it.
+    `images` is how many were changed. `p` is the probability that a change that does no more looks like this by
+    chance.
     """
 
     kind: str
@@ -75,23 +76,27 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
 
     These are images that test and are right as they are; at most `judged`, drawn with the seed. As many images of
     the class that are right and do not have it are changed in the same way; it is added to them first if that is
-    possible. What they lose is due to the change, not to what it removes. None if it cannot be removed, or there
-    is no such image.
+    possible. What they lose is due to the change, not to what it removes. If the class has no such images, those of
+    other classes are changed. None if it cannot be removed, or there is no such image.
     """
     take_off = _taken_off(candidate)
     if take_off is None:
         return None
     number = candidate.class_number
-    right = examined.testing(candidate) & (examined.labels == number) & (examined.predictions == number)
-    mine = _some(np.flatnonzero(right & candidate.has), judged, (examined.seed, 2, number))
-    beside = _some(np.flatnonzero(right & ~candidate.has), judged, (examined.seed, 3, number))
+    right = examined.testing(candidate) & (examined.predictions == examined.labels)
+    own = examined.labels == number
+    mine = _some(np.flatnonzero(right & own & candidate.has), judged, (examined.seed, 2, number))
+    lacking = right & ~candidate.has
+    if (lacking & own).any():
+        lacking &= own
+    beside = _some(np.flatnonzero(lacking), judged, (examined.seed, 3, number))
     if not len(mine):
         return None
     kept = _judged_of(examined, mine, take_off) == number
     if len(beside):
         put_on = candidate.put_on
         there_and_back = take_off if put_on is None else lambda image, place: take_off(put_on(image), place)
-        lost_beside = _judged_of(examined, beside, there_and_back) != number
+        lost_beside = _judged_of(examined, beside, there_and_back) != examined.labels[beside]
         chance, p = float(lost_beside.mean()), more_often(~kept, lost_beside)
     else:
         chance, p = 0.0, _beyond(~kept, LEAST_CHANCE)

@@ -180,6 +180,10 @@ def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
         errors_without=found.accuracy.errors_without,
         interventions=judged.interventions,
         q=judged.q,
+        pictured=judged.word != SHORTCUT
+        and candidate.artefact
+        and candidate.pictured
+        and RULE.decides(found, judged.interventions),
     )
 
 
@@ -260,6 +264,7 @@ VERDICTS: Part[float, Verdicts] = Part(
                 Column("words", "string"),
                 Column("also", "list<string>"),
                 Column("artefact", "bool"),
+                Column("pictured", "bool"),
                 Column("images", "list<int64>"),
                 Column("share", ESTIMATE),
                 Column("accuracy_with", ESTIMATE),

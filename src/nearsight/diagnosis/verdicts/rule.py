@@ -18,9 +18,11 @@ class Rule:
     images of the class must have it than those of other classes. `least_difference` is how much accuracy must
     differ with and without it. `least_effect` is how far an intervention must move images beyond chance. All are
     shares from 0 to 1. For an artefact that at most the share `hardly` of the others has, `least_effect_of_own`
-    is enough, and an effect of `enough` replaces the interval of the difference. What may be part of the object
-    must be `times` as frequent in the class as elsewhere to be a suspect. The finder of a candidate says whether
-    it has nothing to do with the object.
+    is enough, and an effect of `enough` replaces the interval of the difference. If more than the share `most` of
+    the class have an attribute of whole images, only what an intervention moves counts, since the others may have it
+    too. What may be part of the object must be `times` as frequent in the class as elsewhere to be a suspect. The
+    finder of a candidate says whether it has nothing to do with the object, and whether it may still be what its
+    images picture: then it is at most a suspect.
     """
 
     rate: float = 0.05
@@ -30,6 +32,7 @@ class Rule:
     least_effect_of_own: float = 0.05
     hardly: float = 0.01
     enough: float = 0.2
+    most: float = 0.8
     times: float = 10.0
 
     def worth_proving(self, found: Association) -> bool:
@@ -40,8 +43,14 @@ class Rule:
         more = (found.share.value or 0.0) - (found.share.chance or 0.0)
         difference = found.accuracy.difference.value
         able = found.candidate.artefact or self.differs(found)
-        helps = difference is None or difference > 0 or self.may_differ(found)
+        helps = self.nearly_all(found) or (difference or 0.0) > 0 or self.may_differ(found)
         return able and more >= self.least_share and helps
+
+    def nearly_all(self, found: Association) -> bool:
+        """Say whether so many images of the class have it that accuracy without it says nothing, or is unknown."""
+        if found.accuracy.difference.value is None:
+            return True
+        return found.candidate.seen_in == IMAGE and (found.share.value or 0.0) > self.most
 
     def may_differ(self, found: Association) -> bool:
         """Say whether what is drawn on images may make a difference of accuracy, by its interval.
@@ -90,20 +99,25 @@ class Rule:
         """Return the verdict on a candidate: "shortcut", "suspect" or "nothing found"."""
         if q > self.rate or not self.worth_proving(found):
             return NOTHING
+        candidate = found.candidate
+        if candidate.artefact and self.decides(found, interventions):
+            return SUSPECT if candidate.pictured else SHORTCUT
+        if not self.differs(found):
+            return NOTHING
+        proven = any(self.proves(found, one) for one in interventions)
+        return SUSPECT if candidate.artefact or (proven and self.set_apart(found)) else NOTHING
+
+    def decides(self, found: Association, interventions: Sequence[Intervention]) -> bool:
+        """Say whether a candidate is proven to decide and matters for accuracy, whatever it is."""
         proven = any(self.proves(found, one) for one in interventions)
         lost = any(self.proves(found, one) for one in interventions if one.kind == WITHOUT)
         strong = max((one.effect for one in interventions if self.proves(found, one)), default=0.0)
-        difference = found.accuracy.difference.value
-        # If every image of the class has it, only changed images can tell. If few have it, their accuracy alone
-        # hardly can, but what an artefact that no other class has moves can.
-        may = self.may_differ(found) or (difference or 0.0) >= self.least_difference
+        difference = found.accuracy.difference.value or 0.0
+        # If nearly every image of the class has it, only changed images can tell. If few have it, their accuracy
+        # alone hardly can, but what an artefact that no other class has moves can.
+        may = self.may_differ(found) or difference >= self.least_difference
         few = self.own(found) and strong >= self.enough and may
-        matters = lost or self.differs(found) or few or (difference is None and proven)
-        if proven and matters and found.candidate.artefact:
-            return SHORTCUT
-        if not self.differs(found):
-            return NOTHING
-        return SUSPECT if found.candidate.artefact or (proven and self.set_apart(found)) else NOTHING
+        return proven and (lost or self.differs(found) or few or self.nearly_all(found))
 
 
 RULE = Rule()

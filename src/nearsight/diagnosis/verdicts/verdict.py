@@ -8,6 +8,8 @@ from nearsight.diagnosis.verdicts.rule import SHORTCUT
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, whole_per_cent
 
+PICTURED = "it may be what these images picture, and not how they were made"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -21,7 +23,8 @@ class Verdict:
     class's images, and `difference` is the first minus the second; its chance is that of as many images chosen by
     strength of evidence. `errors_without` is the share of the class's errors that are in images without it; its
     chance is the share of such images. All are measured on images that did not choose. `q` is the false discovery
-    rate over all candidates at which it is believed.
+    rate over all candidates at which it is believed. `pictured` says that it would be a shortcut
+    but for one thing: it may be what these images show, which are of a subject of their own.
     """
 
     class_number: int
@@ -42,6 +45,7 @@ class Verdict:
     errors_without: Estimate
     interventions: tuple[Intervention, ...]
     q: float
+    pictured: bool = False
 
     def sentence(self, class_name: str) -> str:
         """Say the verdict: what, in how many images, and the accuracy with it and without it.
@@ -62,8 +66,10 @@ class Verdict:
             said += f" and {points(self.share.chance, 0)} % of the others"
         said += f"; of those with it {whole_per_cent(self.accuracy_with)} are right"
         if self.accuracy_without.value is None:
-            return f"{said}; every image has it, so accuracy without it is unknown"
-        return f"{said}, of those without it {whole_per_cent(self.accuracy_without)}"
+            said += "; every image has it, so accuracy without it is unknown"
+        else:
+            said += f", of those without it {whole_per_cent(self.accuracy_without)}"
+        return f"{said}; {PICTURED}" if self.pictured else said
 
     def proofs(self, class_name: str) -> tuple[str, ...]:
         """Say what the interventions showed, one sentence each."""
@@ -81,7 +87,8 @@ class Verdict:
                 f"Do not trust the accuracy on images of {class_name} without this. Train on images of {class_name} "
                 "without it, or add it to images of every class; `nearsight repair` does that."
             )
-        return f"Look at the examples: if this does not belong to {class_name}, it is a shortcut."
+        said = f"Look at the examples: if this does not belong to {class_name}, it is a shortcut."
+        return f"{PICTURED[0].upper()}{PICTURED[1:]}. {said}" if self.pictured else said
 
     def _proof(self, made: Intervention, class_name: str) -> str:
         chance = made.change.chance or 0.0

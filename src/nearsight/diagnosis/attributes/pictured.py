@@ -1,0 +1,113 @@
+"""Whether an attribute may be what images picture: then they also stand apart in what it leaves alone."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearsight.diagnosis.attributes.kinds import NAMES
+from nearsight.diagnosis.attributes.measuring import measure_all
+from nearsight.diagnosis.candidates import Candidate, Edit, Examined
+from nearsight.statistics import area_under_curve
+
+Values = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_FILES = ("blocks", "block edges", "moved blocks", "few values", "missing values", "pixelation", "specks")
+_LINES = ("lines across", "lines down")
+_FRINGES = ("colour fringes across", "colour fringes down")
+_CASTS = ("cast", "warm everywhere", "cold everywhere", "green everywhere", "purple everywhere")
+_WARM = ("warm edges", "warm", "warm shadows", "warm lights")
+_GREEN = ("green edges", "green", "green shadows", "green lights")
+_SATURATION = ("colour variety", "saturation", "strongest colour")
+_CHANNELS = ("lowest of a channel", "highest of a channel", "missing values")
+_LIGHT = ("dark corners", "light corners", "light from the left", "light from above", "blown out", "drowned")
+_LEVELS = ("brightness", "contrast", "midtones", "darkest", "lightest", "lowest", "highest", "few values")
+_NOISE = ("noise", "colour noise", "equal neighbours")
+_FINE = ("fine detail", "sharpness", "upright detail", "pattern")
+# What no object has: it comes from files, cameras and programs, whatever the pictures show.
+TRACES = frozenset((*_FILES, *_LINES, *_FRINGES))
+COLOUR = frozenset((*_CASTS, *_WARM, *_GREEN, *_SATURATION, *_CHANNELS, *_FRINGES, "colour noise"))
+TONE = frozenset((*_LIGHT, *_LEVELS, *_CHANNELS))
+DETAIL = frozenset((*_NOISE, *_FINE, *_FILES, *_LINES, *_FRINGES))
+# Measures of one kind change together, by whatever causes it. Tones scale colours and noise, but not the ratios of
+# details and of edges.
+CHANGE = {
+    COLOUR: COLOUR,
+    TONE: TONE | (COLOUR - {"cast", "warm edges", "green edges"}) | {*_NOISE, "specks"},
+    DETAIL: DETAIL,
+}
+# An edit leaves alone what it changes by less than this share of its spread, in the median of so many pictures.
+LITTLE, PICTURES = 0.25, 16
+# Images that are compared: at least so many of each side, and at most so many of the others.
+FEWEST, MOST = 8, 300
+TREES, LEAF = 200, 3
+# Images stand apart from this area under the ROC curve on: from others of their class, which are more like them, and
+# from those of other classes.
+FROM_OWN, FROM_OTHERS = 0.9, 0.95
+# From this area on, the class's images without it already have more of it than other classes.
+TAIL = 0.9
+
+
+def pictured(examined: Examined, values: Values, candidate: Candidate) -> bool:
+    """Say whether an attribute of whole images may be what the images of a class that have it picture.
+
+    An edit changes what it changes, and nothing else. So images that only were edited differ from others of their
+    class in these measures alone, and those of another subject in many. `values` are what `measure_all` found for
+    all examined images. Left alone are the measures that do not change with its kind (`CHANGE`) and that `put_on`
+    changes little. A forest is grown on these to tell the images that have the attribute from the class's others,
+    or from those of other classes if nearly all of the class have it; each image is judged by the trees that did
+    not grow from it. It may be pictured as well if the class's others already have more of it than other classes:
+    then they are only the farthest of a class that is so. False for what nothing pictured has (`TRACES`), for what
+    is of no kind, and with too few images to compare.
+    """
+    changing = [changing for kind, changing in CHANGE.items() if candidate.attribute in kind]
+    if candidate.attribute in TRACES or not changing:
+        return False
+    choosing = examined.choosing & ~np.isnan(values).any(1)
+    mine, has = examined.labels == candidate.class_number, candidate.has
+    group, own, others = choosing & mine & has, choosing & mine & ~has, choosing & ~mine & ~has
+    if min(group.sum(), others.sum()) < FEWEST:
+        return False
+    alone = np.array([not any(name in some for some in changing) for name in NAMES])
+    if candidate.put_on is not None:
+        alone &= _hardly_changed(examined, values, others, candidate.put_on)
+    few = own.sum() < FEWEST
+    if not few and _more_of_it(candidate.value, group, own, others) >= TAIL:
+        return True
+    beside = np.flatnonzero(others if few else own)
+    drawn = np.random.default_rng((examined.seed, 7)).permutation(beside)[:MOST]
+    apart = _told_apart(values[:, alone], np.flatnonzero(group), drawn, examined.seed)
+    return apart >= (FROM_OTHERS if few else FROM_OWN)
+
+
+def _more_of_it(value: Values, group: Mask, own: Mask, others: Mask) -> float:
+    """Return how well the class's images without it are told from those of other classes by how much they have."""
+    much = np.median(value[group]) > np.median(value[others])
+    signed = value if much else -value
+    return area_under_curve(signed[own], signed[others])
+
+
+def _hardly_changed(examined: Examined, values: Values, free: Mask, put_on: Edit) -> Mask:
+    places = np.random.default_rng((examined.seed, 8)).permutation(np.flatnonzero(free))[:PICTURES]
+    if not len(places):
+        return np.ones(len(NAMES), dtype=np.bool_)
+    low, high = np.nanpercentile(values[examined.choosing], (16, 84), axis=0)
+    changed = measure_all(put_on(examined.images.image(int(i))) for i in places) - values[places]
+    return np.asarray(np.abs(np.median(changed, 0)) < LITTLE * np.maximum((high - low) / 2, 1e-3))
+
+
+def _told_apart(values: Values, group: NDArray[np.int64], others: NDArray[np.int64], seed: int) -> float:
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    if not values.shape[1]:
+        return 0.5
+    is_of_group = np.r_[np.ones(len(group), dtype=np.bool_), np.zeros(len(others), dtype=np.bool_)]
+    forest = ExtraTreesClassifier(
+        TREES,
+        bootstrap=True,
+        oob_score=True,
+        min_samples_leaf=LEAF,
+        class_weight="balanced_subsample",
+        random_state=seed,
+    ).fit(values[np.r_[group, others]], is_of_group)
+    sure = forest.oob_decision_function_[:, 1].astype(np.float32)
+    return area_under_curve(sure[is_of_group], sure[~is_of_group])
