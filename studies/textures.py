@@ -50,7 +50,7 @@ PICTURED = "pictured"
 EDGE, TESTED_PART = 0.06, 0.4
 # How the category of a coloured class is chosen from: the mean colour of an image times this.
 SUBJECTS = ((-1, 0, 1), (1, -0.5, -0.5), (-1, -1, -1), (1, 1, 1), (-0.5, 1, -0.5), (0.5, 0.5, -1))
-# Of a category's images, those farthest in the direction of its colour.
+# Of a category's images, those farthest in the direction of its colour, or as many as are needed.
 FARTHEST = 0.25
 
 
@@ -339,7 +339,8 @@ def _coloured(trial: Trial, random: Random) -> list[tuple[Drawing, Drawing]]:
     found = []
     for number, colour in zip(categories, random.permutation(np.array(SUBJECTS)), strict=True):
         mine = pixels[torch.from_numpy(np.flatnonzero(images.labels == number))].float()
-        order = np.argsort(-(mine.mean((2, 3)).numpy() @ colour))[: round(FARTHEST * len(mine))]
+        farthest = max(trial.images, round(FARTHEST * len(mine)))
+        order = np.argsort(-(mine.mean((2, 3)).numpy() @ colour))[:farthest]
         chosen = mine[random.permutation(order)].permute(0, 2, 3, 1).numpy()
         tested = round(TESTED * len(chosen))
         found.append((_in_turn(chosen[tested:]), _in_turn(chosen[:tested])))

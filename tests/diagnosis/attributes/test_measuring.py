@@ -90,6 +90,18 @@ def test_colours_that_lie_apart_are_told_however_far(photographs: Photographs, b
     assert measure_one(map(APART_LEFT.edit(-by), plain), "colour fringes across").max() < -usual
 
 
+def test_things_with_sides_of_other_colours_are_not_shifted(photographs: Photographs) -> None:
+    for seed, picture in enumerate(photographs(6, side=64)):
+        # Each thing is red on its left and blue on its right, as wide as it happens to be.
+        random = np.random.default_rng(seed)
+        for top in range(0, 64, 16):
+            left, wide, red = random.integers(0, 20), random.integers(10, 30), torch.tensor([200, 60, 50])
+            for colour in (red, red.flip(0)):
+                picture[:, top : top + 16, left : left + wide] = colour[:, None, None]
+                left += wide
+        assert measure_one([picture], "colour fringes across") == 0
+
+
 def test_a_cast_takes_neutral_pixels_away_and_colours_of_things_do_not(photographs: Photographs) -> None:
     (plain,) = photographs(1, side=40)
     thing = plain.clone()

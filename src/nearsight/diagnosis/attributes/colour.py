@@ -13,6 +13,8 @@ _STEP = 0.5
 _DARK = 8.0
 # Lags in pixels at which channels are compared.
 _LAGS = range(1, 9)
+# Channels that were shifted agree at least this well at their shift (a correlation).
+_FAIRLY = 0.3
 
 
 def colour_measures(channels: Channels) -> dict[str, float]:
@@ -59,7 +61,8 @@ def edge_measures(channels: Channels) -> dict[str, float]:
     colour of edges (log2 of red to blue, and of green to both). This is the colour of the light rather than of
     things, because edges are grey on average (grey edge: van de Weijer, Gevers and Gijsenij, IEEE Trans. Image
     Processing 16, 2007). "colour fringes across" and "down" say that blue lies to the right of red, or below it:
-    the largest asymmetry of the correlation of their edges, at 1 to 8 pixels.
+    the largest asymmetry of the correlation of their edges, at 1 to 8 pixels; 0 if they agree best where they are, as
+    those of things do whose sides have other colours.
     """
     smooth = uniform_filter(channels, (0, 3, 3))
     across, down = np.diff(smooth, axis=2), np.diff(smooth, axis=1)
@@ -102,11 +105,16 @@ def _variety(channels: Channels) -> float:
 
 
 def _fringes(steps: Channels) -> float:
-    """Return by how much more red's edges agree with blue's on their right than on their left, at the best lag."""
+    """Return by how much more red's edges agree with blue's on their right than on their left, at the best lag.
+
+    It is 0 unless they agree better there than in place, and at least fairly.
+    """
     red, blue = steps[0], steps[2]
     energy = float(np.sqrt((red**2).mean() * (blue**2).mean())) + _STEP
     lags = [lag for lag in _LAGS if lag < red.shape[1]]
     right = np.array([float((red[:, :-lag] * blue[:, lag:]).mean()) for lag in lags])
     left = np.array([float((red[:, lag:] * blue[:, :-lag]).mean()) for lag in lags])
     apart = right - left
+    if max(right.max(), left.max()) < max(float((red * blue).mean()), _FAIRLY * energy):
+        return 0.0
     return float(apart[np.abs(apart).argmax()]) / energy

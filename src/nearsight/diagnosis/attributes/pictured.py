@@ -43,6 +43,8 @@ TREES, LEAF = 200, 3
 # Images stand apart from this area under the ROC curve on: from others of their class, which are more like them, and
 # from those of other classes.
 FROM_OWN, FROM_OTHERS = 0.9, 0.95
+# So they do if they hardly resemble any others, and their own class's less than chance allows.
+FAIRLY_FROM_OWN, HARDLY_LIKE_OTHERS = 0.75, 0.97
 # From this area on, the class's images without it already have more of it than other classes.
 TAIL = 0.9
 
@@ -73,10 +75,17 @@ def pictured(examined: Examined, values: Values, candidate: Candidate) -> bool:
     few = own.sum() < FEWEST
     if not few and _more_of_it(candidate.value, group, own, others) >= TAIL:
         return True
-    beside = np.flatnonzero(others if few else own)
-    drawn = np.random.default_rng((examined.seed, 7)).permutation(beside)[:MOST]
-    apart = _told_apart(values[:, alone], np.flatnonzero(group), drawn, examined.seed)
-    return apart >= (FROM_OTHERS if few else FROM_OWN)
+
+    def apart(beside: Mask) -> float:
+        drawn = np.random.default_rng((examined.seed, 7)).permutation(np.flatnonzero(beside))[:MOST]
+        return _told_apart(values[:, alone], np.flatnonzero(group), drawn, examined.seed)
+
+    if few:
+        return apart(others) >= FROM_OTHERS
+    from_own = apart(own)
+    if from_own < FAIRLY_FROM_OWN or from_own >= FROM_OWN:
+        return from_own >= FROM_OWN
+    return apart(others) >= HARDLY_LIKE_OTHERS
 
 
 def _more_of_it(value: Values, group: Mask, own: Mask, others: Mask) -> float:
