@@ -10,10 +10,12 @@ import argparse
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ from torch.nn import functional
 import nearsight
 from nearsight import training
 from nearsight.data import ImageSet, ImageSets, MemoryImages
+from nearsight.diagnosis.attributes import find_whole_image_attributes
 from nearsight.diagnosis.diagnosing import diagnose
 from nearsight.evidence import TiledModel
 from nearsight.runs import RESULT, Run
@@ -59,6 +62,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("textures"), help="runs and results")
     parser.add_argument("--held-out", action="store_true", help="the sets that were kept back")
     parser.add_argument("--networks", type=int, default=24, help="networks, in a fixed order")
+    parser.add_argument(
+        "--attributes",
+        action="store_true",
+        help="look for attributes and edits of whole images alone: faster",
+    )
     parser.add_argument("--again", action="store_true", help="diagnose again, with the runs that are there")
     parser.add_argument("--minutes", type=float, default=None, help="begin no other network after so many")
 
@@ -76,7 +84,8 @@ def run(arguments: argparse.Namespace) -> None:
             continue
         if arguments.minutes is not None and time.monotonic() - begun > 60 * arguments.minutes:
             break
-        row = measured(trial, arguments.out)
+        with attributes_alone() if arguments.attributes else nullcontext():
+            row = measured(trial, arguments.out)
         write_rows(lines, [row], more=True)
         print(f"{trial.name}: {row['accuracy']:.2f}, {row['told']}", flush=True)
     print(table(read_rows(lines)))
@@ -142,6 +151,17 @@ def measured(trial: Trial, out: Path) -> Row:
             for one in (verdicts.verdicts if verdicts else ())
         ],
     }
+
+
+@contextmanager
+def attributes_alone() -> Iterator[None]:
+    """Look for attributes of whole images and for traces of edits, and for nothing else."""
+    finders = {"attributes": find_whole_image_attributes}
+    with (
+        patch("nearsight.diagnosis.verdicts.finders.FINDERS", finders),
+        patch("nearsight.diagnosis.attributes.find.find_groups", return_value=()),
+    ):
+        yield
 
 
 def _fields(trial: Trial) -> dict[str, Any]:
