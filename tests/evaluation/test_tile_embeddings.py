@@ -1,5 +1,7 @@
 """Embeddings of all tiles of a set: each that of its tile, at its place, whatever is made together."""
 
+import errno
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,30 @@ def test_the_file_says_how_it_was_made(tmp_path: Path) -> None:
         nearsight.embed(Small(), TOY, classes="cat,dog", tile=4, out=tmp_path / "tiles.csv")
     with pytest.raises(InputError, match="`skip_blank` does not go with embeddings"):
         nearsight.embed(Small(), TOY, classes="cat,dog", tile=4, skip_blank=2, out=tmp_path / "a.parquet")
+
+
+def test_a_disk_that_fills_while_parts_are_joined_is_not_damage_of_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, full = parquet.ParquetWriter.write_table, True
+
+    def write(writer: parquet.ParquetWriter, table: Any) -> None:
+        if full and "part-" not in str(writer.where):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written(writer, table)
+
+    monkeypatch.setattr(parquet.ParquetWriter, "write_table", write)
+    embed = partial(nearsight.embed, Small(), TOY, classes="cat,dog", tile=4, stride=4, progress=False)
+    out = tmp_path / "tiles.parquet"
+    with pytest.raises(InputError, match=r"the disk is full: .*tiles\.parquet could not be written"):
+        embed(out=out)
+    # The parts are kept, and continued once there is room.
+    assert [file.name for file in tmp_path.rglob("*.parquet")] == ["part-000000000.parquet"]
+    full = False
+    assert parquet.read_table(embed(out=out)).equals(
+        parquet.read_table(embed(out=tmp_path / "again.parquet"))
+    )
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["again.parquet", "tiles.parquet"]
 
 
 @pytest.mark.parametrize("counts", [[1], [1024], [5, 1018, 1, 1, 9000, 3], [4] * 1000])

@@ -127,11 +127,16 @@ class _Parts:
     def join(self, path: Path, said: Mapping[str, str]) -> None:
         """Make one file of all parts, and remove them."""
         with _tables_into(path, said) as write:
-            for file in self._files():
-                with opened_table(file, _MEND) as held:
-                    for number in range(held.num_row_groups):
-                        write(held.read_row_group(number))
+            for table in self._tables():
+                write(table)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _tables(self) -> Iterator["pa.Table"]:
+        """Yield what all parts hold; what fails while it is written is no damage of theirs."""
+        for file in self._files():
+            with opened_table(file, _MEND) as held:
+                for number in range(held.num_row_groups):
+                    yield held.read_row_group(number)
 
     def _files(self) -> list[Path]:
         return sorted(self.directory.glob("part-*.parquet"))
