@@ -202,6 +202,18 @@ def test_closed_streams_are_nothing_to_fail_on(closed: str) -> None:
     assert bool(ended.stdout) == (">&-" not in closed.replace("2>&-", ""))
 
 
+def test_what_libraries_read_of_the_environment_ends_no_command() -> None:
+    odd = {"SOURCE_DATE_EPOCH": "yesterday", "MPLBACKEND": "nonsense"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "nearsight", "data"],
+        env=os.environ | odd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_an_error_alone_is_on_stderr_and_names_that_it_cannot_encode_are_escapes(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9")).mkdir()
     ended = subprocess.run(

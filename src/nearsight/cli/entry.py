@@ -4,6 +4,7 @@ import signal
 import sys
 from typing import Any
 
+from nearsight.cli.environment import settle_environment
 from nearsight.cli.signals import ENDED_BY, Signals, end_undisturbed
 from nearsight.cli.streams import settle_streams
 
@@ -14,6 +15,7 @@ LOST = "DataLoader worker"
 def entry() -> None:
     """Run the command of this process and end it with the command's exit code."""
     settle_streams()
+    settle_environment()
     signals = Signals()
 
     def unraisable(what: Any) -> None:
