@@ -1,6 +1,7 @@
 """Exported networks give the logits of the original, and say what their classes are; a wrong one is never kept."""
 
 import json
+import resource
 from pathlib import Path
 
 import onnx
@@ -107,6 +108,21 @@ def test_a_file_with_other_logits_is_not_kept(
         export_classifier(classifier("airbench"), path, form)
     assert path.read_bytes() == b"before"
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_disk_that_does_not_take_the_file_is_said(form: str, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    path = tmp_path / "model"
+    path.write_bytes(b"before")
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        with pytest.raises(InputError, match=r"cannot write .*model: File too large"):
+            export_classifier(classifier("airbench"), path, form)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+    assert path.read_bytes() == b"before"
 
 
 class Chance(nn.Module):

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -106,6 +107,8 @@ def export_classifier(
                     given = [found(batch) for batch in compared]
                 _compare(given, expected, form)
         except InputError as error:
+            if isinstance(error.__cause__, OSError):  # what the disk refuses, it refuses to any format
+                raise
             faults.append(str(error))
             continue
         counts = " and ".join(map(str, _COMPARED))
@@ -176,9 +179,12 @@ def _read_onnx(path: Path) -> Run:
 def _write_torchscript(network: nn.Module, images: Tensor, path: Path, description: str, free: bool) -> None:
     # A trace accepts images of any size that its operations accept; whether it gives the same is compared.
     del free
+    # Not into the file: PyTorch ends the process if the disk is full.
+    held = BytesIO()
     with _as_input_error("torchscript"):
         traced = torch.jit.trace(network, images, check_trace=False)  # type: ignore[no-untyped-call]
-        torch.jit.save(traced, str(path), _extra_files={DESCRIPTION_FILE: description})
+        torch.jit.save(traced, held, _extra_files={DESCRIPTION_FILE: description})
+    path.write_bytes(held.getbuffer())
 
 
 def _read_torchscript(path: Path) -> Run:
@@ -197,9 +203,11 @@ def _write_torch_export(network: nn.Module, images: Tensor, path: Path, descript
     free_axes = {0: torch.export.Dim("batch")}
     if free:
         free_axes |= {2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
+    held = BytesIO()
     with _as_input_error("torch-export"):
         program = torch.export.export(network, (images,), dynamic_shapes=(free_axes,))
-        torch.export.save(program, str(path), extra_files={DESCRIPTION_FILE: description})
+        torch.export.save(program, held, extra_files={DESCRIPTION_FILE: description})
+    path.write_bytes(held.getbuffer())
 
 
 def _read_torch_export(path: Path) -> Run:
