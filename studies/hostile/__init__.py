@@ -1,4 +1,4 @@
-"""Hostile input: images, folders, tables, Parquet and known sets made wrong, to be read or refused in one line.
+"""Hostile input: images, folders, tables, Parquet, tar files, known sets made wrong, to be read or refused in a line.
 
 A case runs in a process of its own, with a bound on its memory and time.
 """
@@ -15,7 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0, help="the number of the first case")
     parser.add_argument(
-        "--only", default=None, help="one kind of case: image, folder, table, parquet, home or large"
+        "--only", default=None, help="one kind of case: image, folder, table, parquet, home, large or tar"
     )
     parser.add_argument(
         "--seconds", type=float, default=float("inf"), help="end after so long; go on by calling again"

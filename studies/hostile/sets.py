@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from studies.hostile.homes import hostile_home
 from studies.hostile.images import hostile_image, sound_image
+from studies.hostile.tars import hostile_tar
 
 _ROWS = 10
 # Values that no cell should have, and numbers at the limits of their types.
@@ -362,4 +363,6 @@ _KINDS: dict[str, Callable[[Path, Random], tuple[Path, str]]] = {
     "parquet": _parquet,
     "home": hostile_home,
 }
+# What a case may be that is not asked for by its kind; tar files came later, and a number stands for the same case.
 KINDS = tuple(_KINDS)
+_KINDS["tar"] = hostile_tar

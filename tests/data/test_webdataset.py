@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-import nearsight
-from nearsight.data.loading import load
+from nearsight.data.loading import load, read_set
 from nearsight.data.tar_members import tar_members
 from nearsight.data.unlabelled import unlabelled
 from nearsight.errors import InputError
@@ -178,7 +177,7 @@ def test_other_fields_are_columns_and_other_members_are_counted(png: Png, tmp_pa
 )
 def test_tars_name_their_splits(names: list[str], splits: set[str], png: Png, tmp_path: Path) -> None:
     tars = {name: samples(png, range(9 * k, 9 * k + 9), cls=by_two) for k, name in enumerate(names)}
-    assert {*nearsight.data.loading.read_set(put(tmp_path / "set", tars))} == splits
+    assert {*read_set(put(tmp_path / "set", tars))} == splits
 
 
 @pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -241,7 +240,6 @@ def _saying_much() -> bytes:
         (lambda _: _saying_much(), "no whole tar file"),
         (lambda _: tar_of([("0.png", b"x"), ("0.jpg", b"y")]), "two members 0 of the kind image"),
         (lambda _: tar_of([("\udce4.png", b"x")]), "is not UTF-8"),
-        (lambda _: tar_of([("0.png", b"x"), ("0.json", b"{")]), "not valid JSON"),
         (lambda _: tar_of([("0.png", b"x"), ("0.cls", b"\xff")]), "not UTF-8"),
         (lambda _: tar_of([("cats/0.png", b"x"), ("dogs/1.png", b"y")]), "have no label"),
     ],
@@ -266,6 +264,24 @@ def test_a_tar_without_an_end_is_told_and_damaged_images_are_named(png: Png, tmp
     sets = load(place, skip_bad=True)
     assert sum(map(len, sets.values())) == 12
     assert any("may be cut short, such as train.tar" in note for note in sets.notes)
+
+
+def test_json_that_cannot_be_read_says_nothing(png: Png, tmp_path: Path) -> None:
+    def say(seed: int) -> str:
+        return '{"n": NaN}' if seed == 3 else f'{{"n": {seed}, "label": {seed % 2}}}'
+
+    place = put(tmp_path / "a", {"train.tar": samples(png, range(12), cls=by_two, json=say)})
+    sets = read_set(place)
+    columns = sets["train"].columns
+    assert columns is not None
+    assert columns["n"].to_pylist() == [0, 1, 2, None, *range(4, 12)]
+    [told] = [note for note in sets.notes if "left out" in note]
+    assert "the JSON of 1 images is left out: the JSON of" in told
+    assert "00003.png cannot be read: it has the number NaN" in told
+    # If it is the label, it is missing.
+    place = put(tmp_path / "b", {"train.tar": samples(png, range(12), json=say)})
+    with pytest.raises(InputError, match=r"label of .*00003\.png .*missing"):
+        read_set(place)
 
 
 def test_a_changed_tar_is_read_again(shards: Path, png: Png, noise: Callable[..., Any]) -> None:

@@ -99,7 +99,9 @@ def _place(shard: Path, member: TarMember) -> dict[str, Any]:
 def _said(shard: Path, file: BinaryIO, member: TarMember, kind: str) -> str:
     file.seek(member.offset)
     content = file.read(member.size)
-    # A text is mostly for people.
+    # Only a label must be right.
     return (
-        content.decode(errors="replace") if kind == TEXT else decoded(content, f"{shard}/{member.name}", MEND)
+        decoded(content, f"{shard}/{member.name}", MEND)
+        if kind == LABEL
+        else content.decode(errors="replace")
     )

@@ -86,7 +86,7 @@ def _read(shards: Sequence[Path], named: tuple[str, ...] | None) -> Table:
     notes = _told_skipped(shards, found[SKIPPED].drop_null().to_pylist())
     found = found.filter(is_image)
     rows = rows.select(np.flatnonzero(is_image.to_numpy())).select_columns([IMAGE])
-    fields = _fields(found)
+    fields = _fields(found, notes)
     labels, source = _labels(found, fields)
     if source:
         notes.append(f"labels: {source}")
@@ -115,17 +115,27 @@ def _told_skipped(shards: Sequence[Path], skipped: Sequence[str]) -> list[str]:
     return notes
 
 
-def _fields(found: "pa.Table") -> dict[str, "pa.Array"]:
-    """Return the fields of JSON that hold text or numbers, and that at least half of the images have."""
+def _fields(found: "pa.Table", notes: list[str]) -> dict[str, "pa.Array"]:
+    """Return the fields of JSON that hold text or numbers, and that at least half of the images have.
+
+    What cannot be read says nothing; a note counts it.
+    """
     import pyarrow.compute as pc
 
     images = pc.struct_field(found[IMAGE], "path").to_pylist()
     values: dict[str, list[Any]] = {}
+    faults: list[str] = []
     for row, (text, image) in enumerate(zip(found[JSON].to_pylist(), images, strict=True)):
-        said = {} if text is None else parse_json(text, f"the JSON of {image}", MEND)
+        try:
+            said = {} if text is None else parse_json(text, f"the JSON of {image}", MEND)
+        except InputError as error:
+            faults.append(str(error).removesuffix(f"; {MEND}"))
+            continue
         for name, value in said.items() if isinstance(said, dict) else ():
             if isinstance(value, str | int | float) and (name in values or len(values) < _MOST_FIELDS):
                 values.setdefault(name, [None] * len(images))[row] = value
+    if faults:
+        notes.append(f"the JSON of {len(faults):,} images is left out: {faults[0]}")
     return {name: _column(each) for name, each in values.items() if 2 * each.count(None) <= len(images)}
 
 
