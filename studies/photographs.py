@@ -25,12 +25,16 @@ from scipy.ndimage import gaussian_filter
 import nearsight
 from nearsight.data import ImageSet
 from nearsight.data.decode import decode_image
+from nearsight.data.joined_images import chosen_of
+from nearsight.diagnosis.candidates import Examined
+from nearsight.diagnosis.choosing import training_images
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.repeats import find_fixed_patterns, find_marks_anywhere
 from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT
 from nearsight.runs import RESULT, Run
 from nearsight.settings import Machine, Reading
-from nearsight.statistics import accuracy_estimate
+from nearsight.statistics import accuracy_estimate, more_often
 from nearsight.statistics.writing import whole_per_cent
 from nearsight.verbs.sources import find_images
 from studies.rows import read_rows, write_rows
@@ -48,7 +52,7 @@ TEST_SHARE = 0.3
 FRESH = 60
 # The side of the tiles that a network of whole images is looked at by, and the stride of all, in pixels.
 TILE, STRIDE = 32, 16
-RESULTS, PLANTED = "folders.jsonl", "planted.txt"
+RESULTS, MARKS, PLANTED = "folders.jsonl", "marks.jsonl", "planted.txt"
 # What is changed of the recipe that `auto` chooses, so that a network trains in half a minute of one core.
 FIELDS: dict[str, Any] = {"width": 0.25, "steps": 250, "flip": "none"}
 CPU = Machine(device="cpu", workers=0, checkpoint_seconds=1e6)
@@ -64,6 +68,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--clean", type=int, default=6, help="folders without a plant, of true labels and permuted"
     )
     parser.add_argument("--draws", type=int, default=1, help="how often each plant is drawn at each share")
+    parser.add_argument(
+        "--marks",
+        type=int,
+        default=0,
+        help="only look for drawn marks in so many clean folders; trains nothing",
+    )
     parser.add_argument("--again", action="store_true", help="diagnose again, with the runs that are there")
     parser.add_argument("--minutes", type=float, default=None, help="begin no other folder after so many")
 
@@ -72,6 +82,12 @@ def run(arguments: argparse.Namespace) -> None:
     """Make, train and diagnose each folder that was not measured yet, and print the rates."""
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.marks:
+        for k in range(arguments.marks):
+            row = marks_of(k, arguments.out)
+            write_rows(arguments.out / MARKS, [row], more=True)
+            print(f"{row['name']}: {row['found']}", flush=True)
+        return
     lines = arguments.out / RESULTS
     if arguments.again:
         lines.unlink(missing_ok=True)
@@ -189,6 +205,47 @@ def measured(folder: Folder, out: Path) -> Row:
         for one in (verdicts.verdicts if verdicts else ())
     ]
     return row
+
+
+def marks_of(k: int, out: Path) -> Row:
+    """Write the kth clean folder with a test split, and return the marks that are found in it.
+
+    What a network decides is not asked: a mark that does not go with its class on the test images is dropped
+    whatever it decides. `p` is the probability of that association by chance.
+    """
+    random = np.random.default_rng([k, 77])
+    count = int(random.integers(3, 5))
+    classes = tuple(str(name) for name in random.permutation([*DEVELOPMENT, *HELD_OUT])[:count])
+    images = int(random.choice((40, 50, 60)))
+    folder = Folder(classes, images, k % 2 == 1, split=True, whole=False, seed=90_000 + k)
+    place = out / folder.name
+    if not place.is_dir():
+        write(folder, place)
+    sets = nearsight.load(place / "photos", progress=False)
+    test, others = sets["test"], {name: sets[name] for name in sets if name != "test"}
+    training = training_images(test, others)
+    assert training is not None
+    total = len(test) + len(training)
+    joined = chosen_of([test, training], np.arange(total))
+    # Any network would do: it is not asked.
+    decision = Decision(
+        TiledModel(lambda tiles: tiles.mean((2, 3)), tile=1, classes=test.classes), "mean-logit"
+    )
+    examined = Examined(joined, decision, np.zeros(total, dtype=np.int64), np.arange(total) >= len(test))
+    found = []
+    for one in (*find_fixed_patterns(examined), *find_marks_anywhere(examined)):
+        tests, mine = examined.testing(one), examined.labels == one.class_number
+        has, elsewhere = one.has[tests & mine], one.has[tests & ~mine]
+        found.append(
+            {
+                "class": test.classes[one.class_number],
+                "words": one.words,
+                "tested": len(has),
+                "have it": int(has.sum()),
+                "p": more_often(has, elsewhere),
+            }
+        )
+    return {"name": folder.name, "classes": classes, "found": found}
 
 
 def write(folder: Folder, place: Path) -> None:

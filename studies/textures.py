@@ -135,10 +135,11 @@ def measured(trial: Trial, out: Path) -> Row:
     bound = TiledModel(classifier, tile=TILE, stride=STRIDE)
     found = diagnose(bound, sets["test"], others={"train": sets["train"]}, parts=["verdicts"], faithfulness=0)
     verdicts: Any = found.get("verdicts")
+    predictions: Any = found.predictions
     return asdict(trial) | {
         "name": trial.name,
         "seconds": time.process_time() - begun,
-        "accuracy": float((found.predictions == sets["test"].labels).mean()),
+        "accuracy": float(np.mean(np.equal(predictions, sets["test"].labels))),
         "told": [
             {
                 "class": found.classes[one.class_number],
@@ -214,17 +215,18 @@ def _crops(trial: Trial, random: Random, of_class: int) -> list[tuple[Drawing, D
     """
     chosen = 2 * random.permutation(len(_photographs()) // 2) + trial.held_out
     of_classes = chosen[: CLASSES * of_class].reshape(CLASSES, of_class)
-    return [
-        tuple(_crop([_photographs()[k] for k in some], trial.side, random, part) for part in (0, 1))
-        for some in of_classes
-    ]
+    found = []
+    for some in of_classes:
+        photographs = [_photographs()[k] for k in some]
+        found.append((_crop(photographs, trial.side, random, 0), _crop(photographs, trial.side, random, 1)))
+    return found
 
 
 def _crop(photographs: Sequence[Array], side: int, random: Random, part: int) -> Drawing:
     cut = 96
 
     def draw() -> Array:
-        pixels = photographs[random.integers(len(photographs))]
+        pixels = photographs[int(random.integers(len(photographs)))]
         edge = round(EDGE * min(pixels.shape[:2]))
         pixels = pixels[edge:-edge, edge:-edge]
         if pixels.shape[0] > pixels.shape[1]:
@@ -234,7 +236,7 @@ def _crop(photographs: Sequence[Array], side: int, random: Random, part: int) ->
         top, left = (int(random.integers(have - cut + 1)) for have in pixels.shape[:2])
         cropped = pixels[top : top + cut, left : left + cut]
         factor = cut // side
-        return cropped.reshape(side, factor, side, factor, 3).mean((1, 3))
+        return np.asarray(cropped.reshape(side, factor, side, factor, 3).mean((1, 3)), dtype=np.float32)
 
     return draw
 
