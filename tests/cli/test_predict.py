@@ -61,6 +61,9 @@ def test_the_least_certain_prediction_of_a_file_is_looked_at_next(tmp_path: Path
     ]
     assert _least_certain(rows) == str(tmp_path / "unsure.png")
     assert _least_certain(rows[2:]) is None
+    # Of a table that was continued, a path may be any text.
+    odd = [{**rows[0], "path": path} for path in ("x" * 100_000, "x\0y", "\udce9")]
+    assert _least_certain([*odd, *rows]) == str(tmp_path / "unsure.png")
 
 
 def test_what_is_no_image_is_said_in_a_line(

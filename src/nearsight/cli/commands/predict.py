@@ -1,8 +1,8 @@
 """The command `nearsight predict`."""
 
+import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from nearsight.cli.options import OneLineParser, Result, add_machine_options, whole_number
@@ -103,5 +103,6 @@ def run(options: Namespace) -> Result:
 
 def _least_certain(rows: Sequence[Mapping[str, Any]]) -> str | None:
     """Return the file with the smallest margin among some predictions; None if no image is a file."""
-    files = [row for row in rows if row["margin"] is not None and Path(row["path"]).is_file()]
+    # A table that was continued may hold any text as a path; `Path.is_file` raises for the longest.
+    files = [row for row in rows if row["margin"] is not None and os.path.isfile(row["path"])]  # noqa: PTH113
     return str(min(files, key=lambda row: float(row["margin"]))["path"]) if files else None
