@@ -275,3 +275,8 @@ def test_shards_that_cannot_be_matched_are_refused(
     with pytest.raises(InputError, match=message) as error:
         load(path.parent)
     assert "\n" not in str(error.value)
+
+
+def test_a_name_of_very_many_classes_is_numbered_in_one_pass() -> None:
+    found = distinct(["a"] * 50_000)
+    assert (len(set(found)), found[-1]) == (50_000, "a (50000)")

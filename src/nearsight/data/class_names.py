@@ -38,13 +38,16 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     ('crane', 'owl', 'crane (3)', 'crane (2)')
     """
     taken, seen, found = set(names), set[str](), []
+    # Where to go on counting, as a name may occur a hundred thousand times.
+    numbers: dict[str, int] = {}
     for name in names:
         own = name
         if name in seen:
-            number = 2
+            number = numbers.get(name, 2)
             while (own := f"{name} ({number})") in taken:
                 number += 1
             taken.add(own)
+            numbers[name] = number + 1
         seen.add(own)
         found.append(own)
     return tuple(found)
