@@ -21,6 +21,7 @@ from nearsight.diagnosis.candidates import (
 )
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.interventions import WITHOUT
 from nearsight.diagnosis.verdicts.judging import Judged, judge
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
@@ -218,6 +219,21 @@ def test_of_names_that_move_alike_the_one_with_fewer_causes_is_told(fewer: int, 
     idle = replace(plain, put_on=lambda image: image.float())
     [found] = judge(examined(reads_the_mark, images), [mark, idle])
     assert found.candidate.words == "a white mark at the top left corner"
+
+
+def test_a_mark_at_some_place_is_told_before_a_property_of_the_whole_image_that_moves_more() -> None:
+    images, marked = world((0.5, 0, 0))
+
+    def put_on_most(image: Tensor) -> Tensor:
+        return (put_on(image) if int(image.sum()) % 4 else image).float()
+
+    whole = replace(candidate(marked), attribute="colour noise", words="noisy colours", causes=ONE_CAUSE)
+    mark = replace(candidate(marked), attribute=MARK, words="marks that look alike", put_on=put_on_most)
+    [found] = judge(examined(reads_the_mark, images), [whole, mark])
+    assert (found.candidate.words, found.also) == ("marks that look alike", ("noisy colours",))
+    idle = replace(mark, put_on=lambda image: image.float())
+    [found] = judge(examined(reads_the_mark, images), [whole, idle])
+    assert found.candidate.words == "noisy colours"
 
 
 def test_what_was_found_without_a_property_in_mind_is_told_by_what_has_one_though_that_moves_less() -> None:

@@ -50,10 +50,8 @@ def profile(image: Tensor) -> Values:
     small = min(pixels.shape[1:]) < SMALLEST
     if small:
         pixels = np.zeros((3, SMALLEST, SMALLEST), dtype=np.uint8)
-    stride = max(1, min(-(-max(pixels.shape[1:]) // SIDE), min(pixels.shape[1:]) // SMALLEST))
-    coarse = np.ascontiguousarray(pixels[:, ::stride, ::stride])
-    channels = coarse.astype(np.float32)
-    luma = np.asarray(np.tensordot(_LUMA, channels, 1), dtype=np.float32)
+    coarse = _coarse(pixels)
+    channels, luma = coarse_channels(pixels)
     parts = (
         _shares(channels),
         *_edges(pixels),
@@ -66,6 +64,20 @@ def profile(image: Tensor) -> Values:
     )
     found = np.concatenate(parts).astype(np.float32)
     return np.full_like(found, np.nan) if small else found
+
+
+def coarse_channels(pixels: Pixels) -> tuple[Plane, Plane]:
+    """Return a picture on a coarser grid, of at most 128 pixels a side unless it is long and narrow, and its luma.
+
+    `pixels` is uint8 (3, H, W); the channels are float32 (3, h, w) and luma is float32 (h, w), from 0 to 255.
+    """
+    channels = _coarse(pixels).astype(np.float32)
+    return channels, np.asarray(np.tensordot(_LUMA, channels, 1), dtype=np.float32)
+
+
+def _coarse(pixels: Pixels) -> Pixels:
+    stride = max(1, min(-(-max(pixels.shape[1:]) // SIDE), min(pixels.shape[1:]) // SMALLEST))
+    return np.ascontiguousarray(pixels[:, ::stride, ::stride])
 
 
 def profile_all(images: Iterable[Tensor]) -> Values:

@@ -1,7 +1,8 @@
 """Marks that share one exact colour and nothing else: rotated, of any size, or with a different text each time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,11 +12,11 @@ from torch import Tensor
 
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.place import typical_place
+from nearsight.diagnosis.repeats.cut_outs import CutOut, Pasted
 from nearsight.diagnosis.repeats.overlay import NEAR, TOLERANCE, filled
 from nearsight.diagnosis.repeats.pattern import more_common
-from nearsight.diagnosis.repeats.wording import ANYWHERE, colour_of
+from nearsight.diagnosis.repeats.wording import ANYWHERE, MARK, colour_of
 from nearsight.statistics import area_under_curve
-from nearsight.tiles import TileGrid
 
 Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
@@ -52,21 +53,20 @@ def coloured_marks(examined: Examined, number: int, at: Mapping[int, tuple[int, 
     has: Mask = value >= max(least, float(np.quantile(value[others], OTHERS)), 1e-9)
     if not more_common(has[own], has[others]) or np.median(value[own & has]) > LARGEST:
         return None
-    donors = examined.pictures(own & has, DONORS)
-    marks = (_Mark.of(image, colour) for image in donors)
-    corners, grids = zip(*((mark.corner, mark.grid) for mark in marks), strict=True)
+    donors, cut_out = examined.pictures(own & has, DONORS), partial(_cut_out, colour)
+    corners, grids = zip(*((mark.corner, mark.grid) for mark in map(cut_out, donors)), strict=True)
     place = typical_place(corners, grids).name
     where = place if place == ANYWHERE else f"at the {place}"
     return Candidate(
         class_number=number,
-        attribute="mark",
+        attribute=MARK,
         words=f"marks of the same colour, {_name(colour)}, {where}",
         artefact=True,
         drawn=True,
         has=has,
         value=value,
         effect=area_under_curve(value[own & has], value[others]),
-        put_on=_Pasted(donors, colour),
+        put_on=Pasted(donors, cut_out),
         take_off=_Filled(colour),
     )
 
@@ -84,65 +84,12 @@ def _covered(pixels: Pixels, colour: Colour) -> Mask:
     return covered
 
 
+def _cut_out(colour: Colour, image: Tensor) -> CutOut:
+    return CutOut(image, torch.from_numpy(_covered(image.numpy(), colour)))
+
+
 def _name(colour: Colour) -> str:
     return colour_of(torch.from_numpy(colour.astype(np.uint8))[:, None])
-
-
-@dataclass(frozen=True, eq=False)
-class _Mark:
-    """The part of an image that a mark covers: the image, uint8 (3, H, W), and where, bool (H, W)."""
-
-    pixels: Tensor
-    covered: Tensor
-
-    @staticmethod
-    def of(image: Tensor, colour: Colour) -> "_Mark":
-        return _Mark(image, torch.from_numpy(_covered(image.numpy(), colour)))
-
-    @property
-    def corner(self) -> tuple[int, int]:
-        row, column = self.covered.nonzero().amin(0).tolist()
-        return row, column
-
-    @property
-    def grid(self) -> TileGrid:
-        """All places of a square as large as the mark's shorter side."""
-        places = self.covered.nonzero()
-        side = int((places.amax(0) - places.amin(0) + 1).min())
-        height, width = self.covered.shape
-        return TileGrid(height, width, tile=side, stride=1)
-
-    def on(self, image: Tensor) -> Tensor:
-        """Return an image with the mark at the same relative place along each side; what does not fit is cut off."""
-        changed = image.clone()
-        rows, columns = self.covered.nonzero().T
-        height, width = self.covered.shape
-        down, right = (
-            round(int(start) * (there - here) / max(1, here - int(end) + int(start)))
-            for start, end, there, here in (
-                (rows.min(), rows.max() + 1, image.shape[1], height),
-                (columns.min(), columns.max() + 1, image.shape[2], width),
-            )
-        )
-        to_rows, to_columns = rows + down, columns + right
-        inside = (
-            (to_rows >= 0) & (to_rows < image.shape[1]) & (to_columns >= 0) & (to_columns < image.shape[2])
-        )
-        rows, columns, to_rows, to_columns = (one[inside] for one in (rows, columns, to_rows, to_columns))
-        changed[:, to_rows, to_columns] = self.pixels[:, rows, columns]
-        return changed
-
-
-@dataclass(frozen=True, eq=False)
-class _Pasted:
-    """Pastes the mark of one of several images into another, always the same one into the same image."""
-
-    donors: Sequence[Tensor]
-    colour: Colour
-
-    def __call__(self, image: Tensor) -> Tensor:
-        donor = self.donors[int(image.to(torch.int64).sum()) % len(self.donors)]
-        return _Mark.of(donor, self.colour).on(image)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from nearsight.diagnosis.place import typical_place
 from nearsight.diagnosis.repeats.overlay import Overlay
 from nearsight.tiles import TileGrid
 
-BORDER, OVERLAY, WATERMARK = "border", "overlay", "watermark"
+BORDER, OVERLAY, WATERMARK, MARK = "border", "overlay", "watermark", "mark"
 ANYWHERE = "anywhere"
 SIDES = ("top", "bottom", "left", "right")
 # The share of a line of pixels along a side that must be drawn for the line to be part of a border.

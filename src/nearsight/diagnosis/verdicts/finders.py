@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from nearsight.diagnosis.attributes.find import find_whole_image_attributes
+from nearsight.diagnosis.attributes.spots import find_spots
 from nearsight.diagnosis.candidates import Candidate, Examined, Finder
 from nearsight.diagnosis.columns.find import find_columns
 from nearsight.diagnosis.reasons.atlas import Atlas
@@ -20,6 +21,7 @@ FINDERS: Mapping[str, Finder] = MappingProxyType(
         "columns": find_columns,
         "repeats": find_fixed_patterns,
         "marks": find_marks_anywhere,
+        "spots": find_spots,
     }
 )
 

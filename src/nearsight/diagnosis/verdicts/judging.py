@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
+from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.associations import Association, associate
 from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, Intervention, transplanted, without
 from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, Rule
@@ -22,6 +23,8 @@ SAME = 1 / 3
 WITHIN = 0.8
 # From this overlap on, a candidate that moves nearly as many images may be a better name.
 ALIKE, NEARLY = 0.6, 0.85
+# A mark at some place explains more than a property of the whole image, so it need move only this share as many.
+NEARLY_LOCAL = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,17 +144,28 @@ def _same(best: Judged, other: Judged, mine: NDArray[np.bool_]) -> bool:
 
 
 def _named(best: Judged, same: Sequence[Judged], mine: NDArray[np.bool_]) -> Judged:
-    """Return the best of some that the same images have, or of those nearly as good the one with fewest causes."""
+    """Return the best of some that the same images have, or of those nearly as good the one with fewest causes.
+
+    Marks come first: a stamp changes what is measured of the whole image as well, but not the other way round.
+    """
     has = best.candidate.has[mine]
     able = [
         one
         for one in same
         if one.word == best.word
         and one.candidate.artefact == best.candidate.artefact
-        and one.moved_by_putting_on >= NEARLY * best.moved_by_putting_on > 0
+        and one.moved_by_putting_on >= _nearly(one) * best.moved_by_putting_on > 0
         and jaccard(has, one.candidate.has[mine]) >= ALIKE
     ]
-    return min([best, *able], key=lambda one: one.candidate.causes)
+    return min([best, *able], key=lambda one: (not _is_mark(one), one.candidate.causes))
+
+
+def _nearly(one: Judged) -> float:
+    return NEARLY_LOCAL if _is_mark(one) else NEARLY
+
+
+def _is_mark(one: Judged) -> bool:
+    return one.candidate.attribute == MARK
 
 
 def _rank(one: Judged) -> tuple[bool, bool, bool, float, float]:
