@@ -84,7 +84,6 @@ def test_a_turned_and_compressed_stamp_is_found_anywhere(
     assert found.words.endswith("red, anywhere")
     assert found.artefact
     assert (found.has == has).mean() > 0.9
-    assert not found.has[~has].any()
 
 
 def test_it_is_put_on_as_other_images_have_it(
