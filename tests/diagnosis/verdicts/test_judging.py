@@ -234,6 +234,8 @@ def test_a_mark_at_some_place_is_told_before_a_property_of_the_whole_image_that_
     idle = replace(mark, put_on=lambda image: image.float())
     [found] = judge(examined(reads_the_mark, images), [whole, idle])
     assert found.candidate.words == "noisy colours"
+    [found] = judge(examined(reads_the_mark, images), [replace(whole, drawn=True), mark])
+    assert found.candidate.words == "noisy colours"
 
 
 def test_what_was_found_without_a_property_in_mind_is_told_by_what_has_one_though_that_moves_less() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nearsight.diagnosis.attributes.profile import coarse_channels
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
-from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.candidates import ONE_CAUSE, Candidate, Examined
 from nearsight.diagnosis.place import typical_place
 from nearsight.diagnosis.repeats.cut_outs import CutOut, Pasted
 from nearsight.diagnosis.repeats.wording import ANYWHERE, MARK, colour_of
@@ -284,6 +284,7 @@ class _Found:
             effect=area_under_curve(self.value[self.mine & self.has & known], self.value[~self.mine & known]),
             put_on=Pasted(donors, self.cut_out),
             beside=Pasted(others, self.cut_out) if others else None,
+            causes=ONE_CAUSE,
         )
 
 

@@ -146,26 +146,24 @@ def _same(best: Judged, other: Judged, mine: NDArray[np.bool_]) -> bool:
 def _named(best: Judged, same: Sequence[Judged], mine: NDArray[np.bool_]) -> Judged:
     """Return the best of some that the same images have, or of those nearly as good the one with fewest causes.
 
-    Marks come first: a stamp changes what is measured of the whole image as well, but not the other way round.
+    Marks come before properties of the whole image: a stamp changes what is measured of it as well, but not the other
+    way round.
     """
     has = best.candidate.has[mine]
+    whole = not best.candidate.drawn and best.candidate.attribute != MARK
+
+    def first(one: Judged) -> bool:
+        return whole and one.candidate.attribute == MARK
+
     able = [
         one
         for one in same
         if one.word == best.word
         and one.candidate.artefact == best.candidate.artefact
-        and one.moved_by_putting_on >= _nearly(one) * best.moved_by_putting_on > 0
+        and one.moved_by_putting_on >= (NEARLY_LOCAL if first(one) else NEARLY) * best.moved_by_putting_on > 0
         and jaccard(has, one.candidate.has[mine]) >= ALIKE
     ]
-    return min([best, *able], key=lambda one: (not _is_mark(one), one.candidate.causes))
-
-
-def _nearly(one: Judged) -> float:
-    return NEARLY_LOCAL if _is_mark(one) else NEARLY
-
-
-def _is_mark(one: Judged) -> bool:
-    return one.candidate.attribute == MARK
+    return min([best, *able], key=lambda one: (not first(one), one.candidate.causes))
 
 
 def _rank(one: Judged) -> tuple[bool, bool, bool, float, float]:
