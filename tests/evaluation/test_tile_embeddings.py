@@ -2,6 +2,7 @@
 
 import errno
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -159,3 +160,12 @@ def test_an_interruption_and_processes_leave_the_file_the_same(
     anew = Interrupting()
     nearsight.embed(other, many, classes="cat,dog", tile=4, stride=3, out=out, progress=anew)
     assert anew.done == 23 * 12
+
+    # What is said of the images is in the rows too.
+    with pytest.raises(KeyboardInterrupt):
+        embed(out=out, progress=Interrupting(after=18))
+    relabelled = replace(many, labels=1 - many.labels)
+    anew = Interrupting()
+    nearsight.embed(Small(), relabelled, classes="cat,dog", tile=4, stride=3, out=out, progress=anew)
+    assert anew.done == 23 * 12
+    assert parquet.read_table(out)["label"].to_pylist()[::12] == (1 - many.labels).tolist()

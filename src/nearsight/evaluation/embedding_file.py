@@ -48,8 +48,8 @@ def write_embeddings(
     """Write a row for each tile of a set to `path`, with `facts` in the file's metadata.
 
     Until the file is whole, its rows are in PATH.parts. The same call continues with the parts of an interrupted one,
-    if model, images and settings are the same. If there are several `processes`, each embeds its share of the images,
-    and the first writes the file, which is the same for any number of them. Raises `InputError` where
+    if model, images, labels and settings are the same. If there are several `processes`, each embeds its share of
+    the images, and the first writes the file, which is the same for any number of them. Raises `InputError` where
     `tile_embeddings` does.
     """
     parts = _Parts(path.with_name(f"{path.name}.parts"), _key(bound, images))
@@ -78,9 +78,12 @@ def write_embeddings(
 
 
 def _key(bound: TiledModel, images: ImageSet) -> str:
-    """Return what differs for other models, images or settings; nothing if that is not known."""
+    """Return what differs for other models, images, labels or settings; nothing if that is not known."""
     made = made_with(bound, images, {}, [])
-    return "" if made is None else sha256(json.dumps(plain(made), sort_keys=True).encode()).hexdigest()
+    if made is None:
+        return ""
+    made["named"] = [images.paths(), images.labels.tolist(), images.classes]
+    return sha256(json.dumps(plain(made), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,8 @@ def made_with(
         "weights of passes": weights,
         "tiled": list(tiled),
         "images": identity.hexdigest(),
+        # The same file gives other pixels in another range.
+        "range": images.value_range,
     }
 
 
