@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,12 @@ def test_an_interrupted_heatmap_goes_on_with_its_maps(
     for name, content in again.items():
         # An OME-TIFF has an identifier of its own each time it is written.
         assert identifier.sub(b"", content) == identifier.sub(b"", whole[name])
+
+
+def test_a_map_of_the_same_file_in_another_range_is_another(tmp_path: Path) -> None:
+    picture = LargeImage(str(tmp_path), 9, 9, at_random=False, depth="16-bit", value_range=(0, 4095))
+    other = replace(picture, value_range=(0, 65535))
+    assert heatmap_making._content(picture) != heatmap_making._content(other)
 
 
 @pytest.mark.usefixtures("little_memory")

@@ -207,10 +207,10 @@ def _looked_at(bound: TiledModel, image: Any, name: str) -> Tensor | LargeImage:
 
 
 def _content(picture: Tensor | LargeImage) -> Any:
-    """Return what differs for another image."""
-    return (
-        digest_of_pixels(picture) if isinstance(picture, Tensor) else [picture.path, *stamp_of(picture.path)]
-    )
+    """Return what differs for another image, or for the same file with another range of values."""
+    if isinstance(picture, Tensor):
+        return digest_of_pixels(picture)
+    return [picture.path, *stamp_of(picture.path), picture.value_range]
 
 
 def _large(
