@@ -1,6 +1,7 @@
 """Marks that look alike are found anywhere, turned, resized and compressed; nothing is said of spots that differ."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -122,3 +123,9 @@ def test_spots_of_other_colours_each_time_are_no_mark() -> None:
 def test_nothing_is_found_where_nothing_is() -> None:
     given, _ = examined(stamp, 0)
     assert list(find_spots(given)) == []
+
+
+def test_images_of_one_class_have_no_others_to_differ_from() -> None:
+    given, _ = examined(stamp, 0.5)
+    alone = replace(given, images=replace(given.images, labels=np.zeros_like(given.labels)))
+    assert list(find_spots(alone)) == []

@@ -56,21 +56,21 @@ def find_spots(examined: Examined) -> Iterator[Candidate]:
 
     Each image is looked at where it is lightest, darkest, reddest, greenest, bluest, yellowest and most purple
     compared with its surroundings, on four scales (`spot_maps`): 32 kinds of spots. Each spot is described by its
-    colour and its contrasts on all scales, and compared with those of the same kind in all other images. If the 10
-    or more that are most like one are of its class, but for a tenth, and this is so for six spots of the class, they
-    are a group. The group's median and spread
-    then say how much any image's spot is like it, and a threshold is set as for an attribute of the whole image
-    (`rule_of`, `rule_apart`). It counts if the images beyond it are set off, and 25 times as frequent in the class as
-    elsewhere, minus a standard error. Spots are
-    added by pasting one where another image has it. What is pasted for comparison is the spot of the same kind of the
-    class's other images. They are not removed, because without a part of the object the decision is lost as well.
+    colour and its contrasts on all scales, and compared with those of the same kind in all other images. If the
+    10 or more that are most like one are of its class, but for a tenth, and this is so for six spots of the
+    class, they are a group. The group's median and spread then say how much any image's spot is like it, and a
+    threshold is set as for an attribute of the whole image (`rule_of`, `rule_apart`). It counts if the images
+    beyond it are set off, and 25 times as frequent in the class as elsewhere, minus a standard error. Spots are
+    added by pasting one where another image has it. What is pasted for comparison is the spot of the same kind of
+    the class's other images. They are not removed, because without a part of the object the decision is lost as
+    well. If all compared images are of one class, none is found.
     """
     looks = _looks(examined)
     known = np.flatnonzero(examined.choosing & ~np.isnan(looks).any((1, 2)))
     compared = np.sort(np.random.default_rng((examined.seed, 7)).permutation(known)[:COMPARED])
-    if not len(compared) or not looks.shape[1]:
-        return
     labels = examined.labels[compared]
+    if len(np.unique(labels)) < 2 or not looks.shape[1]:
+        return
     groups = list(_groups(looks[compared], labels))
     for number in sorted({group.rule.class_number for group in groups}):
         mine = [group for group in groups if group.rule.class_number == number]
