@@ -22,7 +22,7 @@ from nearsight.diagnosis.candidates import (
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.repeats.wording import MARK
-from nearsight.diagnosis.verdicts.interventions import WITHOUT
+from nearsight.diagnosis.verdicts.interventions import WITHOUT, transplanted
 from nearsight.diagnosis.verdicts.judging import Judged, judge
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.evidence import TiledModel
@@ -112,9 +112,21 @@ def test_a_shortcut_is_found_measured_and_proven() -> None:
     assert found.association.accuracy.accuracy_with.value == 1
     assert found.association.accuracy.difference.low > 0.1
     assert found.association.accuracy.errors_without.value == 1
-    transplanted, without = found.interventions
-    assert transplanted.after.value == 1
-    assert without.change.high < 0
+    added, removed = found.interventions
+    assert added.after.value == 1
+    assert removed.change.high < 0
+
+
+def test_what_else_of_the_class_does_as_much_is_told_beside_it_and_proves_nothing() -> None:
+    images, marked = world((0.5, 0, 0))
+    given, mark = examined(reads_the_mark, images), replace(candidate(marked), take_off=None)
+    alone = transplanted(given, mark)
+    assert alone is not None
+    assert not alone.beside
+    with_other = transplanted(given, replace(mark, beside=mark.put_on))
+    assert with_other is not None
+    assert with_other.beside
+    assert with_other.change.chance == alone.change.value == 1
 
 
 def test_a_mark_that_the_network_ignores_is_no_shortcut() -> None:

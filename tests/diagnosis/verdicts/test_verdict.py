@@ -54,9 +54,13 @@ def test_proofs_say_what_moved_and_what_chance_moves() -> None:
     )
 
 
-def test_a_reason_is_compared_with_the_tiles_of_others() -> None:
-    on, _ = replace(VERDICT, seen_in=TILE).proofs("deer")
-    assert on.endswith("(a tile of its other reasons makes 3 % deer)")
+@pytest.mark.parametrize(
+    ("seen_in", "other"), [(TILE, "a tile of its other reasons"), (IMAGE, "a spot of its other images")]
+)
+def test_a_part_of_images_is_compared_with_others_of_the_class(seen_in: str, other: str) -> None:
+    on = replace(made(TRANSPLANTED, 0.03), beside=True)
+    (said,) = replace(VERDICT, seen_in=seen_in, interventions=(on,)).proofs("deer")
+    assert said.endswith(f"({other} makes 3 % deer)")
 
 
 def test_what_its_images_may_picture_is_said_plainly() -> None:

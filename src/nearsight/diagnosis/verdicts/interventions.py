@@ -1,6 +1,6 @@
 """Proof by intervention: images are changed in the one thing that is suspected, and classified again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,12 @@ class Intervention:
     `kind` is "transplanted" (added to images of other classes that do not have it and are not classified as the
     class) or "without" (removed from the class's images that have it and are right). `before` and `after` are the
     shares classified as the class, and `change` is the second minus the first. The chance of "transplanted" is
-    the mean share that the same change moves to each of the other classes, or, if something else of the class can
-    be added in the same way, what that moves to the class. The chance of "without" is what adding it and removing
-    it again does to images of the class that do not have it, or of other classes if all of the class have it.
-    `images` is how many were changed. `p` is the probability that a change that does no more looks like this by
-    chance.
+    the mean share that the same change moves to each of the other classes. If something else of the class can be
+    added in the same way, and that moves more images to the class, it is the share that it moves. The chance of
+    "without" is what adding it and removing it again does to images of the class that do not have it, or of other
+    classes if all of the class have it. `images` is how many were changed. `p` is the probability that a change
+    that does no more looks like this by chance. `beside` says that the chance is what something else of the class
+    moves to it.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Intervention:
     change: Estimate
     images: int
     p: float
+    beside: bool = False
 
     @property
     def effect(self) -> float:
@@ -65,10 +67,13 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     # Images that the same change moves to a class other than the candidate's.
     elsewhere = (after != before) & ~taken
     chance = float(elsewhere.mean()) / max(1, len(examined.images.classes) - 2)
+    beside = 0.0
     if candidate.beside is not None:
-        chance = max(chance, float((_judged(examined, chosen, candidate.beside) == number).mean()))
-    p = _beyond(taken, max(chance, LEAST_CHANCE))
-    return _compared(TRANSPLANTED, before == number, taken, chance, p)
+        beside = float((_judged(examined, chosen, candidate.beside) == number).mean())
+    higher = max(chance, beside)
+    p = _beyond(taken, max(higher, LEAST_CHANCE))
+    made = _compared(TRANSPLANTED, before == number, taken, higher, p)
+    return replace(made, beside=candidate.beside is not None and beside >= chance)
 
 
 def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:

@@ -23,8 +23,8 @@ class Verdict:
     class's images, and `difference` is the first minus the second; its chance is that of as many images chosen by
     strength of evidence. `errors_without` is the share of the class's errors that are in images without it; its
     chance is the share of such images. All are measured on images that did not choose. `q` is the false discovery
-    rate over all candidates at which it is believed. `pictured` says that it would be a shortcut
-    but for one thing: it may be what these images show, which are of a subject of their own.
+    rate over all candidates at which it is believed. `pictured` says that it would be a shortcut, were it not that
+    it may be what these images show.
     """
 
     class_number: int
@@ -93,11 +93,11 @@ class Verdict:
     def _proof(self, made: Intervention, class_name: str) -> str:
         chance = made.change.chance or 0.0
         if made.kind == TRANSPLANTED:
-            beside = "a tile of its other reasons" if self.seen_in == TILE else "the same change"
-            to = class_name if self.seen_in == TILE else "any one other class"
+            other = "a tile of its other reasons" if self.seen_in == TILE else "a spot of its other images"
+            what, to = (other, class_name) if made.beside else ("the same change", "any one other class")
             return (
                 f"added to {made.images:,} images of other classes, it makes {whole_per_cent(made.after)} of them "
-                f"{class_name} ({beside} makes {points(chance, 0)} % {to})"
+                f"{class_name} ({what} makes {points(chance, 0)} % {to})"
             )
         return (
             f"removed from {made.images:,} images that are right, it leaves {whole_per_cent(made.after)} of them "
