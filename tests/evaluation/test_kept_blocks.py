@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from tests.processes import in_processes
+from torch import nn
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.evaluation import chunks, evaluating, kept_blocks, scoring
 from nearsight.evaluation import evaluate as evaluate_set
+from nearsight.evaluation.kept_scores import made_by
 from nearsight.evidence import TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
 from nearsight.together import all_processes
@@ -92,6 +94,17 @@ def test_other_images_weights_and_settings_are_scored_anew(
     watching = Interrupting()
     evaluate_set(bound, images, keep=tmp_path, progress=watching)
     assert watching.done == 14
+
+
+def test_layers_without_weights_are_part_of_a_network() -> None:
+    def made(activation: nn.Module) -> Any:
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            nn.Conv2d(3, 4, 3), activation, nn.AvgPool2d(4), nn.Flatten(), nn.Linear(4, 3)
+        )
+        return made_by(TiledModel(Classifier.of(network, classes=CLASSES, tile=6)))
+
+    assert made(nn.ReLU()) == made(nn.ReLU()) != made(nn.GELU())
 
 
 def test_short_evaluations_leave_nothing_and_long_ones_write_as_they_go(

@@ -1,5 +1,6 @@
 """How scored blocks of images and their evidence maps are kept on disk, and on what they depend."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -19,6 +20,8 @@ from nearsight.models.weights_digest import digest_of_weights
 # Maps that take more than this, together or in a block, are not kept: they would fill the disk or the memory.
 MOST_KEPT, MOST_OF_BLOCK = 4 * 2**30, 256 * 2**20
 _MAP, _SCORES = "map", "scores"
+# Where an object lies differs in each process.
+_ADDRESS = re.compile("0x[0-9a-f]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +84,16 @@ def made_with(
 ) -> dict[str, Any] | None:
     """Return all that the scores of images depend on; None for a model whose weights cannot be told from others."""
     model = made_by(bound)
-    weights = {
-        name: _weights(one.bound if isinstance(one, FiveCrop) else one) for name, one in passes.items()
+    networks = {
+        name: _network(one.bound if isinstance(one, FiveCrop) else one) for name, one in passes.items()
     }
-    if model is None or None in weights.values():
+    if model is None or None in networks.values():
         return None
     identity = sha256("\n".join([*images.identity.digests, str(images.sizes.tolist())]).encode())
     return {
         **model,
         "passes": {name: one.shifts.settings() for name, one in passes.items() if isinstance(one, FiveCrop)},
-        "weights of passes": weights,
+        "networks of passes": networks,
         "tiled": list(tiled),
         "images": identity.hexdigest(),
         # The same file gives other pixels in another range.
@@ -100,11 +103,11 @@ def made_with(
 
 def made_by(bound: TiledModel) -> dict[str, Any] | None:
     """Return all of a bound model that maps and scores depend on; None if its weights cannot be told from others."""
-    weights = _weights(bound)
-    if weights is None:
+    network = _network(bound)
+    if network is None:
         return None
     return {
-        "weights": weights,
+        "network": network,
         "preprocessing": None if bound.preprocessing is None else asdict(bound.preprocessing),
         "tile": [bound.tile, bound.stride, bound.grid, bound.skip_blank],
         "pooling": asdict(bound.pooling),
@@ -114,5 +117,10 @@ def made_by(bound: TiledModel) -> dict[str, Any] | None:
     }
 
 
-def _weights(bound: TiledModel) -> str | None:
-    return digest_of_weights(bound.model) if isinstance(bound.model, nn.Module) else None
+def _network(bound: TiledModel) -> str | None:
+    """Return what differs for other weights, or other layers, of which some have none, such as activations."""
+    network = bound.model
+    if not isinstance(network, nn.Module) or (weights := digest_of_weights(network)) is None:
+        return None
+    layers = _ADDRESS.sub("", nn.Module.__repr__(network))
+    return sha256(f"{weights} {layers}".encode()).hexdigest()
