@@ -7,7 +7,7 @@ import pytest
 from tests.repair.made_repair import make_repair
 
 from nearsight.errors import InputError
-from nearsight.repair.result import REPAIR, Repair
+from nearsight.repair.result import LEAST, REPAIR, Repair
 from nearsight.statistics import Estimate
 
 
@@ -28,6 +28,13 @@ def test_of_several_shortcuts_the_conclusion_counts_those_that_were_won_back() -
     assert conclusion.startswith("for 1 of 2 shortcuts more images without it are right than before; over")
     assert first.startswith("of bird without it (a green tint of bird) 75 % (65 to 85) are right")
     assert second == "no test image of fish is without it (a white border), so what was won back is unknown"
+
+
+def test_groups_of_few_images_are_not_the_worst() -> None:
+    found = make_repair()
+    small = replace(found, groups=tuple(replace(one, images=LEAST - 1) for one in found.groups))
+    assert small.worst is None
+    assert not any("the worst group" in sentence for sentence in small.sentences())
 
 
 @pytest.mark.parametrize(

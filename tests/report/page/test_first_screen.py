@@ -1,6 +1,7 @@
 """The first screen: verdicts before all figures, in words and pictures, or what would have been found."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -74,3 +75,16 @@ def test_of_a_set_that_is_too_small_it_is_said_how_many_images_would_do(
     said = "The set is too small to find one: 5 images of the median class test, and 8 would do."
     assert said in parse(screen(found)).text
     assert found.summary()[0] == "shortcuts: none found (too few images: 5 of a class test, 8 would do)"
+
+
+def test_a_suspect_that_may_be_pictured_is_explained_and_what_would_be_found_is_in_points(
+    make_diagnosis: Callable, parse: Callable
+) -> None:
+    limits = tuple(ClassLimit(number, 50, 0.3) for number in range(3))
+    told = Verdicts((replace(verdict("suspect"), pictured=True),), 9, SURE, LESS, limits)
+    found = make_diagnosis(count=16, wrong=4, verdicts=told)
+    text = parse(diagnosis_html(found)).text
+    assert "It may be what these images picture, and not how they were made. Look at the examples" in text
+    assert (
+        "In the median class a difference of 30 points in a third of its images would have been found" in text
+    )
