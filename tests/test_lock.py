@@ -156,6 +156,8 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         enter(tmp_path / "file")
     with pytest.raises(InputError, match=r"cannot make the directory .*: Not a directory"):
         enter(tmp_path / "file" / "run")
+    with pytest.raises(InputError, match=r"cannot make the directory .*: File name too long"):
+        enter(tmp_path / ("run" * 100))
 
 
 def test_a_file_system_without_locks_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

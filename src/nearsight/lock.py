@@ -214,10 +214,10 @@ def make_directory(directory: Path) -> list[Path]:
 
     Raises `InputError` if there is a file, and if none can be created.
     """
-    if directory.is_file():
-        raise InputError(f"{directory} is a file; choose another `out`")
     missing = [each.absolute() for each in (directory, *directory.parents) if not os.path.lexists(each)]
     try:
+        if directory.is_file():
+            raise InputError(f"{directory} is a file; choose another `out`")
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(

@@ -66,6 +66,10 @@ def test_the_file_says_how_it_was_made(tmp_path: Path) -> None:
         nearsight.embed(Small(), TOY, classes="cat,dog", tile=4, out=tmp_path / "tiles.csv")
     with pytest.raises(InputError, match="`skip_blank` does not go with embeddings"):
         nearsight.embed(Small(), TOY, classes="cat,dog", tile=4, skip_blank=2, out=tmp_path / "a.parquet")
+    (tmp_path / "place.parquet").mkdir()
+    with pytest.raises(InputError, match=r"place\.parquet is a directory; choose another `out`"):
+        nearsight.embed(Small(), TOY, classes="cat,dog", tile=4, out=tmp_path / "place.parquet")
+    assert {each.name for each in tmp_path.iterdir()} == {"tiles.parquet", "place.parquet"}
 
 
 def test_a_disk_that_fills_while_parts_are_joined_is_not_damage_of_theirs(

@@ -50,11 +50,13 @@ def write_embeddings(
     Until the file is whole, its rows are in PATH.parts. The same call continues with the parts of an interrupted one,
     if model, images, labels and settings are the same. If there are several `processes`, each embeds its share of
     the images, and the first writes the file, which is the same for any number of them. Raises `InputError` where
-    `tile_embeddings` does.
+    `tile_embeddings` does, and before any work if `path` is a directory.
     """
     parts = _Parts(path.with_name(f"{path.name}.parts"), _key(bound, images))
     counts = tile_counts(bound, images)
     with writing(parts.directory, progress):
+        if path.is_dir():
+            raise InputError(f"{path} is a directory; choose another `out`")
         [kept, *_] = processes.each(lambda: parts.begin() if processes.first else [])
         done = set(chain.from_iterable(kept))
         if done:
