@@ -19,10 +19,10 @@ class Rule:
     differ with and without it. `least_effect` is how far an intervention must move images beyond chance. All are
     shares from 0 to 1. For an artefact that at most the share `hardly` of the others has, `least_effect_of_own`
     is enough, and an effect of `enough` replaces the interval of the difference. If more than the share `most` of
-    the class have an attribute of whole images, only what an intervention moves counts, since the others may have it
-    too. What may be part of the object must be `times` as frequent in the class as elsewhere to be a suspect. The
-    finder of a candidate says whether it has nothing to do with the object, and whether it may still be what its
-    images picture: then it is at most a suspect.
+    the class have it, only what an intervention moves counts, since the others may have it too; this does not
+    hold for reasons and columns. What may be part of the object must be `times` as frequent in the class as
+    elsewhere to be a suspect. The finder of a candidate says whether it has nothing to do with the object, and
+    whether it may still be what its images picture: then it is at most a suspect.
     """
 
     rate: float = 0.05
