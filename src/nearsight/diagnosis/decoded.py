@@ -12,7 +12,7 @@ from torch import Tensor
 from nearsight.data import ImageSet
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Decoded:
     """The images of a set, of which those looked at last are kept decoded, in at most `room` bytes.
 
@@ -25,16 +25,20 @@ class Decoded:
     images: ImageSet
     room: int
     _kept: OrderedDict[int, Tensor] = field(default_factory=OrderedDict)
+    # The bytes of what is kept: to add them up for each image would take longer than to decode it.
+    _taken: int = 0
 
     def __getitem__(self, place: int) -> Tensor:
         """Return an image as it was decoded, uint8 (3, H, W), which must not be changed."""
-        image = self._kept.pop(place, None)
-        if image is None:
-            image = self.images.image(place)
-            while self._kept and sum(one.nbytes for one in self._kept.values()) + image.nbytes > self.room:
-                self._kept.popitem(last=False)
+        if place in self._kept:
+            self._kept.move_to_end(place)
+            return self._kept[place]
+        image = self.images.image(place)
+        while self._kept and self._taken + image.nbytes > self.room:
+            self._taken -= self._kept.popitem(last=False)[1].nbytes
         if image.nbytes <= self.room:
             self._kept[place] = image
+            self._taken += image.nbytes
         return image
 
 
