@@ -111,8 +111,8 @@ def place_of(name: str) -> Path:
 
     >>> place_of("digits")
     Traceback (most recent call last):
-    nearsight.errors.InputError: digits lies in no folder of this machine; give the path of an image folder or of \
-Parquet
+    nearsight.errors.InputError: digits lies in no folder of this machine; give the path of an image folder, of \
+Parquet or of tar files
 
     Raises `InputError` for what is built in or comes from the hub, and for what is not there.
     """
@@ -121,7 +121,7 @@ Parquet
         return local
     if name in HUB_NAMES or name.partition(":")[0] in ("hf", *_BUILT_IN):
         raise InputError(
-            f"{name} lies in no folder of this machine; give the path of an image folder or of Parquet"
+            f"{name} lies in no folder of this machine; give the path of an image folder, of Parquet or of tar files"
         )
     return _existing(name)
 
@@ -174,7 +174,9 @@ def _existing(name: str) -> Path:
     if name and path.exists():
         return path
     if path.name != name or path.suffix:
-        raise InputError(f"there is no file or folder {name}; give the path of an image folder or of Parquet")
+        raise InputError(
+            f"there is no file or folder {name}; give the path of an image folder, of Parquet or of tar files"
+        )
     raise InputError(f"{unknown_name('image set', name, known_names())}; or give a path, or hf:OWNER/NAME")
 
 

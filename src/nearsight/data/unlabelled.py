@@ -208,7 +208,9 @@ def unlabelled(
             held.append(place)
     add_held()
     if not parts:
-        raise InputError("no image was found; give files, folders of images, Parquet or hf:OWNER/NAME")
+        raise InputError(
+            "no image was found; give files, folders of images, Parquet, tar files or hf:OWNER/NAME"
+        )
     for note in notes:
         progress.say(note)
     return Unlabelled(tuple(parts), _together(parts, tables), tuple(notes))
@@ -258,7 +260,7 @@ def _files(place: str | Path, notes: list[str]) -> list[str]:
             return files
         raise InputError(f"no file matches {place}; give a pattern such as 'photos/**/*.jpg'")
     raise InputError(
-        f"there is no file or folder {place}; give an image, a folder of images, Parquet or hf:OWNER/NAME"
+        f"there is no file or folder {place}; give an image, a folder of images, Parquet, a tar file or hf:OWNER/NAME"
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.decision import Decision
-from nearsight.diagnosis.decoded import Decoded, Pictures
+from nearsight.diagnosis.decoded import Decoded, DecodedImages
 from nearsight.progress import SILENT, Progress
 
 Edit = Callable[[Tensor], Tensor]
@@ -112,14 +112,14 @@ class Examined:
         """The images, of which those looked at last are kept, in as much memory as the model is bound to."""
         return Decoded(self.images, self.decision.bound.memory)
 
-    def pictures(self, among: NDArray[np.bool_], most: int) -> Pictures:
+    def pictures(self, among: NDArray[np.bool_], most: int) -> DecodedImages:
         """Return at most so many of some images that choose, drawn with the seed, uint8 (3, H, W) each."""
         drawn = np.random.default_rng(self.seed).permutation(np.flatnonzero(among & self.choosing))[:most]
         return self.pictures_at(drawn)
 
-    def pictures_at(self, places: NDArray[np.int64]) -> Pictures:
+    def pictures_at(self, places: NDArray[np.int64]) -> DecodedImages:
         """Return the images at some places, uint8 (3, H, W) each, which are decoded as they are looked at."""
-        return Pictures(self.decoded, places)
+        return DecodedImages(self.decoded, places)
 
     def testing(self, candidate: Candidate) -> NDArray[np.bool_]:
         """Return which images test a candidate, bool (n,): those that choose nothing and did not choose it."""

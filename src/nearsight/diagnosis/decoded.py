@@ -43,12 +43,12 @@ class Decoded:
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures(Sequence[Tensor]):
+class DecodedImages(Sequence[Tensor]):
     """Some images of a set by their places, uint8 (3, H, W) each, decoded as they are looked at.
 
     >>> from nearsight.data import load
-    >>> pictures = Pictures(Decoded(load("scenes")["test"], room=0), np.array([3, 1, 4]))
-    >>> len(pictures), len(pictures[:2]), pictures[0].shape
+    >>> images = DecodedImages(Decoded(load("scenes")["test"], room=0), np.array([3, 1, 4]))
+    >>> len(images), len(images[:2]), images[0].shape
     (3, 2, torch.Size([3, 64, 64]))
     """
 
@@ -61,8 +61,8 @@ class Pictures(Sequence[Tensor]):
     @overload
     def __getitem__(self, place: int) -> Tensor: ...
     @overload
-    def __getitem__(self, place: slice) -> "Pictures": ...
-    def __getitem__(self, place: int | slice) -> "Tensor | Pictures":
+    def __getitem__(self, place: slice) -> "DecodedImages": ...
+    def __getitem__(self, place: int | slice) -> "Tensor | DecodedImages":
         if isinstance(place, slice):
-            return Pictures(self.decoded, self.places[place])
+            return DecodedImages(self.decoded, self.places[place])
         return self.decoded[int(self.places[place])]

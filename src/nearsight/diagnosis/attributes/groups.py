@@ -20,7 +20,7 @@ from nearsight.diagnosis.attributes.profile import profile, profile_all
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
 from nearsight.diagnosis.attributes.transfers import PlaceTransfer, place_transfer, spectrum_transfer
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Edit, Examined
-from nearsight.diagnosis.decoded import Pictures
+from nearsight.diagnosis.decoded import DecodedImages
 from nearsight.diagnosis.repeats.overlay import Overlay
 from nearsight.diagnosis.repeats.wording import said_of
 from nearsight.statistics import area_under_curve
@@ -237,7 +237,7 @@ class _Group:
             kind, said = _drawn(places) or (attribute, words)
             yield _Tried(kind, said, places, places.back)
 
-    def _pictures(self, having: Mask) -> Pictures:
+    def _pictures(self, having: Mask) -> DecodedImages:
         examined = self.seen.examined
         return examined.pictures((examined.labels == self.number) & having, PICTURES)
 
