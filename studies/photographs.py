@@ -83,6 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.marks:
+        (arguments.out / MARKS).unlink(missing_ok=True)
         for k in range(arguments.marks):
             row = marks_of(k, arguments.out)
             write_rows(arguments.out / MARKS, [row], more=True)
