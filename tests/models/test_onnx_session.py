@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nearsight.errors import InputError
-from nearsight.evidence import evidence
+from nearsight.evidence import TiledModel, evidence
 from nearsight.models import Classifier
 from nearsight.models.onnx_session import OnnxFunction, OnnxSession
 
@@ -87,8 +87,10 @@ def test_a_session_of_several_inputs_is_refused() -> None:
 
 
 def test_what_cannot_be_run_is_named() -> None:
-    with pytest.raises(InputError, match="the model is str, which cannot be called"):
+    with pytest.raises(InputError, match="`model` takes a function or OnnxSession, got 'resnet18'"):
         evidence("resnet18", pictures(), tile=8)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="the model is str, which cannot be called"):
+        TiledModel("resnet18", tile=8)  # type: ignore[arg-type]
 
 
 def graph(
