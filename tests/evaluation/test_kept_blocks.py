@@ -1,5 +1,7 @@
 """An evaluation that is interrupted goes on where it was, and ends with the scores of one that was not."""
 
+import weakref
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,12 @@ from tests.processes import in_processes
 from torch import nn
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.errors import InputError
 from nearsight.evaluation import chunks, evaluating, kept_blocks, scoring
 from nearsight.evaluation import evaluate as evaluate_set
+from nearsight.evaluation.kept_blocks import KeptBlocks
 from nearsight.evaluation.kept_scores import made_by
-from nearsight.evidence import TiledModel
+from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
 from nearsight.together import all_processes
 
@@ -115,6 +119,41 @@ def test_short_evaluations_leave_nothing_and_long_ones_write_as_they_go(
     monkeypatch.setattr(kept_blocks, "KEEP_SECONDS", -1.0)
     evaluate_set(bound, images, keep=tmp_path / "long")
     assert len([*(tmp_path / "long").iterdir()]) == 5
+
+
+def test_maps_that_were_kept_are_held_a_block_at_a_time(
+    bound: TiledModel, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_blocks, "KEEP_SECONDS", -1.0)
+    held: list[weakref.ref[EvidenceMap]] = []
+    alive: list[int] = []
+
+    def observe(_place: int, evidence_map: EvidenceMap) -> None:
+        held.append(weakref.ref(evidence_map))
+        alive.append(sum(one() is not None for one in held))
+
+    for _ in range(2):
+        held.clear()
+        alive.clear()
+        evaluate_set(bound, images, keep=tmp_path, observe=observe)
+        assert (len(alive), max(alive)) == (18, 4)
+
+
+def test_a_block_that_is_lost_while_it_is_read_is_said(
+    bound: TiledModel, images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_blocks, "KEEP_SECONDS", -1.0)
+    evaluate_set(bound, images, keep=tmp_path)
+    known = KeptBlocks.known
+
+    def lost(kept: KeptBlocks[Any], blocks: Iterable[int]) -> set[int]:
+        found = known(kept, blocks)
+        (tmp_path / "block-000002.safetensors").unlink()
+        return found
+
+    monkeypatch.setattr(KeptBlocks, "known", lost)
+    with pytest.raises(InputError, match="was changed meanwhile; evaluate again"):
+        evaluate_set(bound, images, keep=tmp_path)
 
 
 def test_another_number_of_processes_goes_on(

@@ -134,16 +134,19 @@ def evaluate(
         parts = []
         with nullcontext() if kept is None else kept.writing():
             for block in blocks:
-                before = kept.read(block) if kept is not None and block in known else None
-                if before is None:
-                    maps.clear()
-                    parts.append(next(scored))
-                    if kept is not None:
-                        kept.add(block, ScoredBlock(parts[-1], tuple(maps)))
+                if kept is not None and block in known:
+                    before = kept.read(block)
+                    if before is None:
+                        raise InputError(f"what was kept in {keep} was changed meanwhile; evaluate again")
+                    parts.append(before.scores)
+                    if observe is not None:
+                        for place, evidence_map in enumerate(before.maps, block * BLOCK):
+                            observe(place, evidence_map)
                     continue
-                parts.append(before.scores)
-                for place, evidence_map in enumerate(before.maps, block * BLOCK):
-                    see(place, evidence_map)
+                maps.clear()
+                parts.append(next(scored))
+                if kept is not None:
+                    kept.add(block, ScoredBlock(parts[-1], tuple(maps)))
         return parts
 
     parts = [part for found in processes.each(score) for part in found]
