@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,14 +88,14 @@ def _read(shards: Sequence[Path], named: tuple[str, ...] | None) -> Table:
     found = found.filter(is_image)
     rows = rows.select(np.flatnonzero(is_image.to_numpy())).select_columns([IMAGE])
     fields = _fields(found, notes)
-    labels, source = _labels(found, fields)
-    if source:
-        notes.append(f"labels: {source}")
-    columns = {name: values for name, values in fields.items() if f"'{name}'" not in source}
-    if "of text" not in source and TEXT not in columns and found[TEXT].null_count < len(found):
+    labels = _labels(found, fields)
+    if labels.source:
+        notes.append(f"labels: {labels.source}")
+    columns = {name: values for name, values in fields.items() if name != labels.field}
+    if not labels.of_text and TEXT not in columns and found[TEXT].null_count < len(found):
         columns[TEXT] = found[TEXT]
-    numbered = isinstance(labels, np.ndarray)
-    return Table(rows, labels, named if numbered else None, _table(columns), tuple(notes))
+    numbered = isinstance(labels.values, np.ndarray)
+    return Table(rows, labels.values, named if numbered else None, _table(columns), tuple(notes))
 
 
 def _told_skipped(shards: Sequence[Path], skipped: Sequence[str]) -> list[str]:
@@ -148,24 +149,34 @@ def _column(values: list[Any]) -> "pa.Array":
         return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
-def _labels(
-    found: "pa.Table", fields: Mapping[str, "pa.Array"]
-) -> tuple[NDArray[np.int64] | list[str | None] | None, str]:
-    """Return the label of each image, numbers or words, and where they are from; nothing if there are none."""
+@dataclass(frozen=True, eq=False)
+class _Labels:
+    """The label of each image, numbers or words, and where they are from: a `field` of JSON, texts, or members.
+
+    Without labels all is empty.
+    """
+
+    values: NDArray[np.int64] | list[str | None] | None = None
+    source: str = ""
+    field: str | None = None
+    of_text: bool = False
+
+
+def _labels(found: "pa.Table", fields: Mapping[str, "pa.Array"]) -> _Labels:
     name = label_column([*fields])
     by_field = None if name is None else _numbers_or_words(fields[name].to_pylist())
     given = found[LABEL].to_pylist()
     if any(label is not None for label in given):
         labels = _numbers_or_words(given)
         if isinstance(labels, np.ndarray) and isinstance(by_field, list) and _names(labels, by_field):
-            return by_field, f"the names that the field '{name}' of JSON gives the numbers"
-        return labels, "members of their own, such as .cls"
+            return _Labels(by_field, f"the names that the field '{name}' of JSON gives the numbers", name)
+        return _Labels(labels, "members of their own, such as .cls")
     if by_field is not None:
-        return by_field, f"the field '{name}' of JSON"
+        return _Labels(by_field, f"the field '{name}' of JSON", name)
     texts = found[TEXT].to_pylist()
     if len({*texts} - {None}) < len(texts) - texts.count(None):
-        return _numbers_or_words(texts), "members of text, such as .txt"
-    return None, ""
+        return _Labels(_numbers_or_words(texts), "members of text, such as .txt", of_text=True)
+    return _Labels()
 
 
 def _numbers_or_words(values: Sequence[Any]) -> NDArray[np.int64] | list[str | None]:
