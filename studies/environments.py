@@ -16,6 +16,8 @@ from threading import Thread
 import numpy as np
 from PIL import Image
 
+from studies.small_folder import write_small_folder
+
 # Names in scripts that fonts and encodings lack, and one that steers a terminal.
 CLASSES = ("猫", "कुत्ता", "owl\x1b[31m")
 QUICK = ("--device", "cpu", "--workers", "0")
@@ -203,14 +205,7 @@ def make_images(home: Path, side: int = 12) -> None:
         Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((640, 480)).save(
             place / "0.jpg"
         )
-    for split, count in (("train", 8), ("test", 4)):
-        for number, name in enumerate(CLASSES):
-            for image in range(count):
-                pixels = random.integers(0, 80, (side, side, 3), dtype=np.uint8)
-                pixels[:, :, number] += 120
-                file = home / "images" / split / name / f"{image}.png"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(pixels).save(file)
+    write_small_folder(home / "images", CLASSES, side, random)
 
 
 def tried(commands: Sequence[str], around: Surroundings, home: Path) -> Iterator[tuple[str, Said]]:

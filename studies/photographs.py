@@ -37,7 +37,7 @@ from nearsight.settings import Machine, Reading
 from nearsight.statistics import accuracy_estimate, more_often
 from nearsight.statistics.writing import whole_per_cent
 from nearsight.verbs.sources import find_images
-from studies.rows import read_rows, write_rows
+from studies.rows import read_rows, unmeasured, write_rows
 from studies.shortcuts.scoring import SHORTCUT, SUSPECT, Row, jaccard
 
 Pixels = NDArray[np.uint8]
@@ -90,14 +90,8 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"{row['name']}: {row['found']}", flush=True)
         return
     lines = arguments.out / RESULTS
-    if arguments.again:
-        lines.unlink(missing_ok=True)
-    begun, done = time.monotonic(), {row["name"] for row in read_rows(lines)}
-    for folder in design(arguments.draws, arguments.clean, held_out=arguments.held_out):
-        if folder.name in done:
-            continue
-        if arguments.minutes is not None and time.monotonic() - begun > 60 * arguments.minutes:
-            break
+    folders = design(arguments.draws, arguments.clean, held_out=arguments.held_out)
+    for folder in unmeasured(folders, lines, again=arguments.again, minutes=arguments.minutes):
         row = measured(folder, arguments.out)
         write_rows(lines, [row], more=True)
         print(f"{folder.name}: {row['gap']}, {row['told']}", flush=True)

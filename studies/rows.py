@@ -1,9 +1,21 @@
 """What a study writes as it runs: one row per line, so that it can be ended at any time and continued."""
 
 import json
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
+
+
+class Named(Protocol):
+    """What a study measures, known by its name in the rows."""
+
+    @property
+    def name(self) -> str:
+        """A name that nothing else of the study has."""
+
+
+N = TypeVar("N", bound=Named)
 
 
 def read_rows(lines: Path) -> list[dict[str, Any]]:
@@ -21,3 +33,21 @@ def write_rows(lines: Path, rows: Iterable[Mapping[str, Any]], *, more: bool = F
     written = "".join(json.dumps(row) + "\n" for row in rows)
     with lines.open("a" if more else "w") as file:
         file.write(written)
+
+
+def unmeasured(
+    things: Iterable[N], lines: Path, *, again: bool, minutes: float | None = None, key: str = "name"
+) -> Iterator[N]:
+    """Yield what no row names yet, in its column `key`, and nothing more after so many minutes.
+
+    With `again` the rows are removed first, so that everything is measured.
+    """
+    if again:
+        lines.unlink(missing_ok=True)
+    begun, done = time.monotonic(), {row[key] for row in read_rows(lines)}
+    for thing in things:
+        if thing.name in done:
+            continue
+        if minutes is not None and time.monotonic() - begun > 60 * minutes:
+            return
+        yield thing

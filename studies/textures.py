@@ -32,7 +32,7 @@ from nearsight.evidence import TiledModel
 from nearsight.runs import RESULT, Run
 from nearsight.settings import Machine, make_recipe
 from studies.photographs import rate
-from studies.rows import read_rows, write_rows
+from studies.rows import read_rows, unmeasured, write_rows
 from studies.shortcuts.scoring import SHORTCUT, Row
 
 Array = NDArray[np.float32]
@@ -76,14 +76,8 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
-    if arguments.again:
-        lines.unlink(missing_ok=True)
-    begun, done = time.monotonic(), {row["name"] for row in read_rows(lines)}
-    for trial in design(arguments.networks, held_out=arguments.held_out):
-        if trial.name in done:
-            continue
-        if arguments.minutes is not None and time.monotonic() - begun > 60 * arguments.minutes:
-            break
+    trials = design(arguments.networks, held_out=arguments.held_out)
+    for trial in unmeasured(trials, lines, again=arguments.again, minutes=arguments.minutes):
         with attributes_alone() if arguments.attributes else nullcontext():
             row = measured(trial, arguments.out)
         write_rows(lines, [row], more=True)

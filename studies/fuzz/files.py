@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from nearsight.digest import PLACEHOLDER, seal_tensors, sealed_json, sealed_toml
+from studies.damage import flip_bits
 from studies.fuzz.tables import damage_table
 from studies.fuzz.values import Raw, as_json, damaged_values, hostile
 
@@ -44,8 +45,7 @@ def _bytes(path: Path, draw: Random) -> str:
         ("flip", "flip", "flip", "cut", "cut", "insert", "drop", "empty", "encoding", "double")
     )
     if change == "flip" and content:
-        for _ in range(draw.choice((1, 1, 1, 8, 64))):
-            content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        flip_bits(content, draw, draw.choice((1, 1, 1, 8, 64)))
     elif change == "cut":
         del content[at:]
     elif change == "insert":

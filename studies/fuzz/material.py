@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 import nearsight
 from nearsight.diagnosis.pictures import ExaminedPictures
@@ -17,6 +16,7 @@ from nearsight.repair.result import Change, Cost, Example, FoundAgain, Repair, R
 from nearsight.settings import Machine, Sampling, make_recipe
 from nearsight.settings.recipe import recipe_to_toml
 from nearsight.statistics import Estimate, absent
+from studies.small_folder import write_small_folder
 
 CLASSES = ("cat", "dog", "owl")
 SIDE, TILE, STRIDE = 12, 6, 3
@@ -39,15 +39,7 @@ def make_material(home: Path, names: Collection[str] | None = None) -> None:
 
 
 def _images(home: Path) -> None:
-    random = np.random.default_rng(0)
-    for split, count in (("train", 8), ("test", 4)):
-        for number, name in enumerate(CLASSES):
-            for image in range(count):
-                pixels = random.integers(0, 80, (SIDE, SIDE, 3), dtype=np.uint8)
-                pixels[:, :, number] += 120
-                place = home / "images" / split / name / f"{image}.png"
-                place.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(pixels).save(place)
+    write_small_folder(home / "images", CLASSES, SIDE, np.random.default_rng(0))
 
 
 def _run(home: Path) -> None:

@@ -9,6 +9,8 @@ from random import Random
 import numpy as np
 from PIL import Image
 
+from studies.damage import flip_bits
+
 KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA", "PCX", "SGI")
 _MODES = {
     "PNG": ("1", "L", "P", "LA", "RGB", "RGBA", "I;16"),
@@ -43,8 +45,7 @@ def hostile_image(draw: Random, *, heavy: bool = True) -> tuple[bytes, str]:
     change = draw.choice(("flip", "flip", "numbers", "numbers", "cut", "insert", "double", "zeros"))
     at = draw.randrange(len(content))
     if change == "flip":
-        for _ in range(draw.choice((1, 1, 4, 32))):
-            content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        flip_bits(content, draw, draw.choice((1, 1, 4, 32)))
     elif change == "numbers":
         # Headers are at the start.
         for _ in range(draw.choice((1, 2, 4))):

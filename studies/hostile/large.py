@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from studies.damage import flip_bits
 from studies.hostile.images import sound_image
 
 RUN = Path(__file__).parents[2] / "tests" / "fixtures" / "schema-1" / "run"
@@ -303,14 +304,12 @@ def _alone(content: bytearray, draw: Random) -> str:
 
 
 def _flip(content: bytearray, draw: Random) -> str:
-    for _ in range(draw.choice((1, 8, 64, 500))):
-        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+    flip_bits(content, draw, draw.choice((1, 8, 64, 500)))
     return "flipped"
 
 
 def _header_flip(content: bytearray, draw: Random) -> str:
-    for _ in range(draw.choice((1, 2, 8))):
-        content[draw.randrange(min(len(content), 700))] ^= 1 << draw.randrange(8)
+    flip_bits(content, draw, draw.choice((1, 2, 8)), within=700)
     return "flipped at its beginning"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from studies.damage import flip_bits
 from studies.hostile.homes import hostile_home
 from studies.hostile.images import hostile_image, sound_image
 from studies.hostile.tars import hostile_tar
@@ -179,8 +180,7 @@ def _parquet(place: Path, draw: Random) -> tuple[Path, str]:
         told.append(change)
         at = draw.randrange(len(content))
         if change == "flip":
-            for _ in range(draw.choice((1, 4, 20))):
-                content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+            flip_bits(content, draw, draw.choice((1, 4, 20)))
         elif change == "cut":
             del content[at:]
         else:

@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 from random import Random
 
+from studies.damage import flip_bits
 from studies.hostile.images import hostile_image, sound_image
 
 _IMAGES = 8
@@ -82,8 +83,7 @@ def _tar(draw: Random) -> tuple[bytes, list[str]]:
 def _changed(content: bytearray, change: str, draw: Random) -> bytearray:
     at = draw.randrange(len(content))
     if change == "flip":
-        for _ in range(draw.choice((1, 4, 20))):
-            content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        flip_bits(content, draw, draw.choice((1, 4, 20)))
     elif change == "cut":
         del content[at:]
     elif change == "put in":

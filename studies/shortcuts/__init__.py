@@ -10,7 +10,6 @@ so that the study can be stopped and continued.
 
 import argparse
 import shutil
-import time
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -25,7 +24,7 @@ from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
 from nearsight.statistics.writing import points
 from nearsight.write import write_json
-from studies.rows import read_rows, write_rows
+from studies.rows import read_rows, unmeasured, write_rows
 from studies.shortcuts import peers
 from studies.shortcuts.families import FAMILIES
 from studies.shortcuts.held_out import HELD_OUT
@@ -94,10 +93,6 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / RESULTS
-    if arguments.again:
-        lines.unlink(missing_ok=True)
-    done = {row["network"] for row in read_rows(lines)}
-    begun = time.monotonic()
     first, step = arguments.part
     networks = design(
         arguments.networks,
@@ -111,14 +106,14 @@ def run(arguments: argparse.Namespace) -> None:
         write_rows(lines, ask_datalab(read_rows(lines), networks))
         done_with(arguments.out)
         return
-    for network in networks[first::step]:
-        if network.name in done:
-            continue
+    # The time bounds diagnosing, not training alone.
+    minutes = None if arguments.train else arguments.minutes
+    for network in unmeasured(
+        networks[first::step], lines, again=arguments.again, minutes=minutes, key="network"
+    ):
         if arguments.train:
             trained(network, plant(network), arguments.out)
             continue
-        if arguments.minutes is not None and time.monotonic() - begun > 60 * arguments.minutes:
-            break
         rows = measure(network, arguments.out, arguments.methods)
         if not arguments.keep_runs:
             shutil.rmtree(arguments.out / network.name)
