@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from tests.processes import in_processes
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
@@ -17,6 +18,7 @@ from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.evidence import TiledModel
+from nearsight.together import all_processes
 
 SIDE, IMAGES, CLASSES = 32, 48, 4
 Random = np.random.Generator
@@ -98,6 +100,21 @@ def test_it_is_put_on_as_other_images_have_it(
     assert reddest(found.beside(clean)) < reddest(clean) + 30
     # Of an object, too, a part can be removed.
     assert found.take_off is None
+
+
+def test_several_processes_find_what_one_does(
+    stamped: tuple[Examined, NDArray[np.bool_], Candidate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, _, alone = stamped
+
+    def find(_: int) -> Candidate:
+        with all_processes() as processes:
+            (found,) = find_spots(replace(given, decision=replace(given.decision, processes=processes)))
+            return found
+
+    for found in in_processes(monkeypatch, 3, find):
+        np.testing.assert_array_equal(found.value, alone.value)
+        assert found.words == alone.words
 
 
 def reddest(image: Tensor) -> float:

@@ -100,11 +100,21 @@ def spot_maps(channels: Values, luma: Values) -> Values:
 
 
 def _looks(examined: Examined) -> Values:
-    """Return what each image's spot of each kind looks like, float32 (n, kinds, numbers); NaN if it is too small."""
-    found: list[Values | None] = []
-    for i in range(len(examined.images)):
-        found.append(_look(examined.images.image(i)))
-        examined.progress.count("looking for spots", i + 1, len(examined.images))
+    """Return what each image's spot of each kind looks like, float32 (n, kinds, numbers); NaN if it is too small.
+
+    Several processes each look at their share.
+    """
+    processes = examined.decision.processes
+    own = processes.share(len(examined.images))
+
+    def look() -> list[Values | None]:
+        looks = []
+        for done, i in enumerate(own, start=1):
+            looks.append(_look(examined.images.image(i)))
+            examined.progress.count("looking for spots", done, len(own))
+        return looks
+
+    found = [one for looks in processes.each(look) for one in looks]
     shape = next((one.shape for one in found if one is not None), (0, 0))
     return np.stack([np.full(shape, np.nan, dtype=np.float32) if one is None else one for one in found])
 
