@@ -59,8 +59,8 @@ def heatmap(
     the same place of the next image ("other").
 
     With `out`, each image's figure is written there as PNG and SVG, with the map as safetensors. The same call
-    continues with the maps of an interrupted one. Images too large
-    for memory are read in parts; they also get a pyramidal TIFF of the map and GeoJSON of the strongest tiles.
+    continues with the maps of an interrupted one. Images too large for memory are read in parts; they also get a
+    pyramidal TIFF of the map and GeoJSON of the strongest tiles.
     `max_pixels` is the number of pixels that an image may have (by default Pillow's 178,956,970). `value_range`
     holds the values that become black and white in images of more than 8 bits, by default those of the model's
     training. `progress=False` shows nothing; a `Progress` object gets the messages instead. Raises `InputError` for
