@@ -146,6 +146,8 @@ def _lines(path: Path, draw: Random) -> str:
         at = draw.randrange(len(rows))
         row = rows[at]
         change = draw.choice(("cell", "cell", "cell", "less", "more", "repeated", "removed"))
+        if not row and change in ("cell", "less"):  # a line that lost its only cell before
+            change = "more"
         if change == "cell":
             value = hostile(draw)
             row[draw.randrange(len(row))] = value.text if isinstance(value, Raw) else str(value)
