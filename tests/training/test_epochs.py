@@ -6,6 +6,7 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -40,7 +41,7 @@ def tars(place: Path) -> Path:
     return place
 
 
-def parquet(place: Path) -> Path:
+def parquet(place: Path, **options: Any) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -49,8 +50,14 @@ def parquet(place: Path) -> Path:
         {"image": {"bytes": content, "path": None}, "label": k % 2} for k, content in enumerate(encoded())
     ]
     for shard in range(3):
-        pq.write_table(pa.Table.from_pylist(rows[shard::3]), place / f"train-{shard:05}-of-00003.parquet")
+        file = place / f"train-{shard:05}-of-00003.parquet"
+        pq.write_table(pa.Table.from_pylist(rows[shard::3]), file, **options)
     return place
+
+
+def parquet_in_place(place: Path) -> Path:
+    """Images that are stored as they are are not copied."""
+    return parquet(place, compression="none", use_dictionary=False)
 
 
 def seen(images: ImageSet, start: int, stop: int, world: int, workers: int) -> list[int]:
@@ -65,7 +72,7 @@ def seen(images: ImageSet, start: int, stop: int, world: int, workers: int) -> l
     return found
 
 
-@pytest.mark.parametrize("write", [tars, parquet])
+@pytest.mark.parametrize("write", [tars, parquet, parquet_in_place])
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="workers would start anew for each of many loaders")
 def test_each_image_of_an_epoch_is_seen_once_whatever_happens(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nearsight.data.encoded import is_regular
 from nearsight.data.image_rows import image_rows
+from nearsight.data.placed_images import is_placed
 from nearsight.data.table import Table
 
 
@@ -21,6 +22,8 @@ def with_files_beside(table: Table, place: Path) -> tuple[Table, list[str]]:
     import pyarrow.compute as pc
     from datasets import concatenate_datasets
 
+    if is_placed(table.rows.features["image"]):
+        return table, []
     cells = table.rows.select_columns(["image"]).with_format("arrow")[:]["image"]
     if pc.struct_field(cells, "bytes").null_count < len(cells):
         return table, []

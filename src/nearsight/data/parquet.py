@@ -5,20 +5,27 @@ from dataclasses import replace
 from glob import escape
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nearsight.data.bars import without_logs
 from nearsight.data.encoded import is_regular
 from nearsight.data.faults import one_line
 from nearsight.data.files_beside import with_files_beside
+from nearsight.data.parquet_places import image_places
 from nearsight.data.parquet_schema import ParquetSchema, parquet_schema, read_header
 from nearsight.data.shards import joined
 from nearsight.data.split_names import keyed, split_in, unnumbered, usual_split
 from nearsight.data.stamps import stamp_of
-from nearsight.data.table import Table, as_table
+from nearsight.data.table import Table, as_table, image_column
 from nearsight.errors import InputError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 # Rows that are read at a time.
 _TOGETHER = 256
+# From so many bytes on, a copy of a set is told.
+_LARGE = 2**30
 
 
 def parquet_files(path: Path) -> list[Path]:
@@ -98,25 +105,15 @@ def _read(files: list[Path]) -> Table:
 
 
 def _read_alike(files: list[Path], where: str, schema: ParquetSchema) -> Table:
-    import pyarrow.dataset as ds
-    from datasets import load_dataset
+    from datasets import concatenate_datasets
 
+    image = image_column(schema.features)
     try:
         with without_logs():
-            rows = load_dataset(
-                "parquet",
-                # It keeps what it has read until a file's time changes, which a program may set back.
-                name=_stamp(files),
-                # `datasets` takes the names for patterns.
-                data_files=[escape(str(file)) for file in files],
-                split="train",
-                features=schema.features,
-                columns=list(schema.features),
-                # Otherwise the rows that were written together are held in memory together, and a file is read
-                # completely.
-                batch_size=_TOGETHER,
-                fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
-            )
+            placed = None if image is None else image_places(files, image)
+            names = [name for name in schema.features if placed is None or name != image]
+            parts = [_copied(files, schema, names)] if names else []
+            rows = concatenate_datasets([*parts, *([] if placed is None else [placed])], axis=1)
     except MemoryError:
         raise
     # It raises what Arrow, its own casts or the disk do.
@@ -124,7 +121,41 @@ def _read_alike(files: list[Path], where: str, schema: ParquetSchema) -> Table:
         raise InputError(f"cannot read {where} as one table: {one_line(fault.__cause__ or fault)}") from fault
     table = as_table(rows, where, schema.class_names)
     table, told = with_files_beside(table, files[0].parent)
-    return replace(table, notes=(*table.notes, *schema.notes, *told))
+    copied = _told_copied(files) if placed is None else []
+    return replace(table, notes=(*table.notes, *schema.notes, *told, *copied))
+
+
+def _told_copied(files: list[Path]) -> list[str]:
+    """Say that a large set was copied, and how it would not be."""
+    size = sum(file.stat().st_size for file in files)
+    if size < _LARGE:
+        return []
+    return [
+        f"the images are compressed in the files, or listed in a dictionary, so `datasets` made a copy of about "
+        f"{size / 2**30:,.1f} GiB in its cache; written without (compression='none', use_dictionary=False), they "
+        "are read in place"
+    ]
+
+
+def _copied(files: list[Path], schema: ParquetSchema, names: list[str]) -> "Dataset":
+    """Return some columns of Parquet files, of which `datasets` makes a copy in the cache of sets."""
+    import pyarrow.dataset as ds
+    from datasets import Features, load_dataset
+
+    return load_dataset(
+        "parquet",
+        # It keeps what it has read until a file's time changes, which a program may set back.
+        name=_stamp(files),
+        # `datasets` takes the names for patterns.
+        data_files=[escape(str(file)) for file in files],
+        split="train",
+        features=Features({name: schema.features[name] for name in names}),
+        columns=names,
+        # Otherwise the rows that were written together are held in memory together, and a file is read
+        # completely.
+        batch_size=_TOGETHER,
+        fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
+    )
 
 
 def _stamp(files: list[Path]) -> str:

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nearsight.data.placed_images import is_placed
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -54,7 +56,7 @@ def referred_files(rows: "Dataset") -> list[str]:
     from datasets import Image
 
     columns = [name for name, kind in rows.features.items() if isinstance(kind, Image) and not kind.decode]
-    in_others = [name for name, kind in rows.features.items() if isinstance(kind, dict) and "shard" in kind]
+    in_others = [name for name, kind in rows.features.items() if is_placed(kind)]
     paths = sorted({path for name in in_others for path in _shards(rows, name)})
     if not columns:
         return paths

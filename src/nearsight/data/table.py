@@ -1,7 +1,7 @@
 """Tables of images as `datasets` reads them: which column holds the images, the labels, the regions."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nearsight.data.faults import one_line
 from nearsight.data.image_set import image_name
 from nearsight.data.objects import OBJECTS, with_flat_boxes
+from nearsight.data.placed_images import is_placed
 from nearsight.data.regions import REGION_COLUMNS
 from nearsight.errors import InputError
 
@@ -57,10 +58,7 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
     from datasets import ClassLabel, Image
 
     features = rows.features
-    image = next((name for name in _IMAGE_COLUMNS if name in features), None) or next(
-        (name for name, kind in features.items() if isinstance(kind, Image) and name not in REGION_COLUMNS),
-        None,
-    )
+    image = image_column(features)
     if image is None:
         raise InputError(
             f"{where} has no column of images (columns: {', '.join(features)}); expected 'image', a struct "
@@ -89,7 +87,8 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
         # It warns about the integers that it makes smaller, and then refuses them.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            kept = kept.cast_column("image", Image(decode=False))
+            if not is_placed(kept.features["image"]):
+                kept = kept.cast_column("image", Image(decode=False))
             if region is not None and isinstance(kept.features[region], Image):
                 kept = kept.cast_column(region, Image(decode=False))
     # `datasets` raises what Arrow and its own casts do.
@@ -100,6 +99,16 @@ def as_table(rows: "Dataset", where: str, class_names: tuple[str, ...] | None = 
         ) from None
     others = [name for name in features if name not in (image, label, region, OBJECTS)]
     return Table(kept, labels, classes, other_columns(rows, others), tuple(notes))
+
+
+def image_column(features: Mapping[str, object]) -> str | None:
+    """Return the name of the column that holds a table's images; None if there is none."""
+    from datasets import Image
+
+    return next((name for name in _IMAGE_COLUMNS if name in features), None) or next(
+        (name for name, kind in features.items() if isinstance(kind, Image) and name not in REGION_COLUMNS),
+        None,
+    )
 
 
 def _check_text(rows: "Dataset", where: str) -> None:

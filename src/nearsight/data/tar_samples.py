@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from nearsight.data.placed_images import IMAGE, placed_images
 from nearsight.data.stamps import stamp_of
 from nearsight.data.tar_members import TarMember, tar_members
 from nearsight.data.tree import IMAGE_SUFFIXES
@@ -16,7 +17,7 @@ from nearsight.read import decoded, open_file, unreadable
 if TYPE_CHECKING:
     from datasets import Dataset
 
-IMAGE, LABEL, JSON, TEXT = "image", "label", "json", "text"
+LABEL, JSON, TEXT = "label", "json", "text"
 # What is left out of a tar, as JSON, in the last row of each; these rows have no image.
 SKIPPED = "skipped"
 WITHOUT_IMAGE = "without an image"
@@ -42,9 +43,8 @@ def tar_samples(shards: Sequence[Path]) -> "Dataset":
     """
     from datasets import Dataset, Features, Value
 
-    text, number = Value("string"), Value("int64")
-    image = {"bytes": Value("binary"), "path": text, "shard": text, "offset": number, "size": number}
-    features = Features({IMAGE: image, LABEL: text, JSON: text, TEXT: text, SKIPPED: text})
+    said = dict.fromkeys((LABEL, JSON, TEXT, SKIPPED), Value("string"))
+    features = Features({IMAGE: placed_images()[IMAGE], **said})
     # Sizes and times are part of the cache's key, so that a changed file is read again.
     stamps = ([stamp_of(shard) for shard in shards],)
     try:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.data.listed_table import label_column
+from nearsight.data.placed_images import IMAGE
 from nearsight.data.split_names import keyed, split_in, unnumbered
 from nearsight.data.table import MISSING, Table
 from nearsight.data.tar_members import UNENDED
-from nearsight.data.tar_samples import IMAGE, JSON, LABEL, MEND, MOST_SAID, SKIPPED, TEXT, tar_samples
+from nearsight.data.tar_samples import JSON, LABEL, MEND, MOST_SAID, SKIPPED, TEXT, tar_samples
 from nearsight.data.tree import Folder, read_tree
 from nearsight.errors import InputError
 from nearsight.read import parse_json, read_text
