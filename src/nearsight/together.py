@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import wraps
 from typing import TYPE_CHECKING, TypeVar
 
 from nearsight.errors import InputError
@@ -80,6 +81,22 @@ class Processes:
         """
         rank, processes = self._place
         return things[rank::processes]
+
+    def for_each(self, things: Sequence[T], work: Callable[[T], R]) -> list[R]:
+        """Do something for each of some things, dealt out to the processes, and return what was found, in order.
+
+        >>> Processes().for_each("abc", str.upper)
+        ['A', 'B', 'C']
+
+        What is found is sent to every process. Raises where `each` does.
+        """
+
+        @wraps(work)
+        def own() -> list[R]:
+            return [work(one) for one in self.dealt(things)]
+
+        found, (_, processes) = self.each(own), self._place
+        return [found[number % processes][number // processes] for number in range(len(things))]
 
     def each(self, work: Callable[[], R]) -> list[R]:
         """Do this process's work, wait for the others, and return what all found, in the order of their ranks.

@@ -1,8 +1,12 @@
 """The same mark at different places is found in tiles that show it; of unlike tiles nothing is."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
+from tests.processes import in_processes
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
@@ -13,6 +17,7 @@ from nearsight.diagnosis.repeats import TileAt, find_repeated_marks
 from nearsight.diagnosis.repeats.overlay import Overlay
 from nearsight.diagnosis.repeats.roaming import RoamingMark
 from nearsight.evidence import TiledModel
+from nearsight.together import all_processes
 
 SIDE, TILE, MARK = 40, 16, 8
 
@@ -66,6 +71,19 @@ def test_it_can_be_put_on_and_taken_off_wherever_it_is() -> None:
     assert 0.9 * MARK**2 <= int(drawn.sum()) <= MARK**2
     assert not torch.equal(candidate.take_off(marked), marked)
     assert torch.equal(candidate.take_off(candidate.take_off(marked)), candidate.take_off(marked))
+
+
+def test_several_processes_find_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, tiles, _ = examined(marked=True)
+    (alone,) = find_repeated_marks(given, tiles)
+
+    def find(_: int) -> bytes:
+        with all_processes() as processes:
+            shared = replace(given, decision=replace(given.decision, processes=processes))
+            (found,) = find_repeated_marks(shared, tiles)
+            return found.value.tobytes()
+
+    assert in_processes(monkeypatch, 2, find) == [alone.value.tobytes()] * 2
 
 
 def test_unlike_tiles_have_no_mark() -> None:

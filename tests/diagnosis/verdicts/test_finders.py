@@ -1,15 +1,18 @@
-"""Finders make their rules on the images that choose: whatever else is examined changes none of them."""
+"""Finders make their rules on the images that choose, and several processes find what one does."""
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
+from tests.processes import in_processes
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.data.joined_images import chosen_of
-from nearsight.diagnosis.candidates import Examined
+from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.verdicts.finders import find_candidates
 from nearsight.evidence import TiledModel
+from nearsight.together import ONE_PROCESS, Processes, all_processes
 
 EACH, SIDE = 40, 32
 
@@ -27,10 +30,16 @@ def pictures(sides: tuple[int, int], seed: int, low: int = 0) -> ImageSet:
     return ImageSet("framed", "train", ("a", "b"), np.repeat([0, 1], EACH), images)
 
 
-def told(images: ImageSet, choosing: NDArray[np.bool_]) -> dict[tuple[int, str, str], NDArray[np.bool_]]:
+def candidates(
+    images: ImageSet, choosing: NDArray[np.bool_], processes: Processes = ONE_PROCESS
+) -> list[Candidate]:
     bound = TiledModel(lambda tiles: tiles.mean((2, 3))[:, :2], tile=8, classes=images.classes)
-    labels = np.asarray(images.labels)
-    found = find_candidates(Examined(images, Decision(bound, "mean-logit"), labels, choosing), None, None)
+    decision = Decision(bound, "mean-logit", processes)
+    return find_candidates(Examined(images, decision, np.asarray(images.labels), choosing), None, None)
+
+
+def told(images: ImageSet, choosing: NDArray[np.bool_]) -> dict[tuple[int, str, str], NDArray[np.bool_]]:
+    found = candidates(images, choosing)
     return {(one.class_number, one.attribute, one.words): one.has[: 2 * EACH] for one in found}
 
 
@@ -45,3 +54,23 @@ def test_images_that_do_not_choose_change_no_rule_whatever_their_size_and_tone()
     assert beside.keys() == alone.keys()
     for name, has in alone.items():
         assert np.array_equal(beside[name], has), name
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_several_processes_find_what_one_does(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, choosing = pictures((SIDE, SIDE), seed=0), np.arange(2 * EACH) % 2 == 0
+    alone = [values_of(one, images) for one in candidates(images, choosing)]
+    assert alone
+
+    def find(_: int) -> list[tuple[object, ...]]:
+        with all_processes() as processes:
+            return [values_of(one, images) for one in candidates(images, choosing, processes)]
+
+    assert in_processes(monkeypatch, count, find) == [alone] * count
+
+
+def values_of(one: Candidate, images: ImageSet) -> tuple[object, ...]:
+    """Return all that is known of a candidate, and what its edits make of an image, to the last bit."""
+    edited = [edit(images.image(50)).numpy().tobytes() for edit in (one.put_on, one.take_off) if edit]
+    said = one.class_number, one.attribute, one.words, one.artefact, one.effect, one.place, one.pictured
+    return (*said, one.has.tobytes(), one.value.tobytes(), *edited)

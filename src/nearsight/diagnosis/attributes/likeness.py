@@ -80,7 +80,7 @@ def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
     show moves them along other directions: a bluish sky is not what a bluish cast makes of a picture. A threshold
     is set as for a single attribute. It counts if the images beyond it are set off from the others of the class,
     or are a separate group (`rule_apart`), if they are ten times as frequent in the class as elsewhere, minus a
-    standard error, and if half of the edited pictures lie beyond it too.
+    standard error, and if half of the edited pictures lie beyond it too. Several processes share the edits.
     """
     known = ~np.isnan(values).any(1)
     choosing = examined.choosing & known
@@ -93,23 +93,28 @@ def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
     places = np.random.default_rng((examined.seed, 5)).permutation(np.flatnonzero(choosing))[:EDITED]
     plain = examined.pictures_at(places)
     common = np.cov(near[choosing].T) + STEADY * np.eye(near.shape[1])
+    edited = [(likeness, strength) for likeness in LIKENESSES for strength in likeness.strengths]
+
+    def change(one: tuple[Likeness, float]) -> NDArray[np.float64]:
+        likeness, strength = one
+        changed = scale(measure_all(map(likeness.way.edit(strength), plain)))
+        return np.asarray(changed - near[places], dtype=np.float64)
+
     found: list[_Found] = []
-    tests = 0
-    for likeness in LIKENESSES:
-        for strength in likeness.strengths:
-            changed = scale(measure_all(map(likeness.way.edit(strength), plain))) - near[places]
-            weights = np.linalg.solve(common + np.cov(changed.T) / 2, changed.mean(0))
-            score = np.where(known, near @ weights, np.nan).astype(np.float32)
-            reached = score[places] + changed @ weights
-            tests += 2 * len(classes)
-            for number in classes:
-                inside = labels == number
-                rule = rule_of(score[choosing], inside, class_number=number)
-                if rule is not None and rule.pure < SET_OFF:
-                    rule = rule_apart(score[choosing], inside, class_number=number)
-                if rule is not None and (reached >= rule.threshold).mean() >= REACHED:
-                    found.append(_Found(likeness, rule, score, weights))
-    for one in _distinct(examined, found, tests):
+    for (likeness, _), changed in zip(
+        edited, examined.decision.processes.for_each(edited, change), strict=True
+    ):
+        weights = np.linalg.solve(common + np.cov(changed.T) / 2, changed.mean(0))
+        score = np.where(known, near @ weights, np.nan).astype(np.float32)
+        reached = score[places] + changed @ weights
+        for number in classes:
+            inside = labels == number
+            rule = rule_of(score[choosing], inside, class_number=number)
+            if rule is not None and rule.pure < SET_OFF:
+                rule = rule_apart(score[choosing], inside, class_number=number)
+            if rule is not None and (reached >= rule.threshold).mean() >= REACHED:
+                found.append(_Found(likeness, rule, score, weights))
+    for one in _distinct(examined, found, 2 * len(classes) * len(edited)):
         yield _candidate(examined, values, one, scale)
 
 

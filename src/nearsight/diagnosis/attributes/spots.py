@@ -21,6 +21,7 @@ from nearsight.diagnosis.place import typical_place
 from nearsight.diagnosis.repeats.cut_outs import CutOut, Pasted
 from nearsight.diagnosis.repeats.wording import ANYWHERE, MARK, colour_of
 from nearsight.statistics import area_under_curve
+from nearsight.together import ONE_PROCESS, Processes
 
 Values = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -71,7 +72,7 @@ def find_spots(examined: Examined) -> Iterator[Candidate]:
     labels = examined.labels[compared]
     if len(np.unique(labels)) < 2 or not looks.shape[1]:
         return
-    groups = list(_groups(looks[compared], labels))
+    groups = list(_groups(looks[compared], labels, examined.decision.processes))
     for number in sorted({group.rule.class_number for group in groups}):
         mine = [group for group in groups if group.rule.class_number == number]
         candidate = _Found(examined, _together(mine, looks[compared], labels == number), looks).candidate
@@ -158,12 +159,16 @@ class _Group:
         return np.asarray(self.values(looks) - np.float32(self.rule.threshold), dtype=np.float32)
 
 
-def _groups(looks: Values, labels: NDArray[np.int64]) -> Iterator[_Group]:
-    """Yield the groups of spots that are confined to a class."""
+def _groups(looks: Values, labels: NDArray[np.int64], processes: Processes = ONE_PROCESS) -> Iterator[_Group]:
+    """Yield the groups of spots that are confined to a class; several processes each compare some kinds of spots."""
     low, high = np.percentile(looks, (16, 84), axis=0)
     scale = np.asarray(high - low + STEADY, dtype=np.float32)
     scaled = np.asarray(np.clip((looks - np.median(looks, 0)) / scale, -FARTHEST, FARTHEST), dtype=np.float32)
-    kinds = [_alike(scaled[:, kind], labels) for kind in range(looks.shape[1])]
+
+    def alike_of(kind: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return _alike(scaled[:, kind], labels)
+
+    kinds = processes.for_each(range(looks.shape[1]), alike_of)
     for number in np.unique(labels).tolist():
         mine = labels == number
         # How many alike are too many for chance, if all spots are tried.

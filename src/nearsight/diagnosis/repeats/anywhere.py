@@ -23,6 +23,7 @@ from nearsight.diagnosis.repeats.overlay import (
 )
 from nearsight.diagnosis.repeats.roaming import RoamingMark, candidate_of, grid_of
 from nearsight.statistics import jaccard
+from nearsight.together import Processes
 
 Codes = NDArray[np.uint64]
 Places = NDArray[np.int64]
@@ -112,7 +113,7 @@ def find_marks_anywhere(examined: Examined) -> Iterator[Candidate]:
     if they are large, and none if that leaves fewer than 20.
     """
     searched = _searched(examined)
-    patches = _patches(examined.images, searched)
+    patches = _patches(examined.images, searched, examined.decision.processes)
     for number, some in patches.items():
         candidates = (_candidate(examined, number, searched[number], patch) for patch in _tried(some))
         candidate = next((one for one in candidates if one is not None), None)
@@ -142,31 +143,43 @@ def _searched(examined: Examined) -> dict[int, Places]:
     return {number: some for number, some in enumerate(chosen) if len(some) >= FEWEST}
 
 
-def _patches(images: ImageSet, searched: Mapping[int, Places]) -> dict[int, list[Patch]]:
-    """Return the patches of each class that are parts of marks, those of the most images first."""
-    found: dict[int, list[Patch]] = {number: [] for number in searched}
+def _patches(
+    images: ImageSet, searched: Mapping[int, Places], processes: Processes
+) -> dict[int, list[Patch]]:
+    """Return the patches of each class that are parts of marks, those of the most images first.
+
+    Several processes each compare the patches of some sides.
+    """
     if len(searched) < 2:
         return {}
-    total = sum(map(len, searched.values()))
-    for side in SIDES:
-        for start in STARTS:
-            codes = {number: _counted(images, some, side, start) for number, some in searched.items()}
-            everywhere, place = np.unique(
-                np.concatenate([own for own, _ in codes.values()]), return_inverse=True
-            )
-            counts = np.bincount(place, np.concatenate([having for _, having in codes.values()]))
-            for number, (own, having) in codes.items():
-                elsewhere = counts[np.searchsorted(everywhere, own)].astype(np.int64) - having
-                worth = _worth(having, elsewhere, len(searched[number]), total)
-                found[number] += [
-                    Patch(code, side, start, int(times))
-                    for code, times in zip(own[worth], having[worth], strict=True)
-                ]
+
+    def shared(kind: tuple[int, int]) -> dict[int, list[Patch]]:
+        return _shared(images, searched, *kind)
+
+    of_kinds = processes.for_each([(side, start) for side in SIDES for start in STARTS], shared)
+    found = {number: [patch for each in of_kinds for patch in each[number]] for number in searched}
     return {
         number: sorted(some, key=lambda one: (-one.images, -one.side, one.start, int(one.code)))
         for number, some in found.items()
         if some
     }
+
+
+def _shared(
+    images: ImageSet, searched: Mapping[int, Places], side: int, start: int
+) -> dict[int, list[Patch]]:
+    """Return the patches of one side that images of a class share and hardly any others have."""
+    total = sum(map(len, searched.values()))
+    codes = {number: _counted(images, some, side, start) for number, some in searched.items()}
+    everywhere, place = np.unique(np.concatenate([own for own, _ in codes.values()]), return_inverse=True)
+    counts = np.bincount(place, np.concatenate([having for _, having in codes.values()]))
+    found = {}
+    for number, (own, having) in codes.items():
+        elsewhere = counts[np.searchsorted(everywhere, own)].astype(np.int64) - having
+        worth = _worth(having, elsewhere, len(searched[number]), total)
+        pairs = zip(own[worth], having[worth], strict=True)
+        found[number] = [Patch(code, side, start, int(times)) for code, times in pairs]
+    return found
 
 
 def _counted(images: ImageSet, chosen: Places, side: int, start: int) -> tuple[Codes, Places]:

@@ -30,19 +30,17 @@ def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
 
     At most 120 images per class are searched, among those that choose. Classes of fewer than 5 are skipped, and
     what fewer than 3 images have is not found. Images are decoded one after the other: once for the search, and
-    once more for all images if something is found.
+    once more for all images if something is found. Several processes share the classes, and the images.
     """
     random = np.random.default_rng((examined.seed, 1))
     grounds = _grounds(examined.images, np.flatnonzero(examined.choosing), examined.labels, random)
     if grounds is None:
         return
-    found: list[tuple[int, Pattern]] = []
-    classes = len(examined.images.classes)
-    for number in range(classes):
-        mine = random.permutation(examined.of_class(number, choosing=True))[:SEARCHED]
-        if len(mine) >= FEWEST:
-            found += [(number, pattern) for pattern in grounds.patterns(mine, number)]
-        examined.progress.count("looking for what repeats in classes", number + 1, classes)
+    found = [
+        (number, pattern)
+        for number, patterns in _patterns_of_classes(examined, grounds, random).items()
+        for pattern in patterns
+    ]
     if not found:
         return
     values = _values_of_all(examined, [pattern for _, pattern in found])
@@ -70,6 +68,28 @@ def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
                 take_off=pattern.take_off,
                 place=place,
             )
+
+
+def _patterns_of_classes(
+    examined: Examined, grounds: "_Grounds", random: np.random.Generator
+) -> dict[int, list[Pattern]]:
+    """Return what repeats in the images of each class; several processes each search some of the classes."""
+    processes = examined.decision.processes
+    drawn = (
+        random.permutation(examined.of_class(number, choosing=True))[:SEARCHED]
+        for number in range(len(examined.images.classes))
+    )
+    searched = {number: mine for number, mine in enumerate(drawn) if len(mine) >= FEWEST}
+    own, done = len(processes.dealt([*searched])), 0
+
+    def search(number: int) -> list[Pattern]:
+        nonlocal done
+        found = grounds.patterns(searched[number], number)
+        done += 1
+        examined.progress.count("looking for what repeats in classes", done, own)
+        return found
+
+    return dict(zip(searched, processes.for_each([*searched], search), strict=True))
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,19 +51,24 @@ def find_repeated_marks(examined: Examined, tiles: Mapping[int, Sequence[TileAt]
 
     `tiles` maps the number of each class to tiles that speak for it in images that choose, such as the strongest
     of each, all with the same side. Those of other classes show what is usual. At most 80 tiles of a class are
-    compared, each with each other at all shifts.
+    compared, each with each other at all shifts. Several processes each search some of the classes.
     """
-    for number, own in tiles.items():
-        rest = [tile for other, some in tiles.items() if other != number for tile in some]
+    every = [tile for some in tiles.values() for tile in some]
+    of_class = np.repeat([*tiles], [len(some) for some in tiles.values()])
+
+    def search(number: int) -> tuple["RoamingMark", NDArray[np.float32]] | None:
+        own, rest = tiles[number], np.flatnonzero(of_class != number)
         random = np.random.default_rng((examined.seed, number, 3))
         mine = [own[i] for i in random.permutation(len(own))[:TILES]]
-        compared = [rest[i] for i in random.permutation(len(rest))[:OTHER_TILES]]
+        compared = [every[rest[i]] for i in random.permutation(len(rest))[:OTHER_TILES]]
         if min(len(mine), len(compared)) < FEWEST:
-            continue
+            return None
         mark = _mark(examined.images, mine, compared)
-        if mark is None:
-            continue
-        candidate = candidate_of(examined, number, mark)
+        return None if mark is None else (mark, mark.values(examined.images))
+
+    found = examined.decision.processes.for_each([*tiles], search)
+    for number, one in zip(tiles, found, strict=True):
+        candidate = None if one is None else candidate_of(examined, number, one[0], value=one[1])
         if candidate is not None:
             yield candidate
 
@@ -269,13 +274,19 @@ def _moved(tile: TileAt, shift: Sequence[int], images: ImageSet) -> TileAt | Non
     return None
 
 
-def candidate_of(examined: Examined, number: int, mark: RoamingMark, least: float = SURE) -> Candidate | None:
+def candidate_of(
+    examined: Examined,
+    number: int,
+    mark: RoamingMark,
+    least: float = SURE,
+    value: NDArray[np.float32] | None = None,
+) -> Candidate | None:
     """Return a mark as a possible shortcut of a class; None if its images do not have it more often.
 
     An image has it if it matches by at least `least`, and better than 99 % of other classes' images that choose.
+    `value` is how well each image matches, if that is known.
     """
-    images = examined.images
-    value = mark.values(images)
+    value = mark.values(examined.images) if value is None else value
     own = examined.choosing & (examined.labels == number)
     others = examined.choosing & (examined.labels != number)
     threshold = max(SURE, least, float(np.quantile(value[others], OTHERS)))
