@@ -1,6 +1,7 @@
 """What was interrupted goes on with the same call, and ends with the same files as what was not."""
 
 import json
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from nearsight.data import load
 from nearsight.evaluation import chunks, evaluating, kept_blocks, scoring
 from nearsight.models import Architecture, Classifier, Preprocessing
 from nearsight.report import heatmap_making
+from nearsight.settings import Sampling
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -117,3 +119,42 @@ def test_heatmaps(options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.M
     made.clear()
     draw("changed")
     assert made == ([0, 2, 6] if options else [2, 6])
+
+
+def test_the_tile_sizes_of_a_dimension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_blocks, "KEEP_SECONDS", -1.0)
+    few = Sampling(training_tiles=200, test_images=20, points=60, pairs=20, example_images=40)
+    measured: list[int | None] = []
+    measure = import_module("nearsight.dimension.measure")
+    measure_tile = measure._measure_tile
+
+    def counted(*given: Any) -> Any:
+        measured.append(given[2])
+        if interrupted and len(measured) == 3:
+            raise KeyboardInterrupt
+        return replace(measure_tile(*given), seconds=0.0, cpu_seconds=0.0)
+
+    monkeypatch.setattr(measure, "_measure_tile", counted)
+
+    def find(out: str, sampling: Sampling = few) -> None:
+        place = tmp_path / out
+        nearsight.dimension("digits", tiles=[2, 4, 6, None], sampling=sampling, out=place, progress=False)
+
+    interrupted = False
+    find("whole")
+    interrupted, measured[:] = True, []
+    with pytest.raises(KeyboardInterrupt, match="the same command continues"):
+        find("again")
+    assert len([*(tmp_path / "again" / "dimension.parts").iterdir()]) == 2
+    interrupted, measured[:] = False, []
+    in_processes(monkeypatch, 2, lambda _: find("again"))
+    assert sorted(measured, key=str) == [6, None]
+    assert files_of(tmp_path / "again") == files_of(tmp_path / "whole")
+
+    # What was measured on other tiles is not continued.
+    interrupted, measured[:] = True, []
+    with pytest.raises(KeyboardInterrupt):
+        find("changed")
+    interrupted, measured[:] = False, []
+    find("changed", replace(few, seed=1))
+    assert len(measured) == 4

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import get_args
 
@@ -14,6 +15,7 @@ from nearsight.dimension.coverage import measure_coverage, measure_curve
 from nearsight.dimension.drawing import CHANNELS, choose_images, draw_tiles, positions
 from nearsight.dimension.effective import effective_tiles, tile_correlation
 from nearsight.dimension.examples import Examples, unweighed, weigh_tiles
+from nearsight.dimension.kept_sizes import kept_sizes
 from nearsight.dimension.neighbours import find_neighbours
 from nearsight.dimension.order import SideBySide, side_by_side
 from nearsight.dimension.result import Dimension, Sampled, TileDimension, tile_name
@@ -39,6 +41,7 @@ def measure_dimension(
     sampling: Sampling | None = None,
     embedding: TiledModel | None = None,
     device: torch.device | None = None,
+    keep: Path | None = None,
     processes: Processes = ONE_PROCESS,
     progress: Progress = SILENT,
 ) -> Dimension:
@@ -54,7 +57,9 @@ def measure_dimension(
     quarters of the smallest side, and whole images if they have one size. `comparison` is a directory that
     `compare` wrote. What several tiles of an image are worth in images is also measured in the embedding of the
     model `embedding`; a model that was trained on these training images knows them, and makes them seem nearer
-    than others. If there are several `processes`, each measures some of the sizes, and all return the same.
+    than others. Long work leaves the sizes that are measured in the directory `keep`, and continues with them after
+    an interruption; the caller removes it. If there are several `processes`, each measures some of the sizes, and all
+    return the same.
     `progress` is told what begins and how many training images are searched.
 
     Raises `InputError`, before anything is measured, if a tile does not fit, a split is missing or the comparison
@@ -66,7 +71,8 @@ def measure_dimension(
     if comparison is not None:
         _require_common(comparison, sizes)
     searched = sum(min(len(train), most) for most in (sampling.training_tiles, sampling.example_images))
-    own = dict(processes.dealt([*sizes.items()]))
+    kept = None if keep is None else kept_sizes(keep, train, test, sizes, sampling, embedding, device)
+    own = processes.dealt([*enumerate(sizes.items())])
     done = 0
 
     def tick(images: int) -> None:
@@ -78,12 +84,23 @@ def measure_dimension(
 
     def measure() -> dict[int | None, TileDimension]:
         found = {}
-        for tile, size in own.items():
-            progress.say(
-                f"tile {tile_name(tile)}: {CHANNELS * size[0] * size[1]:,} dimensions, "
-                f"{int(positions(train, size).sum()):,} training tiles"
-            )
-            found[tile] = _measure_tile(train, test, tile, size, sampling, chance, embedding, device, tick)
+        with nullcontext() if kept is None else kept.writing():
+            for place, (tile, size) in own:
+                before = None if kept is None else kept.read(place)
+                if before is not None:
+                    progress.say(f"tile {tile_name(tile)} was measured before the interruption")
+                    found[tile] = before
+                    tick(searched)
+                    continue
+                progress.say(
+                    f"tile {tile_name(tile)}: {CHANNELS * size[0] * size[1]:,} dimensions, "
+                    f"{int(positions(train, size).sum()):,} training tiles"
+                )
+                found[tile] = _measure_tile(
+                    train, test, tile, size, sampling, chance, embedding, device, tick
+                )
+                if kept is not None:
+                    kept.add(place, found[tile])
         return found
 
     measured = {tile: row for found in processes.each(measure) for tile, row in found.items()}

@@ -90,7 +90,7 @@ class KeptBlocks(Generic[T]):
             yield
         except BaseException as error:
             if self._write() and isinstance(error, KeyboardInterrupt):
-                error.args = ("interrupted; what was scored is kept: the same command continues",)
+                error.args = ("interrupted; what is finished is kept: the same command continues",)
             raise
         if self._begun:
             self._write()

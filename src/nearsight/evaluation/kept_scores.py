@@ -89,16 +89,20 @@ def made_with(
     }
     if model is None or None in networks.values():
         return None
-    identity = sha256("\n".join([*images.identity.digests, str(images.sizes.tolist())]).encode())
     return {
         **model,
         "passes": {name: one.shifts.settings() for name, one in passes.items() if isinstance(one, FiveCrop)},
         "networks of passes": networks,
         "tiled": list(tiled),
-        "images": identity.hexdigest(),
-        # The same file gives other pixels in another range.
-        "range": images.value_range,
+        **told_apart_by(images),
     }
+
+
+def told_apart_by(images: ImageSet) -> dict[str, Any]:
+    """Return what differs for images of other pixels."""
+    identity = sha256("\n".join([*images.identity.digests, str(images.sizes.tolist())]).encode())
+    # The same file gives other pixels in another range.
+    return {"images": identity.hexdigest(), "range": images.value_range}
 
 
 def made_by(bound: TiledModel) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Measure the dimensions of a set's tiles."""
 
+import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -47,7 +48,8 @@ def dimension(
     predicts is shown next to the measured one. What several tiles of an image are worth in images is measured in
     pixels, and in the embedding of a model given by `embedding`. That network must not have been trained on these
     images, because it would make them seem nearer than others. With `out`, dimension.json, dimension.md and the
-    figure are written there. `progress=False` shows nothing; a `Progress` object gets the messages instead. Fields
+    figure are written there, and a call that is interrupted continues with the tile sizes that were measured.
+    `progress=False` shows nothing; a `Progress` object gets the messages instead. Fields
     of `nearsight.settings.Reading` say how images are read. Raises `InputError` for bad input.
     """
     bound = None if embedding is None else Binding(machine=machine).bind(embedding, tiled=False)
@@ -60,6 +62,7 @@ def dimension(
         sets = image_sets(data, classes=classes, validation=0, progress=channel, **options)
         for note in sets.notes:
             channel.say(note)
+        keep = None if out is None else Path(out) / "dimension.parts"
         found = measure_dimension(
             sets,
             tiles=tiles,
@@ -67,9 +70,12 @@ def dimension(
             embedding=bound,
             sampling=sampling,
             device=(machine or Machine()).torch_device(),
+            keep=keep,
             processes=processes,
             progress=channel,
         )
-        if out is not None:
+        if out is not None and keep is not None:
             processes.first_does(partial(write_dimension, found, out))
+            if processes.first:
+                shutil.rmtree(keep, ignore_errors=True)
     return found
