@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -18,10 +18,8 @@ from nearsight.training.order import generator
 from nearsight.training.records import Records, validation_due
 from nearsight.training.replay import Replay
 from nearsight.training.step import Step
+from nearsight.training.stop_vote import StopVote
 from nearsight.training.validation import validation_accuracy
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 
 def run_steps(job: Job, start: Milestone) -> float:
@@ -43,30 +41,39 @@ def run_steps(job: Job, start: Milestone) -> float:
         network.train()
         step = Step(job, network, optimizers)
         take = Replay(step, job.progress) if _can_be_replayed(job) else step
+        vote, done = StopVote(fabric.world_size), start.step
+        problem: InputError | None = None
         for number, inputs in enumerate(step.inputs(start.step), start.step):
             set_rates(state.optimizers, recipe, number, job.steps)
             _seed_network(job, number)
             take(job.sizes.at(number), *inputs)
-            done, problem = number + 1, None
+            done = number + 1
             validated = _validated(job, done, records)
-            if records is not None:
+            if records is not None and problem is None:
                 try:
                     records.keep(done, validated)
                 except InputError as error:
                     problem = error
-            # All processes stop at the same step, so that none waits for another; the first one says why.
-            if _any_process(fabric, interruption.asked or problem is not None):
-                if problem is not None:
-                    raise problem
-                if records is None:
-                    raise SystemExit(0)
-                records.save(done)
-                raise Interrupted(
-                    f"interrupted after step {done} of {job.steps}; "
-                    f"`resume=True` continues from the checkpoint in {job.out}",
-                    interruption.number or signal.SIGINT,
-                )
+            if vote.cast(interruption.asked or problem is not None):
+                raise _ended(job, done, records, interruption, problem)
+        if vote.close():
+            raise _ended(job, done, records, interruption, problem)
         return start.seconds if records is None else records.clock.seconds
+
+
+def _ended(
+    job: Job, done: int, records: Records | None, interruption: Interruption, problem: InputError | None
+) -> BaseException:
+    """Return what ends this process, after the checkpoint of a run that may continue; the first one says why."""
+    if problem is not None:
+        return problem
+    if records is None:
+        return SystemExit(0)
+    records.save(done)
+    return Interrupted(
+        f"interrupted after step {done} of {job.steps}; `resume=True` continues from the checkpoint in {job.out}",
+        interruption.number or signal.SIGINT,
+    )
 
 
 def _validated(job: Job, done: int, records: Records | None) -> float | None:
@@ -131,12 +138,6 @@ def _own_stream(device: torch.device) -> Iterator[None]:
     with torch.cuda.stream(own):
         yield
     outside.wait_stream(own)
-
-
-def _any_process(fabric: "Fabric", asked: bool) -> bool:
-    if fabric.world_size == 1:
-        return asked
-    return bool(fabric.strategy.reduce_boolean_decision(asked, all=False))
 
 
 @contextmanager
