@@ -44,6 +44,10 @@ def to_values(row: Any, tensors: MutableMapping[str, Any] | None = None, path: s
     Tensors are put into `tensors`, by their place in the row, and named in their place.
     """
 
+    # Most are of these types, and there may be millions.
+    if row is None or type(row) in (str, int, float, bool):
+        return row
+
     def below(name: object) -> str:
         return f"{path}.{name}" if path else str(name)
 

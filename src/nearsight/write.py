@@ -214,7 +214,10 @@ def plain(content: Any) -> Any:
     NumPy arrays, NumPy scalars and tensors become lists and numbers, paths become text, and numbers that JSON
     does not have (NaN, infinities) become null.
     """
-    if isinstance(content, Mapping):
+    # Most are of these types, and there may be millions.
+    if content is None or type(content) in (str, int, bool):
+        return content
+    if isinstance(content, dict | Mapping):
         return {str(key): plain(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [plain(value) for value in content]

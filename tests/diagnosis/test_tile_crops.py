@@ -70,7 +70,7 @@ def test_pixels_and_logits_are_those_of_the_maps(images: ImageSet, model: nn.Mod
     maps = evidence(
         model, [PREPROCESSING.normalise(image) for image in pictures], tile=6, stride=2, grid="covering"
     )
-    shown = source.shown(CHOSEN, 0)
+    (shown,) = source.shown([(CHOSEN, 0)])
     for tile, pixels, image, number in zip(
         shown, source.pixels(CHOSEN), CHOSEN.images.tolist(), CHOSEN.numbers.tolist(), strict=True
     ):
@@ -92,14 +92,26 @@ def test_an_image_is_decoded_once_for_tiles_in_a_row(images: ImageSet, model: nn
 
 
 def test_embeddings_do_not_depend_on_the_memory_for_a_batch(images: ImageSet, model: nn.Module) -> None:
-    large, small = (source_of(images, model, memory).embeddings(CHOSEN) for memory in (2**20, 1))
+    large, small = (source_of(images, model, memory).embeddings([CHOSEN])[0] for memory in (2**20, 1))
     assert large.shape == (5, 5)
     np.testing.assert_allclose(large, small, atol=1e-6)
 
 
+def test_parts_are_made_together_as_each_alone(images: ImageSet, model: nn.Module) -> None:
+    source, parts = source_of(images, model), [CHOSEN.strongest(2), CHOSEN.strongest(0), CHOSEN.strongest(4)]
+    for part, embeddings in zip(parts, source.embeddings(parts), strict=True):
+        (alone,) = source.embeddings([part])
+        np.testing.assert_allclose(embeddings, alone.reshape(embeddings.shape), atol=1e-6)
+    for (part, number), shown in zip(
+        zip(parts, (0, 1, 1), strict=True), source.shown([*zip(parts, (0, 1, 1), strict=True)]), strict=True
+    ):
+        assert [tile.index for tile in shown] == part.images.tolist()
+        assert all(number in tile.kept for tile in shown)
+
+
 def test_nothing_chosen_gives_nothing(images: ImageSet, model: nn.Module) -> None:
     source, nothing = source_of(images, model), CHOSEN.select(np.zeros(5, dtype=bool))
-    assert (source.shown(nothing, 0), len(source.embeddings(nothing))) == ((), 0)
+    assert (list(source.shown([(nothing, 0)])), len(source.embeddings([nothing])[0])) == ([()], 0)
 
 
 def test_the_strongest_come_first() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -69,13 +70,20 @@ class TileSource:
             tile = self.grids[image].tile
             yield picture[:, top : top + tile, left : left + tile]
 
-    def embeddings(self, chosen: ChosenTiles) -> NDArray[np.float32]:
-        """Return the model's embedding of each tile, (n, features)."""
-        return self.bound.embed(self.pixels(chosen)).float().numpy()
+    def embeddings(self, parts: Sequence[ChosenTiles]) -> list[NDArray[np.float32]]:
+        """Return the model's embedding of each tile of each part, (n, features), in the same batches."""
+        found = self.bound.embed(chain.from_iterable(map(self.pixels, parts))).float().numpy()
+        return np.split(found, np.cumsum([len(part) for part in parts])[:-1])
 
-    def shown(self, chosen: ChosenTiles, class_number: int) -> tuple[AtlasTile, ...]:
-        """Return the tiles as they are shown for a class, with their largest logits and that class's."""
-        logits = self.bound.logits(self.pixels(chosen)).float()
+    def shown(self, parts: Sequence[tuple[ChosenTiles, int]]) -> Iterator[tuple[AtlasTile, ...]]:
+        """Yield the tiles of each part as they are shown for its class, with their largest logits and the class's."""
+        found = self.bound.logits(chain.from_iterable(self.pixels(chosen) for chosen, _ in parts)).float()
+        start = 0
+        for chosen, class_number in parts:
+            yield self._shown(chosen, class_number, found[start : start + len(chosen)])
+            start += len(chosen)
+
+    def _shown(self, chosen: ChosenTiles, class_number: int, logits: Tensor) -> tuple[AtlasTile, ...]:
         kept = [kept_classes(row, class_number) for row in logits]
         return tuple(
             AtlasTile(

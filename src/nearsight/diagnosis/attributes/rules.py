@@ -76,8 +76,12 @@ def rule_of(
     """
     signed = np.asarray(values if much else -values, dtype=np.float64)
     known = ~np.isnan(signed)
-    ours, theirs = np.sort(signed[known & inside]), np.sort(signed[known & ~inside])
-    if len(ours) < LEAST or not len(theirs):
+    ours = np.sort(signed[known & inside])
+    if len(ours) < LEAST:
+        # As in most of very many classes.
+        return None
+    theirs = np.sort(signed[known & ~inside])
+    if not len(theirs):
         return None
     # Beyond the smallest of ours, then the second, and so on; all of equal ones together.
     first = np.flatnonzero(np.r_[True, np.diff(ours) > 0])

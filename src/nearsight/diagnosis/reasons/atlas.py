@@ -1,7 +1,7 @@
 """The atlas: for each class, the tiles with the most evidence for it, sorted into reasons, and its imitators."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,8 +24,11 @@ from nearsight.statistics import Estimate, accuracy_estimate, ratio_estimate
 from nearsight.tiles import TileGrid
 
 OnObject = Callable[[int], Tensor | None]
+Embeddings = NDArray[np.float32]
 
 EXAMPLES = 12
+# Classes are looked at together until they have so many tiles: of many small ones, each alone is too small a batch.
+TOGETHER = 1024
 
 
 @dataclass(frozen=True)
@@ -115,13 +118,14 @@ def build_atlas(
     index = np.stack([image.index.numpy() for image in tiles])
     evidence = np.stack([image.evidence.numpy() for image in tiles])
     taking_part = np.ones(len(images), dtype=bool) if counted is None else counted
-    found = []
     there = np.bincount(images.labels, minlength=len(images.classes))
-    for number, name in enumerate(images.classes):
-        if not there[number]:
-            # A class without images has nothing that could be imitated.
-            found.append(ClassReasons(name, images=0, reasons=(), imitators=(), looked_at=()))
-            continue
+    # A class without images has nothing that could be imitated.
+    found = [
+        ClassReasons(name, images=int(count), reasons=(), imitators=(), looked_at=())
+        for name, count in zip(images.classes, there, strict=True)
+    ]
+
+    def parts_of(number: int) -> _Parts:
         mine, others = (
             np.flatnonzero(which & taking_part)
             for which in (images.labels == number, images.labels != number)
@@ -133,27 +137,75 @@ def build_atlas(
             _speaking(ChosenTiles(some, index[some, number].astype(np.int64), evidence[some, number]))
             for some in (chosen, compared, others)
         )
-        parts = _Parts(strongest, imitating, _speaking(_sampled(chosen, tiles)))
-        found.append(
-            ClassReasons(
-                name,
-                images=int(there[number]),
-                reasons=_reasons(source, parts, number, _Halves(choosing, right), on_object, reasons, seed),
-                imitators=source.shown(imitators_of.strongest(imitators), number),
-                looked_at=tuple(sorted([*chosen.tolist(), *compared.tolist()])),
+        return _Parts(
+            number,
+            strongest,
+            imitating,
+            _speaking(_sampled(chosen, tiles)),
+            imitators_of.strongest(imitators),
+            tuple(sorted([*chosen.tolist(), *compared.tolist()])),
+        )
+
+    halves = _Halves(choosing, right)
+    for some in _together(map(parts_of, np.flatnonzero(there).tolist())):
+        embedded = source.embeddings([tiles for one in some for tiles in one.embedded])
+        made = [
+            _reasons(source, one, embedded[3 * place : 3 * place + 3], halves, on_object, reasons, seed)
+            for place, one in enumerate(some)
+        ]
+        shown = iter(
+            source.shown(
+                [
+                    (tiles, one.number)
+                    for one, of_class in zip(some, made, strict=True)
+                    for tiles in (one.imitators, *(own.strongest(EXAMPLES) for _, own in of_class))
+                ]
             )
         )
-        progress.count("sorting the tiles of classes", number + 1, len(images.classes))
+        for one, of_class in zip(some, made, strict=True):
+            found[one.number] = replace(
+                found[one.number],
+                imitators=next(shown),
+                reasons=tuple(replace(reason, examples=next(shown)) for reason, _ in of_class),
+                looked_at=one.looked_at,
+            )
+        progress.count("sorting the tiles of classes", some[-1].number + 1, len(images.classes))
     return Atlas(tuple(found))
 
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """The tiles that matter for one class: the strongest of its images and of others, and its images' sample."""
+    """The tiles that matter for one class: the strongest of its images and of others, and its images' sample.
 
+    `imitators` are those of the others that are shown, and `looked_at` the places of all these images.
+    """
+
+    number: int
     strongest: ChosenTiles
     imitating: ChosenTiles
     sample: ChosenTiles
+    imitators: ChosenTiles
+    looked_at: tuple[int, ...]
+
+    @property
+    def embedded(self) -> tuple[ChosenTiles, ChosenTiles, ChosenTiles]:
+        """The tiles of which embeddings are needed: none if no tile speaks for the class."""
+        nothing = self.strongest.select(np.zeros(len(self.strongest), dtype=bool))
+        return (self.strongest, self.imitating, self.sample) if len(self.strongest) else (nothing,) * 3
+
+
+def _together(parts: Iterable[_Parts]) -> Iterator[list[_Parts]]:
+    """Yield classes in lists that have enough tiles for whole batches."""
+    held: list[_Parts] = []
+    tiles = 0
+    for one in parts:
+        held.append(one)
+        tiles += sum(map(len, one.embedded))
+        if tiles >= TOGETHER:
+            yield held
+            held, tiles = [], 0
+    if held:
+        yield held
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,16 +232,17 @@ def _sampled(chosen: NDArray[np.int64], tiles: Sequence[ImageTiles]) -> ChosenTi
 def _reasons(
     source: TileSource,
     parts: _Parts,
-    class_number: int,
+    embedded: Sequence[Embeddings],
     halves: _Halves,
     on_object: OnObject | None,
     most: int,
     seed: int,
-) -> tuple[Reason, ...]:
+) -> list[tuple[Reason, ChosenTiles]]:
+    """Return the reasons of a class, yet without their examples, each with its tiles."""
     strongest, imitating, sample = parts.strongest, parts.imitating, parts.sample
     if not len(strongest):
-        return ()
-    embeddings = source.embeddings(strongest)
+        return []
+    embeddings, of_others, of_samples = embedded
     choosing = halves.choosing[strongest.images]
     chosen, weights = embeddings[choosing], strongest.evidence[choosing]
     groups = group(chosen, weights, most=most, seed=seed)
@@ -197,47 +250,46 @@ def _reasons(
     # With a single group, nothing was chosen.
     tested = ~choosing if len(groups) > 1 else np.ones(len(strongest), dtype=bool)
     of_strongest = groups.nearest(embeddings)
-    of_imitating = groups.nearest(source.embeddings(imitating))
+    of_imitating = groups.nearest(of_others)
     imitating_tested = (
         ~halves.choosing[imitating.images] if len(groups) > 1 else np.ones(len(imitating), bool)
     )
-    of_sample = groups.nearest(source.embeddings(sample))
+    of_sample = groups.nearest(of_samples)
     pixels = torch.stack(list(source.pixels(strongest)))
     covered = None if on_object is None else _covered(sample, on_object)
-    reasons = []
+    reasons: list[tuple[Reason, ChosenTiles]] = []
     order = by_share(of_strongest, strongest.evidence)
     for number in order:
         inside = of_strongest == number
         own, alike = strongest.select(inside), of_imitating == number
-        reasons.append(
-            Reason(
-                share=ratio_estimate(
-                    np.where(inside, strongest.evidence, 0)[tested],
-                    strongest.evidence[tested],
-                    chance=1 / len(order),
-                ),
-                total_share=_total_share(sample, of_sample == number),
-                purity=accuracy_estimate(
-                    np.repeat([1.0, 0.0], [(inside & tested).sum(), (alike & imitating_tested).sum()]),
-                    chance=_ratio(tested.sum(), tested.sum() + imitating_tested.sum()),
-                ),
-                place=typical_place(source.corners(own), [source.grids[i] for i in own.images.tolist()]),
-                appearance=appearance(pixels[torch.from_numpy(inside)]),
-                on_object=None if covered is None else _on_object(sample, of_sample == number, covered),
-                examples=source.shown(own.strongest(EXAMPLES), class_number),
-                count=len(own),
-                stability=float(found_again[number]),
-                images=tuple(own.images.tolist()),
-                corners=tuple(source.corners(own)),
-                others=tuple(sorted(imitating.images[alike].tolist())),
-                accuracy=None
-                if halves.right is None
-                else with_and_without(
-                    inside[tested], halves.right[strongest.images[tested]], strongest.evidence[tested]
-                ),
-            )
+        reason = Reason(
+            share=ratio_estimate(
+                np.where(inside, strongest.evidence, 0)[tested],
+                strongest.evidence[tested],
+                chance=1 / len(order),
+            ),
+            total_share=_total_share(sample, of_sample == number),
+            purity=accuracy_estimate(
+                np.repeat([1.0, 0.0], [(inside & tested).sum(), (alike & imitating_tested).sum()]),
+                chance=_ratio(tested.sum(), tested.sum() + imitating_tested.sum()),
+            ),
+            place=typical_place(source.corners(own), [source.grids[i] for i in own.images.tolist()]),
+            appearance=appearance(pixels[torch.from_numpy(inside)]),
+            on_object=None if covered is None else _on_object(sample, of_sample == number, covered),
+            examples=(),
+            count=len(own),
+            stability=float(found_again[number]),
+            images=tuple(own.images.tolist()),
+            corners=tuple(source.corners(own)),
+            others=tuple(sorted(imitating.images[alike].tolist())),
+            accuracy=None
+            if halves.right is None
+            else with_and_without(
+                inside[tested], halves.right[strongest.images[tested]], strongest.evidence[tested]
+            ),
         )
-    return tuple(reasons)
+        reasons.append((reason, own))
+    return reasons
 
 
 def _ratio(part: np.int64, whole: np.int64) -> float | None:
