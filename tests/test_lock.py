@@ -12,7 +12,7 @@ import pytest
 
 from nearsight import lock
 from nearsight.errors import InputError
-from nearsight.lock import LOCK, contents, whoever_writes, writing
+from nearsight.lock import LOCK, contents, remove_parts, whoever_writes, writing, writing_parts
 from nearsight.progress import Silent
 from nearsight.write import replace_atomically
 
@@ -263,3 +263,18 @@ def test_directories_that_a_killed_process_made_and_did_not_fill_mean_nothing(tm
     assert contents(tmp_path) == []
     (tmp_path / "fold-1" / "checkpoint" / "mine").touch()
     assert contents(tmp_path) == [tmp_path / "fold-1"]
+
+
+def test_parts_go_before_their_lock_and_a_new_holder_keeps_its_own(tmp_path: Path) -> None:
+    parts = tmp_path / "table.parts"
+    parts.mkdir()
+    (parts / "part-0").touch()
+    with writing_parts(parts):
+        remove_parts(parts)
+        assert whoever_writes(parts) is not None
+        assert [file.name for file in parts.iterdir()] == [LOCK]
+    assert not parts.exists()
+    # What is not removed, such as what an interruption leaves, stays.
+    with writing_parts(parts):
+        (parts / "part-0").touch()
+    assert [file.name for file in parts.iterdir()] == ["part-0"]

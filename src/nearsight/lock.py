@@ -126,6 +126,35 @@ def writing(
                 each.rmdir()
 
 
+@contextmanager
+def writing_parts(directory: Path | None, progress: Progress = SILENT) -> Iterator[None]:
+    """Be the one process that writes into a directory of parts, which is removed once they are, and then it is left.
+
+    >>> import tempfile
+    >>> parts = Path(tempfile.mkdtemp()) / "table.parquet.parts"
+    >>> with writing_parts(parts):
+    ...     (parts / "part-0").touch()
+    >>> with writing_parts(parts):
+    ...     remove_parts(parts)
+    >>> parts.exists()
+    False
+
+    As long as it is locked, it must stay: whoever made it anew would write beside the holder.
+    """
+    with writing(directory, progress):
+        yield
+    if directory is not None and is_first_process():
+        with suppress(OSError):
+            directory.rmdir()
+
+
+def remove_parts(directory: Path) -> None:
+    """Remove the files in a directory, but not its lock."""
+    for file in directory.iterdir():
+        if file.name != LOCK:
+            file.unlink()
+
+
 def _check_files(directory: Path) -> None:
     # A directory that can be written but not read is accepted as it is.
     with suppress(PermissionError), os.scandir(directory) as entries:

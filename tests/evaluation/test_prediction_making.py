@@ -184,7 +184,7 @@ def test_a_process_that_was_killed_as_it_cleaned_up_leaves_no_row_twice(
     folder: Path, bound: TiledModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out.csv"
-    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
+    monkeypatch.setattr("nearsight.evaluation.parted_table.remove_parts", lambda _: None)
     make_predictions(bound, unlabelled(folder), out=out)
     monkeypatch.undo()
     assert out.with_name("out.csv.parts").is_dir()

@@ -5,6 +5,7 @@ import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,31 @@ def test_a_disk_that_fills_while_parts_are_joined_is_not_damage_of_theirs(
         parquet.read_table(embed(out=tmp_path / "again.parquet"))
     )
     assert sorted(file.name for file in tmp_path.iterdir()) == ["again.parquet", "tiles.parquet"]
+
+
+@pytest.mark.parametrize("free", [10**12, 100])
+def test_parts_are_removed_as_they_are_joined_only_if_there_is_no_room_for_both(
+    free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_TOGETHER", 1)
+    monkeypatch.setattr(embedding_file, "PART_SECONDS", -1.0)
+    embed = partial(nearsight.embed, Small(), TOY, classes="cat,dog", tile=4, stride=4)
+    whole = embed(out=tmp_path / "whole.parquet", progress=False).read_bytes()
+    monkeypatch.setattr(embedding_file.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    out, left = tmp_path / "tiles.parquet", []
+    tables_of = embedding_file._tables_of
+
+    def seen(part: Path) -> Any:
+        left.append(len([*part.parent.glob("part-*.parquet")]))
+        return tables_of(part)
+
+    monkeypatch.setattr(embedding_file, "_tables_of", seen)
+    watching = Interrupting()
+    embed(out=out, progress=watching)
+    assert out.read_bytes() == whole
+    assert left == ([3, 3, 3] if free > 100 else [3, 2, 1])
+    assert ("removed as they are joined" in watching.said) == (free == 100)
+    assert not out.with_name("tiles.parquet.parts").exists()
 
 
 @pytest.mark.parametrize("counts", [[1], [1024], [5, 1018, 1, 1, 9000, 3], [4] * 1000])

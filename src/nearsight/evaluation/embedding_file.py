@@ -18,7 +18,7 @@ from nearsight.errors import InputError
 from nearsight.evaluation.kept_scores import made_with
 from nearsight.evaluation.tile_embeddings import TileEmbeddings, image_groups, tile_counts, tile_embeddings
 from nearsight.evidence import TiledModel
-from nearsight.lock import writing
+from nearsight.lock import remove_parts, writing_parts
 from nearsight.progress import SILENT, Progress
 from nearsight.read import opened_table, said_of
 from nearsight.runs.run import METADATA
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # A part ends this many seconds after it was begun, with the group of images that it is in.
 PART_SECONDS = 20.0
 _GIB = 2**30
+# What the file may take more than its parts.
+_ROOM = 1.1
 _MEND = "embed again"
 
 
@@ -54,7 +56,7 @@ def write_embeddings(
     """
     parts = _Parts(path.with_name(f"{path.name}.parts"), _key(bound, images))
     counts = tile_counts(bound, images)
-    with writing(parts.directory, progress):
+    with writing_parts(parts.directory, progress):
         if path.is_dir():
             raise InputError(f"{path} is a directory; choose another `out`")
         [kept, *_] = processes.each(lambda: parts.begin() if processes.first else [])
@@ -76,7 +78,7 @@ def write_embeddings(
                 progress.count("embedding tiles", made, total)
 
         processes.each(lambda: parts.write(images, embeddings()))
-        processes.first_does(lambda: parts.join(path, {METADATA: json.dumps(facts)}))
+        processes.first_does(lambda: parts.join(path, {METADATA: json.dumps(facts)}, progress))
 
 
 def _key(bound: TiledModel, images: ImageSet) -> str:
@@ -129,22 +131,32 @@ class _Parts:
                     late = time.monotonic() - begun > PART_SECONDS
                     follows = not late and group is not None and group[0].start == numbers.stop
 
-    def join(self, path: Path, said: Mapping[str, str]) -> None:
-        """Make one file of all parts, and remove them."""
+    def join(self, path: Path, said: Mapping[str, str], progress: Progress) -> None:
+        """Make one file of all parts, and remove them: at the end, or one by one if the disk has no room for both."""
+        size = sum(file.stat().st_size for file in self._files())
+        short = shutil.disk_usage(path.parent).free < _ROOM * size
+        if short:
+            progress.say(
+                f"the disk has no room for {size / _GIB:,.2f} GiB twice: parts are removed as they are joined, and "
+                "what an interruption loses meanwhile is embedded again"
+            )
         with _tables_into(path, said) as write:
-            for table in self._tables():
-                write(table)
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def _tables(self) -> Iterator["pa.Table"]:
-        """Yield what all parts hold; what fails while it is written is no damage of theirs."""
-        for file in self._files():
-            with opened_table(file, _MEND) as held:
-                for number in range(held.num_row_groups):
-                    yield held.read_row_group(number)
+            for file in self._files():
+                for table in _tables_of(file):
+                    write(table)
+                if short:
+                    file.unlink()
+        remove_parts(self.directory)
 
     def _files(self) -> list[Path]:
         return sorted(self.directory.glob("part-*.parquet"))
+
+
+def _tables_of(part: Path) -> Iterator["pa.Table"]:
+    """Yield what a part holds; what fails while it is written is no damage of the part."""
+    with opened_table(part, _MEND) as held:
+        for number in range(held.num_row_groups):
+            yield held.read_row_group(number)
 
 
 def _images_in(part: "parquet.ParquetFile") -> range:

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nearsight.digest import seal_table
 from nearsight.errors import InputError, first_line
+from nearsight.lock import remove_parts
 from nearsight.read import checked_columns, open_file, opened_table, said_of, unreadable
 from nearsight.runs.run import METADATA
 from nearsight.schema import numbered, read_schema
@@ -116,7 +116,8 @@ class PartedTable:
                         writer.write_table(_shaped(kept, schema))
             if self.path.suffix == PARQUET:
                 seal_table(temporary)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if self.directory.is_dir():
+            remove_parts(self.directory)
 
     def _joined(self, files: Sequence[Path]) -> "pa.Schema":
         """Return the columns of all files; raises `InputError` if a name has two incompatible types."""

@@ -17,7 +17,7 @@ from nearsight.evaluation.predicting import Scored, predicting_protocol, scored
 from nearsight.evaluation.prediction_rows import prediction_rows
 from nearsight.evaluation.predictions import Predictions
 from nearsight.evidence import EvidenceMap, TiledModel
-from nearsight.lock import writing
+from nearsight.lock import writing_parts
 from nearsight.numbers import whole
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.choices import DEFAULT_GRID
@@ -80,7 +80,7 @@ def make_predictions(
     file = (
         None if out is None else PartedTable(Path(out), columns_of(top, mapped=maps is not None), made_with)
     )
-    with writing(None if file is None else file.directory, progress):
+    with writing_parts(None if file is None else file.directory, progress):
         keys = images.keys()
 
         def begin() -> tuple[list[Path], list[int]]:
