@@ -69,10 +69,10 @@ def likeness(products: Tensor, windows: Tensor, values: int) -> Tensor:
     `products` (blocks, n, n) are scalar products of the images' steps in each block, each over `values` numbers.
     """
     count = products.shape[1]
-    summed = (windows @ products.flatten(1)).reshape(len(windows), count, count)
-    squares = summed.diagonal(dim1=1, dim2=2) + PLAIN * values * windows.sum(1)[:, None]
-    lengths = squares.sqrt()
-    alike = summed / (lengths[:, :, None] * lengths[:, None, :])
+    alike = (windows @ products.flatten(1)).reshape(len(windows), count, count)
+    squares = alike.diagonal(dim1=1, dim2=2) + PLAIN * values * windows.sum(1)[:, None]
+    scale = squares.rsqrt()
+    alike.mul_(scale[:, :, None]).mul_(scale[:, None, :])
     alike.diagonal(dim1=1, dim2=2).fill_(1.0)
     return alike
 
@@ -90,14 +90,16 @@ def strongest_group(alike: Tensor) -> tuple[Tensor, Tensor]:
     for k images that agree fully with one another and with no others, it is k − 1. Belonging is its eigenvector,
     (windows, n).
     """
-    vector = alike.clamp(min=0).sum(2) ** 2
-    vector = vector / vector.norm(dim=1, keepdim=True)
-    size = torch.zeros(len(alike))
+    # NumPy multiplies many small matrices by a vector each several times faster than torch does.
+    matrices = alike.numpy()
+    vector = alike.clamp(min=0).sum(2).numpy() ** 2
+    vector /= np.linalg.norm(vector, axis=1, keepdims=True)
+    size = np.zeros(len(matrices), dtype=np.float32)
     for _ in range(ROUNDS):
-        turned = torch.bmm(alike, vector[:, :, None])[:, :, 0]
+        turned = np.matmul(matrices, vector[:, :, None])[:, :, 0]
         size = (turned * vector).sum(1)
-        vector = turned / turned.norm(dim=1, keepdim=True).clamp(min=1e-9)
-    return size - 1, vector
+        vector = turned / np.linalg.norm(turned, axis=1, keepdims=True).clip(min=1e-9)
+    return torch.from_numpy(size - 1), torch.from_numpy(vector)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +155,12 @@ class Ground:
         blocks, _ = in_blocks(self._steps, self.block)
         return torch.bmm(blocks, blocks.transpose(1, 2))
 
+    def _products_of(self, images: Tensor) -> Tensor:
+        """Return the scalar products of some images, (blocks, n, n); one gather is faster than two of whole rows."""
+        pairs = images[:, None] * len(self.labels) + images
+        found = self._products.flatten(1).index_select(1, pairs.flatten())
+        return found.reshape(-1, len(images), len(images))
+
     def groups(self, steps: Tensor) -> tuple[Tensor, Tensor]:
         """Return the strongest group in each window among images given by their unusual steps."""
         blocks, _ = in_blocks(steps, self.block)
@@ -166,18 +174,19 @@ class Ground:
         """
         key = (count, without if self._few else None)
         if key not in self._known:
-            allowed = self.others(key[1])
-            products = self._products[:, allowed][:, :, allowed]
+            theirs = self.others(key[1])
+            allowed, share = torch.nonzero(theirs).squeeze(1), theirs / theirs.sum()
             # As if each image's steps were given minus the mean of these images.
-            rows, columns = products.mean(1, keepdim=True), products.mean(2, keepdim=True)
-            products = products - rows - columns + rows.mean(2, keepdim=True)
+            means = self._products @ share
+            mean = (means @ share)[:, None, None]
             random = np.random.default_rng((self.seed, count))
             values = KINDS * self.block**2
             sizes = []
             for _ in range(DRAWS):
-                drawn = torch.from_numpy(random.permutation(products.shape[1])[:count])
-                alike = likeness(products[:, drawn][:, :, drawn], self.windows, values)
-                sizes.append(strongest_group(alike)[0])
+                drawn = allowed[torch.from_numpy(random.permutation(len(allowed))[:count])]
+                offset = means[:, drawn]
+                products = self._products_of(drawn) - offset[:, :, None] - offset[:, None, :] + mean
+                sizes.append(strongest_group(likeness(products, self.windows, values))[0])
             stacked = torch.stack(sizes)
             self._known[key] = stacked.mean(0), stacked.std(0)
         return self._known[key]
