@@ -80,3 +80,14 @@ def settle_numbers(settings: Any) -> None:
             object.__setattr__(settings, spec.name, real(spec.name, value))
         else:
             check(spec.name, value, types[spec.name])
+
+
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """Return how many there are of something, in words: `one` of them has this name, and more have an s.
+
+    >>> counted(1, "image"), counted(1200, "image"), counted(0, "class", "classes")
+    ('1 image', '1,200 images', '0 classes')
+
+    `several` is the name of more than one, if it is not that of one with an s.
+    """
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"

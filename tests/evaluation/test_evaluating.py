@@ -221,10 +221,10 @@ def test_how_long_it_takes_is_said_before_it_begins(
     bound = TiledModel(make_classifier(tile=6), stride=4, device="cpu")
     evaluate(bound, uniform, progress=listener)
     assert asked == []
-    monkeypatch.setattr("nearsight.evaluation.scoring.FEW_TILES", 1)
+    monkeypatch.setattr("nearsight.evaluation.expected.FEW_PIXELS", 1)
     found = evaluate(bound, uniform, progress=listener)
     assert asked == [found.settings["tiles"]]
-    assert listener.said == [f"evaluating {len(uniform)} images: {asked[0]:,} tiles, about 90 s"]
+    assert listener.said == [f"evaluating {len(uniform)} images: {asked[0]:,} tiles, about 1:31"]
 
 
 def test_a_full_pass_that_the_network_refuses_is_left_out_and_said(uniform: ImageSet, listener: Any) -> None:

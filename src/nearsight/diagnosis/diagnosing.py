@@ -14,6 +14,7 @@ from nearsight.data.value_groups import groups_of
 from nearsight.diagnosis import parts as registry
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.draw import draw
+from nearsight.diagnosis.expected import expected_diagnosis
 from nearsight.diagnosis.observing import pass_over
 from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.pictures import ExaminedPictures
@@ -23,6 +24,7 @@ from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.models.weights_digest import digest_of_weights
+from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.together import ONE_PROCESS, Processes
@@ -94,10 +96,20 @@ def diagnose(
 
     for note in bound.notes:
         tell(note)
-    count = f"{len(measured)} part{'' if len(measured) == 1 else 's'}"
-    progress.say(
-        f"diagnosing {len(examined):,} images in {count}: {', '.join(part.name for part in measured)}"
-    )
+    counts = f"{counted(len(examined), 'image')} in {counted(len(measured), 'part')}"
+    progress.say(f"diagnosing {counts}: {', '.join(part.name for part in measured)}")
+    if progress is not SILENT:
+        expected = expected_diagnosis(
+            bound,
+            examined,
+            measured,
+            others=others or {},
+            faithfulness=faithfulness,
+            seed=seed,
+            workers=workers,
+        )
+        if told := expected.sentence():
+            progress.say(told)
     evaluation, grids, seen = pass_over(
         bound,
         examined,

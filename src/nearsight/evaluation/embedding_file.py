@@ -3,25 +3,32 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
+
 from nearsight.data import ImageSet
 from nearsight.digest import seal_table
 from nearsight.errors import InputError
+from nearsight.evaluation.expected import expected_of, say_cost
 from nearsight.evaluation.kept_scores import made_with
 from nearsight.evaluation.tile_embeddings import TileEmbeddings, image_groups, tile_counts, tile_embeddings
-from nearsight.evidence import TiledModel
+from nearsight.evidence import Cost, TiledModel
+from nearsight.evidence.cost import TIMED_TILES
 from nearsight.lock import remove_parts, writing_parts
 from nearsight.progress import SILENT, Progress
 from nearsight.read import opened_table, said_of
 from nearsight.runs.run import METADATA
+from nearsight.tiles import TileGrid
 from nearsight.together import ONE_PROCESS, Processes
 from nearsight.write import plain, replace_atomically
 
@@ -66,6 +73,10 @@ def write_embeddings(
         missing = [group for group in image_groups(counts) if group.start not in done]
         share = processes.share(len(missing))
         own = missing[share.start : share.stop]
+        if progress is not SILENT and own:
+            some = images.select(np.concatenate([np.arange(group.start, group.stop) for group in own]))
+            cost = expected_of(bound, some, of_tiles=partial(_cost_of_tiles, bound), workers=workers)
+            say_cost(progress, "embedding", len(some), cost)
 
         def embeddings() -> Iterator[tuple[range, TileEmbeddings]]:
             made, total = 0, sum(int(counts[group.start : group.stop].sum()) for group in own)
@@ -79,6 +90,16 @@ def write_embeddings(
 
         processes.each(lambda: parts.write(images, embeddings()))
         processes.first_does(lambda: parts.join(path, {METADATA: json.dumps(facts)}, progress))
+
+
+def _cost_of_tiles(bound: TiledModel, grids: Sequence[TileGrid]) -> Cost:
+    """Return what the embeddings of all tiles of some grids cost: each is passed by itself."""
+    total, tile = sum(map(len, grids)), grids[0].tile
+    batch = torch.zeros(min(total, TIMED_TILES), 3, tile, tile)
+    bound.embed(batch)
+    begun = time.perf_counter()
+    bound.embed(batch)
+    return Cost(total, None, (time.perf_counter() - begun) / len(batch) * total)
 
 
 def _key(bound: TiledModel, images: ImageSet) -> str:

@@ -11,18 +11,19 @@ import torch
 
 from nearsight.data.unlabelled import Unlabelled
 from nearsight.errors import InputError
-from nearsight.evaluation.chunks import BLOCK
+from nearsight.evaluation.chunks import BLOCK, as_looked_at
+from nearsight.evaluation.expected import expected_cost, say_cost
 from nearsight.evaluation.parted_table import PartedTable
 from nearsight.evaluation.predicting import Scored, predicting_protocol, scored
 from nearsight.evaluation.prediction_rows import prediction_rows
 from nearsight.evaluation.predictions import Predictions
-from nearsight.evidence import EvidenceMap, TiledModel
+from nearsight.evidence import Cost, EvidenceMap, TiledModel
 from nearsight.lock import writing_parts
 from nearsight.numbers import whole
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.choices import DEFAULT_GRID
 from nearsight.settings.prediction_words import DEFAULT_TOP, columns_of
-from nearsight.settings.protocols import TOP_K, WHOLE, scored_by
+from nearsight.settings.protocols import FULL_PASS, TOP_K, WHOLE, scored_by
 from nearsight.together import ONE_PROCESS, Processes
 
 # A part of a table is written when it has this many rows, or this many seconds after the last.
@@ -128,10 +129,14 @@ def make_predictions(
         last = time.monotonic()
         try:
             rounds = processes.rounds(len(numbers), BLOCK)
+            dealt = [numbers[place] for some in rounds for place in some]
+            if progress is not SILENT:
+                cost = _cost(bound, images, dealt, protocol, mapped=maps is not None, workers=workers)
+                say_cost(progress, "predicting", len(dealt), cost)
             own = scored(
                 bound,
                 images,
-                [numbers[place] for dealt in rounds for place in dealt],
+                dealt,
                 protocol=protocol,
                 workers=workers,
                 observe=None if places is None else save_map,
@@ -159,6 +164,26 @@ def make_predictions(
             return Predictions(settings, held=pyarrow.concat_tables(held))
         processes.first_does(lambda: file.finish(before))
         return Predictions(settings, file.path)
+
+
+def _cost(
+    bound: TiledModel,
+    images: Unlabelled,
+    numbers: Sequence[int],
+    protocol: str,
+    *,
+    mapped: bool,
+    workers: int,
+) -> Cost | None:
+    whole = protocol == FULL_PASS and not mapped
+    return expected_cost(
+        bound,
+        len(numbers),
+        lambda place: as_looked_at(images.image(numbers[place]), bound.preprocessing),
+        passes=[bound] if whole else [],
+        of_tiles=None if whole else bound.cost,
+        workers=workers,
+    )
 
 
 def _of_all(processes: Processes, own: Iterator[Scored], rounds: Sequence[range]) -> Iterator[Scored]:

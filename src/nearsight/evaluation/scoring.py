@@ -11,18 +11,15 @@ from torch import Tensor
 from nearsight.data import ImageSet
 from nearsight.errors import InputError, first_line
 from nearsight.evaluation.chunks import BLOCK, TOO_LARGE, Looked, resized_chunks
+from nearsight.evaluation.expected import expected_of, say_cost
 from nearsight.evaluation.five_crop import FiveCrop
 from nearsight.evaluation.protocols import tile_scores
 from nearsight.evaluation.refusal import refuses_sizes
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.progress import SILENT, Progress
-from nearsight.tiles import TileGrid
 
 # The share of the memory bound for decoded images that wait.
 WAITING_SHARE = 1 / 8
-# The expected time of an evaluation is reported if it is longer than this; with fewer tiles it never is.
-SAID_SECONDS = 10.0
-FEW_TILES = 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +77,10 @@ def score_blocks(
 
     chunks = resized_chunks(images, bound.preprocessing, int(bound.memory * WAITING_SHARE), workers)
     stream = _passed_whole(chunks, looking, scores, leave_out)
-    if tiled and len(images) and progress is not SILENT:
-        _say_cost(bound, images, progress)
+    if progress is not SILENT:
+        passed, of_tiles = [*looking.values()], bound.cost if tiled else None
+        cost = expected_of(bound, images, passes=passed, of_tiles=of_tiles, workers=workers)
+        say_cost(progress, "evaluating", len(images), cost)
     for start in range(0, len(images), BLOCK):
         block, tiles, stop = islice(stream, BLOCK), 0, min(start + BLOCK, len(images))
         for place, found in enumerate(bound.maps(block) if tiled else block, start):
@@ -156,20 +155,3 @@ def _passed_whole(
         chunk.reverse()
         while chunk:
             yield chunk.pop()
-
-
-def _say_cost(bound: TiledModel, images: ImageSet, progress: Progress) -> None:
-    """Say how long the tiles of a set will take, if that is more than some seconds."""
-    tile, stride = bound.sides()
-    preprocessing = bound.preprocessing
-    sizes, counts = np.unique(images.sizes, axis=0, return_counts=True)
-    grids: list[TileGrid] = []
-    for (height, width), count in zip(sizes.tolist(), counts.tolist(), strict=True):
-        if preprocessing is not None:
-            height, width = preprocessing.resized(height, width)
-        grids += [TileGrid(height, width, tile, stride, bound.grid)] * count
-    if sum(map(len, grids)) < FEW_TILES:
-        return
-    cost = bound.cost(grids)
-    if cost.seconds > SAID_SECONDS:
-        progress.say(f"evaluating {len(images):,} images: {cost.sentence()}")

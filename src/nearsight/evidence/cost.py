@@ -8,6 +8,9 @@ from nearsight.arguments import check
 from nearsight.errors import InputError
 from nearsight.evidence.operations import FlopCount
 from nearsight.evidence.ready import ReadyModel
+from nearsight.numbers import counted
+from nearsight.progress import duration
+from nearsight.statistics.writing import scaled
 from nearsight.tiles import TileGrid
 
 # Enough tiles for a batch to run at its usual speed, few enough to be done at once.
@@ -30,10 +33,11 @@ class Cost:
         """Say it in one line.
 
         >>> Cost(tiles=1089, flops=76_200_000_000, seconds=2.3).sentence()
-        '1,089 tiles, 76.2 GFLOP, about 3 s'
+        '1,089 tiles, 76.2 GFLOP, about 0:03'
         """
-        flops = "" if self.flops is None else f" {self.flops / 1e9:,.3g} GFLOP,"
-        return f"{self.tiles:,} tiles,{flops} about {max(1, round(self.seconds + 0.5)):,} s"
+        told = [] if not self.tiles else [counted(self.tiles, "tile")]
+        told += [] if self.flops is None else [scaled(self.flops, "FLOP")]
+        return ", ".join([*told, f"about {duration(max(1, round(self.seconds + 0.5)))}"])
 
 
 def measured_cost(ready: ReadyModel, grids: Sequence[TileGrid], channels: int = 3) -> Cost:

@@ -2,8 +2,9 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Literal
@@ -22,6 +23,8 @@ from nearsight.errors import InputError, first_line
 from nearsight.lock import whoever_writes
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import counted
+from nearsight.progress import SILENT, Progress, duration
 from nearsight.read import (
     LARGEST_TEXT,
     is_file,
@@ -43,6 +46,8 @@ from nearsight.training.checkpoint import read_checkpoint
 from nearsight.training.metrics_log import METRICS, check_rows
 
 State = Literal["whole", "damaged", "missing", "no digest"]
+# The time is told when this much has been checked, if all takes longer than so many seconds.
+TIMED_BYTES, SAID_SECONDS = 32 * 2**20, 10.0
 _WAY_OUT = "put back a copy of it, or make it again"
 # What a directory must contain if it contains the first of these.
 _TOGETHER = ((RESULT, (WEIGHTS, DESCRIPTION)), (ROWS, (DIAGNOSIS, MAPS, PICTURES)), (REPAIR, (PICTURES,)))
@@ -105,35 +110,88 @@ class Verified(Shown):
         }
 
 
-def verify_files(directory: Path) -> Verified:
+def verify_files(directory: Path, progress: Progress = SILENT) -> Verified:
     """Check every file that is read back below a directory; nothing is changed, and links are not followed.
 
-    Raises `InputError` if there is no such directory, and if it holds no file of ours.
+    `progress` is told how many files are checked, and how long it takes if that is more than ten seconds. Raises
+    `InputError` if there is no such directory, and if it holds no file of ours.
     """
     if not directory.is_dir():
         what = "is a file, not a directory" if directory.exists() else "does not exist"
         raise InputError(f"{directory} {what}; give a directory that a command of Nearsight wrote")
     checked: list[Checked] = []
-    others = 0
-    for place, inner, names in os.walk(directory):
-        inner.sort()
-        here = Path(place)
-        listed = _listed(here)
-        for name in sorted(names):
-            path = here / name
-            # What begins with a dot is a lock, or what a killed process had half written.
-            ours = not name.startswith(".") and (
-                path.suffix in _KINDS or path.name == METRICS or path in listed
-            )
-            if ours:
-                checked += _state(path, directory, listed)
-            others += not ours
-        checked += [Checked(_name(path, directory), "missing") for path in _missing(here, listed)]
+    places, others = _places(directory)
+    foreseen = _Foreseen(sum(len(place.files) for place in places), progress)
+    for place in places:
+        for path in place.files:
+            checked += _state(path, directory, place.listed)
+            foreseen.checked(path, places)
+        checked += [Checked(_name(path, directory), "missing") for path in _missing(place.path, place.listed)]
     if not checked:
         raise InputError(
             f"{directory} holds no file that Nearsight reads back; give a directory that it wrote"
         )
     return Verified(directory, tuple(checked), others, whoever_writes(directory))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A directory: its files that are read back, and those that heatmaps list, with their digests."""
+
+    path: Path
+    files: tuple[Path, ...]
+    listed: Mapping[Path, str]
+
+
+def _places(directory: Path) -> tuple[list[_Place], int]:
+    """Return all places below a directory, and how many files are never read back."""
+    found, others = [], 0
+    for place, inner, names in os.walk(directory):
+        inner.sort()
+        here = Path(place)
+        listed = _listed(here)
+        # What begins with a dot is a lock, or what a killed process had half written.
+        ours = tuple(
+            here / name
+            for name in sorted(names)
+            if not name.startswith(".")
+            and (Path(name).suffix in _KINDS or name == METRICS or here / name in listed)
+        )
+        found.append(_Place(here, ours, listed))
+        others += len(names) - len(ours)
+    return found, others
+
+
+@dataclass
+class _Foreseen:
+    """How many of the files are checked, and the time that all take, once some megabytes have been timed."""
+
+    files: int
+    progress: Progress
+    done: int = 0
+    size: int = 0
+    said: bool = False
+    begun: float = field(default_factory=time.monotonic)
+
+    def checked(self, path: Path, places: Sequence[_Place]) -> None:
+        """Count a file."""
+        self.done += 1
+        self.size += _size(path)
+        if not self.said and self.size > TIMED_BYTES:
+            self.said = True
+            total = sum(_size(file) for place in places for file in place.files)
+            seconds = (time.monotonic() - self.begun) / self.size * total
+            if seconds > SAID_SECONDS:
+                what = f"{counted(self.files, 'file')}, {total / 2**30:,.2f} GiB"
+                self.progress.say(f"checking {what}, takes about {duration(seconds)}")
+        self.progress.count("checking files", self.done, self.files)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
 
 
 def _name(path: Path, directory: Path) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from nearsight.data import ImageSet, ImageSets, require_tile
 from nearsight.data.folds import FOLD, FoldedSet
@@ -14,12 +13,14 @@ from nearsight.data.split_list import Listing
 from nearsight.data.value_groups import ValueGroups, checked_groups, column_of, column_values, groups_of
 from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import evaluate
-from nearsight.evaluation.five_crop import Shifts
+from nearsight.evaluation.expected import FullPass, expected_of
+from nearsight.evaluation.five_crop import FiveCrop, Shifts
 from nearsight.evaluation.result import split_name
 from nearsight.evaluation.whole_on_tiles import TileAnswers
 from nearsight.evidence import TiledModel
 from nearsight.launch import by_itself
 from nearsight.lock import writes
+from nearsight.models import Classifier
 from nearsight.numbers import whole
 from nearsight.progress import SILENT, Progress, duration
 from nearsight.progress.shortening import LONG_SECONDS
@@ -28,7 +29,7 @@ from nearsight.runs.run import read_predictions
 from nearsight.settings import Budget, GridKind, Machine, Recipe
 from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
 from nearsight.settings.pooled import no_attention
-from nearsight.settings.protocols import ATTENTION, FIVE_CROP, PROTOCOLS, USUAL
+from nearsight.settings.protocols import ATTENTION, FIVE_CROP, FULL_PASS, PROTOCOLS, USUAL
 from nearsight.study.arms import Arm, make_arms, order_arms, reference_size, usual_arms, usual_padding
 from nearsight.study.asking_about_tiles import ask_run, measure_on_tiles
 from nearsight.study.comparison import Comparison
@@ -125,7 +126,7 @@ def compare(
         # Before anything is trained for nothing.
         groups_of(first[SPLIT], groups)
     made = make_arms(study.base, study.arms, budget, size)
-    expected = _require_trainable(made, first, None if progress is SILENT else machine.torch_device())
+    expected = _require_trainable(made, first, study, None if progress is SILENT else machine)
     planned = [
         Planned(arm, replace(arm.recipe, seed=seed), fold, _place(out, arm, seed, fold if folds else None))
         for seed in study.all_seeds
@@ -350,10 +351,13 @@ def _chosen(protocols: Iterable[str] | None, base: Recipe) -> tuple[str, ...]:
     return tuple(protocol for protocol in PROTOCOLS if protocol in asked)
 
 
-def _require_trainable(arms: Iterable[Arm], sets: ImageSets, device: torch.device | None) -> dict[str, float]:
+def _require_trainable(
+    arms: Iterable[Arm], sets: ImageSets, study: Study, machine: Machine | None
+) -> dict[str, float]:
     """Raise before anything is written what would stop an arm at its start or its evaluation.
 
-    Returns about how many seconds the training of each arm takes on a device, by name; nothing without a device.
+    Returns about how many seconds the training and the evaluation of each arm take on a machine, by name; nothing
+    without a machine.
     """
     images, test = sets["train"], sets[SPLIT]
     few = images.select(np.arange(min(len(images), TRIAL_IMAGES)))
@@ -363,12 +367,43 @@ def _require_trainable(arms: Iterable[Arm], sets: ImageSets, device: torch.devic
         if arm.recipe.tile is not None and arm.recipe.resize_short is None:
             require_tile(test, arm.recipe.tile)
         classifier, size = build_classifier(arm.recipe, few, SILENT)
-        if device is not None:
+        if machine is not None:
+            device = machine.torch_device()
             network = classifier.network.to(device)
             lay_out(network, size)
             step = seconds_of_step(network, arm.recipe, size, device)
             seconds[arm.name] = step * total_steps(arm.recipe, len(images))
+            seconds[arm.name] += _seconds_of_evaluation(classifier, arm, sets, study, machine)
     return seconds
+
+
+def _seconds_of_evaluation(
+    classifier: Classifier, arm: Arm, sets: ImageSets, study: Study, machine: Machine
+) -> float:
+    """Return about how many seconds a run of an arm is evaluated, as `_evaluate` does."""
+    classifier.network.eval()
+    tile, protocols = arm.recipe.tile, protocols_of(arm, study)
+    bound = TiledModel(
+        classifier, stride=None if tile is None else study.stride, grid=GRID, device=machine.torch_device()
+    )
+    passes: list[FullPass] = [bound] if FULL_PASS in protocols else []
+    if FIVE_CROP in protocols:
+        passes.append(FiveCrop(bound, _shifts(study)))
+    costs = [
+        expected_of(
+            bound,
+            images,
+            passes=passes,
+            of_tiles=None if tile is None else bound.cost,
+            workers=machine.decoding_workers(),
+        )
+        for images in (sets[SPLIT], some_training_images(sets))
+    ]
+    return sum(cost.seconds for cost in costs if cost is not None)
+
+
+def _shifts(study: Study) -> Shifts:
+    return Shifts(usual_padding(study.base), study.base.crop_fill)
 
 
 def _evaluate(
@@ -384,7 +419,7 @@ def _evaluate(
     """Judge a run on the test images, and on some that it was trained on, unless that is already done."""
     tile, protocols = arm.recipe.tile, protocols_of(arm, study)
     wanted: dict[str, Any] = {}
-    shifts = Shifts(usual_padding(study.base), study.base.crop_fill)
+    shifts = _shifts(study)
     if tile is None:
         wanted |= shifts.settings()
     else:

@@ -5,33 +5,55 @@ import time
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from nearsight.models.small_grids import small_grids_as_products
 from nearsight.settings import Recipe
 from nearsight.training.cost import count_flops, count_optimizer_flops
+from nearsight.training.precision import SLOWEST
 
 # On a processor, this many pixels are enough to time a pass; a GPU is only busy with the whole batch.
 PIXELS = 16 * 32 * 32
 
 
-def seconds_of_step(network: nn.Module, recipe: Recipe, size: tuple[int, int], device: torch.device) -> float:
+def seconds_of_step(
+    network: nn.Module,
+    recipe: Recipe,
+    size: tuple[int, int],
+    device: torch.device,
+    dtype: torch.dtype | None = None,
+) -> float:
     """Return about how many seconds an optimizer step of a recipe takes on a device.
 
     >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 5))
     >>> 0 < seconds_of_step(network, Recipe(batch_size=4, optimizer="adamw"), (8, 8), torch.device("cpu")) < 10
     True
 
-    Two forward and backward passes run on black tiles of `size`, height and width in pixels. The time of the second
-    is scaled to the tiles of a step, and the optimizer's part is added by its operations. Reading images is left out.
-    The network is left as it was.
+    Two forward and backward passes run on black tiles of `size`, height and width in pixels, in the precision
+    `dtype`; without one, in that which `choose_precision` will most likely choose. The time of the second is scaled
+    to the tiles of a step, and the optimizer's part is added by its operations. Reading images is left out. The
+    network is left as it was.
     """
     tiles = recipe.batch_size * recipe.tiles_per_image
     timed = tiles if device.type == "cuda" else min(tiles, max(2, PIXELS // (size[0] * size[1])))
-    dtype = torch.bfloat16 if _takes_bfloat16(recipe, device) else torch.float32
-    twin = copy.deepcopy(network).to(device).train()
     images = torch.zeros(timed, 3, *size, device=device).contiguous(memory_format=torch.channels_last)
-    seconds = 0.0
+    if dtype is None and recipe.precision != "auto":
+        dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+    if dtype is None and device.type == "cuda":
+        dtype = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    if dtype is None:
+        whole, half = (_seconds_of_pass(network, images, one) for one in (torch.float32, torch.bfloat16))
+        seconds = half if half <= SLOWEST * whole else whole
+    else:
+        seconds = _seconds_of_pass(network, images, dtype)
+    passes = count_flops(network, size) * tiles
+    return seconds * tiles / timed * (1 + count_optimizer_flops(network, recipe) / max(passes, 1))
+
+
+def _seconds_of_pass(network: nn.Module, images: Tensor, dtype: torch.dtype) -> float:
+    """Return the seconds of the second of two forward and backward passes of a copy of the network."""
+    device, seconds = images.device, 0.0
+    twin = copy.deepcopy(network).to(device).train()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         for _ in range(2):
             begun = time.perf_counter()
@@ -40,19 +62,11 @@ def seconds_of_step(network: nn.Module, recipe: Recipe, size: tuple[int, int], d
                 small_grids_as_products(device, dtype),
             ):
                 logits = twin(images)
-                loss = F.cross_entropy(logits.float(), torch.zeros(timed, dtype=torch.int64, device=device))
+                loss = F.cross_entropy(
+                    logits.float(), torch.zeros(len(images), dtype=torch.int64, device=device)
+                )
             loss.backward()  # type: ignore[no-untyped-call]
             if device.type == "cuda":
                 torch.cuda.synchronize()
             seconds = time.perf_counter() - begun
-    passes = count_flops(network, size) * tiles
-    return seconds * tiles / timed * (1 + count_optimizer_flops(network, recipe) / max(passes, 1))
-
-
-def _takes_bfloat16(recipe: Recipe, device: torch.device) -> bool:
-    """Say whether a run will most likely be trained in bfloat16 (`choose_precision` finds out)."""
-    if recipe.precision != "auto":
-        return recipe.precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+    return seconds

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -14,6 +15,7 @@ from nearsight.launch import Launch
 from nearsight.lock import writes
 from nearsight.models import Classifier, save_classifier
 from nearsight.models.classifier import Network
+from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress, duration
 from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
 from nearsight.runs.run import DIGESTS
@@ -66,6 +68,7 @@ def train(
     begin: Classifier | None = None,
     material: Material | None = None,
     resume: bool = False,
+    followed: Callable[[Classifier], float] | None = None,
     machine: Machine | None = None,
     progress: Progress = SILENT,
 ) -> Run:
@@ -84,7 +87,8 @@ def train(
     whitening layer stays as it is. `material` is trained on instead of the `train` split, which is listed all the
     same. With `resume`, a run of this very recipe in `out`, started with the same weights and material, continues
     from its checkpoint. On a CPU it ends with the same weights, bit for bit, as a run that was never interrupted.
-    The recipe's seed fixes everything.
+    The recipe's seed fixes everything. `followed` returns how many seconds the caller will evaluate such a
+    classifier afterwards; `progress` is told before training begins, with the time of training itself.
 
     Raises `InputError` if `out` holds something else, the tile does not fit, the recipe cannot be trained on the
     material, or the loss is no longer finite; `ShortOfMemoryError` if memory does not suffice, with what to
@@ -97,7 +101,9 @@ def train(
         all_processes() as processes,
         told_of_lost_processes(machine.devices, "; the same command with `resume=True` continues the run"),
     ):
-        return _train(recipe, sets, Path(out), network, begin, material, resume, machine, processes, progress)
+        return _train(
+            recipe, sets, Path(out), network, begin, material, resume, followed, machine, processes, progress
+        )
 
 
 def _train(
@@ -108,6 +114,7 @@ def _train(
     begin: Classifier | None,
     material: Material | None,
     resume: bool,
+    followed: Callable[[Classifier], float] | None,
     machine: Machine,
     processes: Processes,
     progress: Progress,
@@ -162,12 +169,14 @@ def _train(
     optimizer_flops = steps * count_optimizer_flops(network, recipe)
     network.to(device)
     lay_out(network, size)
-    if progress is not SILENT and milestone is None:
-        seconds = steps * seconds_of_step(network, recipe, size, device)
-        if seconds > SAID_SECONDS:
-            progress.say(f"training takes about {duration(seconds)}: {steps:,} steps")
     choice = _precision(recipe, milestone, classifier, images, size, machine, progress)
     progress.say(f"precision {choice.precision}: {choice.reason}")
+    if progress is not SILENT and milestone is None:
+        seconds = steps * seconds_of_step(network, recipe, size, device, choice.dtype)
+        if seconds > SAID_SECONDS:
+            after = 0.0 if followed is None else followed(classifier)
+            said = f", and the evaluation after it about {duration(after)}" if after > SAID_SECONDS else ""
+            progress.say(f"training takes about {duration(seconds)}, {counted(steps, 'step')}{said}")
     fabric = _launch(machine, processes.launch, choice, out)
     network.to(fabric.device)
     if batch_norm == WHOLE_BATCH:

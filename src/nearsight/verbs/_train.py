@@ -1,5 +1,6 @@
 """Train a network."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,12 +10,14 @@ from typing import Any, overload
 from torch import nn
 
 from nearsight import evaluation, training
-from nearsight.data import Data
+from nearsight.data import Data, ImageSet
 from nearsight.data.decode import allowed_pixels
 from nearsight.errors import InputError
+from nearsight.evaluation.expected import expected_of
 from nearsight.evidence import TiledModel
 from nearsight.launch import require_one_process
 from nearsight.lock import writing
+from nearsight.models import Classifier
 from nearsight.progress import Progress, watched
 from nearsight.runs import RESULT, Run
 from nearsight.settings import Machine, Reading, Recipe, make_recipe
@@ -159,7 +162,16 @@ def train(
             for warning in early_warnings(chosen, sets["train"]):
                 channel.warn(warning)
             run = training.train(
-                chosen, sets, directory, network=network, resume=resume, machine=machine, progress=channel
+                chosen,
+                sets,
+                directory,
+                network=network,
+                resume=resume,
+                followed=partial(
+                    _seconds_of_evaluation, images=sets.get("test"), stride=stride, machine=machine
+                ),
+                machine=machine,
+                progress=channel,
             )
             evaluated = "test" in run.result.get("evaluation", {})
             if "test" in sets and not evaluated and processes.launch.takes_part:
@@ -175,6 +187,20 @@ def train(
                 )
                 processes.first_does(partial(result.save, run.directory))
     return run
+
+
+def _seconds_of_evaluation(
+    classifier: Classifier, *, images: ImageSet | None, stride: int | None, machine: Machine
+) -> float:
+    """Return how long the evaluation of a classifier takes, which is left as it is; 0 if that is not known."""
+    if images is None:
+        return 0.0
+    twin = copy.deepcopy(classifier)
+    twin.network.eval()
+    bound = TiledModel(twin, stride=stride, device=machine.torch_device())
+    of_tiles = None if bound.tile is None else bound.cost
+    cost = expected_of(bound, images, passes=[bound], of_tiles=of_tiles, workers=machine.decoding_workers())
+    return 0.0 if cost is None else cost.seconds
 
 
 def _require_tiles(recipe: Recipe, stride: int | None) -> None:

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from nearsight.arguments import checked
+from nearsight.progress import Progress, watched
 from nearsight.report import Verified, verify_files
 
 
 @checked
-def verify(directory: str | Path) -> Verified:
+def verify(directory: str | Path, *, progress: Progress | bool = True) -> Verified:
     """Check every file below a directory that Nearsight reads back: whole, damaged, missing, or without a digest.
 
     >>> import nearsight
@@ -16,7 +17,9 @@ def verify(directory: str | Path) -> Verified:
     ()
 
     `directory` was written by any command: a run, a comparison, a cross-validation, a diagnosis, a repair,
-    heatmaps, a dimension, or a directory that contains several. Nothing is changed, and no network is built. Raises
-    `InputError` if there is nothing of Nearsight's; what is damaged is in the result.
+    heatmaps, a dimension, or a directory that contains several. Nothing is changed, and no network is built.
+    `progress=False` shows nothing; a `Progress` object gets the messages instead. Raises `InputError` if there is
+    nothing of Nearsight's; what is damaged is in the result.
     """
-    return verify_files(Path(directory))
+    with watched(progress) as channel:
+        return verify_files(Path(directory), channel)

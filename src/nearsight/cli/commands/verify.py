@@ -19,7 +19,7 @@ def run(options: Namespace) -> Result:
     from nearsight import verbs
     from nearsight.cli.show import print_lines, print_table
 
-    found = verbs.verify(options.directory)
+    found = verbs.verify(options.directory, progress=not options.quiet)
     rows = [(one.file, one.state, one.why) for one in found.files if one.state != "whole"]
     if not options.json:
         if rows:

@@ -76,11 +76,13 @@ def find_groups(examined: Examined, values: Values) -> Iterator[Candidate]:
     grown = np.random.default_rng((examined.seed, 6)).permutation(choosing)[:GROWN_FROM]
     seen = _Seen(examined, values, np.sort(grown))
     forest = seen.forest(examined.labels[seen.grown], TREES)
-    for number in classes:
+    for done, number in enumerate(classes):
+        examined.progress.count("looking for groups of images in classes", done, len(classes))
         sure = forest.oob_decision_function_[:, list(forest.classes_).index(number)].astype(np.float32)
         group = seen.first(number, sure)
         if group is not None and (found := seen.candidate(number, group)) is not None:
             yield found
+    examined.progress.count("looking for groups of images in classes", len(classes), len(classes))
 
 
 @dataclass(frozen=True, eq=False)

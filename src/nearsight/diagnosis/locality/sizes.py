@@ -19,6 +19,7 @@ from nearsight.statistics import Estimate, accuracy_estimate, mean_estimate
 from nearsight.statistics.writing import whole_per_cent
 
 SIZES = 6
+LIMIT = 400
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def measure_locality(
     images: ImageSet,
     *,
     sizes: Sequence[int] | None = None,
-    limit: int = 400,
+    limit: int = LIMIT,
     seed: int = 0,
     leave_out: Callable[[str], None] = SILENT.warn,
     progress: Progress = SILENT,
@@ -159,7 +160,7 @@ def measure_locality(
 
     full_scores = bound.full_pass(resized()).float().numpy()
     tile, _ = bound.sides()
-    asked = sorted(sizes or _between(tile, min(shortest)))
+    asked = sorted(sizes or sizes_between(tile, min(shortest)))
     chosen = [size for size in asked if takes(bound, size)]
     if refused := [str(size) for size in asked if size not in chosen]:
         leave_out(f"locality leaves out tiles of {', '.join(refused)} pixels, which the model does not take")
@@ -185,6 +186,16 @@ def half_stride(tile: int) -> int:
     return max(1, tile // 2)
 
 
+def sizes_between(tile: int, shortest: int) -> list[int]:
+    """Return the sizes of tiles that are measured: half the tile, the tile, and from there to the short side.
+
+    >>> sizes_between(48, 240)
+    [24, 48, 72, 107, 160, 240]
+    """
+    half, tile = (min(max(1, size), shortest) for size in (tile // 2, tile))
+    return sorted({half, *(round(size) for size in np.geomspace(tile, shortest, SIZES - 1))})
+
+
 def takes(bound: TiledModel, size: int) -> bool:
     """Tell whether a model gives finite logits for a tile of a given size.
 
@@ -197,11 +208,6 @@ def takes(bound: TiledModel, size: int) -> bool:
     except Exception:
         # A model may raise anything at a size that it does not accept.
         return False
-
-
-def _between(tile: int, shortest: int) -> list[int]:
-    half, tile = (min(max(1, size), shortest) for size in (tile // 2, tile))
-    return sorted({half, *(round(size) for size in np.geomspace(tile, shortest, SIZES - 1))})
 
 
 def _of_whole(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Estimate:

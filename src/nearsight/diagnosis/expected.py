@@ -1,0 +1,180 @@
+"""How long a diagnosis will take, before it begins: from a few images that are scored and measured beforehand."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from nearsight.data import ImageSet
+from nearsight.diagnosis.attributes.measuring import measure
+from nearsight.diagnosis.choosing import training_images
+from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.errors.part import ERRORS, ERRORS_SHOWN
+from nearsight.diagnosis.faithfulness.affordable import METHODS, affordable_images
+from nearsight.diagnosis.faithfulness.curves import POINTS, drop_grid
+from nearsight.diagnosis.faithfulness.part import FAITHFULNESS
+from nearsight.diagnosis.locality.part import LOCALITY
+from nearsight.diagnosis.locality.sizes import LIMIT, half_stride, sizes_between
+from nearsight.diagnosis.part import Part
+from nearsight.diagnosis.reasons.part import REASONS
+from nearsight.diagnosis.reliance.asking import IN_ALL, INTERVENTIONS, PER_CLASS
+from nearsight.diagnosis.reliance.part import RELIANCE
+from nearsight.diagnosis.removal import MOST_PIXELS, removal_cost
+from nearsight.diagnosis.removal_sample import MOST_IMAGES
+from nearsight.diagnosis.verdicts.interventions import JUDGED
+from nearsight.diagnosis.verdicts.judging import PROVEN
+from nearsight.diagnosis.verdicts.part import VERDICTS
+from nearsight.errors import InputError
+from nearsight.evaluation.expected import SAID_SECONDS, expected_of
+from nearsight.evidence import TiledModel
+from nearsight.progress import duration
+from nearsight.tiles import TileGrid
+
+# What cannot be known beforehand, as it was in diagnoses of photographs (docs/performance.md): how many of the images
+# are wrong, candidates of a class whose proof is worth trying, how much longer than measuring an image all finders
+# take for it, and which share of a check of maps is not known from a pass before.
+WRONG, CANDIDATES, FINDERS, NEW = 0.15, 1.3, 25.0, 0.5
+# Images that are measured beforehand.
+TIMED = 3
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The seconds of a diagnosis: at `least`, and at `most`, if tiles do not explain the decision."""
+
+    least: float
+    most: float
+
+    def sentence(self) -> str:
+        """Say it in one line, empty if it is not worth saying.
+
+        >>> Expected(130.0, 130.0).sentence(), Expected(2.0, 3.0).sentence()
+        ('the diagnosis takes about 2:10', '')
+        >>> Expected(130.0, 600.0).sentence()
+        'the diagnosis takes about 2:10; 10:00 if tiles turn out not to explain the decision'
+        """
+        if self.most <= SAID_SECONDS:
+            return ""
+        most = f"; {duration(self.most)} if tiles turn out not to explain the decision"
+        return (
+            f"the diagnosis takes about {duration(self.least)}{most if self.most > 1.2 * self.least else ''}"
+        )
+
+
+def expected_diagnosis(
+    bound: TiledModel,
+    images: ImageSet,
+    parts: Sequence[Part[Any, Any]],
+    *,
+    others: Mapping[str, ImageSet],
+    faithfulness: int | None = None,
+    seed: int = 0,
+    workers: int = 0,
+) -> Expected:
+    """Return how long a diagnosis of a bound model on some images takes, to within a factor of about two.
+
+    >>> from nearsight.data import load
+    >>> from nearsight.models import Architecture, Classifier, Preprocessing
+    >>> half, architecture = (0.5, 0.5, 0.5), Architecture("airbench", classes=8, width=0.1)
+    >>> toy = Classifier(architecture.build(), architecture, ("a",) * 8, 16, Preprocessing(half, half))
+    >>> scenes = load("scenes")["test"].select(np.arange(20))
+    >>> found = expected_diagnosis(TiledModel(toy.eval(), stride=16), scenes, [VERDICTS], others={})
+    >>> 0 < found.least == found.most
+    True
+
+    The arguments are those of `diagnose`; `parts` includes those that others need. The time of a tile and of a pass
+    over a whole image is measured on this machine, and so is what is measured of an image; how often each is done is
+    counted, or usual where it is not known yet.
+    """
+    timed = _Timed.of(bound, images, workers)
+    names = {part.name for part in parts}
+    decision = Decision.of(bound)
+    count, classes = len(images), max(1, len(np.unique(images.labels)))
+    one = timed.whole if decision.whole else timed.tiles
+    seconds = count * (timed.whole + timed.tiles)
+    if VERDICTS.name in names:
+        chosen = training_images(images, others, seed)
+        looked_at = count + (0 if chosen is None else len(chosen))
+        tried = min(PROVEN, CANDIDATES * classes)
+        judged = min(JUDGED, count - count // classes) + 2 * min(JUDGED, count // classes)
+        seconds += looked_at * FINDERS * _seconds_of_measuring(images) + tried * judged * one
+    if RELIANCE.name in names and images.has_regions:
+        seconds += min(PER_CLASS * classes, IN_ALL, count) * len(INTERVENTIONS) * one
+    if LOCALITY.name in names:
+        sides = sizes_between(timed.tile, min(timed.height, timed.width))
+        seconds += min(count, LIMIT) * sum(timed.on_tiles(side, half_stride(side)) for side in sides)
+    if FAITHFULNESS.name in names:
+        seconds += timed.of_checks(decision.whole, count, faithfulness)
+    wrong = min(ERRORS_SHOWN, WRONG * count) if ERRORS.name in names else 0.0
+    if not decision.whole:
+        return Expected(*[seconds + 2 * wrong * one] * 2)
+    removals = removal_cost(bound, torch.empty(3, timed.height, timed.width, dtype=torch.uint8))
+    taken = min(MOST_IMAGES, count, MOST_PIXELS // removals) if REASONS.name in names else 0
+    each = timed.whole_rate * removals
+    return Expected(seconds + wrong * 2 * timed.tiles, seconds + (wrong + taken) * each)
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """What was timed: seconds of the `tiles` of an image and of a pass over the `whole`, and the size of an image."""
+
+    tile: int
+    stride: int
+    height: int
+    width: int
+    tiles: float
+    whole: float
+
+    @staticmethod
+    def of(bound: TiledModel, images: ImageSet, workers: int) -> "_Timed":
+        tile, stride = bound.sides()
+        height, width = (int(side) for side in np.median(images.sizes, axis=0))
+        if bound.preprocessing is not None:
+            height, width = bound.preprocessing.resized(height, width)
+        found = [
+            expected_of(bound, images, passes=passes, of_tiles=of_tiles, workers=workers)
+            for passes, of_tiles in (((), bound.cost), ((bound,), None))
+        ]
+        each = [0.0 if cost is None else cost.seconds / len(images) for cost in found]
+        return _Timed(tile, stride, height, width, *each)
+
+    @property
+    def tile_rate(self) -> float:
+        """Seconds of a pixel of a tile."""
+        return self.tiles / (len(TileGrid(self.height, self.width, self.tile, self.stride)) * self.tile**2)
+
+    @property
+    def whole_rate(self) -> float:
+        """Seconds of a pixel of a whole image."""
+        return self.whole / (self.height * self.width)
+
+    def on_tiles(self, tile: int, stride: int) -> float:
+        """Seconds of an image in tiles of another size; larger tiles are passed as quickly as whole images."""
+        pixels = len(TileGrid(self.height, self.width, tile, stride, "covering")) * tile**2
+        return pixels * (self.tile_rate if tile <= self.tile else self.whole_rate)
+
+    def of_checks(self, whole: bool, count: int, asked: int | None) -> float:
+        """Seconds of the check of maps."""
+        size = (self.height, self.width, self.tile)
+        tiles = len(TileGrid(self.height, self.width, self.tile, self.stride))
+        limit = affordable_images(*size, whole=whole, evaluated=count * tiles) if asked is None else asked
+        passes = METHODS * 2 * POINTS + 2 * len(drop_grid(*size))
+        return (
+            min(count, limit) * passes * NEW * (self.whole if whole else self.on_tiles(self.tile, self.tile))
+        )
+
+
+def _seconds_of_measuring(images: ImageSet) -> float:
+    """Return how long it takes to read and measure an image, 0 if the first ones are damaged."""
+    with suppress(InputError):
+        measure(images.image(0))
+        begun = time.perf_counter()
+        some = range(min(TIMED, len(images)))
+        for place in some:
+            measure(images.image(place))
+        return (time.perf_counter() - begun) / len(some)
+    return 0.0
