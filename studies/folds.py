@@ -53,7 +53,8 @@ def run(arguments: argparse.Namespace) -> None:
     ]
     result = {"study": "folds", "repeats": arguments.repeats, "learners": rows, "probit": shifted}
     write_json(arguments.out, result)
-    print("| images | folds | what | over images alone: held, width | with training sets: held, width |")
+    held = "intervals that held the truth, their width in points"
+    print(f"| images | folds | what | over images alone: {held} | over training sets too |")
     print("| --: | --: | :-- | --: | --: |")
     for row in rows:
         for what in ("accuracy", "difference"):
@@ -62,12 +63,13 @@ def run(arguments: argparse.Namespace) -> None:
             )
             print(f"| {row['images']} | {row['folds']} | {what} | {alone} | {both} |")
     print(
-        "\n| deviation by training images, points | images | folds | over images and seeds | with training sets |"
+        "\n| spread by training images, points | images | folds "
+        f"| over images and seeds: {held} | over training sets too |"
     )
     print("| --: | --: | --: | --: | --: |")
     for row in shifted:
-        held = (f"{points(row[kind]['held'])} %, {points(row[kind]['width'])}" for kind in KINDS)
-        print(f"| {points(row['deviation'])} | {row['images']} | {row['folds']} | {' | '.join(held)} |")
+        cells = (f"{points(row[kind]['held'])} %, {points(row[kind]['width'])}" for kind in KINDS)
+        print(f"| {points(row['deviation'])} | {row['images']} | {row['folds']} | {' | '.join(cells)} |")
 
 
 def measure(images: int, folds: int, repeats: int) -> dict[str, Any]:

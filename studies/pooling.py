@@ -166,7 +166,7 @@ def table(summary: Row) -> str:
         lines += [
             f"`{SETS[name]}`",
             "",
-            f"| trained by | {' | '.join(protocols)} | own, less the mean's |",
+            f"| trained by | {' | '.join(protocols)} | own pooling minus the mean, points |",
             f"| --- |{' --: |' * (len(protocols) + 1)}",
         ]
         for arm in (SINGLE, *POOLINGS):

@@ -365,7 +365,7 @@ def test_a_heatmap_tells_which_files_were_trained_on(
     assert listing is not None
     tested, trained = (listing.path[listing.split == split].tolist() for split in ("test", "train"))
     heatmap(run, [tmp_path / "photos" / path for path in (tested[0], *trained[:2])], machine=CPU)
-    assert "2 of these 3 images are training images of the run" in capsys.readouterr().err
+    assert "2 of 3 images are training images of the run" in capsys.readouterr().err
     with pytest.raises(InputError, match="`new_images` does not go with the split 'train'"):
         evaluate(run, split="train", new_images=True, machine=CPU)
 

@@ -91,3 +91,12 @@ def counted(count: int, one: str, several: str | None = None) -> str:
     `several` is the name of more than one, if it is not that of one with an s.
     """
     return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
+def agreeing(count: int, one: str, several: str) -> str:
+    """Return the verb that goes with so many: `one` with 1, `several` with other numbers.
+
+    >>> agreeing(1, "is", "are"), agreeing(0, "is", "are")
+    ('is', 'are')
+    """
+    return one if count == 1 else several

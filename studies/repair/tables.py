@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from nearsight.numbers import counted
 from nearsight.statistics.writing import points
 from studies.repair.figures import Row
 
@@ -36,7 +37,7 @@ def _part(name: str, part: Row, order: Sequence[str], columns: Sequence[str]) ->
         return []
     header = ["method", *(COLUMNS[column] for column in columns), "seconds"]
     lines = [
-        f"**{name}**: {part['shortcuts']} shortcuts in {part['networks']} networks",
+        f"**{name}**: {counted(part['shortcuts'], 'shortcut')} in {counted(part['networks'], 'network')}",
         "",
         f"| {' | '.join(header)} |",
         f"| --- |{' ---: |' * (len(header) - 1)}",

@@ -171,8 +171,8 @@ def test_resized_images_have_resized_regions_and_others_none(
     names = [int(Path(sample.path(i)).stem) for i in range(4)]
     np.testing.assert_array_equal(sample.region(names.index(1)).numpy(), expected(EDGES[1], 2))
     assert sample.region(names.index(2)) is None
-    assert "the annotations of 1 images are of an image of another shape, and are left out" in str(sets.notes)
-    assert "1 images are resized since they were annotated" in str(sets.notes)
+    assert "the annotations of 1 image are of an image of another shape, and are left out" in str(sets.notes)
+    assert "1 image was resized after annotation" in str(sets.notes)
 
 
 def test_objects_of_an_images_own_class_are_its_region(folder: Path, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_corners_in_a_coco_file_are_noticed(folder: Path, tmp_path: Path) -> Non
         ({"notes.md": "nothing"}, "holds none of these; expected a COCO file"),
         (
             {"77.txt": "0 0.5 0.5 0.1 0.1"},
-            r"none of the 1 images that the annotations \(YOLO\) speak of is in the set",
+            r"none of 1 image that the annotations \(YOLO\) speak of is in the set",
         ),
     ],
 )

@@ -120,7 +120,7 @@ def test_a_split_may_name_fewer_classes_or_more() -> None:
     assert found == {"train": ["a", "b", "c"], "val": ["c"], "test": ["d", "a"]}
     assert notes == [
         "val: does not name 2 of the 3 classes; matched by name",
-        "test: names 1 classes that train does not: d",
+        "test: names 1 class that train does not: d",
         "test: does not name 2 of the 3 classes; matched by name",
         "test: 1 of its 2 images are of classes that train has no image of: d",
     ]

@@ -50,7 +50,7 @@ def test_columns_beside_class_directories(write_folder: Write, six: list[bytes])
     assert sets.classes == ("cat", "dog")
     assert "train: 1 of 12 images are not in metadata.csv" in sets.notes
     assert any(
-        note.startswith("1 images that metadata speaks of are not there, such as") for note in sets.notes
+        note.startswith("1 image that metadata speaks of is not there, such as") for note in sets.notes
     )
     said = {
         images.columns["text"][i].as_py(): f"{Path(images.path(i)).parent.name} {Path(images.path(i)).stem}"

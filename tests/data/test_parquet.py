@@ -123,8 +123,8 @@ def test_a_split_without_labels_is_left_out(
     assert sets.notes == (
         "test: left out, as none of its 10 images has a label",
         "test: the set's own validation split, for want of a labelled test split",
-        "val: 2 of the 10 images of train, held out by a hash of their path, seed 0; of 1 small class the image "
-        "nearest to the bound",
+        "val: 2 of the 10 images of train, held out by a hash of their path, seed 0; one image of 1 small class "
+        "was moved, so that train and val both have the class",
     )
 
 

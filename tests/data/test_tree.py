@@ -97,7 +97,7 @@ def test_names_that_are_no_text_are_refused(tmp_path: Path, monkeypatch: pytest.
     except OSError:
         pytest.skip("this disk takes no such name")
     with pytest.raises(
-        InputError, match=r"the names of 1 files in .* are not UTF-8, such as 'caf\\udce9\.png'"
+        InputError, match=r"the names of 1 file in .* are not UTF-8, such as 'caf\\udce9\.png'"
     ):
         read_tree(tmp_path)
     # In the locale C without Python's UTF-8 mode the names are not at fault.

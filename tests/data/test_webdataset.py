@@ -276,7 +276,7 @@ def test_json_that_cannot_be_read_says_nothing(png: Png, tmp_path: Path) -> None
     assert columns is not None
     assert columns["n"].to_pylist() == [0, 1, 2, None, *range(4, 12)]
     [told] = [note for note in sets.notes if "left out" in note]
-    assert "the JSON of 1 images is left out: the JSON of" in told
+    assert "the JSON of 1 image is left out: the JSON of" in told
     assert "00003.png cannot be read: it has the number NaN" in told
     # If it is the label, it is missing.
     place = put(tmp_path / "b", {"train.tar": samples(png, range(12), json=say)})

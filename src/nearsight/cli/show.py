@@ -14,6 +14,7 @@ from nearsight.diagnosis import Diagnosis
 from nearsight.dimension import Dimension, Estimator, Examples, Space
 from nearsight.evaluation import GroupAccuracies, Predictions
 from nearsight.evaluation.group_accuracies import read_groups
+from nearsight.numbers import counted
 from nearsight.progress import duration
 from nearsight.progress.markup import unmarked
 from nearsight.repair import Repair
@@ -90,14 +91,18 @@ def _fitting(
 
 def print_evaluation(metrics: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Print the metrics of an evaluation as a table, a row per protocol."""
-    where = f"{settings.get('data', '')} {settings.get('split', '')}, {settings.get('images', 0):,} images"
+    where = f"{settings.get('data', '')} {settings.get('split', '')}, {counted(settings.get('images', 0), 'image')}"
     if "tile" in settings:
         where += f", {how_cut(settings)}"
     spoken = headline_among(metrics, settings.get("tile"), settings.get("pooling", MEAN))
     if len(metrics) > 1:
-        where += f"; predict uses {spoken}"
+        where += f"; predict uses {spoken} (*)"
     measured = list(metrics.values())
-    rows = [[protocol, *written_measures(one, measured)] for protocol, one in metrics.items()]
+    marked = {spoken: f"{spoken} *"} if len(metrics) > 1 else {}
+    rows = [
+        [marked.get(protocol, protocol), *written_measures(one, measured)]
+        for protocol, one in metrics.items()
+    ]
     columns = ["protocol", *measure_headings(measured)]
     for number, part in enumerate(_fitting(columns, rows, Console(width=_width()).width)):
         print_table("" if number else where, *part, whole=True)
@@ -144,7 +149,11 @@ def print_training(run: Run) -> None:
 
 def print_cross_validation(found: CrossValidation) -> None:
     """Print the accuracies of a cross-validation, what their intervals cover, and where the runs are."""
-    print_table(f"{found.data}, {found.images:,} images, {len(found.sizes)} folds", found.columns, found.rows)
+    print_table(
+        f"{found.data}, {counted(found.images, 'image')}, {counted(len(found.sizes), 'fold')}",
+        found.columns,
+        found.rows,
+    )
     print_lines([found.told, f"runs, predictions and every number: {found.directory}"])
 
 
@@ -174,7 +183,8 @@ def print_comparison(comparison: Comparison) -> None:
             ]
         )
     title = (
-        f"{comparison.data}, {comparison.tested}, {len(comparison.seeds)} seeds, equal {comparison.budget}"
+        f"{comparison.data}, {comparison.tested}, {counted(len(comparison.seeds), 'seed')}, equal "
+        f"{comparison.budget}"
     )
     columns = [
         "arm",
@@ -245,7 +255,7 @@ def print_diagnosis(found: Diagnosis, out: str) -> None:
     """Print the summary of a diagnosis, and where its page is."""
     print_lines(
         [
-            f"{found.model} on {found.data} {found.split}, {found.images:,} images, tile {found.tile}, "
+            f"{found.model} on {found.data} {found.split}, {counted(found.images, 'image')}, tile {found.tile}, "
             f"stride {found.stride}",
             "",
             *(f"- {line}" for line in found.summary()),

@@ -15,6 +15,7 @@ from nearsight.data.regions import BOXES_COLUMN, OUTLINES_COLUMN, REGION_COLUMNS
 from nearsight.data.shapes import Annotated, Annotations, Shapes
 from nearsight.data.table import Table
 from nearsight.errors import InputError
+from nearsight.numbers import counted
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -36,7 +37,8 @@ def with_annotations(
     found, unclear = by_image(annotations.images, together)
     if not any(found):
         raise InputError(
-            f"none of the {len(annotations.images)} images that the annotations ({annotations.kind}) speak of is in "
+            f"none of {counted(len(annotations.images), 'image')} that the annotations ({annotations.kind}) "
+            "speak of is in "
             f"the set; they name {listed([each.image for each in annotations.images])}, the set {listed(together)}"
         )
     notes = list(annotations.notes)

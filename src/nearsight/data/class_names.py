@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nearsight.errors import InputError
+from nearsight.numbers import counted
 
 _LISTED = 5
 
@@ -154,7 +155,9 @@ def _told(
     if shared != sorted(shared):
         notes.append(f"{name}: its classes are in another order than those of {base}; matched by name")
     if new:
-        notes.append(f"{name}: names {len(new)} classes that {base} does not: {listed(new)}")
+        notes.append(
+            f"{name}: names {counted(len(new), 'class', 'classes')} that {base} does not: {listed(new)}"
+        )
     missing = len(before) - len(set(shared))
     if missing:
         notes.append(f"{name}: does not name {missing} of the {len(before)} classes; matched by name")

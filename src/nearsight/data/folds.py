@@ -12,7 +12,7 @@ from nearsight.data.image_set import ImageSets
 from nearsight.data.split_list import Listing, sort_by_listing
 from nearsight.data.splits import alike, cut_validation, own_splits
 from nearsight.errors import InputError
-from nearsight.numbers import whole
+from nearsight.numbers import counted, whole
 
 FOLD = "fold-"
 # The test split of a set's own, in addition to folds of its train split.
@@ -69,7 +69,8 @@ def _require_units(has: dict[str, NDArray[np.int64]], labels: NDArray[np.str_], 
     )
     way_out = f"give `folds={units}`" if units > 1 else "leave the class out"
     raise InputError(
-        f"{folds} folds need {folds} images of each class, and '{fewest}' has {images}{of_them}; {way_out}, or add "
+        f"{counted(folds, 'fold')} need {counted(folds, 'image')} of each class, and '{fewest}' has "
+        f"{images}{of_them}; {way_out}, or add "
         "images of it"
     )
 
@@ -91,7 +92,8 @@ def _put_every_class_in_every_fold(
             ]
             if not spare:
                 raise InputError(
-                    f"{folds} folds cannot be made so that class '{name}' is in each: its groups hold other classes "
+                    f"{counted(folds, 'fold')} cannot be made so that class '{name}' is in each: its groups "
+                    "hold other classes "
                     "too, which would be left out elsewhere; give fewer `folds`, or smaller groups"
                 )
             number[spare[0]] = fold
@@ -122,7 +124,7 @@ class FoldedSet:
             "train": train.select(np.flatnonzero(~test)),
             "test": replace(train.select(np.flatnonzero(test)), split="test"),
         }
-        note = f"test: fold {fold} of {self.count}, {int(test.sum())} of {len(train)} images"
+        note = f"test: fold {fold} of {self.count}, {int(test.sum())} of {counted(len(train), 'image')}"
         sets = replace(self.whole, splits=splits | others, notes=(*self.whole.notes, note))
         return cut_validation(sets, validation, seed)
 
@@ -190,7 +192,9 @@ def folded_as_listed(listing: Listing, sets: ImageSets) -> tuple[FoldedSet, tupl
     names = [name for name in dict.fromkeys(listing.split.tolist()) if name.startswith(FOLD)]
     for name in names:
         if name not in found.sets:
-            raise InputError(f"all {listing.count(name)} images of {name} are missing; put them back")
+            raise InputError(
+                f"all {counted(listing.count(name), 'image')} of {name} are missing; put them back"
+            )
     number = np.repeat(np.arange(1, len(names) + 1), [len(found.sets[name]) for name in names])
     # The same rows in the same order, as one selection from the set.
     in_train = replace(listing, split=np.where(np.isin(listing.split, names), "train", listing.split))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.errors import InputError
+from nearsight.numbers import counted
 
 
 def share_of(key: str, salt: str) -> float:
@@ -55,12 +56,14 @@ def held_out(
         if chosen[labels == k].all():
             # Its units also belong to other classes; it cannot be learned, so it must not be tested.
             raise InputError(
-                f"{share:.0%} of {len(labels)} images cannot be held out so that each class is on both sides: all "
+                f"{share:.0%} of {counted(len(labels), 'image')} cannot be held out so that each class is on "
+                "both sides: all "
                 "images of a class are of groups that are held out; give larger classes or smaller groups"
             )
     if not chosen.any():
         raise InputError(
-            f"{share:.0%} of {len(labels)} images cannot be cut so that each class is on both sides: every class is "
+            f"{share:.0%} of {counted(len(labels), 'image')} cannot be cut so that each class is on both "
+            "sides: every class is "
             "a single image or group"
         )
     return chosen, mended

@@ -22,6 +22,7 @@ from nearsight.data.tile import decode_tile
 from nearsight.data.values import ValueRange, values_from
 from nearsight.errors import InputError
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import counted
 from nearsight.settings import Reading
 
 if TYPE_CHECKING:
@@ -276,7 +277,8 @@ class ImageSet:
     def __post_init__(self) -> None:
         if self.columns is not None and len(self.columns) != len(self.labels):
             raise InputError(
-                f"`columns` has {len(self.columns)} rows for {len(self.labels)} images; give a row for each image"
+                f"`columns` has {counted(len(self.columns), 'row')} for {counted(len(self.labels), 'image')}; "
+                "give a row for each image"
             )
 
     def __len__(self) -> int:
@@ -302,7 +304,8 @@ class ImageSet:
     def __repr__(self) -> str:
         storage = "streamed" if self.pixels is None else "in memory"
         return (
-            f"ImageSet({self.name} {self.split}: {len(self)} images, {len(self.classes)} classes, {storage})"
+            f"ImageSet({self.name} {self.split}: {counted(len(self), 'image')}, "
+            f"{counted(len(self.classes), 'class', 'classes')}, {storage})"
         )
 
     @property
@@ -427,7 +430,7 @@ def _numbers(index: Any, count: int) -> NDArray[np.int64]:
     if found.ndim != 1 or (len(found) and found.dtype.kind not in "iu"):
         raise InputError(f"`index` takes the numbers of images, got {shown(index)}")
     if len(found) and not -count <= found.min() <= found.max() < count:
-        raise InputError(f"`index` takes numbers of the {count:,} images, got {shown(index)}")
+        raise InputError(f"`index` takes numbers of the {counted(count, 'image')}, got {shown(index)}")
     return np.asarray(index if ends else found).astype(np.int64, copy=False)
 
 
@@ -481,7 +484,7 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
             )
             for name, images in self.items()
         ]
-        count = f", {len(self.classes):,} classes" if self.splits else ""
+        count = f", {counted(len(self.classes), 'class', 'classes')}" if self.splits else ""
         return Summary(
             f"ImageSets({self.name}{count})", ("split", "images", "sizes", "held"), rows, self.notes
         )
@@ -548,7 +551,11 @@ def require_tile(images: ImageSet, tile: int, *, resizable: bool = True) -> None
         return
     height, width = images.sizes[short[0]]
     larger = f"enlarge with `resize_short={tile}`" if resizable else "leave the small ones out"
-    others = "the only image too small" if len(short) == 1 else f"the first of {len(short)} images too small"
+    others = (
+        "the only image too small"
+        if len(short) == 1
+        else f"the first of {counted(len(short), 'image')} too small"
+    )
     raise InputError(
         f"a tile of {tile} pixels does not fit {images.path(int(short[0]))} ({height}×{width}), {others} "
         f"of {len(images)} in {images.name} {images.split}; the largest tile that fits every image is "

@@ -12,6 +12,7 @@ from nearsight.data.listing import with_columns
 from nearsight.data.table import Table
 from nearsight.data.tree import Folder
 from nearsight.errors import InputError
+from nearsight.numbers import agreeing, counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,7 +75,7 @@ def apply_metadata(
     silent = len(files) - len(known)
     if silent:
         left = ", and are left out" if metadata.label is not None and known else ""
-        notes.append(f"{split}: {silent} of {len(files)} images are not in {names}{left}")
+        notes.append(f"{split}: {silent} of {counted(len(files), 'image')} are not in {names}{left}")
     if not known:
         return table, notes
     if metadata.label is not None:
@@ -99,7 +100,12 @@ def told_missing(metadata: Metadata, files: Sequence[str]) -> list[str]:
     missing = [path for path in metadata.row if path not in there]
     if not missing:
         return []
-    return [f"{len(missing)} images that metadata speaks of are not there, such as {missing[0]}"]
+    return [
+        (
+            f"{counted(len(missing), 'image')} that metadata speaks of {agreeing(len(missing), 'is', 'are')} "
+            f"not there, such as {missing[0]}"
+        )
+    ]
 
 
 def _read(file: Path) -> Any:

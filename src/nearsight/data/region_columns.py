@@ -19,6 +19,7 @@ from nearsight.data.regions import (
 from nearsight.data.scan import Scan
 from nearsight.data.shapes import Shapes
 from nearsight.errors import InputError
+from nearsight.numbers import agreeing, counted
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -109,9 +110,12 @@ def _fitting(shapes: Sequence[Shapes | None], sizes: NDArray[np.int32]) -> tuple
     count = sum(each is not None and bool(each.objects) for each in shapes)
     told = []
     if other:
-        told.append(f"the annotations of {other} images are of an image of another shape, and are left out")
+        told.append(
+            f"the annotations of {counted(other, 'image')} are of an image of another shape, and are left out"
+        )
     if resized:
-        told.append(f"{resized} images are resized since they were annotated, and their regions are too")
+        some = f"{counted(resized, 'image')} {agreeing(resized, 'was', 'were')}"
+        told.append(f"{some} resized after annotation, and the regions are resized too")
     if beyond:
         told.append(f"objects reach beyond their image in {beyond} of {count}, and are cut off there")
     if count and 2 * beyond > count:

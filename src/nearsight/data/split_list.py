@@ -15,6 +15,7 @@ from nearsight.data.groups import group_names
 from nearsight.data.image_set import ImageSets
 from nearsight.data.joined_images import chosen_of
 from nearsight.errors import InputError
+from nearsight.numbers import counted
 from nearsight.read import checked_columns, is_file, read_table, said_of, unreadable
 from nearsight.rows import from_values
 from nearsight.schema import numbered, read_schema
@@ -234,7 +235,7 @@ class Found:
 
 
 def _images(count: int) -> str:
-    return f"{count} image" if count == 1 else f"{count} images"
+    return counted(count, "image")
 
 
 def _some(names: Sequence[str]) -> str:
@@ -258,7 +259,8 @@ def sort_by_listing(listing: Listing, sets: ImageSets, *, new_images: str | None
     known = owner >= 0
     if not known.any():
         raise InputError(
-            f"none of the {len(owner)} images of {sets.name} is one that the run was trained or tested on; its own "
+            f"none of the {counted(len(owner), 'image')} of {sets.name} is one that the run was trained or "
+            "tested on; its own "
             f"set was {listing.name}: give that as it was"
         )
     split_of = np.where(known, listing.split[owner], np.where(owner == -1, new_images or "", ""))

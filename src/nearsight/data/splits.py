@@ -12,6 +12,7 @@ from nearsight.data.image_set import ImageSet, ImageSets
 from nearsight.data.split_names import USUAL, usual_split
 from nearsight.data.thumbnails import near_others, near_pairs
 from nearsight.errors import InputError
+from nearsight.numbers import counted
 from nearsight.settings import Reading
 
 TEST_SHARE = 0.2
@@ -235,8 +236,8 @@ def _cut(
     by = "path" if (train.identity.paths != "").any() else "content"
     grouped = "" if groups is None else f", {len(np.unique(units[out]))} groups or images without one"
     seeded = "" if split == "test" else f", seed {salt.split()[-1]}"
-    small = "class" if mended == 1 else "classes"
-    few = f"; of {mended} small {small} the image nearest to the bound" if mended else ""
+    small = counted(mended, "small class", "small classes")
+    few = f"; one image of {small} was moved, so that train and {split} both have the class" if mended else ""
     notes.append(
         f"{split}: {int(out.sum())} of the {len(train)} images of train, held out by a hash of their {by}"
         f"{seeded}{grouped}{few}"

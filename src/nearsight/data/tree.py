@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from nearsight.errors import InputError
+from nearsight.numbers import counted
 from nearsight.read import open_regular, special
 
 IMAGE_SUFFIXES = frozenset(
@@ -192,11 +193,13 @@ def _listed(path: Path) -> list[os.DirEntry[str]]:
         encoding = sys.getfilesystemencoding()
         if encoding != "utf-8":
             raise InputError(
-                f"the names of {len(strange)} files in {path} are not {encoding}, in which this system reads names, "
+                f"the names of {counted(len(strange), 'file')} in {path} are not {encoding}, in which this "
+                "system reads names, "
                 f"such as {strange[0]!a}; set PYTHONUTF8=1, or a locale of UTF-8, such as LANG=C.UTF-8"
             )
         raise InputError(
-            f"the names of {len(strange)} files in {path} are not UTF-8, such as {strange[0]!a}; rename them, as by "
+            f"the names of {counted(len(strange), 'file')} in {path} are not UTF-8, such as {strange[0]!a}; "
+            "rename them, as by "
             "`convmv -f latin1 -t utf-8 -r`"
         )
     return found

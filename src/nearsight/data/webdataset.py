@@ -20,6 +20,7 @@ from nearsight.data.tar_members import UNENDED
 from nearsight.data.tar_samples import JSON, LABEL, MEND, MOST_SAID, SKIPPED, TEXT, tar_samples
 from nearsight.data.tree import Folder, read_tree
 from nearsight.errors import InputError
+from nearsight.numbers import agreeing, counted
 from nearsight.read import parse_json, read_text
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def _told_skipped(shards: Sequence[Path], skipped: Sequence[str]) -> list[str]:
         notes.append(f"skipped: {', '.join(f'{count:,} {kind}' for kind, count in sorted(kinds.items()))}")
     if unended:
         notes.append(
-            f"{len(unended):,} of {len(shards):,} tar files end without a mark and may be cut short, such as "
+            f"{len(unended):,} of {counted(len(shards), 'tar file')} {agreeing(len(unended), 'ends', 'end')} "
+            "without a mark and may be cut short, such as "
             f"{unended[0]}"
         )
     return notes
@@ -137,7 +139,7 @@ def _fields(found: "pa.Table", notes: list[str]) -> dict[str, "pa.Array"]:
             if isinstance(value, str | int | float) and (name in values or len(values) < _MOST_FIELDS):
                 values.setdefault(name, [None] * len(images))[row] = value
     if faults:
-        notes.append(f"the JSON of {len(faults):,} images is left out: {faults[0]}")
+        notes.append(f"the JSON of {counted(len(faults), 'image')} is left out: {faults[0]}")
     return {name: _column(each) for name, each in values.items() if 2 * each.count(None) <= len(images)}
 
 

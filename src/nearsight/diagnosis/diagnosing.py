@@ -24,7 +24,7 @@ from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.models.weights_digest import digest_of_weights
-from nearsight.numbers import counted
+from nearsight.numbers import agreeing, counted
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.protocols import FULL_PASS
 from nearsight.together import ONE_PROCESS, Processes
@@ -217,7 +217,8 @@ def _drawn(images: ImageSet, limit: int | None, seed: int) -> tuple[ImageSet, tu
     if limit is None or limit >= len(images):
         return images, ()
     return images.select(draw(len(images), limit, seed)), (
-        f"{limit:,} of {len(images):,} images were drawn at random, by seed {seed}",
+        f"{limit:,} of {counted(len(images), 'image')} {agreeing(limit, 'was', 'were')} drawn at random, by "
+        f"seed {seed}",
     )
 
 
@@ -226,4 +227,7 @@ def _class_notes(images: ImageSet) -> tuple[str, ...]:
     if not absent:
         return ()
     named = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
-    return (f"{len(absent)} of {len(images.classes)} classes have no image here: {named}",)
+    return (
+        f"{len(absent)} of {counted(len(images.classes), 'class', 'classes')} "
+        f"{agreeing(len(absent), 'has', 'have')} no image here: {named}",
+    )

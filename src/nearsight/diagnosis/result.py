@@ -17,6 +17,7 @@ from nearsight.diagnosis.schema_2 import in_parts
 from nearsight.errors import InputError, unknown_name
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import counted
 from nearsight.read import belonging_together, read_tensors
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
@@ -109,7 +110,7 @@ class Diagnosis(Findings, Shown):
 
     def _summary(self) -> Summary:
         return Summary(
-            f"Diagnosis(tile {self.tile}, stride {self.stride}, {self.grid} grid; {self.images:,} images of "
+            f"Diagnosis(tile {self.tile}, stride {self.stride}, {self.grid} grid; {counted(self.images, 'image')} of "
             f"{self.data} {self.split}; {self.model})",
             notes=(*self.summary(), *self.notes),
         )

@@ -25,6 +25,7 @@ from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import intrinsic_dimensions
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
+from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.settings import Sampling
 from nearsight.statistics import Estimate, absent
@@ -94,7 +95,7 @@ def measure_dimension(
                     continue
                 progress.say(
                     f"tile {tile_name(tile)}: {CHANNELS * size[0] * size[1]:,} dimensions, "
-                    f"{int(positions(train, size).sum()):,} training tiles"
+                    f"{counted(int(positions(train, size).sum()), 'training tile')}"
                 )
                 found[tile] = _measure_tile(
                     train, test, tile, size, sampling, chance, embedding, device, tick

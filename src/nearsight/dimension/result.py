@@ -15,6 +15,7 @@ from nearsight.dimension.several_tiles import Place
 from nearsight.dimension.spaces import Space
 from nearsight.dimension.tile_dimensions import IntrinsicDimension
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import counted
 from nearsight.read import belonging_together
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
@@ -135,7 +136,7 @@ class Dimension(Shown):
             for row in self.tiles
         ]
         return Summary(
-            f"Dimension({self.data}, {self.training_images:,} training images; 95 % intervals over images)",
+            f"Dimension({self.data}, {counted(self.training_images, 'training image')}; 95 % intervals over images)",
             ("tile", "input dimension", "tiles", "intrinsic dimension", "nearest over random distance"),
             rows,
             (self.words(),),

@@ -10,6 +10,7 @@ from nearsight.dimension.order import SideBySide
 from nearsight.dimension.result import Dimension, TileDimension, tile_name
 from nearsight.dimension.several_tiles import Place
 from nearsight.dimension.spaces import Space
+from nearsight.numbers import counted
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import number, points, three_digits, with_interval
 
@@ -25,7 +26,8 @@ _PLACES: Mapping[Place, str] = {
 def paragraph(found: Dimension) -> str:
     """Return the findings about a set's tiles, from the smallest to the largest, with intervals and chance."""
     sentences = [
-        f"{found.data}: {found.training_images:,} training images, {found.classes} classes.",
+        f"{found.data}: {counted(found.training_images, 'training image')}, "
+        f"{counted(found.classes, 'class', 'classes')}.",
         _dimensions(found.tiles),
         _examples(found),
         _effective(found),

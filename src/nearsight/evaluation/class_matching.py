@@ -14,6 +14,7 @@ import numpy as np
 from nearsight.data import ImageSet
 from nearsight.data.class_names import listed
 from nearsight.errors import InputError, unknown_name
+from nearsight.numbers import counted
 from nearsight.read import is_file, read_json, read_text
 
 ClassMap = Mapping[str, str | None] | str | Path
@@ -120,13 +121,15 @@ def _notes(
         notes.append(f"classes taken for the model's: {listed(taken)}")
     if several := {name: count for name, count in left_out.items() if count}:
         names = [f"{name} ({count:,})" for name, count in several.items()]
-        classes = "1 class" if len(several) == 1 else f"{len(several)} classes"
+        classes = "1 class" if len(several) == 1 else f"{counted(len(several), 'class', 'classes')}"
         notes.append(
-            f"left out: {sum(several.values()):,} images of {classes} that the model does not know: {listed(names)}"
+            f"left out: {counted(sum(several.values()), 'image')} of {classes} that the model does not know: "
+            f"{listed(names)}"
         )
     if lacking:
         notes.append(
-            f"the set lacks {len(lacking)} of the model's {len(known)} classes: {listed(lacking)}; the model may "
+            f"the set lacks {len(lacking)} of the model's {counted(len(known), 'class', 'classes')}: "
+            f"{listed(lacking)}; the model may "
             "still predict them, and the accuracy among the set's classes is where it may not"
         )
     return notes

@@ -25,6 +25,7 @@ from nearsight.evaluation.tile_embeddings import TileEmbeddings, image_groups, t
 from nearsight.evidence import Cost, TiledModel
 from nearsight.evidence.cost import TIMED_TILES
 from nearsight.lock import remove_parts, writing_parts
+from nearsight.numbers import agreeing, counted
 from nearsight.progress import SILENT, Progress
 from nearsight.read import opened_table, said_of
 from nearsight.runs.run import METADATA
@@ -69,7 +70,10 @@ def write_embeddings(
         [kept, *_] = processes.each(lambda: parts.begin() if processes.first else [])
         done = set(chain.from_iterable(kept))
         if done:
-            progress.say(f"{len(done):,} of {len(images):,} images were embedded before the interruption")
+            progress.say(
+                f"{len(done):,} of {counted(len(images), 'image')} {agreeing(len(done), 'was', 'were')} "
+                "embedded before the interruption"
+            )
         missing = [group for group in image_groups(counts) if group.start not in done]
         share = processes.share(len(missing))
         own = missing[share.start : share.stop]
@@ -83,7 +87,7 @@ def write_embeddings(
             for group, found in tile_embeddings(bound, images, own, workers):
                 if not made:
                     size = counts.sum() * found.embedding[0].nbytes / _GIB
-                    progress.say(f"{counts.sum():,} tiles, {size:,.2f} GiB of embeddings")
+                    progress.say(f"{counted(counts.sum(), 'tile')}, {size:,.2f} GiB of embeddings")
                 yield group, found
                 made += len(found.embedding)
                 progress.count("embedding tiles", made, total)

@@ -24,6 +24,7 @@ from nearsight.evaluation.result import Evaluation
 from nearsight.evaluation.scoring import PartScores, joined_scores, score_blocks
 from nearsight.evaluation.tile_embeddings import tile_counts
 from nearsight.evidence import EvidenceMap, TiledModel
+from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.pooled import MEAN, no_attention
 from nearsight.settings.protocols import ATTENTION, FIVE_CROP, FULL_PASS, PROTOCOLS, REESTIMATED, TOP_K, USUAL
@@ -111,7 +112,7 @@ def evaluate(
         blocks = range(share.start // BLOCK, -(-share.stop // BLOCK))
         known = set() if kept is None else kept.known(blocks)
         if known:
-            progress.say(f"{len(known) * BLOCK:,} images were scored before the interruption")
+            progress.say(f"{counted(len(known) * BLOCK, 'image')} were scored before the interruption")
         places = [place for place in share if place // BLOCK not in known]
         some = images if len(places) == len(images) else images.select(np.array(places, dtype=np.int64))
         maps: list[EvidenceMap] = []
@@ -232,7 +233,7 @@ def _check_classes(known: Sequence[str], images: ImageSet) -> None:
     found = images.classes
     if len(known) != len(found):
         raise InputError(
-            f"the classifier knows {len(known)} classes but {source} has {len(found)}; "
+            f"the classifier knows {counted(len(known), 'class', 'classes')} but {source} has {len(found)}; "
             "evaluate on a set with the same classes in the same order"
         )
     for number, (ours, theirs) in enumerate(zip(known, found, strict=True)):

@@ -19,7 +19,7 @@ from nearsight.evaluation.prediction_rows import prediction_rows
 from nearsight.evaluation.predictions import Predictions
 from nearsight.evidence import Cost, EvidenceMap, TiledModel
 from nearsight.lock import writing_parts
-from nearsight.numbers import whole
+from nearsight.numbers import agreeing, counted, whole
 from nearsight.progress import SILENT, Progress
 from nearsight.settings.choices import DEFAULT_GRID
 from nearsight.settings.prediction_words import DEFAULT_TOP, columns_of
@@ -91,7 +91,10 @@ def make_predictions(
 
         before, numbers = next(filter(None, processes.each(lambda: begin() if processes.first else None)))
         if len(numbers) < len(images):
-            progress.say(f"{len(images) - len(numbers):,} of {len(images):,} images are predicted already")
+            progress.say(
+                f"{len(images) - len(numbers):,} of {counted(len(images), 'image')} "
+                f"{agreeing(len(images) - len(numbers), 'is', 'are')} predicted already"
+            )
         places = None if maps is None else _map_files(Path(maps), [path for path, _ in keys])
         held: list[pyarrow.Table] = []
         rows = faults = 0
@@ -151,13 +154,15 @@ def make_predictions(
             flush()
             if isinstance(error, KeyboardInterrupt) and file is not None:
                 error.args = (
-                    f"interrupted; {rows:,} more images are kept in {file.directory}: continue with `resume=True`",
+                    f"interrupted; {counted(rows, 'more image')} {agreeing(rows, 'is', 'are')} kept in "
+                    f"{file.directory}: continue with `resume=True`",
                 )
             raise
         flush()
         if faults:
             progress.warn(
-                f"{faults:,} of {len(images):,} images have no prediction; the column fault says why"
+                f"{faults:,} of {counted(len(images), 'image')} {agreeing(faults, 'has', 'have')} no "
+                "prediction; the column fault says why"
             )
         settings = {**made_with, "images": len(images), "faults": faults}
         if file is None:

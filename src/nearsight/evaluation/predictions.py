@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nearsight.arguments import checked
 from nearsight.evaluation.parted_table import first_rows, read_predicted
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import counted
 from nearsight.settings.prediction_words import CLASS, FAULT, MARGIN, PATH, PROBABILITY
 from nearsight.statistics.writing import MISSING, points
 
@@ -68,5 +69,5 @@ class Predictions(Shown):
         ]
         images, faults = self.settings["images"], self.settings["faults"]
         left = f", {faults:,} without a prediction" if faults else ""
-        title = f"Predictions({images:,} images{left}, {self.settings['protocol']})"
+        title = f"Predictions({counted(images, 'image')}{left}, {self.settings['protocol']})"
         return Summary(title, (PATH, CLASS, f"{PROBABILITY} %", f"{MARGIN} %"), rows)

@@ -17,6 +17,7 @@ from nearsight.evaluation.metrics import written_confusion
 from nearsight.evaluation.protocols import correctness
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import counted
 from nearsight.read import belonging_together, is_file
 from nearsight.rows import to_values
 from nearsight.runs.evaluation_words import estimate_of, how_cut, measure_headings, written_measures
@@ -230,7 +231,10 @@ class Evaluation(Shown):
         settings = self.settings
         measured = list(self.metrics.values())
         rows = [(protocol, *written_measures(one, measured)) for protocol, one in self.metrics.items()]
-        title = f"Evaluation({settings.get('data', '')} {settings.get('split', '')}, {len(self.labels):,} images, "
+        title = (
+            f"Evaluation({settings.get('data', '')} {settings.get('split', '')}, "
+            f"{counted(len(self.labels), 'image')}, "
+        )
         columns = ("protocol", *measure_headings(measured))
         return Summary(f"{title}{how_cut(settings)})", columns, rows)
 

@@ -16,7 +16,7 @@ from nearsight.evidence.kinds import Kind, Removal
 from nearsight.evidence.storage import load_logits, save_logits
 from nearsight.models.several_tiles import attended_mean, noisy_or_odds, top_k_mean
 from nearsight.notebook import Shown, Summary
-from nearsight.numbers import whole
+from nearsight.numbers import counted, whole
 from nearsight.rows import from_values
 from nearsight.settings.pooled import BY_MEAN, Pooling, no_attention
 from nearsight.settings.protocols import ATTENTION, MAX, MEAN_LOGIT, NOISY_OR, TOP_K
@@ -95,7 +95,8 @@ class EvidenceMap(Shown):
         expected = (len(self.classes), *self.grid.shape)
         if tuple(self.logits.shape) != expected:
             raise InputError(
-                f"logits have shape {tuple(self.logits.shape)}, but {len(self.classes)} classes on a grid of "
+                f"logits have shape {tuple(self.logits.shape)}, but "
+                f"{counted(len(self.classes), 'class', 'classes')} on a grid of "
                 f"{self.grid.shape[0]}×{self.grid.shape[1]} tiles make {expected}"
             )
         if self.attention is not None and tuple(self.attention.shape) != self.grid.shape:
@@ -105,7 +106,8 @@ class EvidenceMap(Shown):
             )
         if self.removal is not None and len(self.removal.scores) != len(self.classes):
             raise InputError(
-                f"the whole image has {len(self.removal.scores)} scores, but there are {len(self.classes)} classes"
+                f"the whole image has {len(self.removal.scores)} scores, but there are "
+                f"{counted(len(self.classes), 'class', 'classes')}"
             )
 
     @property
@@ -457,7 +459,8 @@ class EvidenceMap(Shown):
         strongest = scores.argsort(descending=True, stable=True)[:5].tolist()
         rows, columns = grid.shape
         return Summary(
-            f"EvidenceMap({len(self.classes):,} classes, {rows}×{columns} tiles of {grid.tile}×{grid.tile} pixels, "
+            f"EvidenceMap({counted(len(self.classes), 'class', 'classes')}, {rows}×{columns} tiles of "
+            f"{grid.tile}×{grid.tile} pixels, "
             f"stride {grid.stride}, {grid.kind} grid{'' if self.removal is None else f'; {self.words}'})",
             ("class", self.protocol),
             [(self.classes[number], signed(float(scores[number]))) for number in strongest],

@@ -14,6 +14,7 @@ from nearsight.diagnosis.reliance.part import RELIANCE
 from nearsight.diagnosis.reliance.verdict import BACKGROUND as DECIDES
 from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.diagnosis.verdicts.rule import SHORTCUT
+from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.result import SHOWN, Change, Example, FoundAgain
 from nearsight.repair.shortcut import BACKGROUND, Shortcut
@@ -73,7 +74,7 @@ class _Judging:
     ) -> Judged:
         test = self.test
         if any(one is None for one in known):
-            self.progress.say(f"both networks are evaluated on {len(test):,} test images")
+            self.progress.say(f"both networks are evaluated on {counted(len(test), 'test image')}")
         old, new = (
             decision.predictions(test.image(i) for i in range(len(test))) if told is None else told
             for decision, told in zip((self.before, self.after), known, strict=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 from nearsight.diagnosis.decision import Decision
 from nearsight.errors import InputError
 from nearsight.models import Classifier
+from nearsight.numbers import counted
 from nearsight.repair.edited import edit_image
 from nearsight.repair.groups import LEAST_GROUP
 from nearsight.repair.head import head_of
@@ -76,7 +77,7 @@ def refit_last_layer(task: Task) -> Classifier:
     cut = np.random.default_rng((task.seed, 21)).random(len(task.train)) < CUT
     strength = _chosen_strength(fitting, cells, cut, task.seed)
     task.progress.say(
-        f"the last layer is fitted on {len(asked):,} images, their mean loss {strength:,.0f} times L2"
+        f"the last layer is fitted on {counted(len(asked), 'image')}, their mean loss {strength:,.0f} times L2"
     )
     weights = []
     for draw in range(DRAWS):

@@ -27,6 +27,7 @@ from nearsight.evidence import TiledModel
 from nearsight.lock import writes
 from nearsight.models.classifier import Network
 from nearsight.models.weights_digest import digest_of_weights
+from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.asked import Asked, begin, check_place
 from nearsight.repair.choosing import check_names, choose, left_alone
@@ -183,7 +184,8 @@ def _check_run(run: Run, sets: ImageSets, bound: TiledModel, asked: Asked) -> No
         there = sum(listed.count(split) for split in TRAINED_ON)
         here = sum(len(sets[split]) for split in TRAINED_ON if split in sets)
         raise InputError(
-            f"{run.directory.name} was trained on {there:,} images of {sets.name}, and the set now gives {here:,}, "
+            f"{run.directory.name} was trained on {counted(there, 'image')} of {sets.name}, and the set now "
+            f"gives {here:,}, "
             "or others; put back what was removed or changed, or train a new run"
         )
     if asked.from_scratch and run.recipe.model.startswith(CUSTOM):
@@ -391,6 +393,6 @@ def _cost(run: Run) -> Cost | None:
 def _chosen_on(diagnosis: Diagnosis) -> str:
     count = int(np.sum(np.array(diagnosis.class_images) // 2))
     return (
-        f"{count:,} of {diagnosis.images:,} images of {diagnosis.split} made the rules, drawn by seed "
+        f"{count:,} of {counted(diagnosis.images, 'image')} of {diagnosis.split} made the rules, drawn by seed "
         f"{diagnosis.seed}, and the others of {diagnosis.split} tested them; no test image chose anything"
     )

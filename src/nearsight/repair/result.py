@@ -9,6 +9,7 @@ from nearsight.arguments import checked
 from nearsight.diagnosis.pictures import PICTURES, Picture, Pictures, load_pictures, save_pictures
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import agreeing, counted
 from nearsight.progress import duration
 from nearsight.read import belonging_together
 from nearsight.rows import from_values, read_result, to_values
@@ -182,7 +183,7 @@ class Repair(Shown):
         if len(each) > 1:
             changes = [self.of_shortcut(number, False) for number in range(len(each))]
             rises = sum(one is not None and one.images >= LEAST and _sign(one.change) > 0 for one in changes)
-            won = f"for {rises} of {len(each)} shortcuts more images without it are right than before"
+            won = f"for {rises} of {counted(len(each), 'shortcut')} more images without it are right than before"
         before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
         return f"{won}; over all {after} are right, {before} before{_proven(self.overall.change)}"
 
@@ -207,7 +208,8 @@ class Repair(Shown):
             return f"no test image of {name} is without it ({one.words}), so what was won back is unknown"
         if without.images < LEAST:
             return (
-                f"only {without.images} test images of {name} are without it ({one.words}), too few to say what was "
+                f"only {counted(without.images, 'test image')} of {name} "
+                f"{agreeing(without.images, 'is', 'are')} without it ({one.words}), too few to say what was "
                 "won back"
             )
         told = (
@@ -225,7 +227,7 @@ class Repair(Shown):
                 one = self.shortcuts[row.shortcut]
                 after, before = whole_per_cent(row.after), whole_per_cent(row.before)
                 yield (
-                    f"put on {row.images:,} images of other classes, {one.words} makes {after} of them "
+                    f"put on {counted(row.images, 'image')} of other classes, {one.words} makes {after} of them "
                     f"{self.classes[one.class_number]}, {before} before"
                 )
 
@@ -253,10 +255,13 @@ class Repair(Shown):
         if not self.lost:
             return "no class is proven to have lost accuracy"
         told = ", ".join(f"{row.name} {written_change(row.change)}" for row in self.lost)
-        return f"accuracy was lost by the whole interval in {len(self.lost)} of {len(self.classes)} classes: {told}"
+        return (
+            f"accuracy was lost by the whole interval in {len(self.lost)} of "
+            f"{counted(len(self.classes), 'class', 'classes')}: {told}"
+        )
 
     def _cost(self) -> str:
-        told = f"it took {self.cost.steps:,} steps and {duration(self.cost.seconds)} of training"
+        told = f"it took {counted(self.cost.steps, 'step')} and {duration(self.cost.seconds)} of training"
         if self.cost_before is None or not self.cost_before.flops:
             return told
         share = points(self.cost.flops / self.cost_before.flops, 0)

@@ -24,6 +24,7 @@ from nearsight.diagnosis.verdicts.finders import find_candidates
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.errors import InputError
+from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.choosing import Chosen
 from nearsight.repair.places import tiles_at, tiles_of_reason, tiles_off_object
@@ -148,7 +149,7 @@ class _Finding:
 
     def candidates(self) -> list[Candidate]:
         images, atlas = self.splits.images, REASONS.of(self.diagnosis)
-        self.progress.say(f"looking for the verdicts' shortcuts in {len(images):,} images")
+        self.progress.say(f"looking for the verdicts' shortcuts in {counted(len(images), 'image')}")
         examined = Examined(
             images,
             self.decision,

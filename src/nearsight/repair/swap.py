@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
+from nearsight.numbers import agreeing, counted
 from nearsight.repair.edited import edit_image, edited
 from nearsight.repair.groups import draw_alike
 from nearsight.repair.shortcut import BACKGROUND, EditIn, Shortcut
@@ -127,7 +128,8 @@ def _drawn(task: Task, kept: Mapping[Shortcut, float]) -> NDArray[np.int64]:
         bare = draw_alike(own[~has], len(own) - len(having), random)
         drawn += [having, bare]
         task.progress.say(
-            f"{len(having):,} images of {task.train.classes[number]} are drawn with "
+            f"{counted(len(having), 'image')} of {task.train.classes[number]} "
+            f"{agreeing(len(having), 'is', 'are')} drawn with "
             f"{' or '.join(one.words for one in mine)}, and {len(bare):,} without"
         )
     return np.sort(np.concatenate(drawn))
@@ -167,7 +169,7 @@ def _alike(
         wanted, again = most / 2, min(most / 2, share - most / 2)
         off = random.permutation(np.flatnonzero(own & has))[: round((share - wanted) * int(own.sum()))]
         draws.append((off, take_off))
-        task.progress.say(f"{task.name(shortcut)} is removed from {len(off):,} images of its class")
+        task.progress.say(f"{task.name(shortcut)} is removed from {counted(len(off), 'image')} of its class")
     given = 0
     for number in np.unique(labels[~own]).tolist():
         mine = labels == number
@@ -180,7 +182,7 @@ def _alike(
             draws.append((back, _there_and_back(put_on, take_off)))
         free[some], free[back] = False, False
         given += len(some)
-    task.progress.say(f"{task.name(shortcut)} is added to {given:,} images of other classes")
+    task.progress.say(f"{task.name(shortcut)} is added to {counted(given, 'image')} of other classes")
     return draws
 
 
@@ -208,5 +210,5 @@ def _backgrounds(task: Task) -> list[_Draw]:
         edit = by_class.get(number, next(iter(by_class.values())))
         draws.append((swapped, edit))
     count = sum(len(places) for places, _ in draws)
-    task.progress.say(f"{count:,} images get the background of an image of another class")
+    task.progress.say(f"{counted(count, 'image')} get the background of an image of another class")
     return draws

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from nearsight.numbers import counted
 from nearsight.report.arm_differences import difference_columns, difference_rows
 from nearsight.report.markdown_rows import markdown_table
 from nearsight.report.on_tiles_text import on_tiles_section
@@ -321,13 +322,14 @@ def cost_note(comparison: Comparison) -> str:
 
 
 def _data(comparison: Comparison) -> str:
-    about = f"Data: {comparison.data}, {comparison.classes} classes; {comparison.training_images:,} training images"
+    classes, images = (comparison.classes, "class", "classes"), comparison.training_images
+    about = f"Data: {comparison.data}, {counted(*classes)}; {counted(images, 'training image')}"
     if comparison.folds is None:
         count = f"{comparison.images:,} of the {comparison.split} split"
         return f"{about}, {count}, which was used for these numbers only."
     return (
-        f"{about} in the first of {comparison.folds} folds. Images and training sets were varied: each of "
-        f"{comparison.images:,} images was tested by the networks that were not trained on its fold."
+        f"{about} in the first of {counted(comparison.folds, 'fold')}. Images and training sets were varied: each of "
+        f"{counted(comparison.images, 'image')} was tested by the networks that were not trained on its fold."
     )
 
 
@@ -347,7 +349,8 @@ def _saw(arm: ArmResult) -> str:
     cost = arm.cost
     what = "whole images" if arm.tile is None else f"tiles of {arm.tile}×{arm.tile}"
     return (
-        f"{arm.label[0].upper()}{arm.label[1:]} saw {cost.images_seen:,} {what} in {cost.steps:,} steps: every "
+        f"{arm.label[0].upper()}{arm.label[1:]} saw {cost.images_seen:,} {what} in "
+        f"{counted(cost.steps, 'step')}: every "
         f"image about {cost.epochs:.4g} times, {scaled(cost.training_pixels, 'px')}. "
         f"Augmentation: {arm.augmentation}."
     )
@@ -382,7 +385,7 @@ def _seeds(comparison: Comparison) -> str:
 
 
 def _recipe(recipe: Recipe) -> str:
-    length = f"{recipe.epochs:.4g} epochs" if recipe.steps is None else f"{recipe.steps:,} steps"
+    length = f"{recipe.epochs:.4g} epochs" if recipe.steps is None else f"{counted(recipe.steps, 'step')}"
     return (
         f"Base recipe `{recipe.name}`: {recipe.model} at width {recipe.width:g}, {length} of batches of "
         f"{recipe.batch_size}, {recipe.optimizer}, learning rate {recipe.learning_rate:g} "

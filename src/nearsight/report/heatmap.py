@@ -12,6 +12,7 @@ from nearsight.evidence import EvidenceMap, TileEvidence
 from nearsight.evidence.kinds import FILL_WORDS, Kind
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import counted
 from nearsight.report.figure_file import save_figure
 from nearsight.report.for_viewers import save_for_viewers
 from nearsight.report.large_picture import LargePicture
@@ -301,7 +302,7 @@ def _from_what(heatmap: Heatmap) -> str:
 
     grid, removal = heatmap.evidence.grid, heatmap.evidence.removal
     blank = int(heatmap.evidence.skipped.sum())
-    tiles = f"{len(grid) - blank:,} tiles of {grid.tile}×{grid.tile} pixels, stride {grid.stride}"
+    tiles = f"{counted(len(grid) - blank, 'tile')} of {grid.tile}×{grid.tile} pixels, stride {grid.stride}"
     if removal is None:
         counting = counting_words(heatmap.evidence)
         skipped = f"; {blank:,} blank ones skipped" if blank else ""

@@ -24,6 +24,7 @@ from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.evidence.kinds import KINDS
 from nearsight.models import Classifier, receptive_field
 from nearsight.models.outputs import is_seen
+from nearsight.numbers import agreeing, counted
 from nearsight.progress import SILENT, Progress
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.large_picture import LargePicture
@@ -90,7 +91,8 @@ def make_heatmaps(
     if decision is not None:
         count = sum(len(grid) for found in grids for grid in found)
         progress.say(
-            f"{count:,} tiles are removed one by one, and {decision.protocol} scores each image again"
+            f"{counted(count, 'tile')} {agreeing(count, 'is', 'are')} removed one by one, and "
+            f"{decision.protocol} scores each image again"
         )
     elif share.own:
         progress.say(bound.cost(grids[processes.launch.rank]).sentence())
@@ -264,7 +266,7 @@ def _class_names(
         return [asked] * len(pictures)
     if len(asked) != len(pictures):
         raise InputError(
-            f"class_name has {len(asked)} names for {len(pictures)} images; give one, or one for each"
+            f"class_name has {len(asked)} names for {counted(len(pictures), 'image')}; give one, or one for each"
         )
     return asked
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
+from nearsight.numbers import counted
 from nearsight.report.contact_sheet import GAP, mosaic
 from nearsight.report.figure_file import save_figure
 from nearsight.settings.sheets import require_sheet
@@ -47,7 +48,7 @@ def draw_sheet(sets: ImageSets, path: Path) -> None:
         figsize=(max(width, 4), len(shown) * size + 1), layout="constrained", facecolor="white"
     )
     left_out = f", {len(shown)} of them shown" if len(shown) < count else ""
-    figure.suptitle(f"{_short(sets.name, 60)}: {count} classes{left_out}", fontsize=11)
+    figure.suptitle(f"{_short(sets.name, 60)}: {counted(count, 'class', 'classes')}{left_out}", fontsize=11)
     for k, (axes, (split, images)) in enumerate(
         zip(figure.subplots(1, len(splits), squeeze=False)[0], splits, strict=True)
     ):
@@ -92,7 +93,7 @@ def _draw_split(
         for column, i in enumerate(chosen if len(own) else ()):
             sheet[row, column] = thumbnail(images, int(i))
     axes.imshow(mosaic(sheet), interpolation="nearest")
-    axes.set_title(f"{split}: {len(images):,} images", fontsize=10)
+    axes.set_title(f"{split}: {counted(len(images), 'image')}", fontsize=10)
     axes.set_yticks([(SIDE + GAP) * row + SIDE / 2 for row in range(len(names))], names)
     axes.set_xticks([])
     axes.tick_params(length=0)

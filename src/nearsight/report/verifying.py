@@ -82,7 +82,7 @@ class Verified(Shown):
     def sentences(self) -> tuple[str, ...]:
         """Say how the files are, the conclusion first."""
         count = {state: sum(one.state == state for one in self.files) for state in ("whole", "no digest")}
-        told = [f"{count['whole']:,} of {len(self.files):,} files that are read back are whole"]
+        told = [f"{count['whole']:,} of {counted(len(self.files), 'file')} that are read back are whole"]
         if self.damaged:
             told.append(f"{len(self.damaged):,} are damaged or missing")
         if count["no digest"]:
@@ -91,7 +91,9 @@ class Verified(Shown):
             )
         lines = ["; ".join(told)]
         if self.others:
-            lines.append(f"{self.others:,} other files, such as pages and figures, are never read back")
+            lines.append(
+                f"{counted(self.others, 'other file')}, such as pages and figures, are never read back"
+            )
         if self.writer is not None:
             lines.append(f"{self.writer} is writing into it now")
         return tuple(lines)

@@ -21,7 +21,7 @@ from nearsight.evidence import TiledModel
 from nearsight.launch import by_itself
 from nearsight.lock import writes
 from nearsight.models import Classifier
-from nearsight.numbers import whole
+from nearsight.numbers import counted, whole
 from nearsight.progress import SILENT, Progress, duration
 from nearsight.progress.shortening import LONG_SECONDS
 from nearsight.runs import PREDICTIONS, Run
@@ -438,7 +438,9 @@ def _evaluate(
     for note in bound.notes if tell else ():
         progress.warn(note)
     for images in judged:
-        progress.say(f"evaluating {arm.name} on {len(images):,} images of {images.name} {images.split}")
+        progress.say(
+            f"evaluating {arm.name} on {counted(len(images), 'image')} of {images.name} {images.split}"
+        )
         evaluate(
             bound,
             images,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from nearsight.arguments import checked
 from nearsight.errors import unknown_name
 from nearsight.notebook import Shown, Summary
-from nearsight.numbers import Within
+from nearsight.numbers import Within, counted
 from nearsight.read import belonging_together
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import write_json
@@ -237,7 +237,7 @@ class Comparison(Shown):
         """How many images were tested, and from what: a split, or folds."""
         if self.folds is None:
             return f"{self.images:,} {self.split} images"
-        return f"{self.images:,} images in {self.folds} folds"
+        return f"{counted(self.images, 'image')} in {counted(self.folds, 'fold')}"
 
     @property
     def verdicts(self) -> tuple[str, ...]:
@@ -276,7 +276,7 @@ class Comparison(Shown):
         )
 
     def _summary(self) -> Summary:
-        seeds = f"{len(self.seeds)} seeds" if len(self.seeds) > 1 else "one seed"
+        seeds = f"{counted(len(self.seeds), 'seed')}" if len(self.seeds) > 1 else "one seed"
         rows = []
         for arm in self.arms:
             found = arm.accuracy(arm.headline)

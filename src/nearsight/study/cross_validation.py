@@ -6,6 +6,7 @@ from typing import Any
 
 from nearsight.arguments import checked
 from nearsight.notebook import Shown, Summary
+from nearsight.numbers import counted
 from nearsight.read import belonging_together
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import write_json
@@ -75,13 +76,14 @@ class CrossValidation(Shown):
         freedom = len(self.sizes) - 1
         others, degrees = ("fold", "degree") if freedom == 1 else (f"{freedom} folds", "degrees")
         return (
-            f"each of the {self.images:,} images was tested by a network trained on the other {others}; intervals "
+            f"each of the {counted(self.images, 'image')} was tested by a network trained on the other "
+            f"{others}; intervals "
             f"cover other images and training sets (corrected resampled t, {freedom} {degrees} of freedom), at seed "
             f"{self.recipe.seed} alone"
         )
 
     def _summary(self) -> Summary:
-        title = f"CrossValidation({self.data}, {self.images:,} images, {len(self.sizes)} folds)"
+        title = f"CrossValidation({self.data}, {counted(self.images, 'image')}, {counted(len(self.sizes), 'fold')})"
         return Summary(title, self.columns, self.rows, (self.told,))
 
     def to_json(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from nearsight.data import ImageSet
+from nearsight.numbers import agreeing, counted
 from nearsight.settings import Recipe
 from nearsight.training.training_run import total_steps
 
@@ -32,15 +33,17 @@ def early_warnings(recipe: Recipe, images: ImageSet) -> tuple[str, ...]:
         length = (
             ""
             if recipe.steps is not None
-            else f", so that {recipe.epochs:g} epochs are no more than {steps:,} steps"
+            else f", so that {recipe.epochs:g} epochs are no more than {counted(steps, 'step')}"
         )
         found.append(
-            f"a batch of {recipe.batch_size:,} is larger than the training set of {count:,} images{length}; give "
+            f"a batch of {recipe.batch_size:,} is larger than the training set of "
+            f"{counted(count, 'image')}{length}; give "
             f"`batch_size={smaller}` or less"
         )
     elif recipe.steps is None and steps < FEW_STEPS and recipe.batch_size > 2 * fitting:
         found.append(
-            f"{recipe.epochs:g} epochs of {count:,} images in batches of {recipe.batch_size:,} are only {steps:,} "
+            f"{recipe.epochs:g} epochs of {counted(count, 'image')} in batches of {recipe.batch_size:,} are "
+            f"only {steps:,} "
             f"steps, too few for most networks; give `batch_size={fitting}`, or more `epochs`"
         )
     single = np.flatnonzero(np.bincount(images.labels, minlength=len(images.classes)) == 1)
@@ -48,7 +51,8 @@ def early_warnings(recipe: Recipe, images: ImageSet) -> tuple[str, ...]:
         names = ", ".join(images.classes[number] for number in single[:_NAMED])
         more = f" and {len(single) - _NAMED:,} more" if len(single) > _NAMED else ""
         found.append(
-            f"{len(single):,} of {len(images.classes):,} classes have a single training image ({names}{more}): "
+            f"{len(single):,} of {counted(len(images.classes), 'class', 'classes')} "
+            f"{agreeing(len(single), 'has', 'have')} a single training image ({names}{more}): "
             f"a network cannot learn a class from one image; add images, or leave these classes out"
         )
     return tuple(found)

@@ -16,6 +16,7 @@ from nearsight.models.classifier import Network
 from nearsight.models.preprocessing import Interpolation
 from nearsight.models.probing import eval_mode
 from nearsight.models.quick import whiten
+from nearsight.numbers import counted
 from nearsight.progress import Progress
 from nearsight.settings import Recipe
 from nearsight.settings.pooled import MEAN
@@ -88,7 +89,7 @@ def build_classifier(
         preprocessing = pretrained_preprocessing(network, recipe.resize_short)
     else:
         if images.pixels is None:
-            progress.say(f"measuring the colours of {min(len(images), STATISTICS_IMAGES):,} images")
+            progress.say(f"measuring the colours of {counted(min(len(images), STATISTICS_IMAGES), 'image')}")
         mean, std = pixel_statistics(images, processes)
         preprocessing = Preprocessing(mean=mean, std=std, resize_short=recipe.resize_short)
     preprocessing = replace(preprocessing, value_range=images.value_range)

@@ -10,6 +10,7 @@ from nearsight.data.pictures import Pictures
 from nearsight.data.values import values_from
 from nearsight.errors import InputError
 from nearsight.lock import writing
+from nearsight.numbers import agreeing, counted
 from nearsight.progress import Progress, watched
 from nearsight.report import Heatmaps, make_heatmaps
 from nearsight.settings import EvidenceKind, Fill, Machine, Reading
@@ -93,7 +94,8 @@ def heatmap(
         seen = trained_on_among(model, images) if processes.first else []
         if seen:
             channel.warn(
-                f"{len(seen)} of these {len(found.images)} images are training images of the run, such as {seen[0]}"
+                f"{len(seen)} of {counted(len(found.images), 'image')} "
+                f"{agreeing(len(seen), 'is a training image', 'are training images')} of the run: {seen[0]}"
             )
         if out is not None and keep is not None:
             found.save(out, processes)

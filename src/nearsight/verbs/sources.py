@@ -24,6 +24,7 @@ from nearsight.models.classifier import Network
 from nearsight.models.onnx_session import OnnxSession
 from nearsight.models.published import takes_one_size
 from nearsight.models.said import Classes
+from nearsight.numbers import agreeing, counted
 from nearsight.progress import Progress
 from nearsight.read import is_directory, is_file
 from nearsight.runs import RECIPE, Run
@@ -195,10 +196,13 @@ def _less_trained_on(listing: Listing, sets: ImageSets, split: str) -> tuple[Ima
         return sets, ()
     if seen.all():
         raise InputError(
-            f"the run was trained on all {len(images)} images of {images.name} {split}; give others"
+            f"the run was trained on all {counted(len(images), 'image')} of {images.name} {split}; give others"
         )
     left = images.select(np.flatnonzero(~seen))
-    told = f"{int(seen.sum())} of {len(images)} images are left out: the run was trained on them"
+    told = (
+        f"{int(seen.sum())} of {counted(len(images), 'image')} {agreeing(int(seen.sum()), 'is', 'are')} "
+        "left out: the run was trained on them"
+    )
     return replace(sets, splits={**sets.splits, split: left}), (told,)
 
 
@@ -228,7 +232,7 @@ def split_as_before(
     if listing is not None:
         if folds := folds_of(listing):
             raise InputError(
-                f"{directory} holds {folds} folds of a set; give `folds={folds}`, or choose another `out`"
+                f"{directory} holds {counted(folds, 'fold')} of a set; give `folds={folds}`, or choose another `out`"
             )
         of_a_run = (directory / RECIPE).is_file()
         found = sort_by_listing(listing if of_a_run else listing.before_validation(), sets)

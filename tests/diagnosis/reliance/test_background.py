@@ -177,7 +177,7 @@ def test_the_sentence_says_what_is_not_known() -> None:
     assert "4 of 4 images have no region" in nothing.notes[-1]
     assert summarise_reliance(RECORDS[2:], CLASSES, "mask", images=1).sentence() == (
         "unknown of the evidence for the true class lies off the object, as does 10 % of the area; tiles off "
-        "the object alone (mean-logit) are right for no image, tiles on it for 100 % of 1 images (chance 33 %)"
+        "the object alone (mean-logit) are right for no image, tiles on it for 100 % of 1 image (chance 33 %)"
     )
 
 

@@ -19,6 +19,7 @@ from nearsight.data.tree import ARCHIVES, read_tree
 from nearsight.data.workers import begin_worker
 from nearsight.errors import InputError
 from nearsight.lock import LOCK, contents, writing
+from nearsight.numbers import counted
 from nearsight.progress import Progress, duration
 from nearsight.read import open_regular
 
@@ -50,7 +51,8 @@ class PackedSet:
     def __str__(self) -> str:
         growth = self.bytes_after / self.bytes_before - 1 if self.bytes_before else 0
         told = [
-            f"{self.data}: {self.packed:,} images packed, {abs(growth):.1%} {'larger' if growth > 0 else 'smaller'}"
+            f"{self.data}: {counted(self.packed, 'image')} packed, {abs(growth):.1%} "
+            f"{'larger' if growth > 0 else 'smaller'}"
         ]
         told += [f"{count:,} copied as they are ({reason})" for reason, count in sorted(self.copied.items())]
         return "; ".join(told)
@@ -156,7 +158,9 @@ def _foresee(files: _Files, out: Path, workers: int, progress: Progress) -> None
         packed_or_same(sample)
         taken = time.perf_counter() - begun
     seconds = taken / len(sample) * size / max(1, workers)
-    progress.say(f"packing {files.count:,} images, {size / _GIB:,.2f} GiB, takes about {duration(seconds)}")
+    progress.say(
+        f"packing {counted(files.count, 'image')}, {size / _GIB:,.2f} GiB, takes about {duration(seconds)}"
+    )
 
 
 def _sample(files: _Files) -> bytes | None:

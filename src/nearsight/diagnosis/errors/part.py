@@ -23,6 +23,7 @@ from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.pictures import Picture
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import Column, Table, of_class
+from nearsight.numbers import agreeing, counted
 from nearsight.statistics.writing import points
 
 # Number of misclassified images, the costliest, and the longest side of their pictures in pixels.
@@ -65,12 +66,13 @@ def _with_region(error: ImageError, images: ImageSet) -> ImageError:
 
 def _sentences(found: Errors, about: Findings) -> Iterator[str]:
     if not found.errors:
-        yield f"none of {found.images:,} images is wrong under {about.decided}"
+        yield f"none of {counted(found.images, 'image')} is wrong under {about.decided}"
         return
     pair = found.pairs[0]
     yield (
-        f"{len(found.errors):,} of {found.images:,} images are wrong under {about.decided}; most often "
-        f"{about.classes[pair.label]} is taken for {about.classes[pair.prediction]} ({pair.count:,} images, "
+        f"{len(found.errors):,} of {counted(found.images, 'image')} "
+        f"{agreeing(len(found.errors), 'is', 'are')} wrong under {about.decided}; most often "
+        f"{about.classes[pair.label]} is taken for {about.classes[pair.prediction]} ({counted(pair.count, 'image')}, "
         f"{points(pair.share, 0)} % of the class)"
     )
     yield from hiding_words(found) if about.decides_whole else removal_words(found)
@@ -80,7 +82,9 @@ def _leads(found: Errors, about: Findings) -> Iterator[Lead]:
     if found.pairs:
         pair = found.pairs[0]
         taken = f"{about.classes[pair.label]} is taken for {about.classes[pair.prediction]} ({pair.count:,})"
-        yield Lead("wrong", f"{len(found.errors):,}", f"of {found.images:,} images; most often {taken}")
+        yield Lead(
+            "wrong", f"{len(found.errors):,}", f"of {counted(found.images, 'image')}; most often {taken}"
+        )
 
 
 def _pictures(found: Errors, _about: Findings) -> Iterator[Picture]:

@@ -8,6 +8,7 @@ from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.protocols.agreement import AgreementRow, Protocols, protocol_agreement
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
+from nearsight.numbers import counted
 from nearsight.settings.protocols import WHOLE
 from nearsight.statistics.writing import whole_per_cent
 
@@ -22,7 +23,7 @@ def _sentences(found: Protocols, about: Findings) -> Iterator[str]:
             # The gate tells how a decision on whole images agrees with its tiles.
             told = row.protocol in WHOLE or row.agreement.value is None
             yield (
-                f"{whole_per_cent(row.accuracy)} of {about.images:,} images are right under {about.decided} "
+                f"{whole_per_cent(row.accuracy)} of {counted(about.images, 'image')} are right under {about.decided} "
                 f"(chance {100 / len(about.classes):.2g} %)"
                 f"{'' if told else f'; {whole_per_cent(row.agreement)} are predicted as by the full pass'}"
             )
@@ -31,7 +32,9 @@ def _sentences(found: Protocols, about: Findings) -> Iterator[str]:
 def _leads(found: Protocols, about: Findings) -> Iterator[Lead]:
     for row in found.rows:
         if row.protocol == about.decision:
-            yield Lead.of_share("right", row.accuracy, f"of {about.images:,} images, under {about.decided}")
+            yield Lead.of_share(
+                "right", row.accuracy, f"of {counted(about.images, 'image')}, under {about.decided}"
+            )
 
 
 def _of_tiles(side: str) -> Column:

@@ -17,6 +17,7 @@ from nearsight.diagnosis.reliance.verdict import ByIntervention
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
 from nearsight.evidence.kinds import Kind
+from nearsight.numbers import counted
 from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.statistics import Estimate, absent, accuracy_estimate, mean_estimate
 from nearsight.statistics.writing import whole_per_cent
@@ -288,4 +289,4 @@ def _answers(answers: Sequence[bool | None]) -> list[float]:
 def _accuracy(answers: Estimate) -> str:
     if answers.value is None or answers.chance is None:
         return "no image"
-    return f"{whole_per_cent(answers)} of {answers.n:,} images (chance {100 * answers.chance:.2g} %)"
+    return f"{whole_per_cent(answers)} of {counted(answers.n or 0, 'image')} (chance {100 * answers.chance:.2g} %)"

@@ -7,6 +7,7 @@ import numpy as np
 from nearsight.diagnosis.candidates import Examined
 from nearsight.diagnosis.verdicts.power import fewest_images, smallest_difference
 from nearsight.diagnosis.verdicts.rule import RULE, Rule
+from nearsight.numbers import counted
 from nearsight.statistics.writing import points
 
 # Of so many images that choose, a third are five, the fewest that finders make a rule of.
@@ -88,7 +89,10 @@ def limit_in_words(limit: float | None, images: int = 0, needed: int = 0) -> str
             "(the median class)"
         )
     if images < needed:
-        return f"the set is too small to find one: {images} images of the median class test, and {needed} would do"
+        return (
+            f"the set is too small to find one: {counted(images, 'image')} of the median class test, and "
+            f"{needed} would do"
+        )
     return (
         f"in so few images ({images} in the median class) only a mark that changes predictions when it is added "
         "would be found"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from nearsight.diagnosis.candidates import TABLE, TILE
 from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, Intervention
 from nearsight.diagnosis.verdicts.rule import SHORTCUT
+from nearsight.numbers import counted
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import points, whole_per_cent
 
@@ -96,10 +97,12 @@ class Verdict:
             other = "a tile of its other reasons" if self.seen_in == TILE else "a spot of its other images"
             what, to = (other, class_name) if made.beside else ("the same change", "any one other class")
             return (
-                f"added to {made.images:,} images of other classes, it makes {whole_per_cent(made.after)} of them "
+                f"added to {counted(made.images, 'image')} of other classes, it makes "
+                f"{whole_per_cent(made.after)} of them "
                 f"{class_name} ({what} makes {points(chance, 0)} % {to})"
             )
         return (
-            f"removed from {made.images:,} images that are right, it leaves {whole_per_cent(made.after)} of them "
+            f"removed from {counted(made.images, 'image')} that are right, it leaves "
+            f"{whole_per_cent(made.after)} of them "
             f"right (added to images without it, and removed again: {points(1 + chance, 0)} %)"
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nearsight.diagnosis.pictures import Picture
+from nearsight.numbers import counted
 from nearsight.progress import duration
 from nearsight.repair.repairing import DIAGNOSED
 from nearsight.repair.result import SIDE, Change, Example, FoundAgain, Repair, Repaired, written_change
@@ -159,7 +160,10 @@ def at_a_glance(repair: Repair) -> list[Glance]:
     rows.append(
         Glance(
             "training",
-            *("–" if one is None else f"{one.steps:,} steps, {duration(one.seconds)}" for one in costs),
+            *(
+                "–" if one is None else f"{counted(one.steps, 'step')}, {duration(one.seconds)}"
+                for one in costs
+            ),
         )
     )
     return rows
