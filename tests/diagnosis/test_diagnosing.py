@@ -87,7 +87,7 @@ def test_a_planted_mistake_comes_out(shades: Shades, shaded: Shaded, tmp_path: P
 def test_no_errors_and_a_class_without_images(shades: Shades, shaded: Shaded, tmp_path: Path) -> None:
     found = diagnose(TiledModel(shades("abc")), shaded("abc", shown=[0, 2, 0]), faithfulness=0)
     assert (found["errors"].errors, found["errors"].pairs) == ((), ())
-    assert found.notes == ("1 of 3 classes have no image here: b",)
+    assert found.notes == ("1 of 3 classes has no image here: b",)
     assert any("none of 3 images is wrong" in sentence for sentence in found.sentences())
     check_files(found, tmp_path)
 

@@ -74,7 +74,8 @@ def test_faults_stand_in_their_place(
         assert faults["4.png"].startswith("a tile of 6 pixels does not fit an image of 4×9")
     assert found.settings["faults"] == len(faults)
     assert listener.said == [
-        f"warning: {len(faults)} of 8 images have no prediction; the column fault says why"
+        f"warning: {len(faults)} of 8 images {'has' if len(faults) == 1 else 'have'} no prediction; the column "
+        "fault says why"
     ]
     assert listener.counted[-1] == ("predicting images", 8, 8)
 
