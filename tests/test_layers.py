@@ -23,7 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "numbers": {"arguments"},
     "signatures": {"arguments"},
     "digest": {"errors"},
-    "write": {"digest"},
+    "unfinished": set(),
+    "write": {"digest", "unfinished"},
     "read": {"digest"},
     "schema": {"errors"},
     "rows": {"schema", "numbers", "read"},
@@ -32,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "statistics": {"errors"},
     "progress": {"launch"},
     "together": {"launch"},
-    "lock": {"progress", "write"},
+    "lock": {"progress", "unfinished"},
     "data": {
         "together",
         "notebook",

@@ -259,7 +259,7 @@ def test_what_is_finished_is_entered_where_nothing_can_be_written(
 def test_directories_that_a_killed_process_made_and_did_not_fill_mean_nothing(tmp_path: Path) -> None:
     (tmp_path / "fold-1" / "checkpoint").mkdir(parents=True)
     (tmp_path / "fold-1" / LOCK).touch()
-    (tmp_path / "fold-1" / ".recipe.0123abcd.toml").touch()
+    (tmp_path / "fold-1" / ".recipe.nearsight-00ff0123abcd.toml").touch()
     assert contents(tmp_path) == []
     (tmp_path / "fold-1" / "checkpoint" / "mine").touch()
     assert contents(tmp_path) == [tmp_path / "fold-1"]

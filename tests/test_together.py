@@ -51,6 +51,56 @@ except InputError as error:
     assert "torchrun started 2" in str(error)
 """
 
+ENDING = """
+import atexit, gc, os, signal, socket, sys, time
+from datetime import timedelta
+import torch
+from torch import distributed
+import lightning_fabric.strategies.ddp
+from nearsight import together
+from nearsight.errors import InputError
+torch.set_num_threads(1)
+gc.freeze()
+
+def begin(rank, port, end):
+    child = os.fork()
+    if child:
+        return child
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
+    # What is registered first is called last.
+    atexit.register(lambda: os.write(1, f"{end} {rank} {distributed.is_initialized()}\\n".encode()))
+    try:
+        with together.all_processes() as processes:
+            assert processes.each(lambda: rank) == [0, 1]
+            def refuse():
+                raise InputError("of all")
+            if end == "refused":
+                processes.each(refuse)
+            if end == "error":
+                raise InputError("of one, which the others may wait for")
+    except InputError:
+        pass
+    if end == "killed" and rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if end == "hanging" and rank == 1:
+        signal.pause()
+    # A process that is forked from one of them leaves the connection alone.
+    if end == "order" and rank == 0 and os.fork():
+        assert os.wait()[1] == 0
+    sys.exit()
+
+os.environ |= {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+for end in ("order", "refused", "error", "killed", "hanging"):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    first, second = (begin(rank, port, end) for rank in (0, 1))
+    assert os.waitpid(first, 0)[1] == 0, end
+    if end == "hanging":
+        os.kill(second, signal.SIGKILL)
+    assert (os.waitpid(second, 0)[1] == 0) == (end not in ("killed", "hanging")), end
+"""
+
 
 def shares(count: int, processes: int, block: int) -> list[range]:
     return [Processes(Launch(rank=k, processes=processes)).share(count, block) for k in range(processes)]
@@ -112,3 +162,30 @@ def test_two_processes_make_the_files_that_one_makes(tmp_path: Path) -> None:
         for was, now in zip(before.accuracies, after.accuracies, strict=True):
             assert was.seeds == now.seeds
     assert (tmp_path / "compared" / "report.html").is_file()
+
+
+@pytest.mark.skipif(not torch.distributed.is_available() or not hasattr(os, "fork"), reason="needs both")
+def test_processes_part_at_their_end_unless_something_went_wrong_and_wait_for_none(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(ENDING)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    # Whether each is still connected when Python ends.
+    assert sorted(done.stdout.splitlines()) == [
+        "error 0 True",
+        "error 1 True",
+        "hanging 0 False",
+        "killed 0 False",
+        "order 0 False",
+        "order 0 True",
+        "order 1 False",
+        "refused 0 False",
+        "refused 1 False",
+    ]

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 
 from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
-from nearsight.write import discard_unfinished, replace_atomically, write_json, write_text
+from nearsight.write import replace_atomically, write_json, write_text
 
 
 def names(directory):
@@ -168,12 +168,3 @@ def test_a_full_disk_is_said_whichever_library_met_it(tmp_path, error):
         write_half(tmp_path / "a.txt", error)
     assert names(tmp_path) == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "old"
-
-
-def test_a_process_that_ends_at_once_leaves_nothing_unfinished(tmp_path):
-    writing = replace_atomically(tmp_path / "a.txt")
-    writing.__enter__().write_text("half")
-    discard_unfinished()
-    assert not names(tmp_path)
-    with pytest.raises(FileNotFoundError):
-        writing.__exit__(None, None, None)

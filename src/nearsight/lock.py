@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 
 from nearsight.errors import InputError
 from nearsight.progress import SILENT, Progress, is_first_process
-from nearsight.write import is_left_over
+from nearsight.unfinished import is_unfinished
 
 try:
     import fcntl
@@ -227,7 +227,7 @@ def contents(directory: Path) -> list[Path]:
 
 
 def _counts(path: Path) -> bool:
-    if path.name == LOCK or is_left_over(path.name):
+    if path.name == LOCK or is_unfinished(path.name):
         return False
     if path.is_symlink() or not path.is_dir() or not os.access(path, os.R_OK | os.X_OK):
         return True

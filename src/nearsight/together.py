@@ -1,8 +1,10 @@
 """The processes of a launch work together: each does its share, and all get what each found."""
 
+import atexit
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +15,7 @@ from nearsight.errors import InputError
 from nearsight.launch import ALONE, Launch, this_launch
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 
 R = TypeVar("R")
@@ -27,6 +30,10 @@ class _Failed:
     """Bad input that one process found."""
 
     said: str
+
+
+class _RefusedByAllError(InputError):
+    """Bad input that all processes raise at the same place, so that none waits for another."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ class Processes:
         if failed:
             rank, said = next(iter(failed.items()))
             alike = len(failed) == len(every) and len(set(failed.values())) == 1
-            raise InputError(said if alike else f"process {rank} of {len(every)}: {said}")
+            raise _RefusedByAllError(said if alike else f"process {rank} of {len(every)}: {said}")
         return [one for one in every if not isinstance(one, _Failed)]
 
     def first_does(self, work: Callable[[], R]) -> R | None:
@@ -139,7 +146,29 @@ class Processes:
         return [one for _, one in every]
 
 
+@dataclass
+class _Connection:
+    """Which process is connected to others, and whether it came to the end of all that they did together."""
+
+    process: int | None = None
+    in_order: bool = True
+
+    def close(self) -> None:
+        """Leave the others at the end of this process, before Python takes down what threads of the connection use.
+
+        After an error or a signal the connection stays as it is: something may still be on its way to a process
+        that hangs, and closing it would wait for that. So it does in a process that was forked from this one.
+        """
+        from torch import distributed
+
+        if self.process == os.getpid() and self.in_order and distributed.is_initialized():
+            # All is done; what a library says of others that have ended already helps nobody.
+            with suppress(RuntimeError):
+                distributed.destroy_process_group()
+
+
 ONE_PROCESS = Processes()
+_CONNECTION = _Connection()
 # The processes within `all_processes`, which all reach what they do there.
 _HERE: ContextVar[Processes] = ContextVar("_HERE", default=ONE_PROCESS)
 
@@ -191,6 +220,11 @@ def all_processes() -> Iterator[Processes]:
     before = _HERE.set(processes)
     try:
         yield processes
+    except _RefusedByAllError:
+        raise
+    except BaseException:
+        _CONNECTION.in_order = False
+        raise
     finally:
         _HERE.reset(before)
 
@@ -215,6 +249,15 @@ def environment_of(launch: Launch) -> "ClusterEnvironment":
     return TorchElasticEnvironment() if launch.by == "torchrun" else SLURMEnvironment()
 
 
+def connect(fabric: "Fabric") -> None:
+    """Let Fabric connect the processes of a launch, or start them; they part again where all has gone well."""
+    fabric.launch()
+    if fabric.world_size > 1 and _CONNECTION.process != os.getpid():
+        _CONNECTION.process, _CONNECTION.in_order = os.getpid(), True
+        # Not earlier: a process cannot be connected twice, and the next run needs the others too.
+        atexit.register(_CONNECTION.close)
+
+
 def _connect(launch: Launch) -> None:
     """Connect the processes of a launch, once: they stay connected to their end, for a training too."""
     from torch import cuda, distributed
@@ -235,4 +278,4 @@ def _connect(launch: Launch) -> None:
         strategy=DDPStrategy(process_group_backend=backend, timeout=WAITING),
         plugins=[environment_of(launch)],
     )
-    fabric.launch()
+    connect(fabric)

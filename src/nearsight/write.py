@@ -5,7 +5,6 @@ import json
 import math
 import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nearsight.digest import PLACEHOLDER, seal_table, seal_tensors, sealed_json, sealed_toml
 from nearsight.errors import InputError
+from nearsight.unfinished import file_beside, remove_left_over
 
 if TYPE_CHECKING:
     import pyarrow
@@ -25,9 +25,6 @@ _REFUSALS = {
 }  # fmt: skip
 # As Rust and C++ write it.
 _NAMED = re.compile(r"\(os error (\d+)\)|\[?errno (\d+)\]?", re.IGNORECASE)
-_unfinished: set[Path] = set()
-# How `replace_atomically` names its temporary files.
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?")
 
 
 @contextmanager
@@ -43,22 +40,19 @@ def replace_atomically(path: Path) -> Iterator[Path]:
 
     The temporary file is in the same directory, with the same suffix, and is flushed to disk before it replaces
     `path`; missing directories are created. If anything fails, Ctrl-C included, the temporary file is removed and
-    `path` stays as it was. Raises `InputError` if the disk is full or the place refuses.
+    `path` stays as it was. What a killed process left unfinished in the directory is removed too. Raises
+    `InputError` if the disk is full or the place refuses.
     """
     path = Path(path)
     if not path.name:
         raise InputError(f"cannot write {path}: it is a directory; choose another place")
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
-    _unfinished.add(temporary)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        remove_left_over(path.parent)
+        with file_beside(path) as temporary:
             yield temporary
             flush(temporary)
             temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
         flush(path.parent)
     except Exception as error:
         number = None if isinstance(error, InputError) else refusal_of(error)
@@ -72,8 +66,6 @@ def replace_atomically(path: Path) -> Iterator[Path]:
                 f"cannot write {path}: {os.strerror(number)}; choose another place or mend this one"
             ) from error
         raise
-    finally:
-        _unfinished.discard(temporary)
 
 
 def refusal_of(error: Exception) -> int | None:
@@ -94,24 +86,6 @@ def refusal_of(error: Exception) -> int | None:
         return errno.ENOSPC
     named = _NAMED.search(said)
     return int(named[1] or named[2]) if named else None
-
-
-def is_left_over(name: str) -> bool:
-    """Whether a name is one of the temporary files that a process leaves if it is killed while writing.
-
-    >>> is_left_over(".study.0123abcd.toml"), is_left_over("study.toml")
-    (True, False)
-    """
-    return _TEMPORARY.fullmatch(name) is not None
-
-
-def discard_unfinished() -> None:
-    """Remove the files that are being written, for a process that ends at once, without unwinding."""
-    for temporary in list(_unfinished):
-        try:
-            temporary.unlink(missing_ok=True)
-        except OSError:
-            continue
 
 
 def check_writable(directory: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import FrameType
 
 from nearsight.stopping import ASKING, Asked, Stopped
-from nearsight.write import discard_unfinished
+from nearsight.unfinished import discard_unfinished
 
 # A second signal within this time belongs to the same request: a key held down, or a terminal's and its shell's.
 SAME_WISH_SECONDS = 1.0

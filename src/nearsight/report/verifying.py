@@ -23,7 +23,7 @@ from nearsight.errors import InputError, first_line
 from nearsight.lock import whoever_writes
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS
 from nearsight.notebook import Shown, Summary
-from nearsight.numbers import counted
+from nearsight.numbers import agreeing, counted
 from nearsight.progress import SILENT, Progress, duration
 from nearsight.read import (
     LARGEST_TEXT,
@@ -44,10 +44,13 @@ from nearsight.runs import RECIPE, RESULT
 from nearsight.runs.run import DIGESTS
 from nearsight.training.checkpoint import read_checkpoint
 from nearsight.training.metrics_log import METRICS, check_rows
+from nearsight.unfinished import is_left_over
 
 State = Literal["whole", "damaged", "missing", "no digest"]
 # The time is told when this much has been checked, if all takes longer than so many seconds.
 TIMED_BYTES, SAID_SECONDS = 32 * 2**20, 10.0
+# Of unfinished files, so many are named in a sentence.
+_NAMED = 3
 _WAY_OUT = "put back a copy of it, or make it again"
 # What a directory must contain if it contains the first of these.
 _TOGETHER = ((RESULT, (WEIGHTS, DESCRIPTION)), (ROWS, (DIAGNOSIS, MAPS, PICTURES)), (REPAIR, (PICTURES,)))
@@ -66,13 +69,15 @@ class Checked:
 class Verified(Shown):
     """The files of a directory that are read back, each with its state; `others` is how many other files there are.
 
-    `writer` is the process that is writing there now, None if there is none.
+    `writer` is the process that is writing there now, None if there is none; `unfinished` are files that killed
+    processes were writing, by their places.
     """
 
     directory: Path
     files: tuple[Checked, ...]
     others: int
     writer: str | None
+    unfinished: tuple[str, ...] = ()
 
     @property
     def damaged(self) -> tuple[Checked, ...]:
@@ -94,6 +99,13 @@ class Verified(Shown):
             lines.append(
                 f"{counted(self.others, 'other file')}, such as pages and figures, are never read back"
             )
+        if self.unfinished:
+            count, more = len(self.unfinished), " …" if len(self.unfinished) > _NAMED else ""
+            lines.append(
+                f"{counted(count, 'file')} that a killed process was writing {agreeing(count, 'is', 'are')} left: "
+                f"{', '.join(self.unfinished[:_NAMED])}{more}; the next command that writes there removes "
+                f"{agreeing(count, 'it', 'them')}"
+            )
         if self.writer is not None:
             lines.append(f"{self.writer} is writing into it now")
         return tuple(lines)
@@ -109,6 +121,7 @@ class Verified(Shown):
             "files": to_values(self.files),
             "others": self.others,
             "writer": self.writer,
+            "unfinished": list(self.unfinished),
         }
 
 
@@ -133,16 +146,18 @@ def verify_files(directory: Path, progress: Progress = SILENT) -> Verified:
         raise InputError(
             f"{directory} holds no file that Nearsight reads back; give a directory that it wrote"
         )
-    return Verified(directory, tuple(checked), others, whoever_writes(directory))
+    unfinished = tuple(_name(path, directory) for place in places for path in place.unfinished)
+    return Verified(directory, tuple(checked), others, whoever_writes(directory), unfinished)
 
 
 @dataclass(frozen=True)
 class _Place:
-    """A directory: its files that are read back, and those that heatmaps list, with their digests."""
+    """A directory: its files that are read back, those that heatmaps list, with their digests, and unfinished ones."""
 
     path: Path
     files: tuple[Path, ...]
     listed: Mapping[Path, str]
+    unfinished: tuple[Path, ...]
 
 
 def _places(directory: Path) -> tuple[list[_Place], int]:
@@ -152,15 +167,16 @@ def _places(directory: Path) -> tuple[list[_Place], int]:
         inner.sort()
         here = Path(place)
         listed = _listed(here)
-        # What begins with a dot is a lock, or what a killed process had half written.
+        # What begins with a dot is a lock, or a file that is being written, or was when its writer was killed.
         ours = tuple(
             here / name
             for name in sorted(names)
             if not name.startswith(".")
             and (Path(name).suffix in _KINDS or name == METRICS or here / name in listed)
         )
-        found.append(_Place(here, ours, listed))
-        others += len(names) - len(ours)
+        left = tuple(here / name for name in sorted(names) if is_left_over(here / name))
+        found.append(_Place(here, ours, listed, left))
+        others += len(names) - len(ours) - len(left)
     return found, others
 
 

@@ -1,7 +1,5 @@
 """Claiming a run's directory without ever harming its content."""
 
-import re
-from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,13 +8,10 @@ from nearsight.data.split_list import TRAINED_ON, Listing
 from nearsight.errors import InputError
 from nearsight.lock import contents, make_directory
 from nearsight.progress import SILENT, Progress
-from nearsight.runs import CHECKPOINT, RECIPE, RESULT, Run
+from nearsight.runs import RECIPE, RESULT, Run
 from nearsight.settings import Recipe, recipe_to_toml
 from nearsight.training.checkpoint import Checkpoint, read_checkpoint
 from nearsight.write import write_toml
-
-# What `replace_atomically` leaves of our files if the process is killed.
-_HALF_WRITTEN = re.compile(r"\.(recipe|split|metrics|next|state|model|result)\.[0-9a-f]{8}\.\w+")
 
 
 def claim_directory(
@@ -30,7 +25,6 @@ def claim_directory(
     if directory.is_file():
         raise InputError(f"{directory} is a file; choose another `out`")
     if not contents(directory):
-        _sweep(directory)
         make_directory(directory)
         write_toml(directory / RECIPE, recipe_to_toml(recipe))
         return None
@@ -52,10 +46,7 @@ def claim_directory(
         raise InputError(
             f"{directory} already holds {state} of this recipe; give `resume=True`, or choose another `out`"
         )
-    checkpoint = read_checkpoint(directory, progress)
-    _sweep(directory)
-    _sweep(directory / CHECKPOINT)
-    return checkpoint
+    return read_checkpoint(directory, progress)
 
 
 def own_split(directory: Path, sets: ImageSets) -> None:
@@ -72,12 +63,3 @@ def own_split(directory: Path, sets: ImageSets) -> None:
             f"{directory} was begun with {there} images to train on, and the set now gives {here}, or others: put "
             "back what was removed or changed, or train a new run in another `out`"
         )
-
-
-def _sweep(directory: Path) -> None:
-    if directory.is_dir():
-        for path in list(directory.iterdir()):
-            if _HALF_WRITTEN.fullmatch(path.name):
-                # It stays on a read-only disk.
-                with suppress(OSError):
-                    path.unlink()

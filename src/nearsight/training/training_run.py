@@ -23,7 +23,7 @@ from nearsight.schema import numbered
 from nearsight.settings import Machine, Recipe
 from nearsight.settings.tile_schedule import Size, tile_sizes
 from nearsight.shortage import told_of_memory
-from nearsight.together import Processes, all_processes, environment_of, told_of_lost_processes
+from nearsight.together import Processes, all_processes, connect, environment_of, told_of_lost_processes
 from nearsight.training.average import WeightAverage
 from nearsight.training.batch_norm import WHOLE_BATCH, choose_batch_norm, over_processes
 from nearsight.training.batches import training_size
@@ -289,7 +289,7 @@ def _launch(machine: Machine, launch: Launch, choice: PrecisionChoice, out: Path
         precision="bf16-mixed" if choice.precision == "bfloat16" else "32-true",
         loggers=[LOGGERS[name](out) for name in machine.log],
     )
-    fabric.launch()
+    connect(fabric)
     return fabric
 
 
