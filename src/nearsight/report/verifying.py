@@ -100,11 +100,11 @@ class Verified(Shown):
                 f"{counted(self.others, 'other file')}, such as pages and figures, are never read back"
             )
         if self.unfinished:
-            count, more = len(self.unfinished), " …" if len(self.unfinished) > _NAMED else ""
+            left, more = len(self.unfinished), " …" if len(self.unfinished) > _NAMED else ""
             lines.append(
-                f"{counted(count, 'file')} that a killed process was writing {agreeing(count, 'is', 'are')} left: "
+                f"{counted(left, 'file')} that a killed process was writing {agreeing(left, 'is', 'are')} left: "
                 f"{', '.join(self.unfinished[:_NAMED])}{more}; the next command that writes there removes "
-                f"{agreeing(count, 'it', 'them')}"
+                f"{agreeing(left, 'it', 'them')}"
             )
         if self.writer is not None:
             lines.append(f"{self.writer} is writing into it now")
@@ -152,7 +152,7 @@ def verify_files(directory: Path, progress: Progress = SILENT) -> Verified:
 
 @dataclass(frozen=True)
 class _Place:
-    """A directory: its files that are read back, those that heatmaps list, with their digests, and unfinished ones."""
+    """A directory: its files that are read back, those that heatmaps list with digests, and unfinished ones."""
 
     path: Path
     files: tuple[Path, ...]
