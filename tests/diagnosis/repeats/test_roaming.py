@@ -13,7 +13,7 @@ from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis.candidates import Examined
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.place import Place
-from nearsight.diagnosis.repeats import TileAt, find_repeated_marks
+from nearsight.diagnosis.repeats import TileAt, find_repeated_marks, roaming
 from nearsight.diagnosis.repeats.overlay import Overlay
 from nearsight.diagnosis.repeats.roaming import RoamingMark
 from nearsight.evidence import TiledModel
@@ -110,3 +110,20 @@ def test_how_well_a_mark_matches_is_the_difference_at_its_best_place() -> None:
     np.testing.assert_allclose(mark.values(images), np.maximum(0, 1 - error / 128), atol=1e-6)
     value, top, left = mark.best(pixels[2])
     assert (round(value, 6), top, left) == (1.0, 9, 20)
+
+
+def test_of_very_many_classes_the_same_tiles_show_what_is_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, tiles, has = examined(marked=True)
+    made: list[int] = []
+    others_of = roaming._Others.of
+    monkeypatch.setattr(
+        roaming._Others, "of", staticmethod(lambda pixels: made.append(len(pixels)) or others_of(pixels))
+    )
+    monkeypatch.setattr(roaming, "FEW_CLASSES", 1)
+    # Most tiles are of classes without such a mark.
+    corners = [(top, left) for top in (0, 12, 24) for left in (0, 12, 24)]
+    clean = [TileAt(one.image, top, left, TILE) for one in tiles[1] for top, left in corners]
+    many = {0: tiles[0], **{1 + number: clean[number::9] for number in range(9)}}
+    (candidate,) = find_repeated_marks(given, many)
+    assert made == [160]
+    assert np.array_equal(candidate.has, has)

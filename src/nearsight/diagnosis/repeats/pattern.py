@@ -1,6 +1,7 @@
 """A pattern that some images of a group have at the same place, and the rule that says which images have it."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from nearsight.diagnosis.repeats.alike import Ground
 from nearsight.diagnosis.repeats.anchors import Anchor
 from nearsight.diagnosis.repeats.overlay import Overlay, drawn_over
 from nearsight.diagnosis.repeats.steps import Usual, in_blocks
-from nearsight.diagnosis.repeats.template import FEWEST_IMAGES, Sharing, Template, shared_by
+from nearsight.diagnosis.repeats.template import FEWEST_IMAGES, Sharing, Template, shared_by, spread_of
 from nearsight.statistics import more_often
 
 # A group counts from this many times the usual size of groups of images drawn from all classes (mean plus one
@@ -115,6 +116,11 @@ class _Searched:
     usual: Usual
     anchor: Anchor
 
+    @cached_property
+    def spread(self) -> Tensor:
+        """How much the steps of the others vary, (6, height, width)."""
+        return spread_of(self.steps_of_others)
+
     def without(self, pattern: Pattern) -> "_Searched":
         """Return the same without the steps around a pattern that has already been found."""
         taken = (pattern.template.support.any(0) | pattern.overlay.drawn).float()[None, None]
@@ -131,7 +137,7 @@ def _strongest(searched: _Searched, unusual: Tensor, belonging: Tensor) -> Patte
             break
         loads = belonging[window]
         members = loads > BELONGS * loads.topk(min(STRONGEST, len(loads))).values.mean()
-        sharing = shared_by(searched.steps, searched.steps_of_others, members)
+        sharing = shared_by(searched.steps, searched.steps_of_others, members, searched.spread)
         if sharing is None or not _sure(sharing, excess) or not _there(sharing, searched.usual):
             continue
         if best is None or sharing.separation > best.separation:

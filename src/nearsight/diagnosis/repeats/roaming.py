@@ -27,6 +27,8 @@ TILES = 80
 OTHER_TILES = 160
 FEWEST = 5
 BELONGS = 0.4
+# Of more classes, each is too small a part of all tiles to matter among those that show what is usual.
+FEW_CLASSES = 50
 # A group of tiles at their best shifts must be this much larger than one of tiles of all classes by chance.
 UNUSUAL = 3.0
 OTHERS = 0.99
@@ -51,19 +53,30 @@ def find_repeated_marks(examined: Examined, tiles: Mapping[int, Sequence[TileAt]
 
     `tiles` maps the number of each class to tiles that speak for it in images that choose, such as the strongest
     of each, all with the same side. Those of other classes show what is usual. At most 80 tiles of a class are
-    compared, each with each other at all shifts. Several processes each search some of the classes.
+    compared, each with each other at all shifts. If there are more than 50 classes, the same tiles of all classes
+    show what is usual for each. Several processes each search some of the classes.
     """
     every = [tile for some in tiles.values() for tile in some]
     of_class = np.repeat([*tiles], [len(some) for some in tiles.values()])
 
+    def others(number: int | None, random: np.random.Generator) -> "_Others | None":
+        rest = np.arange(len(every)) if number is None else np.flatnonzero(of_class != number)
+        drawn = [every[rest[i]] for i in random.permutation(len(rest))[:OTHER_TILES]]
+        return None if len(drawn) < FEWEST else _Others.of(_crops(examined.images, drawn))
+
+    common = (
+        others(None, np.random.default_rng((examined.seed, 3)))
+        if sum(len(some) >= FEWEST for some in tiles.values()) > FEW_CLASSES
+        else None
+    )
+
     def search(number: int) -> tuple["RoamingMark", NDArray[np.float32]] | None:
-        own, rest = tiles[number], np.flatnonzero(of_class != number)
-        random = np.random.default_rng((examined.seed, number, 3))
+        own, random = tiles[number], np.random.default_rng((examined.seed, number, 3))
         mine = [own[i] for i in random.permutation(len(own))[:TILES]]
-        compared = [every[rest[i]] for i in random.permutation(len(rest))[:OTHER_TILES]]
-        if min(len(mine), len(compared)) < FEWEST:
+        if len(mine) < FEWEST:
             return None
-        mark = _mark(examined.images, mine, compared)
+        compared = common or others(number, random)
+        mark = None if compared is None else _mark(examined.images, mine, compared)
         return None if mark is None else (mark, mark.values(examined.images))
 
     found = examined.decision.processes.for_each([*tiles], search)
@@ -212,19 +225,34 @@ def best_shifts(steps: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     return alike / lengths.clamp(min=1e-6), shifts
 
 
-def _mark(images: ImageSet, mine: Sequence[TileAt], others: Sequence[TileAt]) -> RoamingMark | None:
-    foreign = _crops(images, others)
-    usual = Usual.of(foreign)
-    # Places of a tile have nothing in common; only what is usual of all steps counts.
-    usual = Usual(usual.scale, torch.zeros_like(usual.mean))
-    steps, steps_of_others = usual.unusual(_crops(images, mine)), usual.unusual(foreign)
+@dataclass(frozen=True, eq=False)
+class _Others:
+    """Tiles of other classes, uint8 (n, 3, side, side), their usual steps, and how alike they are at best shifts.
+
+    `chance` is (n, n), and `level` its mean over pairs of two.
+    """
+
+    pixels: Tensor
+    usual: Usual
+    chance: Tensor
+    level: Tensor
+
+    @staticmethod
+    def of(pixels: Tensor) -> "_Others":
+        usual = Usual.of(pixels)
+        # Places of a tile have nothing in common; only what is usual of all steps counts.
+        usual = Usual(usual.scale, torch.zeros_like(usual.mean))
+        steps = usual.unusual(pixels)
+        chance, _ = best_shifts(steps, steps)
+        return _Others(pixels, usual, chance, chance[~torch.eye(len(chance), dtype=torch.bool)].mean())
+
+
+def _mark(images: ImageSet, mine: Sequence[TileAt], others: _Others) -> RoamingMark | None:
+    steps = others.usual.unusual(_crops(images, mine))
     alike, shifts = best_shifts(steps, steps)
-    chance, _ = best_shifts(steps_of_others, steps_of_others)
-    apart = ~torch.eye(len(chance), dtype=torch.bool)
-    level = chance[apart].mean()
-    count = min(len(mine), len(others))
-    by_chance, _ = _group((chance - level)[:count, :count])
-    size, belongs = _group(alike - level)
+    count = min(len(mine), len(others.chance))
+    by_chance, _ = _group((others.chance - others.level)[:count, :count])
+    size, belongs = _group(alike - others.level)
     if size < UNUSUAL * max(by_chance, 0.5):
         return None
     centre = int(belongs.argmax())
@@ -236,7 +264,7 @@ def _mark(images: ImageSet, mine: Sequence[TileAt], others: Sequence[TileAt]) ->
         return None
     views = _crops(images, aligned)
     side = aligned[0].side
-    ground = Ground(foreign, np.zeros(len(foreign), dtype=np.int64))
+    ground = Ground(others.pixels, np.zeros(len(others.pixels), dtype=np.int64))
     patterns = [
         pattern for pattern in patterns_of(views, None, ground, Anchor(side, side)) if pattern.overlay.opaque
     ]

@@ -73,11 +73,16 @@ class Sharing:
         return float((self.others > HALF).float().mean())
 
 
-def shared_by(steps: Tensor, others: Tensor, members: Tensor) -> Sharing | None:
+def spread_of(others: Tensor) -> Tensor:
+    """Return how much the unusual steps of images vary at each place, (6, height, width), given (m, 6, …)."""
+    return others.std(0).clamp(min=SMALLEST_SPREAD)
+
+
+def shared_by(steps: Tensor, others: Tensor, members: Tensor, spread: Tensor | None = None) -> Sharing | None:
     """Return the group that shares a template, starting from some of its members; None if they share none.
 
     `steps` (n, 6, height, width) are unusual steps of images of one class, `others` (m, 6, height, width) those
-    of images of other classes, `members` bool (n,).
+    of images of other classes, `members` bool (n,). `spread` is `spread_of` the others, if that is known.
 
     >>> import torch
     >>> noise = torch.randn(49, 6, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -87,7 +92,7 @@ def shared_by(steps: Tensor, others: Tensor, members: Tensor) -> Sharing | None:
     >>> found.members.int().tolist()
     [1, 1, 1, 1, 1, 0, 0, 0, 0]
     """
-    spread = others.std(0).clamp(min=SMALLEST_SPREAD)
+    spread = spread_of(others) if spread is None else spread
     found = None
     for _ in range(ROUNDS):
         count = int(members.sum())
