@@ -1,7 +1,7 @@
 """What to do next, the last line of a command: right for what was just made, with its cost."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,26 +14,32 @@ if TYPE_CHECKING:
 SECONDS = 60.0
 
 
-def after_training(run: Path, evaluated: Mapping[str, Any]) -> str:
+def after_training(
+    run: Path, evaluated: Mapping[str, Any], diagnosis: Callable[[], float | None] = lambda: None
+) -> str:
     """Say what follows a trained run: a finer evaluation if that takes at most a minute, otherwise a diagnosis.
 
     >>> after_training(Path("runs/a"), {"tile": 16, "stride": 4, "seconds": 3.0})
     'next: nearsight evaluate runs/a --stride 1 (more tiles: about 0:48)'
-    >>> after_training(Path("runs/a"), {"tile": 56, "stride": 14, "seconds": 165.0})
-    'next: nearsight diagnose runs/a (what it relies on, and where it errs: longer than the 2:45 of this evaluation)'
+    >>> after_training(Path("runs/a"), {"tile": 56, "stride": 14, "seconds": 165.0}, lambda: 905.0)
+    'next: nearsight diagnose runs/a (what it relies on, and where it errs: about 15:05)'
     >>> after_training(Path("runs/a"), {})
     'next: nearsight report runs/a (its page: some seconds)'
 
     `evaluated` is what result.json says about the evaluation that was just done, empty if there was none. Its
-    seconds say how long another takes: as many times longer as there are more tiles.
+    seconds say how long another takes: as many times longer as there are more tiles. `diagnosis` measures how many
+    seconds a diagnosis takes; it is called only if that is suggested.
     """
     spent = evaluated.get("seconds")
     if spent is None:
         return after_evaluating(run)
     finer = finer_stride(evaluated.get("stride"), spent)
     if finer is None:
-        longer = f"longer than the {duration(spent)} of this evaluation"
-        return f"next: nearsight diagnose {shlex.quote(str(run))} (what it relies on, and where it errs: {longer})"
+        seconds = diagnosis()
+        cost = f"longer than the {duration(spent)} of this evaluation" if seconds is None else _about(seconds)
+        return (
+            f"next: nearsight diagnose {shlex.quote(str(run))} (what it relies on, and where it errs: {cost})"
+        )
     stride, seconds = finer
     asked = f"{shlex.quote(str(run))} --stride {stride}"
     return f"next: nearsight evaluate {asked} (more tiles: about {duration(seconds)})"
@@ -86,37 +92,48 @@ def after_comparing(comparison: "Comparison") -> str | None:
     )
 
 
-def after_diagnosing(run: str, shortcuts: int, seconds: float, train: str | None = None) -> str:
+def after_diagnosing(
+    run: str,
+    shortcuts: int,
+    seconds: float,
+    train: str | None = None,
+    repair: Callable[[], float | None] = lambda: None,
+) -> str:
     """Say what follows the diagnosis of a run: a repair if shortcuts are proven, otherwise maps of single images.
 
-    If the test images were too few to find a shortcut, the training images may be asked; `train` says where.
+    If the test images were too few to find a shortcut, the training images may be asked; `train` says where. `repair`
+    measures how many seconds a repair takes; it is called only if that is suggested.
 
-    >>> after_diagnosing("runs/a", 1, 130.0)
-    'next: nearsight repair runs/a (diagnoses its training images and trains on: longer than these 2:10)'
+    >>> after_diagnosing("runs/a", 1, 130.0, repair=lambda: 425.0)
+    'next: nearsight repair runs/a (diagnoses its training images and trains on: about 7:05)'
     >>> after_diagnosing("runs/a", 0, 130.0)
     'next: nearsight heatmap runs/a IMAGE (what speaks for each class in one image: some seconds)'
     >>> after_diagnosing("runs/a", 0, 130.0, train="more")
     'next: nearsight diagnose runs/a --split train --parts verdicts --out more (shortcuts alone, in more images)'
     """
-    named, longer = shlex.quote(run), f"longer than these {duration(seconds)}"
+    named = shlex.quote(run)
     if shortcuts:
-        return f"next: nearsight repair {named} (diagnoses its training images and trains on: {longer})"
+        expected = repair()
+        cost = f"longer than these {duration(seconds)}" if expected is None else _about(expected)
+        return f"next: nearsight repair {named} (diagnoses its training images and trains on: {cost})"
     if train is not None:
         asked = f"{named} --split train --parts verdicts --out {shlex.quote(train)}"
         return f"next: nearsight diagnose {asked} (shortcuts alone, in more images)"
     return f"next: nearsight heatmap {named} IMAGE (what speaks for each class in one image: some seconds)"
 
 
-def after_repairing(run: Path) -> str:
-    """Say what follows a repair: whether the new run uses something else instead.
+def after_repairing(run: Path, seconds: float | None = None) -> str:
+    """Say what follows a repair: whether the new run uses something else instead, with the `seconds` of finding out.
 
-    >>> after_repairing(Path("runs/a/repair/run"))
-    'next: nearsight diagnose runs/a/repair/run (does anything else decide? as long as the first diagnosis)'
+    >>> after_repairing(Path("runs/a/repair/run"), 905.0)
+    'next: nearsight diagnose runs/a/repair/run (does anything else decide? about 15:05)'
     """
-    return (
-        f"next: nearsight diagnose {shlex.quote(str(run))} "
-        "(does anything else decide? as long as the first diagnosis)"
-    )
+    cost = "as long as the first diagnosis" if seconds is None else _about(seconds)
+    return f"next: nearsight diagnose {shlex.quote(str(run))} (does anything else decide? {cost})"
+
+
+def _about(seconds: float) -> str:
+    return f"about {duration(max(1.0, seconds))}"
 
 
 def after_predicting(run: str, image: str | None) -> str:

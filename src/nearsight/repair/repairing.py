@@ -19,7 +19,6 @@ from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.diagnosing import diagnose, diagnosed
 from nearsight.diagnosis.pictures import ExaminedPictures
 from nearsight.diagnosis.reasons.part import REASONS
-from nearsight.diagnosis.reliance.part import RELIANCE
 from nearsight.diagnosis.result import DIAGNOSIS
 from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.errors import InputError
@@ -31,6 +30,7 @@ from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
 from nearsight.repair.asked import Asked, begin, check_place
 from nearsight.repair.choosing import check_names, choose, left_alone
+from nearsight.repair.expected import expected_repair, parts_of_repair
 from nearsight.repair.head import head_of
 from nearsight.repair.judging import found_again, judge
 from nearsight.repair.last_layer import refit_last_layer
@@ -100,6 +100,19 @@ def repair(
     if diagnosis is not None:
         _check_diagnosis(diagnosis, run, sets, bound)
         _check_kept(diagnosis, out)
+    if progress is not SILENT and not resume:
+        expected = expected_repair(
+            run,
+            sets,
+            bound,
+            diagnosed=diagnosis is not None,
+            from_scratch=from_scratch,
+            again=again,
+            seed=seed,
+            machine=machine,
+        )
+        if sentence := expected.sentence():
+            progress.say(sentence)
     found = diagnosis or _diagnosis(run, sets, bound, out, resume, asked, machine, progress)
     if (found.tile, found.stride, found.grid) != (*bound.sides(), bound.grid):
         bound = bound.at(found.tile, found.stride, cast(GridKind, found.grid))
@@ -298,14 +311,13 @@ def _diagnosed(
     progress: Progress,
 ) -> Diagnosis:
     images = sets[split]
-    parts = [REASONS.name, VERDICTS.name, *([RELIANCE.name] if images.has_regions else [])]
     workers = (machine or Machine()).decoding_workers()
     return diagnose(
         bound,
         images,
         model=name,
         others={other: some for other, some in sets.items() if other != split},
-        parts=parts,
+        parts=parts_of_repair(images),
         faithfulness=0,
         seed=seed,
         workers=workers,

@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 from nearsight.cli.options import OneLineParser, Result, add_machine_options, listed, whole_number
@@ -86,6 +87,7 @@ def run(options: Namespace) -> Result:
     from nearsight.cli.following import after_diagnosing
     from nearsight.cli.show import print_diagnosis, print_lines
     from nearsight.diagnosis.verdicts.part import VERDICTS
+    from nearsight.verbs.foreseen import seconds_of_repair
 
     begun = time.monotonic()
 
@@ -117,5 +119,7 @@ def run(options: Namespace) -> Result:
             as_it_comes = options.split == DEFAULT_SPLIT and options.data is None and options.images is None
             too_few = proven is not None and not proven.verdicts and proven.typical_limit is None
             train = f"{Path(out)}-train" if as_it_comes and too_few else None
-            print_lines([after_diagnosing(model, shortcuts, time.monotonic() - begun, train)])
+            machine = Machine(device=options.device, workers=options.workers)
+            repair = partial(seconds_of_repair, model, machine)
+            print_lines([after_diagnosing(model, shortcuts, time.monotonic() - begun, train, repair)])
     return {"out": out, **found.to_json()}

@@ -93,6 +93,7 @@ def run(options: Namespace) -> Result:
     from nearsight import verbs
     from nearsight.cli.following import after_repairing
     from nearsight.cli.show import print_lines, print_repair
+    from nearsight.verbs.foreseen import seconds_of_diagnosis
 
     found = verbs.repair(
         options.run,
@@ -116,7 +117,8 @@ def run(options: Namespace) -> Result:
     )
     if not options.json:
         print_repair(found)
-        print_lines([after_repairing(found.directory / "run")])
+        new = found.directory / "run"
+        print_lines([after_repairing(new, seconds_of_diagnosis(new, machine_of(options)))])
     return {"out": str(found.directory), **found.to_json()}
 
 

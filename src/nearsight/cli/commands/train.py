@@ -1,6 +1,7 @@
 """The command `nearsight train`."""
 
 from argparse import BooleanOptionalAction, Namespace
+from functools import partial
 
 from nearsight.cli.options import (
     OneLineParser,
@@ -43,6 +44,7 @@ def run(options: Namespace) -> Result:
     from nearsight.cli.following import after_training
     from nearsight.cli.show import print_cross_validation, print_lines, print_training
     from nearsight.study import CrossValidation
+    from nearsight.verbs.foreseen import seconds_of_diagnosis
 
     run = verbs.train(
         options.data,
@@ -63,5 +65,6 @@ def run(options: Namespace) -> Result:
     if not options.json:
         print_training(run)
         evaluated = run.result.get("evaluation", {}).get("test", {})
-        print_lines([f"run: {run.directory}", after_training(run.directory, evaluated)])
+        diagnosis = partial(seconds_of_diagnosis, run.directory, machine_of(options))
+        print_lines([f"run: {run.directory}", after_training(run.directory, evaluated, diagnosis)])
     return {"run": str(run.directory), **run.result}

@@ -1,0 +1,65 @@
+"""The time of a diagnosis: more to do never takes less, and the decision says what cannot be known."""
+
+import numpy as np
+import pytest
+import torch
+
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis import expected
+from nearsight.diagnosis.expected import Expected, expected_diagnosis
+from nearsight.diagnosis.parts import PARTS, named, with_needs
+from nearsight.evaluation.expected import FullPass
+from nearsight.evidence import Cost, TiledModel
+from nearsight.models import Architecture, Classifier, Preprocessing
+
+CLASSES = ("cat", "dog")
+
+
+@pytest.fixture(autouse=True)
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tile takes a millisecond, a pass over a whole image ten, and measuring an image two."""
+
+    def cost(
+        _bound: TiledModel, images: ImageSet, *, passes: tuple[FullPass, ...], **_others: object
+    ) -> Cost:
+        return Cost(0, None, 0.01 * len(images) if passes else 0.049 * len(images))
+
+    monkeypatch.setattr(expected, "expected_of", cost)
+    monkeypatch.setattr(expected, "_seconds_of_measuring", lambda _: 0.002)
+
+
+def black(count: int) -> ImageSet:
+    pixels = torch.zeros(count, 3, 32, 32, dtype=torch.uint8)
+    return ImageSet("black", "test", CLASSES, np.arange(count) % 2, MemoryImages(pixels, ("",) * count))
+
+
+def bound(tile: int | None) -> TiledModel:
+    half, architecture = (0.5, 0.5, 0.5), Architecture("airbench", classes=2, width=0.1)
+    toy = Classifier(architecture.build(), architecture, CLASSES, tile, Preprocessing(half, half))
+    return TiledModel(toy.eval(), tile=tile or 8, stride=4)
+
+
+def of(tile: int | None, count: int, *names: str) -> Expected:
+    parts = with_needs(named(names)) if names else PARTS
+    return expected_diagnosis(bound(tile), black(count), parts, others={})
+
+
+def test_every_part_and_every_image_adds_to_it() -> None:
+    assert of(8, 40, "protocols").least == pytest.approx(40 * 0.059)
+    for name in ("verdicts", "locality", "faithfulness", "errors"):
+        assert of(8, 40, name).least > of(8, 40, "protocols").least
+        assert of(8, 80, name).least > of(8, 40, name).least
+    assert of(8, 40).least > of(8, 40, "verdicts").least
+
+
+def test_what_whole_images_decide_may_take_longer() -> None:
+    by_tiles, whole = of(8, 40), of(None, 40)
+    assert by_tiles.least == by_tiles.most
+    assert whole.most > whole.least
+    assert "if tiles turn out not to explain the decision" in whole.sentence()
+
+
+def test_checking_no_maps_takes_no_time() -> None:
+    none = expected_diagnosis(bound(8), black(40), PARTS, others={}, faithfulness=0)
+    some = expected_diagnosis(bound(8), black(40), PARTS, others={}, faithfulness=32)
+    assert none.least < of(8, 40).least < some.least
