@@ -15,6 +15,7 @@ from nearsight.dimension.coverage import measure_coverage, measure_curve
 from nearsight.dimension.drawing import CHANNELS, choose_images, draw_tiles, positions
 from nearsight.dimension.effective import effective_tiles, tile_correlation
 from nearsight.dimension.examples import Examples, unweighed, weigh_tiles
+from nearsight.dimension.expected import expected_seconds
 from nearsight.dimension.kept_sizes import kept_sizes
 from nearsight.dimension.neighbours import find_neighbours
 from nearsight.dimension.order import SideBySide, side_by_side
@@ -26,12 +27,14 @@ from nearsight.dimension.tile_dimensions import intrinsic_dimensions
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.numbers import counted
-from nearsight.progress import SILENT, Progress
+from nearsight.progress import SILENT, Progress, duration
 from nearsight.settings import Sampling
 from nearsight.statistics import Estimate, absent
 from nearsight.together import ONE_PROCESS, Processes
 
 SPLITS = ("train", "test")
+# A time is told if it is longer than this.
+SAID_SECONDS = 10.0
 
 
 def measure_dimension(
@@ -82,6 +85,11 @@ def measure_dimension(
         progress.count("searching training images", done, searched * len(own))
 
     chance, commonest = _chances(train, test)
+    if progress is not SILENT:
+        coming = [size for place, (_, size) in own if kept is None or kept.read(place) is None]
+        seconds = expected_seconds(train, test, coming, sampling, device)
+        if seconds > SAID_SECONDS:
+            progress.say(f"measuring {counted(len(coming), 'tile size')} takes about {duration(seconds)}")
 
     def measure() -> dict[int | None, TileDimension]:
         found = {}

@@ -1,5 +1,6 @@
 """From a classifier and images to their heatmaps."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from nearsight.data.stamps import stamp_of
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.removal import removal_maps
 from nearsight.errors import InputError, unknown_name
+from nearsight.evaluation.expected import SAID_SECONDS
 from nearsight.evaluation.kept_blocks import KeptBlocks
 from nearsight.evaluation.kept_scores import MAPS, can_keep_maps, made_by
 from nearsight.evidence import EvidenceMap, TiledModel
@@ -25,7 +27,7 @@ from nearsight.evidence.kinds import KINDS
 from nearsight.models import Classifier, receptive_field
 from nearsight.models.outputs import is_seen
 from nearsight.numbers import agreeing, counted
-from nearsight.progress import SILENT, Progress
+from nearsight.progress import SILENT, Progress, duration
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.large_picture import LargePicture
 from nearsight.settings import EvidenceKind, Fill
@@ -90,10 +92,10 @@ def make_heatmaps(
     grids = processes.each(share.look)
     if decision is not None:
         count = sum(len(grid) for found in grids for grid in found)
-        progress.say(
-            f"{counted(count, 'tile')} {agreeing(count, 'is', 'are')} removed one by one, and "
-            f"{decision.protocol} scores each image again"
-        )
+        told = f"{counted(count, 'tile')} {agreeing(count, 'is', 'are')} removed one by one"
+        seconds = 0.0 if progress is SILENT else share.seconds_of_removal(grids[processes.launch.rank])
+        cost = f": about {duration(seconds)}" if seconds > SAID_SECONDS else ""
+        progress.say(f"{told}, and {decision.protocol} scores each image again{cost}")
     elif share.own:
         progress.say(bound.cost(grids[processes.launch.rank]).sentence())
     found = processes.each(share.heatmaps)
@@ -128,6 +130,22 @@ class _Share:
         if self.decision is not None:
             self._held(needed)
         return [_grid(self.bound, self.pictures[place], self.given[place][0]) for place in self.own]
+
+    def seconds_of_removal(self, grids: Sequence[TileGrid]) -> float:
+        """Return about how long the removal of all tiles of the grids takes, from a pass or a batch that is timed."""
+        first = next((image for image in map(self.pictures.get, self.own) if isinstance(image, Tensor)), None)
+        if self.decision is None or first is None:
+            return 0.0
+        count = sum(map(len, grids))
+        if not self.decision.whole:
+            # All tiles that overlap the removed one are scored again.
+            tiles = min(len(grids[0]), (2 * -(-grids[0].tile // grids[0].stride) - 1) ** 2)
+            return self.bound.cost(grids).seconds * tiles
+        # What is set up for the first is not met again.
+        self.bound.full_pass([first])
+        begun = time.perf_counter()
+        self.bound.full_pass([first])
+        return (time.perf_counter() - begun) * count
 
     def heatmaps(self) -> list[Heatmap]:
         """Map the images, block by block."""
