@@ -98,18 +98,19 @@ def after_diagnosing(
     seconds: float,
     train: str | None = None,
     repair: Callable[[], float | None] = lambda: None,
+    diagnosis: Callable[[], float | None] = lambda: None,
 ) -> str:
     """Say what follows the diagnosis of a run: a repair if shortcuts are proven, otherwise maps of single images.
 
     If the test images were too few to find a shortcut, the training images may be asked; `train` says where. `repair`
-    measures how many seconds a repair takes; it is called only if that is suggested.
+    and `diagnosis` measure how many seconds these take; each is called only if it is suggested.
 
     >>> after_diagnosing("runs/a", 1, 130.0, repair=lambda: 425.0)
     'next: nearsight repair runs/a (diagnoses its training images and trains on: about 7:05)'
     >>> after_diagnosing("runs/a", 0, 130.0)
     'next: nearsight heatmap runs/a IMAGE (what speaks for each class in one image: some seconds)'
-    >>> after_diagnosing("runs/a", 0, 130.0, train="more")
-    'next: nearsight diagnose runs/a --split train --parts verdicts --out more (shortcuts alone, in more images)'
+    >>> after_diagnosing("runs/a", 0, 130.0, "more", diagnosis=lambda: 90.0).rpartition(" --out ")[2]
+    'more (shortcuts alone, in more images: about 1:30)'
     """
     named = shlex.quote(run)
     if shortcuts:
@@ -118,7 +119,9 @@ def after_diagnosing(
         return f"next: nearsight repair {named} (diagnoses its training images and trains on: {cost})"
     if train is not None:
         asked = f"{named} --split train --parts verdicts --out {shlex.quote(train)}"
-        return f"next: nearsight diagnose {asked} (shortcuts alone, in more images)"
+        expected = diagnosis()
+        cost = "" if expected is None else f": {_about(expected)}"
+        return f"next: nearsight diagnose {asked} (shortcuts alone, in more images{cost})"
     return f"next: nearsight heatmap {named} IMAGE (what speaks for each class in one image: some seconds)"
 
 

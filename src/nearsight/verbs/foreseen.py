@@ -1,5 +1,6 @@
 """What the command that is suggested next will cost, measured on this machine."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from nearsight.diagnosis.expected import expected_diagnosis
@@ -9,25 +10,32 @@ from nearsight.progress import SILENT
 from nearsight.repair.expected import expected_repair
 from nearsight.runs import Run
 from nearsight.settings import Machine, Reading
+from nearsight.settings.choices import DEFAULT_SPLIT
 from nearsight.verbs.binding import Binding
 from nearsight.verbs.sources import as_trained, find_images
 
 
-def seconds_of_diagnosis(run: str | Path, machine: Machine | None = None) -> float | None:
-    """Return about how long `diagnose` takes for a run on its own test images; None if that cannot be known."""
+def seconds_of_diagnosis(
+    run: str | Path,
+    machine: Machine | None = None,
+    *,
+    split: str = DEFAULT_SPLIT,
+    parts: Sequence[str] | None = None,
+) -> float | None:
+    """Return about how long `diagnose` takes for a run on a split of its own set; None if that cannot be known."""
     try:
         bound = Binding(machine=machine).bind(run)
         found = find_images(
             run,
             None,
-            "test",
+            split,
             classes=bound.classes,
             reading=as_trained(Reading(), bound),
             progress=SILENT,
         )
-        parts = with_needs(asked_for(None, groups=None, faithfulness=None, null=False))
+        asked = with_needs(asked_for(parts, groups=None, faithfulness=None, null=False))
         workers = (machine or Machine()).decoding_workers()
-        return expected_diagnosis(bound, found.images, parts, others=found.others, workers=workers).least
+        return expected_diagnosis(bound, found.images, asked, others=found.others, workers=workers).least
     except InputError:
         return None
 

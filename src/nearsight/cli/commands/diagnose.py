@@ -87,7 +87,7 @@ def run(options: Namespace) -> Result:
     from nearsight.cli.following import after_diagnosing
     from nearsight.cli.show import print_diagnosis, print_lines
     from nearsight.diagnosis.verdicts.part import VERDICTS
-    from nearsight.verbs.foreseen import seconds_of_repair
+    from nearsight.verbs.foreseen import seconds_of_diagnosis, seconds_of_repair
 
     begun = time.monotonic()
 
@@ -121,5 +121,7 @@ def run(options: Namespace) -> Result:
             train = f"{Path(out)}-train" if as_it_comes and too_few else None
             machine = Machine(device=options.device, workers=options.workers)
             repair = partial(seconds_of_repair, model, machine)
-            print_lines([after_diagnosing(model, shortcuts, time.monotonic() - begun, train, repair)])
+            more = partial(seconds_of_diagnosis, model, machine, split="train", parts=[VERDICTS.name])
+            spent = time.monotonic() - begun
+            print_lines([after_diagnosing(model, shortcuts, spent, train, repair, more)])
     return {"out": out, **found.to_json()}
