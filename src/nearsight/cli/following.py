@@ -1,7 +1,7 @@
 """What to do next, the last line of a command: right for what was just made, with its cost."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # A finer evaluation is suggested if it takes no longer than this.
 SECONDS = 60.0
+_SAYS_FIRST = "says how long it takes before it begins"
 
 
 def after_training(
@@ -180,3 +181,43 @@ def after_packing(data: str) -> str:
     'next: nearsight train packed --tile 64 (every command takes it in the place of the set)'
     """
     return f"next: nearsight train {shlex.quote(data)} --tile 64 (every command takes it in the place of the set)"
+
+
+def after_mapping(run: str) -> str:
+    """Say what follows maps of single images: whether what they show holds for all images.
+
+    >>> after_mapping("runs/a").partition(" (")[0]
+    'next: nearsight diagnose runs/a'
+    """
+    why = "does it look there in every image, and does that matter?"
+    return f"next: nearsight diagnose {shlex.quote(run)} ({why} {_SAYS_FIRST})"
+
+
+def after_measuring(data: str, tiles: Sequence[str]) -> str:
+    """Say what follows the dimensions of tiles: whether accuracy has the order that they predict.
+
+    >>> after_measuring("photos", ["16", "full"]).partition(" (")[0]
+    'next: nearsight compare photos --tiles 16,full'
+    """
+    asked = f"{shlex.quote(data)} --tiles {','.join(tiles)}"
+    return f"next: nearsight compare {asked} (does accuracy follow the predicted order? {_SAYS_FIRST})"
+
+
+def after_embedding(file: str) -> str:
+    """Say what follows embeddings: how they are read.
+
+    >>> after_embedding("tiles.parquet")
+    "next: pandas.read_parquet('tiles.parquet') in Python (a row for each tile: image, place, label, embedding)"
+    """
+    return (
+        f"next: pandas.read_parquet({file!r}) in Python (a row for each tile: image, place, label, embedding)"
+    )
+
+
+def after_cross_validating(data: str) -> str:
+    """Say what follows a cross-validation: one network of all images.
+
+    >>> after_cross_validating("photos").partition(" (")[0]
+    'next: nearsight train photos'
+    """
+    return f"next: nearsight train {shlex.quote(data)} (one network to use, of all training images; {_SAYS_FIRST})"

@@ -58,7 +58,8 @@ def run(options: Namespace) -> Result:
     sampling = sampling_of(options)
 
     from nearsight import verbs
-    from nearsight.cli.show import print_dimension
+    from nearsight.cli.following import after_measuring
+    from nearsight.cli.show import print_dimension, print_lines
 
     out = options.out if options.out is not None else str(verbs.default_dimension(options.data))
     found = verbs.dimension(
@@ -74,4 +75,6 @@ def run(options: Namespace) -> Result:
     )
     if not options.json:
         print_dimension(found, out)
+        if options.comparison is None:
+            print_lines([after_measuring(options.data, [row.label for row in found.tiles])])
     return {"out": out, **found.to_json()}

@@ -38,6 +38,7 @@ def run(options: Namespace) -> Result:
     model, data = model_and_data(options)
 
     from nearsight import verbs
+    from nearsight.cli.following import after_embedding
     from nearsight.cli.show import print_lines
 
     path = verbs.embed(
@@ -51,5 +52,5 @@ def run(options: Namespace) -> Result:
         **model_options(options),
     )
     if not options.json:
-        print_lines([str(path)])
+        print_lines([str(path), after_embedding(str(path))])
     return {"file": str(path)}

@@ -75,7 +75,8 @@ def run(options: Namespace) -> Result:
     check_model(options)
 
     from nearsight import verbs
-    from nearsight.cli.show import print_heatmaps
+    from nearsight.cli.following import after_mapping
+    from nearsight.cli.show import print_heatmaps, print_lines
 
     places = [options.run, *options.images]
     model = options.model if options.model is not None else places.pop(0)
@@ -94,4 +95,6 @@ def run(options: Namespace) -> Result:
     )
     if not options.json:
         print_heatmaps(heatmaps, options.out)
+        if options.model is None:
+            print_lines([after_mapping(model)])
     return {"out": options.out, **heatmaps.to_json()}

@@ -41,7 +41,7 @@ def run(options: Namespace) -> Result:
     recipe_of(options)
 
     from nearsight import verbs
-    from nearsight.cli.following import after_training
+    from nearsight.cli.following import after_cross_validating, after_training
     from nearsight.cli.show import print_cross_validation, print_lines, print_training
     from nearsight.study import CrossValidation
     from nearsight.verbs.foreseen import seconds_of_diagnosis
@@ -61,6 +61,7 @@ def run(options: Namespace) -> Result:
     if isinstance(run, CrossValidation):
         if not options.json:
             print_cross_validation(run)
+            print_lines([after_cross_validating(options.data)])
         return {"out": str(run.directory), **run.to_json()}
     if not options.json:
         print_training(run)
