@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from nearsight.data import ImageSet
+from nearsight.data import ImageSet, load
+from nearsight.errors import InputError
 from nearsight.settings import Recipe
-from nearsight.training.early_warnings import early_warnings
+from nearsight.training.early_warnings import early_warnings, require_readable
 
 
 def test_a_batch_larger_than_the_set_is_told_with_its_steps(make_images: Callable[..., ImageSet]) -> None:
@@ -48,3 +51,18 @@ def test_classes_of_one_image_are_named(make_images: Callable[..., ImageSet]) ->
     # A class without an image is not one of a single image.
     few = replace(images, labels=np.zeros(12, dtype=np.int64))
     assert early_warnings(Recipe(batch_size=2), few) == ()
+
+
+def test_a_damaged_image_that_is_judged_later_is_named_before_training(tmp_path: Path) -> None:
+    for split, count in (("train", 4), ("test", 3)):
+        for number, name in enumerate(["cat", "dog"] * count):
+            folder = tmp_path / split / name
+            folder.mkdir(parents=True, exist_ok=True)
+            # Of two sizes, so that they are not held in memory.
+            Image.effect_noise((60 + number % 2, 60), 80).convert("RGB").save(folder / f"{number}.jpg")
+    damaged = tmp_path / "test" / "dog" / "5.jpg"
+    damaged.write_bytes(damaged.read_bytes()[:-200])
+    sets = load(tmp_path, validation=0)
+    require_readable(sets["train"])
+    with pytest.raises(InputError, match=r"5\.jpg: image file is truncated"):
+        require_readable(sets["test"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ from nearsight.tiles import default_stride
 from nearsight.together import all_processes
 from nearsight.training import train
 from nearsight.training.batches import training_size
-from nearsight.training.early_warnings import early_warnings
+from nearsight.training.early_warnings import early_warnings, require_readable
 from nearsight.training.layout import lay_out
 from nearsight.training.prepare import build_classifier
 from nearsight.training.step_time import seconds_of_step
@@ -188,6 +189,8 @@ def compare(
             progress.say(note)
         for warning in early_warnings(base, first["train"]):
             progress.warn(warning)
+        if not all(_finished(one.place) for one in planned):
+            processes.first_does(partial(require_readable, first[SPLIT], progress))
         own: list[MadeRun] = []
         with by_itself():
             processes.each(

@@ -1,9 +1,12 @@
 """Problems that can be foreseen before the first step."""
 
+import time
+
 import numpy as np
 
 from nearsight.data import ImageSet
 from nearsight.numbers import agreeing, counted
+from nearsight.progress import SILENT, Progress
 from nearsight.settings import Recipe
 from nearsight.training.training_run import total_steps
 
@@ -11,6 +14,8 @@ from nearsight.training.training_run import total_steps
 FEW_STEPS = 100
 # How many classes are named.
 _NAMED = 5
+# Images that are judged later are read before training if that takes at most so long, as the first few tell.
+READ_SECONDS, _TIMED = 60.0, 8
 
 
 def early_warnings(recipe: Recipe, images: ImageSet) -> tuple[str, ...]:
@@ -56,3 +61,22 @@ def early_warnings(recipe: Recipe, images: ImageSet) -> tuple[str, ...]:
             f"a network cannot learn a class from one image; add images, or leave these classes out"
         )
     return tuple(found)
+
+
+def require_readable(images: ImageSet, progress: Progress = SILENT) -> None:
+    """Raise for a damaged image that would be met only after training, by reading all of a set that takes a minute.
+
+    >>> from nearsight.data import load
+    >>> require_readable(load("digits")["test"])
+
+    Images that are held in memory were read already. Of a larger set nothing is read; its evaluation finds what is
+    damaged. `progress` is told how many are read. Raises `InputError`, which names the image.
+    """
+    if images.pixels is not None or not len(images):
+        return
+    begun = time.monotonic()
+    for place in range(len(images)):
+        images.looked_at(place)
+        if (time.monotonic() - begun) / (place + 1) * len(images) > READ_SECONDS and place >= _TIMED:
+            return
+        progress.count(f"reading {images.split} images", place + 1, len(images))

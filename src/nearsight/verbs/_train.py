@@ -29,7 +29,7 @@ from nearsight.signatures import fields_of, takes_fields_of, without_fields_of
 from nearsight.study import CrossValidation, cross_validate
 from nearsight.study.cross_validating import listed_folds
 from nearsight.together import all_processes
-from nearsight.training.early_warnings import early_warnings
+from nearsight.training.early_warnings import early_warnings, require_readable
 from nearsight.verbs.auto_recipe import auto_recipe, begun_recipe
 from nearsight.verbs.default_directories import default_cross_validation, default_run
 from nearsight.verbs.sources import folds_as_before, split_as_before, whole_sets
@@ -161,6 +161,10 @@ def train(
                 channel.say(note)
             for warning in early_warnings(chosen, sets["train"]):
                 channel.warn(warning)
+            if not (directory / RESULT).is_file():
+                for split in ("val", "test"):
+                    if split in sets:
+                        require_readable(sets[split], channel)
             run = training.train(
                 chosen,
                 sets,
