@@ -9,6 +9,7 @@ import pytest
 from tests.processes import in_processes
 
 import nearsight.data.scan
+import nearsight.data.thumbnails
 from nearsight.data.loading import load
 from nearsight.together import all_processes
 
@@ -87,6 +88,30 @@ def test_processes_share_what_is_read(
         assert list(found.paths()) == list(alone.paths())
     # Each image is decoded by one of them, but for the damaged ones.
     assert len(read) == 138
+
+
+def test_processes_share_what_is_decoded_to_find_near_duplicates(
+    write_parquet: Write, png: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [png(k % 290, 20 + k % 2, 17) for k in range(300)]
+    path = write_parquet("train.parquet", files, label=[k % 2 for k in range(300)])
+    thumbnails = nearsight.data.thumbnails
+    decoded: list[str] = []
+    decode = thumbnails.decode_image
+    monkeypatch.setattr(thumbnails, "decode_image", lambda *given: [decoded.append("one"), decode(*given)][1])
+
+    def shared(_: int) -> Any:
+        with all_processes():
+            return load(path)
+
+    found = in_processes(monkeypatch, 3, shared)
+    assert len(decoded) == 300
+    alone = load(path)
+    assert any(note.startswith("near-duplicates: 20 of 300") for note in alone.notes)
+    for each in found:
+        assert each.notes == alone.notes
+        for split, images in alone.items():
+            assert each[split].paths() == images.paths()
 
 
 def test_processes_that_have_nothing_to_read_know_what_the_others_read(

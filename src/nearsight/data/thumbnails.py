@@ -20,9 +20,10 @@ from nearsight.data.stamps import stamp_of_sources
 from nearsight.data.values import ValueRange, values_from
 from nearsight.errors import InputError
 from nearsight.settings.choices import DEFAULT_MEMORY
+from nearsight.together import ONE_PROCESS, Processes, processes_here
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    from datasets import Dataset, Features
 
 THUMBNAIL = 16
 NEAR = 0.55
@@ -32,13 +33,20 @@ FLAT = 2.0
 CHUNK = 2048
 # The most that images take in float32 while they are reduced; for a larger one, a sixteenth.
 _FLOATS = 32 * 2**20
+# Rows that are reduced together; and the most of a table that processes send each other, 3 kB each.
+_BATCH, _MOST_SENT = 128, 100_000
 
 
-def thumbnails(images: ImageSet, memory: int = DEFAULT_MEMORY) -> Iterator[Tensor]:
-    """Yield the thumbnails of a set in chunks, float32 (n, 3 × 16 × 16) of length 1; 0 for images too plain."""
+def thumbnails(
+    images: ImageSet, memory: int = DEFAULT_MEMORY, processes: Processes = ONE_PROCESS
+) -> Iterator[Tensor]:
+    """Yield the thumbnails of a set in chunks, float32 (n, 3 × 16 × 16) of length 1; 0 for images too plain.
+
+    If several `processes` ask for the same, each reduces some of the images that stream.
+    """
     floats = min(_FLOATS, memory // 2)
     streamed = images.images if isinstance(images.images, StreamedImages) else None
-    kept = None if streamed is None else _kept(streamed)
+    kept = None if streamed is None else _kept(streamed, processes)
     for first in range(0, len(images), CHUNK):
         numbers = range(first, min(first + CHUNK, len(images)))
         if images.pixels is not None:
@@ -81,9 +89,10 @@ def near_pairs(images: ImageSet) -> Tensor:
     >>> near_pairs(ImageSet("toy", "train", ("cat", "dog"), np.zeros(4, int), held)).tolist()
     [[0, 3]]
 
-    It takes 3 kB of memory per image; time grows with the square of their number.
+    It takes 3 kB of memory per image; time grows with the square of their number. Of several processes within
+    `all_processes`, which all must call it, each decodes its share of images that stream.
     """
-    held = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images)])
+    held = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images, processes=processes_here())])
     told = held.any(1)
     mirrored = held.view(-1, 3, THUMBNAIL, THUMBNAIL).flip(3).flatten(1)
     found = []
@@ -111,13 +120,14 @@ def near_others(images: ImageSet, others: ImageSet) -> Tensor:
     [[0, 2], [1, 1], [2, 0]]
 
     Mirror images count, as in `near_pairs`. It takes 3 kB of memory per image; time grows with the product of
-    their numbers.
+    their numbers. Several processes share the images as there.
     """
-    held = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images)])
+    processes = processes_here()
+    held = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images, processes=processes)])
     mirrored = held.view(-1, 3, THUMBNAIL, THUMBNAIL).flip(3).flatten(1)
     found = [torch.empty(0, 2, dtype=torch.int64)]
     first = 0
-    for theirs in thumbnails(others):
+    for theirs in thumbnails(others, processes=processes):
         for mine in range(0, len(held), CHUNK):
             rows = slice(mine, mine + CHUNK)
             product = torch.maximum(held[rows] @ theirs.T, mirrored[rows] @ theirs.T)
@@ -150,16 +160,39 @@ class _Reduce:
         return {"small": found}
 
 
-def _kept(images: StreamedImages) -> "Dataset":
-    """Reduce all rows of a table once; the result is kept in the cache of sets."""
+def _kept(images: StreamedImages, processes: Processes) -> "Dataset":
+    """Reduce all rows of a table once, of several processes each its share; it is kept in the cache of sets."""
+    from datasets import concatenate_datasets
+
+    if processes.launch.processes == 1 or len(images.rows) > _MOST_SENT:
+        return _reduced_rows(images, images.rows)
+    own = processes.share(len(images.rows), _BATCH)
+    parts = processes.each(lambda: _sent(images, own))
+    return concatenate_datasets(parts).with_format("arrow")
+
+
+def _sent(images: StreamedImages, own: range) -> "Dataset":
+    """Reduce some rows of a table, and return them in memory, so that other processes can be given them."""
+    from datasets import Dataset
+
+    reduced = _reduced_rows(images, images.rows.select(own))[:] if len(own) else None
+    small = [] if reduced is None else reduced["small"].to_pylist()
+    return Dataset.from_dict({"small": small}, features=_features())
+
+
+def _features() -> "Features":
     from datasets import Features, Value
 
+    return Features(small=Value("binary"))
+
+
+def _reduced_rows(images: StreamedImages, rows: "Dataset") -> "Dataset":
     with told_of_damage(), nullcontext() if can_redraw() else without_bars():
         return kept_of(
-            images.rows,
+            rows,
             _Reduce(images.max_pixels, images.value_range, stamp_of_sources(images.rows)),
-            batch_size=128,
-            features=Features(small=Value("binary")),
+            batch_size=_BATCH,
+            features=_features(),
             desc=f"Comparing {images.name}",
         ).with_format("arrow")
 
