@@ -11,6 +11,7 @@ from tests.processes import in_processes
 import nearsight.data.scan
 import nearsight.data.thumbnails
 from nearsight.data.loading import load
+from nearsight.progress import watched
 from nearsight.together import all_processes
 
 Write = Callable[..., Path]
@@ -88,6 +89,37 @@ def test_processes_share_what_is_read(
         assert list(found.paths()) == list(alone.paths())
     # Each image is decoded by one of them, but for the damaged ones.
     assert len(read) == 138
+
+
+class Counting:
+    """Who keeps what was counted."""
+
+    def __init__(self) -> None:
+        self.counted: list[tuple[str, int, int]] = []
+
+    def say(self, text: str) -> None:
+        """Keep nothing of what is said."""
+
+    warn = say
+
+    def count(self, what: str, done: int, total: int) -> None:
+        """Keep a count."""
+        self.counted.append((what, done, total))
+
+
+def test_who_watches_is_told_how_much_is_read(write_parquet: Write, png: Callable[..., bytes]) -> None:
+    files = [png(k, 20 + k % 2, 17) for k in range(150)]
+    path, watching = write_parquet("train.parquet", files, label=[k % 2 for k in range(150)]), Counting()
+    with watched(watching) as progress:
+        load(path, progress=progress)
+    assert watching.counted == [
+        *(("measuring the images of train", done, 150) for done in (128, 150)),
+        *(("comparing the images of train", done, 150) for done in (128, 150)),
+    ]
+    # What is known is not read again.
+    with watched(watching) as progress:
+        load(path, progress=progress)
+    assert len(watching.counted) == 4
 
 
 def test_processes_share_what_is_decoded_to_find_near_duplicates(

@@ -118,7 +118,7 @@ def _measured(rows: "Dataset", split: str, own: range, *, full: bool) -> "pa.Tab
         batch_size=_BATCH,
         with_indices=True,
         features=features,
-        desc=f"{'Checking' if full else 'Measuring'} {split}",
+        desc=f"{'checking' if full else 'measuring'} the images of {split}",
     )
     return found.with_format("arrow")[:].replace_schema_metadata(None)
 
@@ -160,7 +160,7 @@ def read_pixels(
         batch_size=together,
         writer_batch_size=together,
         features=Features(pixels=Value("binary"), fault=Value("string")),
-        desc=f"Decoding {split}",
+        desc=f"decoding the images of {split}",
     ).with_format("arrow")
     pixels = np.empty((len(rows), 3, height, width), dtype=np.uint8)
     faults: dict[int, str] = {}

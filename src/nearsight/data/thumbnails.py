@@ -193,7 +193,7 @@ def _reduced_rows(images: StreamedImages, rows: "Dataset") -> "Dataset":
             _Reduce(images.max_pixels, images.value_range, stamp_of_sources(images.rows)),
             batch_size=_BATCH,
             features=_features(),
-            desc=f"Comparing {images.name}",
+            desc=f"comparing the images of {images.name}",
         ).with_format("arrow")
 
 

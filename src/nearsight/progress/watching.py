@@ -8,6 +8,8 @@ from nearsight.launch import this_launch
 from nearsight.progress.channel import SILENT, Progress
 
 _WORDS: ContextVar[Callable[[str], str]] = ContextVar("_WORDS", default=str)
+# The channel within `watched`.
+_HERE: ContextVar[Progress] = ContextVar("_HERE", default=SILENT)
 
 
 @contextmanager
@@ -35,14 +37,34 @@ def watched(progress: Progress | bool) -> Iterator[Progress]:
     silence. If several processes work together, only the first is shown.
     """
     if not isinstance(progress, bool):
-        yield progress
+        with _here(progress):
+            yield progress
     elif progress and is_first_process():
         from nearsight.progress.display import Display
 
-        with Display(_WORDS.get()) as display:
+        with Display(_WORDS.get()) as display, _here(display):
             yield display
     else:
-        yield SILENT
+        with _here(SILENT):
+            yield SILENT
+
+
+@contextmanager
+def _here(progress: Progress) -> Iterator[None]:
+    before = _HERE.set(progress)
+    try:
+        yield
+    finally:
+        _HERE.reset(before)
+
+
+def progress_here() -> Progress:
+    """Return the channel within `watched`, for what is called there without knowing of it; else one that is silent.
+
+    >>> progress_here() is SILENT
+    True
+    """
+    return _HERE.get()
 
 
 def is_first_process() -> bool:
