@@ -60,6 +60,7 @@ def test_a_comparison_says_how_long_it_takes_before_the_first_run(
     tmp_path: Path, listener: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nearsight.study.comparing.seconds_of_step", lambda *_: 30.0)
+    monkeypatch.setattr("nearsight.study.comparing.seconds_of_asking", lambda *_, **__: 0.0)
     fields = FIELDS | {"batch_size": 8}
     with pytest.raises(InputError, match="are trained on"):
         nearsight.compare(

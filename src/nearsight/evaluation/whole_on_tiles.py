@@ -1,6 +1,8 @@
 """What a network of whole images says about small tiles, compared with what it says about the whole image."""
 
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,11 +30,14 @@ from nearsight.evaluation.tile_views import (
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.models import Classifier, Preprocessing
 from nearsight.progress import SILENT, Progress
+from nearsight.tiles import TileGrid
 
 # Shares of the smallest side of the images, in addition to the requested tiles.
 SHARES = (1 / 4, 1 / 2, 3 / 4)
 # Training images, with one tile of each, on which BatchNorm is re-estimated.
 REESTIMATED_TILES = 1_024
+# Images whose pass is timed beforehand.
+_TIMED_IMAGES = 16
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,40 @@ def ask_about_tiles(
         min(REESTIMATED_TILES, len(training)),
         tuple(left_out),
     )
+
+
+def seconds_of_asking(
+    bound: TiledModel, images: ImageSet, training: ImageSet, tiles: Iterable[int], *, most: int
+) -> float:
+    """Return about how many seconds `ask_about_tiles` takes: its passes are counted, and those of a few images timed.
+
+    The arguments are those of `ask_about_tiles`; 0 for a model that refuses the images.
+    """
+    model = bound.model
+    if not isinstance(model, Classifier) or not len(images):
+        return 0.0
+    preprocessing = model.preprocessing
+    few = [
+        preprocessing.cut_whole(bound.prepare(images.image(i)))
+        for i in range(min(_TIMED_IMAGES, len(images)))
+    ]
+    # At a size that it does not accept, a model may raise anything.
+    with suppress(Exception):
+        # What is set up for the first is not met again.
+        bound.full_pass(few[:1])
+        begun = time.perf_counter()
+        bound.full_pass(few)
+        one = (time.perf_counter() - begun) / len(few)
+        height, width = few[0].shape[-2:]
+        smallest, passes = _smallest(preprocessing, images), 0.0
+        for tile in sorted(set(tiles)):
+            grid = TileGrid(height, width, tile, view_stride(smallest, tile), GRID)
+            for view in _views(model):
+                shown = len(grid) * min(most, len(images))
+                shown += min(REESTIMATED_TILES, len(training)) if view in (ALONE_BN, IN_PLACE_BN) else 0
+                passes += shown * (tile**2 / (height * width) if view in (ALONE, ALONE_BN) else 1.0)
+        return passes * one
+    return 0.0
 
 
 def _smallest(preprocessing: Preprocessing | None, images: ImageSet) -> int:

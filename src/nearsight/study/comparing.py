@@ -1,5 +1,6 @@
 """Compare: arms × seeds under a budget, trained, evaluated and measured, resumable run by run."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +18,7 @@ from nearsight.evaluation import evaluate
 from nearsight.evaluation.expected import FullPass, expected_of
 from nearsight.evaluation.five_crop import FiveCrop, Shifts
 from nearsight.evaluation.result import split_name
-from nearsight.evaluation.whole_on_tiles import TileAnswers
+from nearsight.evaluation.whole_on_tiles import TileAnswers, seconds_of_asking, sizes_to_ask
 from nearsight.evidence import TiledModel
 from nearsight.launch import by_itself
 from nearsight.lock import writes
@@ -127,7 +128,9 @@ def compare(
         # Before anything is trained for nothing.
         groups_of(first[SPLIT], groups)
     made = make_arms(study.base, study.arms, budget, size)
-    expected = _require_trainable(made, first, study, None if progress is SILENT else machine)
+    sides = sorted({arm.recipe.tile for arm in made if arm.recipe.tile is not None})
+    asking = None if not on_tiles else (sides, -(-on_tiles // (folds or 1)))
+    expected = _require_trainable(made, first, study, asking, None if progress is SILENT else machine)
     planned = [
         Planned(arm, replace(arm.recipe, seed=seed), fold, _place(out, arm, seed, fold if folds else None))
         for seed in study.all_seeds
@@ -143,8 +146,6 @@ def compare(
             now.save(out)
         elif not all(_finished(one.place) for one in planned):
             _require_same_images(out, listed, now)
-
-    sides = sorted({arm.recipe.tile for arm in made if arm.recipe.tile is not None})
 
     def make(one: Planned, progress: Progress) -> MadeRun:
         of_seed = sets_of(one.recipe.seed, one.fold)
@@ -246,8 +247,10 @@ def _made(
                 f"the comparison has about {duration(left)} to go; to shorten it, give fewer `seeds`, "
                 "`arms`, `epochs` or `steps`; what is done is kept"
             )
+        begun = time.monotonic()
         found = make(one, progress)
-        taken.setdefault(one.arm.name, []).append(_seconds_of(found.run))
+        # Of a run that was begun before, this is the rest.
+        taken.setdefault(one.arm.name, []).append(max(time.monotonic() - begun, _seconds_of(found.run)))
         yield found
 
 
@@ -355,12 +358,16 @@ def _chosen(protocols: Iterable[str] | None, base: Recipe) -> tuple[str, ...]:
 
 
 def _require_trainable(
-    arms: Iterable[Arm], sets: ImageSets, study: Study, machine: Machine | None
+    arms: Iterable[Arm],
+    sets: ImageSets,
+    study: Study,
+    asking: tuple[Sequence[int], int] | None,
+    machine: Machine | None,
 ) -> dict[str, float]:
     """Raise before anything is written what would stop an arm at its start or its evaluation.
 
     Returns about how many seconds the training and the evaluation of each arm take on a machine, by name; nothing
-    without a machine.
+    without a machine. `asking` are the tiles that whole images are asked about, and on how many images.
     """
     images, test = sets["train"], sets[SPLIT]
     few = images.select(np.arange(min(len(images), TRIAL_IMAGES)))
@@ -377,6 +384,10 @@ def _require_trainable(
             step = seconds_of_step(network, arm.recipe, size, device)
             seconds[arm.name] = step * total_steps(arm.recipe, len(images))
             seconds[arm.name] += _seconds_of_evaluation(classifier, arm, sets, study, machine)
+            if asking is not None and arm.recipe.tile is None:
+                bound, (sides, most) = TiledModel(classifier, device=device), asking
+                sizes = sizes_to_ask(bound, test, sides)
+                seconds[arm.name] += seconds_of_asking(bound, test, images, sizes, most=most)
     return seconds
 
 

@@ -117,7 +117,7 @@ def run(options: Namespace) -> Result:
             # For a set given by name, or a part that was requested, nobody knows whether there are more training
             # images.
             as_it_comes = options.split == DEFAULT_SPLIT and options.data is None and options.images is None
-            too_few = proven is not None and not proven.verdicts and proven.typical_limit is None
+            too_few = proven is not None and not shortcuts and proven.typical_limit is None
             train = f"{Path(out)}-train" if as_it_comes and too_few else None
             machine = Machine(device=options.device, workers=options.workers)
             repair = partial(seconds_of_repair, model, machine)
