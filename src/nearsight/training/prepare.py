@@ -17,7 +17,7 @@ from nearsight.models.preprocessing import Interpolation
 from nearsight.models.probing import eval_mode
 from nearsight.models.quick import whiten
 from nearsight.numbers import counted
-from nearsight.progress import Progress
+from nearsight.progress import SILENT, Progress
 from nearsight.settings import Recipe
 from nearsight.settings.pooled import MEAN
 from nearsight.settings.tile_schedule import Size, TileSizes, parse_schedule
@@ -90,7 +90,7 @@ def build_classifier(
     else:
         if images.pixels is None:
             progress.say(f"measuring the colours of {counted(min(len(images), STATISTICS_IMAGES), 'image')}")
-        mean, std = pixel_statistics(images, processes)
+        mean, std = pixel_statistics(images, processes, progress)
         preprocessing = Preprocessing(mean=mean, std=std, resize_short=recipe.resize_short)
     preprocessing = replace(preprocessing, value_range=images.value_range)
     if recipe.whiten:
@@ -303,11 +303,13 @@ def pretrained_preprocessing(network: nn.Module, resize_short: int | None) -> Pr
     return Preprocessing(tuple(config["mean"]), tuple(config["std"]), resize_short, interpolation)
 
 
-def pixel_statistics(images: ImageSet, processes: Processes = ONE_PROCESS) -> tuple[Triple, Triple]:
+def pixel_statistics(
+    images: ImageSet, processes: Processes = ONE_PROCESS, progress: Progress = SILENT
+) -> tuple[Triple, Triple]:
     """Return mean and standard deviation of each colour, in 0..1, over a fixed sample of the images.
 
     The sample is the same for every seed and arm, so that all of them share one preprocessing. Of several `processes`
-    each decodes its share of images that stream, and all return the same.
+    each decodes its share of images that stream, and all return the same. `progress` is told how many are decoded.
     """
     count = min(len(images), STATISTICS_IMAGES)
     chosen = torch.randperm(len(images), generator=generator(0, "pixel statistics"))[:count]
@@ -316,7 +318,7 @@ def pixel_statistics(images: ImageSet, processes: Processes = ONE_PROCESS) -> tu
     else:
         own = processes.share(count)
         numbers = chosen[own.start : own.stop].tolist()
-        counts = torch.stack(processes.each(lambda: _levels(_parts(images, numbers)))).sum(0)
+        counts = torch.stack(processes.each(lambda: _levels(_parts(images, numbers, progress)))).sum(0)
     values = torch.arange(LEVELS, dtype=torch.float64) / (LEVELS - 1)
     shares = counts.double() / counts.sum(1, keepdim=True)
     mean = shares @ values
@@ -333,14 +335,15 @@ def _levels(parts: Iterable[Tensor]) -> Tensor:
     return counts
 
 
-def _parts(images: ImageSet, chosen: Sequence[int]) -> Iterator[Tensor]:
+def _parts(images: ImageSet, chosen: Sequence[int], progress: Progress) -> Iterator[Tensor]:
     """Yield images; those that are too large to be held come in parts."""
-    for number in chosen:
+    for done, number in enumerate(chosen, start=1):
         image = images.looked_at(number)
         if isinstance(image, Tensor):
             yield image
         else:
             yield from image.parts()
+        progress.count("measuring colours", done, len(chosen))
 
 
 def _triple(values: Tensor) -> Triple:
