@@ -35,9 +35,11 @@ from nearsight.progress import duration
 from nearsight.tiles import TileGrid
 
 # What cannot be known beforehand, as it was in diagnoses of photographs (docs/performance.md): how many of the images
-# are wrong, candidates of a class whose proof is worth trying, how much longer than measuring an image all finders
-# take for it, and which share of a check of maps is not known from a pass before.
-WRONG, CANDIDATES, FINDERS, NEW = 0.15, 1.3, 25.0, 0.5
+# are wrong, candidates of a class whose proof is worth trying, and the share of a check of maps that is not known from
+# a pass before. Finders take so many times as long as measuring an image for each image, and for each class, whose
+# rules and edits they look for, up to so many classes.
+WRONG, CANDIDATES, NEW = 0.15, 1.3, 0.5
+OF_IMAGE, OF_CLASS, MOST_CLASSES = 1.5, 1700.0, 20
 # Images that are measured beforehand.
 TIMED = 3
 
@@ -101,7 +103,8 @@ def expected_diagnosis(
         looked_at = count + (0 if chosen is None else len(chosen))
         tried = min(PROVEN, CANDIDATES * classes)
         judged = min(JUDGED, count - count // classes) + 2 * min(JUDGED, count // classes)
-        seconds += looked_at * FINDERS * _seconds_of_measuring(images) + tried * judged * one
+        measurements = OF_IMAGE * looked_at + OF_CLASS * min(classes, MOST_CLASSES)
+        seconds += measurements * _seconds_of_measuring(images) + tried * judged * one
     if RELIANCE.name in names and images.has_regions:
         seconds += min(PER_CLASS * classes, IN_ALL, count) * len(INTERVENTIONS) * one
     if LOCALITY.name in names:
