@@ -35,9 +35,9 @@ from nearsight.progress import duration
 from nearsight.tiles import TileGrid
 
 # What cannot be known beforehand, as it was in diagnoses of photographs (docs/performance.md): how many of the images
-# are wrong, candidates of a class whose proof is worth trying, and the share of a check of maps that is not known from
-# a pass before. Finders take so many times as long as measuring an image for each image, and for each class, whose
-# rules and edits they look for, up to so many classes.
+# are wrong, candidates of a class whose proof is worth trying, and the share of a check of maps that is new. Finders
+# take so many times as long as measuring an image for each image, and for each class, whose rules and edits they look
+# for, up to so many classes.
 WRONG, CANDIDATES, NEW = 0.15, 1.3, 0.5
 OF_IMAGE, OF_CLASS, MOST_CLASSES = 1.5, 1700.0, 20
 # Images that are measured beforehand.
