@@ -362,7 +362,7 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
     process = start(
         *arguments, "--out", run, "--checkpoint-seconds", "0.01", env={**os.environ, "PYTHONUNBUFFERED": "1"}
     )
-    for _ in range(1200):
+    for _ in range(6000):
         if list(run.glob("checkpoint/*")) or process.poll() is not None:
             break
         time.sleep(0.05)

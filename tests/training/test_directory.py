@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from nearsight.data import load
 from nearsight.errors import InputError
 from nearsight.settings import RECIPES, recipe_from_toml, recipe_to_toml
-from nearsight.training.directory import claim_directory
+from nearsight.training.directory import check_same_range, claim_directory, own_split
 
 PAPER = RECIPES["paper"]
 HALF_WRITTEN = ".recipe.nearsight-00ff0123abcd.toml"
@@ -94,3 +96,20 @@ def test_a_file_in_the_place_or_on_the_way_is_refused(tmp_path: Path, snapshot: 
     with pytest.raises(InputError, match=r"cannot make the directory .*: Not a directory"):
         claim_directory(tmp_path / "file" / "run", PAPER, resume=False)
     assert snapshot(tmp_path) == {"file": b"mine"}
+
+
+def test_a_run_is_not_continued_with_other_labels_or_another_range(tmp_path: Path) -> None:
+    sets = load("digits")
+    own_split(tmp_path, sets)
+    own_split(tmp_path, sets)
+    check_same_range(tmp_path, sets)
+    train = sets["train"]
+    swapped = {**sets.splits, "train": replace(train, labels=np.roll(train.labels, 1))}
+    with pytest.raises(InputError, match="or others: put back what was removed or changed"):
+        own_split(tmp_path, replace(sets, splits=swapped))
+    darker = replace(sets, reading=replace(sets.reading, value_range=(0, 99)))
+    for check in (own_split, check_same_range):
+        with pytest.raises(
+            InputError, match="begun with `value_range` not given, and 0 to 99 is asked for; give"
+        ):
+            check(tmp_path, darker)

@@ -96,9 +96,10 @@ class Listing:
         return replace(self, split=np.where(self.split == "val", "train", self.split), follows_seed=False)
 
     def trained_with(self, other: "Listing") -> bool:
-        """Whether another listing has the same images to train on, in the same order."""
+        """Whether another listing has the same images to train on, with the same labels, in the same order."""
         mine, theirs = (
-            [one.digest[one.split == split].tolist() for split in TRAINED_ON] for one in (self, other)
+            [part[one.split == split].tolist() for split in TRAINED_ON for part in (one.digest, one.label)]
+            for one in (self, other)
         )
         return mine == theirs
 

@@ -99,11 +99,13 @@ class Unlabelled:
     (2, 'image-1', torch.Size([3, 6, 5]))
 
     `columns` is a table with one row per image, None if nothing else is known; a label is one of its columns.
+    `value_range` is the range in which images are read, if one was given.
     """
 
     parts: tuple[_Part, ...]
     columns: "pa.Table | None"
     notes: tuple[str, ...] = ()
+    value_range: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return sum(len(part.paths) for part in self.parts)
@@ -213,7 +215,7 @@ def unlabelled(
         )
     for note in notes:
         progress.say(note)
-    return Unlabelled(tuple(parts), _together(parts, tables), tuple(notes))
+    return Unlabelled(tuple(parts), _together(parts, tables), tuple(notes), reading.value_range)
 
 
 def _several(images: Any) -> Sequence[Any]:

@@ -49,15 +49,13 @@ def _packed(block: ScoredBlock) -> tuple[dict[str, Tensor], dict[str, Any]]:
     part = block.scores
     tensors, said = _packed_maps(block.maps)
     scores = {f"{_SCORES}.{name}": torch.from_numpy(rows.copy()) for name, rows in part.scores.items()}
-    return {**scores, **tensors}, {**said, "left_out": dict(part.left_out), "tiles": part.tiles}
+    # Tensors come back in another order, and the first block gives that of all results.
+    kept = {"protocols": list(part.scores), "left_out": dict(part.left_out), "tiles": part.tiles}
+    return {**scores, **tensors}, {**said, **kept}
 
 
 def _unpacked(tensors: Mapping[str, Tensor], said: Mapping[str, Any]) -> ScoredBlock:
-    scores = {
-        name.removeprefix(f"{_SCORES}."): values.numpy()
-        for name, values in tensors.items()
-        if name.startswith(f"{_SCORES}.")
-    }
+    scores = {name: tensors[f"{_SCORES}.{name}"].numpy() for name in said["protocols"]}
     part = PartScores(scores, dict(said["left_out"]), int(said["tiles"]))
     return ScoredBlock(part, _unpacked_maps(tensors, said))
 

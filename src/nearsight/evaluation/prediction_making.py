@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
 from itertools import islice
@@ -12,6 +13,7 @@ import torch
 from nearsight.data.unlabelled import Unlabelled
 from nearsight.errors import InputError
 from nearsight.evaluation.chunks import BLOCK, as_looked_at
+from nearsight.evaluation.earlier_rows import check_earlier_rows
 from nearsight.evaluation.expected import expected_cost, say_cost
 from nearsight.evaluation.parted_table import PartedTable
 from nearsight.evaluation.predicting import Scored, predicting_protocol, scored
@@ -69,7 +71,7 @@ def make_predictions(
     if resume and out is None:
         raise InputError("`resume` continues a file; give that file as `out`")
     top = min(top, len(bound.classes))
-    said = how_scored(bound, protocol)
+    said = how_scored(bound, protocol, images.value_range)
     made_with = {
         "protocol": said,
         "model": model,
@@ -77,7 +79,13 @@ def make_predictions(
         "classes": list(bound.classes),
         "top": top,
         "maps": None if maps is None else str(maps),
+        "skip_blank": bound.skip_blank,
+        "value_range": images.value_range,
+        "preprocessing": None if bound.preprocessing is None else asdict(bound.preprocessing),
     }
+    as_rows = partial(
+        prediction_rows, images, classes=bound.classes, protocol=protocol, said=said, model=model, top=top
+    )
     file = (
         None if out is None else PartedTable(Path(out), columns_of(top, mapped=maps is not None), made_with)
     )
@@ -87,6 +95,12 @@ def make_predictions(
         def begin() -> tuple[list[Path], list[int]]:
             before = [] if file is None else file.begin(resume=resume)
             done = {} if file is None else file.done(before)
+            if before:
+                check_earlier_rows(
+                    before[0],
+                    keys,
+                    lambda some: as_rows(list(scored(bound, images, some, protocol=protocol))),
+                )
             return before, [number for number, (path, times) in enumerate(keys) if times >= done.get(path, 0)]
 
         before, numbers = next(filter(None, processes.each(lambda: begin() if processes.first else None)))
@@ -109,14 +123,8 @@ def make_predictions(
             if not waiting:
                 return
             if file is None or processes.first:
-                table = prediction_rows(
-                    images,
+                table = as_rows(
                     waiting,
-                    classes=bound.classes,
-                    protocol=protocol,
-                    said=said,
-                    model=model,
-                    top=top,
                     maps=None
                     if places is None
                     else [places[one.number] if one.fault is None else None for one in waiting],
@@ -205,16 +213,25 @@ def _next(scored: Iterator[Scored], count: int) -> list[Scored]:
     return list(islice(scored, count))
 
 
-def how_scored(bound: TiledModel, protocol: str) -> str:
-    """Say how a bound model's predictions are made: protocol, tile, stride, and a grid that is not the usual one.
+def how_scored(bound: TiledModel, protocol: str, value_range: tuple[float, float] | None = None) -> str:
+    """Say how a bound model's predictions are made: protocol, tile, stride, and all that is not as usual.
 
-    >>> how_scored(TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, grid="aligned"), "vote")
-    'vote, tile 4, stride 1, aligned grid'
+    >>> how_scored(TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, grid="aligned"), "vote", (0, 4095))
+    'vote, tile 4, stride 1, aligned grid, values 0 to 4095'
+
+    That is the grid, blank tiles that are skipped, and a `value_range` other than that of the model's training.
     """
     said = scored_by(protocol, bound.tile, bound.stride)
     if protocol == TOP_K:
         said = said.replace(TOP_K, f"{TOP_K} of {bound.pooling.words}", 1)
-    return said if protocol in WHOLE or bound.grid == DEFAULT_GRID else f"{said}, {bound.grid} grid"
+    if protocol not in WHOLE:
+        said += "" if bound.grid == DEFAULT_GRID else f", {bound.grid} grid"
+        said += "" if bound.skip_blank is None else f", blank tiles up to {bound.skip_blank} skipped"
+    own = None if bound.preprocessing is None else bound.preprocessing.value_range
+    if value_range not in (None, own):
+        low, high = value_range
+        said += f", values {low:g} to {high:g}"
+    return said
 
 
 def _map_files(directory: Path, paths: Sequence[str]) -> list[str]:

@@ -52,14 +52,36 @@ def claim_directory(
 def own_split(directory: Path, sets: ImageSets) -> None:
     """List the images of a set with the run in a directory, or check that they are those that it lists.
 
-    Raises `InputError` if the training images are not the listed ones.
+    Raises `InputError` if the training images or their labels are not the listed ones, or are read otherwise.
     """
     listed, now = Listing.load(directory), Listing.of(sets)
     if listed is None:
         now.save(directory)
-    elif not listed.trained_with(now):
+        return
+    _check_range(directory, listed, sets)
+    if not listed.trained_with(now):
         there, here = (sum(one.count(split) for split in TRAINED_ON) for one in (listed, now))
         raise InputError(
             f"{directory} was begun with {there} images to train on, and the set now gives {here}, or others: put "
             "back what was removed or changed, or train a new run in another `out`"
         )
+
+
+def check_same_range(directory: Path, sets: ImageSets) -> None:
+    """Raise `InputError` if the run in a directory was begun with another range of values."""
+    listed = Listing.load(directory)
+    if listed is not None:
+        _check_range(directory, listed, sets)
+
+
+def _check_range(directory: Path, listed: Listing, sets: ImageSets) -> None:
+    there, here = listed.reading.value_range, sets.reading.value_range
+    if there != here:
+        raise InputError(
+            f"{directory} was begun with `value_range` {_written(there)}, and {_written(here)} is asked for; give "
+            "what it was begun with, or choose another `out`"
+        )
+
+
+def _written(value_range: tuple[float, float] | None) -> str:
+    return "not given" if value_range is None else f"{value_range[0]:g} to {value_range[1]:g}"

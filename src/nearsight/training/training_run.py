@@ -36,7 +36,7 @@ from nearsight.training.checkpoint import (
     restore,
 )
 from nearsight.training.cost import count_flops, count_optimizer_flops, peak_memory, reset_peak_memory
-from nearsight.training.directory import claim_directory, own_split
+from nearsight.training.directory import check_same_range, claim_directory, own_split
 from nearsight.training.hardware import trained_here
 from nearsight.training.job import Job
 from nearsight.training.layout import lay_out
@@ -133,6 +133,7 @@ def _train(
     if resume and (out / RESULT).is_file():
         if processes.first:
             claim_directory(out, recipe, resume)
+        check_same_range(out, sets)
         progress.say(f"{out} is already finished")
         return Run.open(out)
     if begin is None:
