@@ -50,7 +50,8 @@ class Candidate:
     which images it was found on, if they are not those that choose; they do not test it. `drawn` says that it is a
     picture on top of images, such as a stamp or a frame, and no property that objects have more or less of.
     `pictured` says that it may be what these images show, even if it is an artefact: they also stand apart in what it
-    leaves alone, or the class's others have much of it too.
+    leaves alone, or the class's others have much of it too. `named_by` makes the edit that `words` describe, if
+    `put_on` was learned from the images and would be the same under another name.
     """
 
     class_number: int
@@ -70,6 +71,12 @@ class Candidate:
     chose: NDArray[np.bool_] | None = None
     drawn: bool = False
     pictured: bool = False
+    named_by: Callable[[], Edit | None] | None = None
+
+    @property
+    def as_named(self) -> Edit | None:
+        """The edit that makes of an image what `words` say; None if there is none."""
+        return self.put_on if self.named_by is None else self.named_by()
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from nearsight.diagnosis.attributes.edits import APART_RIGHT, Way
 from nearsight.diagnosis.attributes.groups import find_groups
 from nearsight.diagnosis.attributes.kinds import NAMES
 from nearsight.diagnosis.attributes.likeness import Likeness
+from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
 from nearsight.diagnosis.attributes.more_edits import OTHERS
 from nearsight.diagnosis.candidates import Candidate, Examined
@@ -55,7 +56,7 @@ def found_in(pictures: list[Tensor], *, measured: bool = True) -> list[Candidate
     bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=1, classes=images.classes)
     examined = Examined(images, ReadsFringes(bound, "mean-logit"), labels, np.arange(len(labels)) % 2 == 0)
     values = measure_all(pictures) if measured else np.zeros((len(pictures), len(NAMES)), dtype=np.float32)
-    return list(find_groups(examined, values))
+    return list(find_groups(Looks(examined, values)))
 
 
 def changed(pictures: list[Tensor], way: Way, strength: float, count: int = EACH // 2) -> NDArray[np.bool_]:

@@ -83,5 +83,5 @@ def test_with_too_few_images_to_compare_nothing_is_said(photographs: Photographs
 
 
 def test_every_measured_attribute_is_of_a_kind_and_no_kind_has_another() -> None:
-    assert set(NAMES) | {"cast"} == set().union(*CHANGE)
+    assert set(NAMES) | {"cast", "light spot", "thin lines"} == set().union(*CHANGE)
     assert set(NAMES) > TRACES

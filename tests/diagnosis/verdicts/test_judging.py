@@ -7,9 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from tests.diagnosis.attributes.conftest import Photographs, _photographs
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.attributes.edits import BLUER, DARK_GAMMA
 from nearsight.diagnosis.candidates import (
     ANY_CAUSE,
     FEW_CAUSES,
@@ -21,14 +23,22 @@ from nearsight.diagnosis.candidates import (
 )
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
-from nearsight.diagnosis.repeats.wording import MARK
-from nearsight.diagnosis.verdicts.interventions import WITHOUT, transplanted
+from nearsight.diagnosis.verdicts import judging
+from nearsight.diagnosis.verdicts.associations import associate
+from nearsight.diagnosis.verdicts.interventions import WITHOUT, Intervention, transplanted
 from nearsight.diagnosis.verdicts.judging import Judged, judge
 from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
 from nearsight.evidence import TiledModel
+from nearsight.statistics import Estimate
 
 CLASSES = ("dark", "grey", "light")
 SIDE = 8
+
+
+@pytest.fixture(name="photographs")
+def made() -> Photographs:
+    """What makes pictures with the spectrum of photographs."""
+    return _photographs
 
 
 def put_on(image: Tensor) -> Tensor:
@@ -233,21 +243,31 @@ def test_of_names_that_move_alike_the_one_with_fewer_causes_is_told(fewer: int, 
     assert found.candidate.words == "a white mark at the top left corner"
 
 
-def test_a_mark_at_some_place_is_told_before_a_property_of_the_whole_image_that_moves_more() -> None:
-    images, marked = world((0.5, 0, 0))
+def test_of_names_the_one_that_explains_how_the_images_look_is_told_though_it_moves_less(
+    photographs: Photographs,
+) -> None:
+    pictures, each = photographs(180, side=24), 60
+    labels = np.repeat(np.arange(3), each)
+    marked = (labels == 0) & (np.arange(3 * each) % 2 == 0)
+    darker, casting = DARK_GAMMA.edit(-1.1), BLUER.edit(40.0)
+    pixels = [darker(one) if marked[i] else one for i, one in enumerate(pictures)]
+    held = MemoryImages(torch.stack(pixels), ("",) * len(pixels))
+    images = ImageSet("photographs", "test", CLASSES, labels, held)
+    bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=24, classes=CLASSES)
+    decision = Decision(bound, "full-pass")
+    seen = Examined(images, decision, np.where(marked, 0, 1), choosing_half(labels))
+    dark = replace(candidate(marked), attribute="midtones", words="dark midtones", put_on=darker)
+    bluish = replace(candidate(marked), attribute="cast", words="bluish cast", put_on=casting)
+    moved = Intervention("transplanted", *[Estimate(0.0, 0.0, 0.1, 9)] * 3, images=9, p=0.0)
 
-    def put_on_most(image: Tensor) -> Tensor:
-        return (put_on(image) if int(image.sum()) % 4 else image).float()
+    def proven(one: Candidate, share: float) -> Judged:
+        made = replace(moved, change=Estimate(share, share, share, 9))
+        return Judged(associate(seen, one), (made,), 0.0, 0.0, SHORTCUT)
 
-    whole = replace(candidate(marked), attribute="colour noise", words="noisy colours", causes=ONE_CAUSE)
-    mark = replace(candidate(marked), attribute=MARK, words="marks that look alike", put_on=put_on_most)
-    [found] = judge(examined(reads_the_mark, images), [whole, mark])
-    assert (found.candidate.words, found.also) == ("marks that look alike", ("noisy colours",))
-    idle = replace(mark, put_on=lambda image: image.float())
-    [found] = judge(examined(reads_the_mark, images), [whole, idle])
-    assert found.candidate.words == "noisy colours"
-    [found] = judge(examined(reads_the_mark, images), [replace(whole, drawn=True), mark])
-    assert found.candidate.words == "noisy colours"
+    [found] = judging._merged(seen, [proven(bluish, 0.9), proven(dark, 0.6)])
+    assert (found.candidate.words, found.also) == ("dark midtones", ("bluish cast",))
+    [found] = judging._merged(seen, [proven(bluish, 0.9), proven(dark, 0.2)])
+    assert found.candidate.words == "bluish cast"
 
 
 def test_what_was_found_without_a_property_in_mind_is_told_by_what_has_one_though_that_moves_less() -> None:

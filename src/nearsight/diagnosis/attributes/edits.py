@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 from scipy.ndimage import gaussian_filter, median_filter
 from torch import Tensor
 
@@ -111,6 +111,26 @@ def _specked(pixels: Pixels, share: float) -> Pixels:
     pixels[:, drawn < share / 2] = 0
     pixels[:, drawn > 1 - share / 2] = 255
     return pixels
+
+
+def _haired(pixels: Pixels, number: float) -> Pixels:
+    """Draw thin dark curves."""
+    picture, random = _picture(pixels), _random(pixels)
+    height, width = pixels.shape[1:]
+    draw, along = ImageDraw.Draw(picture), np.linspace(0, 1, 24)[:, None]
+    for _ in range(int(number)):
+        first, middle, last = random.random((3, 2)) * (width - 1, height - 1)
+        curve = (1 - along) ** 2 * first + 2 * along * (1 - along) * middle + along**2 * last
+        draw.line(list(map(tuple, curve)), fill=(40, 30, 20), width=max(1, round(min(height, width) / 64)))
+    return _pixels(picture)
+
+
+def _glowing(pixels: Pixels, opacity: float) -> Floats:
+    """Draw a soft bright spot."""
+    down, across = _axes(pixels)
+    top, left = _random(pixels).random(2) * 2 - 1
+    glow = np.float32(opacity) * np.exp(-((down - top) ** 2 + (across - left) ** 2) / (2 * 0.28**2))
+    return np.asarray(pixels + glow * (255 - pixels.astype(np.float32)))
 
 
 def _median(pixels: Pixels, side: float) -> Pixels:
@@ -304,6 +324,8 @@ BLUR_ACROSS, BLUR_DOWN = (
 )
 NOISE, GREY_NOISE = Way("noise", _noisy, _NOISES), Way("grey noise", _noisy_grey, _NOISES)
 SPECKS = Way("specks", _specked, (0.002, 0.004, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12))
+HAIRED = Way("thin lines", _haired, (1, 2, 3, 4, 6, 9))
+GLOWING = Way("bright spot", _glowing, (0.2, 0.35, 0.5, 0.65, 0.8, 0.95))
 MEDIAN, CALMED = Way("median", _median, (3, 5)), Way("calmed", _calmed, (0.6, 1.0, 1.5, 2.0, 3.0))
 LEVELLED = Way("few levels", _levelled, (2, 3, 4, 6, 8, 12, 17, 25, 36, 51, 85, 127))
 DITHERED = Way("dithered", _dithered, (1, 2, 4, 8, 16, 32, 64))

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.diagnosis.attributes.answered import find_answered
 from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
+from nearsight.diagnosis.attributes.drawn import as_drawn
 from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
 from nearsight.diagnosis.attributes.fitting import MOST_ARRIVE, Aim, fitted
 from nearsight.diagnosis.attributes.groups import find_groups
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES, Attribute
 from nearsight.diagnosis.attributes.likeness import find_likenesses
+from nearsight.diagnosis.attributes.looks import Looks
 from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
@@ -59,9 +62,11 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
     """
     values = _measured(examined)
     found = Found(examined, values)
-    yield from (found.candidate(rule) for rule in found.named)
-    yield from find_likenesses(examined, values)
-    yield from find_groups(examined, values)
+    for one in (*map(found.candidate, found.named), *find_likenesses(examined, values)):
+        yield as_drawn(examined, one)
+    looks = Looks(examined, values)
+    yield from find_answered(looks)
+    yield from find_groups(looks)
 
 
 def _measured(examined: Examined) -> Values:
@@ -134,6 +139,9 @@ class Found:
             put_on=self._edit(shown, mine & has, ~mine & ~has, curves, on=True),
             take_off=self._edit(shown, _without(mine, has), mine & has, curves, on=False),
             causes=ONE_CAUSE if attribute.one_cause else MANY_CAUSES,
+            named_by=partial(self._edit, shown, mine & has, ~mine & ~has, None, on=True)
+            if attribute.name in TONAL
+            else None,
         )
         return replace(candidate, pictured=pictured(self.examined, self.values, candidate))
 
@@ -196,7 +204,7 @@ class Found:
         rule: Rule,
         like: NDArray[np.bool_],
         change: NDArray[np.bool_],
-        curves: CurvesOfClass,
+        curves: CurvesOfClass | None,
         *,
         on: bool,
     ) -> Edit | None:
@@ -206,7 +214,7 @@ class Found:
             return None
         reached = rule.has if on else lambda values: ~rule.has(values)
         name, pictures = NAMES[rule.column], self.examined.pictures(change, PICTURES)
-        if name in TONAL:
+        if curves is not None and name in TONAL:
             curve = curves.edit(on=on)
             if curve is not None and reached(measure_one(map(curve, pictures), name)).mean() >= MOST_ARRIVE:
                 return curve

@@ -6,23 +6,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
+from nearsight.diagnosis.attributes.drawn import said_of_places
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
 from nearsight.diagnosis.attributes.likeness import LIKENESSES
-from nearsight.diagnosis.attributes.measuring import measure
+from nearsight.diagnosis.attributes.looks import Looks, looks_of
 from nearsight.diagnosis.attributes.more_edits import OTHERS, waves_of
 from nearsight.diagnosis.attributes.pictured import pictured
-from nearsight.diagnosis.attributes.profile import profile, profile_all
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
-from nearsight.diagnosis.attributes.transfers import PlaceTransfer, place_transfer, spectrum_transfer
+from nearsight.diagnosis.attributes.transfers import place_transfer, spectrum_transfer
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Edit, Examined
 from nearsight.diagnosis.decoded import DecodedImages
-from nearsight.diagnosis.repeats.overlay import Overlay
-from nearsight.diagnosis.repeats.wording import said_of
+from nearsight.diagnosis.repeats.wording import Said
 from nearsight.statistics import area_under_curve
 
 if TYPE_CHECKING:
@@ -33,8 +31,7 @@ Mask = NDArray[np.bool_]
 
 # Classes with fewer images that choose are skipped; with more classes than this, a forest takes too much memory.
 FEWEST, MOST_CLASSES = 20, 50
-# Images from which a forest grows, and its trees: for all classes, and for one group against the rest.
-GROWN_FROM = 3000
+# The trees of a forest: for all classes, and for one group against the rest.
 TREES, TREES_OF_GROUP = 300, 150
 LEAF = 3
 # The share of other images that may look like a group, in the first forest and in the second.
@@ -51,16 +48,13 @@ LOOKED_AT, ASKED, PICTURES = 4, 32, 64
 BEST, NEARLY = 8, 0.85
 # If one attribute distinguishes a group this well, the group is named after it when the edit has no name.
 TOLD = 0.8
-# A drawn mark covers at most this share of the picture, and lets at most this much of what is behind it through.
-LARGEST_DRAWN, DRAWN = 0.5, 0.9
 
 
-def find_groups(examined: Examined, values: Values) -> Iterator[Candidate]:
+def find_groups(measured: Looks) -> Iterator[Candidate]:
     """Yield groups of a class's images that look unlike the class's others and unlike other classes.
 
-    `values` are what `measure_all` found for all examined images; a profile without names is used as well. A
-    forest of extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 63, 2006) tells classes
-    apart by these numbers, each image by the trees that did not grow from it. A second forest distinguishes the
+    A forest of extremely randomised trees (Geurts, Ernst and Wehenkel, Machine Learning 63, 2006) tells classes
+    apart by how images look, each image by the trees that did not grow from it. A second forest distinguishes the
     images of a class that the first is surest of from all others, so that what the class pictures anyway no
     longer counts. A group of more than 80 % of a class may be just the class, and is passed over. Groups are an
     artefact if at most 2 % of the others look the same, if they are set off, and if they are ten times as frequent
@@ -68,14 +62,12 @@ def find_groups(examined: Examined, values: Values) -> Iterator[Candidate]:
     Among those that move most of these to the class, the edit after which they look most like the group is kept,
     and names it.
     """
-    choosing = np.flatnonzero(examined.choosing & ~np.isnan(values).any(1))
-    labels = examined.labels[choosing]
-    classes = [number for number in np.unique(labels).tolist() if (labels == number).sum() >= FEWEST]
+    classes = measured.classes(FEWEST)
     if not 2 <= len(classes) <= MOST_CLASSES:
         return
-    grown = np.random.default_rng((examined.seed, 6)).permutation(choosing)[:GROWN_FROM]
-    seen = _Seen(examined, values, np.sort(grown))
-    forest = seen.forest(examined.labels[seen.grown], TREES)
+    examined = measured.examined
+    seen = _Seen(measured)
+    forest = seen.forest(examined.labels[measured.grown], TREES)
     for done, number in enumerate(classes):
         examined.progress.count("looking for groups of images in classes", done, len(classes))
         sure = forest.oob_decision_function_[:, list(forest.classes_).index(number)].astype(np.float32)
@@ -97,31 +89,21 @@ class _Tried:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """The measures of all examined images, float32 (n, attributes), and which of them forests grow from."""
+    """The looks of all examined images, and the forests that grow from them."""
 
-    examined: Examined
-    values: Values
-    grown: NDArray[np.int64]
+    measured: Looks
 
-    @cached_property
-    def looks(self) -> Values:
-        """The numbers from which forests grow, float32 (grown, numbers)."""
-        return self._looks(self.grown)
+    @property
+    def examined(self) -> Examined:
+        return self.measured.examined
 
-    @cached_property
-    def all_looks(self) -> Values:
-        """The same for all examined images; it is only measured if a group was found."""
-        looks = np.empty((len(self.values), self.looks.shape[1]), dtype=np.float32)
-        rest = np.setdiff1d(np.arange(len(looks)), self.grown)
-        looks[self.grown] = self.looks
-        if len(rest):
-            looks[rest] = self._looks(rest)
-        return looks
+    @property
+    def values(self) -> Values:
+        return self.measured.values
 
-    def _looks(self, places: NDArray[np.int64]) -> Values:
-        profiles = profile_all(self.examined.images.image(i) for i in places.tolist())
-        looks: Values = np.nan_to_num(np.concatenate([self.values[places], profiles], axis=1))
-        return looks
+    @property
+    def grown(self) -> NDArray[np.int64]:
+        return self.measured.grown
 
     def forest(self, labels: NDArray[np.int64], trees: int) -> "ExtraTreesClassifier":
         from sklearn.ensemble import ExtraTreesClassifier
@@ -133,7 +115,7 @@ class _Seen:
             min_samples_leaf=LEAF,
             class_weight="balanced_subsample" if trees == TREES_OF_GROUP else None,
             random_state=self.examined.seed,
-        ).fit(self.looks, labels)
+        ).fit(self.measured.of_grown, labels)
 
     def first(self, number: int, sure: Values) -> Mask | None:
         """Return which of the images that forests grow from may be a group, bool (grown,); None if none are."""
@@ -162,7 +144,7 @@ class _Seen:
             return None
         if rule.pure < SET_OFF or rule.times_as_frequent(mine) < CLEAN:
             return None
-        value = forest.predict_proba(self.all_looks)[:, 1].astype(np.float32)
+        value = forest.predict_proba(self.measured.of_all)[:, 1].astype(np.float32)
         value[self.grown] = sure
         value[np.isnan(self.values).any(1)] = np.nan
         has = rule.has(value)
@@ -211,8 +193,7 @@ class _Group:
         if not edits or not pictures:
             return [0.0] * len(edits)
         edited = (edit(one) for edit in edits for one in pictures)
-        looks = np.stack([np.concatenate([measure(one), profile(one)]) for one in edited])
-        sure = self.forest.predict_proba(np.nan_to_num(looks))[:, 1]
+        sure = self.forest.predict_proba(np.stack([looks_of(one) for one in edited]))[:, 1]
         return [float(mean) for mean in sure.reshape(len(edits), -1).mean(1)]
 
     def _moved(self, edit: Edit, pictures: Sequence[Tensor]) -> float:
@@ -236,8 +217,8 @@ class _Group:
             yield _Tried(attribute, words, spectrum, spectrum.back)
         places = place_transfer(change, like)
         if places is not None:
-            kind, said = _drawn(places) or (attribute, words)
-            yield _Tried(kind, said, places, places.back)
+            said = said_of_places(places) or Said(attribute, words)
+            yield _Tried(said.attribute, said.words, places, places.back)
 
     def _pictures(self, having: Mask) -> DecodedImages:
         examined = self.seen.examined
@@ -257,13 +238,3 @@ class _Group:
                 found.append((abs(area - 0.5), NAMES[column], words))
         best = max(found)
         return (best[1], best[2]) if best[0] + 0.5 >= TOLD else ("look", "a look of their own")
-
-
-def _drawn(places: PlaceTransfer) -> tuple[str, str] | None:
-    """Return the kind and the words of what is changed in a part of the picture; None if nothing is drawn."""
-    wide = float(places.where.float().mean()) > LARGEST_DRAWN
-    if wide or float(places.gain[:, places.where].median()) > DRAWN:
-        return None
-    alpha = places.where.float() * (1 - places.gain.mean(0)).clamp(0.1, 1)
-    said = said_of(Overlay(alpha, places.after * alpha, torch.ones_like(alpha)))
-    return said.attribute, said.words

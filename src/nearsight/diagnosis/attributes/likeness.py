@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,9 +180,11 @@ def _candidate(examined: Examined, values: Values, found: _Found, scale: _Scale)
     def measured(pictures: Iterable[Tensor]) -> Values:
         return np.asarray(scale(measure_all(pictures)) @ found.weights, dtype=np.float32)
 
-    def fitted(way: Way, change: NDArray[np.bool_], like: NDArray[np.bool_], *, on: bool) -> Edit | None:
+    def fitted(
+        way: Way, change: NDArray[np.bool_], like: NDArray[np.bool_], *, on: bool, learned: bool = True
+    ) -> Edit | None:
         pictures, wanted = examined.pictures(change, PICTURES), float(np.nanmedian(score[like & choosing]))
-        if found.likeness.attribute in TONAL:
+        if learned and found.likeness.attribute in TONAL:
             curve = curves.edit(on=on)
             if curve is not None and (arrives := _nearest([curve], pictures, wanted, measured)) is not None:
                 return arrives
@@ -198,6 +201,9 @@ def _candidate(examined: Examined, values: Values, found: _Found, scale: _Scale)
         put_on=fitted(found.likeness.way, ~mine & ~has, mine & has, on=True),
         take_off=fitted(found.likeness.back, mine & has, without, on=False),
         causes=MANY_CAUSES,
+        named_by=partial(fitted, found.likeness.way, ~mine & ~has, mine & has, on=True, learned=False)
+        if found.likeness.attribute in TONAL
+        else None,
     )
     return replace(candidate, pictured=pictured(examined, values, candidate))
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.diagnosis.attributes.forests import told_apart
 from nearsight.diagnosis.attributes.kinds import NAMES
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.candidates import Candidate, Edit, Examined
@@ -26,8 +27,8 @@ _FINE = ("fine detail", "sharpness", "upright detail", "pattern")
 # What no object has: it comes from files, cameras and programs, whatever the pictures show.
 TRACES = frozenset((*_FILES, *_LINES, *_FRINGES))
 COLOUR = frozenset((*_CASTS, *_WARM, *_GREEN, *_SATURATION, *_CHANNELS, *_FRINGES, "colour noise"))
-TONE = frozenset((*_LIGHT, *_LEVELS, *_CHANNELS))
-DETAIL = frozenset((*_NOISE, *_FINE, *_FILES, *_LINES, *_FRINGES))
+TONE = frozenset((*_LIGHT, *_LEVELS, *_CHANNELS, "light spot"))
+DETAIL = frozenset((*_NOISE, *_FINE, *_FILES, *_LINES, *_FRINGES, "thin lines"))
 # Measures of one kind change together, by whatever causes it. Tones scale colours and noise, but not the ratios of
 # details and of edges.
 CHANGE = {
@@ -35,11 +36,10 @@ CHANGE = {
     TONE: TONE | (COLOUR - {"cast", "warm edges", "green edges"}) | {*_NOISE, "specks"},
     DETAIL: DETAIL,
 }
-# An edit leaves alone what it changes by less than this share of its spread, in the median of so many pictures.
+# An edit leaves alone what it changes by less than this share of its spread, up or down, on the average of pictures.
 LITTLE, PICTURES = 0.25, 16
 # Images that are compared: at least so many of each side, and at most so many of the others.
 FEWEST, MOST = 8, 300
-TREES, LEAF = 200, 3
 # Images stand apart from this area under the ROC curve on: from others of their class, which are more like them, and
 # from those of other classes.
 FROM_OWN, FROM_OTHERS = 0.9, 0.95
@@ -78,7 +78,7 @@ def pictured(examined: Examined, values: Values, candidate: Candidate) -> bool:
 
     def apart(beside: Mask) -> float:
         drawn = np.random.default_rng((examined.seed, 7)).permutation(np.flatnonzero(beside))[:MOST]
-        return _told_apart(values[:, alone], np.flatnonzero(group), drawn, examined.seed)
+        return told_apart(values[group][:, alone], values[drawn][:, alone], examined.seed)
 
     if few:
         return apart(others) >= FROM_OTHERS
@@ -101,22 +101,4 @@ def _hardly_changed(examined: Examined, values: Values, free: Mask, put_on: Edit
         return np.ones(len(NAMES), dtype=np.bool_)
     low, high = np.nanpercentile(values[examined.choosing], (16, 84), axis=0)
     changed = measure_all(put_on(examined.images.image(int(i))) for i in places) - values[places]
-    return np.asarray(np.abs(np.median(changed, 0)) < LITTLE * np.maximum((high - low) / 2, 1e-3))
-
-
-def _told_apart(values: Values, group: NDArray[np.int64], others: NDArray[np.int64], seed: int) -> float:
-    from sklearn.ensemble import ExtraTreesClassifier
-
-    if not values.shape[1]:
-        return 0.5
-    is_of_group = np.r_[np.ones(len(group), dtype=np.bool_), np.zeros(len(others), dtype=np.bool_)]
-    forest = ExtraTreesClassifier(
-        TREES,
-        bootstrap=True,
-        oob_score=True,
-        min_samples_leaf=LEAF,
-        class_weight="balanced_subsample",
-        random_state=seed,
-    ).fit(values[np.r_[group, others]], is_of_group)
-    sure = forest.oob_decision_function_[:, 1].astype(np.float32)
-    return area_under_curve(sure[is_of_group], sure[~is_of_group])
+    return np.asarray(np.abs(changed).mean(0) < LITTLE * np.maximum((high - low) / 2, 1e-3))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
@@ -24,6 +25,10 @@ THIN = 2.0
 FULL = 0.65
 ACROSS = 0.5
 BRIGHT, DARK = 200, 60
+# What covers this share of the picture may be one wave: it then has this share of the power, at more than so many
+# cycles per pixel.
+WIDE, ONE_WAVE, SLOW = 0.25, 0.3, 0.06
+GREY = 128.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,9 @@ def said_of(overlay: Overlay, place: str | None = None) -> Said:
     if any(widths.values()) and place is None:
         return Said(BORDER, f"{pale}{colour} {_border(widths)}")
     name = place or place_of(drawn)
+    wave = _wave(overlay)
+    if place is None and wave is not None:
+        return wave
     if place is None and not overlay.opaque and _across(drawn):
         return Said(WATERMARK, f"a pale watermark across the middle, {colour}")
     where = name if name == ANYWHERE else f"at the {name}"
@@ -142,6 +150,27 @@ def _across(drawn: NDArray[np.bool_]) -> bool:
     wide = (columns.max() - columns.min() + 1) >= ACROSS * width
     middle = abs((rows.min() + rows.max() + 1) / 2 / height - 0.5) < 1 / 6
     return bool(wide and middle)
+
+
+def _wave(overlay: Overlay) -> Said | None:
+    """Return the words for lines or stripes: what one wave makes of a grey picture; None if it is no wave."""
+    if float(overlay.drawn.float().mean()) < WIDE:
+        return None
+    made = (overlay.light.mean(0) - GREY * overlay.alpha).double()
+    height, width = made.shape
+    down, across = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)
+    # Slow changes are the outline of what is drawn.
+    power = torch.fft.fft2(made).abs().square().numpy() * (np.hypot(down, across) > SLOW)
+    # A wave that ends at the picture's edges, or is cut out, also has the frequencies next to its own.
+    around = ndimage.uniform_filter(power, 3, mode="wrap") * 9
+    row, column = np.unravel_index(power.argmax(), power.shape)
+    # Real pictures have each frequency twice, but for the highest.
+    once = (2 * row % height, 2 * column % width) == (0, 0)
+    if (1 if once else 2) * around[row, column] < ONE_WAVE * power.sum():
+        return None
+    if column == 0:
+        return Said("lines across", "fine horizontal lines")
+    return Said("lines down", "fine vertical lines") if row == 0 else Said("pattern", "a repeating pattern")
 
 
 def _strokes(drawn: NDArray[np.bool_]) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.diagnosis.attributes.explaining import FEWEST, Recogniser
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
-from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.associations import Association, associate
 from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, Intervention, transplanted, without
 from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, Rule
@@ -21,10 +21,9 @@ PROVEN = 80
 SAME = 1 / 3
 # An unproven candidate is part of a proven one if this share of its images has the proven one.
 WITHIN = 0.8
-# From this overlap on, a candidate that moves nearly as many images may be a better name.
-ALIKE, NEARLY = 0.6, 0.85
-# A mark at some place explains more than a property of the whole image, so it need move only this share as many.
-NEARLY_LOCAL = 0.6
+# From this overlap on, a candidate that moves this share as many images may be a better name. It is one if it
+# explains more of how these images look, or at most so much less.
+ALIKE, LEAST_MOVED, NEARLY = 0.6, 0.5, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +129,7 @@ def _merged(examined: Examined, judged: Sequence[Judged]) -> Iterator[Judged]:
             best, *rest = left
             same = [one for one in rest if _same(best, one, mine)]
             left = [one for one in rest if one not in same]
-            named = _named(best, same, mine)
+            named = _named(examined, best, same)
             words = dict.fromkeys(one.candidate.words for one in (best, *same))
             yield replace(named, also=tuple(word for word in words if word != named.candidate.words))
 
@@ -143,34 +142,47 @@ def _same(best: Judged, other: Judged, mine: NDArray[np.bool_]) -> bool:
     return best.word == SHORTCUT != other.word and bool(has[having].mean() >= WITHIN)
 
 
-def _named(best: Judged, same: Sequence[Judged], mine: NDArray[np.bool_]) -> Judged:
-    """Return the best of some that the same images have, or of those nearly as good the one with fewest causes.
+def _named(examined: Examined, best: Judged, same: Sequence[Judged]) -> Judged:
+    """Return the one of some that the same images have whose name explains most of how these images look.
 
-    Marks come before properties of the whole image: a stamp changes what is measured of it as well, but not the other
-    way round.
+    The class's other images are edited as each name says. The more they then look like those that have it, the more
+    the name explains: a cast does not make a picture dark, nor does a stamp shift all its colours. Of those that
+    explain nearly as much, it is the one with the fewest causes.
     """
-    has = best.candidate.has[mine]
-    whole = not best.candidate.drawn and best.candidate.attribute != MARK
-
-    def first(one: Judged) -> bool:
-        return whole and one.candidate.attribute == MARK
-
+    mine = examined.labels == best.candidate.class_number
+    has = best.candidate.has
     able = [
-        one
-        for one in same
-        if one.word == best.word
-        and one.candidate.artefact == best.candidate.artefact
-        and one.moved_by_putting_on >= (NEARLY_LOCAL if first(one) else NEARLY) * best.moved_by_putting_on > 0
-        and jaccard(has, one.candidate.has[mine]) >= ALIKE
+        best,
+        *(
+            one
+            for one in same
+            if one.word == best.word
+            and one.candidate.artefact == best.candidate.artefact
+            and one.moved_by_putting_on >= LEAST_MOVED * best.moved_by_putting_on > 0
+            and jaccard(has[mine], one.candidate.has[mine]) >= ALIKE
+        ),
     ]
-    return min([best, *able], key=lambda one: (not first(one), one.candidate.causes))
+    if len({one.candidate.words for one in able}) == 1:
+        return best
+    others = ~np.any([one.candidate.has for one in able], axis=0)
+    own = others & (examined.labels == best.candidate.class_number)
+    enough = (own & examined.choosing).sum() >= FEWEST
+    recogniser = Recogniser.of(examined, mine & has, own if enough else others)
+    if recogniser is None:
+        return min(able, key=lambda one: one.candidate.causes)
+    explained = [
+        0.0 if (edit := one.candidate.as_named) is None else recogniser.explained(edit) for one in able
+    ]
+    near = [k for k, share in enumerate(explained) if share >= max(explained) - NEARLY]
+    return able[min(near, key=lambda k: (able[k].candidate.causes, -explained[k]))]
 
 
 def _rank(one: Judged) -> tuple[bool, bool, bool, float, float]:
-    """Rank the proven before the unproven, artefacts before others, and then by what an intervention moves.
+    """Rank the proven before the unproven, artefacts before others, and then by how much of the class they move.
 
     A group that was found without any property in mind comes after what has a name of its own.
     """
-    candidate = one.candidate
+    candidate, share = one.candidate, one.association.share
     nameless = candidate.causes == ANY_CAUSE
-    return one.word != SHORTCUT, not candidate.artefact, nameless, -one.moved, -candidate.effect
+    more = (share.value or 0.0) - (share.chance or 0.0)
+    return one.word != SHORTCUT, not candidate.artefact, nameless, -one.moved * more, -candidate.effect

@@ -1,0 +1,85 @@
+"""What the classifier answers with a class is looked for in its images, and only that."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tests.diagnosis.attributes.conftest import Photographs
+from torch import Tensor
+
+from nearsight.data import ImageSet, MemoryImages
+from nearsight.diagnosis.attributes import answered
+from nearsight.diagnosis.attributes.answered import find_answered
+from nearsight.diagnosis.attributes.edits import LEFT, SHARP
+from nearsight.diagnosis.attributes.looks import Looks
+from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
+from nearsight.diagnosis.attributes.more_edits import OTHERS
+from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.decision import Decision
+from nearsight.evidence import TiledModel
+
+CLASSES, EACH, SIDE = 4, 60, 24
+K = TypeVar("K")
+
+
+class ReadsSlopes(Decision):
+    """Takes an image for the second class where it is much lighter on the left, else for the first."""
+
+    def predictions_of(self, keys: Sequence[K], image: Callable[[K], Tensor]) -> NDArray[np.int64]:
+        return (measure_one(map(image, keys), "light from the left") > 0.2).astype(np.int64)
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask about few edits."""
+    monkeypatch.setattr(answered, "LIKENESSES", ())
+    monkeypatch.setattr(answered, "OTHERS", tuple(one for one in OTHERS if "lighter on" in one.words))
+    monkeypatch.setattr(answered, "MORE", ())
+
+
+def found_in(pictures: list[Tensor]) -> list[Candidate]:
+    labels = np.repeat(np.arange(CLASSES), EACH)
+    images = ImageSet(
+        "toy", "test", tuple("abcd"), labels, MemoryImages(torch.stack(pictures), ("",) * len(pictures))
+    )
+    bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=1, classes=images.classes)
+    decision = ReadsSlopes(bound, "mean-logit")
+    decided = decision.predictions_of(pictures, lambda picture: picture)
+    examined = Examined(images, decision, decided, np.arange(len(labels)) % 2 == 0)
+    return list(find_answered(Looks(examined, measure_all(pictures))))
+
+
+def marked() -> NDArray[np.bool_]:
+    """Half of the second class."""
+    places = np.arange(CLASSES * EACH)
+    return (places >= EACH) & (places < 2 * EACH) & (places % 4 < 2)
+
+
+def test_images_with_a_slope_of_light_are_found_where_the_classifier_answers_it(
+    photographs: Photographs,
+) -> None:
+    pictures = [
+        LEFT.edit(0.45)(one) if has else one
+        for one, has in zip(photographs(CLASSES * EACH, side=SIDE), marked(), strict=True)
+    ]
+    (found,) = found_in(pictures)
+    assert (found.class_number, found.words) == (1, "lighter on the left")
+    mine = np.arange(CLASSES * EACH) // EACH == 1
+    assert (found.has & marked()).sum() >= 0.6 * ((found.has | marked()) & mine).sum()
+    assert found.put_on is not None
+    assert found.take_off is not None
+
+
+def test_what_it_does_not_answer_is_not_looked_for(photographs: Photographs) -> None:
+    pictures = [
+        SHARP.edit(300)(one) if has else one
+        for one, has in zip(photographs(CLASSES * EACH, side=SIDE), marked(), strict=True)
+    ]
+    assert not found_in(pictures)
+
+
+def test_images_that_are_alike_have_nothing(photographs: Photographs) -> None:
+    assert not found_in(photographs(CLASSES * EACH, side=SIDE))
