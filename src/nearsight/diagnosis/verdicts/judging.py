@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nearsight.diagnosis.attributes.explaining import FEWEST, Recogniser
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
+from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.associations import Association, associate
 from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, Intervention, transplanted, without
 from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, Rule
@@ -147,7 +148,8 @@ def _named(examined: Examined, best: Judged, same: Sequence[Judged]) -> Judged:
 
     The class's other images are edited as each name says. The more they then look like those that have it, the more
     the name explains: a cast does not make a picture dark, nor does a stamp shift all its colours. Of those that
-    explain nearly as much, it is the one with the fewest causes.
+    explain nearly as much, it is the one with the fewest causes, and what is drawn at one place comes before a mark
+    that may be anywhere.
     """
     mine = examined.labels == best.candidate.class_number
     has = best.candidate.has
@@ -174,7 +176,11 @@ def _named(examined: Examined, best: Judged, same: Sequence[Judged]) -> Judged:
         0.0 if (edit := one.candidate.as_named) is None else recogniser.explained(edit) for one in able
     ]
     near = [k for k, share in enumerate(explained) if share >= max(explained) - NEARLY]
-    return able[min(near, key=lambda k: (able[k].candidate.causes, -explained[k]))]
+    return able[min(near, key=lambda k: (able[k].candidate.causes, _may_be_anywhere(able[k]), -explained[k]))]
+
+
+def _may_be_anywhere(one: Judged) -> bool:
+    return one.candidate.attribute == MARK
 
 
 def _rank(one: Judged) -> tuple[bool, bool, bool, float, float]:
