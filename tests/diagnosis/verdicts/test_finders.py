@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.diagnosis.conftest import bound_function
 from tests.processes import in_processes
 
 from nearsight.data import ImageSet, MemoryImages
@@ -11,7 +12,6 @@ from nearsight.data.joined_images import chosen_of
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.verdicts.finders import find_candidates
-from nearsight.evidence import TiledModel
 from nearsight.together import ONE_PROCESS, Processes, all_processes
 
 EACH, SIDE = 40, 32
@@ -33,7 +33,7 @@ def pictures(sides: tuple[int, int], seed: int, low: int = 0) -> ImageSet:
 def candidates(
     images: ImageSet, choosing: NDArray[np.bool_], processes: Processes = ONE_PROCESS
 ) -> list[Candidate]:
-    bound = TiledModel(lambda tiles: tiles.mean((2, 3))[:, :2], tile=8, classes=images.classes)
+    bound = bound_function(lambda tiles: tiles.mean((2, 3))[:, :2], images, tile=8)
     decision = Decision(bound, "mean-logit", processes)
     return find_candidates(Examined(images, decision, np.asarray(images.labels), choosing), None, None)
 
