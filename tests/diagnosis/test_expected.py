@@ -6,6 +6,7 @@ import torch
 
 from nearsight.data import ImageSet, MemoryImages
 from nearsight.diagnosis import expected
+from nearsight.diagnosis.attributes import answered
 from nearsight.diagnosis.expected import Expected, expected_diagnosis
 from nearsight.diagnosis.parts import PARTS, named, with_needs
 from nearsight.evaluation.expected import FullPass
@@ -50,6 +51,12 @@ def test_every_part_and_every_image_adds_to_it() -> None:
         assert of(8, 40, name).least > of(8, 40, "protocols").least
         assert of(8, 80, name).least > of(8, 40, name).least
     assert of(8, 40).least > of(8, 40, "verdicts").least
+
+
+def test_edits_are_asked_about_if_enough_images_choose() -> None:
+    few, enough = (of(8, count, "verdicts").least for count in (78, 80))
+    asked = answered.ASKED * len(answered.asked_about())
+    assert enough - few == pytest.approx(asked * 0.049, rel=0.05)
 
 
 def test_what_whole_images_decide_may_take_longer() -> None:

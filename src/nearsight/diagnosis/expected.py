@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from nearsight.data import ImageSet
+from nearsight.diagnosis.attributes import answered
 from nearsight.diagnosis.attributes.measuring import measure
 from nearsight.diagnosis.choosing import training_images
 from nearsight.diagnosis.decision import Decision
@@ -104,7 +105,10 @@ def expected_diagnosis(
         tried = min(PROVEN, CANDIDATES * classes)
         judged = min(JUDGED, count - count // classes) + 2 * min(JUDGED, count // classes)
         measurements = OF_IMAGE * looked_at + OF_CLASS * min(classes, MOST_CLASSES)
-        seconds += measurements * _seconds_of_measuring(images) + tried * judged * one
+        choosing = (count // 2 if chosen is None else len(chosen)) // classes
+        asks = 2 <= classes <= answered.MOST_CLASSES and choosing >= answered.FEWEST
+        asked = answered.ASKED * len(answered.asked_about()) if asks else 0
+        seconds += measurements * _seconds_of_measuring(images) + (tried * judged + asked) * one
     if RELIANCE.name in names and images.has_regions:
         seconds += min(PER_CLASS * classes, IN_ALL, count) * len(INTERVENTIONS) * one
     if LOCALITY.name in names:

@@ -85,6 +85,11 @@ def find_answered(looks: Looks) -> Iterator[Candidate]:
         yield _candidate(looks, scale, one)
 
 
+def asked_about() -> list[Likeness]:
+    """Return all edits that the classifier is asked about, one of each way."""
+    return list({one.way: one for one in (*LIKENESSES, *OTHERS, *MORE)}.values())
+
+
 def strengths_of(way: Way) -> tuple[float, float]:
     """Return a weak and a middle strength."""
     count = len(way.strengths)
@@ -98,7 +103,7 @@ def _answers(examined: Examined, classes: Sequence[int]) -> list[tuple[Likeness,
     # The classifier is not asked about images that only choose.
     before = np.where(examined.asked[drawn], examined.predictions[drawn], labels)
     answers: list[tuple[float, int, int]] = []
-    ways = list({one.way: one for one in (*LIKENESSES, *OTHERS, *MORE)}.values())
+    ways = asked_about()
     for row, likeness in enumerate(ways):
         after = decision.predictions_of(pictures, likeness.way.edit(strengths_of(likeness.way)[1]))
         become = np.array([((after == n) & (before != n) & (labels != n)).sum() for n in classes])
