@@ -96,6 +96,18 @@ def test_text_that_a_checkout_gave_other_ends_of_lines_is_whole(sealed: tuple[by
         read(content.replace(b"\n", b"\r\n").replace(b"e", b"f", 1))
 
 
+def test_a_file_far_larger_than_its_tensors_is_refused_without_being_read(
+    tensors: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(tensors)
+    with path.open("r+b") as file:
+        assert check_tensors(file, "a")
+        file.truncate(2**40)
+        with pytest.raises(InputError, match="a is damaged"):
+            check_tensors(file, "a")
+
+
 def test_content_without_a_digest_is_given_as_it_is(tmp_path: Path) -> None:
     for content in (b"", b"{}", b'{"digest": 3}', b"[1]", b"not JSON", b'{"schema": 3, "digest": "xxh128:"}'):
         assert unsealed_json(content, "a.json") == content

@@ -24,8 +24,9 @@ _TABLE_LENGTH = len(_TABLE_MARK) + len(_UNKNOWN) + 1
 # A mark that differs in at most this many bytes is a damaged mark, not another text.
 _DAMAGED_BYTES = 2
 _MIB = 2**20
-# What safetensors itself accepts as a header, in bytes.
+# What safetensors itself accepts as a header, in bytes, and where it says that a tensor ends behind it.
 _LARGEST_HEADER = 100_000_000
+_ENDS = re.compile(rb'"data_offsets":\s*\[\d{1,19},\s*(\d{1,19})\]')
 _PARQUET = b"PAR1"
 _EDITED = "put back a copy of it or, if it was changed on purpose, remove the digest from its first line"
 _COPY = "put back a copy of it, or make it again"
@@ -145,7 +146,11 @@ def check_tensors(file: BinaryIO, source: object, mend: str = _COPY) -> bool:
     header = _header(file)
     found = _TENSORS.search(header)
     if found is not None:
-        agrees = _digest_around(file, 8 + found.start(1), len(found[1])) == found[1]
+        # A file that is larger than its tensors is not read to its end, however large it is.
+        agrees = (
+            _size_said_by(header) == file.seek(0, os.SEEK_END)
+            and _digest_around(file, 8 + found.start(1), len(found[1])) == found[1]
+        )
     else:
         agrees = _IN_TENSORS not in header and _VALUE.search(header) is None
     if not agrees:
@@ -264,6 +269,11 @@ def _header(file: BinaryIO) -> bytes:
     """Return the header of a safetensors file or, if it only claims to be one, what can be its header."""
     file.seek(0)
     return file.read(min(int.from_bytes(file.read(8), "little"), _LARGEST_HEADER))
+
+
+def _size_said_by(header: bytes) -> int:
+    """Return how large a safetensors file with this header is: tensors lie behind it without gaps."""
+    return 8 + len(header) + max((int(end) for end in _ENDS.findall(header)), default=0)
 
 
 def _in_order(header: bytes) -> bytes:

@@ -1,7 +1,11 @@
 """What libraries read of the environment as they are imported, and would end the command for."""
 
 import os
+import re
 from collections.abc import MutableMapping
+
+# A terminal has at most so many digits of columns and lines. Python refuses to read numbers of several thousand.
+_DIGITS, _UNREADABLE = 6, re.compile(r"\d{1000}")
 
 
 def settle_environment(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -12,7 +16,13 @@ def settle_environment(environment: MutableMapping[str, str] = os.environ) -> No
     {'MPLBACKEND': 'agg', 'TERM': 'dumb'}
 
     NumPy reads a date, which no file of ours holds, and matplotlib the name of what shows its windows, of which
-    there are none.
+    there are none. A size that no terminal has is left to the terminal, and a device whose number cannot be read is
+    none, as it is for CUDA.
     """
     environment.pop("SOURCE_DATE_EPOCH", None)
     environment["MPLBACKEND"] = "agg"
+    for name in ("COLUMNS", "LINES"):
+        if len(environment.get(name, "")) > _DIGITS:
+            del environment[name]
+    if _UNREADABLE.search(environment.get("CUDA_VISIBLE_DEVICES", "")):
+        environment["CUDA_VISIBLE_DEVICES"] = "-1"
