@@ -146,6 +146,7 @@ def decode_both(path: Path, settings: dict[str, Any], repeats: int) -> dict[str,
     """
     import nearsight
     from nearsight.data import StreamedImages
+    from nearsight.data.image_set import image_file
     from nearsight.models import Preprocessing
     from nearsight.settings import Recipe
     from nearsight.settings.tile_schedule import TileSizes
@@ -160,7 +161,9 @@ def decode_both(path: Path, settings: dict[str, Any], repeats: int) -> dict[str,
     steps = max(1, min(settings["sample"], len(images)) // recipe.batch_size)
     count = steps * recipe.batch_size
     order = positions(recipe.seed, 0, count, len(images)).index.tolist()
-    files = [images.images.rows[int(images.images.index[row])]["image"]["bytes"] for row in order]
+    cells = (images.images.rows[int(images.images.index[row])]["image"] for row in order)
+    files = [file for file in map(image_file, cells) if isinstance(file, bytes)]
+    assert len(files) == count
 
     spent: dict[str, list[Spent]] = {"loader": [], "pillow": []}
     for _ in range(repeats):

@@ -34,6 +34,11 @@ def test_what_is_said_is_what_was_said() -> None:
     found = Diagnosis.load(OLD)
     # Whether the background is the main reason of a class is no longer read from its tiles.
     kept = [line for line in held["sentences"] if "main reason" not in line and "is one reason" not in line]
+    # One of them is wrong, of one image.
+    kept = [
+        line.replace("1 of 12 images are", "1 of 12 images is").replace("(1 images", "(1 image")
+        for line in kept
+    ]
     assert sorted(found.sentences()) == sorted(kept)
     assert (found.decision, found.images) == ("mean-logit", 12)
 

@@ -5,7 +5,8 @@ import errno
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -156,9 +157,13 @@ def test_a_full_disk_leaves_the_older_checkpoint_whole(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 def test_a_device_that_is_really_full_is_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nearsight.write.secrets.token_hex", lambda _: "0")
-    (tmp_path / "checkpoint").mkdir()
-    (tmp_path / "checkpoint" / ".next.0.safetensors").symlink_to("/dev/full")
+    @contextmanager
+    def on_the_device(path: Path) -> Iterator[Path]:
+        temporary = path.with_name(f".{path.name}")
+        temporary.symlink_to("/dev/full")
+        yield temporary
+
+    monkeypatch.setattr("nearsight.write.file_beside", on_the_device)
     with pytest.raises(InputError, match="the disk is full"):
         save_checkpoint(tmp_path, make_state("sgd", 0), MILESTONE)
     assert read_checkpoint(tmp_path) is None

@@ -47,7 +47,7 @@ def load(
 
     >>> sets = load("digits")
     >>> sets["train"], sets["train"].pixels.shape
-    (ImageSet(digits train: 1289 images, 10 classes, in memory), torch.Size([1289, 3, 8, 8]))
+    (ImageSet(digits train: 1,289 images, 10 classes, in memory), torch.Size([1289, 3, 8, 8]))
     >>> sets.notes[0]
     'test: 365 of the 1797 images of train, held out by a hash of their path'
 

@@ -113,7 +113,7 @@ class Reliance:
         >>> for part in found.sentence().replace(", tiles", "; tiles").split("; "):
         ...     print(part)
         75 % of the evidence for the true class lies off the object, as does 50 % of the area
-        tiles off the object alone (mean-logit) are right for 100 % of 1 images (chance 50 %)
+        tiles off the object alone (mean-logit) are right for 100 % of 1 image (chance 50 %)
         tiles on it for no image
         """
         row = self.overall
