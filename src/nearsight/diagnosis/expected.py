@@ -30,9 +30,9 @@ from nearsight.diagnosis.verdicts.interventions import JUDGED
 from nearsight.diagnosis.verdicts.judging import PROVEN
 from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.errors import InputError
-from nearsight.evaluation.expected import SAID_SECONDS, expected_of
+from nearsight.evaluation.expected import expected_of
 from nearsight.evidence import TiledModel
-from nearsight.progress import duration
+from nearsight.progress import SAID_SECONDS, duration
 from nearsight.tiles import TileGrid
 
 # What cannot be known beforehand, as it was in diagnoses of photographs (docs/performance.md): how many of the images

@@ -27,14 +27,12 @@ from nearsight.dimension.tile_dimensions import intrinsic_dimensions
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.numbers import counted
-from nearsight.progress import SILENT, Progress, duration
+from nearsight.progress import SAID_SECONDS, SILENT, Progress, duration
 from nearsight.settings import Sampling
 from nearsight.statistics import Estimate, absent
 from nearsight.together import ONE_PROCESS, Processes
 
 SPLITS = ("train", "test")
-# A time is told if it is longer than this.
-SAID_SECONDS = 10.0
 
 
 def measure_dimension(

@@ -121,7 +121,7 @@ def _notes(
         notes.append(f"classes taken for the model's: {listed(taken)}")
     if several := {name: count for name, count in left_out.items() if count}:
         names = [f"{name} ({count:,})" for name, count in several.items()]
-        classes = "1 class" if len(several) == 1 else f"{counted(len(several), 'class', 'classes')}"
+        classes = counted(len(several), "class", "classes")
         notes.append(
             f"left out: {counted(sum(several.values()), 'image')} of {classes} that the model does not know: "
             f"{listed(names)}"

@@ -13,11 +13,9 @@ from nearsight.errors import InputError
 from nearsight.evaluation.chunks import Looked, as_looked_at
 from nearsight.evidence import Cost, TiledModel
 from nearsight.numbers import counted
-from nearsight.progress import Progress
+from nearsight.progress import SAID_SECONDS, Progress
 from nearsight.tiles import TileGrid
 
-# A time is told if it is longer than this.
-SAID_SECONDS = 10.0
 # Fewer pixels in all, those of tiles counted tile by tile, are scored so soon that nothing is measured.
 FEW_PIXELS = 5_000_000
 # Images that are scored beforehand: so few, or as many small ones as have so many pixels.

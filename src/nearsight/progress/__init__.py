@@ -1,9 +1,10 @@
 """What long work reports: one channel for lines, warnings and counts."""
 
-from nearsight.progress.channel import SILENT, Progress, Silent
+from nearsight.progress.channel import SAID_SECONDS, SILENT, Progress, Silent
 from nearsight.progress.watching import duration, is_first_process, progress_here, watched, worded
 
 __all__ = [
+    "SAID_SECONDS",
     "SILENT",
     "Progress",
     "Silent",

@@ -47,4 +47,6 @@ class Silent:
         """Drop a count."""
 
 
+# The time that work takes is told before it begins, if it is longer than this.
+SAID_SECONDS = 10.0
 SILENT: Progress = Silent()

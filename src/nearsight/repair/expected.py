@@ -11,10 +11,9 @@ from nearsight.diagnosis.parts import named, with_needs
 from nearsight.diagnosis.reasons.part import REASONS
 from nearsight.diagnosis.reliance.part import RELIANCE
 from nearsight.diagnosis.verdicts.part import VERDICTS
-from nearsight.evaluation.expected import SAID_SECONDS
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
-from nearsight.progress import duration
+from nearsight.progress import SAID_SECONDS, duration
 from nearsight.runs import Run
 from nearsight.settings import Machine
 from nearsight.training import fine_tuning

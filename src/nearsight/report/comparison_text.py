@@ -385,7 +385,7 @@ def _seeds(comparison: Comparison) -> str:
 
 
 def _recipe(recipe: Recipe) -> str:
-    length = f"{recipe.epochs:.4g} epochs" if recipe.steps is None else f"{counted(recipe.steps, 'step')}"
+    length = f"{recipe.epochs:.4g} epochs" if recipe.steps is None else counted(recipe.steps, "step")
     return (
         f"Base recipe `{recipe.name}`: {recipe.model} at width {recipe.width:g}, {length} of batches of "
         f"{recipe.batch_size}, {recipe.optimizer}, learning rate {recipe.learning_rate:g} "

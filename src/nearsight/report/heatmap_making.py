@@ -19,7 +19,6 @@ from nearsight.data.stamps import stamp_of
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.removal import removal_maps
 from nearsight.errors import InputError, unknown_name
-from nearsight.evaluation.expected import SAID_SECONDS
 from nearsight.evaluation.kept_blocks import KeptBlocks
 from nearsight.evaluation.kept_scores import MAPS, can_keep_maps, made_by
 from nearsight.evidence import EvidenceMap, TiledModel
@@ -27,7 +26,7 @@ from nearsight.evidence.kinds import KINDS
 from nearsight.models import Classifier, receptive_field
 from nearsight.models.outputs import is_seen
 from nearsight.numbers import agreeing, counted
-from nearsight.progress import SILENT, Progress, duration
+from nearsight.progress import SAID_SECONDS, SILENT, Progress, duration
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.large_picture import LargePicture
 from nearsight.settings import EvidenceKind, Fill

@@ -24,7 +24,7 @@ from nearsight.lock import whoever_writes
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import agreeing, counted
-from nearsight.progress import SILENT, Progress, duration
+from nearsight.progress import SAID_SECONDS, SILENT, Progress, duration
 from nearsight.read import (
     LARGEST_TEXT,
     is_file,
@@ -47,8 +47,8 @@ from nearsight.training.metrics_log import METRICS, check_rows
 from nearsight.unfinished import is_left_over
 
 State = Literal["whole", "damaged", "missing", "no digest"]
-# The time is told when this much has been checked, if all takes longer than so many seconds.
-TIMED_BYTES, SAID_SECONDS = 32 * 2**20, 10.0
+# The time is told when this much has been checked, if all takes long.
+TIMED_BYTES = 32 * 2**20
 # Of unfinished files, so many are named in a sentence.
 _NAMED = 3
 _WAY_OUT = "put back a copy of it, or make it again"

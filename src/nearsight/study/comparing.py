@@ -24,7 +24,7 @@ from nearsight.launch import by_itself
 from nearsight.lock import writes
 from nearsight.models import Classifier
 from nearsight.numbers import counted, whole
-from nearsight.progress import SILENT, Progress, duration
+from nearsight.progress import SAID_SECONDS, SILENT, Progress, duration
 from nearsight.progress.shortening import LONG_SECONDS
 from nearsight.runs import PREDICTIONS, Run
 from nearsight.runs.run import read_predictions
@@ -45,7 +45,7 @@ from nearsight.training.early_warnings import early_warnings, require_readable
 from nearsight.training.layout import lay_out
 from nearsight.training.prepare import build_classifier
 from nearsight.training.step_time import seconds_of_step
-from nearsight.training.training_run import SAID_SECONDS, total_steps
+from nearsight.training.training_run import total_steps
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,7 +16,7 @@ from nearsight.lock import writes
 from nearsight.models import Classifier, save_classifier
 from nearsight.models.classifier import Network
 from nearsight.numbers import counted
-from nearsight.progress import SILENT, Progress, duration
+from nearsight.progress import SAID_SECONDS, SILENT, Progress, duration
 from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
 from nearsight.runs.run import DIGESTS
 from nearsight.schema import numbered
@@ -54,8 +54,6 @@ if TYPE_CHECKING:
 
 # The check of bfloat16 runs on this many images of 32×32, or on fewer larger ones with as many pixels.
 PRECISION_CHECK_IMAGES, PRECISION_CHECK_LEAST = 128, 16
-# If training takes longer than this, the time is reported before it begins.
-SAID_SECONDS = 10.0
 
 
 @writes("out")

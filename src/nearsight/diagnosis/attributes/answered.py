@@ -14,7 +14,8 @@ from nearsight.diagnosis.attributes.likeness import LIKENESSES, Likeness
 from nearsight.diagnosis.attributes.looks import Looks, looks_of
 from nearsight.diagnosis.attributes.more_edits import OTHERS
 from nearsight.diagnosis.attributes.pictured import pictured
-from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
+from nearsight.diagnosis.attributes.rules import Rule, rule_set_off
+from nearsight.diagnosis.attributes.scaling import Scale
 from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, Edit, Examined
 from nearsight.statistics import area_under_curve, jaccard
 
@@ -28,8 +29,8 @@ FEWEST, MOST_CLASSES = 20, 50
 ASKED, ANSWERS, TIMES = 32, 3, 3.0
 # Ways that are looked into, of a class and in all, and images that are edited for each strength.
 OF_CLASS, IN_ALL, EDITED = 4, 14, 64
-# Looks are compared within so many spreads of the median; covariances are shrunk by this share.
-FARTHEST, SHRUNK = 6.0, 0.1
+# Covariances are shrunk by this share.
+SHRUNK = 0.1
 # Images that rules grow from are judged by what was learned from others, in so many parts.
 PARTS = 4
 # How far a group must be set off, how many times as frequent as elsewhere it must be, and at most how many times as
@@ -71,7 +72,7 @@ def find_answered(looks: Looks) -> Iterator[Candidate]:
     found: dict[int, list[_Found]] = defaultdict(list)
     answered = _answers(examined, classes)
     places = np.random.default_rng((examined.seed, 10)).permutation(len(looks.grown))[:EDITED]
-    scale = _Scale.of(looks.of_grown)
+    scale = Scale.of(looks.of_grown)
     for likeness, numbers in answered:
         for strength in strengths_of(likeness.way):
             edit = likeness.way.edit(strength)
@@ -122,22 +123,6 @@ def _answers(examined: Examined, classes: Sequence[int]) -> list[tuple[Likeness,
 
 
 @dataclass(frozen=True, eq=False)
-class _Scale:
-    """Scales looks by their median and spread, float64 (n, numbers)."""
-
-    middle: Values
-    spread: Values
-
-    @staticmethod
-    def of(looks: Values) -> "_Scale":
-        low, middle, high = np.percentile(looks, (16, 50, 84), axis=0)
-        return _Scale(middle, np.maximum((high - low) / 2, 1e-3))
-
-    def __call__(self, looks: Values) -> NDArray[np.float64]:
-        return np.asarray(np.clip((looks - self.middle) / self.spread, -FARTHEST, FARTHEST), np.float64)
-
-
-@dataclass(frozen=True, eq=False)
 class _Direction:
     """A linear discriminant: 0 for plain images on the average, 1 for edited ones.
 
@@ -182,7 +167,7 @@ class _Found:
 
 def _found(
     looks: Looks,
-    scale: _Scale,
+    scale: Scale,
     number: int,
     likeness: Likeness,
     edit: Edit,
@@ -207,14 +192,12 @@ def _found(
 def _rules(score: Values, mine: Mask, number: int) -> Iterator[Rule]:
     """Yield thresholds beyond which images of a class are set off, and hardly any others lie, the lowest first."""
     for most in ELSEWHERE:
-        rule = rule_of(score, mine, class_number=number, most_elsewhere=most)
-        if rule is not None and rule.pure < SET_OFF:
-            rule = rule_apart(score, mine, class_number=number)
+        rule = rule_set_off(score, mine, SET_OFF, class_number=number, most_elsewhere=most)
         if rule is not None and rule.times_as_frequent(mine) >= CLEAN:
             yield rule
 
 
-def _distinct(looks: Looks, scale: _Scale, found: Sequence[_Found]) -> Iterator[_Found]:
+def _distinct(looks: Looks, scale: Scale, found: Sequence[_Found]) -> Iterator[_Found]:
     """Yield the clearest of a class; of those that nearly the same images have, the edit that does most alike."""
     left = sorted(found, key=lambda one: -one.clear)[:MOST_COMPARED]
     for _ in range(MOST_OF_A_CLASS):
@@ -240,7 +223,7 @@ def _alike(common: NDArray[np.float64], one: NDArray[np.float64], other: NDArray
     return float(products[0, 1] / max((products[0, 0] * products[1, 1]) ** 0.5, 1e-9))
 
 
-def _candidate(looks: Looks, scale: _Scale, found: _Found) -> Candidate:
+def _candidate(looks: Looks, scale: Scale, found: _Found) -> Candidate:
     examined, rule = looks.examined, found.rule
     value = found.way(scale(looks.of_all))
     value[looks.grown] = found.score

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.diagnosis.attributes.forests import grown_forest
 from nearsight.diagnosis.attributes.looks import looks_of
 from nearsight.diagnosis.candidates import Edit, Examined
 from nearsight.diagnosis.decoded import DecodedImages
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
 
 Mask = NDArray[np.bool_]
 
-# Images of each side from which a forest grows, at most and at least, and its trees.
+# Images of each side from which a forest grows, at most and at least.
 MOST, FEWEST = 40, 8
-TREES, LEAF = 200, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,21 +32,12 @@ class Recogniser:
     @staticmethod
     def of(examined: Examined, group: Mask, others: Mask) -> "Recogniser | None":
         """Grow one from images that choose, bool (n,) both; None if these are too few, or look alike."""
-        from sklearn.ensemble import ExtraTreesClassifier
-
         ours, theirs = examined.pictures(group, MOST), examined.pictures(others, MOST)
         if min(len(ours), len(theirs)) < FEWEST:
             return None
         looks = np.stack([looks_of(one) for some in (ours, theirs) for one in some])
         own = np.arange(len(looks)) < len(ours)
-        forest = ExtraTreesClassifier(
-            TREES,
-            bootstrap=True,
-            oob_score=True,
-            min_samples_leaf=LEAF,
-            class_weight="balanced_subsample",
-            random_state=examined.seed,
-        ).fit(looks, own)
+        forest = grown_forest(looks, own, seed=examined.seed)
         sure = forest.oob_decision_function_[:, 1]
         of_group, of_others = float(sure[own].mean()), float(sure[~own].mean())
         return Recogniser(forest, theirs, of_group, of_others) if of_group > of_others else None

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nearsight.diagnosis.attributes.curves import CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import said_of_places
+from nearsight.diagnosis.attributes.forests import grown_forest
 from nearsight.diagnosis.attributes.kinds import ATTRIBUTES, NAMES
 from nearsight.diagnosis.attributes.likeness import LIKENESSES
 from nearsight.diagnosis.attributes.looks import Looks, looks_of
@@ -33,7 +34,6 @@ Mask = NDArray[np.bool_]
 FEWEST, MOST_CLASSES = 20, 50
 # The trees of a forest: for all classes, and for one group against the rest.
 TREES, TREES_OF_GROUP = 300, 150
-LEAF = 3
 # The share of other images that may look like a group, in the first forest and in the second.
 FIRST_ELSEWHERE, ELSEWHERE = 0.05, 0.02
 # From the first on a group that is set off is looked for in another forest, unless it is clear.
@@ -105,17 +105,12 @@ class _Seen:
     def grown(self) -> NDArray[np.int64]:
         return self.measured.grown
 
-    def forest(self, labels: NDArray[np.int64], trees: int) -> "ExtraTreesClassifier":
-        from sklearn.ensemble import ExtraTreesClassifier
-
-        return ExtraTreesClassifier(
-            trees,
-            bootstrap=True,
-            oob_score=True,
-            min_samples_leaf=LEAF,
-            class_weight="balanced_subsample" if trees == TREES_OF_GROUP else None,
-            random_state=self.examined.seed,
-        ).fit(self.measured.of_grown, labels)
+    def forest(
+        self, labels: NDArray[np.int64], trees: int, *, balanced: bool = False
+    ) -> "ExtraTreesClassifier":
+        return grown_forest(
+            self.measured.of_grown, labels, trees=trees, balanced=balanced, seed=self.examined.seed
+        )
 
     def first(self, number: int, sure: Values) -> Mask | None:
         """Return which of the images that forests grow from may be a group, bool (grown,); None if none are."""
@@ -129,7 +124,7 @@ class _Seen:
 
     def _told(self, number: int, group: Mask) -> tuple["ExtraTreesClassifier", Values, Rule | None]:
         """Grow a forest that tells a group from the rest: how sure it is of images, and where the group begins."""
-        forest = self.forest(group.astype(np.int64), TREES_OF_GROUP)
+        forest = self.forest(group.astype(np.int64), TREES_OF_GROUP, balanced=True)
         sure = forest.oob_decision_function_[:, 1].astype(np.float32)
         mine = self.examined.labels[self.grown] == number
         return forest, sure, rule_of(sure, mine, class_number=number, most_elsewhere=ELSEWHERE)

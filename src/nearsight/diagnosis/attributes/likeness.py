@@ -13,7 +13,8 @@ from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.edits import Way
 from nearsight.diagnosis.attributes.measuring import measure_all
 from nearsight.diagnosis.attributes.pictured import pictured
-from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
+from nearsight.diagnosis.attributes.rules import Rule, rule_set_off
+from nearsight.diagnosis.attributes.scaling import Scale
 from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, Edit, Examined
 from nearsight.statistics import area_under_curve, false_discovery, jaccard
 
@@ -21,8 +22,6 @@ Values = NDArray[np.float32]
 
 # Pictures that are edited to see what an edit changes, and those used to find its strength.
 EDITED, PICTURES = 16, 8
-# Values are clipped to this many times their spread, so that none decides alone.
-FARTHEST = 6.0
 # Added to the variances, in squared spreads, so that measures that hardly vary are not trusted too much.
 STEADY = 0.1
 FALSE_DISCOVERIES = 0.05
@@ -89,7 +88,7 @@ def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
     classes = [number for number in np.unique(labels).tolist() if (labels == number).sum() >= FEWEST]
     if not classes:
         return
-    scale = _Scale.of(values[choosing])
+    scale = Scale.of(values[choosing])
     near = scale(values)
     places = np.random.default_rng((examined.seed, 5)).permutation(np.flatnonzero(choosing))[:EDITED]
     plain = examined.pictures_at(places)
@@ -110,30 +109,11 @@ def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
         reached = score[places] + changed @ weights
         for number in classes:
             inside = labels == number
-            rule = rule_of(score[choosing], inside, class_number=number)
-            if rule is not None and rule.pure < SET_OFF:
-                rule = rule_apart(score[choosing], inside, class_number=number)
+            rule = rule_set_off(score[choosing], inside, SET_OFF, class_number=number)
             if rule is not None and (reached >= rule.threshold).mean() >= REACHED:
                 found.append(_Found(likeness, rule, score, weights))
     for one in _distinct(examined, found, 2 * len(classes) * len(edited)):
         yield _candidate(examined, values, one, scale)
-
-
-@dataclass(frozen=True, eq=False)
-class _Scale:
-    """Scales the measures by their median and spread in pictures, float64 (n, attributes)."""
-
-    middle: Values
-    spread: Values
-
-    @staticmethod
-    def of(values: Values) -> "_Scale":
-        low, middle, high = np.percentile(values, (16, 50, 84), axis=0)
-        return _Scale(middle, np.maximum((high - low) / 2, 1e-3))
-
-    def __call__(self, values: Values) -> NDArray[np.float64]:
-        away = (np.nan_to_num(values) - self.middle) / self.spread
-        return np.asarray(np.clip(away, -FARTHEST, FARTHEST), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +150,7 @@ def _distinct(examined: Examined, found: Sequence[_Found], tests: int) -> Iterat
             yield one
 
 
-def _candidate(examined: Examined, values: Values, found: _Found, scale: _Scale) -> Candidate:
+def _candidate(examined: Examined, values: Values, found: _Found, scale: Scale) -> Candidate:
     rule, score = found.rule, found.score
     mine, has, choosing = examined.labels == rule.class_number, rule.has(score), examined.choosing
     own = mine & ~has

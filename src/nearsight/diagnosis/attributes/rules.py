@@ -151,3 +151,24 @@ def _chance(having: float, ours: int, elsewhere: float, theirs: int, tried: int)
 
     marked = round(having + elsewhere)
     return min(1.0, tried * float(hypergeom.sf(round(having) - 1, ours + theirs, marked, ours)))
+
+
+def rule_set_off(
+    values: Values,
+    inside: NDArray[np.bool_],
+    pure: float,
+    *,
+    class_number: int = 0,
+    most_elsewhere: float = MOST_ELSEWHERE,
+) -> Rule | None:
+    """Return the rule of `rule_of` if its images are set off by at least `pure`, and else that of `rule_apart`.
+
+    >>> values = np.concatenate([np.zeros(90), np.arange(10) + 1]).astype(np.float32)
+    >>> inside = np.arange(100) >= 80
+    >>> rule_set_off(values, inside, 0.8) == rule_of(values, inside)
+    True
+    """
+    rule = rule_of(values, inside, class_number=class_number, most_elsewhere=most_elsewhere)
+    if rule is not None and rule.pure < pure:
+        return rule_apart(values, inside, class_number=class_number)
+    return rule
