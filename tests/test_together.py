@@ -140,7 +140,10 @@ def test_two_processes_make_the_files_that_one_makes(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SHARED.replace("RECIPE_HERE", repr(RECIPE)))
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", str(script), str(tmp_path)],
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+            *(str(script), str(tmp_path)),
+        ],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

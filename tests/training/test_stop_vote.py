@@ -26,7 +26,8 @@ for step in range(12):
         break
 last = vote.close()
 distributed.barrier()
-print(stopped, last, flush=True)
+# The launcher starts Python unbuffered, where `print` writes word by word and two processes mix their lines.
+sys.stdout.write(f"{stopped} {last}\n")
 distributed.destroy_process_group()
 """
 
