@@ -10,7 +10,7 @@ import torch
 
 from nearsight.training.stop_vote import StopVote
 
-VOTERS = """
+VOTERS = r"""
 import sys, time
 from torch import distributed
 from nearsight.training.stop_vote import StopVote
