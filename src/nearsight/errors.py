@@ -12,6 +12,13 @@ _LONGEST_LINE = 1500
 class InputError(ValueError):
     """Bad input from the user: one line that says what came, what was expected and what to do instead.
 
+    >>> from nearsight.settings import Machine
+    >>> try:
+    ...     Machine(log=("wandd",))
+    ... except InputError as error:
+    ...     print(error)
+    unknown log 'wandd'; did you mean 'wandb'? known: mlflow, wandb
+
     A message names a parameter as in Python, in backticks: `out`, `resume=True`, `tiles=[8, 16, None]`. The
     command line replaces these by its own options, prints one line and exits with code 2. Whatever a message
     names, such as a file in another encoding, it is one line that can be printed.

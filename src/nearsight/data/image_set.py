@@ -349,12 +349,28 @@ class ImageSet:
 
     @checked
     def image(self, i: int) -> Tensor:
-        """Return image i, uint8 of shape (3, H, W)."""
+        """Return image i, uint8 of shape (3, H, W).
+
+        >>> images = MemoryImages(torch.zeros(2, 3, 8, 9, dtype=torch.uint8), ("a.png", "b.png"))
+        >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), images)
+        >>> toy.image(0).shape
+        torch.Size([3, 8, 9])
+
+        A streamed image is read and decoded now. Raises `InputError`, which names the file, if it is damaged.
+        """
         return self.images.image(i)
 
     @checked
     def looked_at(self, i: int) -> Tensor | LargeImage:
-        """Return image i, uint8 of shape (3, H, W), or what reads it part by part if memory should not hold it."""
+        """Return image i, uint8 of shape (3, H, W), or what reads it part by part if memory should not hold it.
+
+        >>> images = MemoryImages(torch.zeros(2, 3, 8, 9, dtype=torch.uint8), ("a.png", "b.png"))
+        >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), images)
+        >>> toy.looked_at(0).shape
+        torch.Size([3, 8, 9])
+
+        Raises `InputError`, which names the file, if it is damaged.
+        """
         return (
             self.images.looked_at(i)
             if isinstance(self.images, StreamedImages | JoinedImages)
@@ -362,7 +378,13 @@ class ImageSet:
         )
 
     def first_large(self) -> int | None:
-        """Return the number of the first image that memory should not hold; None if there is none."""
+        """Return the number of the first image that memory should not hold; None if there is none.
+
+        >>> images = MemoryImages(torch.zeros(2, 3, 8, 9, dtype=torch.uint8), ("a.png", "b.png"))
+        >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), images)
+        >>> toy.first_large() is None
+        True
+        """
         pixels = self.sizes.prod(1, dtype=np.int64)
         for i, count in enumerate(pixels.tolist()):
             if least_bytes(count) > decode_memory() and not isinstance(self.looked_at(i), Tensor):
@@ -371,30 +393,64 @@ class ImageSet:
 
     @checked
     def tile(self, i: int, top: int, left: int, size: tuple[int, int]) -> Tensor:
-        """Return one tile of image i, `size` (height, width) pixels from `top` and `left`, uint8 (3, h, w)."""
+        """Return one tile of image i, `size` (height, width) pixels from `top` and `left`, uint8 (3, h, w).
+
+        >>> images = MemoryImages(torch.zeros(2, 3, 8, 9, dtype=torch.uint8), ("a.png", "b.png"))
+        >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), images)
+        >>> toy.tile(1, top=2, left=3, size=(4, 4)).shape
+        torch.Size([3, 4, 4])
+
+        If the format of the file allows it, the rest is not decoded. Raises `InputError` if the file is damaged.
+        """
         return self.images.tile(i, top, left, size)
 
     @checked
     def path(self, i: int) -> str:
-        """Return the file name of image i, for messages."""
+        """Return the file name of image i, for messages.
+
+        >>> images = MemoryImages(torch.zeros(2, 3, 8, 9, dtype=torch.uint8), ("a.png", "b.png"))
+        >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), images)
+        >>> toy.path(1)
+        'b.png'
+        """
         return self.images.path(i)
 
     def paths(self) -> list[str]:
-        """Return the file name of every image."""
+        """Return the file name of every image.
+
+        >>> images = MemoryImages(torch.zeros(2, 3, 8, 9, dtype=torch.uint8), ("a.png", "b.png"))
+        >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), images)
+        >>> toy.paths()
+        ['a.png', 'b.png']
+
+        No image is read.
+        """
         if isinstance(self.images, StreamedImages):
             return self.images.paths()
         return [self.images.path(i) for i in range(len(self))]
 
     @checked
     def region(self, i: int) -> Tensor | None:
-        """Return where the object of image i is, bool of shape (H, W), or None if that is not known."""
+        """Return where the object of image i is, bool of shape (H, W), or None if that is not known.
+
+        >>> images = MemoryImages(torch.zeros(2, 3, 8, 9, dtype=torch.uint8), ("a.png", "b.png"))
+        >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), images)
+        >>> toy.region(0) is None, toy.has_regions
+        (True, False)
+        """
         if self.regions is None:
             return None
         height, width = self.sizes[i] if self.pixels is None else self.pixels.shape[2:]
         return self.regions.region(i, int(height), int(width))
 
     def box_faults(self) -> tuple[int, int]:
-        """Return how many boxes of all images are cut off at an image's edge, and how many mark nothing."""
+        """Return how many boxes of all images are cut off at an image's edge, and how many mark nothing.
+
+        >>> images = MemoryImages(torch.zeros(2, 3, 8, 9, dtype=torch.uint8), ("a.png", "b.png"))
+        >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), images)
+        >>> toy.box_faults()
+        (0, 0)
+        """
         if not isinstance(self.regions, ColumnRegions):
             return 0, 0
         found = [self.regions.box_faults(i, int(h), int(w)) for i, (h, w) in enumerate(self.sizes)]
@@ -403,6 +459,11 @@ class ImageSet:
     @checked
     def select(self, index: NDArray[np.int64]) -> "ImageSet":
         """Return the subset of the images in `index`, in its order; a streamed set reads nothing for it.
+
+        >>> images = MemoryImages(torch.zeros(2, 3, 8, 9, dtype=torch.uint8), ("a.png", "b.png"))
+        >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), images)
+        >>> toy.select([1, 1, 0]).labels.tolist()
+        [1, 1, 0]
 
         Raises `InputError` for what are no numbers of images of this set.
         """
@@ -465,7 +526,11 @@ class ImageSets(Shown, Mapping[str, ImageSet]):
 
     @checked
     def get(self, split: str, default: Any = None) -> Any:
-        """Return a split, or `default` if the set does not have it."""
+        """Return a split, or `default` if the set does not have it.
+
+        >>> ImageSets("toy", {}).get("val") is None
+        True
+        """
         return self.splits.get(split, default)
 
     def __iter__(self) -> Iterator[str]:

@@ -56,6 +56,13 @@ UNITS = {
 class Diagnosis(Findings, Shown):
     """What a classifier uses on an image set, where it errs, and whether it looks at the object.
 
+    >>> import nearsight
+    >>> test = nearsight.load("digits")["test"].select(range(40))
+    >>> grey = nearsight.Classifier.of(lambda tiles: tiles.mean((2, 3)).repeat(1, 4)[:, :10], classes=10, tile=4)
+    >>> found = nearsight.diagnose(grey, test, parts=["protocols", "errors"], progress=False)
+    >>> list(found), found.images, found.decision
+    (['protocols', 'errors'], 40, 'mean-logit')
+
     It is a mapping: `found["errors"]` is what the part `errors` found, and `ERRORS.of(found)` is the same with
     its type, or None if it found nothing. The fields are those of `Findings`.
     """
@@ -66,7 +73,11 @@ class Diagnosis(Findings, Shown):
         return tuple(part for part in registry.PARTS if part.name in self or part.name in self.absent)
 
     def summary(self) -> tuple[str, ...]:
-        """Return what the first screen says: one line per figure, and why a part could find nothing."""
+        """Return what the first screen says: one line per figure, and why a part could find nothing.
+
+        >>> Diagnosis.load("diagnoses/scenes").summary()[0]  # doctest: +SKIP
+        'right: 92 % (65 to 99; chance 33 %) of 12 images, under mean-logit, tile 8, stride 4'
+        """
         return tuple(
             line
             for part in self.asked
@@ -78,7 +89,11 @@ class Diagnosis(Findings, Shown):
         )
 
     def sentences(self) -> tuple[str, ...]:
-        """Return what was found, in sentences, each with its numbers."""
+        """Return what was found, in sentences, each with its numbers.
+
+        >>> Diagnosis.load("diagnoses/scenes").sentences()[0]  # doctest: +SKIP
+        '92 % (65 to 99) of 12 images are right under mean-logit, tile 8, stride 4 (chance 33 %)'
+        """
         return tuple(
             sentence
             for part in self.asked
@@ -90,6 +105,8 @@ class Diagnosis(Findings, Shown):
     @checked
     def table(self, name: str = "errors") -> "pandas.DataFrame":
         """Return one of the tables as a pandas frame; `nearsight.diagnosis.TABLES` names them.
+
+        >>> Diagnosis.load("diagnoses/scenes").table("errors")[["path", "label", "prediction"]]  # doctest: +SKIP
 
         A table has its columns even if it has no rows. Raises `InputError` for an unknown name, and for a table
         of a part that was left out.

@@ -94,6 +94,10 @@ class TileDimension:
 class Dimension(Shown):
     """The dimensions of a set's tiles, tile size by tile size, and what they predict.
 
+    >>> found = Dimension.load("docs/results/dimension/cifar10")
+    >>> [row.label for row in found.tiles], found.training_images
+    (['4', '8', '12', '16', '24', 'full'], 50000)
+
     `chance` is how often the label of a random training tile is right, `commonest` how often that of the most
     common class is. `comparison` holds predicted and measured orders of tile sizes, if a comparison was given,
     and `embedding` names the model in whose embedding tiles were also compared.
@@ -113,13 +117,21 @@ class Dimension(Shown):
     embedding: str | None = None
 
     def words(self) -> str:
-        """Return what was found as a paragraph."""
+        """Return what was found as a paragraph.
+
+        >>> Dimension.load("docs/results/dimension/cifar10").words()[:7]
+        'cifar10'
+        """
         from nearsight.dimension.words import paragraph
 
         return paragraph(self)
 
     def table(self) -> "DataFrame":
-        """Return the numbers as a pandas table, one row per tile size; what could not be measured is missing."""
+        """Return the numbers as a pandas table, one row per tile size; what could not be measured is missing.
+
+        >>> Dimension.load("docs/results/dimension/cifar10").table().columns[:2].tolist()
+        ['input dimension', 'tiles']
+        """
         from pandas import DataFrame
 
         return DataFrame([_row(row) for row in self.tiles]).set_index("tile")
@@ -143,12 +155,22 @@ class Dimension(Shown):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as plain values, with units: the content of dimension.json."""
+        """Return everything as plain values, with units: the content of dimension.json.
+
+        >>> Dimension.load("docs/results/dimension/cifar10").to_json()["data"]
+        'cifar10'
+        """
         return numbered("dimension", {"words": self.words(), **to_values(self), "units": UNITS})
 
     @checked
     def save(self, directory: str | Path) -> None:
-        """Write dimension.json into a directory, whole or not at all."""
+        """Write dimension.json into a directory, whole or not at all.
+
+        >>> import tempfile
+        >>> Dimension.load("docs/results/dimension/cifar10").save(copy := tempfile.mkdtemp())
+        >>> Dimension.load(copy).data
+        'cifar10'
+        """
         write_json(Path(directory) / DIMENSION, self.to_json())
 
     @staticmethod
@@ -156,7 +178,7 @@ class Dimension(Shown):
     def load(directory: str | Path) -> "Dimension":
         """Read what `save` left in a directory.
 
-        >>> Dimension.load("docs/results/dimension/cifar10").data  # doctest: +SKIP
+        >>> Dimension.load("docs/results/dimension/cifar10").data
         'cifar10'
 
         Raises `InputError` if there is nothing, and for a file that is damaged or of a newer version.

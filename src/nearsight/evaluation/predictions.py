@@ -49,7 +49,13 @@ class Predictions(Shown):
 
     @checked
     def first(self, count: int) -> list[dict[str, Any]]:
-        """Return the first rows as plain values."""
+        """Return the first rows as plain values, at most `count`.
+
+        >>> import pyarrow
+        >>> table = pyarrow.table({"path": ["a.png", "b.png"], "class": ["cat", "dog"]})
+        >>> Predictions({"images": 2, "faults": 0}, None, table).first(1)
+        [{'path': 'a.png', 'class': 'cat'}]
+        """
         table = self.table if self.out is None else first_rows(self.out, count)
         rows: list[dict[str, Any]] = table.slice(0, count).to_pylist()
         return rows
@@ -58,7 +64,14 @@ class Predictions(Shown):
         return self.summary(_SHOWN)
 
     def summary(self, count: int) -> Summary:
-        """Return a table for reading of the first rows."""
+        """Return the first rows, at most `count`, as a short table to read.
+
+        >>> import pyarrow
+        >>> row = {"path": "a.png", "class": "cat", "probability": 0.8, "margin": 0.6, "fault": None}
+        >>> toy = Predictions({"images": 1, "faults": 0, "protocol": "vote"}, None, pyarrow.Table.from_pylist([row]))
+        >>> toy.summary(10).title
+        'Predictions(1 image, vote)'
+        """
         rows = [
             (
                 row[PATH],

@@ -82,7 +82,8 @@ def held_bands(ready: ReadyModel, image: Tensor | Banded) -> Banded:
             return image
     if image.dtype != torch.uint8:
         raise InputError(
-            f"`skip_blank` is for images as decoded, uint8 (3, height, width), and this one is {image.dtype}"
+            "an image that is read by bands, or with `skip_blank`, is one as decoded, uint8 (3, height, width); "
+            f"this one is {image.dtype}"
         )
     return HeldBands(ready.resize(image))
 

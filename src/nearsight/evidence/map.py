@@ -117,7 +117,7 @@ class EvidenceMap(Shown):
 
     @property
     def protocol(self) -> str:
-        """The protocol that the `scores` are of."""
+        """The protocol that the `scores` are of, such as `mean-logit`."""
         return self.pooling.protocol if self.removal is None else self.removal.protocol
 
     @property
@@ -146,6 +146,13 @@ class EvidenceMap(Shown):
     def scores(self) -> Tensor:
         """Return the image's scores, float of shape (classes,): those of all tiles together, or those of its removal.
 
+        >>> tiles = torch.tensor([[[3.0, 1.0]], [[0.0, 2.0]]])
+        >>> grid = TileGrid(4, 6, tile=4, stride=2)
+        >>> EvidenceMap(tiles, grid, ("cat", "dog")).scores().tolist()
+        [2.0, 1.0]
+        >>> EvidenceMap(tiles, grid, ("cat", "dog"), pooling=Pooling("max")).scores().tolist()
+        [3.0, 2.0]
+
         By default the mean of the tiles; with another `pooling` the scores of its protocol.
         """
         if self.removal is None:
@@ -153,7 +160,14 @@ class EvidenceMap(Shown):
         return torch.tensor(self.removal.scores, dtype=self.logits.dtype)
 
     def mean(self) -> Tensor:
-        """Return the mean of the tiles' logits, float of shape (classes,): the scores of `mean-logit`."""
+        """Return the mean of the tiles' logits, float of shape (classes,): the scores of `mean-logit`.
+
+        >>> tiles = torch.tensor([[[3.0, 1.0]], [[0.0, 2.0]]])
+        >>> EvidenceMap(tiles, TileGrid(4, 6, tile=4, stride=2), ("cat", "dog")).mean().tolist()
+        [2.0, 1.0]
+
+        Skipped tiles do not count.
+        """
         looked_at = self._looked_at()
         return looked_at.mean(tuple(range(1, looked_at.ndim)))
 
@@ -170,11 +184,20 @@ class EvidenceMap(Shown):
         return top_k_mean(tiles, self.pooling.count(len(tiles)))
 
     def max(self) -> Tensor:
-        """Return the largest logit of each class, float of shape (classes,): the scores of `max`."""
+        """Return the largest logit of each class, float of shape (classes,): the scores of `max`.
+
+        >>> tiles = torch.tensor([[[3.0, 1.0]], [[0.0, 2.0]]])
+        >>> EvidenceMap(tiles, TileGrid(4, 6, tile=4, stride=2), ("cat", "dog")).max().tolist()
+        [3.0, 2.0]
+        """
         return self._tiles().amax(0)
 
     def noisy_or(self) -> Tensor:
         """Return for each class the log-odds that at least one tile shows it, float (classes,): those of `noisy-or`.
+
+        >>> tiles = torch.tensor([[[0.0, 0.0]]])  # each tile shows the class with probability 0.5
+        >>> EvidenceMap(tiles, TileGrid(4, 6, tile=4, stride=2), ("cat",)).noisy_or().sigmoid()
+        tensor([0.7500])
 
         Their sigmoid is 1 − Π (1 − p), with p the sigmoid of a tile's logit.
         """
@@ -182,6 +205,10 @@ class EvidenceMap(Shown):
 
     def attended(self) -> Tensor:
         """Return the mean of the tiles' logits by their attention, float (classes,): the scores of `attention`.
+
+        >>> tiles, attention = torch.tensor([[[3.0, 1.0]]]), torch.tensor([[0.0, -torch.inf]])
+        >>> EvidenceMap(tiles, TileGrid(4, 6, 4, 2), ("cat",), attention=attention).attended().tolist()
+        [3.0]
 
         Raises `InputError` for a network that was trained without it.
         """
@@ -240,12 +267,21 @@ class EvidenceMap(Shown):
         return list(islice(_in_order(flat, largest=True), count))
 
     def probabilities(self) -> Tensor:
-        """Return the mean of the tiles' softmax, float of shape (classes,): `mean-probability`'s scores."""
+        """Return the mean of the tiles' softmax, float of shape (classes,): `mean-probability`'s scores.
+
+        >>> tiles = torch.tensor([[[9.0, 0.0]], [[9.0, 0.0]]])
+        >>> EvidenceMap(tiles, TileGrid(4, 6, tile=4, stride=2), ("cat", "dog")).probabilities().tolist()
+        [0.5, 0.5]
+        """
         shares = self._looked_at().softmax(0)
         return shares.mean(tuple(range(1, shares.ndim)))
 
     def vote(self) -> Tensor:
         """Return the share of tiles that choose each class, float of shape (classes,): the scores of `vote`.
+
+        >>> tiles = torch.tensor([[[3.0, 1.0]], [[0.0, 2.0]]])
+        >>> EvidenceMap(tiles, TileGrid(4, 6, tile=4, stride=2), ("cat", "dog")).vote().tolist()
+        [0.5, 0.5]
 
         A tile chooses its largest logit; if logits are equal, the class that comes first.
         """
@@ -271,7 +307,12 @@ class EvidenceMap(Shown):
         return self.classes.index(name)
 
     def predicted(self) -> int:
-        """Return the number of the class with the largest of the `scores`; the first, if scores are equal."""
+        """Return the number of the class with the largest of the `scores`; the first, if scores are equal.
+
+        >>> tiles = torch.tensor([[[3.0, 1.0]], [[0.0, 2.0]]])
+        >>> EvidenceMap(tiles, TileGrid(4, 6, tile=4, stride=2), ("cat", "dog")).predicted()
+        0
+        """
         return int(self.scores().argmax())
 
     @checked
@@ -382,11 +423,25 @@ class EvidenceMap(Shown):
 
     @checked
     def save(self, path: str | Path) -> None:
-        """Write the map to one safetensors file, whole or not at all; `load` reads it back, bit for bit."""
+        """Write the map to one safetensors file, whole or not at all; `load` reads it back, bit for bit.
+
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "owl.safetensors"
+        >>> EvidenceMap(torch.ones(1, 1, 2), TileGrid(2, 4, tile=2, stride=2), ("cat",)).save(path)
+        >>> path.exists()
+        True
+
+        Raises `InputError` if the file cannot be written.
+        """
         save_logits(Path(path), *self.packed())
 
     def packed(self) -> tuple[Tensor, dict[str, Any]]:
-        """Return one tensor and what JSON can hold, of which `unpacked` makes the map again, bit for bit."""
+        """Return one tensor and what JSON can hold, of which `unpacked` makes the map again, bit for bit.
+
+        >>> tensor, description = EvidenceMap(torch.ones(1, 1, 2), TileGrid(2, 4, 2, 2), ("cat",)).packed()
+        >>> EvidenceMap.unpacked(tensor, description, "mine").classes
+        ('cat',)
+        """
         description: dict[str, Any] = {
             "grid": asdict(self.grid),
             "classes": self.classes,
@@ -400,7 +455,10 @@ class EvidenceMap(Shown):
 
     @staticmethod
     def unpacked(logits: Tensor, description: Mapping[str, Any], source: object) -> "EvidenceMap":
-        """Return the map of which `packed` made these; raises `InputError`, naming `source`, if they are none."""
+        """Return the map of which `packed` made a tensor and its description.
+
+        Raises `InputError`, whose message names `source`, if they are not those of a map.
+        """
         said = from_values(_Description, description, source)
         if not logits.is_floating_point():
             raise InputError(f"{source}: logits are {logits.dtype}; expected floating-point numbers")
@@ -442,8 +500,9 @@ class EvidenceMap(Shown):
     ) -> "Figure":
         """Draw a class's evidence as a matplotlib figure, which a notebook shows.
 
+        >>> import tempfile
         >>> tiles = EvidenceMap(torch.ones(1, 1, 2), TileGrid(2, 4, tile=2, stride=2), ("cat",))
-        >>> tiles.plot("cat", limit=3).savefig("cat.png")  # doctest: +SKIP
+        >>> tiles.plot("cat", limit=3).savefig(Path(tempfile.mkdtemp()) / "cat.png")
 
         By default, this is the predicted class. Colours run from −`limit` to `limit` logits, by default the
         largest in the map; give one limit to compare maps. Every tile is one cell at the tile's centre, not

@@ -117,7 +117,11 @@ class TiledModel(Shown):
         return self._settings.tile
 
     def require_tile(self) -> int:
-        """Return the side of the tiles in pixels; raises `InputError` if there is none."""
+        """Return the side of the tiles in pixels; raises `InputError` if there is none.
+
+        >>> TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4).require_tile()
+        4
+        """
         return self._settings.sides()[0]
 
     @property
@@ -194,19 +198,37 @@ class TiledModel(Shown):
         return self._bound(self._ready, self._settings.at(tile, stride, grid))
 
     def with_model(self, model: Model) -> "TiledModel":
-        """Return another model bound to the same settings and names of classes."""
+        """Return another model bound to the same settings and names of classes.
+
+        >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4)
+        >>> bound.with_model(lambda tiles: tiles.amax((2, 3))).tile
+        4
+
+        Raises `InputError` for what is no model.
+        """
         return self._bound(ReadyModel(model, self._settings, classes=self._classes), self._settings)
 
     def rebind(self) -> None:
-        """Use the model as it is now, and forget what the probe found; models made by `at` do so too."""
+        """Use the model as it is now, and forget what the probe found; models made by `at` do so too.
+
+        >>> TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4).rebind()
+        """
         self._ready.rebind()
 
     def sides(self) -> tuple[int, int]:
-        """Return the tile and the stride in pixels; raises `InputError` if there is no tile."""
+        """Return the tile and the stride in pixels; raises `InputError` if there is no tile.
+
+        >>> TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, stride=2).sides()
+        (4, 2)
+        """
         return self._settings.sides()
 
     def grid_of(self, image: Tensor | Banded) -> TileGrid:
-        """Return the grid of an image's tiles once it is resized; raises `InputError` if a tile does not fit."""
+        """Return the grid of an image's tiles once it is resized; raises `InputError` if a tile does not fit.
+
+        >>> TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, stride=2).grid_of(torch.zeros(3, 6, 8)).shape
+        (2, 3)
+        """
         height, width = image.shape[-2:]
         if self.preprocessing is not None and image.dtype == torch.uint8:
             height, width = self.preprocessing.resized(height, width)
@@ -218,13 +240,22 @@ class TiledModel(Shown):
         return self._ready.preprocessing
 
     def together(self, image: Tensor) -> int:
-        """Return how many whole images like this one, resized, fit into one pass within the memory bound."""
+        """Return how many whole images like this one, resized, fit into one pass within the memory bound.
+
+        >>> TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4).together(torch.zeros(3, 6, 8)) > 1
+        True
+        """
         self._ready.refresh()
         self._ready.settle(image)
         return self._ready.together(_chw(image.shape), FULL_PASS_SHARE)
 
     def resize(self, image: Tensor) -> Tensor:
-        """Resize a decoded image, uint8 (3, H, W), to the size at which it is evaluated; others stay as they are."""
+        """Resize a decoded image, uint8 (3, H, W), to the size at which it is evaluated; others stay as they are.
+
+        >>> half = Classifier.of(lambda images: images.mean((2, 3)), classes=3, tile=4, resize_short=8)
+        >>> TiledModel(half).resize(torch.zeros(3, 16, 24, dtype=torch.uint8)).shape
+        torch.Size([3, 8, 12])
+        """
         return self._ready.resize(image)
 
     def resize_banded(self, image: Banded) -> Tensor | Banded:
@@ -233,12 +264,23 @@ class TiledModel(Shown):
 
     @checked
     def prepare(self, image: Tensor) -> Tensor:
-        """Return one image, whole, in the model's input form: resized, normalised, on the model's device."""
+        """Return one image, whole, in the model's input form: resized, normalised, on the model's device.
+
+        >>> toy = Classifier.of(lambda images: images.mean((2, 3)), classes=3, tile=4, mean=0.5, std=0.5)
+        >>> TiledModel(toy).prepare(torch.full((3, 6, 8), 255, dtype=torch.uint8)).unique()
+        tensor([1.])
+
+        The result is float (3, H, W).
+        """
         return self._ready.normalise(self._ready.resize(image))
 
     @checked
     def maps(self, images: Iterable[Tensor | Banded]) -> Iterator[EvidenceMap]:
         """Yield the evidence map of each image of a stream, in order; memory does not grow with their number.
+
+        >>> bound = TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4, stride=2, classes=("red", "green", "blue"))
+        >>> [found.logits.shape for found in bound.maps([torch.ones(3, 6, 8), torch.ones(3, 4, 4)])]
+        [torch.Size([3, 2, 3]), torch.Size([3, 1, 1])]
 
         Images too large to be held are given as objects with bands of their rows, such as
         `data.large_image.LargeImage`.
@@ -253,6 +295,10 @@ class TiledModel(Shown):
 
     def map_of_bands(self, image: Tensor | Banded, seen: Seen | None = None) -> EvidenceMap:
         """Return the evidence map of one image, read by bands of rows; `seen` gets all rows as they are read.
+
+        >>> toy = Classifier.of(lambda images: images.mean((2, 3)), classes=3, tile=4, mean=0.5, std=0.5)
+        >>> TiledModel(toy).map_of_bands(torch.zeros(3, 6, 8, dtype=torch.uint8)).grid.shape
+        (3, 5)
 
         `image` is as for `maps`, and is resized in the same way.
         """
@@ -294,6 +340,9 @@ class TiledModel(Shown):
     def full_pass(self, images: Iterable[Tensor]) -> Tensor:
         """Return the logits of whole images, passed through the model once, float (N, classes) on the CPU.
 
+        >>> TiledModel(lambda images: images.mean((2, 3)), tile=4).full_pass([torch.ones(3, 6, 8)]).tolist()
+        [[1.0, 1.0, 1.0]]
+
         A classifier whose preprocessing has a `crop` sees the middle of each. Consecutive images of one size go
         together, within a share of the memory. For its map, an image can be cut into parts, but not for this: one
         whose pass would take more than the memory bound (or 64 MiB, if that is more), estimated from the memory
@@ -306,7 +355,10 @@ class TiledModel(Shown):
 
     @checked
     def check_full_pass(self, image: Tensor) -> None:
-        """Raise `InputError` if a pass over an image of this size, as it is, would exceed the memory bound."""
+        """Raise `InputError` if a pass over an image of this size, as it is, would exceed the memory bound.
+
+        >>> TiledModel(lambda images: images.mean((2, 3)), tile=4).check_full_pass(torch.ones(3, 6, 8))
+        """
         _require_image("image", image)
         self._ready.refresh()
         self._ready.settle(image)
@@ -316,18 +368,35 @@ class TiledModel(Shown):
     def embed(self, tiles: Iterable[Tensor]) -> Tensor:
         """Return the model's embedding of each tile, float (N, features) on the CPU: what its logits are made of.
 
-        `tiles` are images of one size, as for `maps`, and are not resized. See `nearsight.evidence.embedding`.
+        >>> network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+        >>> TiledModel(network, tile=4).embed([torch.ones(3, 4, 4)] * 5).shape
+        torch.Size([5, 3])
+
+        `tiles` are images of one size, as for `maps`, and are not resized. Raises `InputError` for tiles of several
+        sizes, and for a model without an embedding. See `nearsight.evidence.embedding`.
         """
         return self._batched(tiles, self._ready.embed)
 
     @checked
     def logits(self, tiles: Iterable[Tensor]) -> Tensor:
-        """Return the logits of each tile, float (N, classes) on the CPU; `tiles` are as for `embed`."""
+        """Return the logits of each tile, float (N, classes) on the CPU; `tiles` are as for `embed`.
+
+        >>> TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4).logits([torch.ones(3, 4, 4)] * 5).shape
+        torch.Size([5, 3])
+
+        Raises `InputError` for tiles of several sizes.
+        """
         return self._batched(tiles, self._ready.logits)
 
     @checked
     def cost(self, grids: Sequence[TileGrid]) -> Cost:
-        """Return what the maps of images on these grids will cost, from a batch of tiles of the first grid's size."""
+        """Return what the maps of images on these grids will cost, from a batch of tiles of the first grid's size.
+
+        >>> TiledModel(lambda tiles: tiles.mean((2, 3)), tile=4).cost([TileGrid(6, 8, tile=4, stride=2)]).tiles
+        6
+
+        `seconds` are measured on this machine. Raises `InputError` without a grid.
+        """
         self._settle()
         return measured_cost(self._ready, grids)
 

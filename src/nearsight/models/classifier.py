@@ -262,12 +262,24 @@ class Classifier(Shown, nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits (B, classes) of normalised float images (B, 3, H, W)."""
+        """Return the logits (B, classes) of normalised float images (B, 3, H, W).
+
+        >>> import torch
+        >>> colours = Classifier.of(lambda images: images.mean((2, 3)), classes="red,green,blue")
+        >>> colours(torch.ones(2, 3, 8, 8)).shape
+        torch.Size([2, 3])
+        """
         found = self.with_attention(images)
         return found[:, : len(self.classes)] if self.architecture.attention else found
 
     def with_attention(self, images: Tensor) -> Tensor:
-        """Return the logits of normalised images, and in a last column, if the network gives it, their attention."""
+        """Return the logits of normalised images, and in a last column, if the network gives it, their attention.
+
+        >>> import torch
+        >>> colours = Classifier.of(lambda images: images.mean((2, 3)), classes="red,green,blue")
+        >>> colours.with_attention(torch.ones(2, 3, 8, 8)).shape  # this one gives none
+        torch.Size([2, 3])
+        """
         if self.preprocessing.layout == "NHWC":
             images = images.permute(0, 2, 3, 1)
         found = self.network(images)
@@ -281,7 +293,12 @@ class Classifier(Shown, nn.Module):
 
     @checked
     def tile_to_look_at(self, tile: int | None) -> int:
-        """Return `tile`, or, if it is None, the tile of training; raises `InputError` if there is neither."""
+        """Return `tile`, or, if it is None, the tile of training; raises `InputError` if there is neither.
+
+        >>> toy = Classifier.of(lambda images: images.mean((2, 3)), classes="red,green,blue", tile=16)
+        >>> toy.tile_to_look_at(None), toy.tile_to_look_at(8)
+        (16, 8)
+        """
         tile = tile if tile is not None else self.tile
         if tile is None:
             raise InputError(
@@ -292,7 +309,15 @@ class Classifier(Shown, nn.Module):
 
     @checked
     def prepare(self, image: Tensor) -> Tensor:
-        """Turn one decoded image, uint8 (3, H, W), into the input of a full pass: resized, cropped, normalised."""
+        """Turn one decoded image, uint8 (3, H, W), into the input of a full pass: resized, cropped, normalised.
+
+        >>> import torch
+        >>> toy = Classifier.of(lambda images: images.mean((2, 3)), classes=3, resize_short=8, crop=8, mean=0, std=1)
+        >>> toy.prepare(torch.zeros(3, 16, 24, dtype=torch.uint8)).shape
+        torch.Size([3, 8, 8])
+
+        The result is float. Raises `InputError` for a tensor that is no such image.
+        """
         if image.ndim != 3:
             raise InputError(f"`image` takes one of (3, height, width), got one of {tuple(image.shape)}")
         return self.preprocessing.normalise(self.preprocessing.cut_whole(self.preprocessing.resize(image)))

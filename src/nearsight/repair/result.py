@@ -162,11 +162,21 @@ class Repair(Shown):
 
     @checked
     def of_shortcut(self, number: int, having: bool) -> Change | None:
-        """Return what changed on images of a shortcut's class with or without it, by its place in `shortcuts`."""
+        """Return what changed on images of a shortcut's class with or without it, by its place in `shortcuts`.
+
+        >>> Repair.load("repairs/scenes").of_shortcut(0, having=False).change.value  # doctest: +SKIP
+        0.83
+
+        None if the test split has no such image.
+        """
         return next((row for row in self.groups if (row.shortcut, row.having) == (number, having)), None)
 
     def sentences(self) -> tuple[str, ...]:
-        """Say what the repair did, the conclusion first."""
+        """Say what the repair did, the conclusion first.
+
+        >>> Repair.load("repairs/scenes").sentences()[-1]  # doctest: +SKIP
+        'it took 84 steps and 0:31 of training, 61 % of the operations of the run before'
+        """
         each = [self._won_back(number) for number in range(len(self.shortcuts))]
         return (
             self._conclusion(each),

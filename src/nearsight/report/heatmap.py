@@ -136,13 +136,30 @@ class Heatmaps(Shown):
 
     @checked
     def figure(self, number: int = 0) -> "Figure":
-        """Return the figure of one image, which a notebook shows."""
+        """Return the figure of one image, which a notebook shows.
+
+        >>> import torch
+        >>> from nearsight.tiles import TileGrid
+        >>> evidence = EvidenceMap(torch.tensor([[[3.0, 1.0]], [[0.0, -4.0]]]), TileGrid(4, 8, 4, 4), ("cat", "dog"))
+        >>> maps = Heatmaps((Heatmap("owl", torch.zeros(3, 4, 8, dtype=torch.uint8), evidence, chosen=1),))
+        >>> len(maps.figure().axes) > 1
+        True
+        """
         return heatmap_figure(self.images[number], self.limit)
 
     @checked
     @writes("directory")
     def save(self, directory: str | Path, processes: Processes = ONE_PROCESS) -> list[Path]:
         """Write NAME.png, NAME.svg and the map as NAME.safetensors for each image, and one page; return the paths.
+
+        >>> import tempfile
+        >>> import torch
+        >>> from nearsight.tiles import TileGrid
+        >>> evidence = EvidenceMap(torch.tensor([[[3.0, 1.0]], [[0.0, -4.0]]]), TileGrid(4, 8, 4, 4), ("cat", "dog"))
+        >>> maps = Heatmaps((Heatmap("owl", torch.zeros(3, 4, 8, dtype=torch.uint8), evidence, chosen=1),))
+        >>> paths = maps.save(place := tempfile.mkdtemp())
+        >>> Heatmaps.load(place).to_json() == maps.to_json()
+        True
 
         The page is heatmaps.html: maps over pictures, and the logits of the tile under the pointer. Beside these
         are heatmaps.json and pictures/NAME.png, from which `load` reads them back. Names that two images share
@@ -193,7 +210,8 @@ class Heatmaps(Shown):
     def load(directory: str | Path) -> "Heatmaps":
         """Read the heatmaps that `save` left in a directory.
 
-        >>> Heatmaps.load("heatmaps").figure(0)  # doctest: +SKIP
+        >>> Heatmaps.load("heatmaps").limit  # doctest: +SKIP
+        6.2
 
         Raises `InputError` if there are none, and for files that are damaged or of a newer version.
         """

@@ -57,7 +57,14 @@ class Run(Shown):
     @staticmethod
     @checked
     def open(path: str | Path) -> "Run":
-        """Return the run in a directory; raises `InputError` if there is none."""
+        """Return the run in a directory; raises `InputError` if there is none.
+
+        >>> import tempfile
+        >>> directory = Path(tempfile.mkdtemp())
+        >>> _ = (directory / "recipe.toml").write_text("tile = 16")
+        >>> Run.open(directory).recipe.tile
+        16
+        """
         directory = Path(path)
         if not is_directory(directory):
             what = "is a file, not a directory" if is_file(directory) else "does not exist"
@@ -88,7 +95,7 @@ class Run(Shown):
 
     @property
     def result(self) -> dict[str, Any]:
-        """The metrics of the run, from result.json."""
+        """The metrics of the run, from result.json; raises `InputError` if training has not finished."""
         path = self.directory / RESULT
         self._need(path)
         return read_result_file(path)
@@ -102,7 +109,16 @@ class Run(Shown):
     def classifier(self, network: Network | None = None) -> Classifier:
         """Load the trained classifier, on the CPU and ready for inference.
 
-        `network` is needed if a network of your own was trained: that network, or what builds it.
+        >>> import tempfile
+        >>> import nearsight
+        >>> few = nearsight.load("digits")["train"].select(range(40))
+        >>> how = dict(recipe="fast", tile=8, steps=2, batch_size=8, width=0.1, progress=False)
+        >>> run = nearsight.train(few, **how, out=tempfile.mkdtemp())
+        >>> run.classifier().classes[:3], run.classifier().tile
+        (('0', '1', '2'), 8)
+
+        `network` is needed if a network of your own was trained: that network, or what builds it. Raises
+        `InputError` if training has not finished, and for damaged files.
         """
         for name in (WEIGHTS, DESCRIPTION):
             self._need(self.directory / name)
@@ -146,7 +162,13 @@ class Run(Shown):
         return download_run(repo_id, revision=revision, directory=directory, token=token)
 
     def predictions(self) -> "pyarrow.Table":
-        """Read the table of predictions: one row per image, as written by `nearsight evaluate`."""
+        """Return the table of predictions: one row per image, as written by `nearsight evaluate`.
+
+        >>> Run.open("runs/first").predictions().column_names[:3]  # doctest: +SKIP
+        ['index', 'path', 'label']
+
+        Raises `InputError` if the run was not evaluated, and if the file is damaged.
+        """
         path = self.directory / PREDICTIONS
         if not path.is_file():
             raise InputError(

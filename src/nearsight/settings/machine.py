@@ -52,9 +52,11 @@ class Machine:
     def torch_device(self) -> "torch.device":
         """Return the device of this machine, CUDA or MPS first if `device` is auto.
 
+        >>> Machine(device="cpu").torch_device()
+        device(type='cpu')
+
         If a node has several processes, each has its own GPU. Raises `InputError` if the requested device does
         not exist.
-        there.
         """
         import torch
 
@@ -92,8 +94,11 @@ class Machine:
     def decoding_workers(self) -> int:
         """Return the number of processes that decode a streaming set.
 
-        None if processes are started anew (`spawn`, `forkserver`) by a script that would run again in each,
-        because it has no `if __name__ == "__main__"`; a warning says so.
+        >>> Machine(workers=3).decoding_workers()
+        3
+
+        0, which means this process alone, if processes are started anew (`spawn`, `forkserver`) by a script that
+        would run again in each, because it has no `if __name__ == "__main__"`; a warning says so.
         """
         if self.workers == 0:
             return 0

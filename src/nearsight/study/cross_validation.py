@@ -38,6 +38,14 @@ class FoldedAccuracy:
 class CrossValidation(Shown):
     """A finished cross-validation: what was folded, how it was trained, and how good it is.
 
+    >>> import tempfile
+    >>> import nearsight
+    >>> few = nearsight.load("digits")["train"].select(range(60))
+    >>> how = dict(recipe="fast", tile=8, steps=2, batch_size=8, width=0.1, progress=False)
+    >>> found = nearsight.train(few, **how, folds=2, out=tempfile.mkdtemp())
+    >>> found.images, len(found.runs), found.accuracy("mean-logit").accuracy.n
+    (60, 2, 60)
+
     `runs` are the directories of the runs below `directory`, one per fold, and `sizes` how many images each fold
     has.
     """
@@ -54,7 +62,11 @@ class CrossValidation(Shown):
 
     @checked
     def accuracy(self, protocol: str) -> FoldedAccuracy | None:
-        """Return the accuracy under a protocol, or None if the runs were not evaluated under it."""
+        """Return the accuracy under a protocol, or None if the runs were not evaluated under it.
+
+        >>> CrossValidation.load("runs/five-folds").accuracy("vote").accuracy.value  # doctest: +SKIP
+        0.915
+        """
         return next((row for row in self.accuracies if row.protocol == protocol), None)
 
     @property
@@ -87,7 +99,11 @@ class CrossValidation(Shown):
         return Summary(title, self.columns, self.rows, (self.told,))
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything except its place as plain values, with units: the content of folds.json."""
+        """Return everything except its place as plain values, with units: the content of folds.json.
+
+        >>> CrossValidation.load("runs/five-folds").to_json()["images"]  # doctest: +SKIP
+        120
+        """
         values = to_values(self) | {"recipe": recipe_table(self.recipe)}
         del values["directory"]
         return numbered("folds", {**values, "units": UNITS})

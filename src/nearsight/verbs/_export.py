@@ -27,8 +27,14 @@ def export(
 ) -> Path:
     """Write a model as ONNX, TorchScript or torch.export, and return the file's path.
 
-    >>> export("runs/first", format="onnx")  # doctest: +SKIP
-    PosixPath('runs/first/model.onnx')
+    >>> import tempfile
+    >>> from torch import nn
+    >>> from nearsight import Classifier
+    >>> network = nn.Sequential(nn.Conv2d(3, 2, 5), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> toy = Classifier.of(network, classes="cat,dog", tile=16, mean=0.5, std=0.5)
+    >>> file = export(toy, format="onnx", out=f"{tempfile.mkdtemp()}/toy.onnx", progress=False)
+    >>> Classifier.of(file).classes
+    ('cat', 'dog')
 
     `model` is a run, or anything that `Classifier.of` takes if it is a PyTorch network. The file's logits are
     compared with the model's, on random tiles and on batches of two sizes, before the file is kept. It holds the

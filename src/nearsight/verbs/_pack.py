@@ -21,9 +21,16 @@ def pack(
 ) -> PackedSet:
     """Make a copy of a set in which a tile costs the same wherever it lies in its image, with the same pixels.
 
-    >>> import nearsight
-    >>> made = nearsight.pack("photos", out="photos-packed")  # doctest: +SKIP
-    >>> nearsight.train(made.data, tile=64)  # doctest: +SKIP
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> place = Path(tempfile.mkdtemp())
+    >>> for name in ("cat", "dog"):
+    ...     (place / "photos" / name).mkdir(parents=True)
+    ...     for k in range(3):
+    ...         Image.new("RGB", (300, 300), (80 * k, 0, 0)).save(place / "photos" / name / f"{k}.jpg")
+    >>> made = pack(place / "photos", out=place / "packed", progress=False)
+    >>> made.packed, made.copied
+    (6, {})
 
     `data` is an image folder or Parquet: a path, or a name under NEARSIGHT_DATA. Every other verb takes `made.data`
     in its place, and finds the same images, labels, splits, columns and regions.

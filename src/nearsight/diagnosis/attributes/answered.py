@@ -73,7 +73,7 @@ def find_answered(looks: Looks) -> Iterator[Candidate]:
     answered = _answers(examined, classes)
     places = np.random.default_rng((examined.seed, 10)).permutation(len(looks.grown))[:EDITED]
     scale = Scale.of(looks.of_grown)
-    for likeness, numbers in answered:
+    for done, (likeness, numbers) in enumerate(answered, start=1):
         for strength in strengths_of(likeness.way):
             edit = likeness.way.edit(strength)
             pictures = examined.pictures_at(looks.grown[places])
@@ -82,6 +82,7 @@ def find_answered(looks: Looks) -> Iterator[Candidate]:
                 one = _found(looks, scale, number, likeness, edit, edited, places)
                 if one is not None:
                     found[number].append(one)
+        examined.progress.count("looking for traces of these edits", done, len(answered))
     for one in chain.from_iterable(_distinct(looks, scale, some) for some in found.values()):
         yield _candidate(looks, scale, one)
 
@@ -107,6 +108,7 @@ def _answers(examined: Examined, classes: Sequence[int]) -> list[tuple[Likeness,
     ways = asked_about()
     for row, likeness in enumerate(ways):
         after = decision.predictions_of(pictures, likeness.way.edit(strengths_of(likeness.way)[1]))
+        examined.progress.count("asking what edited images are taken for", row + 1, len(ways))
         become = np.array([((after == n) & (before != n) & (labels != n)).sum() for n in classes])
         for column, number in enumerate(classes):
             others = np.delete(become, column)

@@ -95,15 +95,19 @@ def find_likenesses(examined: Examined, values: Values) -> Iterator[Candidate]:
     common = np.cov(near[choosing].T) + STEADY * np.eye(near.shape[1])
     edited = [(likeness, strength) for likeness in LIKENESSES for strength in likeness.strengths]
 
+    processes = examined.decision.processes
+    own, done = len(processes.dealt(edited)), 0
+
     def change(one: tuple[Likeness, float]) -> NDArray[np.float64]:
+        nonlocal done
         likeness, strength = one
         changed = scale(measure_all(map(likeness.way.edit(strength), plain)))
+        done += 1
+        examined.progress.count("measuring edited images", done, own)
         return np.asarray(changed - near[places], dtype=np.float64)
 
     found: list[_Found] = []
-    for (likeness, _), changed in zip(
-        edited, examined.decision.processes.for_each(edited, change), strict=True
-    ):
+    for (likeness, _), changed in zip(edited, processes.for_each(edited, change), strict=True):
         weights = np.linalg.solve(common + np.cov(changed.T) / 2, changed.mean(0))
         score = np.where(known, near @ weights, np.nan).astype(np.float32)
         reached = score[places] + changed @ weights
