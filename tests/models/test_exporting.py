@@ -1,7 +1,9 @@
 """Exported networks give the logits of the original, and say what their classes are; a wrong one is never kept."""
 
 import json
+import re
 import resource
+import sys
 from pathlib import Path
 
 import onnx
@@ -159,3 +161,13 @@ def test_a_file_of_probabilities_gives_logits_and_says_so(tmp_path: Path) -> Non
     export_classifier(toy, path, "onnx")
     images = torch.rand(3, 3, 4, 4)
     torch.testing.assert_close(Classifier.of(path)(images), toy(images))
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+def test_a_package_that_is_missing_is_told_with_the_extra_that_brings_it(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=re.escape("pip install 'nearsight[onnx]'")):
+        export_classifier(classifier("tilenet"), tmp_path / "toy.onnx", "onnx")
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,7 @@
 """A classifier from anything: what is taken over, what is found, what is told, what is refused."""
 
+import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -329,3 +331,14 @@ def test_what_no_output_can_be_is_refused_in_a_description(tmp_path: Path) -> No
     description.write_text(written.replace('"outputs": "logits"', '"outputs": "shares"'))
     with pytest.raises(InputError, match=r"model\.json.*unknown value 'shares'"):
         load_classifier(tmp_path)
+
+
+def test_a_missing_file_is_named_before_the_package_that_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(InputError, match="does not exist"):
+        Classifier.of(tmp_path / "cats.onnx")
+    (tmp_path / "cats.onnx").touch()
+    with pytest.raises(InputError, match=re.escape("pip install 'nearsight[onnx]'")):
+        Classifier.of(tmp_path / "cats.onnx")

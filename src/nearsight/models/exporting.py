@@ -139,11 +139,17 @@ def _compare(given: list[Tensor], expected: list[Tensor], form: str) -> None:
             raise InputError(f"the {form} file's logits differ from the network's by {apart:.3g}")
 
 
+def _not_installed() -> InputError:
+    return InputError(
+        "a file of ONNX needs onnx and onnxruntime, which are not both installed; pip install 'nearsight[onnx]'"
+    )
+
+
 def _write_onnx(network: nn.Module, images: Tensor, path: Path, description: str, free: bool) -> None:
     try:
         import onnx
     except ImportError as error:
-        raise InputError("a file of ONNX needs onnx and onnxruntime; pip install nearsight[onnx]") from error
+        raise _not_installed() from error
     axes = {0: "batch"} | ({2: "height", 3: "width"} if free else {})
     with _as_input_error("onnx"):
         # The exporter of PyTorch's graphs of operations; the newer one needs another package.
@@ -166,7 +172,7 @@ def _read_onnx(path: Path) -> Run:
     try:
         import onnxruntime
     except ImportError as error:
-        raise InputError("a file of ONNX needs onnx and onnxruntime; pip install nearsight[onnx]") from error
+        raise _not_installed() from error
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
     def run(images: Tensor) -> Tensor:

@@ -160,12 +160,14 @@ def _of_ours(name: str, said: Said) -> Classifier:
 
 
 def _session(path: Path) -> OnnxSession:
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give a file of ONNX")
     try:
         import onnxruntime
     except ImportError as error:
-        raise InputError(f"{path} needs ONNX Runtime; install it with pip install onnxruntime") from error
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; give a file of ONNX")
+        raise InputError(
+            f"{path} needs onnxruntime, which is not installed; pip install 'nearsight[onnx]'"
+        ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     # Its warnings are for exporters; errors are raised.

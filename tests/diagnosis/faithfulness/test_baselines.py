@@ -120,7 +120,7 @@ def test_without_its_package_grad_cam_is_left_out(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(baselines, "PACKAGE", "no_such_package")
     explain, note = grad_cam(network("airbench"), IMAGE)
     assert explain is None
-    assert "nearsight[peers]" in note
+    assert "pip install 'nearsight[peers]'" in note
 
 
 def test_edges_are_where_brightness_changes_and_random_maps_follow_their_seed() -> None:

@@ -58,7 +58,7 @@ def grad_cam(model: Model, example: Tensor, classes: int | None = None) -> tuple
     raise on an image of another size.
     """
     if find_spec(PACKAGE) is None:
-        return None, f"{LEFT_OUT}: its package is not installed (pip install nearsight[peers])"
+        return None, f"{LEFT_OUT}: its package is not installed (pip install 'nearsight[peers]')"
     if not isinstance(model, nn.Module):
         return None, f"{LEFT_OUT}: it needs the gradients of a PyTorch module"
     try:
