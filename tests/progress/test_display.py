@@ -67,6 +67,17 @@ def test_a_log_gets_the_time_left_once_it_is_known(
     assert len(told) == 5
 
 
+def test_hours_of_work_are_a_line_each_minute_and_not_every_ten_seconds(
+    capsys: pytest.CaptureFixture[str], clock: SimpleNamespace
+) -> None:
+    with Display() as shown:
+        for second in range(3 * 3600):
+            shown.count("training", second, 3 * 3600)
+            clock.now += 1
+    told = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("warning")]
+    assert 160 < len(told) < 240
+
+
 def test_the_same_work_done_again_has_a_time_of_its_own(
     capsys: pytest.CaptureFixture[str], clock: SimpleNamespace
 ) -> None:

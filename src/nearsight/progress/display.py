@@ -15,8 +15,10 @@ from nearsight.progress.markup import unmarked
 from nearsight.progress.shortening import warning_of_length
 from nearsight.progress.watching import duration
 
-# Seconds between two lines if nothing can be redrawn.
-PLAIN_SECONDS = 10.0
+# Seconds between two lines if nothing can be redrawn: at first, and at most, as long work gets fewer of them.
+PLAIN_SECONDS, MOST_PLAIN_SECONDS = 10.0, 60.0
+# From there on the share of its time so far between two lines.
+PLAIN_SHARE = 1 / 20
 # Before this many seconds, a rate says little.
 RATE_SECONDS = 2.0
 # And this long before it leads to a warning.
@@ -45,7 +47,8 @@ class _Work:
         """Whether a log gets a line: when the remaining time is first known, now and then, and at the end."""
         if self.printed is None:
             return done >= self.total or now - self.begun >= PLAIN_SECONDS or self.left(done, now) is not None
-        return done >= self.total or now - self.printed >= PLAIN_SECONDS
+        pause = min(MOST_PLAIN_SECONDS, max(PLAIN_SECONDS, PLAIN_SHARE * (now - self.begun)))
+        return done >= self.total or now - self.printed >= pause
 
 
 class Display:
