@@ -1,8 +1,8 @@
 """The time of a step, measured before training: scaled to the tiles of a step, and nothing is changed by it."""
 
 import copy
-import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,8 +18,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def one_second_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = itertools.count()
-    monkeypatch.setattr(step_time.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(step_time, "Stopwatch", lambda: SimpleNamespace(seconds=lambda: 1.0))
 
 
 @pytest.mark.usefixtures("one_second_a_pass")

@@ -1,6 +1,5 @@
 """How long a diagnosis will take, before it begins: from a few images that are scored and measured beforehand."""
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.errors import InputError
 from nearsight.evaluation.expected import expected_of
 from nearsight.evidence import TiledModel
-from nearsight.progress import SAID_SECONDS, duration
+from nearsight.progress import SAID_SECONDS, Stopwatch, duration
 from nearsight.tiles import TileGrid
 
 # What cannot be known beforehand, as it was in diagnoses of photographs (docs/performance.md): how many of the images
@@ -179,9 +178,9 @@ def _seconds_of_measuring(images: ImageSet) -> float:
     """Return how long it takes to read and measure an image, 0 if the first ones are damaged."""
     with suppress(InputError):
         measure(images.image(0))
-        begun = time.perf_counter()
+        watch = Stopwatch()
         some = range(min(TIMED, len(images)))
         for place in some:
             measure(images.image(place))
-        return (time.perf_counter() - begun) / len(some)
+        return watch.seconds() / len(some)
     return 0.0

@@ -1,6 +1,5 @@
 """How long the measurement of tile sizes will take, before it begins, from searches that are timed."""
 
-import time
 from collections.abc import Iterable
 from functools import partial
 
@@ -11,6 +10,7 @@ from nearsight.dimension.drawing import CHANNELS, positions
 from nearsight.dimension.search import nearest
 from nearsight.dimension.several_tiles import MOST_TILES, QUERIES, SEVERAL_BLOCKS
 from nearsight.dimension.spaces import vectors
+from nearsight.progress import Stopwatch
 from nearsight.settings import Sampling
 from nearsight.settings.sampling import count_blocks
 
@@ -71,16 +71,16 @@ def _seconds_of_pair(size: tuple[int, int], device: torch.device) -> float:
     seconds = 0.0
     # What is set up for the first is not met again.
     for _ in range(2):
-        begun = time.perf_counter()
+        watch = Stopwatch()
         nearest(queries, tiles, 1, prepare)
-        seconds = time.perf_counter() - begun
+        seconds = watch.seconds()
     return seconds / (QUERIED * AMONG)
 
 
 def _seconds_of_reading(images: ImageSet, count: int) -> float:
     if images.pixels is not None:
         return 0.0
-    begun = time.perf_counter()
+    watch = Stopwatch()
     for place in range(min(READ, len(images))):
         images.image(place)
-    return (time.perf_counter() - begun) / READ * count
+    return watch.seconds() / READ * count

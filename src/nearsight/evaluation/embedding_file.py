@@ -26,7 +26,7 @@ from nearsight.evidence import Cost, TiledModel
 from nearsight.evidence.cost import TIMED_TILES
 from nearsight.lock import remove_parts, writing_parts
 from nearsight.numbers import agreeing, counted
-from nearsight.progress import SILENT, Progress
+from nearsight.progress import SILENT, Progress, Stopwatch
 from nearsight.read import opened_table, said_of
 from nearsight.runs.run import METADATA
 from nearsight.tiles import TileGrid
@@ -101,9 +101,9 @@ def _cost_of_tiles(bound: TiledModel, grids: Sequence[TileGrid]) -> Cost:
     total, tile = sum(map(len, grids)), grids[0].tile
     batch = torch.zeros(min(total, TIMED_TILES), 3, tile, tile)
     bound.embed(batch)
-    begun = time.perf_counter()
+    watch = Stopwatch()
     bound.embed(batch)
-    return Cost(total, None, (time.perf_counter() - begun) / len(batch) * total)
+    return Cost(total, None, watch.seconds() / len(batch) * total)
 
 
 def _key(bound: TiledModel, images: ImageSet) -> str:

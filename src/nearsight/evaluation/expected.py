@@ -1,6 +1,5 @@
 """How long the scores of many images will take, from a few of them that are scored beforehand."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -13,7 +12,7 @@ from nearsight.errors import InputError
 from nearsight.evaluation.chunks import Looked, as_looked_at
 from nearsight.evidence import Cost, TiledModel
 from nearsight.numbers import counted
-from nearsight.progress import SAID_SECONDS, Progress
+from nearsight.progress import SAID_SECONDS, Progress, Stopwatch
 from nearsight.tiles import TileGrid
 
 # Fewer pixels in all, those of tiles counted tile by tile, are scored so soon that nothing is measured.
@@ -142,11 +141,11 @@ def _grids_that_fit(bound: TiledModel, looked: Sequence[Looked]) -> Iterator[Til
 def _read(read: Callable[[int], Looked], places: Sequence[int]) -> tuple[list[Looked], float]:
     """Return the images that can be read, and the seconds that it took."""
     looked: list[Looked] = []
-    begun = time.perf_counter()
+    watch = Stopwatch()
     for place in places:
         with suppress(InputError):
             looked.append(read(place))
-    return looked, time.perf_counter() - begun
+    return looked, watch.seconds()
 
 
 def _seconds_of_pass(whole: FullPass, images: Sequence[Tensor]) -> float:
@@ -155,7 +154,7 @@ def _seconds_of_pass(whole: FullPass, images: Sequence[Tensor]) -> float:
     with suppress(Exception):
         # What is set up for the first is not met again.
         whole.full_pass(images[:1])
-        begun = time.perf_counter()
+        watch = Stopwatch()
         whole.full_pass(images)
-        return time.perf_counter() - begun
+        return watch.seconds()
     return 0.0

@@ -1,6 +1,5 @@
 """What a network of whole images says about small tiles, compared with what it says about the whole image."""
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from nearsight.evaluation.tile_views import (
 )
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.models import Classifier, Preprocessing
-from nearsight.progress import SILENT, Progress
+from nearsight.progress import SILENT, Progress, Stopwatch
 from nearsight.tiles import TileGrid
 
 # Shares of the smallest side of the images, in addition to the requested tiles.
@@ -190,9 +189,9 @@ def seconds_of_asking(
     with suppress(Exception):
         # What is set up for the first is not met again.
         bound.full_pass(few[:1])
-        begun = time.perf_counter()
+        watch = Stopwatch()
         bound.full_pass(few)
-        one = (time.perf_counter() - begun) / len(few)
+        one = watch.seconds() / len(few)
         height, width = few[0].shape[-2:]
         smallest, passes = _smallest(preprocessing, images), 0.0
         for tile in sorted(set(tiles)):

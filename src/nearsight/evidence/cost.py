@@ -1,6 +1,5 @@
 """What the evidence of some images will cost, measured on a few tiles before the run."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ from nearsight.errors import InputError
 from nearsight.evidence.operations import FlopCount
 from nearsight.evidence.ready import ReadyModel
 from nearsight.numbers import counted
-from nearsight.progress import duration
+from nearsight.progress import Stopwatch, duration
 from nearsight.statistics.writing import scaled
 from nearsight.tiles import TileGrid
 
@@ -58,10 +57,10 @@ def measured_cost(ready: ReadyModel, grids: Sequence[TileGrid], channels: int = 
     tile = grids[0].tile
     batch = ready.example((min(total, TIMED_TILES), channels, tile, tile))
     ready.logits(batch)
-    started = time.perf_counter()
+    watch = Stopwatch()
     # On the CPU, the logits exist only when the device has finished.
     ready.logits(batch).cpu()
-    seconds = (time.perf_counter() - started) / len(batch) * total
+    seconds = watch.seconds() / len(batch) * total
     if not ready.seen:
         return Cost(total, None, seconds)
     with FlopCount() as count:

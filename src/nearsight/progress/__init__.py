@@ -1,6 +1,7 @@
 """What long work reports: one channel for lines, warnings and counts."""
 
 from nearsight.progress.channel import SAID_SECONDS, SILENT, Progress, Silent
+from nearsight.progress.stopwatch import Stopwatch
 from nearsight.progress.watching import duration, is_first_process, progress_here, watched, worded
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "SILENT",
     "Progress",
     "Silent",
+    "Stopwatch",
     "duration",
     "is_first_process",
     "progress_here",

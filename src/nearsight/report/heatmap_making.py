@@ -1,6 +1,5 @@
 """From a classifier and images to their heatmaps."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -26,7 +25,7 @@ from nearsight.evidence.kinds import KINDS
 from nearsight.models import Classifier, receptive_field
 from nearsight.models.outputs import is_seen
 from nearsight.numbers import agreeing, counted
-from nearsight.progress import SAID_SECONDS, SILENT, Progress, duration
+from nearsight.progress import SAID_SECONDS, SILENT, Progress, Stopwatch, duration
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.report.large_picture import LargePicture
 from nearsight.settings import EvidenceKind, Fill
@@ -142,9 +141,9 @@ class _Share:
             return self.bound.cost(grids).seconds * tiles
         # What is set up for the first is not met again.
         self.bound.full_pass([first])
-        begun = time.perf_counter()
+        watch = Stopwatch()
         self.bound.full_pass([first])
-        return (time.perf_counter() - begun) * count
+        return watch.seconds() * count
 
     def heatmaps(self) -> list[Heatmap]:
         """Map the images, block by block."""

@@ -1,13 +1,13 @@
 """How long training will take, before it begins: the time of a step, measured on a few tiles."""
 
 import copy
-import time
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nearsight.models.small_grids import small_grids_as_products
+from nearsight.progress import Stopwatch
 from nearsight.settings import Recipe
 from nearsight.training.cost import count_flops, count_optimizer_flops
 from nearsight.training.precision import SLOWEST
@@ -56,7 +56,7 @@ def _seconds_of_pass(network: nn.Module, images: Tensor, dtype: torch.dtype) -> 
     twin = copy.deepcopy(network).to(device).train()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         for _ in range(2):
-            begun = time.perf_counter()
+            watch = Stopwatch()
             with (
                 torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32),
                 small_grids_as_products(device, dtype),
@@ -68,5 +68,5 @@ def _seconds_of_pass(network: nn.Module, images: Tensor, dtype: torch.dtype) -> 
             loss.backward()  # type: ignore[no-untyped-call]
             if device.type == "cuda":
                 torch.cuda.synchronize()
-            seconds = time.perf_counter() - begun
+            seconds = watch.seconds()
     return seconds

@@ -1,7 +1,6 @@
 """A whole set packed: a copy of its directory, or of its Parquet file, that is read as the set itself is."""
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from nearsight.data.workers import begin_worker
 from nearsight.errors import InputError
 from nearsight.lock import LOCK, contents, writing
 from nearsight.numbers import counted
-from nearsight.progress import Progress, duration
+from nearsight.progress import Progress, Stopwatch, duration
 from nearsight.read import open_regular
 
 _TABLE = ".parquet"
@@ -154,9 +153,9 @@ def _foresee(files: _Files, out: Path, workers: int, progress: Progress) -> None
         return
     # What is imported for the first is not met again.
     for _ in range(2):
-        begun = time.perf_counter()
+        watch = Stopwatch()
         packed_or_same(sample)
-        taken = time.perf_counter() - begun
+        taken = watch.seconds()
     seconds = taken / len(sample) * size / max(1, workers)
     progress.say(
         f"packing {counted(files.count, 'image')}, {size / _GIB:,.2f} GiB, takes about {duration(seconds)}"
