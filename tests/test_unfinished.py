@@ -13,6 +13,7 @@ import pytest
 
 from nearsight import unfinished
 from nearsight.errors import InputError
+from nearsight.lock import contents
 from nearsight.report import verify_files
 from nearsight.unfinished import discard_unfinished, is_left_over, is_unfinished
 from nearsight.write import replace_atomically, write_json, write_text
@@ -29,16 +30,27 @@ with replace_atomically(Path(sys.argv[1])) as temporary:
     sys.stdin.read()
 """
 
-Begin = Callable[[Path], subprocess.Popen[str]]
+OF_A_DIRECTORY = """
+import sys
+from pathlib import Path
+from nearsight.unfinished import directory_beside
+with directory_beside(Path(sys.argv[1])) as temporary:
+    (temporary / "run").mkdir()
+    (temporary / "run" / "result.json").write_text("{}")
+    print("begun", flush=True)
+    sys.stdin.read()
+"""
+
+Begin = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
 def begin() -> Begin:
-    """Begin a process that writes half of a file, and waits."""
+    """Begin a process that writes half of a file, or of a directory, and waits."""
 
-    def begun(path: Path) -> subprocess.Popen[str]:
+    def begun(path: Path, writer: str = WRITER) -> subprocess.Popen[str]:
         streams: dict[str, int | IO[str]] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], text=True, **streams)
+        process = subprocess.Popen([sys.executable, "-c", writer, str(path)], text=True, **streams)
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
         return process
@@ -84,6 +96,25 @@ def test_a_killed_process_s_file_is_removed_and_a_living_one_s_is_not(tmp_path: 
     assert (tmp_path / "rows.csv").read_text() == "half of the n"
 
 
+def test_a_killed_process_s_directory_is_removed_with_all_in_it(tmp_path: Path, begin: Begin) -> None:
+    write_json(tmp_path / "result.json", {"old": True})
+    killed, living = (begin(tmp_path / "page", OF_A_DIRECTORY) for _ in range(2))
+    left = {path for path in tmp_path.iterdir() if is_unfinished(path.name)}
+    assert len(left) == 2
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    [half] = [path for path in left if is_left_over(path)]
+    found = verify_files(tmp_path)
+    assert (found.unfinished, [one.file for one in found.files]) == ((half.name,), ["result.json"])
+    assert contents(tmp_path) == [tmp_path / "result.json"]
+
+    unfinished._looked.clear()
+    write_text(tmp_path / "note.md", "tile 16")
+    assert names(tmp_path) == {"result.json", "note.md", *(path.name for path in left - {half})}
+    living.communicate("end")
+    assert names(tmp_path) == {"result.json", "note.md"}
+
+
 def test_nothing_else_is_removed(tmp_path: Path) -> None:
     host = unfinished._host()
     other = "0000" if host != "0000" else "ffff"
@@ -101,12 +132,11 @@ def test_nothing_else_is_removed(tmp_path: Path) -> None:
     # What another host left alone for a day.
     day_before = time.time() - 2 * 86_400
     os.utime(tmp_path / f".recipe.nearsight-{other}ffffffff.toml", (day_before, day_before))
-    link, pipe, directory = (f".{name}.nearsight-{host}01234567" for name in ("link", "pipe", "directory"))
+    link, pipe = (f".{name}.nearsight-{host}01234567" for name in ("link", "pipe"))
     (tmp_path / link).symlink_to(tmp_path / ".notes")
     os.mkfifo(tmp_path / pipe)
-    (tmp_path / directory).mkdir()
     write_text(tmp_path / "a.txt", "")
-    assert names(tmp_path) == kept | {link, pipe, directory, "a.txt"}
+    assert names(tmp_path) == kept | {link, pipe, "a.txt"}
 
 
 def test_a_directory_is_not_looked_into_for_each_of_many_files(

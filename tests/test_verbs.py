@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.processes import files_of
 
 from nearsight import (
     Classifier,
@@ -35,6 +36,27 @@ CPU = Machine(device="cpu", workers=0)
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train("digits", out=tmp_path_factory.mktemp("verbs") / "run", machine=CPU, **QUICK)
+
+
+def test_results_of_other_weights_are_not_the_run_s(run: Run, tmp_path: Path) -> None:
+    other = train("digits", out=tmp_path / "other", seed=1, machine=CPU, progress=False, **QUICK)
+    before = files_of(run.directory)
+    weights = other.directory / "model.safetensors"
+    found = evaluate(run, weights=weights, out=tmp_path / "out", machine=CPU, progress=False)
+    assert (
+        found.scores["vote"].tolist() == evaluate(run, weights=weights, machine=CPU).scores["vote"].tolist()
+    )
+    assert files_of(run.directory) == before
+
+
+def test_training_that_goes_on_is_evaluated_at_the_stride_that_is_asked_for(tmp_path: Path) -> None:
+    once = train("digits", out=tmp_path, machine=CPU, progress=False, **QUICK)
+    assert once.result["evaluation"]["test"]["stride"] == 1
+    for stride, now in ((3, 3), (None, 3)):
+        again = train(
+            "digits", out=tmp_path, resume=True, stride=stride, machine=CPU, progress=False, **QUICK
+        )
+        assert again.result["evaluation"]["test"]["stride"] == now
 
 
 def test_runs_go_where_their_recipe_says(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
-"""Files that are being written: known by their names, locked by their writers, removed if a writer was killed."""
+"""Files and directories that are being written: known by their names, locked, removed if a writer was killed."""
 
 import math
 import os
 import re
 import secrets
+import shutil
 import socket
 import stat
 import time
@@ -24,6 +25,7 @@ _NAME = re.compile(r"\..+\.(?:nearsight-(?P<host>[0-9a-f]{4}))?[0-9a-f]{8}(?:\.[
 # Some file systems show a lock only on its own host. What another host wrote must also be left alone for so long.
 _DAY_SECONDS = 86_400.0
 _being_written: set[Path] = set()
+_OF_DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 # When this process last looked into each directory. It looks again after some time, not at every file of many.
 _looked: dict[Path, float] = {}
 _AGAIN_SECONDS = 60.0
@@ -57,6 +59,36 @@ def file_beside(path: Path) -> Iterator[Path]:
                 temporary.unlink()
             raise
         finally:
+            _being_written.discard(temporary)
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+@contextmanager
+def directory_beside(path: Path) -> Iterator[Path]:
+    """Yield an empty directory in the same directory as a path, which is removed at the end.
+
+    >>> import tempfile
+    >>> with directory_beside(Path(tempfile.mkdtemp()) / "page") as temporary:
+    ...     temporary.is_dir(), is_unfinished(temporary.name), is_left_over(temporary)
+    (True, True, False)
+
+    It is for what is written elsewhere first, or is not kept. While entered, it is locked as a file is.
+    """
+    descriptor = None
+    while descriptor is None:
+        temporary = path.with_name(f".{path.name}.nearsight-{_host()}{secrets.token_hex(4)}")
+        _being_written.add(temporary)
+        try:
+            temporary.mkdir(parents=True)
+            descriptor = os.open(temporary, _OF_DIRECTORY)
+            if not _lock(descriptor, temporary):
+                os.close(descriptor)
+                descriptor = None
+                continue
+            yield temporary
+        finally:
+            _remove(temporary)
             _being_written.discard(temporary)
             if descriptor is not None:
                 os.close(descriptor)
@@ -98,20 +130,27 @@ def remove_left_over(directory: Path) -> None:
             descriptor = _taken(path)
             if descriptor is not None:
                 # While it is locked here, no process can begin to write it.
-                with suppress(OSError):
-                    path.unlink()
+                _remove(path)
                 os.close(descriptor)
 
 
 def discard_unfinished() -> None:
     """Remove the files that are being written, for a process that ends at once, without unwinding."""
     for temporary in list(_being_written):
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a directory with all that is in it."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def _lock(descriptor: int, path: Path) -> bool:
-    """Lock a file that was just created; whether it is still there."""
+    """Lock what was just created; whether it is still there."""
     if not _LOCKS:
         return True
     # A file system may have no locks.
@@ -121,19 +160,23 @@ def _lock(descriptor: int, path: Path) -> bool:
 
 
 def _taken(path: Path) -> int | None:
-    """Lock a file that a killed process left, and return its descriptor; None if it is anything else."""
+    """Lock what a killed process left, a file or a directory, and return its descriptor; None for anything else."""
     named = _NAME.fullmatch(path.name)
     if named is None or named["host"] is None or not _LOCKS:
         return None
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        kind = os.lstat(path).st_mode
+        how = (
+            _OF_DIRECTORY if stat.S_ISDIR(kind) else os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        )
+        descriptor = os.open(path, how)
     except OSError:
         return None
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         found = os.fstat(descriptor)
         ours = named["host"] == _host() or time.time() - found.st_mtime > _DAY_SECONDS
-        if ours and stat.S_ISREG(found.st_mode) and _is_at(descriptor, path):
+        if ours and (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) and _is_at(descriptor, path):
             return descriptor
     os.close(descriptor)
     return None

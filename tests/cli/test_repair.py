@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -121,3 +122,19 @@ def test_where_nothing_is_proven_the_diagnosis_has_its_page(
 def test_what_is_no_run_is_refused(refused: Refused, tmp_path: Path) -> None:
     assert "nowhere does not exist" in refused("repair", tmp_path / "nowhere")
     assert "required: RUN; see" in refused("repair")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"tile": 7}, "made with `tile` 8, and 7 is asked for; leave `tile` out"),
+        ({"stride": 2}, "made with `stride` 4, and 2 is asked for"),
+        ({"grid": "aligned"}, "made with `grid` covering, and aligned is asked for"),
+    ],
+)
+def test_a_diagnosis_of_other_tiles_than_asked_for_is_refused(options: dict[str, Any], said: str) -> None:
+    diagnosis: Any = SimpleNamespace(tile=8, stride=4, grid="covering")
+    asked = {"tile": None, "stride": None, "grid": "covering"}
+    _repair._check_tiles(diagnosis, **{"tile": 8, "stride": 4, "grid": "covering"})
+    with pytest.raises(InputError, match=said):
+        _repair._check_tiles(diagnosis, **asked | options)

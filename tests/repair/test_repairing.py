@@ -39,6 +39,7 @@ class Given(SimpleNamespace):
 
     def save(self, directory: Path) -> None:
         (directory).mkdir(parents=True, exist_ok=True)
+        (directory / "diagnosis.json").write_text("{}")
 
 
 @pytest.fixture
@@ -91,6 +92,30 @@ def test_a_repair_goes_on_to_the_same_end(repaired: Repairing) -> None:
         repaired()
     again = repaired(resume=True)
     assert (again.groups, again.moved, again.cost) == (first.groups, first.moved, first.cost)
+
+
+def test_a_diagnosis_that_proved_nothing_is_of_the_same_tiles_and_seed(
+    run: Run, sets: ImageSets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Given] = []
+
+    def diagnose(bound: TiledModel, *given: Any) -> Given:
+        tile, stride = bound.sides()
+        made.append(Given(tile=tile, stride=stride, grid=bound.grid, seed=given[3]))
+        return made[-1]
+
+    def nothing(*_: Any) -> None:
+        raise InputError("nothing to repair")
+
+    monkeypatch.setattr(repairing, "_diagnosed", diagnose)
+    monkeypatch.setattr(repairing.Diagnosis, "load", lambda _: made[-1])
+    monkeypatch.setattr(repairing, "_check_diagnosis", lambda *_: None)
+    monkeypatch.setattr(repairing, "choose", nothing)
+    for stride, seed, again in ((4, 0, False), (4, 0, True), (2, 0, True), (2, 1, True), (2, 1, True)):
+        bound = TiledModel(run.classifier(), stride=stride)
+        with pytest.raises(InputError, match="nothing to repair"):
+            repair(run, sets, bound=bound, seed=seed, out=tmp_path / "new", resume=again)
+    assert [(one.stride, one.seed) for one in made] == [(4, 0), (2, 0), (2, 1)]
 
 
 def test_from_scratch_is_the_recipe_of_the_run(repaired: Repairing, run: Run, tmp_path: Path) -> None:

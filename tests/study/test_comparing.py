@@ -516,10 +516,38 @@ def test_missing_runs_are_not_trained_on_other_images(tmp_path: Path, folds: int
     # What is finished needs no more training; in folds every image is tested once.
     assert nearsight.compare(photos, resume=True, **options).images == found.images - (folds is not None)
     shutil.rmtree(out / "runs" / "tile-6" / "seed-0")
-    with pytest.raises(InputError, match="would be trained on other images than those that it has"):
+    with pytest.raises(InputError, match="would be trained on other images or labels than those that it has"):
         nearsight.compare(photos, resume=True, **options)
     (photos / trained).write_bytes(content)
     assert nearsight.compare(photos, resume=True, **options).images == found.images
+
+
+def test_all_runs_are_tested_on_the_same_pixels_and_tiles(tmp_path: Path) -> None:
+    rng, photos = np.random.default_rng(0), tmp_path / "photos"
+
+    def paint(split: str) -> None:
+        for k in range(12):
+            place = photos / split / ("cat", "dog")[k % 2] / f"{k:02}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(place)
+
+    def compared(out: str, **more: Any) -> list[list[Any]]:
+        found = nearsight.compare(photos, out=tmp_path / out, **options, **more)
+        return [[one.interval for one in arm.accuracies] for arm in found.arms]
+
+    options: dict[str, Any] = {"arms": ["full", "tile-6"], "seeds": 1, "progress": False, "validation": 0}
+    options |= {"recipe": "fast", "width": 0.1, "steps": 2, "batch_size": 8, "precision": "float32"}
+    paint("train")
+    paint("test")
+    first = compared("kept")
+    # An evaluation of a run on its own, which leaves tiles out.
+    run = tmp_path / "kept" / "runs" / "tile-6" / "seed-0"
+    nearsight.evaluate(run, skip_blank=120, stride=1, progress=False)
+    assert compared("kept", resume=True) == first
+    # As if it had been interrupted, and the same files then held other pictures to test on.
+    shutil.rmtree(run)
+    paint("test")
+    assert compared("kept", resume=True) == compared("fresh") != first
 
 
 def test_a_finished_comparison_is_asked_by_group_without_another_run(

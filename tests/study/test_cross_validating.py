@@ -127,6 +127,26 @@ def test_images_stay_in_their_folds_when_the_folder_changes(tmp_path: Path) -> N
     } == mine - {gone}
 
 
+def test_a_missing_fold_is_not_trained_on_other_labels(finished: CrossValidation, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(finished.directory, tmp_path / "copy"))
+    shutil.rmtree(out / "fold-3")
+    pixels, labels = images()
+    labels[:10] = reversed(labels[:10])
+    with pytest.raises(InputError, match="would be trained on other images or labels than those that it has"):
+        nearsight.train((pixels, labels), folds=4, out=out, resume=True, **FIELDS)
+    assert not (out / "fold-3").exists()
+
+
+def test_all_folds_are_evaluated_in_the_same_way(finished: CrossValidation, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(finished.directory, tmp_path / "copy"))
+    nearsight.evaluate(out / "fold-2", images(), classes=["dark", "light"], skip_blank=200, progress=False)
+    again = nearsight.train(images(), folds=4, out=out, resume=True, **FIELDS)
+    assert again.accuracies == finished.accuracies
+    nearsight.train(images(), folds=4, out=out, resume=True, stride=3, **FIELDS)
+    told = [Run.open(out / name).result["evaluation"]["test"] for name in finished.runs]
+    assert [(one["stride"], "skip_blank" in one) for one in told] == [(3, False)] * 4
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -205,3 +205,10 @@ def folded_as_listed(listing: Listing, sets: ImageSets) -> tuple[FoldedSet, tupl
 def folds_of(listing: Listing) -> int:
     """Return how many folds a listing has, 0 if it is not one of folds."""
     return sum(name.startswith(FOLD) for name in np.unique(listing.split).tolist())
+
+
+def of_fold(listing: Listing, fold: int) -> Listing:
+    """Return the listing of a fold's run from that of all folds: the fold is `test`, and the others are `train`."""
+    others = np.array([name.startswith(FOLD) for name in listing.split.tolist()], dtype=np.bool_)
+    split = np.where(others, "train", listing.split)
+    return replace(listing, split=np.where(listing.split == f"{FOLD}{fold}", "test", split))

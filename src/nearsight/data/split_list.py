@@ -104,15 +104,15 @@ class Listing:
         return mine == theirs
 
     def same_training_images(self, other: "Listing") -> bool:
-        """Whether another listing has the same images to train on, whichever of them are held out to validate.
+        """Whether another listing has the same images and labels to train on, whichever are held out to validate.
 
         If there are folds, each image is trained on by some run.
         """
 
-        def contents(one: Listing) -> list[str]:
+        def contents(one: Listing) -> list[tuple[str, str]]:
             trained = np.isin(one.split, TRAINED_ON)
-            found: list[str] = sorted(one.digest[trained if trained.any() else ~trained].tolist())
-            return found
+            used = trained if trained.any() else ~trained
+            return sorted(zip(one.digest[used].tolist(), one.label[used].tolist(), strict=True))
 
         return contents(self) == contents(other)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from nearsight.data import ImageSet
 from nearsight.dimension.result import TileDimension
 from nearsight.evaluation.kept_blocks import BlockForm, KeptBlocks
-from nearsight.evaluation.kept_scores import made_by, told_apart_by
+from nearsight.evaluation.kept_scores import made_by, told_apart_by, versions
 from nearsight.evidence import TiledModel
 from nearsight.rows import from_values, to_values
 from nearsight.schema import SCHEMAS
@@ -59,6 +59,7 @@ def kept_sizes(
                 "sampling": asdict(sampling),
                 "embedding": model,
                 "device": device.type,
+                "versions": versions(),
             }
             if known
             else None

@@ -1,5 +1,6 @@
 """How scored blocks of images and their evidence maps are kept on disk, and on what they depend."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,8 @@ from nearsight.models.weights_digest import digest_of_weights
 # Maps that take more than this, together or in a block, are not kept: they would fill the disk or the memory.
 MOST_KEPT, MOST_OF_BLOCK = 4 * 2**30, 256 * 2**20
 _MAP, _SCORES = "map", "scores"
+# In the settings of an evaluation.
+CONTENT = "content"
 # Where an object lies differs in each process.
 _ADDRESS = re.compile("0x[0-9a-f]+")
 
@@ -103,6 +106,18 @@ def told_apart_by(images: ImageSet) -> dict[str, Any]:
     return {"images": identity.hexdigest(), "range": images.value_range}
 
 
+def content_of(images: ImageSet) -> str:
+    """Return what differs for images of other pixels, and for other labels, in an evaluation's settings.
+
+    >>> from nearsight.data import load
+    >>> digits = load("digits")["test"]
+    >>> content_of(digits) == content_of(digits.select([*range(len(digits))])) != content_of(digits.select([0]))
+    True
+    """
+    labels = [images.classes[label] for label in images.labels.tolist()]
+    return sha256(json.dumps([told_apart_by(images), labels]).encode()).hexdigest()[:32]
+
+
 def made_by(bound: TiledModel) -> dict[str, Any] | None:
     """Return all of a bound model that maps and scores depend on; None if its weights cannot be told from others."""
     network = _network(bound)
@@ -115,8 +130,13 @@ def made_by(bound: TiledModel) -> dict[str, Any] | None:
         "pooling": asdict(bound.pooling),
         "device": bound.device.type,
         "memory": bound.memory,
-        "versions": [version(name) for name in ("nearsight", "torch")],
+        "versions": versions(),
     }
+
+
+def versions() -> list[str]:
+    """Return the versions of what computes results, which may differ in their last digits from one to the next."""
+    return [version(name) for name in ("nearsight", "torch")]
 
 
 def _network(bound: TiledModel) -> str | None:

@@ -1,7 +1,8 @@
-"""What a repair was asked for, kept with it, so that it is only continued with the same settings."""
+"""What a repair or its diagnosis was asked for, kept with it, so that it only continues with the same settings."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from nearsight.errors import InputError
 from nearsight.lock import contents
@@ -13,8 +14,21 @@ ASKED = "asked.json"
 
 
 @dataclass(frozen=True)
+class Looked:
+    """How images and their tiles are looked at: `value_range` is that of their values, None for those of 8 bits."""
+
+    tile: int
+    stride: int
+    grid: str
+    value_range: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
 class Asked:
-    """The settings of a repair, as `repair` takes them; `run` is the name of the old run's directory."""
+    """The settings of a repair, as `repair` takes them; `run` is the name of the old run's directory.
+
+    `looked` is None in files of older versions.
+    """
 
     run: str
     data: str
@@ -23,6 +37,7 @@ class Asked:
     from_scratch: bool
     column: str | None
     seed: int
+    looked: Looked | None = None
 
 
 def check_place(out: Path, asked: Asked, resume: bool, diagnosed: str) -> None:
@@ -50,24 +65,34 @@ def check_place(out: Path, asked: Asked, resume: bool, diagnosed: str) -> None:
                 "another `out`"
             )
         return
-    schema, values = read_result("repair", out / ASKED, "repair")
-    begun = from_values(Asked, values, out / ASKED, schema=schema)
-    if begun != asked:
-        pairs = {spec.name: (getattr(begun, spec.name), getattr(asked, spec.name)) for spec in fields(Asked)}
-        changed = [
-            f"{name} {_written(there)} there, {_written(here)} asked for"
-            for name, (there, here) in pairs.items()
-            if there != here
-        ]
+    there, here = _settings(read_asked(out)), _settings(asked)
+    changed = [
+        f"{name} {_written(value)} there, {_written(here[name])} asked for"
+        for name, value in there.items()
+        if value != here.get(name, value)
+    ]
+    if changed:
         raise InputError(f"{out} already holds another repair ({'; '.join(changed)}); choose another `out`")
     if not resume:
         raise InputError(f"{out} already holds this repair; give `resume=True`, or choose another `out`")
 
 
 def begin(out: Path, asked: Asked) -> None:
-    """Write what is asked for into the directory of a repair."""
+    """Write what is asked for into the directory of a repair, or of its diagnosis."""
     write_json(out / ASKED, numbered("repair", to_values(asked)))
 
 
+def read_asked(directory: Path) -> Asked:
+    """Read what `begin` wrote; raises `InputError` if there is nothing, or nothing that can be read."""
+    schema, values = read_result("repair", directory / ASKED, "repair")
+    return from_values(Asked, values, directory / ASKED, schema=schema)
+
+
+def _settings(asked: Asked) -> dict[str, Any]:
+    settings = {**asdict(asked), **({} if asked.looked is None else asdict(asked.looked))}
+    del settings["looked"]
+    return settings
+
+
 def _written(value: object) -> str:
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -28,7 +29,7 @@ from nearsight.models.classifier import Network
 from nearsight.models.weights_digest import digest_of_weights
 from nearsight.numbers import counted
 from nearsight.progress import SILENT, Progress
-from nearsight.repair.asked import Asked, begin, check_place
+from nearsight.repair.asked import ASKED, Asked, Looked, begin, check_place, read_asked
 from nearsight.repair.choosing import check_names, choose, left_alone
 from nearsight.repair.expected import expected_repair, parts_of_repair
 from nearsight.repair.head import head_of
@@ -92,6 +93,7 @@ def repair(
         from_scratch=from_scratch,
         column=column,
         seed=seed,
+        looked=Looked(*bound.sides(), bound.grid, sets.reading.value_range),
     )
     _check_run(run, sets, bound, asked)
     check_names(verdicts, sets.classes)
@@ -291,14 +293,25 @@ def _diagnosis(
     progress: Progress,
 ) -> Diagnosis:
     place = out / DIAGNOSED
-    if resume and (place / DIAGNOSIS).is_file():
+    if resume and (place / DIAGNOSIS).is_file() and ((out / ASKED).is_file() or _is_of(place, asked)):
         kept = Diagnosis.load(place)
         _check_diagnosis(kept, run, sets, bound)
         return kept
     progress.say("diagnosing the run's training images, to find what to remove")
     found = _diagnosed(bound, sets, "train", run.directory.resolve().name, asked.seed, machine, progress)
+    # Until all of it is written, nothing says what it is of.
+    (place / ASKED).unlink(missing_ok=True)
     found.save(place)
+    begin(place, asked)
     return found
+
+
+def _is_of(place: Path, asked: Asked) -> bool:
+    """Whether a diagnosis that proved nothing was made as one would be made now."""
+    with suppress(InputError):
+        made = read_asked(place)
+        return (made.data, made.seed, made.looked) == (asked.data, asked.seed, asked.looked)
+    return False
 
 
 def _diagnosed(

@@ -1,8 +1,8 @@
 """Drawing again, from what is on disk alone, everything that a directory of results can show."""
 
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from nearsight.diagnosis import DIAGNOSIS, Diagnosis
 from nearsight.dimension.result import DIMENSION, Dimension
 from nearsight.errors import InputError
+from nearsight.lock import make_directory
 from nearsight.read import belonging_together, is_directory, is_file
 from nearsight.repair.result import REPAIR, Repair
 from nearsight.report.dimension_text import draw_dimension_pages
@@ -22,6 +23,7 @@ from nearsight.runs import RECIPE, RESULT
 from nearsight.study import Comparison
 from nearsight.study.comparison import COMPARISON
 from nearsight.study.cross_validation import FOLDS
+from nearsight.unfinished import directory_beside
 from nearsight.write import check_writable, replace_atomically
 
 
@@ -63,14 +65,21 @@ def redraw(directory: Path, out: Path, margin: float | None = None) -> list[Path
 def _drawn_whole(draw: Callable[[Path, Path], list[Path]], directory: Path, out: Path) -> list[Path]:
     """Draw elsewhere first, so that nothing is changed if files turn out not to belong together."""
     check_writable(out)
-    with tempfile.TemporaryDirectory() as elsewhere:
-        with belonging_together(directory, "make it again, by the command that wrote it"):
-            drawn = draw(directory, Path(elsewhere))
-        paths = []
-        for path in drawn:
-            paths.append(out / path.relative_to(elsewhere))
-            with replace_atomically(paths[-1]) as temporary:
-                shutil.copyfile(path, temporary)
+    made = make_directory(out)
+    try:
+        with directory_beside(out / "pages") as elsewhere:
+            with belonging_together(directory, "make it again, by the command that wrote it"):
+                drawn = draw(directory, elsewhere)
+            paths = []
+            for path in drawn:
+                paths.append(out / path.relative_to(elsewhere))
+                with replace_atomically(paths[-1]) as temporary:
+                    shutil.copyfile(path, temporary)
+    finally:
+        # Those that are empty.
+        with suppress(OSError):
+            for each in made:
+                each.rmdir()
     return paths
 
 

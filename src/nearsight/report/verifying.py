@@ -44,7 +44,7 @@ from nearsight.runs import RECIPE, RESULT
 from nearsight.runs.run import DIGESTS
 from nearsight.training.checkpoint import read_checkpoint
 from nearsight.training.metrics_log import METRICS, check_rows
-from nearsight.unfinished import is_left_over
+from nearsight.unfinished import is_left_over, is_unfinished
 
 State = Literal["whole", "damaged", "missing", "no digest"]
 # The time is told when this much has been checked, if all takes long.
@@ -164,8 +164,10 @@ def _places(directory: Path) -> tuple[list[_Place], int]:
     """Return all places below a directory, and how many files are never read back."""
     found, others = [], 0
     for place, inner, names in os.walk(directory):
-        inner.sort()
         here = Path(place)
+        left = tuple(here / name for name in sorted([*names, *inner]) if is_left_over(here / name))
+        names = [name for name in names if here / name not in left]
+        inner[:] = sorted(name for name in inner if not is_unfinished(name))
         listed = _listed(here)
         # What begins with a dot is a lock, or a file that is being written, or was when its writer was killed.
         ours = tuple(
@@ -174,9 +176,8 @@ def _places(directory: Path) -> tuple[list[_Place], int]:
             if not name.startswith(".")
             and (Path(name).suffix in _KINDS or name == METRICS or here / name in listed)
         )
-        left = tuple(here / name for name in sorted(names) if is_left_over(here / name))
         found.append(_Place(here, ours, listed, left))
-        others += len(names) - len(ours) - len(left)
+        others += len(names) - len(ours)
     return found, others
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
+from nearsight.evaluation.kept_scores import content_of
 from nearsight.evaluation.whole_on_tiles import TileAnswers, ViewAnswers, ask_about_tiles, sizes_to_ask
 from nearsight.evidence import TiledModel
 from nearsight.progress import SILENT, Progress
@@ -34,7 +35,10 @@ ANSWERS = "on-tiles.json"
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run was asked about, and its answers: the content of on-tiles.json beside it."""
+    """What a run was asked about, and its answers: the content of on-tiles.json beside it.
+
+    `content` is that of the images (`content_of`); files of older versions do not say it.
+    """
 
     data: str
     split: str
@@ -42,6 +46,7 @@ class Asked:
     most: int
     sizes: tuple[int, ...]
     answers: TileAnswers
+    content: str | None = None
 
 
 def ask_run(
@@ -62,13 +67,14 @@ def ask_run(
     """
     sizes = sizes_to_ask(bound, images, tiles)
     path = run.directory / ANSWERS
+    content = content_of(images)
     held = _held(path, progress)
-    if held is not None:
+    if held is not None and held.content in (None, content):
         same = (held.data, held.split, held.images, held.most, held.sizes)
         if same == (images.name, images.split, len(images), most, sizes):
             return held.answers
     answers = ask_about_tiles(bound, images, training, sizes, most=most, progress=progress)
-    asked = Asked(images.name, images.split, len(images), most, sizes, answers)
+    asked = Asked(images.name, images.split, len(images), most, sizes, answers, content)
     write_json(path, numbered("on-tiles", to_values(asked)))
     return answers
 

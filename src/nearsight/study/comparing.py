@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from nearsight.errors import InputError, unknown_name
 from nearsight.evaluation import evaluate
 from nearsight.evaluation.expected import FullPass, expected_of
 from nearsight.evaluation.five_crop import FiveCrop, Shifts
-from nearsight.evaluation.result import split_name
+from nearsight.evaluation.kept_scores import CONTENT
 from nearsight.evaluation.whole_on_tiles import TileAnswers, seconds_of_asking, sizes_to_ask
 from nearsight.evidence import TiledModel
 from nearsight.launch import by_itself
@@ -26,8 +26,7 @@ from nearsight.models import Classifier
 from nearsight.numbers import counted, whole
 from nearsight.progress import SAID_SECONDS, SILENT, Progress, duration
 from nearsight.progress.shortening import LONG_SECONDS
-from nearsight.runs import PREDICTIONS, Run
-from nearsight.runs.run import read_predictions
+from nearsight.runs import Run
 from nearsight.settings import Budget, GridKind, Machine, Recipe
 from nearsight.settings.choices import DEFAULT_BUDGET, DEFAULT_SEEDS, DEFAULT_TILES
 from nearsight.settings.pooled import no_attention
@@ -35,9 +34,9 @@ from nearsight.settings.protocols import ATTENTION, FIVE_CROP, FULL_PASS, PROTOC
 from nearsight.study.arms import Arm, make_arms, order_arms, reference_size, usual_arms, usual_padding
 from nearsight.study.asking_about_tiles import ask_run, measure_on_tiles
 from nearsight.study.comparison import Comparison
+from nearsight.study.kept_runs import evaluated_as, is_evaluated, require_same_images
 from nearsight.study.measure import measure, protocols_of
 from nearsight.study.settings import RUNS, Study, claim_study
-from nearsight.tiles import default_stride
 from nearsight.together import all_processes
 from nearsight.training import train
 from nearsight.training.batches import training_size
@@ -145,7 +144,7 @@ def compare(
         if listed is None:
             now.save(out)
         elif not all(_finished(one.place) for one in planned):
-            _require_same_images(out, listed, now)
+            require_same_images(out, listed, now)
 
     def make(one: Planned, progress: Progress) -> MadeRun:
         of_seed = sets_of(one.recipe.seed, one.fold)
@@ -316,15 +315,6 @@ def _finished(place: Path) -> bool:
     return place.is_dir() and Run(place).finished
 
 
-def _require_same_images(out: Path, listed: Listing, now: Listing) -> None:
-    """Raise before a run is trained on other images than the others were."""
-    if not listed.same_training_images(now):
-        raise InputError(
-            f"the runs that {out} still lacks would be trained on other images than those that it has, as the set "
-            "has changed: put back what was removed or changed, or compare again in another `out`"
-        )
-
-
 def _place(out: Path, arm: Arm, seed: int, fold: int | None) -> Path:
     of_seed = out / RUNS / arm.name / f"seed-{seed}"
     return of_seed if fold is None else of_seed / f"{FOLD}{fold}"
@@ -431,52 +421,29 @@ def _evaluate(
     tell: bool,
 ) -> None:
     """Judge a run on the test images, and on some that it was trained on, unless that is already done."""
-    tile, protocols = arm.recipe.tile, protocols_of(arm, study)
-    wanted: dict[str, Any] = {}
-    shifts = _shifts(study)
-    if tile is None:
-        wanted |= shifts.settings()
-    else:
-        stride = study.stride if study.stride is not None else default_stride(tile)
-        wanted |= {"tile": tile, "stride": stride, "grid": GRID}
+    protocols, shifts = protocols_of(arm, study), _shifts(study)
+    stride = None if arm.recipe.tile is None else study.stride
+    wanted = shifts.settings() if FIVE_CROP in protocols else {}
     judged = [
-        images
+        (images, how)
         for images in (sets[SPLIT], some_training_images(sets))
-        if not _is_evaluated(run, _told(images) | wanted, images.split, protocols)
+        if not is_evaluated(run, (how := evaluated_as(images, arm.recipe, stride, GRID)) | wanted, protocols)
     ]
     if not judged:
         return
-    bound = TiledModel(
-        run.classifier(), stride=wanted.get("stride"), grid=GRID, device=machine.torch_device()
-    )
+    bound = TiledModel(run.classifier(), stride=stride, grid=GRID, device=machine.torch_device())
     for note in bound.notes if tell else ():
         progress.warn(note)
-    for images in judged:
+    for images, how in judged:
         progress.say(
             f"evaluating {arm.name} on {counted(len(images), 'image')} of {images.name} {images.split}"
         )
-        evaluate(
+        found = evaluate(
             bound,
             images,
             protocols=[protocol for protocol in protocols if protocol != FIVE_CROP],
             shifts=shifts if FIVE_CROP in protocols else None,
             workers=machine.decoding_workers(),
             progress=progress,
-        ).save(run.directory)
-
-
-def _told(images: ImageSet) -> dict[str, Any]:
-    return {"data": images.name, "split": images.split, "images": len(images)}
-
-
-def _is_evaluated(run: Run, wanted: Mapping[str, Any], split: str, protocols: Iterable[str]) -> bool:
-    """Whether result.json and the split's predictions both hold these protocols under these settings."""
-    held = run.result.get("evaluation", {}).get(split, {})
-    path = run.directory / split_name(PREDICTIONS, split)
-    if not set(protocols) <= set(held.get("protocols", ())) or not path.is_file():
-        return False
-    # The two are written one after the other, so one may come from an earlier evaluation.
-    table, predicted = read_predictions(path)
-    return {f"{protocol}.scores" for protocol in protocols} <= set(table.column_names) and all(
-        settings.get(name) == value for settings in (held, predicted) for name, value in wanted.items()
-    )
+        )
+        replace(found, settings={**found.settings, CONTENT: how[CONTENT]}).save(run.directory)

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nearsight.data.folds import FOLD, FoldedSet, folds_of
+from nearsight.data.folds import FOLD, FoldedSet, folds_of, of_fold
 from nearsight.data.split_list import LISTING, Listing
 from nearsight.errors import InputError
 from nearsight.evaluation import correctness, evaluate
+from nearsight.evaluation.kept_scores import CONTENT
 from nearsight.evidence import TiledModel
 from nearsight.lock import contents, writes
 from nearsight.models.classifier import Network
@@ -19,8 +21,10 @@ from nearsight.runs import PREDICTIONS, RECIPE, Run
 from nearsight.runs.run import METADATA
 from nearsight.schema import numbered
 from nearsight.settings import Machine, Recipe
+from nearsight.settings.choices import DEFAULT_GRID
 from nearsight.statistics import accuracy_estimate, widened_by_folds
 from nearsight.study.cross_validation import CrossValidation, FoldedAccuracy
+from nearsight.study.kept_runs import evaluated_as, is_evaluated, require_same_images
 from nearsight.training import train
 from nearsight.training.early_warnings import early_warnings
 from nearsight.write import write_table
@@ -67,21 +71,22 @@ def cross_validate(
         )
     _claim(out, folded, resume=resume)
     runs, trained_on = [], []
-    for fold in range(1, folded.count + 1):
+    for fold, place in enumerate(_places(out, folded.count), start=1):
         progress.say(f"fold {fold} of {folded.count}")
         sets = folded.sets_of(fold, recipe.validation, recipe.seed)
         trained_on.append(len(sets["train"]))
         # The folds train on nearly the same number of images, so one warning covers all of them.
         for warning in early_warnings(recipe, sets["train"]) if fold == 1 else ():
             progress.warn(warning)
-        place = out / f"{FOLD}{fold}"
         run = train(recipe, sets, place, network=network, resume=resume, machine=machine, progress=progress)
-        if SPLIT not in run.result.get("evaluation", {}) or not (place / PREDICTIONS).is_file():
+        how = evaluated_as(sets[SPLIT], recipe, stride, DEFAULT_GRID)
+        if not is_evaluated(run, how):
             bound = TiledModel(run.classifier(network), stride=stride, device=machine.torch_device())
             # The folds are one network, which is described once.
             for note in bound.notes if fold == 1 else ():
                 progress.warn(note)
-            evaluate(bound, sets[SPLIT], workers=machine.decoding_workers(), progress=progress).save(place)
+            told = evaluate(bound, sets[SPLIT], workers=machine.decoding_workers(), progress=progress)
+            replace(told, settings={**told.settings, CONTENT: how[CONTENT]}).save(place)
         runs.append(run)
     found = _together(recipe, folded, runs, out, float(np.mean(trained_on)))
     _write_predictions(runs, out)
@@ -93,6 +98,10 @@ def listed_folds(out: Path) -> Listing | None:
     """Return which image is in which fold of a cross-validation that was started in a directory; None if none was."""
     listing = Listing.load(out) if any(out.glob(f"{FOLD}*/{RECIPE}")) else None
     return listing if listing is not None and folds_of(listing) else None
+
+
+def _places(out: Path, folds: int) -> list[Path]:
+    return [out / f"{FOLD}{fold}" for fold in range(1, folds + 1)]
 
 
 def _claim(out: Path, folded: FoldedSet, *, resume: bool) -> None:
@@ -114,6 +123,11 @@ def _claim(out: Path, folded: FoldedSet, *, resume: bool) -> None:
         raise InputError(
             f"{out} already holds a cross-validation; give `resume=True`, or choose another `out`"
         )
+    else:
+        now = folded.listing()
+        for fold, place in enumerate(_places(out, folded.count), start=1):
+            if not Run(place).finished:
+                require_same_images(out, of_fold(listed, fold), of_fold(now, fold))
 
 
 def _together(

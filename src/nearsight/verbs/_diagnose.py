@@ -114,6 +114,7 @@ def diagnose(
                 examined.sets.get("train") if examined.own else None,
                 bound,
                 network=options.get("network"),
+                beside=None if out is None else Path(out),
                 machine=machine,
                 progress=channel,
             )

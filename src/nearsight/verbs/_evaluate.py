@@ -12,6 +12,7 @@ from nearsight.data import Data
 from nearsight.data.decode import allowed_pixels
 from nearsight.evaluation import Evaluation
 from nearsight.evaluation.class_matching import ClassMap, match_classes
+from nearsight.evaluation.kept_scores import CONTENT, content_of
 from nearsight.evaluation.result import split_name
 from nearsight.lock import writing
 from nearsight.progress import Progress, watched
@@ -57,9 +58,10 @@ def evaluate(
     `data` is what `train` takes. Of a single set held in memory all images are evaluated, unless it is the run's
     own. `reestimate` adds `full-pass+bn`, the full pass with the BatchNorm statistics of whole training images.
 
-    Metrics and predictions on the run's own data are kept in its directory; on other data they are kept only in
-    `out`. A run's own images are those listed when it was trained. `new_images` adds those that came later, and the
-    result is then kept only in `out`. An evaluation that is interrupted goes on where it was with the same call.
+    Metrics and predictions on the run's own data are kept in its directory; those on other data, and of other
+    `weights`, only in `out`. A run's own images are those listed when it was trained. `new_images` adds those
+    that came later, and the result is then kept only in `out`. An evaluation that is interrupted goes on where it
+    was with the same call.
 
     Classes of other data are matched with the model's by name, and by `class_map`, which names the model's class
     for a class of the set: a mapping, "a=b,c=d" or a file (a=b per line, CSV or JSON). Images of classes that the
@@ -83,7 +85,8 @@ def evaluate(
             new_images=new_images,
             progress=channel,
         )
-        kept = run is not None and found.own and not new_images
+        # The run's results are those of its own weights.
+        kept = run is not None and found.own and not new_images and binding.weights is None
         place = Path(out) if out is not None else run.directory if run is not None and kept else None
         if place is not None:
             Evaluation.check_place(place)
@@ -103,7 +106,8 @@ def evaluate(
                 processes=processes,
                 progress=channel,
             )
-            result = replace(result, settings={**result.settings, **matched.settings})
+            told = {CONTENT: content_of(matched.images)} if kept else {}
+            result = replace(result, settings={**result.settings, **matched.settings, **told})
             if place is not None:
                 processes.first_does(partial(result.save, place))
                 if keep is not None and processes.first:

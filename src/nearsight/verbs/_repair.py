@@ -74,6 +74,8 @@ def repair(
     if whole("seed", seed) < 0:
         raise InputError(f"`seed` takes a whole number from 0 on, got {seed}")
     chosen_by = Diagnosis.load(diagnosis) if isinstance(diagnosis, str | Path) else diagnosis
+    if chosen_by is not None:
+        _check_tiles(chosen_by, tile, stride, grid)
     opened = run if isinstance(run, Run) else Run.open(run)
     reading = Reading(**options)
     place = Path(out) if out is not None else default_repair(opened.directory.resolve())
@@ -106,6 +108,17 @@ def repair(
             raise InputError(f"{error}; its page is {page}") from error
         write_repair(repaired, place)
     return repaired
+
+
+def _check_tiles(diagnosis: Diagnosis, tile: int | None, stride: int | None, grid: GridKind) -> None:
+    asked = {"tile": tile, "stride": stride, "grid": None if grid == DEFAULT_GRID else grid}
+    for name, value in asked.items():
+        there = getattr(diagnosis, name)
+        if value not in (None, there):
+            raise InputError(
+                f"`diagnosis` was made with `{name}` {there}, and {value} is asked for; leave `{name}` out, or "
+                "diagnose again with it"
+            )
 
 
 def _page_left_behind(place: Path) -> Path | None:

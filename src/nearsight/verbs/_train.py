@@ -177,7 +177,8 @@ def train(
                 machine=machine,
                 progress=channel,
             )
-            evaluated = "test" in run.result.get("evaluation", {})
+            held = run.result.get("evaluation", {}).get("test")
+            evaluated = held is not None and stride in (None, held.get("stride"))
             if "test" in sets and not evaluated and processes.launch.takes_part:
                 bound = TiledModel(run.classifier(network), stride=stride, device=machine.torch_device())
                 for note in bound.notes:

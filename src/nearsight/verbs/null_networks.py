@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from nearsight.models.classifier import Network
 from nearsight.progress import Progress
 from nearsight.runs import Run
 from nearsight.settings import Machine, Recipe
+from nearsight.unfinished import directory_beside
 
 # The number of networks, and the most steps for which each is trained.
 NETWORKS, STEPS = 2, 200
@@ -28,6 +30,7 @@ def nulls_like(
     bound: TiledModel,
     *,
     network: Network | None = None,
+    beside: Path | None = None,
     machine: Machine | None = None,
     progress: Progress,
 ) -> Callable[[], tuple[TiledModel, ...]]:
@@ -36,8 +39,8 @@ def nulls_like(
     >>> nulls_like(run, sets["train"], bound, progress=channel)()  # doctest: +SKIP
 
     It gives them bound in the same way: `NETWORKS`, of at most `STEPS` steps each, which is announced beforehand.
-    Nothing of them is kept. Raises `InputError` at once for a model that is not a run, and if its training images
-    are not available.
+    While they are trained, their files are in the directory `beside`, or that of the system; none is kept. Raises
+    `InputError` at once for a model that is not a run, and if its training images are not available.
     """
     if run is None:
         raise InputError(
@@ -47,7 +50,7 @@ def nulls_like(
         raise InputError(
             f"`null` needs the images that {run.directory} was trained on; leave `data` out, or leave `null` out"
         )
-    return partial(_trained, run.recipe, images, bound, network, machine, progress)
+    return partial(_trained, run.recipe, images, bound, network, beside, machine, progress)
 
 
 def _trained(
@@ -55,6 +58,7 @@ def _trained(
     images: ImageSet,
     bound: TiledModel,
     network: Network | None,
+    beside: Path | None,
     machine: Machine | None,
     progress: Progress,
 ) -> tuple[TiledModel, ...]:
@@ -69,8 +73,12 @@ def _trained(
         permuted = ImageSets(images.name, {"train": replace(images, labels=labels)})
         short = replace(recipe, seed=seed, steps=steps, validation=0.0, compile=False)
         # Each of several processes trains them itself, and so has the same.
-        with by_itself(), tempfile.TemporaryDirectory() as place:
+        with by_itself(), _emptied(beside) as place:
             null = training.train(short, permuted, Path(place) / "run", network=network, machine=machine)
             found.append(bound.with_model(null.classifier(network)))
         progress.count("networks that learn nothing", number + 1, NETWORKS)
     return tuple(found)
+
+
+def _emptied(beside: Path | None) -> AbstractContextManager[Path | str]:
+    return tempfile.TemporaryDirectory() if beside is None else directory_beside(beside / "null")

@@ -11,7 +11,9 @@ from pyarrow import parquet
 
 from nearsight.data import ImageSets, StreamedImages, load
 from nearsight.data.loading import read_set
+from nearsight.data.packed import files as files_module
 from nearsight.data.packed import place as place_module
+from nearsight.data.packed.files import Outcome
 from nearsight.data.packed.place import PackedSet, pack_place
 from nearsight.errors import InputError
 from nearsight.progress import SILENT, Progress
@@ -143,6 +145,29 @@ def test_an_interrupted_copy_is_continued(
     ]
     assert sum(file.stat().st_mtime_ns == time for file, time in kept) == 2
     require_alike(load(folder, progress=False), load(made.data, progress=False))
+
+
+def test_the_copy_of_another_set_is_not_continued(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    for file in ("cat/0.jpg", "owl/1.jpg"):
+        (other / file).parent.mkdir(parents=True)
+        (other / file).write_bytes(photograph(50))
+    with pytest.raises(EndedError):
+        pack(other, tmp_path / "packed", Interrupting(2))
+    made = pack(folder, tmp_path / "packed")
+    assert {path.name for path in made.data.iterdir()} == {"cat", "dog", "metadata.csv"}
+    require_alike(load(folder, progress=False), load(made.data, progress=False))
+
+
+def test_what_could_not_be_packed_before_is_tried_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without_memory:
+        without_memory.setattr(files_module, "packed_or_same", lambda content: (content, Outcome()))
+        with pytest.raises(EndedError):
+            pack(folder, tmp_path / "packed", Interrupting(3))
+    again, fresh = pack(folder, tmp_path / "packed"), pack(folder, tmp_path / "fresh")
+    assert (again.packed, again.copied, again.bytes_after) == (fresh.packed, fresh.copied, fresh.bytes_after)
 
 
 def test_what_cannot_be_packed_is_refused(

@@ -78,9 +78,9 @@ def packed_or_same(content: bytes) -> tuple[bytes, Outcome]:
 
 
 def pack_file(source: Path, target: Path) -> Outcome:
-    """Write an image file packed, or a copy of it where it cannot be; what was made of it before is kept."""
-    if is_made_of(target, source):
-        return _there(target, source)
+    """Write an image file packed, or a copy of it where it cannot be; what was packed of it before is kept."""
+    if is_made_of(target, source) and original_digest(BytesIO(content := target.read_bytes())) is not None:
+        return Outcome(1, source.stat().st_size, len(content))
     try:
         content = read_encoded(source)
     except ValueError:
@@ -106,10 +106,3 @@ def copy_file(source: Path, target: Path) -> None:
 def is_made_of(target: Path, source: Path) -> bool:
     """Whether a file is a copy of another, packed or as it is."""
     return target.is_file() and digest_of(target) == digest_of(source)
-
-
-def _there(target: Path, source: Path) -> Outcome:
-    content = target.read_bytes()
-    if original_digest(BytesIO(content)) is None:
-        return Outcome(copied=Counter(["copied before"]))
-    return Outcome(1, source.stat().st_size, len(content))

@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,7 @@ EXTRA = "pip install 'nearsight[pack]'"
 _LONGEST_INTERVAL = 8
 _PICTURES = b"MPF\0"
 _CHECKED_SIDE = 48
+_DESCRIPTORS = Path("/proc/self/fd")
 
 
 class NotPackedError(ValueError):
@@ -154,10 +155,13 @@ def _interval(layout: Layout) -> int:
 def _coefficients(content: bytes, layout: Layout) -> list[NDArray[np.int16]]:
     """Return the quantised coefficients of each component, (blocks down, blocks across, 64), read by libjpeg."""
     jpeglib = import_module("jpeglib")
-    with TemporaryDirectory() as directory:
-        file = Path(directory) / "image.jpg"
-        file.write_bytes(content)
-        read = jpeglib.read_dct(str(file))
+    # Where files can be opened by their descriptors this one has no name, and a killed process leaves nothing of it.
+    with TemporaryFile() if _DESCRIPTORS.is_dir() else NamedTemporaryFile(suffix=".jpg") as file:
+        file.write(content)
+        file.flush()
+        read = jpeglib.read_dct(
+            str(_DESCRIPTORS / str(file.fileno()) if _DESCRIPTORS.is_dir() else file.name)
+        )
         parts = [read.Y, read.Cb, read.Cr, read.K][: len(layout.components)]
     found = [np.asarray(part).reshape(*part.shape[:2], 64) for part in parts]
     for component, part in zip(layout.components, found, strict=True):

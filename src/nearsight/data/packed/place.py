@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -189,10 +189,14 @@ def _packed(files: _Files, target: Path, each: Each) -> Iterator[tuple[Outcome, 
 
 
 def _remove_others(files: _Files, target: Path) -> None:
-    """Remove what an interrupted call wrote of files that the set no longer has."""
+    """Remove what an interrupted call wrote of files that the set no longer has, and directories that hold none."""
     known = {*files.images, *files.tables, *files.others}
-    for path in target.rglob("*"):
-        if path.is_file() and path.name != LOCK and path.relative_to(target) not in known:
+    # What lies in a directory comes before it.
+    for path in sorted(target.rglob("*"), reverse=True):
+        if path.is_dir():
+            with suppress(OSError):
+                path.rmdir()
+        elif path.name != LOCK and path.relative_to(target) not in known:
             path.unlink()
 
 
