@@ -1,62 +1,52 @@
 """How long a little work takes here, to say how long much of it will: other work on the machine hardly moves it."""
 
-import os
 import time
 from pathlib import Path
 
 # What the kernel counts of a thread: nanoseconds on a processor, nanoseconds of waiting for one, turns. Linux only.
 _COUNTED = Path("/proc/thread-self/schedstat")
+# A thread that has worked for fewer seconds does not know how long it usually waits.
+_LEAST = 1.0
 
 
 class Stopwatch:
-    """The seconds since it was made: those of this thread's work, as long as they usually take at the present load.
+    """The seconds since it was made, with the waiting for a processor as long as it usually is.
 
     >>> watch = Stopwatch()
     >>> 0 <= watch.seconds() < 60
     True
 
-    A second of work that must wait for a processor may take thirty seconds or one, by chance. So what the thread
-    waited is replaced by what it waits on average, if every core has as many processes to run as in the last
-    minute. It never says more than the time that has passed. Where the kernel does not count waiting, as outside
-    Linux, it says that time.
+    Where others keep the processors busy, the same work of a second takes a second or thirty, by chance. So the time
+    for which the thread waited is replaced by what it has waited for each second of work since it began. It never
+    says more than the time that has passed. Where the kernel does not count waiting, as outside Linux, it says that
+    time.
     """
 
     def __init__(self) -> None:
-        self._waited = _waited()
+        self._waited = _worked_and_waited()[1]
         self._begun = time.perf_counter()
 
     def seconds(self) -> float:
         """Return the seconds since the stopwatch was made."""
-        passed = time.perf_counter() - self._begun
-        return at_usual_load(passed, _waited() - self._waited, _processes_per_core())
+        passed, (worked, waited) = time.perf_counter() - self._begun, _worked_and_waited()
+        return passed if worked < _LEAST else at_usual(passed, waited - self._waited, waited / worked)
 
 
-def at_usual_load(passed: float, waited: float, processes: float) -> float:
+def at_usual(passed: float, waited: float, usual: float) -> float:
     """Return how many seconds work usually takes that took `passed` seconds, of which it waited for a processor.
 
-    >>> at_usual_load(passed=1.0, waited=0.0, processes=0.5)
-    1.0
-    >>> at_usual_load(passed=28.0, waited=27.0, processes=7.5)
-    7.5
-    >>> at_usual_load(passed=3.0, waited=2.0, processes=7.5)
-    3.0
+    >>> at_usual(passed=1.0, waited=0.0, usual=0.5), at_usual(passed=28.0, waited=27.0, usual=6.5)
+    (1.0, 7.5)
 
-    `processes` is how many there are to run for each core.
+    `usual` is how many seconds are waited for one of work.
     """
-    return min(passed, max(0.0, passed - waited) * max(1.0, processes))
+    return min(passed, max(0.0, passed - waited) * (1 + usual))
 
 
-def _waited() -> float:
-    """Return how many seconds this thread has waited for a processor, 0 where that is not counted."""
+def _worked_and_waited() -> tuple[float, float]:
+    """Return how many seconds this thread has worked and has waited for a processor, 0 where that is not counted."""
     try:
-        return int(_COUNTED.read_text().split()[1]) / 1e9
-    except (OSError, IndexError, ValueError):
-        return 0.0
-
-
-def _processes_per_core() -> float:
-    try:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return os.getloadavg()[0] / cores
-    except OSError:
-        return 1.0
+        worked, waited = _COUNTED.read_text().split()[:2]
+        return int(worked) / 1e9, int(waited) / 1e9
+    except (OSError, ValueError):
+        return 0.0, 0.0
