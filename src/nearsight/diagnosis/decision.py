@@ -89,8 +89,12 @@ class Decision:
 
         If there are several `processes`, each makes only the images that it scores.
         """
+        return predict(self.scores_of(keys, image)).astype(np.int64)
+
+    def scores_of(self, keys: Sequence[K], image: Callable[[K], Tensor]) -> NDArray[np.float32]:
+        """Return the scores of each image, float32 (N, classes); each is made by `image` from its key."""
         blocks = (keys[start : start + BLOCK] for start in range(0, len(keys), BLOCK))
-        return predict(self._of_all(map(image, block) for block in blocks)).astype(np.int64)
+        return self._of_all(map(image, block) for block in blocks)
 
     def _of_all(self, blocks: Iterable[Iterator[Tensor]]) -> NDArray[np.float32]:
         rank, count = self.processes.launch.rank, self.processes.launch.processes

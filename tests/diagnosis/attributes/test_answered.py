@@ -28,8 +28,11 @@ K = TypeVar("K")
 class ReadsSlopes(Decision):
     """Takes an image for the second class where it is much lighter on the left, else for the first."""
 
-    def predictions_of(self, keys: Sequence[K], image: Callable[[K], Tensor]) -> NDArray[np.int64]:
-        return (measure_one(map(image, keys), "light from the left") > 0.2).astype(np.int64)
+    def scores_of(self, keys: Sequence[K], image: Callable[[K], Tensor]) -> NDArray[np.float32]:
+        lighter = measure_one(map(image, keys), "light from the left")
+        return np.stack([np.full(len(keys), 0.2), lighter, *np.zeros((2, len(keys)))], axis=1).astype(
+            np.float32
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -25,9 +25,16 @@ from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.verdicts import judging
 from nearsight.diagnosis.verdicts.associations import associate
-from nearsight.diagnosis.verdicts.interventions import WITHOUT, Intervention, transplanted
+from nearsight.diagnosis.verdicts.interventions import (
+    GIVEN,
+    TRANSPLANTED,
+    WITHOUT,
+    Intervention,
+    given,
+    transplanted,
+)
 from nearsight.diagnosis.verdicts.judging import Judged, judge
-from nearsight.diagnosis.verdicts.rule import SHORTCUT, SUSPECT
+from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT, SUSPECT
 from nearsight.evidence import TiledModel
 from nearsight.statistics import Estimate
 
@@ -122,8 +129,8 @@ def test_a_shortcut_is_found_measured_and_proven() -> None:
     assert found.association.accuracy.accuracy_with.value == 1
     assert found.association.accuracy.difference.low > 0.1
     assert found.association.accuracy.errors_without.value == 1
-    added, removed = found.interventions
-    assert added.after.value == 1
+    added, given_to_its_own, removed = found.interventions
+    assert added.after.value == given_to_its_own.after.value == 1
     assert removed.change.high < 0
 
 
@@ -315,3 +322,26 @@ def test_of_few_images_that_are_all_right_what_a_drawn_mark_moves_decides() -> N
     assert told(40, drawn=True) == [SHORTCUT]
     assert told(40, drawn=False) == []
     assert told(400, drawn=True) == []
+
+
+def test_what_is_given_to_the_class_makes_it_right_and_no_other_class() -> None:
+    images, marked = world((0.5, 0, 0))
+    seen, mark = examined(reads_the_mark, images), candidate(marked)
+    made = given(seen, mark)
+    assert made is not None
+    assert (made.kind, made.after.value, made.change.chance) == (GIVEN, 1, 0)
+    assert made.effect == 1
+    wrong = ~seen.choosing & ~marked & (seen.labels == 0) & (seen.predictions != 0)
+    assert made.images == wrong.sum()
+    assert given(examined(reads_the_shade, images), mark).effect == 0
+
+
+def test_what_it_gives_proves_nothing_alone() -> None:
+    images, marked = world((0.5, 0, 0))
+    found = associate(examined(reads_the_mark, images), candidate(marked))
+    half = Estimate(0.5, 0.4, 0.6, 9, chance=0.0)
+    gives = Intervention(GIVEN, *[half] * 3, images=9, p=0.0)
+    moves, idle = (replace(gives, kind=TRANSPLANTED, p=p) for p in (0.01, 0.5))
+    assert RULE.proofs(found, [gives]) == []
+    assert gives in RULE.proofs(found, [gives, moves])
+    assert gives not in RULE.proofs(found, [gives, idle])

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from nearsight.diagnosis.attributes.percentiles import percentiles
+
 Channels = NDArray[np.float32]
 Plane = NDArray[np.float32]
 
@@ -34,7 +36,7 @@ def colour_measures(channels: Channels) -> dict[str, float]:
     largest minus the smallest channel, as a share of the largest. "colour variety" is the standard deviation of
     colours off their main line, 0 for a picture of one hue.
     """
-    shadows, lights = np.percentile(channels.reshape(3, -1), (5, 95), axis=1)
+    shadows, lights = percentiles(channels.reshape(3, -1), (5, 95))
     mean = channels.mean((1, 2))
     return {
         "warm": _warm(mean),
@@ -78,8 +80,8 @@ def edge_measures(channels: Channels) -> dict[str, float]:
 def _everywhere(channels: Channels) -> dict[str, float]:
     warm = channels[0] - channels[2]
     green = channels[1] - (channels[0] + channels[2]) / 2
-    (least_warm, least_green), (most_warm, most_green) = np.percentile(
-        np.stack([warm.ravel(), green.ravel()]), (1, 99), axis=1
+    (least_warm, least_green), (most_warm, most_green) = percentiles(
+        np.stack([warm.ravel(), green.ravel()]), (1, 99)
     )
     most, least = channels.max(0), channels.min(0)
     return {
@@ -87,7 +89,7 @@ def _everywhere(channels: Channels) -> dict[str, float]:
         "cold everywhere": float(-most_warm),
         "green everywhere": float(least_green),
         "purple everywhere": float(-most_green),
-        "strongest colour": float(np.percentile((most - least) / (most + _DARK), 95)),
+        "strongest colour": float(percentiles(((most - least) / (most + _DARK)).ravel(), (95,))[0]),
     }
 
 

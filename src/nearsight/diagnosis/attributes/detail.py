@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
+from nearsight.diagnosis.attributes.percentiles import percentiles
+
 Plane = NDArray[np.float32]
 
 _BINOMIAL = np.array([0.25, 0.5, 0.25], dtype=np.float32)
@@ -56,7 +58,7 @@ def _noise(plane: Plane) -> float:
     rows, columns = max(1, diagonal.shape[0] // CELL), max(1, diagonal.shape[1] // CELL)
     high, wide = min(CELL, diagonal.shape[0]), min(CELL, diagonal.shape[1])
     cells = diagonal[: rows * high, : columns * wide].reshape(rows, high, columns, wide).mean((1, 3))
-    return float(np.quantile(cells, CALM) / _MEAN_ABSOLUTE)
+    return float(percentiles(cells.ravel(), (100 * CALM,))[0] / _MEAN_ABSOLUTE)
 
 
 def _specks(luma: Plane) -> float:

@@ -127,7 +127,7 @@ def _haired(pixels: Pixels, number: float) -> Pixels:
 
 def _glowing(pixels: Pixels, opacity: float) -> Floats:
     """Draw a soft bright spot."""
-    down, across = _axes(pixels)
+    down, across = axes(pixels)
     top, left = _random(pixels).random(2) * 2 - 1
     glow = np.float32(opacity) * np.exp(-((down - top) ** 2 + (across - left) ** 2) / (2 * 0.28**2))
     return np.asarray(pixels + glow * (255 - pixels.astype(np.float32)))
@@ -202,19 +202,19 @@ def _offset(axis: tuple[float, float, float], pixels: Pixels, by: float) -> Floa
 
 def _lit(pixels: Pixels, octaves: float) -> Floats:
     """Make corners lighter than the middle, or darker if `octaves` is negative."""
-    down, across = _axes(pixels)
+    down, across = axes(pixels)
     return np.asarray(pixels * 2 ** (np.float32(octaves) * (down**2 + across**2) / 2))
 
 
 def _lit_across(pixels: Pixels, octaves: float) -> Floats:
-    return pixels * 2 ** (np.float32(octaves) * -_axes(pixels)[1] / 2)
+    return pixels * 2 ** (np.float32(octaves) * -axes(pixels)[1] / 2)
 
 
 def _lit_down(pixels: Pixels, octaves: float) -> Floats:
-    return pixels * 2 ** (np.float32(octaves) * -_axes(pixels)[0] / 2)
+    return pixels * 2 ** (np.float32(octaves) * -axes(pixels)[0] / 2)
 
 
-def _axes(pixels: Pixels) -> tuple[Floats, Floats]:
+def axes(pixels: Pixels) -> tuple[Floats, Floats]:
     height, width = pixels.shape[1:]
     return (
         np.linspace(-1, 1, height, dtype=np.float32)[:, None],
@@ -234,7 +234,7 @@ def _fringed_both(axis: int, pixels: Pixels, by: float) -> Floats:
     return np.asarray(pixels + (by / whole) * (moved.astype(np.float32) - pixels))
 
 
-def _waved(frequency: tuple[float, float], pixels: Pixels, amplitude: float) -> Floats:
+def waved(frequency: tuple[float, float], pixels: Pixels, amplitude: float) -> Floats:
     height, width = pixels.shape[1:]
     turns = frequency[0] * np.arange(height)[:, None] + frequency[1] * np.arange(width)
     # On lines in every second row, a sine would only have its zeros.
@@ -384,6 +384,6 @@ def waves(frequency: tuple[float, float]) -> tuple[Way, Way]:
 
     `frequency` is in cycles per pixel, down and across.
     """
-    added = partial(_waved, frequency)
+    added = partial(waved, frequency)
     taken = partial(_flattened, frequency)
     return Way("wave", added, (1, 2, 3, 4, 6, 8, 12, 16, 24, 36)), Way("notch", taken, (0.01, 0.02, 0.04))

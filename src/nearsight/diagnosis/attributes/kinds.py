@@ -80,3 +80,6 @@ ATTRIBUTES = (
     Attribute("missing values", "stretched tones: values that never occur", None, artefact=True),
 )
 NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
+
+# The kind of what only the surroundings of a picture's middle have. It is no measure: edits alone find it.
+SURROUNDINGS = "surroundings"

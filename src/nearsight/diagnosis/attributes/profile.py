@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 from torch import Tensor
 
+from nearsight.diagnosis.attributes.percentiles import percentiles
 from nearsight.diagnosis.attributes.spectrum import windowed_power
 
 Values = NDArray[np.float32]
@@ -28,11 +29,13 @@ DIRECTIONS = 4
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 # Grey levels that are added before taking a ratio, and power that is added before a logarithm.
 _STEP, _POWER = 8.0, 0.1
+# The middle ends at the first distance from the centre, and its surroundings begin at the second; a side is at 1.
+MIDDLE, AROUND = 0.6, 0.8
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def profile(image: Tensor) -> Values:
-    """Return some 270 numbers about a picture, for which there is no single word, float32.
+    """Return some 290 numbers about a picture, for which there is no single word, float32.
 
     >>> import torch
     >>> plain = profile(torch.full((3, 32, 32), 90, dtype=torch.uint8))
@@ -42,9 +45,10 @@ def profile(image: Tensor) -> Values:
     `image` is uint8 (3, H, W) as decoded. The numbers are: percentiles of channels, of differences of channels
     and of saturation; colour and spread of strips along the four edges; steps between the lines nearest to the
     edges; colour, spread and detail of 16 cells; power in six bands of frequency and four directions; the slow
-    and fast waves of the means of rows and columns; how many pixels have the most common colours; and the
-    lightest, darkest, calmest and busiest spots. All are NaN for a picture of less than 16 pixels in height or
-    width.
+    and fast waves of the means of rows and columns; how many pixels have the most common colours; the
+    lightest, darkest, calmest and busiest spots; what lies around the middle, alone and compared with it; and how
+    light, contrast and colour change from side to side. All are NaN for a picture of less than 16 pixels in height
+    or width.
     """
     pixels = np.ascontiguousarray(image.numpy())
     small = min(pixels.shape[1:]) < SMALLEST
@@ -61,6 +65,8 @@ def profile(image: Tensor) -> Values:
         *(_waves(luma.mean(axis)) for axis in (0, 1)),
         _commonest(coarse),
         _spots(luma),
+        _around(channels, luma),
+        _slopes(channels, luma),
     )
     found = np.concatenate(parts).astype(np.float32)
     return np.full_like(found, np.nan) if small else found
@@ -170,5 +176,44 @@ def _spots(luma: Plane) -> Plane:
     smooth = uniform_filter(luma, max(3, luma.shape[0] // 8))
     spread = np.sqrt(np.maximum(uniform_filter(luma**2, 5) - uniform_filter(luma, 5) ** 2, 0))
     ends = np.array([smooth.max(), smooth.min()])
-    found = np.concatenate([ends - luma.mean(), ends, np.percentile(spread, (1, 25, 75, 99))])
+    found = np.concatenate([ends - luma.mean(), ends, percentiles(spread.ravel(), (1, 25, 75, 99))])
     return np.asarray(found, dtype=np.float32)
+
+
+def _around(channels: Plane, luma: Plane) -> Plane:
+    """Return light, contrast, detail and colour around the middle, alone and compared with the middle."""
+    finest = np.abs(luma - uniform_filter(luma, 3))
+    planes = np.stack([*channels, luma, luma**2, finest, channels.max(0) - channels.min(0)])
+    inner, outer = (planes.reshape(len(planes), -1) @ _parts(*luma.shape)).T
+
+    def of_part(means: Plane) -> Plane:
+        red, green, blue, light, square, fine, colour = means
+        spread = max(square - light**2, 0) ** 0.5
+        logs = np.log2([light + _STEP, spread + 1, fine + 1, colour + 1])
+        return np.asarray([light, *logs, red - green, blue - green], dtype=np.float32)
+
+    around = of_part(outer)
+    return np.concatenate([around, around - of_part(inner)])
+
+
+@lru_cache(maxsize=8)
+def _parts(height: int, width: int) -> Plane:
+    """Return what to multiply pixels by for their mean in the middle and around it, float32 (height * width, 2)."""
+    down, across = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
+    distance = np.hypot(down, across).ravel()
+    parts = np.stack([distance < MIDDLE, distance > AROUND], axis=1)
+    return np.asarray(parts / parts.sum(0), dtype=np.float32)
+
+
+def _slopes(channels: Plane, luma: Plane) -> Plane:
+    """Return how light, contrast and colour (log2) rise from the top down and from left to right."""
+    height, width = luma.shape
+    light = np.log2(uniform_filter(luma, 3) + _STEP)
+    contrast = np.log2(uniform_filter(np.abs(luma - uniform_filter(luma, 3)), 3) + 1)
+    colour = np.log2(channels.max(0) - channels.min(0) + _STEP)
+    planes = np.stack([light, contrast, colour])
+    found = []
+    for axis, side in ((2, height), (1, width)):
+        along = np.linspace(-1, 1, side, dtype=np.float32)
+        found.append(planes.mean(axis) @ (along / (along**2).sum()))
+    return np.concatenate(found)

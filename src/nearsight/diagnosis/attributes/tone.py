@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from nearsight.diagnosis.attributes.percentiles import percentiles
+
 Plane = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
@@ -31,7 +33,7 @@ def tone_measures(pixels: Pixels, luma: Plane) -> dict[str, float]:
     corners" say by how much (log2) the lightest corner is darker, and the darkest lighter, than the middle;
     "light from the left" and "light from above" are ratios (log2) of the outer thirds.
     """
-    low, middle, high = np.percentile(luma, (2, 50, 98))
+    low, middle, high = percentiles(luma.ravel(), (2, 50, 98))
     lowest, highest = pixels.min((1, 2)), pixels.max((1, 2))
     return {
         "brightness": float(luma.mean()),

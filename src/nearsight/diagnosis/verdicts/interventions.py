@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from nearsight.diagnosis.candidates import Candidate, Edit, EditOf, Examined
 from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, more_often
 
-TRANSPLANTED, WITHOUT = "transplanted", "without"
+TRANSPLANTED, GIVEN, WITHOUT = "transplanted", "given", "without"
 
 # The number of images that are changed and classified again, for each intervention.
 JUDGED = 96
@@ -22,14 +22,15 @@ class Intervention:
     """How the classifier classifies images once something is added to them, or removed.
 
     `kind` is "transplanted" (added to images of other classes that do not have it and are not classified as the
-    class) or "without" (removed from the class's images that have it and are right). `before` and `after` are the
-    shares classified as the class, and `change` is the second minus the first. The chance of "transplanted" is
-    the mean share that the same change moves to each of the other classes. If something else of the class can be
-    added in the same way, and that moves more images to the class, it is the share that it moves. The chance of
-    "without" is what adding it and removing it again does to images of the class that do not have it, or of other
-    classes if all of the class have it. `images` is how many were changed. `p` is the probability that a change
-    that does no more looks like this by chance. `beside` says that the chance is what something else of the class
-    moves to it.
+    class), "given" (added to the class's own images that do not have it and are wrong) or "without" (removed from
+    the class's images that have it and are right). `before` and `after` are the shares classified as the class, and
+    `change` is the second minus the first. The chance of "transplanted" is the mean share that the same change moves
+    to each of the other classes. If something else of the class can be added in the same way, and that moves more
+    images to the class, it is the share that it moves. The chance of "given" is how many wrong images of other
+    classes the same change makes right. The chance of "without" is what adding it and removing it again does to
+    images of the class that do not have it, or of other classes if all of the class have it. `images` is how many
+    were changed. `p` is the probability that a change that does no more looks like this by chance. `beside` says
+    that the chance is what something else of the class moves to it.
     """
 
     kind: str
@@ -44,7 +45,7 @@ class Intervention:
     def effect(self) -> float:
         """How far the share moves beyond chance, in the direction of a shortcut: up if added, down if removed."""
         moved = (self.change.value or 0.0) - (self.change.chance or 0.0)
-        return moved if self.kind == TRANSPLANTED else -moved
+        return -moved if self.kind == WITHOUT else moved
 
 
 def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:
@@ -74,6 +75,30 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     p = _beyond(taken, max(higher, LEAST_CHANCE))
     made = _compared(TRANSPLANTED, before == number, taken, higher, p)
     return replace(made, beside=candidate.beside is not None and beside >= chance)
+
+
+def given(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:
+    """Add a candidate to images of its own class that lack it and are wrong, and say how many are then right.
+
+    This is how much the class's accuracy depends on it, where few images of other classes would follow it. Any change
+    makes some wrong images right: the chance is how many wrong images of other classes become right by the same. At
+    most `judged` images of each side that test are changed. None if it cannot be added, or there is no such image.
+    """
+    if candidate.put_on is None:
+        return None
+    number, labels = candidate.class_number, examined.labels
+    wrong = examined.testing(candidate) & ~candidate.has & (examined.predictions != labels)
+    mine = _some(np.flatnonzero(wrong & (labels == number)), judged, (examined.seed, 4, number))
+    if not len(mine):
+        return None
+    taken = _judged(examined, mine, candidate.put_on) == number
+    beside = _some(np.flatnonzero(wrong & (labels != number)), judged, (examined.seed, 5, number))
+    if len(beside):
+        made_right = _judged(examined, beside, candidate.put_on) == labels[beside]
+        chance, p = float(made_right.mean()), more_often(taken, made_right)
+    else:
+        chance, p = 0.0, _beyond(taken, LEAST_CHANCE)
+    return _compared(GIVEN, np.zeros(len(mine), np.bool_), taken, chance, p)
 
 
 def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:

@@ -11,7 +11,13 @@ from nearsight.diagnosis.attributes.explaining import FEWEST, Recogniser
 from nearsight.diagnosis.candidates import ANY_CAUSE, Candidate, Examined
 from nearsight.diagnosis.repeats.wording import MARK
 from nearsight.diagnosis.verdicts.associations import Association, associate
-from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, Intervention, transplanted, without
+from nearsight.diagnosis.verdicts.interventions import (
+    TRANSPLANTED,
+    Intervention,
+    given,
+    transplanted,
+    without,
+)
 from nearsight.diagnosis.verdicts.rule import NOTHING, RULE, SHORTCUT, Rule
 from nearsight.statistics import false_discovery, jaccard
 
@@ -83,7 +89,7 @@ def judge(
     chosen = _worth_proving(found, rule)
     for done, place in enumerate(chosen, start=1):
         candidate = found[place].candidate
-        made = (transplanted(examined, candidate), without(examined, candidate))
+        made = (prove(examined, candidate) for prove in (transplanted, given, without))
         proofs[place] = tuple(one for one in made if one is not None)
         examined.progress.count("changing images and judging them again", done, len(chosen))
     together = [_joined(one, proofs.get(place, ())) for place, one in enumerate(found)]

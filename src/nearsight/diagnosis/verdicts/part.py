@@ -271,7 +271,11 @@ VERDICTS: Part[float, Verdicts] = Part(
                 Column("accuracy_without", ESTIMATE),
                 Column("difference", ESTIMATE),
                 Column("errors_without", ESTIMATE),
-                *(_made(kind, name) for kind in ("transplanted", "without") for name in ("after", "change")),
+                *(
+                    _made(kind, name)
+                    for kind in ("transplanted", "given", "without")
+                    for name in ("after", "change")
+                ),
                 Column("q", "float64"),
             ),
         ),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from nearsight.diagnosis.candidates import IMAGE, TILE
 from nearsight.diagnosis.verdicts.associations import Association
-from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, WITHOUT, Intervention
+from nearsight.diagnosis.verdicts.interventions import GIVEN, TRANSPLANTED, WITHOUT, Intervention
 
 SHORTCUT, SUSPECT, NOTHING = "shortcut", "suspect", "nothing found"
 
@@ -21,7 +21,8 @@ class Rule:
     is enough, and an effect of `enough` replaces the interval of the difference. If more than the share `most` of
     the class have it, only what an intervention moves counts, since the others may have it too; this does not
     hold for reasons and columns. What may be part of the object must be `times` as frequent in the class as
-    elsewhere to be a suspect. The finder of a candidate says whether it has nothing to do with the object, and
+    elsewhere to be a suspect. What it does to the class's own images counts only if it moves others too, at the
+    probability `moves`. The finder of a candidate says whether it has nothing to do with the object, and
     whether it may still be what its images picture: then it is at most a suspect.
     """
 
@@ -34,6 +35,7 @@ class Rule:
     enough: float = 0.2
     most: float = 0.8
     times: float = 10.0
+    moves: float = 0.05
 
     def worth_proving(self, found: Association) -> bool:
         """Say whether a candidate goes with its class strongly enough for interventions to be worth their cost.
@@ -71,10 +73,21 @@ class Rule:
         if change.value is None or change.low is None or change.high is None:
             return False
         chance = change.chance or 0.0
-        beyond = change.low > chance if intervention.kind == TRANSPLANTED else change.high < chance
+        beyond = change.high < chance if intervention.kind == WITHOUT else change.low > chance
         return beyond and intervention.effect >= (
             self.least_effect_of_own if self.own(found) else self.least_effect
         )
+
+    def proofs(self, found: Association, interventions: Sequence[Intervention]) -> list[Intervention]:
+        """Return those of some interventions that prove that a candidate decides.
+
+        What is given to the class's own wrong images may make them right by chance, as they often are nearly right.
+        So it must move images of other classes too.
+        """
+        moves = any(
+            one.kind == TRANSPLANTED and one.p <= self.moves and one.effect > 0 for one in interventions
+        )
+        return [one for one in interventions if self.proves(found, one) and (moves or one.kind != GIVEN)]
 
     def differs(self, found: Association) -> bool:
         """Say whether accuracy differs with it and without it, by the whole interval."""
@@ -104,20 +117,20 @@ class Rule:
             return SUSPECT if candidate.pictured else SHORTCUT
         if not self.differs(found):
             return NOTHING
-        proven = any(self.proves(found, one) for one in interventions)
+        proven = self.proofs(found, interventions)
         return SUSPECT if candidate.artefact or (proven and self.set_apart(found)) else NOTHING
 
     def decides(self, found: Association, interventions: Sequence[Intervention]) -> bool:
         """Say whether a candidate is proven to decide and matters for accuracy, whatever it is."""
-        proven = any(self.proves(found, one) for one in interventions)
-        lost = any(self.proves(found, one) for one in interventions if one.kind == WITHOUT)
-        strong = max((one.effect for one in interventions if self.proves(found, one)), default=0.0)
+        proofs = self.proofs(found, interventions)
+        lost = any(one.kind == WITHOUT for one in proofs)
+        strong = max((one.effect for one in proofs), default=0.0)
         difference = found.accuracy.difference.value or 0.0
         # If nearly every image of the class has it, only changed images can tell. If few have it, their accuracy
         # alone hardly can, but what an artefact that no other class has moves can.
         may = self.may_differ(found) or difference >= self.least_difference
         few = self.own(found) and strong >= self.enough and may
-        return proven and (lost or self.differs(found) or few or self.nearly_all(found))
+        return bool(proofs) and (lost or self.differs(found) or few or self.nearly_all(found))
 
 
 RULE = Rule()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nearsight.diagnosis.candidates import TABLE, TILE
-from nearsight.diagnosis.verdicts.interventions import TRANSPLANTED, Intervention
+from nearsight.diagnosis.verdicts.interventions import GIVEN, TRANSPLANTED, Intervention
 from nearsight.diagnosis.verdicts.rule import SHORTCUT
 from nearsight.numbers import counted
 from nearsight.statistics import Estimate
@@ -100,6 +100,12 @@ class Verdict:
                 f"added to {counted(made.images, 'image')} of other classes, it makes "
                 f"{whole_per_cent(made.after)} of them "
                 f"{class_name} ({what} makes {points(chance, 0)} % {to})"
+            )
+        if made.kind == GIVEN:
+            return (
+                f"added to {counted(made.images, 'image')} of {class_name} that lack it and are wrong, it makes "
+                f"{whole_per_cent(made.after)} of them right (the same change makes {points(chance, 0)} % of wrong "
+                "images of other classes right)"
             )
         return (
             f"removed from {counted(made.images, 'image')} that are right, it leaves "
