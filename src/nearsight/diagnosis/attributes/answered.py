@@ -51,6 +51,8 @@ PARTS = 3
 TREES = 60
 # The same for a group that is found.
 SET_OFF, CLEAN, AS_FAR = 0.6, 10.0, 2.0
+# The few that are farthest of a class are no group: it must be this share of the class.
+SHARE = 0.12
 # It may be this many times as frequent if the edit makes the class's others look like it for so much of the way.
 LESS_CLEAN, EXPLAINED = 7.0, 0.4
 # Groups of a class that share this many images become one.
@@ -412,7 +414,7 @@ def _rules(score: Values, mine: Mask, number: int) -> Iterator[Rule]:
     """Yield thresholds beyond which images of a class are set off, and hardly any others lie, the lowest first."""
     for most in ELSEWHERE:
         rule = rule_set_off(score, mine, SET_OFF, class_number=number, most_elsewhere=most)
-        if rule is not None and rule.times_as_frequent(mine) >= LESS_CLEAN:
+        if rule is not None and rule.share >= SHARE and rule.times_as_frequent(mine) >= LESS_CLEAN:
             yield rule
 
 
