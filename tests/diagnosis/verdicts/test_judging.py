@@ -345,3 +345,5 @@ def test_what_it_gives_proves_nothing_alone() -> None:
     assert RULE.proofs(found, [gives]) == []
     assert gives in RULE.proofs(found, [gives, moves])
     assert gives not in RULE.proofs(found, [gives, idle])
+    group = replace(found, candidate=replace(found.candidate, causes=ANY_CAUSE))
+    assert gives not in RULE.proofs(group, [gives, moves])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nearsight.diagnosis.candidates import IMAGE, TILE
+from nearsight.diagnosis.candidates import ANY_CAUSE, IMAGE, TILE
 from nearsight.diagnosis.verdicts.associations import Association
 from nearsight.diagnosis.verdicts.interventions import GIVEN, TRANSPLANTED, WITHOUT, Intervention
 
@@ -82,12 +82,14 @@ class Rule:
         """Return those of some interventions that prove that a candidate decides.
 
         What is given to the class's own wrong images may make them right by chance, as they often are nearly right.
-        So it must move images of other classes too.
+        So it must move images of other classes too. It proves nothing of a group that was found without any property
+        in mind: its edit is learned from the class, and so brings others of the class nearer to it in any case.
         """
         moves = any(
             one.kind == TRANSPLANTED and one.p <= self.moves and one.effect > 0 for one in interventions
         )
-        return [one for one in interventions if self.proves(found, one) and (moves or one.kind != GIVEN)]
+        gives = moves and found.candidate.causes != ANY_CAUSE
+        return [one for one in interventions if self.proves(found, one) and (gives or one.kind != GIVEN)]
 
     def differs(self, found: Association) -> bool:
         """Say whether accuracy differs with it and without it, by the whole interval."""
