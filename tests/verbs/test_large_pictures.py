@@ -144,9 +144,6 @@ def test_blank_tiles_are_skipped_and_said(folder: Path, classifier: Classifier) 
 def test_what_needs_the_whole_image_is_refused(folder: Path, classifier: Classifier) -> None:
     with pytest.raises(InputError, match=r"0\.tif is too large to be held whole"):
         heatmap(classifier, [folder / "cat" / "0.tif"], evidence="removal")
-    images = nearsight.load(folder, progress=False)["train"]
-    with pytest.raises(InputError, match=r"tif is too large to be held whole, as a diagnosis takes"):
-        nearsight.diagnose(classifier, {"test": images}, null=False, progress=False)
 
 
 def test_a_set_of_them_is_evaluated_and_predicted(

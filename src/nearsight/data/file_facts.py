@@ -1,6 +1,7 @@
 """What the files of a set say about its images without their pixels: format, size, quality, camera, time, folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nearsight.data.decode import opened, read_encoded, why_unread
+from nearsight.data.encoded import encoded, open_image
 from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.exif import Exif, mentions_exif, read_exif
 from nearsight.data.faults import one_line
 from nearsight.data.groups import read_time
 from nearsight.data.image_set import ImageSet, image_file
 from nearsight.data.jpeg_quality import jpeg_quality
+from nearsight.data.large_image import needs_parts
 from nearsight.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -118,7 +121,7 @@ def _read(file: bytes | str) -> _Facts:
     except OSError as error:
         return _Facts(fault=one_line(error))
     try:
-        with opened(file) as image:
+        with _headed(file) as image:
             # EXIF may follow the pixels of a PNG: they are only decoded if it does.
             silent = image.format == "PNG" and not mentions_exif(_content(file))
             exif = Exif() if silent else read_exif(image)
@@ -137,6 +140,17 @@ def _read(file: bytes | str) -> _Facts:
             )
     except Exception as error:
         return _Facts(bytes=size, fault=why_unread(file, error))
+
+
+@contextmanager
+def _headed(file: bytes | str) -> Iterator[Image.Image]:
+    """Open a file for its header, even if its picture is too large to be decoded whole."""
+    if isinstance(file, str) and needs_parts(file):
+        with encoded(file) as stream, open_image(stream) as image:
+            yield image
+        return
+    with opened(file) as image:
+        yield image
 
 
 def _content(file: bytes | str) -> bytes:

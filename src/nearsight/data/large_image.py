@@ -22,6 +22,7 @@ from nearsight.data.part_readers import (
     is_slide,
     part_reader,
     reads_parts,
+    reduced_level,
 )
 from nearsight.data.values import Measured, ValueRange, measuring, value_range_here, values_from
 
@@ -101,6 +102,12 @@ class LargeImage:
             left = corners[number][1]
             found[number] = band[:, :, left : left + size[1]].clone()
         return [found[number] for number in range(len(corners))]
+
+    def level(self, least: int) -> Tensor | None:
+        """Return the smallest level of its pyramid with `least` pixels or more along its longer side, or None."""
+        reading = nullcontext() if self.value_range is None else values_from(self.value_range)
+        with reading, named_faults(self.path, None):
+            return reduced_level(self.path, self.height, self.width, least)
 
     @contextmanager
     def _opened(self) -> Iterator[PartReader]:

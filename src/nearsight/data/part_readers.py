@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib import import_module
@@ -43,6 +43,8 @@ _BAND = 32 * 2**20
 # What OpenSlide keeps of a slide's tiles, and the share of the memory for decoding for files that stay open.
 _SLIDE_CACHE = 32 * 2**20
 _KEPT_SHARE = 8
+# The levels of a pyramid that are looked at, and the most pixels along a side of one that is read whole.
+_MOST_LEVELS, _LARGEST_LEVEL = 24, 4096
 
 
 class NotInPartsError(ValueError):
@@ -166,6 +168,71 @@ def is_slide(path: str | Path) -> bool:
     return found is not None and found not in _OF_SEVERAL_FILES
 
 
+def reduced_level(path: str | Path, height: int, width: int, least: int) -> Tensor | None:
+    """Return the smallest level of a pyramid with at least `least` pixels along its longer side, uint8 (3, h, w).
+
+    None for an image of this height and width that has no such level, or none of its proportions. The writer of the
+    file made it, in some way of its own.
+    """
+    if is_slide(path):
+        with _openslide().OpenSlide(path) as slide:
+            sizes = [(high, wide) for wide, high in slide.level_dimensions]
+            chosen = _level(sizes, height, width, least)
+            if chosen is None:
+                return None
+            high, wide = sizes[chosen]
+            return _of_slide(slide.read_region((0, 0), chosen, (wide, high)))
+    pyvips = _pyvips()
+    with encoded(path) as stream:
+        with open_image(stream) as header:
+            if header.format != "TIFF":
+                return None
+            _checked(header)
+
+        def page(**options: int) -> Any:
+            return pyvips.Image.tiffload_source(
+                _source(pyvips, stream), access="random", fail_on="error", **options
+            )
+
+        first = page(page=0, n=1)
+        below = first.get("n-subifds") if first.get_typeof("n-subifds") else 0
+        pages = first.get("n-pages") if first.get_typeof("n-pages") else 1
+        levels = (
+            [{"subifd": number} for number in range(min(below, _MOST_LEVELS))]
+            if below
+            else [{"page": number, "n": 1} for number in range(1, min(pages, _MOST_LEVELS))]
+        )
+        images = [page(**options) for options in levels]
+        chosen = _level([(image.height, image.width) for image in images], height, width, least)
+        if chosen is None:
+            return None
+        image = images[chosen]
+        same = (image.format, image.bands, image.interpretation) == (
+            first.format,
+            first.bands,
+            first.interpretation,
+        )
+        if not same:
+            return None
+        return _VipsReader(image, pyvips.Region.new(image), True, 0).read(0, 0, image.height, image.width)
+
+
+def _level(sizes: Sequence[tuple[int, int]], height: int, width: int, least: int) -> int | None:
+    """Return the number of the smallest level that is large enough, and smaller than the image in both directions.
+
+    >>> _level([(600, 900), (300, 450), (150, 225), (300, 300)], 600, 900, 250)
+    1
+    """
+    able = [
+        number
+        for number, (high, wide) in enumerate(sizes)
+        if high < height
+        and least <= max(high, wide) <= _LARGEST_LEVEL
+        and abs(high * width - wide * height) <= max(height, width)
+    ]
+    return min(able, key=lambda number: max(sizes[number]), default=None)
+
+
 def slide_micrometres(path: str | Path) -> float | None:
     """Return the side of a slide's pixels in micrometres, None if it states none."""
     with _openslide().OpenSlide(path) as slide:
@@ -202,11 +269,14 @@ class _SlideReader:
         self.width, self.height = slide.dimensions
 
     def read(self, top: int, left: int, height: int, width: int) -> Tensor:
-        part = self._slide.read_region((left, top), 0, (width, height))
-        # Areas that were never scanned are transparent.
-        if part.getextrema()[3] == (255, 255):
-            part = part.convert("RGB")
-        return decode_picture(part)
+        return _of_slide(self._slide.read_region((left, top), 0, (width, height)))
+
+
+def _of_slide(part: Image.Image) -> Tensor:
+    # Areas that were never scanned are transparent.
+    if part.getchannel("A").getextrema() == (255, 255):
+        part = part.convert("RGB")
+    return decode_picture(part)
 
 
 def _pixels(values: NDArray[Any]) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.data.boxes import BoxForm, Layout, box_faults, boxes_mask
+from nearsight.data.boxes import BoxForm, Layout, box_faults, boxes_mask, edges
 from nearsight.data.drawn_masks import MaskForm, drawn_mask
 from nearsight.data.shapes import Shapes
 from nearsight.errors import InputError
@@ -31,6 +31,8 @@ REGION_COLUMNS: dict[str, RegionKind] = {
 # The columns that are made from annotation files: `Shapes`, as JSON.
 BOXES_COLUMN, OUTLINES_COLUMN = "annotated boxes", "annotated outlines"
 COLUMN_KINDS: dict[str, RegionKind] = {**REGION_COLUMNS, BOXES_COLUMN: "boxes", OUTLINES_COLUMN: "mask"}
+# The region of an image with more pixels is given reduced, with so many pixels along its longer side.
+MOST_PIXELS, LONGEST = 2**26, 4096
 # The layout that a column of this name usually has; `bbox` has no usual one.
 USUAL_LAYOUTS: dict[str, Layout] = {"box": "corners", "boxes": "corners", "objects.bbox": "sides"}
 
@@ -84,13 +86,36 @@ class ColumnRegions:
         return COLUMN_KINDS[self.column]
 
     def region(self, i: int, height: int, width: int) -> Tensor | None:
-        """Return the mask of image i, bool (height, width), or None if it is not known."""
+        """Return the mask of image i, bool (height, width), or None if it is not known.
+
+        That of an image with more than 67 million pixels is reduced to a longer side of 4,096, and not known if it is
+        drawn, because a mask as large as its image would be held whole.
+        """
         if not self.known[i]:
             return None
+        if height * width > MOST_PIXELS:
+            return self._reduced(self.rows[int(self.index[i])][self.column], height, width)
         if self.column in (BOXES_COLUMN, OUTLINES_COLUMN):
             mask = Shapes.of(self.rows[int(self.index[i])][self.column]).mask(height, width)
             return mask if bool(mask.any()) else None
         return to_mask(self.rows[int(self.index[i])][self.column], self.kind, height, width, self.form)
+
+    def _reduced(self, value: Any, height: int, width: int) -> Tensor | None:
+        scale = LONGEST / max(height, width)
+        rows, columns = (max(1, round(scale * side)) for side in (height, width))
+        if self.column in (BOXES_COLUMN, OUTLINES_COLUMN):
+            shapes = Shapes.of(value)
+            mask = replace(shapes, size=shapes.size or (height, width)).mask(rows, columns)
+        elif self.kind == "boxes":
+            form = self.form if isinstance(self.form, BoxForm) else BoxForm()
+            share = [columns / width, rows / height, columns / width, rows / height]
+            placed = (edges(value, height, width, form) * share).tolist()
+            mask = boxes_mask(placed, rows, columns, BoxForm(edges=True))
+        elif self.kind == "cells":
+            mask = cells_mask(value, rows, columns)
+        else:
+            return None
+        return mask if bool(mask.any()) else None
 
     def read_as(self) -> str | None:
         """Say how boxes or masks are read, None if nothing had to be found out."""
@@ -100,13 +125,15 @@ class ColumnRegions:
         return f"{'boxes are read as' if of_boxes else 'masks show the object'} {self.form.said()}"
 
     def box_faults(self, i: int, height: int, width: int) -> tuple[int, int]:
-        """Return how many boxes of image i are cut off at its edge, and how many mark nothing."""
+        """Return how many boxes of image i are cut off at its edge, and how many mark nothing; 0 for huge images."""
         value = self.rows[int(self.index[i])][self.column] if self.kind == "boxes" else None
         if value is None:
             return 0, 0
+        if height * width > MOST_PIXELS:
+            return 0, 0
         if self.column == BOXES_COLUMN:
-            edges = Shapes.of(value).edges(height, width)
-            return box_faults(edges.tolist(), height, width, BoxForm(edges=True))
+            found = Shapes.of(value).edges(height, width)
+            return box_faults(found.tolist(), height, width, BoxForm(edges=True))
         return box_faults(value, height, width, self.form if isinstance(self.form, BoxForm) else BoxForm())
 
     def select(self, index: NDArray[np.int64]) -> "ColumnRegions":

@@ -16,6 +16,7 @@ from nearsight.data.cache_damage import told_of_damage
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.image_set import ImageSet, StreamedImages, image_file
 from nearsight.data.kept import kept_of
+from nearsight.data.overview import OVERVIEW, reduced
 from nearsight.data.stamps import stamp_of_sources
 from nearsight.data.values import ValueRange, values_from
 from nearsight.errors import InputError
@@ -38,14 +39,20 @@ _BATCH, _MOST_SENT = 128, 100_000
 
 
 def thumbnails(
-    images: ImageSet, memory: int = DEFAULT_MEMORY, processes: Processes = ONE_PROCESS
+    images: ImageSet,
+    memory: int = DEFAULT_MEMORY,
+    processes: Processes = ONE_PROCESS,
+    *,
+    in_parts: bool = False,
 ) -> Iterator[Tensor]:
     """Yield the thumbnails of a set in chunks, float32 (n, 3 × 16 × 16) of length 1; 0 for images too plain.
 
-    If several `processes` ask for the same, each reduces some of the images that stream.
+    If several `processes` ask for the same, each reduces some of the images that stream. Images too large to be
+    held count as too plain, unless `in_parts` says that all their parts are to be read for it.
     """
     floats = min(_FLOATS, memory // 2)
-    streamed = images.images if isinstance(images.images, StreamedImages) else None
+    large = in_parts and images.first_large() is not None
+    streamed = images.images if isinstance(images.images, StreamedImages) and not large else None
     kept = None if streamed is None else _kept(streamed, processes)
     for first in range(0, len(images), CHUNK):
         numbers = range(first, min(first + CHUNK, len(images)))
@@ -54,12 +61,19 @@ def thumbnails(
         elif kept is not None and streamed is not None:
             small = _read(kept, streamed.index[numbers.start : numbers.stop])
         else:
-            small = torch.cat([_reduced(images.image(i)[None], floats) for i in numbers])
+            small = torch.cat([_reduced_one(images, i, floats, in_parts=large) for i in numbers])
         levelled = small - small.mean(2, keepdim=True)
         levelled = (levelled - levelled.mean(3, keepdim=True)).flatten(1)
         deviation = levelled.pow(2).mean(1, keepdim=True).sqrt()
         tiny = torch.from_numpy(images.sizes[numbers.start : numbers.stop].min(1) < THUMBNAIL)[:, None]
         yield torch.where((deviation < FLAT) | tiny, 0, F.normalize(levelled, dim=1))
+
+
+def _reduced_one(images: ImageSet, i: int, floats: int, *, in_parts: bool) -> Tensor:
+    image = images.looked_at(i) if in_parts else images.image(i)
+    if isinstance(image, Tensor):
+        return _reduced(image[None], floats)
+    return reduced(image, OVERVIEW, THUMBNAIL).cells[None]
 
 
 def _reduced(pixels: Tensor, floats: int = _FLOATS) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from nearsight.data import ImageSet
 from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.decoded import Decoded, DecodedImages
+from nearsight.diagnosis.parted_decision import NO_PART_EDITS, PartedDecision, PartEdits
 from nearsight.progress import SILENT, Progress
 
 Edit = Callable[[Tensor], Tensor]
@@ -51,7 +52,8 @@ class Candidate:
     picture on top of images, such as a stamp or a frame, and no property that objects have more or less of.
     `pictured` says that it may be what these images show, even if it is an artefact: they also stand apart in what it
     leaves alone, or the class's others have much of it too. `named_by` makes the edit that `words` describe, if
-    `put_on` was learned from the images and would be the same under another name.
+    `put_on` was learned from the images and would be the same under another name. `in_parts` holds the edits of
+    images that are too large to be held, which have no others.
     """
 
     class_number: int
@@ -72,6 +74,7 @@ class Candidate:
     drawn: bool = False
     pictured: bool = False
     named_by: Callable[[], Edit | None] | None = None
+    in_parts: PartEdits = NO_PART_EDITS
 
     @property
     def as_named(self) -> Edit | None:
@@ -87,7 +90,8 @@ class Examined:
     classified when the predictions are first needed, which no finder does. The prediction of an image that only
     chooses is `UNASKED`. `choosing` is bool (n,): rules, thresholds and groups are chosen on these images alone, and
     are tested on the others. Finders keep no images themselves: what they look at again and again is kept within the
-    bound on memory of the model (`pictures`).
+    bound on memory of the model (`pictures`). If some images are too large to be held, `parted` reads them in parts,
+    and knows how the decision changes with these.
     """
 
     images: ImageSet
@@ -96,6 +100,7 @@ class Examined:
     choosing: NDArray[np.bool_]
     seed: int = 0
     progress: Progress = SILENT
+    parted: PartedDecision | None = None
 
     @cached_property
     def predictions(self) -> NDArray[np.int64]:

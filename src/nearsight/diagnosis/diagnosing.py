@@ -17,7 +17,8 @@ from nearsight.diagnosis.draw import draw
 from nearsight.diagnosis.expected import expected_diagnosis
 from nearsight.diagnosis.observing import pass_over
 from nearsight.diagnosis.part import Nothing, Part
-from nearsight.diagnosis.pictures import ExaminedPictures
+from nearsight.diagnosis.parted import PartedPictures
+from nearsight.diagnosis.pictures import ExaminedPictures, OverviewPictures
 from nearsight.diagnosis.result import Diagnosis
 from nearsight.diagnosis.subject import Subject
 from nearsight.errors import InputError
@@ -121,6 +122,7 @@ def diagnose(
         progress=progress,
     )
     notes += evaluation.settings.get("left_out", ())
+    parted = None if examined.first_large() is None else PartedPictures(examined, bound.memory // 4)
     found: dict[str, Any] = {}
     absent: dict[str, str] = {}
     subject = Subject(
@@ -138,6 +140,7 @@ def diagnose(
         workers=workers,
         tell=tell,
         progress=progress,
+        parted=parted,
     )
 
     def add(part: Part[Any, Any], one: Any) -> None:
@@ -171,7 +174,7 @@ def diagnose(
         versions={"python": platform.python_version()} | {name: version(name) for name in _VERSIONS},
         machine=f"{platform.system()} {platform.machine()}, {bound.device.type}",
         class_images=tuple(np.bincount(examined.labels, minlength=len(classifier.classes)).tolist()),
-        pictures=ExaminedPictures(examined, bound.resize),
+        pictures=ExaminedPictures(examined, bound.resize) if parted is None else OverviewPictures(parted),
         parts={part.name: found[part.name] for part in asked if part.name in found},
         absent={part.name: absent[part.name] for part in asked if part.name in absent},
         weights=digest_of_weights(classifier.network),

@@ -1,5 +1,6 @@
 """How long a diagnosis will take, before it begins: from a few images that are scored and measured beforehand."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.attributes import answered
@@ -17,6 +19,7 @@ from nearsight.diagnosis.errors.part import ERRORS, ERRORS_SHOWN
 from nearsight.diagnosis.faithfulness.affordable import METHODS, affordable_images
 from nearsight.diagnosis.faithfulness.curves import POINTS, drop_grid
 from nearsight.diagnosis.faithfulness.part import FAITHFULNESS
+from nearsight.diagnosis.labels.part import LABELS
 from nearsight.diagnosis.locality.part import LOCALITY
 from nearsight.diagnosis.locality.sizes import LIMIT, half_stride, sizes_between
 from nearsight.diagnosis.part import Part
@@ -27,7 +30,7 @@ from nearsight.diagnosis.removal import MOST_PIXELS, removal_cost
 from nearsight.diagnosis.removal_sample import MOST_IMAGES
 from nearsight.diagnosis.verdicts.interventions import JUDGED
 from nearsight.diagnosis.verdicts.judging import PROVEN
-from nearsight.diagnosis.verdicts.part import VERDICTS
+from nearsight.diagnosis.verdicts.part import LONGEST, VERDICTS
 from nearsight.errors import InputError
 from nearsight.evaluation.expected import expected_of
 from nearsight.evidence import TiledModel
@@ -40,8 +43,8 @@ from nearsight.tiles import TileGrid
 # for, up to so many classes.
 WRONG, CANDIDATES, NEW = 0.15, 1.3, 0.5
 OF_IMAGE, OF_CLASS, MOST_CLASSES = 1.5, 1700.0, 20
-# Images that are measured beforehand.
-TIMED = 3
+# Images that are measured beforehand, and rows of one that is too large to be held.
+TIMED, TIMED_ROWS = 3, 512
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ def expected_diagnosis(
     """
     timed = _Timed.of(bound, images, workers)
     names = {part.name for part in parts}
+    if images.first_large() is not None:
+        return _of_large(timed, images, names, others, seed)
     decision = Decision.of(bound)
     count, classes = len(images), max(1, len(np.unique(images.labels)))
     one = timed.whole if decision.whole else timed.tiles
@@ -172,6 +177,36 @@ class _Timed:
         return (
             min(count, limit) * passes * NEW * (self.whole if whole else self.on_tiles(self.tile, self.tile))
         )
+
+
+def _of_large(
+    timed: "_Timed", images: ImageSet, names: set[str], others: Mapping[str, ImageSet], seed: int
+) -> Expected:
+    """Return the same for images too large to be held: the pass, all readings for overviews, and changed parts."""
+    count, classes = len(images), max(1, len(np.unique(images.labels)))
+    read = 0
+    seconds = count * timed.tiles
+    if VERDICTS.name in names:
+        chosen = training_images(images, others, seed)
+        read += count + (0 if chosen is None else len(chosen))
+        # Both before and after, of all tiles of which a changed part shows something.
+        share = min(1.0, (LONGEST + timed.tile) ** 2 / (timed.height * timed.width))
+        seconds += min(PROVEN, CANDIDATES * classes) * min(3 * JUDGED, count) * 2 * share * timed.tiles
+    if LABELS.name in names and others:
+        read += count + sum(map(len, others.values()))
+    return Expected(*[seconds + read * _seconds_of_reading(images)] * 2)
+
+
+def _seconds_of_reading(images: ImageSet) -> float:
+    """Return how long it takes to read all of an image, from the first rows of one; 0 if they are damaged."""
+    with suppress(InputError):
+        image = images.looked_at(0)
+        if not isinstance(image, Tensor):
+            rows = min(TIMED_ROWS, image.height)
+            watch = Stopwatch()
+            deque(image.bands([(0, rows)]), maxlen=0)
+            return watch.seconds() * image.height / rows
+    return 0.0
 
 
 def _seconds_of_measuring(images: ImageSet) -> float:

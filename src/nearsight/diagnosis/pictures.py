@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from nearsight.data import ImageSet
+from nearsight.diagnosis.parted import PartedPictures
 from nearsight.errors import InputError, first_line
 from nearsight.numbers import Count, Pixels
 from nearsight.read import read_table
@@ -93,6 +94,24 @@ class ExaminedPictures:
             return kept[index]
 
         return pixels
+
+
+@dataclass(frozen=True, eq=False)
+class OverviewPictures:
+    """The pictures of an available set some images of which are too large to be held: overviews, and single tiles."""
+
+    parted: PartedPictures
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return height and width of an image in pixels."""
+        return self.parted.size(index)
+
+    def encoded(self, picture: Picture) -> bytes:
+        """Return a picture as the bytes of a PNG or WebP."""
+        if picture.tile is None:
+            return encode(self.parted.overview(picture.index), picture.longest)
+        top, left, side = picture.tile
+        return encode(self.parted.part(picture.index, top, left, (side, side)), picture.longest)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.decision import Decision
+from nearsight.diagnosis.parted import PartedPictures
 from nearsight.diagnosis.removal_sample import sampled_removals
 from nearsight.evaluation import Evaluation
 from nearsight.evidence import EvidenceMap, TiledModel
@@ -29,7 +30,8 @@ class Subject:
     that learned nothing, bound in the same way; they give the values by chance. It is None if they are not wanted.
     `seed` fixes everything that is drawn. `tell` warns of something that a reader must know, and keeps it as a
     note. `found` holds what the parts that this part needs found before it; read it with `PART.of(subject.found)`.
-    `removed` holds the `removals` that earlier parts asked for, and is empty if none did.
+    `removed` holds the `removals` that earlier parts asked for, and is empty if none did. `parted` reads the images
+    if some are too large to be held; it is None if all are held, and whatever needs an image whole asks it first.
     """
 
     bound: TiledModel
@@ -47,6 +49,7 @@ class Subject:
     tell: Callable[[str], None] = SILENT.warn
     progress: Progress = SILENT
     removed: dict[int, EvidenceMap] = field(default_factory=dict)
+    parted: PartedPictures | None = None
 
     @property
     def takes_whole(self) -> bool:

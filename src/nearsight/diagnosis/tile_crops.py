@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.diagnosis.errors.image_errors import KEPT_CLASSES
+from nearsight.diagnosis.parted import PartedPictures
 from nearsight.diagnosis.reasons.reason import AtlasTile
 from nearsight.evidence import TiledModel
 from nearsight.tiles import TileGrid
@@ -46,11 +48,15 @@ class ChosenTiles:
 
 @dataclass(frozen=True, eq=False)
 class TileSource:
-    """Images with their grids, and the model that takes their tiles."""
+    """Images with their grids, and the model that takes their tiles.
+
+    `parted` reads the images if some are too large to be held.
+    """
 
     bound: TiledModel
     images: ImageSet
     grids: Sequence[TileGrid]
+    parted: PartedPictures | None = None
 
     def corners(self, chosen: ChosenTiles) -> list[tuple[int, int]]:
         """Return the top and left of each tile, in pixels."""
@@ -63,12 +69,21 @@ class TileSource:
 
     def pixels(self, chosen: ChosenTiles) -> Iterator[Tensor]:
         """Cut the tiles, uint8 (3, tile, tile), in order; an image is decoded once for its consecutive tiles."""
+        if self.parted is not None:
+            yield from self._parts(chosen, self.parted)
+            return
         last, picture = -1, torch.empty(0)
         for image, (top, left) in zip(chosen.images.tolist(), self.corners(chosen), strict=True):
             if image != last:
                 last, picture = image, self.bound.resize(self.images.image(image))
             tile = self.grids[image].tile
             yield picture[:, top : top + tile, left : left + tile]
+
+    def _parts(self, chosen: ChosenTiles, parted: PartedPictures) -> Iterator[Tensor]:
+        placed = zip(chosen.images.tolist(), self.corners(chosen), strict=True)
+        for image, some in groupby(placed, key=itemgetter(0)):
+            tile = self.grids[image].tile
+            yield from parted.parts(image, [corner for _, corner in some], (tile, tile))
 
     def embeddings(self, parts: Sequence[ChosenTiles]) -> list[NDArray[np.float32]]:
         """Return the model's embedding of each tile of each part, (n, features), in the same batches."""

@@ -10,9 +10,11 @@ from nearsight import diagnosis
 from nearsight.data import Data, ImageSet
 from nearsight.data.decode import allowed_pixels
 from nearsight.diagnosis import Diagnosis
+from nearsight.diagnosis.decision import Decision
 from nearsight.diagnosis.parts import asked_for
 from nearsight.errors import InputError
 from nearsight.evaluation.class_matching import match_classes
+from nearsight.evidence import TiledModel
 from nearsight.lock import writing
 from nearsight.numbers import whole
 from nearsight.progress import Progress, watched
@@ -88,8 +90,7 @@ def diagnose(
         all_processes() as processes,
     ):
         bound = Binding(machine=machine, **without_fields_of(Reading, options)).bind(model)
-        if bound.skip_blank is not None:
-            raise InputError("a diagnosis needs every tile; leave `skip_blank` out")
+        _check_blank(bound)
         examined = find_images(
             model,
             data,
@@ -100,12 +101,7 @@ def diagnose(
             progress=channel,
         )
         matched = match_classes(examined.images, bound.classes)
-        large = matched.images.first_large()
-        if large is not None:
-            raise InputError(
-                f"{matched.images.path(large)} is too large to be held whole, as a diagnosis takes; cut it into "
-                "parts, or let evaluate and heatmap read it part by part"
-            )
+        _check_large(bound, matched.images)
         for note in matched.notes:
             channel.warn(note)
         nulls = (
@@ -143,6 +139,25 @@ def diagnose(
             if processes.first:
                 shutil.rmtree(keep, ignore_errors=True)
     return found
+
+
+def _check_blank(bound: TiledModel) -> None:
+    """Raise `InputError` if blank tiles should be skipped in what decides on whole images."""
+    if bound.skip_blank is not None and (bound.tile is None or Decision.of(bound).whole):
+        raise InputError(
+            "`skip_blank` is for classifiers that decide by tiles, and this one decides on whole images; leave it out"
+        )
+
+
+def _check_large(bound: TiledModel, images: ImageSet) -> None:
+    """Raise `InputError` if images are too large to be held, and the classifier resizes them."""
+    resizes = bound.preprocessing is not None and bound.preprocessing.resizes
+    large = images.first_large() if resizes else None
+    if large is not None:
+        raise InputError(
+            f"{images.path(large)} is too large to be held whole, as the diagnosis of a classifier that resizes "
+            "images takes; give reduced images, or let evaluate and heatmap read it part by part"
+        )
 
 
 def _others(others: Mapping[str, ImageSet], known: Sequence[str]) -> dict[str, ImageSet]:

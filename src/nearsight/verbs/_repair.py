@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
-from nearsight.data import Data
+from nearsight.data import Data, ImageSets
 from nearsight.data.decode import allowed_pixels
 from nearsight.diagnosis import Diagnosis
 from nearsight.errors import InputError
@@ -84,6 +84,7 @@ def repair(
         found = find_images(
             opened, data, "train", classes=bound.classes, reading=as_trained(reading, bound), progress=channel
         )
+        _check_held(found.sets)
         try:
             repaired = repair_run(
                 opened,
@@ -118,6 +119,17 @@ def _check_tiles(diagnosis: Diagnosis, tile: int | None, stride: int | None, gri
             raise InputError(
                 f"`diagnosis` was made with `{name}` {there}, and {value} is asked for; leave `{name}` out, or "
                 "diagnose again with it"
+            )
+
+
+def _check_held(sets: ImageSets) -> None:
+    """Raise `InputError` if an image of a set is too large to be held."""
+    for images in sets.values():
+        large = images.first_large()
+        if large is not None:
+            raise InputError(
+                f"{images.path(large)} is too large to be held whole, as a repair takes, which changes images; cut "
+                "them into parts"
             )
 
 

@@ -13,6 +13,7 @@ from nearsight.cli.shared_options import (
     add_groups,
     add_memory,
     add_run_or_model,
+    add_skip_blank,
     add_stride,
     is_run,
     model_and_data,
@@ -33,6 +34,7 @@ def declare(parser: OneLineParser) -> None:
     )
     add_stride(parser)
     add_grid(parser)
+    add_skip_blank(parser)
     parser.add_argument(
         "--images",
         type=whole_number("--images", 1),

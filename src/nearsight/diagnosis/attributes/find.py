@@ -124,18 +124,13 @@ class Found:
         column = self.values[:, rule.column]
         mine = self.examined.labels == rule.class_number
         has, choosing = rule.has(column), self.examined.choosing
-        signed = column if rule.much else -column
         shown = self._shown(rule, mine & has & choosing, mine & ~has & choosing)
         attribute = ATTRIBUTES[shown.column]
         curves = CurvesOfClass(self.examined, shown.class_number, shown.has(self.values[:, shown.column]))
-        candidate = Candidate(
-            class_number=rule.class_number,
+        candidate = replace(
+            self.without_edits(rule),
             attribute=attribute.name,
             words=str(attribute.much if shown.much else attribute.little),
-            artefact=self.is_artefact(rule),
-            has=has,
-            value=column,
-            effect=area_under_curve(signed[mine & has & choosing], signed[~mine & choosing]),
             put_on=self._edit(shown, mine & has, ~mine & ~has, curves, on=True),
             take_off=self._edit(shown, _without(mine, has), mine & has, curves, on=False),
             causes=ONE_CAUSE if attribute.one_cause else MANY_CAUSES,
@@ -144,6 +139,26 @@ class Found:
             else None,
         )
         return replace(candidate, pictured=pictured(self.examined, self.values, candidate))
+
+    def without_edits(self, rule: Rule) -> Candidate:
+        """Return a rule as a possible shortcut that can be neither added nor removed."""
+        column, choosing, attribute = (
+            self.values[:, rule.column],
+            self.examined.choosing,
+            ATTRIBUTES[rule.column],
+        )
+        mine, has = self.examined.labels == rule.class_number, rule.has(column)
+        signed = column if rule.much else -column
+        return Candidate(
+            class_number=rule.class_number,
+            attribute=attribute.name,
+            words=str(attribute.much if rule.much else attribute.little),
+            artefact=self.is_artefact(rule),
+            has=has,
+            value=column,
+            effect=area_under_curve(signed[mine & has & choosing], signed[~mine & choosing]),
+            causes=ONE_CAUSE if attribute.one_cause else MANY_CAUSES,
+        )
 
     def _shown(self, rule: Rule, having: NDArray[np.bool_], without: NDArray[np.bool_]) -> Rule:
         """Return the rule to name and to edit by. If tones were stretched, this is what they were stretched for.

@@ -35,7 +35,7 @@ class Flip:
 
 def _shown_by_none(tiles: EvidenceMap) -> Tensor:
     """Return −log(1 − p) of each tile and class: the larger the sum, the larger noisy-or's log-odds."""
-    return F.softplus(tiles.logits.flatten(1).double())
+    return F.softplus(_looked_at(tiles).double())
 
 
 def _attended(tiles: EvidenceMap) -> Tensor:
@@ -43,14 +43,20 @@ def _attended(tiles: EvidenceMap) -> Tensor:
     if tiles.attention is None:
         tiles.attended()
     assert tiles.attention is not None
-    return tiles.logits.flatten(1) * tiles.attention.flatten().softmax(0) * len(tiles.grid)
+    attention = tiles.attention[~tiles.skipped]
+    return _looked_at(tiles) * attention.softmax(0) * len(attention)
+
+
+def _looked_at(tiles: EvidenceMap) -> Tensor:
+    """Return the logits of the tiles that were not skipped, (classes, tiles)."""
+    return tiles.logits[:, ~tiles.skipped]
 
 
 ADDITIVE_PROTOCOLS: Mapping[str, Callable[[EvidenceMap], Tensor]] = MappingProxyType(
     {
-        MEAN_LOGIT: lambda tiles: tiles.logits.flatten(1),
-        MEAN_PROBABILITY: lambda tiles: tiles.logits.flatten(1).softmax(0),
-        VOTE: lambda tiles: F.one_hot(tiles.logits.flatten(1).argmax(0), len(tiles.classes)).T,
+        MEAN_LOGIT: lambda tiles: _looked_at(tiles),
+        MEAN_PROBABILITY: lambda tiles: _looked_at(tiles).softmax(0),
+        VOTE: lambda tiles: F.one_hot(_looked_at(tiles).argmax(0), len(tiles.classes)).T,
         NOISY_OR: _shown_by_none,
         ATTENTION: _attended,
     }
@@ -67,10 +73,10 @@ def additive_values(protocol: str, evidence_map: EvidenceMap) -> Tensor:
     [[1.0, 0.0], [0.0, 1.0]]
 
     These are logits under `mean-logit`, softmax under `mean-probability` and one vote under `vote`, for tiles in
-    row-major order. The mean over tiles is the protocol's score, also under `attention`, whose logits are
-    weighted by their attention. Under `noisy-or` it is −log(1 − p) of a tile's p, and the sums put the classes in
-    the order of the scores. Raises `InputError` for any other protocol: under `top-k` and `max` nothing is
-    additive (`strongest_flip`).
+    row-major order, without those that were skipped. The mean over tiles is the protocol's score, also under
+    `attention`, whose logits are weighted by their attention. Under `noisy-or` it is −log(1 − p) of a tile's p, and
+    the sums put the classes in the order of the scores. Raises `InputError` for any other protocol: under `top-k` and
+    `max` nothing is additive (`strongest_flip`).
     """
     if protocol not in ADDITIVE_PROTOCOLS:
         raise unknown_name("additive protocol", protocol, ADDITIVE_PROTOCOLS)

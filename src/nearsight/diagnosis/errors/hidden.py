@@ -5,6 +5,7 @@ from itertools import islice
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nearsight.diagnosis.decision import Decision
@@ -41,7 +42,27 @@ def covered_share(grid: TileGrid, tiles: Sequence[int]) -> float:
     >>> covered_share(TileGrid(2, 4, tile=2, stride=1), [1])
     0.5
     """
-    return int(covered(grid, tiles).sum()) / (grid.height * grid.width)
+    if not tiles:
+        return 0.0
+    rows, columns = (_between(starts, grid.tile) for starts in (grid.tops, grid.lefts))
+    inside = np.zeros((len(rows[0]), len(columns[0])), dtype=np.int32)
+    places = np.divmod(np.array(tiles), grid.shape[1])
+    # The corners of each tile, which sums turn into the tile itself.
+    for at_row, down in zip(rows[1:], (1, -1), strict=True):
+        for at_column, across in zip(columns[1:], (1, -1), strict=True):
+            np.add.at(inside, (at_row[places[0]], at_column[places[1]]), down * across)
+    seen = inside.cumsum(0).cumsum(1) > 0
+    pixels = rows[0].astype(np.int64) @ seen @ columns[0].astype(np.int64)
+    return int(pixels) / (grid.height * grid.width)
+
+
+def _between(
+    starts: Sequence[int], tile: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the lengths between all starts and ends of tiles along a side, and where each tile starts and ends."""
+    first = np.array(starts, dtype=np.int64)
+    edges = np.unique(np.concatenate([first, first + tile]))
+    return np.append(np.diff(edges), 0), np.searchsorted(edges, first), np.searchsorted(edges, first + tile)
 
 
 def hide(image: Tensor, pixels: Tensor) -> Tensor:

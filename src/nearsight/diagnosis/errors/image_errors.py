@@ -26,6 +26,9 @@ from nearsight.statistics import Estimate
 from nearsight.tiles import TileGrid
 
 DECIDING_TILES = 5
+# A map with more rows or columns is kept in means of squares of tiles, and of a flip on more tiles so many are named.
+LARGEST_MAP, MOST_TILES = 256, 2**16
+NAMED = 4096
 # With more classes, the rest are not kept: they decide nothing, and a thousand maps per error would not fit in
 # memory.
 KEPT_CLASSES = 10
@@ -41,12 +44,16 @@ class ImageError:
     A map explains it, of the `kind` "tile" (the logits of tiles alone) or "removal" (what the scores lose without
     each tile); if there is none, `kind` is None and so is the grid. `evidence` is float (kept, rows, columns):
     the map's values for the classes `kept`, at most 10: the predicted one, the label, then the others by their
-    score. `deciding` are the tiles, no two sharing a pixel, whose value for the prediction exceeds that for the
-    label by most; their `evidence` is the difference. `flip` are tiles whose removal makes any other class win,
-    and `to_label` tiles whose removal makes the label win; None if none are found. For a decision by tiles, they
-    are left out of the mean, and `flip` is the smallest set (`smallest_flip`, `flip_to`); for one on whole
-    images, they are hidden (`hiding_flips`). `region` is where the object is, bool and as small as `kept_region`
-    makes it; None if that is not known.
+    score; tiles that were skipped are NaN. `deciding` are the tiles, no two sharing a pixel, whose value for the
+    prediction exceeds that for the label by most; their `evidence` is the difference. `flip` are tiles whose removal
+    makes any other class win, and `to_label` tiles whose removal makes the label win; None if none are found. For a
+    decision by tiles, they are left out of the mean, and `flip` is the smallest set (`smallest_flip`, `flip_to`); for
+    one on whole images, they are hidden (`hiding_flips`). `region` is where the object is, bool and as small as
+    `kept_region` makes it; None if that is not known.
+
+    If the map has more than 256 rows or columns, `evidence` holds the means of squares of tiles, whose grid is
+    `drawn`. Only then `means` are those of the whole map and `deciding_kept`, float (kept, tiles), the values of the
+    deciding tiles, both for the classes `kept`. Of a flip in a map of more than 65,536 tiles, 4,096 are named.
     """
 
     index: int
@@ -63,18 +70,49 @@ class ImageError:
     to_label: Flip | None = None
     kind: Kind | None = "tile"
     region: Tensor | None = None
+    drawn: TileGrid | None = None
+    means: tuple[float, ...] = ()
+    deciding_kept: Tensor | None = None
+
+    @property
+    def drawn_grid(self) -> TileGrid | None:
+        """The grid of `evidence`; None without a map."""
+        return self.drawn or self.grid
+
+    def mean(self, number: int) -> float:
+        """Return the mean of the map for one of the classes `kept`, by its place there."""
+        if self.means:
+            return self.means[number]
+        assert self.evidence is not None
+        return float(self.evidence[number].mean())
+
+    def of_deciding(self, number: int) -> list[float]:
+        """Return the map's values at one of the deciding tiles, for the classes `kept`."""
+        if self.deciding_kept is not None:
+            found: list[float] = self.deciding_kept[:, number].tolist()
+            return found
+        assert self.evidence is not None
+        tile = self.deciding[number]
+        of_tile: list[float] = self.evidence[:, tile.row, tile.column].tolist()
+        return of_tile
 
     def explained(self, evidence_map: EvidenceMap) -> "ImageError":
         """Return the same error with a map of its image, and the tiles that decided it."""
         prediction, label = self.prediction, self.label
-        kept = _kept(evidence_map, prediction, label)
+        kept = list(_kept(evidence_map, prediction, label))
+        values, deciding = evidence_map.logits[kept], _deciding(evidence_map, prediction, label)
+        drawn, reduced = _reduced(values, evidence_map.grid)
+        places = [tile.index for tile in deciding]
         return replace(
             self,
             grid=evidence_map.grid,
-            kept=kept,
-            evidence=evidence_map.logits[list(kept)],
-            deciding=_deciding(evidence_map, prediction, label),
+            kept=tuple(kept),
+            evidence=reduced,
+            deciding=deciding,
             kind=evidence_map.kind,
+            drawn=drawn,
+            means=() if drawn is None else tuple(values.flatten(1).nanmean(1).tolist()),
+            deciding_kept=None if drawn is None else values.flatten(1)[:, places],
         )
 
 
@@ -170,11 +208,36 @@ def tile_error(evidence_map: EvidenceMap, label: int, index: int, path: str) -> 
     else:
         flip = strongest_flip(evidence_map, prediction)
         to_label = strongest_flip(evidence_map, prediction, label)
-    return replace(error, flip=_with_area(flip, grid), to_label=_with_area(to_label, grid))
+    looked_at = (~evidence_map.skipped).flatten().nonzero()[:, 0]
+    return replace(error, flip=_placed(flip, looked_at, grid), to_label=_placed(to_label, looked_at, grid))
 
 
-def _with_area(flip: Flip | None, grid: TileGrid) -> Flip | None:
-    return None if flip is None else replace(flip, area=covered_share(grid, flip.tiles))
+def _placed(flip: Flip | None, looked_at: Tensor, grid: TileGrid) -> Flip | None:
+    """Return a flip whose tiles count those that were looked at, with their numbers in the grid and their area."""
+    if flip is None:
+        return None
+    tiles = flip.tiles if len(looked_at) == len(grid) else tuple(looked_at[list(flip.tiles)].tolist())
+    named = tiles if len(grid) <= MOST_TILES else tiles[:NAMED]
+    return replace(flip, tiles=named, area=covered_share(grid, tiles))
+
+
+def _reduced(values: Tensor, grid: TileGrid) -> tuple[TileGrid | None, Tensor]:
+    """Return a map (kept, rows, columns) in means of squares of tiles, with their grid; None if it is small enough.
+
+    >>> found, values = _reduced(torch.arange(514.0)[None, None].expand(1, 3, 514), TileGrid(8, 1030, 4, 2))
+    >>> found.tile, found.stride, found.shape == values.shape[1:], values[0, 0, :2].tolist()
+    (8, 6, True, [1.0, 4.0])
+    """
+    side = -(-max(grid.shape) // LARGEST_MAP)
+    if side == 1 or side > min(grid.shape):
+        return None, values
+    drawn = replace(grid, tile=grid.tile + (side - 1) * grid.stride, stride=side * grid.stride)
+    for axis, count in enumerate(drawn.shape, 1):
+        # A last square that is flush with the far edge holds the last tiles.
+        starts = [min(number * side, values.shape[axis] - side) for number in range(count)]
+        squares = [values.narrow(axis, start, side).nanmean(axis) for start in starts]
+        values = torch.stack(squares, axis)
+    return drawn, values
 
 
 def collect_errors(

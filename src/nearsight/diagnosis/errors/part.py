@@ -29,6 +29,8 @@ from nearsight.statistics.writing import points
 # Number of misclassified images, the costliest, and the longest side of their pictures in pixels.
 ERRORS_SHOWN = 100
 ERROR_SIDE = 384
+# The longest side of the picture of a deciding tile; those of images that are shown this many times smaller have one.
+TILE_SIDE, TILES_APART = 96, 4
 
 
 def _observe(look: Look) -> ImageError | None:
@@ -45,11 +47,16 @@ def _measure(subject: Subject, seen: Sequence[ImageError]) -> Errors:
         wrong_images(decision.protocol, scores, images.labels, images.paths()),
         {error.index: error for error in seen},
         by_gate=explains(GATE.of(subject.found)),
-        most=ERRORS_SHOWN,
+        most=ERRORS_SHOWN if subject.parted is None else 0,
         known=subject.removed,
         seed=subject.seed,
         progress=subject.progress,
     )
+    if subject.parted is not None and explained.errors:
+        subject.tell(
+            "what changes a wrong prediction is counted in the maps alone: images too large to be held are not "
+            "classified again with their tiles hidden"
+        )
     if explained.left_out:
         subject.tell(f"errors are not all explained by what is lost without tiles: {explained.left_out}")
     found = collect_errors(
@@ -90,6 +97,15 @@ def _leads(found: Errors, about: Findings) -> Iterator[Lead]:
 def _pictures(found: Errors, _about: Findings) -> Iterator[Picture]:
     for error in found.errors[:ERRORS_SHOWN]:
         yield Picture(error.index, ERROR_SIDE)
+        yield from deciding_pictures(error)
+
+
+def deciding_pictures(error: ImageError) -> Iterator[Picture]:
+    """Yield a picture of each deciding tile, if the picture of its image is too small to show it."""
+    grid = error.grid
+    if grid is not None and max(grid.height, grid.width) > TILES_APART * ERROR_SIDE:
+        for tile in error.deciding:
+            yield Picture(error.index, TILE_SIDE, (tile.top, tile.left, grid.tile))
 
 
 def _flip_columns(name: str) -> tuple[Column, ...]:
@@ -115,7 +131,7 @@ def _flip_columns(name: str) -> tuple[Column, ...]:
 
 
 def _side(axis: int) -> Callable[[ImageError, Findings], int | None]:
-    return lambda error, _: None if error.grid is None else error.grid.shape[axis]
+    return lambda error, _: None if error.drawn_grid is None else error.drawn_grid.shape[axis]
 
 
 def _map(number: int) -> Callable[[ImageError, Findings], list[float] | None]:

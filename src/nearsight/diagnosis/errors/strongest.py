@@ -23,7 +23,7 @@ def strongest_flip(tiles: EvidenceMap, prediction: int, label: int | None = None
     removed. Under `top-k`, and for one `label` to win, a smaller set might suffice, and `smallest` does not say
     that this is the smallest.
     """
-    logits = tiles.logits.flatten(1).double()
+    logits = tiles.logits[:, ~tiles.skipped].double()
     count = 1 if tiles.pooling.name == "max" else tiles.pooling.count(logits.shape[1])
     order = logits[prediction].argsort(descending=True, stable=True)
     for gone in range(1, min(MOST, logits.shape[1] - count) + 1):

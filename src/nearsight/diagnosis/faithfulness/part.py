@@ -5,13 +5,20 @@ from typing import cast
 
 from nearsight.diagnosis.faithfulness.affordable import affordable_images
 from nearsight.diagnosis.faithfulness.maps import Faithfulness, ScoredBy, measure_faithfulness
-from nearsight.diagnosis.part import Part
+from nearsight.diagnosis.part import Nothing, Part
 from nearsight.diagnosis.subject import Subject
 from nearsight.diagnosis.table import ESTIMATE, Column, Table
 from nearsight.settings import FAITHFULNESS_IMAGES
 
+TOO_LARGE = "faithfulness is left out: it classifies changed images, and some are too large to be held"
+BLANK = "faithfulness is left out: it compares maps tile by tile, and blank tiles are skipped"
 
-def _measure(subject: Subject, _seen: Sequence[None]) -> Faithfulness:
+
+def _measure(subject: Subject, _seen: Sequence[None]) -> Faithfulness | Nothing:
+    if subject.parted is not None:
+        return Nothing(TOO_LARGE)
+    if subject.bound.skip_blank is not None:
+        return Nothing(BLANK)
     limit = min(len(subject.images), _images(subject))
     said = f"faithfulness: how good the maps are, compared with others, on {limit} images"
     more = min(len(subject.images), FAITHFULNESS_IMAGES)

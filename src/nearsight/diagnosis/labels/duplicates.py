@@ -63,9 +63,9 @@ def near_duplicates(
 
     It holds 3 kB per examined image, one decoded image, and a bounded part of the other splits in memory, of
     which less than `memory` is converted to float at a time. Time grows with the product of the numbers of
-    images. Raises `InputError` for an image that cannot be read.
+    images. Images too large to be held are read part by part. Raises `InputError` for an image that cannot be read.
     """
-    ours = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images, memory)])
+    ours = torch.cat([torch.empty(0, 3 * THUMBNAIL**2), *thumbnails(images, memory, in_parts=True)])
     found = [
         Duplicate(
             index=index,
@@ -77,7 +77,7 @@ def near_duplicates(
             same_label=bool(images.labels[index] == others[split].labels[other]),
         )
         for split in others
-        for index, other, distance in _nearest(ours, thumbnails(others[split], memory))
+        for index, other, distance in _nearest(ours, thumbnails(others[split], memory, in_parts=True))
     ]
     found.sort(key=lambda duplicate: (duplicate.distance, duplicate.index))
     return tuple(found[:most])

@@ -12,6 +12,7 @@ from nearsight.data import ImageSet
 from nearsight.diagnosis.appearance import appearance
 from nearsight.diagnosis.choosing import choosing_half
 from nearsight.diagnosis.grouping import group, stability
+from nearsight.diagnosis.parted import PartedPictures
 from nearsight.diagnosis.place import typical_place
 from nearsight.diagnosis.reasons.reason import AtlasTile, Reason, by_share
 from nearsight.diagnosis.reasons.strongest import ImageTiles
@@ -78,6 +79,7 @@ def build_atlas(
     predictions: NDArray[np.int64] | None = None,
     counted: NDArray[np.bool_] | None = None,
     on_object: OnObject | None = None,
+    parted: PartedPictures | None = None,
     per_class: int = 400,
     reasons: int = 5,
     imitators: int = EXAMPLES,
@@ -102,7 +104,8 @@ def build_atlas(
 
     `grids` and `tiles` are those of each image of `images`, as the pass over the maps left them. `counted`, bool
     (n,), says which images take part, by default all. `on_object` takes an image's place in the set and returns
-    the share of each of its tiles on the object, float (rows, columns), or None. For each class, at most
+    the share of each of its tiles on the object, float (rows, columns), or None. `parted` reads the images if some
+    are too large to be held. For each class, at most
     `per_class` images, drawn at random, take part with their strongest tile if it speaks for the class; as many
     images of other classes, for the purity; and the sampled tiles of the same images, for the total. `progress`
     is told how many classes are done. A class without images, or whose tiles all speak against it, has no
@@ -114,7 +117,7 @@ def build_atlas(
     """
     choosing = choosing_half(images.labels, seed)
     right = None if predictions is None else predictions == images.labels
-    source = TileSource(bound, images, grids)
+    source = TileSource(bound, images, grids, parted)
     index = np.stack([image.index.numpy() for image in tiles])
     evidence = np.stack([image.evidence.numpy() for image in tiles])
     taking_part = np.ones(len(images), dtype=bool) if counted is None else counted

@@ -74,6 +74,7 @@ def _atlas(
         predictions=subject.predictions,
         counted=counted,
         on_object=on_object if images.has_regions else None,
+        parted=subject.parted,
         seed=subject.seed,
         progress=subject.progress,
     )

@@ -39,11 +39,12 @@ def strongest_tiles(
     ([0, 1], [1.5, 0.5], 4)
 
     Evidence is relative: a tile's logit minus the mean of its logits over all classes. If tiles are equal, the
-    first is used.
+    first is used. Tiles that were skipped are neither.
     """
     flat = relative(evidence_map.logits).flatten(1).float()
-    index = flat.argmax(1)
-    sample = torch.randint(flat.shape[1], (sampled,), generator=generator)
+    looked_at = (~evidence_map.skipped).flatten().nonzero()[:, 0]
+    index = flat.nan_to_num(-torch.inf).argmax(1)
+    sample = looked_at[torch.randint(len(looked_at), (sampled,), generator=generator)]
     return ImageTiles(
         index.to(torch.int32),
         flat.gather(1, index[:, None])[:, 0],

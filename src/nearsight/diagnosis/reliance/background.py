@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nearsight.data.regions import RegionKind
-from nearsight.diagnosis.overlap import fit_region
+from nearsight.diagnosis.overlap import region_at
 from nearsight.diagnosis.relative import relative
 from nearsight.diagnosis.reliance.contrast import OffShareSums
 from nearsight.diagnosis.reliance.verdict import ByIntervention
@@ -155,17 +155,19 @@ def image_reliance(evidence_map: EvidenceMap, label: int, on_object: Tensor, reg
     label, grid = evidence_map.class_number(label), evidence_map.grid
     if tuple(on_object.shape) != grid.shape:
         raise InputError(f"on_object has shape {tuple(on_object.shape)}, but the map has {grid.shape} tiles")
-    evidence = relative(evidence_map.logits)[label].double()
-    off, positive = 1 - on_object.double(), evidence.clamp(min=0)
-    centred = _centres(fit_region(region, grid), grid)
+    looked_at = ~evidence_map.skipped
+    logits, shares = evidence_map.logits[:, looked_at], on_object[looked_at]
+    evidence = relative(logits)[label].double()
+    off, positive = 1 - shares.double(), evidence.clamp(min=0)
+    centred = _centres(region, grid)[looked_at]
     total = float(positive.sum())
     return ImageReliance(
         label=label,
         off_share=float((positive * off).sum()) / total if total > 0 else math.nan,
         off_area=float(off.mean()),
-        background=_right(evidence_map.logits, on_object == 0, label),
-        object=_right(evidence_map.logits, on_object >= OBJECT_TILE, label),
-        pointed=bool(centred.flatten()[evidence.argmax()]),
+        background=_right(logits, shares == 0, label),
+        object=_right(logits, shares >= OBJECT_TILE, label),
+        pointed=bool(centred[evidence.argmax()]),
         pointed_chance=float(centred.double().mean()),
     )
 
@@ -260,7 +262,7 @@ def _right(logits: Tensor, chosen: Tensor, label: int) -> bool | None:
 
 def _centres(region: Tensor, grid: TileGrid) -> Tensor:
     rows, columns = (torch.tensor(starts) + grid.tile // 2 for starts in (grid.tops, grid.lefts))
-    return region[rows][:, columns]
+    return region_at(region, grid, rows, columns)
 
 
 def _row(name: str, records: Sequence[ImageReliance], chance: float) -> RelianceRow:

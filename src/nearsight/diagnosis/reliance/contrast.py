@@ -34,8 +34,9 @@ def off_shares(evidence_map: EvidenceMap, on_object: Tensor) -> Tensor:
     `on_object` is float (rows, columns), from `object_shares`. A class without positive evidence gets the share
     of area that is off the object, as evidence without a preference would.
     """
-    evidence = relative(evidence_map.logits).double().clamp(min=0).flatten(1)
-    off = 1 - on_object.double().flatten()
+    looked_at = ~evidence_map.skipped
+    evidence = relative(evidence_map.logits[:, looked_at]).double().clamp(min=0)
+    off = 1 - on_object.double()[looked_at]
     totals = evidence.sum(1)
     return torch.where(totals > 0, evidence @ off / totals.clamp(min=1e-30), off.mean())
 

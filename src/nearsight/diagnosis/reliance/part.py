@@ -70,8 +70,14 @@ def _measure(subject: Subject, seen: Sequence[_Seen]) -> Reliance | Nothing:
     notes = [read_as] if read_as is not None else []
     notes += [f"boxes that reach beyond their image and are cut off there: {cut:,}"] if cut else []
     notes += [f"boxes without a pixel in their image, which say nothing: {empty:,}"] if empty else []
-    subject.progress.say("object or background: either removed, and the classifier asked again")
-    answers = ask(subject.decision, images, subject.predictions, seed=subject.seed, progress=subject.progress)
+    answers = None
+    if subject.parted is not None:
+        notes += ["images too large to be held are not classified again without object or background"]
+    else:
+        subject.progress.say("object or background: either removed, and the classifier asked again")
+        answers = ask(
+            subject.decision, images, subject.predictions, seed=subject.seed, progress=subject.progress
+        )
     if not seen and answers is None:
         return Nothing(NO_SAMPLE)
     found = replace(
@@ -80,6 +86,9 @@ def _measure(subject: Subject, seen: Sequence[_Seen]) -> Reliance | Nothing:
         evidence="tile" if by_tiles else "removal",
     )
     if subject.nulls is None:
+        return found
+    if subject.parted is not None:
+        subject.tell(f"{NOT_TRAINED}: images are too large to be held")
         return found
     # What networks that learned nothing say by their tiles is not the chance of what a decision loses without
     # them.

@@ -1,6 +1,6 @@
 """Finding what repeats from image to image at the same place: frames, stamps, digits, logos, watermarks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nearsight.data import ImageSet
+from nearsight.diagnosis.box import Box
 from nearsight.diagnosis.candidates import Candidate, Examined
+from nearsight.diagnosis.part_pasting import PartPasting
+from nearsight.diagnosis.parted_decision import NO_PART_EDITS, PartEdits
 from nearsight.diagnosis.repeats.alike import Ground
 from nearsight.diagnosis.repeats.anchors import Anchor, anchors_of
 from nearsight.diagnosis.repeats.pattern import Pattern, patterns_of
@@ -33,7 +35,7 @@ def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
     once more for all images if something is found. Several processes share the classes, and the images.
     """
     random = np.random.default_rng((examined.seed, 1))
-    grounds = _grounds(examined.images, np.flatnonzero(examined.choosing), examined.labels, random)
+    grounds = _grounds(examined, np.flatnonzero(examined.choosing), random)
     if grounds is None:
         return
     found = [
@@ -67,6 +69,7 @@ def find_fixed_patterns(examined: Examined) -> Iterator[Candidate]:
                 put_on=pattern.put_on,
                 take_off=pattern.take_off,
                 place=place,
+                in_parts=_in_parts(examined, number, pattern, values[row]),
             )
 
 
@@ -92,15 +95,78 @@ def _patterns_of_classes(
     return dict(zip(searched, processes.for_each([*searched], search), strict=True))
 
 
+def _in_parts(examined: Examined, number: int, pattern: Pattern, value: NDArray[np.float32]) -> PartEdits:
+    """Return what exchanges the part of a picture where it is drawn with that of another, for those read in parts."""
+    parted = examined.parted
+    if parted is None:
+        return NO_PART_EDITS
+
+    def box(place: int) -> Box:
+        height, width = parted.pictures.size(place)
+        top, left, bottom, right = pattern.anchor.box(pattern.overlay.box, height, width)
+        # What is seen reduced may reach a pixel of that farther.
+        margin = (
+            max(height / pattern.anchor.height, width / pattern.anchor.width) if pattern.anchor.whole else 0
+        )
+        first, start = int(top * height - margin), int(left * width - margin)
+        last, end = int(np.ceil(bottom * height + margin)), int(np.ceil(right * width + margin))
+        return Box(first, start, last - first, end - start).within((height, width))
+
+    own, has = examined.labels == number, value >= pattern.threshold
+    clearest = np.argsort(-np.nan_to_num(value), kind="stable")
+    donors = [(place, box(place)) for place in clearest.tolist() if (examined.choosing & own & has)[place]]
+    lacking = examined.choosing & ~has & ~np.isnan(value)
+    beside = np.flatnonzero(lacking & own)
+    free = beside if len(beside) else np.flatnonzero(lacking)
+    pasting = PartPasting(parted.pictures, examined.seed)
+    return PartEdits(
+        pasting.pasted(donors),
+        pasting.filled({place: box(place) for place in range(len(value))}, free.tolist()),
+        pasting.pasted([(place, box(place)) for place in beside.tolist()]),
+    )
+
+
+# What each of some anchors sees of an image, by its place, uint8 (3, height, width) each.
+Looking = Callable[[int, Sequence[Anchor]], list[Tensor]]
+
+
+def _looking(examined: Examined) -> Looking:
+    images, parted = examined.images, examined.parted
+
+    def at_whole(place: int, anchors: Sequence[Anchor]) -> list[Tensor]:
+        pixels = images.image(place)
+        return [anchor.view(pixels) for anchor in anchors]
+
+    if parted is None:
+        return at_whole
+    pictures = parted.pictures
+
+    def in_parts(place: int, anchors: Sequence[Anchor]) -> list[Tensor]:
+        height, width = pictures.size(place)
+        found: dict[Anchor, Tensor] = {}
+        by_size: dict[tuple[int, int], dict[Anchor, tuple[int, int]]] = {}
+        for anchor in anchors:
+            if anchor.whole:
+                found[anchor] = anchor.view(pictures.overview(place))
+                continue
+            rows, columns = anchor.part(height, width)
+            by_size.setdefault((anchor.height, anchor.width), {})[anchor] = (rows.start, columns.start)
+        for size, corners in by_size.items():
+            found |= zip(corners, pictures.parts(place, [*corners.values()], size), strict=True)
+        return [found[anchor] for anchor in anchors]
+
+    return in_parts
+
+
 @dataclass(frozen=True, eq=False)
 class _Grounds:
     """Images of all classes at each anchor."""
 
-    images: ImageSet
+    examined: Examined
     grounds: dict[Anchor, Ground]
 
     def patterns(self, chosen: NDArray[np.int64], label: int | None) -> list[Pattern]:
-        views = _views(self.images, tuple(self.grounds), chosen)
+        views = _views(self.examined, tuple(self.grounds), chosen)
         return [
             pattern
             for anchor, ground in self.grounds.items()
@@ -108,29 +174,28 @@ class _Grounds:
         ]
 
 
-def _grounds(
-    images: ImageSet, allowed: NDArray[np.int64], labels: NDArray[np.int64], random: np.random.Generator
-) -> _Grounds | None:
+def _grounds(examined: Examined, allowed: NDArray[np.int64], random: np.random.Generator) -> _Grounds | None:
+    sizes, labels = examined.images.sizes, examined.labels
     chosen = random.permutation(allowed)[:GROUND]
     if len(chosen) < FEWEST:
         return None
     grounds = {}
-    for anchor in anchors_of(images.sizes[allowed]):
-        fitting = chosen[[anchor.fits(*map(int, images.sizes[i])) for i in chosen]]
+    for anchor in anchors_of(sizes[allowed]):
+        fitting = chosen[[anchor.fits(*map(int, sizes[i])) for i in chosen]]
         if len(fitting) >= FEWEST:
             grounds[anchor] = fitting
-    views = _views(images, tuple(grounds), chosen)
-    return _Grounds(images, {anchor: Ground(views[anchor], labels[own]) for anchor, own in grounds.items()})
+    views = _views(examined, tuple(grounds), chosen)
+    return _Grounds(examined, {anchor: Ground(views[anchor], labels[own]) for anchor, own in grounds.items()})
 
 
-def _views(images: ImageSet, anchors: Sequence[Anchor], chosen: NDArray[np.int64]) -> dict[Anchor, Tensor]:
+def _views(examined: Examined, anchors: Sequence[Anchor], chosen: NDArray[np.int64]) -> dict[Anchor, Tensor]:
     """Return what each anchor sees of the images that are large enough for it."""
     seen: dict[Anchor, list[Tensor]] = {anchor: [] for anchor in anchors}
+    look, sizes = _looking(examined), examined.images.sizes
     for i in chosen.tolist():
-        pixels = images.image(i)
-        for anchor in anchors:
-            if anchor.fits(*pixels.shape[1:]):
-                seen[anchor].append(anchor.view(pixels))
+        fitting = [anchor for anchor in anchors if anchor.fits(*map(int, sizes[i]))]
+        for anchor, view in zip(fitting, look(i, fitting), strict=True):
+            seen[anchor].append(view)
     return {
         anchor: torch.stack(views)
         if views
@@ -143,18 +208,21 @@ def _values_of_all(examined: Examined, patterns: Sequence[Pattern]) -> NDArray[n
     """Return how much of each pattern each image has, (patterns, n); several processes each look at their share."""
     processes = examined.decision.processes
     own = np.array(processes.share(len(examined.labels), TOGETHER), dtype=np.int64)
-    return np.concatenate(processes.each(lambda: _values(examined.images, patterns, own)), axis=1)
+    return np.concatenate(processes.each(lambda: _values(examined, patterns, own)), axis=1)
 
 
-def _values(images: ImageSet, patterns: Sequence[Pattern], chosen: NDArray[np.int64]) -> NDArray[np.float32]:
+def _values(
+    examined: Examined, patterns: Sequence[Pattern], chosen: NDArray[np.int64]
+) -> NDArray[np.float32]:
     """Return how much of each pattern each image has, (patterns, n); NaN if an image is too small for it."""
+    sizes = examined.images.sizes
     values = np.full((len(patterns), len(chosen)), np.nan, dtype=np.float32)
     anchors = tuple({pattern.anchor for pattern in patterns})
     for start in range(0, len(chosen), TOGETHER):
         some = chosen[start : start + TOGETHER]
-        views = _views(images, anchors, some)
+        views = _views(examined, anchors, some)
         for row, pattern in enumerate(patterns):
-            fitting = [pattern.anchor.fits(*map(int, images.sizes[i])) for i in some]
+            fitting = [pattern.anchor.fits(*map(int, sizes[i])) for i in some]
             if any(fitting):
                 places = start + np.flatnonzero(fitting)
                 values[row, places] = pattern.values(views[pattern.anchor]).numpy()

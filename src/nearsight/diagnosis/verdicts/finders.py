@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from nearsight.diagnosis.attributes.find import find_whole_image_attributes
+from nearsight.diagnosis.attributes.overviews import find_looks_of_overviews
 from nearsight.diagnosis.attributes.spots import find_spots
 from nearsight.diagnosis.candidates import Candidate, Examined, Finder
 from nearsight.diagnosis.columns.find import find_columns
@@ -25,6 +26,11 @@ FINDERS: Mapping[str, Finder] = MappingProxyType(
     }
 )
 
+# Those that look at no whole image, and whose edits, if they have any, change parts of it.
+OF_PARTS: Mapping[str, Finder] = MappingProxyType(
+    {"overviews": find_looks_of_overviews, "columns": find_columns, "repeats": find_fixed_patterns}
+)
+
 
 def find_candidates(
     examined: Examined, atlas: Atlas | None, tile: int | None, seen: Examined | None = None
@@ -33,12 +39,15 @@ def find_candidates(
 
     Rules are made on the images that choose, and applied to all that are examined. `tile` is the side of the
     atlas's tiles in pixels. The atlas is of the images of `seen`, which are the first of those examined and of which
-    others may choose; by default it is of the same images.
+    others may choose; by default it is of the same images. If some are too large to be held, only what needs no whole
+    image is looked for.
     """
-    candidates = [one for find in FINDERS.values() for one in find(examined)]
+    finders = FINDERS if examined.parted is None else OF_PARTS
+    candidates = [one for find in finders.values() for one in find(examined)]
     if atlas is not None and tile is not None:
         of_atlas = examined if seen is None else seen
-        found = [*mark_candidates(atlas, of_atlas, tile), *reason_candidates(atlas, of_atlas, tile)]
+        marks = mark_candidates(atlas, of_atlas, tile) if examined.parted is None else ()
+        found = [*marks, *reason_candidates(atlas, of_atlas, tile)]
         candidates += (
             found if seen is None else [_among_more(one, seen, len(examined.labels)) for one in found]
         )

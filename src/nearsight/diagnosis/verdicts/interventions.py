@@ -1,5 +1,6 @@
 """Proof by intervention: images are changed in the one thing that is suspected, and classified again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from nearsight.diagnosis.candidates import Candidate, Edit, EditOf, Examined
+from nearsight.diagnosis.parted_decision import PartedDecision, PartEdit, PartEdits
 from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, more_often
 
 TRANSPLANTED, GIVEN, WITHOUT = "transplanted", "given", "without"
@@ -54,7 +56,8 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     These are images that test, do not have it, and are not classified as the class as they are; at most `judged`,
     drawn with the seed. None if it cannot be added, or there is no such image.
     """
-    if candidate.put_on is None:
+    asked = _Asked.about(examined, candidate)
+    if asked.put_on is None:
         return None
     number = candidate.class_number
     free = examined.testing(candidate) & ~candidate.has
@@ -63,18 +66,18 @@ def transplanted(examined: Examined, candidate: Candidate, *, judged: int = JUDG
     if not len(chosen):
         return None
     before = examined.predictions[chosen]
-    after = _judged(examined, chosen, candidate.put_on)
+    after = asked.put_on(chosen)
     taken = after == number
     # Images that the same change moves to a class other than the candidate's.
     elsewhere = (after != before) & ~taken
     chance = float(elsewhere.mean()) / max(1, len(examined.images.classes) - 2)
     beside = 0.0
-    if candidate.beside is not None:
-        beside = float((_judged(examined, chosen, candidate.beside) == number).mean())
+    if asked.beside is not None:
+        beside = float((asked.beside(chosen) == number).mean())
     higher = max(chance, beside)
     p = _beyond(taken, max(higher, LEAST_CHANCE))
     made = _compared(TRANSPLANTED, before == number, taken, higher, p)
-    return replace(made, beside=candidate.beside is not None and beside >= chance)
+    return replace(made, beside=asked.beside is not None and beside >= chance)
 
 
 def given(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> Intervention | None:
@@ -84,17 +87,18 @@ def given(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -> 
     makes some wrong images right: the chance is how many wrong images of other classes become right by the same. At
     most `judged` images of each side that test are changed. None if it cannot be added, or there is no such image.
     """
-    if candidate.put_on is None:
+    put_on = _Asked.about(examined, candidate).put_on
+    if put_on is None:
         return None
     number, labels = candidate.class_number, examined.labels
     wrong = examined.testing(candidate) & ~candidate.has & (examined.predictions != labels)
     mine = _some(np.flatnonzero(wrong & (labels == number)), judged, (examined.seed, 4, number))
     if not len(mine):
         return None
-    taken = _judged(examined, mine, candidate.put_on) == number
+    taken = put_on(mine) == number
     beside = _some(np.flatnonzero(wrong & (labels != number)), judged, (examined.seed, 5, number))
     if len(beside):
-        made_right = _judged(examined, beside, candidate.put_on) == labels[beside]
+        made_right = put_on(beside) == labels[beside]
         chance, p = float(made_right.mean()), more_often(taken, made_right)
     else:
         chance, p = 0.0, _beyond(taken, LEAST_CHANCE)
@@ -109,8 +113,8 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
     possible. What they lose is due to the change, not to what it removes. If the class has no such images, those of
     other classes are changed. None if it cannot be removed, or there is no such image.
     """
-    take_off = _taken_off(candidate)
-    if take_off is None:
+    asked = _Asked.about(examined, candidate)
+    if asked.take_off is None or asked.there_and_back is None:
         return None
     number = candidate.class_number
     right = examined.testing(candidate) & (examined.predictions == examined.labels)
@@ -122,11 +126,9 @@ def without(examined: Examined, candidate: Candidate, *, judged: int = JUDGED) -
     beside = _some(np.flatnonzero(lacking), judged, (examined.seed, 3, number))
     if not len(mine):
         return None
-    kept = _judged_of(examined, mine, take_off) == number
+    kept = asked.take_off(mine) == number
     if len(beside):
-        put_on = candidate.put_on
-        there_and_back = take_off if put_on is None else lambda image, place: take_off(put_on(image), place)
-        lost_beside = _judged_of(examined, beside, there_and_back) != examined.labels[beside]
+        lost_beside = asked.there_and_back(beside) != examined.labels[beside]
         chance, p = float(lost_beside.mean()), more_often(~kept, lost_beside)
     else:
         chance, p = 0.0, _beyond(~kept, LEAST_CHANCE)
@@ -150,21 +152,65 @@ def _compared(
     )
 
 
-def _taken_off(candidate: Candidate) -> EditOf | None:
-    """Return what removes a candidate from an image that is given with its place in the set."""
-    take_off = candidate.take_off
-    if candidate.take_off_of is not None or take_off is None:
-        return candidate.take_off_of
-    return lambda image, _: take_off(image)
+Ask = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 
 
-def _judged(examined: Examined, chosen: NDArray[np.int64], edit: Edit) -> NDArray[np.int64]:
-    return _judged_of(examined, chosen, lambda image, _: edit(image))
+@dataclass(frozen=True)
+class _Asked:
+    """What images at some places are predicted to be, int64 (n,), after each edit that there is.
+
+    `there_and_back` adds something, if it can be added, and removes it again.
+    """
+
+    put_on: Ask | None
+    take_off: Ask | None
+    there_and_back: Ask | None
+    beside: Ask | None
+
+    @staticmethod
+    def about(examined: Examined, candidate: Candidate) -> "_Asked":
+        """Return how the classifier is asked about a candidate: about whole images, or about their changed parts."""
+        parted = examined.parted
+        return _of_whole(examined, candidate) if parted is None else _of_parts(parted, candidate.in_parts)
 
 
-def _judged_of(examined: Examined, chosen: NDArray[np.int64], edit: EditOf) -> NDArray[np.int64]:
-    return examined.decision.predictions_of(
-        chosen.tolist(), lambda place: edit(examined.images.image(place), place)
+def _of_whole(examined: Examined, candidate: Candidate) -> _Asked:
+    def asked(edit: EditOf | None) -> Ask | None:
+        if edit is None:
+            return None
+        return lambda chosen: examined.decision.predictions_of(
+            chosen.tolist(), lambda place: edit(examined.images.image(place), place)
+        )
+
+    put_on, take_off = _of_any(candidate.put_on), candidate.take_off_of or _of_any(candidate.take_off)
+    return _Asked(
+        asked(put_on),
+        asked(take_off),
+        asked(
+            take_off
+            if put_on is None or take_off is None
+            else lambda image, place: take_off(put_on(image, place), place)
+        ),
+        asked(_of_any(candidate.beside)),
+    )
+
+
+def _of_any(edit: Edit | None) -> EditOf | None:
+    return None if edit is None else lambda image, _: edit(image)
+
+
+def _of_parts(parted: PartedDecision, edits: PartEdits) -> _Asked:
+    def asked(edit: PartEdit | None) -> Ask | None:
+        if edit is None or not parted.additive:
+            return None
+        return lambda chosen: parted.predictions_of(chosen.tolist(), edit)
+
+    put_on, take_off = edits.put_on, edits.take_off
+    return _Asked(
+        asked(put_on),
+        asked(take_off),
+        asked(take_off if put_on is None or take_off is None else lambda picture: take_off(put_on(picture))),
+        asked(edits.beside),
     )
 
 

@@ -170,7 +170,7 @@ def _named(examined: Examined, best: Judged, same: Sequence[Judged]) -> Judged:
             and jaccard(has[mine], one.candidate.has[mine]) >= ALIKE
         ),
     ]
-    if len({one.candidate.words for one in able}) == 1:
+    if len({one.candidate.words for one in able}) == 1 or examined.parted is not None:
         return best
     others = ~np.any([one.candidate.has for one in able], axis=0)
     own = others & (examined.labels == best.candidate.class_number)

@@ -4,15 +4,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
 
 from nearsight.data import ImageSet
 from nearsight.data.joined_images import chosen_of
+from nearsight.diagnosis.box import Box
 from nearsight.diagnosis.candidates import UNASKED, Examined
 from nearsight.diagnosis.choosing import choosing_half, training_images
 from nearsight.diagnosis.findings import Findings
 from nearsight.diagnosis.lead import Lead
 from nearsight.diagnosis.look import Look
 from nearsight.diagnosis.part import Nothing, Part
+from nearsight.diagnosis.parted import PartedPictures
+from nearsight.diagnosis.parted_decision import PartedDecision
 from nearsight.diagnosis.pictures import Picture
 from nearsight.diagnosis.reasons.part import REASONS
 from nearsight.diagnosis.relative import relative
@@ -34,11 +40,14 @@ from nearsight.diagnosis.verdicts.rule import RULE, SHORTCUT
 from nearsight.diagnosis.verdicts.verdict import Verdict
 from nearsight.statistics import Estimate, accuracy_estimate
 from nearsight.statistics.writing import points, whole_per_cent
+from nearsight.tiles import TileGrid
 
 EXAMPLES = 6
 EXAMPLE_SIDE = 128
 # The number of verdicts that are shown with pictures, the strongest.
 SHOWN = 30
+# The most pixels per side of what is moved from one large picture to another.
+LONGEST = 2048
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,8 @@ class Verdicts:
     `candidates` is how many were tested, `accuracy` that of the decision on the images that test, and `remaining`
     the accuracy that would remain without the shortcuts. `limits` has an entry for every class. `trained` is how many
     training images chose, so that all examined images test; 0 if half of these chose. `needed` is how many images of
-    a class must test until something in a third of them can be believed; 0 in older files.
+    a class must test until something in a third of them can be believed; 0 in older files. `left_out` says what
+    was not looked for or asked, as images were too large to be held.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -58,6 +68,7 @@ class Verdicts:
     limits: tuple[ClassLimit, ...]
     trained: int = 0
     needed: int = 0
+    left_out: tuple[str, ...] = ()
 
     @property
     def shown(self) -> tuple[Verdict, ...]:
@@ -100,23 +111,59 @@ class Verdicts:
         return limit_in_words(self.typical_limit, self.typical_images, self.needed)
 
 
-def _observe(look: Look) -> float:
-    """Return how strongly an image speaks for its own class: the relative evidence of its strongest tile."""
-    return float(relative(look.evidence.logits)[look.label].max())
+@dataclass(frozen=True)
+class Seen:
+    """The relative evidence of the tile that speaks most for an image's class, and how many tiles count."""
+
+    strength: float
+    counted: int
+    extent: Box
 
 
-def _measure(subject: Subject, seen: Sequence[float]) -> Verdicts | Nothing:
+def _observe(look: Look) -> Seen:
+    evidence = look.evidence
+    own = relative(evidence.logits)[look.label].nan_to_num(-torch.inf)
+    return Seen(float(own.max()), int((~evidence.skipped).sum()), extent_of(own, evidence.grid))
+
+
+def extent_of(evidence: Tensor, grid: TileGrid) -> Box:
+    """Return the box of the strongest tile and of the tiles that touch it with at least half of its evidence.
+
+    >>> extent_of(torch.tensor([[9.0, 5.0, 4.0, 6.0]]), TileGrid(4, 10, tile=4, stride=2))
+    Box(top=0, left=0, height=4, width=6)
+
+    Tiles touch along a side, also by others of them. If the box had more than 2,048 pixels per side, only its part
+    around the strongest tile is returned; if nothing speaks for the class, the tile. `evidence` is float (rows,
+    columns).
+    """
+    strongest = divmod(int(evidence.argmax()), grid.shape[1])
+    most = float(evidence[strongest])
+    parts, _ = ndimage.label((evidence >= most / 2).numpy()) if most > 0 else (np.zeros(grid.shape), 0)
+    rows, columns = (parts == parts[strongest]).nonzero() if most > 0 else ([strongest[0]], [strongest[1]])
+    sides = []
+    for starts, own, places in zip((grid.tops, grid.lefts), strongest, (rows, columns), strict=True):
+        middle = starts[own] + grid.tile // 2
+        first = max(starts[min(places)], min(starts[own], middle - LONGEST // 2))
+        last = min(starts[max(places)] + grid.tile, max(starts[own] + grid.tile, middle + LONGEST // 2))
+        sides.append((first, last - first))
+    (top, height), (left, width) = sides
+    return Box(top, left, height, width)
+
+
+def _measure(subject: Subject, seen: Sequence[Seen]) -> Verdicts | Nothing:
     images = subject.images
     halves = _halves(subject)
     training = training_images(images, subject.others, subject.seed)
     examined = halves if training is None else _with_training(halves, training)
+    if subject.parted is not None:
+        halves, examined = (_parted(subject, one, seen) for one in (halves, examined))
     if not examined.choosing.any():
         return Nothing("no class has two images, one to choose and one to test what is searched for")
     subject.progress.say("verdicts: what images of a class share, and whether the decision depends on it")
     atlas = REASONS.of(subject.found)
     tile = subject.bound.require_tile() if atlas is not None else None
     candidates = find_candidates(examined, atlas, tile, None if training is None else halves)
-    judged = judge(examined, candidates, np.asarray(seen, dtype=np.float32))
+    judged = judge(examined, candidates, np.array([one.strength for one in seen], dtype=np.float32))
     testing = ~examined.choosing
     return Verdicts(
         verdicts=tuple(_verdict(examined, one, len(images)) for one in judged),
@@ -128,7 +175,35 @@ def _measure(subject: Subject, seen: Sequence[float]) -> Verdicts | Nothing:
         limits=class_limits(examined, len(candidates), RULE),
         trained=0 if training is None else len(training),
         needed=images_needed(len(images.classes), len(candidates), halves=training is None),
+        left_out=() if examined.parted is None else tuple(_left_out(examined.parted)),
     )
+
+
+def _parted(subject: Subject, examined: Examined, seen: Sequence[Seen]) -> Examined:
+    """Return the same images, read in parts; the first of them are those of the subject."""
+    assert subject.parted is not None
+    pictures = subject.parted
+    if len(examined.images) > len(subject.images):
+        pictures = PartedPictures(examined.images, pictures.room)
+    counted = np.array([one.counted for one in seen], dtype=np.int64)
+    scores = subject.evaluation.scores[subject.decision.protocol]
+    extents = {place: one.extent for place, one in enumerate(seen)}
+    return replace(
+        examined, parted=PartedDecision(subject.decision, pictures, subject.grids, scores, counted, extents)
+    )
+
+
+def _left_out(parted: PartedDecision) -> Iterator[str]:
+    yield (
+        "images too large to be held are searched for reasons, columns, facts of files, marks at one place, tones "
+        "and colours, not for marks at any place, blur, noise, compression and other looks; tones and colours are "
+        "not added or removed, so they are at most suspected"
+    )
+    if not parted.additive:
+        yield (
+            f"nothing was added to them or removed: under {parted.decision.protocol} that takes every tile of each "
+            "changed image, so nothing is proven"
+        )
 
 
 def _halves(subject: Subject) -> Examined:
@@ -188,6 +263,7 @@ def _verdict(examined: Examined, judged: Judged, images: int) -> Verdict:
 
 
 def _sentences(found: Verdicts, about: Findings) -> Iterator[str]:
+    yield from found.left_out
     shortcuts, suspects = found.shortcuts, found.suspects
     for one in found.verdicts[:5]:
         name = about.classes[one.class_number]
@@ -246,7 +322,7 @@ def _made(kind: str, name: str) -> Column:
     return Column(f"{kind}.{name}", ESTIMATE, take)
 
 
-VERDICTS: Part[float, Verdicts] = Part(
+VERDICTS: Part[Seen, Verdicts] = Part(
     package=__package__,
     title="Verdicts",
     needs=(REASONS.name,),

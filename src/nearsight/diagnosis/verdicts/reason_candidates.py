@@ -7,7 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nearsight.diagnosis.box import Box
 from nearsight.diagnosis.candidates import MANY_CAUSES, TILE, Candidate, Examined
+from nearsight.diagnosis.part_pasting import PartPasting
+from nearsight.diagnosis.parted_decision import NO_PART_EDITS, PartEdits
 from nearsight.diagnosis.reasons.atlas import Atlas, ClassReasons
 from nearsight.diagnosis.reasons.reason import Reason
 
@@ -65,6 +68,30 @@ def _candidate(
         beside=pasting.pasted(rest),
         place=None,
         causes=MANY_CAUSES,
+        in_parts=_in_parts(examined, reason, others, pasting.tile),
+    )
+
+
+def _in_parts(examined: Examined, reason: Reason, others: Sequence[Reason], tile: int) -> PartEdits:
+    """Return the same edits for images that are read in parts: of the tile, and what around it speaks as strongly."""
+    parted = examined.parted
+    if parted is None:
+        return NO_PART_EDITS
+    pasting = PartPasting(parted.pictures, examined.seed)
+
+    def boxes(reasons: Sequence[Reason]) -> list[tuple[int, Box]]:
+        return [
+            (place, parted.extents.get(place, Box(*corner, tile, tile))) for place, corner in _placed(reasons)
+        ]
+
+    def choosing(placed: Sequence[tuple[int, Box]]) -> list[tuple[int, Box]]:
+        return [(place, box) for place, box in placed if examined.choosing[place]]
+
+    own, rest = boxes([reason]), boxes(others)
+    return PartEdits(
+        pasting.pasted(choosing(own)),
+        pasting.filled(dict(own), [place for place, _ in choosing(rest)]),
+        pasting.pasted(choosing(rest)),
     )
 
 

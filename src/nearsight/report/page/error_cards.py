@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from nearsight.diagnosis.errors.image_errors import Errors, ImageError
-from nearsight.diagnosis.errors.part import ERROR_SIDE
+from nearsight.diagnosis.errors.part import ERROR_SIDE, deciding_pictures
 from nearsight.diagnosis.pictures import Picture, Pictures
 from nearsight.report.page.outline import outline_path, region_path
 from nearsight.report.page.pictures import data_uri, map_uri
@@ -24,7 +24,8 @@ HOVERED_TILES = 1024
 class ErrorCard:
     """One misclassified image; pictures are data URIs, outlines SVG paths in the pixels of the image.
 
-    `limit` is the bound of the colours of both maps in logits; `lens` is what enlarging a tile needs.
+    `limit` is the bound of the colours of both maps in logits; `lens` is what enlarging a tile needs. `tiles` are
+    pictures of the deciding tiles, if that of the image is too small to show them.
     """
 
     error: ImageError
@@ -37,12 +38,14 @@ class ErrorCard:
     to_label_outline: str
     region_outline: str
     lens: dict[str, Any]
+    tiles: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
         """Bytes of the card's pictures and numbers, as in the page."""
         numbers = sum(map(len, self.lens["values"]))
-        drawn = (self.picture, self.predicted_map, self.label_map, self.region_outline)
+        outlines = (self.flip_outline, self.to_label_outline, self.region_outline)
+        drawn = (self.picture, self.predicted_map, self.label_map, *outlines, *self.tiles)
         return sum(map(len, drawn)) + 7 * numbers
 
 
@@ -51,12 +54,12 @@ def make_cards(errors: Errors, pictures: Pictures, most: int) -> tuple[ErrorCard
     cards: list[ErrorCard] = []
     size = 0
     explained = (
-        (error, error.grid, error.evidence)
+        (error, error.grid, error.drawn_grid, error.evidence)
         for error in errors.errors[:most]
-        if error.grid is not None and error.evidence is not None
+        if error.grid is not None and error.drawn_grid is not None and error.evidence is not None
     )
-    for number, (error, grid, evidence) in zip(count(1), explained):
-        card = _card(error, grid, evidence, f"e{number}", pictures)
+    for number, (error, grid, drawn, evidence) in zip(count(1), explained):
+        card = _card(error, grid, drawn, evidence, f"e{number}", pictures)
         size += card.size
         if size > MOST_BYTES:
             break
@@ -76,7 +79,9 @@ def enlargeable(starts: Sequence[int], others: int) -> Sequence[int]:
     return range(0, len(starts), step)
 
 
-def _card(error: ImageError, grid: TileGrid, evidence: Tensor, name: str, pictures: Pictures) -> ErrorCard:
+def _card(
+    error: ImageError, grid: TileGrid, drawn: TileGrid, evidence: Tensor, name: str, pictures: Pictures
+) -> ErrorCard:
     from nearsight.evidence.plot import shared_limit
 
     predicted, label = evidence[:2]
@@ -85,35 +90,39 @@ def _card(error: ImageError, grid: TileGrid, evidence: Tensor, name: str, pictur
         error=error,
         name=name,
         picture=data_uri(pictures.encoded(Picture(error.index, ERROR_SIDE))),
-        predicted_map=map_uri(predicted, grid, limit),
-        label_map=map_uri(label, grid, limit),
+        predicted_map=map_uri(predicted, drawn, limit),
+        label_map=map_uri(label, drawn, limit),
         limit=limit,
         flip_outline="" if error.flip is None else outline_path(error.flip.tiles, grid),
         to_label_outline="" if error.to_label is None else outline_path(error.to_label.tiles, grid),
         region_outline="" if error.region is None else region_path(error.region, grid.height, grid.width),
-        lens=_lens(error, grid, evidence, limit),
+        lens=_lens(error, grid, drawn, evidence, limit),
+        tiles=tuple(data_uri(pictures.encoded(tile)) for tile in deciding_pictures(error)),
     )
 
 
-def _lens(error: ImageError, grid: TileGrid, evidence: Tensor, limit: float) -> dict[str, Any]:
-    rows = enlargeable(grid.tops, len(grid.lefts))
-    columns = enlargeable(grid.lefts, len(grid.tops))
-    values = evidence[:, list(rows)][:, :, list(columns)].flatten(1).tolist()
+def _lens(
+    error: ImageError, grid: TileGrid, drawn: TileGrid, evidence: Tensor, limit: float
+) -> dict[str, Any]:
+    tops, lefts = drawn.tops, drawn.lefts
+    rows, columns = enlargeable(tops, len(lefts)), enlargeable(lefts, len(tops))
+    # Squares whose tiles were all skipped have no value.
+    values = evidence.nan_to_num()[:, list(rows)][:, :, list(columns)].flatten(1).tolist()
     return {
         "title": error.path,
         "label": error.label,
         "classes": error.kept,
-        "size": [grid.width, grid.height, grid.tile],
-        "tops": [grid.tops[row] for row in rows],
-        "lefts": [grid.lefts[column] for column in columns],
+        "size": [grid.width, grid.height, drawn.tile],
+        "tops": [tops[row] for row in rows],
+        "lefts": [lefts[column] for column in columns],
         "values": [[float(f"{value:.4g}") for value in of_class] for of_class in values],
         "deciding": [
             [
                 tile.left,
                 tile.top,
-                list(zip(error.kept, evidence[:, tile.row, tile.column].tolist(), strict=True)),
+                list(zip(error.kept, error.of_deciding(number), strict=True)),
             ]
-            for tile in error.deciding
+            for number, tile in enumerate(error.deciding)
         ],
         "limit": limit,
         "unit": "logits lost without the tile" if error.kind == "removal" else "in logits",

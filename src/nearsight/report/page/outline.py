@@ -8,6 +8,9 @@ from torch import Tensor
 
 from nearsight.tiles import TileGrid, cell_edges
 
+# A path around more cells per side would take megabytes of a page.
+MOST_CELLS = 128
+
 
 def outline_path(tiles: Collection[int], grid: TileGrid) -> str:
     """Return the border around the cells of tiles, given by row-major numbers, in the pixels of the image.
@@ -15,13 +18,25 @@ def outline_path(tiles: Collection[int], grid: TileGrid) -> str:
     >>> outline_path([0, 1], TileGrid(8, 12, tile=4, stride=4))
     'M0 0H8M0 4H8M0 0V4M8 0V4'
 
-    Borders between two tiles of the set are left out, so tiles that touch become one shape.
+    Borders between two tiles of the set are left out, so tiles that touch become one shape. On a grid with more than
+    128 rows or columns, squares of tiles are outlined of which at least half are in the set.
     """
     rows, columns = grid.shape
     numbers = np.fromiter(tiles, dtype=np.int64)
     inside = np.zeros((rows, columns), dtype=np.bool_)
     inside[numbers // columns, numbers % columns] = True
-    return _border(inside, cell_edges(grid.tops, grid.tile), cell_edges(grid.lefts, grid.tile))
+    tops, lefts = cell_edges(grid.tops, grid.tile), cell_edges(grid.lefts, grid.tile)
+    step = -(-max(rows, columns) // MOST_CELLS)
+    if step > 1:
+        down, across = (list(range(0, count, step)) for count in (rows, columns))
+        held = np.add.reduceat(np.add.reduceat(inside.astype(np.int64), down, 0), across, 1)
+        areas = np.outer(*(np.diff([*starts, count]) for starts, count in ((down, rows), (across, columns))))
+        inside = 2 * held >= areas
+        tops, lefts = (
+            [*(tops[row] for row in down), tops[-1]],
+            [*(lefts[column] for column in across), lefts[-1]],
+        )
+    return _border(inside, tops, lefts)
 
 
 def region_path(region: Tensor, height: int, width: int) -> str:

@@ -15,6 +15,8 @@ from nearsight.tiles import TileGrid, cell_edges
 # Half of the palette is for, half against; 0 is where no tile has its centre.
 LEVELS = 127
 _NEUTRAL = LEVELS + 1
+# The most pixels of a map per side.
+MOST_DRAWN = 4096
 
 
 def data_uri(file: bytes) -> str:
@@ -32,10 +34,12 @@ def map_uri(logits: Tensor, grid: TileGrid, limit: float) -> str:
 
     Every tile is a cell at the tile's centre, in a colour from −`limit` to `limit` logits; where no tile has its
     centre, at the margin, and where a tile was skipped (NaN), the PNG is transparent. It has two pixels for each of
-    the image's, so that borders of cells, which lie on halves of pixels, are exact.
+    the image's, so that borders of cells, which lie on halves of pixels, are exact; of larger images it has at most
+    4,096 per side.
     """
-    rows = nearest_tiles(grid.tops, grid.tile, grid.height)
-    columns = nearest_tiles(grid.lefts, grid.tile, grid.width)
+    step = max(1, -(-2 * max(grid.height, grid.width) // MOST_DRAWN))
+    rows = nearest_tiles(grid.tops, grid.tile, grid.height)[step // 2 :: step]
+    columns = nearest_tiles(grid.lefts, grid.tile, grid.width)[step // 2 :: step]
     values = logits.double().cpu().numpy()
     levels = np.rint(np.clip(np.nan_to_num(values) / limit, -1, 1) * LEVELS).astype(np.int64)
     # One byte each, because there are four for each pixel of the image.
