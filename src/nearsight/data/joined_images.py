@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nearsight.data.encoded_files import EncodedFiles
 from nearsight.data.identity import Identity
 from nearsight.data.image_set import ImageSet, JoinedImages
+from nearsight.data.regions import JoinedRegions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 def chosen_of(parts: Sequence[ImageSet], index: NDArray[np.int64]) -> ImageSet:
     """Return images of several splits of a set as one, in the order of `index`, which counts through all of them.
 
-    If they come from one split, it is a plain selection. Otherwise regions are left out, and columns that every
-    split has are kept.
+    If they come from one split, it is a plain selection. Otherwise columns that every split has are kept, and so are
+    regions if all splits that have some give them in the same way.
     """
     ends = np.cumsum([len(images) for images in parts])
     part = np.searchsorted(ends, index, side="right")
@@ -32,7 +33,7 @@ def chosen_of(parts: Sequence[ImageSet], index: NDArray[np.int64]) -> ImageSet:
         parts[0],
         labels=np.concatenate([images.labels for images in parts])[index],
         images=JoinedImages(tuple(images.images for images in parts), part, place),
-        regions=None,
+        regions=JoinedRegions.of([images.regions for images in parts], part, place),
         columns=_shared_columns(parts, index),
         known_identity=Identity(
             np.concatenate([identity.paths for identity in identities])[index],

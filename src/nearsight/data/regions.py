@@ -141,7 +141,52 @@ class ColumnRegions:
         return replace(self, index=self.index[index], known=self.known[index])
 
 
-Regions = MaskRegions | ColumnRegions
+@dataclass(frozen=True, eq=False)
+class JoinedRegions:
+    """Regions of several splits as one: that of image i is the region of image `place[i]` of `parts[part[i]]`.
+
+    All are of one `kind`; a part of which nothing is known is None.
+
+    >>> masks = MaskRegions(torch.tensor([[[True, False]]]))
+    >>> joined = JoinedRegions((masks, None), np.array([1, 0]), np.array([0, 0]), "mask")
+    >>> joined.known.tolist(), joined.region(1, 1, 2).tolist()
+    ([False, True], [[True, False]])
+    """
+
+    parts: tuple["Regions | None", ...]
+    part: NDArray[np.int64]
+    place: NDArray[np.int64]
+    kind: RegionKind
+
+    @staticmethod
+    def of(
+        parts: Sequence["Regions | None"], part: NDArray[np.int64], place: NDArray[np.int64]
+    ) -> "JoinedRegions | None":
+        """Return the regions of several splits as one, None if nothing is known or they are of several kinds."""
+        kinds = {regions.kind for regions in parts if regions is not None}
+        return JoinedRegions(tuple(parts), part, place, kinds.pop()) if len(kinds) == 1 else None
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which images have a region, bool of shape (n,)."""
+        found = np.zeros(len(self.part), dtype=np.bool_)
+        for number, regions in enumerate(self.parts):
+            if regions is not None:
+                mine = self.part == number
+                found[mine] = regions.known[self.place[mine]]
+        return found
+
+    def region(self, i: int, height: int, width: int) -> Tensor | None:
+        """Return the mask of image i, bool (height, width), or None if it is not known."""
+        regions = self.parts[int(self.part[i])]
+        return None if regions is None else regions.region(int(self.place[i]), height, width)
+
+    def select(self, index: NDArray[np.int64]) -> "JoinedRegions":
+        """Return the regions of a subset, in the order of `index`."""
+        return replace(self, part=self.part[index], place=self.place[index])
+
+
+Regions = MaskRegions | ColumnRegions | JoinedRegions
 
 
 def to_mask(value: Any, kind: RegionKind, height: int, width: int, form: Form | None = None) -> Tensor | None:

@@ -13,6 +13,7 @@ from tests.processes import in_processes
 from torch import Tensor
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.data.regions import MaskRegions
 from nearsight.diagnosis.attributes.spots import find_spots, spot_maps
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.decision import Decision
@@ -146,3 +147,18 @@ def test_images_of_one_class_have_no_others_to_differ_from() -> None:
     given, _ = examined(stamp, 0.5)
     alone = replace(given, images=replace(given.images, labels=np.zeros_like(given.labels)))
     assert list(find_spots(alone)) == []
+
+
+@pytest.mark.parametrize(("beside", "artefact"), [(False, False), (True, True)])
+def test_spots_on_known_objects_are_what_the_class_pictures(
+    stamped: tuple[Examined, NDArray[np.bool_], Candidate], beside: bool, artefact: bool
+) -> None:
+    # The objects are where the stamps are, or everywhere but there.
+    given, has, _ = stamped
+    regions = torch.zeros(len(has), SIDE, SIDE, dtype=torch.bool)
+    for i in np.flatnonzero(has):
+        red, green, blue = given.images.image(int(i)).int()
+        regions[i] = (red > green + 60) & (red > blue + 60)
+    regions = ~regions if beside else regions
+    (found,) = find_spots(replace(given, images=replace(given.images, regions=MaskRegions(regions))))
+    assert found.artefact is artefact

@@ -50,6 +50,9 @@ NEAR = 0.85
 REACH, LARGEST = 0.3, 0.25
 # Images that spots are cut out of.
 DONORS = 32
+# Spots are a part of the object if in so many images or more, where the object is known, most of them lie on it, and
+# at most this share as much beside it as spots anywhere would.
+KNOWN, BESIDE = 5, 0.5
 
 
 def find_spots(examined: Examined) -> Iterator[Candidate]:
@@ -64,7 +67,8 @@ def find_spots(examined: Examined) -> Iterator[Candidate]:
     beyond it are set off, and 25 times as frequent in the class as elsewhere, minus a standard error. Spots are
     added by pasting one where another image has it. What is pasted for comparison is the spot of the same kind of
     the class's other images. They are not removed, because without a part of the object the decision is lost as
-    well. If all compared images are of one class, none is found.
+    well. Where regions say that the spots lie on the object, they are no artefact, but what the class pictures:
+    scratches of steel look alike. If all compared images are of one class, none is found.
     """
     looks = _looks(examined)
     known = np.flatnonzero(examined.choosing & ~np.isnan(looks).any((1, 2)))
@@ -293,7 +297,7 @@ class _Found:
             class_number=self.groups[0].rule.class_number,
             attribute=MARK,
             words=f"marks that look alike, {colour}, {place if place == ANYWHERE else f'at the {place}'}",
-            artefact=True,
+            artefact=not self._on_objects(),
             has=self.has,
             value=self.value,
             effect=area_under_curve(self.value[self.mine & self.has & known], self.value[~self.mine & known]),
@@ -301,6 +305,23 @@ class _Found:
             beside=Pasted(others, self.cut_out) if others else None,
             causes=ONE_CAUSE,
         )
+
+    def _on_objects(self) -> bool:
+        """Whether the spots are known to lie on the objects, in the class's images that choose."""
+        images, choosing = self.examined.images, self.mine & self.has & self.examined.choosing
+        if images.regions is None:
+            return False
+        places = np.flatnonzero(choosing & images.regions.known)[:DONORS]
+        shares = []
+        for place, image in zip(places.tolist(), self.examined.pictures_at(places), strict=True):
+            region = images.region(place)
+            if region is not None:
+                off = ~region[self.cut_out(image).covered]
+                shares.append((float(off.float().mean()), float((~region).float().mean())))
+        if len(shares) < KNOWN:
+            return False
+        beside, anywhere = np.mean(shares, axis=0)
+        return bool(beside <= min(0.5, BESIDE * anywhere))
 
 
 def _cut_out(image: Tensor, kind: int) -> CutOut:
