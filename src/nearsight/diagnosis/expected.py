@@ -107,8 +107,8 @@ def expected_diagnosis(
         chosen = training_images(images, others, seed)
         looked_at = count + (0 if chosen is None else len(chosen))
         tried = min(PROVEN, CANDIDATES * classes)
-        judged = min(JUDGED, count - count // classes) + 2 * min(JUDGED, count // classes)
-        judged += min(JUDGED, WRONG * count) + min(JUDGED, WRONG * count // classes)
+        given = min(JUDGED, WRONG * count) + min(JUDGED, WRONG * count / classes)
+        judged = min(JUDGED, count - count // classes) + 2 * min(JUDGED, count // classes) + given
         measurements = OF_IMAGE * looked_at + OF_CLASS * min(classes, MOST_CLASSES)
         choosing = (count // 2 if chosen is None else len(chosen)) // classes
         asks = 2 <= classes <= answered.MOST_CLASSES and choosing >= answered.FEWEST
