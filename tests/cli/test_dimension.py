@@ -68,7 +68,8 @@ def test_a_table_and_the_paragraph_are_printed(
     assert main(["dimension", "digits", "--tiles", "4,full", *FEW]) == 0
     told = capsys.readouterr()
     kept = json.loads((tmp_path / "dimensions" / "digits" / "dimension.json").read_text())
-    assert kept["words"] in told.out
+    first, *others = told.out.partition("\n\n")[2].partition("\n\n")[0].splitlines()
+    assert " ".join([first, *(line.removeprefix("- ") for line in others)]) == kept["words"]
     assert "dimensions/digits" in told.out
     assert "searching training images: 528/528" in told.err
 

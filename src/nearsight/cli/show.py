@@ -324,9 +324,12 @@ def print_dimension(found: Dimension, out: str) -> None:
         "tile's label %",
         "image's label %",
     ]
-    title = f"{found.data}: 95 % intervals; chance {points(found.chance)} %; second line: normalised"
+    chance = f"chance {points(found.chance)} %"
+    title = f"{found.data}: 95 % intervals; {chance}; second lines: without brightness and contrast"
     print_table(title, columns, rows)
-    print_lines(["", found.words(), "", f"table, figure and every number: {out}"])
+    first, *others = found.sentences()
+    print_lines(["", first, *(f"- {sentence}" for sentence in others), ""])
+    print_lines([f"table, figure and every number: {out}"])
 
 
 def _worth(found: Examples | None) -> str:

@@ -116,15 +116,23 @@ class Dimension(Shown):
     notes: tuple[str, ...]
     embedding: str | None = None
 
-    def words(self) -> str:
-        """Return what was found as a paragraph.
+    def sentences(self) -> tuple[str, ...]:
+        """Return what was found, in sentences, each with its numbers.
 
-        >>> Dimension.load("docs/results/dimension/cifar10").words()[:7]
-        'cifar10'
+        >>> Dimension.load("docs/results/dimension/cifar10").sentences()[0]
+        'cifar10: 50,000 training images, 10 classes.'
         """
-        from nearsight.dimension.words import paragraph
+        from nearsight.dimension.words import sentences
 
-        return paragraph(self)
+        return sentences(self)
+
+    def words(self) -> str:
+        """Return the `sentences` as one paragraph.
+
+        >>> Dimension.load("docs/results/dimension/cifar10").words()[:44]
+        'cifar10: 50,000 training images, 10 classes.'
+        """
+        return " ".join(self.sentences())
 
     def table(self) -> "DataFrame":
         """Return the numbers as a pandas table, one row per tile size; what could not be measured is missing.
@@ -151,7 +159,7 @@ class Dimension(Shown):
             f"Dimension({self.data}, {counted(self.training_images, 'training image')}; 95 % intervals over images)",
             ("tile", "input dimension", "tiles", "intrinsic dimension", "nearest over random distance"),
             rows,
-            (self.words(),),
+            self.sentences(),
         )
 
     def to_json(self) -> dict[str, Any]:

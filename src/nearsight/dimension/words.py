@@ -1,4 +1,4 @@
-"""What was measured, as a paragraph."""
+"""What was measured, in sentences."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -23,9 +23,9 @@ _PLACES: Mapping[Place, str] = {
 }
 
 
-def paragraph(found: Dimension) -> str:
+def sentences(found: Dimension) -> tuple[str, ...]:
     """Return the findings about a set's tiles, from the smallest to the largest, with intervals and chance."""
-    sentences = [
+    told = [
         f"{found.data}: {counted(found.training_images, 'training image')}, "
         f"{counted(found.classes, 'class', 'classes')}.",
         _dimensions(found.tiles),
@@ -37,8 +37,8 @@ def paragraph(found: Dimension) -> str:
         _bounds(found.tiles),
     ]
     if found.comparison is not None:
-        sentences.append(_orders(found.comparison))
-    return " ".join(sentence for sentence in sentences if sentence)
+        told.append(_orders(found.comparison))
+    return tuple(sentence for sentence in told if sentence)
 
 
 def number_range(values: Sequence[float]) -> str:
@@ -61,25 +61,24 @@ def _dimensions(rows: Sequence[TileDimension]) -> str:
     for row in known:
         likely, twice = row.dimension("levina-bickel"), row.dimension("two-nn")
         worth = (
-            f" (normal and cube samples that give as much have {number_range(likely.matching)})"
+            f" (random samples of which it says as much have {number_range(likely.matching)})"
             if likely.matching
             else ""
         )
         told.append(
-            f"of the {row.input_dimension:,} dimensions of {_size(row)} they fill "
-            f"{with_interval(likely.estimate, three_digits)} by Levina–Bickel{worth} and "
-            f"{with_interval(twice.estimate, three_digits)} by TwoNN"
+            f"of {row.input_dimension:,} at {_size(row)}, {with_interval(likely.estimate, three_digits)} by "
+            f"Levina–Bickel{worth} and {with_interval(twice.estimate, three_digits)} by TwoNN"
         )
-    return f"Tiles are spread over few dimensions: {'; '.join(told)}."
+    return f"Tiles fill few of their dimensions: {'; '.join(told)}."
 
 
 def _examples(found: Dimension) -> str:
     rows = [(row, row.examples["raw"].most_tiles) for row in found.tiles if "raw" in row.examples]
     told = [
-        f"at {_size(row)}, {most.tiles} tiles of each of {most.images:,.0f} images {_worth(row)}"
+        f"at {_size(row)}, {most.tiles} tiles from each of {most.images:,.0f} images {_worth(row)}"
         for row, most in _ends([(row, most) for row, most in rows if most is not None])
     ]
-    return f"More tiles against more images: {'; '.join(told)}." if told else ""
+    return f"What several tiles of an image are worth: {'; '.join(told)}." if told else ""
 
 
 def _worth(row: TileDimension) -> str:
@@ -89,13 +88,13 @@ def _worth(row: TileDimension) -> str:
     labels = _times((place, most.by_label) for place, most in known)
     if not distances:
         return f"cannot be weighed by distance: {known[0][1].by_distance.reason}"
-    named = f"; the nearest has the right label as often as with {labels}" if labels else ""
-    return f"cover as well as one tile each of {distances}{named}"
+    named = f", and the nearest has the right label as often as with {labels}" if labels else ""
+    return f"cover as well as one tile from each of {distances}{named}"
 
 
 def _times(found: Iterable[tuple[Place, Estimate]]) -> str:
     """Write how many times the images, in each place in which that is known; nothing if it is not."""
-    return " and ".join(
+    return ", or ".join(
         f"{with_interval(estimate, three_digits)} times the images{_PLACES[place]}"
         for place, estimate in found
         if estimate.value is not None
@@ -105,14 +104,12 @@ def _times(found: Iterable[tuple[Place, Estimate]]) -> str:
 def _effective(found: Dimension) -> str:
     rows = [row for row in found.tiles if row.tile is not None and row.effective["raw"].value is not None]
     told = [
-        f"{row.tiles / found.training_images:,.0f} of {_size(row)} varies as that of "
-        f"{_an_image(row, 'raw', found)} independent ones, and "
-        f"{_an_image(row, 'normalised', found)} without brightness and contrast"
+        f"at {_size(row)}, the mean of its {row.tiles / found.training_images:,.0f} tiles varies as much as that of "
+        f"{_an_image(row, 'raw', found)} independent ones "
+        f"({_an_image(row, 'normalised', found)} without brightness and contrast)"
         for row in _ends(rows)
     ]
-    return (
-        f"The mean of all tiles of an image is another matter: that of {'; of '.join(told)}." if told else ""
-    )
+    return f"The tiles of one image resemble each other: {'; '.join(told)}." if told else ""
 
 
 def _an_image(row: TileDimension, space: Space, found: Dimension) -> str:
@@ -129,11 +126,11 @@ def _distances(rows: Sequence[TileDimension]) -> str:
     if not known:
         return f"Distances between tiles tell nothing: {rows[0].coverage['raw'].relative.reason}."
     told = " and ".join(
-        f"{with_interval(row.coverage['raw'].relative, three_digits)} at {_size(row)} "
+        f"{with_interval(row.coverage['raw'].relative, three_digits)} of that distance at {_size(row)} "
         f"({with_interval(row.coverage['normalised'].relative, three_digits)} without brightness and contrast)"
         for row in known
     )
-    return f"The nearest training tile is at this share of the distance of a random one: {told}."
+    return f"The nearest training tile is closer than a random one: at {told}."
 
 
 def _slopes(rows: Sequence[TileDimension]) -> str:
@@ -146,7 +143,11 @@ def _slopes(rows: Sequence[TileDimension]) -> str:
                 f"{with_interval(slope, partial(number, decimals=3))} at {_size(row)}, "
                 f"where −1/dimension is {number(-1 / dimension, 3)}"
             )
-    return f"With more training images it falls with the slope {'; '.join(_ends(told))}." if told else ""
+    return (
+        f"With more training images this distance falls with their number to the power of {'; '.join(_ends(told))}."
+        if told
+        else ""
+    )
 
 
 def _labels(found: Dimension) -> str:
@@ -160,10 +161,10 @@ def _labels(found: Dimension) -> str:
     low, high = (pick(known, key=lambda pair: pair[1].value or 0.0) for pick in (min, max))
     best, space, vote = max(images, key=lambda triple: triple[2].value or 0.0)
     return (
-        f"The nearest training tile carries the right label for {with_interval(low[1])} % of single tiles at "
+        f"The nearest training tile has the right label for {with_interval(low[1])} % of single tiles at "
         f"{_size(low[0])} to {with_interval(high[1])} % at {_size(high[0])} (chance "
-        f"{points(found.chance)} %); the vote over an image's tiles is right at best for "
-        f"{with_interval(vote)} % of images, at {_size(best)}, {space}: a floor for any classifier."
+        f"{points(found.chance)} %). The vote over an image's tiles is right for {with_interval(vote)} % of images "
+        f"at best, at {_size(best)}{_PLACES[space]}: any classifier should do better."
     )
 
 
@@ -174,8 +175,8 @@ def _bounds(rows: Sequence[TileDimension]) -> str:
     sizes = "every tile size" if len(vacuous) == len(rows) else ", ".join(map(_size, vacuous))
     first = min(vacuous, key=lambda row: row.input_dimension)
     return (
-        f"The worst-case bound is vacuous at {sizes}: at {_size(first)} it takes "
-        f"10^{first.bound.log10_tiles_to_halve:.0f} tiles for it to say that the nearest is within half the "
+        f"The worst-case bound is vacuous, it says nothing, at {sizes}: at {_size(first)} it would take "
+        f"10^{first.bound.log10_tiles_to_halve:.0f} tiles to promise that the nearest is within half the "
         f"diameter of the cube, and there are {first.bound.tiles:,}."
     )
 

@@ -38,7 +38,7 @@ def dimension_markdown(dimension: Dimension, picture: str) -> str:
     """Return the measurements as Markdown; `picture` is the name of the figure beside it."""
     sections = [
         [f"# {dimension.data}: the dimension of tiles, before any training"],
-        [dimension.words()],
+        [dimension.sentences()[0], "", *(f"- {sentence}" for sentence in dimension.sentences()[1:])],
         [f"![Figures against tile size]({picture})"],
         ["## Numbers", "", *_numbers(dimension)],
         ["## The bound", "", *_bound(dimension)],
