@@ -75,3 +75,22 @@ def test_pages_of_other_proportions_are_no_level(tmp_path: Path) -> None:
     pages = [Image.new("RGB", size) for size in ((300, 200), (150, 150), (300, 200))]
     pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
     assert LargeImage(str(tmp_path / "stack.tif"), 200, 300, at_random=False).level(50) is None
+
+
+def test_a_file_is_read_once_for_its_overview_and_its_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyvips")
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    path = tmp_path / "noise.png"
+    Image.fromarray(pixels).save(path)
+    large = LargeImage(str(path), 40, 30, at_random=False)
+    found = reduced(large, overview.OVERVIEW, 16)
+    read: list[str] = []
+    monkeypatch.setattr(overview, "reduced", lambda image, *_: read.append(image.path) or found)
+    assert overview.overview_of(large).equal(found.overview)
+    assert overview.cells_of(large).equal(found.cells)
+    assert read == [str(path)]
+    Image.fromarray(255 - pixels).save(path, compress_level=0)
+    overview.cells_of(large)
+    assert len(read) == 2

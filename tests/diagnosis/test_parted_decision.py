@@ -30,7 +30,7 @@ def parted(blank: int | None) -> PartedDecision:
     maps = list(bound.maps(list(pixels)))
     return PartedDecision(
         Decision.of(bound, whole=False),
-        PartedPictures(images, room=2**20),
+        PartedPictures(images),
         [found.grid for found in maps],
         np.stack([found.mean().numpy() for found in maps]),
         np.array([int((~found.skipped).sum()) for found in maps]),

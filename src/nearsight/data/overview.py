@@ -1,7 +1,11 @@
 """What an image of any size looks like reduced: means over its pixels, made of its rows as they pass."""
 
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +15,9 @@ from nearsight.data.large_image import LargeImage
 
 # Pixels along the longer side of an overview, more than any picture of a whole image on a page has.
 OVERVIEW = 512
+# Cells per side by which near-duplicates are found.
+CELLS = 16
+_MOST_KEPT = 256 * 2**20
 # Rows that are reduced together.
 _ROWS = 256
 
@@ -46,25 +53,70 @@ def reduced(image: Tensor | LargeImage, longest: int, cells: int) -> Reduced:
     columns = -(-width // step)
     of_columns = torch.full((columns,), step)
     of_columns[-1] = width - (columns - 1) * step
-    parts = []
     edges = [(row * height // cells, -(-(row + 1) * height // cells)) for row in range(cells)]
+    cuts = sorted({*range(0, height, step), height, *chain(*edges)})
     lines = torch.zeros(cells, 3, width, dtype=torch.int64)
+    strips = torch.zeros(-(-height // step), 3, columns, dtype=torch.int64)
     top = 0
     for rows in _rows(image, max(1, _ROWS // step) * step):
-        for line, (first, last) in zip(lines, edges, strict=True):
-            own = rows[:, max(0, first - top) : max(0, last - top)]
-            line += own.sum(1, dtype=torch.int32)
-        top += rows.shape[1]
-        for strip in torch.split(rows, step, 1):
-            sums = F.pad(strip.sum(1, dtype=torch.int32), (0, columns * step - width))
-            parts.append(sums.view(3, columns, step).sum(2) / (of_columns * strip.shape[1]))
+        bottom = top + rows.shape[1]
+        own = [top, *cuts[bisect_right(cuts, top) : bisect_left(cuts, bottom)], bottom]
+        # Each row is summed once, for the squares and for the cells.
+        for first, last in pairwise(own):
+            sums = rows[:, first - top : last - top].sum(1, dtype=torch.int32)
+            strips[first // step] += F.pad(sums, (0, columns * step - width)).view(3, columns, step).sum(2)
+            for line, (start, end) in zip(lines, edges, strict=True):
+                if start <= first < end:
+                    line += sums
+        top = bottom
+    heights = torch.full((len(strips), 1, 1), step)
+    heights[-1] = height - (len(strips) - 1) * step
+    overview = (strips / (heights * of_columns)).permute(1, 0, 2).round().to(torch.uint8)
     sums = F.pad(lines.cumsum(2), (1, 0))
     sides = [(column * width // cells, -(-(column + 1) * width // cells)) for column in range(cells)]
     tall = torch.tensor([last - first for first, last in edges])[:, None]
     means = [(sums[:, :, last] - sums[:, :, first]) / (tall * (last - first)) for first, last in sides]
-    return Reduced(
-        torch.stack(parts, 1).round().to(torch.uint8), torch.stack(means, 2).transpose(0, 1).contiguous()
-    )
+    return Reduced(overview.contiguous(), torch.stack(means, 2).transpose(0, 1).contiguous())
+
+
+def overview_of(image: Tensor | LargeImage) -> Tensor:
+    """Return an image reduced to at most 512 pixels per side, uint8 (3, rows, columns).
+
+    That of an image which is read part by part is kept, with others in at most 256 MiB.
+    """
+    if isinstance(image, Tensor):
+        return reduced(image, OVERVIEW, 1).overview
+    key = _key(image)
+    if key not in _OVERVIEWS:
+        _reduce(image, key)
+    _OVERVIEWS.move_to_end(key)
+    return _OVERVIEWS[key]
+
+
+def cells_of(image: LargeImage) -> Tensor:
+    """Return the means of 16×16 cells of an image that is read part by part, float32 (3, 16, 16); they are kept."""
+    key = _key(image)
+    if key not in _CELLS:
+        _reduce(image, key)
+    return _CELLS[key]
+
+
+_Key = tuple[object, ...]
+# To read an image takes so long that it is done once for both.
+_OVERVIEWS: OrderedDict[_Key, Tensor] = OrderedDict()
+_CELLS: dict[_Key, Tensor] = {}
+
+
+def _key(image: LargeImage) -> _Key:
+    found = Path(image.path).stat()
+    return (image.path, found.st_ino, found.st_mtime_ns, found.st_size, image.value_range)
+
+
+def _reduce(image: LargeImage, key: _Key) -> None:
+    found = reduced(image, OVERVIEW, CELLS)
+    _CELLS[key], _OVERVIEWS[key] = found.cells, found.overview
+    while len(_OVERVIEWS) > _MOST_KEPT // (3 * OVERVIEW**2):
+        _OVERVIEWS.popitem(last=False)
 
 
 def _rows(image: Tensor | LargeImage, together: int) -> Iterator[Tensor]:

@@ -16,7 +16,7 @@ from nearsight.data.cache_damage import told_of_damage
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.image_set import ImageSet, StreamedImages, image_file
 from nearsight.data.kept import kept_of
-from nearsight.data.overview import OVERVIEW, reduced
+from nearsight.data.overview import CELLS, cells_of
 from nearsight.data.stamps import stamp_of_sources
 from nearsight.data.values import ValueRange, values_from
 from nearsight.errors import InputError
@@ -26,7 +26,7 @@ from nearsight.together import ONE_PROCESS, Processes, processes_here
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
-THUMBNAIL = 16
+THUMBNAIL = CELLS
 NEAR = 0.55
 # In grey levels of 0 to 255; rounding and JPEG leave one or two in a thumbnail without any detail.
 FLAT = 2.0
@@ -73,7 +73,7 @@ def _reduced_one(images: ImageSet, i: int, floats: int, *, in_parts: bool) -> Te
     image = images.looked_at(i) if in_parts else images.image(i)
     if isinstance(image, Tensor):
         return _reduced(image[None], floats)
-    return reduced(image, OVERVIEW, THUMBNAIL).cells[None]
+    return cells_of(image)[None]
 
 
 def _reduced(pixels: Tensor, floats: int = _FLOATS) -> Tensor:

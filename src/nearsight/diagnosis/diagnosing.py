@@ -122,7 +122,7 @@ def diagnose(
         progress=progress,
     )
     notes += evaluation.settings.get("left_out", ())
-    parted = None if examined.first_large() is None else PartedPictures(examined, bound.memory // 4)
+    parted = None if examined.first_large() is None else PartedPictures(examined)
     found: dict[str, Any] = {}
     absent: dict[str, str] = {}
     subject = Subject(

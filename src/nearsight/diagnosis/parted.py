@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from nearsight.data import ImageSet
-from nearsight.data.overview import OVERVIEW, reduced
+from nearsight.data.overview import overview_of
 
 _KEPT_PARTS = 64 * 2**20
 
@@ -18,17 +18,15 @@ class PartedPictures:
 
     >>> from nearsight.data import load
     >>> scenes = load("scenes")["test"]
-    >>> pictures = PartedPictures(scenes, room=2**20)
+    >>> pictures = PartedPictures(scenes)
     >>> [part] = pictures.parts(3, [(8, 16)], (4, 4))
     >>> part.equal(scenes.image(3)[:, 8:12, 16:20]), pictures.overview(3).shape
     (True, torch.Size([3, 64, 64]))
 
-    Parts and overviews that were read last are kept, the overviews in at most `room` bytes.
+    Parts that were read last are kept, in at most 64 MiB.
     """
 
     images: ImageSet
-    room: int
-    _overviews: OrderedDict[int, Tensor] = field(default_factory=OrderedDict)
     _parts: OrderedDict[tuple[int, int, int, int, int], Tensor] = field(default_factory=OrderedDict)
     # The bytes of the parts that are kept.
     _taken: int = 0
@@ -72,13 +70,7 @@ class PartedPictures:
 
         All of the image is read for it, or a level of its pyramid.
         """
-        if index not in self._overviews:
-            found = reduced(self.images.looked_at(index), OVERVIEW, 1).overview
-            while self._overviews and found.nbytes * (len(self._overviews) + 1) > self.room:
-                self._overviews.popitem(last=False)
-            self._overviews[index] = found
-        self._overviews.move_to_end(index)
-        return self._overviews[index]
+        return overview_of(self.images.looked_at(index))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +97,7 @@ class PartedPicture:
     """An image of `pictures` by its place, some parts of which are replaced, in the order of `patches`.
 
     >>> from nearsight.data import load
-    >>> picture = PartedPicture(PartedPictures(load("scenes")["test"], room=0), 3)
+    >>> picture = PartedPicture(PartedPictures(load("scenes")["test"]), 3)
     >>> white = torch.full((3, 2, 2), 255, dtype=torch.uint8)
     >>> int((picture.with_part(10, 10, white).part(8, 8, (4, 4)) != picture.part(8, 8, (4, 4))).any(0).sum())
     4

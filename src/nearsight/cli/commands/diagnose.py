@@ -115,11 +115,13 @@ def run(options: Namespace) -> Result:
         print_diagnosis(found, out)
         if is_run(options):
             proven = VERDICTS.of(found)
-            shortcuts = 0 if proven is None else len(proven.shortcuts)
+            # Images that are read part by part cannot be repaired.
+            repairable = proven is not None and not proven.left_out
+            shortcuts = len(proven.shortcuts) if proven is not None and repairable else 0
             # For a set given by name, or a part that was requested, nobody knows whether there are more training
             # images.
             as_it_comes = options.split == DEFAULT_SPLIT and options.data is None and options.images is None
-            too_few = proven is not None and not shortcuts and proven.typical_limit is None
+            too_few = proven is not None and not proven.shortcuts and proven.typical_limit is None
             train = f"{Path(out)}-train" if as_it_comes and too_few else None
             machine = Machine(device=options.device, workers=options.workers)
             repair = partial(seconds_of_repair, model, machine)

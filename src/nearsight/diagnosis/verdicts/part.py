@@ -184,7 +184,7 @@ def _parted(subject: Subject, examined: Examined, seen: Sequence[Seen]) -> Exami
     assert subject.parted is not None
     pictures = subject.parted
     if len(examined.images) > len(subject.images):
-        pictures = PartedPictures(examined.images, pictures.room)
+        pictures = PartedPictures(examined.images)
     counted = np.array([one.counted for one in seen], dtype=np.int64)
     scores = subject.evaluation.scores[subject.decision.protocol]
     extents = {place: one.extent for place, one in enumerate(seen)}
