@@ -105,10 +105,9 @@ def test_the_verdict_goes_by_the_whole_interval_of_kappa(same: float, ending: st
     found = measure_on_tiles("full+standard", [[answers_of(seed, same=same)] for seed in range(SEEDS)], [16])
     [sentence] = found.sentences()
     assert sentence.endswith(ending)
-    assert sentence.startswith(
-        "full+standard, trained on whole images, predicts by tiles of 16 pixels alone "
-    )
-    assert "where two seeds agree on" in sentence
+    assert sentence.startswith("full+standard, trained on whole images, predicts ")
+    assert " % of images from tiles of 16 pixels alone as it does from the whole image" in sentence
+    assert "; two seeds agree on" in sentence
     assert ") % of whole images, a difference of " in sentence
 
 
@@ -129,7 +128,7 @@ def test_a_control_that_is_better_says_what_is_not_of_the_size() -> None:
 
 def test_one_seed_is_of_one_network() -> None:
     [sentence] = measure_on_tiles("full", [[answers_of(0)]], []).sentences()
-    assert sentence.startswith("one network of full, trained on whole images, predicts by tiles of ")
+    assert sentence.startswith("one network of full, trained on whole images, predicts ")
     assert "two seeds" not in sentence
 
 

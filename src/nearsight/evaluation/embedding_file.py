@@ -29,6 +29,7 @@ from nearsight.numbers import agreeing, counted
 from nearsight.progress import SILENT, Progress, Stopwatch
 from nearsight.read import opened_table, said_of
 from nearsight.runs.run import METADATA
+from nearsight.statistics.writing import scaled
 from nearsight.tiles import TileGrid
 from nearsight.together import ONE_PROCESS, Processes
 from nearsight.write import plain, replace_atomically
@@ -86,8 +87,8 @@ def write_embeddings(
             made, total = 0, sum(int(counts[group.start : group.stop].sum()) for group in own)
             for group, found in tile_embeddings(bound, images, own, workers):
                 if not made:
-                    size = counts.sum() * found.embedding[0].nbytes / _GIB
-                    progress.say(f"{counted(counts.sum(), 'tile')}, {size:,.2f} GiB of embeddings")
+                    size = scaled(float(counts.sum() * found.embedding[0].nbytes), "B")
+                    progress.say(f"{counted(counts.sum(), 'tile')}, {size} of embeddings")
                 yield group, found
                 made += len(found.embedding)
                 progress.count("embedding tiles", made, total)

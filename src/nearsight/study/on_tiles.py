@@ -97,14 +97,14 @@ class ArmOnTiles:
         name = self.arm.replace("-", " ")
         who = f"one network of {name}" if self.full_pass.covers == IMAGES else name
         told = [
-            f"{who}, trained on whole images, predicts by tiles of {size.tile} pixels {SHOWN[first.view]} "
-            f"{with_interval(first.agreement)} % of images as on the whole image{_beside(first.agreement)}, kappa "
-            f"{with_interval(first.kappa, number)}",
-            f"right are {with_interval(first.accuracy)} %, on whole images {with_interval(self.full_pass)} %, and "
-            f"one tile says the same as its image {with_interval(first.single_agreement)} % of the time",
+            f"{who}, trained on whole images, predicts {with_interval(first.agreement)} % of images from tiles of "
+            f"{size.tile} pixels {SHOWN[first.view]} as it does from the whole image{_beside(first.agreement)}, "
+            f"kappa {with_interval(first.kappa, number)}",
+            f"{with_interval(first.accuracy)} % are right from tiles, {with_interval(self.full_pass)} % from whole "
+            f"images, and one tile says the same as its image {with_interval(first.single_agreement)} % of the time",
         ]
         if self.between_seeds.value is not None:
-            told[0] += f", where two seeds agree on {with_interval(self.between_seeds)} % of whole images"
+            told[0] += f"; two seeds agree on {with_interval(self.between_seeds)} % of whole images"
             if first.beside_seeds is not None and first.beside_seeds.value is not None:
                 told[0] += f", a difference of {with_interval(first.beside_seeds)} points"
         if best is not first:

@@ -40,8 +40,8 @@ def test_verdicts_come_before_every_figure(with_verdicts: Callable, parse: Calla
     html = screen(found)
     assert html.index("8-pixel blocks") < html.index('class="leads"')
     text = parse(html).text.replace("\xa0", " ")
-    assert "in 58 % of its images; right are 100 % with it, 19 % without" in text
-    assert "Without this shortcut accuracy would be 19 % , where it is 100 %" in text
+    assert "in 58 % of its images; 100 % right with it, 19 % without" in text
+    assert "Without this shortcut, accuracy would be 19 % ; it is 100 %" in text
     assert len(parse(html).all("img")) == 4
     name = found.classes[0]
     said = f"shortcut: {name}: 8-pixel blocks in 58 % of its images, 100 % right with it, 19 % without"
