@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from nearsight.evidence import EvidenceMap
+from nearsight.progress import watched
 from nearsight.report.heatmap import Heatmap, Heatmaps
 from nearsight.tiles import TileGrid
 from nearsight.write import plain
@@ -145,3 +147,10 @@ def test_the_result_is_json() -> None:
     strongest = image["classes"]["dog"]["for"][0]
     assert strongest["evidence"] == pytest.approx(heatmaps.images[0].evidence.logits[1].max().item())
     assert image["grid"]["tile"] == 8
+
+
+def test_the_drawing_of_figures_is_counted_for_whoever_watches(tmp_path: Path, listener: Any) -> None:
+    maps = Heatmaps((make_heatmap("a.png", seed=0), make_heatmap("b.png", seed=1)))
+    with watched(listener):
+        maps.save(tmp_path)
+    assert listener.counted == [("drawing figures", 1, 2), ("drawing figures", 2, 2)]

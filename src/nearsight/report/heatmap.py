@@ -13,6 +13,7 @@ from nearsight.evidence.kinds import FILL_WORDS, Kind
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import counted
+from nearsight.progress import progress_here
 from nearsight.report.figure_file import save_figure
 from nearsight.report.for_viewers import save_for_viewers
 from nearsight.report.large_picture import LargePicture
@@ -192,12 +193,13 @@ class Heatmaps(Shown):
         directory, stems = Path(directory), self._stems()
 
         def figures() -> list[Path]:
-            paths = []
-            for number in processes.share(len(self)):
+            paths, own = [], processes.share(len(self))
+            for done, number in enumerate(own, start=1):
                 figure = self.figure(number)
                 for suffix in (".png", ".svg"):
                     paths.append(directory / f"{stems[number]}{suffix}")
                     save_figure(figure, paths[-1])
+                progress_here().count("drawing figures", done, len(own))
             return paths
 
         drawn = [path for paths in processes.each(figures) for path in paths]
