@@ -34,3 +34,17 @@ def test_top_five_is_a_column_only_where_there_are_more_classes(tmp_path: Path, 
         tmp_path
     )
     assert ("top 5" in run_html(tmp_path)) is (classes > 5)
+
+
+@pytest.mark.parametrize("protocols", [("vote",), ("vote", "mean-logit")])
+def test_the_protocol_of_predictions_is_marked_among_several(
+    tmp_path: Path, protocols: tuple[str, ...]
+) -> None:
+    labels, scores = np.array([0, 1]), np.eye(2, dtype=np.float32)
+    metrics = {name: protocol_metrics(name, scores, labels, ("cat", "dog")) for name in protocols}
+    settings = {"split": "test", "data": "toy", "tile": 8}
+    chosen, scored = dict.fromkeys(protocols, labels), dict.fromkeys(protocols, scores)
+    Evaluation(metrics, settings, labels, chosen, scored).save(tmp_path)
+    page, several = run_html(tmp_path), len(protocols) > 1
+    assert page.count('class="headline"') == several
+    assert ("<code>predict</code> uses <code>mean-logit</code>" in page) is several
