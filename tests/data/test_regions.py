@@ -5,18 +5,23 @@ import io
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from nearsight.data import ImageSet, MemoryImages
+from nearsight.data import regions as module
 from nearsight.data.boxes import box_faults, boxes_mask
 from nearsight.data.regions import (
+    BOXES_COLUMN,
+    OUTLINES_COLUMN,
     ColumnRegions,
     MaskRegions,
     cells_mask,
     to_mask,
 )
+from nearsight.data.shapes import Shape, Shapes
 from nearsight.errors import InputError
 
 corner = st.integers(-6, 16)
@@ -54,8 +59,6 @@ def test_faults_count_boxes_that_lose_pixels_and_those_that_have_none(
 
 
 def test_a_set_counts_the_faults_of_its_boxes() -> None:
-    from datasets import Dataset
-
     rows = Dataset.from_dict({"boxes": [[[0, 0, 3, 3]], [[2, 2, 9, 3], [5, 5, 5, 7]], None]})
     regions = ColumnRegions(rows, "boxes", np.array([2, 1, 0]), np.array([False, True, True]))
     images = MemoryImages(torch.zeros(3, 3, 6, 6, dtype=torch.uint8), ("a", "b", "c"))
@@ -139,3 +142,34 @@ def test_masks_in_memory_are_selected_in_order() -> None:
     assert chosen.region(0, 3, 4).equal(masks[5])
     with pytest.raises(InputError, match="mask of image 0 is 3×4 but the image 4×4"):
         regions.region(0, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("boxes", [[40, 20, 119, 99], [160, 0, 199, 39]]),
+        ("object_cells", [1, 0, 0, 1]),
+        (BOXES_COLUMN, Shapes((Shape((40, 20, 120, 100)),)).written()),
+        (OUTLINES_COLUMN, Shapes((Shape(outlines=((0, 0, 120, 0, 120, 80, 0, 80),)),)).written()),
+    ],
+)
+def test_the_region_of_a_huge_image_is_reduced(
+    column: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    regions = ColumnRegions(Dataset.from_list([{column: value}]), column, np.array([0]), np.array([True]))
+    whole = regions.region(0, 120, 200)
+    monkeypatch.setattr(module, "MOST_PIXELS", 1000)
+    monkeypatch.setattr(module, "LONGEST", 10)
+    found = regions.region(0, 120, 200)
+    assert whole is not None
+    assert found is not None
+    assert found.shape == (6, 10)
+    assert found.equal(whole[10::20, 10::20])
+
+
+def test_the_drawn_mask_of_a_huge_image_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_PIXELS", 3)
+    regions = ColumnRegions(
+        Dataset.from_list([{"mask": [[1, 1], [1, 0]]}]), "mask", np.array([0]), np.array([True])
+    )
+    assert regions.region(0, 2, 2) is None

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nearsight.diagnosis.overlap import fit_region, object_shares
+from nearsight.diagnosis import overlap
+from nearsight.diagnosis.overlap import fit_region, object_shares, region_at
 from nearsight.errors import InputError
 from nearsight.models import Preprocessing
 from nearsight.tiles import TileGrid, cut_grid
@@ -81,3 +82,23 @@ def test_halving_takes_no_pixel_from_outside_its_own_block() -> None:
 def test_a_region_that_does_not_fit_is_refused(region: Tensor, words: str) -> None:
     with pytest.raises(InputError, match=words):
         object_shares(region, TileGrid(10, 10, tile=2, stride=2))
+
+
+@given(
+    factor=st.integers(1, 6),
+    tile=st.integers(1, 20),
+    stride=st.integers(1, 9),
+    kind=st.sampled_from(["aligned", "covering"]),
+    seed=st.integers(0, 99),
+)
+def test_shares_of_a_reduced_region_are_those_of_its_enlarged_pixels(
+    factor: int, tile: int, stride: int, kind: str, seed: int
+) -> None:
+    region = blob(20, 26, seed)
+    grid = TileGrid(20 * factor, 26 * factor, tile, stride, kind)  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(overlap, "MOST_PIXELS", 0)
+        found = object_shares(region, grid)
+    torch.testing.assert_close(found, object_shares(region, grid), atol=2e-6, rtol=0)
+    rows, columns = torch.arange(grid.height), torch.arange(grid.width)
+    assert region_at(region, grid, rows, columns).equal(fit_region(region, grid))

@@ -33,18 +33,19 @@ def _shares_of_reduced(region: Tensor, grid: TileGrid) -> Tensor:
     check_fits(region, grid)
     sums = F.pad(region.double().cumsum(0).cumsum(1), (1, 0, 1, 0))
     high, wide = region.shape[0] / grid.height, region.shape[1] / grid.width
+    tops, lefts = (torch.tensor(starts, dtype=torch.float64) for starts in (grid.tops, grid.lefts))
     found = torch.zeros(grid.shape, dtype=torch.float64)
     # Between the corners of its pixels, the integral of a region is bilinear.
     for ends, sign in (((0, 0), 1), ((0, 1), -1), ((1, 0), -1), ((1, 1), 1)):
-        rows = _between(sums, high * (torch.tensor(grid.tops) + ends[0] * grid.tile), 0)
-        found += sign * _between(rows, wide * (torch.tensor(grid.lefts) + ends[1] * grid.tile), 1)
+        rows = _between(sums, high * (tops + ends[0] * grid.tile), 0)
+        found += sign * _between(rows, wide * (lefts + ends[1] * grid.tile), 1)
     return (found / (grid.tile**2 * high * wide)).clamp(0, 1).round(decimals=6).float()
 
 
 def _between(sums: Tensor, places: Tensor, axis: int) -> Tensor:
     """Return what lies at some places along an axis, in proportion between two neighbours."""
     first = places.floor().long().clamp(max=sums.shape[axis] - 2)
-    share = (places.double() - first).view((-1, 1) if axis == 0 else (1, -1))
+    share = (places - first).view((-1, 1) if axis == 0 else (1, -1))
     found: Tensor = sums.index_select(axis, first) * (1 - share) + sums.index_select(axis, first + 1) * share
     return found
 

@@ -114,3 +114,13 @@ def test_images_that_hang_on_one_spot_change_where_it_is_hidden_and_seldom_elsew
     # One shift in 144 leaves all of it, and nine in 144 some.
     assert share.chance is not None
     assert share.chance < 0.1
+
+
+@pytest.mark.parametrize("kind", ["aligned", "covering"])
+@pytest.mark.parametrize(("tile", "stride"), [(4, 2), (3, 5), (7, 1), (5, 5)])
+def test_the_share_that_tiles_cover_is_counted_without_pixels(kind: str, tile: int, stride: int) -> None:
+    grid = TileGrid(31, 23, tile, stride, kind)  # type: ignore[arg-type]
+    random = np.random.default_rng(0)
+    for count in (0, 1, len(grid) // 3, len(grid)):
+        tiles = random.permutation(len(grid))[:count].tolist()
+        assert covered_share(grid, tiles) == int(covered(grid, tiles).sum()) / (31 * 23)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from nearsight.diagnosis.errors import image_errors
 from nearsight.diagnosis.errors.image_errors import ImageError, collect_errors, tile_error
 from nearsight.errors import InputError
 from nearsight.evaluation import confusion_matrix
@@ -119,3 +120,49 @@ def test_one_class_is_never_wrong_and_a_class_that_does_not_exist_is_refused() -
     assert tile_error(alone, 0, 0, "") is None
     with pytest.raises(InputError, match="class 1 does not exist"):
         tile_error(alone, 1, 0, "")
+
+
+def test_tiles_that_were_skipped_are_in_no_flip_and_decide_nothing() -> None:
+    found = 0
+    for seed, tiles in enumerate(MAPS):
+        skipped = torch.rand(GRID.shape, generator=torch.Generator().manual_seed(seed)) < 0.4
+        logits = tiles.logits.masked_fill(skipped, torch.nan)
+        error = tile_error(EvidenceMap(logits, GRID, CLASSES), int(LABELS[seed]), 0, "a.png")
+        if error is None or error.flip is None:
+            continue
+        found += 1
+        gone = list(error.flip.tiles)
+        assert not skipped.flatten()[gone].any()
+        kept = ~skipped.flatten()
+        kept[gone] = False
+        assert int(logits.flatten(1)[:, kept].mean(1).argmax()) == error.flip.to
+        assert not any(skipped.flatten()[tile.index] for tile in error.deciding)
+    assert found > 10
+
+
+def test_a_large_map_is_kept_in_means_and_its_flip_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_errors, "LARGEST_MAP", 3)
+    monkeypatch.setattr(image_errors, "MOST_TILES", 8)
+    monkeypatch.setattr(image_errors, "NAMED", 1)
+    for error in ERRORS:
+        tiles = MAPS[error.index]
+        found = tile_error(tiles, error.label, error.index, error.path)
+        assert found is not None
+        assert found.drawn is not None
+        assert found.evidence is not None
+        assert found.drawn.shape == found.evidence.shape[1:]
+        assert max(found.evidence.shape[1:]) <= 4
+        assert found.grid == error.grid
+        for number, kept in enumerate(found.kept):
+            assert found.mean(number) == pytest.approx(float(tiles.logits[kept].mean()), abs=1e-5)
+            row = found.drawn.tops[0], found.drawn.tops[0] + found.drawn.tile
+            inside = [top >= row[0] and top + GRID.tile <= row[1] for top in GRID.tops]
+            assert found.evidence[number, 0, 0] == pytest.approx(
+                float(tiles.logits[kept][: sum(inside), : sum(inside)].mean()), abs=1e-5
+            )
+        for number in range(len(error.deciding)):
+            assert found.of_deciding(number) == pytest.approx(error.of_deciding(number))
+        if error.flip is not None:
+            assert found.flip is not None
+            assert found.flip.tiles == error.flip.tiles[:1]
+            assert (found.flip.share, found.flip.area) == (error.flip.share, error.flip.area)

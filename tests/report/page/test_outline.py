@@ -3,9 +3,11 @@
 import re
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nearsight.report.page import outline
 from nearsight.report.page.outline import outline_path
 from nearsight.tiles import TileGrid
 
@@ -34,3 +36,11 @@ def test_it_has_every_side_with_one_cell_inside_once(tiles: set[int]) -> None:
             if ((row, column - 1) in inside) != ((row, column) in inside) and row < rows:
                 wanted.append((2.0 * column, 2.0 * row, 2.0 * column, 2.0 * row + 2))
     assert sorted(unit_sides(outline_path(tiles, GRID))) == sorted(wanted)
+
+
+def test_a_fine_grid_is_outlined_in_squares_of_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outline, "MOST_CELLS", 4)
+    fine = TileGrid(16, 16, tile=2, stride=2)
+    quarter = [row * 8 + column for row in range(4) for column in range(4)]
+    assert outline_path(quarter, fine) == outline_path([0, 1, 4, 5], TileGrid(16, 16, tile=4, stride=4))
+    assert outline_path([0], fine) == ""

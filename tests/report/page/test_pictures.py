@@ -12,6 +12,7 @@ from PIL import Image
 
 from nearsight.diagnosis.pictures import encode
 from nearsight.evidence import EvidenceMap
+from nearsight.report.page import pictures
 from nearsight.report.page.pictures import data_uri, map_uri, nearest_tiles, scale_colours
 from nearsight.tiles import TileGrid, cell_edges
 
@@ -99,3 +100,11 @@ def test_edges_are_those_of_the_drawn_heatmap() -> None:
     corners = mesh.get_coordinates()
     assert corners[0, :, 0].tolist() == pytest.approx(cell_edges(grid.lefts, grid.tile))
     assert corners[:, 0, 1].tolist() == pytest.approx(cell_edges(grid.tops, grid.tile))
+
+
+def test_the_map_of_a_large_image_has_few_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MOST_DRAWN", 64)
+    grid = TileGrid(100, 300, tile=20, stride=20)
+    drawn = decoded(map_uri(torch.linspace(-1, 1, 75).view(5, 15), grid, 1.0), "RGBA")
+    assert max(drawn.shape[:2]) <= 64
+    assert len(np.unique(drawn.reshape(-1, 4), axis=0)) == 75
