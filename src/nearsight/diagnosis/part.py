@@ -22,7 +22,7 @@ class Nothing:
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Part(Generic[Seen, Found]):
     """One part of a diagnosis. It is a folder of its own, with its section of the page, `section.html.j2`.
 
@@ -41,6 +41,8 @@ class Part(Generic[Seen, Found]):
     ... )
     >>> most.name, list(most.sentences(Counted(9), None))
     ('counted', ['no image has more than 9 tiles'])
+    >>> most
+    Part(counted)
 
     `package` is the folder, as `__package__` gives it. Its last part is the part's `name`, under which its
     findings are in a diagnosis and its section is on the page. `found` is the type of what it finds: a frozen
@@ -67,6 +69,9 @@ class Part(Generic[Seen, Found]):
     pictures: Callable[[Found, Findings], Iterable[Picture]] = lambda _found, _about: ()
     needs: tuple[str, ...] = ()
     alone: bool = False
+
+    def __repr__(self) -> str:
+        return f"Part({self.name})"
 
     @property
     def name(self) -> str:

@@ -62,6 +62,8 @@ class Diagnosis(Findings, Shown):
     >>> found = nearsight.diagnose(grey, test, parts=["protocols", "errors"], progress=False)
     >>> list(found), found.images, found.decision
     (['protocols', 'errors'], 40, 'mean-logit')
+    >>> found.asked
+    (Part(protocols), Part(errors))
 
     It is a mapping: `found["errors"]` is what the part `errors` found, and `ERRORS.of(found)` is the same with
     its type, or None if it found nothing. The fields are those of `Findings`.
