@@ -126,3 +126,9 @@ def test_public_functions_refuse_other_types_by_name(name: str) -> None:
             with pytest.raises(InputError, match=f"`{spec.name}` takes "):
                 function(**needed | {spec.name: Unlike()})
     assert refused >= 1
+
+
+@pytest.mark.parametrize("value", ["caf\udce9", Path("caf\udce9"), ["a", "caf\udce9"], (Path("\udcff"),)])
+def test_text_that_no_file_of_ours_can_hold_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match=r"^`out` has characters that are not UTF-8, such as '.*\\udc"):
+        check("out", value, str | Path | Sequence[str | Path])

@@ -3,6 +3,7 @@
 import inspect
 import operator
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, wraps
 from pathlib import Path
@@ -82,10 +83,42 @@ def check(name: str, value: Any, kind: Any) -> None:
     Traceback (most recent call last):
     nearsight.errors.InputError: `out` takes text or None, got 3
 
-    Raises `InputError`, naming the parameter. Types that cannot be told at run time take any value.
+    Raises `InputError`, naming the parameter, also for text and paths that UTF-8 cannot hold: results name what they
+    are made of. Types that cannot be told at run time take any value.
     """
     if not _fits(value, kind):
         raise InputError(f"`{name}` takes {_words(kind)}, got {shown(value)}")
+    for text in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(text, str | os.PathLike) and not is_text(os.fspath(text)):
+            raise InputError(f"`{name}` has characters that are not {not_utf_8(os.fspath(text))}")
+
+
+def is_text(name: str | bytes) -> bool:
+    """Whether a name can be written in UTF-8; those of files need not be text.
+
+    >>> is_text("café"), is_text("caf\\udce9")
+    (True, False)
+    """
+    try:
+        name.decode() if isinstance(name, bytes) else name.encode()
+    except UnicodeError:
+        return False
+    return True
+
+
+def not_utf_8(name: str | bytes) -> str:
+    """Say in what a name is not written, and what can be done.
+
+    >>> not_utf_8("caf\\udce9")
+    "UTF-8, such as 'caf\\\\udce9'; rename it, as by `convmv -f latin1 -t utf-8 -r`"
+    """
+    encoding, said = sys.getfilesystemencoding(), shown(name)
+    if encoding != "utf-8":
+        return (
+            f"{encoding}, in which this system reads names, such as {said}; set PYTHONUTF8=1, or a locale of UTF-8, "
+            "such as LANG=C.UTF-8"
+        )
+    return f"UTF-8, such as {said}; rename it, as by `convmv -f latin1 -t utf-8 -r`"
 
 
 def plain_tensor(tensor: "Tensor", name: str) -> "Tensor":

@@ -31,6 +31,8 @@ _PARQUET = b"PAR1"
 _EDITED = "put back a copy of it or, if it was changed on purpose, remove the digest from its first line"
 _COPY = "put back a copy of it, or make it again"
 
+# The key in a JSON file of the digests of files beside it that were written with it, by their names.
+BESIDE = "beside"
 # The content of a safetensors file's metadata until `seal_tensors` has put its digest there.
 PLACEHOLDER = {"nearsight.digest": (_NAME + _UNKNOWN).decode()}
 
@@ -202,6 +204,26 @@ def check_table(file: BinaryIO, source: object, mend: str = _COPY) -> bool:
         raise _damaged(source, mend)
     file.seek(0)
     return sealed
+
+
+def seal_of(path: Path) -> str | None:
+    """Return the digest that a file holds of itself, which is not checked; None if it holds none.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.json"
+    >>> _ = path.write_text(sealed_json('{"tile": 16}'))
+    >>> seal_of(path)
+    'xxh128:4895f1f583156b03d8b44a63d7dc4c5f'
+    """
+    with path.open("rb") as file:
+        if path.suffix == ".safetensors":
+            found = _TENSORS.search(_header(file))
+        elif path.suffix == ".parquet":
+            file.seek(max(0, (_footer_start(file) or 0) - _TABLE_LENGTH))
+            found = _TABLE.match(file.read(_TABLE_LENGTH))
+        else:
+            found = (_TOML if path.suffix == ".toml" else _JSON).match(file.read(2 * _TABLE_LENGTH))
+    return None if found is None else found[1].decode()
 
 
 def _unsealed(

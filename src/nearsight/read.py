@@ -6,13 +6,13 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from nearsight.digest import check_table, check_tensors, unsealed_json, unsealed_toml
+from nearsight.digest import BESIDE, check_table, check_tensors, seal_of, unsealed_json, unsealed_toml
 from nearsight.errors import InputError, first_line
 
 if TYPE_CHECKING:
@@ -208,6 +208,24 @@ def parse_json(text: str, source: object, mend: str, *, most_values: int | None 
     if _SURROGATE.search(text):
         _check_characters(values, source, mend)
     return values
+
+
+def check_beside(path: Path, values: MutableMapping[str, Any], mend: str) -> None:
+    """Take what a JSON file says of the files beside it from its values, and check that they were written with it.
+
+    A file that is not there, or holds no digest, is left to its reader. Raises `InputError` for one of another
+    result.
+    """
+    listed = values.pop(BESIDE, {})
+    if not isinstance(listed, dict):
+        raise unreadable(path, f"{BESIDE} takes names and digests, got {_kind(listed)}", mend)
+    for name, seal in listed.items():
+        beside = path.parent / Path(name).name
+        there = seal_of(beside) if is_file(beside) else None
+        if there is not None and there != seal:
+            raise InputError(
+                f"{beside} is of another result than {path.name}; put back what belongs to it, or {mend}"
+            )
 
 
 def read_toml(path: Path, mend: str, *, largest: int = _MIB) -> dict[str, Any]:

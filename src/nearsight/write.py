@@ -5,13 +5,13 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from nearsight.digest import PLACEHOLDER, seal_table, seal_tensors, sealed_json, sealed_toml
+from nearsight.digest import PLACEHOLDER, seal_of, seal_table, seal_tensors, sealed_json, sealed_toml
 from nearsight.errors import InputError
 from nearsight.unfinished import file_beside, remove_left_over
 
@@ -130,6 +130,19 @@ def write_json(path: Path, content: Mapping[str, Any], *, compact: bool = False)
     """
     text = json.dumps(plain(content), indent=None if compact else 2, ensure_ascii=compact, allow_nan=False)
     write_text(path, sealed_json(text + "\n"))
+
+
+def seals_of(directory: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the digests of files in a directory by their names, for the file that is written last to hold them.
+
+    >>> import tempfile
+    >>> directory = Path(tempfile.mkdtemp())
+    >>> write_json(directory / "a.json", {"tile": 16})
+    >>> list(seals_of(directory, ["a.json", "missing.json"]))
+    ['a.json']
+    """
+    seals = {name: seal_of(directory / name) for name in names if (directory / name).is_file()}
+    return {name: seal for name, seal in seals.items() if seal is not None}
 
 
 def write_toml(path: Path, text: str) -> None:

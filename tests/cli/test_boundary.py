@@ -223,7 +223,8 @@ def test_an_error_alone_is_on_stderr_and_names_that_it_cannot_encode_are_escapes
     )  # fmt: skip
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        "nearsight: caf\\udce9/none does not exist; give the directory that `nearsight train` wrote\n"
+        "nearsight: --model has characters that are not UTF-8, such as 'caf\\udce9/none'; rename it, as by "
+        "`convmv -f latin1 -t utf-8 -r`\n"
     )
 
 

@@ -22,7 +22,9 @@ def test_one_object_is_printed_and_kept(printed: Printed, trained: Path, tmp_pat
     out = tmp_path / "out"
     result = printed("diagnose", trained, "--out", out, *FEW)
     assert result.pop("out") == str(out)
-    assert result == json.loads(unsealed_json((out / "diagnosis.json").read_bytes(), "file"))
+    kept = json.loads(unsealed_json((out / "diagnosis.json").read_bytes(), "file"))
+    assert kept.pop("beside").keys() == {"rows.json", "maps.safetensors", "pictures.parquet"}
+    assert result == kept
     assert (result["images"], result["tile"], result["stride"]) == (40, 6, 1)
     assert {path.name for path in out.iterdir()} == {
         "diagnosis.json",

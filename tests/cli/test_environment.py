@@ -6,8 +6,9 @@ from nearsight.cli.environment import settle_environment
 
 
 @pytest.mark.parametrize("name", ["COLUMNS", "LINES"])
-def test_a_size_that_no_terminal_has_is_left_to_the_terminal(name: str) -> None:
-    environment = {name: "9" * 5000}
+@pytest.mark.parametrize("size", ["9" * 5000, "\u00b2", "-80", ""])
+def test_a_size_that_no_terminal_has_is_left_to_the_terminal(name: str, size: str) -> None:
+    environment = {name: size}
     settle_environment(environment)
     assert name not in environment
     environment[name] = "120"

@@ -69,3 +69,8 @@ def test_tiles_are_read_as_typed() -> None:
     assert parse_tiles("16, 24,full") == (16, 24, None)
     with pytest.raises(InputError, match="tile takes a whole number or 'full', got 'sixteen'"):
         parse_tiles("16,sixteen")
+
+
+def test_two_dashes_are_no_value(parser: OneLineParser) -> None:
+    with pytest.raises(InputError, match="--model takes a value, got '--'; see 'nearsight try --help'"):
+        parser.parse_all(["digits", "--model=--"])

@@ -101,7 +101,7 @@ def test_names_that_are_no_text_are_refused(tmp_path: Path, monkeypatch: pytest.
     ):
         read_tree(tmp_path)
     # In the locale C without Python's UTF-8 mode the names are not at fault.
-    monkeypatch.setattr("nearsight.data.tree.sys.getfilesystemencoding", lambda: "ascii")
+    monkeypatch.setattr("nearsight.arguments.sys.getfilesystemencoding", lambda: "ascii")
     with pytest.raises(
         InputError, match=r"are not ascii, in which .* reads names, .*; set PYTHONUTF8=1, or a"
     ):

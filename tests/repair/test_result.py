@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from tests.repair.made_repair import make_repair
 
 from nearsight.errors import InputError
 from nearsight.repair.result import LEAST, REPAIR, Repair
 from nearsight.statistics import Estimate
+from nearsight.write import write_table
 
 
 def test_the_conclusion_says_what_was_won_of_what_and_at_what_cost() -> None:
@@ -110,6 +112,13 @@ def test_it_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert replace(again, pictures=found.pictures) == found
     assert repr(again) == repr(found)
     assert again.to_json() == found.to_json()
+
+
+def test_pictures_of_another_repair_are_refused(tmp_path: Path) -> None:
+    make_repair().save(tmp_path)
+    write_table(tmp_path / "pictures.parquet", pa.table({"index": [1]}))
+    with pytest.raises(InputError, match=r"pictures\.parquet is of another result than repair\.json"):
+        Repair.load(tmp_path)
 
 
 def test_what_is_damaged_is_refused(tmp_path: Path) -> None:

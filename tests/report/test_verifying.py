@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
 from nearsight.models import Architecture, Classifier, Preprocessing, save_classifier
@@ -73,6 +74,25 @@ def test_a_flipped_bit_in_any_file_is_found_there_and_nowhere_else(name: str, co
     assert [one.file for one in found.damaged] == [name]
     assert "\n" not in found.damaged[0].why
     assert json.dumps(found.to_json())
+
+
+def test_a_whole_file_of_another_result_is_found(copied: Path, tmp_path: Path) -> None:
+    other = EvidenceMap(torch.zeros(2, 1, 2), TileGrid(4, 8, 4, 4), ("cat", "dog"))
+    Heatmaps((Heatmap("owl", torch.zeros(3, 4, 8, dtype=torch.uint8), other),)).save(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "owl.safetensors", copied / "maps")
+    [found] = verify_files(copied).damaged
+    assert (found.file, found.why) == (
+        "maps/owl.safetensors",
+        "it is of another result than heatmaps.json",
+    )
+    with pytest.raises(InputError, match=r"owl\.safetensors is of another result than heatmaps\.json"):
+        Heatmaps.load(copied / "maps")
+    # Heatmaps of older versions do not list them.
+    listed = json.loads(unsealed_json((copied / "maps" / "heatmaps.json").read_bytes(), "file"))
+    del listed["beside"]
+    write_json(copied / "maps" / "heatmaps.json", listed)
+    assert verify_files(copied).damaged == ()
+    assert Heatmaps.load(copied / "maps").images[0].evidence.logits.sum() == 0
 
 
 def test_what_belongs_there_and_is_not_is_missing(copied: Path) -> None:

@@ -4,8 +4,8 @@ import os
 import re
 from collections.abc import MutableMapping
 
-# A terminal has at most so many digits of columns and lines. Python refuses to read numbers of several thousand.
-_DIGITS, _UNREADABLE = 6, re.compile(r"\d{1000}")
+# The columns and lines that a terminal may have. Python refuses to read numbers of several thousand digits.
+_SIZE, _UNREADABLE = re.compile("[0-9]{1,6}"), re.compile(r"\d{1000}")
 
 
 def settle_environment(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -22,7 +22,7 @@ def settle_environment(environment: MutableMapping[str, str] = os.environ) -> No
     environment.pop("SOURCE_DATE_EPOCH", None)
     environment["MPLBACKEND"] = "agg"
     for name in ("COLUMNS", "LINES"):
-        if len(environment.get(name, "")) > _DIGITS:
-            del environment[name]
+        if not _SIZE.fullmatch(environment.get(name, "")):
+            environment.pop(name, None)
     if _UNREADABLE.search(environment.get("CUDA_VISIBLE_DEVICES", "")):
         environment["CUDA_VISIBLE_DEVICES"] = "-1"

@@ -55,6 +55,9 @@ class OneLineParser(argparse.ArgumentParser):
                 close = get_close_matches(name, self._option_string_actions, n=1)
                 hint = f"did you mean '{close[0]}'?" if close else f"see '{self.prog} --help'"
                 raise InputError(f"unknown option '{name}'; {hint}")
+            if argument == f"{name}=--":
+                # argparse drops these dashes, and the option would have no value at all.
+                raise InputError(f"{name} takes a value, got '--'; see '{self.prog} --help'")
         return self.parse_args(arguments)
 
 

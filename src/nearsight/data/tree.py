@@ -2,13 +2,13 @@
 
 import os
 import stat
-import sys
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from nearsight.arguments import is_text, not_utf_8
 from nearsight.errors import InputError
 from nearsight.numbers import counted
 from nearsight.read import open_regular, special
@@ -188,29 +188,12 @@ def _listed(path: Path) -> list[os.DirEntry[str]]:
             f"cannot list the directory {path}: {(fault.strerror or str(fault)).lower()}; change its permissions, or "
             "move it out of the set"
         ) from None
-    strange = [entry.name for entry in found if not _is_text(entry.name)]
+    strange = [entry.name for entry in found if not is_text(entry.name)]
     if strange:
-        encoding = sys.getfilesystemencoding()
-        if encoding != "utf-8":
-            raise InputError(
-                f"the names of {counted(len(strange), 'file')} in {path} are not {encoding}, in which this "
-                "system reads names, "
-                f"such as {strange[0]!a}; set PYTHONUTF8=1, or a locale of UTF-8, such as LANG=C.UTF-8"
-            )
         raise InputError(
-            f"the names of {counted(len(strange), 'file')} in {path} are not UTF-8, such as {strange[0]!a}; "
-            "rename them, as by "
-            "`convmv -f latin1 -t utf-8 -r`"
+            f"the names of {counted(len(strange), 'file')} in {path} are not {not_utf_8(strange[0])}"
         )
     return found
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _read(

@@ -14,14 +14,15 @@ from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.pictures import PICTURES, SavedPictures, load_pictures, save_pictures
 from nearsight.diagnosis.schema_1 import read_schema_1
 from nearsight.diagnosis.schema_2 import in_parts
+from nearsight.digest import BESIDE
 from nearsight.errors import InputError, unknown_name
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import counted
-from nearsight.read import belonging_together, read_tensors
+from nearsight.read import belonging_together, check_beside, read_tensors
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
-from nearsight.write import write_json, write_table, write_tensors
+from nearsight.write import seals_of, write_json, write_table, write_tensors
 
 if TYPE_CHECKING:
     import pandas
@@ -180,7 +181,8 @@ class Diagnosis(Findings, Shown):
         tables = self._tables()
         for name, table in tables.items():
             write_table(directory / f"{name}.parquet", table)
-        write_json(directory / DIAGNOSIS, self.to_json())
+        beside = seals_of(directory, (ROWS, MAPS, PICTURES))
+        write_json(directory / DIAGNOSIS, {**self.to_json(), BESIDE: beside})
         names = (DIAGNOSIS, *(f"{name}.parquet" for name in tables), ROWS, MAPS, PICTURES)
         return [directory / name for name in names]
 
@@ -206,6 +208,7 @@ class Diagnosis(Findings, Shown):
     @staticmethod
     def _read(directory: Path) -> "Diagnosis":
         schema, about = read_result("diagnosis", directory / DIAGNOSIS, "diagnose")
+        check_beside(directory / DIAGNOSIS, about, _MEND)
         if schema < 2:
             return Diagnosis(**read_schema_1(directory, about), pictures=SavedPictures({}, {}))
         source = directory / ROWS

@@ -7,16 +7,17 @@ from typing import Any
 
 from nearsight.arguments import checked
 from nearsight.diagnosis.pictures import PICTURES, Picture, Pictures, load_pictures, save_pictures
+from nearsight.digest import BESIDE
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
 from nearsight.numbers import agreeing, counted
 from nearsight.progress import duration
-from nearsight.read import belonging_together
+from nearsight.read import belonging_together, check_beside
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
 from nearsight.statistics import Estimate
 from nearsight.statistics.writing import interval, points, whole_per_cent, with_interval
-from nearsight.write import write_json
+from nearsight.write import seals_of, write_json
 
 REPAIR = "repair.json"
 # Images with each shortcut that are shown, as many without it; and the pixels of their longer side.
@@ -310,7 +311,7 @@ class Repair(Shown):
         save_pictures(
             directory / PICTURES, self.pictures, (Picture(one.index, SIDE) for one in self.examples)
         )
-        write_json(directory / REPAIR, self.to_json())
+        write_json(directory / REPAIR, {**self.to_json(), BESIDE: seals_of(directory, [PICTURES])})
         return [directory / REPAIR, directory / PICTURES]
 
     @staticmethod
@@ -324,6 +325,7 @@ class Repair(Shown):
         """
         directory = Path(directory)
         schema, rows = read_result("repair", directory / REPAIR, "repair")
+        check_beside(directory / REPAIR, rows, "run `nearsight repair` again")
         rows.pop("sentences", None)
         kept = {"directory": str(directory), "pictures": load_pictures(directory / PICTURES)}
         found = from_values(Repair, rows | kept, directory / REPAIR, schema=schema)

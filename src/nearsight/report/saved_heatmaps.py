@@ -12,16 +12,16 @@ from torch import Tensor
 
 from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.placement import Placement
-from nearsight.digest import digest_of
+from nearsight.digest import BESIDE, digest_of
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
 from nearsight.evidence.plot import check_image
 from nearsight.numbers import Count
-from nearsight.read import read_bytes
+from nearsight.read import check_beside, read_bytes
 from nearsight.report.large_picture import LargePicture
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.schema import numbered
-from nearsight.write import replace_atomically, write_json
+from nearsight.write import replace_atomically, seals_of, write_json
 
 if TYPE_CHECKING:
     from nearsight.report.heatmap import Heatmap
@@ -55,7 +55,10 @@ class _Listed:
 
 
 def save_pictures(directory: Path, heatmaps: Sequence["Heatmap"], stems: Sequence[str]) -> list[Path]:
-    """Write heatmaps.json and each image as pictures/NAME.png, each whole or not at all; return the paths."""
+    """Write heatmaps.json and each image as pictures/NAME.png, each whole or not at all; return the paths.
+
+    The maps are there already.
+    """
     paths, rows = [], []
     for heatmap, stem in zip(heatmaps, stems, strict=True):
         paths.append(directory / PICTURES / f"{stem}.png")
@@ -71,7 +74,8 @@ def save_pictures(directory: Path, heatmaps: Sequence["Heatmap"], stems: Sequenc
             )
         rows.append(row)
     paths.append(directory / HEATMAPS)
-    write_json(paths[-1], numbered("heatmaps", {"images": to_values(rows)}))
+    beside = seals_of(directory, [f"{stem}.safetensors" for stem in stems])
+    write_json(paths[-1], numbered("heatmaps", {"images": to_values(rows), BESIDE: beside}))
     return paths
 
 
@@ -93,6 +97,7 @@ def read_saved(directory: Path) -> list[tuple[SavedHeatmap, Tensor, EvidenceMap,
     """
     source = directory / HEATMAPS
     schema, values = read_result("heatmaps", source, "heatmap")
+    check_beside(source, values, "run `nearsight heatmap` again")
     listed = from_values(_Listed, values, source, schema=schema)
     if [row.files for row in listed.images] != file_stems([row.name for row in listed.images]):
         raise InputError(

@@ -4,7 +4,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Literal
@@ -12,10 +12,12 @@ from typing import Any, BinaryIO, Literal
 from nearsight.diagnosis.pictures import PICTURES
 from nearsight.diagnosis.result import DIAGNOSIS, MAPS, ROWS
 from nearsight.digest import (
+    BESIDE,
     check_table,
     check_tensors,
     digest_of,
     digest_of_lines,
+    seal_of,
     unsealed_json,
     unsealed_toml,
 )
@@ -31,6 +33,7 @@ from nearsight.read import (
     open_file,
     read_bytes,
     read_json,
+    read_sealed_json,
     read_table,
     read_tensors,
     read_toml,
@@ -52,6 +55,8 @@ TIMED_BYTES = 32 * 2**20
 # Of unfinished files, so many are named in a sentence.
 _NAMED = 3
 _WAY_OUT = "put back a copy of it, or make it again"
+# The files that hold the digests of those beside them.
+_LISTING = (RESULT, DIAGNOSIS, REPAIR, HEATMAPS)
 # What a directory must contain if it contains the first of these.
 _TOGETHER = ((RESULT, (WEIGHTS, DESCRIPTION)), (ROWS, (DIAGNOSIS, MAPS, PICTURES)), (REPAIR, (PICTURES,)))
 
@@ -142,6 +147,7 @@ def verify_files(directory: Path, progress: Progress = SILENT) -> Verified:
             checked += _state(path, directory, place.listed)
             foreseen.checked(path, places)
         checked += [Checked(_name(path, directory), "missing") for path in _missing(place.path, place.listed)]
+    checked = _held_against_lists(checked, places, directory)
     if not checked:
         raise InputError(
             f"{directory} holds no file that Nearsight reads back; give a directory that it wrote"
@@ -244,6 +250,23 @@ def _state(path: Path, directory: Path, listed: Mapping[Path, str]) -> Iterator[
     yield Checked(name, "whole" if sealed else "no digest")
 
 
+def _held_against_lists(
+    checked: Sequence[Checked], places: Sequence[_Place], directory: Path
+) -> list[Checked]:
+    """Return the states of files with those that are whole, but of another result than the file that lists them."""
+    found = {one.file: one for one in checked}
+    for path in (path for place in places for path in place.files if path.name in _LISTING):
+        listed = _values(path).get(BESIDE) if found[_name(path, directory)].state == "whole" else None
+        for name, seal in listed.items() if isinstance(listed, dict) else ():
+            beside = path.parent / Path(name).name
+            one = found.get(_name(beside, directory))
+            if one is not None and one.state == "whole" and seal_of(beside) != seal:
+                found[one.file] = replace(
+                    one, state="damaged", why=f"it is of another result than {path.name}"
+                )
+    return [*found.values()]
+
+
 def _check_json(file: BinaryIO, path: Path) -> bool:
     content = file.read(LARGEST_TEXT)
     read_json(path, _WAY_OUT)
@@ -317,11 +340,11 @@ def _missing(directory: Path, listed: Mapping[Path, str]) -> Iterator[Path]:
 
 
 def _values(path: Path) -> dict[str, Any]:
-    """Return the content of a JSON file; nothing if it cannot be read, which is reported for the file itself."""
+    """Return the content of a JSON file; nothing if it is damaged, which is reported for the file itself."""
     if not is_file(path):
         return {}
     try:
-        values = read_json(path, _WAY_OUT)
+        values = read_sealed_json(path, _WAY_OUT)
     except InputError:
         return {}
     return values if isinstance(values, dict) else {}

@@ -4,14 +4,18 @@ from dataclasses import fields
 from pathlib import Path
 
 from nearsight.data import ImageSets
-from nearsight.data.split_list import TRAINED_ON, Listing
+from nearsight.data.split_list import LISTING, TRAINED_ON, Listing
 from nearsight.errors import InputError
 from nearsight.lock import contents, make_directory
+from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS
 from nearsight.progress import SILENT, Progress
 from nearsight.runs import RECIPE, RESULT, Run
 from nearsight.settings import Recipe, recipe_to_toml
 from nearsight.training.checkpoint import Checkpoint, read_checkpoint
 from nearsight.write import write_toml
+
+# The files whose own digests result.json holds, so that `verify` knows them from those of another run.
+OF_A_RUN = (RECIPE, LISTING, WEIGHTS, DESCRIPTION)
 
 
 def claim_directory(

@@ -7,13 +7,15 @@ from typing import Any
 import torch
 
 from nearsight.data import ImageSets
+from nearsight.digest import BESIDE
 from nearsight.lock import writes
 from nearsight.models import Classifier, save_classifier
 from nearsight.runs import RESULT, Run, write_json
 from nearsight.schema import numbered
 from nearsight.settings import Recipe
-from nearsight.training.directory import claim_directory, own_split
+from nearsight.training.directory import OF_A_RUN, claim_directory, own_split
 from nearsight.training.hardware import trained_here
+from nearsight.write import seals_of
 
 
 @writes("out")
@@ -67,5 +69,5 @@ def keep(
         "parameters": sum(parameter.numel() for parameter in classifier.network.parameters()),
     }
     training = without_steps | dict(metrics) | trained_here(device)
-    write_json(out / RESULT, numbered("result", {"training": training}))
+    write_json(out / RESULT, numbered("result", {"training": training, BESIDE: seals_of(out, OF_A_RUN)}))
     return Run.open(out)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from nearsight.data import ImageSet, ImageSets
+from nearsight.digest import BESIDE
 from nearsight.errors import InputError
 from nearsight.launch import Launch
 from nearsight.lock import writes
@@ -36,7 +37,7 @@ from nearsight.training.checkpoint import (
     restore,
 )
 from nearsight.training.cost import count_flops, count_optimizer_flops, peak_memory, reset_peak_memory
-from nearsight.training.directory import check_same_range, claim_directory, own_split
+from nearsight.training.directory import OF_A_RUN, check_same_range, claim_directory, own_split
 from nearsight.training.hardware import trained_here
 from nearsight.training.job import Job
 from nearsight.training.layout import lay_out
@@ -48,6 +49,7 @@ from nearsight.training.optimizers import build_optimizers
 from nearsight.training.precision import PrecisionChoice, choose_precision
 from nearsight.training.prepare import begin_classifier, build_classifier, check_smallest_part, sample_tiles
 from nearsight.training.step_time import seconds_of_step
+from nearsight.write import seals_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -202,6 +204,7 @@ def _train(
         kept = {
             "training": _training_metrics(job, flops, optimizer_flops, seconds, batch_norm),
             DIGESTS: {METRICS: kept_rows(out)},
+            BESIDE: seals_of(out, OF_A_RUN),
         }
         write_json(out / RESULT, numbered("result", kept))
         shutil.rmtree(out / CHECKPOINT, ignore_errors=True)

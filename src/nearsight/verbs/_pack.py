@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nearsight.arguments import checked
 from nearsight.data.loading import place_of
 from nearsight.data.packed.place import PackedSet, pack_place
 from nearsight.launch import in_one_process
@@ -10,6 +11,7 @@ from nearsight.settings import Machine
 from nearsight.shortage import tells_of_memory
 
 
+@checked
 @tells_of_memory("packing", "workers")
 @in_one_process
 def pack(
