@@ -14,6 +14,7 @@ from nearsight.data.decode_memory import VARIABLE
 from nearsight.diagnosis import Diagnosis
 from nearsight.diagnosis.verdicts import finders
 from nearsight.errors import InputError
+from nearsight.evaluation import evaluate
 from nearsight.models import Architecture, Classifier, Preprocessing
 from nearsight.report import write_diagnosis
 from nearsight.report.page.diagnosis_page import diagnosis_html
@@ -59,10 +60,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Reds(nn.Module):
     """Red speaks for the first class, and darkness a little."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Without weights, what is interrupted cannot be continued.
+        self.register_buffer("strength", torch.tensor(40.0))
+
     def forward(self, tiles: Tensor) -> Tensor:
         """Return the logits."""
         means = tiles.mean((2, 3))
-        cat = 40 * (means[:, 0] - means[:, 1]).clamp(min=0) - 2 * means.mean(1)
+        cat = self.strength * (means[:, 0] - means[:, 1]).clamp(min=0) - 2 * means.mean(1)
         return torch.stack([cat, -cat], 1)
 
 
@@ -201,3 +207,32 @@ def test_a_repair_is_refused(folder: Path) -> None:
     sets = nearsight.load(folder, progress=False)
     with pytest.raises(InputError, match=r"tif is too large to be held whole, as a repair takes"):
         _repair._check_held(sets)
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_an_interruption_loses_one_large_image(folder: Path, classifier: Classifier, tmp_path: Path) -> None:
+    images = nearsight.load(folder, progress=False)["test"].select(np.arange(5))
+    bound = nearsight.TiledModel(classifier, stride=8)
+    seen: list[int] = []
+
+    def observe(place: int, _: nearsight.EvidenceMap) -> None:
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        seen.append(place)
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(bound, images, keep=tmp_path / "parts", observe=observe)
+    made: list[str] = []
+    maps = nearsight.TiledModel.maps
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            nearsight.TiledModel, "maps", lambda bound, some: made.append("") or maps(bound, some)
+        )
+        observed: list[int] = []
+        found = evaluate(
+            bound, images, keep=tmp_path / "parts", observe=lambda place, _: observed.append(place)
+        )
+    assert observed == [0, 1, 2, 3, 4]
+    assert len(made) == 2
+    whole = evaluate(bound, images)
+    np.testing.assert_array_equal(found.scores["mean-logit"], whole.scores["mean-logit"])

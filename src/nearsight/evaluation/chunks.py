@@ -17,6 +17,8 @@ TOO_LARGE = "an image is too large to be passed whole; ask for a protocol of til
 # Images are scored in blocks, so that batches, and the last bits of a score, are the same for any number of
 # processes.
 BLOCK = 128
+# Of sets with images that are read part by part: there are few, and an interruption should lose one of them.
+LARGE_BLOCK = 1
 
 
 def resized_chunks(

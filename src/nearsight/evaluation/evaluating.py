@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nearsight.data import ImageSet, require_tile
 from nearsight.data.value_groups import checked_groups, column_of, column_values
 from nearsight.errors import InputError, unknown_name
-from nearsight.evaluation.chunks import BLOCK
+from nearsight.evaluation.chunks import BLOCK, LARGE_BLOCK
 from nearsight.evaluation.five_crop import FiveCrop, Shifts
 from nearsight.evaluation.kept_blocks import KeptBlocks
 from nearsight.evaluation.kept_scores import SCORED, ScoredBlock, can_keep_maps, made_with
@@ -102,18 +102,19 @@ def evaluate(
         **({} if shifts is None else shifts.settings()),
     }
 
+    size = BLOCK if images.first_large() is None else LARGE_BLOCK
     kept = None
-    if keep is not None and (observe is None or _can_keep_maps(bound, images, progress)):
-        made = cache(lambda: made_with(bound, images, passes, tiled))
+    if keep is not None and (observe is None or _can_keep_maps(bound, images, size, progress)):
+        made = cache(lambda: _in_blocks(made_with(bound, images, passes, tiled), size))
         kept = KeptBlocks(keep, SCORED, lambda _: made())
 
     def score() -> list[PartScores]:
-        share = processes.share(len(images), BLOCK)
-        blocks = range(share.start // BLOCK, -(-share.stop // BLOCK))
+        share = processes.share(len(images), size)
+        blocks = range(share.start // size, -(-share.stop // size))
         known = set() if kept is None else kept.known(blocks)
         if known:
-            progress.say(f"{counted(len(known) * BLOCK, 'image')} were scored before the interruption")
-        places = [place for place in share if place // BLOCK not in known]
+            progress.say(f"{counted(len(known) * size, 'image')} were scored before the interruption")
+        places = [place for place in share if place // size not in known]
         some = images if len(places) == len(images) else images.select(np.array(places, dtype=np.int64))
         maps: list[EvidenceMap] = []
 
@@ -128,6 +129,7 @@ def evaluate(
             some,
             passes,
             tiled,
+            size=size,
             workers=workers,
             observe=None if observe is None else lambda place, found: see(places[place], found),
             progress=progress,
@@ -141,7 +143,7 @@ def evaluate(
                         raise InputError(f"what was kept in {keep} was changed meanwhile; evaluate again")
                     parts.append(before.scores)
                     if observe is not None:
-                        for place, evidence_map in enumerate(before.maps, block * BLOCK):
+                        for place, evidence_map in enumerate(before.maps, block * size):
                             observe(place, evidence_map)
                     continue
                 maps.clear()
@@ -179,14 +181,19 @@ def evaluate(
     )
 
 
-def _can_keep_maps(bound: TiledModel, images: ImageSet, progress: Progress) -> bool:
-    """Whether the maps of a set can be kept on disk; if not, it is said."""
+def _in_blocks(made: dict[str, Any] | None, size: int) -> dict[str, Any] | None:
+    """Return the same with the size of a block, if it is not the usual one."""
+    return made if made is None or size == BLOCK else {**made, "block": size}
+
+
+def _can_keep_maps(bound: TiledModel, images: ImageSet, size: int, progress: Progress) -> bool:
+    """Whether the maps of a set, so many images at a time, can be kept on disk; if not, it is said."""
     counts = tile_counts(bound, images)
-    blocks = [int(counts[start : start + BLOCK].sum()) for start in range(0, len(counts), BLOCK)]
+    blocks = [int(counts[start : start + size].sum()) for start in range(0, len(counts), size)]
     if can_keep_maps(blocks, len(bound.classes)):
         return True
-    size = 4 * len(bound.classes) * sum(blocks) / 2**30
-    progress.say(f"the maps, {size:,.1f} GiB, are too large to be kept: an interruption begins anew")
+    taken = 4 * len(bound.classes) * sum(blocks) / 2**30
+    progress.say(f"the maps, {taken:,.1f} GiB, are too large to be kept: an interruption begins anew")
     return False
 
 

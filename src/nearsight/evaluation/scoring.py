@@ -40,13 +40,14 @@ def score_blocks(
     passes: Mapping[str, TiledModel | FiveCrop],
     tiled: Sequence[str],
     *,
+    size: int | None = None,
     workers: int = 0,
     observe: Callable[[int, EvidenceMap], None] | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[PartScores]:
     """Score images in the `passes` over whole images and under the `tiled` protocols, reading every image once.
 
-    Yields the scores of each block of images (`BLOCK`) as it is done.
+    Yields the scores of each block of images, of `size` (by default `BLOCK`), as it is done.
 
     >>> from nearsight.data import MemoryImages
     >>> import torch
@@ -81,8 +82,9 @@ def score_blocks(
         passed, of_tiles = [*looking.values()], bound.cost if tiled else None
         cost = expected_of(bound, images, passes=passed, of_tiles=of_tiles, workers=workers)
         say_cost(progress, "evaluating", len(images), cost)
-    for start in range(0, len(images), BLOCK):
-        block, tiles, stop = islice(stream, BLOCK), 0, min(start + BLOCK, len(images))
+    together = BLOCK if size is None else size
+    for start in range(0, len(images), together):
+        block, tiles, stop = islice(stream, together), 0, min(start + together, len(images))
         for place, found in enumerate(bound.maps(block) if tiled else block, start):
             if isinstance(found, EvidenceMap):
                 for protocol in tiled:
