@@ -10,6 +10,7 @@ import pytest
 
 from nearsight.cli.main import main
 from nearsight.diagnosis import TABLES
+from nearsight.diagnosis.reliance.verdict import BACKGROUND, OBJECT
 from nearsight.digest import unsealed_json
 
 Printed = Callable[..., dict[str, Any]]
@@ -130,8 +131,28 @@ def test_where_test_images_are_too_few_training_images_are_asked_next(
         def to_json(self) -> dict[str, Any]:
             return {}
 
-    verdicts = SimpleNamespace(verdicts=(), shortcuts=(), typical_limit=limit)
+    verdicts = SimpleNamespace(verdicts=(), shortcuts=(), typical_limit=limit, left_out=())
     monkeypatch.setattr("nearsight.verbs.diagnose", lambda *_, **__: Found(verdicts=verdicts))
     monkeypatch.setattr("nearsight.cli.show.print_diagnosis", lambda *_: None)
     assert main(["diagnose", str(trained), *options, "--out", "out"]) == 0
     assert capsys.readouterr().out.startswith(following.format(run=trained))
+
+
+@pytest.mark.parametrize(("word", "following"), [(BACKGROUND, "repair"), (OBJECT, "heatmap")])
+def test_a_background_that_decides_is_repaired_next(
+    word: str,
+    following: str,
+    trained: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Found(dict[str, Any]):
+        def to_json(self) -> dict[str, Any]:
+            return {}
+
+    reliance = SimpleNamespace(asked=SimpleNamespace(classes=[SimpleNamespace(verdict=word)]))
+    monkeypatch.setattr("nearsight.verbs.diagnose", lambda *_, **__: Found(reliance=reliance))
+    monkeypatch.setattr("nearsight.cli.show.print_diagnosis", lambda *_: None)
+    monkeypatch.setattr("nearsight.verbs.foreseen.seconds_of_repair", lambda *_: 60.0)
+    assert main(["diagnose", str(trained), "--parts", "reliance", "--out", "out"]) == 0
+    assert capsys.readouterr().out.startswith(f"next: nearsight {following} {trained}")

@@ -88,6 +88,8 @@ def run(options: Namespace) -> Result:
     from nearsight import verbs
     from nearsight.cli.following import after_diagnosing
     from nearsight.cli.show import print_diagnosis, print_lines
+    from nearsight.diagnosis.reliance.part import RELIANCE
+    from nearsight.diagnosis.reliance.verdict import BACKGROUND
     from nearsight.diagnosis.verdicts.part import VERDICTS
     from nearsight.verbs.foreseen import seconds_of_diagnosis, seconds_of_repair
 
@@ -116,8 +118,13 @@ def run(options: Namespace) -> Result:
         if is_run(options):
             proven = VERDICTS.of(found)
             # Images that are read part by part cannot be repaired.
-            repairable = proven is not None and not proven.left_out
-            shortcuts = len(proven.shortcuts) if proven is not None and repairable else 0
+            repairable = proven is None or not proven.left_out
+            reliance = RELIANCE.of(found)
+            asked = () if reliance is None or reliance.asked is None else reliance.asked.classes
+            backgrounds = sum(row.verdict == BACKGROUND for row in asked)
+            shortcuts = (
+                (backgrounds + (len(proven.shortcuts) if proven is not None else 0)) if repairable else 0
+            )
             # For a set given by name, or a part that was requested, nobody knows whether there are more training
             # images.
             as_it_comes = options.split == DEFAULT_SPLIT and options.data is None and options.images is None
