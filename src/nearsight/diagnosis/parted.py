@@ -96,6 +96,7 @@ class Patch:
 class PartedPicture:
     """An image of `pictures` by its place, some parts of which are replaced, in the order of `patches`.
 
+    >>> import torch
     >>> from nearsight.data import load
     >>> picture = PartedPicture(PartedPictures(load("scenes")["test"]), 3)
     >>> white = torch.full((3, 2, 2), 255, dtype=torch.uint8)
