@@ -10,7 +10,9 @@ from tests.processes import in_processes
 
 import nearsight.data.scan
 import nearsight.data.thumbnails
+from nearsight.data.decode_memory import VARIABLE
 from nearsight.data.loading import load
+from nearsight.errors import InputError
 from nearsight.progress import watched
 from nearsight.together import all_processes
 
@@ -52,6 +54,17 @@ def test_a_changed_parquet_file_is_read_again(write_parquet: Write, png: Callabl
     for side in (8, 6):
         path = write_parquet("sample.parquet", [png(k, side, side) for k in range(4)], label=[0, 1, 0, 1])
         assert load(path.parent)["sample"].smallest == side
+
+
+def test_an_image_that_was_refused_is_read_again_with_more_memory(
+    write_folder: Write, png: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_folder({f"train/{name}": [png(k, 8, 2000) for k in range(3)] for name in "ab"})
+    monkeypatch.setenv(VARIABLE, "2M")
+    with pytest.raises(InputError, match=f"set {VARIABLE}="):
+        load(root, validation=0)
+    monkeypatch.delenv(VARIABLE)
+    assert load(root, validation=0)["train"].smallest == 8
 
 
 def test_images_and_faults_keep_their_rows_across_batches(

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from nearsight.data.decode import most_pixels, named_faults
-from nearsight.data.decode_memory import decode_memory, decoding_bytes
+from nearsight.data.decode_memory import VARIABLE, decode_memory, decoding_bytes
 from nearsight.data.encoded import encoded, open_image
 from nearsight.data.part_readers import (
     EXTRA,
@@ -186,9 +186,11 @@ def _large(path: str, reader: PartReader) -> LargeImage:
     pixels, most = reader.height * reader.width, most_pixels()
     if most is not None and pixels > most:
         raise ValueError(f"it has {pixels:,} pixels, and up to {most:,} are read; give `max_pixels={pixels}`")
-    if 2 * 3 * _ROWS * reader.width > decode_memory():
+    needed = 2 * 3 * _ROWS * reader.width
+    if needed > decode_memory():
         raise ValueError(
-            f"it is {reader.width:,} pixels wide, and a few rows of it are more than may be held"
+            f"it is {reader.width:,} pixels wide, and {_ROWS} rows of it are more than may be held; "
+            f"set {VARIABLE}={-(-needed // 2**20)}M"
         )
     return LargeImage(path, reader.height, reader.width, reader.at_random, reader.depth, value_range_here())
 

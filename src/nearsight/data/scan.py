@@ -20,6 +20,7 @@ from nearsight.data.decode import (
     named_faults,
     read_encoded,
 )
+from nearsight.data.decode_memory import decode_memory
 from nearsight.data.drawn_masks import MaskLook, look_at_mask
 from nearsight.data.identity import digest_of
 from nearsight.data.image_set import image_file, image_name
@@ -182,6 +183,8 @@ class _Measure:
     first: int
     decoding: int = _DECODING
     max_pixels: int | None = field(default_factory=most_pixels)
+    # An image that is refused today can be read tomorrow with more memory.
+    memory: int = field(default_factory=decode_memory)
     # What is found about images too large to be decoded whole.
     in_parts: bool = field(default_factory=reads_parts)
 
@@ -257,6 +260,7 @@ class _Decode:
     sources: str
     decoding: int = _DECODING
     max_pixels: int | None = field(default_factory=most_pixels)
+    memory: int = field(default_factory=decode_memory)
     in_parts: bool = field(default_factory=reads_parts)
 
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
