@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from pyarrow import parquet, types
 from safetensors.torch import save_file
 
+from nearsight.digest import BESIDE
 from nearsight.errors import InputError
 from nearsight.read import (
     belonging_together,
+    check_beside,
     checked_columns,
     is_directory,
     is_file,
@@ -196,3 +198,16 @@ def test_tensors_whose_header_lies_are_refused(change: Callable[[bytes], bytes],
 def test_a_full_disk_is_no_fault_of_the_files() -> None:
     with pytest.raises(OSError, match="full"), belonging_together("a", MEND):
         raise OSError("the disk is full")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_in_the_place_of_a_listed_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.json")
+    with pytest.raises(
+        InputError, match=r"rows\.json cannot be read: it is a pipe, and no file; put it back$"
+    ):
+        check_beside(tmp_path / "diagnosis.json", {BESIDE: {"rows.json": "xxh128:0"}}, "put it back")
+    (tmp_path / "rows.json").unlink()
+    (tmp_path / "rows.json").symlink_to("rows.json")
+    with pytest.raises(InputError, match=r"rows\.json cannot be read: .*; put it back$"):
+        check_beside(tmp_path / "diagnosis.json", {BESIDE: {"rows.json": "xxh128:0"}}, "put it back")

@@ -206,23 +206,22 @@ def check_table(file: BinaryIO, source: object, mend: str = _COPY) -> bool:
     return sealed
 
 
-def seal_of(path: Path) -> str | None:
-    """Return the digest that a file holds of itself, which is not checked; None if it holds none.
+def seal_of(file: BinaryIO, suffix: str) -> str | None:
+    """Return the digest that a file open at its start holds of itself, which is not checked; None if it holds none.
 
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "a.json"
-    >>> _ = path.write_text(sealed_json('{"tile": 16}'))
-    >>> seal_of(path)
+    >>> from io import BytesIO
+    >>> seal_of(BytesIO(sealed_json('{"tile": 16}').encode()), ".json")
     'xxh128:4895f1f583156b03d8b44a63d7dc4c5f'
+
+    `suffix` says what kind of file it is.
     """
-    with path.open("rb") as file:
-        if path.suffix == ".safetensors":
-            found = _TENSORS.search(_header(file))
-        elif path.suffix == ".parquet":
-            file.seek(max(0, (_footer_start(file) or 0) - _TABLE_LENGTH))
-            found = _TABLE.match(file.read(_TABLE_LENGTH))
-        else:
-            found = (_TOML if path.suffix == ".toml" else _JSON).match(file.read(2 * _TABLE_LENGTH))
+    if suffix == ".safetensors":
+        found = _TENSORS.search(_header(file))
+    elif suffix == ".parquet":
+        file.seek(max(0, (_footer_start(file) or 0) - _TABLE_LENGTH))
+        found = _TABLE.match(file.read(_TABLE_LENGTH))
+    else:
+        found = (_TOML if suffix == ".toml" else _JSON).match(file.read(2 * _TABLE_LENGTH))
     return None if found is None else found[1].decode()
 
 

@@ -221,7 +221,10 @@ def check_beside(path: Path, values: MutableMapping[str, Any], mend: str) -> Non
         raise unreadable(path, f"{BESIDE} takes names and digests, got {_kind(listed)}", mend)
     for name, seal in listed.items():
         beside = path.parent / Path(name).name
-        there = seal_of(beside) if is_file(beside) else None
+        if not is_file(beside):
+            continue
+        with open_file(beside, mend) as file:
+            there = seal_of(file, beside.suffix)
         if there is not None and there != seal:
             raise InputError(
                 f"{beside} is of another result than {path.name}; put back what belongs to it, or {mend}"

@@ -141,7 +141,11 @@ def seals_of(directory: Path, names: Iterable[str]) -> dict[str, str]:
     >>> list(seals_of(directory, ["a.json", "missing.json"]))
     ['a.json']
     """
-    seals = {name: seal_of(directory / name) for name in names if (directory / name).is_file()}
+    seals = {}
+    for path in (directory / name for name in names):
+        if path.is_file():
+            with path.open("rb") as file:
+                seals[path.name] = seal_of(file, path.suffix)
     return {name: seal for name, seal in seals.items() if seal is not None}
 
 

@@ -260,7 +260,11 @@ def _held_against_lists(
         for name, seal in listed.items() if isinstance(listed, dict) else ():
             beside = path.parent / Path(name).name
             one = found.get(_name(beside, directory))
-            if one is not None and one.state == "whole" and seal_of(beside) != seal:
+            if one is None or one.state != "whole":
+                continue
+            with open_file(beside, _WAY_OUT) as file:
+                there = seal_of(file, beside.suffix)
+            if there != seal:
                 found[one.file] = replace(
                     one, state="damaged", why=f"it is of another result than {path.name}"
                 )
