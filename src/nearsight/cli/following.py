@@ -100,11 +100,13 @@ def after_diagnosing(
     train: str | None = None,
     repair: Callable[[], float | None] = lambda: None,
     diagnosis: Callable[[], float | None] = lambda: None,
+    tiles: Mapping[str, int] | None = None,
 ) -> str:
     """Say what follows the diagnosis of a run: a repair if shortcuts are proven, otherwise maps of single images.
 
-    If the test images were too few to find a shortcut, the training images may be asked; `train` says where. `repair`
-    and `diagnosis` measure how many seconds these take; each is called only if it is suggested.
+    If the test images were too few to find a shortcut, the training images may be asked; `train` says where, and
+    `tiles` are the options about tiles with which the first were. `repair` and `diagnosis` measure how many seconds
+    these take; each is called only if it is suggested.
 
     >>> after_diagnosing("runs/a", 1, 130.0, repair=lambda: 425.0)
     'next: nearsight repair runs/a (diagnoses its training images and trains on: about 7:05)'
@@ -112,6 +114,8 @@ def after_diagnosing(
     'next: nearsight heatmap runs/a IMAGE (what speaks for each class in one image: some seconds)'
     >>> after_diagnosing("runs/a", 0, 130.0, "more", diagnosis=lambda: 90.0).rpartition(" --out ")[2]
     'more (shortcuts alone, in more images: about 1:30)'
+    >>> after_diagnosing("runs/a", 0, 130.0, "more", tiles={"stride": 64, "skip_blank": 16}).partition(" --split")[0]
+    'next: nearsight diagnose runs/a --stride 64 --skip-blank 16'
     """
     named = shlex.quote(run)
     if shortcuts:
@@ -119,7 +123,8 @@ def after_diagnosing(
         cost = f"longer than these {duration(seconds)}" if expected is None else _about(expected)
         return f"next: nearsight repair {named} (diagnoses its training images and trains on: {cost})"
     if train is not None:
-        asked = f"{named} --split train --parts verdicts --out {shlex.quote(train)}"
+        given = "".join(f" --{name.replace('_', '-')} {value}" for name, value in (tiles or {}).items())
+        asked = f"{named}{given} --split train --parts verdicts --out {shlex.quote(train)}"
         expected = diagnosis()
         cost = "" if expected is None else f": {_about(expected)}"
         return f"next: nearsight diagnose {asked} (shortcuts alone, in more images{cost})"

@@ -21,10 +21,13 @@ def seconds_of_diagnosis(
     *,
     split: str = DEFAULT_SPLIT,
     parts: Sequence[str] | None = None,
+    tile: int | None = None,
+    stride: int | None = None,
+    skip_blank: int | None = None,
 ) -> float | None:
     """Return about how long `diagnose` takes for a run on a split of its own set; None if that cannot be known."""
     try:
-        bound = Binding(machine=machine).bind(run)
+        bound = Binding(tile=tile, stride=stride, skip_blank=skip_blank, machine=machine).bind(run)
         found = find_images(
             run,
             None,

@@ -132,7 +132,11 @@ def run(options: Namespace) -> Result:
             train = f"{Path(out)}-train" if as_it_comes and too_few else None
             machine = Machine(device=options.device, workers=options.workers)
             repair = partial(seconds_of_repair, model, machine)
-            more = partial(seconds_of_diagnosis, model, machine, split="train", parts=[VERDICTS.name])
+            given = {name: getattr(options, name) for name in ("tile", "stride", "skip_blank")}
+            tiles = {name: value for name, value in given.items() if value is not None}
+            more = partial(
+                seconds_of_diagnosis, model, machine, split="train", parts=[VERDICTS.name], **tiles
+            )
             spent = time.monotonic() - begun
-            print_lines([after_diagnosing(model, shortcuts, spent, train, repair, more)])
+            print_lines([after_diagnosing(model, shortcuts, spent, train, repair, more, tiles)])
     return {"out": out, **found.to_json()}
