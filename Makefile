@@ -18,7 +18,7 @@ demo: install
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -n 2
+	$(BIN)/mypy
 
 # Two processes of one thread each: quicker than one of two, and the same on every machine. Each takes half of the
 # tests as they stand, so that what a module makes for its tests is made once, and then from the other's rest.
