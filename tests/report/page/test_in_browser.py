@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHROMIUM = shutil.which("chromium")
+# In milliseconds.
+PATIENCE = 180_000
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -100,7 +102,10 @@ def open_file(browser: "Browser") -> Iterator[Open]:
 
     def open_file(path: Path, **settings: Any) -> Opened:
         settings = {"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduce"} | settings
-        opened.append(Opened(browser.new_context(**settings).new_page(), path.as_uri()).listen())
+        context = browser.new_context(**settings)
+        # A busy machine opens a page in a minute.
+        context.set_default_timeout(PATIENCE)
+        opened.append(Opened(context.new_page(), path.as_uri()).listen())
         return opened[-1]
 
     yield open_file
