@@ -16,7 +16,24 @@ from nearsight.digest import unsealed_json
 Printed = Callable[..., dict[str, Any]]
 Refused = Callable[..., str]
 
+Find = Callable[..., None]
+
 FEW = ["--images", "40", "--faithfulness", "1", "--device", "cpu", "--workers", "0"]
+
+
+@pytest.fixture
+def find(monkeypatch: pytest.MonkeyPatch) -> Find:
+    """Return what makes the command find some parts, without looking for them, and print nothing of them."""
+
+    class Found(dict[str, Any]):
+        def to_json(self) -> dict[str, Any]:
+            return {}
+
+    def find(**parts: Any) -> None:
+        monkeypatch.setattr("nearsight.verbs.diagnose", lambda *_, **__: Found(parts))
+        monkeypatch.setattr("nearsight.cli.show.print_diagnosis", lambda *_: None)
+
+    return find
 
 
 def test_one_object_is_printed_and_kept(printed: Printed, trained: Path, tmp_path: Path) -> None:
@@ -113,6 +130,11 @@ def test_an_option_whose_part_is_left_out_is_refused(
             None,
             "next: nearsight diagnose {run} --split train --parts verdicts --out out-train (shortcuts alone",
         ),
+        (
+            ["--stride", "2", "--skip-blank", "9"],
+            None,
+            "next: nearsight diagnose {run} --stride 2 --skip-blank 9 --split train --parts verdicts",
+        ),
         ([], 0.4, "next: nearsight heatmap {run} IMAGE"),
         (["--split", "train"], None, "next: nearsight heatmap {run} IMAGE"),
         (["--images", "40"], None, "next: nearsight heatmap {run} IMAGE"),
@@ -124,16 +146,11 @@ def test_where_test_images_are_too_few_training_images_are_asked_next(
     limit: float | None,
     following: str,
     trained: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    find: Find,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    class Found(dict[str, Any]):
-        def to_json(self) -> dict[str, Any]:
-            return {}
-
     verdicts = SimpleNamespace(verdicts=(), shortcuts=(), typical_limit=limit, left_out=())
-    monkeypatch.setattr("nearsight.verbs.diagnose", lambda *_, **__: Found(verdicts=verdicts))
-    monkeypatch.setattr("nearsight.cli.show.print_diagnosis", lambda *_: None)
+    find(verdicts=verdicts)
     assert main(["diagnose", str(trained), *options, "--out", "out"]) == 0
     assert capsys.readouterr().out.startswith(following.format(run=trained))
 
@@ -143,16 +160,12 @@ def test_a_background_that_decides_is_repaired_next(
     word: str,
     following: str,
     trained: Path,
+    find: Find,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    class Found(dict[str, Any]):
-        def to_json(self) -> dict[str, Any]:
-            return {}
-
     reliance = SimpleNamespace(asked=SimpleNamespace(classes=[SimpleNamespace(verdict=word)]))
-    monkeypatch.setattr("nearsight.verbs.diagnose", lambda *_, **__: Found(reliance=reliance))
-    monkeypatch.setattr("nearsight.cli.show.print_diagnosis", lambda *_: None)
+    find(reliance=reliance)
     monkeypatch.setattr("nearsight.verbs.foreseen.seconds_of_repair", lambda *_: 60.0)
     assert main(["diagnose", str(trained), "--parts", "reliance", "--out", "out"]) == 0
     assert capsys.readouterr().out.startswith(f"next: nearsight {following} {trained}")

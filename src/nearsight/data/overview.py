@@ -5,13 +5,14 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nearsight.data.large_image import LargeImage
+from nearsight.data.stamps import Stamp, stamp_of
+from nearsight.data.values import ValueRange
 
 # Pixels along the longer side of an overview, more than any picture of a whole image on a page has.
 OVERVIEW = 512
@@ -101,15 +102,14 @@ def cells_of(image: LargeImage) -> Tensor:
     return _CELLS[key]
 
 
-_Key = tuple[object, ...]
+_Key = tuple[str, Stamp, ValueRange | None]
 # To read an image takes so long that it is done once for both.
 _OVERVIEWS: OrderedDict[_Key, Tensor] = OrderedDict()
 _CELLS: dict[_Key, Tensor] = {}
 
 
 def _key(image: LargeImage) -> _Key:
-    found = Path(image.path).stat()
-    return (image.path, found.st_ino, found.st_mtime_ns, found.st_size, image.value_range)
+    return image.path, stamp_of(image.path), image.value_range
 
 
 def _reduce(image: LargeImage, key: _Key) -> None:

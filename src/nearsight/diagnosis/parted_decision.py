@@ -11,6 +11,7 @@ from torch import Tensor
 from nearsight.diagnosis.box import Box
 from nearsight.diagnosis.decision import BLOCK, Decision
 from nearsight.diagnosis.parted import PartedPicture, PartedPictures
+from nearsight.evidence.banded import blank_tiles
 from nearsight.settings.protocols import MEAN_LOGIT
 from nearsight.tiles import TileGrid
 
@@ -90,8 +91,10 @@ class PartedDecision:
         weights = torch.ones(2, len(corners), dtype=torch.float64)
         # Without a skipped tile, none was skipped, even if all are blank.
         if bound.skip_blank is not None and count < len(grid):
+            alone = TileGrid(grid.tile, grid.tile, grid.tile, stride=1)
             for row, tiles in enumerate((before, after)):
-                weights[row] = torch.tensor([not _blank(tile, bound.skip_blank) for tile in tiles]).double()
+                blank = [blank_tiles(tile, alone, bound.skip_blank) for tile in tiles]
+                weights[row] = (~torch.stack(blank)).flatten().double()
         was, now = (part.T @ weight for part, weight in zip(logits.chunk(2), weights, strict=True))
         left = count + float(weights[1].sum() - weights[0].sum())
         scores: Tensor = (known * count - was + now) / max(1.0, left)
@@ -107,7 +110,3 @@ def _touched(grid: TileGrid, picture: PartedPicture) -> list[tuple[int, int]]:
         columns = (lefts < patch.right) & (lefts + grid.tile > patch.left)
         touched |= np.outer(rows, columns)
     return [(int(tops[row]), int(lefts[column])) for row, column in zip(*np.nonzero(touched), strict=True)]
-
-
-def _blank(tile: Tensor, most: int) -> bool:
-    return bool(((tile.amax((1, 2)).short() - tile.amin((1, 2)).short()) <= most).all())

@@ -82,18 +82,18 @@ def find_answered(looks: Looks) -> Iterator[Candidate]:
     looked for, so that a weak trace is not lost among many. 24 images that choose are edited, and measured as all
     are. The direction in which looks differ between these and the same images unedited, relative to how images of
     other classes vary (linear discriminant analysis with a shrunk covariance; Friedman, JASA 84, 1989), gives each
-    image one number, learned from others. Where some of the class lie apart, 128 images are edited, as strongly as
+    image one number, learned from others. Where some of the class lie apart, 112 images are edited, as strongly as
     these seem to be, and a forest tells them from unedited ones as well. The class's images beyond a threshold on the
     sum of both count if they are set off, or a separate group, if they are ten times as frequent in the class as
     elsewhere, minus a standard error (seven times, if the edit explains how they look), and if they lie half to twice
-    as far as the edited images. Whether it is a
-    shortcut is left to images that test.
+    as far as the edited images. Whether it is a shortcut is left to images that test.
     """
     examined = looks.examined
     classes = looks.classes(FEWEST)
     if not 2 <= len(classes) <= MOST_CLASSES:
         return
-    seen = _Seen(looks, Scale.of(looks.of_grown))
+    scale = Scale.of(looks.of_grown)
+    seen = _Seen(looks, scale, scale(looks.of_grown))
     found: dict[int, list[_Found]] = defaultdict(list)
     answered = list(_answers(examined, classes))
     worth_learning = seen.worth_learning(answered)
@@ -233,16 +233,8 @@ class _Found:
     spread: Numbers
     change: Numbers
 
-    @property
-    def clear(self) -> float:
-        return _clear(self.rule)
-
     def scored(self, looks: Numbers) -> Values:
         return _summed(self.learned(looks), self.middle, self.spread)
-
-
-def _clear(rule: Rule) -> float:
-    return rule.pure * (rule.share - rule.elsewhere)
 
 
 def _summed(parts: Numbers, middle: Numbers, spread: Numbers) -> Values:
@@ -251,10 +243,11 @@ def _summed(parts: Numbers, middle: Numbers, spread: Numbers) -> Values:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """The looks of images on one scale, and what edits make of them."""
+    """The looks of images on one scale, and what edits make of them; `plain` are those of the grown, unedited."""
 
     looks: Looks
     scale: Scale
+    plain: Numbers
 
     @property
     def examined(self) -> Examined:
@@ -266,7 +259,7 @@ class _Seen:
 
     def worth_learning(self, answered: Sequence[tuple[Likeness, list[int]]]) -> list[_Worth]:
         """Return the edits that some images of a class may have had, the clearest of a class and in all."""
-        plain, labels = self.scale(self.looks.of_grown), self.labels
+        plain, labels = self.plain, self.labels
         places = np.random.default_rng((self.examined.seed, 10)).permutation(len(plain))[:SCREENED]
         common: dict[tuple[int, int], Numbers] = {}
         parts = np.arange(len(plain)) % PARTS
@@ -295,7 +288,7 @@ class _Seen:
                     continue
                 far = float(np.median(score[mine & rule.has(score)]))
                 if 1 / NEAR_ENOUGH <= far <= NEAR_ENOUGH:
-                    worth[number].append(_Worth(likeness, number, _clear(rule), far))
+                    worth[number].append(_Worth(likeness, number, rule.clear, far))
         ordered = [sorted(some, key=lambda one: -one.clear)[:OF_CLASS] for some in worth.values()]
         # The clearest of each class come before the second of any.
         ranked = [(rank, -one.clear, one) for some in ordered for rank, one in enumerate(some)]
@@ -303,7 +296,7 @@ class _Seen:
 
     def found(self, worth: _Worth) -> _Found | None:
         """Return the images of a class that look as if they had been edited; None if hardly any do."""
-        plain, mine = self.scale(self.looks.of_grown), self.labels == worth.number
+        plain, mine = self.plain, self.labels == worth.number
         places = np.random.default_rng((self.examined.seed, 12)).permutation(np.flatnonzero(~mine))[:LEARNED]
         strength = self._strength(worth, places[:PICTURES])
         edit = worth.likeness.way.edit(strength)
@@ -326,7 +319,7 @@ class _Seen:
 
     def distinct(self, found: Sequence[_Found]) -> Iterator[_Found]:
         """Yield the clearest of a class; of those that nearly the same images have, the edit that does most alike."""
-        left = sorted(found, key=lambda one: -one.clear)
+        left = sorted(found, key=lambda one: -one.rule.clear)
         for _ in range(MOST_OF_A_CLASS):
             if not left:
                 return
@@ -334,11 +327,10 @@ class _Seen:
             having = {id(one): mine & one.rule.has(one.score) for one in left}
             first = having[id(left[0])]
             same = [one for one in left if jaccard(first, having[id(one)]) >= SAME]
-            near = [one for one in same if one.clear >= NEAR * left[0].clear]
+            near = [one for one in same if one.rule.clear >= NEAR * left[0].rule.clear]
             own = mine & ~first
             without = own if own.sum() >= PICTURES else ~mine
-            plain = self.scale(self.looks.of_grown)
-            apart = plain[first].mean(0) - plain[without].mean(0)
+            apart = self.plain[first].mean(0) - self.plain[without].mean(0)
             yield max(near, key=lambda one: _alike(one.learned.way.common, apart, one.change))
             left = [one for one in left if not any(one is other for other in same)]
 
@@ -396,7 +388,7 @@ class _Seen:
         middle = len(strengths) // 2
         last = len(strengths) - 1
         tried = {len(strengths) // 5, (len(strengths) // 5 + middle) // 2, (middle + last) // 2, last}
-        plain = self.scale(self.looks.of_grown)[places]
+        plain = self.plain[places]
 
         def change(place: int) -> Numbers:
             edit = worth.likeness.way.edit(strengths[place])

@@ -104,12 +104,12 @@ class Found:
         return sorted(rules, key=self._strength, reverse=True)[:MOST]
 
     def _strength(self, rule: Rule) -> tuple[bool, float]:
-        return self.is_artefact(rule), _clear(rule)
+        return self.is_artefact(rule), rule.clear
 
     def _best(self, kind: list[Rule]) -> Rule:
         """Return, for rules that nearly the same images have, the one with the best name, the clearest first."""
         artefact, clear = self._strength(kind[0])
-        near = [rule for rule in kind if self.is_artefact(rule) == artefact and _clear(rule) >= NEAR * clear]
+        near = [rule for rule in kind if self.is_artefact(rule) == artefact and rule.clear >= NEAR * clear]
         return min(near, key=lambda rule: rule.column)
 
     def is_artefact(self, rule: Rule) -> bool:
@@ -261,7 +261,3 @@ def _without(mine: NDArray[np.bool_], has: NDArray[np.bool_]) -> NDArray[np.bool
 
 def _directions(attribute: Attribute) -> list[bool]:
     return [much for much, words in ((True, attribute.much), (False, attribute.little)) if words]
-
-
-def _clear(rule: Rule) -> float:
-    return rule.pure * (rule.share - rule.elsewhere)

@@ -129,10 +129,6 @@ class _Found:
     score: Values
     weights: NDArray[np.float64]
 
-    @property
-    def clear(self) -> float:
-        return self.rule.pure * (self.rule.share - self.rule.elsewhere)
-
 
 def _distinct(examined: Examined, found: Sequence[_Found], tests: int) -> Iterator[_Found]:
     """Yield the rules that are believed and set off, the clearest first; one for nearly the same images."""
@@ -146,7 +142,7 @@ def _distinct(examined: Examined, found: Sequence[_Found], tests: int) -> Iterat
         if rate <= FALSE_DISCOVERIES and one.rule.times_as_frequent(labels == one.rule.class_number) >= CLEAN
     ]
     kept: dict[int, list[NDArray[np.bool_]]] = {}
-    for one in sorted(believed, key=lambda one: -one.clear):
+    for one in sorted(believed, key=lambda one: -one.rule.clear):
         others = kept.setdefault(one.rule.class_number, [])
         has = one.rule.has(one.score) & (examined.labels == one.rule.class_number) & examined.choosing
         if len(others) < MOST_OF_A_CLASS and all(jaccard(has, other) < SAME for other in others):

@@ -38,6 +38,11 @@ class Rule:
     pure: float
     probability: float
 
+    @property
+    def clear(self) -> float:
+        """How clearly it separates the class, for comparing rules: the difference of both shares, times `pure`."""
+        return self.pure * (self.share - self.elsewhere)
+
     def has(self, values: Values) -> NDArray[np.bool_]:
         """Return which images have it, bool (n,), given their values, float32 (n,)."""
         return np.asarray(values >= self.threshold if self.much else values <= self.threshold)
