@@ -18,8 +18,8 @@ def test_the_conclusion_says_what_was_won_of_what_and_at_what_cost() -> None:
     won, *_ = replace(found, shortcuts=found.shortcuts[:1]).sentences()
     assert won == (
         "of bird without it (a green tint of bird) 75 % (65 to 85) are right, 19 % (9 to 29) before: "
-        "+56.2 points (48.2 to 64.2), against a gap of 77.1 to bird with it; "
-        "over all 72 % (62 to 82) are right, 70 % (60 to 80) before, which proves no change: "
+        "+56.2 points (48.2 to 64.2) of the 77.1 by which bird with it was ahead; "
+        "of all test images 72 % (62 to 82) are right, 70 % (60 to 80) before, which proves no change: "
         "+2.0 points (−6.0 to 10.0)"
     )
 
@@ -27,7 +27,9 @@ def test_the_conclusion_says_what_was_won_of_what_and_at_what_cost() -> None:
 def test_of_several_shortcuts_the_conclusion_counts_those_that_were_won_back() -> None:
     conclusion, worst, first, second, *_ = make_repair().sentences()
     assert worst.endswith("; it is still the worst")
-    assert conclusion.startswith("for 1 of 2 shortcuts more images without it are right than before; over")
+    assert conclusion.startswith(
+        "more images without the shortcut are right than before for 1 of 2 shortcuts; of all test images"
+    )
     assert first.startswith("of bird without it (a green tint of bird) 75 % (65 to 85) are right")
     assert second == "no test image of fish is without it (a white border), so what was won back is unknown"
 
@@ -53,7 +55,7 @@ def test_what_holds_zero_proves_nothing(change: Estimate, proves: bool) -> None:
     groups = tuple(replace(row, change=change) for row in found.groups)
     won = replace(found, groups=groups).sentences()[2]
     assert ("proves no change" in won) is not proves
-    assert "gap of 77.1" not in won
+    assert "of the 77.1" not in won
 
 
 def test_only_what_was_found_before_is_gone() -> None:
@@ -97,7 +99,7 @@ def test_losses_are_those_of_the_whole_interval() -> None:
     found = make_repair()
     assert [row.class_number for row in found.lost] == [5]
     assert (
-        "accuracy was lost by the whole interval in 1 of 8 classes: ladder −10.0 points (−18.0 to −2.0)"
+        "1 of 8 classes lost accuracy, by the whole interval: ladder −10.0 points (−18.0 to −2.0)"
         in found.sentences()
     )
     assert (

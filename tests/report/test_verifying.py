@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.conftest import Listener
 
 from nearsight.digest import unsealed_json
 from nearsight.errors import InputError
 from nearsight.evidence import EvidenceMap
 from nearsight.models import Architecture, Classifier, Preprocessing, save_classifier
-from nearsight.report import Heatmap, Heatmaps, verify_files
+from nearsight.progress import Stopwatch, duration
+from nearsight.report import Heatmap, Heatmaps, verify_files, verifying
 from nearsight.settings import Recipe, recipe_to_toml
 from nearsight.tiles import TileGrid
 from nearsight.training.metrics_log import MetricsLog, MetricsRow, kept_rows
-from nearsight.write import write_json, write_toml
+from nearsight.write import write_json, write_tensors, write_toml
 
 FILES = {
     "maps/heatmaps.json",
@@ -140,3 +142,16 @@ def test_what_is_no_directory_of_ours_is_refused(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "none"):
         with pytest.raises(InputError, match="give a directory that"):
             verify_files(place)
+
+
+def test_the_time_ahead_counts_a_byte_of_text_for_more_than_one_of_tensors(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json(tmp_path / "a.json", {"text": "x" * 1000})
+    write_tensors(tmp_path / "b.safetensors", {"weights": torch.zeros(100_000)})
+    text, tensors = ((tmp_path / name).stat().st_size for name in ("a.json", "b.safetensors"))
+    monkeypatch.setattr(verifying, "TIMED_BYTES", 0)
+    monkeypatch.setattr(Stopwatch, "seconds", lambda _: 60.0)
+    verify_files(tmp_path, listener)
+    minutes = (verifying.OF_TEXT * text + tensors) / (verifying.OF_TEXT * text)
+    assert listener.said == [f"checking 2 files, 0.00 GiB, takes about {duration(60 * minutes)}"]

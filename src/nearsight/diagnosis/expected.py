@@ -109,11 +109,8 @@ def expected_diagnosis(
         tried = min(PROVEN, CANDIDATES * classes)
         given = min(JUDGED, WRONG * count) + min(JUDGED, WRONG * count / classes)
         judged = min(JUDGED, count - count // classes) + 2 * min(JUDGED, count // classes) + given
-        measurements = OF_IMAGE * looked_at + OF_CLASS * min(classes, MOST_CLASSES)
-        choosing = (count // 2 if chosen is None else len(chosen)) // classes
-        asks = 2 <= classes <= answered.MOST_CLASSES and choosing >= answered.FEWEST
-        asked = answered.ASKED * len(answered.asked_about()) if asks else 0
-        seconds += measurements * _seconds_of_measuring(images) + (tried * judged + asked) * one
+        choosing = count // 2 if chosen is None else len(chosen)
+        seconds += _seconds_of_finding(images, looked_at, choosing, classes, one) + tried * judged * one
     if RELIANCE.name in names and images.has_regions:
         seconds += min(PER_CLASS * classes, IN_ALL, count) * len(INTERVENTIONS) * one
     if LOCALITY.name in names:
@@ -128,6 +125,36 @@ def expected_diagnosis(
     taken = min(MOST_IMAGES, count, MOST_PIXELS // removals) if REASONS.name in names else 0
     each = timed.whole_rate * removals
     return Expected(seconds + wrong * 2 * timed.tiles, seconds + (wrong + taken) * each)
+
+
+def seconds_of_decision(bound: TiledModel, images: ImageSet, *, workers: int = 0) -> float:
+    """Return how many seconds the model's own decision about one of these images takes on this machine.
+
+    >>> seconds_of_decision(TiledModel(classifier), sets["test"])  # doctest: +SKIP
+    0.042
+    """
+    timed = _Timed.of(bound, images, workers)
+    return timed.whole if Decision.of(bound).whole else timed.tiles
+
+
+def expected_finding(images: ImageSet, others: int, decision: float) -> float:
+    """Return how many seconds it takes to look for what a diagnosis of images found, in them and in other images.
+
+    >>> expected_finding(sets["train"], len(sets["test"]), 0.042)  # doctest: +SKIP
+    71.3
+
+    `decision` are the seconds of one.
+    """
+    classes = max(1, len(np.unique(images.labels)))
+    return _seconds_of_finding(images, len(images) + others, len(images) // 2, classes, decision)
+
+
+def _seconds_of_finding(images: ImageSet, looked_at: int, choosing: int, classes: int, one: float) -> float:
+    """Return how long finders take: measuring images, and asking about edits; `one` is the time of a decision."""
+    measurements = OF_IMAGE * looked_at + OF_CLASS * min(classes, MOST_CLASSES)
+    asks = 2 <= classes <= answered.MOST_CLASSES and choosing // classes >= answered.FEWEST
+    asked = answered.ASKED * len(answered.asked_about()) if asks else 0
+    return measurements * _seconds_of_measuring(images) + asked * one
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nearsight.data import ImageSet, ImageSets
-from nearsight.diagnosis.expected import expected_diagnosis
+from nearsight.diagnosis.expected import expected_diagnosis, expected_finding, seconds_of_decision
 from nearsight.diagnosis.part import Part
 from nearsight.diagnosis.parts import named, with_needs
 from nearsight.diagnosis.reasons.part import REASONS
@@ -14,6 +14,7 @@ from nearsight.diagnosis.verdicts.part import VERDICTS
 from nearsight.evidence import TiledModel
 from nearsight.models import Classifier
 from nearsight.progress import SAID_SECONDS, duration
+from nearsight.repair.judging import MOST_MOVED
 from nearsight.runs import Run
 from nearsight.settings import Machine
 from nearsight.training import fine_tuning
@@ -24,29 +25,32 @@ from nearsight.training.training_run import total_steps
 
 @dataclass(frozen=True)
 class ExpectedRepair:
-    """The seconds of a repair: the diagnosis that chooses, 0 if it was given, training, and those that compare."""
+    """The seconds of a repair: the diagnosis that chooses, 0 if it was given; finding the images that have what it
+    found; training; and comparing, with two more diagnoses if they are wanted.
+    """
 
     choosing: float
+    finding: float
     training: float
     comparing: float
 
     @property
     def seconds(self) -> float:
         """All of it."""
-        return self.choosing + self.training + self.comparing
+        return self.choosing + self.finding + self.training + self.comparing
 
     def sentence(self) -> str:
         """Say it in one line, empty if it is not worth saying.
 
-        >>> ExpectedRepair(120.0, 60.0, 80.0).sentence().partition(": ")[2]
-        '2:00 to find what to remove; if anything is proven, 1:00 of training, 1:20 to compare'
-        >>> ExpectedRepair(0.0, 60.0, 0.0).sentence()
-        'the repair takes about 1:00: 1:00 of training'
+        >>> ExpectedRepair(120.0, 70.0, 60.0, 80.0).sentence().partition("proven, ")[2]
+        '1:10 to find its images, 1:00 of training, 1:20 to compare'
+        >>> ExpectedRepair(0.0, 0.0, 60.0, 5.0).sentence()
+        'the repair takes about 1:05: 1:00 of training, 0:05 to compare'
         """
         if self.seconds <= SAID_SECONDS:
             return ""
-        told = [f"{duration(self.training)} of training"]
-        told += [f"{duration(self.comparing)} to compare"] if self.comparing else []
+        told = [f"{duration(self.finding)} to find its images"] if self.finding else []
+        told += [f"{duration(self.training)} of training", f"{duration(self.comparing)} to compare"]
         first = (
             f"{duration(self.choosing)} to find what to remove; if anything is proven, "
             if self.choosing
@@ -66,6 +70,7 @@ def expected_repair(
     bound: TiledModel,
     *,
     diagnosed: bool = False,
+    finds: bool = True,
     from_scratch: bool = False,
     again: bool = True,
     seed: int = 0,
@@ -73,9 +78,11 @@ def expected_repair(
 ) -> ExpectedRepair:
     """Return how long a repair of a bound run takes by training, to within a factor of about two.
 
-    `diagnosed` says that a diagnosis of the training images is there. The other arguments are those of `repair`.
+    `diagnosed` says that a diagnosis of the training images is there, and `finds` that images with something are to
+    be found, which those with a background are not. The other arguments are those of `repair`.
     """
     machine = machine or Machine()
+    train, test = sets["train"], sets["test"]
 
     def of(split: str) -> float:
         images = sets[split]
@@ -93,10 +100,18 @@ def expected_repair(
     training = 0.0
     if isinstance(bound.model, Classifier):
         recipe = run.recipe if from_scratch else fine_tuning(run.recipe)
-        size = training_size(sets["train"], recipe)
-        step = seconds_of_step(bound.model.network, recipe, size, machine.torch_device())
-        training = step * total_steps(recipe, len(sets["train"]))
-    return ExpectedRepair(0.0 if diagnosed else of("train"), training, 2 * of("test") if again else 0.0)
+        step = seconds_of_step(
+            bound.model.network, recipe, training_size(train, recipe), machine.torch_device()
+        )
+        training = step * total_steps(recipe, len(train))
+    one = seconds_of_decision(bound, train, workers=machine.decoding_workers())
+    comparing = 2 * one * (min(MOST_MOVED, len(test)) + (0 if again else len(test)))
+    return ExpectedRepair(
+        choosing=0.0 if diagnosed else of("train"),
+        finding=expected_finding(train, len(test), one) if finds else 0.0,
+        training=training,
+        comparing=comparing + (2 * of("test") if again else 0.0),
+    )
 
 
 def _parts(images: ImageSet) -> Sequence[Part[Any, Any]]:

@@ -108,6 +108,7 @@ def repair(
             sets,
             bound,
             diagnosed=diagnosis is not None,
+            finds=diagnosis is None or any(one.verdict is not None for one in choose(diagnosis, verdicts)),
             from_scratch=from_scratch,
             again=again,
             seed=seed,

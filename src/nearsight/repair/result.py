@@ -194,9 +194,12 @@ class Repair(Shown):
         if len(each) > 1:
             changes = [self.of_shortcut(number, False) for number in range(len(each))]
             rises = sum(one is not None and one.images >= LEAST and _sign(one.change) > 0 for one in changes)
-            won = f"for {rises} of {counted(len(each), 'shortcut')} more images without it are right than before"
+            won = (
+                f"more images without the shortcut are right than before for {rises} of "
+                f"{counted(len(each), 'shortcut')}"
+            )
         before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
-        return f"{won}; over all {after} are right, {before} before{_proven(self.overall.change)}"
+        return f"{won}; of all test images {after} are right, {before} before{_proven(self.overall.change)}"
 
     def _worst(self) -> Iterator[str]:
         if self.worst is None:
@@ -230,7 +233,7 @@ class Repair(Shown):
         if _sign(without.change) <= 0 or having is None or having.before.value is None:
             return told
         gap = having.before.value - (without.before.value or 0.0)
-        return f"{told}, against a gap of {points(gap)} to {having.name}" if gap > 0 else told
+        return f"{told} of the {points(gap)} by which {having.name} was ahead" if gap > 0 else told
 
     def _put_on(self) -> Iterator[str]:
         for row in self.moved:
@@ -267,8 +270,8 @@ class Repair(Shown):
             return "no class is proven to have lost accuracy"
         told = ", ".join(f"{row.name} {written_change(row.change)}" for row in self.lost)
         return (
-            f"accuracy was lost by the whole interval in {len(self.lost)} of "
-            f"{counted(len(self.classes), 'class', 'classes')}: {told}"
+            f"{len(self.lost)} of {counted(len(self.classes), 'class', 'classes')} lost accuracy, by the whole "
+            f"interval: {told}"
         )
 
     def _cost(self) -> str:

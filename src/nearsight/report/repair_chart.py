@@ -84,7 +84,8 @@ def _draw_changes(axes: "Axes", rows: tuple[Change, ...]) -> None:
         tick.set_parse_math(False)
     axes.tick_params(axis="y", labelsize=9, length=0)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlim(0, 100)
+    # Points at 0 and at 100 are drawn whole.
+    axes.set_xlim(-2, 102)
     axes.set_xlabel("right, % (95 % intervals)")
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.7)
     axes.set_axisbelow(True)
