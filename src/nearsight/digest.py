@@ -33,6 +33,8 @@ _COPY = "put back a copy of it, or make it again"
 
 # The key in a JSON file of the digests of files beside it that were written with it, by their names.
 BESIDE = "beside"
+# The file of a run that is written last, and so holds the digests of the others.
+RESULT = "result.json"
 # The content of a safetensors file's metadata until `seal_tensors` has put its digest there.
 PLACEHOLDER = {"nearsight.digest": (_NAME + _UNKNOWN).decode()}
 

@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from nearsight.digest import BESIDE, check_table, check_tensors, seal_of, unsealed_json, unsealed_toml
+from nearsight.digest import BESIDE, RESULT, check_table, check_tensors, seal_of, unsealed_json, unsealed_toml
 from nearsight.errors import InputError, first_line
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ MOST_DIGITS = 30
 TABLE_GROWTH, SMALL_TABLE = 64, 512 * _MIB
 # What safetensors itself accepts as a header.
 _LARGEST_HEADER = 100_000_000
+_OF_ANOTHER = f"put back what belongs to it or, if it was changed on purpose, move {RESULT} away"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _KINDS = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
@@ -208,6 +209,27 @@ def parse_json(text: str, source: object, mend: str, *, most_values: int | None 
     if _SURROGATE.search(text):
         _check_characters(values, source, mend)
     return values
+
+
+def check_of_run(path: Path) -> None:
+    """Check that a file of a run was written with the result.json beside it.
+
+    Runs that are not finished or of older versions do not say which files are theirs, nor does a result.json that
+    is damaged, which whoever reads it says. Raises `InputError` for a file of another run.
+    """
+    result = path.with_name(RESULT)
+    if not (is_file(result) and is_file(path)):
+        return
+    try:
+        listed = read_sealed_json(result, _OF_ANOTHER).get(BESIDE, {}).get(path.name)
+    except (InputError, AttributeError):
+        return
+    if listed is None:
+        return
+    with open_file(path, "put it back") as file:
+        there = seal_of(file, path.suffix)
+    if there not in (None, listed):
+        raise InputError(f"{path} is of another run than {RESULT} beside it; {_OF_ANOTHER}")
 
 
 def check_beside(path: Path, values: MutableMapping[str, Any], mend: str) -> None:

@@ -1,12 +1,19 @@
+import shutil
+
+import numpy as np
 import pyarrow
 import pytest
 import torch
 from pyarrow import parquet
 
+import nearsight
+from nearsight.data.split_list import Listing
 from nearsight.errors import InputError
 from nearsight.models import Architecture, Classifier, Preprocessing, save_classifier
 from nearsight.runs import Run, write_json, write_text
+from nearsight.runs.result_file import read_result_file
 from nearsight.settings import Recipe
+from nearsight.training.metrics_log import training_curve
 
 SCORES = pyarrow.list_(pyarrow.float32())
 
@@ -35,6 +42,64 @@ def test_a_finished_run_is_read_whole(directory):
     assert run.result == {"training": {"seconds": 1.5}}
     assert run.predictions().equals(TABLE)
     assert run.classifier()(torch.zeros(1, 3, 16, 16)).shape == (1, 2)
+
+
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory):
+    """Two runs of one network, of other seeds, tiles and images, each trained and evaluated."""
+    sets = nearsight.load("digits")
+    places = [tmp_path_factory.mktemp("runs") / name for name in ("one", "other")]
+    for seed, place in enumerate(places):
+        parts = {name: sets[name].select(np.arange(24) + seed) for name in ("train", "val", "test")}
+        few = nearsight.ImageSets("few", parts)
+        how = {"recipe": "fast", "tile": 8 - seed, "steps": 2, "batch_size": 8, "width": 0.1, "seed": seed}
+        run = nearsight.train(few, **how, out=place, progress=False)
+        nearsight.evaluate(run, few, progress=False)
+    return places
+
+
+READERS = {
+    "model.safetensors": lambda place: Run.open(place).classifier(),
+    "model.json": lambda place: nearsight.predict(place, [np.zeros((8, 8, 3), np.uint8)], progress=False),
+    "recipe.toml": lambda place: Run.open(place).recipe,
+    "split.parquet": lambda place: Listing.load(place),
+    "predictions.parquet": lambda place: Run.open(place).predictions(),
+    "metrics.csv": training_curve,
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_whole_file_of_another_run_is_refused(two_runs, tmp_path, name):
+    one, other = two_runs
+    place = shutil.copytree(one, tmp_path / "run")
+    READERS[name](place)
+    shutil.copy(other / name, place / name)
+    with pytest.raises(
+        InputError, match=r"is of another run than|are of two evaluations|is damaged: its content"
+    ):
+        READERS[name](place)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.json", "recipe.toml", "split.parquet"])
+def test_what_no_result_lists_is_read_as_before(two_runs, tmp_path, name):
+    one, other = two_runs
+    place = shutil.copytree(one, tmp_path / "run")
+    shutil.copy(other / name, place / name)
+    kept = {key: value for key, value in read_result_file(place / "result.json").items() if key != "beside"}
+    write_json(place / "result.json", kept)
+    READERS[name](place)
+    # A damaged result says nothing of the others, and is told where it is read.
+    (place / "result.json").write_text("{")
+    READERS[name](place)
+
+
+def test_a_file_that_was_changed_on_purpose_has_a_way_out(two_runs, tmp_path):
+    one, other = two_runs
+    place = shutil.copytree(one, tmp_path / "run")
+    shutil.copy(other / "model.safetensors", place / "model.safetensors")
+    (place / "result.json").rename(place / "result-of-then.json")
+    changed, theirs = (Run.open(at).classifier().network.state_dict() for at in (place, other))
+    assert all(torch.equal(changed[name], theirs[name]) for name in theirs)
 
 
 def test_predictions_already_read_survive_their_replacement(directory):

@@ -16,7 +16,7 @@ from nearsight.data.image_set import ImageSets
 from nearsight.data.joined_images import chosen_of
 from nearsight.errors import InputError
 from nearsight.numbers import counted
-from nearsight.read import checked_columns, is_file, read_table, said_of, unreadable
+from nearsight.read import check_of_run, checked_columns, is_file, read_table, said_of, unreadable
 from nearsight.rows import from_values
 from nearsight.schema import numbered, read_schema
 from nearsight.settings import Reading
@@ -152,6 +152,7 @@ class Listing:
         path = Path(directory) / LISTING
         if not is_file(path):
             return None
+        check_of_run(path)
         from pyarrow import types
 
         table = read_table(path, _WAY_OUT)

@@ -19,6 +19,7 @@ from nearsight.data.decode import allowed_pixels, decode_image
 from nearsight.data.decode_memory import decode_memory
 from nearsight.data.encoded import check_path
 from nearsight.data.hub import read_hub
+from nearsight.data.identity import digest_of, digest_of_pixels
 from nearsight.data.image_set import ImageSet, ImageSets, image_file, image_paths
 from nearsight.data.large_image import LargeImage, large_image, measured
 from nearsight.data.parquet import parquet_files, read_parquet
@@ -50,6 +51,9 @@ class _Part(Protocol):
     def image(self, i: int) -> Tensor | LargeImage:
         """Return image i, uint8 (3, H, W); raises `InputError` for one that is damaged."""
 
+    def file(self, i: int) -> bytes | str | None:
+        """Return the content of the file of image i, or its path; None if the image is held as pixels."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Files:
@@ -58,6 +62,9 @@ class _Files:
 
     def image(self, i: int) -> Tensor | LargeImage:
         return _decoded(self.paths[i], self.paths[i], self.reading)
+
+    def file(self, i: int) -> bytes | str | None:
+        return self.paths[i]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +75,9 @@ class _Rows:
 
     def image(self, i: int) -> Tensor | LargeImage:
         return _decoded(image_file(self.rows[i]["image"]), self.paths[i], self.reading)
+
+    def file(self, i: int) -> bytes | str | None:
+        return image_file(self.rows[i]["image"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +90,9 @@ class _Held:
         with allowed_pixels(self.reading.max_pixels), values_from(self.reading.value_range):
             return to_pixels(self.held[i], self.paths[i])
 
+    def file(self, i: int) -> bytes | str | None:
+        return None
+
 
 @dataclass(frozen=True, eq=False)
 class _OfSet:
@@ -88,6 +101,9 @@ class _OfSet:
 
     def image(self, i: int) -> Tensor | LargeImage:
         return self.images.looked_at(i)
+
+    def file(self, i: int) -> bytes | str | None:
+        return self.images.file(i)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +138,22 @@ class Unlabelled:
         """
         part, place = self._place(i)
         return part.image(place)
+
+    def digest(self, i: int) -> str:
+        """Return the digest of the content of image i, empty if it cannot be read.
+
+        >>> unlabelled([np.zeros((4, 5, 3), np.uint8)]).digest(0)
+        ''
+        """
+        part, place = self._place(i)
+        try:
+            file = part.file(place)
+            if file is not None:
+                return digest_of(file)
+            pixels = part.image(place)
+        except InputError:
+            return ""
+        return digest_of_pixels(pixels) if isinstance(pixels, Tensor) else ""
 
     def keys(self) -> list[tuple[str, int]]:
         """Return what recognises each image: its path, and how often that came before."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nearsight.arguments import checked
 from nearsight.data.value_groups import column_values, value_groups
+from nearsight.digest import RESULT
 from nearsight.errors import InputError
 from nearsight.evaluation.group_accuracies import class_groups, read_groups
 from nearsight.evaluation.metrics import written_confusion
@@ -27,8 +28,9 @@ from nearsight.runs.run import (
     METADATA,
     PREDICTION,
     PREDICTIONS,
-    RESULT,
+    PROTOCOLS_KEY,
     SCORES,
+    check_same_evaluation,
     kept_names,
     read_predictions,
     scored_protocols,
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
 MEASURES = "evaluation.csv"
 CLASSES = "classes.csv"
 GROUPS = "groups.csv"
-PROTOCOLS_KEY = "protocols"
 # More accuracies of classes in groups would fill result.json. They are computed again from predictions.parquet,
 # and so is the confusion of many classes.
 CLASS_GROUPS = 1000
@@ -149,10 +150,7 @@ class Evaluation(Shown):
         path = directory / split_name(PREDICTIONS, split)
         table, made_with = read_predictions(path)
         settings = {name: value for name, value in held[split].items() if name != PROTOCOLS_KEY}
-        if plain(made_with) != plain(settings):
-            raise InputError(
-                f"{path} and {directory / RESULT} are of two evaluations; run `nearsight evaluate` again"
-            )
+        check_same_evaluation(made_with, held[split], path)
         labels = table["label"].to_numpy()
         mend = f"run `nearsight evaluate {directory}` again"
         kept = kept_names(table, path, mend)

@@ -18,7 +18,7 @@ from nearsight.models.outputs import Outputs, is_seen
 from nearsight.models.preprocessing import Preprocessing
 from nearsight.models.weights import fitting_weights, load_weights, read_weights
 from nearsight.numbers import Pixels
-from nearsight.read import is_file, parse_json, read_sealed_text
+from nearsight.read import check_of_run, is_file, parse_json, read_sealed_text
 from nearsight.rows import from_values
 from nearsight.schema import SCHEMA, numbered, read_schema
 from nearsight.settings.models import CUSTOM
@@ -121,6 +121,8 @@ def load_classifier(directory: Path, network: Network | None = None) -> Classifi
     )
     if not is_file(source):
         raise InputError(f"{directory} has no {WEIGHTS}; is it a finished run?")
+    for file in (path, source):
+        check_of_run(file)
     weights = read_weights(source)
     classifier = Classifier(
         _network(described.architecture, network, directory, weights),

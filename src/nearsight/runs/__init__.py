@@ -1,6 +1,7 @@
 """A run's directory, written and read as a whole."""
 
-from nearsight.runs.run import CHECKPOINT, PREDICTIONS, RECIPE, RESULT, Run
+from nearsight.digest import RESULT
+from nearsight.runs.run import CHECKPOINT, PREDICTIONS, RECIPE, Run
 from nearsight.write import write_json, write_text
 
 __all__ = [

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nearsight.digest import RESULT
 from nearsight.errors import InputError
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS, read_description
 from nearsight.read import belonging_together, read_sealed_text
 from nearsight.runs.model_card import model_card
-from nearsight.runs.run import RECIPE, RESULT, Run
+from nearsight.runs.run import RECIPE, Run
 from nearsight.settings.models import CUSTOM
 
 CARD = "README.md"

@@ -9,28 +9,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.arguments import checked
+from nearsight.digest import RESULT
 from nearsight.errors import InputError
 from nearsight.models.classifier import Classifier, Network
 from nearsight.models.saved_classifiers import DESCRIPTION, WEIGHTS, load_classifier
 from nearsight.notebook import Shown, Summary
-from nearsight.read import checked_columns, is_directory, is_file, read_bytes, read_table, said_of, unreadable
+from nearsight.read import (
+    check_of_run,
+    checked_columns,
+    is_directory,
+    is_file,
+    read_bytes,
+    read_table,
+    said_of,
+    unreadable,
+)
 from nearsight.runs.evaluation_words import how_cut, written_accuracy
 from nearsight.runs.result_file import read_result_file, whole_training
 from nearsight.schema import FIRST, SCHEMA, read_schema
 from nearsight.settings import Recipe
 from nearsight.settings.recipe import read_recipe
+from nearsight.write import plain
 
 if TYPE_CHECKING:
     import pyarrow
 
 RECIPE = "recipe.toml"
-RESULT = "result.json"
 CHECKPOINT = "checkpoint"
 PREDICTIONS = "predictions.parquet"
 # The key of what predictions were made with, in the metadata of their schema.
 METADATA = "nearsight"
 # The key in result.json of the digests of files that hold none themselves, by their names.
 DIGESTS = "digests"
+# The key of what was measured, among the settings of an evaluation in result.json.
+PROTOCOLS_KEY = "protocols"
 # The key of the names of a set's own columns.
 KEPT = "nearsight.columns"
 # What comes after a protocol's name in the columns of its predictions.
@@ -91,6 +103,7 @@ class Run(Shown):
         path = self.directory / RECIPE
         if is_file(path) and not read_bytes(path, "put back what was in it").strip():
             raise InputError(f"{path} is empty; put back what was in it: without it the run is not known")
+        check_of_run(path)
         return read_recipe(path, unnumbered=FIRST)
 
     @property
@@ -167,14 +180,17 @@ class Run(Shown):
         >>> Run.open("runs/first").predictions().column_names[:3]  # doctest: +SKIP
         ['index', 'path', 'label']
 
-        Raises `InputError` if the run was not evaluated, and if the file is damaged.
+        Raises `InputError` if the run was not evaluated, and if the file is damaged or of another run.
         """
         path = self.directory / PREDICTIONS
         if not path.is_file():
             raise InputError(
                 f"{self.directory} has no {PREDICTIONS}; run `nearsight evaluate {self.directory}` first"
             )
-        return read_predictions(path)[0]
+        table, made_with = read_predictions(path)
+        if made_with:
+            check_same_evaluation(made_with, self.result.get("evaluation", {}).get("test"), path)
+        return table
 
     def _summary(self) -> Summary:
         title = f"Run({self.directory}: {'finished' if self.finished else 'not finished'})"
@@ -215,6 +231,28 @@ def read_predictions(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
     read_schema("predictions", made_with, path)
     check_predictions(table, path, mend)
     return table, {name: value for name, value in made_with.items() if name != SCHEMA}
+
+
+def check_same_evaluation(
+    made_with: Mapping[str, Any], evaluated: Mapping[str, Any] | None, path: Path
+) -> None:
+    """Raise `InputError` if a table of predictions and what result.json has of their split are of two evaluations."""
+    if not are_of_one_evaluation(made_with, evaluated):
+        raise InputError(
+            f"{path} and {path.with_name(RESULT)} are of two evaluations; run `nearsight evaluate` again"
+        )
+
+
+def are_of_one_evaluation(made_with: Mapping[str, Any], evaluated: Mapping[str, Any] | None) -> bool:
+    """Whether predictions were made with the settings, and at the time, that result.json has of their split.
+
+    >>> are_of_one_evaluation({"stride": 4, "seconds": 1.5}, {"stride": 4, "seconds": 1.5, "protocols": {}})
+    True
+    >>> are_of_one_evaluation({"stride": 4, "seconds": 1.5}, {"stride": 4, "seconds": 1.75, "protocols": {}})
+    False
+    """
+    known = {name: value for name, value in (evaluated or {}).items() if name != PROTOCOLS_KEY}
+    return evaluated is not None and bool(plain(made_with) == plain(known))
 
 
 def check_predictions(table: "pyarrow.Table", path: Path, mend: str) -> None:

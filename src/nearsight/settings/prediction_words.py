@@ -1,7 +1,7 @@
 """The words for predictions of an image: the columns of tables, the same in CSV, in Parquet and as JSON."""
 
 PATH, CLASS, PROBABILITY, MARGIN = "path", "class", "probability", "margin"
-PROTOCOL, MODEL, MAP, FAULT = "protocol", "model", "map", "fault"
+PROTOCOL, MODEL, MAP, FAULT, DIGEST = "protocol", "model", "map", "fault", "digest"
 
 DEFAULT_TOP = 5
 DEFAULT_PREDICTIONS = "predictions.csv"
@@ -11,10 +11,12 @@ def columns_of(top: int, *, mapped: bool) -> tuple[str, ...]:
     """Return the columns of predictions, without those of a table of images.
 
     >>> columns_of(2, mapped=False)
-    ('path', 'class', 'probability', 'margin', 'class.2', 'probability.2', 'protocol', 'model', 'fault')
+    ('path', 'class', 'probability', 'margin', 'class.2', 'probability.2', 'protocol', 'model', 'fault', \
+'digest')
 
     The best class is in `class`, the others of the `top` best after it. `margin` is the distance between the two
-    largest probabilities. `fault` says why an image has no prediction.
+    largest probabilities. `fault` says why an image has no prediction, and `digest` is that of the image's content, by which
+    a row is known from those of an image that was replaced.
     """
     others = [f"{name}.{rank}" for rank in range(2, top + 1) for name in (CLASS, PROBABILITY)]
-    return (PATH, CLASS, PROBABILITY, MARGIN, *others, PROTOCOL, MODEL, *([MAP] if mapped else []), FAULT)
+    return (PATH, CLASS, PROBABILITY, MARGIN, *others, PROTOCOL, MODEL, *([MAP] if mapped else []), FAULT, DIGEST)

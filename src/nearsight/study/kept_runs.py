@@ -10,7 +10,7 @@ from nearsight.errors import InputError
 from nearsight.evaluation.kept_scores import CONTENT, content_of
 from nearsight.evaluation.result import split_name
 from nearsight.runs import PREDICTIONS, Run
-from nearsight.runs.run import read_predictions
+from nearsight.runs.run import are_of_one_evaluation, read_predictions
 from nearsight.settings import GridKind, Recipe
 from nearsight.settings.pooled import MEAN
 from nearsight.tiles import default_stride
@@ -54,10 +54,10 @@ def is_evaluated(run: Run, wanted: dict[str, Any], protocols: Collection[str] = 
     path = run.directory / split_name(PREDICTIONS, split)
     if not set(protocols) <= set(held.get("protocols", ())) or not path.is_file():
         return False
-    # The two are written one after the other, so one may come from an earlier evaluation.
+    # The two are written one after the other, so one may come from an earlier evaluation, or from another run.
     table, predicted = read_predictions(path)
-    return {f"{protocol}.scores" for protocol in protocols} <= set(table.column_names) and all(
-        settings.get(name, value if name == CONTENT else None) == value
-        for settings in (held, predicted)
-        for name, value in wanted.items()
+    return (
+        are_of_one_evaluation(predicted, held)
+        and {f"{protocol}.scores" for protocol in protocols} <= set(table.column_names)
+        and all(held.get(name, value if name == CONTENT else None) == value for name, value in wanted.items())
     )

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from nearsight.digest import digest_of_lines
 from nearsight.errors import InputError
 from nearsight.read import is_file, read_bytes
-from nearsight.runs import write_text
+from nearsight.runs import RESULT, write_text
+from nearsight.runs.result_file import read_result_file
+from nearsight.runs.run import DIGESTS
 from nearsight.write import flush
 
 METRICS = "metrics.csv"
@@ -114,14 +116,25 @@ def check_rows(directory: Path, step: int, digest: str) -> None:
         )
 
 
+def _check_finished(directory: Path) -> None:
+    """Raise `InputError` for rows of which the result in a directory has another digest."""
+    path, result = directory / METRICS, directory / RESULT
+    digests = read_result_file(result).get(DIGESTS) if is_file(result) else None
+    digest = digests.get(METRICS) if isinstance(digests, dict) else None
+    if digest is not None and is_file(path) and digest_of_lines(read_bytes(path, _MEND)) != digest:
+        raise InputError(f"{path} is damaged: its content is not what {RESULT} says; {_MEND}")
+
+
 def training_curve(directory: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the steps of the rows in a directory and the losses between them, each (n,); empty if there are none.
 
     >>> training_curve(Path("no/such/run"))
     (array([], dtype=float64), array([], dtype=float64))
 
-    Damaged rows are left out.
+    Raises `InputError` if the directory's result has another digest of them. Where it has none, as in older runs,
+    damaged rows are left out.
     """
+    _check_finished(directory)
     step, loss = COLUMNS.index("step"), COLUMNS.index("loss")
     found = []
     for row in _whole_rows(directory / METRICS):
