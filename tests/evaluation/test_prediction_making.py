@@ -1,5 +1,6 @@
 """Predictions of images without labels: those of an evaluation, kept whatever happens on the way."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,24 @@ from nearsight.data.unlabelled import unlabelled
 from nearsight.errors import InputError
 from nearsight.evaluation import evaluate, predicting
 from nearsight.evaluation import prediction_making as making
+from nearsight.evaluation.parted_table import PartedTable
 from nearsight.evaluation.prediction_making import make_predictions
 from nearsight.evaluation.protocols import probabilities
 from nearsight.evidence import EvidenceMap, TiledModel
 from nearsight.models import Classifier
 
-OURS = ["path", "class", "probability", "margin", "class.2", "probability.2", "protocol", "model", "fault"]
+OURS = [
+    "path",
+    "class",
+    "probability",
+    "margin",
+    "class.2",
+    "probability.2",
+    "protocol",
+    "model",
+    "fault",
+    "digest",
+]
 
 
 @pytest.fixture
@@ -114,6 +127,16 @@ class Killing:
         if told[1] == self.after:
             raise Killed
 
+    def kill(self, *_: Any) -> None:
+        """Kill at once."""
+        raise Killed
+
+
+def told(table: pyarrow.Table) -> list[tuple[str, ...]]:
+    """What a table says of each image, in the order of their paths."""
+    rows = table.select(["path", "class", "digest"]).to_pylist()
+    return sorted(tuple(map(str, row.values())) for row in rows)
+
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize("protocol", ["full-pass", "vote"])
@@ -147,6 +170,52 @@ def test_what_was_there_is_kept_and_the_rest_comes_when_it_is_resumed(
     assert rows[str(folder / "new.png")]["class"] is not None
     again = make_predictions(bound, unlabelled(folder), out=out, resume=True, **how).table
     assert sorted(map(str, again.to_pylist())) == sorted(map(str, found.to_pylist()))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_images_that_were_replaced_are_predicted_again(
+    suffix: str,
+    folder: Path,
+    bound: TiledModel,
+    tmp_path: Path,
+    listener: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, replaced = tmp_path / f"out{suffix}", folder / "day 0" / "0.png"
+    make_predictions(bound, unlabelled(folder), out=out)
+    for number, colour in enumerate(["red", "lime", "blue"]):
+        # The same path, size and time: only the content differs.
+        times = replaced.stat()
+        Image.new("RGB", (9, 9), colour).save(replaced)
+        os.utime(replaced, ns=(times.st_atime_ns, times.st_mtime_ns))
+        if number == 1:
+            # A killed process leaves the new row in its part.
+            with monkeypatch.context() as patch:
+                patch.setattr(PartedTable, "finish", Killing(after=0).kill)
+                with pytest.raises(Killed):
+                    make_predictions(bound, unlabelled(folder), out=out, resume=True)
+        found = make_predictions(bound, unlabelled(folder), out=out, resume=True, progress=listener).table
+        fresh = make_predictions(bound, unlabelled(folder)).table
+        assert told(found) == told(fresh)
+    assert sum("1 earlier row is of an image that was replaced" in line for line in listener.said) == 3
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_tables_of_older_versions_are_continued_and_the_doubt_is_told(
+    suffix: str, folder: Path, bound: TiledModel, tmp_path: Path, listener: Any
+) -> None:
+    out = tmp_path / f"out{suffix}"
+    older = make_predictions(bound, unlabelled(folder), out=out).table.drop_columns(["digest"])
+    if suffix == ".csv":
+        csv.write_csv(older, out)
+    else:
+        parquet.write_table(older.replace_schema_metadata(parquet.read_schema(out).metadata), out)
+    Image.new("RGB", (9, 9)).save(folder / "new.png")
+    for count in (6, 6):
+        found = make_predictions(bound, unlabelled(folder), out=out, resume=True, progress=listener).table
+        assert found.column_names == [*older.column_names, "digest"]
+        assert len(found) == len(older) + 1
+        assert f"warning: {count} rows of an older version do not say" in str(listener.said)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

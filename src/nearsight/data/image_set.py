@@ -125,6 +125,10 @@ class StreamedImages:
         except InputError as error:
             raise InputError(f"{error}; {MEND}") from error
 
+    def file(self, i: int) -> bytes | str:
+        """Return the encoded bytes of image i, or the path of its file."""
+        return image_file(self.rows[int(self.index[i])]["image"])
+
     def path(self, i: int) -> str:
         """Return the file name of image i, or its row if the table names none."""
         row = int(self.index[i])
@@ -376,6 +380,16 @@ class ImageSet:
             if isinstance(self.images, StreamedImages | JoinedImages)
             else self.image(i)
         )
+
+    def file(self, i: int) -> bytes | str | None:
+        """Return the encoded bytes of image i, or the path of its file; None if it is held as pixels.
+
+        >>> images = MemoryImages(torch.zeros(2, 3, 8, 9, dtype=torch.uint8), ("a.png", "b.png"))
+        >>> toy = ImageSet("toy", "train", ("cat", "dog"), np.array([0, 1]), images)
+        >>> toy.file(0) is None
+        True
+        """
+        return self.images.file(i) if isinstance(self.images, StreamedImages) else None
 
     def first_large(self) -> int | None:
         """Return the number of the first image that memory should not hold; None if there is none.

@@ -1,6 +1,5 @@
 """Any number of images to be predicted: files, folders of any depth, tables and what a program holds."""
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -91,6 +90,7 @@ class _Held:
             return to_pixels(self.held[i], self.paths[i])
 
     def file(self, i: int) -> bytes | str | None:
+        del i
         return None
 
 
@@ -142,8 +142,10 @@ class Unlabelled:
     def digest(self, i: int) -> str:
         """Return the digest of the content of image i, empty if it cannot be read.
 
-        >>> unlabelled([np.zeros((4, 5, 3), np.uint8)]).digest(0)
-        ''
+        >>> one, same, other = (np.full((4, 5, 3), grey, np.uint8) for grey in (0, 0, 9))
+        >>> found = unlabelled([one, same, other])
+        >>> found.digest(0) == found.digest(1), found.digest(0) == found.digest(2)
+        (True, False)
         """
         part, place = self._place(i)
         try:
@@ -155,15 +157,9 @@ class Unlabelled:
             return ""
         return digest_of_pixels(pixels) if isinstance(pixels, Tensor) else ""
 
-    def keys(self) -> list[tuple[str, int]]:
-        """Return what recognises each image: its path, and how often that came before."""
-        seen: Counter[str] = Counter()
-        found = []
-        for part in self.parts:
-            for path in part.paths:
-                found.append((path, seen[path]))
-                seen[path] += 1
-        return found
+    def paths(self) -> list[str]:
+        """Return the path of every image, or what names it."""
+        return [path for part in self.parts for path in part.paths]
 
     def _place(self, i: int) -> tuple[_Part, int]:
         for part in self.parts:

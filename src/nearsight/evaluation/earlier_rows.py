@@ -1,12 +1,13 @@
 """Whether a model still predicts what earlier rows of a table say, for what the file itself cannot tell."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearsight.errors import InputError
 from nearsight.evaluation.parted_table import first_rows
-from nearsight.settings.prediction_words import CLASS, FAULT, MARGIN, PATH, PROBABILITY
+from nearsight.evaluation.rows_kept import Row
+from nearsight.settings.prediction_words import CLASS, DIGEST, FAULT, MARGIN, PATH, PROBABILITY
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,20 +19,21 @@ _ROUNDING = 0.005
 
 
 def check_earlier_rows(
-    file: Path, keys: Sequence[tuple[str, int]], predict: Callable[[Sequence[int]], "pa.Table"]
+    file: Path, numbers: Mapping[Row, int], predict: Callable[[Sequence[int]], "pa.Table"]
 ) -> None:
     """Raise `InputError` if a few earlier rows of a file are not what the same images are predicted as now.
 
-    CSV does not say of which weights, preprocessing or classes its rows are. `keys` are those of the images, and
-    `predict` returns the rows of those with some numbers. Images that are no longer given, or cannot be read any
-    more, are not compared.
+    CSV does not say of which weights, preprocessing or classes its rows are. `numbers` are those of the images that
+    have a row, and `predict` returns the rows of those with some numbers. Images that are no longer given, that were
+    replaced, or that cannot be read any more are not compared.
     """
-    numbers = {path: number for number, (path, times) in enumerate(keys) if not times}
     rows = [row for row in first_rows(file, _READ).to_pylist() if row[FAULT] is None]
-    known = [row for row in rows if row[PATH] in numbers][:_COMPARED]
-    if not known:
+    known = [(row, numbers.get((row[PATH], row.get(DIGEST)))) for row in rows]
+    compared = [(row, number) for row, number in known if number is not None][:_COMPARED]
+    if not compared:
         return
-    for before, now in zip(known, predict([numbers[row[PATH]] for row in known]).to_pylist(), strict=True):
+    found = predict([number for _, number in compared]).to_pylist()
+    for (before, _), now in zip(compared, found, strict=True):
         if now[FAULT] is None and not _alike(before, now):
             raise InputError(
                 f"{file} says {_said(before)} of {before[PATH]}, which is predicted as {_said(now)} now: the model, "

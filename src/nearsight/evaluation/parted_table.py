@@ -3,19 +3,29 @@
 import csv
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearsight.digest import seal_table
 from nearsight.errors import InputError, first_line
+from nearsight.evaluation.rows_kept import Row
 from nearsight.lock import remove_parts
 from nearsight.read import checked_columns, open_file, opened_table, said_of, unreadable
 from nearsight.runs.run import METADATA
 from nearsight.schema import numbered, read_schema
-from nearsight.settings.prediction_words import CLASS, FAULT, MARGIN, MODEL, PATH, PROBABILITY, PROTOCOL
+from nearsight.settings.prediction_words import (
+    CLASS,
+    DIGEST,
+    FAULT,
+    MARGIN,
+    MODEL,
+    PATH,
+    PROBABILITY,
+    PROTOCOL,
+)
 from nearsight.write import plain, replace_atomically, write_table
 
 if TYPE_CHECKING:
@@ -89,13 +99,17 @@ class PartedTable:
             self._joined(before)
         return before
 
-    def done(self, before: Sequence[Path]) -> Counter[str]:
-        """Return how often each path has a prediction in the earlier files; faults do not count."""
-        found: Counter[str] = Counter()
+    def done(self, before: Sequence[Path]) -> dict[str, list[str | None]]:
+        """Return the digests of the images that have a prediction in the earlier files, by their paths.
+
+        Rows of older versions have None. Faults do not count.
+        """
+        found: defaultdict[str, list[str | None]] = defaultdict(list)
         for file in before:
             for table in _read(file):
-                found.update(_without_faults(table)[PATH].to_pylist())
-        return found
+                for path, digest in _rows_of(_without_faults(table)):
+                    found[path].append(digest)
+        return dict(found)
 
     def write(self, rows: "pa.Table") -> None:
         """Write some rows as one more part."""
@@ -103,8 +117,11 @@ class PartedTable:
         number = int(parts[-1].stem.rpartition("-")[2]) + 1 if parts else 0
         write_table(self.directory / f"part-{number:06}{PARQUET}", self._described(rows))
 
-    def finish(self, before: Sequence[Path]) -> None:
-        """Assemble the table: the earlier rows without faults, because those were tried again, and the new ones."""
+    def finish(self, before: Sequence[Path], dropped: Collection[Row] = ()) -> None:
+        """Assemble the table: the earlier rows without faults, because those were tried again, and the new ones.
+
+        Earlier rows that are `dropped` are of images that were replaced.
+        """
 
         files = list(dict.fromkeys([*before, *self._parts()]))
         schema = self._joined(files)
@@ -112,7 +129,7 @@ class PartedTable:
             with self._writer(temporary, schema) as writer:
                 for file in files:
                     for table in _read(file):
-                        kept = _without_faults(table) if file in before else table
+                        kept = _without(dropped, _without_faults(table)) if file in before else table
                         writer.write_table(_shaped(kept, schema))
             if self.path.suffix == PARQUET:
                 seal_table(temporary)
@@ -125,12 +142,15 @@ class PartedTable:
 
         schemas = [_schema(file, self.path.suffix) for file in files]
         try:
-            return pa.unify_schemas(schemas, promote_options="permissive")
+            found = pa.unify_schemas(schemas, promote_options="permissive")
         except pa.ArrowException as error:
             raise InputError(
                 f"the rows in {self.path} and {self.directory.name} do not go together "
                 f"({first_line(error)[:200]}); {_MEND}"
             ) from error
+        # Older files lack one of ours, which then would come last.
+        ours = [name for name in self.columns if name in found.names]
+        return pa.schema([found.field(name) for name in dict.fromkeys([*ours, *found.names])])
 
     def _writer(self, path: Path, schema: "pa.Schema") -> Any:
         from pyarrow import csv as arrow_csv
@@ -163,7 +183,9 @@ class PartedTable:
         names, first = _csv_beginning(file)
         said = None if first is None else (first.get(PROTOCOL), first.get(MODEL))
         ours = (self.made_with.get(PROTOCOL), self.made_with.get(MODEL))
-        if tuple(names[: len(self.columns)]) != self.columns or said not in (None, ours):
+        older = _before_digests(self.columns)
+        begun = any(tuple(names[: len(columns)]) == columns for columns in (self.columns, older))
+        if not begun or said not in (None, ours):
             raise InputError(
                 f"{file} holds other columns, or predictions of another model or protocol, so it cannot be "
                 f"continued; give what it was made with, or another `out`"
@@ -186,6 +208,8 @@ def _described_by(file: Path, columns: Sequence[str]) -> dict[str, Any] | None:
         raise InputError(f"{file} holds no predictions that can be continued; {_MEND}")
     read_schema(_KIND, found, file)
     kinds = {name: types.is_floating if _is_number(name) else types.is_string for name in columns}
+    if DIGEST not in empty.column_names:
+        kinds.pop(DIGEST)
     checked_columns(empty, kinds, file, _MEND)
     return found
 
@@ -285,6 +309,23 @@ def _schema(file: Path, suffix: str) -> "pa.Schema":
     return pa.schema(
         [field if pa.types.is_float32(field.type) else pa.field(field.name, pa.string()) for field in found]
     )
+
+
+def _before_digests(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that tables of older versions have."""
+    return tuple(name for name in columns if name != DIGEST)
+
+
+def _rows_of(table: "pa.Table") -> Iterator[Row]:
+    digests = table[DIGEST].to_pylist() if DIGEST in table.column_names else [None] * len(table)
+    return zip(table[PATH].to_pylist(), digests, strict=True)
+
+
+def _without(dropped: Collection[Row], table: "pa.Table") -> "pa.Table":
+    import pyarrow as pa
+
+    kept = [row not in dropped for row in _rows_of(table)]
+    return table.filter(pa.array(kept, pa.bool_())) if dropped else table
 
 
 def _without_faults(table: "pa.Table") -> "pa.Table":

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -27,11 +27,15 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """The result for one image: its scores, float32 (classes,), or the fault that prevented them."""
+    """The result for one image: its scores, float32 (classes,), or the fault that prevented them.
+
+    `digest` is that of the content that was read, empty if none could be.
+    """
 
     number: int
     scores: Scores | None
     fault: str | None = None
+    digest: str = ""
 
 
 def predicting_protocol(bound: TiledModel, asked: str | None) -> str:
@@ -77,7 +81,8 @@ def scored(
     refuses has a fault. `observe` gets the number and the evidence map of each, unless the protocol is a full pass.
     Raises `InputError` for a model that fails for a reason other than the size, and for scores that are not finite.
     """
-    decoded = _decoded(images, numbers, bound.preprocessing, workers)
+    digests: dict[int, str] = {}
+    decoded = _decoded(images, numbers, bound.preprocessing, workers, digests)
     for _ in range(0, len(numbers), BLOCK):
         block = islice(decoded, BLOCK)
         if protocol == FULL_PASS and observe is None:
@@ -90,10 +95,10 @@ def scored(
                     f"{protocol} gave scores that are not finite for {images.path(found.number)}; the model's "
                     "weights are damaged or training diverged"
                 )
-            yield found
+            yield replace(found, digest=digests.pop(found.number))
 
 
-class _Decoded(torch.utils.data.Dataset[tuple[int, Looked | str | InputError]]):
+class _Decoded(torch.utils.data.Dataset[tuple[int, str, Looked | str | InputError]]):
     def __init__(
         self, images: Unlabelled, numbers: Sequence[int], preprocessing: Preprocessing | None
     ) -> None:
@@ -102,24 +107,31 @@ class _Decoded(torch.utils.data.Dataset[tuple[int, Looked | str | InputError]]):
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def __getitem__(self, place: int) -> tuple[int, Looked | str | InputError]:
+    def __getitem__(self, place: int) -> tuple[int, str, Looked | str | InputError]:
         number = self.numbers[place]
+        # Of a file that is replaced between the two, the next call finds another digest.
+        digest = self.images.digest(number)
         try:
             image = self.images.image(number)
-            return number, as_looked_at(image, self.preprocessing)
+            return number, digest, as_looked_at(image, self.preprocessing)
         except ValueRangeNeededError as error:
             # A loader would raise it with the worker's whole traceback as its message.
-            return number, error
+            return number, digest, error
         except InputError as error:
-            return number, str(error)
+            return number, digest, str(error)
 
 
 _Stream = Iterator[tuple[int, Looked | str]]
 
 
 def _decoded(
-    images: Unlabelled, numbers: Sequence[int], preprocessing: Preprocessing | None, workers: int
+    images: Unlabelled,
+    numbers: Sequence[int],
+    preprocessing: Preprocessing | None,
+    workers: int,
+    digests: dict[int, str],
 ) -> _Stream:
+    """Yield the images, decoded or with their fault, and put their digests by number into `digests`."""
     source = _Decoded(images, numbers, preprocessing)
     workers = usable_workers(min(workers, len(source)), source) if len(source) > 1 else 0
     loader = (
@@ -133,9 +145,10 @@ def _decoded(
         else (source[place] for place in range(len(source)))
     )
     with told_of_workers():
-        for number, found in loader:
+        for number, digest, found in loader:
             if isinstance(found, InputError):
                 raise found
+            digests[int(number)] = digest
             yield int(number), found
             del found
 

@@ -19,6 +19,7 @@ from nearsight.evaluation.parted_table import PartedTable
 from nearsight.evaluation.predicting import Scored, predicting_protocol, scored
 from nearsight.evaluation.prediction_rows import prediction_rows
 from nearsight.evaluation.predictions import Predictions
+from nearsight.evaluation.rows_kept import RowsKept, rows_kept
 from nearsight.evidence import Cost, EvidenceMap, TiledModel
 from nearsight.lock import writing_parts
 from nearsight.numbers import agreeing, counted, whole
@@ -90,26 +91,39 @@ def make_predictions(
         None if out is None else PartedTable(Path(out), columns_of(top, mapped=maps is not None), made_with)
     )
     with writing_parts(None if file is None else file.directory, progress):
-        keys = images.keys()
+        paths = images.paths()
 
-        def begin() -> tuple[list[Path], list[int]]:
+        def begin() -> tuple[list[Path], RowsKept]:
             before = [] if file is None else file.begin(resume=resume)
-            done = {} if file is None else file.done(before)
+            kept = rows_kept(paths, {} if file is None else file.done(before), images.digest)
             if before:
                 check_earlier_rows(
                     before[0],
-                    keys,
+                    kept.numbers,
                     lambda some: as_rows(list(scored(bound, images, some, protocol=protocol))),
                 )
-            return before, [number for number, (path, times) in enumerate(keys) if times >= done.get(path, 0)]
+            return before, kept
 
-        before, numbers = next(filter(None, processes.each(lambda: begin() if processes.first else None)))
+        before, kept = next(filter(None, processes.each(lambda: begin() if processes.first else None)))
+        numbers = kept.missing
         if len(numbers) < len(images):
             progress.say(
                 f"{len(images) - len(numbers):,} of {counted(len(images), 'image')} "
                 f"{agreeing(len(images) - len(numbers), 'is', 'are')} predicted already"
             )
-        places = None if maps is None else _map_files(Path(maps), [path for path, _ in keys])
+        if kept.dropped:
+            count = len(kept.dropped)
+            progress.say(
+                f"{counted(count, 'earlier row')} {agreeing(count, 'is', 'are')} of "
+                f"{agreeing(count, 'an image', 'images')} that {agreeing(count, 'was', 'were')} replaced since, and "
+                f"{agreeing(count, 'is', 'are')} dropped"
+            )
+        if kept.untold:
+            progress.warn(
+                f"{counted(kept.untold, 'row')} of an older version {agreeing(kept.untold, 'does', 'do')} not say of "
+                "which content the image was, so an image that was replaced since keeps its row"
+            )
+        places = None if maps is None else _map_files(Path(maps), paths)
         held: list[pyarrow.Table] = []
         rows = faults = 0
         waiting: list[Scored] = []
@@ -175,7 +189,7 @@ def make_predictions(
         settings = {**made_with, "images": len(images), "faults": faults}
         if file is None:
             return Predictions(settings, held=pyarrow.concat_tables(held))
-        processes.first_does(lambda: file.finish(before))
+        processes.first_does(lambda: file.finish(before, kept.dropped))
         return Predictions(settings, file.path)
 
 

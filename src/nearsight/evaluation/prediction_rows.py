@@ -10,6 +10,7 @@ from nearsight.evaluation.predicting import Scored
 from nearsight.evaluation.protocols import probabilities
 from nearsight.settings.prediction_words import (
     CLASS,
+    DIGEST,
     FAULT,
     MAP,
     MARGIN,
@@ -73,6 +74,7 @@ def prediction_rows(
     columns[PROTOCOL] = pa.array([said] * len(found), pa.string())
     columns[MODEL] = pa.array([model] * len(found), pa.string())
     columns[FAULT] = pa.array([one.fault for one in found], pa.string())
+    columns[DIGEST] = pa.array([one.digest or None for one in found], pa.string())
     if maps is not None:
         columns[MAP] = pa.array(maps, pa.string())
     table = pa.table({name: columns[name] for name in columns_of(top, mapped=maps is not None)})

@@ -15,8 +15,19 @@ def columns_of(top: int, *, mapped: bool) -> tuple[str, ...]:
 'digest')
 
     The best class is in `class`, the others of the `top` best after it. `margin` is the distance between the two
-    largest probabilities. `fault` says why an image has no prediction, and `digest` is that of the image's content, by which
-    a row is known from those of an image that was replaced.
+    largest probabilities. `fault` says why an image has no prediction, and `digest` is that of the image's content:
+    by it a row is known from that of an image that was replaced.
     """
     others = [f"{name}.{rank}" for rank in range(2, top + 1) for name in (CLASS, PROBABILITY)]
-    return (PATH, CLASS, PROBABILITY, MARGIN, *others, PROTOCOL, MODEL, *([MAP] if mapped else []), FAULT, DIGEST)
+    return (
+        PATH,
+        CLASS,
+        PROBABILITY,
+        MARGIN,
+        *others,
+        PROTOCOL,
+        MODEL,
+        *([MAP] if mapped else []),
+        FAULT,
+        DIGEST,
+    )
