@@ -13,6 +13,7 @@ from nearsight.data import ImageSet, ImageSets
 from nearsight.errors import InputError
 from nearsight.evidence import TiledModel
 from nearsight.repair import repairing
+from nearsight.repair.choosing import Chosen
 from nearsight.repair.repairing import repair
 from nearsight.repair.result import Repair
 from nearsight.repair.shortcut import Shortcut
@@ -61,6 +62,7 @@ def repaired(
         split="train",
         images=90,
         seed=0,
+        classes=sets.classes,
         class_images=(30,) * 3,
     )
     monkeypatch.setattr(repairing, "_diagnosis", lambda *_: given)
@@ -84,6 +86,27 @@ def test_a_repair_leaves_a_run_and_is_read_again(repaired: Repairing, tmp_path: 
     read = Repair.load(tmp_path / "new")
     assert (read.groups, read.sentences()) == (made.groups, made.sentences())
     assert read.sentences()[1] == "red:2 is left as it is"
+
+
+def test_what_is_removed_is_said_before_its_images_are_looked_for(
+    repaired: Repairing, listener: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = Chosen(0, 0, True), Chosen(1, 2, True, SimpleNamespace(words="a red stamp"))  # type: ignore[arg-type]
+    monkeypatch.setattr(repairing, "choose", lambda *_: chosen)
+    found = repairing.find_shortcuts
+    begun: list[int] = []
+    monkeypatch.setattr(
+        repairing,
+        "find_shortcuts",
+        lambda *some, **more: begun.append(len(listener.said)) or found(*some, **more),
+    )
+    repaired(progress=listener)
+    names = [line for line in listener.said if line.startswith("to be removed: ")]
+    assert [name.partition(":")[2].partition(":")[2] for name in names] == [
+        "background (its background)",
+        "2 (a red stamp)",
+    ]
+    assert listener.said.index(names[-1]) < begun[0]
 
 
 def test_a_repair_goes_on_to_the_same_end(repaired: Repairing) -> None:

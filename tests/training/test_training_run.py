@@ -153,6 +153,17 @@ def test_the_loss_falls_and_the_last_row_validates(tmp_path: Path) -> None:
     assert float(last["val_accuracy"]) > 0.6
 
 
+def test_training_of_more_than_an_hour_says_before_the_first_step_what_shortens_it(
+    sets: ImageSets, recipe: Recipe, tmp_path: Path, listener: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nearsight.training.training_run.seconds_of_step", lambda *_: 3601.0)
+    train(replace(recipe, steps=1), sets, tmp_path / "run", machine=CPU, progress=listener)
+    assert (
+        "training takes about 1:00:01, 1 step; to shorten it, give fewer `epochs` or `steps`, or a smaller "
+        "`width` or `tile`"
+    ) in listener.said
+
+
 @pytest.mark.parametrize("pooling", ["top-k", "max", "noisy-or", "attention"])
 def test_a_run_predicts_as_its_tiles_were_pooled(
     pooling: Any, sets: ImageSets, recipe: Recipe, tmp_path: Path

@@ -134,8 +134,8 @@ def print_training(run: Run) -> None:
     cost = run.training
     print_lines(
         [
-            f"trained {cost['steps']:,} steps on {cost['images_seen']:,} images (counting repeats), "
-            f"{cost['pixels_per_image']:,} pixels of each, in {duration(cost['seconds'])} "
+            f"trained {counted(cost['steps'], 'step')} on {counted(cost['images_seen'], 'image')} "
+            f"(counting repeats), {cost['pixels_per_image']:,} pixels of each, in {duration(cost['seconds'])} "
             f"({cost['images_per_second']:,.0f} images per second, {cost['flops'] / 1e12:,.1f} TFLOP, "
             f"peak memory {cost['peak_memory_bytes'] / 2**30:.1f} GiB, {cost['precision']})"
         ]

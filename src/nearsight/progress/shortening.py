@@ -33,6 +33,15 @@ def warning_of_length(what: str, left: float) -> str | None:
     """
     if left <= LONG_SECONDS:
         return None
-    shorter = _SHORTENED_BY.get(what)
-    told = f"{what} has {duration(left)} to go"
-    return told if shorter is None else f"{told}; to shorten it, give {shorter}"
+    return f"{what} has {duration(left)} to go{way_to_shorten(what, left)}"
+
+
+def way_to_shorten(what: str, left: float) -> str:
+    """Return the end of a sentence that says what shortens work of more than an hour; empty for other work.
+
+    >>> way_to_shorten("evaluating images", 7260), way_to_shorten("evaluating images", 60)
+    ('; to shorten it, give a larger `stride`', '')
+    """
+    if left <= LONG_SECONDS or what not in _SHORTENED_BY:
+        return ""
+    return f"; to shorten it, give {_SHORTENED_BY[what]}"

@@ -38,6 +38,11 @@ class Chosen:
         """
         return f"{classes[self.class_number]}:{self.number or BACKGROUND}"
 
+    @property
+    def words(self) -> str:
+        """What a person calls it."""
+        return "its background" if self.verdict is None else self.verdict.words
+
 
 def check_names(verdicts: str | Sequence[str], classes: Sequence[str]) -> None:
     """Raise `InputError` for what cannot name a verdict of these classes, whatever a diagnosis finds.

@@ -120,16 +120,16 @@ def repair(
     if (found.tile, found.stride, found.grid) != (*bound.sides(), bound.grid):
         bound = bound.at(found.tile, found.stride, cast(GridKind, found.grid))
     chosen, left = choose(found, verdicts), left_alone(found, verdicts)
+    for one in chosen:
+        progress.say(f"to be removed: {one.name(found.classes)} ({one.words})")
+    for sentence in left:
+        progress.say(sentence)
     decision = Decision(bound, found.decision)
     shortcuts = find_shortcuts(decision, found, sets, chosen, seed=seed, progress=progress)
     task = Task(bound, sets["train"], shortcuts, column, seed, progress)
     plan = planned(shortcuts, method, column, of_tiles=sees_tiles(bound))
     if from_scratch and LAST_LAYER in plan:
         raise _not_from_scratch()
-    for shortcut in shortcuts:
-        progress.say(f"to be removed: {task.name(shortcut)}")
-    for sentence in left:
-        progress.say(sentence)
     made = _Making(run, sets, task, method, from_scratch, out, resume, machine, asked, diagnosis)
     new = made.run_by_last_layer() if LAST_LAYER in plan else made.run_by_training()
     after = bound.with_model(new.classifier(_network(bound)))

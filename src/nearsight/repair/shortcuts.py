@@ -149,7 +149,7 @@ class _Finding:
 
     def candidates(self) -> list[Candidate]:
         images, atlas = self.splits.images, REASONS.of(self.diagnosis)
-        self.progress.say(f"looking for the verdicts' shortcuts in {counted(len(images), 'image')}")
+        self.progress.say(f"finding which of {counted(len(images), 'image')} have what is to be removed")
         examined = Examined(
             images,
             self.decision,
@@ -197,7 +197,7 @@ class _Finding:
             number=chosen.number,
             verdict=SHORTCUT if chosen.proven else SUSPECT,
             attribute=BACKGROUND,
-            words="its background",
+            words=chosen.words,
             seen_in=BACKGROUND,
             in_train=np.ones(len(train), dtype=np.bool_),
             in_test=np.ones(len(test), dtype=np.bool_),

@@ -68,8 +68,8 @@ def smoothing_note(smoothing: float, measured: Mapping[str, Mapping[str, Any]]) 
     """Say in a sentence what label smoothing does to the calibration error; nothing if labels were not smoothed.
 
     >>> smoothing_note(0.2, {"vote": {"per_class": [{}] * 10}})
-    ['calibration error: training with labels smoothed by 0.2 makes the network at most 82 % sure; it is right more \
-often than it says, and at high accuracy that is most of this error']
+    ['calibration error: labels were smoothed by 0.2, so the network learns to be at most 82 % sure; if it is right \
+more often than it says, that is why']
 
     `measured` are the protocols of an evaluation. The target of the right class of K is 1 − s + s/K (Szegedy et al.
     2016, arXiv 1512.00567).
@@ -79,8 +79,8 @@ often than it says, and at high accuracy that is most of this error']
         return []
     surest = points(1 - smoothing + smoothing / classes).removesuffix(".0")
     return [
-        f"calibration error: training with labels smoothed by {smoothing:g} makes the network at most {surest} % "
-        "sure; it is right more often than it says, and at high accuracy that is most of this error"
+        f"calibration error: labels were smoothed by {smoothing:g}, so the network learns to be at most {surest} % "
+        "sure; if it is right more often than it says, that is why"
     ]
 
 

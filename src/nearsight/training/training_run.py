@@ -18,6 +18,7 @@ from nearsight.models import Classifier, save_classifier
 from nearsight.models.classifier import Network
 from nearsight.numbers import counted
 from nearsight.progress import SAID_SECONDS, SILENT, Progress, duration
+from nearsight.progress.shortening import way_to_shorten
 from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
 from nearsight.runs.run import DIGESTS
 from nearsight.schema import numbered
@@ -177,7 +178,8 @@ def _train(
         if seconds > SAID_SECONDS:
             after = 0.0 if followed is None else followed(classifier)
             said = f", and the evaluation after it about {duration(after)}" if after > SAID_SECONDS else ""
-            progress.say(f"training takes about {duration(seconds)}, {counted(steps, 'step')}{said}")
+            shorter = way_to_shorten("training", seconds)
+            progress.say(f"training takes about {duration(seconds)}, {counted(steps, 'step')}{said}{shorter}")
     fabric = _launch(machine, processes.launch, choice, out)
     network.to(fabric.device)
     if batch_norm == WHOLE_BATCH:

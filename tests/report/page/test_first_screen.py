@@ -88,3 +88,17 @@ def test_a_suspect_that_may_be_pictured_is_explained_and_what_would_be_found_is_
     assert (
         "In the median class a difference of 30 points in a third of its images would have been found" in text
     )
+
+
+@pytest.mark.parametrize(("word", "known"), [("shortcut", False), ("shortcut", True), ("suspect", False)])
+def test_where_objects_are_not_known_a_shortcut_may_be_what_the_class_is_about(
+    make_diagnosis: Callable, parse: Callable, word: str, known: bool
+) -> None:
+    told = Verdicts((verdict(word),), 9, SURE, LESS, ())
+    found = make_diagnosis(count=16, wrong=4, verdicts=told, **({} if known else {"reliance": None}))
+    said = word == "shortcut" and not known
+    assert (
+        "Look at the pictures: what a class is about is no shortcut." in parse(screen(found)).text
+    ) is said
+    text = parse(diagnosis_html(found)).text
+    assert ("If the examples show what the class is about" in text) is said

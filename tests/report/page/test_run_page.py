@@ -23,7 +23,7 @@ def test_smoothed_labels_explain_the_calibration_error(tmp_path: Path, smoothing
     recipe = replace(RECIPES["fast"], data="toy", label_smoothing=smoothing)
     (tmp_path / RECIPE).write_text(recipe_to_toml(recipe), encoding="utf-8")
     page = run_html(tmp_path)
-    assert ("labels smoothed by 0.2 makes the network at most 90 % sure" in page) is said
+    assert ("labels were smoothed by 0.2, so the network learns to be at most 90 % sure" in page) is said
 
 
 @pytest.mark.parametrize("classes", [2, 6])
