@@ -162,6 +162,10 @@ def test_answers_are_kept_with_the_run_until_something_else_is_asked(tmp_path: P
     assert ask([5], 9).whole[0] != 7
     assert ask([5], 10) == first
     assert (tmp_path / ANSWERS).read_bytes() == written
+    # The answers of another network, as beside a run that was copied; older files do not say whose they are.
+    for weights, kept in (("of another", False), (None, True)):
+        (tmp_path / ANSWERS).write_text(json.dumps({**content, "weights": weights}))
+        assert (ask([5], 10).whole[0] == 7) == kept
     content["answers"]["whole"].pop()
     for damaged in ("{", json.dumps(content)):
         (tmp_path / ANSWERS).write_text(damaged)

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -268,6 +269,33 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it_and_changes_no_bit(
     train(recipe, sets, tmp_path / "whole", machine=CPU)
     assert identical(read_weights(tmp_path / "run"), read_weights(tmp_path / "whole"))
     assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("other", [{"seed": 9}, {"images": 1}])
+def test_the_checkpoint_of_another_run_is_refused(
+    other: dict[str, int],
+    sets: ImageSets,
+    recipe: Recipe,
+    tmp_path: Path,
+    stop_at: Callable[..., Silent],
+) -> None:
+    without = ImageSets(
+        sets.name, {**dict(sets.items()), "train": sets["train"].select(np.arange(1, len(sets["train"])))}
+    )
+    theirs = (recipe, without) if "images" in other else (replace(recipe, **other), sets)
+    with pytest.raises(Interrupted):
+        train(recipe, sets, tmp_path / "run", machine=CPU, progress=stop_at(3))
+    with pytest.raises(Interrupted):
+        train(*theirs, tmp_path / "other", machine=CPU, progress=stop_at(3))
+    for name in ("checkpoint", "metrics.csv"):
+        (tmp_path / "run" / name).rename(tmp_path / f"own-{name}")
+        (tmp_path / "other" / name).rename(tmp_path / "run" / name)
+    with pytest.raises(
+        InputError, match=r"checkpoint is of another run than .*(recipe\.toml|split\.parquet); put"
+    ):
+        train(recipe, sets, tmp_path / "run", resume=True, machine=CPU)
+    shutil.rmtree(tmp_path / "run" / "checkpoint")
+    assert train(recipe, sets, tmp_path / "run", resume=True, machine=CPU).finished
 
 
 def test_dropout_too_is_fixed_by_the_seed_and_outlives_a_stop(

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from nearsight.data import ImageSet
 from nearsight.errors import InputError
 from nearsight.evaluation.kept_scores import content_of
 from nearsight.evaluation.whole_on_tiles import TileAnswers, ViewAnswers, ask_about_tiles, sizes_to_ask
 from nearsight.evidence import TiledModel
+from nearsight.models.weights_digest import digest_of_weights
 from nearsight.progress import SILENT, Progress
 from nearsight.rows import from_values, read_result, to_values
 from nearsight.runs import Run, write_json
@@ -37,7 +39,8 @@ ANSWERS = "on-tiles.json"
 class Asked:
     """What a run was asked about, and its answers: the content of on-tiles.json beside it.
 
-    `content` is that of the images (`content_of`); files of older versions do not say it.
+    `content` is that of the images (`content_of`), `weights` that of the network (`digest_of_weights`); files of
+    older versions do not say them.
     """
 
     data: str
@@ -47,6 +50,7 @@ class Asked:
     sizes: tuple[int, ...]
     answers: TileAnswers
     content: str | None = None
+    weights: str | None = None
 
 
 def ask_run(
@@ -68,13 +72,14 @@ def ask_run(
     sizes = sizes_to_ask(bound, images, tiles)
     path = run.directory / ANSWERS
     content = content_of(images)
+    weights = digest_of_weights(bound.model) if isinstance(bound.model, nn.Module) else None
     held = _held(path, progress)
-    if held is not None and held.content in (None, content):
+    if held is not None and held.content in (None, content) and held.weights in (None, weights):
         same = (held.data, held.split, held.images, held.most, held.sizes)
         if same == (images.name, images.split, len(images), most, sizes):
             return held.answers
     answers = ask_about_tiles(bound, images, training, sizes, most=most, progress=progress)
-    asked = Asked(images.name, images.split, len(images), most, sizes, answers, content)
+    asked = Asked(images.name, images.split, len(images), most, sizes, answers, content, weights)
     write_json(path, numbered("on-tiles", to_values(asked)))
     return answers
 

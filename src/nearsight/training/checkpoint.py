@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from nearsight.read import parse_json, read_tensors
 from nearsight.rows import from_values
 from nearsight.runs import CHECKPOINT
 from nearsight.schema import FIRST, SCHEMA, SCHEMAS, read_schema
-from nearsight.write import write_tensors
+from nearsight.write import seals_of, write_tensors
 
 NEWEST, BEFORE = "state.safetensors", "previous.safetensors"
 # Complete, but not yet in its place.
@@ -29,7 +29,8 @@ class Milestone:
     """How far a run has come, and what must stay the same when it continues.
 
     `material` is the fingerprint of what it is trained on, empty if that is the set's own images; `metrics` is
-    the digest of the rows of metrics.csv until then, empty if that was not known.
+    the digest of the rows of metrics.csv until then, empty if that was not known. `beside` are the digests of the
+    files that make the run what it is, by their names; none in older checkpoints.
     """
 
     step: int
@@ -38,6 +39,7 @@ class Milestone:
     reason: str
     material: str = ""
     metrics: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,18 @@ def save_checkpoint(directory: Path, state: TrainingState, milestone: Milestone)
     if (place / NEWEST).is_file():
         (place / NEWEST).replace(place / BEFORE)
     (place / _NEXT).replace(place / NEWEST)
+
+
+def check_same_run(directory: Path, milestone: Milestone) -> None:
+    """Raise `InputError` if a checkpoint was written beside other files of a run than those in its directory."""
+    there = seals_of(directory, milestone.beside)
+    for name, seal in milestone.beside.items():
+        if there.get(name, seal) != seal:
+            place = directory / CHECKPOINT
+            raise InputError(
+                f"{place} is of another run than {directory / name}; put back what belongs together, or remove "
+                f"{place} to begin again"
+            )
 
 
 def read_checkpoint(directory: Path, progress: Progress = SILENT) -> Checkpoint | None:

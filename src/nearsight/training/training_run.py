@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from nearsight.data import ImageSet, ImageSets
+from nearsight.data.split_list import LISTING
 from nearsight.digest import BESIDE
 from nearsight.errors import InputError
 from nearsight.launch import Launch
@@ -19,7 +21,7 @@ from nearsight.models.classifier import Network
 from nearsight.numbers import counted
 from nearsight.progress import SAID_SECONDS, SILENT, Progress, duration
 from nearsight.progress.shortening import way_to_shorten
-from nearsight.runs import CHECKPOINT, RESULT, Run, write_json
+from nearsight.runs import CHECKPOINT, RECIPE, RESULT, Run, write_json
 from nearsight.runs.run import DIGESTS
 from nearsight.schema import numbered
 from nearsight.settings import Machine, Recipe
@@ -33,6 +35,7 @@ from nearsight.training.checkpoint import (
     Checkpoint,
     Milestone,
     TrainingState,
+    check_same_run,
     keep_as_newest,
     read_checkpoint,
     restore,
@@ -156,6 +159,7 @@ def _train(
         milestone = None if claimed is None else claimed.milestone
         _check_same_material(out, milestone, mark)
         if milestone is not None:
+            check_same_run(out, milestone)
             check_rows(out, milestone.step, milestone.metrics)
         own_split(out, sets)
         return claimed
@@ -196,7 +200,10 @@ def _train(
         checkpoint = None
         progress.say(f"resuming {out} after step {milestone.step}")
     job = Job(recipe, sets, material, sizes, steps, classifier, state, choice, out, machine, fabric, progress)
-    start = milestone or Milestone(0, 0.0, choice.precision, choice.reason, mark)
+    start = replace(
+        milestone or Milestone(0, 0.0, choice.precision, choice.reason, mark),
+        beside=seals_of(out, (RECIPE, LISTING)),
+    )
     seconds = run_steps(job, start)
 
     if fabric.is_global_zero:
