@@ -4,7 +4,7 @@ import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -275,6 +275,29 @@ def _as_png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@pytest.mark.skipif(
+    int(pa.__version__.partition(".")[0]) < 26, reason="pyarrow 25 writes no missing lists of a fixed length"
+)
+@pytest.mark.parametrize("too_old", [False, True])
+def test_lists_of_one_length_of_which_some_are_missing_are_read_or_left_out(
+    too_old: bool, write_parquet: Write, png: Png, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = pa.array([[1, 0, 0, 0], None, [0, 0, 0, 1]], pa.list_(pa.uint8(), 4))
+    path = write_parquet(
+        "sample.parquet", [png(k) for k in range(3)], {}, label=[0, 1, 0], object_cells=cells
+    )
+
+    def refuses(*_: object, **__: object) -> NoReturn:
+        raise pa.ArrowInvalid("Expected all lists to be of size=4 but index 1 had size=0")
+
+    if too_old:
+        monkeypatch.setattr("nearsight.data.parquet_schema._LACKING", 1000)
+        monkeypatch.setattr(pq.ParquetFile, "iter_batches", refuses)
+    sets = load(path.parent)
+    assert [sets["sample"].region(k) is not None for k in range(3)] == [not too_old, False, not too_old]
+    assert ("the column 'object_cells' is left out, as pyarrow" in str(sets.notes)) == too_old
 
 
 @pytest.mark.skipif(

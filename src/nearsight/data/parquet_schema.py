@@ -23,6 +23,8 @@ _LARGEST_METADATA = 64 * 2**20
 # Images are already compressed; columns that say the same about all of them pack well, and are small.
 _MOST_TIMES, _ALWAYS_UNPACKED = 64, 512 * 2**20
 _AGAIN = "write it again"
+# The first pyarrow that reads lists of one length of which some are missing.
+_LACKING = 26
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +103,12 @@ def parquet_schema(header: "FileMetaData", file: Path) -> ParquetSchema:
         if feature is None:
             notes.append(f"the column '{field.name}' is left out, as {field.type} is not read")
             continue
+        if _lacks_lists(field, file):
+            notes.append(
+                f"the column '{field.name}' is left out, as pyarrow {pa.__version__} cannot read {field.type} of "
+                f"which some are missing; {_LACKING}.0 can"
+            )
+            continue
         features[field.name] = feature
         if names is not None and len(set(names)) < len(names):
             equal = sorted({own for own in names if names.count(own) > 1})
@@ -132,6 +140,23 @@ def _feature(field: "pa.Field", told: Any, names: list[str] | None) -> Any:
     except Exception:
         return None
     return found
+
+
+def _lacks_lists(field: "pa.Field", file: Path) -> bool:
+    """Whether a column has lists of one length of which some are missing, and pyarrow is too old to read them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not pa.types.is_fixed_size_list(field.type) or int(pa.__version__.split(".")[0]) >= _LACKING:
+        return False
+    try:
+        with pq.ParquetFile(file) as held:
+            for _ in held.iter_batches(columns=[field.name]):
+                pass
+    except (pa.ArrowException, OSError) as fault:
+        # Other damage is told where the column is read.
+        return isinstance(fault, pa.ArrowInvalid)
+    return False
 
 
 def _may_hold_images(kind: "pa.DataType") -> bool:
