@@ -9,9 +9,10 @@ from nearsight.diagnosis import expected
 from nearsight.diagnosis.attributes import answered
 from nearsight.diagnosis.expected import Expected, expected_diagnosis
 from nearsight.diagnosis.parts import PARTS, named, with_needs
-from nearsight.evaluation.expected import FullPass
+from nearsight.evaluation.expected import FullPass, expected_of
 from nearsight.evidence import Cost, TiledModel
 from nearsight.models import Architecture, Classifier, Preprocessing
+from nearsight.progress import Stopwatch
 
 CLASSES = ("cat", "dog")
 
@@ -70,3 +71,9 @@ def test_checking_no_maps_takes_no_time() -> None:
     none = expected_diagnosis(bound(8), black(40), PARTS, others={}, faithfulness=0)
     some = expected_diagnosis(bound(8), black(40), PARTS, others={}, faithfulness=32)
     assert none.least < of(8, 40).least < some.least
+
+
+def test_a_decision_about_few_small_images_takes_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expected, "expected_of", expected_of)
+    monkeypatch.setattr(Stopwatch, "seconds", lambda _: 1.0)
+    assert expected.seconds_of_decision(bound(8), black(4)) > 0

@@ -174,8 +174,9 @@ class _Timed:
         height, width = (int(side) for side in np.median(images.sizes, axis=0))
         if bound.preprocessing is not None:
             height, width = bound.preprocessing.resized(height, width)
+        # Few images are scored soon, but edited ones are asked about thousands of times.
         found = [
-            expected_of(bound, images, passes=passes, of_tiles=of_tiles, workers=workers)
+            expected_of(bound, images, passes=passes, of_tiles=of_tiles, workers=workers, least=0)
             for passes, of_tiles in (((), bound.cost), ((bound,), None))
         ]
         each = [0.0 if cost is None else cost.seconds / len(images) for cost in found]

@@ -37,6 +37,7 @@ def expected_cost(
     of_tiles: Callable[[Sequence[TileGrid]], Cost] | None = None,
     grids: Sequence[TileGrid] | None = None,
     workers: int = 0,
+    least: int = FEW_PIXELS,
 ) -> Cost | None:
     """Return what the scores of `count` images cost on this machine: reading them, `passes` over each, its tiles.
 
@@ -49,8 +50,9 @@ def expected_cost(
 
     `read` gives an image, as the model sees it, by its number. A few images, evenly spread, are read and
     passed whole. `of_tiles` says what the tiles of some grids cost, such as `bound.cost`. `grids` are those of all
-    images; without them, those of the few stand for all. `workers` processes read. None if there is so little to do
-    that it is not worth measuring, or if the few images are damaged or too small; what scores them reports that.
+    images; without them, those of the few stand for all. `workers` processes read. None if all images have fewer
+    pixels than `least`, so that it is not worth measuring, or if the few are damaged or too small; what scores them
+    reports that.
     """
     if not count or (of_tiles is None and not passes):
         return None
@@ -63,7 +65,7 @@ def expected_cost(
     elif grids is None:
         grids, times = [*_grids_that_fit(bound, looked)], count / len(looked)
     pixels = float(np.mean([np.prod(image.shape[-2:]) for image in looked]))
-    if times * sum(len(grid) * grid.tile**2 for grid in grids) + len(passes) * count * pixels < FEW_PIXELS:
+    if times * sum(len(grid) * grid.tile**2 for grid in grids) + len(passes) * count * pixels < least:
         return None
     more = _spread(count, int(np.clip(TIMED_PIXELS / pixels, TIMED, MOST_TIMED)))
     if len(more) > len(looked):
@@ -86,6 +88,7 @@ def expected_of(
     passes: Sequence[FullPass] = (),
     of_tiles: Callable[[Sequence[TileGrid]], Cost] | None = None,
     workers: int = 0,
+    least: int = FEW_PIXELS,
 ) -> Cost | None:
     """Return what the scores of all images of a set cost; None where `expected_cost` does not know it.
 
@@ -106,6 +109,7 @@ def expected_of(
         of_tiles=of_tiles,
         grids=grids,
         workers=0 if images.pixels is not None else workers,
+        least=least,
     )
 
 

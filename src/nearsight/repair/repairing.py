@@ -134,10 +134,11 @@ def repair(
     new = made.run_by_last_layer() if LAST_LAYER in plan else made.run_by_training()
     after = bound.with_model(new.classifier(_network(bound)))
     test = sets["test"]
-    told = [
-        _diagnosed(one, sets, "test", "", seed, machine, progress) if again else None
-        for one in (bound, after)
-    ]
+    told: list[Diagnosis | None] = []
+    for network, when in ((bound, "before"), (after, "after")):
+        if again:
+            progress.say(f"diagnosing the test images, to compare: the network {when} the repair")
+        told.append(_diagnosed(network, sets, "test", "", seed, machine, progress) if again else None)
     asked_before, asked_after = (
         None if one is None or one.decision != found.decision else one.predictions for one in told
     )
