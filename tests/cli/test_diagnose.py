@@ -166,6 +166,23 @@ def test_a_background_that_decides_is_repaired_next(
 ) -> None:
     reliance = SimpleNamespace(asked=SimpleNamespace(classes=[SimpleNamespace(verdict=word)]))
     find(reliance=reliance)
-    monkeypatch.setattr("nearsight.verbs.foreseen.seconds_of_repair", lambda *_: 60.0)
+    monkeypatch.setattr("nearsight.verbs.foreseen.seconds_of_repair", lambda *_, **__: 60.0)
     assert main(["diagnose", str(trained), "--parts", "reliance", "--out", "out"]) == 0
     assert capsys.readouterr().out.startswith(f"next: nearsight {following} {trained}")
+
+
+def test_a_repair_of_what_training_images_show_takes_their_diagnosis(
+    trained: Path, find: Find, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find(verdicts=SimpleNamespace(verdicts=(), shortcuts=(1,), typical_limit=None, left_out=()))
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        "nearsight.verbs.foreseen.seconds_of_repair", lambda *_, **given: asked.append(given) or 60.0
+    )
+    for split, said in (
+        ("train", f"next: nearsight repair {trained} --diagnosis out (trains on without it: about 1:00)"),
+        ("test", f"next: nearsight repair {trained} --stride 7 (diagnoses its training images"),
+    ):
+        assert main(["diagnose", str(trained), "--split", split, "--stride", "7", "--out", "out"]) == 0
+        assert capsys.readouterr().out.startswith(said)
+    assert asked == [{"diagnosed": True, "stride": 7}, {"diagnosed": False, "stride": 7}]

@@ -79,7 +79,7 @@ def test_the_conclusion_comes_first_and_what_to_do_next_last(
         f"the new run: repairs/{trained.name}/run",
         f"the page: repairs/{trained.name}/report.html",
     ]
-    assert lines[-1].startswith(f"next: nearsight diagnose repairs/{trained.name}/run (")
+    assert lines[-1].startswith(f"next: nearsight predict repairs/{trained.name}/run IMAGES (")
     assert (tmp_path / "repairs" / trained.name / "report.html").is_file()
     assert main(["report", f"repairs/{trained.name}"]) == 0
     assert capsys.readouterr().out.split() == [

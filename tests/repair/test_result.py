@@ -73,6 +73,15 @@ def test_only_what_was_found_before_is_gone() -> None:
     assert not any("found" in line for line in unasked.sentences())
 
 
+def test_shortcuts_that_are_still_found_are_named_once_a_class() -> None:
+    found = make_repair()
+    assert found.before is not None
+    assert found.still_shortcuts == ()
+    assert replace(found, after=None).still_shortcuts is None
+    both = (replace(found.before[0], words="blurred"), found.before[0], found.before[1])
+    assert replace(found, after=both).still_shortcuts == ("bird",)
+
+
 def test_two_verdicts_of_one_class_and_kind_are_not_mixed_up() -> None:
     found = make_repair()
     assert found.before is not None

@@ -101,15 +101,19 @@ def after_diagnosing(
     repair: Callable[[], float | None] = lambda: None,
     diagnosis: Callable[[], float | None] = lambda: None,
     tiles: Mapping[str, int] | None = None,
+    chose: str | None = None,
 ) -> str:
     """Say what follows the diagnosis of a run: a repair if shortcuts are proven, otherwise maps of single images.
 
     If the test images were too few to find a shortcut, the training images may be asked; `train` says where, and
-    `tiles` are the options about tiles with which the first were. `repair` and `diagnosis` measure how many seconds
-    these take; each is called only if it is suggested.
+    `tiles` are the options about tiles with which the first were. `chose` is where the diagnosis is if it is of
+    training images, by which a repair chooses. `repair` and `diagnosis` measure how many seconds these take; each is
+    called only if it is suggested.
 
     >>> after_diagnosing("runs/a", 1, 130.0, repair=lambda: 425.0)
     'next: nearsight repair runs/a (diagnoses its training images and trains on: about 7:05)'
+    >>> after_diagnosing("runs/a", 1, 130.0, repair=lambda: 305.0, chose="more")
+    'next: nearsight repair runs/a --diagnosis more (trains on without it: about 5:05)'
     >>> after_diagnosing("runs/a", 0, 130.0)
     'next: nearsight heatmap runs/a IMAGE (what speaks for each class in one image: some seconds)'
     >>> after_diagnosing("runs/a", 0, 130.0, "more", diagnosis=lambda: 90.0).rpartition(" --out ")[2]
@@ -117,13 +121,16 @@ def after_diagnosing(
     >>> after_diagnosing("runs/a", 0, 130.0, "more", tiles={"stride": 64, "skip_blank": 16}).partition(" --split")[0]
     'next: nearsight diagnose runs/a --stride 64 --skip-blank 16'
     """
-    named = shlex.quote(run)
+    named, given = shlex.quote(run), _options(tiles)
     if shortcuts:
         expected = repair()
+        if chose is not None:
+            cost = "" if expected is None else f": {_about(expected)}"
+            asked = f"{named} --diagnosis {shlex.quote(chose)}"
+            return f"next: nearsight repair {asked} (trains on without {'it' if shortcuts == 1 else 'them'}{cost})"
         cost = f"longer than these {duration(seconds)}" if expected is None else _about(expected)
-        return f"next: nearsight repair {named} (diagnoses its training images and trains on: {cost})"
+        return f"next: nearsight repair {named}{given} (diagnoses its training images and trains on: {cost})"
     if train is not None:
-        given = "".join(f" --{name.replace('_', '-')} {value}" for name, value in (tiles or {}).items())
         asked = f"{named}{given} --split train --parts verdicts --out {shlex.quote(train)}"
         expected = diagnosis()
         cost = "" if expected is None else f": {_about(expected)}"
@@ -131,14 +138,39 @@ def after_diagnosing(
     return f"next: nearsight heatmap {named} IMAGE (what speaks for each class in one image: some seconds)"
 
 
-def after_repairing(run: Path, seconds: float | None = None) -> str:
-    """Say what follows a repair: whether the new run uses something else instead, with the `seconds` of finding out.
+def after_repairing(
+    run: Path,
+    left: Sequence[str] | None,
+    seconds: Callable[[], float | None] = lambda: None,
+    tiles: Mapping[str, int] | None = None,
+) -> str:
+    """Say what follows a repair: whether the new run uses something else instead, or what is done with that.
 
-    >>> after_repairing(Path("runs/a/repair/run"), 905.0)
-    'next: nearsight diagnose runs/a/repair/run (does anything else decide? about 15:05)'
+    `left` are the names of classes whose shortcuts were found on the test images after the repair, None if that was
+    not asked; `seconds` measures how long it takes to find out, with the options `tiles`.
+
+    >>> after_repairing(Path("runs/a/repair/run"), None, lambda: 905.0, {"stride": 12})
+    'next: nearsight diagnose runs/a/repair/run --stride 12 (does anything else decide? about 15:05)'
+    >>> after_repairing(Path("runs/a/repair/run"), ["deer", "cat"])
+    'next: nearsight repair runs/a/repair/run (test images still show shortcuts of deer, cat)'
+    >>> after_repairing(Path("runs/a/repair/run"), [])
+    'next: nearsight predict runs/a/repair/run IMAGES (on the test images no shortcut is found any more)'
     """
-    cost = "as long as the first diagnosis" if seconds is None else _about(seconds)
-    return f"next: nearsight diagnose {shlex.quote(str(run))} (does anything else decide? {cost})"
+    named = shlex.quote(str(run))
+    if left is None:
+        expected = seconds()
+        cost = "as long as the first diagnosis" if expected is None else _about(expected)
+        return f"next: nearsight diagnose {named}{_options(tiles)} (does anything else decide? {cost})"
+    if left:
+        classes = ", ".join(left)
+        return (
+            f"next: nearsight repair {named}{_options(tiles)} (test images still show shortcuts of {classes})"
+        )
+    return f"next: nearsight predict {named} IMAGES (on the test images no shortcut is found any more)"
+
+
+def _options(tiles: Mapping[str, int] | None) -> str:
+    return "".join(f" --{name.replace('_', '-')} {value}" for name, value in (tiles or {}).items())
 
 
 def _about(seconds: float) -> str:

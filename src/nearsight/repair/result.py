@@ -7,6 +7,7 @@ from typing import Any
 
 from nearsight.arguments import checked
 from nearsight.diagnosis.pictures import PICTURES, Picture, Pictures, load_pictures, save_pictures
+from nearsight.diagnosis.verdicts.rule import SHORTCUT
 from nearsight.digest import BESIDE
 from nearsight.lock import writes
 from nearsight.notebook import Shown, Summary
@@ -160,6 +161,15 @@ class Repair(Shown):
             return None
         before = min(large, key=lambda one: one.before.value or 0.0)
         return before, min(large, key=lambda one: one.after.value or 0.0)
+
+    @property
+    def still_shortcuts(self) -> tuple[str, ...] | None:
+        """The classes of which a shortcut is found on the test images after the repair; None if not asked."""
+        if self.after is None:
+            return None
+        return tuple(
+            dict.fromkeys(self.classes[row.class_number] for row in self.after if row.verdict == SHORTCUT)
+        )
 
     @checked
     def of_shortcut(self, number: int, having: bool) -> Change | None:

@@ -43,11 +43,18 @@ def seconds_of_diagnosis(
         return None
 
 
-def seconds_of_repair(run: str | Path, machine: Machine | None = None) -> float | None:
-    """Return about how long `repair` takes for a run; None if that cannot be known."""
+def seconds_of_repair(
+    run: str | Path,
+    machine: Machine | None = None,
+    *,
+    diagnosed: bool = False,
+    tile: int | None = None,
+    stride: int | None = None,
+) -> float | None:
+    """Return about how long `repair` takes for a run, `diagnosed` or not; None if that cannot be known."""
     try:
         opened = Run.open(run)
-        bound = Binding(machine=machine).bind(opened)
+        bound = Binding(tile=tile, stride=stride, machine=machine).bind(opened)
         found = find_images(
             opened,
             None,
@@ -56,6 +63,6 @@ def seconds_of_repair(run: str | Path, machine: Machine | None = None) -> float 
             reading=as_trained(Reading(), bound),
             progress=SILENT,
         )
-        return expected_repair(opened, found.sets, bound, machine=machine).seconds
+        return expected_repair(opened, found.sets, bound, diagnosed=diagnosed, machine=machine).seconds
     except InputError:
         return None

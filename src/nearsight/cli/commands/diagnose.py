@@ -88,6 +88,7 @@ def run(options: Namespace) -> Result:
     from nearsight import verbs
     from nearsight.cli.following import after_diagnosing
     from nearsight.cli.show import print_diagnosis, print_lines
+    from nearsight.data.split_list import TRAINED_ON
     from nearsight.diagnosis.reliance.part import RELIANCE
     from nearsight.diagnosis.reliance.verdict import BACKGROUND
     from nearsight.diagnosis.verdicts.part import VERDICTS
@@ -131,12 +132,16 @@ def run(options: Namespace) -> Result:
             too_few = proven is not None and not proven.shortcuts and proven.typical_limit is None
             train = f"{Path(out)}-train" if as_it_comes and too_few else None
             machine = Machine(device=options.device, workers=options.workers)
-            repair = partial(seconds_of_repair, model, machine)
             given = {name: getattr(options, name) for name in ("tile", "stride", "skip_blank")}
             tiles = {name: value for name, value in given.items() if value is not None}
+            chose = out if options.split in TRAINED_ON and options.data is None else None
+            # A repair skips no tile.
+            sides = {name: value for name, value in tiles.items() if name != "skip_blank"}
+            repair = partial(seconds_of_repair, model, machine, diagnosed=chose is not None, **sides)
             more = partial(
                 seconds_of_diagnosis, model, machine, split="train", parts=[VERDICTS.name], **tiles
             )
             spent = time.monotonic() - begun
-            print_lines([after_diagnosing(model, shortcuts, spent, train, repair, more, tiles)])
+            kept = sides if shortcuts else tiles
+            print_lines([after_diagnosing(model, shortcuts, spent, train, repair, more, kept, chose)])
     return {"out": out, **found.to_json()}

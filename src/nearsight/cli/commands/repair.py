@@ -1,6 +1,7 @@
 """The command `nearsight repair`."""
 
 from argparse import BooleanOptionalAction, Namespace
+from functools import partial
 from typing import get_args
 
 from nearsight.cli.options import OneLineParser, Result, add_machine_options, listed, whole_number
@@ -118,7 +119,10 @@ def run(options: Namespace) -> Result:
     if not options.json:
         print_repair(found)
         new = found.directory / "run"
-        print_lines([after_repairing(new, seconds_of_diagnosis(new, machine_of(options)))])
+        given = {"tile": options.tile, "stride": options.stride}
+        tiles = {name: value for name, value in given.items() if value is not None}
+        expected = partial(seconds_of_diagnosis, new, machine_of(options), **tiles)
+        print_lines([after_repairing(new, found.still_shortcuts, expected, tiles)])
     return {"out": str(found.directory), **found.to_json()}
 
 
