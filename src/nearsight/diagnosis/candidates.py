@@ -43,10 +43,10 @@ class Candidate:
 
     `put_on` adds it to a decoded image, `take_off` removes it; both map uint8 (3, H, W) to the same and do not
     change their argument. They are None if that cannot be done. If it is at a different place in each image,
-    `take_off_of` removes it, which also gets the image's place in the set. `beside` does to an image what
-    `put_on` does, but with something else of the class: what it moves is the value by chance. `place` is the box
-    of the picture (top, left, bottom, right), as shares of height and width, in which it can be seen; None if it
-    is everywhere or nowhere. `causes` says how much else may look like it, from `ONE_CAUSE` to `ANY_CAUSE`. If the
+    `put_on_of` and `take_off_of` add and remove it, which also get the image's place in the set. `beside` does to an
+    image what `put_on` does, but with something else of the class: what it moves is the value by chance. `place` is
+    the box of the picture (top, left, bottom, right), as shares of height and width, in which it can be seen; None if
+    it is everywhere or nowhere. `causes` says how much else may look like it, from `ONE_CAUSE` to `ANY_CAUSE`. If the
     same images have two names, and both move as many images, the one with fewer causes is used. `chose` is bool (n,):
     which images it was found on, if they are not those that choose; they do not test it. `drawn` says that it is a
     picture on top of images, such as a stamp or a frame, and no property that objects have more or less of.
@@ -67,6 +67,7 @@ class Candidate:
     put_on: Edit | None = None
     take_off: Edit | None = None
     take_off_of: EditOf | None = None
+    put_on_of: EditOf | None = None
     beside: Edit | None = None
     place: tuple[float, float, float, float] | None = None
     causes: int = FEW_CAUSES
@@ -77,9 +78,23 @@ class Candidate:
     in_parts: PartEdits = NO_PART_EDITS
 
     @property
-    def as_named(self) -> Edit | None:
+    def added(self) -> EditOf | None:
+        """The edit that adds it to an image with its place in the set; None if there is none."""
+        return self.put_on_of or _of_any(self.put_on)
+
+    @property
+    def removed(self) -> EditOf | None:
+        """The edit that removes it from an image with its place in the set; None if there is none."""
+        return self.take_off_of or _of_any(self.take_off)
+
+    @property
+    def as_named(self) -> EditOf | None:
         """The edit that makes of an image what `words` say; None if there is none."""
-        return self.put_on if self.named_by is None else self.named_by()
+        return self.added if self.named_by is None else _of_any(self.named_by())
+
+
+def _of_any(edit: Edit | None) -> EditOf | None:
+    return None if edit is None else lambda image, _: edit(image)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +149,12 @@ class Examined:
         return DecodedImages(self.decoded, places)
 
     def testing(self, candidate: Candidate) -> NDArray[np.bool_]:
-        """Return which images test a candidate, bool (n,): those that choose nothing and did not choose it."""
-        return ~self.choosing if candidate.chose is None else ~(self.choosing | candidate.chose)
+        """Return which images test a candidate, bool (n,): those that choose nothing and did not choose it.
+
+        Images of which it is not known how much of it they have do not.
+        """
+        known = ~self.choosing & ~np.isnan(candidate.value)
+        return known if candidate.chose is None else known & ~candidate.chose
 
     def of_class(self, class_number: int, *, choosing: bool) -> NDArray[np.int64]:
         """Return the places of a class's images that choose, or of those that test."""

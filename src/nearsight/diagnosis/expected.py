@@ -153,7 +153,7 @@ def _seconds_of_finding(images: ImageSet, looked_at: int, choosing: int, classes
     """Return how long finders take: measuring images, and asking about edits; `one` is the time of a decision."""
     measurements = OF_IMAGE * looked_at + OF_CLASS * min(classes, MOST_CLASSES)
     asks = 2 <= classes <= answered.MOST_CLASSES and choosing // classes >= answered.FEWEST
-    asked = answered.ASKED * len(answered.asked_about()) if asks else 0
+    asked = answered.most_asked(choosing // classes, classes) if asks else 0
     return measurements * _seconds_of_measuring(images) + asked * one
 
 

@@ -184,8 +184,8 @@ class _Finding:
             seen_in=candidate.seen_in,
             in_train=has[self.splits.places("train")],
             in_test=has[self.splits.places("test")],
-            put_on=_edit_in(candidate.put_on),
-            take_off=_edit_in(candidate.take_off) or self._take_off(candidate.take_off_of),
+            put_on=_edit_in(candidate.put_on) or self._at_its_place(candidate.put_on_of),
+            take_off=_edit_in(candidate.take_off) or self._at_its_place(candidate.take_off_of),
             tiles=tiles,
             column=candidate.attribute.removeprefix(COLUMN) if table else None,
         )
@@ -260,7 +260,7 @@ class _Finding:
             self.progress.count("images asked for a reason", done + 1, len(unknown))
         return has
 
-    def _take_off(self, edit: EditOf | None) -> EditIn | None:
+    def _at_its_place(self, edit: EditOf | None) -> EditIn | None:
         if edit is None:
             return None
         places = {name: self.splits.places(name) for name in ("train", "test")}

@@ -20,8 +20,10 @@ from nearsight.diagnosis.attributes.more_edits import OTHERS
 from nearsight.diagnosis.candidates import Candidate, Examined
 from nearsight.diagnosis.decision import Decision
 from nearsight.evidence import TiledModel
+from nearsight.statistics import jaccard
 
 CLASSES, EACH, SIDE = 4, 60, 24
+WEAK = 0.4
 K = TypeVar("K")
 
 
@@ -74,6 +76,24 @@ def test_images_with_a_slope_of_light_are_found_where_the_classifier_answers_it(
     assert (found.has & marked()).sum() >= 0.6 * ((found.has | marked()) & mine).sum()
     assert found.put_on is not None
     assert found.take_off is not None
+
+
+def test_a_weaker_slope_is_seen_better_by_what_the_class_loses_without_it(
+    photographs: Photographs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = [
+        LEFT.edit(WEAK)(one) if has else one
+        for one, has in zip(photographs(CLASSES * EACH, side=SIDE), marked(), strict=True)
+    ]
+    mine = np.arange(CLASSES * EACH) // EACH == 1
+
+    def seen() -> float:
+        having = [one.has for one in found_in(pictures)]
+        return max((jaccard(has[mine], marked()[mine]) for has in having), default=0.0)
+
+    by_both = seen()
+    monkeypatch.setattr(answered, "FARTHEST", 0.0)
+    assert by_both > seen() > 0.6
 
 
 def test_what_it_does_not_answer_is_not_looked_for(photographs: Photographs) -> None:

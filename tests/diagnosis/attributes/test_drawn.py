@@ -1,6 +1,7 @@
 """What is drawn on images that are too bright, or too dark, is their name and their edit."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -66,6 +67,20 @@ def test_a_white_bar_is_told_as_a_bar_and_put_on(photographs: Photographs) -> No
 def test_images_that_are_bright_all_over_stay_bright(photographs: Photographs) -> None:
     examined, candidate = bright(BRIGHTER.edit(30.0), photographs)
     assert as_drawn(examined, candidate) is candidate
+
+
+def test_a_bar_in_every_image_of_a_class_is_told_from_those_of_other_classes(
+    photographs: Photographs,
+) -> None:
+    has = np.arange(2 * EACH) < EACH
+    pictures = [
+        with_bar(one) if it else one for one, it in zip(photographs(2 * EACH, side=SIDE), has, strict=True)
+    ]
+    examined, candidate = bright(with_bar, photographs)
+    images = replace(examined.images, images=MemoryImages(torch.stack(pictures), ("",) * len(pictures)))
+    examined = replace(examined, images=images, decided=1 - has.astype(np.int64))
+    found = as_drawn(examined, replace(candidate, has=has, value=has.astype(np.float32)))
+    assert found.words == "white border at the bottom, 4 pixels"
 
 
 def test_what_may_be_of_the_object_is_not_looked_at(photographs: Photographs) -> None:

@@ -26,7 +26,7 @@ def test_the_edit_that_was_made_explains_all_and_another_hardly_anything(photogr
     examined = Examined(images, decision, np.zeros(60, np.int64), every)
     recogniser = Recogniser.of(examined, has, ~has)
     assert recogniser is not None
-    assert recogniser.explained(blur) > 0.9
-    assert recogniser.explained(BLUER.edit(30.0)) < 0.3
-    assert recogniser.explained(PALE.edit(-0.6)) < 0.3
+    assert recogniser.explained(lambda image, _: blur(image)) > 0.9
+    assert recogniser.explained(lambda image, _: BLUER.edit(30.0)(image)) < 0.3
+    assert recogniser.explained(lambda image, _: PALE.edit(-0.6)(image)) < 0.3
     assert Recogniser.of(examined, has & (np.arange(60) < 12), ~has) is None

@@ -76,9 +76,21 @@ def test_changed_images_of_a_class_are_a_group_and_the_change_is_named(photograp
     assert found.artefact
     assert found.words == "colours moved to the right"
     assert found.put_on is not None
+    assert found.as_named is not None
     mine = np.repeat(np.arange(CLASSES), EACH) == 1
     assert (found.has & marked).sum() >= 0.8 * ((found.has | marked) & mine).sum()
     assert found.has[~mine].mean() < 0.05
+
+
+def test_an_edit_that_was_learned_from_the_group_explains_no_name(
+    photographs: Photographs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "OTHERS", ())
+    pictures = photographs(CLASSES * EACH, side=SIDE)
+    changed(pictures, APART_RIGHT, 2)
+    (found,) = found_in(pictures)
+    assert found.put_on is not None
+    assert found.as_named is None
 
 
 def test_pictures_that_are_alike_have_no_group(photographs: Photographs) -> None:

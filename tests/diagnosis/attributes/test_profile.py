@@ -2,9 +2,14 @@
 
 import numpy as np
 import torch
+from tests.diagnosis.attributes.conftest import Photographs
 from torch import Tensor
 
+from nearsight.diagnosis.attributes.edits import HAIRED
 from nearsight.diagnosis.attributes.profile import profile, profile_all
+
+# Of thin dark things, and of thin light ones.
+THIN_NUMBERS = 18
 
 
 def noise(height: int, width: int, seed: int = 0) -> Tensor:
@@ -31,3 +36,14 @@ def test_what_is_changed_at_one_place_changes_few_numbers_most() -> None:
     # The strip along the right edge: its mean is white.
     assert (away > 60).sum() >= 3
     assert np.median(away) < 1
+
+
+def test_a_thin_dark_curve_reaches_farther_than_what_a_picture_has_anyway(photographs: Photographs) -> None:
+    hair = HAIRED.edit(1)
+    plain, haired = (
+        np.stack([profile(change(one)) for one in photographs(12, side=48)])[:, -THIN_NUMBERS:]
+        for change in (lambda one: one, hair)
+    )
+    dark, light = np.split((haired - plain).mean(0) / plain.std(0), 2)
+    assert dark.max() > 1
+    assert np.abs(light).max() < dark.max() / 2

@@ -2,24 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from nearsight.diagnosis.attributes import edits
 from nearsight.diagnosis.attributes.edits import Way
 from nearsight.diagnosis.attributes.explaining import Recogniser
 from nearsight.diagnosis.attributes.likeness import LIKENESSES, Likeness
-from nearsight.diagnosis.attributes.looks import Looks, looks_of
 from nearsight.diagnosis.attributes.more_edits import OTHERS
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_set_off
 from nearsight.diagnosis.attributes.scaling import Scale
 from nearsight.diagnosis.attributes.surroundings import BACKGROUNDS, LIGHTS
-from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, Edit, Examined
+from nearsight.diagnosis.candidates import MANY_CAUSES, Candidate, Edit, EditOf, Examined
 from nearsight.statistics import area_under_curve, jaccard
 
 if TYPE_CHECKING:
@@ -35,14 +35,20 @@ FEWEST, MOST_CLASSES = 20, 50
 # so many times as many as become any one other class; or if the class's score rises by so many standard errors, and
 # by more than those of all but so many others.
 ASKED, ANSWERS, TIMES = 32, 3, 3.0
-RISES, AMONG = 4.0, 2
+RISES, AMONG = 4.0, 3
 # Images of other classes that are edited: to see which edits some of a class may have had, and to learn what one of
 # these makes of images; and at least so many.
 SCREENED, LEARNED, LEAST = 24, 112, 8
 # How far a group must be set off, how many times as frequent as elsewhere it must be, and at most how many times as
 # far as the edited images, or they as it, in the median, for an edit to be learned. Of a class and in all.
-WORTH, RARE, NEAR_ENOUGH = 0.4, 3.0, 4.0
+WORTH, RARE, NEAR_ENOUGH = 0.3, 2.0, 4.0
 OF_CLASS, IN_ALL = 3, 10
+# Of so many classes, the edit that makes this many of the asked images the class is learned in any case.
+STRONGEST, MANY = 4, 8
+# Images of other classes from which an edit is removed; what that takes from a class counts up to so many spreads.
+UNDONE, FARTHEST = 400, 6.0
+# How much looks count beside it.
+SHARES_OF_LOOKS = (1.0, 2.0)
 # Covariances are shrunk by this share.
 SHRUNK = 0.1
 # Images that rules grow from are judged by what was learned from others, in so many parts.
@@ -51,6 +57,8 @@ PARTS = 3
 TREES = 60
 # The same for a group that is found.
 SET_OFF, CLEAN, AS_FAR = 0.6, 10.0, 2.0
+# The same if it is also seen by what the class loses without it; how much less clear that is, for comparing edits.
+LOSING_CLEAN, LOSING, LOSING_FAR = 15.0, 0.6, 3.0
 # The few that are farthest of a class are no group: it must be this share of the class.
 SHARE = 0.12
 # It may be this many times as frequent if the edit makes the class's others look like it for so much of the way.
@@ -65,17 +73,62 @@ ELSEWHERE = (0.05, 0.02, 0.01)
 PICTURES = 8
 
 _LINES = tuple(edits.waves(frequency) for frequency in ((0.5, 0.0), (0.0, 0.5)))
+_WEAKER = ("fine detail", "upright detail")
+# The same with half of the strengths: where one class has much of it, another that has little does not answer.
+WEAK = tuple(
+    replace(one, way=replace(one.way, strengths=one.way.strengths[: len(one.way.strengths) // 2 + 1]))
+    for one in {one.way: one for one in (*LIKENESSES, *OTHERS)}.values()
+    if one.attribute in _WEAKER
+)
 MORE = (
     Likeness("lines across", "fine horizontal lines", _LINES[0][0], (), _LINES[0][1]),
     Likeness("lines down", "fine vertical lines", _LINES[1][0], (), _LINES[1][1]),
-    Likeness("thin lines", "thin dark lines, as of hairs", edits.HAIRED, (), edits.MEDIAN),
+    Likeness("thin lines", "thin dark lines, as of hairs", edits.HAIRED, (), edits.CLOSED),
+    Likeness("thin lines", "thin light lines, as of scratches", edits.SCRATCHED, (), edits.OPENED),
     Likeness("light spot", "a bright spot of light", edits.GLOWING, (), edits.VEIL),
     *BACKGROUNDS,
     *LIGHTS,
+    *WEAK,
 )
 
 
-def find_answered(looks: Looks) -> Iterator[Candidate]:
+class Seen(Protocol):
+    """What is seen of the examined images: `looks.Looks` of whole images, `backdrops.Backdrops` of backgrounds."""
+
+    @property
+    def examined(self) -> Examined:
+        """The images and the classifier."""
+
+    @property
+    def values(self) -> Values:
+        """The named attributes of the images, float32 (n, attributes)."""
+
+    @property
+    def grown(self) -> NDArray[np.int64]:
+        """The places of the images that choose from which rules grow, int64 (g,)."""
+
+    @property
+    def of_grown(self) -> Values:
+        """What they look like, float32 (g, numbers)."""
+
+    @property
+    def of_all(self) -> Values:
+        """What all examined images look like, float32 (n, numbers); NaN where that is not known."""
+
+    def classes(self, fewest: int) -> list[int]:
+        """Return the numbers of the classes of which so many images choose."""
+
+    def look(self, image: Tensor, place: int) -> Values:
+        """Return what an image looks like, float32 (numbers,); of an edited one, with the place of the original."""
+
+    def edit(self, way: Way, strength: float) -> EditOf:
+        """Return how a way changes what is seen of an image, which has a place."""
+
+    def whole(self, way: Way, strength: float) -> Edit | None:
+        """Return the same for an image without a place; None if what is seen of it is not known without."""
+
+
+def find_answered(looks: Seen, asked: Sequence[Likeness] | None = None) -> Iterator[Candidate]:
     """Yield what looks as if some images of a class had been edited in a way that the classifier answers with it.
 
     The classifier is asked first: which edits make images of other classes more like this class? Only these are
@@ -84,9 +137,10 @@ def find_answered(looks: Looks) -> Iterator[Candidate]:
     other classes vary (linear discriminant analysis with a shrunk covariance; Friedman, JASA 84, 1989), gives each
     image one number, learned from others. Where some of the class lie apart, 112 images are edited, as strongly as
     these seem to be, and a forest tells them from unedited ones as well. The class's images beyond a threshold on the
-    sum of both count if they are set off, or a separate group, if they are ten times as frequent in the class as
+    mean of both count if they are set off, or a separate group, if they are ten times as frequent in the class as
     elsewhere, minus a standard error (seven times, if the edit explains how they look), and if they lie half to twice
-    as far as the edited images. Whether it is a shortcut is left to images that test.
+    as far as the edited images. Whether it is a shortcut is left to images that test. `asked` are the edits that the
+    classifier is asked about, by default those of whole images.
     """
     examined = looks.examined
     classes = looks.classes(FEWEST)
@@ -94,8 +148,9 @@ def find_answered(looks: Looks) -> Iterator[Candidate]:
         return
     scale = Scale.of(looks.of_grown)
     seen = _Seen(looks, scale, scale(looks.of_grown))
+    ways = asked_about() if asked is None else asked
     found: dict[int, list[_Found]] = defaultdict(list)
-    answered = list(_answers(examined, classes))
+    answered = list(_answers(looks, classes, ways))
     worth_learning = seen.worth_learning(answered)
     for done, worth in enumerate(worth_learning, start=1):
         one = seen.found(worth)
@@ -113,19 +168,33 @@ def asked_about() -> list[Likeness]:
     return list({one.way: one for one in (*LIKENESSES, *OTHERS, *MORE)}.values())
 
 
+def most_asked(choosing: int, classes: int) -> int:
+    """Return how many images the classifier is asked about at most, if so many of each class choose.
+
+    It is asked about all edits, and about images with each edit that is learned removed and as they are.
+    """
+    others = min(UNDONE, choosing * (classes - 1))
+    known = choosing * min(classes, 1 + UNDONE // max(1, choosing))
+    return ASKED * len(asked_about()) + known + (IN_ALL + STRONGEST) * (choosing + others)
+
+
 def middle_strength(way: Way) -> float:
     """Return the strength with which the classifier is asked."""
     return way.strengths[len(way.strengths) // 2]
 
 
-def _answers(examined: Examined, classes: Sequence[int]) -> Iterator[tuple[Likeness, list[int]]]:
-    """Yield the edits that are answered with classes, and these classes."""
-    drawn = np.random.default_rng((examined.seed, 11)).permutation(np.flatnonzero(examined.choosing))[:ASKED]
+def _answers(
+    looks: Seen, classes: Sequence[int], ways: Sequence[Likeness]
+) -> Iterator[tuple[Likeness, dict[int, int]]]:
+    """Yield the edits that are answered with classes, and how many images become each of these."""
+    examined = looks.examined
+    drawn = np.random.default_rng((examined.seed, 11)).permutation(looks.grown)[:ASKED]
     pictures, labels, decision = examined.pictures_at(drawn), examined.labels[drawn], examined.decision
-    before = _relative(decision.scores_of(pictures, lambda picture: picture))
-    ways = asked_about()
+    numbers = range(len(drawn))
+    before = _relative(decision.scores_of(numbers, lambda k: pictures[k]))
     for done, likeness in enumerate(ways, start=1):
-        after = _relative(decision.scores_of(pictures, likeness.way.edit(middle_strength(likeness.way))))
+        edit = looks.edit(likeness.way, middle_strength(likeness.way))
+        after = _relative(decision.scores_of(numbers, lambda k, edit=edit: edit(pictures[k], int(drawn[k]))))  # type: ignore[misc]
         examined.progress.count("asking what edited images are taken for", done, len(ways))
         answered = _answered(before, after, labels, classes)
         if answered:
@@ -136,8 +205,10 @@ def _relative(scores: Values) -> Values:
     return np.asarray(scores - scores.mean(1, keepdims=True))
 
 
-def _answered(before: Values, after: Values, labels: NDArray[np.int64], classes: Sequence[int]) -> list[int]:
-    """Return the classes that images become, or whose scores rise most, of images of other classes."""
+def _answered(
+    before: Values, after: Values, labels: NDArray[np.int64], classes: Sequence[int]
+) -> dict[int, int]:
+    """Return the classes that images become, or whose scores rise most, of images of other classes, and how many."""
     others = labels[:, None] != np.arange(before.shape[1])
     was, now = (scores.argmax(1)[:, None] == np.arange(scores.shape[1]) for scores in (before, after))
     become = (now & ~was & others).sum(0)[classes]
@@ -150,7 +221,8 @@ def _answered(before: Values, after: Values, labels: NDArray[np.int64], classes:
     first = mean >= np.sort(mean)[-min(AMONG, len(mean))]
     beside = (become.sum() - become) / (len(classes) - 1)
     clear = become >= np.maximum(ANSWERS, TIMES * beside)
-    return [number for number, answers in zip(classes, clear | (sure & first), strict=True) if answers]
+    answers = clear | (sure & first)
+    return {number: int(become[k]) for k, number in enumerate(classes) if answers[k]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,38 +288,64 @@ class _Learned:
         return np.stack([self.way(looks), self.forest.predict_proba(looks)[:, 1]], axis=1)
 
 
+@dataclass(frozen=True)
+class _Undone:
+    """How an edit is removed, and the middle and spread of what that takes from a class in images of others.
+
+    `share` is how much looks count beside what is taken.
+    """
+
+    strength: float
+    middle: float
+    spread: float
+    share: float = 1.0
+
+    def scaled(self, lost: Numbers) -> Values:
+        """Return what is taken in spreads, at most so many, float32."""
+        return np.asarray(np.clip((lost - self.middle) / self.spread, -FARTHEST, FARTHEST), dtype=np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class _Found:
     """A threshold on how much images look like an edit's results; `score` is float32 (grown,).
 
-    `change` is what the edit changes in looks, the mean over pictures. `middle` and `spread`, float64 (2,), put
-    both parts of a score on one scale.
+    `of_looks` is that by looks alone. `change` is what the edit changes in looks, the mean over pictures. `middle`
+    and `spread`, float64 (2,), put both parts of a score on one scale. `undone` is None, or, if `score` also has what
+    removing the edit takes from the class, the strength of that, with the middle and spread of what it takes.
     """
 
     likeness: Likeness
-    edit: Edit
+    strength: float
     rule: Rule
     score: Values
+    of_looks: Values
     learned: _Learned
     middle: Numbers
     spread: Numbers
     change: Numbers
+    undone: _Undone | None = None
+
+    @property
+    def clear(self) -> float:
+        """How clearly it separates the class, for comparing edits: what the class loses speaks for many of them."""
+        return self.rule.clear * (1.0 if self.undone is None else LOSING)
 
     def scored(self, looks: Numbers) -> Values:
-        return _summed(self.learned(looks), self.middle, self.spread)
+        return _mean_of(self.learned(looks), self.middle, self.spread)
 
 
-def _summed(parts: Numbers, middle: Numbers, spread: Numbers) -> Values:
-    return np.asarray(((parts - middle) / spread).sum(1), dtype=np.float32)
+def _mean_of(parts: Numbers, middle: Numbers, spread: Numbers) -> Values:
+    return np.asarray(((parts - middle) / spread).mean(1), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
     """The looks of images on one scale, and what edits make of them; `plain` are those of the grown, unedited."""
 
-    looks: Looks
+    looks: Seen
     scale: Scale
     plain: Numbers
+    _scores: dict[int, Values] = field(default_factory=dict)
 
     @property
     def examined(self) -> Examined:
@@ -257,7 +355,7 @@ class _Seen:
     def labels(self) -> NDArray[np.int64]:
         return self.examined.labels[self.looks.grown]
 
-    def worth_learning(self, answered: Sequence[tuple[Likeness, list[int]]]) -> list[_Worth]:
+    def worth_learning(self, answered: Sequence[tuple[Likeness, dict[int, int]]]) -> list[_Worth]:
         """Return the edits that some images of a class may have had, the clearest of a class and in all."""
         plain, labels = self.plain, self.labels
         places = np.random.default_rng((self.examined.seed, 10)).permutation(len(plain))[:SCREENED]
@@ -265,7 +363,7 @@ class _Seen:
         parts = np.arange(len(plain)) % PARTS
         worth: dict[int, list[_Worth]] = defaultdict(list)
         for done, (likeness, numbers) in enumerate(answered, start=1):
-            edit = likeness.way.edit(middle_strength(likeness.way))
+            edit = self.looks.edit(likeness.way, middle_strength(likeness.way))
             self.examined.progress.count("looking for traces of these edits", done, len(answered))
             changes = self._edited(edit, places) - plain[places]
             for number in numbers:
@@ -292,14 +390,32 @@ class _Seen:
         ordered = [sorted(some, key=lambda one: -one.clear)[:OF_CLASS] for some in worth.values()]
         # The clearest of each class come before the second of any.
         ranked = [(rank, -one.clear, one) for some in ordered for rank, one in enumerate(some)]
-        return [one for *_, one in sorted(ranked, key=lambda ranked: ranked[:2])][:IN_ALL]
+        chosen = [one for *_, one in sorted(ranked, key=lambda ranked: ranked[:2])][:IN_ALL]
+        return chosen + self._strongest(answered, chosen)
+
+    def _strongest(
+        self, answered: Sequence[tuple[Likeness, dict[int, int]]], chosen: Sequence[_Worth]
+    ) -> list[_Worth]:
+        """Return the edits, not chosen yet, that make most images a class, of the classes that are made most."""
+        most: dict[int, tuple[int, Likeness]] = {}
+        for likeness, become in answered:
+            for number, count in become.items():
+                if count >= MANY and count > most.get(number, (0, likeness))[0]:
+                    most[number] = count, likeness
+        known = {(one.number, one.likeness.words) for one in chosen}
+        ordered = sorted(most, key=lambda number: (-most[number][0], number))
+        return [
+            _Worth(most[number][1], number, 0.0, 1.0)
+            for number in ordered
+            if (number, most[number][1].words) not in known
+        ][:STRONGEST]
 
     def found(self, worth: _Worth) -> _Found | None:
         """Return the images of a class that look as if they had been edited; None if hardly any do."""
         plain, mine = self.plain, self.labels == worth.number
         places = np.random.default_rng((self.examined.seed, 12)).permutation(np.flatnonzero(~mine))[:LEARNED]
         strength = self._strength(worth, places[:PICTURES])
-        edit = worth.likeness.way.edit(strength)
+        edit = self.looks.edit(worth.likeness.way, strength)
         before, after = plain[places], self._edited(edit, places)
         part = np.where(mine, PARTS, np.arange(len(plain)) % PARTS)
         parts = np.empty((len(plain), 2))
@@ -310,16 +426,98 @@ class _Seen:
             )
             parts[part == k] = learned(plain[part == k])
         middle, spread = parts[~mine].mean(0), np.maximum(parts[~mine].std(0), 1e-6)
-        score = _summed(parts, middle, spread)
-        for rule in _rules(score, mine, worth.number):
-            if 1 / AS_FAR <= float(np.median(parts[mine & rule.has(score), 0])) <= AS_FAR:
-                change = (after - before).mean(0)
-                return _Found(worth.likeness, edit, rule, score, learned, middle, spread, change)
-        return None
+        of_looks = _mean_of(parts, middle, spread)
+        lost, undone = self._undone(worth, strength, learned, places)
+        change = (after - before).mean(0)
+        able: list[_Found] = []
+        scores: list[tuple[Values, _Undone | None]] = [(of_looks, None)]
+        scores += [(share * of_looks + lost, replace(undone, share=share)) for share in SHARES_OF_LOOKS]
+        for score, how in scores:
+            for rule in _rules(score, mine, worth.number):
+                far = AS_FAR if how is None else LOSING_FAR
+                if 1 / far <= float(np.median(parts[mine & rule.has(score), 0])) <= far:
+                    one = _Found(
+                        worth.likeness, strength, rule, score, of_looks, learned, middle, spread, change, how
+                    )
+                    able.append(one)
+        rare = [one for one in able if self._rare(one)]
+        rest = [one for one in able if one.undone is None]
+        return max(rare or rest, key=lambda one: one.rule.clear, default=None)
+
+    def _rare(self, found: _Found) -> bool:
+        """Say whether hardly any images of other classes have it.
+
+        It must be rarer if it is also seen by what removing it takes from the class: a class of green things loses by
+        less green.
+        """
+        least = CLEAN if found.undone is None else LOSING_CLEAN
+        return found.rule.times_as_frequent(self.labels == found.rule.class_number) >= least
+
+    def _undone(
+        self, worth: _Worth, strength: float, learned: _Learned, places: NDArray[np.int64]
+    ) -> tuple[Values, _Undone]:
+        """Return how much of the class's score is lost if the edit is removed, in spreads of others.
+
+        It is float32 (grown,), NaN for images of other classes that are not asked about. With it come the strength at
+        which it is removed, and the middle and spread. An image that was edited loses what the edit gave it.
+        """
+        mine = self.labels == worth.number
+        others = np.random.default_rng((self.examined.seed, 13)).permutation(np.flatnonzero(~mine))[:UNDONE]
+        chosen = np.sort(np.concatenate([np.flatnonzero(mine), others]))
+        back = worth.likeness.back
+        back_strength = self._back(worth.likeness, strength, learned.way, places[:PICTURES])
+        lost = np.full(len(mine), np.nan)
+        edit = self.looks.edit(back, back_strength)
+        lost[chosen] = self._lost(edit, worth.number, self.looks.grown[chosen])
+        middle, spread = float(np.nanmean(lost[~mine])), max(float(np.nanstd(lost[~mine])), 1e-6)
+        undone = _Undone(back_strength, middle, spread)
+        return undone.scaled(lost), undone
+
+    def _back(self, likeness: Likeness, strength: float, way: _Direction, places: NDArray[np.int64]) -> float:
+        """Return the strength at which an edit is removed so that edited images look as before."""
+        edit, wanted = self.looks.edit(likeness.way, strength), float(way(self.plain[places]).mean())
+
+        def away(back_strength: float) -> float:
+            back = self.looks.edit(likeness.back, back_strength)
+            made = self._edited(lambda image, place: back(edit(image, place), place), places)
+            return abs(float(way(made).mean()) - wanted)
+
+        return min(likeness.back.strengths[:: 1 + len(likeness.back.strengths) // 6], key=away)
+
+    def _lost(self, edit: EditOf, number: int, places: NDArray[np.int64]) -> Numbers:
+        """Return by how much an edit lowers the score of a class, relative to all classes, float64 (places,)."""
+        decision, images = self.examined.decision, self.examined.images
+        unknown = [place for place in places.tolist() if place not in self._scores]
+        self._scores.update(zip(unknown, _relative(decision.scores_of(unknown, images.image)), strict=True))
+        before = np.stack([self._scores[place] for place in places.tolist()])
+        after = _relative(decision.scores_of(places.tolist(), lambda place: edit(images.image(place), place)))
+        return np.asarray((before - after)[:, number], dtype=np.float64)
+
+    def value(self, found: _Found) -> Values:
+        """Return the score of all examined images, float32 (n,).
+
+        What an image loses if the edit is removed is only asked about where it can decide.
+        """
+        looks = self.looks
+        value = found.scored(self.scale(looks.of_all))
+        value[looks.grown] = found.of_looks
+        value[np.isnan(looks.values).any(1) | np.isnan(looks.of_all).any(1)] = np.nan
+        if found.undone is not None:
+            undone = found.undone
+            value *= np.float32(undone.share)
+            known = np.full(len(value), np.nan, dtype=np.float32)
+            known[looks.grown] = found.score
+            open_ = np.flatnonzero(np.isnan(known) & (value >= found.rule.threshold - FARTHEST))
+            lost = np.full(len(value), -FARTHEST)
+            if len(open_):
+                edit = looks.edit(found.likeness.back, undone.strength)
+                lost[open_] = undone.scaled(self._lost(edit, found.rule.class_number, open_))
+            value = np.where(np.isnan(known), value + lost, known).astype(np.float32)
+        return value
 
     def distinct(self, found: Sequence[_Found]) -> Iterator[_Found]:
         """Yield the clearest of a class; of those that nearly the same images have, the edit that does most alike."""
-        left = sorted(found, key=lambda one: -one.rule.clear)
+        left = sorted(found, key=lambda one: -one.clear)
         for _ in range(MOST_OF_A_CLASS):
             if not left:
                 return
@@ -327,7 +525,7 @@ class _Seen:
             having = {id(one): mine & one.rule.has(one.score) for one in left}
             first = having[id(left[0])]
             same = [one for one in left if jaccard(first, having[id(one)]) >= SAME]
-            near = [one for one in same if one.rule.clear >= NEAR * left[0].rule.clear]
+            near = [one for one in same if one.clear >= NEAR * left[0].clear]
             own = mine & ~first
             without = own if own.sum() >= PICTURES else ~mine
             apart = self.plain[first].mean(0) - self.plain[without].mean(0)
@@ -337,19 +535,27 @@ class _Seen:
     def candidate(self, found: _Found) -> Candidate:
         """Return what was found as a possible shortcut."""
         looks, examined, rule = self.looks, self.examined, found.rule
-        value = found.scored(self.scale(looks.of_all))
-        value[looks.grown] = found.score
-        value[np.isnan(looks.values).any(1)] = np.nan
+        value = self.value(found)
         has, mine = rule.has(value), examined.labels == rule.class_number
         own = mine & ~has & examined.choosing
         without = own if own.sum() >= PICTURES else ~mine & ~has & examined.choosing
         pictures = examined.pictures(mine & has, PICTURES)
+        beside = float(np.median(found.of_looks[without[looks.grown]]))
 
-        def away(edit: Edit) -> float:
-            made = found.scored(self.scale(np.stack([looks_of(edit(one)) for one in pictures])))
-            return abs(float(np.median(made)) - float(np.median(value[without])))
+        def away(edit: EditOf) -> float:
+            made = [
+                looks.look(edit(one, int(k)), int(k))
+                for one, k in zip(pictures, pictures.places, strict=True)
+            ]
+            return abs(float(np.median(found.scored(self.scale(np.stack(made))))) - beside)
 
-        back = found.likeness.back
+        way, back = found.likeness.way, found.likeness.back
+        least = (
+            min(back.strengths, key=lambda strength: away(looks.edit(back, strength)))
+            if len(pictures)
+            else None
+        )
+        whole = looks.whole(way, found.strength) is not None
         return Candidate(
             class_number=rule.class_number,
             attribute=found.likeness.attribute,
@@ -360,38 +566,43 @@ class _Seen:
             effect=area_under_curve(
                 value[mine & has & examined.choosing], value[looks.grown][~mine[looks.grown]]
             ),
-            put_on=found.edit,
-            take_off=min((back.edit(strength) for strength in back.strengths), key=away)
-            if len(pictures)
-            else None,
+            put_on=looks.whole(way, found.strength),
+            take_off=None if least is None else looks.whole(back, least),
+            put_on_of=None if whole else looks.edit(way, found.strength),
+            take_off_of=None if whole or least is None else looks.edit(back, least),
             causes=MANY_CAUSES,
         )
 
     def clean(self, found: _Found, candidate: Candidate) -> bool:
         """Say whether hardly any other images have it; a few more may if the edit explains how the images look."""
-        examined, mine = self.examined, self.labels == found.rule.class_number
-        if found.rule.times_as_frequent(mine) >= CLEAN:
+        examined = self.examined
+        if self._rare(found):
             return True
         group = (examined.labels == candidate.class_number) & candidate.has
         own = (examined.labels == candidate.class_number) & ~candidate.has
         enough = (own & examined.choosing).sum() >= PICTURES
+        edit = self.looks.edit(found.likeness.way, found.strength)
         recogniser = Recogniser.of(examined, group, own if enough else ~group & ~candidate.has)
-        return recogniser is not None and recogniser.explained(found.edit) >= EXPLAINED
+        return recogniser is not None and recogniser.explained(edit) >= EXPLAINED
 
-    def _edited(self, edit: Edit, places: NDArray[np.int64]) -> Numbers:
+    def _edited(self, edit: EditOf, places: NDArray[np.int64]) -> Numbers:
         pictures = self.examined.pictures_at(self.looks.grown[places])
-        return self.scale(np.stack([looks_of(edit(one)) for one in pictures]))
+        made = [
+            self.looks.look(edit(one, int(k)), int(k))
+            for one, k in zip(pictures, pictures.places, strict=True)
+        ]
+        return self.scale(np.stack(made))
 
     def _strength(self, worth: _Worth, places: NDArray[np.int64]) -> float:
         """Return the strength at which an edit changes looks about as much as some images seem to have changed."""
         strengths = worth.likeness.way.strengths
         middle = len(strengths) // 2
         last = len(strengths) - 1
-        tried = {len(strengths) // 5, (len(strengths) // 5 + middle) // 2, (middle + last) // 2, last}
+        tried = {0, len(strengths) // 5, (len(strengths) // 5 + middle) // 2, (middle + last) // 2, last}
         plain = self.plain[places]
 
         def change(place: int) -> Numbers:
-            edit = worth.likeness.way.edit(strengths[place])
+            edit = self.looks.edit(worth.likeness.way, strengths[place])
             return np.asarray((self._edited(edit, places) - plain).mean(0), dtype=np.float64)
 
         of_middle = change(middle)

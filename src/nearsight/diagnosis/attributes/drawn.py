@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from nearsight.diagnosis.attributes.transfers import PlaceTransfer, place_transfer
+from nearsight.diagnosis.attributes.transfers import FEWEST, PlaceTransfer, place_transfer
 from nearsight.diagnosis.candidates import Candidate, Edit, Examined
 from nearsight.diagnosis.repeats.overlay import Overlay
 from nearsight.diagnosis.repeats.wording import Said, said_of
@@ -20,16 +20,19 @@ def as_drawn(examined: Examined, candidate: Candidate) -> Candidate:
     """Return a candidate with what is drawn on its images as its edit and its name, if that moves more to its class.
 
     A white bar makes images "overexposed", and brightening others does not make them so. What differs at each place
-    between the images of the class that have the attribute and the others is learned from those that choose
-    (`place_transfer`). It counts if hardly anything of the picture is left where it is, and if it moves 10 % more of
-    the other classes' images that choose to the class than the attribute's own edit, which moves less than half.
+    between the images of the class that have the attribute and its others, or those of other classes if nearly all of
+    the class have it, is learned from those that choose (`place_transfer`). It counts if hardly anything of the
+    picture is left where it is, and if it moves 10 % more of the other classes' images that choose to the class than
+    the attribute's own edit, which moves less than half.
     Only artefacts are looked at.
     """
     if not candidate.artefact:
         return candidate
-    mine = examined.labels == candidate.class_number
+    mine, has = examined.labels == candidate.class_number, candidate.has
+    own = mine & ~has
+    enough = (own & examined.choosing).sum() >= FEWEST
     change, like = (
-        examined.pictures(mine & these, LEARNED_FROM) for these in (~candidate.has, candidate.has)
+        examined.pictures(these, LEARNED_FROM) for these in (own if enough else ~mine & ~has, mine & has)
     )
     places = place_transfer(change, like)
     if places is None or (said := said_of_places(places, OPAQUE)) is None:

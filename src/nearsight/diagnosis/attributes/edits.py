@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
-from scipy.ndimage import gaussian_filter, median_filter
+from scipy.ndimage import gaussian_filter, grey_closing, grey_opening, median_filter
 from torch import Tensor
 
 Pixels = NDArray[np.uint8]
@@ -113,15 +113,15 @@ def _specked(pixels: Pixels, share: float) -> Pixels:
     return pixels
 
 
-def _haired(pixels: Pixels, number: float) -> Pixels:
-    """Draw thin dark curves."""
+def _haired(colour: tuple[int, int, int], pixels: Pixels, number: float) -> Pixels:
+    """Draw thin curves."""
     picture, random = _picture(pixels), _random(pixels)
     height, width = pixels.shape[1:]
     draw, along = ImageDraw.Draw(picture), np.linspace(0, 1, 24)[:, None]
     for _ in range(int(number)):
         first, middle, last = random.random((3, 2)) * (width - 1, height - 1)
         curve = (1 - along) ** 2 * first + 2 * along * (1 - along) * middle + along**2 * last
-        draw.line(list(map(tuple, curve)), fill=(40, 30, 20), width=max(1, round(min(height, width) / 64)))
+        draw.line(list(map(tuple, curve)), fill=colour, width=max(1, round(min(height, width) / 64)))
     return _pixels(picture)
 
 
@@ -135,6 +135,16 @@ def _glowing(pixels: Pixels, opacity: float) -> Floats:
 
 def _median(pixels: Pixels, side: float) -> Pixels:
     return np.asarray(median_filter(pixels, (1, int(side), int(side))))
+
+
+def _closed(pixels: Pixels, side: float) -> Pixels:
+    """Remove dark things that are thinner than `side`."""
+    return np.asarray(grey_closing(pixels, (1, int(side), int(side))))
+
+
+def _opened(pixels: Pixels, side: float) -> Pixels:
+    """Remove light things that are thinner than `side`."""
+    return np.asarray(grey_opening(pixels, (1, int(side), int(side))))
 
 
 def _calmed(pixels: Pixels, sigma: float) -> Floats:
@@ -324,8 +334,12 @@ BLUR_ACROSS, BLUR_DOWN = (
 )
 NOISE, GREY_NOISE = Way("noise", _noisy, _NOISES), Way("grey noise", _noisy_grey, _NOISES)
 SPECKS = Way("specks", _specked, (0.002, 0.004, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12))
-HAIRED = Way("thin lines", _haired, (1, 2, 3, 4, 6, 9))
+HAIRED, SCRATCHED = (
+    Way(f"thin {name} lines", partial(_haired, colour), (1, 2, 3, 4, 6, 9))
+    for name, colour in (("dark", (40, 30, 20)), ("light", (235, 235, 235)))
+)
 GLOWING = Way("bright spot", _glowing, (0.2, 0.35, 0.5, 0.65, 0.8, 0.95))
+CLOSED, OPENED = Way("closed", _closed, (3, 5)), Way("opened", _opened, (3, 5))
 MEDIAN, CALMED = Way("median", _median, (3, 5)), Way("calmed", _calmed, (0.6, 1.0, 1.5, 2.0, 3.0))
 LEVELLED = Way("few levels", _levelled, (2, 3, 4, 6, 8, 12, 17, 25, 36, 51, 85, 127))
 DITHERED = Way("dithered", _dithered, (1, 2, 4, 8, 16, 32, 64))

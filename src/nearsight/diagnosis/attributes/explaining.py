@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nearsight.diagnosis.attributes.forests import grown_forest
 from nearsight.diagnosis.attributes.looks import looks_of
-from nearsight.diagnosis.candidates import Edit, Examined
+from nearsight.diagnosis.candidates import EditOf, Examined
 from nearsight.diagnosis.decoded import DecodedImages
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class Recogniser:
         of_group, of_others = float(sure[own].mean()), float(sure[~own].mean())
         return Recogniser(forest, theirs, of_group, of_others) if of_group > of_others else None
 
-    def explained(self, edit: Edit) -> float:
+    def explained(self, edit: EditOf) -> float:
         """Return how far the others come to look like the group by an edit: 0 not at all, 1 as much as the group."""
-        sure = self.forest.predict_proba(np.stack([looks_of(edit(one)) for one in self.others]))[:, 1]
+        others = zip(self.others, self.others.places.tolist(), strict=True)
+        sure = self.forest.predict_proba(np.stack([looks_of(edit(*one)) for one in others]))[:, 1]
         return (float(sure.mean()) - self.of_others) / (self.of_group - self.of_others)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearsight.diagnosis.attributes.answered import find_answered
+from nearsight.diagnosis.attributes.backdrops import Backdrops
 from nearsight.diagnosis.attributes.curves import TONAL, CurvesOfClass
 from nearsight.diagnosis.attributes.drawn import as_drawn
 from nearsight.diagnosis.attributes.edits import WAYS, Way, waves
@@ -20,6 +21,7 @@ from nearsight.diagnosis.attributes.measuring import measure_all, measure_one
 from nearsight.diagnosis.attributes.pictured import pictured
 from nearsight.diagnosis.attributes.rules import Rule, rule_apart, rule_of
 from nearsight.diagnosis.attributes.spectrum import strongest_wave
+from nearsight.diagnosis.attributes.surroundings import OF_BACKGROUNDS
 from nearsight.diagnosis.candidates import MANY_CAUSES, ONE_CAUSE, Candidate, Edit, Examined
 from nearsight.statistics import area_under_curve, false_discovery, jaccard
 
@@ -66,6 +68,8 @@ def find_whole_image_attributes(examined: Examined) -> Iterator[Candidate]:
         yield as_drawn(examined, one)
     looks = Looks(examined, values)
     yield from find_answered(looks)
+    if examined.images.has_regions:
+        yield from find_answered(Backdrops(examined, values), OF_BACKGROUNDS)
     yield from find_groups(looks)
 
 

@@ -85,6 +85,7 @@ class _Tried:
     words: str
     edit: Edit
     back: Edit | None
+    learned: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +157,8 @@ class _Seen:
             put_on=best.edit,
             take_off=best.back,
             causes=ANY_CAUSE,
+            # What was learned from the group would explain it under any name.
+            named_by=(lambda: None) if best.learned else None,
         )
         return replace(candidate, pictured=pictured(self.examined, self.values, candidate))
 
@@ -205,15 +208,16 @@ class _Group:
         curves = CurvesOfClass(self.seen.examined, self.number, self.has)
         on, off = curves.edit(on=True), curves.edit(on=False)
         if on is not None:
-            yield _Tried(attribute, words, on, off)
+            yield _Tried(attribute, words, on, off, learned=True)
         change, like = self._pictures(~self.has), self._pictures(self.has)
         spectrum = spectrum_transfer(change, like)
         if spectrum is not None:
-            yield _Tried(attribute, words, spectrum, spectrum.back)
+            yield _Tried(attribute, words, spectrum, spectrum.back, learned=True)
         places = place_transfer(change, like)
         if places is not None:
-            said = said_of_places(places) or Said(attribute, words)
-            yield _Tried(said.attribute, said.words, places, places.back)
+            said = said_of_places(places)
+            named = said or Said(attribute, words)
+            yield _Tried(named.attribute, named.words, places, places.back, learned=said is None)
 
     def _pictures(self, having: Mask) -> DecodedImages:
         examined = self.seen.examined

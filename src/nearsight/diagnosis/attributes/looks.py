@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nearsight.diagnosis.attributes.edits import Way
 from nearsight.diagnosis.attributes.measuring import measure
 from nearsight.diagnosis.attributes.profile import profile, profile_all
-from nearsight.diagnosis.candidates import Examined
+from nearsight.diagnosis.candidates import Edit, EditOf, Examined
 
 Values = NDArray[np.float32]
 
@@ -58,6 +59,20 @@ class Looks:
         """Return the numbers of the classes of which so many images choose."""
         labels = self.examined.labels[self.examined.choosing & ~np.isnan(self.values).any(1)]
         return [number for number in np.unique(labels).tolist() if (labels == number).sum() >= fewest]
+
+    def look(self, image: Tensor, place: int) -> Values:
+        """Return the looks of an image, float32 (numbers,), wherever it is in the set."""
+        del place
+        return looks_of(image)
+
+    def edit(self, way: Way, strength: float) -> EditOf:
+        """Return how a way changes an image, wherever it is in the set."""
+        edit = way.edit(strength)
+        return lambda image, _: edit(image)
+
+    def whole(self, way: Way, strength: float) -> Edit | None:
+        """Return the same for an image of no set."""
+        return way.edit(strength)
 
     def _of(self, places: NDArray[np.int64]) -> Values:
         profiles = profile_all(self.examined.images.image(i) for i in places.tolist())

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from nearsight.diagnosis.attributes.forests import told_apart
 from nearsight.diagnosis.attributes.kinds import NAMES, SURROUNDINGS
 from nearsight.diagnosis.attributes.measuring import measure_all
-from nearsight.diagnosis.candidates import Candidate, Edit, Examined
+from nearsight.diagnosis.candidates import Candidate, EditOf, Examined
 from nearsight.statistics import area_under_curve
 
 Values = NDArray[np.float32]
@@ -65,14 +65,14 @@ def pictured(examined: Examined, values: Values, candidate: Candidate) -> bool:
     changing = [changing for kind, changing in CHANGE.items() if candidate.attribute in kind]
     if candidate.attribute in TRACES or not changing:
         return False
-    choosing = examined.choosing & ~np.isnan(values).any(1)
+    choosing = examined.choosing & ~np.isnan(values).any(1) & ~np.isnan(candidate.value)
     mine, has = examined.labels == candidate.class_number, candidate.has
     group, own, others = choosing & mine & has, choosing & mine & ~has, choosing & ~mine & ~has
     if min(group.sum(), others.sum()) < FEWEST:
         return False
     alone = np.array([not any(name in some for some in changing) for name in NAMES])
-    if candidate.put_on is not None:
-        alone &= _hardly_changed(examined, values, others, candidate.put_on)
+    if candidate.added is not None:
+        alone &= _hardly_changed(examined, values, others, candidate.added)
     few = own.sum() < FEWEST
     if not few and _more_of_it(candidate.value, group, own, others) >= TAIL:
         return True
@@ -96,10 +96,10 @@ def _more_of_it(value: Values, group: Mask, own: Mask, others: Mask) -> float:
     return area_under_curve(signed[own], signed[others])
 
 
-def _hardly_changed(examined: Examined, values: Values, free: Mask, put_on: Edit) -> Mask:
+def _hardly_changed(examined: Examined, values: Values, free: Mask, put_on: EditOf) -> Mask:
     places = np.random.default_rng((examined.seed, 8)).permutation(np.flatnonzero(free))[:PICTURES]
     if not len(places):
         return np.ones(len(NAMES), dtype=np.bool_)
     low, high = np.nanpercentile(values[examined.choosing], (16, 84), axis=0)
-    changed = measure_all(put_on(examined.images.image(int(i))) for i in places) - values[places]
+    changed = measure_all(put_on(examined.images.image(int(i)), int(i)) for i in places) - values[places]
     return np.asarray(np.abs(changed).mean(0) < LITTLE * np.maximum((high - low) / 2, 1e-3))

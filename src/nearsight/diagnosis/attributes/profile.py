@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import black_tophat, find_objects, label, uniform_filter, white_tophat
 from torch import Tensor
 
 from nearsight.diagnosis.attributes.percentiles import percentiles
@@ -31,11 +31,13 @@ SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _STEP, _POWER = 8.0, 0.1
 # The middle ends at the first distance from the centre, and its surroundings begin at the second; a side is at 1.
 MIDDLE, AROUND = 0.6, 0.8
+# What is thinner than this many pixels, and the grey levels by which it stands out.
+THIN, STANDS_OUT = 3, (12, 24)
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def profile(image: Tensor) -> Values:
-    """Return some 290 numbers about a picture, for which there is no single word, float32.
+    """Return some 310 numbers about a picture, for which there is no single word, float32.
 
     >>> import torch
     >>> plain = profile(torch.full((3, 32, 32), 90, dtype=torch.uint8))
@@ -46,9 +48,9 @@ def profile(image: Tensor) -> Values:
     and of saturation; colour and spread of strips along the four edges; steps between the lines nearest to the
     edges; colour, spread and detail of 16 cells; power in six bands of frequency and four directions; the slow
     and fast waves of the means of rows and columns; how many pixels have the most common colours; the
-    lightest, darkest, calmest and busiest spots; what lies around the middle, alone and compared with it; and how
-    light, contrast and colour change from side to side. All are NaN for a picture of less than 16 pixels in height
-    or width.
+    lightest, darkest, calmest and busiest spots; what lies around the middle, alone and compared with it; how
+    light, contrast and colour change from side to side; and how thin dark and light things stand out. All are NaN
+    for a picture of less than 16 pixels in height or width.
     """
     pixels = np.ascontiguousarray(image.numpy())
     small = min(pixels.shape[1:]) < SMALLEST
@@ -67,6 +69,7 @@ def profile(image: Tensor) -> Values:
         _spots(luma),
         _around(channels, luma),
         _slopes(channels, luma),
+        _thin(luma),
     )
     found = np.concatenate(parts).astype(np.float32)
     return np.full_like(found, np.nan) if small else found
@@ -216,4 +219,20 @@ def _slopes(channels: Plane, luma: Plane) -> Plane:
     for axis, side in ((2, height), (1, width)):
         along = np.linspace(-1, 1, side, dtype=np.float32)
         found.append(planes.mean(axis) @ (along / (along**2).sum()))
+    return np.concatenate(found)
+
+
+def _thin(luma: Plane) -> Plane:
+    """Return how far thin dark things and thin light ones stand out, and how far the longest of each reaches."""
+    found = []
+    for away in (black_tophat(luma, (THIN, THIN)), white_tophat(luma, (THIN, THIN))):
+        found.append(percentiles(away.ravel(), (75, 95, 99)))
+        for least in STANDS_OUT:
+            parts, count = label(away > least, np.ones((3, 3)))
+            boxes = [
+                [rows.stop - rows.start, columns.stop - columns.start]
+                for rows, columns in find_objects(parts)
+            ]
+            longest = max((np.hypot(*sides) for sides in boxes), default=0.0) / np.hypot(*luma.shape)
+            found.append(np.array([longest, np.log2(1 + count), 10 * (parts > 0).mean()]))
     return np.concatenate(found)

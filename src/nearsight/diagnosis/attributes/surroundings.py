@@ -1,5 +1,6 @@
 """Edits of what surrounds the middle of a picture, and of how the light falls."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -57,23 +58,25 @@ def _lit_towards(toward: tuple[float, float], pixels: Pixels, octaves: float) ->
 _SHARES = (0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65)
 _STRIPES = Way("stripes", partial(edits.waved, (0.125, 0.125)), (4, 8, 12, 16, 24, 36))
 
-BACKGROUNDS = (
-    Likeness(SURROUNDINGS, "blurred background", around(edits.BLUR), (), around(edits.SHARP)),
-    Likeness(SURROUNDINGS, "grey background", around(edits.GREYSCALE), (), around(edits.COLOURED)),
-    Likeness(SURROUNDINGS, "dark background", around(edits.VEIL), (), around(edits.HARD)),
-    Likeness(SURROUNDINGS, "light background", around(edits.HAZE), (), around(edits.HARD)),
-    Likeness(SURROUNDINGS, "striped background", around(_STRIPES), (), around(edits.BLUR)),
+# What a background may be made of, whether it is what surrounds the middle or all but the object.
+OF_BACKGROUNDS = (
+    Likeness(SURROUNDINGS, "blurred background", edits.BLUR, (), edits.SHARP),
+    Likeness(SURROUNDINGS, "grey background", edits.GREYSCALE, (), edits.COLOURED),
+    Likeness(SURROUNDINGS, "dark background", edits.VEIL, (), edits.HARD),
+    Likeness(SURROUNDINGS, "light background", edits.HAZE, (), edits.HARD),
+    Likeness(SURROUNDINGS, "striped background", _STRIPES, (), edits.BLUR),
     *(
         Likeness(
             SURROUNDINGS,
             f"{hue} background",
-            around(Way(f"{hue} paint", partial(_painted, colour), _SHARES)),
+            Way(f"{hue} paint", partial(_painted, colour), _SHARES),
             (),
-            around(Way(f"less {hue} paint", partial(_unpainted, colour), _SHARES)),
+            Way(f"less {hue} paint", partial(_unpainted, colour), _SHARES),
         )
         for hue, colour in _COLOURS.items()
     ),
 )
+BACKGROUNDS = tuple(replace(one, way=around(one.way), back=around(one.back)) for one in OF_BACKGROUNDS)
 _DIAGONAL = 0.7
 _CORNERS = {
     "top left": (-_DIAGONAL, -_DIAGONAL),

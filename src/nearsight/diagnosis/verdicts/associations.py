@@ -36,7 +36,7 @@ def associate(
     tiles was found in the strongest ones, so the chance of its difference is that of strength alone. If every
     image of a class has a candidate, accuracy without it is unknown.
     """
-    testing = examined.testing(candidate) & ~np.isnan(candidate.value)
+    testing = examined.testing(candidate)
     mine = np.flatnonzero(testing & (examined.labels == candidate.class_number))
     others = np.flatnonzero(testing & (examined.labels != candidate.class_number))
     has, elsewhere = candidate.has[mine], candidate.has[others]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from nearsight.diagnosis.candidates import Candidate, Edit, EditOf, Examined
+from nearsight.diagnosis.candidates import Candidate, EditOf, Examined
 from nearsight.diagnosis.parted_decision import PartedDecision, PartEdit, PartEdits
 from nearsight.statistics import Estimate, accuracy_estimate, change_estimate, more_often
 
@@ -182,7 +182,8 @@ def _of_whole(examined: Examined, candidate: Candidate) -> _Asked:
             chosen.tolist(), lambda place: edit(examined.images.image(place), place)
         )
 
-    put_on, take_off = _of_any(candidate.put_on), candidate.take_off_of or _of_any(candidate.take_off)
+    put_on, take_off = candidate.added, candidate.removed
+    beside = candidate.beside
     return _Asked(
         asked(put_on),
         asked(take_off),
@@ -191,12 +192,8 @@ def _of_whole(examined: Examined, candidate: Candidate) -> _Asked:
             if put_on is None or take_off is None
             else lambda image, place: take_off(put_on(image, place), place)
         ),
-        asked(_of_any(candidate.beside)),
+        asked(None if beside is None else lambda image, _: beside(image)),
     )
-
-
-def _of_any(edit: Edit | None) -> EditOf | None:
-    return None if edit is None else lambda image, _: edit(image)
 
 
 def _of_parts(parted: PartedDecision, edits: PartEdits) -> _Asked:

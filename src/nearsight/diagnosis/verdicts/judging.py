@@ -28,9 +28,10 @@ PROVEN = 80
 SAME = 1 / 3
 # An unproven candidate is part of a proven one if this share of its images has the proven one.
 WITHIN = 0.8
-# From this overlap on, a candidate that moves this share as many images may be a better name. It is one if it
-# explains more of how these images look, or at most so much less.
-ALIKE, LEAST_MOVED, NEARLY = 0.6, 0.5, 0.1
+# From this overlap on, a candidate that moves this share as many images may be a better name, or the second share if
+# it is a mark: of one that has many parts, one is pasted. It is a better name if it explains more of how these images
+# look, or at most so much less.
+ALIKE, LEAST_MOVED, LEAST_MOVED_BY_MARKS, NEARLY = 0.6, 0.5, 0.2, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +167,7 @@ def _named(examined: Examined, best: Judged, same: Sequence[Judged]) -> Judged:
             for one in same
             if one.word == best.word
             and one.candidate.artefact == best.candidate.artefact
-            and one.moved_by_putting_on >= LEAST_MOVED * best.moved_by_putting_on > 0
+            and one.moved_by_putting_on >= _least_moved(one) * best.moved_by_putting_on > 0
             and jaccard(has[mine], one.candidate.has[mine]) >= ALIKE
         ),
     ]
@@ -182,7 +183,14 @@ def _named(examined: Examined, best: Judged, same: Sequence[Judged]) -> Judged:
         0.0 if (edit := one.candidate.as_named) is None else recogniser.explained(edit) for one in able
     ]
     near = [k for k, share in enumerate(explained) if share >= max(explained) - NEARLY]
-    return able[min(near, key=lambda k: (able[k].candidate.causes, _may_be_anywhere(able[k]), -explained[k]))]
+    named = able[
+        min(near, key=lambda k: (able[k].candidate.causes, _may_be_anywhere(able[k]), -explained[k]))
+    ]
+    return best if named.candidate.words == best.candidate.words else named
+
+
+def _least_moved(one: Judged) -> float:
+    return LEAST_MOVED_BY_MARKS if one.candidate.attribute == MARK else LEAST_MOVED
 
 
 def _may_be_anywhere(one: Judged) -> bool:
