@@ -58,7 +58,7 @@ TREES = 60
 # The same for a group that is found.
 SET_OFF, CLEAN, AS_FAR = 0.6, 10.0, 2.0
 # The same if it is also seen by what the class loses without it; how much less clear that is, for comparing edits.
-LOSING_CLEAN, LOSING, LOSING_FAR = 15.0, 0.6, 3.0
+LOSING_CLEAN, LOSING_SET_OFF, LOSING, LOSING_FAR = 15.0, 0.7, 0.6, 3.0
 # The few that are farthest of a class are no group: it must be this share of the class.
 SHARE = 0.12
 # It may be this many times as frequent if the edit makes the class's others look like it for so much of the way.
@@ -447,11 +447,13 @@ class _Seen:
     def _rare(self, found: _Found) -> bool:
         """Say whether hardly any images of other classes have it.
 
-        It must be rarer if it is also seen by what removing it takes from the class: a class of green things loses by
-        less green.
+        It must be rarer, and more set off, if it is also seen by what removing it takes from the class: a class of
+        green things loses by less green.
         """
-        least = CLEAN if found.undone is None else LOSING_CLEAN
-        return found.rule.times_as_frequent(self.labels == found.rule.class_number) >= least
+        times = found.rule.times_as_frequent(self.labels == found.rule.class_number)
+        if found.undone is None:
+            return times >= CLEAN
+        return times >= LOSING_CLEAN and found.rule.pure >= LOSING_SET_OFF
 
     def _undone(
         self, worth: _Worth, strength: float, learned: _Learned, places: NDArray[np.int64]
