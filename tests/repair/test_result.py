@@ -82,6 +82,16 @@ def test_shortcuts_that_are_still_found_are_named_once_a_class() -> None:
     assert replace(found, after=both).still_shortcuts == ("bird",)
 
 
+def test_the_conclusion_begins_with_a_shortcut_that_is_still_there() -> None:
+    found = make_repair()
+    assert found.before is not None
+    conclusion, *_ = replace(found, after=(*found.before, *(found.after or ()))).sentences()
+    assert conclusion.startswith(
+        "not removed, as the test images still show it: bird: a green tint; more images without the shortcut"
+    )
+    assert found.sentences()[0] in conclusion
+
+
 def test_two_verdicts_of_one_class_and_kind_are_not_mixed_up() -> None:
     found = make_repair()
     assert found.before is not None

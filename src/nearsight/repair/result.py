@@ -209,7 +209,12 @@ class Repair(Shown):
                 f"{counted(len(each), 'shortcut')}"
             )
         before, after = whole_per_cent(self.overall.before), whole_per_cent(self.overall.after)
-        return f"{won}; of all test images {after} are right, {before} before{_proven(self.overall.change)}"
+        told = f"{won}; of all test images {after} are right, {before} before{_proven(self.overall.change)}"
+        still = [one for one in self.after or () if one.repaired and one.verdict == SHORTCUT]
+        if not still:
+            return told
+        names = ", ".join(f"{self.classes[one.class_number]}: {one.words}" for one in still)
+        return f"not removed, as the test images still show it: {names}; {told}"
 
     def _worst(self) -> Iterator[str]:
         if self.worst is None:
@@ -251,8 +256,8 @@ class Repair(Shown):
                 one = self.shortcuts[row.shortcut]
                 after, before = whole_per_cent(row.after), whole_per_cent(row.before)
                 yield (
-                    f"put on {counted(row.images, 'image')} of other classes, {one.words} makes {after} of them "
-                    f"{self.classes[one.class_number]}, {before} before"
+                    f"added to {counted(row.images, 'image')} of other classes, by the edit that the repair used, "
+                    f"{one.words} makes {after} of them {self.classes[one.class_number]}, {before} before"
                 )
 
     def _found_again(self) -> Iterator[str]:

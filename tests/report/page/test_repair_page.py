@@ -87,7 +87,7 @@ def test_what_a_reader_asks_first_is_answered_at_a_glance() -> None:
     assert [one.replace("\xa0", " ") for one in rows["right, worst group"]] == list(worst)
     assert rows["verdicts on test images"][:2] == (
         "2 to be removed, no others",
-        "none to be removed, 1 other",
+        "none still there, 1 other",
     )
     assert rows["classes that lost accuracy"][1] == "1 of 8: ladder"
     assert rows["training"][:2] == ("4,000 steps, 13:32", "800 steps, 2:40")

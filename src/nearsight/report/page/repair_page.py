@@ -145,7 +145,8 @@ def at_a_glance(repair: Repair) -> list[Glance]:
             )
         )
     told = [
-        "not diagnosed again" if some is None else _counted(some) for some in (repair.before, repair.after)
+        "not diagnosed again" if some is None else _counted(some, which)
+        for some, which in ((repair.before, "to be removed"), (repair.after, "still there"))
     ]
     rows.append(Glance("verdicts on test images", *told))
     lost = ", ".join(one.name for one in repair.lost)
@@ -169,11 +170,11 @@ def at_a_glance(repair: Repair) -> list[Glance]:
     return rows
 
 
-def _counted(verdicts: Sequence[FoundAgain]) -> str:
-    """Say how many verdicts are those that were to be removed, and how many others there are."""
+def _counted(verdicts: Sequence[FoundAgain], which: str) -> str:
+    """Say how many verdicts are those that were to be removed, which are called `which`, and how many are others."""
     meant = sum(one.repaired for one in verdicts)
     others = len(verdicts) - meant
-    return f"{meant or 'none'} to be removed, {others or 'no'} other{'' if others == 1 else 's'}"
+    return f"{meant or 'none'} {which}, {others or 'no'} other{'' if others == 1 else 's'}"
 
 
 def _reach(changes: Sequence[Change]) -> float:
