@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet, types
 from safetensors.torch import save_file
 
-from nearsight.digest import BESIDE
+from nearsight.digest import BESIDE, seal_table
 from nearsight.errors import InputError
 from nearsight.read import (
     belonging_together,
@@ -159,6 +159,24 @@ def test_text_in_a_table_is_text(tmp_path: Path) -> None:
     wrong = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"]).buffers())
     parquet.write_table(pa.table({"a": wrong}), path)
     assert "it is damaged or cut short" in refusal(lambda: read_table(path, MEND))
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_whole_table_that_memory_cannot_hold_is_no_damage(
+    sealed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.table({"tile": [16]}), path)
+    if sealed:
+        seal_table(path)
+
+    def short(*_: object) -> NoReturn:
+        raise pa.ArrowMemoryError("malloc of size 64 failed")
+
+    monkeypatch.setattr(parquet.ParquetFile, "read", short)
+    # Without a digest nobody knows whether the file only claims to be so large.
+    with pytest.raises(MemoryError if sealed else InputError):
+        read_table(path, MEND)
 
 
 def test_the_columns_of_a_table_are_of_their_types(tmp_path: Path) -> None:

@@ -44,9 +44,25 @@ def of_the_system() -> None:
     raise OSError(12, "Cannot allocate memory")
 
 
+def of_onednn() -> None:
+    raise RuntimeError("could not create a primitive")
+
+
+def of_a_thread() -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def of_the_loader() -> None:
+    raise ImportError("pandas/_libs/sparse.so: failed to map segment from shared object")
+
+
 @pytest.mark.parametrize(
-    "ask", [of_numpy, of_pytorch, of_python, of_pyarrow, of_a_gpu, of_cudnn, of_the_system]
-)
+    "ask",
+    [
+        of_numpy, of_pytorch, of_python, of_pyarrow, of_a_gpu, of_cudnn, of_the_system, of_onednn, of_a_thread,
+        of_the_loader,
+    ],
+)  # fmt: skip
 def test_every_library_s_error_becomes_one_that_says_what_to_lower(ask) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ShortOfMemoryError) as caught, told_of_memory("training", "batch_size", "workers"):
         ask()
@@ -65,7 +81,13 @@ def test_what_the_inner_one_says_stands_and_other_errors_pass() -> None:
 
     with pytest.raises(ShortOfMemoryError, match="while inside; give a smaller `memory`, or free"):
         work(MemoryError())
-    for error in (RuntimeError("shape '[2]' is invalid"), InputError("out of memory"), KeyError("memory")):
+    for error in (
+        RuntimeError("shape '[2]' is invalid"),
+        InputError("out of memory"),
+        KeyError("memory"),
+        RuntimeError("could not create a primitive descriptor for a pooling"),
+        ImportError("libgomp.so: cannot allocate memory in static TLS block"),
+    ):
         with pytest.raises(type(error)):
             work(error)
         assert not is_shortage(error)

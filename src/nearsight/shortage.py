@@ -16,8 +16,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _SAID = (
     "can't allocate memory", "cannot allocate memory", "out of memory", "not enough memory", "alloc_failed",
     "bad_alloc", "bad allocation", "failed to allocate memory", "could not create a memory object",
-    "unable to allocate",
+    "unable to allocate", "can't start new thread", "could not create a primitive",
 )  # fmt: skip
+# What oneDNN says of work that it does not know.
+_UNKNOWN = "could not create a primitive descriptor"
+# What the system says of a library that it has no memory to load.
+_UNLOADED = "failed to map segment from shared object"
 _GPU = ("cuda", "cudnn", "cublas", "mps backend", "hip ")
 _ASKED = re.compile(r"allocate (\d[\d.,]* ?(?:bytes|[KMGT]i?B))", re.IGNORECASE)
 
@@ -77,10 +81,12 @@ def is_shortage(error: BaseException) -> bool:
     (True, False)
 
     NumPy's and pyarrow's errors are `MemoryError`s; PyTorch's are `RuntimeError`s and are recognised by their
-    texts.
+    texts. A thread that cannot be started, and a library that cannot be loaded, lack memory too.
     """
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return True
+    if isinstance(error, ImportError | OSError):
+        return _UNLOADED in str(error)
     if isinstance(error, InputError) or not isinstance(error, RuntimeError | ValueError):
         return type(error).__name__ == "RuntimeException" and _says_so(error)
     return _says_so(error)
@@ -134,4 +140,4 @@ def tells_of_memory(doing: str, *lower: str) -> Callable[[Function], Function]:
 
 def _says_so(error: BaseException) -> bool:
     said = str(error).lower()
-    return any(words in said for words in _SAID)
+    return _UNKNOWN not in said and any(words in said for words in _SAID)

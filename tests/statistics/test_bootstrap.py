@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy
 from scipy.stats import bootstrap
 
 from nearsight.statistics import bootstrap as ours
@@ -9,6 +10,12 @@ from nearsight.statistics.bootstrap import resampled_means, resampled_rows
 
 RANDOM = np.random.default_rng(8)
 TABLE = np.stack([RANDOM.gamma(2, 0.1, 250), RANDOM.exponential(1, 250)], 1)
+
+
+def drawn_with(seed: int) -> dict[str, np.random.Generator]:
+    """What draws SciPy's resamples; before 1.15 it had another name."""
+    name = "rng" if tuple(map(int, scipy.__version__.split(".")[:2])) >= (1, 15) else "random_state"
+    return {name: np.random.default_rng(seed)}
 
 
 def only(means: np.ndarray) -> np.ndarray:
@@ -21,7 +28,7 @@ def ratio(means: np.ndarray) -> np.ndarray:
 
 def test_means_are_drawn_as_scipy_draws_them() -> None:
     expected = bootstrap(
-        (TABLE[:, 0],), np.mean, n_resamples=700, method="percentile", rng=np.random.default_rng(3)
+        (TABLE[:, 0],), np.mean, n_resamples=700, method="percentile", **drawn_with(3)
     ).confidence_interval
     assert resampled_means(TABLE[:, :1], only, samples=700, seed=3) == pytest.approx(
         tuple(expected), abs=1e-12
@@ -36,7 +43,7 @@ def test_pairs_are_drawn_as_scipy_draws_them() -> None:
         vectorized=True,
         n_resamples=700,
         method="percentile",
-        rng=np.random.default_rng(3),
+        **drawn_with(3),
     ).confidence_interval
     assert resampled_means(TABLE, ratio, samples=700, seed=3) == pytest.approx(tuple(expected), abs=1e-12)
 
